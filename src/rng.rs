@@ -1,0 +1,58 @@
+//! Seeded random streams: one for each (seed, purpose, index), independent of all others, so that
+//! no result depends on the order in which workers draw.
+
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+/// A random stream; use it through `rand::Rng`, `rand::RngExt` and `rand_distr`.
+pub type Stream = Xoshiro256PlusPlus;
+
+/// What a stream is for. Streams of different purposes never coincide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial weights; the index is the parameter's.
+    Init = 1,
+    /// The order of samples; the index is the epoch.
+    Shuffle = 2,
+    /// Generated digits; the index is the sample.
+    Digits = 3,
+    /// Random choices inside tests.
+    Test = 4,
+}
+
+/// The stream of this seed, purpose and index.
+pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    // Three rounds of SplitMix64's finaliser keep neighbouring seeds and indices apart.
+    let mut state = mix(seed);
+    state = mix(state ^ purpose as u64);
+    state = mix(state ^ index);
+    Stream::seed_from_u64(state)
+}
+
+/// One step of SplitMix64 (Steele, Lea, Flood 2014).
+fn mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::Rng;
+
+    #[test]
+    fn streams_repeat_and_differ() {
+        let draw = |seed, purpose, index| stream(seed, purpose, index).next_u64();
+        assert_eq!(draw(1, Purpose::Init, 0), draw(1, Purpose::Init, 0));
+        let mut seen = std::collections::HashSet::new();
+        for seed in 0..4 {
+            for purpose in [Purpose::Init, Purpose::Shuffle, Purpose::Digits, Purpose::Test] {
+                for index in 0..100 {
+                    assert!(seen.insert(draw(seed, purpose, index)));
+                }
+            }
+        }
+    }
+}
