@@ -9,7 +9,6 @@
 pub mod error;
 pub mod probe;
 pub mod rng;
-pub mod stats;
 
 pub mod team;
 pub mod tensor;

@@ -84,7 +84,10 @@ pub fn dispatch<Op: pulp::WithSimd>(op: Op) -> Op::Output {
         }
         Isa::Baseline => {}
     }
-    pulp::Simd::vectorize(pulp::Scalar, op)
+    #[cfg(target_arch = "x86_64")]
+    return pulp::Simd::vectorize(pulp::Scalar, op);
+    #[cfg(not(target_arch = "x86_64"))]
+    pulp::Arch::new().dispatch(op)
 }
 
 #[cfg(test)]

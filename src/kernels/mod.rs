@@ -1,2 +1,6 @@
-//! (to come)
+//! Plain functions over slices and views: everything that is arithmetic on whole arrays.
+
+pub mod gemm;
 pub mod isa;
+pub mod panels;
+mod tile;

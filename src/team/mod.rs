@@ -1,1 +1,238 @@
-//! (to come)
+//! The worker team: all workers enter a function together, once, and synchronise inside it with
+//! barriers that cost a fraction of a microsecond, instead of forking and joining per operation.
+
+mod barrier;
+mod denormals;
+mod shared;
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
+
+use barrier::Barrier;
+pub use shared::Shared;
+
+use crate::probe::{Probe, Table};
+use crate::{Error, Result};
+
+/// More workers than this are surely a slip of the keyboard.
+pub const MAX_THREADS: usize = 1024;
+
+/// Dedicated threads that run training together.
+pub struct Team {
+    pool: rayon::ThreadPool,
+    threads: usize,
+}
+
+impl Team {
+    /// A team of `threads` workers, with denormals flushed to zero on each.
+    ///
+    /// # Errors
+    /// If `threads` is 0 or above [`MAX_THREADS`], or the system refuses that many threads.
+    pub fn new(threads: usize) -> Result<Team> {
+        let refused = |found: String| Error::Setting {
+            place: "team".into(),
+            key: "threads".into(),
+            expected: format!("1 to {MAX_THREADS}"),
+            found,
+        };
+        if threads == 0 || threads > MAX_THREADS {
+            return Err(refused(threads.to_string()));
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("fallline-{index}"))
+            .start_handler(|_| denormals::flush_to_zero())
+            .build()
+            .map_err(|error| refused(format!("{threads} ({error})")))?;
+        Ok(Team { pool, threads })
+    }
+
+    /// How many workers there are.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Runs `work` once on every worker, at the same time, and returns when all have ended.
+    /// What the probes saw is added to `probes` (one table a worker) if it is given.
+    ///
+    /// # Panics
+    /// With the panic of the first worker that panics; the others are released from their barriers.
+    pub fn run(&self, work: impl Fn(&Worker) + Sync, probes: Option<&mut Vec<Table>>) {
+        let barrier = Barrier::new(self.threads);
+        let probing = probes.is_some();
+        let outcomes = self.pool.broadcast(|context| {
+            let worker = Worker {
+                index: context.index(),
+                count: self.threads,
+                phase: Cell::new(0),
+                barrier: &barrier,
+                probe: RefCell::new(Probe::new(probing)),
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
+            if outcome.is_err() {
+                barrier.poison();
+            }
+            outcome.map(|()| worker.probe.into_inner().into_table())
+        });
+        let mut tables = Vec::with_capacity(outcomes.len());
+        let mut panics = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                Ok(table) => tables.push(table),
+                Err(panic) => panics.push(panic),
+            }
+        }
+        // A worker released from a poisoned barrier panics too; report the one that began it.
+        let cause = panics.iter().position(|panic| !panic.is::<barrier::Released>()).unwrap_or(0);
+        if !panics.is_empty() {
+            resume_unwind(panics.swap_remove(cause));
+        }
+        if let Some(probes) = probes {
+            *probes = tables;
+        }
+    }
+}
+
+/// One worker inside [`Team::run`].
+pub struct Worker<'a> {
+    index: usize,
+    count: usize,
+    /// How many barriers this worker has passed: the race detector's clock.
+    phase: Cell<u64>,
+    barrier: &'a Barrier,
+    probe: RefCell<Probe>,
+}
+
+impl Worker<'_> {
+    /// This worker's number, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// How many workers there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn phase(&self) -> u64 {
+        self.phase.get()
+    }
+
+    /// Waits until every worker has come here. What any of them wrote before, all see after.
+    pub fn barrier(&self) {
+        let begun = self.probe.borrow().is_on().then(Instant::now);
+        self.barrier.wait();
+        self.phase.set(self.phase.get() + 1);
+        if let Some(begun) = begun {
+            self.probe.borrow_mut().waited(begun.elapsed());
+        }
+    }
+
+    /// This worker's consecutive share of `0..items`. Nothing computed may depend on where the
+    /// shares are cut.
+    pub fn share(&self, items: usize) -> Range<usize> {
+        let cut = |worker: usize| (items as u128 * worker as u128 / self.count as u128) as usize;
+        cut(self.index)..cut(self.index + 1)
+    }
+
+    /// Runs and, if probes are on, times `work` under `name`; `flops` and `bytes` are what it does
+    /// by its definition, not what it happens to execute.
+    #[inline]
+    pub fn probe<R>(
+        &self,
+        name: &'static str,
+        layer: usize,
+        flops: usize,
+        bytes: usize,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        if !self.probe.borrow().is_on() {
+            return work();
+        }
+        let begun = Instant::now();
+        let result = work();
+        self.probe.borrow_mut().record(name, layer, begun.elapsed(), flops, bytes);
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for threads in [1, 2, 3, 8] {
+            let team = Team::new(threads).unwrap();
+            for items in [0, 1, 7, 100] {
+                let seen: Vec<AtomicUsize> = (0..items).map(|_| AtomicUsize::new(0)).collect();
+                team.run(|w| w.share(items).for_each(|i| _ = seen[i].fetch_add(1, Ordering::Relaxed)), None);
+                assert!(seen.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn barriers_separate_phases() {
+        let team = Team::new(4).unwrap();
+        let arrived = AtomicUsize::new(0);
+        team.run(
+            |worker| {
+                for round in 1..=500 {
+                    arrived.fetch_add(1, Ordering::Relaxed);
+                    worker.barrier();
+                    assert_eq!(arrived.load(Ordering::Relaxed), 4 * round);
+                    worker.barrier();
+                }
+            },
+            None,
+        );
+    }
+
+    #[test]
+    fn a_panic_in_one_worker_ends_the_run_with_its_message() {
+        let team = Team::new(3).unwrap();
+        let run = || {
+            team.run(
+                |worker| {
+                    if worker.index() == 1 {
+                        panic!("worker one fell");
+                    }
+                    worker.barrier();
+                },
+                None,
+            )
+        };
+        let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"worker one fell"));
+        team.run(|worker| worker.barrier(), None);
+    }
+
+    #[test]
+    fn workers_flush_denormals() {
+        let team = Team::new(2).unwrap();
+        let tiny = std::hint::black_box(1e-39f32);
+        let flushed = AtomicUsize::new(0);
+        team.run(
+            |_| {
+                if std::hint::black_box(tiny) * std::hint::black_box(1.0f32) == 0.0 {
+                    flushed.fetch_add(1, Ordering::Relaxed);
+                }
+            },
+            None,
+        );
+        let expected = if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) { 2 } else { 0 };
+        assert_eq!(flushed.load(Ordering::Relaxed), expected);
+        assert!(tiny * std::hint::black_box(1.0f32) > 0.0, "the caller's thread is left alone");
+    }
+
+    #[test]
+    fn absurd_thread_counts_are_refused() {
+        for threads in [0, MAX_THREADS + 1, usize::MAX] {
+            assert!(Team::new(threads).is_err());
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! (to come)
+//! Memory: aligned buffers, the plan that places arrays in them, and matrix views.
+
+mod buffer;
+mod layout;
+mod matrix;
+
+pub use buffer::Buffer;
+pub use layout::{ALIGNMENT, LANES, Layout, padded, row_stride};
+pub use matrix::{MatrixMut, MatrixRef};

@@ -1,0 +1,108 @@
+//! The matrix products of a dense layer, on weights in [`panels`](super::panels).
+//!
+//! Every element of every product is **one chain of fused multiply-adds in the order of the inner
+//! dimension**, on every instruction set. So a result does not depend on how rows and columns are
+//! cut into tiles and shared among workers, and it equals that of three nested loops bit for bit.
+
+use pulp::{Simd, WithSimd};
+
+use super::isa::dispatch;
+use super::tile::{Begin, Problem, Tiles};
+use crate::tensor::{LANES, MatrixMut, MatrixRef};
+
+pub use super::tile::Finish;
+
+/// Rows of a batch after which a partial gradient goes through memory, so that the rows being read
+/// stay in the second-level cache while the tiles of a layer pass over them.
+const ROW_BLOCK: usize = 256;
+
+/// `y = finish(x · wᵀ + bias)`: `[rows x in] * [in x out] -> [rows x out]`.
+///
+/// `y` has a multiple of 16 columns, `weights` that many in panels `[out / 16][in][16]`, and `bias`,
+/// if there is one, `[out]`. The gradient of the input is the same product, with the panels of the
+/// transposed weights: `[rows x out] * [out x in] -> [rows x in]`.
+pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f32]>, finish: Finish) {
+    let (rows, outputs, inputs) = (y.rows(), y.columns(), x.columns());
+    assert_eq!(x.rows(), rows, "rows of x");
+    assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
+    assert_eq!(weights.len(), outputs * inputs, "weights of {outputs} x {inputs}");
+    assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias of {outputs}");
+    let problem = Problem {
+        rows,
+        panels: outputs / LANES,
+        steps: inputs,
+        left: x.as_ptr(),
+        left_row: x.stride(),
+        left_step: 1,
+        right: weights.as_ptr(),
+        right_step: LANES,
+        right_panel: inputs * LANES,
+        result: y.as_mut_ptr(),
+        result_row: y.stride(),
+        result_panel: LANES,
+        begin: bias.map_or(Begin::Zero, |bias| Begin::Row(bias.as_ptr())),
+        finish,
+    };
+    // Safety: the assertions above hold y, x, weights and bias to these sizes.
+    dispatch(unsafe { Tiles::new(problem) });
+}
+
+/// The gradient of some weights over the whole batch: `[out x rows] * [rows x in] -> [out x in]`.
+///
+/// `dw` is `[panels][in][16]` for the columns of `dy`, a multiple of 16, and the columns of `x`,
+/// which may be some of a layer's inputs. It is overwritten.
+pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef) {
+    let (rows, outputs, inputs) = (dy.rows(), dy.columns(), x.columns());
+    assert_eq!(x.rows(), rows, "rows of x");
+    assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
+    assert_eq!(dw.len(), outputs * inputs, "gradient of {outputs} x {inputs}");
+    if rows == 0 {
+        dw.fill(0.0);
+    }
+    for first in (0..rows).step_by(ROW_BLOCK) {
+        let problem = Problem {
+            rows: inputs,
+            panels: outputs / LANES,
+            steps: ROW_BLOCK.min(rows - first),
+            left: x.as_ptr().wrapping_add(first * x.stride()),
+            left_row: 1,
+            left_step: x.stride(),
+            right: dy.as_ptr().wrapping_add(first * dy.stride()),
+            right_step: dy.stride(),
+            right_panel: LANES,
+            result: dw.as_mut_ptr(),
+            result_row: LANES,
+            result_panel: inputs * LANES,
+            begin: if first == 0 { Begin::Zero } else { Begin::Result },
+            finish: Finish::Plain,
+        };
+        // Safety: the assertions above hold dw, dy and x to these sizes.
+        dispatch(unsafe { Tiles::new(problem) });
+    }
+}
+
+/// The columns' sums of a matrix, in the order of its rows: `[rows x out] -> [out]`, the gradient
+/// of a bias. `dy` has as many columns as `db` is long.
+pub fn column_sums(db: &mut [f32], dy: MatrixRef) {
+    assert_eq!(db.len(), dy.columns(), "columns");
+    dispatch(ColumnSums { db, dy });
+}
+
+struct ColumnSums<'a> {
+    db: &'a mut [f32],
+    dy: MatrixRef<'a>,
+}
+
+impl WithSimd for ColumnSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.db.fill(0.0);
+        for row in 0..self.dy.rows() {
+            for (sum, dy) in self.db.iter_mut().zip(self.dy.row(row)) {
+                *sum += dy;
+            }
+        }
+    }
+}

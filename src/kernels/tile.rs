@@ -1,0 +1,231 @@
+//! The one product that everything in [`gemm`](super::gemm) is: a sum of outer products of a strided
+//! left factor, broadcast element by element, and a right factor read in whole vectors,
+//!
+//! `result[row][panel] = finish(begin + Σ_step left[row][step] * right[step][panel])`.
+//!
+//! A tile of the result stays in registers over all steps. With AVX-512 that is 14 rows of 2
+//! vectors, 28 of the 32 registers: 16 loads for 28 multiply-adds, where the CPU can do as many of
+//! one as of the other.
+
+use std::hint::black_box;
+
+use pulp::{Simd, WithSimd};
+
+use crate::tensor::LANES;
+
+/// What is done to a result on its way from the registers to memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Finish {
+    /// Nothing.
+    Plain,
+    /// `slope * y` where `y` is negative: ReLU with slope 0, and leaky ReLU.
+    Rectify { slope: f32 },
+}
+
+/// What the sums begin with.
+#[derive(Clone, Copy)]
+pub(super) enum Begin {
+    Zero,
+    /// The same vectors in each row.
+    Row(*const f32),
+    /// What the result holds.
+    Result,
+}
+
+/// Sizes, places and distances (in floats) of the factors and the result.
+#[derive(Clone, Copy)]
+pub(super) struct Problem {
+    pub rows: usize,
+    pub panels: usize,
+    pub steps: usize,
+    pub left: *const f32,
+    pub left_row: usize,
+    pub left_step: usize,
+    pub right: *const f32,
+    pub right_step: usize,
+    pub right_panel: usize,
+    pub result: *mut f32,
+    pub result_row: usize,
+    pub result_panel: usize,
+    pub begin: Begin,
+    pub finish: Finish,
+}
+
+/// A problem to be cut into tiles and run by [`dispatch`](super::isa::dispatch).
+pub(super) struct Tiles(Problem);
+
+impl Tiles {
+    /// # Safety
+    /// All that the problem addresses must be readable, and its result this caller's alone.
+    pub unsafe fn new(problem: Problem) -> Self {
+        Tiles(problem)
+    }
+}
+
+impl WithSimd for Tiles {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Tiles(problem) = self;
+        let mut panel = 0;
+        while panel < problem.panels {
+            let panels = tile_panels::<S>(problem.panels - panel);
+            let mut row = 0;
+            while row < problem.rows {
+                let rows = tile_rows::<S>(problem.rows - row);
+                // Safety: the tile lies inside the problem, for which `new`'s caller vouches.
+                unsafe { problem.from(row, panel).tile(simd, rows, panels) };
+                row += rows;
+            }
+            panel += panels;
+        }
+    }
+}
+
+/// Panels of the next tile when `left` remain.
+#[inline(always)]
+fn tile_panels<S: Simd>(left: usize) -> usize {
+    if S::F32_LANES == LANES { left.min(2) } else { 1 }
+}
+
+/// Rows of the next tile when `left` remain.
+#[inline(always)]
+fn tile_rows<S: Simd>(left: usize) -> usize {
+    // 16 rows are better cut as 8 + 8 than as 14 + 2: few rows leave the multipliers waiting for
+    // each other's results.
+    match (S::F32_LANES, left) {
+        (1, _) => 1,
+        (LANES, 17.. | 14) => 14,
+        (LANES, 8..) => 8,
+        (_, 4..) => 4,
+        (_, 2..) => 2,
+        _ => 1,
+    }
+}
+
+impl Problem {
+    /// The part from this row and panel on.
+    #[inline(always)]
+    fn from(self, row: usize, panel: usize) -> Problem {
+        let begin = match self.begin {
+            Begin::Row(row) => Begin::Row(row.wrapping_add(panel * LANES)),
+            other => other,
+        };
+        Problem {
+            left: self.left.wrapping_add(row * self.left_row),
+            right: self.right.wrapping_add(panel * self.right_panel),
+            result: self.result.wrapping_add(row * self.result_row + panel * self.result_panel),
+            begin,
+            ..self
+        }
+    }
+
+    /// The tile of the first `rows` rows and `panels` panels.
+    ///
+    /// # Safety
+    /// As for [`Tiles::new`].
+    #[inline(always)]
+    unsafe fn tile<S: Simd>(&self, simd: S, rows: usize, panels: usize) {
+        // Safety: handed on.
+        unsafe {
+            match (S::F32_LANES, rows, panels) {
+                (16, 14, 2) => self.sums::<S, 14, 2>(simd),
+                (16, 8, 2) => self.sums::<S, 8, 2>(simd),
+                (16, 4, 2) => self.sums::<S, 4, 2>(simd),
+                (16, 2, 2) => self.sums::<S, 2, 2>(simd),
+                (16, 1, 2) => self.sums::<S, 1, 2>(simd),
+                (16, 14, 1) => self.sums::<S, 14, 1>(simd),
+                (16, 8, 1) => self.sums::<S, 8, 1>(simd),
+                (16, 4, 1) => self.sums::<S, 4, 1>(simd),
+                (16, 2, 1) => self.sums::<S, 2, 1>(simd),
+                (16, 1, 1) => self.sums::<S, 1, 1>(simd),
+                (8, 4, 1) => self.sums::<S, 4, 2>(simd),
+                (8, 2, 1) => self.sums::<S, 2, 2>(simd),
+                (8, 1, 1) => self.sums::<S, 1, 2>(simd),
+                (4, 4, 1) => self.sums::<S, 4, 4>(simd),
+                (4, 2, 1) => self.sums::<S, 2, 4>(simd),
+                (4, 1, 1) => self.sums::<S, 1, 4>(simd),
+                (1, 1, 1) => self.sums::<S, 1, 16>(simd),
+                (lanes, ..) => unreachable!("no tile of {rows} x {panels} for {lanes} lanes"),
+            }
+        }
+    }
+
+    /// `ROWS` rows of `VECTORS` vectors, in registers.
+    ///
+    /// # Safety
+    /// As for [`Tiles::new`].
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop)]
+    unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S) {
+        // Plain index loops: they unroll entirely, and only then do the sums stay in registers.
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        // Safety: the caller's, for all of it.
+        unsafe {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    sums[r][v] = match self.begin {
+                        Begin::Zero => simd.splat_f32s(0.0),
+                        Begin::Row(row) => load::<S>(row, LANES, v),
+                        Begin::Result => {
+                            load::<S>(self.result.wrapping_add(r * self.result_row), self.result_panel, v)
+                        }
+                    };
+                }
+            }
+            let mut right = self.right;
+            // Four rows to a pointer, each of unknown origin: else the compiler makes one pointer
+            // walk through all rows, a chain of additions longer than the multiplications.
+            let mut lefts = [self.left; 4];
+            for (group, left) in lefts.iter_mut().enumerate().take(ROWS.div_ceil(4)) {
+                *left = black_box(left.wrapping_add(4 * group * self.left_row));
+            }
+            for _ in 0..self.steps {
+                let mut factors = [simd.splat_f32s(0.0); VECTORS];
+                for v in 0..VECTORS {
+                    factors[v] = load::<S>(right, self.right_panel, v);
+                }
+                for r in 0..ROWS {
+                    let factor = simd.splat_f32s(*lefts[r / 4].wrapping_add(r % 4 * self.left_row));
+                    for v in 0..VECTORS {
+                        sums[r][v] = simd.mul_add_f32s(factor, factors[v], sums[r][v]);
+                    }
+                }
+                for left in lefts.iter_mut().take(ROWS.div_ceil(4)) {
+                    *left = left.wrapping_add(self.left_step);
+                }
+                right = right.wrapping_add(self.right_step);
+            }
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    let mut sum = sums[r][v];
+                    if let Finish::Rectify { slope } = self.finish {
+                        // Not a maximum: that would lose a NaN, by which divergence is noticed.
+                        let negative = simd.less_than_f32s(sum, simd.splat_f32s(0.0));
+                        sum = simd.select_f32s(negative, simd.mul_f32s(sum, simd.splat_f32s(slope)), sum);
+                    }
+                    let row = self.result.wrapping_add(r * self.result_row);
+                    place::<S>(row, self.result_panel, v).cast::<S::f32s>().write_unaligned(sum);
+                }
+            }
+        }
+    }
+}
+
+/// Where vector `v` of a row begins whose panels, 16 floats each, are `panel` floats apart.
+#[inline(always)]
+fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) -> *mut f32 {
+    let lane = v * S::F32_LANES;
+    row.wrapping_add(lane / LANES * panel + lane % LANES)
+}
+
+/// Vector `v` of such a row.
+///
+/// # Safety
+/// It must be readable.
+#[inline(always)]
+unsafe fn load<S: Simd>(row: *const f32, panel: usize, v: usize) -> S::f32s {
+    // Safety: the caller's.
+    unsafe { place::<S>(row.cast_mut(), panel, v).cast::<S::f32s>().read_unaligned() }
+}

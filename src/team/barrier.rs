@@ -1,0 +1,105 @@
+//! The barrier that workers meet at inside a run.
+
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+
+/// Polls before giving the processor away: some tens of microseconds, more than any wait in a
+/// balanced step, less than a scheduler's time slice.
+const SPINS: usize = 10_000;
+
+/// Times the processor is offered to others before sleeping.
+const YIELDS: usize = 200;
+
+/// A barrier that spins briefly, then yields, then sleeps.
+pub struct Barrier {
+    members: usize,
+    spins: usize,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+    sleepers: AtomicUsize,
+    poisoned: AtomicBool,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+/// What a worker panics with when another one's panic releases it.
+pub struct Released;
+
+impl Barrier {
+    /// A barrier for `members` workers.
+    pub fn new(members: usize) -> Self {
+        // With more workers than processors, whoever spins keeps the one awaited from running.
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Barrier {
+            members,
+            spins: if members <= processors { SPINS } else { 0 },
+            arrived: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            sleepers: AtomicUsize::new(0),
+            poisoned: AtomicBool::new(false),
+            lock: Mutex::new(()),
+            wake: Condvar::new(),
+        }
+    }
+
+    /// Waits for all members.
+    ///
+    /// # Panics
+    /// With [`Released`] once the barrier is poisoned.
+    pub fn wait(&self) {
+        let generation = self.generation.load(Acquire);
+        if self.arrived.fetch_add(1, AcqRel) + 1 == self.members {
+            self.arrived.store(0, Relaxed);
+            self.generation.store(generation.wrapping_add(1), SeqCst);
+            self.wake_sleepers();
+        } else {
+            self.await_others(generation);
+        }
+        if self.poisoned.load(Acquire) {
+            resume_unwind(Box::new(Released));
+        }
+    }
+
+    /// Releases everyone for good: a member will not come any more.
+    pub fn poison(&self) {
+        self.poisoned.store(true, SeqCst);
+        self.wake_sleepers();
+    }
+
+    fn passed(&self, generation: usize) -> bool {
+        self.generation.load(SeqCst) != generation || self.poisoned.load(SeqCst)
+    }
+
+    fn await_others(&self, generation: usize) {
+        for _ in 0..self.spins {
+            if self.passed(generation) {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        for _ in 0..YIELDS {
+            if self.passed(generation) {
+                return;
+            }
+            thread::yield_now();
+        }
+        // The lock guards no data: a poisoned one is as good as any.
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Announced before the last look at the generation, which the last arrival sets before it
+        // looks for sleepers (both sequentially consistent): one of the two sees the other.
+        self.sleepers.fetch_add(1, SeqCst);
+        while !self.passed(generation) {
+            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.sleepers.fetch_sub(1, SeqCst);
+    }
+
+    fn wake_sleepers(&self) {
+        if self.sleepers.load(SeqCst) > 0 {
+            let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            self.wake.notify_all();
+        }
+    }
+}
