@@ -5,8 +5,6 @@
 //! vectors in the order in which they lie, without packing anything; and the output features that
 //! a worker owns are one contiguous piece. Files hold `[out, in]`, as PyTorch stores it.
 
-use std::ops::Range;
-
 use crate::kernels::isa::dispatch;
 use crate::tensor::{LANES, padded};
 
@@ -41,30 +39,16 @@ fn index(output: usize, input: usize, inputs: usize) -> usize {
     (output / LANES * inputs + input) * LANES + output % LANES
 }
 
-/// Copies some inputs of one panel into the panels of the transposed matrix.
-///
-/// `panel` `[inputs.len()][16]` holds the weights of output features `16 * number ..` for `inputs`,
-/// which starts at a multiple of 16. `transposed` is `[in / 16][outputs][16]`, `outputs` padded, and
-/// starts at the panel of `inputs.start`; its padding is left alone.
-pub fn transpose_panel(
-    transposed: &mut [f32],
-    panel: &[f32],
-    inputs: Range<usize>,
-    number: usize,
-    outputs: usize,
-) {
-    debug_assert!(inputs.start.is_multiple_of(LANES) && outputs.is_multiple_of(LANES));
-    debug_assert_eq!(panel.len(), inputs.len() * LANES);
-    let targets = transposed.chunks_mut(outputs * LANES);
+/// Transposes a block of up to 16 inputs `[inputs][16]` of one panel into `[16][16]`: 16 features of
+/// one panel of the transposed matrix. Missing inputs become zeros.
+pub fn transpose_block(transposed: &mut [f32], block: &[f32]) {
+    debug_assert!(transposed.len() == LANES * LANES && block.len().is_multiple_of(LANES));
     dispatch(
         #[inline(always)]
         || {
-            for (source, target) in panel.chunks(LANES * LANES).zip(targets) {
-                let target = &mut target[number * LANES * LANES..][..LANES * LANES];
-                for (input, features) in source.chunks_exact(LANES).enumerate() {
-                    for (output, &weight) in features.iter().enumerate() {
-                        target[output * LANES + input] = weight;
-                    }
+            for (output, row) in transposed.chunks_exact_mut(LANES).enumerate() {
+                for (input, weight) in row.iter_mut().enumerate() {
+                    *weight = block.get(input * LANES + output).copied().unwrap_or(0.0);
                 }
             }
         },
@@ -89,28 +73,15 @@ mod tests {
     }
 
     #[test]
-    fn transposing_panel_by_panel_gives_the_panels_of_the_transposed_matrix() {
-        for (outputs, inputs) in [(10, 7), (33, 20), (48, 64), (16, 100)] {
-            let at = |output: usize, input: usize| (output * 1000 + input + 1) as f32;
-            let matrix: Vec<f32> = (0..outputs * inputs).map(|i| at(i / inputs, i % inputs)).collect();
-            let mut panels = vec![0.0; packed_len(outputs, inputs)];
-            pack(&mut panels, &matrix, outputs, inputs);
-            let wide = padded(outputs);
-            let mut transposed = vec![0.0; padded(inputs) * wide];
-            for (number, panel) in panels.chunks(inputs * LANES).enumerate() {
-                // In two pieces, as the owners of the pieces do it.
-                let cut = (inputs / 2).next_multiple_of(LANES).min(inputs);
-                for part in [0..cut, cut..inputs] {
-                    let source = &panel[part.start * LANES..part.end * LANES];
-                    let target = &mut transposed[(part.start * wide).min(padded(inputs) * wide)..];
-                    transpose_panel(target, source, part, number, wide);
-                }
-            }
-            for input in 0..padded(inputs) {
-                for output in 0..wide {
-                    let expected = if output < outputs && input < inputs { at(output, input) } else { 0.0 };
-                    let found = transposed[(input / LANES * wide + output) * LANES + input % LANES];
-                    assert_eq!(found, expected, "{outputs} x {inputs} at {output}, {input}");
+    fn a_transposed_block_has_rows_for_columns() {
+        for inputs in [1, 7, 16] {
+            let block: Vec<f32> = (1..=inputs * LANES).map(|i| i as f32).collect();
+            let mut transposed = vec![9.0; LANES * LANES];
+            transpose_block(&mut transposed, &block);
+            for output in 0..LANES {
+                for input in 0..LANES {
+                    let expected = if input < inputs { block[input * LANES + output] } else { 0.0 };
+                    assert_eq!(transposed[output * LANES + input], expected);
                 }
             }
         }

@@ -1,1 +1,140 @@
-//! (to come)
+//! Layers: configuration only. A layer knows its shapes and its arithmetic; where its parameters
+//! lie, which worker runs it and by which rule it learns is decided elsewhere.
+
+mod dense;
+mod elementwise;
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+pub use dense::Dense;
+pub use elementwise::Elementwise;
+
+use crate::init::Init;
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// One parameter of a layer, such as its weight.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterSpec {
+    /// PyTorch's name: "weight", "bias".
+    pub name: &'static str,
+    /// PyTorch's shape: `[out, in]`, `[out]`.
+    pub shape: Vec<usize>,
+    /// Its place in the layer's storage.
+    pub range: Range<usize>,
+    pub arrangement: Arrangement,
+    pub init: Init,
+}
+
+/// How a parameter lies in storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// As its shape says, row-major, padded at the end with zeros.
+    Plain,
+    /// A matrix in [`panels`](crate::kernels::panels).
+    Panels,
+}
+
+/// Floating-point operations for one sample, a multiply-add counting as two.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flops {
+    pub forward: f64,
+    /// Of the gradient of the input; the first layer computes none.
+    pub backward: f64,
+    /// Of the gradient of the parameters.
+    pub gradient: f64,
+}
+
+/// Where a layer finds what the update after a gradient has changed, and where it keeps what it
+/// derives from that.
+pub struct Derivation<'a> {
+    /// Reads part of the layer's storage.
+    pub storage: &'a dyn Fn(Range<usize>) -> &'a [f32],
+    /// Writes part of the layer's derived storage.
+    pub derived: &'a dyn Fn(Range<usize>) -> &'a mut [f32],
+}
+
+/// A layer of a feed-forward network.
+///
+/// Matrices have one row a sample. Their columns are the features, padded with zeros to a multiple
+/// of 16; the first layer's input alone is not padded. All functions work on the rows they are
+/// given, and a row's result does not depend on which other rows these are.
+pub trait Layer: Debug + Send + Sync {
+    /// The name in tables: "dense + relu".
+    fn kind(&self) -> String;
+
+    /// Features of a sample that come out.
+    fn outputs(&self) -> usize;
+
+    /// The parameters, none by default.
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
+    /// Floats of storage for all parameters.
+    fn storage_len(&self) -> usize {
+        self.parameters().last().map_or(0, |last| last.range.end)
+    }
+
+    /// Floats of a second storage, made from the parameters by [`derive`](Layer::derive).
+    fn derived_len(&self) -> usize {
+        0
+    }
+
+    /// Work for one sample.
+    fn flops(&self) -> Flops;
+
+    /// Whether [`forward`](Layer::forward) can be asked for some of the output columns only.
+    fn splits_features(&self) -> bool {
+        false
+    }
+
+    /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`. `columns` is a range of whole
+    /// panels of 16 if the layer splits features, else all of them.
+    fn forward(&self, y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>);
+
+    /// Turns `dy` `[rows, out]`, the gradient of the output, into what [`gradient`](Layer::gradient)
+    /// needs, and writes that of the input to `dx` `[rows, in]` unless this is the first layer.
+    /// `x` and `y` are those of the forward pass.
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        x: MatrixRef,
+        y: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+    );
+
+    /// How many pieces the parameters are owned in.
+    fn units(&self) -> usize {
+        0
+    }
+
+    /// Parameters of one unit, padding included: its share of the work.
+    fn unit_len(&self, _unit: usize) -> usize {
+        0
+    }
+
+    /// Floats that [`gradient`](Layer::gradient) wants to work in.
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    /// The gradient of one unit's parameters over the whole batch, handed to `sink` in one or
+    /// several contiguous parts of the layer's storage.
+    ///
+    /// `x` `[batch, in]`, `dy` `[batch, out]` as [`backward`](Layer::backward) left it.
+    fn gradient(
+        &self,
+        _unit: usize,
+        _dy: MatrixRef,
+        _x: MatrixRef,
+        _scratch: &mut [f32],
+        _sink: &mut dyn FnMut(Range<usize>, &mut [f32]),
+    ) {
+    }
+
+    /// Brings the derived storage of one unit up to date with its parameters.
+    fn derive(&self, _unit: usize, _from: &Derivation) {}
+}

@@ -1,1 +1,169 @@
-//! (to come)
+//! From a recipe's text to a network: recipes, the layers with their parameters, saved models.
+
+mod build;
+pub mod checkpoint;
+pub mod recipe;
+pub mod saved;
+mod section;
+mod summary;
+
+use std::ops::Range;
+use std::path::Path;
+
+pub use checkpoint::NamedTensor;
+pub use recipe::{ModelConfig, Recipe};
+pub use summary::SummaryRow;
+
+use crate::kernels::panels;
+use crate::layers::{Arrangement, Layer, ParameterSpec};
+use crate::losses::Loss;
+use crate::tensor::{Buffer, padded};
+use crate::{Error, Result};
+
+/// A feed-forward network: layers in order, and all their parameters in one buffer.
+pub struct Model {
+    layers: Vec<PlacedLayer>,
+    parameters: Buffer<f32>,
+    input: [usize; 3],
+    loss: Loss,
+}
+
+/// A layer and where it stands.
+pub struct PlacedLayer {
+    pub layer: Box<dyn Layer>,
+    /// Its number among the modules of the recipe, which names its parameters.
+    pub module: usize,
+    /// Its storage in the model's parameters.
+    pub storage: Range<usize>,
+}
+
+impl Model {
+    /// Height, width and channels of a sample.
+    pub fn input(&self) -> [usize; 3] {
+        self.input
+    }
+
+    /// Features of a sample that the last layer gives: the number of classes.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(0, |last| last.layer.outputs())
+    }
+
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The layers, from input to output.
+    pub fn layers(&self) -> &[PlacedLayer] {
+        &self.layers
+    }
+
+    /// All parameters as they are stored, padding included.
+    pub fn storage(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The layers and, to be changed, their parameters.
+    pub fn parts_mut(&mut self) -> (&[PlacedLayer], &mut [f32]) {
+        (&self.layers, &mut self.parameters)
+    }
+
+    /// Trainable numbers, padding not counted.
+    pub fn parameters(&self) -> usize {
+        self.specs().map(|(_, spec)| spec.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Floating-point operations to train one sample: forward, backward (not of the first layer)
+    /// and the gradient of the parameters; updates are not counted.
+    pub fn train_flops_per_sample(&self) -> f64 {
+        self.layers.iter().map(|placed| train_flops(placed.layer.as_ref())).sum()
+    }
+
+    /// The table that is printed before training.
+    pub fn summary(&self) -> Vec<SummaryRow> {
+        let row = |placed: &PlacedLayer| SummaryRow {
+            name: placed.module.to_string(),
+            kind: placed.layer.kind(),
+            output: placed.layer.outputs().to_string(),
+            parameters: placed.layer.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum(),
+            flops: train_flops(placed.layer.as_ref()),
+        };
+        self.layers.iter().map(row).collect()
+    }
+
+    /// Each parameter with the name that files give it.
+    fn specs(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
+        self.layers.iter().flat_map(|placed| {
+            placed.layer.parameters().into_iter().map(|mut spec| {
+                let start = placed.storage.start;
+                spec.range = start + spec.range.start..start + spec.range.end;
+                (format!("{}.{}", placed.module, spec.name), spec)
+            })
+        })
+    }
+
+    /// A copy of all parameters, with PyTorch's names, shapes and layouts.
+    pub fn tensors(&self) -> Vec<NamedTensor> {
+        let tensor = |(name, spec): (String, ParameterSpec)| {
+            let mut values = vec![0.0; spec.shape.iter().product()];
+            let stored = &self.parameters[spec.range.clone()];
+            match spec.arrangement {
+                Arrangement::Plain => values.copy_from_slice(&stored[..values.len()]),
+                Arrangement::Panels => panels::unpack(&mut values, stored, spec.shape[0], spec.shape[1]),
+            }
+            NamedTensor { name, shape: spec.shape, values }
+        };
+        self.specs().map(tensor).collect()
+    }
+
+    /// Takes all parameters from `tensors`, which came from the file `path`.
+    ///
+    /// # Errors
+    /// If a tensor is missing, unknown, or of another shape. The model is unchanged then.
+    pub fn load_tensors(&mut self, path: &Path, tensors: Vec<NamedTensor>) -> Result<()> {
+        let specs: Vec<_> = self.specs().collect();
+        let wrong = |name: &str, expected: String, found: String| Error::Format {
+            path: path.to_path_buf(),
+            place: format!("tensor {name}"),
+            expected,
+            found,
+        };
+        if let Some(extra) = tensors.iter().find(|tensor| specs.iter().all(|(name, _)| *name != tensor.name)) {
+            return Err(wrong(&extra.name, "no such tensor in this model".into(), format!("{:?}", extra.shape)));
+        }
+        let mut found = Vec::with_capacity(specs.len());
+        for (name, spec) in &specs {
+            let expected = || format!("shape {:?}", spec.shape);
+            let tensor = tensors
+                .iter()
+                .find(|tensor| tensor.name == *name)
+                .ok_or_else(|| wrong(name, expected(), "no such tensor".into()))?;
+            if tensor.shape != spec.shape || tensor.values.len() != spec.shape.iter().product::<usize>() {
+                return Err(wrong(name, expected(), format!("shape {:?}", tensor.shape)));
+            }
+            found.push(tensor);
+        }
+        for ((_, spec), tensor) in specs.iter().zip(found) {
+            self.set(spec, &tensor.values);
+        }
+        Ok(())
+    }
+
+    /// Stores one parameter given in PyTorch's layout.
+    fn set(&mut self, spec: &ParameterSpec, values: &[f32]) {
+        let stored = &mut self.parameters[spec.range.clone()];
+        match spec.arrangement {
+            Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
+            Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
+        }
+    }
+
+    /// The padded width of the outputs.
+    pub fn padded_outputs(&self) -> usize {
+        padded(self.outputs())
+    }
+}
+
+fn train_flops(layer: &dyn Layer) -> f64 {
+    let flops = layer.flops();
+    flops.forward + flops.backward + flops.gradient
+}

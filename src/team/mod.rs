@@ -8,7 +8,7 @@ mod shared;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use barrier::Barrier;
 pub use shared::Shared;
@@ -69,6 +69,7 @@ impl Team {
                 phase: Cell::new(0),
                 barrier: &barrier,
                 probe: RefCell::new(Probe::new(probing)),
+                nested: Cell::default(),
             };
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
             if outcome.is_err() {
@@ -103,6 +104,8 @@ pub struct Worker<'a> {
     phase: Cell<u64>,
     barrier: &'a Barrier,
     probe: RefCell<Probe>,
+    /// Time of the probes inside the one that is running.
+    nested: Cell<Duration>,
 }
 
 impl Worker<'_> {
@@ -138,7 +141,7 @@ impl Worker<'_> {
     }
 
     /// Runs and, if probes are on, times `work` under `name`; `flops` and `bytes` are what it does
-    /// by its definition, not what it happens to execute.
+    /// by its definition, not what it happens to execute. Probes inside it are not part of its time.
     #[inline]
     pub fn probe<R>(
         &self,
@@ -151,9 +154,13 @@ impl Worker<'_> {
         if !self.probe.borrow().is_on() {
             return work();
         }
+        let outer = self.nested.replace(Duration::ZERO);
         let begun = Instant::now();
         let result = work();
-        self.probe.borrow_mut().record(name, layer, begun.elapsed(), flops, bytes);
+        let elapsed = begun.elapsed();
+        let own = elapsed.saturating_sub(self.nested.get());
+        self.nested.set(outer + elapsed);
+        self.probe.borrow_mut().record(name, layer, own, flops, bytes);
         result
     }
 }

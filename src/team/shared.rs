@@ -87,6 +87,31 @@ impl<'a, T> Shared<'a, T> {
     }
 }
 
+impl<T> Shared<'_, T> {
+    /// Whole rows as one slice, to read.
+    pub(crate) fn whole_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [T] {
+        let len = rows.len() * self.columns;
+        let start = self.claim_whole(worker, &rows, false);
+        // Safety: in bounds, and by the rule nobody writes it.
+        unsafe { std::slice::from_raw_parts(start, len) }
+    }
+
+    /// Whole rows as one slice, to write.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) fn rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [T] {
+        let len = rows.len() * self.columns;
+        let start = self.claim_whole(worker, &rows, true);
+        // Safety: in bounds, and by the rule nobody else touches it.
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
+    }
+
+    /// Rows without gaps between them.
+    fn claim_whole(&self, worker: &Worker, rows: &Range<usize>, write: bool) -> *mut T {
+        assert_eq!(self.columns, self.stride, "rows with gaps");
+        self.claim(worker, rows, &(0..self.columns), write)
+    }
+}
+
 impl Shared<'_, f32> {
     /// A block of the matrix, to read.
     pub(crate) fn block<'s>(

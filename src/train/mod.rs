@@ -1,1 +1,14 @@
-//! (to come)
+//! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
+
+pub mod dataset;
+mod evaluate;
+pub mod machine;
+mod plan;
+pub mod record;
+mod run;
+mod step;
+mod workspace;
+
+pub use evaluate::{evaluate, predict};
+pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
+pub use run::{Session, run};

@@ -1,0 +1,212 @@
+//! The fully connected layer: `y = activation(x · wᵀ + b)`.
+
+use std::ops::Range;
+
+use super::{Arrangement, Derivation, Flops, Layer, ParameterSpec};
+use crate::init::Init;
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::gemm::{self, Finish};
+use crate::kernels::panels;
+use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
+
+/// Panels of one unit: as many as a register tile is wide.
+const UNIT_PANELS: usize = 2;
+
+/// Inputs of one unit: whole panels of the transposed weights, whole register tiles, and 14 KiB of
+/// gradient, which stay in the first-level cache until the update has used them.
+const UNIT_INPUTS: usize = 112;
+
+/// A dense layer with its activation, which must be one whose derivative follows from its output.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub bias: bool,
+    pub activation: Activation,
+    pub weight_init: Init,
+    pub bias_init: Init,
+    /// Whether the gradient of the input is wanted: in all layers but the first. It takes a second,
+    /// transposed copy of the weights.
+    pub input_gradient: bool,
+}
+
+/// The weights of one unit: some panels, some inputs.
+struct Unit {
+    panels: Range<usize>,
+    inputs: Range<usize>,
+}
+
+impl Dense {
+    fn panels(&self) -> usize {
+        self.outputs.div_ceil(LANES)
+    }
+
+    fn weights_len(&self) -> usize {
+        panels::packed_len(self.outputs, self.inputs)
+    }
+
+    fn bias_range(&self) -> Range<usize> {
+        self.weights_len()..self.weights_len() + if self.bias { padded(self.outputs) } else { 0 }
+    }
+
+    /// Units run along the inputs first, so that consecutive ones share panels.
+    fn unit(&self, unit: usize) -> Unit {
+        let along = self.inputs.div_ceil(UNIT_INPUTS);
+        let (panel, input) = (unit / along * UNIT_PANELS, unit % along * UNIT_INPUTS);
+        Unit {
+            panels: panel..(panel + UNIT_PANELS).min(self.panels()),
+            inputs: input..(input + UNIT_INPUTS).min(self.inputs),
+        }
+    }
+
+    /// Where the weights of these inputs of one panel lie in storage.
+    fn weights(&self, panel: usize, inputs: &Range<usize>) -> Range<usize> {
+        let start = (panel * self.inputs + inputs.start) * LANES;
+        start..start + inputs.len() * LANES
+    }
+
+    /// What the product does by itself; every other activation is a pass of its own.
+    fn finish(&self) -> Option<Finish> {
+        match self.activation {
+            Activation::Identity => Some(Finish::Plain),
+            Activation::Relu => Some(Finish::Rectify { slope: 0.0 }),
+            Activation::LeakyRelu { slope } => Some(Finish::Rectify { slope }),
+            _ => None,
+        }
+    }
+}
+
+impl Layer for Dense {
+    fn kind(&self) -> String {
+        match self.activation {
+            Activation::Identity => "dense".into(),
+            activation => format!("dense + {}", activation.name()),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        let mut parameters = vec![ParameterSpec {
+            name: "weight",
+            shape: vec![self.outputs, self.inputs],
+            range: 0..self.weights_len(),
+            arrangement: Arrangement::Panels,
+            init: self.weight_init,
+        }];
+        if self.bias {
+            parameters.push(ParameterSpec {
+                name: "bias",
+                shape: vec![self.outputs],
+                range: self.bias_range(),
+                arrangement: Arrangement::Plain,
+                init: self.bias_init,
+            });
+        }
+        parameters
+    }
+
+    fn derived_len(&self) -> usize {
+        if self.input_gradient { panels::packed_len(self.inputs, padded(self.outputs)) } else { 0 }
+    }
+
+    fn flops(&self) -> Flops {
+        let product = 2.0 * self.inputs as f64 * self.outputs as f64;
+        let backward = if self.input_gradient { product } else { 0.0 };
+        Flops { forward: product, backward, gradient: product }
+    }
+
+    fn splits_features(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+        let x = x.block(0..x.rows(), 0..self.inputs);
+        let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
+        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns]);
+        // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
+        gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
+        if self.finish().is_none() {
+            for row in 0..y.rows() {
+                activation::forward_in_place(self.activation, y.row(row));
+            }
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        mut dy: MatrixMut,
+        _x: MatrixRef,
+        y: MatrixRef,
+        _storage: &[f32],
+        derived: &[f32],
+    ) {
+        // Inverts the activation: dy becomes the gradient of x · wᵀ + b.
+        if self.activation != Activation::Identity {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
+            }
+        }
+        if let Some(dx) = dx {
+            // Inverts the product:
+            // [rows x out] * [out x in] -> [rows x in], m = rows, n = inputs, k = output features
+            gemm::product(dx, dy.as_ref(), derived, None, Finish::Plain);
+        }
+    }
+
+    fn units(&self) -> usize {
+        self.panels().div_ceil(UNIT_PANELS) * self.inputs.div_ceil(UNIT_INPUTS)
+    }
+
+    fn unit_len(&self, unit: usize) -> usize {
+        let unit = self.unit(unit);
+        unit.panels.len() * unit.inputs.len() * LANES
+    }
+
+    fn scratch_len(&self) -> usize {
+        UNIT_PANELS * UNIT_INPUTS * LANES
+    }
+
+    fn gradient(
+        &self,
+        unit: usize,
+        dy: MatrixRef,
+        x: MatrixRef,
+        scratch: &mut [f32],
+        sink: &mut dyn FnMut(Range<usize>, &mut [f32]),
+    ) {
+        let Unit { panels, inputs } = self.unit(unit);
+        let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
+        let dw = &mut scratch[..dy.columns() * inputs.len()];
+        // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
+        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs.clone()));
+        for (panel, dw) in panels.clone().zip(dw.chunks_mut(inputs.len() * LANES)) {
+            sink(self.weights(panel, &inputs), dw);
+        }
+        // The bias belongs to the units of the first inputs.
+        if self.bias && inputs.start == 0 {
+            let db = &mut scratch[..dy.columns()];
+            gemm::column_sums(db, dy);
+            let start = self.weights_len() + panels.start * LANES;
+            sink(start..start + db.len(), db);
+        }
+    }
+
+    fn derive(&self, unit: usize, from: &Derivation) {
+        if !self.input_gradient {
+            return;
+        }
+        let Unit { panels, inputs } = self.unit(unit);
+        for panel in panels {
+            let weights = (from.storage)(self.weights(panel, &inputs));
+            for (block, source) in weights.chunks(LANES * LANES).enumerate() {
+                let input_panel = inputs.start / LANES + block;
+                let start = (input_panel * padded(self.outputs) + panel * LANES) * LANES;
+                panels::transpose_block((from.derived)(start..start + LANES * LANES), source);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
+
+use std::ops::Range;
+
+use crate::model::PlacedLayer;
+use crate::tensor::{LANES, padded};
+
+/// Rows that a worker takes through all layers together, so that what a layer has written is still
+/// in the second-level cache when the next one reads it. A multiple of a register tile's rows.
+pub const ROW_BLOCK: usize = 112;
+
+/// Up to this batch size, the forward pass of a wide layer is split by features.
+const FEATURES_BATCH: usize = 128;
+
+/// A layer with fewer outputs is always split by rows.
+const FEATURES_OUTPUTS: usize = 64;
+
+/// Columns that are never cut: a register tile's width.
+const TILE_COLUMNS: usize = 2 * LANES;
+
+/// The shares of all workers.
+pub struct Plan {
+    /// How many layers, from the input, could be split by features.
+    wide: usize,
+    /// Of each worker, of each layer: the output columns that are its own.
+    pub columns: Vec<Vec<Range<usize>>>,
+    /// Of each worker, of each layer: the units of parameters that are its own.
+    pub owners: Vec<Vec<Range<usize>>>,
+}
+
+impl Plan {
+    /// The plan for so many workers.
+    pub fn new(layers: &[PlacedLayer], workers: usize) -> Plan {
+        let is_wide = |placed: &&PlacedLayer| {
+            placed.layer.splits_features() && placed.layer.outputs() >= FEATURES_OUTPUTS
+        };
+        let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
+        Plan {
+            wide: layers.iter().take_while(is_wide).count(),
+            columns: (0..workers).map(columns).collect(),
+            owners: owners(layers, workers),
+        }
+    }
+
+    /// How many layers, from the input, compute their forward pass by output features: each worker
+    /// its own, for all rows. It spares moving weights between cores, which at small batches costs
+    /// more than moving the activations.
+    pub fn feature_layers(&self, batch: usize) -> usize {
+        if batch <= FEATURES_BATCH { self.wide } else { 0 }
+    }
+}
+
+/// A worker's output columns of a layer: whole tiles.
+fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> {
+    let columns = padded(placed.layer.outputs());
+    let tiles = columns.div_ceil(TILE_COLUMNS);
+    let cut = |worker| (tiles * worker / workers * TILE_COLUMNS).min(columns);
+    cut(worker)..cut(worker + 1)
+}
+
+/// Cuts the units of all layers into consecutive runs of about equal work, one a worker.
+fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
+    let units = || layers.iter().enumerate().flat_map(|(index, placed)| (0..placed.layer.units()).map(move |u| (index, u)));
+    let len = |(index, unit): (usize, usize)| layers[index].layer.unit_len(unit) as u128;
+    let total: u128 = units().map(len).sum();
+    let mut owners = vec![vec![0..0; layers.len()]; workers];
+    let mut before = 0;
+    for (index, unit) in units() {
+        let len = len((index, unit));
+        // The worker in whose share the middle of the unit falls.
+        let worker = ((2 * before + len) * workers as u128 / (2 * total).max(1)) as usize;
+        let run: &mut Range<usize> = &mut owners[worker.min(workers - 1)][index];
+        *run = if run.is_empty() { unit..unit + 1 } else { run.start..unit + 1 };
+        before += len;
+    }
+    owners
+}

@@ -1,0 +1,244 @@
+//! One training step, as every worker runs it at the same time.
+//!
+//! The rows pass takes each worker's rows from the data through all layers to the loss and back.
+//! The parameters pass takes each worker's own parameters: their gradient over the whole batch,
+//! and at once, while it is in cache, their update. Only barriers stand between the two.
+
+use std::ops::Range;
+
+use super::plan::{Plan, ROW_BLOCK};
+use super::workspace::Memory;
+use crate::data::{Features, Samples};
+use crate::kernels::{convert, reduce};
+use crate::kernels::loss::Rows;
+use crate::layers::Derivation;
+use crate::losses::{Loss, Scores};
+use crate::model::PlacedLayer;
+use crate::model::recipe::DataConfig;
+use crate::optim::{MOST_SLOTS, Moment, Rule};
+use crate::team::{Shared, Worker};
+
+/// What the workers share in all steps of a run.
+pub struct Step<'a> {
+    pub layers: &'a [PlacedLayer],
+    pub loss: Loss,
+    pub classes: usize,
+    pub source: Source<'a>,
+    pub rule: &'a dyn Rule,
+    pub plan: &'a Plan,
+    pub parameters: Shared<'a, f32>,
+    pub memory: Memory<'a>,
+}
+
+/// Where batches come from: the samples, and how their numbers are normalised.
+pub struct Source<'a> {
+    features: &'a Features,
+    labels: &'a [u8],
+    /// Features of a sample.
+    pub width: usize,
+    scale: f32,
+    shift: f32,
+}
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BatchScore {
+    pub loss_sum: f64,
+    pub correct: usize,
+    pub samples: usize,
+}
+
+impl<'a> Source<'a> {
+    /// Samples of these labels, normalised as the recipe says: bytes as fractions of 255, then less
+    /// the mean and divided by the deviation.
+    pub fn new(samples: &'a Samples, labels: &'a [u8], config: &DataConfig) -> Self {
+        let unit = if matches!(samples.features(), Features::Bytes(_)) { 255.0 } else { 1.0 };
+        let (mean, deviation) = (f64::from(config.mean), f64::from(config.deviation));
+        Source {
+            features: samples.features(),
+            labels,
+            width: samples.features_per_sample(),
+            scale: (1.0 / (unit * deviation)) as f32,
+            shift: (-mean / deviation) as f32,
+        }
+    }
+
+    /// Writes one sample's features, normalised, to `row` `[in]`.
+    pub fn gather(&self, row: &mut [f32], sample: usize) {
+        let part = sample * self.width..(sample + 1) * self.width;
+        match self.features {
+            Features::Bytes(bytes) => convert::bytes_to_floats(row, &bytes[part], self.scale, self.shift),
+            Features::Floats(floats) => convert::scale_and_shift(row, &floats[part], self.scale, self.shift),
+        }
+    }
+}
+
+impl Step<'_> {
+    /// Trains on the samples `batch`, whose number is at most that of the workspace's rows. All
+    /// workers call it with the same arguments; worker 0 learns what the batch came to.
+    pub fn run(&self, worker: &Worker, batch: &[u32], moment: Moment) -> Option<BatchScore> {
+        self.rows_pass(worker, batch);
+        worker.barrier();
+        let score = (worker.index() == 0).then(|| self.score(worker, batch.len()));
+        self.parameters_pass(worker, batch.len(), moment);
+        score
+    }
+
+    /// Makes what layers derive from their parameters, before the first step.
+    pub fn derive_all(&self, worker: &Worker) {
+        for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
+            units.clone().for_each(|unit| self.derive(worker, index, unit));
+        }
+    }
+
+    fn rows_pass(&self, worker: &Worker, batch: &[u32]) {
+        let mine = worker.share(batch.len());
+        let split = self.plan.feature_layers(batch.len());
+        if split > 0 {
+            self.gather(worker, mine.clone(), batch);
+            for index in 0..split {
+                worker.barrier();
+                self.forward(worker, index, 0..batch.len(), self.plan.columns[worker.index()][index].clone());
+            }
+            worker.barrier();
+        }
+        for start in mine.clone().step_by(ROW_BLOCK) {
+            let rows = start..(start + ROW_BLOCK).min(mine.end);
+            if split == 0 {
+                self.gather(worker, rows.clone(), batch);
+            }
+            for index in split..self.layers.len() {
+                let columns = self.memory.outputs[index].columns();
+                self.forward(worker, index, rows.clone(), 0..columns);
+            }
+            self.loss(worker, rows.clone(), batch.len());
+            for index in (0..self.layers.len()).rev() {
+                self.backward(worker, index, rows.clone());
+            }
+        }
+    }
+
+    fn gather(&self, worker: &Worker, rows: Range<usize>, batch: &[u32]) {
+        let width = self.source.width;
+        worker.probe("gather", 0, 0, rows.len() * width * 5, || {
+            let mut input = self.memory.input.block_mut(worker, rows.clone(), 0..width);
+            let labels = self.memory.labels.write(worker, rows.clone());
+            for (row, (&sample, label)) in batch[rows].iter().zip(labels).enumerate() {
+                self.source.gather(input.row(row), sample as usize);
+                *label = self.source.labels[sample as usize];
+            }
+        });
+    }
+
+    /// The input of a layer: the data, or what the layer before gave.
+    fn input_of(&self, index: usize) -> &Shared<'_, f32> {
+        if index == 0 { &self.memory.input } else { &self.memory.outputs[index - 1] }
+    }
+
+    fn forward(&self, worker: &Worker, index: usize, rows: Range<usize>, columns: Range<usize>) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
+        let flops = layer.flops().forward * rows.len() as f64 * share;
+        worker.probe("forward", index, flops as usize, 0, || {
+            let input = self.input_of(index);
+            let x = input.block(worker, rows.clone(), 0..input.columns());
+            let y = self.memory.outputs[index].block_mut(worker, rows, columns.clone());
+            layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
+        });
+    }
+
+    fn loss(&self, worker: &Worker, rows: Range<usize>, batch: usize) {
+        worker.probe("loss", self.layers.len(), 0, 0, || {
+            let last = self.layers.len() - 1;
+            let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
+            let scores = Scores {
+                losses: self.memory.losses.write(worker, rows.clone()),
+                correct: self.memory.correct.write(worker, rows.clone()),
+            };
+            let labels = self.memory.labels.read(worker, rows.clone());
+            let shape = Rows { classes: self.classes, stride: outputs.columns() };
+            let doutputs = gradients.rows_mut(worker, rows.clone());
+            self.loss.gradient(doutputs, scores, outputs.whole_rows(worker, rows), labels, shape, 1.0 / batch as f32);
+        });
+    }
+
+    fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let flops = layer.flops().backward * rows.len() as f64;
+        worker.probe("backward", index, flops as usize, 0, || {
+            let (input, output, gradient) =
+                (self.input_of(index), &self.memory.outputs[index], &self.memory.gradients[index]);
+            let dx = index.checked_sub(1).map(|before| {
+                let gradient = &self.memory.gradients[before];
+                gradient.block_mut(worker, rows.clone(), 0..gradient.columns())
+            });
+            let derived = &self.memory.derived[index];
+            layer.backward(
+                dx,
+                gradient.block_mut(worker, rows.clone(), 0..gradient.columns()),
+                input.block(worker, rows.clone(), 0..input.columns()),
+                output.block(worker, rows, 0..output.columns()),
+                self.parameters.read(worker, storage.clone()),
+                derived.read(worker, 0..derived.columns()),
+            );
+        });
+    }
+
+    /// Losses and hits of the batch, added up in the order of its rows.
+    fn score(&self, worker: &Worker, samples: usize) -> BatchScore {
+        let losses = self.memory.losses.read(worker, 0..samples);
+        let correct = self.memory.correct.read(worker, 0..samples);
+        BatchScore {
+            loss_sum: reduce::sum_f64(losses),
+            correct: correct.iter().map(|&hit| usize::from(hit)).sum(),
+            samples,
+        }
+    }
+
+    fn parameters_pass(&self, worker: &Worker, batch: usize, moment: Moment) {
+        let scratch = &self.memory.scratch[worker.index()];
+        let scratch = scratch.write(worker, 0..scratch.columns());
+        for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
+            let PlacedLayer { layer, storage, .. } = &self.layers[index];
+            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
+            for unit in units.clone() {
+                let flops = 2 * layer.unit_len(unit) * batch;
+                worker.probe("gradient", index, flops, 0, || {
+                    let x = input.block(worker, 0..batch, 0..input.columns());
+                    let dy = gradient.block(worker, 0..batch, 0..gradient.columns());
+                    layer.gradient(unit, dy, x, scratch, &mut |part, gradients| {
+                        let place = storage.start + part.start..storage.start + part.end;
+                        worker.probe("update", index, 0, self.update_bytes(part.len()), || {
+                            self.update(worker, place, gradients, moment);
+                        });
+                    });
+                });
+                worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
+            }
+        }
+    }
+
+    /// Reads the gradient; reads and writes the parameters and the slots.
+    fn update_bytes(&self, parameters: usize) -> usize {
+        parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
+    }
+
+    fn update(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], moment: Moment) {
+        let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
+        for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
+            *slot = shared.write(worker, place.clone());
+        }
+        let slots = &mut slots[..self.memory.slots.len()];
+        self.rule.update(self.parameters.write(worker, place), gradients, slots, moment);
+    }
+
+    fn derive(&self, worker: &Worker, index: usize, unit: usize) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let from = Derivation {
+            storage: &|part| self.parameters.read(worker, storage.start + part.start..storage.start + part.end),
+            derived: &|part| self.memory.derived[index].write(worker, part),
+        };
+        layer.derive(unit, &from);
+    }
+}
+

@@ -1,0 +1,151 @@
+//! All memory of a training run, planned once: after that nothing allocates.
+
+use std::ops::Range;
+
+use crate::model::PlacedLayer;
+use crate::team::Shared;
+use crate::tensor::{Buffer, Layout, padded, row_stride};
+
+/// The places of a batch's matrices and of what belongs to the parameters, in one buffer of floats.
+pub struct Workspace {
+    floats: Buffer<f32>,
+    labels: Buffer<u8>,
+    correct: Buffer<u8>,
+    places: Places,
+}
+
+/// Where everything lies in a workspace's floats.
+struct Places {
+    input: Matrix,
+    outputs: Vec<Matrix>,
+    gradients: Vec<Matrix>,
+    losses: Range<usize>,
+    derived: Vec<Range<usize>>,
+    slots: Vec<Range<usize>>,
+    scratch: Vec<Range<usize>>,
+}
+
+/// A matrix in a buffer.
+struct Matrix {
+    range: Range<usize>,
+    rows: usize,
+    columns: usize,
+    stride: usize,
+}
+
+fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Matrix {
+    Matrix { range: layout.place(rows * stride), rows, columns, stride }
+}
+
+impl Workspace {
+    /// Memory for batches of up to `batch` samples of `features` features, a rule with `slots`
+    /// numbers for each of `parameters`, and `workers` workers.
+    pub fn new(
+        layers: &[PlacedLayer],
+        features: usize,
+        parameters: usize,
+        batch: usize,
+        slots: usize,
+        workers: usize,
+    ) -> Workspace {
+        let mut layout = Layout::default();
+        let scratch_len = layers.iter().map(|placed| placed.layer.scratch_len()).max().unwrap_or(0);
+        let input = place(&mut layout, batch, features, row_stride(features));
+        let mut outputs = Vec::new();
+        let mut gradients = Vec::new();
+        for (index, placed) in layers.iter().enumerate() {
+            let columns = padded(placed.layer.outputs());
+            // The losses take rows without gaps.
+            let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
+            outputs.push(place(&mut layout, batch, columns, stride));
+            gradients.push(place(&mut layout, batch, columns, stride));
+        }
+        let places = Places {
+            input,
+            outputs,
+            gradients,
+            losses: layout.place(batch),
+            derived: layers.iter().map(|placed| layout.place(placed.layer.derived_len())).collect(),
+            slots: (0..slots).map(|_| layout.place(parameters)).collect(),
+            scratch: (0..workers).map(|_| layout.place(scratch_len)).collect(),
+        };
+        Workspace {
+            floats: Buffer::zeros(layout.len()),
+            labels: Buffer::zeros(batch),
+            correct: Buffer::zeros(batch),
+            places,
+        }
+    }
+}
+
+/// A workspace, cut into its parts and shared by the workers.
+pub struct Memory<'a> {
+    /// The input, `[batch, in]`.
+    pub input: Shared<'a, f32>,
+    /// Each layer's output, `[batch, out]` with `out` padded.
+    pub outputs: Vec<Shared<'a, f32>>,
+    /// The gradient of each layer's output, of the same shape.
+    pub gradients: Vec<Shared<'a, f32>>,
+    /// Each row's loss, `[batch]`.
+    pub losses: Shared<'a, f32>,
+    /// Each row's class, `[batch]`.
+    pub labels: Shared<'a, u8>,
+    /// 1 for each row whose class was found, `[batch]`.
+    pub correct: Shared<'a, u8>,
+    /// What each layer derives from its parameters.
+    pub derived: Vec<Shared<'a, f32>>,
+    /// The optimizer's slots, each as long as the parameters.
+    pub slots: Vec<Shared<'a, f32>>,
+    /// Each worker's scratch.
+    pub scratch: Vec<Shared<'a, f32>>,
+}
+
+impl Workspace {
+    /// Shares all parts.
+    pub fn share(&mut self) -> Memory<'_> {
+        let places = &self.places;
+        let mut carver = Carver { rest: &mut self.floats, position: 0 };
+        // In the order in which they were placed.
+        let input = carver.matrix(&places.input);
+        let mut outputs = Vec::new();
+        let mut gradients = Vec::new();
+        for (output, gradient) in places.outputs.iter().zip(&places.gradients) {
+            outputs.push(carver.matrix(output));
+            gradients.push(carver.matrix(gradient));
+        }
+        Memory {
+            input,
+            outputs,
+            gradients,
+            losses: carver.array(&places.losses),
+            derived: places.derived.iter().map(|place| carver.array(place)).collect(),
+            slots: places.slots.iter().map(|place| carver.array(place)).collect(),
+            scratch: places.scratch.iter().map(|place| carver.array(place)).collect(),
+            labels: Shared::array(&mut self.labels),
+            correct: Shared::array(&mut self.correct),
+        }
+    }
+}
+
+/// Cuts a slice into the parts at increasing places.
+struct Carver<'a> {
+    rest: &'a mut [f32],
+    position: usize,
+}
+
+impl<'a> Carver<'a> {
+    fn cut(&mut self, place: &Range<usize>) -> &'a mut [f32] {
+        let (_, rest) = std::mem::take(&mut self.rest).split_at_mut(place.start - self.position);
+        let (part, rest) = rest.split_at_mut(place.len());
+        (self.rest, self.position) = (rest, place.end);
+        part
+    }
+
+    fn array(&mut self, place: &Range<usize>) -> Shared<'a, f32> {
+        Shared::array(self.cut(place))
+    }
+
+    fn matrix(&mut self, place: &Matrix) -> Shared<'a, f32> {
+        Shared::matrix(self.cut(&place.range), place.rows, place.columns, place.stride)
+    }
+}
