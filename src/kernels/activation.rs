@@ -112,8 +112,11 @@ impl Activation {
             }
             // x s, s = sigmoid(x): s + x s (1 - s)
             Activation::Silu => {
-                let s = math::sigmoid(saved);
-                s * saved.mul_add(1.0 - s, 1.0)
+                // 1 - s by the same formula, for x (1 - s) would magnify the error of a difference.
+                let e = math::exp(-saved.abs());
+                let (near_1, near_0) = (1.0 / (1.0 + e), e / (1.0 + e));
+                let (s, rest) = if saved > 0.0 { (near_1, near_0) } else { (near_0, near_1) };
+                s * saved.mul_add(rest, 1.0)
             }
             // y = ln(1 + e^x): sigmoid(x) = 1 - e^-y
             Activation::Softplus => -math::exp_m1(-saved),

@@ -177,6 +177,33 @@ pub fn mean_squared_error_one_hot(
     )
 }
 
+/// [`mean_squared_error_one_hot`] without the gradient.
+pub fn mean_squared_error_one_hot_value(
+    losses: &mut [f32],
+    correct: &mut [u8],
+    y: &[f32],
+    labels: &[u8],
+    rows: Rows,
+) {
+    rows.check_labelled(y, labels);
+    let inputs = y.chunks_exact(rows.stride).zip(labels);
+    dispatch(
+        #[inline(always)]
+        || {
+            for ((loss, correct), (row, &label)) in losses.iter_mut().zip(correct).zip(inputs) {
+                let label = usize::from(label);
+                let mut sums = [0.0f32; LANES];
+                for (j, &y) in row[..rows.classes].iter().enumerate() {
+                    let d = if j == label { y - 1.0 } else { y };
+                    sums[j % LANES] = d.mul_add(d, sums[j % LANES]);
+                }
+                *loss = tree(sums, |a, b| a + b) / rows.classes as f32;
+                *correct = u8::from(first_of(row, rows.classes, largest(row, rows.classes)) == label);
+            }
+        },
+    )
+}
+
 /// The mean square of the first `classes` differences, which become the gradient of that mean times
 /// `scale`; the rest of the row becomes 0.
 #[inline(always)]
