@@ -1,6 +1,12 @@
 //! Plain functions over slices and views: everything that is arithmetic on whole arrays.
 
+pub mod activation;
+pub mod convert;
 pub mod gemm;
 pub mod isa;
+pub mod loss;
+pub mod math;
 pub mod panels;
+pub mod reduce;
+pub mod reference;
 mod tile;

@@ -1,0 +1,154 @@
+//! The naive twin of each kernel in f64: one row, one formula at a time, no concern for speed. The
+//! tests hold the fast kernels against these, and these against finite differences.
+
+use super::activation::Activation;
+use std::f64::consts::{PI, SQRT_2};
+
+/// The error function: the series 2/sqrt(pi) e^-x^2 sum 2^n x^(2n+1) / (2n+1)!!, whose terms have
+/// one sign (Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6).
+pub fn erf(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let (mut term, mut sum) = (x, x);
+    let mut n = 1.0;
+    while term.abs() > sum.abs() * 1e-17 {
+        term *= 2.0 * x * x / (2.0 * n + 1.0);
+        sum += term;
+        n += 1.0;
+    }
+    2.0 / PI.sqrt() * (-x * x).exp() * sum
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// The distribution function of the standard normal.
+fn normal_distribution(x: f64) -> f64 {
+    0.5 * (1.0 + erf(x / SQRT_2))
+}
+
+/// An activation of one number.
+pub fn activation(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => x.max(0.0),
+        Activation::LeakyRelu { slope } => {
+            if x > 0.0 {
+                x
+            } else {
+                f64::from(slope) * x
+            }
+        }
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Tanh => x.tanh(),
+        Activation::Gelu => x * normal_distribution(x),
+        Activation::Silu => x * sigmoid(x),
+        Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Activation::Elu { alpha } => {
+            if x > 0.0 {
+                x
+            } else {
+                f64::from(alpha) * x.exp_m1()
+            }
+        }
+    }
+}
+
+/// The derivative of an activation at the input `x`.
+pub fn activation_derivative(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::Identity => 1.0,
+        Activation::Relu => f64::from(x > 0.0),
+        Activation::LeakyRelu { slope } => {
+            if x > 0.0 {
+                1.0
+            } else {
+                f64::from(slope)
+            }
+        }
+        Activation::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),
+        Activation::Tanh => 1.0 - x.tanh().powi(2),
+        Activation::Gelu => normal_distribution(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
+        Activation::Silu => sigmoid(x) + x * sigmoid(x) * (1.0 - sigmoid(x)),
+        Activation::Softplus => sigmoid(x),
+        Activation::Elu { alpha } => {
+            if x > 0.0 {
+                1.0
+            } else {
+                f64::from(alpha) * x.exp()
+            }
+        }
+    }
+}
+
+/// The probabilities of one row of logits.
+pub fn softmax(logits: &[f64]) -> Vec<f64> {
+    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let exponentials: Vec<f64> = logits.iter().map(|x| (x - max).exp()).collect();
+    let sum: f64 = exponentials.iter().sum();
+    exponentials.iter().map(|e| e / sum).collect()
+}
+
+/// Softmax cross-entropy of one row of logits: the loss and its gradient.
+pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
+    let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let log_sum = logits.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
+    let mut gradient = softmax(logits);
+    gradient[label] -= 1.0;
+    (log_sum - (logits[label] - max), gradient)
+}
+
+/// Mean squared error of one row of outputs: the loss and its gradient.
+pub fn mean_squared_error(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
+    let width = y.len() as f64;
+    let differences: Vec<f64> = y.iter().zip(targets).map(|(y, t)| y - t).collect();
+    let loss = differences.iter().map(|d| d * d).sum::<f64>() / width;
+    (loss, differences.iter().map(|d| 2.0 * d / width).collect())
+}
+
+/// The row of `width` numbers that is 1 at `label` and 0 elsewhere.
+pub fn one_hot(label: usize, width: usize) -> Vec<f64> {
+    (0..width).map(|i| f64::from(i == label)).collect()
+}
+
+/// The gradient of `f` at `x` by central differences with this `step`.
+pub fn numeric_gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {
+    let mut moved = x.to_vec();
+    let mut gradient = Vec::with_capacity(x.len());
+    for i in 0..x.len() {
+        moved[i] = x[i] + step;
+        let above = f(&moved);
+        moved[i] = x[i] - step;
+        let below = f(&moved);
+        moved[i] = x[i];
+        gradient.push((above - below) / (2.0 * step));
+    }
+    gradient
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn erf_has_its_tabulated_values() {
+        // Abramowitz and Stegun, table 7.1.
+        for (x, value) in [(0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)] {
+            assert!((erf(x) - value).abs() < 1e-10);
+            assert_eq!(erf(-x), -erf(x));
+        }
+        assert_eq!([erf(0.0), erf(7.0), erf(f64::NEG_INFINITY)], [0.0, 1.0, -1.0]);
+        assert!((erf(5.99) - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn probabilities_sum_to_one() {
+        let p = softmax(&[1e30, 1e30, -1e30]);
+        assert_eq!(p, [0.5, 0.5, 0.0]);
+    }
+}

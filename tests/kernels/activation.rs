@@ -1,0 +1,146 @@
+use crate::{LENGTHS, bits, close, on_every_isa, spread};
+use fallline::kernels::activation::{self, Activation};
+use fallline::kernels::reference;
+use proptest::prelude::*;
+
+pub const ACTIVATIONS: [Activation; 12] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu { slope: 0.01 },
+    Activation::LeakyRelu { slope: 0.0 },
+    Activation::LeakyRelu { slope: -0.5 },
+    Activation::Sigmoid,
+    Activation::Tanh,
+    Activation::Gelu,
+    Activation::Silu,
+    Activation::Softplus,
+    Activation::Elu { alpha: 0.7 },
+    Activation::Elu { alpha: -0.7 },
+];
+
+const TOLERANCE: f64 = 5e-7;
+
+fn forward(activation: Activation, x: &[f32]) -> Vec<f32> {
+    let mut y = vec![f32::NAN; x.len()];
+    activation::forward(activation, &mut y, x);
+    y
+}
+
+fn backward(activation: Activation, dy: &[f32], x: &[f32]) -> Vec<f32> {
+    let y = forward(activation, x);
+    let saved = if activation.derivative_from_output() { &y } else { x };
+    let mut dx = vec![f32::NAN; x.len()];
+    activation::backward(activation, &mut dx, dy, saved);
+    dx
+}
+
+fn exact_forward(activation: Activation, x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| reference::activation(activation, f64::from(x))).collect()
+}
+
+fn exact_backward(activation: Activation, dy: &[f32], x: &[f32]) -> Vec<f64> {
+    let pairs = dy.iter().zip(x);
+    pairs
+        .map(|(&dy, &x)| f64::from(dy) * reference::activation_derivative(activation, f64::from(x)))
+        .collect()
+}
+
+#[test]
+fn agree_with_the_reference_at_every_length() {
+    for activation in ACTIVATIONS {
+        for length in LENGTHS {
+            let (x, dy) = (spread(length, 14.0), spread(length, 1.0));
+            let y = on_every_isa(|| forward(activation, &x));
+            assert!(close(&y, &exact_forward(activation, &x), TOLERANCE), "{activation:?} {length}");
+            let dx = on_every_isa(|| backward(activation, &dy, &x));
+            assert!(close(&dx, &exact_backward(activation, &dy, &x), TOLERANCE), "{activation:?} {length}");
+        }
+    }
+}
+
+#[test]
+fn in_place_is_the_same() {
+    for activation in ACTIVATIONS {
+        for length in LENGTHS {
+            let (x, dy) = (spread(length, 14.0), spread(length, 1.0));
+            let y = forward(activation, &x);
+            let in_place = on_every_isa(|| {
+                let mut y = x.clone();
+                activation::forward_in_place(activation, &mut y);
+                y
+            });
+            assert_eq!(bits(&in_place), bits(&y), "{activation:?} {length}");
+            let saved = if activation.derivative_from_output() { &y } else { &x };
+            let in_place = on_every_isa(|| {
+                let mut dy = dy.clone();
+                activation::backward_in_place(activation, &mut dy, saved);
+                dy
+            });
+            assert_eq!(bits(&in_place), bits(&backward(activation, &dy, &x)), "{activation:?} {length}");
+        }
+    }
+}
+
+#[test]
+fn far_inputs_give_the_limits() {
+    let far = |activation| forward(activation, &[-1e30, -100.0, 100.0, 1e30, f32::INFINITY]);
+    let inf = f32::INFINITY;
+    assert_eq!(far(Activation::Relu), [0.0, 0.0, 100.0, 1e30, inf]);
+    assert_eq!(far(Activation::Sigmoid), [0.0, 0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(far(Activation::Tanh), [-1.0, -1.0, 1.0, 1.0, 1.0]);
+    assert_eq!(far(Activation::Gelu), [0.0, 0.0, 100.0, 1e30, inf]);
+    assert_eq!(far(Activation::Silu)[2..], [100.0, 1e30, inf]);
+    assert_eq!(far(Activation::Softplus)[2..], [100.0, 1e30, inf]);
+    assert_eq!(far(Activation::Elu { alpha: 0.5 }), [-0.5, -0.5, 100.0, 1e30, inf]);
+    for activation in ACTIVATIONS {
+        let x = [-1e30, -300.0, -90.0, 90.0, 300.0, 1e30];
+        let dx = on_every_isa(|| backward(activation, &[1.0; 6], &x));
+        assert!(close(&dx, &exact_backward(activation, &[1.0; 6], &x), TOLERANCE), "{activation:?} {dx:?}");
+    }
+}
+
+#[test]
+fn not_a_number_is_never_hidden() {
+    for activation in ACTIVATIONS {
+        assert!(forward(activation, &[f32::NAN; 17]).iter().all(|y| y.is_nan()), "{activation:?}");
+        assert!(backward(activation, &[f32::NAN; 17], &[0.5; 17]).iter().all(|dx| dx.is_nan()));
+    }
+}
+
+#[test]
+fn a_slightly_wrong_kernel_trips_the_comparison() {
+    let (x, dy) = (spread(100, 14.0), spread(100, 1.0));
+    let exact = exact_forward(Activation::LeakyRelu { slope: 0.01 }, &x);
+    assert!(!close(&forward(Activation::LeakyRelu { slope: 0.010_001 }, &x), &exact, TOLERANCE));
+    // The tanh approximation of GELU is off by up to 5e-4.
+    let tanh_gelu = |x: f32| 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh());
+    let approximate: Vec<f32> = x.iter().map(|&x| tanh_gelu(x)).collect();
+    assert!(!close(&approximate, &exact_forward(Activation::Gelu, &x), TOLERANCE));
+    // The derivative of sigmoid taken from the input instead of the output.
+    let mut dx = vec![0.0; 100];
+    activation::backward(Activation::Sigmoid, &mut dx, &dy, &x);
+    assert!(!close(&dx, &exact_backward(Activation::Sigmoid, &dy, &x), TOLERANCE));
+}
+
+proptest! {
+    #[test]
+    fn agree_with_the_reference_however_the_slice_is_cut(
+        pairs in prop::collection::vec((-60f32..60.0, -3f32..3.0), 0..150),
+        cut in 0usize..150,
+        which in 0..ACTIVATIONS.len(),
+    ) {
+        let activation = ACTIVATIONS[which];
+        let (x, dy): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+        let cut = cut.min(x.len());
+        let (y, dx) = (forward(activation, &x), backward(activation, &dy, &x));
+        prop_assert!(close(&y, &exact_forward(activation, &x), TOLERANCE));
+        prop_assert!(close(&dx, &exact_backward(activation, &dy, &x), TOLERANCE));
+        let pieces = [forward(activation, &x[..cut]), forward(activation, &x[cut..])].concat();
+        prop_assert_eq!(bits(&pieces), bits(&y));
+        let pieces = [
+            backward(activation, &dy[..cut], &x[..cut]),
+            backward(activation, &dy[cut..], &x[cut..]),
+        ];
+        prop_assert_eq!(bits(&pieces.concat()), bits(&dx));
+    }
+}
