@@ -46,7 +46,7 @@ fn generated_digits_are_read_back_and_follow_from_the_seed() {
     let arguments = ["generate", "digits", "--out", text(&other), "--train", "50", "--test", "20"];
     run(&[&arguments[..], &["--seed", "2", "--gzip"]].concat()).unwrap();
     assert!(other.join("train-images-idx3-ubyte.gz").exists());
-    assert_ne!(folder::read("x", &other).unwrap().train, set.train);
+    assert_ne!(folder::read("x", &other, None).unwrap().train, set.train);
 
     run(&["verify", text(&out)]).unwrap();
     run(&["verify", text(folder.path())]).unwrap();
@@ -65,7 +65,7 @@ fn generate_replaces_nothing_unless_forced() {
     );
     assert_eq!(std::fs::read(out.join("train-images-idx3-ubyte")).unwrap(), before);
     run(&[&arguments[..], &["--force"]].concat()).unwrap();
-    assert_eq!(folder::read("x", &out).unwrap().train.len(), 5);
+    assert_eq!(folder::read("x", &out, None).unwrap().train.len(), 5);
     assert!(run(&["generate", "digits", "--out", text(&out), "--train", "0"]).is_err());
 }
 

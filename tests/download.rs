@@ -92,6 +92,7 @@ fn set(mirrors: &[&str]) -> KnownSet {
         name: "small",
         source: "",
         licence: "",
+        classes: 10,
         files: [0, 1, 2, 3].map(file),
         mirrors: keep(mirrors.into_boxed_slice()),
     }
@@ -178,7 +179,7 @@ fn what_is_not_the_file_is_refused_and_the_old_one_kept() {
         ),
         ("a page", Answer::Whole(b"<html>".to_vec()), "expected 0x00 0x00, the start of an IDX file"),
         ("nothing", Answer::Whole(vec![]), "byte 0: expected an IDX header"),
-        ("endless", Answer::Endless(vec![7; 10_000]), "expected at most 69552 bytes, found more"),
+        ("endless", Answer::Endless(vec![7; 10_000]), "expected at most 69548 bytes, found more"),
     ];
     for (what, bad, expected) in table {
         let mut answers = good("");

@@ -169,7 +169,7 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
                 Ok(Verdict::Sound) => writeln!(out, "sound  {path}: {}, no published checksum", check.role),
                 Err(error) => {
                     wrong += 1;
-                    writeln!(out, "WRONG  {path}: {error}")
+                    writeln!(out, "WRONG  {error}")
                 }
             }?;
         }

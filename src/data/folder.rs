@@ -48,11 +48,12 @@ pub fn has_any(folder: &Path) -> bool {
     find(folder).iter().any(Option::is_some)
 }
 
-/// The data set in `folder`. The number of classes is one more than the largest training label.
+/// The data set in `folder`. If the number of classes is not known, it is one more than the largest
+/// label.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if one of the four files is missing; those of [`Samples::from_idx`].
-pub fn read(name: &str, folder: &Path) -> Result<DataSet> {
+pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet> {
     let files = find(folder);
     let missing: Vec<&str> =
         ROLES.iter().zip(&files).filter(|(_, file)| file.is_none()).map(|(role, _)| *role).collect();
@@ -63,10 +64,11 @@ pub fn read(name: &str, folder: &Path) -> Result<DataSet> {
             found: format!("no {}", missing.join(", no ")),
         });
     };
-    let train = Samples::from_idx(&train_images, &train_labels, MOST_CLASSES)?;
-    let largest = train.labels().and_then(|labels| labels.iter().max()).copied().unwrap_or(0);
-    let classes = usize::from(largest) + 1;
-    let test = Samples::from_idx(&test_images, &test_labels, classes)?;
+    let allowed = classes.unwrap_or(MOST_CLASSES);
+    let train = Samples::from_idx(&train_images, &train_labels, allowed)?;
+    let test = Samples::from_idx(&test_images, &test_labels, allowed)?;
+    let largest = [&train, &test].into_iter().flat_map(Samples::labels).flatten().max();
+    let classes = classes.unwrap_or(usize::from(*largest.unwrap_or(&0)) + 1);
     DataSet::new(name, classes, train, test, Origin::Folder(folder.to_path_buf()))
 }
 
@@ -155,7 +157,9 @@ mod tests {
             let (set, path) = (set(shape, 5), folder.path().join("new/folder"));
             let written = write(&set, &path, gzip, false).unwrap();
             assert_eq!(find(&path).map(Option::unwrap).to_vec(), written);
-            let read = read("x", &path).unwrap();
+            let read = read("x", &path, None).unwrap();
+            let refused = super::read("x", &path, Some(4)).unwrap_err().to_string();
+            assert!(refused.contains("expected classes from 0 to 3, found 4 at index 4"), "{refused}");
             assert_eq!((&read.train, &read.test, read.classes), (&set.train, &set.test, 5));
             assert_eq!(read.origin, Origin::Folder(path));
         }
@@ -168,12 +172,12 @@ mod tests {
         write(&old, folder.path(), false, false).unwrap();
         let refused = write(&new, folder.path(), false, false).unwrap_err().to_string();
         assert!(refused.ends_with("cannot replace: it exists; --force replaces it"), "{refused}");
-        assert_eq!(read("x", folder.path()).unwrap().train, old.train);
+        assert_eq!(read("x", folder.path(), None).unwrap().train, old.train);
         write(&new, folder.path(), false, true).unwrap();
-        assert_eq!(read("x", folder.path()).unwrap().train, new.train);
+        assert_eq!(read("x", folder.path(), None).unwrap().train, new.train);
         let hidden = write(&old, folder.path(), true, true).unwrap_err().to_string();
         assert!(hidden.contains("it would hide "), "{hidden}");
-        assert_eq!(read("x", folder.path()).unwrap().train, new.train);
+        assert_eq!(read("x", folder.path(), None).unwrap().train, new.train);
     }
 
     #[test]
@@ -214,7 +218,7 @@ mod tests {
         let written = write(&set([2, 2, 1], 5), folder.path(), false, false).unwrap();
         std::fs::remove_file(&written[1]).unwrap();
         std::fs::remove_file(&written[2]).unwrap();
-        let error = read("x", folder.path()).unwrap_err().to_string();
+        let error = read("x", folder.path(), None).unwrap_err().to_string();
         assert!(error.ends_with("found no train labels, no test images"), "{error}");
     }
 }

@@ -13,6 +13,8 @@ pub struct KnownSet {
     pub source: &'static str,
     /// The licence it is published under.
     pub licence: &'static str,
+    /// Labels are below this number.
+    pub classes: usize,
     /// Train images, train labels, test images, test labels.
     pub files: [KnownFile; 4],
     /// Addresses that a file's name with `.gz` is appended to, in the order they are tried.
@@ -48,6 +50,7 @@ pub static KNOWN: [KnownSet; 2] = [
         name: "mnist",
         source: "Y. LeCun, C. Cortes, C. Burges: The MNIST database of handwritten digits",
         licence: "CC BY-SA 3.0",
+        classes: 10,
         files: files([
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -63,6 +66,7 @@ pub static KNOWN: [KnownSet; 2] = [
         name: "fashion-mnist",
         source: "H. Xiao, K. Rasul, R. Vollgraf (Zalando): Fashion-MNIST, arXiv:1708.07747",
         licence: "MIT",
+        classes: 10,
         files: files([
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",

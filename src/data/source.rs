@@ -20,6 +20,9 @@ pub const DIGITS_SEED: u64 = 1;
 /// The samples of the generated data set where no number is asked for: as many as MNIST has.
 pub const DIGITS_SAMPLES: [usize; 2] = [60_000, 10_000];
 
+/// The generated digits are 0 to 9.
+const DIGIT_CLASSES: usize = 10;
+
 /// The index of the first test sample, far from any training sample.
 const FIRST_TEST_DIGIT: u64 = 1 << 32;
 
@@ -62,7 +65,7 @@ fn load_from(set: &str, data_dir: Option<&Path>, places: &[PathBuf]) -> Result<D
     }
     if set == DIGITS {
         return match data_dir.and_then(|place| find_in(place, set)) {
-            Some(folder) => folder::read(set, &folder),
+            Some(folder) => folder::read(set, &folder, Some(DIGIT_CLASSES)),
             None => generate_digits(DIGITS_SAMPLES, DIGITS_SEED),
         };
     }
@@ -70,7 +73,7 @@ fn load_from(set: &str, data_dir: Option<&Path>, places: &[PathBuf]) -> Result<D
         return read_path(Path::new(set));
     }
     match places.iter().find_map(|place| find_in(place, set)) {
-        Some(folder) => folder::read(set, &folder),
+        Some(folder) => folder::read(set, &folder, known::known(set).map(|known| known.classes)),
         None => Err(missing(set, places)),
     }
 }
@@ -83,11 +86,11 @@ pub fn generate_digits(samples: [usize; 2], seed: u64) -> Result<DataSet> {
     let generate = |count: usize, first| {
         check_room(count)?;
         let made = digits::generate(count, seed, first);
-        Samples::images(made.images, [28, 28, 1], made.labels, 10)
+        Samples::images(made.images, [28, 28, 1], made.labels, DIGIT_CLASSES)
     };
     let [train, test] = samples;
     let (train, test) = (generate(train, 0)?, generate(test, FIRST_TEST_DIGIT)?);
-    DataSet::new(DIGITS, 10, train, test, Origin::Generated { seed })
+    DataSet::new(DIGITS, DIGIT_CLASSES, train, test, Origin::Generated { seed })
 }
 
 /// Checks that `count` digits can be held in memory, before they are made.
@@ -128,7 +131,7 @@ fn read_path(path: &Path) -> Result<DataSet> {
     std::fs::read_dir(path).map_err(Error::io(path, "read the folder"))?;
     let full = path.canonicalize().map_err(Error::io(path, "read the folder"))?;
     let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
-    folder::read(&name, path)
+    folder::read(&name, path, None)
 }
 
 fn missing(set: &str, places: &[PathBuf]) -> Error {
