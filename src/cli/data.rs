@@ -120,31 +120,32 @@ fn download(arguments: Download) -> anyhow::Result<()> {
     let bar = indicatif::ProgressBar::hidden();
     let style = "{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(indicatif::ProgressStyle::with_template(style)?.progress_chars("=> "));
-    crate::data::download::download(
-        set,
-        &folder,
-        arguments.mirror.as_deref(),
-        &mut |progress| match progress {
-            Progress::Present { path } => println!("{}: already there, checksum right", path.display()),
-            Progress::Started { url, bytes } => {
-                println!("{url}");
-                bar.reset();
-                bar.set_length(bytes.unwrap_or(0));
-                bar.set_message(url.rsplit('/').next().unwrap_or(url).to_string());
-                bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-            }
-            Progress::Received { bytes } => bar.set_position(bytes),
-            Progress::Refused { url, reason } => {
-                bar.finish_and_clear();
-                eprintln!("{url}: {reason}");
-            }
-            Progress::Saved { path } => {
-                bar.finish_and_clear();
-                println!("{}: saved, checksum right", path.display());
-            }
-        },
-    )?;
-    println!("{} ({}; {})", set.name, set.source, set.licence);
+    // A terminal that went away must not stop the download.
+    let say = |line: std::fmt::Arguments| drop(writeln!(std::io::stdout(), "{line}"));
+    // Told once another mirror has the file; if none has, the error tells.
+    let mut refusals = Vec::new();
+    let mut show = |progress: Progress| match progress {
+        Progress::Present { path } => say(format_args!("{}: already there, checksum right", path.display())),
+        Progress::Started { url, bytes } => {
+            say(format_args!("{url}"));
+            bar.reset();
+            bar.set_length(bytes.unwrap_or(0));
+            bar.set_message(url.rsplit('/').next().unwrap_or(url).to_string());
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        Progress::Received { bytes } => bar.set_position(bytes),
+        Progress::Refused { url, reason } => {
+            bar.finish_and_clear();
+            refusals.push(format!("passed over {url}: {reason}"));
+        }
+        Progress::Saved { path } => {
+            bar.finish_and_clear();
+            refusals.drain(..).for_each(|refusal| say(format_args!("{refusal}")));
+            say(format_args!("{}: saved, checksum right", path.display()));
+        }
+    };
+    crate::data::download::download(set, &folder, arguments.mirror.as_deref(), &mut show)?;
+    say(format_args!("{} ({}; {})", set.name, set.source, set.licence));
     Ok(())
 }
 
@@ -224,8 +225,9 @@ fn as_fractions(file: &FileInfo) -> String {
 fn generate(arguments: Generate) -> anyhow::Result<()> {
     let Generate { set: Generated::Digits, out, train, test, seed, gzip, force } = arguments;
     let set = source::generate_digits([train as usize, test as usize], seed)?;
+    let mut stdout = std::io::stdout().lock();
     for path in folder::write(&set, &out, gzip, force)? {
-        println!("{}", path.display());
+        writeln!(stdout, "{}", path.display())?;
     }
     Ok(())
 }
