@@ -6,6 +6,7 @@
 //! [`team`] (the workers) and [`tensor`] (the memory). [`model`] builds a network from a recipe,
 //! [`train`] runs the step and the epochs, [`report`] is what prints.
 
+pub mod atomic_file;
 pub mod error;
 pub mod probe;
 pub mod rng;

@@ -1,3 +1,18 @@
-//! (to come)
+//! Data sets: IDX files, published sets and where to find them, generated digits, mini-batches.
+//!
+//! [`load`] brings a [`DataSet`] by name; [`batches`] says which samples make up each mini-batch.
+//! Images stay bytes in memory and are converted when a batch is gathered.
 
+pub mod batches;
 pub mod digits;
+#[cfg(feature = "download")]
+pub mod download;
+pub mod folder;
+pub mod idx;
+pub mod inspect;
+pub mod known;
+pub mod samples;
+pub mod source;
+
+pub use samples::{DataSet, Features, Origin, Samples, Targets};
+pub use source::load;

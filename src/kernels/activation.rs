@@ -32,6 +32,21 @@ pub enum Activation {
 const NORMAL_DENSITY_AT_0: f32 = 0.398_942_3;
 
 impl Activation {
+    /// The name in recipes and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu { .. } => "leaky-relu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::Gelu => "gelu",
+            Activation::Silu => "silu",
+            Activation::Softplus => "softplus",
+            Activation::Elu { .. } => "elu",
+        }
+    }
+
     /// Whether the backward pass reads the output; it reads the input otherwise.
     pub fn derivative_from_output(self) -> bool {
         match self {

@@ -84,7 +84,12 @@ impl Model {
             name: placed.module.to_string(),
             kind: placed.layer.kind(),
             output: placed.layer.outputs().to_string(),
-            parameters: placed.layer.parameters().iter().map(|spec| spec.shape.iter().product::<usize>()).sum(),
+            parameters: placed
+                .layer
+                .parameters()
+                .iter()
+                .map(|spec| spec.shape.iter().product::<usize>())
+                .sum(),
             flops: train_flops(placed.layer.as_ref()),
         };
         self.layers.iter().map(row).collect()
@@ -104,10 +109,11 @@ impl Model {
     /// A copy of all parameters, with PyTorch's names, shapes and layouts.
     pub fn tensors(&self) -> Vec<NamedTensor> {
         let tensor = |(name, spec): (String, ParameterSpec)| {
-            let mut values = vec![0.0; spec.shape.iter().product()];
+            let len: usize = spec.shape.iter().product();
+            let mut values = vec![0.0; len];
             let stored = &self.parameters[spec.range.clone()];
             match spec.arrangement {
-                Arrangement::Plain => values.copy_from_slice(&stored[..values.len()]),
+                Arrangement::Plain => values.copy_from_slice(&stored[..len]),
                 Arrangement::Panels => panels::unpack(&mut values, stored, spec.shape[0], spec.shape[1]),
             }
             NamedTensor { name, shape: spec.shape, values }
@@ -127,8 +133,13 @@ impl Model {
             expected,
             found,
         };
-        if let Some(extra) = tensors.iter().find(|tensor| specs.iter().all(|(name, _)| *name != tensor.name)) {
-            return Err(wrong(&extra.name, "no such tensor in this model".into(), format!("{:?}", extra.shape)));
+        if let Some(extra) = tensors.iter().find(|tensor| specs.iter().all(|(name, _)| *name != tensor.name))
+        {
+            return Err(wrong(
+                &extra.name,
+                "no such tensor in this model".into(),
+                format!("{:?}", extra.shape),
+            ));
         }
         let mut found = Vec::with_capacity(specs.len());
         for (name, spec) in &specs {

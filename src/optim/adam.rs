@@ -27,7 +27,13 @@ impl Rule for Adam {
         2
     }
 
-    fn update(&self, parameters: &mut [f32], gradients: &mut [f32], slots: &mut [&mut [f32]], moment: Moment) {
+    fn update(
+        &self,
+        parameters: &mut [f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+        moment: Moment,
+    ) {
         let [means, squares] = slots else { unreachable!("two slots") };
         let step = moment.step as f64;
         let step_size = (moment.learning_rate / (1.0 - self.beta1.powf(step))) as f32;

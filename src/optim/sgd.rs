@@ -21,7 +21,13 @@ impl Rule for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
-    fn update(&self, parameters: &mut [f32], gradients: &mut [f32], slots: &mut [&mut [f32]], moment: Moment) {
+    fn update(
+        &self,
+        parameters: &mut [f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+        moment: Moment,
+    ) {
         let rate = moment.learning_rate as f32;
         let decay = self.weight_decay as f32;
         let Some(velocities) = slots.first_mut() else {

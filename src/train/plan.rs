@@ -54,13 +54,18 @@ impl Plan {
 fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> {
     let columns = padded(placed.layer.outputs());
     let tiles = columns.div_ceil(TILE_COLUMNS);
-    let cut = |worker| (tiles * worker / workers * TILE_COLUMNS).min(columns);
+    let cut = |worker: usize| (tiles * worker / workers * TILE_COLUMNS).min(columns);
     cut(worker)..cut(worker + 1)
 }
 
 /// Cuts the units of all layers into consecutive runs of about equal work, one a worker.
 fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
-    let units = || layers.iter().enumerate().flat_map(|(index, placed)| (0..placed.layer.units()).map(move |u| (index, u)));
+    let units = || {
+        layers
+            .iter()
+            .enumerate()
+            .flat_map(|(index, placed)| (0..placed.layer.units()).map(move |u| (index, u)))
+    };
     let len = |(index, unit): (usize, usize)| layers[index].layer.unit_len(unit) as u128;
     let total: u128 = units().map(len).sum();
     let mut owners = vec![vec![0..0; layers.len()]; workers];
@@ -69,8 +74,8 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
         let len = len((index, unit));
         // The worker in whose share the middle of the unit falls.
         let worker = ((2 * before + len) * workers as u128 / (2 * total).max(1)) as usize;
-        let run: &mut Range<usize> = &mut owners[worker.min(workers - 1)][index];
-        *run = if run.is_empty() { unit..unit + 1 } else { run.start..unit + 1 };
+        let own: &mut Range<usize> = &mut owners[worker.min(workers - 1)][index];
+        *own = if own.start == own.end { unit..unit + 1 } else { own.start..unit + 1 };
         before += len;
     }
     owners

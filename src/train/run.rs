@@ -88,7 +88,12 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If the samples have no classes, or another number of features than the model's input.
-    pub fn new(model: &'a mut Model, samples: &'a Samples, recipe: &'a Recipe, team: &'a Team) -> Result<Self> {
+    pub fn new(
+        model: &'a mut Model,
+        samples: &'a Samples,
+        recipe: &'a Recipe,
+        team: &'a Team,
+    ) -> Result<Self> {
         let labels = labels_for(model, samples)?;
         let rule = rule(&recipe.optimizer.rule);
         let batch = recipe.train.batch.clamp(1, samples.len());
@@ -98,7 +103,20 @@ impl<'a> Session<'a> {
         let plan = Plan::new(layers, team.threads());
         let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), team.threads());
         let order = Vec::with_capacity(samples.len());
-        Ok(Session { model, samples, labels, recipe, team, rule, plan, workspace, order, batch, epochs: 0, steps: 0 })
+        Ok(Session {
+            model,
+            samples,
+            labels,
+            recipe,
+            team,
+            rule,
+            plan,
+            workspace,
+            order,
+            batch,
+            epochs: 0,
+            steps: 0,
+        })
     }
 
     /// One pass over the samples, or less if `stop` is set meanwhile.
@@ -167,7 +185,12 @@ impl<'a> Session<'a> {
         let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.steps = live.steps;
         if let Some(value) = live.diverged {
-            return Err(Error::Diverged { what: "the loss".into(), value, step: self.steps, epoch: self.epochs });
+            return Err(Error::Diverged {
+                what: "the loss".into(),
+                value,
+                step: self.steps,
+                epoch: self.epochs,
+            });
         }
         Ok(about.record(&live.score))
     }
@@ -175,7 +198,8 @@ impl<'a> Session<'a> {
 
 /// The labels of samples that `model` can be trained or tested on.
 pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
-    let mismatch = |what: &str, expected: String, found: String| Error::Mismatch { what: what.into(), expected, found };
+    let mismatch =
+        |what: &str, expected: String, found: String| Error::Mismatch { what: what.into(), expected, found };
     if samples.shape() != model.input() {
         let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
         return Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())));

@@ -9,8 +9,8 @@ use std::ops::Range;
 use super::plan::{Plan, ROW_BLOCK};
 use super::workspace::Memory;
 use crate::data::{Features, Samples};
-use crate::kernels::{convert, reduce};
 use crate::kernels::loss::Rows;
+use crate::kernels::{convert, reduce};
 use crate::layers::Derivation;
 use crate::losses::{Loss, Scores};
 use crate::model::PlacedLayer;
@@ -158,7 +158,14 @@ impl Step<'_> {
             let labels = self.memory.labels.read(worker, rows.clone());
             let shape = Rows { classes: self.classes, stride: outputs.columns() };
             let doutputs = gradients.rows_mut(worker, rows.clone());
-            self.loss.gradient(doutputs, scores, outputs.whole_rows(worker, rows), labels, shape, 1.0 / batch as f32);
+            self.loss.gradient(
+                doutputs,
+                scores,
+                outputs.whole_rows(worker, rows),
+                labels,
+                shape,
+                1.0 / batch as f32,
+            );
         });
     }
 
@@ -235,10 +242,11 @@ impl Step<'_> {
     fn derive(&self, worker: &Worker, index: usize, unit: usize) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let from = Derivation {
-            storage: &|part| self.parameters.read(worker, storage.start + part.start..storage.start + part.end),
+            storage: &|part| {
+                self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
+            },
             derived: &|part| self.memory.derived[index].write(worker, part),
         };
         layer.derive(unit, &from);
     }
 }
-

@@ -1,0 +1,233 @@
+//! `fallline data`: download, verify, describe and generate data sets.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::data::inspect::{self, FileInfo, Values, Verdict};
+use crate::data::{folder, known, source};
+
+/// Download, check, describe and generate data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Download a published data set and check it against the published checksums.
+    Download(Download),
+    /// Check data files: sound, complete, and as published.
+    ///
+    /// Prints a line for each file and fails if anything is wrong. Checksums are compared in a folder
+    /// named after a published set, or with any file of one in it.
+    Verify {
+        /// A folder with the files of a data set, or with such folders in it.
+        dir: PathBuf,
+    },
+    /// Show what is in data files: types, sizes, label counts, pixel statistics.
+    Info {
+        /// A folder with the files of a data set, or with such folders in it.
+        dir: PathBuf,
+    },
+    /// Write a generated data set as IDX files.
+    Generate(Generate),
+}
+
+#[derive(Debug, Args)]
+pub struct Download {
+    /// Which data set.
+    set: Published,
+    /// Where to put the folder of the data set [default: the user's cache folder, where training
+    /// finds it].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Download from this address only, instead of the known mirrors.
+    #[arg(long, value_name = "URL")]
+    mirror: Option<String>,
+}
+
+/// The published data sets, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Published {
+    /// Handwritten digits: 60,000 + 10,000 images of 28x28 pixels, 12 MB.
+    Mnist,
+    /// Pictures of clothes, in the same format, 31 MB.
+    FashionMnist,
+}
+
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Which data set.
+    set: Generated,
+    /// The folder to write the four files to; it is created if need be.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Number of training samples.
+    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SAMPLES[0] as u32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    train: u32,
+    /// Number of test samples.
+    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SAMPLES[1] as u32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    test: u32,
+    /// The same seed gives the same digits.
+    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SEED)]
+    seed: u64,
+    /// Compress the files.
+    #[arg(long)]
+    gzip: bool,
+    /// Replace files that exist.
+    #[arg(long)]
+    force: bool,
+}
+
+/// The generated data sets, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Generated {
+    /// Handwritten-looking digits, 28x28 pixels.
+    Digits,
+}
+
+/// Runs a `data` command.
+///
+/// # Errors
+/// Whatever keeps the command from doing its work, and files that `verify` finds fault with.
+pub fn run(command: DataCommand) -> anyhow::Result<()> {
+    match command {
+        DataCommand::Download(arguments) => download(arguments),
+        DataCommand::Verify { dir } => verify(&dir),
+        DataCommand::Info { dir } => info(&dir),
+        DataCommand::Generate(arguments) => generate(arguments),
+    }
+}
+
+#[cfg(not(feature = "download"))]
+fn download(arguments: Download) -> anyhow::Result<()> {
+    let set = known_set(arguments.set);
+    bail!(
+        "this program was built without the `download` feature; fetch the four files from {} by \
+         hand, or build with `cargo build --release --features download`",
+        set.mirrors[0]
+    )
+}
+
+#[cfg(feature = "download")]
+fn download(arguments: Download) -> anyhow::Result<()> {
+    use crate::data::download::Progress;
+    use anyhow::Context;
+
+    let set = known_set(arguments.set);
+    let place = arguments.out.or_else(source::cache_dir);
+    let folder = place.context("the user has no cache folder; name one with --out DIR")?.join(set.name);
+    let bar = indicatif::ProgressBar::hidden();
+    let style = "{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    bar.set_style(indicatif::ProgressStyle::with_template(style)?.progress_chars("=> "));
+    // A terminal that went away must not stop the download.
+    let say = |line: std::fmt::Arguments| drop(writeln!(std::io::stdout(), "{line}"));
+    // Told once another mirror has the file; if none has, the error tells.
+    let mut refusals = Vec::new();
+    let mut show = |progress: Progress| match progress {
+        Progress::Present { path } => say(format_args!("{}: already there, checksum right", path.display())),
+        Progress::Started { url, bytes } => {
+            say(format_args!("{url}"));
+            bar.reset();
+            bar.set_length(bytes.unwrap_or(0));
+            bar.set_message(url.rsplit('/').next().unwrap_or(url).to_string());
+            bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+        Progress::Received { bytes } => bar.set_position(bytes),
+        Progress::Refused { url, reason } => {
+            bar.finish_and_clear();
+            refusals.push(format!("passed over {url}: {reason}"));
+        }
+        Progress::Saved { path } => {
+            bar.finish_and_clear();
+            refusals.drain(..).for_each(|refusal| say(format_args!("{refusal}")));
+            say(format_args!("{}: saved, checksum right", path.display()));
+        }
+    };
+    crate::data::download::download(set, &folder, arguments.mirror.as_deref(), &mut show)?;
+    say(format_args!("{} ({}; {})", set.name, set.source, set.licence));
+    Ok(())
+}
+
+fn known_set(set: Published) -> &'static known::KnownSet {
+    let name = match set {
+        Published::Mnist => "mnist",
+        Published::FashionMnist => "fashion-mnist",
+    };
+    known::known(name).expect("every published set of the command line is in the table")
+}
+
+fn verify(dir: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut wrong = 0;
+    for folder in inspect::folders(dir)? {
+        for check in inspect::verify(&folder) {
+            let path = check.path.display();
+            match check.outcome {
+                Ok(Verdict::Published { set }) => {
+                    writeln!(out, "right  {path}: {} of {set}, SHA-256 as published", check.role)
+                }
+                Ok(Verdict::Sound) => writeln!(out, "sound  {path}: {}, no published checksum", check.role),
+                Err(error) => {
+                    wrong += 1;
+                    writeln!(out, "WRONG  {error}")
+                }
+            }?;
+        }
+    }
+    if wrong > 0 {
+        bail!("{}: {wrong} {} wrong", dir.display(), if wrong == 1 { "file is" } else { "files are" });
+    }
+    Ok(())
+}
+
+fn info(dir: &Path) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for file in inspect::info(dir)? {
+        writeln!(out, "{}", described(&file))?;
+    }
+    Ok(())
+}
+
+/// Two lines: what the file is, and what its elements are like.
+fn described(file: &FileInfo) -> String {
+    let dimensions: Vec<String> = file.dimensions.iter().map(usize::to_string).collect();
+    let values = match &file.values {
+        Values::Moments { mean, standard_deviation } => {
+            format!("mean {mean:.4}, standard deviation {standard_deviation:.4}{}", as_fractions(file))
+        }
+        Values::Histogram(counts) => {
+            let counts: Vec<String> =
+                counts.iter().map(|(label, count)| format!("{label}: {count}")).collect();
+            counts.join(", ")
+        }
+    };
+    format!(
+        "{}: {}, {} of {}, {} bytes\n    {values}",
+        file.path.display(),
+        file.role,
+        dimensions.join(" x "),
+        file.element_type.name(),
+        file.bytes,
+    )
+}
+
+/// The moments of bytes once more in the units that networks are normalised in: 255 is 1.
+fn as_fractions(file: &FileInfo) -> String {
+    match (&file.values, file.element_type) {
+        (Values::Moments { mean, standard_deviation }, crate::data::idx::ElementType::U8) => {
+            format!(" (of 255: {:.4}, {:.4})", mean / 255.0, standard_deviation / 255.0)
+        }
+        _ => String::new(),
+    }
+}
+
+fn generate(arguments: Generate) -> anyhow::Result<()> {
+    let Generate { set: Generated::Digits, out, train, test, seed, gzip, force } = arguments;
+    let set = source::generate_digits([train as usize, test as usize], seed)?;
+    let mut stdout = std::io::stdout().lock();
+    for path in folder::write(&set, &out, gzip, force)? {
+        writeln!(stdout, "{}", path.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Downloading the published data sets: mirrors tried in turn, checksums compared, files replaced
+//! whole or not at all.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::idx::Idx;
+use super::known::{self, KnownFile, KnownSet};
+use crate::atomic_file;
+use crate::error::{Error, Result};
+
+/// What happens during a download, in this order for each file.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// The file is there already, with the right checksum. Nothing else follows for it.
+    Present { path: &'a Path },
+    /// A mirror has begun to send `bytes` bytes, if it told.
+    Started { url: &'a str, bytes: Option<u64> },
+    /// So many bytes of the file have come.
+    Received { bytes: u64 },
+    /// A mirror failed or sent something else; the next one is tried.
+    Refused { url: &'a str, reason: &'a str },
+    /// The file is there, with the right checksum.
+    Saved { path: &'a Path },
+}
+
+/// How long a mirror may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a mirror may be silent.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
+/// By how much a compressed file may exceed its content: headers, and blocks that do not compress.
+const GZIP_OVERHEAD: u64 = 64 * 1024;
+
+/// Downloads the files of `set` into `folder`, which is created if need be, from the mirrors of the
+/// set or from `mirror` alone. Files that are there with the right checksum stay.
+///
+/// # Errors
+/// [`Error::Download`] with the reason of every mirror if a file could not be had from any;
+/// [`Error::Io`] if it cannot be saved. Files already in the folder are not harmed by either.
+pub fn download(
+    set: &KnownSet,
+    folder: &Path,
+    mirror: Option<&str>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    let mirrors = mirror.map_or_else(|| set.mirrors.to_vec(), |mirror| vec![mirror]);
+    let agent = agent();
+    for file in &set.files {
+        match present(file, folder) {
+            Some(path) => progress(Progress::Present { path: &path }),
+            None => download_file(&agent, file, folder, &mirrors, progress)?,
+        }
+    }
+    Ok(())
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(SILENCE_TIMEOUT))
+        .timeout_per_read(Some(SILENCE_TIMEOUT))
+        .user_agent(concat!("fallline/", env!("CARGO_PKG_VERSION")));
+    config.build().new_agent()
+}
+
+/// The path of `file` in `folder`, plain or compressed, if it is there with the right checksum.
+fn present(file: &KnownFile, folder: &Path) -> Option<PathBuf> {
+    let paths = [folder.join(file.name), folder.join(format!("{}.gz", file.name))];
+    paths.into_iter().find(|path| Idx::read(path).is_ok_and(|idx| known::checksum(&idx) == file.sha256))
+}
+
+fn download_file(
+    agent: &ureq::Agent,
+    file: &KnownFile,
+    folder: &Path,
+    mirrors: &[&str],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    let mut reasons = Vec::new();
+    for mirror in mirrors {
+        let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+        let checked = fetch(agent, &url, file, progress).and_then(|bytes| check(file, &url, bytes));
+        match checked {
+            Ok(bytes) => {
+                let path = folder.join(format!("{}.gz", file.name));
+                atomic_file::write(&path, |out| out.write_all(&bytes))?;
+                progress(Progress::Saved { path: &path });
+                return Ok(());
+            }
+            Err(reason) => {
+                progress(Progress::Refused { url: &url, reason: &reason });
+                reasons.push(format!("{url}: {reason}"));
+            }
+        }
+    }
+    Err(Error::Download { file: file.name.to_string(), reasons })
+}
+
+/// The bytes that `url` sends, of which no more are taken than the file can have.
+fn fetch(
+    agent: &ureq::Agent,
+    url: &str,
+    file: &KnownFile,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<u8>, String> {
+    let response = agent.get(url).call().map_err(|error| error.to_string())?;
+    let body = response.into_body();
+    progress(Progress::Started { url, bytes: body.content_length() });
+    let most = file.bytes() as u64 + GZIP_OVERHEAD;
+    let mut reader = body.into_reader().take(most + 1);
+    let (mut bytes, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Err(error) => return Err(format!("broke off after {} bytes: {error}", bytes.len())),
+        }
+        if bytes.len() as u64 > most {
+            return Err(format!("expected at most {most} bytes, found more"));
+        }
+        progress(Progress::Received { bytes: bytes.len() as u64 });
+    }
+}
+
+/// Hands `bytes` on if their uncompressed content is that of `file`.
+fn check(file: &KnownFile, url: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let idx = Idx::from_bytes(Path::new(url), &bytes).map_err(|error| match error {
+        Error::Format { place, expected, found, .. } => {
+            format!("{place}: expected {expected}, found {found}")
+        }
+        other => other.to_string(),
+    })?;
+    let found = known::checksum(&idx);
+    if found != file.sha256 {
+        return Err(format!("expected content with SHA-256 {}, found {found}", file.sha256));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,157 @@
+//! The published data sets that the program knows by name: their files, checksums and mirrors.
+
+use sha2::{Digest, Sha256};
+
+use super::idx::Idx;
+
+/// A published data set.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownSet {
+    /// What the command line calls it, and its folder: "mnist".
+    pub name: &'static str,
+    /// Who made it.
+    pub source: &'static str,
+    /// The licence it is published under.
+    pub licence: &'static str,
+    /// Labels are below this number.
+    pub classes: usize,
+    /// Train images, train labels, test images, test labels.
+    pub files: [KnownFile; 4],
+    /// Addresses that a file's name with `.gz` is appended to, in the order they are tried.
+    pub mirrors: &'static [&'static str],
+}
+
+/// A file of a published data set, all of them of u8.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownFile {
+    /// Its name without `.gz`.
+    pub name: &'static str,
+    /// The dimensions in its header.
+    pub dimensions: &'static [usize],
+    /// SHA-256 of the uncompressed content, in lower-case hexadecimal digits.
+    pub sha256: &'static str,
+}
+
+impl KnownFile {
+    /// The size of the uncompressed content in bytes: a header of 4 bytes and 4 for each dimension,
+    /// then the elements.
+    pub fn bytes(&self) -> usize {
+        4 + 4 * self.dimensions.len() + self.dimensions.iter().product::<usize>()
+    }
+}
+
+/// Every published set the program knows.
+///
+/// The checksums of MNIST are of the files everyone uses. Those of Fashion-MNIST are as several
+/// independent public projects list them; the ones of the label files were also recomputed from the
+/// publisher's compressed files, whose MD5 sums are those in the publisher's README.
+pub static KNOWN: [KnownSet; 2] = [
+    KnownSet {
+        name: "mnist",
+        source: "Y. LeCun, C. Cortes, C. Burges: The MNIST database of handwritten digits",
+        licence: "CC BY-SA 3.0",
+        classes: 10,
+        files: files([
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ]),
+        mirrors: &[
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        ],
+    },
+    KnownSet {
+        name: "fashion-mnist",
+        source: "H. Xiao, K. Rasul, R. Vollgraf (Zalando): Fashion-MNIST, arXiv:1708.07747",
+        licence: "MIT",
+        classes: 10,
+        files: files([
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ]),
+        mirrors: &[
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            // Without TLS; the checksums vouch for what it sends.
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ],
+    },
+];
+
+/// Both sets have files of the same names and dimensions.
+const fn files(sha256: [&'static str; 4]) -> [KnownFile; 4] {
+    [
+        KnownFile { name: "train-images-idx3-ubyte", dimensions: &[60_000, 28, 28], sha256: sha256[0] },
+        KnownFile { name: "train-labels-idx1-ubyte", dimensions: &[60_000], sha256: sha256[1] },
+        KnownFile { name: "t10k-images-idx3-ubyte", dimensions: &[10_000, 28, 28], sha256: sha256[2] },
+        KnownFile { name: "t10k-labels-idx1-ubyte", dimensions: &[10_000], sha256: sha256[3] },
+    ]
+}
+
+/// The published set of this name.
+pub fn known(name: &str) -> Option<&'static KnownSet> {
+    KNOWN.iter().find(|set| set.name == name)
+}
+
+/// The published set and file with this checksum.
+pub fn by_checksum(sha256: &str) -> Option<(&'static KnownSet, &'static KnownFile)> {
+    KNOWN.iter().find_map(|set| {
+        let file = set.files.iter().find(|file| file.sha256 == sha256)?;
+        Some((set, file))
+    })
+}
+
+/// SHA-256 of the uncompressed content of a file, in lower-case hexadecimal digits. The format
+/// leaves no freedom: equal arrays have equal content.
+pub fn checksum(idx: &Idx) -> String {
+    let mut hash = HashWriter(Sha256::new());
+    idx.write_to(&mut hash).expect("hashing never fails");
+    hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct HashWriter(Sha256);
+
+impl std::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::idx::Elements;
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_that_of_the_bytes_of_the_file() {
+        // printf '\0\0\10\1\0\0\0\3abc' | sha256sum
+        let idx = Idx { dimensions: vec![3], elements: Elements::U8(b"abc".to_vec()) };
+        assert_eq!(checksum(&idx), EXPECTED);
+    }
+    const EXPECTED: &str = "379a7afbfd9f0de0a36184463dd209c260f4582821ea2e5e4c40c7eb713dbda2";
+
+    #[test]
+    fn the_table_is_sound() {
+        let mut sums = std::collections::HashSet::new();
+        for set in KNOWN {
+            assert!(set.mirrors.iter().all(|mirror| mirror.ends_with('/')));
+            for file in set.files {
+                assert!(sums.insert(file.sha256));
+                assert_eq!(file.sha256.len(), 64);
+                assert!(file.sha256.bytes().all(|digit| b"0123456789abcdef".contains(&digit)));
+                assert_eq!(by_checksum(file.sha256).unwrap().0.name, set.name);
+            }
+        }
+        assert_eq!(known("mnist").unwrap().files[0].bytes(), 47_040_016);
+        assert!(known("mnist ").is_none());
+    }
+}

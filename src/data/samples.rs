@@ -1,0 +1,362 @@
+//! Samples in memory: features and targets, validated once, when they are made.
+
+use std::path::{Path, PathBuf};
+
+use super::idx::{Elements, Idx, joined};
+use crate::error::{Error, Result};
+
+/// What a network reads. Row-major, one sample after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features {
+    /// `[samples, height, width, channels]`, kept as bytes and converted when a batch is gathered.
+    Bytes(Vec<u8>),
+    /// `[samples, height, width, channels]`, all finite.
+    Floats(Vec<f32>),
+}
+
+/// What a network should answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// `[samples]`: the class of each sample, from 0.
+    Classes(Vec<u8>),
+    /// `[samples, width]`: numbers to come close to, all finite.
+    Values { values: Vec<f32>, width: usize },
+}
+
+/// One split of a data set: at least one sample, and as many targets as samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    features: Features,
+    shape: [usize; 3],
+    targets: Targets,
+    count: usize,
+}
+
+/// A data set: what to train on and what to test on, of one shape.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    /// "mnist", or the name of the folder.
+    pub name: String,
+    /// Labels are below this number.
+    pub classes: usize,
+    pub train: Samples,
+    pub test: Samples,
+    pub origin: Origin,
+}
+
+/// Where a data set came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The folder that holds its files.
+    Folder(PathBuf),
+    /// It was generated.
+    Generated { seed: u64 },
+}
+
+impl Samples {
+    /// Images as bytes.
+    ///
+    /// `pixels`: `[labels.len(), height, width, channels]`; `shape`: height, width, channels.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the sizes disagree, nothing is given, or a label is not below
+    /// `classes`.
+    pub fn images(pixels: Vec<u8>, shape: [usize; 3], labels: Vec<u8>, classes: usize) -> Result<Samples> {
+        check_labels("labels", &labels, classes)?;
+        Samples::checked(Features::Bytes(pixels), shape, Targets::Classes(labels))
+    }
+
+    /// Samples as floating-point numbers.
+    ///
+    /// `values`: `[samples, height, width, channels]`; `shape`: height, width, channels, where a
+    /// plain vector of n features is `[1, 1, n]`. `classes` bounds the labels, if there are any.
+    ///
+    /// # Errors
+    /// As for [`Samples::images`], and if a value is not finite.
+    pub fn floats(values: Vec<f32>, shape: [usize; 3], targets: Targets, classes: usize) -> Result<Samples> {
+        check_finite("features", &values)?;
+        match &targets {
+            Targets::Classes(labels) => check_labels("labels", labels, classes)?,
+            Targets::Values { values, .. } => check_finite("target values", values)?,
+        }
+        Samples::checked(Features::Floats(values), shape, targets)
+    }
+
+    /// The samples of a file of images and a file of labels.
+    ///
+    /// Images are `[samples, height, width]` or `[samples, height, width, channels]`. Those of u8
+    /// stay bytes; other types become f32 (from i32 and f64: the nearest). Labels are `[samples]`
+    /// of any integer type.
+    ///
+    /// # Errors
+    /// Those of [`Idx::read`]; [`Error::Mismatch`] if a file has other dimensions, if the two
+    /// disagree, or if a label is not below `classes`.
+    pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
+        let image_file = Idx::read(images)?;
+        let classes_of_samples = labels_from(labels, Idx::read(labels)?, classes)?;
+        let (count, shape) = match image_file.dimensions[..] {
+            [count, height, width] => (count, [height, width, 1]),
+            [count, height, width, channels] => (count, [height, width, channels]),
+            _ => {
+                return Err(mismatch(
+                    format!("dimensions of {}", images.display()),
+                    "[samples, height, width] or [samples, height, width, channels]",
+                    joined(&image_file.dimensions),
+                ));
+            }
+        };
+        if count != classes_of_samples.len() {
+            return Err(mismatch(
+                format!("labels in {}", labels.display()),
+                format!("{count}, as many as images in {}", images.display()),
+                classes_of_samples.len(),
+            ));
+        }
+        let targets = Targets::Classes(classes_of_samples);
+        match image_file.elements {
+            Elements::U8(pixels) => Samples::checked(Features::Bytes(pixels), shape, targets),
+            other => {
+                let values: Vec<f32> = other.iter_f64().map(|value| value as f32).collect();
+                check_finite(&format!("values of {}", images.display()), &values)?;
+                Samples::checked(Features::Floats(values), shape, targets)
+            }
+        }
+    }
+
+    /// Checks what all constructors have in common.
+    fn checked(features: Features, shape: [usize; 3], targets: Targets) -> Result<Samples> {
+        let values = match &features {
+            Features::Bytes(pixels) => pixels.len(),
+            Features::Floats(values) => values.len(),
+        };
+        let count = match &targets {
+            Targets::Classes(labels) => labels.len(),
+            Targets::Values { values, width } if *width > 0 && values.len() % width == 0 => {
+                values.len() / width
+            }
+            Targets::Values { values, width } => {
+                return Err(mismatch("target values", format!("rows of {width}"), values.len()));
+            }
+        };
+        if count == 0 || u32::try_from(count).is_err() {
+            return Err(mismatch("number of samples", "1 to 4294967295", count));
+        }
+        let [height, width, channels] = shape;
+        let expected = [height, width, channels].iter().try_fold(count, |product, &d| product.checked_mul(d));
+        if expected != Some(values) || values == 0 {
+            let product = format!("{count} x {height} x {width} x {channels}, none of them 0");
+            return Err(mismatch("number of features", product, values));
+        }
+        Ok(Samples { features, shape, targets, count })
+    }
+
+    /// The number of samples, from 1 to `u32::MAX`.
+    #[allow(clippy::len_without_is_empty)] // there is always at least one
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Height, width, channels.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Height x width x channels.
+    pub fn features_per_sample(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// `[samples, height, width, channels]`
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// `[samples]` or `[samples, width]`
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// `[samples]`, if the targets are classes.
+    pub fn labels(&self) -> Option<&[u8]> {
+        match &self.targets {
+            Targets::Classes(labels) => Some(labels),
+            Targets::Values { .. } => None,
+        }
+    }
+
+    /// The class of sample `i`, if the targets are classes.
+    ///
+    /// # Panics
+    /// If there is no sample `i`.
+    pub fn label(&self, i: usize) -> Option<u8> {
+        self.labels().map(|labels| labels[i])
+    }
+
+    /// `[height, width, channels]`: the features of sample `i`, if they are bytes.
+    ///
+    /// # Panics
+    /// If there is no sample `i`.
+    pub fn row_bytes(&self, i: usize) -> Option<&[u8]> {
+        match &self.features {
+            Features::Bytes(pixels) => Some(row(pixels, i, self.features_per_sample())),
+            Features::Floats(_) => None,
+        }
+    }
+
+    /// A copy of the samples at `indices`, in that order.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if `indices` is empty or one of them is not below [`Samples::len`].
+    pub fn take(&self, indices: &[usize]) -> Result<Samples> {
+        if let Some(outside) = indices.iter().find(|&&i| i >= self.count) {
+            return Err(mismatch("index of a sample", format!("below {}", self.count), outside));
+        }
+        let size = self.features_per_sample();
+        let features = match &self.features {
+            Features::Bytes(pixels) => Features::Bytes(rows(pixels, indices, size)),
+            Features::Floats(values) => Features::Floats(rows(values, indices, size)),
+        };
+        let targets = match &self.targets {
+            Targets::Classes(labels) => Targets::Classes(rows(labels, indices, 1)),
+            Targets::Values { values, width } => {
+                Targets::Values { values: rows(values, indices, *width), width: *width }
+            }
+        };
+        Samples::checked(features, self.shape, targets)
+    }
+}
+
+impl DataSet {
+    /// Checks that train and test samples have one shape and puts them together.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if they have not.
+    pub fn new(name: &str, classes: usize, train: Samples, test: Samples, origin: Origin) -> Result<DataSet> {
+        if train.shape != test.shape {
+            let what = format!("height x width x channels of the test samples of `{name}`");
+            return Err(mismatch(what, joined(&train.shape), joined(&test.shape)));
+        }
+        Ok(DataSet { name: name.to_string(), classes, train, test, origin })
+    }
+}
+
+fn row<T>(values: &[T], i: usize, size: usize) -> &[T] {
+    &values[i * size..(i + 1) * size]
+}
+
+fn rows<T: Copy>(values: &[T], indices: &[usize], size: usize) -> Vec<T> {
+    indices.iter().flat_map(|&i| row(values, i, size)).copied().collect()
+}
+
+/// Labels of any integer type as bytes below `classes`.
+fn labels_from(path: &Path, file: Idx, classes: usize) -> Result<Vec<u8>> {
+    let what = format!("labels in {}", path.display());
+    if file.dimensions.len() != 1 {
+        return Err(mismatch(what, "one dimension", joined(&file.dimensions)));
+    }
+    let labels = match file.elements {
+        Elements::U8(labels) => labels,
+        Elements::F32(_) | Elements::F64(_) => {
+            let found = file.elements.element_type().name();
+            return Err(mismatch(what, "an integer type", found));
+        }
+        integers => {
+            let narrow = |(i, value): (usize, f64)| {
+                let label = value as u8;
+                let fits = f64::from(label) == value;
+                fits.then_some(label).ok_or_else(|| bad_label(&what, i, value, classes))
+            };
+            integers.iter_f64().enumerate().map(narrow).collect::<Result<_>>()?
+        }
+    };
+    check_labels(&what, &labels, classes)?;
+    Ok(labels)
+}
+
+fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
+    match labels.iter().position(|&label| usize::from(label) >= classes) {
+        Some(i) => Err(bad_label(what, i, labels[i], classes)),
+        None => Ok(()),
+    }
+}
+
+fn bad_label(what: &str, i: usize, label: impl std::fmt::Display, classes: usize) -> Error {
+    let expected = format!("classes from 0 to {}", classes.saturating_sub(1));
+    mismatch(what, expected, format!("{label} at index {i}"))
+}
+
+fn check_finite(what: &str, values: &[f32]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(i) => Err(mismatch(what, "finite numbers", format!("{} at index {i}", values[i]))),
+        None => Ok(()),
+    }
+}
+
+fn mismatch(what: impl Into<String>, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
+    Error::Mismatch { what: what.into(), expected: expected.into(), found: found.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message<T: std::fmt::Debug>(result: Result<T>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn sizes_that_disagree_are_refused() {
+        let images = |pixels, shape, labels| Samples::images(vec![0; pixels], shape, vec![0; labels], 10);
+        assert_eq!(images(12, [2, 3, 1], 2).unwrap().len(), 2);
+        let expected = "number of features: expected 2 x 2 x 3 x 1, none of them 0, found 11";
+        assert_eq!(message(images(11, [2, 3, 1], 2)), expected);
+        assert_eq!(message(images(0, [2, 3, 1], 0)), "number of samples: expected 1 to 4294967295, found 0");
+        assert!(images(0, [0, 3, 1], 2).is_err());
+        assert!(images(0, [usize::MAX, 2, 2], 2).is_err());
+    }
+
+    #[test]
+    fn labels_outside_the_classes_are_named() {
+        let result = Samples::images(vec![0; 3], [1, 1, 1], vec![0, 9, 10], 10);
+        assert_eq!(message(result), "labels: expected classes from 0 to 9, found 10 at index 2");
+        assert!(Samples::images(vec![0], [1, 1, 1], vec![0], 0).is_err());
+    }
+
+    #[test]
+    fn floats_must_be_finite_and_targets_whole_rows() {
+        let values = |width| Targets::Values { values: vec![0.5; 4], width };
+        assert_eq!(Samples::floats(vec![0.0; 6], [1, 1, 3], values(2), 0).unwrap().len(), 2);
+        let odd = Samples::floats(vec![0.0; 6], [1, 1, 3], values(3), 0);
+        assert_eq!(message(odd), "target values: expected rows of 3, found 4");
+        assert!(Samples::floats(vec![0.0; 6], [1, 1, 3], values(0), 0).is_err());
+        let not_finite = Samples::floats(vec![0.0, f32::NAN], [1, 1, 1], values(2), 0);
+        assert_eq!(message(not_finite), "features: expected finite numbers, found NaN at index 1");
+    }
+
+    #[test]
+    fn a_subset_keeps_order_features_and_targets_together() {
+        let samples = Samples::images((0..8).collect(), [1, 2, 1], vec![0, 1, 2, 3], 4).unwrap();
+        let subset = samples.take(&[3, 1, 3]).unwrap();
+        assert_eq!(subset.labels().unwrap(), [3, 1, 3]);
+        assert_eq!(subset.row_bytes(0).unwrap(), [6, 7]);
+        assert_eq!(subset.row_bytes(1).unwrap(), [2, 3]);
+        assert_eq!(message(samples.take(&[4])), "index of a sample: expected below 4, found 4");
+        assert!(samples.take(&[]).is_err());
+
+        let targets = Targets::Values { values: vec![1.0, 2.0, 3.0, 4.0], width: 2 };
+        let samples = Samples::floats(vec![5.0, 6.0], [1, 1, 1], targets, 0).unwrap();
+        let subset = samples.take(&[1]).unwrap();
+        assert_eq!(*subset.targets(), Targets::Values { values: vec![3.0, 4.0], width: 2 });
+        assert_eq!((subset.row_bytes(0), subset.label(0)), (None, None));
+    }
+
+    #[test]
+    fn both_splits_have_one_shape() {
+        let samples = |shape| Samples::images(vec![0; 4], shape, vec![0], 1).unwrap();
+        let set = |test| DataSet::new("x", 1, samples([2, 2, 1]), test, Origin::Generated { seed: 0 });
+        assert!(set(samples([2, 2, 1])).is_ok());
+        let expected =
+            "height x width x channels of the test samples of `x`: expected 2 x 2 x 1, found 4 x 1 x 1";
+        assert_eq!(message(set(samples([4, 1, 1]))), expected);
+    }
+}

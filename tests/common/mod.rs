@@ -1,0 +1,30 @@
+//! What several test files share.
+
+use std::path::Path;
+
+use fallline::data::{self, DataSet};
+use fallline::error::Error;
+
+/// The real MNIST, where it can be found: as the program finds it, or in `../shared/datasets`.
+///
+/// Where it is absent the calling test should return, and says so loudly here; with the environment
+/// variable `FALLLINE_REQUIRE_MNIST=1` that is a failure instead. Files that are there but broken
+/// always are one.
+#[allow(dead_code)] // not every test file that shares this module asks for MNIST
+pub fn mnist() -> Option<DataSet> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets");
+    let found = match data::load("mnist", None) {
+        Err(Error::DataMissing { .. }) if shared.is_dir() => data::load("mnist", Some(&shared)),
+        found => found,
+    };
+    match found {
+        Ok(set) => Some(set),
+        Err(missing @ Error::DataMissing { .. }) => {
+            let required = std::env::var_os("FALLLINE_REQUIRE_MNIST").is_some_and(|value| value == "1");
+            assert!(!required, "FALLLINE_REQUIRE_MNIST=1, but: {missing}");
+            eprintln!("\n*** SKIPPED: a test needs the real data; MNIST not found ***\n{missing}\n");
+            None
+        }
+        Err(broken) => panic!("{broken}"),
+    }
+}

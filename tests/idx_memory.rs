@@ -1,0 +1,87 @@
+//! Hostile IDX files must cost no memory. Alone in its program, since it watches every allocation.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use fallline::data::idx::Idx;
+
+/// The system's allocator, keeping the books.
+struct Watched;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// Safety: everything is handed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // Requests count even if the system refuses them.
+        let live = LIVE.fetch_add(layout.size(), SeqCst) + layout.size();
+        PEAK.fetch_max(live, SeqCst);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), SeqCst);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+/// The most memory in bytes that `work` had at one time.
+fn peak<T>(work: impl FnOnce() -> T) -> usize {
+    let before = LIVE.load(SeqCst);
+    PEAK.store(before, SeqCst);
+    drop(work());
+    PEAK.load(SeqCst) - before
+}
+
+fn file(code: u8, dimensions: &[u32]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, code, dimensions.len() as u8];
+    dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_be_bytes()));
+    bytes
+}
+
+/// `start` and then `zeros` zeros.
+fn gzip(start: &[u8], zeros: u64) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(start).unwrap();
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), zeros), &mut encoder).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Inflating takes buffers of its own; nothing comes near the sizes promised or inflated.
+const LITTLE: usize = 1 << 20;
+
+#[test]
+fn hostile_files_cost_no_memory() {
+    let parse = |bytes: &[u8]| Idx::from_bytes(Path::new("x"), bytes);
+    // The watch works: a sound file of 2 MB takes 2 MB.
+    let sound = [file(0x08, &[2, 1 << 20]), vec![1; 2 << 20]].concat();
+    assert!(peak(|| parse(&sound).unwrap()) >= 2 << 20);
+
+    for dimensions in [&[60_000, 7_000, 8_000][..], &[u32::MAX, 700], &[u32::MAX], &[1 << 24]] {
+        for code in [0x08, 0x0B, 0x0E] {
+            let start = file(code, dimensions);
+            for bytes in [start.clone(), gzip(&start, 0), gzip(&start, 1000)] {
+                assert!(peak(|| parse(&bytes).unwrap_err()) < LITTLE);
+            }
+        }
+    }
+
+    // A gigabyte promised by a file large enough to hold it: what is really there counts.
+    let length = 16 << 20;
+    let mut noise = gzip(&file(0x08, &[1 << 30]), 64);
+    noise.resize(length, 0xA5);
+    assert!(peak(|| parse(&noise).unwrap_err()) < LITTLE);
+
+    // A bomb: 256 MB of zeros after an array of 6 bytes.
+    let bomb = gzip(&[file(0x08, &[2, 3]), b"abcdef".to_vec()].concat(), 256 << 20);
+    assert!(bomb.len() < LITTLE);
+    let mut message = String::new();
+    assert!(peak(|| message = parse(&bomb).unwrap_err().to_string()) < LITTLE);
+    assert!(message.contains("expected the end of the data after 2 x 3 of u8, found more data"), "{message}");
+}
