@@ -6,3 +6,4 @@ pub mod loss;
 pub mod math;
 pub mod reduce;
 pub mod reference;
+pub mod vectorise;
