@@ -1,7 +1,7 @@
 //! Activation functions, forward and backward, over slices of any length.
 
-use super::isa::dispatch;
 use super::math;
+use super::vectorise::vectorise;
 use std::f32::consts::FRAC_1_SQRT_2;
 
 /// An elementwise nonlinearity. Formulas and limits are PyTorch's.
@@ -199,14 +199,46 @@ fn forward_on(activation: Activation, elements: Elements) {
             Elements::Apart(y, x) => y.copy_from_slice(x),
             Elements::InPlace(_) => {}
         },
-        Relu => map(elements, |x| Relu.apply(x)),
-        LeakyRelu { slope } => map(elements, |x| LeakyRelu { slope }.apply(x)),
-        Sigmoid => map(elements, |x| Sigmoid.apply(x)),
-        Tanh => map(elements, |x| Tanh.apply(x)),
-        Gelu => map(elements, |x| Gelu.apply(x)),
-        Silu => map(elements, |x| Silu.apply(x)),
-        Softplus => map(elements, |x| Softplus.apply(x)),
-        Elu { alpha } => map(elements, |x| Elu { alpha }.apply(x)),
+        Relu => map(
+            elements,
+            #[inline(always)]
+            |x| Relu.apply(x),
+        ),
+        LeakyRelu { slope } => map(
+            elements,
+            #[inline(always)]
+            move |x| LeakyRelu { slope }.apply(x),
+        ),
+        Sigmoid => map(
+            elements,
+            #[inline(always)]
+            |x| Sigmoid.apply(x),
+        ),
+        Tanh => map(
+            elements,
+            #[inline(always)]
+            |x| Tanh.apply(x),
+        ),
+        Gelu => map(
+            elements,
+            #[inline(always)]
+            |x| Gelu.apply(x),
+        ),
+        Silu => map(
+            elements,
+            #[inline(always)]
+            |x| Silu.apply(x),
+        ),
+        Softplus => map(
+            elements,
+            #[inline(always)]
+            |x| Softplus.apply(x),
+        ),
+        Elu { alpha } => map(
+            elements,
+            #[inline(always)]
+            move |x| Elu { alpha }.apply(x),
+        ),
     }
 }
 
@@ -218,20 +250,60 @@ fn backward_on(activation: Activation, elements: Elements, saved: &[f32]) {
             Elements::Apart(dx, dy) => dx.copy_from_slice(dy),
             Elements::InPlace(_) => {}
         },
-        Relu => zip(elements, saved, |dy, y| dy * Relu.derivative(y)),
-        LeakyRelu { slope } => zip(elements, saved, |dy, y| dy * LeakyRelu { slope }.derivative(y)),
-        Sigmoid => zip(elements, saved, |dy, y| dy * Sigmoid.derivative(y)),
-        Tanh => zip(elements, saved, |dy, y| dy * Tanh.derivative(y)),
-        Gelu => zip(elements, saved, |dy, x| dy * Gelu.derivative(x)),
-        Silu => zip(elements, saved, |dy, x| dy * Silu.derivative(x)),
-        Softplus => zip(elements, saved, |dy, y| dy * Softplus.derivative(y)),
-        Elu { alpha } => zip(elements, saved, |dy, y| dy * Elu { alpha }.derivative(y)),
+        Relu => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, y| dy * Relu.derivative(y),
+        ),
+        LeakyRelu { slope } => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            move |dy, y| dy * LeakyRelu { slope }.derivative(y),
+        ),
+        Sigmoid => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, y| dy * Sigmoid.derivative(y),
+        ),
+        Tanh => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, y| dy * Tanh.derivative(y),
+        ),
+        Gelu => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, x| dy * Gelu.derivative(x),
+        ),
+        Silu => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, x| dy * Silu.derivative(x),
+        ),
+        Softplus => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            |dy, y| dy * Softplus.derivative(y),
+        ),
+        Elu { alpha } => zip(
+            elements,
+            saved,
+            #[inline(always)]
+            move |dy, y| dy * Elu { alpha }.derivative(y),
+        ),
     }
 }
 
 fn map(elements: Elements, f: impl Fn(f32) -> f32) {
     match elements {
-        Elements::Apart(y, x) => dispatch(
+        Elements::Apart(y, x) => vectorise(
             #[inline(always)]
             || {
                 for (y, &x) in y.iter_mut().zip(x) {
@@ -239,7 +311,7 @@ fn map(elements: Elements, f: impl Fn(f32) -> f32) {
                 }
             },
         ),
-        Elements::InPlace(y) => dispatch(
+        Elements::InPlace(y) => vectorise(
             #[inline(always)]
             || {
                 for y in y.iter_mut() {
@@ -252,7 +324,7 @@ fn map(elements: Elements, f: impl Fn(f32) -> f32) {
 
 fn zip(elements: Elements, saved: &[f32], f: impl Fn(f32, f32) -> f32) {
     match elements {
-        Elements::Apart(dx, dy) => dispatch(
+        Elements::Apart(dx, dy) => vectorise(
             #[inline(always)]
             || {
                 for ((dx, &dy), &saved) in dx.iter_mut().zip(dy).zip(saved) {
@@ -260,7 +332,7 @@ fn zip(elements: Elements, saved: &[f32], f: impl Fn(f32, f32) -> f32) {
                 }
             },
         ),
-        Elements::InPlace(dy) => dispatch(
+        Elements::InPlace(dy) => vectorise(
             #[inline(always)]
             || {
                 for (dy, &saved) in dy.iter_mut().zip(saved) {

@@ -1,11 +1,11 @@
 //! From the bytes of images to the numbers a network takes.
 
-use super::isa::dispatch;
+use super::vectorise::vectorise;
 
 /// out = bytes * scale + shift, elementwise over slices of equal length.
 pub fn bytes_to_floats(out: &mut [f32], bytes: &[u8], scale: f32, shift: f32) {
     debug_assert_eq!(out.len(), bytes.len());
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
             for (out, &byte) in out.iter_mut().zip(bytes) {

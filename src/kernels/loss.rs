@@ -3,9 +3,9 @@
 //! A row's arithmetic depends on that row alone, so a batch may be cut into blocks anywhere. What is
 //! summed within a row is summed in [`LANES`] lanes and then as a tree, always in the same order.
 
-use super::isa::dispatch;
 use super::math;
 use super::reduce::{LANES, tree};
+use super::vectorise::vectorise;
 
 /// How a block of rows lies in memory: row-major, each row padded to `stride` columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +50,23 @@ pub fn softmax_cross_entropy(
 ) {
     rows.check_labelled(logits, labels);
     debug_assert_eq!(dlogits.len(), logits.len());
-    let dlogits = dlogits.chunks_exact_mut(rows.stride);
-    let logits = logits.chunks_exact(rows.stride);
-    let outputs = losses.iter_mut().zip(correct).zip(dlogits);
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
+            let outputs = losses.iter_mut().zip(&mut *correct).zip(dlogits.chunks_exact_mut(rows.stride));
+            let logits = logits.chunks_exact(rows.stride);
             for (((loss, correct), drow), (row, &label)) in outputs.zip(logits.zip(labels)) {
                 let label = usize::from(label);
                 let max = largest(row, rows.classes);
-                let sum = exponentials(row, rows.classes, max, |start, e| {
-                    drow[start..start + LANES].copy_from_slice(&e);
-                });
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |start, e| {
+                        drow[start..start + LANES].copy_from_slice(&e);
+                    },
+                );
                 *loss = math::ln(sum) - (row[label] - max);
                 *correct = u8::from(first_of(row, rows.classes, max) == label);
                 normalise(drow, rows.classes, scale / sum);
@@ -80,15 +85,21 @@ pub fn softmax_cross_entropy_value(
     rows: Rows,
 ) {
     rows.check_labelled(logits, labels);
-    let logits = logits.chunks_exact(rows.stride);
-    let outputs = losses.iter_mut().zip(correct);
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
+            let outputs = losses.iter_mut().zip(&mut *correct);
+            let logits = logits.chunks_exact(rows.stride);
             for ((loss, correct), (row, &label)) in outputs.zip(logits.zip(labels)) {
                 let label = usize::from(label);
                 let max = largest(row, rows.classes);
-                let sum = exponentials(row, rows.classes, max, |_, _| {});
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |_, _| {},
+                );
                 *loss = math::ln(sum) - (row[label] - max);
                 *correct = u8::from(first_of(row, rows.classes, max) == label);
             }
@@ -100,16 +111,22 @@ pub fn softmax_cross_entropy_value(
 pub fn softmax(probabilities: &mut [f32], logits: &[f32], rows: Rows) {
     rows.check(logits, logits.len() / rows.stride);
     debug_assert_eq!(probabilities.len(), logits.len());
-    let probabilities = probabilities.chunks_exact_mut(rows.stride);
-    let logits = logits.chunks_exact(rows.stride);
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
+            let probabilities = probabilities.chunks_exact_mut(rows.stride);
+            let logits = logits.chunks_exact(rows.stride);
             for (out, row) in probabilities.zip(logits) {
                 let max = largest(row, rows.classes);
-                let sum = exponentials(row, rows.classes, max, |start, e| {
-                    out[start..start + LANES].copy_from_slice(&e);
-                });
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |start, e| {
+                        out[start..start + LANES].copy_from_slice(&e);
+                    },
+                );
                 normalise(out, rows.classes, 1.0 / sum);
             }
         },
@@ -132,13 +149,12 @@ pub fn mean_squared_error(
     debug_assert_eq!(targets.len(), losses.len() * rows.classes);
     rows.check(y, losses.len());
     debug_assert_eq!(dy.len(), y.len());
-    let inputs = y.chunks_exact(rows.stride).zip(targets.chunks_exact(rows.classes));
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
-            for ((loss, drow), (row, target)) in
-                losses.iter_mut().zip(dy.chunks_exact_mut(rows.stride)).zip(inputs)
-            {
+            let outputs = losses.iter_mut().zip(dy.chunks_exact_mut(rows.stride));
+            let inputs = y.chunks_exact(rows.stride).zip(targets.chunks_exact(rows.classes));
+            for ((loss, drow), (row, target)) in outputs.zip(inputs) {
                 for ((d, &y), &t) in drow.iter_mut().zip(row).zip(target) {
                     *d = y - t;
                 }
@@ -161,11 +177,11 @@ pub fn mean_squared_error_one_hot(
 ) {
     rows.check_labelled(y, labels);
     debug_assert_eq!(dy.len(), y.len());
-    let inputs = y.chunks_exact(rows.stride).zip(labels);
-    let outputs = losses.iter_mut().zip(correct).zip(dy.chunks_exact_mut(rows.stride));
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
+            let outputs = losses.iter_mut().zip(&mut *correct).zip(dy.chunks_exact_mut(rows.stride));
+            let inputs = y.chunks_exact(rows.stride).zip(labels);
             for (((loss, correct), drow), (row, &label)) in outputs.zip(inputs) {
                 let label = usize::from(label);
                 drow.copy_from_slice(row);
@@ -186,18 +202,19 @@ pub fn mean_squared_error_one_hot_value(
     rows: Rows,
 ) {
     rows.check_labelled(y, labels);
-    let inputs = y.chunks_exact(rows.stride).zip(labels);
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
-            for ((loss, correct), (row, &label)) in losses.iter_mut().zip(correct).zip(inputs) {
+            let outputs = losses.iter_mut().zip(&mut *correct);
+            let inputs = y.chunks_exact(rows.stride).zip(labels);
+            for ((loss, correct), (row, &label)) in outputs.zip(inputs) {
                 let label = usize::from(label);
                 let mut sums = [0.0f32; LANES];
                 for (j, &y) in row[..rows.classes].iter().enumerate() {
                     let d = if j == label { y - 1.0 } else { y };
                     sums[j % LANES] = d.mul_add(d, sums[j % LANES]);
                 }
-                *loss = tree(sums, |a, b| a + b) / rows.classes as f32;
+                *loss = sum_of(sums) / rows.classes as f32;
                 *correct = u8::from(first_of(row, rows.classes, largest(row, rows.classes)) == label);
             }
         },
@@ -217,7 +234,12 @@ fn squares_to_gradient(differences: &mut [f32], classes: usize, scale: f32) -> f
             chunk[i] *= factor;
         }
     }
-    tree(sums, |a, b| a + b) / classes as f32
+    sum_of(sums) / classes as f32
+}
+
+#[inline(always)]
+fn sum_of(lanes: [f32; LANES]) -> f32 {
+    tree(lanes, |a, b| a + b)
 }
 
 /// The chunks of a row that hold its classes, each with the index of its first column and with
@@ -233,16 +255,22 @@ fn chunks(row: &[f32], classes: usize) -> impl Iterator<Item = (usize, [f32; LAN
     })
 }
 
+/// The larger of two numbers, `b` if `a` is NaN: one vector instruction.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
 /// The largest number of the row; NaN is passed over.
 #[inline(always)]
 fn largest(row: &[f32], classes: usize) -> f32 {
     let mut max = [f32::NEG_INFINITY; LANES];
     for (_, chunk) in chunks(row, classes) {
         for i in 0..LANES {
-            max[i] = if chunk[i] > max[i] { chunk[i] } else { max[i] };
+            max[i] = larger(chunk[i], max[i]);
         }
     }
-    tree(max, |a, b| if a > b { a } else { b })
+    tree(max, larger)
 }
 
 /// The first column that holds `max`; beyond all columns if there is none, as in a row of NaN.
@@ -270,7 +298,7 @@ fn exponentials(row: &[f32], classes: usize, max: f32, mut store: impl FnMut(usi
         }
         store(start, chunk);
     }
-    tree(sums, |a, b| a + b)
+    sum_of(sums)
 }
 
 /// Multiplies the first `classes` numbers of the row by `factor` and makes the rest 0.

@@ -10,3 +10,4 @@ pub mod panels;
 pub mod reduce;
 pub mod reference;
 mod tile;
+pub mod vectorise;

@@ -2,7 +2,7 @@
 //! [`LANES`], which are then added up as a tree: the order of the additions is fixed by the length
 //! alone, so the result has the same bits on every instruction set.
 
-use super::isa::dispatch;
+use super::vectorise::vectorise;
 
 /// The number of partial sums: one AVX-512 vector of f32, two of f64.
 pub const LANES: usize = 16;
@@ -38,7 +38,7 @@ fn fold<T: Copy>(values: &[f32], start: T, combine: impl Fn(T, f32) -> T) -> [T;
 
 /// The sum, in f64.
 pub fn sum_f64(values: &[f32]) -> f64 {
-    dispatch(
+    vectorise(
         #[inline(always)]
         || tree(fold(values, 0.0, |sum: f64, x| sum + f64::from(x)), |a, b| a + b),
     )
@@ -46,7 +46,7 @@ pub fn sum_f64(values: &[f32]) -> f64 {
 
 /// The sum of the squares, in f64, where the square of an f32 is exact.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
-    dispatch(
+    vectorise(
         #[inline(always)]
         || tree(fold(values, 0.0, |sum: f64, x| sum + f64::from(x) * f64::from(x)), |a, b| a + b),
     )
@@ -57,7 +57,7 @@ pub fn max_abs(values: &[f32]) -> f32 {
     // The bits of non-negative floats are ordered as the floats are, with infinity and then the
     // NaNs on top, and the maximum of integers is one instruction.
     const WITHOUT_SIGN: u32 = 0x7fff_ffff;
-    let bits = dispatch(
+    let bits = vectorise(
         #[inline(always)]
         || tree(fold(values, 0, |max: u32, x| max.max(x.to_bits() & WITHOUT_SIGN)), u32::max),
     );
