@@ -18,7 +18,7 @@ pub fn bytes_to_floats(out: &mut [f32], bytes: &[u8], scale: f32, shift: f32) {
 /// out = values * scale + shift, elementwise over slices of equal length.
 pub fn scale_and_shift(out: &mut [f32], values: &[f32], scale: f32, shift: f32) {
     debug_assert_eq!(out.len(), values.len());
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
             for (out, &value) in out.iter_mut().zip(values) {

@@ -4,10 +4,9 @@
 //! dimension**, on every instruction set. So a result does not depend on how rows and columns are
 //! cut into tiles and shared among workers, and it equals that of three nested loops bit for bit.
 
-use pulp::{Simd, WithSimd};
-
 use super::isa::dispatch;
 use super::tile::{Begin, Problem, Tiles};
+use super::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
 pub use super::tile::Finish;
@@ -85,24 +84,15 @@ pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef) {
 /// of a bias. `dy` has as many columns as `db` is long.
 pub fn column_sums(db: &mut [f32], dy: MatrixRef) {
     assert_eq!(db.len(), dy.columns(), "columns");
-    dispatch(ColumnSums { db, dy });
-}
-
-struct ColumnSums<'a> {
-    db: &'a mut [f32],
-    dy: MatrixRef<'a>,
-}
-
-impl WithSimd for ColumnSums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        self.db.fill(0.0);
-        for row in 0..self.dy.rows() {
-            for (sum, dy) in self.db.iter_mut().zip(self.dy.row(row)) {
-                *sum += dy;
+    vectorise(
+        #[inline(always)]
+        || {
+            db.fill(0.0);
+            for row in 0..dy.rows() {
+                for (sum, dy) in db.iter_mut().zip(dy.row(row)) {
+                    *sum += dy;
+                }
             }
-        }
-    }
+        },
+    );
 }

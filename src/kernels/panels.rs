@@ -5,7 +5,7 @@
 //! vectors in the order in which they lie, without packing anything; and the output features that
 //! a worker owns are one contiguous piece. Files hold `[out, in]`, as PyTorch stores it.
 
-use crate::kernels::isa::dispatch;
+use crate::kernels::vectorise::vectorise;
 use crate::tensor::{LANES, padded};
 
 /// Floats of a matrix `[outputs, inputs]` in panels.
@@ -43,7 +43,7 @@ fn index(output: usize, input: usize, inputs: usize) -> usize {
 /// one panel of the transposed matrix. Missing inputs become zeros.
 pub fn transpose_block(transposed: &mut [f32], block: &[f32]) {
     debug_assert!(transposed.len() == LANES * LANES && block.len().is_multiple_of(LANES));
-    dispatch(
+    vectorise(
         #[inline(always)]
         || {
             for (output, row) in transposed.chunks_exact_mut(LANES).enumerate() {

@@ -1,7 +1,7 @@
 //! Adam: steps scaled by estimates of the gradient's first two moments.
 
 use super::{Moment, Rule};
-use crate::kernels::isa::dispatch;
+use crate::kernels::vectorise::vectorise;
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`,
 /// `p ← p - rate · m̂ / (√v̂ + ε)` with `m̂ = m / (1 - β₁ᵗ)`, `v̂ = v / (1 - β₂ᵗ)`.
@@ -41,12 +41,12 @@ impl Rule for Adam {
         let (keep1, new1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
         let (keep2, new2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
         let (epsilon, decay) = (self.epsilon as f32, self.weight_decay as f32);
-        let parameters = parameters.iter_mut().zip(&*gradients);
-        let moments = means.iter_mut().zip(squares.iter_mut());
-        dispatch(
+        vectorise(
             #[inline(always)]
             || {
-                for ((p, &g), (mean, square)) in parameters.zip(moments) {
+                for (((p, &g), mean), square) in
+                    parameters.iter_mut().zip(&*gradients).zip(means.iter_mut()).zip(squares.iter_mut())
+                {
                     let g = decay.mul_add(*p, g);
                     *mean = keep1.mul_add(*mean, new1 * g);
                     *square = keep2.mul_add(*square, new2 * (g * g));

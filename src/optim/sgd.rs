@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, with momentum.
 
 use super::{Moment, Rule};
-use crate::kernels::isa::dispatch;
+use crate::kernels::vectorise::vectorise;
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
 /// `p ← p - rate · b`, or with Nesterov's momentum `p ← p - rate · (g + momentum · b)`.
@@ -31,7 +31,7 @@ impl Rule for Sgd {
         let rate = moment.learning_rate as f32;
         let decay = self.weight_decay as f32;
         let Some(velocities) = slots.first_mut() else {
-            return dispatch(
+            return vectorise(
                 #[inline(always)]
                 || {
                     for (p, &g) in parameters.iter_mut().zip(&*gradients) {
@@ -44,7 +44,7 @@ impl Rule for Sgd {
         let fresh = if moment.step == 1 { 1.0 } else { (1.0 - self.dampening) as f32 };
         // The step goes along own · g + carried · velocity.
         let (own, carried) = if self.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
-        dispatch(
+        vectorise(
             #[inline(always)]
             || {
                 for ((p, &g), velocity) in parameters.iter_mut().zip(&*gradients).zip(velocities.iter_mut()) {
