@@ -1,0 +1,264 @@
+//! A recipe: everything that decides a training run, as a TOML file.
+//!
+//! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
+//! key that is not known is an error, so a misspelt setting never goes unnoticed.
+
+mod layers;
+mod optimizer;
+mod overrides;
+mod write;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use layers::LayerConfig;
+pub use optimizer::{OPTIMIZERS, OptimizerConfig, RuleConfig};
+pub use overrides::Override;
+
+use super::section::{COMMAND_LINE, Section, Source, finite, positive, unit};
+use crate::error::{Error, Result};
+use crate::losses::Loss;
+
+/// The largest recipe file that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+/// The most samples that a recipe may ask for.
+const MOST_SAMPLES: usize = 100_000_000;
+/// The most epochs that a recipe may ask for.
+const MOST_EPOCHS: usize = 1_000_000;
+
+/// The data sets that a recipe may name.
+pub const DATA_SETS: [&str; 4] = ["mnist", "fashion-mnist", "digits", "folder"];
+
+/// A training run: data, model, optimizer, length, target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// Letters, digits and `-_.`, at most 64.
+    pub name: String,
+    /// One line on what the recipe shows; may be empty.
+    pub summary: String,
+    pub data: DataConfig,
+    pub model: ModelConfig,
+    pub optimizer: OptimizerConfig,
+    pub train: TrainConfig,
+    /// The test accuracy that the recipe is known to reach, as a fraction of 1.
+    pub target: Option<f64>,
+}
+
+/// Which samples are trained on and how pixels become numbers: (pixel / 255 - mean) / deviation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataConfig {
+    /// One of [`DATA_SETS`].
+    pub set: String,
+    /// The first so many training samples; all of them without it.
+    pub train_samples: Option<usize>,
+    /// The first so many test samples; all of them without it.
+    pub test_samples: Option<usize>,
+    pub mean: f32,
+    /// Above 0.
+    pub deviation: f32,
+    /// The seed of generated digits; of no effect on other data sets.
+    pub seed: u64,
+}
+
+/// The network and what it minimises.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// At least one, from input to output.
+    pub layers: Vec<LayerConfig>,
+    pub loss: Loss,
+}
+
+/// How long, in what steps, and from which seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Passes over the training samples; at least 1.
+    pub epochs: usize,
+    /// Samples of a step; at least 1, and more than there are means all of them.
+    pub batch: usize,
+    /// The seed of initial weights and of the order of samples.
+    pub seed: u64,
+    /// Whether each epoch takes the samples in a new order.
+    pub shuffle: bool,
+}
+
+/// Name and text of every built-in recipe; the first is what `fallline train` runs.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
+    ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
+    ("mnist-mlp", include_str!("../../recipes/mnist-mlp.toml")),
+    ("mnist-mlp-512", include_str!("../../recipes/mnist-mlp-512.toml")),
+    ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
+];
+
+impl Recipe {
+    /// The names of the built-in recipes, the default one first.
+    pub fn built_in_names() -> Vec<&'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// The commented text of a built-in recipe.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name.
+    pub fn built_in_text(name: &str) -> Result<&'static str> {
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, text)| *text)
+            .ok_or_else(|| Error::unknown(COMMAND_LINE, "recipe", name, Recipe::built_in_names()))
+    }
+
+    /// A built-in recipe.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name.
+    pub fn built_in(name: &str) -> Result<Recipe> {
+        Recipe::parse(Recipe::built_in_text(name)?, &place_of_built_in(name))
+    }
+
+    /// The recipe of a TOML text; `place` is what errors call the text.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`], [`Error::Setting`] or [`Error::Unknown`], naming the key.
+    pub fn parse(text: &str, place: &str) -> Result<Recipe> {
+        Recipe::parse_with(text, place, &[])
+    }
+
+    /// The recipe of a TOML text, changed by `overrides`.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse`]; errors about overridden keys name the command line.
+    pub fn parse_with(text: &str, place: &str, overrides: &[Override]) -> Result<Recipe> {
+        let mut table: toml::Table = text.parse().map_err(|error| syntax_error(text, place, &error))?;
+        let mut source = Source::new(place);
+        overrides::apply(&mut table, &mut source, overrides)?;
+        Recipe::read(Section::root(table, &source))
+    }
+
+    /// The recipe of a file (a path with a folder or with the ending `.toml`) or the built-in one
+    /// of that name, changed by `overrides`.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse_with`]; also [`Error::Io`], or [`Error::Format`] for a file that is too large.
+    pub fn load(name_or_path: &str, overrides: &[Override]) -> Result<Recipe> {
+        if name_or_path.ends_with(".toml") || name_or_path.contains(std::path::is_separator) {
+            Recipe::parse_with(&read_file(Path::new(name_or_path))?, name_or_path, overrides)
+        } else {
+            let text = Recipe::built_in_text(name_or_path)?;
+            Recipe::parse_with(text, &place_of_built_in(name_or_path), overrides)
+        }
+    }
+
+    /// The recipe as TOML, with every default written out: [`Recipe::parse`] reads it back equal.
+    pub fn to_toml(&self) -> String {
+        write::to_toml(self)
+    }
+
+    fn read(mut root: Section) -> Result<Recipe> {
+        let recipe = Recipe {
+            name: read_name(&mut root)?,
+            summary: read_summary(&mut root)?,
+            target: root.optional_number("target", unit())?,
+            data: DataConfig::read(root.table("data")?)?,
+            model: ModelConfig::read(root.table("model")?)?,
+            optimizer: OptimizerConfig::read(root.table("optimizer")?)?,
+            train: TrainConfig::read(root.table("train")?)?,
+        };
+        root.finish()?;
+        Ok(recipe)
+    }
+}
+
+impl DataConfig {
+    fn read(mut section: Section) -> Result<DataConfig> {
+        let config = DataConfig {
+            set: section.choice("set", "data set", None, &DATA_SETS)?.to_string(),
+            train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,
+            test_samples: section.optional_integer("test_samples", 1, MOST_SAMPLES)?,
+            mean: section.single("mean", 0.0, finite())?,
+            deviation: section.single("deviation", 1.0, positive())?,
+            seed: section.seed("seed", 1)?,
+        };
+        section.finish()?;
+        Ok(config)
+    }
+}
+
+impl ModelConfig {
+    fn read(mut section: Section) -> Result<ModelConfig> {
+        let losses = ["cross-entropy", "mean-squared-error"];
+        let loss = match section.choice("loss", "loss", Some("cross-entropy"), &losses)? {
+            "cross-entropy" => Loss::CrossEntropy,
+            _ => Loss::MeanSquaredError,
+        };
+        let layers = layers::read_layers(&mut section)?;
+        section.finish()?;
+        Ok(ModelConfig { layers, loss })
+    }
+}
+
+impl TrainConfig {
+    fn read(mut section: Section) -> Result<TrainConfig> {
+        let config = TrainConfig {
+            epochs: section.integer("epochs", 10, 1, MOST_EPOCHS)?,
+            batch: section.integer("batch", 64, 1, MOST_SAMPLES)?,
+            seed: section.seed("seed", 1)?,
+            shuffle: section.boolean("shuffle", true)?,
+        };
+        section.finish()?;
+        Ok(config)
+    }
+}
+
+fn read_name(root: &mut Section) -> Result<String> {
+    let expected = "a name of at most 64 letters, digits and -_.";
+    let name = root.text("name", expected)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+        return Err(root.setting("name", expected, "another text"));
+    }
+    Ok(name)
+}
+
+fn read_summary(root: &mut Section) -> Result<String> {
+    let summary = root.text_or("summary", "")?;
+    if summary.chars().count() > 200 || summary.chars().any(char::is_control) {
+        return Err(root.setting("summary", "one line of at most 200 characters", "another text"));
+    }
+    Ok(summary)
+}
+
+fn place_of_built_in(name: &str) -> String {
+    format!("built-in recipe {name}")
+}
+
+fn read_file(path: &Path) -> Result<String> {
+    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
+    let wrong = |place: &str, expected: &str, found: String| Error::Format {
+        path: path.to_path_buf(),
+        place: place.to_string(),
+        expected: expected.to_string(),
+        found,
+    };
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(wrong("file", "a recipe of at most 1 MiB", "more".to_string()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        wrong(&format!("byte {at}"), "a recipe in UTF-8", format!("byte 0x{:02x}", error.as_bytes()[at]))
+    })
+}
+
+fn syntax_error(text: &str, place: &str, error: &toml::de::Error) -> Error {
+    // A span may end beyond the text; its start is a character boundary of the text or its end.
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    let message = format!("line {line}, column {column}: {}", error.message().replace('\n', "; "));
+    Error::Syntax { place: place.to_string(), message }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The `[[model.layers]]` tables: one layer each, from input to output.
+
+use std::f32::consts::SQRT_2;
+
+use super::super::section::{Range, Section, finite, non_negative, positive};
+use crate::error::Result;
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+
+/// The most layers of a model.
+const MOST_LAYERS: usize = 1000;
+/// The most output features of a dense layer.
+const MOST_UNITS: usize = 1 << 20;
+
+/// The activations that a recipe may name.
+const ACTIVATIONS: [&str; 9] =
+    ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
+
+/// The kinds of layer: `dense`, and every activation but the identity as a layer of its own.
+const LAYERS: [&str; 9] =
+    ["dense", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
+
+/// The initialisers that a recipe may name.
+const INITIALISERS: [&str; 11] = [
+    "zeros",
+    "constant",
+    "uniform",
+    "normal",
+    "xavier-uniform",
+    "xavier-normal",
+    "kaiming-uniform",
+    "kaiming-normal",
+    "lecun-uniform",
+    "lecun-normal",
+    "orthogonal",
+];
+
+/// One layer of a model, before the shape of its input is known.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LayerConfig {
+    /// y = activation(W x + b), with W of shape `[units, in]`.
+    Dense {
+        /// Output features; at least 1.
+        units: usize,
+        activation: Activation,
+        weight_init: Init,
+        bias_init: Init,
+        /// Whether there is a b.
+        bias: bool,
+    },
+    /// An activation as a layer of its own; its output has the shape of its input.
+    Activation(Activation),
+}
+
+pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
+    let sections = model.tables("layers", MOST_LAYERS)?;
+    if sections.is_empty() {
+        return Err(model.setting("layers", "at least one [[model.layers]]", "none"));
+    }
+    sections.into_iter().map(read_layer).collect()
+}
+
+fn read_layer(mut section: Section) -> Result<LayerConfig> {
+    let layer = match section.choice("type", "layer", None, &LAYERS)? {
+        "dense" => read_dense(&mut section)?,
+        activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
+    };
+    section.finish()?;
+    Ok(layer)
+}
+
+fn read_dense(section: &mut Section) -> Result<LayerConfig> {
+    let units = section.required_integer("units", 1, MOST_UNITS)?;
+    let activation = match section.named("activation")? {
+        Some(section) => read_activation(section)?,
+        None => Activation::Identity,
+    };
+    let weight_init = match section.named("weight_init")? {
+        Some(section) => read_initialiser(section)?,
+        None => default_weight_init(activation),
+    };
+    let bias = section.boolean("bias", true)?;
+    let bias_init = match section.named("bias_init")? {
+        Some(_) if !bias => return Err(section.setting("bias_init", "none with `bias = false`", "one")),
+        Some(section) => read_bias_initialiser(section)?,
+        None => Init::Zeros,
+    };
+    Ok(LayerConfig::Dense { units, activation, weight_init, bias_init, bias })
+}
+
+/// Kaiming's for activations that pass about half of their input (He et al. 2015), Xavier's for
+/// the others (Glorot and Bengio 2010).
+fn default_weight_init(activation: Activation) -> Init {
+    match activation {
+        Activation::Identity | Activation::Sigmoid | Activation::Tanh => Init::XavierUniform { gain: 1.0 },
+        _ => Init::KaimingUniform { gain: SQRT_2 },
+    }
+}
+
+fn read_activation(mut section: Section) -> Result<Activation> {
+    let name = section.choice("type", "activation", None, &ACTIVATIONS)?;
+    let activation = read_parameters(&mut section, name)?;
+    section.finish()?;
+    Ok(activation)
+}
+
+/// The activation of this name, which is one of [`ACTIVATIONS`], with its parameters.
+fn read_parameters(section: &mut Section, name: &str) -> Result<Activation> {
+    Ok(match name {
+        "relu" => Activation::Relu,
+        "leaky-relu" => Activation::LeakyRelu { slope: section.single("slope", 0.01, non_negative())? },
+        "sigmoid" => Activation::Sigmoid,
+        "tanh" => Activation::Tanh,
+        "gelu" => Activation::Gelu,
+        "silu" => Activation::Silu,
+        "softplus" => Activation::Softplus,
+        "elu" => Activation::Elu { alpha: section.single("alpha", 1.0, positive())? },
+        _ => Activation::Identity,
+    })
+}
+
+fn read_initialiser(mut section: Section) -> Result<Init> {
+    let name = section.choice("type", "initialiser", None, &INITIALISERS)?;
+    let mut single = |key, default, range: Range| section.single(key, default, range);
+    let init = match name {
+        "constant" => Init::Constant(single("value", 0.0, finite())?),
+        "uniform" => {
+            Init::Uniform { low: single("low", -0.1, finite())?, high: single("high", 0.1, finite())? }
+        }
+        "normal" => Init::Normal {
+            mean: single("mean", 0.0, finite())?,
+            deviation: single("deviation", 0.1, non_negative())?,
+        },
+        "xavier-uniform" => Init::XavierUniform { gain: single("gain", 1.0, positive())? },
+        "xavier-normal" => Init::XavierNormal { gain: single("gain", 1.0, positive())? },
+        "kaiming-uniform" => Init::KaimingUniform { gain: single("gain", SQRT_2, positive())? },
+        "kaiming-normal" => Init::KaimingNormal { gain: single("gain", SQRT_2, positive())? },
+        "lecun-uniform" => Init::LecunUniform,
+        "lecun-normal" => Init::LecunNormal,
+        "orthogonal" => Init::Orthogonal { gain: single("gain", 1.0, positive())? },
+        _ => Init::Zeros,
+    };
+    if let Init::Uniform { low, high } = init
+        && low >= high
+    {
+        return Err(section.setting("high", &format!("a number above `low` ({low})"), &high.to_string()));
+    }
+    section.finish()?;
+    Ok(init)
+}
+
+/// A bias has no fan-in, so only the initialisers that need none apply.
+fn read_bias_initialiser(section: Section) -> Result<Init> {
+    let refused = section.setting("type", "zeros, constant, uniform or normal for a bias", "another one");
+    match read_initialiser(section)? {
+        init @ (Init::Zeros | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. }) => Ok(init),
+        _ => Err(refused),
+    }
+}

@@ -1,0 +1,184 @@
+//! Settings of the command line, which replace values of a recipe before it is read.
+
+use std::str::FromStr;
+
+use super::super::section::{COMMAND_LINE, Source, described, shortened};
+use crate::error::{Error, Result};
+
+/// The most parts that a dotted path may have; the deepest key of a recipe has five.
+const MOST_PARTS: usize = 8;
+/// The setting that chooses the optimizer.
+const OPTIMIZER_NAME: &str = "optimizer.name";
+
+/// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
+///
+/// `optimizer.name` is special. Hyper-parameters of one optimizer mean nothing to another, so
+/// choosing another one drops those of the recipe; it is applied before all other settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    path: String,
+    value: toml::Value,
+}
+
+impl Override {
+    /// The value `value` for the key at `path`, such as `train.epochs`.
+    pub fn new(path: &str, value: impl Into<toml::Value>) -> Override {
+        Override { path: path.to_string(), value: value.into() }
+    }
+}
+
+impl FromStr for Override {
+    type Err = Error;
+
+    /// Reads `optimizer.beta1=0.8`. What is no TOML value is taken as a text, so that texts need
+    /// no quotes.
+    fn from_str(text: &str) -> Result<Override> {
+        let wrong = |key: &str| Error::Setting {
+            place: COMMAND_LINE.to_string(),
+            key: key.to_string(),
+            expected: "KEY=VALUE with a dotted key, such as optimizer.beta1=0.8".to_string(),
+            found: format!("`{}`", shortened(text)),
+        };
+        let Some((path, value)) = text.split_once('=') else { return Err(wrong("--set")) };
+        let (path, value) = (path.trim(), value.trim());
+        if path.split('.').any(str::is_empty) || path.split('.').count() > MOST_PARTS {
+            return Err(wrong("--set"));
+        }
+        Ok(Override::new(path, value.parse().unwrap_or_else(|_| toml::Value::from(value))))
+    }
+}
+
+/// Writes every override into the table of a recipe and notes in `source` where it came from.
+///
+/// # Errors
+/// [`Error::Setting`] for a path through something that is no table.
+pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override]) -> Result<()> {
+    let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| change.path == OPTIMIZER_NAME);
+    for change in first.into_iter().chain(rest) {
+        if change.path == OPTIMIZER_NAME {
+            drop_other_optimizer(table, &change.value);
+        }
+        set(table, source, change)?;
+        source.mark_overridden(&change.path);
+    }
+    Ok(())
+}
+
+fn drop_other_optimizer(table: &mut toml::Table, name: &toml::Value) {
+    if let Some(toml::Value::Table(optimizer)) = table.get_mut("optimizer")
+        && optimizer.get("name") != Some(name)
+    {
+        optimizer.clear();
+    }
+}
+
+fn set(table: &mut toml::Table, source: &mut Source, change: &Override) -> Result<()> {
+    let (parents, key) = change.path.rsplit_once('.').unwrap_or(("", &change.path));
+    let mut here = table;
+    let mut end = 0;
+    let mut parts = parents.split('.').filter(|part| !part.is_empty());
+    while let Some(part) = parts.next() {
+        end += part.len();
+        if !here.contains_key(part) {
+            // A misspelt table is a mistake of the command line, not of the file.
+            source.mark_overridden(&change.path[..end]);
+            here.insert(part.to_string(), toml::Table::new().into());
+        }
+        end += 1;
+        here = match &mut here[part] {
+            toml::Value::Table(inner) => inner,
+            toml::Value::Array(entries) => {
+                let index = parts.next();
+                end += index.map_or(0, |index| index.len() + 1);
+                entry(entries, index, part, change)?
+            }
+            other => return Err(no_table(change, part, &described(other))),
+        };
+    }
+    here.insert(key.to_string(), change.value.clone());
+    Ok(())
+}
+
+/// The table at the index that the path gives after the name of an array.
+fn entry<'a>(
+    entries: &'a mut [toml::Value],
+    index: Option<&str>,
+    array: &str,
+    change: &Override,
+) -> Result<&'a mut toml::Table> {
+    let found = format!("an array of {}, whose entries are {array}.0, {array}.1 …", entries.len());
+    let index = index.and_then(|index| index.parse::<usize>().ok());
+    match index.and_then(|index| entries.get_mut(index)) {
+        Some(toml::Value::Table(inner)) => Ok(inner),
+        _ => Err(no_table(change, array, &found)),
+    }
+}
+
+fn no_table(change: &Override, part: &str, found: &str) -> Error {
+    Error::Setting {
+        place: COMMAND_LINE.to_string(),
+        key: change.path.clone(),
+        expected: format!("a table at `{part}`"),
+        found: found.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn applied(text: &str, settings: &[&str]) -> Result<String, String> {
+        let mut table: toml::Table = text.parse().unwrap();
+        let overrides: Result<Vec<Override>> = settings.iter().map(|text| text.parse()).collect();
+        overrides
+            .and_then(|overrides| apply(&mut table, &mut Source::new("a.toml"), &overrides))
+            .map(|()| table.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_keep_their_toml_type_and_the_rest_is_text() {
+        let table =
+            applied("", &["a=1", "b=0.5", "c=true", "d=mnist", "e=\"1\"", "f = 1e-3", "g=1\nh=2"]).unwrap();
+        let expected = "a = 1\nb = 0.5\nc = true\nd = \"mnist\"\ne = \"1\"\nf = 0.001\n";
+        assert!(table.starts_with(expected), "{table}");
+        assert!(table.parse::<toml::Table>().unwrap()["g"].is_str(), "{table}");
+    }
+
+    #[test]
+    fn paths_go_through_tables_and_arrays() {
+        let text = "[[model.layers]]\nunits = 1\n[[model.layers]]\nunits = 2\n";
+        let table = applied(text, &["model.layers.1.units=3", "train.epochs=4"]).unwrap();
+        assert_eq!(
+            table,
+            "[[model.layers]]\nunits = 1\n\n[[model.layers]]\nunits = 3\n\n[train]\nepochs = 4\n"
+        );
+    }
+
+    #[test]
+    fn paths_that_lead_nowhere_are_refused() {
+        let text = "name = 'a'\n[[model.layers]]\nunits = 1\n";
+        let array =
+            "expected a table at `layers`, found an array of 1, whose entries are layers.0, layers.1 …";
+        for (setting, message) in [
+            ("name.x=1", "command line: `name.x`: expected a table at `name`, found the text \"a\""),
+            ("model.layers.1.units=3", &format!("command line: `model.layers.1.units`: {array}")),
+            ("model.layers.units=3", &format!("command line: `model.layers.units`: {array}")),
+        ] {
+            assert_eq!(applied(text, &[setting]).unwrap_err(), message);
+        }
+        for setting in ["x", "=1", "a..b=1", ".a=1", "a.=1", &format!("{}b=1", "a.".repeat(60_000))] {
+            assert!(applied(text, &[setting]).unwrap_err().contains("expected KEY=VALUE"), "{setting}");
+        }
+    }
+
+    #[test]
+    fn another_optimizer_drops_the_hyper_parameters_and_the_same_one_keeps_them() {
+        let text = "[optimizer]\nname = \"adam\"\nbeta1 = 0.7\n";
+        assert_eq!(applied(text, &["optimizer.name=adam"]).unwrap(), text);
+        assert_eq!(
+            applied(text, &["optimizer.momentum=0.8", "optimizer.name=momentum"]).unwrap(),
+            "[optimizer]\nname = \"momentum\"\nmomentum = 0.8\n"
+        );
+    }
+}

@@ -1,0 +1,222 @@
+use super::*;
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+
+const SMALL: &str = "name = 'small'\n[data]\nset = 'digits'\n[model]\n\
+    [[model.layers]]\ntype = 'dense'\nunits = 10\n[optimizer]\nname = 'adam'\n";
+
+fn overrides(settings: &[&str]) -> Vec<Override> {
+    settings.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// The message that [`SMALL`], changed by these settings, is refused with.
+fn refusal(settings: &[&str]) -> String {
+    Recipe::parse_with(SMALL, "small.toml", &overrides(settings)).unwrap_err().to_string()
+}
+
+#[test]
+fn every_built_in_recipe_reads_and_is_written_back_equal() {
+    assert_eq!(Recipe::built_in_names().len(), 5);
+    for name in Recipe::built_in_names() {
+        let recipe = Recipe::built_in(name).unwrap();
+        assert_eq!(recipe.name, name);
+        assert!(!recipe.summary.is_empty(), "{name}");
+        let text = recipe.to_toml();
+        assert_eq!(Recipe::parse(&text, "copy").unwrap(), recipe, "{text}");
+    }
+}
+
+#[test]
+fn every_value_that_is_not_the_default_is_written_back_equal() {
+    let text = r#"
+        name = "all_of.it-1"
+        summary = "x"
+        target = 0.5
+        [data]
+        set = "folder"
+        train_samples = 12
+        test_samples = 3
+        mean = -0.1307
+        deviation = 3e-5
+        seed = 9223372036854775807
+        [model]
+        loss = "mean-squared-error"
+        layers = [
+            { type = "dense", units = 3, activation = "identity", bias = false, weight_init = "lecun-uniform" },
+            { type = "dense", units = 3, activation = { type = "leaky-relu", slope = 0.3 },
+              weight_init = { type = "uniform", low = -1, high = 2 }, bias_init = { type = "constant", value = 0.1 } },
+            { type = "elu", alpha = 0.7 },
+            { type = "leaky-relu", slope = 0.2 },
+            { type = "dense", units = 2, activation = "elu", weight_init = { type = "normal", mean = 1, deviation = 2 } },
+            { type = "dense", units = 2, activation = "sigmoid", weight_init = { type = "xavier-normal", gain = 2 } },
+            { type = "dense", units = 2, activation = "tanh", weight_init = { type = "kaiming-normal", gain = 3 } },
+            { type = "dense", units = 2, activation = "gelu", weight_init = { type = "orthogonal", gain = 4 } },
+            { type = "dense", units = 2, activation = "silu", weight_init = "lecun-normal" },
+            { type = "dense", units = 2, activation = "softplus", weight_init = "zeros" },
+        ]
+        [optimizer]
+        name = "momentum"
+        learning_rate = 0.3
+        momentum = 0.7
+        dampening = 0.2
+        weight_decay = 1e-4
+        [train]
+        epochs = 3
+        batch = 7
+        seed = 5
+        shuffle = false
+    "#;
+    let recipe = Recipe::parse(text, "all.toml").unwrap();
+    let LayerConfig::Dense { activation, bias_init, .. } = &recipe.model.layers[1] else { panic!() };
+    assert_eq!(*activation, Activation::LeakyRelu { slope: 0.3 });
+    assert_eq!(*bias_init, Init::Constant(0.1));
+    assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::Elu { alpha: 0.7 }));
+    assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    assert!(recipe.to_toml().contains("mean = -0.1307\n"));
+
+    for optimizer in OPTIMIZERS {
+        let set = overrides(&[&format!("optimizer.name={optimizer}"), "optimizer.weight_decay=0.25"]);
+        let recipe = Recipe::parse_with(text, "all.toml", &set).unwrap();
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    }
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let recipe = Recipe::parse(SMALL, "small.toml").unwrap();
+    assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, seed: 1, shuffle: true });
+    let adam = RuleConfig::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 };
+    assert_eq!((recipe.optimizer.learning_rate, recipe.optimizer.rule), (1e-3, adam));
+    let dense = LayerConfig::Dense {
+        units: 10,
+        activation: Activation::Identity,
+        weight_init: Init::XavierUniform { gain: 1.0 },
+        bias_init: Init::Zeros,
+        bias: true,
+    };
+    assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::CrossEntropy });
+    assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
+}
+
+#[test]
+fn each_optimizer_has_its_learning_rate_and_rule() {
+    let sgd = |momentum, nesterov| RuleConfig::Sgd { momentum, dampening: 0.0, nesterov, weight_decay: 0.0 };
+    for (name, rate, rule) in [
+        ("sgd", 0.1, sgd(0.0, false)),
+        ("momentum", 0.05, sgd(0.9, false)),
+        ("nesterov", 0.05, sgd(0.9, true)),
+    ] {
+        let set = overrides(&[&format!("optimizer.name={name}")]);
+        let recipe = Recipe::parse_with(SMALL, "small.toml", &set).unwrap();
+        assert_eq!(recipe.optimizer, OptimizerConfig { name: name.into(), learning_rate: rate, rule });
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused_by_name() {
+    let line = "command line: ";
+    for (settings, message) in [
+        (&["train.batch=0"][..], "`train.batch`: expected an integer from 1 to 100000000, found 0"),
+        (
+            &["train.epochs=1.5"],
+            "`train.epochs`: expected an integer from 1 to 1000000, found the number 1.5",
+        ),
+        (&["train.seed=-1"], "`train.seed`: expected an integer of at least 0, found -1"),
+        (&["train.shufle=true"], "unknown key `train.shufle`; did you mean `train.shuffle`?"),
+        (&["trian.epochs=2"], "unknown key `trian`; did you mean `train`?"),
+        (&["optimizer.beta1=1"], "`optimizer.beta1`: expected a number in [0, 1), found 1"),
+        (&["optimizer.beat1=0.8"], "unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?"),
+        (
+            &["optimizer.learning_rate=nan"],
+            "`optimizer.learning_rate`: expected a number of at least 0, found NaN",
+        ),
+        (&["optimizer.name=adamm"], "`optimizer.name`: unknown optimizer `adamm`; did you mean `adam`?"),
+        (
+            &["optimizer.name=nesterov", "optimizer.momentum=0"],
+            "`optimizer.momentum`: expected a number above 0 for Nesterov's step, found 0",
+        ),
+        (
+            &["optimizer.name=momentum", "optimizer.nesterov=true", "optimizer.dampening=0.1"],
+            "`optimizer.dampening`: expected 0 with `nesterov = true`, found 0.1",
+        ),
+        (&["data.set=minst"], "`data.set`: unknown data set `minst`; did you mean `mnist`?"),
+        (&["data.deviation=0"], "`data.deviation`: expected a number above 0, found 0"),
+        (&["data.train_samples=0"], "`data.train_samples`: expected an integer from 1 to 100000000, found 0"),
+        (&["model.layers=[]"], "`model.layers`: expected at least one [[model.layers]], found none"),
+        (
+            &["model.layers=[1]"],
+            "`model.layers`: expected an array of at most 1000 tables, found the integer 1",
+        ),
+        (
+            &["model.layers.0.units=99999999"],
+            "`model.layers.0.units`: expected an integer from 1 to 1048576, found 99999999",
+        ),
+        (
+            &["model.layers.0.type=desne"],
+            "`model.layers.0.type`: unknown layer `desne`; did you mean `dense`?",
+        ),
+        (
+            &["model.layers.0.activation={type='leaky-relu', slope=-1}"],
+            "`model.layers.0.activation.slope`: expected a number of at least 0, found -1",
+        ),
+        (
+            &["model.layers.0.weight_init={type='uniform', low=1, high=1}"],
+            "`model.layers.0.weight_init.high`: expected a number above `low` (1), found 1",
+        ),
+        (
+            &["model.layers.0.bias_init=orthogonal"],
+            "`model.layers.0.bias_init.type`: expected zeros, constant, uniform or normal for a bias, found another one",
+        ),
+        (&["model.loss=mse"], "`model.loss`: unknown loss `mse`; known: cross-entropy, mean-squared-error"),
+        (&["target=97.6"], "`target`: expected a number in [0, 1], found 97.6"),
+        (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found another text"),
+        (
+            &["summary=\"\\u001b[2J\""],
+            "`summary`: expected one line of at most 200 characters, found another text",
+        ),
+    ] {
+        assert_eq!(refusal(settings), format!("{line}{message}"), "{settings:?}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_file_name_the_file() {
+    let message = |text: &str| Recipe::parse(text, "my.toml").unwrap_err().to_string();
+    assert_eq!(message("name = 'x'\n[data]\nset = 3\n"), {
+        "my.toml: `data.set`: expected one of mnist, fashion-mnist, digits, folder, found the integer 3"
+    });
+    assert_eq!(message(""), {
+        "my.toml: `name`: expected a name of at most 64 letters, digits and -_., found nothing"
+    });
+    assert_eq!(message("data = 3\nname='x'"), "my.toml: `data`: expected a table, found the integer 3");
+    let syntax = message("name = 'x'\n[data\nset = 3\n");
+    assert!(syntax.starts_with("my.toml: not valid TOML: line 2, column 6: "), "{syntax}");
+    let many = format!("{SMALL}[[model.layers]]", SMALL = SMALL.replace("[optimizer]\nname = 'adam'\n", ""));
+    let many = many + &"\n[[model.layers]]\ntype = 'relu'".repeat(1000);
+    assert_eq!(message(&many), {
+        "my.toml: `model.layers`: expected an array of at most 1000 tables, found 1002 entries"
+    });
+}
+
+#[test]
+fn an_unknown_recipe_is_answered_with_the_nearest_one() {
+    let error = Recipe::load("mnist-mpl", &[]).unwrap_err();
+    assert_eq!(error.to_string(), "command line: unknown recipe `mnist-mpl`; did you mean `mnist-mlp`?");
+}
+
+#[test]
+fn files_are_read_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    let name = path.to_str().unwrap();
+    let load = || Recipe::load(name, &overrides(&["train.epochs=3"]));
+
+    assert!(load().unwrap_err().to_string().contains("own.toml: cannot open: "));
+    std::fs::write(&path, SMALL).unwrap();
+    assert_eq!(load().unwrap().train.epochs, 3);
+    std::fs::write(&path, format!("{SMALL}#{}", "x".repeat(1 << 20))).unwrap();
+    assert!(load().unwrap_err().to_string().ends_with("expected a recipe of at most 1 MiB, found more"));
+    std::fs::write(&path, b"name = '\xff'").unwrap();
+    let message = load().unwrap_err().to_string();
+    assert!(message.ends_with("byte 8: expected a recipe in UTF-8, found byte 0xff"), "{message}");
+}

@@ -1,0 +1,156 @@
+//! A recipe as TOML, every value written out.
+
+use toml::{Table, Value};
+
+use super::{DataConfig, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig};
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+use crate::losses::Loss;
+
+pub(super) fn to_toml(recipe: &Recipe) -> String {
+    let mut table = Table::new();
+    table.insert("name".into(), recipe.name.as_str().into());
+    table.insert("summary".into(), recipe.summary.as_str().into());
+    if let Some(target) = recipe.target {
+        table.insert("target".into(), target.into());
+    }
+    table.insert("data".into(), data(&recipe.data).into());
+    table.insert("model".into(), model(&recipe.model).into());
+    table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());
+    table.insert("train".into(), train(&recipe.train).into());
+    table.to_string()
+}
+
+fn data(data: &DataConfig) -> Table {
+    let mut table = table_of([
+        ("set", data.set.as_str().into()),
+        ("mean", single(data.mean)),
+        ("deviation", single(data.deviation)),
+        ("seed", integer(data.seed)),
+    ]);
+    for (key, samples) in [("train_samples", data.train_samples), ("test_samples", data.test_samples)] {
+        if let Some(samples) = samples {
+            table.insert(key.into(), integer(samples as u64));
+        }
+    }
+    table
+}
+
+fn model(model: &ModelConfig) -> Table {
+    let loss = match model.loss {
+        Loss::CrossEntropy => "cross-entropy",
+        Loss::MeanSquaredError => "mean-squared-error",
+    };
+    let layers: Vec<Value> = model.layers.iter().map(|config| layer(config).into()).collect();
+    table_of([("loss", loss.into()), ("layers", layers.into())])
+}
+
+fn layer(layer: &LayerConfig) -> Table {
+    match layer {
+        LayerConfig::Activation(function) => activation(*function),
+        LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias } => {
+            let mut table = table_of([
+                ("type", "dense".into()),
+                ("units", integer(*units as u64)),
+                ("activation", activation(*function).into()),
+                ("weight_init", initialiser(weight_init).into()),
+                ("bias", (*bias).into()),
+            ]);
+            if *bias {
+                table.insert("bias_init".into(), initialiser(bias_init).into());
+            }
+            table
+        }
+    }
+}
+
+fn activation(activation: Activation) -> Table {
+    let (name, parameter) = match activation {
+        Activation::Identity => ("identity", None),
+        Activation::Relu => ("relu", None),
+        Activation::LeakyRelu { slope } => ("leaky-relu", Some(("slope", slope))),
+        Activation::Sigmoid => ("sigmoid", None),
+        Activation::Tanh => ("tanh", None),
+        Activation::Gelu => ("gelu", None),
+        Activation::Silu => ("silu", None),
+        Activation::Softplus => ("softplus", None),
+        Activation::Elu { alpha } => ("elu", Some(("alpha", alpha))),
+    };
+    typed(name, parameter)
+}
+
+fn initialiser(init: &Init) -> Table {
+    match *init {
+        Init::Zeros => typed("zeros", None),
+        Init::Constant(value) => typed("constant", Some(("value", value))),
+        Init::Uniform { low, high } => typed("uniform", [("low", low), ("high", high)]),
+        Init::Normal { mean, deviation } => typed("normal", [("mean", mean), ("deviation", deviation)]),
+        Init::XavierUniform { gain } => typed("xavier-uniform", Some(("gain", gain))),
+        Init::XavierNormal { gain } => typed("xavier-normal", Some(("gain", gain))),
+        Init::KaimingUniform { gain } => typed("kaiming-uniform", Some(("gain", gain))),
+        Init::KaimingNormal { gain } => typed("kaiming-normal", Some(("gain", gain))),
+        Init::LecunUniform => typed("lecun-uniform", None),
+        Init::LecunNormal => typed("lecun-normal", None),
+        Init::Orthogonal { gain } => typed("orthogonal", Some(("gain", gain))),
+    }
+}
+
+fn optimizer(optimizer: &OptimizerConfig) -> Table {
+    let mut table = table_of([
+        ("name", optimizer.name.as_str().into()),
+        ("learning_rate", optimizer.learning_rate.into()),
+    ]);
+    let parameters: &[(&str, Value)] = match optimizer.rule {
+        RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => &[
+            ("beta1", beta1.into()),
+            ("beta2", beta2.into()),
+            ("epsilon", epsilon.into()),
+            ("weight_decay", weight_decay.into()),
+        ],
+        RuleConfig::Sgd { momentum, dampening, nesterov, weight_decay } => &[
+            ("weight_decay", weight_decay.into()),
+            ("momentum", momentum.into()),
+            ("dampening", dampening.into()),
+            ("nesterov", nesterov.into()),
+        ],
+    };
+    // `sgd` and `nesterov` are `momentum` with fewer keys.
+    let written = match optimizer.name.as_str() {
+        "sgd" => &parameters[..1],
+        "nesterov" => &parameters[..2],
+        _ => parameters,
+    };
+    table.extend(written.iter().map(|(key, value)| (key.to_string(), value.clone())));
+    table
+}
+
+fn train(train: &TrainConfig) -> Table {
+    table_of([
+        ("epochs", integer(train.epochs as u64)),
+        ("batch", integer(train.batch as u64)),
+        ("seed", integer(train.seed)),
+        ("shuffle", train.shuffle.into()),
+    ])
+}
+
+fn typed<'a>(name: &str, parameters: impl IntoIterator<Item = (&'a str, f32)>) -> Table {
+    let mut table = table_of([("type", name.into())]);
+    table.extend(parameters.into_iter().map(|(key, value)| (key.to_string(), single(value))));
+    table
+}
+
+fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
+    entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+/// The shortest decimal that reads back as this number: 0.1307, not 0.13070000708103.
+fn single(number: f32) -> Value {
+    let shortest = number.to_string().parse().unwrap_or(f64::from(number));
+    Value::Float(shortest)
+}
+
+/// A recipe holds no larger integers than TOML can write, because it was read from TOML; one that
+/// was built by a program is capped.
+fn integer(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,443 @@
+//! A reader over one table of a recipe that knows where the table stands, so that every error can
+//! name the file (or the command line) and the full dotted key.
+//!
+//! Getters take their value out of the table; [`Section::finish`] then refuses whatever is left.
+
+use std::collections::BTreeSet;
+
+use crate::error::{Error, Result};
+
+/// Where the values of a recipe came from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    place: String,
+    overridden: BTreeSet<String>,
+}
+
+/// The place that errors name for keys set by `--set` and its shorthands.
+pub const COMMAND_LINE: &str = "command line";
+
+impl Source {
+    /// Values that all come from `place`: a recipe file, or "built-in recipe mnist-mlp".
+    pub fn new(place: impl Into<String>) -> Source {
+        Source { place: place.into(), overridden: BTreeSet::new() }
+    }
+
+    /// Notes that the value at this dotted path was set on the command line.
+    pub fn mark_overridden(&mut self, path: &str) {
+        self.overridden.insert(path.to_string());
+    }
+
+    /// The place of the value at this dotted path.
+    pub fn place_of(&self, path: &str) -> &str {
+        let ends_within = |prefix: &String| {
+            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if self.overridden.iter().any(ends_within) { COMMAND_LINE } else { &self.place }
+    }
+}
+
+/// An interval of numbers that a setting must lie in.
+#[derive(Clone, Copy, Debug)]
+pub struct Range {
+    low: f64,
+    includes_low: bool,
+    high: f64,
+    includes_high: bool,
+    text: &'static str,
+}
+
+impl Range {
+    fn contains(&self, x: f64) -> bool {
+        let above = x > self.low || (self.includes_low && x == self.low);
+        let below = x < self.high || (self.includes_high && x == self.high);
+        // Also refuses NaN, for which no comparison holds.
+        above && below
+    }
+}
+
+/// Any number, except NaN and the infinities.
+pub fn finite() -> Range {
+    let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
+    Range { low, includes_low: false, high, includes_high: false, text: "a finite number" }
+}
+
+/// (0, ∞)
+pub fn positive() -> Range {
+    Range { low: 0.0, text: "a number above 0", ..finite() }
+}
+
+/// [0, ∞)
+pub fn non_negative() -> Range {
+    Range { low: 0.0, includes_low: true, text: "a number of at least 0", ..finite() }
+}
+
+/// [0, 1)
+pub fn unit_open() -> Range {
+    Range { low: 0.0, includes_low: true, high: 1.0, text: "a number in [0, 1)", ..finite() }
+}
+
+/// [0, 1]
+pub fn unit() -> Range {
+    Range { includes_high: true, text: "a number in [0, 1]", ..unit_open() }
+}
+
+/// One table of a recipe, with its dotted path.
+#[derive(Debug)]
+pub struct Section<'a> {
+    table: toml::Table,
+    path: String,
+    source: &'a Source,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    /// The outermost table of a recipe.
+    pub fn root(table: toml::Table, source: &'a Source) -> Section<'a> {
+        Section { table, path: String::new(), source, known: Vec::new() }
+    }
+
+    /// Whether the table has this key and nobody has read it yet.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// A text that must be there. `expected` says what it is for.
+    pub fn text(&mut self, key: &'static str, expected: &str) -> Result<String> {
+        match self.take(key) {
+            Some(toml::Value::String(text)) => Ok(text),
+            Some(other) => Err(self.wrong(key, expected, &other)),
+            None => Err(self.setting(key, expected, "nothing")),
+        }
+    }
+
+    /// A text that may be missing.
+    pub fn text_or(&mut self, key: &'static str, default: &str) -> Result<String> {
+        if self.has(key) { self.text(key, "a text") } else { Ok(self.missing(key, default.to_string())) }
+    }
+
+    /// A number of the range; integers are taken as numbers.
+    pub fn number(&mut self, key: &'static str, default: f64, range: Range) -> Result<f64> {
+        Ok(self.optional_number(key, range)?.unwrap_or(default))
+    }
+
+    /// A number of the range that may be missing.
+    pub fn optional_number(&mut self, key: &'static str, range: Range) -> Result<Option<f64>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let number = match value {
+            toml::Value::Float(number) => number,
+            // Integers beyond 2^53 are rounded, as Rust rounds a literal.
+            toml::Value::Integer(integer) => integer as f64,
+            other => return Err(self.wrong(key, range.text, &other)),
+        };
+        if !range.contains(number) {
+            return Err(self.setting(key, range.text, &number.to_string()));
+        }
+        Ok(Some(number))
+    }
+
+    /// A number that must still lie in the range, and be finite, once rounded to single precision.
+    pub fn single(&mut self, key: &'static str, default: f32, range: Range) -> Result<f32> {
+        let Some(number) = self.optional_number(key, range)? else { return Ok(default) };
+        let single = number as f32;
+        if !range.contains(f64::from(single)) {
+            let expected = format!("{} in single precision", range.text);
+            return Err(self.setting(key, &expected, &format!("{number:e}")));
+        }
+        Ok(single)
+    }
+
+    /// An integer between `low` and `high`, both included.
+    pub fn integer(&mut self, key: &'static str, default: usize, low: usize, high: usize) -> Result<usize> {
+        Ok(self.optional_integer(key, low, high)?.unwrap_or(default))
+    }
+
+    /// An integer between `low` and `high`, both included, that must be there.
+    pub fn required_integer(&mut self, key: &'static str, low: usize, high: usize) -> Result<usize> {
+        let expected = integer_text(low, high);
+        self.optional_integer(key, low, high)?.ok_or_else(|| self.setting(key, &expected, "nothing"))
+    }
+
+    /// An integer between `low` and `high`, both included, that may be missing.
+    pub fn optional_integer(&mut self, key: &'static str, low: usize, high: usize) -> Result<Option<usize>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let expected = integer_text(low, high);
+        let toml::Value::Integer(integer) = value else { return Err(self.wrong(key, &expected, &value)) };
+        match usize::try_from(integer) {
+            Ok(integer) if (low..=high).contains(&integer) => Ok(Some(integer)),
+            _ => Err(self.setting(key, &expected, &integer.to_string())),
+        }
+    }
+
+    /// The seed of a random stream: any integer of at least 0 that TOML can write.
+    pub fn seed(&mut self, key: &'static str, default: u64) -> Result<u64> {
+        let expected = "an integer of at least 0";
+        match self.take(key) {
+            None => Ok(default),
+            Some(toml::Value::Integer(seed)) => {
+                u64::try_from(seed).map_err(|_| self.setting(key, expected, &seed.to_string()))
+            }
+            Some(other) => Err(self.wrong(key, expected, &other)),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str, default: bool) -> Result<bool> {
+        match self.take(key) {
+            None => Ok(default),
+            Some(toml::Value::Boolean(value)) => Ok(value),
+            Some(other) => Err(self.wrong(key, "true or false", &other)),
+        }
+    }
+
+    /// One of `names`; `kind` is what they are names of. Without a default the key must be there.
+    pub fn choice(
+        &mut self,
+        key: &'static str,
+        kind: &'static str,
+        default: Option<&'static str>,
+        names: &[&'static str],
+    ) -> Result<&'static str> {
+        if let (Some(default), false) = (default, self.has(key)) {
+            return Ok(self.missing(key, default));
+        }
+        let expected = format!("one of {}", names.join(", "));
+        let name = self.text(key, &expected)?;
+        names.iter().copied().find(|known| *known == name).ok_or_else(|| {
+            let path = self.path_of(key);
+            let place = format!("{}: `{path}`", self.source.place_of(&path));
+            Error::unknown(place, kind, &shortened(&name), names.iter().copied())
+        })
+    }
+
+    /// The table under this key; a missing one reads as an empty one.
+    pub fn table(&mut self, key: &'static str) -> Result<Section<'a>> {
+        match self.take(key) {
+            None => Ok(self.child(key, toml::Table::new())),
+            Some(toml::Value::Table(table)) => Ok(self.child(key, table)),
+            Some(other) => Err(self.wrong(key, "a table", &other)),
+        }
+    }
+
+    /// The tables of the array under this key, of which there are at most `most`; a missing array
+    /// reads as an empty one. The path of each ends with its index.
+    pub fn tables(&mut self, key: &'static str, most: usize) -> Result<Vec<Section<'a>>> {
+        let expected = format!("an array of at most {most} tables");
+        let values = match self.take(key) {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::Array(values)) => values,
+            Some(other) => return Err(self.wrong(key, &expected, &other)),
+        };
+        if values.len() > most {
+            return Err(self.setting(key, &expected, &format!("{} entries", values.len())));
+        }
+        let section = |(index, value)| match value {
+            toml::Value::Table(table) => Ok(self.child(&format!("{key}.{index}"), table)),
+            other => Err(self.wrong(key, &expected, &other)),
+        };
+        values.into_iter().enumerate().map(section).collect()
+    }
+
+    /// A thing that is a name, or a table with a `type` and parameters: both read as such a table.
+    pub fn named(&mut self, key: &'static str) -> Result<Option<Section<'a>>> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(toml::Value::Table(table)) => Ok(Some(self.child(key, table))),
+            Some(name @ toml::Value::String(_)) => {
+                Ok(Some(self.child(key, toml::Table::from_iter([("type".to_string(), name)]))))
+            }
+            Some(other) => Err(self.wrong(key, "a name or a table with a `type`", &other)),
+        }
+    }
+
+    /// Refuses the first key that nobody asked for.
+    pub fn finish(self) -> Result<()> {
+        let Some(key) = self.table.keys().next() else { return Ok(()) };
+        let place = self.source.place_of(&self.path_of(key));
+        // The nearest key is found among the bare keys: a shared prefix would make all look near.
+        let mut error = Error::unknown(place, "key", &shortened(key), self.known.iter().copied());
+        if let Error::Unknown { name, nearest, known, .. } = &mut error {
+            *name = self.path_of(name);
+            *nearest = nearest.as_deref().map(|nearest| self.path_of(nearest));
+            known.iter_mut().for_each(|known| *known = self.path_of(known));
+        }
+        Err(error)
+    }
+
+    /// An error about the value of this key.
+    pub fn setting(&self, key: &str, expected: &str, found: &str) -> Error {
+        let key = self.path_of(key);
+        let place = self.source.place_of(&key).to_string();
+        Error::Setting { place, key, expected: expected.to_string(), found: found.to_string() }
+    }
+
+    fn wrong(&self, key: &str, expected: &str, found: &toml::Value) -> Error {
+        self.setting(key, expected, &described(found))
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<toml::Value> {
+        self.known.push(key);
+        self.table.remove(key)
+    }
+
+    /// Notes a key that may be there and is not.
+    fn missing<T>(&mut self, key: &'static str, default: T) -> T {
+        self.known.push(key);
+        default
+    }
+
+    fn child(&self, key: &str, table: toml::Table) -> Section<'a> {
+        Section { table, path: self.path_of(key), source: self.source, known: Vec::new() }
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
+    }
+}
+
+fn integer_text(low: usize, high: usize) -> String {
+    format!("an integer from {low} to {high}")
+}
+
+/// A value as an error message shows it: its type, and the value itself if it is short to say.
+pub fn described(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => format!("the text \"{}\"", shortened(text)),
+        toml::Value::Integer(integer) => format!("the integer {integer}"),
+        toml::Value::Float(number) => format!("the number {number}"),
+        toml::Value::Boolean(value) => value.to_string(),
+        toml::Value::Datetime(time) => format!("the time {time}"),
+        toml::Value::Array(values) => format!("an array of {}", values.len()),
+        toml::Value::Table(_) => "a table".to_string(),
+    }
+}
+
+/// At most 40 characters of a text that somebody else wrote, without control characters.
+pub fn shortened(text: &str) -> String {
+    const MOST: usize = 40;
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut short: String = text.chars().take(MOST).map(clean).collect();
+    if text.chars().nth(MOST).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T>(text: &str, read: impl FnOnce(&mut Section) -> Result<T>) -> Result<T, String> {
+        let source = Source::new("a.toml");
+        let mut section = Section::root(text.parse().unwrap(), &source);
+        read(&mut section).and_then(|value| section.finish().map(|()| value)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn values_and_defaults_are_read() {
+        let both = |section: &mut Section| {
+            Ok((section.number("rate", 0.5, positive())?, section.integer("units", 7, 1, 9)?))
+        };
+        assert_eq!(read("", both), Ok((0.5, 7)));
+        assert_eq!(read("rate = 2\nunits = 9", both), Ok((2.0, 9)));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused_with_the_range() {
+        let cases = [
+            ("x = 0", positive(), "a.toml: `x`: expected a number above 0, found 0"),
+            ("x = nan", finite(), "a.toml: `x`: expected a finite number, found NaN"),
+            ("x = inf", non_negative(), "a.toml: `x`: expected a number of at least 0, found inf"),
+            ("x = 1.0", unit_open(), "a.toml: `x`: expected a number in [0, 1), found 1"),
+            ("x = 1.5", unit(), "a.toml: `x`: expected a number in [0, 1], found 1.5"),
+            ("x = '3'", positive(), "a.toml: `x`: expected a number above 0, found the text \"3\""),
+        ];
+        for (text, range, message) in cases {
+            assert_eq!(read(text, |s| s.number("x", 1.0, range)).unwrap_err(), message);
+        }
+        assert_eq!(read("x = 0.0", |s| s.number("x", 1.0, unit_open())), Ok(0.0));
+        assert_eq!(read("x = 1", |s| s.number("x", 0.0, unit())), Ok(1.0));
+    }
+
+    #[test]
+    fn a_number_that_single_precision_cannot_hold_is_refused() {
+        let single = |s: &mut Section| s.single("x", 1.0, positive());
+        assert_eq!(read("x = 0.25", single), Ok(0.25));
+        let tiny = read("x = 1e-300", single).unwrap_err();
+        assert_eq!(tiny, "a.toml: `x`: expected a number above 0 in single precision, found 1e-300");
+        assert!(read("x = 1e300", single).unwrap_err().ends_with("found 1e300"));
+    }
+
+    #[test]
+    fn integers_are_bounded() {
+        let units = |s: &mut Section| s.required_integer("units", 1, 100);
+        assert_eq!(read("units = 100", units), Ok(100));
+        for (text, found) in [
+            ("units = 0", "0"),
+            ("units = -3", "-3"),
+            ("units = 9223372036854775807", "9223372036854775807"),
+            ("units = 2.0", "the number 2"),
+            ("", "nothing"),
+        ] {
+            let message = format!("a.toml: `units`: expected an integer from 1 to 100, found {found}");
+            assert_eq!(read(text, units).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_path_and_the_nearest_known_one() {
+        let source = Source::new("a.toml");
+        let text = "[optimizer]\nbeat1 = 0.9";
+        let mut root = Section::root(text.parse().unwrap(), &source);
+        let mut optimizer = root.table("optimizer").unwrap();
+        optimizer.number("beta1", 0.9, unit_open()).unwrap();
+        optimizer.number("epsilon", 1e-8, positive()).unwrap();
+        assert_eq!(
+            optimizer.finish().unwrap_err().to_string(),
+            "a.toml: unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?"
+        );
+        root.finish().unwrap();
+    }
+
+    #[test]
+    fn an_unlike_key_is_answered_with_the_known_ones() {
+        let message = read("zzz = 1", |s| s.boolean("shuffle", true)).unwrap_err();
+        assert_eq!(message, "a.toml: unknown key `zzz`; known: shuffle");
+    }
+
+    #[test]
+    fn overridden_keys_and_what_is_under_them_are_of_the_command_line() {
+        let mut source = Source::new("a.toml");
+        source.mark_overridden("model.layers.1");
+        assert_eq!(source.place_of("model.layers.1"), COMMAND_LINE);
+        assert_eq!(source.place_of("model.layers.1.units"), COMMAND_LINE);
+        assert_eq!(source.place_of("model.layers.10"), "a.toml");
+        assert_eq!(source.place_of("model"), "a.toml");
+    }
+
+    #[test]
+    fn a_name_and_a_table_with_that_type_read_the_same() {
+        for text in ["a = 'relu'", "a = { type = 'relu' }"] {
+            let name = read(text, |s| {
+                let mut named = s.named("a")?.unwrap();
+                let name = named.choice("type", "activation", None, &["tanh", "relu"])?;
+                named.finish().map(|()| name)
+            });
+            assert_eq!(name, Ok("relu"));
+        }
+        let mistyped = read("a = 'rellu'", |s| {
+            s.named("a")?.unwrap().choice("type", "activation", None, &["tanh", "relu"])
+        });
+        assert_eq!(
+            mistyped.unwrap_err(),
+            "a.toml: `a.type`: unknown activation `rellu`; did you mean `relu`?"
+        );
+    }
+
+    #[test]
+    fn texts_in_messages_are_short_and_printable() {
+        let long = format!("x = \"{}\\u001b\"", "é".repeat(200));
+        let message = read(&long, |s| s.boolean("x", true)).unwrap_err();
+        assert!(message.chars().count() < 120 && !message.contains('\u{1b}'), "{message}");
+    }
+}
