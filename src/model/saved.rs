@@ -1,0 +1,118 @@
+//! A trained model on disk: its tensors, and in the metadata all that is needed to use it again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Model, Recipe, checkpoint};
+use crate::error::{Error, Result};
+
+/// Height, width and channels may not multiply to more than this.
+const MOST_FEATURES: usize = 1 << 24;
+/// The most classes that a saved model may name.
+const MOST_CLASSES: usize = 1 << 20;
+
+/// A model that was read from a file.
+pub struct SavedModel {
+    pub model: Model,
+    /// The recipe that it was trained with, every default written out.
+    pub recipe: Recipe,
+    /// Height, width, channels of an input.
+    pub input: [usize; 3],
+    pub classes: usize,
+}
+
+/// Writes the model with the recipe and the shape of its input.
+///
+/// # Errors
+/// Those of [`checkpoint::save`].
+pub fn save(path: &Path, model: &Model, recipe: &Recipe, input: [usize; 3], classes: usize) -> Result<()> {
+    let entry = |key: &str, value: String| (key.to_string(), value);
+    let metadata = BTreeMap::from([
+        entry("schema", "fallline.model/1".to_string()),
+        entry("recipe", recipe.to_toml()),
+        entry("input", input.map(|size| size.to_string()).join("x")),
+        entry("classes", classes.to_string()),
+    ]);
+    checkpoint::save(path, &model.tensors(), &metadata)
+}
+
+/// Reads a file that [`save`] wrote.
+///
+/// # Errors
+/// Those of [`checkpoint::load`]; [`Error::Format`] if the metadata is missing or makes no sense;
+/// those of [`Recipe::parse`] and of building the model; an error if tensors and recipe disagree.
+pub fn load(path: &Path) -> Result<SavedModel> {
+    let (tensors, metadata) = checkpoint::load(path)?;
+    let get = |key: &str, expected: &str| match metadata.get(key) {
+        Some(value) => Ok(value.as_str()),
+        None => Err(wrong(path, key, expected, "nothing; was the file saved by fallline?")),
+    };
+    let recipe = get("recipe", "the recipe of the model")?;
+    let recipe = Recipe::parse(recipe, &format!("{}: recipe", path.display()))?;
+    let input = get("input", INPUT)?;
+    let input = parse_input(input).ok_or_else(|| wrong(path, "input", INPUT, input))?;
+    let classes = get("classes", CLASSES)?;
+    let classes = parse_classes(classes).ok_or_else(|| wrong(path, "classes", CLASSES, classes))?;
+    let mut model = Model::build(&recipe.model, input, classes, recipe.train.seed)?;
+    model.load_tensors(path, tensors)?;
+    Ok(SavedModel { model, recipe, input, classes })
+}
+
+const INPUT: &str = "height x width x channels such as 28x28x1";
+const CLASSES: &str = "a number of classes";
+
+fn parse_input(text: &str) -> Option<[usize; 3]> {
+    let sizes: Vec<usize> = text.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
+    let features = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
+    if !(1..=MOST_FEATURES).contains(&features) {
+        return None;
+    }
+    sizes.try_into().ok()
+}
+
+fn parse_classes(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|classes| (1..=MOST_CLASSES).contains(classes))
+}
+
+fn wrong(path: &Path, key: &str, expected: &str, found: &str) -> Error {
+    let found = super::section::shortened(found);
+    let place = format!("metadata `{key}`");
+    Error::Format { path: path.to_path_buf(), place, expected: expected.to_string(), found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_and_classes_are_read_and_bounded() {
+        assert_eq!(parse_input("28x28x1"), Some([28, 28, 1]));
+        for text in
+            ["", "28", "28x28", "28x28x1x1", "0x28x1", "-1x2x3", "4294967296x4294967296x2", "x", "ax1x1"]
+        {
+            assert_eq!(parse_input(text), None, "{text}");
+        }
+        assert_eq!(
+            (parse_classes("10"), parse_classes("0"), parse_classes("9999999999")),
+            (Some(10), None, None)
+        );
+    }
+
+    #[test]
+    fn a_file_of_another_program_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.safetensors");
+        let refusal = |entries: &[(&str, &str)]| {
+            let entries = entries.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+            checkpoint::save(&path, &[], &entries.collect()).unwrap();
+            load(&path).err().unwrap().to_string()
+        };
+        let recipe = Recipe::built_in("digits-mlp").unwrap().to_toml();
+        assert!(refusal(&[]).ends_with("metadata `recipe`: expected the recipe of the model, found nothing; was the file saved by fallline?"));
+        assert!(refusal(&[("recipe", "x")]).contains("recipe: not valid TOML"));
+        assert!(refusal(&[("recipe", &recipe), ("input", "1x2")]).ends_with("such as 28x28x1, found 1x2"));
+        assert!(
+            refusal(&[("recipe", &recipe), ("input", "1x2x3"), ("classes", "ten")]).ends_with("found ten")
+        );
+    }
+}
