@@ -1,0 +1,138 @@
+//! What a training run leaves behind, and how it is watched. All reports are made from these.
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::Machine;
+
+/// The schema that [`TrainRecord`] has as JSON.
+pub const TRAIN_SCHEMA: &str = "fallline.train/1";
+
+/// One pass over the training samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean over the samples, each at the moment it was trained on.
+    pub train_loss: f64,
+    /// As a fraction of 1.
+    pub train_accuracy: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// As a fraction of 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
+    /// Wall-clock time of the training steps.
+    pub seconds: f64,
+    pub samples_per_second: f64,
+}
+
+/// A model on a set of samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Mean over the samples.
+    pub loss: f64,
+    /// As a fraction of 1.
+    pub accuracy: f64,
+}
+
+/// The size of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Floating-point operations of a training step, per sample.
+    pub train_flops_per_sample: f64,
+}
+
+/// A training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainRecord {
+    /// [`TRAIN_SCHEMA`]
+    pub schema: String,
+    /// The recipe's name.
+    pub recipe: String,
+    pub seed: u64,
+    pub threads: usize,
+    pub machine: Machine,
+    pub model: ModelFacts,
+    pub epochs: Vec<EpochRecord>,
+    /// Absent if the run was stopped before it.
+    pub test: Option<Evaluation>,
+    /// Wall-clock time of all epochs.
+    pub train_seconds: f64,
+    /// Why training ended, such as "epochs" or "interrupted".
+    pub stop_reason: String,
+}
+
+/// How far training is, within an epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch under way, from 1.
+    pub epoch: usize,
+    /// Epochs of the run.
+    pub epochs: usize,
+    /// Samples of this epoch that are done.
+    pub samples: usize,
+    /// Samples of an epoch.
+    pub of: usize,
+    /// Mean over the samples done.
+    pub loss: f64,
+    /// As a fraction of 1.
+    pub accuracy: f64,
+    pub samples_per_second: f64,
+}
+
+/// Watches a training run; the training loop itself prints nothing.
+pub trait Observer {
+    /// Called now and then within an epoch.
+    fn progress(&mut self, _progress: &Progress) {}
+
+    /// Called at the end of each epoch.
+    fn epoch(&mut self, _record: &EpochRecord) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_has_the_documented_keys_in_their_order() {
+        let epoch = EpochRecord {
+            epoch: 1,
+            train_loss: 0.5,
+            train_accuracy: 0.75,
+            validation_loss: None,
+            validation_accuracy: None,
+            seconds: 2.0,
+            samples_per_second: 30_000.0,
+        };
+        let validated =
+            EpochRecord { validation_loss: Some(0.25), validation_accuracy: Some(1.0), ..epoch.clone() };
+        let machine =
+            Machine { cpu: "c".into(), cores: 2, instruction_set: "AVX2".into(), os: "linux x86_64".into() };
+        let record = TrainRecord {
+            schema: TRAIN_SCHEMA.into(),
+            recipe: "mnist-mlp".into(),
+            seed: 1,
+            threads: 2,
+            machine,
+            model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0 },
+            epochs: vec![epoch, validated],
+            test: Some(Evaluation { loss: 0.125, accuracy: 0.5 }),
+            train_seconds: 4.0,
+            stop_reason: "epochs".into(),
+        };
+        let json = serde_json::to_string(&record).unwrap();
+        let expected = concat!(
+            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","seed":1,"threads":2,"#,
+            r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
+            r#""model":{"parameters":3,"train_flops_per_sample":12.0},"epochs":["#,
+            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0},"#,
+            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,
+            r#""validation_accuracy":1.0,"seconds":2.0,"samples_per_second":30000.0}],"#,
+            r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"epochs"}"#
+        );
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), record);
+    }
+}
