@@ -10,7 +10,7 @@ use clap::Args;
 use crate::data::DataSet;
 use crate::model::recipe::Override;
 use crate::model::{Model, Recipe, saved};
-use crate::report::numbers::{duration, percent, thousands};
+use crate::report::numbers::{counted, duration, percent, thousands};
 use crate::report::{json, progress::TerminalObserver, summary};
 use crate::team::Team;
 use crate::train::{self, TrainRecord, dataset, machine};
@@ -135,7 +135,7 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
     let shape = data.train.shape().map(|size| size.to_string()).join("x");
     format!(
         "{}: {}\n{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}, \
-         batches of {}, {} epochs, seed {}\n\n{}\n",
+         batches of {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
@@ -143,7 +143,7 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
         recipe.optimizer.name,
         recipe.optimizer.learning_rate,
         recipe.train.batch,
-        recipe.train.epochs,
+        counted(recipe.train.epochs, "epoch"),
         recipe.train.seed,
         summary::table(&model.summary()),
     )
@@ -152,10 +152,10 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
 /// How it ended.
 fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     let mut text = format!(
-        "trained {} epochs in {} on {} threads; ended by: {}\n",
-        record.epochs.len(),
+        "trained {} in {} on {}; ended by: {}\n",
+        counted(record.epochs.len(), "epoch"),
         duration(record.train_seconds),
-        record.threads,
+        counted(record.threads, "thread"),
         record.stop_reason,
     );
     if let Some(test) = &record.test {

@@ -13,6 +13,12 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number of things: "1 epoch", "1,000 epochs".
+pub fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", thousands(number as u64))
+}
+
 /// A non-negative number rounded to an integer, with separators; what is no number reads "-".
 pub fn rounded(number: f64) -> String {
     if number.is_finite() { thousands(number.round().max(0.0) as u64) } else { "-".to_string() }
@@ -52,6 +58,12 @@ mod tests {
             (rounded(1234.5), rounded(f64::NAN), rounded(-1.0)),
             ("1,235".into(), "-".into(), "0".into())
         );
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        let texts = [0, 1, 1000].map(|number| counted(number, "epoch"));
+        assert_eq!(texts, ["0 epochs", "1 epoch", "1,000 epochs"]);
     }
 
     #[test]
