@@ -1,4 +1,88 @@
-//! (to come)
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line.
+
+mod data;
+mod eval;
+mod images;
+mod output;
+mod predict;
+mod recipes;
+mod train;
+
+use std::io::ErrorKind;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The exit code of every failure, as of clap for wrong arguments.
+const FAILURE: u8 = 2;
+
+/// Trains neural networks by gradient descent on multicore CPUs, close to the speed of the hardware.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline train                       train on generated digits; needs no download
+  fallline recipes                     list what can be trained
+  fallline data download mnist         fetch MNIST
+  fallline train mnist-mlp --save mlp.safetensors
+  fallline eval --model mlp.safetensors
+  fallline predict --model mlp.safetensors --draw digit.png
+
+Every failure prints a line that starts with `error:` and exits with code 2.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network by a recipe.
+    Train(train::TrainArguments),
+    /// Measure a saved model on the test samples of its data set.
+    Eval(eval::EvalArguments),
+    /// Classify pictures with a saved model.
+    Predict(predict::PredictArguments),
+    /// List the built-in recipes, or show one.
+    Recipes(recipes::RecipesArguments),
+    /// Download, check, describe and generate data sets.
+    Data {
+        #[command(subcommand)]
+        command: data::DataCommand,
+    },
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Train(arguments) => train::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
+        Command::Recipes(arguments) => recipes::run(arguments),
+        Command::Data { command } => data::run(command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough, as in `fallline recipes | head -1`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
 }

@@ -9,8 +9,8 @@ use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
 use crate::{Error, Result};
 
-/// The most parameters a model may have: 8 GiB of them, before any optimizer.
-const MOST_PARAMETERS: usize = 1 << 31;
+/// The most parameters a model may have: 4 GiB of them, before any optimizer.
+const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Model {
     /// A network for samples of shape `input` (height, width, channels), freshly initialised; each

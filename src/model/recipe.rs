@@ -27,6 +27,9 @@ const MOST_SAMPLES: usize = 100_000_000;
 /// The most epochs that a recipe may ask for.
 const MOST_EPOCHS: usize = 1_000_000;
 
+/// The most trained numbers of a model: 4 GiB of them.
+const MOST_PARAMETERS: usize = 1 << 30;
+
 /// The data sets that a recipe may name.
 pub const DATA_SETS: [&str; 4] = ["mnist", "fashion-mnist", "digits", "folder"];
 
@@ -67,6 +70,30 @@ pub struct ModelConfig {
     /// At least one, from input to output.
     pub layers: Vec<LayerConfig>,
     pub loss: Loss,
+}
+
+impl ModelConfig {
+    /// The trained numbers of the model for samples of so many features: a bound on its memory that
+    /// costs none.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if they are more than 2^30.
+    pub fn parameters(&self, features: usize) -> Result<usize> {
+        let (mut features, mut total) = (features, Some(0usize));
+        for layer in &self.layers {
+            if let LayerConfig::Dense { units, bias, .. } = layer {
+                let inputs = features.checked_add(usize::from(*bias));
+                let added = inputs.and_then(|inputs| inputs.checked_mul(*units));
+                total = total.zip(added).and_then(|(total, added)| total.checked_add(added));
+                features = *units;
+            }
+        }
+        total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| Error::Mismatch {
+            what: "trained numbers of the model".to_string(),
+            expected: format!("at most {MOST_PARAMETERS}"),
+            found: total.map_or("more than can be counted".to_string(), |total| total.to_string()),
+        })
+    }
 }
 
 /// How long, in what steps, and from which seed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Model, Recipe, checkpoint};
+use super::{Model, NamedTensor, Recipe, checkpoint};
 use crate::error::{Error, Result};
 
 /// Height, width and channels may not multiply to more than this.
@@ -53,9 +53,26 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let input = parse_input(input).ok_or_else(|| wrong(path, "input", INPUT, input))?;
     let classes = get("classes", CLASSES)?;
     let classes = parse_classes(classes).ok_or_else(|| wrong(path, "classes", CLASSES, classes))?;
+    check_count(path, &recipe, input, &tensors)?;
     let mut model = Model::build(&recipe.model, input, classes, recipe.train.seed)?;
     model.load_tensors(path, tensors)?;
     Ok(SavedModel { model, recipe, input, classes })
+}
+
+/// Checks that the layers of the recipe have as many numbers as the file holds, before a model of
+/// that size is built: a small file must not ask for a large one.
+fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], tensors: &[NamedTensor]) -> Result<()> {
+    let expected = recipe.model.parameters(input.iter().product())?;
+    let found: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Format {
+        path: path.to_path_buf(),
+        place: "tensors".to_string(),
+        expected: format!("{expected} numbers, as the layers of its recipe have"),
+        found: found.to_string(),
+    })
 }
 
 const INPUT: &str = "height x width x channels such as 28x28x1";

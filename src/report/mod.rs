@@ -1,1 +1,7 @@
-//! (to come)
+//! What people see: tables, the progress bar, pictures in the terminal, JSON files.
+
+pub mod json;
+pub mod numbers;
+pub mod picture;
+pub mod progress;
+pub mod summary;

@@ -47,3 +47,47 @@ fn first(samples: Samples, count: Option<usize>, what: &str) -> Result<Samples> 
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(set: &str, train: Option<usize>, test: Option<usize>) -> DataConfig {
+        let (train_samples, test_samples) = (train, test);
+        DataConfig { set: set.into(), train_samples, test_samples, mean: 0.0, deviation: 1.0, seed: 5 }
+    }
+
+    #[test]
+    fn digits_are_generated_as_many_and_from_the_seed_that_the_recipe_says() {
+        let set = load(&config("digits", Some(30), Some(20)), None).unwrap();
+        assert_eq!((set.train.len(), set.test.len(), set.train.shape()), (30, 20, [28, 28, 1]));
+        let other = load(&DataConfig { seed: 6, ..config("digits", Some(30), Some(20)) }, None).unwrap();
+        assert_ne!(set.train, other.train);
+    }
+
+    #[test]
+    fn a_folder_gives_its_first_samples_and_no_more_than_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = source::generate_digits([12, 7], 1).unwrap();
+        folder::write(&whole, folder.path(), false, false).unwrap();
+        let read = |train, test| load(&config("folder", train, test), Some(folder.path()));
+
+        let all = read(None, None).unwrap();
+        assert_eq!((all.train, all.test), (whole.train.clone(), whole.test));
+        let some = read(Some(5), Some(7)).unwrap();
+        assert_eq!(some.train, whole.train.take(&[0, 1, 2, 3, 4]).unwrap());
+        assert_eq!(
+            read(None, Some(8)).unwrap_err().to_string(),
+            "test samples of the recipe: expected at most 7, as many as the data set has, found 8"
+        );
+        // Digits that lie in the folder are read and not generated.
+        let digits = load(&config("digits", None, None), Some(folder.path())).unwrap();
+        assert_eq!(digits.train, whole.train);
+    }
+
+    #[test]
+    fn a_folder_must_be_named() {
+        let message = load(&config("folder", None, None), None).unwrap_err().to_string();
+        assert_eq!(message, "data set `folder` not found; looked in no folder; name it with --data DIR");
+    }
+}

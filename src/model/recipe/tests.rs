@@ -220,3 +220,18 @@ fn files_are_read_and_bounded() {
     let message = load().unwrap_err().to_string();
     assert!(message.ends_with("byte 8: expected a recipe in UTF-8, found byte 0xff"), "{message}");
 }
+
+#[test]
+fn parameters_are_counted_and_bounded() {
+    let model = |name| Recipe::built_in(name).unwrap().model;
+    assert_eq!(model("mnist-mlp").parameters(784).unwrap(), 101_770);
+    assert_eq!(model("mnist-mlp-2048").parameters(784).unwrap(), 10_020_874);
+    let wide = overrides(&["model.layers.0.units=1048576", "model.layers.1.units=1048576"]);
+    let wide = Recipe::load("mnist-mlp", &wide).unwrap().model;
+    let message = wide.parameters(784).unwrap_err().to_string();
+    assert_eq!(message, "trained numbers of the model: expected at most 1073741824, found 1100335808512");
+    let endless = wide.parameters(usize::MAX).unwrap_err().to_string();
+    assert!(endless.ends_with("found more than can be counted"), "{endless}");
+    let unbiased = Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.bias=false"])).unwrap();
+    assert_eq!(unbiased.model.parameters(7).unwrap(), 70);
+}

@@ -1,0 +1,102 @@
+//! `fallline eval`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+
+use crate::model::saved;
+use crate::report::numbers::{percent, thousands};
+use crate::report::{json, numbers};
+use crate::team::Team;
+use crate::train::machine::{Machine, usable_cores};
+use crate::train::{self, Evaluation, dataset};
+
+/// Samples that are evaluated at once; it has no influence on the result.
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct EvalArguments {
+    /// A file that `fallline train --save` wrote.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
+    /// datasets/, then the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write the results to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Threads to compute with [default: the cores that this process may use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline eval --model mlp.safetensors
+  fallline eval --model mlp.safetensors --data my-mnist --json eval.json";
+
+/// The result of `eval` as JSON.
+#[derive(Debug, Serialize)]
+struct EvalRecord {
+    schema: &'static str,
+    recipe: String,
+    data: String,
+    samples: usize,
+    threads: usize,
+    machine: Machine,
+    test: Evaluation,
+    seconds: f64,
+}
+
+pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
+    if let Some(path) = arguments.json.as_deref() {
+        super::output::check(&[path])?;
+    }
+    let saved = saved::load(&arguments.model)?;
+    let data = dataset::load(&saved.recipe.data, arguments.data.as_deref())?;
+    if data.test.shape() != saved.input || data.classes != saved.classes {
+        bail!(
+            "{}: expected samples of {:?} in {} classes, found {:?} in {} classes in data set `{}`",
+            arguments.model.display(),
+            saved.input,
+            saved.classes,
+            data.test.shape(),
+            data.classes,
+            data.name,
+        );
+    }
+    let threads = arguments.threads.map_or_else(usable_cores, usize::from);
+    let team = Team::new(threads)?;
+    let start = std::time::Instant::now();
+    let test = train::evaluate(&saved.model, &data.test, &saved.recipe.data, &team)?;
+    let record = EvalRecord {
+        schema: "fallline.eval/1",
+        recipe: saved.recipe.name,
+        data: data.name,
+        samples: data.test.len(),
+        threads,
+        machine: Machine::current(),
+        test,
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    if let Some(path) = &arguments.json {
+        json::write(path, &record)?;
+    }
+    Ok(std::io::stdout().write_all(line(&record).as_bytes())?)
+}
+
+fn line(record: &EvalRecord) -> String {
+    format!(
+        "{} on {} test samples of {}: loss {:.4}, accuracy {}, in {}\n",
+        record.recipe,
+        thousands(record.samples as u64),
+        record.data,
+        record.test.loss,
+        percent(record.test.accuracy),
+        numbers::duration(record.seconds),
+    )
+}

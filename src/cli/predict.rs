@@ -1,0 +1,98 @@
+//! `fallline predict`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::images::{self, Picture};
+use crate::model::saved;
+use crate::report::numbers::percent;
+use crate::report::picture::{self, Palette};
+use crate::team::Team;
+use crate::train::{self, machine};
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct PredictArguments {
+    /// A file that `fallline train --save` wrote.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// PNG files (any depth and colours, read as grey), IDX files (every picture in them), or
+    /// FILE.idx:INDEX for one picture of an IDX file, counted from 0.
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<String>,
+    /// Draw each picture in the terminal.
+    #[arg(long)]
+    draw: bool,
+    /// Classes to print for each picture, the most probable ones first.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    top: u32,
+    /// The pictures are dark on light ground; models of MNIST read light on dark.
+    #[arg(long)]
+    invert: bool,
+    /// Threads to compute with [default: the cores that this process may use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline predict --model mlp.safetensors digit.png
+  fallline predict --model mlp.safetensors --draw --invert scanned.png
+  fallline predict --model mlp.safetensors --draw --top 10 t10k-images-idx3-ubyte.gz:7
+
+Each line names the picture, its class, and the most probable classes with their probabilities.";
+
+pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
+    let saved = saved::load(&arguments.model)?;
+    let [height, width, channels] = saved.input;
+    if channels != 1 {
+        bail!("{}: expected a model of grey pictures, found {channels} channels", arguments.model.display());
+    }
+    let mut pictures = Vec::new();
+    for argument in &arguments.images {
+        pictures.extend(images::read(argument, [height, width], arguments.invert)?);
+    }
+    let bytes: Vec<u8> = pictures.iter().flat_map(|picture| &picture.pixels).copied().collect();
+    let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
+    let probabilities = train::predict(&saved.model, &bytes, &saved.recipe.data, &team)?;
+
+    let palette = Palette::of_stdout();
+    let mut out = std::io::stdout().lock();
+    for (picture, probabilities) in pictures.iter().zip(&probabilities) {
+        if arguments.draw {
+            out.write_all(picture::draw(&picture.pixels, width, palette).as_bytes())?;
+        }
+        writeln!(out, "{}", line(picture, probabilities, arguments.top as usize))?;
+    }
+    Ok(())
+}
+
+/// The picture, its class, and the `top` most probable classes.
+fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    // Stable: of classes that are equally probable the first comes first.
+    classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    let best = classes.first().map_or("-".to_string(), usize::to_string);
+    let shares: Vec<String> = classes
+        .iter()
+        .take(top)
+        .map(|&class| format!("{class}: {}", percent(f64::from(probabilities[class]))))
+        .collect();
+    format!("{}  class {best}  ({})", picture.label, shares.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_probable_classes_come_first() {
+        let picture = Picture { label: "a.png".into(), pixels: Vec::new() };
+        let probabilities = [0.05, 0.7, 0.125, 0.125];
+        assert_eq!(line(&picture, &probabilities, 3), "a.png  class 1  (1: 70.00 %, 2: 12.50 %, 3: 12.50 %)");
+        assert_eq!(line(&picture, &probabilities, 1), "a.png  class 1  (1: 70.00 %)");
+    }
+}

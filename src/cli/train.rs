@@ -1,0 +1,212 @@
+//! `fallline train`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use crate::data::DataSet;
+use crate::model::recipe::Override;
+use crate::model::{Model, Recipe, saved};
+use crate::report::numbers::{counted, duration, percent, thousands};
+use crate::report::{json, progress::TerminalObserver, summary};
+use crate::team::Team;
+use crate::train::{self, TrainRecord, dataset, machine};
+
+/// The exit code after a second Ctrl-C: 128 + SIGINT, as shells have it.
+const KILLED: i32 = 130;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TrainArguments {
+    /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
+    #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
+    recipe: String,
+    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
+    /// datasets/, then the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Passes over the training samples [default: the recipe's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    epochs: Option<u32>,
+    /// Samples of one step [default: the recipe's].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    batch: Option<u32>,
+    /// sgd, momentum, nesterov or adam [default: the recipe's]. Another one than the recipe's starts
+    /// from its own defaults.
+    #[arg(long, value_name = "NAME")]
+    optimizer: Option<String>,
+    /// The learning rate [default: the recipe's].
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    lr: Option<f64>,
+    /// The seed of initial weights and of the order of samples [default: the recipe's]. The same seed
+    /// gives the same network, bit by bit, on any number of threads.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i64).range(0..))]
+    seed: Option<i64>,
+    /// Threads to train with [default: the cores that this process may use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Replace any value of the recipe, such as optimizer.beta1=0.8 or model.layers.0.units=64; may be
+    /// given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Save the trained model to this file (safetensors).
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Write the results to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print the final result only.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline train
+  fallline train mnist-mlp --epochs 5 --save mlp.safetensors --json mlp.json
+  fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
+  fallline train my-recipe.toml --data my-data
+
+Ctrl-C ends the training after the step under way; the model is still tested and saved, the results
+are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code 130.";
+
+pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
+    let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
+    let outputs: Vec<&Path> =
+        [&arguments.save, &arguments.json].into_iter().flatten().map(|p| &**p).collect();
+    super::output::check(&outputs)?;
+
+    let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
+    let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
+    if !arguments.quiet {
+        std::io::stdout().write_all(heading(&recipe, &data, &model).as_bytes())?;
+    }
+
+    let stop = stop_on_ctrl_c()?;
+    let mut observer = TerminalObserver::new(recipe.train.epochs, arguments.quiet);
+    let record = train::run(&mut model, &data, &recipe, &team, &stop, &mut observer);
+    observer.finish();
+    let record = record?;
+
+    // Both files are tried before any failure is reported: what was trained shall not be lost.
+    let saved = arguments
+        .save
+        .as_deref()
+        .map_or(Ok(()), |path| saved::save(path, &model, &recipe, data.train.shape(), data.classes));
+    let written = arguments.json.as_deref().map_or(Ok(()), |path| json::write(path, &record));
+    let mut text = result(&record, &recipe);
+    for (path, outcome) in [(&arguments.save, &saved), (&arguments.json, &written)] {
+        if let (Some(path), Ok(())) = (path, outcome) {
+            text += &format!("wrote {}\n", path.display());
+        }
+    }
+    let printed = std::io::stdout().write_all(text.as_bytes());
+    saved?;
+    written?;
+    Ok(printed?)
+}
+
+/// The options that stand for values of the recipe, then what `--set` says.
+fn overrides(arguments: &TrainArguments) -> crate::Result<Vec<Override>> {
+    let mut overrides: Vec<Override> = [
+        arguments.epochs.map(|epochs| Override::new("train.epochs", epochs)),
+        arguments.batch.map(|batch| Override::new("train.batch", batch)),
+        arguments.seed.map(|seed| Override::new("train.seed", seed)),
+        arguments.optimizer.as_deref().map(|name| Override::new("optimizer.name", name)),
+        arguments.lr.map(|rate| Override::new("optimizer.learning_rate", rate)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    for text in &arguments.set {
+        overrides.push(text.parse()?);
+    }
+    Ok(overrides)
+}
+
+/// What is about to be trained.
+fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
+    let [train, test] = [&data.train, &data.test].map(|samples| thousands(samples.len() as u64));
+    let shape = data.train.shape().map(|size| size.to_string()).join("x");
+    format!(
+        "{}: {}\n{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}, \
+         batches of {}, {}, seed {}\n\n{}\n",
+        recipe.name,
+        recipe.summary,
+        data.name,
+        data.classes,
+        recipe.optimizer.name,
+        recipe.optimizer.learning_rate,
+        recipe.train.batch,
+        counted(recipe.train.epochs, "epoch"),
+        recipe.train.seed,
+        summary::table(&model.summary()),
+    )
+}
+
+/// How it ended.
+fn result(record: &TrainRecord, recipe: &Recipe) -> String {
+    let mut text = format!(
+        "trained {} in {} on {}; ended by: {}\n",
+        counted(record.epochs.len(), "epoch"),
+        duration(record.train_seconds),
+        counted(record.threads, "thread"),
+        record.stop_reason,
+    );
+    if let Some(test) = &record.test {
+        text += &format!("test loss {:.4}, test accuracy {}", test.loss, percent(test.accuracy));
+        if let Some(target) = recipe.target {
+            let outcome = if test.accuracy >= target { "reached" } else { "not reached" };
+            text += &format!(" (target {}: {outcome})", percent(target));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(KILLED);
+        }
+    })?;
+    Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{Evaluation, ModelFacts};
+
+    #[test]
+    fn the_result_compares_with_the_target() {
+        let mut record = TrainRecord {
+            schema: train::record::TRAIN_SCHEMA.into(),
+            recipe: "mnist-mlp".into(),
+            seed: 1,
+            threads: 2,
+            machine: machine::Machine::current(),
+            model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0 },
+            epochs: Vec::new(),
+            test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
+            train_seconds: 2.5,
+            stop_reason: "epochs".into(),
+        };
+        let recipe = Recipe::built_in("mnist-mlp").unwrap();
+        assert_eq!(
+            result(&record, &recipe),
+            "trained 0 epochs in 2.5 s on 2 threads; ended by: epochs\n\
+             test loss 0.0800, test accuracy 97.65 % (target 97.60 %: reached)\n"
+        );
+        record.test = Some(Evaluation { loss: 0.08, accuracy: 0.97 });
+        assert!(result(&record, &recipe).ends_with("97.00 % (target 97.60 %: not reached)\n"));
+    }
+}

@@ -1,0 +1,89 @@
+//! Numbers as people read them.
+
+/// An integer with separators between thousands: 101,770.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things: "1 epoch", "1,000 epochs".
+pub fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", thousands(number as u64))
+}
+
+/// A non-negative number rounded to an integer, with separators; what is no number reads "-".
+pub fn rounded(number: f64) -> String {
+    if number.is_finite() { thousands(number.round().max(0.0) as u64) } else { "-".to_string() }
+}
+
+/// A fraction of 1 in percent, with two decimals: 97.65 %.
+pub fn percent(fraction: f64) -> String {
+    format!("{:.2} %", 100.0 * fraction)
+}
+
+/// A duration in the unit that suits it: 850 ms, 12.3 s, 4 min 05 s, 2 h 07 min.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    if seconds < 0.9995 {
+        format!("{:.0} ms", 1000.0 * seconds.max(0.0))
+    } else if seconds < 59.95 {
+        format!("{seconds:.1} s")
+    } else if whole < 3600 {
+        format!("{} min {:02} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {:02} min", whole / 3600, whole % 3600 / 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (101_770, "101,770"), (1 << 20, "1,048,576")]
+        {
+            assert_eq!(thousands(number), text);
+        }
+        assert_eq!(
+            (rounded(1234.5), rounded(f64::NAN), rounded(-1.0)),
+            ("1,235".into(), "-".into(), "0".into())
+        );
+    }
+
+    #[test]
+    fn one_thing_is_singular() {
+        let texts = [0, 1, 1000].map(|number| counted(number, "epoch"));
+        assert_eq!(texts, ["0 epochs", "1 epoch", "1,000 epochs"]);
+    }
+
+    #[test]
+    fn durations_change_their_unit() {
+        for (seconds, text) in [
+            (0.0, "0 ms"),
+            (0.85, "850 ms"),
+            (0.9999, "1.0 s"),
+            (12.34, "12.3 s"),
+            (59.99, "1 min 00 s"),
+            (245.0, "4 min 05 s"),
+            (3599.6, "1 h 00 min"),
+            (7650.0, "2 h 07 min"),
+        ] {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn fractions_are_percent() {
+        assert_eq!((percent(0.97651), percent(1.0)), ("97.65 %".to_string(), "100.00 %".to_string()));
+    }
+}

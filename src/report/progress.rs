@@ -1,0 +1,141 @@
+//! Watching a training run in the terminal: a bar while an epoch is under way, and one line for
+//! each that is done.
+
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::numbers::{duration, percent, rounded};
+use crate::train::{EpochRecord, Observer, Progress};
+
+/// How often the bar is drawn at most, per second.
+const REDRAWS: u8 = 10;
+
+/// Shows a run on standard error (the bar) and standard output (the lines).
+pub struct TerminalObserver {
+    bar: ProgressBar,
+    epochs: usize,
+    lines: bool,
+    start: Instant,
+}
+
+impl TerminalObserver {
+    /// For a run of this many epochs. There is no bar if standard error is no terminal, and
+    /// nothing at all if `quiet`.
+    pub fn new(epochs: usize, quiet: bool) -> TerminalObserver {
+        let bar = if quiet || !std::io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(REDRAWS))
+        };
+        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {wide_msg}")
+            .expect("the template is valid")
+            .progress_chars("━╸ ");
+        bar.set_style(style);
+        TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now() }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for TerminalObserver {
+    fn progress(&mut self, progress: &Progress) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.set_length(progress.of as u64);
+        self.bar.set_position(progress.samples as u64);
+        self.bar.set_prefix(format!("epoch {}", of(progress.epoch, progress.epochs)));
+        self.bar.set_message(bar_message(progress, self.start.elapsed().as_secs_f64()));
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        if self.lines {
+            let line = epoch_line(record, self.epochs);
+            // A closed pipe is no reason to end the training.
+            self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
+        }
+    }
+}
+
+fn bar_message(progress: &Progress, elapsed: f64) -> String {
+    format!(
+        "loss {:.4}  accuracy {}  {} samples/s  {} left",
+        progress.loss,
+        percent(progress.accuracy),
+        rounded(progress.samples_per_second),
+        duration(seconds_left(progress, elapsed)),
+    )
+}
+
+/// The time that the rest of the run takes if it goes on as it did; 0 before anything is done.
+fn seconds_left(progress: &Progress, elapsed: f64) -> f64 {
+    let done = progress.epoch.saturating_sub(1) as f64 * progress.of as f64 + progress.samples as f64;
+    let all = progress.epochs as f64 * progress.of as f64;
+    if done > 0.0 { elapsed * (all - done).max(0.0) / done } else { 0.0 }
+}
+
+/// One epoch in one line; numbers stand below each other.
+fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
+    let mut line = format!(
+        "epoch {}  loss {:.4}  accuracy {:>8}",
+        of(record.epoch, epochs),
+        record.train_loss,
+        percent(record.train_accuracy),
+    );
+    if let Some(loss) = record.validation_loss {
+        line += &format!("  validation loss {loss:.4}");
+    }
+    if let Some(accuracy) = record.validation_accuracy {
+        line += &format!("  validation accuracy {:>8}", percent(accuracy));
+    }
+    line += &format!("  {} samples/s  {}", rounded(record.samples_per_second), duration(record.seconds));
+    line
+}
+
+/// " 3/10"
+fn of(epoch: usize, epochs: usize) -> String {
+    let width = epochs.to_string().len();
+    format!("{epoch:>width$}/{epochs}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress() -> Progress {
+        let (loss, accuracy, samples_per_second) = (0.25, 0.5, 41_000.4);
+        Progress { epoch: 2, epochs: 10, samples: 500, of: 1000, loss, accuracy, samples_per_second }
+    }
+
+    #[test]
+    fn the_bar_tells_what_matters() {
+        let message = bar_message(&progress(), 15.0);
+        assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000 samples/s  1 min 25 s left");
+        assert_eq!(seconds_left(&Progress { epoch: 1, samples: 0, ..progress() }, 5.0), 0.0);
+        assert_eq!(seconds_left(&Progress { epoch: 10, samples: 1000, ..progress() }, 5.0), 0.0);
+    }
+
+    #[test]
+    fn an_epoch_is_one_line() {
+        let record = EpochRecord {
+            epoch: 3,
+            train_loss: 0.12345,
+            train_accuracy: 0.9712,
+            validation_loss: None,
+            validation_accuracy: None,
+            seconds: 0.156,
+            samples_per_second: 384_123.0,
+        };
+        let line = "epoch  3/10  loss 0.1235  accuracy  97.12 %  384,123 samples/s  156 ms";
+        assert_eq!(epoch_line(&record, 10), line.replace("0.1235", &format!("{:.4}", 0.12345)));
+        let validated = EpochRecord { validation_loss: Some(0.5), validation_accuracy: Some(1.0), ..record };
+        assert!(
+            epoch_line(&validated, 10).contains("  validation loss 0.5000  validation accuracy 100.00 %  ")
+        );
+    }
+}

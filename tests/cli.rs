@@ -1,0 +1,215 @@
+//! The program as its users meet it: exit codes and messages.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn fallline(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fallline"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("FALLLINE_DATA")
+        .env("XDG_CACHE_HOME", folder)
+        .env("HOME", folder)
+        .output()
+        .expect("the program was built for this test")
+}
+
+/// Runs the program in an empty folder; it must fail with code 2 and this on its error output.
+#[track_caller]
+fn fails(arguments: &[&str], message: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    fails_in(folder.path(), arguments, message);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a failed command must leave nothing");
+}
+
+#[track_caller]
+fn fails_in(folder: &Path, arguments: &[&str], message: &str) {
+    let output = fallline(folder, arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
+}
+
+#[track_caller]
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = fallline(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest() {
+    let recipe = "command line: unknown recipe `mnist-mpl`; did you mean `mnist-mlp`?";
+    fails(&["train", "mnist-mpl"], recipe);
+    fails(&["recipes", "show", "mnist-mpl"], recipe);
+    let key = "command line: unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?";
+    fails(&["train", "--set", "optimizer.beat1=0.8"], key);
+    let optimizer = "command line: `optimizer.name`: unknown optimizer `adamm`; did you mean `adam`?";
+    fails(&["train", "--optimizer", "adamm"], optimizer);
+    fails(&["trian"], "'train'");
+}
+
+#[test]
+fn values_that_cannot_be_used_are_refused() {
+    fails(&["train", "--epochs", "0"], "`train.epochs`: expected an integer from 1 to 1000000, found 0");
+    fails(&["train", "--batch", "0"], "`train.batch`: expected an integer from 1 to 100000000, found 0");
+    fails(&["train", "--lr", "nan"], "`optimizer.learning_rate`: expected a number of at least 0, found NaN");
+    fails(&["train", "--lr", "-1"], "`optimizer.learning_rate`: expected a number of at least 0, found -1");
+    fails(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
+    fails(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");
+    fails(&["train", "--seed", "-1"], "invalid value '-1' for '--seed <N>'");
+    fails(&["train", "--epochs", "-1"], "invalid value '-1' for '--epochs <N>'");
+}
+
+#[test]
+fn missing_files_and_folders_are_named() {
+    fails(&["train", "my-recipe.toml"], "my-recipe.toml: cannot open: ");
+    fails(&["train", "mnist-mlp", "--data", "nowhere"], "nowhere: cannot read the folder: ");
+    fails(&["train", "mnist-mlp"], "data set `mnist` not found; looked in ");
+    fails(&["eval", "--model", "none.safetensors"], "none.safetensors: cannot open: ");
+    fails(&["predict", "--model", "none.safetensors", "x.png"], "none.safetensors: cannot open: ");
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_refused_before_training() {
+    let message = "none: cannot create a file in this folder: ";
+    fails(&["train", "--save", "none/model.safetensors"], message);
+    fails(&["train", "--json", "none/result.json"], message);
+    fails(&["train", "--save", "."], ".: cannot write: ");
+    fails(&["train", "--save", "same", "--json", "same"], "expected different paths, found same twice");
+}
+
+#[test]
+fn mistakes_in_a_recipe_file_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("my.toml"), "name = 'x'\n[data\n").unwrap();
+    fails_in(folder.path(), &["train", "my.toml"], "my.toml: not valid TOML: line 2, column ");
+    std::fs::write(folder.path().join("my.toml"), "nmae = 'x'\n").unwrap();
+    fails_in(folder.path(), &["train", "my.toml"], "my.toml: ");
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("m"), [0xff; 100]).unwrap();
+    let message = "m: byte 0: expected a safetensors header of at most 92 bytes, found a length of ";
+    fails_in(folder.path(), &["eval", "--model", "m"], message);
+    fails_in(folder.path(), &["predict", "--model", "m", "x.png"], message);
+}
+
+#[test]
+fn recipes_are_listed_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = succeeds(folder.path(), &["recipes"]);
+    for name in ["digits-mlp", "mnist-softmax", "mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"] {
+        assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{list}");
+        let shown = succeeds(folder.path(), &["recipes", "show", name]);
+        assert!(shown.starts_with("# ") && shown.contains(&format!("name = \"{name}\"")), "{shown}");
+    }
+}
+
+#[test]
+fn help_has_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&["--help"][..], &["train", "--help"], &["eval", "--help"], &["predict", "--help"]] {
+        assert!(succeeds(folder.path(), command).contains("Examples:"), "{command:?}");
+    }
+}
+
+const SMALL: [&str; 6] = [
+    "train",
+    "--epochs=2",
+    "--set=data.train_samples=2000",
+    "--set=data.test_samples=500",
+    "--threads=2",
+    "--seed=3",
+];
+
+#[test]
+fn a_model_is_trained_saved_measured_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let outputs = ["--save", "m.safetensors", "--json", "train.json"];
+    let text = succeeds(folder.path(), &[&SMALL[..], &outputs].concat());
+    for part in
+        ["101,770", "epoch 1/2 ", "epoch 2/2 ", "test accuracy ", "wrote m.safetensors", "wrote train.json"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(at("train.json")).unwrap()).unwrap();
+    assert_eq!((&record["schema"], &record["recipe"]), (&"fallline.train/1".into(), &"digits-mlp".into()));
+    assert_eq!((&record["seed"], &record["threads"]), (&3.into(), &2.into()));
+    assert_eq!(record["epochs"].as_array().unwrap().len(), 2);
+    let accuracy = record["test"]["accuracy"].as_f64().unwrap();
+
+    let text = succeeds(folder.path(), &["eval", "--model", "m.safetensors", "--json", "eval.json"]);
+    assert!(text.contains(&format!("accuracy {:.2} %", 100.0 * accuracy)), "{text}");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(at("eval.json")).unwrap()).unwrap();
+    assert_eq!((&record["samples"], &record["test"]["accuracy"]), (&500.into(), &accuracy.into()));
+
+    let generate = ["data", "generate", "digits", "--out", "d", "--train", "1", "--test", "3"];
+    let written = succeeds(folder.path(), &generate);
+    let images = written.lines().find(|line| line.contains("t10k-images")).unwrap();
+    let text = succeeds(folder.path(), &["predict", "--model", "m.safetensors", images, "--top=2"]);
+    assert_eq!(text.lines().filter(|line| line.contains("  class ")).count(), 3, "{text}");
+    let one = format!("{images}:2");
+    let text = succeeds(folder.path(), &["predict", "--model", "m.safetensors", &one, "--draw"]);
+    assert_eq!(text.lines().count(), 29, "{text}");
+    fails_in(
+        folder.path(),
+        &["predict", "--model", "m.safetensors", &format!("{images}:3")],
+        "below 3, found 3",
+    );
+}
+
+#[test]
+fn quiet_prints_the_result_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeeds(folder.path(), &[&SMALL[..], &["--quiet"]].concat());
+    assert!(text.starts_with("trained 2 epochs in "), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+/// The model of one recipe with the weights of another.
+#[test]
+fn a_model_of_another_architecture_is_refused() {
+    use fallline::model::checkpoint;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeeds(folder.path(), &[&SMALL[..], &["--save", "a"]].concat());
+    succeeds(folder.path(), &[&SMALL[..], &["--save", "b", "--set", "model.layers.0.units=64"]].concat());
+    let (tensors, _) = checkpoint::load(&at("a")).unwrap();
+    let (_, metadata) = checkpoint::load(&at("b")).unwrap();
+    checkpoint::save(&at("c"), &tensors, &metadata).unwrap();
+    fails_in(folder.path(), &["eval", "--model", "c"], "c: ");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_training_and_still_saves_and_reports() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fallline"))
+        .args(
+            [&SMALL[..], &["--epochs=1000000", "--save", "m", "--json", "j"]]
+                .concat()
+                .iter()
+                .filter(|a| **a != "--epochs=2"),
+        )
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("/1000000 ")), "the first epoch is reported");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(
+        rest.iter().any(|line| line == "wrote m") && rest.iter().any(|line| line == "wrote j"),
+        "{rest:?}"
+    );
+    assert!(folder.path().join("m").is_file() && folder.path().join("j").is_file());
+}
