@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-/// Polls before giving the processor away: some tens of microseconds, more than any wait in a
-/// balanced step, less than a scheduler's time slice.
-const SPINS: usize = 10_000;
+/// Polls before offering the processor to others: some ten microseconds, more than most waits in a
+/// balanced step. When another process takes a core, the one awaited may be queued on this very
+/// core, and every poll delays it.
+const SPINS: usize = 500;
 
-/// Times the processor is offered to others before sleeping.
-const YIELDS: usize = 200;
+/// Times the processor is offered before sleeping: about a millisecond on an idle machine.
+const YIELDS: usize = 2000;
 
 /// A barrier that spins briefly, then yields, then sleeps.
 pub struct Barrier {
