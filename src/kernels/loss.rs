@@ -68,7 +68,7 @@ pub fn softmax_cross_entropy(
                     },
                 );
                 *loss = math::ln(sum) - (row[label] - max);
-                *correct = u8::from(first_of(row, rows.classes, max) == label);
+                *correct = u8::from(is_first(row, label, max));
                 normalise(drow, rows.classes, scale / sum);
                 drow[label] -= scale;
             }
@@ -101,7 +101,7 @@ pub fn softmax_cross_entropy_value(
                     |_, _| {},
                 );
                 *loss = math::ln(sum) - (row[label] - max);
-                *correct = u8::from(first_of(row, rows.classes, max) == label);
+                *correct = u8::from(is_first(row, label, max));
             }
         },
     )
@@ -187,7 +187,7 @@ pub fn mean_squared_error_one_hot(
                 drow.copy_from_slice(row);
                 drow[label] -= 1.0;
                 *loss = squares_to_gradient(drow, rows.classes, scale);
-                *correct = u8::from(first_of(row, rows.classes, largest(row, rows.classes)) == label);
+                *correct = u8::from(is_first(row, label, largest(row, rows.classes)));
             }
         },
     )
@@ -215,7 +215,7 @@ pub fn mean_squared_error_one_hot_value(
                     sums[j % LANES] = d.mul_add(d, sums[j % LANES]);
                 }
                 *loss = sum_of(sums) / rows.classes as f32;
-                *correct = u8::from(first_of(row, rows.classes, largest(row, rows.classes)) == label);
+                *correct = u8::from(is_first(row, label, largest(row, rows.classes)));
             }
         },
     )
@@ -273,17 +273,16 @@ fn largest(row: &[f32], classes: usize) -> f32 {
     tree(max, larger)
 }
 
-/// The first column that holds `max`; beyond all columns if there is none, as in a row of NaN.
+/// Whether `label` is the first column that holds `max`.
 #[inline(always)]
-fn first_of(row: &[f32], classes: usize, max: f32) -> usize {
-    let mut first = [u32::MAX; LANES];
-    for (start, chunk) in chunks(row, classes) {
-        for i in 0..LANES {
-            let column = if chunk[i] == max { (start + i) as u32 } else { u32::MAX };
-            first[i] = first[i].min(column);
+fn is_first(row: &[f32], label: usize, max: f32) -> bool {
+    let mut earlier = false;
+    for (_, chunk) in chunks(row, label) {
+        for x in chunk {
+            earlier |= x == max;
         }
     }
-    tree(first, u32::min) as usize
+    row[label] == max && !earlier
 }
 
 /// Hands e^(row - max) to `store`, chunk by chunk with the index of the first column, 0 in place of

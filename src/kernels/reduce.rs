@@ -20,18 +20,18 @@ pub fn tree<T: Copy>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     lanes[0]
 }
 
-/// The lanes after every element has been folded into its own.
+/// The lanes after the term of every element has been added to its own.
 #[inline(always)]
-fn fold<T: Copy>(values: &[f32], start: T, combine: impl Fn(T, f32) -> T) -> [T; LANES] {
-    let mut lanes = [start; LANES];
+fn sum_lanes(values: &[f32], term: impl Fn(f32) -> f64) -> [f64; LANES] {
+    let mut lanes = [0.0; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for i in 0..LANES {
-            lanes[i] = combine(lanes[i], chunk[i]);
+            lanes[i] += term(chunk[i]);
         }
     }
     for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = combine(*lane, value);
+        *lane += term(value);
     }
     lanes
 }
@@ -40,7 +40,7 @@ fn fold<T: Copy>(values: &[f32], start: T, combine: impl Fn(T, f32) -> T) -> [T;
 pub fn sum_f64(values: &[f32]) -> f64 {
     vectorise(
         #[inline(always)]
-        || tree(fold(values, 0.0, |sum: f64, x| sum + f64::from(x)), |a, b| a + b),
+        || tree(sum_lanes(values, f64::from), |a, b| a + b),
     )
 }
 
@@ -48,7 +48,7 @@ pub fn sum_f64(values: &[f32]) -> f64 {
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     vectorise(
         #[inline(always)]
-        || tree(fold(values, 0.0, |sum: f64, x| sum + f64::from(x) * f64::from(x)), |a, b| a + b),
+        || tree(sum_lanes(values, |x| f64::from(x) * f64::from(x)), |a, b| a + b),
     )
 }
 
@@ -57,9 +57,10 @@ pub fn max_abs(values: &[f32]) -> f32 {
     // The bits of non-negative floats are ordered as the floats are, with infinity and then the
     // NaNs on top, and the maximum of integers is one instruction.
     const WITHOUT_SIGN: u32 = 0x7fff_ffff;
+    // The order does not matter to a maximum, so the compiler picks the lanes.
     let bits = vectorise(
         #[inline(always)]
-        || tree(fold(values, 0, |max: u32, x| max.max(x.to_bits() & WITHOUT_SIGN)), u32::max),
+        || values.iter().fold(0, |max: u32, x| max.max(x.to_bits() & WITHOUT_SIGN)),
     );
     f32::from_bits(bits)
 }
