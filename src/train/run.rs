@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
         let parameters = model.storage().len();
         let layers = model.layers();
         let plan = Plan::new(layers, team.threads());
-        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), team.threads());
+        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan);
         let order = Vec::with_capacity(samples.len());
         Ok(Session {
             model,

@@ -203,26 +203,65 @@ impl Step<'_> {
     }
 
     fn parameters_pass(&self, worker: &Worker, batch: usize, moment: Moment) {
-        let scratch = &self.memory.scratch[worker.index()];
-        let scratch = scratch.write(worker, 0..scratch.columns());
-        for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
-            let PlacedLayer { layer, storage, .. } = &self.layers[index];
-            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
-            for unit in units.clone() {
-                let flops = 2 * layer.unit_len(unit) * batch;
-                worker.probe("gradient", index, flops, 0, || {
-                    let x = input.block(worker, 0..batch, 0..input.columns());
-                    let dy = gradient.block(worker, 0..batch, 0..gradient.columns());
-                    layer.gradient(unit, dy, x, scratch, &mut |part, gradients| {
-                        let place = storage.start + part.start..storage.start + part.end;
-                        worker.probe("update", index, 0, self.update_bytes(part.len()), || {
-                            self.update(worker, place, gradients, moment);
-                        });
-                    });
-                });
-                worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
+        for index in 0..self.layers.len() {
+            let layer = &self.layers[index].layer;
+            let owned = self.plan.owners[worker.index()][index].clone();
+            let along = layer.units_along_inputs();
+            let rows_at_a_time = self.plan.gradient_rows[index];
+            // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
+            let units =
+                || (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first));
+            if batch <= rows_at_a_time {
+                let scratch = &self.memory.scratch[worker.index()];
+                for unit in units() {
+                    let gradient = scratch.write(worker, 0..layer.unit_len(unit));
+                    self.gradient(worker, index, unit, 0..batch, gradient);
+                    self.update(worker, index, unit, gradient, moment);
+                }
+                continue;
+            }
+            let place = |unit: usize| {
+                let start = self.plan.gradients[index][unit];
+                start..start + layer.unit_len(unit)
+            };
+            for first in (0..batch).step_by(rows_at_a_time) {
+                let rows = first..(first + rows_at_a_time).min(batch);
+                for unit in units() {
+                    let gradient = self.memory.sums.write(worker, place(unit));
+                    self.gradient(worker, index, unit, rows.clone(), gradient);
+                }
+            }
+            for unit in units() {
+                self.update(worker, index, unit, self.memory.sums.write(worker, place(unit)), moment);
             }
         }
+    }
+
+    /// The gradient of a unit over some rows, added to that over the rows before.
+    fn gradient(&self, worker: &Worker, index: usize, unit: usize, rows: Range<usize>, out: &mut [f32]) {
+        let layer = &self.layers[index].layer;
+        worker.probe("gradient", index, 2 * out.len() * rows.len(), 0, || {
+            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
+            let x = input.block(worker, rows.clone(), 0..input.columns());
+            let dy = gradient.block(worker, rows.clone(), 0..gradient.columns());
+            layer.gradient(unit, out, dy, x, rows.start > 0);
+        });
+    }
+
+    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], moment: Moment) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        worker.probe("update", index, 0, self.update_bytes(gradient.len()), || {
+            let mut rest = gradient;
+            for part in layer.unit_parts(unit) {
+                let (gradient, after) = rest.split_at_mut(part.len());
+                rest = after;
+                if !gradient.is_empty() {
+                    let place = storage.start + part.start..storage.start + part.end;
+                    self.update_part(worker, place, gradient, moment);
+                }
+            }
+        });
+        worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
     }
 
     /// Reads the gradient; reads and writes the parameters and the slots.
@@ -230,7 +269,7 @@ impl Step<'_> {
         parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
     }
 
-    fn update(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], moment: Moment) {
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], moment: Moment) {
         let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
         for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
             *slot = shared.write(worker, place.clone());
