@@ -120,7 +120,7 @@ mod tests {
     fn buffers_are_aligned_zeroed_and_independent() {
         for len in [0, 1, 15, 16, 1000] {
             let mut a = Buffer::<f32>::zeros(len);
-            assert!(a.is_empty() || a.as_ptr() as usize % ALIGNMENT == 0);
+            assert!(a.is_empty() || (a.as_ptr() as usize).is_multiple_of(ALIGNMENT));
             assert!(a.iter().all(|&x| x == 0.0));
             a.fill(1.0);
             let mut b = a.clone();
