@@ -127,12 +127,14 @@ impl Layer for Dense {
     fn forward(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
-        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns]);
+        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
         // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
         gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
         if self.finish().is_none() {
+            // Padding stays zero, which not every activation makes of it.
+            let features = self.outputs.min(columns.end).saturating_sub(columns.start);
             for row in 0..y.rows() {
-                activation::forward_in_place(self.activation, y.row(row));
+                activation::forward_in_place(self.activation, &mut y.row(row)[..features]);
             }
         }
     }

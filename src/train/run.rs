@@ -240,9 +240,11 @@ impl Live<'_> {
         self.score.loss_sum += batch.loss_sum;
         self.score.correct += batch.correct;
         self.score.samples += batch.samples;
-        if !batch.loss_sum.is_finite() {
-            self.diverged = Some(batch.loss_sum / batch.samples as f64);
+        let loss = batch.loss_sum / batch.samples as f64;
+        if !loss.is_finite() {
+            self.diverged = Some(loss);
         }
+        self.observer.step(self.steps, loss);
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
             self.observer.progress(&about.progress(&self.score));
