@@ -240,8 +240,8 @@ fn units_own_what_they_count() {
             activation: Activation::Relu,
             first: false,
         });
-        let weights: usize = (0..case.layer.units()).map(|unit| case.layer.unit_len(unit)).sum();
-        assert_eq!(weights, padded(outputs) * inputs);
-        assert_eq!(case.layer.storage_len(), weights + padded(outputs));
+        let owned: usize = (0..case.layer.units()).map(|unit| case.layer.unit_len(unit)).sum();
+        assert_eq!(owned, padded(outputs) * (inputs + 1));
+        assert_eq!(case.layer.storage_len(), owned);
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Placed<'a> {
 
     /// The output, computed at once.
     pub fn forward_at_once(&self, x: &Activations) -> Activations {
-        self.forward(x, &[0..padded(self.layer.outputs())])
+        self.forward(x, std::slice::from_ref(&(0..padded(self.layer.outputs()))))
     }
 
     /// Turns `dy` into what [`gradient`](Placed::gradient) takes; the gradient of the input of
@@ -119,13 +119,18 @@ impl<'a> Placed<'a> {
     /// parameter once, and the gradient of padding must be zero.
     pub fn gradient(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
         let mut gradient = vec![UNWRITTEN; self.storage.len()];
-        let mut scratch = vec![UNWRITTEN; self.layer.scratch_len()];
         for unit in 0..self.layer.units() {
-            self.layer.gradient(unit, dy.view(), x.view(), &mut scratch, &mut |part, values| {
+            let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
+            self.layer.gradient(unit, &mut values, dy.view(), x.view(), false);
+            let mut rest = &values[..];
+            for part in self.layer.unit_parts(unit) {
+                let (values, after) = rest.split_at(part.len());
+                rest = after;
                 let place = &mut gradient[part];
                 assert!(place.iter().all(|x| x.is_nan()), "two units own the same parameters");
                 place.copy_from_slice(values);
-            });
+            }
+            assert!(rest.is_empty(), "a unit is its parts");
         }
         self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
     }

@@ -211,9 +211,18 @@ impl Gradient {
         all
     }
 
+    /// The rows in two parts, of which the second carries on from the first.
+    fn halves(&self) -> [(std::ops::Range<usize>, bool); 2] {
+        let cut = self.x.rows / 2;
+        [(0..cut, false), (cut..self.x.rows, true)]
+    }
+
     fn fast(&self) -> Vec<f32> {
         let mut dw = Surrounded::new(1, self.dy.columns * self.x.columns, 0, |_, _| f32::NAN);
-        gemm::gradient(dw.slice_mut(), self.dy.view(), self.x.view());
+        for (rows, resume) in self.halves() {
+            let dy = self.dy.view().block(rows.clone(), 0..self.dy.columns);
+            gemm::gradient(dw.slice_mut(), dy, self.x.view().block(rows, 0..self.x.columns), resume);
+        }
         assert!(dw.is_tidy(), "written beside the gradient");
         dw.values()
     }
@@ -225,7 +234,9 @@ impl Gradient {
 
     fn fast_sums(&self) -> Vec<f32> {
         let mut db = Surrounded::new(1, self.dy.columns, 0, |_, _| f32::NAN);
-        gemm::column_sums(db.slice_mut(), self.dy.view());
+        for (rows, resume) in self.halves() {
+            gemm::column_sums(db.slice_mut(), self.dy.view().block(rows, 0..self.dy.columns), resume);
+        }
         assert!(db.is_tidy(), "written beside the sums");
         db.values()
     }
