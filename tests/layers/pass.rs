@@ -90,7 +90,7 @@ impl<'a> Placed<'a> {
 
     /// The output, computed at once.
     pub fn forward_at_once(&self, x: &Activations) -> Activations {
-        self.forward(x, &[0..padded(self.layer.outputs())])
+        self.forward(x, std::slice::from_ref(&(0..padded(self.layer.outputs()))))
     }
 
     /// Turns `dy` into what [`gradient`](Placed::gradient) takes; the gradient of the input of
