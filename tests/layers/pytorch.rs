@@ -11,6 +11,7 @@ use fallline::kernels::activation::Activation;
 use fallline::kernels::loss::Rows;
 use fallline::layers::Dense;
 use fallline::losses::Scores;
+use fallline::model::recipe::LayerConfig;
 use fallline::model::{Model, PlacedLayer, Recipe};
 use fallline::team::Team;
 use fallline::tensor::{LANES, padded};
@@ -74,16 +75,13 @@ impl Network {
         for (index, layer) in layers.iter().enumerate().rev() {
             let (x, y) = (&activations[index], &activations[index + 1]);
             let before = index.checked_sub(1).map(|before| layers[before].layer.outputs());
-            let before_activation = dy.clone();
+            let of_output = dy.clone();
             let dx = layer.backward(&mut dy, x, y, before);
             if let [weight, bias] = &layer.gradient(&dy, x)[..] {
                 weights.splice(0..0, weight.iter().copied());
                 biases.splice(0..0, bias.iter().copied());
             }
-            match dx {
-                Some(dx) => dy = dx,
-                None => dy = self.input_gradient(before_activation, y),
-            }
+            dy = dx.unwrap_or_else(|| self.input_gradient(of_output, y));
         }
         Answer { logits, inputs: dy.features(features), weights, biases }
     }
@@ -108,13 +106,14 @@ impl Network {
         gradient.chunks(LANES).flat_map(|row| row[..classes].to_vec()).collect()
     }
 
-    /// The gradient of the data, which the first layer of a model never computes: by a layer like
-    /// it that does.
+    /// The gradient of the data, which a model's first layer never computes: by a layer like it that
+    /// does. `y` is its output and `dy` the gradient of that.
     fn input_gradient(&self, mut dy: Activations, y: &Activations) -> Activations {
         let [inputs, outputs] = [self.dims[0] as usize, self.dims[1] as usize];
-        let fused = self.model.layers()[0].layer.kind();
-        let activation = match &self.recipe.model.layers[0] {
-            fallline::model::recipe::LayerConfig::Dense { activation, .. } if fused != "dense" => *activation,
+        // Where the activation is a layer of its own, the dense layer has none.
+        let apart = self.model.layers().len() > 2;
+        let activation = match self.recipe.model.layers[0] {
+            LayerConfig::Dense { activation, .. } if !apart => activation,
             _ => Activation::Identity,
         };
         let zeros = Init::Zeros;
