@@ -18,8 +18,10 @@ use crate::tensor::LANES;
 pub enum Finish {
     /// Nothing.
     Plain,
-    /// `slope * y` where `y` is negative: ReLU with slope 0, and leaky ReLU.
-    Rectify { slope: f32 },
+    /// 0 where `y` is negative.
+    Relu,
+    /// `slope * y` where `y` is negative.
+    LeakyRelu { slope: f32 },
 }
 
 /// What the sums begin with.
@@ -197,20 +199,34 @@ impl Problem {
                 }
                 right = right.wrapping_add(self.right_step);
             }
-            for r in 0..ROWS {
-                for v in 0..VECTORS {
-                    let mut sum = sums[r][v];
-                    if let Finish::Rectify { slope } = self.finish {
-                        // Not a maximum: that would lose a NaN, by which divergence is noticed.
-                        let zero = simd.splat_f32s(0.0);
-                        let negative = simd.less_than_f32s(sum, zero);
-                        // Not a product with slope 0 either: of minus infinity it is NaN.
-                        let scaled =
-                            if slope == 0.0 { zero } else { simd.mul_f32s(sum, simd.splat_f32s(slope)) };
-                        sum = simd.select_f32s(negative, scaled, sum);
+            // Matched outside the loops: a branch within would keep the sums in memory throughout.
+            let zero = simd.splat_f32s(0.0);
+            match self.finish {
+                Finish::Plain => {}
+                // Not a maximum: that would lose a NaN, by which divergence is noticed.
+                Finish::Relu => {
+                    for r in 0..ROWS {
+                        for v in 0..VECTORS {
+                            let negative = simd.less_than_f32s(sums[r][v], zero);
+                            sums[r][v] = simd.select_f32s(negative, zero, sums[r][v]);
+                        }
                     }
-                    let row = self.result.wrapping_add(r * self.result_row);
-                    place::<S>(row, self.result_panel, v).cast::<S::f32s>().write_unaligned(sum);
+                }
+                Finish::LeakyRelu { slope } => {
+                    let slope = simd.splat_f32s(slope);
+                    for r in 0..ROWS {
+                        for v in 0..VECTORS {
+                            let negative = simd.less_than_f32s(sums[r][v], zero);
+                            let scaled = simd.mul_f32s(sums[r][v], slope);
+                            sums[r][v] = simd.select_f32s(negative, scaled, sums[r][v]);
+                        }
+                    }
+                }
+            }
+            for r in 0..ROWS {
+                let row = self.result.wrapping_add(r * self.result_row);
+                for v in 0..VECTORS {
+                    place::<S>(row, self.result_panel, v).cast::<S::f32s>().write_unaligned(sums[r][v]);
                 }
             }
         }

@@ -71,8 +71,8 @@ impl Dense {
     fn finish(&self) -> Option<Finish> {
         match self.activation {
             Activation::Identity => Some(Finish::Plain),
-            Activation::Relu => Some(Finish::Rectify { slope: 0.0 }),
-            Activation::LeakyRelu { slope } => Some(Finish::Rectify { slope }),
+            Activation::Relu => Some(Finish::Relu),
+            Activation::LeakyRelu { slope } => Some(Finish::LeakyRelu { slope }),
             _ => None,
         }
     }

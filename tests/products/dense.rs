@@ -79,8 +79,7 @@ fn shapes() -> Vec<Shape> {
     shapes
 }
 
-const FINISHES: [Finish; 3] =
-    [Finish::Plain, Finish::Rectify { slope: 0.0 }, Finish::Rectify { slope: 0.01 }];
+const FINISHES: [Finish; 3] = [Finish::Plain, Finish::Relu, Finish::LeakyRelu { slope: 0.01 }];
 
 /// One call of `gemm::product`: its factors, and what it should do.
 struct Product {
@@ -118,7 +117,8 @@ impl Product {
         let product = Naive::product(shape, |row, i| self.x.at(row, i), weight, bias);
         match self.finish {
             Finish::Plain => product,
-            Finish::Rectify { slope } => product.rectified(slope),
+            Finish::Relu => product.rectified(0.0),
+            Finish::LeakyRelu { slope } => product.rectified(slope),
         }
     }
 
