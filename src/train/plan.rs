@@ -6,8 +6,18 @@ use crate::model::PlacedLayer;
 use crate::tensor::{LANES, padded};
 
 /// Rows that a worker takes through all layers together, so that what a layer has written is still
-/// in the second-level cache when the next one reads it. A multiple of a register tile's rows.
-pub const ROW_BLOCK: usize = 112;
+/// in the second-level cache when the next one reads it.
+pub const ROW_BLOCK: usize = 128;
+
+/// The fewest rows that go through both passes together, if the batch has them.
+const BLOCK: usize = 256;
+
+/// A model of more parameters than this is too large for its gradients to stay in cache between two
+/// blocks...
+const LARGE: usize = 2 << 20;
+
+/// ...so that each block then has this many times the rows.
+const LARGE_FACTOR: usize = 4;
 
 /// Up to this batch size, the forward pass of a wide layer is split by features.
 const FEATURES_BATCH: usize = 128;
@@ -18,25 +28,18 @@ const FEATURES_OUTPUTS: usize = 64;
 /// Columns that are never cut: a register tile's width.
 const TILE_COLUMNS: usize = 2 * LANES;
 
-/// A worker's gradient of a layer up to this many floats stays in its second-level cache.
-const CACHED_GRADIENT: usize = 64 * 1024;
-
-/// Rows over which gradients are summed at a time where they stay in cache: so do then these rows.
-const GRADIENT_ROWS: usize = 128;
-
-/// The same where gradients are larger: then one unit's inputs in this many rows stay in cache.
-const GRADIENT_ROWS_LARGE: usize = 1024;
-
 /// The shares of all workers.
 pub struct Plan {
+    /// Rows that go through both passes together. A larger batch takes several blocks, and its
+    /// gradient is summed up over them: then samples and activations never leave the cache. Sums
+    /// over rows stay in the order of the rows, so no result depends on it.
+    pub block: usize,
     /// How many layers, from the input, could be split by features.
     wide: usize,
     /// Of each worker, of each layer: the output columns that are its own.
     pub columns: Vec<Vec<Range<usize>>>,
     /// Of each worker, of each layer: the units of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
-    /// Of each layer: rows over which gradients are summed at a time. No result depends on it.
-    pub gradient_rows: Vec<usize>,
     /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
     pub gradients: Vec<Vec<usize>>,
 }
@@ -49,18 +52,12 @@ impl Plan {
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         Plan {
+            block: block(layers, workers),
             wide: layers.iter().take_while(is_wide).count(),
             columns: (0..workers).map(columns).collect(),
             owners: owners(layers, workers),
-            gradient_rows: layers.iter().map(|placed| gradient_rows(placed, workers)).collect(),
             gradients: gradient_places(layers),
         }
-    }
-
-    /// Whether some gradient of such a batch is summed in several blocks of rows, and so through
-    /// memory.
-    pub fn sums_in_blocks(&self, batch: usize) -> bool {
-        self.gradient_rows.iter().any(|&rows| rows < batch)
     }
 
     /// Floats of all gradients.
@@ -107,8 +104,9 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
     owners
 }
 
-fn gradient_rows(placed: &PlacedLayer, workers: usize) -> usize {
-    if placed.storage.len() / workers <= CACHED_GRADIENT { GRADIENT_ROWS } else { GRADIENT_ROWS_LARGE }
+fn block(layers: &[PlacedLayer], workers: usize) -> usize {
+    let parameters = layers.last().map_or(0, |placed| placed.storage.end);
+    (ROW_BLOCK * workers).max(BLOCK) * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
 fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {

@@ -41,7 +41,7 @@ pub struct Source<'a> {
     shift: f32,
 }
 
-/// A part of an epoch's order.
+/// A batch: a part of an epoch's order.
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
     /// The samples of the whole epoch, in order.
@@ -52,26 +52,50 @@ pub struct Batch<'a> {
     pub size: usize,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     fn len(&self) -> usize {
         self.size.min(self.order.len() - self.start)
     }
 
-    fn sample(&self, row: usize) -> usize {
-        self.order[self.start + row] as usize
+    /// The batch in blocks of at most `rows` rows.
+    fn blocks(self, rows: usize) -> impl Iterator<Item = Block<'a>> {
+        let end = self.start + self.len();
+        let next_end = (end + self.size).min(self.order.len());
+        (self.start..end).step_by(rows).map(move |start| {
+            let block_end = (start + rows).min(end);
+            let after = if block_end < end { end } else { next_end };
+            Block {
+                samples: &self.order[start..block_end],
+                next: &self.order[block_end..(block_end + rows).min(after)],
+                first: start - self.start,
+                is_last: block_end == end,
+            }
+        })
     }
+}
 
-    /// The sample that this worker gathers a block of rows, or a batch, after that of `row`.
+/// Rows of a batch that go through both passes together.
+#[derive(Clone, Copy)]
+struct Block<'a> {
+    samples: &'a [u32],
+    /// The samples of the block after this one, be it of the next batch.
+    next: &'a [u32],
+    /// Its first row's number in the batch.
+    first: usize,
+    is_last: bool,
+}
+
+impl Block<'_> {
+    /// The sample that this worker gathers [`ROW_BLOCK`] rows, or a block, after that of `row`.
     fn sample_after(&self, worker: &Worker, row: usize) -> Option<usize> {
-        let mine = worker.share(self.len());
+        let mine = worker.share(self.samples.len());
         let later = row + mine.len().min(ROW_BLOCK);
         if later < mine.end {
-            return Some(self.sample(later));
+            return Some(self.samples[later] as usize);
         }
-        let next = Batch { start: self.start + self.len(), ..*self };
-        let share = worker.share(next.len());
+        let share = worker.share(self.next.len());
         let row = share.start + later - mine.end;
-        (row < share.end).then(|| next.sample(row))
+        (row < share.end).then(|| self.next[row] as usize)
     }
 }
 
@@ -117,13 +141,22 @@ impl<'a> Source<'a> {
 }
 
 impl Step<'_> {
-    /// Trains on a batch of at most as many samples as the workspace has rows. All workers call it
-    /// with the same arguments; worker 0 learns what the batch came to.
+    /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
+    /// came to.
     pub fn run(&self, worker: &Worker, batch: Batch, moment: Moment) -> Option<BatchScore> {
-        self.rows_pass(worker, batch);
-        worker.barrier();
-        let score = (worker.index() == 0).then(|| self.score(worker, batch.len()));
-        self.parameters_pass(worker, batch.len(), &self.rule.coefficients(moment));
+        let coefficients = self.rule.coefficients(moment);
+        let mut score = None;
+        for block in batch.blocks(self.plan.block) {
+            self.rows_pass(worker, block, batch.len());
+            worker.barrier();
+            if block.is_last && worker.index() == 0 {
+                score = Some(self.score(worker, batch.len()));
+            }
+            self.parameters_pass(worker, block, &coefficients);
+            if !block.is_last {
+                worker.barrier();
+            }
+        }
         score
     }
 
@@ -134,44 +167,45 @@ impl Step<'_> {
         }
     }
 
-    fn rows_pass(&self, worker: &Worker, batch: Batch) {
-        let mine = worker.share(batch.len());
-        let split = self.plan.feature_layers(batch.len());
+    fn rows_pass(&self, worker: &Worker, block: Block, batch: usize) {
+        let count = block.samples.len();
+        let mine = worker.share(count);
+        let split = self.plan.feature_layers(count);
         if split > 0 {
-            self.gather(worker, mine.clone(), batch);
+            self.gather(worker, mine.clone(), block);
             for index in 0..split {
                 worker.barrier();
-                self.forward(worker, index, 0..batch.len(), self.plan.columns[worker.index()][index].clone());
+                self.forward(worker, index, 0..count, self.plan.columns[worker.index()][index].clone());
             }
             worker.barrier();
         }
         for start in mine.clone().step_by(ROW_BLOCK) {
             let rows = start..(start + ROW_BLOCK).min(mine.end);
             if split == 0 {
-                self.gather(worker, rows.clone(), batch);
+                self.gather(worker, rows.clone(), block);
             }
             for index in split..self.layers.len() {
                 let columns = self.memory.outputs[index].columns();
                 self.forward(worker, index, rows.clone(), 0..columns);
             }
-            self.loss(worker, rows.clone(), batch.len());
+            self.loss(worker, rows.clone(), block.first, batch);
             for index in (0..self.layers.len()).rev() {
                 self.backward(worker, index, rows.clone());
             }
         }
     }
 
-    fn gather(&self, worker: &Worker, rows: Range<usize>, batch: Batch) {
+    fn gather(&self, worker: &Worker, rows: Range<usize>, block: Block) {
         let width = self.source.width;
         worker.probe("gather", 0, 0, rows.len() * width * 5, || {
             let mut input = self.memory.input.block_mut(worker, rows.clone(), 0..width);
             let labels = self.memory.labels.write(worker, rows.clone());
             for ((index, row), label) in rows.enumerate().zip(labels) {
-                let sample = batch.sample(row);
+                let sample = block.samples[row] as usize;
                 self.source.gather(input.row(index), sample);
                 *label = self.source.labels[sample];
                 // A shuffled order misses the cache at every row, unless it was asked for before.
-                if let Some(later) = batch.sample_after(worker, row) {
+                if let Some(later) = block.sample_after(worker, row) {
                     self.source.prefetch(later);
                 }
             }
@@ -195,13 +229,13 @@ impl Step<'_> {
         });
     }
 
-    fn loss(&self, worker: &Worker, rows: Range<usize>, batch: usize) {
+    fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, batch: usize) {
         worker.probe("loss", self.layers.len(), 0, 0, || {
             let last = self.layers.len() - 1;
             let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
             let scores = Scores {
-                losses: self.memory.losses.write(worker, rows.clone()),
-                correct: self.memory.correct.write(worker, rows.clone()),
+                losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
+                correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
             };
             let labels = self.memory.labels.read(worker, rows.clone());
             let shape = Rows { classes: self.classes, stride: outputs.columns() };
@@ -250,49 +284,38 @@ impl Step<'_> {
         }
     }
 
-    fn parameters_pass(&self, worker: &Worker, batch: usize, coefficients: &Coefficients) {
+    fn parameters_pass(&self, worker: &Worker, block: Block, coefficients: &Coefficients) {
+        let in_one_block = block.first == 0 && block.is_last;
         for index in 0..self.layers.len() {
             let layer = &self.layers[index].layer;
             let owned = self.plan.owners[worker.index()][index].clone();
             let along = layer.units_along_inputs();
-            let rows_at_a_time = self.plan.gradient_rows[index];
             // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
-            let units =
-                || (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first));
-            if batch <= rows_at_a_time {
-                let scratch = &self.memory.scratch[worker.index()];
-                for unit in units() {
-                    let gradient = scratch.write(worker, 0..layer.unit_len(unit));
-                    self.gradient(worker, index, unit, 0..batch, gradient);
+            for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
+                let len = layer.unit_len(unit);
+                let gradient = if in_one_block {
+                    self.memory.scratch[worker.index()].write(worker, 0..len)
+                } else {
+                    let start = self.plan.gradients[index][unit];
+                    self.memory.sums.write(worker, start..start + len)
+                };
+                self.gradient(worker, index, unit, block, gradient);
+                if block.is_last {
                     self.update(worker, index, unit, gradient, coefficients);
                 }
-                continue;
-            }
-            let place = |unit: usize| {
-                let start = self.plan.gradients[index][unit];
-                start..start + layer.unit_len(unit)
-            };
-            for first in (0..batch).step_by(rows_at_a_time) {
-                let rows = first..(first + rows_at_a_time).min(batch);
-                for unit in units() {
-                    let gradient = self.memory.sums.write(worker, place(unit));
-                    self.gradient(worker, index, unit, rows.clone(), gradient);
-                }
-            }
-            for unit in units() {
-                self.update(worker, index, unit, self.memory.sums.write(worker, place(unit)), coefficients);
             }
         }
     }
 
-    /// The gradient of a unit over some rows, added to that over the rows before.
-    fn gradient(&self, worker: &Worker, index: usize, unit: usize, rows: Range<usize>, out: &mut [f32]) {
+    /// The gradient of a unit over a block, added to that over the blocks before.
+    fn gradient(&self, worker: &Worker, index: usize, unit: usize, block: Block, out: &mut [f32]) {
         let layer = &self.layers[index].layer;
-        worker.probe("gradient", index, 2 * out.len() * rows.len(), 0, || {
+        let rows = block.samples.len();
+        worker.probe("gradient", index, 2 * out.len() * rows, 0, || {
             let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
-            let x = input.block(worker, rows.clone(), 0..input.columns());
-            let dy = gradient.block(worker, rows.clone(), 0..gradient.columns());
-            layer.gradient(unit, out, dy, x, rows.start > 0);
+            let x = input.block(worker, 0..rows, 0..input.columns());
+            let dy = gradient.block(worker, 0..rows, 0..gradient.columns());
+            layer.gradient(unit, out, dy, x, block.first > 0);
         });
     }
 

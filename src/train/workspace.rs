@@ -55,16 +55,17 @@ impl Workspace {
             .iter()
             .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
         let scratch_len = unit_lens.max().unwrap_or(0);
-        let sums_len = if plan.sums_in_blocks(batch) { plan.gradients_len() } else { 0 };
-        let input = place(&mut layout, batch, features, row_stride(features));
+        let rows = batch.min(plan.block);
+        let sums_len = if rows < batch { plan.gradients_len() } else { 0 };
+        let input = place(&mut layout, rows, features, row_stride(features));
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
             let columns = padded(placed.layer.outputs());
             // The losses take rows without gaps.
             let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
-            outputs.push(place(&mut layout, batch, columns, stride));
-            gradients.push(place(&mut layout, batch, columns, stride));
+            outputs.push(place(&mut layout, rows, columns, stride));
+            gradients.push(place(&mut layout, rows, columns, stride));
         }
         let places = Places {
             input,
@@ -78,7 +79,7 @@ impl Workspace {
         };
         Workspace {
             floats: Buffer::zeros(layout.len()),
-            labels: Buffer::zeros(batch),
+            labels: Buffer::zeros(rows),
             correct: Buffer::zeros(batch),
             places,
         }
@@ -87,15 +88,15 @@ impl Workspace {
 
 /// A workspace, cut into its parts and shared by the workers.
 pub struct Memory<'a> {
-    /// The input, `[batch, in]`.
+    /// The input, `[block, in]`.
     pub input: Shared<'a, f32>,
-    /// Each layer's output, `[batch, out]` with `out` padded.
+    /// Each layer's output, `[block, out]` with `out` padded.
     pub outputs: Vec<Shared<'a, f32>>,
     /// The gradient of each layer's output, of the same shape.
     pub gradients: Vec<Shared<'a, f32>>,
     /// Each row's loss, `[batch]`.
     pub losses: Shared<'a, f32>,
-    /// Each row's class, `[batch]`.
+    /// Each row's class, `[block]`.
     pub labels: Shared<'a, u8>,
     /// 1 for each row whose class was found, `[batch]`.
     pub correct: Shared<'a, u8>,
@@ -103,7 +104,7 @@ pub struct Memory<'a> {
     pub derived: Vec<Shared<'a, f32>>,
     /// The optimizer's slots, each as long as the parameters.
     pub slots: Vec<Shared<'a, f32>>,
-    /// All units' gradients, if they are summed in blocks of rows.
+    /// All units' gradients, if they are summed over several blocks.
     pub sums: Shared<'a, f32>,
     /// Each worker's scratch: a unit's gradient.
     pub scratch: Vec<Shared<'a, f32>>,
