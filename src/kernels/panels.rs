@@ -5,7 +5,7 @@
 //! vectors in the order in which they lie, without packing anything; and the output features that
 //! a worker owns are one contiguous piece. Files hold `[out, in]`, as PyTorch stores it.
 
-use crate::kernels::vectorise::vectorise;
+use super::isa::Isa;
 use crate::tensor::{LANES, padded};
 
 /// Floats of a matrix `[outputs, inputs]` in panels.
@@ -42,17 +42,73 @@ fn index(output: usize, input: usize, inputs: usize) -> usize {
 /// Transposes a block of up to 16 inputs `[inputs][16]` of one panel into `[16][16]`: 16 features of
 /// one panel of the transposed matrix. Missing inputs become zeros.
 pub fn transpose_block(transposed: &mut [f32], block: &[f32]) {
-    debug_assert!(transposed.len() == LANES * LANES && block.len().is_multiple_of(LANES));
-    vectorise(
-        #[inline(always)]
-        || {
-            for (output, row) in transposed.chunks_exact_mut(LANES).enumerate() {
-                for (input, weight) in row.iter_mut().enumerate() {
-                    *weight = block.get(input * LANES + output).copied().unwrap_or(0.0);
-                }
-            }
-        },
+    assert!(
+        transposed.len() == LANES * LANES
+            && block.len().is_multiple_of(LANES)
+            && block.len() <= LANES * LANES
     );
+    #[cfg(target_arch = "x86_64")]
+    if block.len() == LANES * LANES && Isa::current() == Isa::Avx512 {
+        // Safety: the CPU has AVX-512, and both slices are 16 x 16.
+        return unsafe { avx512::transpose(transposed.as_mut_ptr(), block.as_ptr()) };
+    }
+    for (output, row) in transposed.chunks_exact_mut(LANES).enumerate() {
+        for (input, weight) in row.iter_mut().enumerate() {
+            *weight = block.get(input * LANES + output).copied().unwrap_or(0.0);
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::*;
+
+    /// Transposes 16 x 16 floats in registers: pairs of rows, then of pairs, give the columns of each
+    /// quarter; two rounds over quarters put them together.
+    ///
+    /// # Safety
+    /// The CPU must have AVX-512 F; `from` and `to` must point to 256 floats.
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn transpose(to: *mut f32, from: *const f32) {
+        // Safety: the caller's.
+        unsafe {
+            let mut columns = [_mm512_setzero_ps(); 16];
+            for first in (0..16).step_by(4) {
+                let row = |i: usize| _mm512_loadu_ps(from.add(16 * (first + i)));
+                let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+                let (ab, cd) = (pairs(_mm512_unpacklo_ps(a, b)), pairs(_mm512_unpacklo_ps(c, d)));
+                columns[first] = floats(_mm512_unpacklo_pd(ab, cd));
+                columns[first + 1] = floats(_mm512_unpackhi_pd(ab, cd));
+                let (ab, cd) = (pairs(_mm512_unpackhi_ps(a, b)), pairs(_mm512_unpackhi_ps(c, d)));
+                columns[first + 2] = floats(_mm512_unpacklo_pd(ab, cd));
+                columns[first + 3] = floats(_mm512_unpackhi_pd(ab, cd));
+            }
+            for j in 0..4 {
+                let [a, b, c, d] = [columns[j], columns[4 + j], columns[8 + j], columns[12 + j]];
+                let store = |column: usize, values| _mm512_storeu_ps(to.add(16 * column), values);
+                let (ab, cd) = (_mm512_shuffle_f32x4::<EVEN>(a, b), _mm512_shuffle_f32x4::<EVEN>(c, d));
+                store(j, _mm512_shuffle_f32x4::<EVEN>(ab, cd));
+                store(8 + j, _mm512_shuffle_f32x4::<ODD>(ab, cd));
+                let (ab, cd) = (_mm512_shuffle_f32x4::<ODD>(a, b), _mm512_shuffle_f32x4::<ODD>(c, d));
+                store(4 + j, _mm512_shuffle_f32x4::<EVEN>(ab, cd));
+                store(12 + j, _mm512_shuffle_f32x4::<ODD>(ab, cd));
+            }
+        }
+    }
+
+    /// The even or the odd quarters of two vectors.
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+
+    #[target_feature(enable = "avx512f")]
+    fn pairs(x: __m512) -> __m512d {
+        _mm512_castps_pd(x)
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn floats(x: __m512d) -> __m512 {
+        _mm512_castpd_ps(x)
+    }
 }
 
 #[cfg(test)]
