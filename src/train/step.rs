@@ -86,9 +86,13 @@ struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The sample that this worker gathers [`ROW_BLOCK`] rows, or a block, after that of `row`.
+    /// The sample that this worker takes first from memory [`ROW_BLOCK`] rows, or a block, after that
+    /// of `row`, if that is one of the worker's own rows.
     fn sample_after(&self, worker: &Worker, row: usize) -> Option<usize> {
         let mine = worker.share(self.samples.len());
+        if !mine.contains(&row) {
+            return None;
+        }
         let later = row + mine.len().min(ROW_BLOCK);
         if later < mine.end {
             return Some(self.samples[later] as usize);
@@ -170,11 +174,14 @@ impl Step<'_> {
     fn rows_pass(&self, worker: &Worker, block: Block, batch: usize) {
         let count = block.samples.len();
         let mine = worker.share(count);
+        self.gather_labels(worker, mine.clone(), block);
         let split = self.plan.feature_layers(count);
         if split > 0 {
-            self.gather(worker, mine.clone(), block);
+            self.gather(worker, 0..count, block);
             for index in 0..split {
-                worker.barrier();
+                if index > 0 {
+                    worker.barrier();
+                }
                 self.forward(worker, index, 0..count, self.plan.columns[worker.index()][index].clone());
             }
             worker.barrier();
@@ -195,16 +202,23 @@ impl Step<'_> {
         }
     }
 
+    fn gather_labels(&self, worker: &Worker, rows: Range<usize>, block: Block) {
+        let labels = self.memory.labels.write(worker, rows.clone());
+        for (label, &sample) in labels.iter_mut().zip(&block.samples[rows]) {
+            *label = self.source.labels[sample as usize];
+        }
+    }
+
+    /// Converts rows of the block into this worker's own copy of the input. Each worker converts
+    /// all rows sooner or later: that is cheaper than reading another's, four times as long, and it
+    /// spares taking them back from the reader's cache at the next write.
     fn gather(&self, worker: &Worker, rows: Range<usize>, block: Block) {
         let width = self.source.width;
+        // A shuffled order misses the cache at every row, unless it was asked for before.
         worker.probe("gather", 0, 0, rows.len() * width * 5, || {
-            let mut input = self.memory.input.block_mut(worker, rows.clone(), 0..width);
-            let labels = self.memory.labels.write(worker, rows.clone());
-            for ((index, row), label) in rows.enumerate().zip(labels) {
-                let sample = block.samples[row] as usize;
-                self.source.gather(input.row(index), sample);
-                *label = self.source.labels[sample];
-                // A shuffled order misses the cache at every row, unless it was asked for before.
+            let mut input = self.memory.inputs[worker.index()].block_mut(worker, rows.clone(), 0..width);
+            for (index, row) in rows.enumerate() {
+                self.source.gather(input.row(index), block.samples[row] as usize);
                 if let Some(later) = block.sample_after(worker, row) {
                     self.source.prefetch(later);
                 }
@@ -213,8 +227,8 @@ impl Step<'_> {
     }
 
     /// The input of a layer: the data, or what the layer before gave.
-    fn input_of(&self, index: usize) -> &Shared<'_, f32> {
-        if index == 0 { &self.memory.input } else { &self.memory.outputs[index - 1] }
+    fn input_of(&self, worker: &Worker, index: usize) -> &Shared<'_, f32> {
+        if index == 0 { &self.memory.inputs[worker.index()] } else { &self.memory.outputs[index - 1] }
     }
 
     fn forward(&self, worker: &Worker, index: usize, rows: Range<usize>, columns: Range<usize>) {
@@ -222,7 +236,7 @@ impl Step<'_> {
         let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
         let flops = layer.flops().forward * rows.len() as f64 * share;
         worker.probe("forward", index, flops as usize, 0, || {
-            let input = self.input_of(index);
+            let input = self.input_of(worker, index);
             let x = input.block(worker, rows.clone(), 0..input.columns());
             let y = self.memory.outputs[index].block_mut(worker, rows, columns.clone());
             layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
@@ -256,7 +270,7 @@ impl Step<'_> {
         let flops = layer.flops().backward * rows.len() as f64;
         worker.probe("backward", index, flops as usize, 0, || {
             let (input, output, gradient) =
-                (self.input_of(index), &self.memory.outputs[index], &self.memory.gradients[index]);
+                (self.input_of(worker, index), &self.memory.outputs[index], &self.memory.gradients[index]);
             let dx = index.checked_sub(1).map(|before| {
                 let gradient = &self.memory.gradients[before];
                 gradient.block_mut(worker, rows.clone(), 0..gradient.columns())
@@ -286,6 +300,12 @@ impl Step<'_> {
 
     fn parameters_pass(&self, worker: &Worker, block: Block, coefficients: &Coefficients) {
         let in_one_block = block.first == 0 && block.is_last;
+        let count = block.samples.len();
+        if self.plan.feature_layers(count) == 0 {
+            let mine = worker.share(count);
+            self.gather(worker, 0..mine.start, block);
+            self.gather(worker, mine.end..count, block);
+        }
         for index in 0..self.layers.len() {
             let layer = &self.layers[index].layer;
             let owned = self.plan.owners[worker.index()][index].clone();
@@ -312,7 +332,7 @@ impl Step<'_> {
         let layer = &self.layers[index].layer;
         let rows = block.samples.len();
         worker.probe("gradient", index, 2 * out.len() * rows, 0, || {
-            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
+            let (input, gradient) = (self.input_of(worker, index), &self.memory.gradients[index]);
             let x = input.block(worker, 0..rows, 0..input.columns());
             let dy = gradient.block(worker, 0..rows, 0..gradient.columns());
             layer.gradient(unit, out, dy, x, block.first > 0);

@@ -17,7 +17,7 @@ pub struct Workspace {
 
 /// Where everything lies in a workspace's floats.
 struct Places {
-    input: Matrix,
+    inputs: Vec<Matrix>,
     outputs: Vec<Matrix>,
     gradients: Vec<Matrix>,
     losses: Range<usize>,
@@ -57,7 +57,8 @@ impl Workspace {
         let scratch_len = unit_lens.max().unwrap_or(0);
         let rows = batch.min(plan.block);
         let sums_len = if rows < batch { plan.gradients_len() } else { 0 };
-        let input = place(&mut layout, rows, features, row_stride(features));
+        let stride = row_stride(features);
+        let inputs = plan.owners.iter().map(|_| place(&mut layout, rows, features, stride)).collect();
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
@@ -68,7 +69,7 @@ impl Workspace {
             gradients.push(place(&mut layout, rows, columns, stride));
         }
         let places = Places {
-            input,
+            inputs,
             outputs,
             gradients,
             losses: layout.place(batch),
@@ -88,8 +89,8 @@ impl Workspace {
 
 /// A workspace, cut into its parts and shared by the workers.
 pub struct Memory<'a> {
-    /// The input, `[block, in]`.
-    pub input: Shared<'a, f32>,
+    /// Each worker's own copy of the input, `[block, in]`.
+    pub inputs: Vec<Shared<'a, f32>>,
     /// Each layer's output, `[block, out]` with `out` padded.
     pub outputs: Vec<Shared<'a, f32>>,
     /// The gradient of each layer's output, of the same shape.
@@ -116,7 +117,7 @@ impl Workspace {
         let places = &self.places;
         let mut carver = Carver { rest: &mut self.floats, position: 0 };
         // In the order in which they were placed.
-        let input = carver.matrix(&places.input);
+        let inputs = places.inputs.iter().map(|place| carver.matrix(place)).collect();
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (output, gradient) in places.outputs.iter().zip(&places.gradients) {
@@ -124,7 +125,7 @@ impl Workspace {
             gradients.push(carver.matrix(gradient));
         }
         Memory {
-            input,
+            inputs,
             outputs,
             gradients,
             losses: carver.array(&places.losses),
