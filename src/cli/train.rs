@@ -223,12 +223,12 @@ mod tests {
         assert_eq!(
             result(&record, &recipe),
             "trained 0 epochs in 2.5 s on 2 threads: all epochs done\n\
-             test loss 0.0800, test accuracy 97.65 % (target 97.60 %: reached)\n"
+             test loss 0.0800, test accuracy 97.65 % (target 97.30 %: reached)\n"
         );
         record.test = Some(Evaluation { loss: 0.08, accuracy: 0.97 });
         record.stop_reason = "interrupted".into();
         let text = result(&record, &recipe);
-        assert!(text.ends_with("97.00 % (target 97.60 %: not reached)\n"), "{text}");
+        assert!(text.ends_with("97.00 % (target 97.30 %: not reached)\n"), "{text}");
         assert!(text.contains("2 threads: interrupted by Ctrl-C\n"), "{text}");
     }
 }

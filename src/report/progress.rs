@@ -7,6 +7,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::{duration, loss, percent, rounded};
+use super::terminal::Narrow;
 use crate::train::{EpochRecord, Observer, Progress};
 
 /// How often the bar is drawn at most, per second.
@@ -27,10 +28,10 @@ impl TerminalObserver {
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
-            ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(REDRAWS))
+            let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), REDRAWS);
+            ProgressBar::with_draw_target(Some(1), target)
         };
-        // Short enough for 80 columns with room for the `^C` that a terminal echoes: a line that runs
-        // over could not be removed.
+        // Short enough for 80 columns.
         let style = ProgressStyle::with_template("{prefix} {bar:10} {wide_msg}")
             .expect("the template is valid")
             .progress_chars("━╸─");
