@@ -54,6 +54,8 @@ pub mod model;
 
 pub mod train;
 
+pub mod bench;
+
 pub mod cli;
 pub mod report;
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-mod data;
+pub mod data;
 mod eval;
 mod images;
 mod output;

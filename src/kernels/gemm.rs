@@ -11,10 +11,6 @@ use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
 pub use super::tile::Finish;
 
-/// Rows of a batch after which a partial gradient goes through memory, so that the rows being read
-/// stay in the second-level cache while the tiles of a layer pass over them.
-const ROW_BLOCK: usize = 256;
-
 /// `y = finish(x · wᵀ + bias)`: `[rows x in] * [in x out] -> [rows x out]`.
 ///
 /// `y` has a multiple of 16 columns, `weights` that many in panels `[out / 16][in][16]`, and `bias`,
@@ -46,48 +42,46 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
     dispatch(unsafe { Tiles::new(problem) });
 }
 
-/// The gradient of some weights over the whole batch: `[out x rows] * [rows x in] -> [out x in]`.
+/// The gradient of some weights over some rows: `[out x rows] * [rows x in] -> [out x in]`.
 ///
 /// `dw` is `[panels][in][16]` for the columns of `dy`, a multiple of 16, and the columns of `x`,
-/// which may be some of a layer's inputs. It is overwritten.
-pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef) {
+/// which may be some of a layer's inputs. It is overwritten, or with `resume` carried on from what
+/// earlier rows have left there.
+pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
     let (rows, outputs, inputs) = (dy.rows(), dy.columns(), x.columns());
     assert_eq!(x.rows(), rows, "rows of x");
     assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
     assert_eq!(dw.len(), outputs * inputs, "gradient of {outputs} x {inputs}");
-    if rows == 0 {
-        dw.fill(0.0);
-    }
-    for first in (0..rows).step_by(ROW_BLOCK) {
-        let problem = Problem {
-            rows: inputs,
-            panels: outputs / LANES,
-            steps: ROW_BLOCK.min(rows - first),
-            left: x.as_ptr().wrapping_add(first * x.stride()),
-            left_row: 1,
-            left_step: x.stride(),
-            right: dy.as_ptr().wrapping_add(first * dy.stride()),
-            right_step: dy.stride(),
-            right_panel: LANES,
-            result: dw.as_mut_ptr(),
-            result_row: LANES,
-            result_panel: inputs * LANES,
-            begin: if first == 0 { Begin::Zero } else { Begin::Result },
-            finish: Finish::Plain,
-        };
-        // Safety: the assertions above hold dw, dy and x to these sizes.
-        dispatch(unsafe { Tiles::new(problem) });
-    }
+    let problem = Problem {
+        rows: inputs,
+        panels: outputs / LANES,
+        steps: rows,
+        left: x.as_ptr(),
+        left_row: 1,
+        left_step: x.stride(),
+        right: dy.as_ptr(),
+        right_step: dy.stride(),
+        right_panel: LANES,
+        result: dw.as_mut_ptr(),
+        result_row: LANES,
+        result_panel: inputs * LANES,
+        begin: if resume { Begin::Result } else { Begin::Zero },
+        finish: Finish::Plain,
+    };
+    // Safety: the assertions above hold dw, dy and x to these sizes.
+    dispatch(unsafe { Tiles::new(problem) });
 }
 
 /// The columns' sums of a matrix, in the order of its rows: `[rows x out] -> [out]`, the gradient
-/// of a bias. `dy` has as many columns as `db` is long.
-pub fn column_sums(db: &mut [f32], dy: MatrixRef) {
+/// of a bias. `dy` has as many columns as `db` is long; `resume` as in [`gradient`].
+pub fn column_sums(db: &mut [f32], dy: MatrixRef, resume: bool) {
     assert_eq!(db.len(), dy.columns(), "columns");
     vectorise(
         #[inline(always)]
         || {
-            db.fill(0.0);
+            if !resume {
+                db.fill(0.0);
+            }
             for row in 0..dy.rows() {
                 for (sum, dy) in db.iter_mut().zip(dy.row(row)) {
                     *sum += dy;

@@ -7,6 +7,7 @@ pub mod isa;
 pub mod loss;
 pub mod math;
 pub mod panels;
+pub mod prefetch;
 pub mod reduce;
 pub mod reference;
 mod tile;

@@ -202,8 +202,12 @@ impl Problem {
                     let mut sum = sums[r][v];
                     if let Finish::Rectify { slope } = self.finish {
                         // Not a maximum: that would lose a NaN, by which divergence is noticed.
-                        let negative = simd.less_than_f32s(sum, simd.splat_f32s(0.0));
-                        sum = simd.select_f32s(negative, simd.mul_f32s(sum, simd.splat_f32s(slope)), sum);
+                        let zero = simd.splat_f32s(0.0);
+                        let negative = simd.less_than_f32s(sum, zero);
+                        // Not a product with slope 0 either: of minus infinity it is NaN.
+                        let scaled =
+                            if slope == 0.0 { zero } else { simd.mul_f32s(sum, simd.splat_f32s(slope)) };
+                        sum = simd.select_f32s(negative, scaled, sum);
                     }
                     let row = self.result.wrapping_add(r * self.result_row);
                     place::<S>(row, self.result_panel, v).cast::<S::f32s>().write_unaligned(sum);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, Derivation, Flops, Layer, ParameterSpec};
+use super::{Arrangement, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
@@ -15,6 +15,8 @@ const UNIT_PANELS: usize = 2;
 /// Inputs of one unit: whole panels of the transposed weights, whole register tiles, and 14 KiB of
 /// gradient, which stay in the first-level cache until the update has used them.
 const UNIT_INPUTS: usize = 112;
+
+const _: () = assert!(MOST_PARTS == UNIT_PANELS + 1, "the panels and the bias");
 
 /// A dense layer with its activation, which must be one whose derivative follows from its output.
 #[derive(Clone, Debug)]
@@ -125,12 +127,14 @@ impl Layer for Dense {
     fn forward(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
-        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns]);
+        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
         // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
         gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
         if self.finish().is_none() {
+            // Padding stays zero, which not every activation makes of it.
+            let features = self.outputs.min(columns.end).saturating_sub(columns.start);
             for row in 0..y.rows() {
-                activation::forward_in_place(self.activation, y.row(row));
+                activation::forward_in_place(self.activation, &mut y.row(row)[..features]);
             }
         }
     }
@@ -161,37 +165,32 @@ impl Layer for Dense {
         self.panels().div_ceil(UNIT_PANELS) * self.inputs.div_ceil(UNIT_INPUTS)
     }
 
-    fn unit_len(&self, unit: usize) -> usize {
-        let unit = self.unit(unit);
-        unit.panels.len() * unit.inputs.len() * LANES
-    }
-
-    fn scratch_len(&self) -> usize {
-        UNIT_PANELS * UNIT_INPUTS * LANES
-    }
-
-    fn gradient(
-        &self,
-        unit: usize,
-        dy: MatrixRef,
-        x: MatrixRef,
-        scratch: &mut [f32],
-        sink: &mut dyn FnMut(Range<usize>, &mut [f32]),
-    ) {
+    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
         let Unit { panels, inputs } = self.unit(unit);
-        let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
-        let dw = &mut scratch[..dy.columns() * inputs.len()];
-        // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
-        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs.clone()));
-        for (panel, dw) in panels.clone().zip(dw.chunks_mut(inputs.len() * LANES)) {
-            sink(self.weights(panel, &inputs), dw);
+        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        for (part, panel) in parts.iter_mut().zip(panels.clone()) {
+            *part = self.weights(panel, &inputs);
         }
         // The bias belongs to the units of the first inputs.
         if self.bias && inputs.start == 0 {
-            let db = &mut scratch[..dy.columns()];
-            gemm::column_sums(db, dy);
             let start = self.weights_len() + panels.start * LANES;
-            sink(start..start + db.len(), db);
+            parts[UNIT_PANELS] = start..start + panels.len() * LANES;
+        }
+        parts
+    }
+
+    fn units_along_inputs(&self) -> usize {
+        self.inputs.div_ceil(UNIT_INPUTS)
+    }
+
+    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+        let Unit { panels, inputs } = self.unit(unit);
+        let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
+        let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
+        // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
+        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), resume);
+        if !db.is_empty() {
+            gemm::column_sums(db, dy, resume);
         }
     }
 

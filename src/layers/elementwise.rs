@@ -31,9 +31,10 @@ impl Layer for Elementwise {
     fn forward(&self, mut y: MatrixMut, x: MatrixRef, _storage: &[f32], _columns: Range<usize>) {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), x.row(row));
-            // The first layer's input has no padding.
-            let (y, padding) = y.split_at_mut(x.len());
-            activation::forward(self.activation, y, x);
+            // Padding stays zero, which an activation need not make of it; the first layer's input
+            // has none.
+            let (y, padding) = y.split_at_mut(self.features);
+            activation::forward(self.activation, y, &x[..self.features]);
             padding.fill(0.0);
         }
     }

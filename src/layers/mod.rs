@@ -35,6 +35,9 @@ pub enum Arrangement {
     Panels,
 }
 
+/// The most parts of storage that a unit may consist of.
+pub const MOST_PARTS: usize = 3;
+
 /// Floating-point operations for one sample, a multiply-add counting as two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Flops {
@@ -111,29 +114,25 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
-    /// Parameters of one unit, padding included: its share of the work.
-    fn unit_len(&self, _unit: usize) -> usize {
-        0
+    /// Where the parameters of one unit lie in the layer's storage; unused parts are empty.
+    fn unit_parts(&self, _unit: usize) -> [Range<usize>; MOST_PARTS] {
+        Default::default()
     }
 
-    /// Floats that [`gradient`](Layer::gradient) wants to work in.
-    fn scratch_len(&self) -> usize {
-        0
+    /// Parameters of one unit, padding included.
+    fn unit_len(&self, unit: usize) -> usize {
+        self.unit_parts(unit).iter().map(Range::len).sum()
     }
 
-    /// The gradient of one unit's parameters over the whole batch, handed to `sink` in one or
-    /// several contiguous parts of the layer's storage.
-    ///
-    /// `x` `[batch, in]`, `dy` `[batch, out]` as [`backward`](Layer::backward) left it.
-    fn gradient(
-        &self,
-        _unit: usize,
-        _dy: MatrixRef,
-        _x: MatrixRef,
-        _scratch: &mut [f32],
-        _sink: &mut dyn FnMut(Range<usize>, &mut [f32]),
-    ) {
+    /// How many consecutive units read the same output columns, each other inputs.
+    fn units_along_inputs(&self) -> usize {
+        self.units().max(1)
     }
+
+    /// The gradient of one unit's parameters, summed over rows `x` `[rows, in]` and `dy`
+    /// `[rows, out]`, the latter as [`backward`](Layer::backward) left it. `out` `[unit_len]` takes
+    /// it in the order of the unit's parts, and carries on from what is there if `resume`.
+    fn gradient(&self, _unit: usize, _out: &mut [f32], _dy: MatrixRef, _x: MatrixRef, _resume: bool) {}
 
     /// Brings the derived storage of one unit up to date with its parameters.
     fn derive(&self, _unit: usize, _from: &Derivation) {}

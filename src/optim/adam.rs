@@ -1,6 +1,6 @@
 //! Adam: steps scaled by estimates of the gradient's first two moments.
 
-use super::{Moment, Rule};
+use super::{Coefficients, Moment, Rule};
 use crate::kernels::vectorise::vectorise;
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`,
@@ -27,20 +27,24 @@ impl Rule for Adam {
         2
     }
 
-    fn update(
+    fn coefficients(&self, moment: Moment) -> Coefficients {
+        let step = moment.step as f64;
+        let step_size = moment.learning_rate / (1.0 - self.beta1.powf(step));
+        let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
+        let [keep1, new1, keep2, new2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2];
+        [step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, self.weight_decay]
+            .map(|c| c as f32)
+    }
+
+    fn apply(
         &self,
+        coefficients: &Coefficients,
         parameters: &mut [f32],
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
-        moment: Moment,
     ) {
+        let [step_size, root_correction, keep1, new1, keep2, new2, epsilon, decay] = *coefficients;
         let [means, squares] = slots else { unreachable!("two slots") };
-        let step = moment.step as f64;
-        let step_size = (moment.learning_rate / (1.0 - self.beta1.powf(step))) as f32;
-        let root_correction = (1.0 / (1.0 - self.beta2.powf(step)).sqrt()) as f32;
-        let (keep1, new1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
-        let (keep2, new2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
-        let (epsilon, decay) = (self.epsilon as f32, self.weight_decay as f32);
         vectorise(
             #[inline(always)]
             || {

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Moment, Rule};
+use super::{Coefficients, Moment, Rule};
 use crate::kernels::vectorise::vectorise;
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
@@ -21,36 +21,40 @@ impl Rule for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
-    fn update(
+    fn coefficients(&self, moment: Moment) -> Coefficients {
+        // The first velocity is the gradient itself.
+        let fresh = if moment.step == 1 { 1.0 } else { 1.0 - self.dampening };
+        // The step goes along own · g + carried · velocity.
+        let (own, carried) = if self.nesterov { (1.0, self.momentum) } else { (0.0, 1.0) };
+        let rate = -moment.learning_rate;
+        [rate, self.weight_decay, self.momentum, fresh, own, carried, 0.0, 0.0].map(|c| c as f32)
+    }
+
+    fn apply(
         &self,
+        coefficients: &Coefficients,
         parameters: &mut [f32],
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
-        moment: Moment,
     ) {
-        let rate = moment.learning_rate as f32;
-        let decay = self.weight_decay as f32;
+        let [rate, decay, momentum, fresh, own, carried, ..] = *coefficients;
         let Some(velocities) = slots.first_mut() else {
             return vectorise(
                 #[inline(always)]
                 || {
                     for (p, &g) in parameters.iter_mut().zip(&*gradients) {
-                        *p = (-rate).mul_add(decay.mul_add(*p, g), *p);
+                        *p = rate.mul_add(decay.mul_add(*p, g), *p);
                     }
                 },
             );
         };
-        let momentum = self.momentum as f32;
-        let fresh = if moment.step == 1 { 1.0 } else { (1.0 - self.dampening) as f32 };
-        // The step goes along own · g + carried · velocity.
-        let (own, carried) = if self.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
         vectorise(
             #[inline(always)]
             || {
                 for ((p, &g), velocity) in parameters.iter_mut().zip(&*gradients).zip(velocities.iter_mut()) {
                     let g = decay.mul_add(*p, g);
                     *velocity = momentum.mul_add(*velocity, fresh * g);
-                    *p = (-rate).mul_add(carried.mul_add(*velocity, own * g), *p);
+                    *p = rate.mul_add(carried.mul_add(*velocity, own * g), *p);
                 }
             },
         );

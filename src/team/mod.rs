@@ -100,7 +100,7 @@ impl Team {
 pub struct Worker<'a> {
     index: usize,
     count: usize,
-    /// How many barriers this worker has passed: the race detector's clock.
+    /// How many barriers this worker has passed: the clock of the race detector, in debug builds.
     phase: Cell<u64>,
     barrier: &'a Barrier,
     probe: RefCell<Probe>,
@@ -119,6 +119,7 @@ impl Worker<'_> {
         self.count
     }
 
+    #[cfg(debug_assertions)]
     pub(crate) fn phase(&self) -> u64 {
         self.phase.get()
     }

@@ -4,6 +4,6 @@ mod buffer;
 mod layout;
 mod matrix;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, prefer_huge_pages};
 pub use layout::{ALIGNMENT, LANES, Layout, padded, row_stride};
 pub use matrix::{MatrixMut, MatrixRef};

@@ -18,6 +18,15 @@ const FEATURES_OUTPUTS: usize = 64;
 /// Columns that are never cut: a register tile's width.
 const TILE_COLUMNS: usize = 2 * LANES;
 
+/// A worker's gradient of a layer up to this many floats stays in its second-level cache.
+const CACHED_GRADIENT: usize = 64 * 1024;
+
+/// Rows over which gradients are summed at a time where they stay in cache: so do then these rows.
+const GRADIENT_ROWS: usize = 128;
+
+/// The same where gradients are larger: then one unit's inputs in this many rows stay in cache.
+const GRADIENT_ROWS_LARGE: usize = 1024;
+
 /// The shares of all workers.
 pub struct Plan {
     /// How many layers, from the input, could be split by features.
@@ -26,6 +35,10 @@ pub struct Plan {
     pub columns: Vec<Vec<Range<usize>>>,
     /// Of each worker, of each layer: the units of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
+    /// Of each layer: rows over which gradients are summed at a time. No result depends on it.
+    pub gradient_rows: Vec<usize>,
+    /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
+    pub gradients: Vec<Vec<usize>>,
 }
 
 impl Plan {
@@ -39,7 +52,20 @@ impl Plan {
             wide: layers.iter().take_while(is_wide).count(),
             columns: (0..workers).map(columns).collect(),
             owners: owners(layers, workers),
+            gradient_rows: layers.iter().map(|placed| gradient_rows(placed, workers)).collect(),
+            gradients: gradient_places(layers),
         }
+    }
+
+    /// Whether some gradient of such a batch is summed in several blocks of rows, and so through
+    /// memory.
+    pub fn sums_in_blocks(&self, batch: usize) -> bool {
+        self.gradient_rows.iter().any(|&rows| rows < batch)
+    }
+
+    /// Floats of all gradients.
+    pub fn gradients_len(&self) -> usize {
+        self.gradients.last().and_then(|places| places.last()).copied().unwrap_or(0)
     }
 
     /// How many layers, from the input, compute their forward pass by output features: each worker
@@ -79,4 +105,23 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
         before += len;
     }
     owners
+}
+
+fn gradient_rows(placed: &PlacedLayer, workers: usize) -> usize {
+    if placed.storage.len() / workers <= CACHED_GRADIENT { GRADIENT_ROWS } else { GRADIENT_ROWS_LARGE }
+}
+
+fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {
+    let mut end = 0;
+    let mut next = |len: usize| {
+        end += padded(len);
+        end
+    };
+    let mut places = Vec::new();
+    for placed in layers {
+        let mut starts = vec![next(0)];
+        starts.extend((0..placed.layer.units()).map(|unit| next(placed.layer.unit_len(unit))));
+        places.push(starts);
+    }
+    places
 }

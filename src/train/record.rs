@@ -84,6 +84,10 @@ pub struct Progress {
 
 /// Watches a training run; the training loop itself prints nothing.
 pub trait Observer {
+    /// Called after each step, its number counted from 1 over all epochs, with the mean loss of its
+    /// batch before the update. The workers wait meanwhile.
+    fn step(&mut self, _step: u64, _loss: f64) {}
+
     /// Called now and then within an epoch.
     fn progress(&mut self, _progress: &Progress) {}
 

@@ -8,14 +8,15 @@ use super::evaluate::evaluate;
 use super::machine::Machine;
 use super::plan::Plan;
 use super::record::{EpochRecord, ModelFacts, Observer, Progress, TRAIN_SCHEMA, TrainRecord};
-use super::step::{BatchScore, Source, Step};
+use super::step::{Batch, BatchScore, Source, Step};
 use super::workspace::Workspace;
-use crate::data::{DataSet, Samples, batches};
+use crate::data::{DataSet, Features, Samples, batches};
 use crate::model::recipe::RuleConfig;
 use crate::model::{Model, Recipe};
 use crate::optim::{Adam, Moment, Rule, Sgd};
 use crate::probe::Table;
-use crate::team::{Shared, Team};
+use crate::team::{Shared, Team, Worker};
+use crate::tensor::prefer_huge_pages;
 use crate::{Error, Result};
 
 /// How often an observer hears of progress within an epoch.
@@ -101,7 +102,10 @@ impl<'a> Session<'a> {
         let parameters = model.storage().len();
         let layers = model.layers();
         let plan = Plan::new(layers, team.threads());
-        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), team.threads());
+        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan);
+        if let Features::Bytes(bytes) = samples.features() {
+            prefer_huge_pages(bytes);
+        }
         let order = Vec::with_capacity(samples.len());
         Ok(Session {
             model,
@@ -163,12 +167,13 @@ impl<'a> Session<'a> {
         });
         let about = About { epoch: self.epochs, epochs: train.epochs, of: self.samples.len(), begun };
         let halt = AtomicBool::new(false);
-        let (order, batch, done) = (&self.order, self.batch, self.steps);
+        let (order, size, done) = (&self.order[..], self.batch, self.steps);
         let learning_rate = self.recipe.optimizer.learning_rate;
-        let work = |worker: &crate::team::Worker| {
+        let work = |worker: &Worker| {
             step.derive_all(worker);
             worker.barrier();
-            for (index, batch) in batches::batches(order, batch).enumerate() {
+            for (index, start) in (0..order.len()).step_by(size).enumerate() {
+                let batch = Batch { order, start, size };
                 let moment = Moment { step: done + index as u64 + 1, learning_rate };
                 if let Some(score) = step.run(worker, batch, moment) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
@@ -235,9 +240,11 @@ impl Live<'_> {
         self.score.loss_sum += batch.loss_sum;
         self.score.correct += batch.correct;
         self.score.samples += batch.samples;
-        if !batch.loss_sum.is_finite() {
-            self.diverged = Some(batch.loss_sum / batch.samples as f64);
+        let loss = batch.loss_sum / batch.samples as f64;
+        if !loss.is_finite() {
+            self.diverged = Some(loss);
         }
+        self.observer.step(self.steps, loss);
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
             self.observer.progress(&about.progress(&self.score));

@@ -10,12 +10,13 @@ use super::plan::{Plan, ROW_BLOCK};
 use super::workspace::Memory;
 use crate::data::{Features, Samples};
 use crate::kernels::loss::Rows;
+use crate::kernels::prefetch::prefetch;
 use crate::kernels::{convert, reduce};
 use crate::layers::Derivation;
 use crate::losses::{Loss, Scores};
 use crate::model::PlacedLayer;
 use crate::model::recipe::DataConfig;
-use crate::optim::{MOST_SLOTS, Moment, Rule};
+use crate::optim::{Coefficients, MOST_SLOTS, Moment, Rule};
 use crate::team::{Shared, Worker};
 
 /// What the workers share in all steps of a run.
@@ -38,6 +39,40 @@ pub struct Source<'a> {
     pub width: usize,
     scale: f32,
     shift: f32,
+}
+
+/// A part of an epoch's order.
+#[derive(Clone, Copy)]
+pub struct Batch<'a> {
+    /// The samples of the whole epoch, in order.
+    pub order: &'a [u32],
+    /// Where the batch begins in it.
+    pub start: usize,
+    /// Samples of a batch; the last one of the epoch may have fewer.
+    pub size: usize,
+}
+
+impl Batch<'_> {
+    fn len(&self) -> usize {
+        self.size.min(self.order.len() - self.start)
+    }
+
+    fn sample(&self, row: usize) -> usize {
+        self.order[self.start + row] as usize
+    }
+
+    /// The sample that this worker gathers a block of rows, or a batch, after that of `row`.
+    fn sample_after(&self, worker: &Worker, row: usize) -> Option<usize> {
+        let mine = worker.share(self.len());
+        let later = row + mine.len().min(ROW_BLOCK);
+        if later < mine.end {
+            return Some(self.sample(later));
+        }
+        let next = Batch { start: self.start + self.len(), ..*self };
+        let share = worker.share(next.len());
+        let row = share.start + later - mine.end;
+        (row < share.end).then(|| next.sample(row))
+    }
 }
 
 /// What a batch came to.
@@ -63,6 +98,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Asks for one sample's features ahead of [`gather`](Source::gather).
+    fn prefetch(&self, sample: usize) {
+        // Floats are left to the hardware: they are for small data sets.
+        if let Features::Bytes(bytes) = self.features {
+            prefetch(&bytes[sample * self.width..(sample + 1) * self.width]);
+        }
+    }
+
     /// Writes one sample's features, normalised, to `row` `[in]`.
     pub fn gather(&self, row: &mut [f32], sample: usize) {
         let part = sample * self.width..(sample + 1) * self.width;
@@ -74,13 +117,13 @@ impl<'a> Source<'a> {
 }
 
 impl Step<'_> {
-    /// Trains on the samples `batch`, whose number is at most that of the workspace's rows. All
-    /// workers call it with the same arguments; worker 0 learns what the batch came to.
-    pub fn run(&self, worker: &Worker, batch: &[u32], moment: Moment) -> Option<BatchScore> {
+    /// Trains on a batch of at most as many samples as the workspace has rows. All workers call it
+    /// with the same arguments; worker 0 learns what the batch came to.
+    pub fn run(&self, worker: &Worker, batch: Batch, moment: Moment) -> Option<BatchScore> {
         self.rows_pass(worker, batch);
         worker.barrier();
         let score = (worker.index() == 0).then(|| self.score(worker, batch.len()));
-        self.parameters_pass(worker, batch.len(), moment);
+        self.parameters_pass(worker, batch.len(), &self.rule.coefficients(moment));
         score
     }
 
@@ -91,7 +134,7 @@ impl Step<'_> {
         }
     }
 
-    fn rows_pass(&self, worker: &Worker, batch: &[u32]) {
+    fn rows_pass(&self, worker: &Worker, batch: Batch) {
         let mine = worker.share(batch.len());
         let split = self.plan.feature_layers(batch.len());
         if split > 0 {
@@ -118,14 +161,19 @@ impl Step<'_> {
         }
     }
 
-    fn gather(&self, worker: &Worker, rows: Range<usize>, batch: &[u32]) {
+    fn gather(&self, worker: &Worker, rows: Range<usize>, batch: Batch) {
         let width = self.source.width;
         worker.probe("gather", 0, 0, rows.len() * width * 5, || {
             let mut input = self.memory.input.block_mut(worker, rows.clone(), 0..width);
             let labels = self.memory.labels.write(worker, rows.clone());
-            for (row, (&sample, label)) in batch[rows].iter().zip(labels).enumerate() {
-                self.source.gather(input.row(row), sample as usize);
-                *label = self.source.labels[sample as usize];
+            for ((index, row), label) in rows.enumerate().zip(labels) {
+                let sample = batch.sample(row);
+                self.source.gather(input.row(index), sample);
+                *label = self.source.labels[sample];
+                // A shuffled order misses the cache at every row, unless it was asked for before.
+                if let Some(later) = batch.sample_after(worker, row) {
+                    self.source.prefetch(later);
+                }
             }
         });
     }
@@ -202,27 +250,66 @@ impl Step<'_> {
         }
     }
 
-    fn parameters_pass(&self, worker: &Worker, batch: usize, moment: Moment) {
-        let scratch = &self.memory.scratch[worker.index()];
-        let scratch = scratch.write(worker, 0..scratch.columns());
-        for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
-            let PlacedLayer { layer, storage, .. } = &self.layers[index];
-            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
-            for unit in units.clone() {
-                let flops = 2 * layer.unit_len(unit) * batch;
-                worker.probe("gradient", index, flops, 0, || {
-                    let x = input.block(worker, 0..batch, 0..input.columns());
-                    let dy = gradient.block(worker, 0..batch, 0..gradient.columns());
-                    layer.gradient(unit, dy, x, scratch, &mut |part, gradients| {
-                        let place = storage.start + part.start..storage.start + part.end;
-                        worker.probe("update", index, 0, self.update_bytes(part.len()), || {
-                            self.update(worker, place, gradients, moment);
-                        });
-                    });
-                });
-                worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
+    fn parameters_pass(&self, worker: &Worker, batch: usize, coefficients: &Coefficients) {
+        for index in 0..self.layers.len() {
+            let layer = &self.layers[index].layer;
+            let owned = self.plan.owners[worker.index()][index].clone();
+            let along = layer.units_along_inputs();
+            let rows_at_a_time = self.plan.gradient_rows[index];
+            // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
+            let units =
+                || (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first));
+            if batch <= rows_at_a_time {
+                let scratch = &self.memory.scratch[worker.index()];
+                for unit in units() {
+                    let gradient = scratch.write(worker, 0..layer.unit_len(unit));
+                    self.gradient(worker, index, unit, 0..batch, gradient);
+                    self.update(worker, index, unit, gradient, coefficients);
+                }
+                continue;
+            }
+            let place = |unit: usize| {
+                let start = self.plan.gradients[index][unit];
+                start..start + layer.unit_len(unit)
+            };
+            for first in (0..batch).step_by(rows_at_a_time) {
+                let rows = first..(first + rows_at_a_time).min(batch);
+                for unit in units() {
+                    let gradient = self.memory.sums.write(worker, place(unit));
+                    self.gradient(worker, index, unit, rows.clone(), gradient);
+                }
+            }
+            for unit in units() {
+                self.update(worker, index, unit, self.memory.sums.write(worker, place(unit)), coefficients);
             }
         }
+    }
+
+    /// The gradient of a unit over some rows, added to that over the rows before.
+    fn gradient(&self, worker: &Worker, index: usize, unit: usize, rows: Range<usize>, out: &mut [f32]) {
+        let layer = &self.layers[index].layer;
+        worker.probe("gradient", index, 2 * out.len() * rows.len(), 0, || {
+            let (input, gradient) = (self.input_of(index), &self.memory.gradients[index]);
+            let x = input.block(worker, rows.clone(), 0..input.columns());
+            let dy = gradient.block(worker, rows.clone(), 0..gradient.columns());
+            layer.gradient(unit, out, dy, x, rows.start > 0);
+        });
+    }
+
+    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        worker.probe("update", index, 0, self.update_bytes(gradient.len()), || {
+            let mut rest = gradient;
+            for part in layer.unit_parts(unit) {
+                let (gradient, after) = rest.split_at_mut(part.len());
+                rest = after;
+                if !gradient.is_empty() {
+                    let place = storage.start + part.start..storage.start + part.end;
+                    self.update_part(worker, place, gradient, with);
+                }
+            }
+        });
+        worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
     }
 
     /// Reads the gradient; reads and writes the parameters and the slots.
@@ -230,13 +317,13 @@ impl Step<'_> {
         parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
     }
 
-    fn update(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], moment: Moment) {
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Coefficients) {
         let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
         for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
             *slot = shared.write(worker, place.clone());
         }
         let slots = &mut slots[..self.memory.slots.len()];
-        self.rule.update(self.parameters.write(worker, place), gradients, slots, moment);
+        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
     }
 
     fn derive(&self, worker: &Worker, index: usize, unit: usize) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::plan::Plan;
 use crate::model::PlacedLayer;
 use crate::team::Shared;
 use crate::tensor::{Buffer, Layout, padded, row_stride};
@@ -22,6 +23,7 @@ struct Places {
     losses: Range<usize>,
     derived: Vec<Range<usize>>,
     slots: Vec<Range<usize>>,
+    sums: Range<usize>,
     scratch: Vec<Range<usize>>,
 }
 
@@ -38,18 +40,22 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 }
 
 impl Workspace {
-    /// Memory for batches of up to `batch` samples of `features` features, a rule with `slots`
-    /// numbers for each of `parameters`, and `workers` workers.
+    /// Memory for batches of up to `batch` samples of `features` features, and a rule with `slots`
+    /// numbers for each of `parameters`.
     pub fn new(
         layers: &[PlacedLayer],
         features: usize,
         parameters: usize,
         batch: usize,
         slots: usize,
-        workers: usize,
+        plan: &Plan,
     ) -> Workspace {
         let mut layout = Layout::default();
-        let scratch_len = layers.iter().map(|placed| placed.layer.scratch_len()).max().unwrap_or(0);
+        let unit_lens = layers
+            .iter()
+            .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
+        let scratch_len = unit_lens.max().unwrap_or(0);
+        let sums_len = if plan.sums_in_blocks(batch) { plan.gradients_len() } else { 0 };
         let input = place(&mut layout, batch, features, row_stride(features));
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
@@ -67,7 +73,8 @@ impl Workspace {
             losses: layout.place(batch),
             derived: layers.iter().map(|placed| layout.place(placed.layer.derived_len())).collect(),
             slots: (0..slots).map(|_| layout.place(parameters)).collect(),
-            scratch: (0..workers).map(|_| layout.place(scratch_len)).collect(),
+            sums: layout.place(sums_len),
+            scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
         };
         Workspace {
             floats: Buffer::zeros(layout.len()),
@@ -96,7 +103,9 @@ pub struct Memory<'a> {
     pub derived: Vec<Shared<'a, f32>>,
     /// The optimizer's slots, each as long as the parameters.
     pub slots: Vec<Shared<'a, f32>>,
-    /// Each worker's scratch.
+    /// All units' gradients, if they are summed in blocks of rows.
+    pub sums: Shared<'a, f32>,
+    /// Each worker's scratch: a unit's gradient.
     pub scratch: Vec<Shared<'a, f32>>,
 }
 
@@ -120,6 +129,7 @@ impl Workspace {
             losses: carver.array(&places.losses),
             derived: places.derived.iter().map(|place| carver.array(place)).collect(),
             slots: places.slots.iter().map(|place| carver.array(place)).collect(),
+            sums: carver.array(&places.sums),
             scratch: places.scratch.iter().map(|place| carver.array(place)).collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),

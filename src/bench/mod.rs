@@ -1,0 +1,4 @@
+//! Measuring: what the machine can do, and how much of it training reaches.
+
+pub mod peak;
+pub mod throughput;

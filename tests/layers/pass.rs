@@ -1,0 +1,185 @@
+//! One layer run as the training step runs it: parameters in storage, matrices padded, gradients
+//! unit by unit.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fallline::kernels::panels;
+use fallline::layers::{Arrangement, Derivation, Layer};
+use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
+
+/// What memory holds before it is written: it spoils whatever is made of it.
+const UNWRITTEN: f32 = f32::NAN;
+
+/// A matrix of activations, `[rows, columns]` with columns as a layer wants them.
+#[derive(Clone)]
+pub struct Activations {
+    values: Vec<f32>,
+    pub rows: usize,
+    pub columns: usize,
+    stride: usize,
+}
+
+impl Activations {
+    /// A matrix to be written, `[rows, features]`, padded.
+    pub fn unwritten(rows: usize, features: usize) -> Activations {
+        let (columns, stride) = (padded(features), row_stride(features));
+        Activations { values: vec![UNWRITTEN; rows * stride], rows, columns, stride }
+    }
+
+    /// `values` `[rows, features]`, padded with zeros.
+    pub fn padded(values: &[f32], features: usize) -> Activations {
+        let mut matrix = Self::unwritten(values.len() / features, features);
+        for (row, values) in values.chunks_exact(features).enumerate() {
+            matrix.view_mut(0..matrix.columns).row(row).fill(0.0);
+            matrix.view_mut(0..features).row(row).copy_from_slice(values);
+        }
+        matrix
+    }
+
+    /// `values` `[rows, features]` without padding, as the first layer gets them.
+    pub fn data(values: &[f32], features: usize) -> Activations {
+        let padded = Self::padded(values, features);
+        Activations { columns: features, ..padded }
+    }
+
+    pub fn view(&self) -> MatrixRef<'_> {
+        MatrixRef::new(&self.values, self.rows, self.columns, self.stride)
+    }
+
+    /// Some columns, to be written.
+    pub fn view_mut(&mut self, columns: Range<usize>) -> MatrixMut<'_> {
+        MatrixMut::new(&mut self.values[columns.start..], self.rows, columns.len(), self.stride)
+    }
+
+    /// The first `features` columns; the others must be zeros.
+    pub fn features(&self, features: usize) -> Vec<f32> {
+        let (matrix, mut values) = (self.view(), Vec::new());
+        for row in 0..self.rows {
+            let (row, padding) = matrix.row(row).split_at(features);
+            assert!(padding.iter().all(|&x| x == 0.0), "padding {padding:?}");
+            values.extend(row);
+        }
+        values
+    }
+}
+
+/// A layer with parameters.
+pub struct Placed<'a> {
+    pub layer: &'a dyn Layer,
+    pub storage: Vec<f32>,
+    derived: Vec<f32>,
+}
+
+impl<'a> Placed<'a> {
+    /// A layer whose parameters lie in `storage`.
+    pub fn new(layer: &'a dyn Layer, storage: Vec<f32>) -> Placed<'a> {
+        let derived = derive(layer, &storage);
+        Placed { layer, storage, derived }
+    }
+
+    /// The output, computed in the given ranges of columns one after the other.
+    pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
+        let mut y = Activations::unwritten(x.rows, self.layer.outputs());
+        for columns in ranges {
+            self.layer.forward(y.view_mut(columns.clone()), x.view(), &self.storage, columns.clone());
+        }
+        y
+    }
+
+    /// The output, computed at once.
+    pub fn forward_at_once(&self, x: &Activations) -> Activations {
+        self.forward(x, std::slice::from_ref(&(0..padded(self.layer.outputs()))))
+    }
+
+    /// Turns `dy` into what [`gradient`](Placed::gradient) takes; the gradient of the input of
+    /// `inputs` features, if there is one to be computed.
+    pub fn backward(
+        &self,
+        dy: &mut Activations,
+        x: &Activations,
+        y: &Activations,
+        inputs: Option<usize>,
+    ) -> Option<Activations> {
+        let mut dx = inputs.map(|inputs| Activations::unwritten(x.rows, inputs));
+        let columns = dy.columns;
+        self.layer.backward(
+            dx.as_mut().map(|dx| dx.view_mut(0..dx.columns)),
+            dy.view_mut(0..columns),
+            x.view(),
+            y.view(),
+            &self.storage,
+            &self.derived,
+        );
+        dx
+    }
+
+    /// The gradient of each parameter, in PyTorch's layout. Units must cover the storage of every
+    /// parameter once, and the gradient of padding must be zero.
+    pub fn gradient(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
+        let mut gradient = vec![UNWRITTEN; self.storage.len()];
+        for unit in 0..self.layer.units() {
+            let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
+            self.layer.gradient(unit, &mut values, dy.view(), x.view(), false);
+            let mut rest = &values[..];
+            for part in self.layer.unit_parts(unit) {
+                let (values, after) = rest.split_at(part.len());
+                rest = after;
+                let place = &mut gradient[part];
+                assert!(place.iter().all(|x| x.is_nan()), "two units own the same parameters");
+                place.copy_from_slice(values);
+            }
+            assert!(rest.is_empty(), "a unit is its parts");
+        }
+        self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
+    }
+}
+
+/// What a layer derives from its parameters, every part of it once.
+fn derive(layer: &dyn Layer, storage: &[f32]) -> Vec<f32> {
+    let mut derived = vec![UNWRITTEN; layer.derived_len()];
+    // The parts that were not handed out yet, by their start.
+    let free = RefCell::new(BTreeMap::from([(0, derived.as_mut_slice())]));
+    let take = |part: Range<usize>| {
+        let mut free = free.borrow_mut();
+        let (&start, _) = free.range(..=part.start).next_back().expect("a part is derived once");
+        let whole = free.remove(&start).expect("it was just seen");
+        let (before, rest) = whole.split_at_mut(part.start - start);
+        let (taken, after) = rest.split_at_mut(part.len());
+        free.insert(start, before);
+        free.insert(part.end, after);
+        taken
+    };
+    let from = Derivation { storage: &|part| &storage[part], derived: &take };
+    (0..layer.units()).for_each(|unit| layer.derive(unit, &from));
+    assert!(free.into_inner().values().all(|rest| rest.is_empty()), "not all was derived");
+    derived
+}
+
+/// The parameters' values in PyTorch's layouts, put into a layer's storage.
+pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
+    let mut storage = vec![0.0; layer.storage_len()];
+    for (spec, values) in layer.parameters().iter().zip(parameters) {
+        let place = &mut storage[spec.range.clone()];
+        match spec.arrangement {
+            Arrangement::Plain => place[..values.len()].copy_from_slice(values),
+            Arrangement::Panels => panels::pack(place, values, spec.shape[0], spec.shape[1]),
+        }
+    }
+    storage
+}
+
+/// One parameter from a layer's storage, whose padding must be zero.
+fn unpacked(spec: &fallline::layers::ParameterSpec, storage: &[f32]) -> Vec<f32> {
+    let place = &storage[spec.range.clone()];
+    let len = spec.shape.iter().product();
+    let mut values = vec![0.0; len];
+    match spec.arrangement {
+        Arrangement::Plain => values.copy_from_slice(&place[..len]),
+        Arrangement::Panels => panels::unpack(&mut values, place, spec.shape[0], spec.shape[1]),
+    }
+    let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
+    assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);
+    values
+}

@@ -1,0 +1,188 @@
+//! Training gives the same bits with any number of threads. Run in the dev profile, where memory
+//! shared by workers records who claims what, the same tests are a race detector.
+
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+
+use fallline::data::{DataSet, source};
+use fallline::model::{Model, Recipe};
+use fallline::team::Team;
+use fallline::train::{self, Observer};
+
+const CLASSES: usize = 10;
+const TRAIN_SAMPLES: usize = 2000;
+const TEST_SAMPLES: usize = 301;
+const THREADS: [usize; 4] = [1, 2, 3, 8];
+
+fn digits() -> &'static DataSet {
+    static DIGITS: OnceLock<DataSet> = OnceLock::new();
+    DIGITS.get_or_init(|| source::generate_digits([TRAIN_SAMPLES, TEST_SAMPLES], 1).unwrap())
+}
+
+/// The first `samples` training digits, and all test digits.
+fn some_digits(samples: usize) -> DataSet {
+    let train = digits().train.take(&Vec::from_iter(0..samples)).unwrap();
+    DataSet { train, ..digits().clone() }
+}
+
+/// Everything that a run computes, bit by bit.
+#[derive(Clone, Debug, PartialEq)]
+struct Outcome {
+    /// The loss of each step.
+    steps: Vec<u64>,
+    /// Loss and accuracy of each epoch and, last, of the test samples.
+    epochs: Vec<[u64; 2]>,
+    tensors: Vec<(String, Vec<u32>)>,
+    /// Of some test samples: fewer than a worker takes at once, and no multiple of anything.
+    probabilities: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Steps(Vec<u64>);
+
+impl Observer for Steps {
+    fn step(&mut self, _: u64, loss: f64) {
+        self.0.push(loss.to_bits());
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}
+
+fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
+    let team = Team::new(threads).unwrap();
+    let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, recipe.train.seed).unwrap();
+    let mut steps = Steps::default();
+    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut steps).unwrap();
+    let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
+    assert_eq!(record.test.as_ref(), Some(&test));
+    let images: Vec<u8> = (0..37).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();
+    let probabilities = train::predict(&model, &images, &recipe.data, &team).unwrap();
+    let epochs = record.epochs.iter().map(|epoch| [epoch.train_loss, epoch.train_accuracy]);
+    Outcome {
+        steps: steps.0,
+        epochs: epochs.chain([[test.loss, test.accuracy]]).map(|pair| pair.map(f64::to_bits)).collect(),
+        tensors: model.tensors().into_iter().map(|tensor| (tensor.name, bits(&tensor.values))).collect(),
+        probabilities: bits(&probabilities.concat()),
+    }
+}
+
+/// What differs between two outcomes, if anything does.
+fn difference(one: &Outcome, other: &Outcome) -> Option<String> {
+    if let Some(step) = (0..one.steps.len()).find(|&i| other.steps.get(i) != Some(&one.steps[i])) {
+        return Some(format!("the loss of step {} of {}", step + 1, one.steps.len()));
+    }
+    for (a, b) in one.tensors.iter().zip(&other.tensors) {
+        let wrong = a.1.iter().zip(&b.1).filter(|(a, b)| a != b).count();
+        if wrong > 0 {
+            return Some(format!("{wrong} of {} elements of {}", a.1.len(), a.0));
+        }
+    }
+    (one != other).then(|| "epochs or predictions".into())
+}
+
+fn check(recipe: &Recipe, data: &DataSet) {
+    let alone = outcome(recipe, data, THREADS[0]);
+    let batches = data.train.len().div_ceil(recipe.train.batch);
+    assert_eq!(alone.steps.len(), batches * recipe.train.epochs, "{}", recipe.name);
+    for threads in &THREADS[1..] {
+        if let Some(what) = difference(&alone, &outcome(recipe, data, *threads)) {
+            panic!("{what} with {threads} threads in\n{}", recipe.to_toml());
+        }
+    }
+}
+
+#[test]
+fn built_in_recipes() {
+    for name in Recipe::built_in_names() {
+        // The same layers as in mnist-mlp-512, but minutes of work.
+        if name == "mnist-mlp-2048" {
+            continue;
+        }
+        let mut recipe = Recipe::built_in(name).unwrap();
+        recipe.train.epochs = 1;
+        check(&recipe, digits());
+    }
+}
+
+/// The networks: narrow and wide, activations fused and apart, one layer and several.
+const NETWORKS: [(&str, &[(usize, &str)]); 6] = [
+    ("cross-entropy", &[(1, "tanh"), (10, "identity")]),
+    ("cross-entropy", &[(33, "gelu"), (130, "relu"), (10, "identity")]),
+    ("mean-squared-error", &[(130, "leaky-relu"), (33, "sigmoid"), (10, "identity")]),
+    ("cross-entropy", &[(130, "silu"), (130, "softplus"), (1, "elu"), (10, "identity")]),
+    ("mean-squared-error", &[(10, "sigmoid")]),
+    ("cross-entropy", &[(10, "relu"), (10, "silu")]),
+];
+
+/// Batch sizes and numbers of samples: alone, fewer rows than a tile has, and more than the batch
+/// size up to which layers are split by features; short last batches on either side of it; all at
+/// once.
+const BATCHES: [(usize, usize); 7] =
+    [(1, 40), (7, 201), (64, 500), (129, 300), (300, 700), (300, 450), (1100, 1100)];
+
+const OPTIMIZERS: [&str; 3] = [
+    "name = \"momentum\"\nlearning_rate = 0.02",
+    "name = \"adam\"",
+    "name = \"nesterov\"\nlearning_rate = 0.01",
+];
+
+fn recipe(network: usize, optimizer: usize, batch: usize) -> Recipe {
+    let (loss, layers) = NETWORKS[network];
+    let layer = |(units, activation): &(usize, &str)| {
+        format!("[[model.layers]]\ntype = \"dense\"\nunits = {units}\nactivation = \"{activation}\"\n")
+    };
+    let toml = format!(
+        "name = \"network-{network}\"\n[data]\nset = \"digits\"\nmean = 0.13\ndeviation = 0.31\n\
+         [model]\nloss = \"{loss}\"\n{}[optimizer]\n{}\n[train]\nepochs = 2\nbatch = {batch}\n",
+        layers.iter().map(layer).collect::<String>(),
+        OPTIMIZERS[optimizer % OPTIMIZERS.len()],
+    );
+    Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
+}
+
+#[test]
+fn networks_and_batches() {
+    for network in 0..NETWORKS.len() {
+        for (turn, (batch, samples)) in BATCHES.into_iter().enumerate() {
+            check(&recipe(network, network + turn, batch), &some_digits(samples));
+        }
+    }
+}
+
+/// An activation before any dense layer, and layers without bias.
+#[test]
+fn unusual_networks() {
+    let layers = "[[model.layers]]\ntype = \"sigmoid\"\n\
+                  [[model.layers]]\ntype = \"dense\"\nunits = 130\nbias = false\n\
+                  [[model.layers]]\ntype = \"softplus\"\n\
+                  [[model.layers]]\ntype = \"tanh\"\n\
+                  [[model.layers]]\ntype = \"dense\"\nunits = 10\nbias = false\n";
+    for batch in [20, 200] {
+        let toml = format!(
+            "name = \"unusual\"\n[data]\nset = \"digits\"\n[model]\n{layers}\
+             [optimizer]\nname = \"adam\"\n[train]\nepochs = 2\nbatch = {batch}\n"
+        );
+        check(&Recipe::parse(&toml, "test recipe").unwrap(), &some_digits(333));
+    }
+}
+
+#[test]
+fn a_difference_is_seen() {
+    let data = some_digits(128);
+    let recipe = recipe(1, 1, 64);
+    let right = outcome(&recipe, &data, 2);
+    assert_eq!(difference(&right, &outcome(&recipe, &data, 2)), None);
+
+    let mut other_seed = recipe.clone();
+    other_seed.train.seed += 1;
+    assert!(difference(&right, &outcome(&other_seed, &data, 2)).is_some());
+
+    let mut last_bit = right.clone();
+    last_bit.tensors[3].1[7] ^= 1;
+    assert_eq!(difference(&right, &last_bit), Some("1 of 130 elements of 2.bias".into()));
+    let mut prediction = right.clone();
+    prediction.probabilities[369] ^= 1;
+    assert_eq!(difference(&right, &prediction), Some("epochs or predictions".into()));
+}
