@@ -80,6 +80,50 @@ fn outputs_that_cannot_be_written_are_refused_before_training() {
 }
 
 #[test]
+fn files_that_are_read_are_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = succeeds(folder.path(), &["recipes", "show", "digits-mlp"]);
+    std::fs::write(folder.path().join("my.toml"), &recipe).unwrap();
+    let message = "expected other files than those read, found ./my.toml, which is read";
+    fails_in(folder.path(), &["train", "my.toml", "--save", "./my.toml"], message);
+    fails_in(folder.path(), &["eval", "--model", "my.toml", "--json", "./my.toml"], message);
+    assert_eq!(std::fs::read_to_string(folder.path().join("my.toml")).unwrap(), recipe);
+    fails(&["train", "--save", "./same", "--json", "same"], "expected different paths, found same twice");
+}
+
+#[test]
+fn digits_are_not_generated_in_place_of_a_folder_that_was_named() {
+    fails(&["train", "--data", "nowhere"], "nowhere: cannot read the folder: ");
+    fails(&["train", "--data", "."], "data set `digits` not found; looked in ./digits, .; without --data");
+}
+
+/// Whoever reads the output may go away: the model is trained and saved all the same.
+#[cfg(unix)]
+#[test]
+fn a_closed_output_does_not_lose_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fallline"))
+        .args([&SMALL[..], &["--save", "m"]].concat())
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(folder.path().join("m").is_file());
+}
+
+/// Standard error that cannot be written to is no reason to panic.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_that_cannot_be_printed_still_has_its_code() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_fallline")).args(["train", "--epochs", "0"]).stderr(full).status();
+    assert_eq!(status.unwrap().code(), Some(2));
+}
+
+#[test]
 fn mistakes_in_a_recipe_file_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("my.toml"), "name = 'x'\n[data\n").unwrap();

@@ -7,14 +7,13 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
+use crate::model::recipe::DataConfig;
 use crate::model::saved;
 use crate::report::numbers::{percent, thousands};
 use crate::report::{json, numbers};
 use crate::team::Team;
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::{self, Evaluation, dataset};
-
-/// Samples that are evaluated at once; it has no influence on the result.
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -54,17 +53,19 @@ struct EvalRecord {
 
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     if let Some(path) = arguments.json.as_deref() {
-        super::output::check(&[path])?;
+        super::output::check(&[path], &[&arguments.model])?;
     }
     let saved = saved::load(&arguments.model)?;
-    let data = dataset::load(&saved.recipe.data, arguments.data.as_deref())?;
+    // The training samples are not needed, so a folder may hold fewer of them than were trained on.
+    let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
+    let data = dataset::load(&wanted, arguments.data.as_deref())?;
     if data.test.shape() != saved.input || data.classes != saved.classes {
         bail!(
-            "{}: expected samples of {:?} in {} classes, found {:?} in {} classes in data set `{}`",
+            "{}: expected samples of {} in {} classes, found {} in {} classes in data set `{}`",
             arguments.model.display(),
-            saved.input,
+            numbers::shape(saved.input),
             saved.classes,
-            data.test.shape(),
+            numbers::shape(data.test.shape()),
             data.classes,
             data.name,
         );
@@ -91,11 +92,11 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
 
 fn line(record: &EvalRecord) -> String {
     format!(
-        "{} on {} test samples of {}: loss {:.4}, accuracy {}, in {}\n",
+        "{} on {} test samples of {}: loss {}, accuracy {}, in {}\n",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
-        record.test.loss,
+        numbers::loss(record.test.loss),
         percent(record.test.accuracy),
         numbers::duration(record.seconds),
     )

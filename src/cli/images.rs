@@ -13,6 +13,9 @@ use crate::error::Error;
 /// The first bytes of every PNG file.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
+/// How an IDX file begins, plain or compressed with gzip.
+const IDX_STARTS: [[u8; 2]; 2] = [[0, 0], [0x1f, 0x8b]];
+
 /// A grey picture of the size that the model reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
@@ -29,7 +32,8 @@ pub struct Picture {
 /// If a file cannot be read or its pictures are not `height` x `width`.
 pub fn read(argument: &str, [height, width]: [usize; 2], invert: bool) -> anyhow::Result<Vec<Picture>> {
     let (path, index) = split_index(argument);
-    let mut pictures = if starts_as_png(&path)? {
+    let start = start_of(&path)?;
+    let mut pictures = if start == PNG_SIGNATURE {
         if index.is_some() {
             bail!("{}: expected an IDX file before `:INDEX`, found a PNG file", path.display());
         }
@@ -37,8 +41,12 @@ pub fn read(argument: &str, [height, width]: [usize; 2], invert: bool) -> anyhow
         let ground = if invert { 255 } else { 0 };
         let pixels = read_png(&path, [height, width], ground)?;
         vec![Picture { label: argument.to_string(), pixels }]
-    } else {
+    } else if IDX_STARTS.iter().any(|idx| start.starts_with(idx)) {
         read_idx(&path, [height, width], index)?
+    } else {
+        let found: Vec<String> = start.iter().take(4).map(|byte| format!("0x{byte:02X}")).collect();
+        let found = if found.is_empty() { "an empty file".to_string() } else { found.join(" ") };
+        bail!("{}: byte 0: expected a PNG file or an IDX file, found {found}", path.display());
     };
     if invert {
         pictures.iter_mut().flat_map(|picture| &mut picture.pixels).for_each(|pixel| *pixel = 255 - *pixel);
@@ -58,11 +66,12 @@ fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
     }
 }
 
-fn starts_as_png(path: &Path) -> crate::Result<bool> {
+/// The first bytes of a file, as many as it takes to know a PNG file.
+fn start_of(path: &Path) -> crate::Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     let mut start = Vec::new();
     file.take(PNG_SIGNATURE.len() as u64).read_to_end(&mut start).map_err(Error::io(path, "read"))?;
-    Ok(start == PNG_SIGNATURE)
+    Ok(start)
 }
 
 fn wrong_size(path: &Path, [height, width]: [usize; 2], found: impl std::fmt::Display) -> anyhow::Error {

@@ -8,7 +8,7 @@ mod predict;
 mod recipes;
 mod train;
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -66,7 +66,8 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has seen enough, as in `fallline recipes | head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Unlike `eprintln!`, this does not panic where standard error is closed or full.
+            writeln!(std::io::stderr(), "error: {error}").ok();
             ExitCode::from(FAILURE)
         }
     }

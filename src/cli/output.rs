@@ -6,22 +6,39 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Checks that a file can be written at each path, so that hours of training are not lost to a
-/// mistyped folder. Nothing is left behind and existing files stay as they are.
+/// mistyped folder, and that none of them is one of the files in `read`. Nothing is left behind and
+/// existing files stay as they are.
 ///
 /// # Errors
-/// [`Error::Io`] naming the path or its folder; [`Error::Mismatch`] if two paths are the same.
-pub fn check(paths: &[&Path]) -> Result<()> {
-    for (index, path) in paths.iter().enumerate() {
-        if paths[..index].contains(path) {
-            return Err(Error::Mismatch {
-                what: "files to write".to_string(),
-                expected: "different paths".to_string(),
-                found: format!("{} twice", path.display()),
-            });
-        }
+/// [`Error::Io`] naming the path or its folder; [`Error::Mismatch`] if two paths lead to the same
+/// file, or to a file that the command reads.
+pub fn check(written: &[&Path], read: &[&Path]) -> Result<()> {
+    for (index, path) in written.iter().enumerate() {
         check_one(path)?;
+        let refuse = |expected: &str, found: String| {
+            let (what, expected) = ("files to write".to_string(), expected.to_string());
+            Err(Error::Mismatch { what, expected, found })
+        };
+        if written[..index].iter().any(|other| is_same(path, other)) {
+            return refuse("different paths", format!("{} twice", path.display()));
+        }
+        if read.iter().any(|other| is_same(path, other)) {
+            return refuse("other files than those read", format!("{}, which is read", path.display()));
+        }
     }
     Ok(())
+}
+
+/// Whether both paths lead to one ordinary file, however they are spelt. Devices may be shared.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let is_device = fs::metadata(a).is_ok_and(|existing| !existing.is_file());
+    !is_device && full(a) == full(b)
+}
+
+/// The path without links and detours, also of a file that is not there yet.
+fn full(path: &Path) -> PathBuf {
+    let of_new = || Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(of_new).unwrap_or_else(|| path.to_path_buf())
 }
 
 fn check_one(path: &Path) -> Result<()> {
@@ -34,11 +51,11 @@ fn check_one(path: &Path) -> Result<()> {
         _ => {}
     }
     let folder = folder_of(path);
-    // What will be written first is a temporary file in that folder.
-    tempfile::NamedTempFile::new_in(&folder).map(drop).map_err(|source| {
-        let source = source.kind().into();
-        Error::Io { path: folder, action: "create a file in this folder", source }
-    })
+    // What will be written first is a temporary file in that folder. The system's own words for a
+    // missing folder are clearer than those for the kind of error.
+    let created = fs::metadata(&folder)
+        .and_then(|_| tempfile::NamedTempFile::new_in(&folder).map_err(|source| source.kind().into()));
+    created.map(drop).map_err(Error::io(&folder, "create a file in this folder"))
 }
 
 fn folder_of(path: &Path) -> PathBuf {
@@ -61,14 +78,28 @@ mod tests {
         fs::write(at("old"), "old").unwrap();
         fs::create_dir(at("inner")).unwrap();
 
-        check(&[&at("new"), &at("old"), Path::new("/dev/null"), Path::new("bare-name")]).unwrap();
+        check(&[&at("new"), &at("old"), Path::new("/dev/null"), Path::new("bare-name")], &[]).unwrap();
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 
-        let refusal = |path: PathBuf| check(&[&path]).unwrap_err().to_string();
+        let refusal = |path: PathBuf| check(&[&path], &[]).unwrap_err().to_string();
         assert!(refusal(at("none/x")).contains("none: cannot create a file in this folder: "));
         assert!(refusal(at("old/x")).contains("old: cannot create a file in this folder: "));
         assert!(refusal(at("inner")).contains("inner: cannot write: "));
-        assert!(check(&[&at("a"), &at("a")]).unwrap_err().to_string().ends_with("a twice"));
+    }
+
+    #[test]
+    fn a_file_is_not_written_twice_nor_over_what_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("inner")).unwrap();
+        fs::write(at("old"), "old").unwrap();
+        let refusal = |written: &[&Path], read: &[&Path]| check(written, read).unwrap_err().to_string();
+        for other in ["a", "./a", "inner/../a"] {
+            assert!(refusal(&[&at("a"), &at(other)], &[]).ends_with("a twice"), "{other}");
+        }
+        assert!(refusal(&[&at("inner/../old")], &[&at("old")]).ends_with("old, which is read"));
+        check(&[&at("a"), &at("inner/a")], &[&at("old"), &at("none")]).unwrap();
+        check(&[Path::new("/dev/null"), Path::new("/dev/null")], &[]).unwrap();
     }
 }

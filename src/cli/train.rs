@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
-use crate::data::DataSet;
+use crate::data::{DataSet, Origin};
 use crate::model::recipe::Override;
 use crate::model::{Model, Recipe, saved};
-use crate::report::numbers::{counted, duration, percent, thousands};
+use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
 use crate::report::{json, progress::TerminalObserver, summary};
 use crate::team::Team;
 use crate::train::{self, TrainRecord, dataset, machine};
@@ -78,13 +78,14 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
     let outputs: Vec<&Path> =
         [&arguments.save, &arguments.json].into_iter().flatten().map(|p| &**p).collect();
-    super::output::check(&outputs)?;
+    super::output::check(&outputs, &[Path::new(&arguments.recipe)])?;
 
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     if !arguments.quiet {
-        std::io::stdout().write_all(heading(&recipe, &data, &model).as_bytes())?;
+        // Whoever asked for a saved model gets it, even if nobody reads along.
+        std::io::stdout().write_all(heading(&recipe, &data, &model).as_bytes()).ok();
     }
 
     let stop = stop_on_ctrl_c()?;
@@ -132,13 +133,14 @@ fn overrides(arguments: &TrainArguments) -> crate::Result<Vec<Override>> {
 /// What is about to be trained.
 fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
     let [train, test] = [&data.train, &data.test].map(|samples| thousands(samples.len() as u64));
-    let shape = data.train.shape().map(|size| size.to_string()).join("x");
+    let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}, \
+        "{}: {}\n{}{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}, \
          batches of {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
+        origin(&data.origin),
         data.classes,
         recipe.optimizer.name,
         recipe.optimizer.learning_rate,
@@ -149,17 +151,25 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
     )
 }
 
+/// Where the samples came from.
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Folder(folder) => format!(" in {}", folder.display()),
+        Origin::Generated { seed } => format!(", generated from seed {seed}"),
+    }
+}
+
 /// How it ended.
 fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     let mut text = format!(
-        "trained {} in {} on {}; ended by: {}\n",
+        "trained {} in {} on {}: {}\n",
         counted(record.epochs.len(), "epoch"),
         duration(record.train_seconds),
         counted(record.threads, "thread"),
-        record.stop_reason,
+        ending(&record.stop_reason),
     );
     if let Some(test) = &record.test {
-        text += &format!("test loss {:.4}, test accuracy {}", test.loss, percent(test.accuracy));
+        text += &format!("test loss {}, test accuracy {}", loss(test.loss), percent(test.accuracy));
         if let Some(target) = recipe.target {
             let outcome = if test.accuracy >= target { "reached" } else { "not reached" };
             text += &format!(" (target {}: {outcome})", percent(target));
@@ -167,6 +177,15 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The short reason of the record, in words.
+fn ending(stop_reason: &str) -> &str {
+    match stop_reason {
+        "epochs" => "all epochs done",
+        "interrupted" => "interrupted by Ctrl-C",
+        other => other,
+    }
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.
@@ -203,10 +222,13 @@ mod tests {
         let recipe = Recipe::built_in("mnist-mlp").unwrap();
         assert_eq!(
             result(&record, &recipe),
-            "trained 0 epochs in 2.5 s on 2 threads; ended by: epochs\n\
-             test loss 0.0800, test accuracy 97.65 % (target 97.60 %: reached)\n"
+            "trained 0 epochs in 2.5 s on 2 threads: all epochs done\n\
+             test loss 0.0800, test accuracy 97.65 % (target 97.30 %: reached)\n"
         );
         record.test = Some(Evaluation { loss: 0.08, accuracy: 0.97 });
-        assert!(result(&record, &recipe).ends_with("97.00 % (target 97.60 %: not reached)\n"));
+        record.stop_reason = "interrupted".into();
+        let text = result(&record, &recipe);
+        assert!(text.ends_with("97.00 % (target 97.30 %: not reached)\n"), "{text}");
+        assert!(text.contains("2 threads: interrupted by Ctrl-C\n"), "{text}");
     }
 }

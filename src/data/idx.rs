@@ -374,5 +374,9 @@ const MAX_HEADER: u64 = 2048;
 
 /// "60000 x 28 x 28"
 pub(crate) fn joined(dimensions: &[usize]) -> String {
-    dimensions.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+    /// A header may name 255 of them.
+    const MOST: usize = 8;
+    let shown: Vec<String> = dimensions.iter().take(MOST).map(usize::to_string).collect();
+    let more = if dimensions.len() > MOST { " x …" } else { "" };
+    shown.join(" x ") + more
 }

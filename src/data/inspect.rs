@@ -140,16 +140,26 @@ struct Content {
     sha256: String,
     /// The first dimension.
     count: usize,
+    dimensions: usize,
 }
 
 impl Content {
     fn read(path: &Path) -> Result<Content> {
         let idx = Idx::read(path)?;
-        Ok(Content { path: path.to_path_buf(), sha256: known::checksum(&idx), count: idx.dimensions[0] })
+        let (count, dimensions) = (idx.dimensions[0], idx.dimensions.len());
+        Ok(Content { path: path.to_path_buf(), sha256: known::checksum(&idx), count, dimensions })
     }
 
     fn check(self, set: Option<&'static KnownSet>, role: usize, images: Option<usize>) -> Result<Verdict> {
         let place = self.path.display();
+        let is_labels = ROLES[role].ends_with("labels");
+        if is_labels != (self.dimensions == 1) {
+            return Err(Error::Mismatch {
+                what: format!("{} in {place}", ROLES[role]),
+                expected: if is_labels { "one dimension" } else { "more than one dimension" }.into(),
+                found: self.dimensions.to_string(),
+            });
+        }
         if let Some(images) = images.filter(|&images| images != self.count) {
             return Err(Error::Mismatch {
                 what: format!("labels in {place}"),

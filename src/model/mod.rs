@@ -137,8 +137,8 @@ impl Model {
         {
             return Err(wrong(
                 &extra.name,
-                "no such tensor in this model".into(),
-                format!("{:?}", extra.shape),
+                "no tensor of this name in a model of its recipe".into(),
+                format!("one of shape {:?}", extra.shape),
             ));
         }
         let mut found = Vec::with_capacity(specs.len());

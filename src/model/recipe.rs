@@ -16,7 +16,7 @@ pub use layers::LayerConfig;
 pub use optimizer::{OPTIMIZERS, OptimizerConfig, RuleConfig};
 pub use overrides::Override;
 
-use super::section::{COMMAND_LINE, Section, Source, finite, positive, unit};
+use super::section::{COMMAND_LINE, Section, Source, finite, positive, shortened, unit};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 
@@ -242,7 +242,7 @@ fn read_name(root: &mut Section) -> Result<String> {
     let name = root.text("name", expected)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-        return Err(root.setting("name", expected, "another text"));
+        return Err(root.setting("name", expected, &format!("\"{}\"", shortened(&name))));
     }
     Ok(name)
 }

@@ -28,7 +28,7 @@ pub struct SavedModel {
 pub fn save(path: &Path, model: &Model, recipe: &Recipe, input: [usize; 3], classes: usize) -> Result<()> {
     let entry = |key: &str, value: String| (key.to_string(), value);
     let metadata = BTreeMap::from([
-        entry("schema", "fallline.model/1".to_string()),
+        entry("schema", SCHEMA.to_string()),
         entry("recipe", recipe.to_toml()),
         entry("input", input.map(|size| size.to_string()).join("x")),
         entry("classes", classes.to_string()),
@@ -47,6 +47,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         Some(value) => Ok(value.as_str()),
         None => Err(wrong(path, key, expected, "nothing; was the file saved by fallline?")),
     };
+    if let Some(other) = metadata.get("schema").filter(|schema| *schema != SCHEMA) {
+        return Err(wrong(path, "schema", SCHEMA, other));
+    }
     let recipe = get("recipe", "the recipe of the model")?;
     let recipe = Recipe::parse(recipe, &format!("{}: recipe", path.display()))?;
     let input = get("input", INPUT)?;
@@ -54,7 +57,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let classes = get("classes", CLASSES)?;
     let classes = parse_classes(classes).ok_or_else(|| wrong(path, "classes", CLASSES, classes))?;
     check_count(path, &recipe, input, &tensors)?;
-    let mut model = Model::build(&recipe.model, input, classes, recipe.train.seed)?;
+    check_finite(path, &tensors)?;
+    let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
+    let mut model = built.map_err(|error| within(path, error))?;
     model.load_tensors(path, tensors)?;
     Ok(SavedModel { model, recipe, input, classes })
 }
@@ -75,6 +80,31 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], tensors: &[Named
     })
 }
 
+/// Checks that every number is one: a model with others has nothing to say.
+fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
+    for tensor in tensors {
+        if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
+            let (place, expected) = (format!("tensor {}", tensor.name), "finite numbers".to_string());
+            let found = format!("{} at index {index}", tensor.values[index]);
+            return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// The error of a layer as one of the file that describes it.
+fn within(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Shape { index, layer, expected, found } => {
+            let place = format!("layer {index} ({layer})");
+            Error::Format { path: path.to_path_buf(), place, expected, found }
+        }
+        other => other,
+    }
+}
+
+/// What the metadata of a saved model calls its form.
+const SCHEMA: &str = "fallline.model/1";
 const INPUT: &str = "height x width x channels such as 28x28x1";
 const CLASSES: &str = "a number of classes";
 
@@ -116,6 +146,16 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_none_are_refused() {
+        let tensor = |value| NamedTensor { name: "0.bias".into(), shape: vec![2], values: vec![1.0, value] };
+        let check = |value| check_finite(Path::new("m"), &[tensor(value)]);
+        check(f32::MAX).unwrap();
+        let refused = check(f32::NAN).unwrap_err().to_string();
+        assert_eq!(refused, "m: tensor 0.bias: expected finite numbers, found NaN at index 1");
+        assert!(check(f32::NEG_INFINITY).is_err());
+    }
+
+    #[test]
     fn a_file_of_another_program_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.safetensors");
@@ -126,6 +166,11 @@ mod tests {
         };
         let recipe = Recipe::built_in("digits-mlp").unwrap().to_toml();
         assert!(refusal(&[]).ends_with("metadata `recipe`: expected the recipe of the model, found nothing; was the file saved by fallline?"));
+        let refused = refusal(&[("schema", "fallline.model/2")]);
+        assert!(
+            refused.ends_with("`schema`: expected fallline.model/1, found fallline.model/2"),
+            "{refused}"
+        );
         assert!(refusal(&[("recipe", "x")]).contains("recipe: not valid TOML"));
         assert!(refusal(&[("recipe", &recipe), ("input", "1x2")]).ends_with("such as 28x28x1, found 1x2"));
         assert!(

@@ -5,3 +5,4 @@ pub mod numbers;
 pub mod picture;
 pub mod progress;
 pub mod summary;
+mod terminal;

@@ -29,6 +29,16 @@ pub fn percent(fraction: f64) -> String {
     format!("{:.2} %", 100.0 * fraction)
 }
 
+/// A loss with four decimals, or as a power of ten if it is huge: 0.0480, 1.5e23.
+pub fn loss(value: f64) -> String {
+    if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.3e}") }
+}
+
+/// Height, width and channels: 28x28x1.
+pub fn shape(sizes: [usize; 3]) -> String {
+    sizes.map(|size| size.to_string()).join("x")
+}
+
 /// A duration in the unit that suits it: 850 ms, 12.3 s, 4 min 05 s, 2 h 07 min.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -80,6 +90,12 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text);
         }
+    }
+
+    #[test]
+    fn losses_stay_short() {
+        let texts = [0.04801, 999_999.0, 1.479e23, f64::NAN].map(loss);
+        assert_eq!(texts, ["0.0480", "999999.0000", "1.479e23", "NaN"]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::numbers::{duration, percent, rounded};
+use super::numbers::{duration, loss, percent, rounded};
+use super::terminal::Narrow;
 use crate::train::{EpochRecord, Observer, Progress};
 
 /// How often the bar is drawn at most, per second.
@@ -27,11 +28,13 @@ impl TerminalObserver {
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
-            ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr_with_hz(REDRAWS))
+            let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), REDRAWS);
+            ProgressBar::with_draw_target(Some(1), target)
         };
-        let style = ProgressStyle::with_template("{prefix} [{bar:24}] {wide_msg}")
+        // Short enough for 80 columns.
+        let style = ProgressStyle::with_template("{prefix} {bar:10} {wide_msg}")
             .expect("the template is valid")
-            .progress_chars("━╸ ");
+            .progress_chars("━╸─");
         bar.set_style(style);
         TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now() }
     }
@@ -64,8 +67,8 @@ impl Observer for TerminalObserver {
 
 fn bar_message(progress: &Progress, elapsed: f64) -> String {
     format!(
-        "loss {:.4}  accuracy {}  {} samples/s  {} left",
-        progress.loss,
+        "loss {}  accuracy {}  {}/s  {} left",
+        loss(progress.loss),
         percent(progress.accuracy),
         rounded(progress.samples_per_second),
         duration(seconds_left(progress, elapsed)),
@@ -82,13 +85,13 @@ fn seconds_left(progress: &Progress, elapsed: f64) -> f64 {
 /// One epoch in one line; numbers stand below each other.
 fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     let mut line = format!(
-        "epoch {}  loss {:.4}  accuracy {:>8}",
+        "epoch {}  loss {}  accuracy {:>8}",
         of(record.epoch, epochs),
-        record.train_loss,
+        loss(record.train_loss),
         percent(record.train_accuracy),
     );
-    if let Some(loss) = record.validation_loss {
-        line += &format!("  validation loss {loss:.4}");
+    if let Some(value) = record.validation_loss {
+        line += &format!("  validation loss {}", loss(value));
     }
     if let Some(accuracy) = record.validation_accuracy {
         line += &format!("  validation accuracy {:>8}", percent(accuracy));
@@ -115,7 +118,7 @@ mod tests {
     #[test]
     fn the_bar_tells_what_matters() {
         let message = bar_message(&progress(), 15.0);
-        assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000 samples/s  1 min 25 s left");
+        assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000/s  1 min 25 s left");
         assert_eq!(seconds_left(&Progress { epoch: 1, samples: 0, ..progress() }, 5.0), 0.0);
         assert_eq!(seconds_left(&Progress { epoch: 10, samples: 1000, ..progress() }, 5.0), 0.0);
     }

@@ -2,20 +2,22 @@
 
 use std::path::Path;
 
-use crate::data::{DataSet, Samples, folder, source};
+use crate::data::{DataSet, Origin, Samples, folder, source};
 use crate::error::{Error, Result};
 use crate::model::recipe::DataConfig;
 
 /// The samples that a recipe trains and tests on.
 ///
-/// `digits` are generated, as many and from the seed that the recipe says, unless `data_dir` holds
-/// them; `folder` is what is in `data_dir`; published sets are searched as [`source::load`] says.
+/// `digits` are generated, as many and from the seed that the recipe says, unless a `data_dir` is
+/// given, which must hold them then; `folder` is what is in `data_dir`; published sets are searched
+/// as [`source::load`] says.
 ///
 /// # Errors
-/// Those of [`source::load`]; [`Error::Mismatch`] if the recipe asks for more samples than there are.
+/// Those of [`source::load`]; [`Error::DataMissing`] if `data_dir` does not hold the digits;
+/// [`Error::Mismatch`] if the recipe asks for more samples than there are.
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     let set = match (config.set.as_str(), data_dir) {
-        (source::DIGITS, data_dir) if !data_dir.is_some_and(holds_digits) => {
+        (source::DIGITS, None) => {
             let [train, test] = source::DIGITS_SAMPLES;
             let samples = [config.train_samples.unwrap_or(train), config.test_samples.unwrap_or(test)];
             return source::generate_digits(samples, config.seed);
@@ -27,13 +29,15 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
         }
         (name, data_dir) => source::load(name, data_dir)?,
     };
+    // Who names a folder means what is in it; to generate digits instead would go unnoticed.
+    if let (Origin::Generated { .. }, Some(folder)) = (&set.origin, data_dir) {
+        let searched = vec![folder.join(&set.name), folder.to_path_buf()];
+        let hint = "; without --data they are generated".to_string();
+        return Err(Error::DataMissing { name: set.name, searched, hint });
+    }
     let train = first(set.train, config.train_samples, "training samples")?;
     let test = first(set.test, config.test_samples, "test samples")?;
     Ok(DataSet { train, test, ..set })
-}
-
-fn holds_digits(data_dir: &Path) -> bool {
-    folder::has_any(&data_dir.join(source::DIGITS)) || folder::has_any(data_dir)
 }
 
 fn first(samples: Samples, count: Option<usize>, what: &str) -> Result<Samples> {
@@ -83,6 +87,15 @@ mod tests {
         // Digits that lie in the folder are read and not generated.
         let digits = load(&config("digits", None, None), Some(folder.path())).unwrap();
         assert_eq!(digits.train, whole.train);
+    }
+
+    #[test]
+    fn digits_that_are_not_in_the_given_folder_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = load(&config("digits", Some(30), Some(20)), Some(folder.path())).unwrap_err();
+        assert!(message.to_string().ends_with("; without --data they are generated"), "{message}");
+        let message = load(&config("digits", None, None), Some(Path::new("no-such"))).unwrap_err();
+        assert!(message.to_string().starts_with("no-such: cannot read the folder: "), "{message}");
     }
 
     #[test]

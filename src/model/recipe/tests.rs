@@ -169,7 +169,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         ),
         (&["model.loss=mse"], "`model.loss`: unknown loss `mse`; known: cross-entropy, mean-squared-error"),
         (&["target=97.6"], "`target`: expected a number in [0, 1], found 97.6"),
-        (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found another text"),
+        (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found \"../x\""),
         (
             &["summary=\"\\u001b[2J\""],
             "`summary`: expected one line of at most 200 characters, found another text",
