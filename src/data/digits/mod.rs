@@ -1,8 +1,8 @@
 //! `digits`: the embedded data set, handwritten-looking digits drawn from stroke outlines.
 //!
-//! For each sample: choose a digit and one of its styles ([`strokes`]), let a hand write it with
-//! random control points, elastic bending, slant, size and pen ([`hand`]), and put ink on paper
-//! ([`render`]).
+//! For each sample: choose a digit and one of its styles (`strokes`), let a hand write it with
+//! random control points, elastic bending, slant, size and pen (`hand`), and put ink on paper
+//! (`render`).
 //!
 //! The arithmetic is additions, multiplications, divisions and square roots alone, all of which
 //! IEEE 754 defines to the last bit. So a seed gives the same bytes on every platform.
