@@ -36,6 +36,7 @@
 
 pub mod atomic_file;
 pub mod error;
+pub mod memory;
 pub mod probe;
 pub mod rng;
 

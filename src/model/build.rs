@@ -5,6 +5,7 @@ use super::{Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::layers::{Dense, Elementwise, Layer};
+use crate::memory;
 use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
 use crate::{Error, Result};
@@ -42,6 +43,7 @@ impl Model {
                 found: if layers.is_empty() { "no layers".into() } else { width.to_string() },
             });
         }
+        memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
         let parameters = Buffer::zeros(layout.len());
         let mut model = Model { layers, parameters, input, loss: config.loss };
         model.initialise(seed);

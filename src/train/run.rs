@@ -50,7 +50,11 @@ pub fn run(
             break;
         }
     }
+    let (steps, epoch) = (session.steps, session.epochs);
     let test = evaluate(model, &data.test, &recipe.data, team)?;
+    if !test.loss.is_finite() {
+        return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step: steps, epoch });
+    }
     Ok(TrainRecord {
         schema: TRAIN_SCHEMA.into(),
         recipe: recipe.name.clone(),
@@ -88,7 +92,7 @@ impl<'a> Session<'a> {
     /// Plans and allocates all memory of the run.
     ///
     /// # Errors
-    /// If the samples have no classes, or another number of features than the model's input.
+    /// If memory is short, the samples have no classes, or another number of features than the model's input.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -102,7 +106,7 @@ impl<'a> Session<'a> {
         let parameters = model.storage().len();
         let layers = model.layers();
         let plan = Plan::new(layers, team.threads());
-        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan);
+        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan)?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::plan::Plan;
+use crate::Result;
+use crate::memory;
 use crate::model::PlacedLayer;
 use crate::team::Shared;
 use crate::tensor::{Buffer, Layout, padded, row_stride};
@@ -42,6 +44,9 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 impl Workspace {
     /// Memory for batches of up to `batch` samples of `features` features, and a rule with `slots`
     /// numbers for each of `parameters`.
+    ///
+    /// # Errors
+    /// If the machine has less memory free.
     pub fn new(
         layers: &[PlacedLayer],
         features: usize,
@@ -49,7 +54,7 @@ impl Workspace {
         batch: usize,
         slots: usize,
         plan: &Plan,
-    ) -> Workspace {
+    ) -> Result<Workspace> {
         let mut layout = Layout::default();
         let unit_lens = layers
             .iter()
@@ -78,12 +83,13 @@ impl Workspace {
             sums: layout.place(sums_len),
             scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
         };
-        Workspace {
+        memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
+        Ok(Workspace {
             floats: Buffer::zeros(layout.len()),
             labels: Buffer::zeros(rows),
             correct: Buffer::zeros(batch),
             places,
-        }
+        })
     }
 }
 
