@@ -1,0 +1,149 @@
+//! Every kernel alone, with its flops or bytes, so that the result reads as Gelem/s (GFLOP/s) or
+//! GiB/s beside the machine's limit, which is printed first.
+//!
+//!     cargo bench --bench kernels [FILTER]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use fallline::bench::peak;
+use fallline::kernels::activation::{self, Activation};
+use fallline::kernels::gemm::{self, Finish};
+use fallline::kernels::loss::{self, Rows};
+use fallline::kernels::{convert, panels, reduce};
+use fallline::optim::{Adam, Moment, Rule, Sgd};
+use fallline::team::Team;
+use fallline::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
+
+/// Elements of the vectors: three of them fit the second-level cache.
+const LEN: usize = 64 * 1024;
+
+fn limits(_: &mut Criterion) {
+    let team = Team::new(1).expect("one thread");
+    let flops = peak::flops_per_second(&team, Duration::from_millis(200));
+    println!("multiply-add peak of one core: {:.1} GFLOP/s", flops / 1e9);
+}
+
+fn ones(len: usize) -> Buffer<f32> {
+    let mut buffer = Buffer::zeros(len);
+    buffer.fill(0.5);
+    buffer
+}
+
+/// Forward product, gradient of the weights, and the bias's, in flops.
+fn products(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("products");
+    for [rows, outputs, inputs] in
+        [[8, 128, 784], [32, 128, 784], [128, 128, 784], [128, 512, 512], [64, 16, 128]]
+    {
+        let (x_stride, y_stride) = (row_stride(inputs), row_stride(outputs));
+        let (x, weights) = (ones(rows * x_stride), ones(outputs * inputs));
+        let (mut y, mut dw) = (ones(rows * y_stride), ones(outputs * inputs));
+        let name = format!("{rows}x{outputs}x{inputs}");
+        group.throughput(Throughput::Elements(2 * (rows * outputs * inputs) as u64));
+        group.bench_function(BenchmarkId::new("product", &name), |bencher| {
+            bencher.iter(|| {
+                let y = MatrixMut::new(&mut y, rows, outputs, y_stride);
+                gemm::product(y, MatrixRef::new(&x, rows, inputs, x_stride), &weights, None, Finish::Relu);
+            });
+        });
+        group.bench_function(BenchmarkId::new("gradient", &name), |bencher| {
+            bencher.iter(|| {
+                let dy = MatrixRef::new(&y, rows, outputs, y_stride);
+                gemm::gradient(&mut dw, dy, MatrixRef::new(&x, rows, inputs, x_stride), false);
+            });
+        });
+    }
+    group.finish();
+}
+
+fn bytes(criterion: &mut Criterion, name: &str, bytes: usize, mut work: impl FnMut()) {
+    let mut group = criterion.benchmark_group("bytes");
+    group.throughput(Throughput::Bytes(bytes as u64));
+    group.bench_function(name, |bencher| bencher.iter(&mut work));
+    group.finish();
+}
+
+fn elementwise(criterion: &mut Criterion) {
+    let (x, mut y) = (ones(LEN), ones(LEN));
+    for activation in [
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.01 },
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Softplus,
+        Activation::Elu { alpha: 1.0 },
+    ] {
+        let name = activation.name();
+        bytes(criterion, &format!("{name} forward"), 8 * LEN, || activation::forward(activation, &mut y, &x));
+        bytes(criterion, &format!("{name} backward"), 12 * LEN, || {
+            activation::backward_in_place(activation, &mut y, &x);
+        });
+    }
+    let pixels = vec![7u8; LEN];
+    bytes(criterion, "bytes to floats", 5 * LEN, || convert::bytes_to_floats(&mut y, &pixels, 0.1, 0.2));
+    bytes(criterion, "scale and shift", 8 * LEN, || convert::scale_and_shift(&mut y, &x, 0.1, 0.2));
+    bytes(criterion, "sum", 4 * LEN, || _ = black_box(reduce::sum_f64(&x)));
+    bytes(criterion, "sum of squares", 4 * LEN, || _ = black_box(reduce::sum_of_squares(&x)));
+    bytes(criterion, "largest magnitude", 4 * LEN, || _ = black_box(reduce::max_abs(&x)));
+    bytes(criterion, "all finite", 4 * LEN, || _ = black_box(reduce::all_finite(&x)));
+    let mut block = ones(256);
+    bytes(criterion, "transpose 16 x 16", 2048, || panels::transpose_block(&mut block, &x[..256]));
+    let mut sums = ones(128);
+    bytes(criterion, "column sums", 4 * LEN, || {
+        gemm::column_sums(&mut sums, MatrixRef::new(&x, 512, 128, 128), false)
+    });
+}
+
+fn losses(criterion: &mut Criterion) {
+    const ROWS: usize = 128;
+    let rows = Rows { classes: 10, stride: 16 };
+    let (logits, mut gradient) = (ones(16 * ROWS), ones(16 * ROWS));
+    let (mut losses, mut correct, labels) = ([0.0; ROWS], [0; ROWS], [3; ROWS]);
+    bytes(criterion, "softmax cross-entropy, 10 classes", 2 * 64 * ROWS, || {
+        loss::softmax_cross_entropy(&mut gradient, &mut losses, &mut correct, &logits, &labels, rows, 0.1);
+    });
+    bytes(criterion, "squared error, 10 classes", 2 * 64 * ROWS, || {
+        loss::mean_squared_error_one_hot(
+            &mut gradient,
+            &mut losses,
+            &mut correct,
+            &logits,
+            &labels,
+            rows,
+            0.1,
+        );
+    });
+    bytes(criterion, "softmax, 10 classes", 2 * 64 * ROWS, || loss::softmax(&mut gradient, &logits, rows));
+}
+
+/// In the second-level cache, and with ten million parameters in main memory.
+fn updates(criterion: &mut Criterion) {
+    let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
+    let rules: [(&str, Box<dyn Rule>); 3] = [
+        ("sgd", Box::new(Sgd::default())),
+        ("momentum", Box::new(momentum)),
+        ("adam", Box::new(Adam::default())),
+    ];
+    let moment = Moment { step: 2, learning_rate: 1e-3 };
+    for len in [LEN / 2, 10_000_000] {
+        for (name, rule) in &rules {
+            let (mut parameters, mut gradients) = (ones(len), ones(len));
+            let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| ones(len)).collect();
+            let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[..]).collect();
+            bytes(criterion, &format!("{name}, {len} parameters"), 4 * len * (3 + 2 * rule.slots()), || {
+                rule.update(&mut parameters, &mut gradients, &mut slots, moment);
+            });
+        }
+    }
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_millis(500)).warm_up_time(Duration::from_millis(100));
+    targets = limits, products, elementwise, losses, updates
+}
+criterion_main!(kernels);
