@@ -9,9 +9,6 @@ use crate::tensor::{LANES, padded};
 /// in the second-level cache when the next one reads it.
 pub const ROW_BLOCK: usize = 128;
 
-/// The fewest rows that go through both passes together, if the batch has them.
-const BLOCK: usize = 256;
-
 /// A model of more parameters than this is too large for its gradients to stay in cache between two
 /// blocks...
 const LARGE: usize = 2 << 20;
@@ -106,7 +103,7 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 
 fn block(layers: &[PlacedLayer], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
-    (ROW_BLOCK * workers).max(BLOCK) * if parameters > LARGE { LARGE_FACTOR } else { 1 }
+    ROW_BLOCK * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
 fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {
