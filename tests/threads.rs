@@ -151,6 +151,18 @@ fn networks_and_batches() {
     }
 }
 
+/// So many parameters that the rows which go through both passes together are four times as many: on
+/// one thread this batch takes two blocks of them, on more one.
+#[test]
+fn a_large_network() {
+    let toml = "name = \"large\"\n[data]\nset = \"digits\"\n[model]\n\
+                [[model.layers]]\ntype = \"dense\"\nunits = 1200\nactivation = \"relu\"\n\
+                [[model.layers]]\ntype = \"dense\"\nunits = 1200\nactivation = \"tanh\"\n\
+                [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+                [optimizer]\nname = \"momentum\"\n[train]\nepochs = 1\nbatch = 600\n";
+    check(&Recipe::parse(toml, "test recipe").unwrap(), &some_digits(600));
+}
+
 /// An activation before any dense layer, and layers without bias.
 #[test]
 fn unusual_networks() {
