@@ -1,8 +1,9 @@
 //! Which instruction set the kernels run on, chosen once at run time.
 //!
-//! Elementwise kernels are plain loops; [`vectorise`](super::vectorise::vectorise) compiles each of them once per instruction
-//! set (AVX-512, AVX2 with FMA, the baseline) and calls the best one the CPU has. `f32::mul_add`
-//! is one fused operation on all of them, so results do not depend on the instruction set.
+//! Elementwise kernels are plain loops; [`vectorise`](super::vectorise::vectorise) compiles each of
+//! them once per instruction set (AVX-512, AVX2 with FMA, the baseline) and calls the best one the
+//! CPU has. `f32::mul_add` is one fused operation on all of them, so results do not depend on the
+//! instruction set.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

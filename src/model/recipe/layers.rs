@@ -20,21 +20,6 @@ const ACTIVATIONS: [&str; 9] =
 const LAYERS: [&str; 9] =
     ["dense", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
 
-/// The initialisers that a recipe may name.
-const INITIALISERS: [&str; 11] = [
-    "zeros",
-    "constant",
-    "uniform",
-    "normal",
-    "xavier-uniform",
-    "xavier-normal",
-    "kaiming-uniform",
-    "kaiming-normal",
-    "lecun-uniform",
-    "lecun-normal",
-    "orthogonal",
-];
-
 /// One layer of a model, before the shape of its input is known.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LayerConfig {
@@ -120,7 +105,7 @@ fn read_parameters(section: &mut Section, name: &str) -> Result<Activation> {
 }
 
 fn read_initialiser(mut section: Section) -> Result<Init> {
-    let name = section.choice("type", "initialiser", None, &INITIALISERS)?;
+    let name = section.choice("type", "initialiser", None, Init::NAMES)?;
     let mut single = |key, default, range: Range| section.single(key, default, range);
     let init = match name {
         "constant" => Init::Constant(single("value", 0.0, finite())?),
