@@ -17,7 +17,7 @@ pub use summary::SummaryRow;
 use crate::kernels::panels;
 use crate::layers::{Arrangement, Layer, ParameterSpec};
 use crate::losses::Loss;
-use crate::tensor::{Buffer, padded};
+use crate::tensor::Buffer;
 use crate::{Error, Result};
 
 /// A feed-forward network: layers in order, and all their parameters in one buffer.
@@ -166,11 +166,6 @@ impl Model {
             Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
             Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
         }
-    }
-
-    /// The padded width of the outputs.
-    pub fn padded_outputs(&self) -> usize {
-        padded(self.outputs())
     }
 }
 
