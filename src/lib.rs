@@ -39,6 +39,7 @@ pub mod error;
 pub mod memory;
 pub mod probe;
 pub mod rng;
+pub mod stats;
 
 pub mod team;
 pub mod tensor;

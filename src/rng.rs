@@ -16,6 +16,8 @@ pub enum Purpose {
     Shuffle = 2,
     /// Generated digits; the index is the sample.
     Digits = 3,
+    /// Resampling of measurements.
+    Bootstrap = 5,
     /// Random choices inside tests.
     Test = 4,
 }

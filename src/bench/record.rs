@@ -1,0 +1,200 @@
+//! What a benchmark leaves behind. All tables, pages and comparisons are made from these.
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::Summary;
+use crate::train::machine::Machine;
+
+/// The schema that [`BenchRecord`] has as JSON.
+pub const BENCH_SCHEMA: &str = "fallline.bench/1";
+
+/// The schema that [`Calibration`] has as JSON.
+pub const CALIBRATION_SCHEMA: &str = "fallline.calibration/1";
+
+/// The name of this program among the frameworks of [`CaseRecord::framework`].
+pub const FALLLINE: &str = "fallline";
+
+/// A run of the benchmark suite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BenchRecord {
+    /// [`BENCH_SCHEMA`]
+    pub schema: String,
+    /// The program's version.
+    pub version: String,
+    pub machine: Machine,
+    /// Absent if the machine was not calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// What a reader should know before believing the numbers: a noisy machine, generated data in
+    /// place of a missing data set, a framework that was not found.
+    pub notes: Vec<String>,
+    /// Seconds of measuring meant for each case.
+    pub seconds_per_case: f64,
+    pub cases: Vec<CaseRecord>,
+}
+
+/// A network trained by one rule, with one batch size, on so many threads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// [`FALLLINE`], or the other framework: "pytorch-eager", "pytorch-compile", "jax".
+    pub framework: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// The name of the data set; "digits" are generated.
+    pub data: String,
+    pub optimizer: String,
+    /// Samples of a step.
+    pub batch: usize,
+    pub threads: usize,
+    /// Of the products: "f32".
+    pub precision: String,
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Floating-point operations of a training step, per sample.
+    pub train_flops_per_sample: f64,
+    pub samples_per_second: Summary,
+    /// Microseconds of a step, at the median throughput.
+    pub step_us: f64,
+    /// Floating-point operations of the model, 10^9 a second, at the median throughput.
+    pub gflops: f64,
+    /// Each run's fraction of the f32 multiply-add peak that was measured on as many threads just
+    /// before it.
+    pub fraction_of_peak: Summary,
+    /// Throughput over that of one thread times the threads; absent without such a case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling_efficiency: Option<f64>,
+    /// Bytes that the updates of a step read and write; absent for other frameworks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_bytes_per_step: Option<usize>,
+    /// Resident memory of a process that trains this case alone, at its highest, where the system
+    /// tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Part of their time that the workers wait at barriers; absent for other frameworks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<f64>,
+}
+
+impl CaseRecord {
+    /// Whether both are the same case, measured at different times.
+    pub fn is_same_case(&self, other: &CaseRecord) -> bool {
+        let key = |case: &CaseRecord| {
+            let texts = [&case.framework, &case.recipe, &case.data, &case.optimizer, &case.precision];
+            (texts.map(String::clone), case.batch, case.threads)
+        };
+        key(self) == key(other)
+    }
+
+    /// "mnist-mlp adam, batch 64, 2 threads"
+    pub fn title(&self) -> String {
+        let threads = if self.threads == 1 { "thread" } else { "threads" };
+        format!("{} {}, batch {}, {} {threads}", self.recipe, self.optimizer, self.batch, self.threads)
+    }
+}
+
+/// What a machine can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// [`CALIBRATION_SCHEMA`]
+    pub schema: String,
+    /// What tells this machine from others.
+    pub fingerprint: String,
+    pub machine: Machine,
+    pub topology: Topology,
+    /// For each instruction set and precision, on 1 to all threads.
+    pub peaks: Vec<Peak>,
+    /// For each level of memory, on one and on all threads.
+    pub bandwidths: Vec<Bandwidth>,
+    /// Between pairs of processors.
+    pub latencies: Vec<Latency>,
+    /// Of the training loop's own barrier, for 2 to all threads.
+    pub barriers: Vec<Barrier>,
+    /// What makes measurements on this machine doubtful.
+    pub warnings: Vec<String>,
+    /// How long calibrating took.
+    pub seconds: f64,
+}
+
+/// Multiply-adds in registers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// "AVX-512", "AVX2", "baseline".
+    pub instruction_set: String,
+    /// "f32" or "bf16".
+    pub precision: String,
+    pub threads: usize,
+    /// A multiply-add counting as two; all threads together.
+    pub flops_per_second: f64,
+}
+
+/// How fast a level of memory is, all threads together, each on memory of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bandwidth {
+    /// "L1", "L2", "L3", "DRAM".
+    pub level: String,
+    /// Bytes that each thread goes through over and over.
+    pub working_set_bytes: usize,
+    pub threads: usize,
+    /// Bytes a second of a sum over an array.
+    pub read: f64,
+    /// Bytes a second of filling an array.
+    pub write: f64,
+    /// Bytes a second of `a = b + scalar * c`, two reads and one write.
+    pub triad: f64,
+}
+
+/// How long one processor takes to see what another has written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The processors' numbers.
+    pub from: usize,
+    pub to: usize,
+    /// One way, in nanoseconds.
+    pub nanoseconds: f64,
+}
+
+/// The cost of meeting at a barrier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Barrier {
+    pub threads: usize,
+    /// Of one barrier when all arrive together, in nanoseconds.
+    pub nanoseconds: f64,
+}
+
+/// How the machine is built, as far as the system tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Processors of the machine, hardware threads counted.
+    pub processors: usize,
+    /// Those that this process may run on.
+    pub allowed: Vec<usize>,
+    /// Distinct cores among them.
+    pub cores: usize,
+    pub threads_per_core: usize,
+    pub numa_nodes: usize,
+    pub caches: Vec<Cache>,
+    /// Processors' worth of time that the control group may use; absent without a limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<f64>,
+    /// How the system chooses the clock: "performance", "schedutil"; absent where it does not tell,
+    /// as in virtual machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
+    /// The virtual machine's maker, "KVM"; absent on real hardware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hypervisor: Option<String>,
+    /// Bytes of main memory.
+    pub memory_bytes: u64,
+}
+
+/// A cache of the first allowed processor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cache {
+    /// 1 is next to the core.
+    pub level: u32,
+    /// "Data", "Instruction", "Unified".
+    pub kind: String,
+    pub bytes: usize,
+    /// Processors that share it.
+    pub shared_by: usize,
+}
