@@ -26,9 +26,27 @@ fn available() -> Option<usize> {
     parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
+/// Resident memory of this process in bytes: now, and at its highest since [`forget_peak`] or the
+/// start. None where the system does not tell.
+pub fn resident() -> Option<[u64; 2]> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    Some([status_bytes(&status, "VmRSS:")?, status_bytes(&status, "VmHWM:")?])
+}
+
+/// Lets the highest resident memory begin anew, where the system can.
+pub fn forget_peak() {
+    // 5 resets the high-water mark (proc(5)). Where this fails, the mark stays an upper bound.
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+}
+
+/// A line of `/proc/PID/status`, in bytes.
+pub fn status_bytes(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 fn parse(meminfo: &str) -> Option<usize> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
+    status_bytes(meminfo, "MemAvailable:")?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -45,5 +63,15 @@ mod tests {
         );
         let refused = within("a model", 9 << 20, Some(4 << 20)).unwrap_err().to_string();
         assert_eq!(refused, "memory for a model: expected at most the 4 MiB that are free, found 9 MiB");
+    }
+
+    #[test]
+    fn resident_memory_is_read_where_the_system_tells() {
+        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
+        assert_eq!(status_bytes(status, "VmRSS:"), Some(1 << 20));
+        assert_eq!((status_bytes(status, "VmSwap:"), status_bytes("VmRSS: 1 MB", "VmRSS:")), (None, None));
+        if let Some([now, highest]) = resident() {
+            assert!(now > 0 && highest > 0);
+        }
     }
 }

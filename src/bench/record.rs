@@ -85,6 +85,12 @@ impl CaseRecord {
         key(self) == key(other)
     }
 
+    /// [`title`](CaseRecord::title), with the framework before it if that is another than this
+    /// program.
+    pub fn full_title(&self) -> String {
+        if self.framework == FALLLINE { self.title() } else { format!("{}: {}", self.framework, self.title()) }
+    }
+
     /// "mnist-mlp adam, batch 64, 2 threads"
     pub fn title(&self) -> String {
         let threads = if self.threads == 1 { "thread" } else { "threads" };

@@ -1,24 +1,24 @@
-//! Training throughput: the very code that `train` runs, timed epoch by epoch.
+//! Training throughput: the very code that `train` runs, for a time or a number of steps.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use super::peak;
 use crate::Result;
-use crate::data::DataSet;
+use crate::data::Samples;
 use crate::model::{Model, Recipe};
 use crate::probe::Table;
 use crate::team::Team;
 use crate::train::{Observer, Session};
 
-/// How long the peak is measured before each epoch.
+/// How long the peak is measured before each run.
 const PEAK_TIME: Duration = Duration::from_millis(10);
 
-/// One epoch of a case.
+/// One run of a case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     pub samples_per_second: f64,
-    /// Of the multiply-add peak measured just before.
+    /// Of the multiply-add peak measured just before, on as many threads.
     pub fraction_of_peak: f64,
 }
 
@@ -29,28 +29,78 @@ pub struct Case<'a> {
     flops_per_sample: f64,
 }
 
-struct Unobserved;
-impl Observer for Unobserved {}
+/// Ends training after the step that reaches a limit.
+struct Until<'a> {
+    stop: &'a AtomicBool,
+    time: Option<Instant>,
+    steps: u64,
+}
+
+impl Until<'_> {
+    fn is_reached(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+}
+
+impl Observer for Until<'_> {
+    fn step(&mut self, _step: u64, _loss: f64) {
+        self.steps = self.steps.saturating_sub(1);
+        if self.steps == 0 || self.time.is_some_and(|time| Instant::now() >= time) {
+            self.stop.store(true, Relaxed);
+        }
+    }
+}
 
 impl<'a> Case<'a> {
-    /// Prepares a case; the first epoch should not be counted.
+    /// Prepares a case; its first run should not be counted.
     ///
     /// # Errors
     /// As [`Session::new`].
-    pub fn new(model: &'a mut Model, data: &'a DataSet, recipe: &'a Recipe, team: &'a Team) -> Result<Self> {
+    pub fn new(
+        model: &'a mut Model,
+        samples: &'a Samples,
+        recipe: &'a Recipe,
+        team: &'a Team,
+    ) -> Result<Self> {
         let flops_per_sample = model.train_flops_per_sample();
-        Ok(Case { session: Session::new(model, &data.train, recipe, team)?, team, flops_per_sample })
+        Ok(Case { session: Session::new(model, samples, recipe, team)?, team, flops_per_sample })
     }
 
-    /// Trains for one epoch.
+    /// Bytes that the updates of a step read and write.
+    pub fn update_bytes(&self) -> usize {
+        self.session.update_bytes()
+    }
+
+    /// Measures the peak, then trains for this time, at least one step, over as many epochs as that
+    /// takes.
     ///
     /// # Errors
     /// As [`Session::epoch`].
-    pub fn epoch(&mut self) -> Result<Sample> {
+    pub fn run(&mut self, time: Duration) -> Result<Sample> {
         let peak = peak::flops_per_second(self.team, PEAK_TIME);
-        let record = self.session.epoch(&AtomicBool::new(false), &mut Unobserved)?;
-        let samples_per_second = record.samples_per_second;
+        let (samples, seconds) = self.train(Some(time), u64::MAX, &mut None)?;
+        let samples_per_second = samples / seconds;
         Ok(Sample { samples_per_second, fraction_of_peak: samples_per_second * self.flops_per_sample / peak })
+    }
+
+    /// Trains for this many steps, at least one; says how long they took.
+    ///
+    /// # Errors
+    /// As [`Session::epoch`].
+    pub fn steps(&mut self, steps: u64) -> Result<Duration> {
+        let (_, seconds) = self.train(None, steps, &mut None)?;
+        Ok(Duration::from_secs_f64(seconds))
+    }
+
+    /// The part of their time that the workers wait at barriers while training for `time`.
+    ///
+    /// # Errors
+    /// As [`Session::epoch`].
+    pub fn waiting(&mut self, time: Duration) -> Result<f64> {
+        let mut tables = Some(Vec::new());
+        let (_, seconds) = self.train(Some(time), u64::MAX, &mut tables)?;
+        let waiting: f64 = tables.iter().flatten().map(|table| table.waiting.as_secs_f64()).sum();
+        Ok(waiting / (seconds * self.team.threads() as f64))
     }
 
     /// Trains for one epoch with probes on: one table a worker.
@@ -59,7 +109,31 @@ impl<'a> Case<'a> {
     /// As [`Session::epoch`].
     pub fn probed_epoch(&mut self) -> Result<Vec<Table>> {
         let mut tables = Vec::new();
-        self.session.probed_epoch(&AtomicBool::new(false), &mut Unobserved, Some(&mut tables))?;
+        let stop = AtomicBool::new(false);
+        let mut never = Until { stop: &stop, time: None, steps: u64::MAX };
+        self.session.probed_epoch(&stop, &mut never, Some(&mut tables))?;
         Ok(tables)
+    }
+
+    /// Samples trained on and seconds taken; the workers' tables of all epochs are added to `tables`.
+    fn train(
+        &mut self,
+        time: Option<Duration>,
+        steps: u64,
+        tables: &mut Option<Vec<Table>>,
+    ) -> Result<(f64, f64)> {
+        let stop = AtomicBool::new(false);
+        let time = time.map(|time| Instant::now() + time);
+        let mut until = Until { stop: &stop, time, steps: steps.max(1) };
+        let (mut samples, mut seconds) = (0.0, 0.0);
+        while !until.is_reached() {
+            let mut of_epoch = Vec::new();
+            let probes = tables.is_some().then_some(&mut of_epoch);
+            let record = self.session.probed_epoch(&stop, &mut until, probes)?;
+            samples += record.samples_per_second * record.seconds;
+            seconds += record.seconds;
+            tables.iter_mut().for_each(|tables| tables.append(&mut of_epoch));
+        }
+        Ok((samples, seconds))
     }
 }

@@ -156,6 +156,14 @@ impl Samples {
         self.count
     }
 
+    /// Bytes of memory that the features take.
+    pub fn bytes(&self) -> usize {
+        match &self.features {
+            Features::Bytes(bytes) => bytes.len(),
+            Features::Floats(floats) => size_of_val(&floats[..]),
+        }
+    }
+
     /// Height, width, channels.
     pub fn shape(&self) -> [usize; 3] {
         self.shape

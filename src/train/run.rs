@@ -127,6 +127,12 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// Bytes that the updates of a step read and write: the gradient; the parameters and the slots
+    /// twice.
+    pub fn update_bytes(&self) -> usize {
+        self.model.storage().len() * size_of::<f32>() * (3 + 2 * self.rule.slots())
+    }
+
     /// One pass over the samples, or less if `stop` is set meanwhile.
     ///
     /// # Errors

@@ -1,0 +1,229 @@
+//! What a benchmark runs: recipes, rules, batch sizes and threads, one case for each combination.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::data::{DataSet, source};
+use crate::error::{Error, Result};
+use crate::model::recipe::{DataConfig, Override};
+use crate::model::{Model, Recipe};
+use crate::train::dataset;
+
+/// The learning rate of every case: too small to diverge, in however many steps, and of no
+/// influence on the time.
+const LEARNING_RATE: f64 = 1e-6;
+
+/// Runs of a case. The measuring time is cut into so many, and all cases run in turn.
+pub const ROUNDS: usize = 15;
+
+/// What to run. Lists that are empty stand for the suite's, or the recipe's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Built-in names or paths of recipes.
+    pub recipes: Vec<String>,
+    pub optimizers: Vec<String>,
+    pub batches: Vec<usize>,
+    pub threads: Vec<usize>,
+    /// Measuring time of each case.
+    pub time: Duration,
+}
+
+/// A suite by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// One network; under a minute on two cores.
+    Quick,
+    /// Networks of three sizes.
+    Full,
+}
+
+impl Suite {
+    /// What the suite runs with up to so many threads.
+    pub fn choice(self, cores: usize) -> Choice {
+        let texts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let optimizers = texts(&["sgd", "momentum", "adam"]);
+        match self {
+            Suite::Quick => Choice {
+                recipes: texts(&["mnist-mlp"]),
+                optimizers,
+                batches: vec![16, 64, 256, 1024],
+                threads: if cores > 1 { vec![1, cores] } else { vec![1] },
+                time: Duration::from_millis(1200),
+            },
+            Suite::Full => Choice {
+                recipes: texts(&["mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"]),
+                optimizers,
+                batches: vec![1, 16, 64, 256, 1024, 4096],
+                threads: doublings(cores),
+                time: Duration::from_secs(3),
+            },
+        }
+    }
+}
+
+/// 1, 2, 4 and so on below `most`, and `most`.
+fn doublings(most: usize) -> Vec<usize> {
+    let powers = (0..usize::BITS).map(|shift| 1usize << shift);
+    powers.take_while(|&threads| threads < most).chain([most.max(1)]).collect()
+}
+
+/// One case, ready to be trained.
+pub struct PlannedCase {
+    pub recipe: Recipe,
+    pub model: Model,
+    pub threads: usize,
+    /// Which of the plan's data sets it trains on.
+    pub data: usize,
+}
+
+/// All cases with their data.
+pub struct BenchPlan {
+    pub cases: Vec<PlannedCase>,
+    pub data: Vec<DataSet>,
+    /// What the reader of the results should know.
+    pub notes: Vec<String>,
+    /// Training time of each case in each round.
+    pub slice: Duration,
+}
+
+impl BenchPlan {
+    /// Reads recipes and data and builds the models; all input is checked here. A published data set
+    /// that is not there is replaced by generated digits, with a note, unless `data_dir` names a
+    /// folder.
+    ///
+    /// # Errors
+    /// Those of [`Recipe::load`], [`dataset::load`] and [`Model::build`]; [`Error::Mismatch`] for a
+    /// batch larger than the data set.
+    pub fn new(choice: &Choice, data_dir: Option<&Path>) -> Result<BenchPlan> {
+        let mut plan = BenchPlan {
+            cases: Vec::new(),
+            data: Vec::new(),
+            notes: Vec::new(),
+            slice: choice.time / ROUNDS as u32,
+        };
+        let mut loaded: Vec<DataConfig> = Vec::new();
+        for recipe in recipes(choice)? {
+            let known = loaded.iter().position(|config| *config == recipe.data);
+            let data = match known {
+                Some(index) => index,
+                None => {
+                    plan.data.push(load(&recipe, data_dir, &mut plan.notes)?);
+                    loaded.push(recipe.data.clone());
+                    plan.data.len() - 1
+                }
+            };
+            let set = &plan.data[data];
+            if recipe.train.batch > set.train.len() {
+                return Err(Error::Mismatch {
+                    what: format!("batch of {} for the benchmark", recipe.name),
+                    expected: format!("at most the {} training samples of {}", set.train.len(), set.name),
+                    found: recipe.train.batch.to_string(),
+                });
+            }
+            for &threads in &choice.threads {
+                let model = Model::build(&recipe.model, set.train.shape(), set.classes, recipe.train.seed)?;
+                plan.cases.push(PlannedCase { recipe: recipe.clone(), model, threads, data });
+            }
+        }
+        Ok(plan)
+    }
+}
+
+/// Every combination of recipe, rule and batch size.
+fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
+    let mut recipes = Vec::new();
+    for name in &choice.recipes {
+        let own = Recipe::load(name, &[])?;
+        let optimizers = or_own(&choice.optimizers, own.optimizer.name);
+        for optimizer in optimizers {
+            for batch in or_own(&choice.batches, own.train.batch) {
+                let mut overrides = vec![
+                    Override::new("optimizer.name", optimizer.as_str()),
+                    Override::new("optimizer.learning_rate", LEARNING_RATE),
+                ];
+                overrides.push(Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)));
+                recipes.push(Recipe::load(name, &overrides)?);
+            }
+        }
+    }
+    Ok(recipes)
+}
+
+fn or_own<T: Clone>(chosen: &[T], own: T) -> Vec<T> {
+    if chosen.is_empty() { vec![own] } else { chosen.to_vec() }
+}
+
+fn load(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<String>) -> Result<DataSet> {
+    match dataset::load(&recipe.data, data_dir) {
+        Err(Error::DataMissing { name, .. }) if data_dir.is_none() && recipe.data.set != "folder" => {
+            notes.push(format!(
+                "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
+                 generated digits stand in for it",
+                recipe.name
+            ));
+            source::generate_digits(source::DIGITS_SAMPLES, source::DIGITS_SEED)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice() -> Choice {
+        Choice {
+            recipes: vec!["digits-mlp".into()],
+            optimizers: Vec::new(),
+            batches: Vec::new(),
+            threads: vec![1],
+            time: Duration::from_secs(3),
+        }
+    }
+
+    #[test]
+    fn threads_double_up_to_all() {
+        assert_eq!([1, 2, 3, 8, 12].map(doublings)[3..], [vec![1, 2, 4, 8], vec![1, 2, 4, 8, 12]]);
+        assert_eq!([1, 2, 3].map(doublings), [vec![1], vec![1, 2], vec![1, 2, 3]]);
+    }
+
+    #[test]
+    fn every_combination_is_a_case_on_data_loaded_once() {
+        let texts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let choice = Choice {
+            optimizers: texts(&["sgd", "adam"]),
+            batches: vec![8, 32, 64],
+            threads: vec![1, 2],
+            ..choice()
+        };
+        let plan = BenchPlan::new(&choice, None).unwrap();
+        assert_eq!((plan.cases.len(), plan.data.len()), (12, 1));
+        let case = &plan.cases[11];
+        let train = (case.recipe.optimizer.name.as_str(), case.recipe.train.batch, case.threads);
+        assert_eq!(train, ("adam", 64, 2));
+        assert_eq!(plan.slice * ROUNDS as u32, choice.time);
+    }
+
+    #[test]
+    fn empty_lists_are_the_recipes_own() {
+        let own = Recipe::built_in("digits-mlp").unwrap();
+        let plan = BenchPlan::new(&choice(), None).unwrap();
+        assert_eq!(plan.cases.len(), 1);
+        assert_eq!(plan.cases[0].recipe.optimizer.name, own.optimizer.name);
+        assert_eq!(plan.cases[0].recipe.train.batch, own.train.batch);
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused() {
+        let refusal = |choice: Choice| BenchPlan::new(&choice, None).err().unwrap().to_string();
+        let message = refusal(Choice { batches: vec![60_001], ..choice() });
+        assert_eq!(
+            message,
+            "batch of digits-mlp for the benchmark: expected at most the 60000 training samples of \
+             digits, found 60001"
+        );
+        assert!(refusal(Choice { batches: vec![0], ..choice() }).contains("train.batch"));
+        assert!(refusal(Choice { optimizers: vec!["adan".into()], ..choice() }).contains("`adam`"));
+        assert!(refusal(Choice { recipes: vec!["digits-mpl".into()], ..choice() }).contains("digits-mlp"));
+    }
+}
