@@ -51,7 +51,8 @@ impl Comparison {
                 old.machine.cpu, old.machine.cores, old.machine.instruction_set
             ));
         }
-        let pair = |new_case| old.cases.iter().find(|case| case.is_same_case(new_case)).map(|c| (new_case, c));
+        let pair =
+            |new_case| old.cases.iter().find(|case| case.is_same_case(new_case)).map(|c| (new_case, c));
         let pairs: Vec<_> = new.cases.iter().filter_map(pair).collect();
         let changes: Vec<Change> =
             pairs.iter().filter_map(|(new, old)| Change::of(new, old, tolerance)).collect();
@@ -86,5 +87,90 @@ impl Change {
             () => Verdict::Same,
         };
         Some(Change { case: new.full_title(), ratio: median(&ratios), low, high, verdict })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::plan::ROUNDS;
+    use crate::bench::record::{BENCH_SCHEMA, FALLLINE};
+    use crate::rng::{Purpose, stream};
+    use crate::stats::Summary;
+    use crate::train::machine::Machine;
+    use rand_distr::{Distribution, Normal};
+
+    const TOLERANCE: f64 = 0.05;
+
+    /// A record of cases whose runs spread by `noise` around `speed`.
+    fn record(cases: usize, speed: f64, noise: f64, seed: u64) -> BenchRecord {
+        let case = |index: usize| {
+            let mut random = stream(seed, Purpose::Test, index as u64);
+            let normal = Normal::new(speed, noise * speed).unwrap();
+            let runs: Vec<f64> = (0..ROUNDS).map(|_| normal.sample(&mut random)).collect();
+            CaseRecord {
+                framework: FALLLINE.into(),
+                recipe: "mnist-mlp".into(),
+                data: "mnist".into(),
+                optimizer: "adam".into(),
+                batch: index + 1,
+                threads: 2,
+                precision: "f32".into(),
+                parameters: 101_770,
+                train_flops_per_sample: 4e5,
+                samples_per_second: Summary::of(&runs),
+                step_us: 1.0,
+                gflops: 1.0,
+                fraction_of_peak: Summary::of(&[0.5]),
+                scaling_efficiency: None,
+                update_bytes_per_step: None,
+                peak_memory_bytes: None,
+                waiting: None,
+            }
+        };
+        BenchRecord {
+            schema: BENCH_SCHEMA.into(),
+            version: "0.0.0".into(),
+            machine: Machine::current(),
+            calibration: None,
+            notes: Vec::new(),
+            seconds_per_case: 1.0,
+            cases: (0..cases).map(case).collect(),
+        }
+    }
+
+    #[test]
+    fn the_same_program_is_judged_the_same_in_nineteen_cases_of_twenty() {
+        for (noise, seed) in [(0.01, 1), (0.05, 3), (0.1, 5)] {
+            let [new, old] = [seed, seed + 1].map(|seed| record(200, 1e5, noise, seed));
+            let comparison = Comparison::of(&new, &old, TOLERANCE);
+            assert_eq!(comparison.changes.len(), 200);
+            let same = comparison.count(Verdict::Same);
+            assert!(same >= 190, "{same} of 200 with a noise of {noise}");
+        }
+    }
+
+    #[test]
+    fn a_program_slower_or_faster_by_a_tenth_is_caught() {
+        for (speed, verdict) in [(0.9, Verdict::Slower), (1.1, Verdict::Faster)] {
+            let (new, old) = (record(100, speed * 1e5, 0.02, 1), record(100, 1e5, 0.02, 2));
+            let caught = Comparison::of(&new, &old, TOLERANCE).count(verdict);
+            assert!(caught >= 95, "{caught} of 100 {verdict:?}");
+        }
+        // What is tolerated is not reported.
+        let (new, old) = (record(100, 0.97e5, 0.01, 1), record(100, 1e5, 0.01, 2));
+        assert_eq!(Comparison::of(&new, &old, TOLERANCE).count(Verdict::Same), 100);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_said() {
+        let (mut new, mut old) = (record(3, 1e5, 0.01, 1), record(3, 1e5, 0.01, 2));
+        old.machine.cpu = "another".into();
+        old.cases[0].optimizer = "sgd".into();
+        new.cases[2].samples_per_second = Summary::default();
+        let comparison = Comparison::of(&new, &old, TOLERANCE);
+        assert_eq!(comparison.changes.len(), 1, "one case differs, one has no runs");
+        assert_eq!(comparison.warnings.len(), 3);
+        assert!(comparison.warnings[0].contains("another machine (another, "), "{:?}", comparison.warnings);
     }
 }

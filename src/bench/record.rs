@@ -88,7 +88,11 @@ impl CaseRecord {
     /// [`title`](CaseRecord::title), with the framework before it if that is another than this
     /// program.
     pub fn full_title(&self) -> String {
-        if self.framework == FALLLINE { self.title() } else { format!("{}: {}", self.framework, self.title()) }
+        if self.framework == FALLLINE {
+            self.title()
+        } else {
+            format!("{}: {}", self.framework, self.title())
+        }
     }
 
     /// "mnist-mlp adam, batch 64, 2 threads"

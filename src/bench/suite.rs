@@ -211,7 +211,8 @@ pub fn derive_scaling(cases: &mut [CaseRecord]) {
     let ones: Vec<CaseRecord> = cases.iter().filter(|case| case.threads == 1).cloned().collect();
     for case in cases {
         let alone = |one: &&CaseRecord| {
-            one.is_same_case(&CaseRecord { threads: 1, ..case.clone() }) && one.samples_per_second.median > 0.0
+            one.is_same_case(&CaseRecord { threads: 1, ..case.clone() })
+                && one.samples_per_second.median > 0.0
         };
         let rate = case.samples_per_second.median;
         case.scaling_efficiency = ones
