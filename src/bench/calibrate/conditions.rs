@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_spread_is_that_of_the_median() {
-        assert_eq!((spread(&[]), spread(&[100.0, 90.0, 10.0])), (0.0, 0.1));
+        assert_eq!((spread(&[]), spread(&[100.0, 75.0, 10.0])), (0.0, 0.25));
     }
 
     #[test]
