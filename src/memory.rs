@@ -21,8 +21,8 @@ fn within(what: &str, bytes: usize, available: Option<usize>) -> Result<()> {
     }
 }
 
-/// Bytes that can be taken without swapping.
-fn available() -> Option<usize> {
+/// Bytes that can be taken without swapping, where the system tells.
+pub fn available() -> Option<usize> {
     parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 

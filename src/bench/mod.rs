@@ -1,10 +1,13 @@
 //! Measuring: what the machine can do, and how much of it training reaches.
 
+pub mod calibrate;
 pub mod compare;
 pub mod peak;
 pub mod plan;
+mod rates;
 pub mod record;
 pub mod suite;
 pub mod throughput;
+pub mod topology;
 
 pub use record::{BenchRecord, Calibration, CaseRecord};

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod calibrate;
 pub mod data;
 mod eval;
 mod images;
@@ -32,6 +33,7 @@ Examples:
   fallline train mnist-mlp --save mlp.safetensors
   fallline eval --model mlp.safetensors
   fallline predict --model mlp.safetensors --draw digit.png
+  fallline calibrate                   what this machine can do
 
 Every failure prints a line that starts with `error:` and exits with code 2.";
 
@@ -43,6 +45,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Classify pictures with a saved model.
     Predict(predict::PredictArguments),
+    /// Measure what this machine can do: arithmetic, memory, threads.
+    Calibrate(calibrate::CalibrateArguments),
     /// List the built-in recipes, or show one.
     Recipes(recipes::RecipesArguments),
     /// Download, check, describe and generate data sets.
@@ -58,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Calibrate(arguments) => calibrate::run(arguments),
         Command::Recipes(arguments) => recipes::run(arguments),
         Command::Data { command } => data::run(command),
     };

@@ -21,18 +21,20 @@ pub enum Isa {
 impl Isa {
     /// All instruction sets that this CPU can run, the best last.
     pub fn available() -> Vec<Isa> {
-        #[allow(unused_mut)]
-        let mut found = vec![Isa::Baseline];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if pulp::x86::V3::try_new().is_some() {
-                found.push(Isa::Avx2);
-            }
-            if pulp::x86::V4::try_new().is_some() {
-                found.push(Isa::Avx512);
-            }
+        [Isa::Baseline, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()).collect()
+    }
+
+    /// Whether this CPU can run it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Isa::Baseline => true,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => pulp::x86::V3::try_new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => pulp::x86::V4::try_new().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
         }
-        found
     }
 
     /// The instruction set in use: the best available one unless [`force`] chose another.
@@ -66,7 +68,7 @@ static CURRENT: AtomicU8 = AtomicU8::new(0);
 /// # Panics
 /// If the CPU does not have it.
 pub fn force(isa: Isa) {
-    assert!(Isa::available().contains(&isa), "this CPU has no {}", isa.name());
+    assert!(isa.is_available(), "this CPU has no {}", isa.name());
     CURRENT.store(isa as u8, Ordering::Relaxed);
 }
 
@@ -74,21 +76,76 @@ pub fn force(isa: Isa) {
 /// only if it is `#[inline(always)]`.
 #[inline(always)]
 pub fn dispatch<Op: pulp::WithSimd>(op: Op) -> Op::Output {
+    // Safety: `current` names only what the CPU has.
+    unsafe { run_on(Isa::current(), op) }
+}
+
+/// Runs `op` compiled for `isa`, which need not be the one in use; else as [`dispatch`].
+///
+/// # Panics
+/// If the CPU does not have it.
+#[inline(always)]
+pub fn dispatch_on<Op: pulp::WithSimd>(isa: Isa, op: Op) -> Op::Output {
+    assert!(isa.is_available(), "this CPU has no {}", isa.name());
+    // Safety: just asked.
+    unsafe { run_on(isa, op) }
+}
+
+/// # Safety
+/// The CPU must have `isa`.
+#[inline(always)]
+unsafe fn run_on<Op: pulp::WithSimd>(isa: Isa, op: Op) -> Op::Output {
     #[cfg(target_arch = "x86_64")]
-    match Isa::current() {
-        // Safety of both: `current` names only what the CPU has.
-        Isa::Avx512 => {
-            return pulp::Simd::vectorize(unsafe { pulp::x86::V4::new_unchecked() }, op);
-        }
-        Isa::Avx2 => {
-            return pulp::Simd::vectorize(unsafe { pulp::x86::V3::new_unchecked() }, op);
-        }
-        Isa::Baseline => {}
-    }
-    #[cfg(target_arch = "x86_64")]
-    return pulp::Simd::vectorize(pulp::Scalar, op);
+    // Safety: the caller's.
+    return match isa {
+        Isa::Avx512 => pulp::Simd::vectorize(unsafe { pulp::x86::V4::new_unchecked() }, op),
+        Isa::Avx2 => pulp::Simd::vectorize(unsafe { pulp::x86::V3::new_unchecked() }, op),
+        Isa::Baseline => pulp::Simd::vectorize(pulp::Scalar, op),
+    };
     #[cfg(not(target_arch = "x86_64"))]
-    pulp::Arch::new().dispatch(op)
+    {
+        let _ = isa;
+        pulp::Arch::new().dispatch(op)
+    }
+}
+
+/// The maker of the virtual machine that this is, by its own word: "KVM". Nothing on real hardware,
+/// or where the CPU cannot be asked.
+pub fn hypervisor() -> Option<String> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::__cpuid;
+        /// Of ecx in leaf 1.
+        const VIRTUAL: u32 = 1 << 31;
+        /// Where hypervisors leave their name.
+        const NAME: u32 = 0x4000_0000;
+        // Safety: every x86-64 CPU has the instruction, and without the leaf it gives other numbers.
+        #[allow(unused_unsafe)] // newer compilers call it safe
+        let (features, name) = unsafe { (__cpuid(1), __cpuid(NAME)) };
+        if features.ecx & VIRTUAL != 0 {
+            let bytes = [name.ebx, name.ecx, name.edx].map(u32::to_le_bytes).concat();
+            return Some(maker(&bytes));
+        }
+    }
+    None
+}
+
+/// What the twelve bytes stand for that a hypervisor leaves in the CPU's registers.
+#[cfg(target_arch = "x86_64")]
+fn maker(signature: &[u8]) -> String {
+    let text = String::from_utf8_lossy(signature);
+    let text = text.trim_matches(|letter: char| letter == '\0' || letter.is_whitespace());
+    let name = match text {
+        "KVMKVMKVM" => "KVM",
+        "Microsoft Hv" => "Hyper-V",
+        "VMwareVMware" => "VMware",
+        "XenVMMXenVMM" => "Xen",
+        "TCGTCGTCGTCG" => "QEMU",
+        "VBoxVBoxVBox" => "VirtualBox",
+        "" => "unknown",
+        other => other,
+    };
+    name.chars().filter(|letter| !letter.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -109,5 +166,15 @@ mod tests {
         };
         let results: Vec<_> = Isa::available().into_iter().map(run).collect();
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    #[test]
+    fn the_virtual_machine_is_named_where_the_system_sees_one() {
+        let information = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let flag = information.split_whitespace().any(|word| word == "hypervisor");
+        assert_eq!(hypervisor().is_some(), flag);
+        let names = [&b"KVMKVMKVM\0\0\0"[..], b"bhyve bhyve ", &[0; 12], b"ab\ncdefghijk"].map(maker);
+        assert_eq!(names, ["KVM", "bhyve bhyve", "unknown", "abcdefghijk"]);
     }
 }

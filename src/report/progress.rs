@@ -1,5 +1,5 @@
 //! Watching a training run in the terminal: a bar while an epoch is under way, and one line for
-//! each that is done.
+//! each that is done; and for other work, a line that says what is going on.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -62,6 +62,33 @@ impl Observer for TerminalObserver {
             // A closed pipe is no reason to end the training.
             self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
         }
+    }
+}
+
+/// A line on standard error that says what is going on, if that is a terminal.
+pub struct Spinner(ProgressBar);
+
+impl Spinner {
+    #[allow(clippy::new_without_default)] // it draws
+    pub fn new() -> Spinner {
+        if !std::io::stderr().is_terminal() {
+            return Spinner(ProgressBar::hidden());
+        }
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), REDRAWS);
+        // It moves only when there is news: a thread that turns it would disturb measurements.
+        let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
+        Spinner(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// Says what is going on from now on.
+    pub fn say(&self, what: &str) {
+        self.0.set_message(what.to_string());
+        self.0.tick();
+    }
+
+    /// Removes the line.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod barrier;
 mod denormals;
+mod pin;
 mod shared;
 
 use std::cell::{Cell, RefCell};
@@ -11,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 use barrier::Barrier;
+pub use pin::pin;
 pub use shared::Shared;
 
 use crate::probe::{Probe, Table};

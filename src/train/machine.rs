@@ -67,13 +67,13 @@ fn model_name(information: &str) -> Option<&str> {
 }
 
 /// The CPUs of the line `Cpus_allowed_list` of `/proc/self/status`.
-fn allowed_cpus(status: &str) -> Option<Vec<usize>> {
+pub(crate) fn allowed_cpus(status: &str) -> Option<Vec<usize>> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     cpu_list(list)
 }
 
 /// The CPUs of a list such as `0-3,8`.
-fn cpu_list(text: &str) -> Option<Vec<usize>> {
+pub(crate) fn cpu_list(text: &str) -> Option<Vec<usize>> {
     /// More CPUs than any machine has; a list that promises more is not believed.
     const MOST: usize = 1 << 16;
     let mut cpus = Vec::new();
@@ -89,7 +89,7 @@ fn cpu_list(text: &str) -> Option<Vec<usize>> {
 }
 
 /// How many different lists of sibling threads there are: CPUs of one core have the same list.
-fn distinct_cores(siblings: &[String]) -> usize {
+pub(crate) fn distinct_cores(siblings: &[String]) -> usize {
     siblings.iter().map(|list| list.trim()).collect::<BTreeSet<_>>().len()
 }
 
