@@ -6,4 +6,5 @@ pub mod numbers;
 pub mod picture;
 pub mod progress;
 pub mod summary;
+pub mod table;
 mod terminal;
