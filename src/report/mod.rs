@@ -1,8 +1,13 @@
 //! What people see: tables, the progress bar, pictures in the terminal, JSON files.
 
+pub mod bench;
 pub mod calibration;
+pub mod chart;
+pub mod comparison;
 pub mod json;
+mod markup;
 pub mod numbers;
+pub mod page;
 pub mod picture;
 pub mod progress;
 pub mod summary;
