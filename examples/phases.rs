@@ -1,0 +1,52 @@
+//! Where the time of a training step goes: microseconds a step of each kernel of each layer, for
+//! each worker.
+//!
+//!     cargo run --release --example phases -- [RECIPE] [OPTIMIZER] [BATCH] [THREADS]
+
+use std::time::Duration;
+
+use fallline::Result;
+use fallline::bench::plan::{BenchPlan, Choice};
+use fallline::bench::throughput::Case;
+use fallline::team::Team;
+use fallline::train::machine::usable_cores;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |index: usize, default: &str| {
+        arguments.get(index).map_or(default.to_string(), |argument| argument.clone())
+    };
+    let number = |index: usize, default: usize| {
+        argument(index, &default.to_string()).parse().expect("a whole number")
+    };
+    let threads = number(3, usable_cores());
+    let choice = Choice {
+        recipes: vec![argument(0, "digits-mlp")],
+        optimizers: vec![argument(1, "adam")],
+        batches: vec![number(2, 64)],
+        threads: vec![threads],
+        time: Duration::from_secs(1),
+    };
+    let mut plan = BenchPlan::new(&choice, None)?;
+    let planned = &mut plan.cases[0];
+    let samples = &plan.data[planned.data].train;
+    let steps = samples.len().div_ceil(planned.recipe.train.batch);
+    let team = Team::new(threads)?;
+    let mut case = Case::new(&mut planned.model, samples, &planned.recipe, &team)?;
+    case.run(Duration::from_millis(500))?;
+    for (worker, table) in case.probed_epoch()?.iter().enumerate() {
+        let per_step = |time: Duration| time.as_secs_f64() * 1e6 / steps as f64;
+        println!("worker {worker}: waiting {:.2} us a step", per_step(table.waiting));
+        for entry in &table.entries {
+            println!(
+                "  {:10} layer {}  {:9.2} us  {:6.1} GFLOP/s  {:6.1} GB/s",
+                entry.name,
+                entry.layer,
+                per_step(entry.time),
+                entry.flops as f64 / entry.time.as_secs_f64() / 1e9,
+                entry.bytes as f64 / entry.time.as_secs_f64() / 1e9,
+            );
+        }
+    }
+    Ok(())
+}

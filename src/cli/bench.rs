@@ -1,0 +1,268 @@
+//! `fallline bench`
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
+use crate::bench::compare::{Comparison, Verdict};
+use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
+use crate::bench::record::{BenchRecord, CaseRecord};
+use crate::bench::{calibrate, suite};
+use crate::report::numbers::duration;
+use crate::report::{bench as tables, comparison, json, progress};
+use crate::team::MAX_THREADS;
+use crate::train::machine;
+
+/// The exit code if a case is slower than the baseline.
+const SLOWER: u8 = 3;
+
+/// The results' file in the folder of `--out`.
+const RECORD: &str = "bench.json";
+
+/// Results are saved after each run, but no more often than this.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// The longest measuring time of a case.
+const MOST_SECONDS: f64 = 3600.0;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct BenchArguments {
+    /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml
+    /// [default: the suite's].
+    #[arg(value_name = "RECIPE")]
+    recipes: Vec<String>,
+    /// Update rules, such as sgd,adam [default: the suite's; with RECIPE, the recipe's own].
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    optimizer: Vec<String>,
+    /// Samples of a step, such as 16,256 [default: the suite's].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = positive, allow_negative_numbers = true)]
+    batch: Vec<usize>,
+    /// Numbers of threads, such as 1,2 [default: 1 and the cores that this process may use; the full
+    /// suite takes the powers of two between them, too].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = threads, allow_negative_numbers = true)]
+    threads: Vec<usize>,
+    /// The numbers that products work on.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "f32")]
+    precision: Vec<Precision>,
+    /// What to run if nothing else is said: one network, or three sizes of them.
+    #[arg(long, value_name = "NAME", default_value = "quick")]
+    suite: SuiteName,
+    /// Measuring time of each case, in seconds [default: the suite's, 1.2 or 3].
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
+    seconds: Option<f64>,
+    /// The folder that holds the data sets [default: $FALLLINE_DATA, then datasets/, then the user's
+    /// cache folder; generated digits stand in for what is in none of them].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write report.html, bench.json, cases.csv and each chart as SVG and PNG into this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write the results to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the results to this file as CSV, one line for each case.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Go on with the results that an interrupted run has left in --json or --out.
+    #[arg(long)]
+    resume: bool,
+    /// Compare with the results in this JSON file, case by case.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// The part of the baseline's throughput that a case may lose or win and count as the same.
+    #[arg(long, value_name = "X", default_value = "0.05", value_parser = tolerance, allow_negative_numbers = true)]
+    tolerance: f64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline bench --out report
+  fallline bench mnist-mlp-512 --optimizer sgd,adam --batch 64,1024 --threads 1,2
+  fallline bench --suite full --out report --json full.json
+  fallline bench --json full.json --suite full --resume
+  fallline bench --baseline before.json
+
+All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are medians
+and their 95 % bootstrap intervals. The fraction of the peak is that of the f32 multiply-adds that the
+same threads did in registers just before each run. Nothing else should run meanwhile.
+
+Ctrl-C ends the benchmark after the run under way; results are kept. The exit code is 3 if --baseline
+has found a case to be slower than --tolerance allows, with 95 % confidence.";
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum SuiteName {
+    Quick,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Precision {
+    F32,
+}
+
+pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
+    let record_file = arguments.out.as_ref().map(|folder| folder.join(RECORD));
+    let records: Vec<&Path> = [&arguments.json, &record_file].into_iter().flatten().map(|p| &**p).collect();
+    let baseline = arguments.baseline.as_deref().map(BenchRecord::read).transpose()?;
+    let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
+    if let Some(folder) = &arguments.out {
+        super::output::create_folder(folder)?;
+    }
+    let written: Vec<&Path> = records.iter().copied().chain(arguments.csv.as_deref()).collect();
+    super::output::check(&written, arguments.baseline.as_deref().as_slice())?;
+
+    let stop = super::stop_on_ctrl_c()?;
+    let mut plan = BenchPlan::new(&choice(&arguments), arguments.data.as_deref())?;
+    let most = plan.cases.iter().map(|case| case.threads).max().unwrap_or(1);
+    if most > machine::usable_cores() {
+        plan.notes.push(format!(
+            "{most} threads on the {} cores that this process may use: they take turns",
+            machine::usable_cores()
+        ));
+    }
+    let mut watcher = Watcher::new(&records);
+    let calibration = calibrate::load_cached();
+    let record = suite::run(&mut plan, calibration, previous.as_ref(), &stop, &mut watcher);
+    watcher.bar.finish_and_clear();
+    let record = record?;
+
+    let text = finish(&arguments, &record, &records)?;
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())?;
+    let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
+    let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
+    out.write_all(format!("\n{}", comparison::text(&comparison)).as_bytes())?;
+    let slower = comparison.count(Verdict::Slower) > 0;
+    Ok(if slower { ExitCode::from(SLOWER) } else { ExitCode::SUCCESS })
+}
+
+/// Writes everything that was asked for; gives what is to be printed.
+fn finish(
+    arguments: &BenchArguments,
+    record: &BenchRecord,
+    records: &[&Path],
+) -> anyhow::Result<String> {
+    let mut text = tables::table(record);
+    let (made, all) = (runs(record), ROUNDS * record.cases.len());
+    if made < all {
+        text += &format!("interrupted after {made} of {all} runs");
+        text += if records.is_empty() { "\n" } else { "; the same command with --resume goes on\n" };
+    }
+    for path in records {
+        json::write(path, record)?;
+        text += &format!("wrote {}\n", path.display());
+    }
+    if let Some(path) = &arguments.csv {
+        crate::atomic_file::write(path, |file| file.write_all(tables::csv(record).as_bytes()))?;
+        text += &format!("wrote {}\n", path.display());
+    }
+    if let Some(folder) = &arguments.out {
+        for path in tables::write_all(folder, record)? {
+            text += &format!("wrote {}\n", path.display());
+        }
+    }
+    Ok(text)
+}
+
+fn runs(record: &BenchRecord) -> usize {
+    record.cases.iter().map(|case| case.samples_per_second.runs.len()).sum()
+}
+
+/// The suite's choice, with what the arguments say instead.
+fn choice(arguments: &BenchArguments) -> Choice {
+    let suite = match arguments.suite {
+        SuiteName::Quick => Suite::Quick,
+        SuiteName::Full => Suite::Full,
+    };
+    let mut choice = suite.choice(machine::usable_cores());
+    if !arguments.recipes.is_empty() {
+        choice.recipes = arguments.recipes.clone();
+        choice.optimizers.clear();
+    }
+    if !arguments.optimizer.is_empty() {
+        choice.optimizers = arguments.optimizer.clone();
+    }
+    if !arguments.batch.is_empty() {
+        choice.batches = arguments.batch.clone();
+    }
+    if !arguments.threads.is_empty() {
+        choice.threads = arguments.threads.clone();
+    }
+    if let Some(seconds) = arguments.seconds {
+        choice.time = Duration::from_secs_f64(seconds);
+    }
+    choice
+}
+
+/// The record to go on with.
+fn resumed(records: &[&Path]) -> anyhow::Result<BenchRecord> {
+    match records.iter().find(|path| path.exists()).or(records.first()) {
+        Some(path) => Ok(BenchRecord::read(path)?),
+        None => anyhow::bail!("--resume: expected --json FILE or --out DIR with the results to go on with, found neither"),
+    }
+}
+
+/// Shows which case runs, and keeps the results so far.
+struct Watcher<'a> {
+    bar: indicatif::ProgressBar,
+    records: &'a [&'a Path],
+    saved: Option<Instant>,
+    begun: Instant,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(records: &'a [&'a Path]) -> Self {
+        let visible = std::io::stderr().is_terminal();
+        Watcher { bar: progress::line(visible), records, saved: None, begun: Instant::now() }
+    }
+}
+
+impl suite::Watcher for Watcher<'_> {
+    fn running(&mut self, case: &CaseRecord, done: usize, of: usize) {
+        self.bar.set_length(of as u64);
+        self.bar.set_position(done as u64);
+        let left = self.begun.elapsed().as_secs_f64() / done.max(1) as f64 * (of - done) as f64;
+        let left = if done == 0 { String::new() } else { format!("  {} left", duration(left)) };
+        self.bar.set_message(format!("{}{left}", case.full_title()));
+    }
+
+    fn save(&mut self, record: &BenchRecord) -> crate::Result<()> {
+        if self.saved.is_some_and(|saved| saved.elapsed() < SAVE_EVERY) {
+            return Ok(());
+        }
+        self.saved = Some(Instant::now());
+        self.records.iter().try_for_each(|path| json::write(path, record))
+    }
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a whole number above 0".into()),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    positive(text)
+        .ok()
+        .filter(|&threads| threads <= MAX_THREADS)
+        .ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if seconds > 0.0 && seconds <= MOST_SECONDS => Ok(seconds),
+        _ => Err(format!("expected seconds above 0, at most {MOST_SECONDS}")),
+    }
+}
+
+fn tolerance(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(part) if (0.0..1.0).contains(&part) => Ok(part),
+        _ => Err("expected a part of 1 from 0 to below 1, such as 0.05".into()),
+    }
+}

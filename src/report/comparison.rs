@@ -1,0 +1,66 @@
+//! The verdicts of a comparison with a baseline.
+
+use console::style;
+
+use super::table::{Side, table};
+use crate::bench::compare::{Change, Comparison, Verdict};
+
+/// One line for each case, and a sentence that sums up.
+pub fn text(comparison: &Comparison) -> String {
+    let columns = [
+        ("case", Side::Left),
+        ("now / baseline", Side::Right),
+        ("95 % interval", Side::Right),
+        ("", Side::Left),
+    ];
+    let rows: Vec<Vec<String>> = comparison.changes.iter().map(row).collect();
+    let count = |verdict| comparison.count(verdict);
+    format!(
+        "{}{} faster, {} the same, {} slower, by more than {:.0} %\n",
+        table(&columns, &rows, 0),
+        count(Verdict::Faster),
+        count(Verdict::Same),
+        count(Verdict::Slower),
+        100.0 * comparison.tolerance
+    )
+}
+
+fn row(change: &Change) -> Vec<String> {
+    let interval = format!("{:.3} - {:.3}", change.low, change.high);
+    vec![change.case.clone(), format!("{:.3}", change.ratio), interval, word(change.verdict)]
+}
+
+/// Coloured on a terminal only.
+fn word(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Faster => style("faster").green().to_string(),
+        Verdict::Slower => style("slower").red().to_string(),
+        Verdict::Same => "same".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_has_its_verdict() {
+        let change = |ratio, verdict| Change {
+            case: format!("case {ratio}"),
+            ratio,
+            low: ratio - 0.01,
+            high: ratio + 0.01,
+            verdict,
+        };
+        let changes = vec![change(0.9, Verdict::Slower), change(1.0, Verdict::Same)];
+        let text = text(&Comparison { tolerance: 0.05, changes, warnings: Vec::new() });
+        let expected = "\
+case      now / baseline  95 % interval
+───────────────────────────────────────────────
+case 0.9           0.900  0.890 - 0.910  slower
+case 1             1.000  0.990 - 1.010  same
+0 faster, 1 the same, 1 slower, by more than 5 %
+";
+        assert_eq!(console::strip_ansi_codes(&text), expected);
+    }
+}
