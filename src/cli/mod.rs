@@ -6,6 +6,7 @@ mod images;
 mod output;
 mod predict;
 mod recipes;
+// mod report;
 mod train;
 
 use std::io::{ErrorKind, Write};
@@ -43,6 +44,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Classify pictures with a saved model.
     Predict(predict::PredictArguments),
+    /// Make a page of charts from the results of training runs, or of a benchmark.
+    // Report(report::ReportArguments),
     /// List the built-in recipes, or show one.
     Recipes(recipes::RecipesArguments),
     /// Download, check, describe and generate data sets.
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        // Command::Report(arguments) => report::run(arguments),
         Command::Recipes(arguments) => recipes::run(arguments),
         Command::Data { command } => data::run(command),
     };

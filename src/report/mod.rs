@@ -1,8 +1,13 @@
-//! What people see: tables, the progress bar, pictures in the terminal, JSON files.
+//! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
 pub mod json;
 pub mod numbers;
 pub mod picture;
 pub mod progress;
+pub mod results;
+pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod summary;
+pub mod tensorboard;
 mod terminal;
