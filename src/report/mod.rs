@@ -1,5 +1,6 @@
 //! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
+pub mod chart;
 pub mod json;
 pub mod numbers;
 pub mod picture;
@@ -9,5 +10,6 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod summary;
+pub mod table;
 pub mod tensorboard;
 mod terminal;

@@ -2,6 +2,7 @@
 use crate::Result;
 use crate::train::TrainRecord;
 use std::path::Path;
+pub mod charts;
 pub mod names;
 pub const JSON: &str = "run.json";
 pub const PAGE: &str = "report.html";

@@ -1,47 +1,30 @@
 //! The table of a model's layers.
 
 use super::numbers::{rounded, thousands};
+use super::table::{self, Side};
 use crate::model::SummaryRow;
 
-const HEADER: [&str; 5] = ["layer", "kind", "output", "parameters", "flops/sample"];
+const COLUMNS: [(&str, Side); 5] = [
+    ("layer", Side::Left),
+    ("kind", Side::Left),
+    ("output", Side::Right),
+    ("parameters", Side::Right),
+    ("flops/sample", Side::Right),
+];
 
 /// One line for each layer, with totals below: flops are those of a training step.
 pub fn table(rows: &[SummaryRow]) -> String {
     let cells = |row: &SummaryRow| {
         let parameters = thousands(row.parameters as u64);
-        [row.name.clone(), row.kind.clone(), row.output.clone(), parameters, rounded(row.flops)]
+        vec![row.name.clone(), row.kind.clone(), row.output.clone(), parameters, rounded(row.flops)]
     };
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let flops: f64 = rows.iter().map(|row| row.flops).sum();
-    let total = ["total".into(), String::new(), String::new(), thousands(parameters as u64), rounded(flops)];
+    let total = ["total", "", "", &thousands(parameters as u64), &rounded(flops)];
 
-    let mut lines: Vec<[String; 5]> = vec![HEADER.map(String::from)];
-    lines.extend(rows.iter().map(cells));
-    lines.push(total);
-    let widths: [usize; 5] = std::array::from_fn(|column| {
-        lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
-    });
-    let rule = widths.map(|width| "─".repeat(width)).join("──") + "\n";
-
-    let last = lines.len() - 1;
-    let mut text = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        if index == 1 || index == last {
-            text += &rule;
-        }
-        text += &aligned(line, &widths);
-    }
-    text
-}
-
-/// Names to the left, numbers to the right.
-fn aligned(line: &[String; 5], widths: &[usize; 5]) -> String {
-    let cell = |column: usize| {
-        let (text, width) = (&line[column], widths[column]);
-        if column < 2 { format!("{text:<width$}") } else { format!("{text:>width$}") }
-    };
-    let text = (0..5).map(cell).collect::<Vec<_>>().join("  ");
-    format!("{}\n", text.trim_end())
+    let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    lines.push(total.map(String::from).to_vec());
+    table::table(&COLUMNS, &lines, 1)
 }
 
 #[cfg(test)]

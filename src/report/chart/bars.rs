@@ -1,0 +1,69 @@
+//! Grouped bars.
+
+use plotters::backend::DrawingBackend;
+
+use super::axis::{Span, Unit, short};
+use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
+use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark};
+use super::{BarChart, Point};
+
+/// Of the grid.
+const HEIGHT: f64 = 268.0;
+
+/// Part of a group's width that its bars fill.
+const FILLED: f64 = 0.76;
+
+/// No bar is wider.
+const WIDEST: f64 = 56.0;
+
+/// Of the numbers over the bars.
+const VALUE_SIZE: f64 = 11.0;
+
+pub(super) fn height(chart: &BarChart) -> u32 {
+    (frame::top(&names(chart)) + HEIGHT + BELOW_GRID) as u32
+}
+
+fn names(chart: &BarChart) -> Vec<&str> {
+    chart.series.iter().map(|series| series.name.as_str()).collect()
+}
+
+pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) {
+    let values = chart.series.iter().flat_map(|series| &series.values).flatten();
+    let axis = chart.y.clone().from_zero();
+    let y = Span::of(&axis, values.flat_map(|value| [value.y, value.high]), true);
+    let looks = PALETTE.iter().cycle().map(|&ink| Look { ink, mark: Mark::Bar });
+    let entries: Vec<(&str, Look)> = names(chart).into_iter().zip(looks).collect();
+    let frame = frame::draw(canvas, &chart.title, &entries, &chart.y, y);
+
+    let group_width = (frame.right - frame.left) / chart.groups.len().max(1) as f64;
+    let bar_width = (group_width * FILLED / chart.series.len().max(1) as f64).min(WIDEST);
+    for (group, name) in chart.groups.iter().enumerate() {
+        let middle = frame.left + group_width * (group as f64 + 0.5);
+        let room = group_width - 4.0;
+        canvas.text_within(name, (middle, frame.bottom + 18.0), LABEL_SIZE, QUIET, Side::Middle, room);
+        let first = middle - bar_width * chart.series.len() as f64 / 2.0;
+        for (index, (series, (_, look))) in chart.series.iter().zip(&entries).enumerate() {
+            let Some(value) = series.values.get(group).copied().flatten() else { continue };
+            let Some(top) = frame.y(value.y) else { continue };
+            let left = first + bar_width * index as f64;
+            // Bars of a group nearly touch.
+            let right = left + bar_width - (0.06 * bar_width).min(2.0);
+            canvas.rectangle((left, top), (right, frame.bottom), look.ink, 1.0);
+            let ends = (frame.y(value.low), frame.y(value.high));
+            frame::draw_whisker(canvas, (left + right) / 2.0, ends, TEXT);
+            let label = label(&value, chart.y.unit);
+            if text_width(&label, VALUE_SIZE) < bar_width + 2.0 {
+                let above = ends.1.unwrap_or(top).min(top) - 9.0;
+                canvas.text(&label, ((left + right) / 2.0, above), VALUE_SIZE, QUIET, Side::Middle);
+            }
+        }
+    }
+    frame::draw_x_label(canvas, &frame, &chart.x_label);
+}
+
+fn label(value: &Point, unit: Unit) -> String {
+    match unit {
+        Unit::Number | Unit::Whole => short(value.y),
+        Unit::Percent => format!("{:.0} %", 100.0 * value.y),
+    }
+}

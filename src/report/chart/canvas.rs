@@ -1,0 +1,208 @@
+//! Strokes and letters in CSS pixels, over plotters' backends; the colours of charts.
+
+use std::sync::Once;
+
+use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontStyle, RGBColor, ShapeStyle, TextStyle, register_font};
+
+use super::FINE;
+
+/// A colour on white paper, and what a dark page makes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ink {
+    light: RGBColor,
+    dark: &'static str,
+}
+
+const fn ink(red: u8, green: u8, blue: u8, dark: &'static str) -> Ink {
+    Ink { light: RGBColor(red, green, blue), dark }
+}
+
+/// Titles and names.
+pub(super) const TEXT: Ink = ink(0x1f, 0x23, 0x28, "#e6e9ee");
+/// What explains: labels of axes.
+pub(super) const QUIET: Ink = ink(0x5c, 0x65, 0x70, "#a3adb8");
+/// The line that values stand on, whiskers' surroundings.
+pub(super) const AXIS: Ink = ink(0x8c, 0x95, 0x9f, "#6b7682");
+pub(super) const GRID: Ink = ink(0xe6, 0xe9, 0xec, "#2b323b");
+/// Letters on a deep shade, in both modes: no rule turns it.
+pub(super) const ON_COLOUR: Ink = ink(0xff, 0xff, 0xfe, "#fffffe");
+
+/// The colours of series, told apart also by colour-blind people (Okabe, Ito: Color universal
+/// design, 2008); without its yellow, which is pale on white.
+pub(super) const PALETTE: [Ink; 7] = [
+    ink(0x00, 0x72, 0xb2, "#4aa8e8"),
+    ink(0xd5, 0x5e, 0x00, "#f08a3c"),
+    ink(0x00, 0x9e, 0x73, "#2fc79a"),
+    ink(0xcc, 0x79, 0xa7, "#e29cc4"),
+    ink(0xe6, 0x9f, 0x00, "#f2b83a"),
+    ink(0x56, 0xb4, 0xe9, "#9ad3f5"),
+    ink(0x4d, 0x4d, 0x4d, "#c4c4c4"),
+];
+
+/// CSS rules that turn the colours of the SVG elements under `scope` dark.
+pub fn dark_rules(scope: &str) -> String {
+    let inks = [TEXT, QUIET, AXIS, GRID].into_iter().chain(PALETTE);
+    let rule = |ink: Ink| {
+        let RGBColor(red, green, blue) = ink.light;
+        let light = format!("#{red:02X}{green:02X}{blue:02X}");
+        let dark = ink.dark;
+        format!(
+            "{scope} [fill=\"{light}\"] {{ fill: {dark}; }}\n\
+             {scope} [stroke=\"{light}\"] {{ stroke: {dark}; }}\n"
+        )
+    };
+    inks.map(rule).collect()
+}
+
+/// The name of the letters: an SVG takes the reader's own, a PNG those below.
+const FONT: &str = "sans-serif";
+
+/// Plotters' size of letters is this many em in an SVG...
+const SVG_EM: f64 = 1.24;
+/// ...and from the top to the bottom of the font in a bitmap: Ubuntu's are 932 and 189 of 1000.
+const BITMAP_EM: f64 = 1.121;
+/// Part of an em that a bitmap's letters are drawn too high for their middle.
+const BITMAP_SINK: f64 = 0.16;
+
+/// Where a text stands at its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// It begins there.
+    Begin,
+    Middle,
+    /// It ends there.
+    End,
+}
+
+/// Something to draw on; all coordinates and sizes are CSS pixels from the upper left corner.
+pub(super) struct Canvas<B> {
+    backend: B,
+    pub width: f64,
+    pub height: f64,
+    em: f64,
+    sink: f64,
+}
+
+impl<'a> Canvas<SVGBackend<'a>> {
+    pub fn of_svg(backend: SVGBackend<'a>, size: (u32, u32)) -> Self {
+        Canvas::new(backend, size, SVG_EM, 0.0)
+    }
+}
+
+impl<'a> Canvas<BitMapBackend<'a>> {
+    pub fn of_bitmap(backend: BitMapBackend<'a>, size: (u32, u32)) -> Self {
+        Canvas::new(backend, size, BITMAP_EM, BITMAP_SINK)
+    }
+}
+
+impl<B: DrawingBackend> Canvas<B> {
+    fn new(backend: B, size: (u32, u32), em: f64, sink: f64) -> Canvas<B> {
+        register();
+        let pixels = |units: u32| f64::from(units) / f64::from(FINE);
+        Canvas { backend, width: pixels(size.0), height: pixels(size.1), em, sink }
+    }
+
+    /// A line through some points.
+    pub fn line(&mut self, points: &[(f64, f64)], width: f64, ink: Ink) {
+        let style = ShapeStyle { color: ink.light.to_rgba(), filled: false, stroke_width: fine_width(width) };
+        done(self.backend.draw_path(points.iter().map(fine), &style));
+    }
+
+    /// A filled shape with these corners.
+    pub fn fill(&mut self, corners: &[(f64, f64)], ink: Ink, opacity: f64) {
+        let colour = ink.light.mix(opacity);
+        done(self.backend.fill_polygon(corners.iter().map(fine), &colour.filled()));
+    }
+
+    /// A filled rectangle between two corners.
+    pub fn rectangle(&mut self, from: (f64, f64), to: (f64, f64), ink: Ink, opacity: f64) {
+        let colour = ink.light.mix(opacity);
+        done(self.backend.draw_rect(fine(&from), fine(&to), &colour.filled(), true));
+    }
+
+    /// A disc.
+    pub fn disc(&mut self, centre: (f64, f64), radius: f64, ink: Ink) {
+        done(self.backend.draw_circle(fine(&centre), fine_width(radius), &ink.light.filled(), true));
+    }
+
+    /// One line of text, its letters' middle at the height of `at`.
+    pub fn text(&mut self, text: &str, at: (f64, f64), size: f64, ink: Ink, side: Side) {
+        let horizontal = match side {
+            Side::Begin => HPos::Left,
+            Side::Middle => HPos::Center,
+            Side::End => HPos::Right,
+        };
+        let style = TextStyle::from((FONT, size * self.em * f64::from(FINE)))
+            .color(&ink.light)
+            .pos(Pos::new(horizontal, VPos::Center));
+        let at = (at.0, at.1 + self.sink * size);
+        done(self.backend.draw_text(&printable(text), &style, fine(&at)));
+    }
+
+    /// A text that is cut with an ellipsis so that it fits in `room`.
+    pub fn text_within(&mut self, text: &str, at: (f64, f64), size: f64, ink: Ink, side: Side, room: f64) {
+        let mut shown = super::cut(text);
+        while text_width(&shown, size) > room && shown.chars().count() > 1 {
+            let kept = shown.chars().count().saturating_sub(2);
+            shown = shown.chars().take(kept).chain(['…']).collect();
+        }
+        self.text(&shown, at, size, ink, side);
+    }
+}
+
+/// The width of a text in letters of this size. A reader's own letters may be somewhat wider.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    register();
+    // Measured at a large size, since plotters gives whole pixels.
+    let style = TextStyle::from((FONT, 100.0 * BITMAP_EM));
+    let ((left, _), (right, _)) = style.font.layout_box(text).expect("the font was registered");
+    f64::from(right - left) / 100.0 * size
+}
+
+/// Makes letters known to plotters, which then needs none of the system's.
+fn register() {
+    static REGISTERED: Once = Once::new();
+    REGISTERED.call_once(|| {
+        let registered = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+        assert!(registered.is_ok(), "the font is part of the program and was drawn with in tests");
+    });
+}
+
+/// Coordinates as plotters takes them. What lies far outside is brought near enough to be an i32.
+fn fine(&(x, y): &(f64, f64)) -> (i32, i32) {
+    let fine = |value: f64| (value * f64::from(FINE)).round().clamp(-1e6, 1e6) as i32;
+    (fine(x), fine(y))
+}
+
+fn fine_width(width: f64) -> u32 {
+    (width * f64::from(FINE)).round().max(1.0) as u32
+}
+
+/// Drawing in memory fails only where a file or a font is missing, and neither is used.
+fn done<E: std::fmt::Debug>(result: Result<(), E>) {
+    result.expect("nothing but memory is drawn on");
+}
+
+/// The text without control characters, which XML does not allow.
+pub(crate) fn printable(text: &str) -> String {
+    let allowed = |letter: char| !letter.is_control() && !('\u{fffe}'..='\u{ffff}').contains(&letter);
+    text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
+}
+
+/// The text as it stands in HTML and XML, between tags or quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in printable(text).chars() {
+        match letter {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            '\'' => safe += "&#39;",
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}

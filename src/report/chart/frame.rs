@@ -1,0 +1,172 @@
+//! What surrounds the values: title, legend, grid and the labels of the axes.
+
+use plotters::backend::DrawingBackend;
+
+use super::axis::{Axis, Span};
+use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
+use super::{WIDTH, cut};
+
+const MARGIN: f64 = 16.0;
+pub(super) const TITLE_SIZE: f64 = 16.0;
+pub(super) const LABEL_SIZE: f64 = 12.5;
+
+/// From one line of the legend to the next.
+const LEGEND_LINE: f64 = 20.0;
+/// From a mark of the legend to its name, and from there to the next mark.
+const LEGEND_MARK: f64 = 26.0;
+const LEGEND_GAP: f64 = 22.0;
+/// A reader's letters may be that much wider than ours.
+const WIDER_LETTERS: f64 = 1.12;
+
+/// Down to the first line of the legend.
+const ABOVE_LEGEND: f64 = 48.0;
+/// From there to the grid: the label of the y axis.
+const ABOVE_GRID: f64 = 40.0;
+/// Labels of the x axis.
+pub(super) const BELOW_GRID: f64 = 56.0;
+
+/// The place of values.
+pub(super) struct Frame {
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+    pub bottom: f64,
+    y: Span,
+}
+
+impl Frame {
+    /// The height of a value; `None` if it has none.
+    pub fn y(&self, value: f64) -> Option<f64> {
+        self.y.place(value).map(|place| self.bottom - place * (self.bottom - self.top))
+    }
+}
+
+/// How a series is told from others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Look {
+    pub ink: Ink,
+    pub mark: Mark,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Disc,
+    Square,
+    Triangle,
+    Diamond,
+    Bar,
+}
+
+/// The look of the line with this number; colours and marks repeat at different distances.
+pub(super) fn look(index: usize) -> Look {
+    const MARKS: [Mark; 4] = [Mark::Disc, Mark::Square, Mark::Triangle, Mark::Diamond];
+    Look { ink: PALETTE[index % PALETTE.len()], mark: MARKS[index % MARKS.len()] }
+}
+
+/// The line and the place in it, in pixels, of each name of a legend.
+fn legend_places(names: &[&str]) -> Vec<(usize, f64)> {
+    let (mut line, mut x) = (0, MARGIN);
+    let mut places = Vec::new();
+    for name in names {
+        let width = LEGEND_MARK + text_width(&cut(name), LABEL_SIZE) * WIDER_LETTERS;
+        if x > MARGIN && x + width > f64::from(WIDTH) - MARGIN {
+            (line, x) = (line + 1, MARGIN);
+        }
+        places.push((line, x));
+        x += width + LEGEND_GAP;
+    }
+    places
+}
+
+/// Down to the grid. One series needs no legend.
+pub(super) fn top(names: &[&str]) -> f64 {
+    let lines = if names.len() < 2 {
+        return ABOVE_LEGEND + ABOVE_GRID - LEGEND_LINE;
+    } else {
+        legend_places(names).last().map_or(0, |&(line, _)| line)
+    };
+    ABOVE_LEGEND + lines as f64 * LEGEND_LINE + ABOVE_GRID
+}
+
+pub(super) fn draw_title<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str) {
+    let room = canvas.width - 2.0 * MARGIN;
+    canvas.text_within(title, (MARGIN, 22.0), TITLE_SIZE, TEXT, Side::Begin, room);
+}
+
+/// Draws title, legend, grid and the y axis; returns where values go.
+pub(super) fn draw<B: DrawingBackend>(
+    canvas: &mut Canvas<B>,
+    title: &str,
+    entries: &[(&str, Look)],
+    axis: &Axis,
+    y: Span,
+) -> Frame {
+    draw_title(canvas, title);
+    let names: Vec<&str> = entries.iter().map(|(name, _)| *name).collect();
+    if entries.len() > 1 {
+        for ((name, look), (line, x)) in entries.iter().zip(legend_places(&names)) {
+            let height = ABOVE_LEGEND + line as f64 * LEGEND_LINE;
+            draw_entry(canvas, name, *look, (x, height));
+        }
+    }
+    let widest = y.ticks.iter().map(|(_, label)| text_width(label, LABEL_SIZE)).fold(0.0, f64::max);
+    let left = MARGIN + widest * WIDER_LETTERS + 8.0;
+    let (top, bottom) = (top(&names), canvas.height - BELOW_GRID);
+    let frame = Frame { left, right: canvas.width - MARGIN - 8.0, top, bottom, y };
+    let room = canvas.width - 2.0 * MARGIN;
+    canvas.text_within(&axis.label, (MARGIN, top - 18.0), LABEL_SIZE, QUIET, Side::Begin, room);
+    for (value, label) in &frame.y.ticks {
+        let Some(height) = frame.y(*value) else { continue };
+        canvas.line(&[(left, height), (frame.right, height)], 1.0, GRID);
+        canvas.text(label, (left - 8.0, height), LABEL_SIZE, QUIET, Side::End);
+    }
+    canvas.line(&[(left, bottom), (frame.right, bottom)], 1.0, AXIS);
+    frame
+}
+
+/// The label of the x axis, below the labels of its ticks.
+pub(super) fn draw_x_label<B: DrawingBackend>(canvas: &mut Canvas<B>, frame: &Frame, label: &str) {
+    let middle = (frame.left + frame.right) / 2.0;
+    let room = frame.right - frame.left;
+    canvas.text_within(label, (middle, frame.bottom + 40.0), LABEL_SIZE, QUIET, Side::Middle, room);
+}
+
+fn draw_entry<B: DrawingBackend>(canvas: &mut Canvas<B>, name: &str, look: Look, at: (f64, f64)) {
+    let (x, y) = at;
+    if look.mark == Mark::Bar {
+        canvas.rectangle((x + 4.0, y - 5.5), (x + 15.0, y + 5.5), look.ink, 1.0);
+    } else {
+        canvas.line(&[(x, y), (x + 20.0, y)], 2.0, look.ink);
+        draw_mark(canvas, (x + 10.0, y), look);
+    }
+    canvas.text(&cut(name), (x + LEGEND_MARK, y), LABEL_SIZE, TEXT, Side::Begin);
+}
+
+pub(super) fn draw_mark<B: DrawingBackend>(canvas: &mut Canvas<B>, at: (f64, f64), look: Look) {
+    let (x, y) = at;
+    let offsets: &[(f64, f64)] = match look.mark {
+        Mark::Disc => return canvas.disc(at, 3.75, look.ink),
+        Mark::Square | Mark::Bar => &[(-3.25, -3.25), (3.25, -3.25), (3.25, 3.25), (-3.25, 3.25)],
+        Mark::Triangle => &[(0.0, -4.5), (4.25, 3.25), (-4.25, 3.25)],
+        Mark::Diamond => &[(0.0, -4.75), (4.75, 0.0), (0.0, 4.75), (-4.75, 0.0)],
+    };
+    let corners: Vec<(f64, f64)> = offsets.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    canvas.fill(&corners, look.ink, 1.0);
+}
+
+/// A thin line from the low to the high end of an interval, if it has a length.
+pub(super) fn draw_whisker<B: DrawingBackend>(
+    canvas: &mut Canvas<B>,
+    x: f64,
+    ends: (Option<f64>, Option<f64>),
+    ink: Ink,
+) {
+    let (Some(low), Some(high)) = ends else { return };
+    if (low - high).abs() < 1.0 {
+        return;
+    }
+    canvas.line(&[(x, low), (x, high)], 1.25, ink);
+    for height in [low, high] {
+        canvas.line(&[(x - 3.0, height), (x + 3.0, height)], 1.25, ink);
+    }
+}

@@ -1,0 +1,62 @@
+//! Heat maps.
+
+use plotters::backend::DrawingBackend;
+
+use super::canvas::{Canvas, ON_COLOUR, PALETTE, QUIET, Side, TEXT, text_width};
+use super::frame::{self, LABEL_SIZE};
+use super::{HeatMap, cut};
+
+const ROW: f64 = 28.0;
+const MARGIN: f64 = 16.0;
+/// Down to the first row.
+const ABOVE: f64 = 68.0;
+const BELOW: f64 = 56.0;
+
+/// No cell is wider.
+const WIDEST: f64 = 96.0;
+/// The names of rows take no more of the width.
+const NAMES: f64 = 0.4;
+
+/// From this depth on letters are white, on paper as well as on a dark page.
+const DEEP: f64 = 0.55;
+
+pub(super) fn height(chart: &HeatMap) -> u32 {
+    // 500 rows are as much as a picture can take.
+    (ABOVE + ROW * chart.rows.len().min(500) as f64 + BELOW) as u32
+}
+
+pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
+    frame::draw_title(canvas, &chart.title);
+    let widest = chart.rows.iter().map(|name| text_width(&cut(name), LABEL_SIZE)).fold(0.0, f64::max);
+    let left = MARGIN + (widest * 1.12).min(NAMES * canvas.width) + 12.0;
+    let room = canvas.width - MARGIN - left;
+    let cell = (room / chart.columns.len().max(1) as f64).min(WIDEST);
+    let bottom = canvas.height - BELOW;
+
+    canvas.text_within(&chart.y_label, (MARGIN, ABOVE - 16.0), LABEL_SIZE, QUIET, Side::Begin, room);
+    for (index, (name, shades)) in chart.rows.iter().zip(&chart.cells).enumerate() {
+        let top = ABOVE + ROW * index as f64;
+        if top >= bottom {
+            break;
+        }
+        let names = left - 12.0 - MARGIN;
+        canvas.text_within(name, (left - 12.0, top + ROW / 2.0), LABEL_SIZE, TEXT, Side::End, names);
+        for (column, shade) in shades.iter().enumerate().take(chart.columns.len()) {
+            let Some(shade) = shade else { continue };
+            let from = (left + cell * column as f64, top);
+            let to = (from.0 + cell - 1.5, top + ROW - 1.5);
+            let depth = if shade.depth.is_finite() { shade.depth.clamp(0.0, 1.0) } else { 0.0 };
+            // The palest shade is not quite paper: a cell with a value is seen to be one.
+            canvas.rectangle(from, to, PALETTE[0], 0.04 + 0.96 * depth);
+            let ink = if depth > DEEP { ON_COLOUR } else { TEXT };
+            let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+            canvas.text_within(&shade.text, middle, LABEL_SIZE, ink, Side::Middle, cell - 2.0);
+        }
+    }
+    for (column, name) in chart.columns.iter().enumerate() {
+        let middle = (left + cell * (column as f64 + 0.5), bottom + 16.0);
+        canvas.text_within(name, middle, LABEL_SIZE, QUIET, Side::Middle, cell - 2.0);
+    }
+    let middle = left + cell * chart.columns.len() as f64 / 2.0;
+    canvas.text_within(&chart.x_label, (middle, bottom + 38.0), LABEL_SIZE, QUIET, Side::Middle, room);
+}

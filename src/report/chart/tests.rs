@@ -1,0 +1,121 @@
+use super::*;
+
+const HOSTILE: &str = "</text><script>alert(\"1\" & '2')</script>\u{1}";
+
+fn series(name: &str, points: &[(f64, f64)]) -> Series {
+    let points = points.iter().map(|&(x, y)| Point { x, y, low: 0.9 * y, high: 1.1 * y }).collect();
+    Series { name: name.into(), points }
+}
+
+fn line_chart(series: Vec<Series>) -> Chart {
+    Chart::Lines(LineChart {
+        title: "Throughput".into(),
+        x: Axis::new("batch").on(Scale::Log2),
+        y: Axis::new("samples/s").from_zero(),
+        series,
+    })
+}
+
+fn heat_map() -> Chart {
+    let shade = |depth: f64| Some(Shade { depth, text: format!("{:.0} %", 100.0 * depth) });
+    Chart::Heat(HeatMap {
+        title: "Fraction of peak".into(),
+        x_label: "batch".into(),
+        y_label: "optimizer".into(),
+        columns: ["16", "64", "256"].map(String::from).to_vec(),
+        rows: ["sgd", HOSTILE].map(String::from).to_vec(),
+        cells: vec![vec![shade(0.1), shade(0.5), shade(0.9)], vec![shade(f64::NAN), None, shade(7.0)]],
+    })
+}
+
+fn bar_chart() -> Chart {
+    let values = [Some(Point { x: 0.0, y: 5.0, low: 4.0, high: 6.0 }), None];
+    Chart::Bars(BarChart {
+        title: "Side by side".into(),
+        x_label: "batch".into(),
+        y: Axis::new("samples/s"),
+        groups: ["16", "64"].map(String::from).to_vec(),
+        series: [HOSTILE, "b"].map(|name| Bars { name: name.into(), values: values.to_vec() }).to_vec(),
+    })
+}
+
+/// Width and height, and how many of the pixels are not white.
+fn decoded(file: &[u8]) -> (u32, u32, usize) {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    let dark = pixels.chunks_exact(3).filter(|pixel| pixel != &[255; 3]).count();
+    (info.width, info.height, dark)
+}
+
+#[test]
+fn every_kind_of_chart_is_drawn_as_svg_and_png() {
+    let lines = line_chart(vec![series("sgd", &[(16.0, 1.0), (64.0, 2.0)]), series(HOSTILE, &[(16.0, 3.0)])]);
+    for chart in [lines, bar_chart(), heat_map()] {
+        let (width, height, dark) = decoded(&chart.to_png());
+        assert_eq!((width, height), (PNG_SCALE * chart.size().0, PNG_SCALE * chart.size().1));
+        let ink = dark as f64 / f64::from(width * height);
+        assert!((0.01..0.6).contains(&ink), "{}: {ink} of the picture is drawn", chart.title());
+        for svg in [chart.to_svg(), chart.to_inline_svg()] {
+            assert!(svg.contains(chart.title()) && svg.trim_end().ends_with("</svg>"));
+            assert!(svg.contains("&lt;/text&gt;") && !svg.contains("<script"), "{svg}");
+            assert!(!svg.contains('\u{1}'));
+        }
+        assert!(chart.to_inline_svg().contains("role=\"img\" aria-label=\""));
+    }
+}
+
+#[test]
+fn a_chart_shows_its_values() {
+    let points = [(16.0, 10.0), (64.0, 40.0), (256.0, f64::NAN), (1024.0, 20.0)];
+    let svg = line_chart(vec![series("sgd", &points), series("adam", &points[..2])]).to_svg();
+    for text in ["sgd", "adam", "16", "64", "1024", "batch", "samples/s", "50", "0"] {
+        assert!(svg.contains(&format!(">\n{text}\n</text>")), "{text} in {svg}");
+    }
+    assert!(!svg.contains("256") && !svg.contains("NaN"), "{svg}");
+    // Three marks and one in the legend for the first line.
+    assert_eq!(svg.matches("<circle").count(), 4, "{svg}");
+}
+
+#[test]
+fn charts_without_values_are_frames() {
+    for chart in [line_chart(Vec::new()), line_chart(vec![series("a", &[(f64::NAN, 1.0)])])] {
+        assert!(chart.to_svg().contains("Throughput"));
+        assert!(decoded(&chart.to_png()).2 > 0);
+    }
+}
+
+#[test]
+fn many_points_are_a_line_with_a_band() {
+    let points: Vec<(f64, f64)> = (1..=1000).map(|x| (f64::from(x), 2.0)).collect();
+    let svg = line_chart(vec![series("a", &points)]).to_svg();
+    assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (0, 1));
+}
+
+#[test]
+fn dark_rules_cover_the_colours_that_are_drawn() {
+    let svg = line_chart(vec![series("a", &[(1.0, 1.0), (2.0, 2.0)])]).to_inline_svg();
+    let rules = dark_rules("svg");
+    let mut rest = svg.as_str();
+    while let Some((_, after)) = rest.split_once("#") {
+        let colour = format!("\"#{}\"", &after[..6]);
+        assert!(rules.contains(&colour), "{colour} has no dark twin");
+        rest = after;
+    }
+    assert!(!rules.contains("#FFFFFE"));
+}
+
+#[test]
+fn pixels_are_averaged_in_squares() {
+    let row = |values: [u8; 4]| values.into_iter().flat_map(|value| [value, 0, value]).collect::<Vec<_>>();
+    let pixels = [row([0, 4, 8, 8]), row([4, 8, 8, 8])].concat();
+    assert_eq!(averaged(&pixels, 4, 2), [4, 0, 4, 8, 0, 8]);
+}
+
+#[test]
+fn long_names_are_cut() {
+    let name = "n".repeat(1000);
+    assert_eq!(cut(&name).chars().count(), LONGEST_NAME);
+    let svg = line_chart(vec![series(&name, &[(1.0, 1.0)]), series("b", &[(1.0, 1.0)])]).to_svg();
+    assert!(svg.contains('…') && !svg.contains(&name[..LONGEST_NAME]));
+}
