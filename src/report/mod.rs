@@ -2,7 +2,9 @@
 
 pub mod chart;
 pub mod json;
+mod markup;
 pub mod numbers;
+pub mod page;
 pub mod picture;
 pub mod progress;
 pub mod results;

@@ -7,6 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, ShapeStyle, TextStyle, register_font};
 
 use super::FINE;
+use crate::report::markup::printable;
 
 /// A colour on white paper, and what a dark page makes of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -183,26 +184,4 @@ fn fine_width(width: f64) -> u32 {
 /// Drawing in memory fails only where a file or a font is missing, and neither is used.
 fn done<E: std::fmt::Debug>(result: Result<(), E>) {
     result.expect("nothing but memory is drawn on");
-}
-
-/// The text without control characters, which XML does not allow.
-pub(crate) fn printable(text: &str) -> String {
-    let allowed = |letter: char| !letter.is_control() && !('\u{fffe}'..='\u{ffff}').contains(&letter);
-    text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
-}
-
-/// The text as it stands in HTML and XML, between tags or quotes.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in printable(text).chars() {
-        match letter {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            letter => safe.push(letter),
-        }
-    }
-    safe
 }

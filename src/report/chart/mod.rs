@@ -13,11 +13,12 @@ mod lines;
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
 
+use super::markup::escaped;
 use canvas::Canvas;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
 /// The width of every chart, in CSS pixels.
-const WIDTH: u32 = 760;
+const WIDTH: u32 = 660;
 
 /// Units of the drawing in a CSS pixel: plotters' coordinates are integers, and this makes them fine
 /// enough for thin lines.
@@ -174,7 +175,7 @@ impl Chart {
 
     /// For a page: without paper, as wide as its place, named for those who cannot see it.
     pub fn to_inline_svg(&self) -> String {
-        let label = canvas::escaped(&self.description());
+        let label = escaped(&self.description());
         self.svg(&format!("role=\"img\" aria-label=\"{label}\""), "")
     }
 

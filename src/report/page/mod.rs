@@ -1,0 +1,76 @@
+//! A page that shows results: one HTML file that needs no network, light or dark as its reader
+//! prefers, with tables that sort themselves.
+
+mod part;
+
+pub use part::{Cell, Column, Image, Part, Table, Tone};
+
+use super::chart::dark_rules;
+use super::markup::escaped;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// What such a page may load: nothing but what it holds.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+                      script-src 'unsafe-inline'";
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    pub title: String,
+    /// A line below the title.
+    pub subtitle: String,
+    pub sections: Vec<Section>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Section {
+    pub heading: String,
+    pub parts: Vec<Part>,
+}
+
+impl Page {
+    /// The content of the file. Sections without parts are left out.
+    pub fn to_html(&self) -> String {
+        let sections: Vec<&Section> =
+            self.sections.iter().filter(|section| !section.parts.is_empty()).collect();
+        let charts: usize =
+            sections.iter().flat_map(|section| &section.parts).map(|part| part.charts()).sum();
+        let links = sections.iter().enumerate().map(|(index, section)| {
+            format!("<a href=\"#section-{index}\">{}</a>\n", escaped(&section.heading))
+        });
+        let links = if sections.len() > 1 {
+            format!("<nav aria-label=\"Sections\">\n{}</nav>\n", links.collect::<String>())
+        } else {
+            String::new()
+        };
+        let body: String =
+            sections.iter().enumerate().map(|(index, section)| section_html(index, section)).collect();
+        let dark = dark_rules(".chart svg");
+        let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
+        // The number of charts is for whoever checks that the page is complete.
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+             <style>\n{STYLE}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n\
+             </head>\n<body data-charts=\"{charts}\">\n\
+             <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n{links}</header>\n<main>\n{body}</main>\n\
+             <script>\n{SCRIPT}</script>\n</body>\n</html>\n"
+        )
+    }
+}
+
+fn section_html(index: usize, section: &Section) -> String {
+    let parts: String = section.parts.iter().map(Part::to_html).collect();
+    let heading = escaped(&section.heading);
+    format!(
+        "<section id=\"section-{index}\" aria-labelledby=\"heading-{index}\">\n\
+         <h2 id=\"heading-{index}\">{heading}</h2>\n{parts}</section>\n"
+    )
+}
+
+#[cfg(test)]
+mod tests;

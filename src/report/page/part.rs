@@ -1,0 +1,176 @@
+//! What a page is made of.
+
+use crate::report::chart::Chart;
+use crate::report::markup::{base64, escaped};
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    Heading(String),
+    Text(String),
+    /// Names and values.
+    Facts(Vec<(String, String)>),
+    /// What the reader should know before believing the rest.
+    Notes(Vec<String>),
+    /// Side by side where there is room.
+    Charts(Vec<Chart>),
+    Table(Table),
+    Images(Vec<Image>),
+}
+
+/// A table that a click on a title sorts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    /// What it shows, for those who cannot see it, and above it for those who can.
+    pub caption: String,
+    pub columns: Vec<Column>,
+    /// As many cells each as there are columns.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    pub title: String,
+    /// What the column means, shown when the mouse rests on it; may be empty.
+    pub hint: String,
+}
+
+impl Column {
+    pub fn new(title: &str, hint: &str) -> Column {
+        Column { title: title.into(), hint: hint.into() }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    pub text: String,
+    /// Small, behind the text: an interval.
+    pub detail: String,
+    /// What the column is sorted by; its text if absent.
+    pub value: Option<f64>,
+    pub tone: Tone,
+}
+
+/// What a cell says by its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Warning,
+}
+
+impl Cell {
+    pub fn text(text: &str) -> Cell {
+        Cell { text: text.into(), ..Cell::default() }
+    }
+
+    /// A number as it is shown and as it is sorted.
+    pub fn number(text: String, value: f64) -> Cell {
+        Cell { text, value: value.is_finite().then_some(value), ..Cell::default() }
+    }
+
+    pub fn with_detail(self, detail: String) -> Cell {
+        Cell { detail, ..self }
+    }
+
+    pub fn toned(self, tone: Tone) -> Cell {
+        Cell { tone, ..self }
+    }
+}
+
+/// A picture that the page holds itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// The content of a PNG file.
+    pub png: Vec<u8>,
+    /// In CSS pixels; pixels of the picture stay sharp squares when it is larger than itself.
+    pub width: u32,
+    /// Shown below it.
+    pub caption: String,
+    /// What it shows, for those who cannot see it.
+    pub description: String,
+}
+
+impl Part {
+    /// How many charts it shows.
+    pub(super) fn charts(&self) -> usize {
+        if let Part::Charts(charts) = self { charts.len() } else { 0 }
+    }
+
+    pub(super) fn to_html(&self) -> String {
+        match self {
+            Part::Heading(text) => format!("<h3>{}</h3>\n", escaped(text)),
+            Part::Text(text) => format!("<p>{}</p>\n", escaped(text)),
+            Part::Facts(facts) => {
+                let fact = |(name, value): &(String, String)| {
+                    format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(name), escaped(value))
+                };
+                format!("<dl>\n{}</dl>\n", facts.iter().map(fact).collect::<String>())
+            }
+            Part::Notes(notes) => {
+                let note = |note: &String| format!("<li>{}</li>\n", escaped(note));
+                format!("<ul class=\"notes\">\n{}</ul>\n", notes.iter().map(note).collect::<String>())
+            }
+            Part::Charts(charts) => {
+                let figure =
+                    |chart: &Chart| format!("<figure class=\"chart\">\n{}</figure>\n", chart.to_inline_svg());
+                format!("<div class=\"charts\">\n{}</div>\n", charts.iter().map(figure).collect::<String>())
+            }
+            Part::Table(table) => table_html(table),
+            Part::Images(images) => {
+                format!(
+                    "<div class=\"images\">\n{}</div>\n",
+                    images.iter().map(image_html).collect::<String>()
+                )
+            }
+        }
+    }
+}
+
+fn table_html(table: &Table) -> String {
+    let is_number =
+        |column: usize| table.rows.iter().any(|row| row.get(column).is_some_and(|cell| cell.value.is_some()));
+    let numbers: Vec<bool> = (0..table.columns.len()).map(is_number).collect();
+    let head = |(column, number): (&Column, &bool)| {
+        let class = if *number { " class=\"number\"" } else { "" };
+        let (title, hint) = (escaped(&column.title), escaped(&column.hint));
+        let hint = if hint.is_empty() { hint } else { format!(" title=\"{hint}\"") };
+        format!("<th scope=\"col\"{class}><button type=\"button\"{hint}>{title}</button></th>\n")
+    };
+    let row = |row: &Vec<Cell>| {
+        let cells = row.iter().zip(&numbers).map(|(cell, number)| cell_html(cell, *number));
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    };
+    let heads: String = table.columns.iter().zip(&numbers).map(head).collect();
+    let rows: String = table.rows.iter().map(row).collect();
+    let caption = escaped(&table.caption);
+    // A part that scrolls must be reachable by keyboard.
+    format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n\
+         <table class=\"sortable\">\n<caption>{caption}</caption>\n\
+         <thead><tr>\n{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+    )
+}
+
+fn cell_html(cell: &Cell, number: bool) -> String {
+    let tone = match cell.tone {
+        Tone::Plain => None,
+        Tone::Good => Some("good"),
+        Tone::Warning => Some("warning"),
+    };
+    let classes: Vec<&str> = number.then_some("number").into_iter().chain(tone).collect();
+    let class = if classes.is_empty() { String::new() } else { format!(" class=\"{}\"", classes.join(" ")) };
+    let value = cell.value.map(|value| format!(" data-value=\"{value}\"")).unwrap_or_default();
+    let detail = escaped(&cell.detail);
+    let detail = if detail.is_empty() { detail } else { format!(" <small>{detail}</small>") };
+    format!("<td{class}{value}>{}{detail}</td>", escaped(&cell.text))
+}
+
+fn image_html(image: &Image) -> String {
+    let (data, width) = (base64(&image.png), image.width);
+    let (caption, description) = (escaped(&image.caption), escaped(&image.description));
+    format!(
+        "<figure class=\"image\">\n<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \
+         alt=\"{description}\">\n<figcaption>{caption}</figcaption>\n</figure>\n"
+    )
+}
