@@ -6,7 +6,7 @@ mod images;
 mod output;
 mod predict;
 mod recipes;
-// mod report;
+mod report;
 mod train;
 
 use std::io::{ErrorKind, Write};
@@ -45,7 +45,7 @@ enum Command {
     /// Classify pictures with a saved model.
     Predict(predict::PredictArguments),
     /// Make a page of charts from the results of training runs, or of a benchmark.
-    // Report(report::ReportArguments),
+    Report(report::ReportArguments),
     /// List the built-in recipes, or show one.
     Recipes(recipes::RecipesArguments),
     /// Download, check, describe and generate data sets.
@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
-        // Command::Report(arguments) => report::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Recipes(arguments) => recipes::run(arguments),
         Command::Data { command } => data::run(command),
     };

@@ -210,7 +210,7 @@ fn origin(origin: &Origin) -> String {
 fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     let mut text = format!(
         "trained {} in {} on {}: {}\n",
-        epochs(record),
+        run::epochs(record),
         duration(record.train_seconds),
         counted(record.threads, "thread"),
         ending(&record.stop_reason),
@@ -224,13 +224,6 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         text.push('\n');
     }
     text
-}
-
-/// "3 epochs", "2 epochs and a part"
-fn epochs(record: &TrainRecord) -> String {
-    let whole = record.epochs.iter().filter(|epoch| !epoch.incomplete).count();
-    let part = if whole < record.epochs.len() { " and a part" } else { "" };
-    counted(whole, "epoch") + part
 }
 
 /// The short reason of the record, in words.

@@ -8,13 +8,14 @@ mod names;
 use std::path::Path;
 
 use charts::Figure;
+pub use facts::epochs;
 
+use super::json;
 use super::numbers::{counted, duration, percent};
 use super::page::{Page, Part, Section};
-use super::{atomic, json};
-use crate::Result;
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
+use crate::{Result, atomic_file};
 
 /// The record, in the folder of a report.
 pub const JSON: &str = "run.json";
@@ -34,12 +35,16 @@ pub fn write(folder: &Path, record: &TrainRecord) -> Result<String> {
     let name = names::names(std::slice::from_ref(record)).concat();
     let confusion = record.analysis.as_ref().and_then(|analysis| confusion(&name, analysis));
     for Figure { file, chart } in charts::curves(&[(&name, record)]).into_iter().chain(confusion) {
-        atomic(&folder.join(format!("{file}.svg")), chart.to_svg().as_bytes())?;
-        atomic(&folder.join(format!("{file}.png")), &chart.to_png())?;
+        write_bytes(&folder.join(format!("{file}.svg")), chart.to_svg().as_bytes())?;
+        write_bytes(&folder.join(format!("{file}.png")), &chart.to_png())?;
     }
     let path = folder.join(PAGE);
-    atomic(&path, page(std::slice::from_ref(record)).as_bytes())?;
+    write_bytes(&path, page(std::slice::from_ref(record)).as_bytes())?;
     Ok(path.display().to_string())
+}
+
+fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
+    atomic_file::write(path, |file| file.write_all(content))
 }
 
 /// A page of one run, or of several laid over each other.
@@ -52,14 +57,12 @@ pub fn page(records: &[TrainRecord]) -> String {
         if let Some(analysis) = &record.analysis {
             let of = if runs.len() == 1 { String::new() } else { format!(" of {name}") };
             sections.push(classes(name, &of, analysis));
-            sections.push(Section {
-                heading: format!("Worst mistakes{of}"),
-                parts: mistakes::parts(analysis),
-            });
+            sections
+                .push(Section { heading: format!("Worst mistakes{of}"), parts: mistakes::parts(analysis) });
         }
     }
     if let [(_, record)] = runs[..] {
-        sections.push(epochs(record));
+        sections.push(epoch_section(record));
     }
     Page { title, subtitle, sections }.to_html()
 }
@@ -74,11 +77,9 @@ fn headline(runs: &[(&str, &TrainRecord)]) -> (String, String) {
         });
         return (counted(runs.len(), "training run"), subtitle.unwrap_or_default());
     };
-    let test =
-        record.test.as_ref().map(|test| format!(", test accuracy {}", percent(test.accuracy)));
-    let epochs = facts::epochs(record);
-    let subtitle =
-        format!("{epochs} in {}{}", duration(record.train_seconds), test.unwrap_or_default());
+    let test = record.test.as_ref().map(|test| format!(", test accuracy {}", percent(test.accuracy)));
+    let epochs = epochs(record);
+    let subtitle = format!("{epochs} in {}{}", duration(record.train_seconds), test.unwrap_or_default());
     (format!("Training of {name}"), subtitle)
 }
 
@@ -99,7 +100,7 @@ fn classes(name: &str, of: &str, analysis: &Analysis) -> Section {
     Section { heading: format!("Classes{of}"), parts }
 }
 
-fn epochs(record: &TrainRecord) -> Section {
+fn epoch_section(record: &TrainRecord) -> Section {
     let heading = "Epochs".into();
     match record.epochs.len() {
         0 => Section { heading, parts: Vec::new() },

@@ -188,7 +188,7 @@ fn labels(values: &[f64], step: f64, unit: Unit) -> Vec<String> {
     if unit != Unit::Percent && (largest >= 1e16 || largest < 1e-4) {
         return values.iter().map(|value| short(*value)).collect();
     }
-    let decimals = (-(step / divisor).log10() + 1e-9).ceil().clamp(0.0, 9.0) as usize;
+    let decimals = (-(step / divisor).log10() - 1e-9).ceil().clamp(0.0, 9.0) as usize;
     let label = |value: &f64| {
         // No "-0".
         let number = value / divisor + 0.0;

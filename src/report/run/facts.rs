@@ -136,8 +136,7 @@ fn machines(runs: &[(&str, &TrainRecord)]) -> Part {
     for (_, record) in runs {
         let machine = &record.machine;
         let cores = counted(machine.cores, "core");
-        let fact =
-            (machine.cpu.clone(), format!("{cores}, {}, {}", machine.instruction_set, machine.os));
+        let fact = (machine.cpu.clone(), format!("{cores}, {}, {}", machine.instruction_set, machine.os));
         if !facts.contains(&fact) {
             facts.push(fact);
         }

@@ -97,5 +97,7 @@ fn the_report_is_a_folder_of_files() {
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 12);
     let gone = folder.path().join("none");
-    assert!(write(&gone, &train_record()).unwrap_err().to_string().contains("none/run.json: cannot create: "));
+    assert!(
+        write(&gone, &train_record()).unwrap_err().to_string().contains("none/run.json: cannot create: ")
+    );
 }
