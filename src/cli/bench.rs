@@ -1,6 +1,6 @@
 //! `fallline bench`
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,10 +9,13 @@ use clap::{Args, ValueEnum};
 
 use crate::bench::compare::{Comparison, Verdict};
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
-use crate::bench::record::{BenchRecord, CaseRecord};
+use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
+use crate::error::Error;
 use crate::report::numbers::duration;
-use crate::report::{bench as tables, comparison, json, progress};
+use crate::report::progress::Spinner;
+use crate::report::results::{self, Results};
+use crate::report::{bench as tables, comparison, json};
 use crate::team::MAX_THREADS;
 use crate::train::machine;
 
@@ -107,12 +110,12 @@ enum Precision {
 pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let record_file = arguments.out.as_ref().map(|folder| folder.join(RECORD));
     let records: Vec<&Path> = [&arguments.json, &record_file].into_iter().flatten().map(|p| &**p).collect();
-    let baseline = arguments.baseline.as_deref().map(BenchRecord::read).transpose()?;
+    let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
     if let Some(folder) = &arguments.out {
-        super::output::create_folder(folder)?;
+        super::output::check_folder(folder)?;
     }
-    let written: Vec<&Path> = records.iter().copied().chain(arguments.csv.as_deref()).collect();
+    let written: Vec<&Path> = [&arguments.json, &arguments.csv].into_iter().flatten().map(|p| &**p).collect();
     super::output::check(&written, arguments.baseline.as_deref().as_slice())?;
 
     let stop = super::stop_on_ctrl_c()?;
@@ -124,10 +127,13 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
             machine::usable_cores()
         ));
     }
+    if let Some(folder) = &arguments.out {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    }
     let mut watcher = Watcher::new(&records);
     let calibration = calibrate::load_cached();
     let record = suite::run(&mut plan, calibration, previous.as_ref(), &stop, &mut watcher);
-    watcher.bar.finish_and_clear();
+    watcher.line.finish();
     let record = record?;
 
     let text = finish(&arguments, &record, &records)?;
@@ -161,9 +167,8 @@ fn finish(
         text += &format!("wrote {}\n", path.display());
     }
     if let Some(folder) = &arguments.out {
-        for path in tables::write_all(folder, record)? {
-            text += &format!("wrote {}\n", path.display());
-        }
+        tables::write_all(folder, record)?;
+        text += &format!("wrote {} and the charts beside it\n", folder.join("report.html").display());
     }
     Ok(text)
 }
@@ -201,14 +206,26 @@ fn choice(arguments: &BenchArguments) -> Choice {
 /// The record to go on with.
 fn resumed(records: &[&Path]) -> anyhow::Result<BenchRecord> {
     match records.iter().find(|path| path.exists()).or(records.first()) {
-        Some(path) => Ok(BenchRecord::read(path)?),
+        Some(path) => read(path),
         None => anyhow::bail!("--resume: expected --json FILE or --out DIR with the results to go on with, found neither"),
+    }
+}
+
+/// The record in a file that `bench` wrote.
+fn read(path: &Path) -> anyhow::Result<BenchRecord> {
+    match results::read(path)? {
+        Results::Bench(record) => Ok(*record),
+        other => {
+            let (place, expected) = ("key `schema`".into(), format!("\"{BENCH_SCHEMA}\""));
+            let found = format!("\"{}\"", other.schema());
+            Err(Error::Format { path: path.into(), place, expected, found }.into())
+        }
     }
 }
 
 /// Shows which case runs, and keeps the results so far.
 struct Watcher<'a> {
-    bar: indicatif::ProgressBar,
+    line: Spinner,
     records: &'a [&'a Path],
     saved: Option<Instant>,
     begun: Instant,
@@ -216,18 +233,15 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(records: &'a [&'a Path]) -> Self {
-        let visible = std::io::stderr().is_terminal();
-        Watcher { bar: progress::line(visible), records, saved: None, begun: Instant::now() }
+        Watcher { line: Spinner::new(), records, saved: None, begun: Instant::now() }
     }
 }
 
 impl suite::Watcher for Watcher<'_> {
     fn running(&mut self, case: &CaseRecord, done: usize, of: usize) {
-        self.bar.set_length(of as u64);
-        self.bar.set_position(done as u64);
         let left = self.begun.elapsed().as_secs_f64() / done.max(1) as f64 * (of - done) as f64;
-        let left = if done == 0 { String::new() } else { format!("  {} left", duration(left)) };
-        self.bar.set_message(format!("{}{left}", case.full_title()));
+        let left = if done == 0 { String::new() } else { format!(", {} left", duration(left)) };
+        self.line.say(&format!("run {} of {of}: {}{left}", done + 1, case.full_title()));
     }
 
     fn save(&mut self, record: &BenchRecord) -> crate::Result<()> {

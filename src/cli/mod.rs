@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod calibrate;
 pub mod data;
 mod eval;
@@ -7,15 +8,21 @@ mod images;
 mod output;
 mod predict;
 mod recipes;
+mod report;
 mod train;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
+
+/// The exit code after a second Ctrl-C: 128 + SIGINT, as shells have it.
+const KILLED: i32 = 130;
 
 /// Trains neural networks by gradient descent on multicore CPUs, close to the speed of the hardware.
 #[derive(Debug, Parser)]
@@ -34,6 +41,7 @@ Examples:
   fallline eval --model mlp.safetensors
   fallline predict --model mlp.safetensors --draw digit.png
   fallline calibrate                   what this machine can do
+  fallline bench --out report          how fast it trains
 
 Every failure prints a line that starts with `error:` and exits with code 2.";
 
@@ -45,8 +53,12 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Classify pictures with a saved model.
     Predict(predict::PredictArguments),
+    /// Measure training throughput per update rule, batch size and threads.
+    Bench(bench::BenchArguments),
     /// Measure what this machine can do: arithmetic, memory, threads.
     Calibrate(calibrate::CalibrateArguments),
+    /// Make a page of charts from the results of training runs, or of a benchmark.
+    Report(report::ReportArguments),
     /// List the built-in recipes, or show one.
     Recipes(recipes::RecipesArguments),
     /// Download, check, describe and generate data sets.
@@ -58,16 +70,19 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    let done = |()| ExitCode::SUCCESS;
     let result = match Arguments::parse().command {
-        Command::Train(arguments) => train::run(arguments),
-        Command::Eval(arguments) => eval::run(arguments),
-        Command::Predict(arguments) => predict::run(arguments),
-        Command::Calibrate(arguments) => calibrate::run(arguments),
-        Command::Recipes(arguments) => recipes::run(arguments),
-        Command::Data { command } => data::run(command),
+        Command::Train(arguments) => train::run(arguments).map(done),
+        Command::Eval(arguments) => eval::run(arguments).map(done),
+        Command::Predict(arguments) => predict::run(arguments).map(done),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Calibrate(arguments) => calibrate::run(arguments).map(done),
+        Command::Report(arguments) => report::run(arguments).map(done),
+        Command::Recipes(arguments) => recipes::run(arguments).map(done),
+        Command::Data { command } => data::run(command).map(done),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever reads our output has seen enough, as in `fallline recipes | head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -80,6 +95,18 @@ pub fn main() -> ExitCode {
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(KILLED);
+        }
+    })?;
+    Ok(stop)
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Files that a command will write at its end, checked at its start.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+
+/// What is tried with a folder.
+const TRIED: &str = "create a file in this folder";
 
 /// Checks that a file can be written at each path, so that hours of training are not lost to a
 /// mistyped folder, and that none of them is one of the files in `read`. Nothing is left behind and
@@ -44,7 +48,7 @@ fn full(path: &Path) -> PathBuf {
 fn check_one(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Ok(existing) if existing.is_dir() => {
-            return Err(Error::io(path, "write")(std::io::ErrorKind::IsADirectory.into()));
+            return Err(Error::io(path, "write")(ErrorKind::IsADirectory.into()));
         }
         // A device or a pipe is written to directly.
         Ok(existing) if !existing.is_file() => return Ok(()),
@@ -55,7 +59,28 @@ fn check_one(path: &Path) -> Result<()> {
     // missing folder are clearer than those for the kind of error.
     let created = fs::metadata(&folder)
         .and_then(|_| tempfile::NamedTempFile::new_in(&folder).map_err(|source| source.kind().into()));
-    created.map(drop).map_err(Error::io(&folder, "create a file in this folder"))
+    created.map(drop).map_err(Error::io(&folder, TRIED))
+}
+
+/// Checks that files can be written into a folder, or that it can be made where it is to be; makes
+/// nothing.
+///
+/// # Errors
+/// [`Error::Io`] naming the folder, or the one in which it cannot be made.
+pub fn check_folder(folder: &Path) -> Result<()> {
+    // "a", the ancestor of "a/b", is in the folder "".
+    let named = |place: &Path| if place.as_os_str().is_empty() { PathBuf::from(".") } else { place.into() };
+    for place in folder.ancestors().map(named) {
+        match fs::metadata(&place) {
+            Ok(_) => {
+                let created = tempfile::NamedTempFile::new_in(&place).map_err(|source| source.kind().into());
+                return created.map(drop).map_err(Error::io(&place, TRIED));
+            }
+            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {}
+            Err(error) => return Err(Error::io(&place, TRIED)(error)),
+        }
+    }
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> PathBuf {
@@ -86,6 +111,24 @@ mod tests {
         assert!(refusal(at("none/x")).contains("none: cannot create a file in this folder: "));
         assert!(refusal(at("old/x")).contains("old: cannot create a file in this folder: "));
         assert!(refusal(at("inner")).contains("inner: cannot write: "));
+    }
+
+    #[test]
+    fn folders_that_cannot_be_made_are_refused_and_none_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "").unwrap();
+        for place in [folder.path().into(), at("new"), at("new/newer"), "bare-name".into(), "./a/b".into()] {
+            check_folder(&place).unwrap();
+        }
+        for place in ["file", "file/inner"] {
+            let message = check_folder(&at(place)).unwrap_err().to_string();
+            assert!(message.contains("file: cannot create a file in this folder: "), "{message}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(!Path::new("bare-name").exists());
+        #[cfg(target_os = "linux")]
+        assert!(check_folder(Path::new("/proc/new")).unwrap_err().to_string().starts_with("/proc: cannot "));
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! `fallline train`
 
+mod watchers;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+
+use watchers::Watchers;
 
 use crate::data::{DataSet, Origin};
 use crate::model::recipe::Override;
 use crate::model::{Model, Recipe, saved};
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
-use crate::report::{json, progress::TerminalObserver, summary};
+use crate::report::tensorboard::EventWriter;
+use crate::report::{json, progress::TerminalObserver, run, summary};
 use crate::team::Team;
 use crate::train::{self, TrainRecord, dataset, machine};
-
-/// The exit code after a second Ctrl-C: 128 + SIGINT, as shells have it.
-const KILLED: i32 = 130;
+use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -59,6 +60,16 @@ pub struct TrainArguments {
     /// Write the results to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a report into this folder, made if it is not there: run.json, report.html, and each chart
+    /// as SVG and PNG. Files of these names are replaced. It holds what --json holds, and which classes
+    /// are taken for which, with the worst mistakes; that takes another test.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Write event files for TensorBoard into this folder, made if it is not there. Each run has a new
+    /// folder in it, named after recipe, optimizer and seed: mnist-mlp-adam-seed1, the next such run
+    /// mnist-mlp-adam-seed1-2. Watch them with `tensorboard --logdir DIR`.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
     /// Print the final result only.
     #[arg(long, short)]
     quiet: bool,
@@ -70,50 +81,81 @@ Examples:
   fallline train mnist-mlp --epochs 5 --save mlp.safetensors --json mlp.json
   fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
   fallline train my-recipe.toml --data my-data
+  fallline train mnist-mlp --report mlp-report --tensorboard runs
 
 Ctrl-C ends the training after the step under way; the model is still tested and saved, the results
 are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code 130.";
 
 pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
-    let outputs: Vec<&Path> =
-        [&arguments.save, &arguments.json].into_iter().flatten().map(|p| &**p).collect();
-    super::output::check(&outputs, &[Path::new(&arguments.recipe)])?;
+    check_outputs(&arguments)?;
 
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
+    if let Some(folder) = &arguments.report {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    }
+    let name = format!("{}-{}-seed{}", recipe.name, recipe.optimizer.name, recipe.train.seed);
+    let events = arguments.tensorboard.as_deref().map(|folder| EventWriter::create(folder, &name));
+    let mut watchers = Watchers {
+        terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
+        events: events.transpose()?,
+    };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
         std::io::stdout().write_all(heading(&recipe, &data, &model).as_bytes()).ok();
     }
 
-    let stop = stop_on_ctrl_c()?;
-    let mut observer = TerminalObserver::new(recipe.train.epochs, arguments.quiet);
-    let record = train::run(&mut model, &data, &recipe, &team, &stop, &mut observer);
-    observer.finish();
-    let record = record?;
+    let stop = super::stop_on_ctrl_c()?;
+    let record = train::run(&mut model, &data, &recipe, &team, &stop, &mut watchers);
+    watchers.terminal.finish();
+    // Also of a run that diverged, whose events show where.
+    let events = watchers.events.map(|events| {
+        let path = events.path().to_path_buf();
+        events.finish(record.as_ref().ok()).map(|()| path.display().to_string())
+    });
+    let mut record = record?;
+    if arguments.report.is_some() {
+        // Cannot fail: the model has been tested on these samples.
+        record.analysis = Some(train::analyse(&model, &data.test, &recipe.data, &team)?);
+    }
 
-    // Both files are tried before any failure is reported: what was trained shall not be lost.
-    let saved = arguments
-        .save
-        .as_deref()
-        .map_or(Ok(()), |path| saved::save(path, &model, &recipe, data.train.shape(), data.classes));
-    let written = arguments.json.as_deref().map_or(Ok(()), |path| json::write(path, &record));
+    // All files are tried before any failure is reported: what was trained shall not be lost.
+    let saved = arguments.save.as_deref().map(|path| {
+        saved::save(path, &model, &recipe, data.train.shape(), data.classes)
+            .map(|()| path.display().to_string())
+    });
+    let written =
+        arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path.display().to_string()));
+    let report = arguments.report.as_deref().map(|folder| run::write(folder, &record));
+
     let mut text = result(&record, &recipe);
-    for (path, outcome) in [(&arguments.save, &saved), (&arguments.json, &written)] {
-        if let (Some(path), Ok(())) = (path, outcome) {
-            text += &format!("wrote {}\n", path.display());
-        }
+    let outcomes: Vec<Result<String>> = [saved, written, report, events].into_iter().flatten().collect();
+    for path in outcomes.iter().flatten() {
+        text += &format!("wrote {path}\n");
     }
     let printed = std::io::stdout().write_all(text.as_bytes());
-    saved?;
-    written?;
+    outcomes.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(printed?)
 }
 
+/// That all that is to be written can be, before hours are spent.
+fn check_outputs(arguments: &TrainArguments) -> Result<()> {
+    let mut files: Vec<PathBuf> = [&arguments.save, &arguments.json].into_iter().flatten().cloned().collect();
+    for folder in [&arguments.report, &arguments.tensorboard].into_iter().flatten() {
+        super::output::check_folder(folder)?;
+    }
+    // Names in a folder that is not there yet cannot be anything else.
+    if let Some(folder) = arguments.report.as_ref().filter(|folder| folder.exists()) {
+        files.extend([run::JSON, run::PAGE].map(|name| folder.join(name)));
+    }
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    super::output::check(&files, &[Path::new(&arguments.recipe)])
+}
+
 /// The options that stand for values of the recipe, then what `--set` says.
-fn overrides(arguments: &TrainArguments) -> crate::Result<Vec<Override>> {
+fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
     let mut overrides: Vec<Override> = [
         arguments.epochs.map(|epochs| Override::new("train.epochs", epochs)),
         arguments.batch.map(|batch| Override::new("train.batch", batch)),
@@ -163,7 +205,7 @@ fn origin(origin: &Origin) -> String {
 fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     let mut text = format!(
         "trained {} in {} on {}: {}\n",
-        counted(record.epochs.len(), "epoch"),
+        run::epochs(record),
         duration(record.train_seconds),
         counted(record.threads, "thread"),
         ending(&record.stop_reason),
@@ -188,18 +230,6 @@ fn ending(stop_reason: &str) -> &str {
     }
 }
 
-/// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(KILLED);
-        }
-    })?;
-    Ok(stop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +240,9 @@ mod tests {
         let mut record = TrainRecord {
             schema: train::record::TRAIN_SCHEMA.into(),
             recipe: "mnist-mlp".into(),
+            data: None,
+            optimizer: None,
+            batch: None,
             seed: 1,
             threads: 2,
             machine: machine::Machine::current(),
@@ -218,6 +251,7 @@ mod tests {
             test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
             train_seconds: 2.5,
             stop_reason: "epochs".into(),
+            analysis: None,
         };
         let recipe = Recipe::built_in("mnist-mlp").unwrap();
         assert_eq!(

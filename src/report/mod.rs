@@ -1,4 +1,4 @@
-//! What people see: tables, the progress bar, pictures in the terminal, JSON files.
+//! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
 pub mod bench;
 pub mod calibration;
@@ -10,6 +10,11 @@ pub mod numbers;
 pub mod page;
 pub mod picture;
 pub mod progress;
+pub mod results;
+pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod summary;
 pub mod table;
+pub mod tensorboard;
 mod terminal;

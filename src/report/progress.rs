@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::numbers::{duration, loss, percent, rounded};
+use super::numbers::{counted, duration, loss, percent, rounded};
 use super::terminal::Narrow;
 use crate::train::{EpochRecord, Observer, Progress};
 
@@ -124,6 +124,9 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
         line += &format!("  validation accuracy {:>8}", percent(accuracy));
     }
     line += &format!("  {} samples/s  {}", rounded(record.samples_per_second), duration(record.seconds));
+    if record.incomplete {
+        line += &format!("  incomplete: {}", counted(record.samples.unwrap_or(0), "sample"));
+    }
     line
 }
 
@@ -160,12 +163,18 @@ mod tests {
             validation_accuracy: None,
             seconds: 0.156,
             samples_per_second: 384_123.0,
+            samples: Some(60_000),
+            incomplete: false,
+            learning_rate: Some(0.01),
         };
         let line = "epoch  3/10  loss 0.1235  accuracy  97.12 %  384,123 samples/s  156 ms";
         assert_eq!(epoch_line(&record, 10), line.replace("0.1235", &format!("{:.4}", 0.12345)));
-        let validated = EpochRecord { validation_loss: Some(0.5), validation_accuracy: Some(1.0), ..record };
+        let validated =
+            EpochRecord { validation_loss: Some(0.5), validation_accuracy: Some(1.0), ..record.clone() };
         assert!(
             epoch_line(&validated, 10).contains("  validation loss 0.5000  validation accuracy 100.00 %  ")
         );
+        let cut = EpochRecord { incomplete: true, samples: Some(1_280), ..record };
+        assert!(epoch_line(&cut, 10).ends_with("  156 ms  incomplete: 1,280 samples"));
     }
 }

@@ -1,4 +1,6 @@
-//! The forward pass alone: accuracy on a split, probabilities of single images.
+//! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
+
+use std::ops::Range;
 
 use super::record::Evaluation;
 use super::run::labels_for;
@@ -9,7 +11,7 @@ use crate::kernels::reduce;
 use crate::losses::Scores;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
-use crate::team::{Shared, Team};
+use crate::team::{Shared, Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 use crate::{Error, Result};
 
@@ -22,28 +24,18 @@ const BLOCK: usize = 112;
 /// If the samples do not fit the model.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
     let labels = labels_for(model, samples)?;
-    let source = Source::new(samples, labels, data);
-    let rows = Rows { classes: model.outputs(), stride: padded(model.outputs()) };
+    let rows = rows_of(model);
     let mut losses = vec![0.0; samples.len()];
     let mut correct = vec![0; samples.len()];
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
-        team.run(
-            |worker| {
-                let mut pass = ForwardPass::new(model);
-                let share = worker.share(samples.len());
-                for start in share.clone().step_by(BLOCK) {
-                    let block = start..(start + BLOCK).min(share.end);
-                    let outputs = pass.run(&source, block.clone());
-                    let scores = Scores {
-                        losses: losses.write(worker, block.clone()),
-                        correct: correct.write(worker, block.clone()),
-                    };
-                    model.loss().value(scores, outputs, &labels[block], rows);
-                }
-            },
-            None,
-        );
+        forward(model, &Source::new(samples, labels, data), samples.len(), team, |worker, block, outputs| {
+            let scores = Scores {
+                losses: losses.write(worker, block.clone()),
+                correct: correct.write(worker, block.clone()),
+            };
+            model.loss().value(scores, outputs, &labels[block], rows);
+        });
     }
     let count = samples.len() as f64;
     Ok(Evaluation {
@@ -68,24 +60,90 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
     let count = images.len() / size;
     let samples = Samples::images(images.to_vec(), model.input(), vec![0; count], model.outputs())?;
     let source = Source::new(&samples, labels_for(model, &samples)?, data);
-    let rows = Rows { classes: model.outputs(), stride: padded(model.outputs()) };
+    let rows = rows_of(model);
     let mut probabilities = vec![0.0; count * rows.stride];
     {
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
-        team.run(
-            |worker| {
-                let mut pass = ForwardPass::new(model);
-                let share = worker.share(count);
-                for start in share.clone().step_by(BLOCK) {
-                    let block = start..(start + BLOCK).min(share.end);
-                    let outputs = pass.run(&source, block.clone());
-                    loss::softmax(shared.rows_mut(worker, block), outputs, rows);
-                }
-            },
-            None,
-        );
+        forward(model, &source, count, team, |worker, block, outputs| {
+            loss::softmax(shared.rows_mut(worker, block), outputs, rows);
+        });
     }
     Ok(probabilities.chunks(rows.stride).map(|row| row[..rows.classes].to_vec()).collect())
+}
+
+/// What a model answers to one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Answer {
+    pub loss: f32,
+    /// The class of the largest output, the first of several equal ones.
+    pub class: usize,
+    /// Of that class.
+    pub probability: f32,
+}
+
+/// The model's answer to each of the samples.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub(super) fn answers(
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Vec<Answer>> {
+    let labels = labels_for(model, samples)?;
+    let rows = rows_of(model);
+    let mut answers = vec![Answer::default(); samples.len()];
+    {
+        let answers = Shared::array(&mut answers);
+        forward(model, &Source::new(samples, labels, data), samples.len(), team, |worker, block, outputs| {
+            let (mut losses, mut correct) = ([0.0; BLOCK], [0; BLOCK]);
+            let scores = Scores { losses: &mut losses[..block.len()], correct: &mut correct[..block.len()] };
+            model.loss().value(scores, outputs, &labels[block.clone()], rows);
+            let mut probabilities = vec![0.0; outputs.len()];
+            loss::softmax(&mut probabilities, outputs, rows);
+            for (row, answer) in answers.write(worker, block).iter_mut().enumerate() {
+                // Not the largest probability: rounding may make two of them equal.
+                let class = largest(&outputs[row * rows.stride..][..rows.classes]);
+                let probability = probabilities[row * rows.stride + class];
+                *answer = Answer { loss: losses[row], class, probability };
+            }
+        });
+    }
+    Ok(answers)
+}
+
+/// The place of the largest number, the first of several equal ones.
+fn largest(values: &[f32]) -> usize {
+    let first = |best: usize, index: usize| if values[index] > values[best] { index } else { best };
+    (0..values.len()).fold(0, first)
+}
+
+/// How rows of the model's outputs lie.
+fn rows_of(model: &Model) -> Rows {
+    Rows { classes: model.outputs(), stride: padded(model.outputs()) }
+}
+
+/// Takes the first `count` samples of `source` through the network, and the outputs of each block of
+/// them, `[samples, out]` with `out` padded, to `work`.
+fn forward(
+    model: &Model,
+    source: &Source,
+    count: usize,
+    team: &Team,
+    work: impl Fn(&Worker, Range<usize>, &[f32]) + Sync,
+) {
+    team.run(
+        |worker| {
+            let mut pass = ForwardPass::new(model);
+            let share = worker.share(count);
+            for start in share.clone().step_by(BLOCK) {
+                let block = start..(start + BLOCK).min(share.end);
+                work(worker, block.clone(), pass.run(source, block));
+            }
+        },
+        None,
+    );
 }
 
 /// One worker's forward pass over blocks of samples.
@@ -115,7 +173,7 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
-    fn run(&mut self, source: &Source, samples: std::ops::Range<usize>) -> &[f32] {
+    fn run(&mut self, source: &Source, samples: Range<usize>) -> &[f32] {
         let rows = samples.len();
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));

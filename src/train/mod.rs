@@ -1,5 +1,6 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
+pub mod analysis;
 pub mod dataset;
 mod evaluate;
 pub mod machine;
@@ -9,6 +10,7 @@ mod run;
 mod step;
 mod workspace;
 
+pub use analysis::analyse;
 pub use evaluate::{evaluate, predict};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
 pub use run::{Session, run};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::analysis::Analysis;
 use super::machine::Machine;
 
 /// The schema that [`TrainRecord`] has as JSON.
@@ -24,6 +25,19 @@ pub struct EpochRecord {
     /// Wall-clock time of the training steps.
     pub seconds: f64,
     pub samples_per_second: f64,
+    /// Samples that were trained on; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// Whether the epoch was ended before all samples had been trained on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub incomplete: bool,
+    /// Of the epoch's last step; absent in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A model on a set of samples.
@@ -51,6 +65,15 @@ pub struct TrainRecord {
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,
+    /// The data set's name; absent, as the next two, in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The update rule's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<String>,
+    /// Samples of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
     pub seed: u64,
     pub threads: usize,
     pub machine: Machine,
@@ -62,6 +85,9 @@ pub struct TrainRecord {
     pub train_seconds: f64,
     /// Why training ended, such as "epochs" or "interrupted".
     pub stop_reason: String,
+    /// What it gets right and wrong on the test samples; only where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
 }
 
 /// How far training is, within an epoch.
@@ -109,14 +135,25 @@ mod tests {
             validation_accuracy: None,
             seconds: 2.0,
             samples_per_second: 30_000.0,
+            samples: Some(60_000),
+            incomplete: false,
+            learning_rate: Some(0.001),
         };
-        let validated =
-            EpochRecord { validation_loss: Some(0.25), validation_accuracy: Some(1.0), ..epoch.clone() };
+        let validated = EpochRecord {
+            validation_loss: Some(0.25),
+            validation_accuracy: Some(1.0),
+            samples: Some(64),
+            incomplete: true,
+            ..epoch.clone()
+        };
         let machine =
             Machine { cpu: "c".into(), cores: 2, instruction_set: "AVX2".into(), os: "linux x86_64".into() };
         let record = TrainRecord {
             schema: TRAIN_SCHEMA.into(),
             recipe: "mnist-mlp".into(),
+            data: Some("mnist".into()),
+            optimizer: Some("adam".into()),
+            batch: Some(64),
             seed: 1,
             threads: 2,
             machine,
@@ -125,18 +162,37 @@ mod tests {
             test: Some(Evaluation { loss: 0.125, accuracy: 0.5 }),
             train_seconds: 4.0,
             stop_reason: "epochs".into(),
+            analysis: None,
         };
         let json = serde_json::to_string(&record).unwrap();
         let expected = concat!(
-            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","seed":1,"threads":2,"#,
+            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","data":"mnist","optimizer":"adam","batch":64,"#,
+            r#""seed":1,"threads":2,"#,
             r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
             r#""model":{"parameters":3,"train_flops_per_sample":12.0},"epochs":["#,
-            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0},"#,
+            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0,"#,
+            r#""samples":60000,"learning_rate":0.001},"#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,
-            r#""validation_accuracy":1.0,"seconds":2.0,"samples_per_second":30000.0}],"#,
+            r#""validation_accuracy":1.0,"seconds":2.0,"samples_per_second":30000.0,"#,
+            r#""samples":64,"incomplete":true,"learning_rate":0.001}],"#,
             r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"epochs"}"#
         );
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), record);
+    }
+
+    /// A file that the first version wrote.
+    #[test]
+    fn records_of_earlier_versions_are_read() {
+        let json = concat!(
+            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","seed":1,"threads":2,"#,
+            r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
+            r#""model":{"parameters":3,"train_flops_per_sample":12.0},"epochs":["#,
+            r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0}],"#,
+            r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"epochs"}"#
+        );
+        let record: TrainRecord = serde_json::from_str(json).unwrap();
+        assert_eq!((record.data.as_ref(), record.epochs[0].samples), (None, None));
+        assert_eq!(serde_json::to_string(&record).unwrap(), json);
     }
 }

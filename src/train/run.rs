@@ -50,7 +50,7 @@ pub fn run(
             break;
         }
     }
-    let (steps, epoch) = (session.steps, session.epochs);
+    let (steps, epoch, batch) = (session.steps, session.epochs, session.batch);
     let test = evaluate(model, &data.test, &recipe.data, team)?;
     if !test.loss.is_finite() {
         return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step: steps, epoch });
@@ -58,6 +58,9 @@ pub fn run(
     Ok(TrainRecord {
         schema: TRAIN_SCHEMA.into(),
         recipe: recipe.name.clone(),
+        data: Some(data.name.clone()),
+        optimizer: Some(recipe.optimizer.name.clone()),
+        batch: Some(batch),
         seed: recipe.train.seed,
         threads: team.threads(),
         machine: Machine::current(),
@@ -69,6 +72,7 @@ pub fn run(
         test: Some(test),
         train_seconds,
         stop_reason: stop_reason.into(),
+        analysis: None,
     })
 }
 
@@ -207,7 +211,7 @@ impl<'a> Session<'a> {
                 epoch: self.epochs,
             });
         }
-        Ok(about.record(&live.score))
+        Ok(about.record(&live.score, learning_rate))
     }
 }
 
@@ -277,7 +281,7 @@ impl About {
         }
     }
 
-    fn record(&self, score: &BatchScore) -> EpochRecord {
+    fn record(&self, score: &BatchScore, learning_rate: f64) -> EpochRecord {
         let samples = score.samples as f64;
         let seconds = self.begun.elapsed().as_secs_f64();
         EpochRecord {
@@ -288,6 +292,9 @@ impl About {
             validation_accuracy: None,
             seconds,
             samples_per_second: samples / seconds,
+            samples: Some(score.samples),
+            incomplete: score.samples < self.of,
+            learning_rate: Some(learning_rate),
         }
     }
 }

@@ -55,6 +55,8 @@ pub enum Scale {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Number,
+    /// Numbers of things: no tick between two of them.
+    Whole,
     /// Fractions of 1, shown as percent.
     Percent,
 }
@@ -113,7 +115,7 @@ fn linear(first: f64, last: f64, unit: Unit, rounded: bool) -> Span {
         let room = if first == 0.0 { 1.0 } else { 0.1 * first.abs() };
         (first - room, first + room)
     };
-    let step = nice_step((last - first) / TICKS);
+    let step = nice_step((last - first) / TICKS).max(if unit == Unit::Whole { 1.0 } else { 0.0 });
     let (low, high) =
         if rounded { ((first / step).floor() * step, (last / step).ceil() * step) } else { (first, last) };
     // A hair of room, so that a tick at the very end is not lost to rounding.
@@ -160,7 +162,7 @@ fn log10(first: f64, last: f64, unit: Unit) -> Span {
         ticks.dedup();
     }
     let label = |value: f64| match unit {
-        Unit::Number => short(value),
+        Unit::Number | Unit::Whole => short(value),
         Unit::Percent => format!("{} %", short(100.0 * value)),
     };
     let ticks = ticks.into_iter().map(|value| (value, label(value))).collect();
@@ -181,12 +183,12 @@ fn labels(values: &[f64], step: f64, unit: Unit) -> Vec<String> {
     let largest = values.iter().fold(0f64, |largest, value| largest.max(value.abs()));
     let (divisor, suffix) = match unit {
         Unit::Percent => (0.01, " %"),
-        Unit::Number => prefix(largest),
+        Unit::Number | Unit::Whole => prefix(largest),
     };
-    if unit == Unit::Number && (largest >= 1e16 || largest < 1e-4) {
+    if unit != Unit::Percent && (largest >= 1e16 || largest < 1e-4) {
         return values.iter().map(|value| short(*value)).collect();
     }
-    let decimals = (-(step / divisor).log10() + 1e-9).ceil().clamp(0.0, 9.0) as usize;
+    let decimals = (-(step / divisor).log10() - 1e-9).ceil().clamp(0.0, 9.0) as usize;
     let label = |value: &f64| {
         // No "-0".
         let number = value / divisor + 0.0;
@@ -269,6 +271,9 @@ mod tests {
         let percent = Axis::new("").in_unit(Unit::Percent);
         assert_eq!(ticks(&percent, &[0.97, 0.984], true), ["97.0 %", "97.5 %", "98.0 %", "98.5 %"]);
         assert_eq!(ticks(&Axis::new(""), &[1.0, 10.0], false), ["2", "4", "6", "8", "10"]);
+        let whole = Axis::new("epoch").in_unit(Unit::Whole);
+        assert_eq!(ticks(&whole, &[1.0, 3.0], false), ["1", "2", "3"]);
+        assert_eq!(ticks(&whole, &[1.0], false), ["1"]);
         assert_eq!(ticks(&Axis::new(""), &[-1.0, 1.0], true), ["-1.0", "-0.5", "0", "0.5", "1.0"]);
     }
 

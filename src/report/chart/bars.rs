@@ -63,7 +63,7 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
 
 fn label(value: &Point, unit: Unit) -> String {
     match unit {
-        Unit::Number => short(value.y),
+        Unit::Number | Unit::Whole => short(value.y),
         Unit::Percent => format!("{:.0} %", 100.0 * value.y),
     }
 }

@@ -15,6 +15,9 @@ const SCRIPT: &str = include_str!("page.js");
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
                       script-src 'unsafe-inline'";
 
+/// What tells such a page from other files, among the first kilobyte.
+pub const MADE_BY: &str = "<meta name=\"generator\" content=\"fallline\">";
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     pub title: String,
@@ -54,7 +57,7 @@ impl Page {
              <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+             {MADE_BY}\n<title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
              <style>\n{STYLE}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n\
              </head>\n<body data-charts=\"{charts}\">\n\
              <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n{links}</header>\n<main>\n{body}</main>\n\

@@ -1,0 +1,88 @@
+//! `fallline report`
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+
+use crate::atomic_file;
+use crate::bench::record::BenchRecord;
+use crate::error::{Error, Result};
+use crate::report::results::{self, Results};
+use crate::report::{bench, page, run};
+use crate::train::TrainRecord;
+
+/// What is written if nothing else is said.
+const DEFAULT_OUT: &str = "report.html";
+
+/// Bytes in which a page says what made it.
+const START: u64 = 1024;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArguments {
+    /// Results of training runs (from `fallline train`, with --json or --report), whose curves are laid
+    /// over each other; or those of one benchmark (from `fallline bench`).
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// The page to write; a file of this name is replaced [default: report.html, which is replaced only
+    /// if it is such a page].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline train mnist-mlp --report adam
+  fallline train mnist-mlp --optimizer nesterov --lr 0.05 --report nesterov
+  fallline report adam/run.json nesterov/run.json --out both.html
+
+The page is one file that needs nothing else: no network, no other files.";
+
+pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
+    let out = arguments.out.as_deref().unwrap_or(Path::new(DEFAULT_OUT));
+    let read: Vec<&Path> = arguments.files.iter().map(PathBuf::as_path).collect();
+    super::output::check(&[out], &read)?;
+    if arguments.out.is_none() && out.exists() && !is_page(out)? {
+        bail!("{DEFAULT_OUT}: expected a page that fallline made, found another file; name one with --out");
+    }
+    let text = match records(&arguments.files)? {
+        Records::Train(records) => run::page(&records),
+        Records::Bench(record) => bench::page(&record),
+    };
+    atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
+    Ok(writeln!(std::io::stdout(), "wrote {}", out.display())?)
+}
+
+/// Whether a file is a page that this program made.
+fn is_page(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    file.take(START).read_to_end(&mut start).map_err(Error::io(path, "read"))?;
+    Ok(String::from_utf8_lossy(&start).contains(page::MADE_BY))
+}
+
+/// What one page can show.
+enum Records {
+    Train(Vec<TrainRecord>),
+    Bench(Box<BenchRecord>),
+}
+
+/// The records of the files, which must be of one kind.
+fn records(files: &[PathBuf]) -> anyhow::Result<Records> {
+    let mut runs = Vec::new();
+    for path in files {
+        match results::read(path)? {
+            Results::Train(record) => runs.push(*record),
+            Results::Bench(record) if files.len() == 1 => return Ok(Records::Bench(record)),
+            Results::Bench(_) => bail!(
+                "{}: the results of a benchmark take a page of their own, found {} files",
+                path.display(),
+                files.len()
+            ),
+        }
+    }
+    Ok(Records::Train(runs))
+}

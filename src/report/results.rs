@@ -1,0 +1,225 @@
+//! Files of results, read back and checked: they may come from anywhere.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
+use crate::error::{Error, Result};
+use crate::train::TrainRecord;
+use crate::train::analysis::Analysis;
+use crate::train::record::TRAIN_SCHEMA;
+
+/// The largest file that is read, in bytes: a record of a million epochs is smaller.
+const LARGEST_FILE: u64 = 512 << 20;
+
+/// How every PNG file begins.
+const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
+
+/// What a file of results may hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Results {
+    Train(Box<TrainRecord>),
+    Bench(Box<BenchRecord>),
+}
+
+impl Results {
+    /// The schema of the file.
+    pub fn schema(&self) -> &'static str {
+        match self {
+            Results::Train(_) => TRAIN_SCHEMA,
+            Results::Bench(_) => BENCH_SCHEMA,
+        }
+    }
+}
+
+/// Reads a file that `train` or `bench` wrote as JSON.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
+pub fn read(path: &Path) -> Result<Results> {
+    let bytes = content(path)?;
+    let format = |place: &str, expected: &str, found: String| Error::Format {
+        path: path.into(),
+        place: place.into(),
+        expected: expected.into(),
+        found,
+    };
+    // An array would be taken for the fields in their order.
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {}
+        Some(_) => {
+            let start: String = String::from_utf8_lossy(&bytes).trim_start().chars().take(20).collect();
+            return Err(format("start of the file", "a JSON object", format!("{start:?}")));
+        }
+        None => return Err(format("start of the file", "a JSON object", "nothing".into())),
+    }
+    let head: Head = parsed(path, &bytes)?;
+    match head.schema.as_ref().and_then(|schema| schema.as_str()) {
+        Some(TRAIN_SCHEMA) => {
+            let record: TrainRecord = parsed(path, &bytes)?;
+            if let Some(analysis) = &record.analysis {
+                check(analysis).map_err(|(place, expected, found)| format(&place, expected, found))?;
+            }
+            Ok(Results::Train(Box::new(record)))
+        }
+        Some(BENCH_SCHEMA) => Ok(Results::Bench(Box::new(parsed(path, &bytes)?))),
+        _ => {
+            let found = head.schema.map_or("none".to_string(), |schema| shortened(&schema.to_string()));
+            Err(format("key `schema`", &format!("\"{TRAIN_SCHEMA}\" or \"{BENCH_SCHEMA}\""), found))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Head {
+    schema: Option<serde_json::Value>,
+}
+
+fn content(path: &Path) -> Result<Vec<u8>> {
+    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let expected = format!("at most {LARGEST_FILE} bytes");
+        let (place, found) = ("length of the file".into(), "more".into());
+        return Err(Error::Format { path: path.into(), place, expected, found });
+    }
+    Ok(bytes)
+}
+
+fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        // The place stands in front already.
+        let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
+        let expected = match error.classify() {
+            Category::Data => "a record of results",
+            Category::Eof => "the whole of a JSON file",
+            Category::Syntax | Category::Io => "JSON",
+        };
+        Error::Format {
+            path: path.into(),
+            place: format!("line {}, column {}", error.line(), error.column()),
+            expected: expected.into(),
+            found: shortened(message),
+        }
+    })
+}
+
+/// What a message can hold of a text that may be long.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    if text.chars().count() <= LONGEST {
+        return text.to_string();
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+/// That an analysis is one: place, what was expected and what was found if it is not.
+fn check(analysis: &Analysis) -> std::result::Result<(), (String, &'static str, String)> {
+    let classes = analysis.classes.len();
+    let confusion = &analysis.confusion;
+    if confusion.len() != classes || confusion.iter().any(|row| row.len() != classes) {
+        let widths: Vec<usize> = confusion.iter().map(Vec::len).take(4).collect();
+        let found = format!("{} rows, the first of {widths:?}, for {classes} classes", confusion.len());
+        return Err(("key `analysis.confusion`".into(), "a row and a column for each class", found));
+    }
+    let total = confusion
+        .iter()
+        .flatten()
+        .try_fold(0u32, |sum, &count| u32::try_from(count).ok().and_then(|count| sum.checked_add(count)));
+    if total.is_none() {
+        let (expected, found) = ("fewer than 2^32 samples", "more".into());
+        return Err(("key `analysis.confusion`".into(), expected, found));
+    }
+    for (index, mistake) in analysis.mistakes.iter().enumerate() {
+        let place = |key: &str| format!("key `analysis.mistakes.{index}.{key}`");
+        for (key, class) in [("label", mistake.label), ("predicted", mistake.predicted)] {
+            if class >= classes {
+                return Err((place(key), "one of the classes", format!("{class} of {classes}")));
+            }
+        }
+        let is_png =
+            |text: &String| STANDARD.decode(text).is_ok_and(|bytes| bytes.starts_with(&PNG_SIGNATURE));
+        if let Some(text) = mistake.png.as_ref().filter(|text| !is_png(text)) {
+            return Err((place("png"), "a PNG file in base64", shortened(&format!("{text:?}"))));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{analysed_record, train_record};
+
+    fn read_text(text: &str) -> Result<Results> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    #[track_caller]
+    fn refused(text: &str, message: &str) {
+        let error = read_text(text).unwrap_err().to_string();
+        assert!(error.contains("run.json: ") && error.contains(message), "{error}");
+    }
+
+    fn json(record: &TrainRecord) -> String {
+        serde_json::to_string_pretty(record).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        for record in [train_record(), analysed_record()] {
+            assert_eq!(read_text(&json(&record)).unwrap(), Results::Train(Box::new(record)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_with_its_place() {
+        refused("", "start of the file: expected a JSON object, found nothing");
+        refused("PK\u{3}", "start of the file: expected a JSON object, found \"PK");
+        refused("[1]", "expected a JSON object, found \"[1]\"");
+        refused("{\"a\": }", "line 1, column 7: expected JSON, found expected value");
+        let whole = json(&train_record());
+        refused(&whole[..whole.len() / 2], "expected the whole of a JSON file, found EOF while parsing");
+        refused("{}", "key `schema`: expected \"fallline.train/1\" or \"fallline.bench/1\", found none");
+        refused("{\"schema\": \"fallline.train/2\"}", "found \"fallline.train/2\"");
+        refused("{\"schema\": 7}", "found 7");
+        refused("{\"schema\": \"fallline.train/1\"}", "a record of results, found missing field `recipe`");
+        let typed = whole.replace("\"seed\": 1", "\"seed\": -1");
+        refused(&typed, "line 7, column 12: expected a record of results, found invalid value");
+        assert!(
+            read(Path::new("none.json")).unwrap_err().to_string().starts_with("none.json: cannot open: ")
+        );
+    }
+
+    #[test]
+    fn an_analysis_that_contradicts_itself_is_refused() {
+        let with = |change: &dyn Fn(&mut Analysis)| {
+            let mut record = analysed_record();
+            change(record.analysis.as_mut().unwrap());
+            json(&record)
+        };
+        refused(&with(&|analysis| drop(analysis.confusion.pop())), "a row and a column for each class");
+        refused(&with(&|analysis| analysis.confusion[1].push(1)), "a row and a column for each class");
+        refused(&with(&|analysis| analysis.confusion[0][0] = usize::MAX), "fewer than 2^32 samples");
+        refused(
+            &with(&|analysis| analysis.mistakes[1].label = 2),
+            "`analysis.mistakes.1.label`: expected one",
+        );
+        for png in ["\"><script>", "YWJj", ""] {
+            let text = with(&|analysis| analysis.mistakes[0].png = Some(png.into()));
+            refused(&text, "`analysis.mistakes.0.png`: expected a PNG file in base64");
+        }
+    }
+}

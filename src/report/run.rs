@@ -1,0 +1,116 @@
+//! Reports of training runs: a page made from their records alone, and its charts as files.
+
+mod charts;
+mod facts;
+mod mistakes;
+mod names;
+
+use std::path::Path;
+
+use charts::Figure;
+pub use facts::epochs;
+
+use super::json;
+use super::numbers::{counted, duration, percent};
+use super::page::{Page, Part, Section};
+use crate::train::TrainRecord;
+use crate::train::analysis::Analysis;
+use crate::{Result, atomic_file};
+
+/// The record, in the folder of a report.
+pub const JSON: &str = "run.json";
+/// The page, in the folder of a report.
+pub const PAGE: &str = "report.html";
+
+/// Longer runs have no table of their epochs.
+const MOST_EPOCHS: usize = 1000;
+
+/// Writes the report of a run into a folder: the record, each chart as SVG and as PNG, and the page,
+/// whose path is returned. Files of the same names are replaced.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io)
+pub fn write(folder: &Path, record: &TrainRecord) -> Result<String> {
+    json::write(&folder.join(JSON), record)?;
+    let name = names::names(std::slice::from_ref(record)).concat();
+    let confusion = record.analysis.as_ref().and_then(|analysis| confusion(&name, analysis));
+    for Figure { file, chart } in charts::curves(&[(&name, record)]).into_iter().chain(confusion) {
+        write_bytes(&folder.join(format!("{file}.svg")), chart.to_svg().as_bytes())?;
+        write_bytes(&folder.join(format!("{file}.png")), &chart.to_png())?;
+    }
+    let path = folder.join(PAGE);
+    write_bytes(&path, page(std::slice::from_ref(record)).as_bytes())?;
+    Ok(path.display().to_string())
+}
+
+fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
+    atomic_file::write(path, |file| file.write_all(content))
+}
+
+/// A page of one run, or of several laid over each other.
+pub fn page(records: &[TrainRecord]) -> String {
+    let names = names::names(records);
+    let runs: Vec<(&str, &TrainRecord)> = names.iter().map(String::as_str).zip(records).collect();
+    let (title, subtitle) = headline(&runs);
+    let mut sections = vec![facts::section(&runs), curves(&runs)];
+    for (name, record) in &runs {
+        if let Some(analysis) = &record.analysis {
+            let of = if runs.len() == 1 { String::new() } else { format!(" of {name}") };
+            sections.push(classes(name, &of, analysis));
+            sections
+                .push(Section { heading: format!("Worst mistakes{of}"), parts: mistakes::parts(analysis) });
+        }
+    }
+    if let [(_, record)] = runs[..] {
+        sections.push(epoch_section(record));
+    }
+    Page { title, subtitle, sections }.to_html()
+}
+
+/// Title and subtitle.
+fn headline(runs: &[(&str, &TrainRecord)]) -> (String, String) {
+    let [(name, record)] = runs else {
+        let best = runs.iter().filter_map(|(name, record)| Some((record.test.as_ref()?.accuracy, *name)));
+        let best = best.max_by(|a, b| a.0.total_cmp(&b.0));
+        let subtitle = best.map(|(accuracy, name)| {
+            format!("Highest test accuracy: {}, reached by {name}", percent(accuracy))
+        });
+        return (counted(runs.len(), "training run"), subtitle.unwrap_or_default());
+    };
+    let test = record.test.as_ref().map(|test| format!(", test accuracy {}", percent(test.accuracy)));
+    let epochs = epochs(record);
+    let subtitle = format!("{epochs} in {}{}", duration(record.train_seconds), test.unwrap_or_default());
+    (format!("Training of {name}"), subtitle)
+}
+
+fn curves(runs: &[(&str, &TrainRecord)]) -> Section {
+    let charts: Vec<_> = charts::curves(runs).into_iter().map(|figure| figure.chart).collect();
+    let parts = if charts.is_empty() { Vec::new() } else { vec![Part::Charts(charts)] };
+    Section { heading: "Curves".into(), parts }
+}
+
+fn confusion(name: &str, analysis: &Analysis) -> Option<Figure> {
+    let title = format!("What is read as what: {name}");
+    Some(Figure { file: "confusion", chart: charts::confusion(&title, analysis)? })
+}
+
+fn classes(name: &str, of: &str, analysis: &Analysis) -> Section {
+    let chart = confusion(name, analysis).map(|figure| Part::Charts(vec![figure.chart]));
+    let parts = chart.into_iter().chain([Part::Table(facts::classes(analysis))]).collect();
+    Section { heading: format!("Classes{of}"), parts }
+}
+
+fn epoch_section(record: &TrainRecord) -> Section {
+    let heading = "Epochs".into();
+    match record.epochs.len() {
+        0 => Section { heading, parts: Vec::new() },
+        1..=MOST_EPOCHS => Section { heading, parts: vec![Part::Table(facts::epoch_table(record))] },
+        count => {
+            let text = format!("{} are in the record, too many for a table.", counted(count, "epoch"));
+            Section { heading, parts: vec![Part::Text(text)] }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! What a page says about runs in words and tables.
+
+use crate::report::numbers::{counted, duration, loss, percent, rounded, thousands};
+use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
+use crate::stats;
+use crate::train::analysis::Analysis;
+use crate::train::{EpochRecord, TrainRecord};
+
+/// What the page begins with: the facts of one run, or a table of several.
+pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
+    let mut parts = match runs {
+        [(_, record)] => vec![Part::Facts(facts(record))],
+        _ => vec![Part::Table(run_table(runs)), Part::Heading("Machines".into()), machines(runs)],
+    };
+    let notes: Vec<String> = runs.iter().filter_map(|(name, record)| note(name, record)).collect();
+    if !notes.is_empty() {
+        parts.push(Part::Notes(notes));
+    }
+    Section { heading: if runs.len() == 1 { "Run" } else { "Runs" }.into(), parts }
+}
+
+/// "3 epochs", "2 epochs and a part"
+pub fn epochs(record: &TrainRecord) -> String {
+    let whole = whole_epochs(record).count();
+    let part = if whole < record.epochs.len() { " and a part" } else { "" };
+    counted(whole, "epoch") + part
+}
+
+fn whole_epochs(record: &TrainRecord) -> impl Iterator<Item = &EpochRecord> {
+    record.epochs.iter().filter(|epoch| !epoch.incomplete)
+}
+
+/// The median throughput of all whole epochs, or what there is.
+fn throughput(record: &TrainRecord) -> Option<f64> {
+    let speed = |epoch: &EpochRecord| epoch.samples_per_second;
+    let mut speeds: Vec<f64> = whole_epochs(record).map(speed).collect();
+    if speeds.is_empty() {
+        speeds = record.epochs.iter().map(speed).collect();
+    }
+    (!speeds.is_empty()).then(|| stats::median(&speeds))
+}
+
+fn note(name: &str, record: &TrainRecord) -> Option<String> {
+    let last = record.epochs.last().filter(|epoch| epoch.incomplete)?;
+    let samples = last.samples.map(|samples| format!(", after {}", counted(samples, "sample")));
+    Some(format!("{name}: epoch {} is incomplete{}.", last.epoch, samples.unwrap_or_default()))
+}
+
+fn facts(record: &TrainRecord) -> Vec<(String, String)> {
+    let machine = &record.machine;
+    let facts = [
+        ("Test accuracy", record.test.as_ref().map(|test| percent(test.accuracy))),
+        ("Test loss", record.test.as_ref().map(|test| loss(test.loss))),
+        ("Recipe", Some(record.recipe.clone())),
+        ("Data set", record.data.clone()),
+        ("Update rule", record.optimizer.clone()),
+        ("Learning rate", learning_rate(record).map(|rate| rate.to_string())),
+        ("Batch", record.batch.map(|batch| counted(batch, "sample"))),
+        ("Seed", Some(record.seed.to_string())),
+        ("Epochs", Some(epochs(record))),
+        ("Ended", Some(ending(record))),
+        ("Training time", Some(duration(record.train_seconds))),
+        ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
+        ("Trained numbers", Some(thousands(record.model.parameters as u64))),
+        ("Operations of a step", Some(format!("{} a sample", rounded(record.model.train_flops_per_sample)))),
+        ("Threads", Some(thousands(record.threads as u64))),
+        ("Processor", Some(machine.cpu.clone())),
+        ("Usable cores", Some(thousands(machine.cores as u64))),
+        ("Instruction set", Some(machine.instruction_set.clone())),
+        ("System", Some(machine.os.clone())),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+}
+
+/// Of the last epoch.
+fn learning_rate(record: &TrainRecord) -> Option<f64> {
+    record.epochs.last()?.learning_rate
+}
+
+/// The short reason of the record, in words.
+fn ending(record: &TrainRecord) -> String {
+    match record.stop_reason.as_str() {
+        "epochs" => "all epochs done".into(),
+        "interrupted" => "interrupted".into(),
+        other => other.into(),
+    }
+}
+
+fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
+    let accuracy = |record: &TrainRecord| record.test.as_ref().map(|test| test.accuracy);
+    let accuracies = || runs.iter().filter_map(|(_, record)| accuracy(record));
+    let best = accuracies().fold(f64::NEG_INFINITY, f64::max);
+    // Accuracies on different data do not compare.
+    let compares = runs.windows(2).all(|pair| pair[0].1.data == pair[1].1.data);
+    let row = |(name, record): &(&str, &TrainRecord)| {
+        let last = record.epochs.last();
+        let is_best = compares && accuracy(record) == Some(best);
+        vec![
+            Cell::text(name),
+            optional(accuracy(record), percent).toned(if is_best { Tone::Good } else { Tone::Plain }),
+            optional(record.test.as_ref().map(|test| test.loss), loss),
+            optional(last.map(|epoch| epoch.train_loss), loss),
+            Cell::number(epochs(record), record.epochs.len() as f64),
+            Cell::number(duration(record.train_seconds), record.train_seconds),
+            optional(throughput(record), rounded),
+            optional(learning_rate(record), |rate| rate.to_string()),
+            optional(record.batch.map(|batch| batch as f64), rounded),
+            count(record.threads),
+            count(record.model.parameters),
+            Cell::text(&ending(record)),
+        ]
+    };
+    let columns = [
+        ("run", "recipe, update rule, seed"),
+        ("test accuracy", "after the last epoch; the highest is emphasised"),
+        ("test loss", "after the last epoch"),
+        ("training loss", "mean of the last epoch"),
+        ("epochs", ""),
+        ("training time", "without loading and testing"),
+        ("samples/s", "median of the epochs"),
+        ("learning rate", "of the last epoch"),
+        ("batch", "samples of a step"),
+        ("threads", ""),
+        ("trained numbers", ""),
+        ("ended", ""),
+    ];
+    Table {
+        caption: "Runs side by side".into(),
+        columns: columns.map(|(title, hint)| Column::new(title, hint)).to_vec(),
+        rows: runs.iter().map(row).collect(),
+    }
+}
+
+fn machines(runs: &[(&str, &TrainRecord)]) -> Part {
+    let mut facts: Vec<(String, String)> = Vec::new();
+    for (_, record) in runs {
+        let machine = &record.machine;
+        let cores = counted(machine.cores, "core");
+        let fact = (machine.cpu.clone(), format!("{cores}, {}, {}", machine.instruction_set, machine.os));
+        if !facts.contains(&fact) {
+            facts.push(fact);
+        }
+    }
+    Part::Facts(facts)
+}
+
+/// Precision and recall of each class.
+pub fn classes(analysis: &Analysis) -> Table {
+    let row = |(class, score): (usize, &crate::train::analysis::ClassScore)| {
+        let mut cells = vec![count(class), count(score.samples)];
+        cells.extend([score.precision, score.recall, score.f1].map(|part| optional(part, percent)));
+        cells
+    };
+    let columns = [
+        ("class", ""),
+        ("test samples", ""),
+        ("precision", "the part of the samples read as this class that are of it"),
+        ("recall", "the part of the samples of this class that were read as it"),
+        ("F1", "the harmonic mean of precision and recall"),
+    ];
+    Table {
+        caption: "Precision and recall of each class".into(),
+        columns: columns.map(|(title, hint)| Column::new(title, hint)).to_vec(),
+        rows: analysis.classes.iter().enumerate().map(row).collect(),
+    }
+}
+
+/// All figures of each epoch.
+pub fn epoch_table(record: &TrainRecord) -> Table {
+    let validated = record.epochs.iter().any(|epoch| epoch.validation_loss.is_some());
+    let row = |epoch: &EpochRecord| {
+        let mut cells = vec![
+            count(epoch.epoch),
+            Cell::number(loss(epoch.train_loss), epoch.train_loss),
+            Cell::number(percent(epoch.train_accuracy), epoch.train_accuracy),
+        ];
+        if validated {
+            cells.push(optional(epoch.validation_loss, loss));
+            cells.push(optional(epoch.validation_accuracy, percent));
+        }
+        let samples = optional(epoch.samples.map(|samples| samples as f64), rounded);
+        let incomplete = epoch.incomplete.then(|| "incomplete".to_string()).unwrap_or_default();
+        let tone = if epoch.incomplete { Tone::Warning } else { Tone::Plain };
+        cells.extend([
+            optional(epoch.learning_rate, |rate| rate.to_string()),
+            samples.with_detail(incomplete).toned(tone),
+            Cell::number(duration(epoch.seconds), epoch.seconds),
+            Cell::number(rounded(epoch.samples_per_second), epoch.samples_per_second),
+        ]);
+        cells
+    };
+    let mut columns = vec![("epoch", ""), ("training loss", ""), ("training accuracy", "")];
+    if validated {
+        columns.extend([("validation loss", ""), ("validation accuracy", "")]);
+    }
+    columns.extend([("learning rate", ""), ("samples", "trained on"), ("time", ""), ("samples/s", "")]);
+    Table {
+        caption: "Epochs".into(),
+        columns: columns.iter().map(|(title, hint)| Column::new(title, hint)).collect(),
+        rows: record.epochs.iter().map(row).collect(),
+    }
+}
+
+fn count(number: usize) -> Cell {
+    Cell::number(thousands(number as u64), number as f64)
+}
+
+/// A number that may be missing.
+fn optional(value: Option<f64>, text: fn(f64) -> String) -> Cell {
+    value.map_or(Cell::text("–"), |value| Cell::number(text(value), value))
+}

@@ -1,0 +1,62 @@
+//! Records for the tests of reports.
+
+use crate::train::analysis::{Analysis, ClassScore, Mistake};
+use crate::train::machine::Machine;
+use crate::train::{EpochRecord, Evaluation, ModelFacts, TrainRecord};
+
+/// A run of two epochs, tested and not analysed.
+pub fn train_record() -> TrainRecord {
+    let epoch = EpochRecord {
+        epoch: 1,
+        train_loss: 0.5,
+        train_accuracy: 0.75,
+        validation_loss: None,
+        validation_accuracy: None,
+        seconds: 2.0,
+        samples_per_second: 30_000.0,
+        samples: Some(60_000),
+        incomplete: false,
+        learning_rate: Some(0.001),
+    };
+    let second = EpochRecord { epoch: 2, train_loss: 0.25, train_accuracy: 0.875, ..epoch.clone() };
+    TrainRecord {
+        schema: crate::train::record::TRAIN_SCHEMA.into(),
+        recipe: "mnist-mlp".into(),
+        data: Some("mnist".into()),
+        optimizer: Some("adam".into()),
+        batch: Some(64),
+        seed: 1,
+        threads: 2,
+        machine: Machine {
+            cpu: "Processor X".into(),
+            cores: 2,
+            instruction_set: "AVX2".into(),
+            os: "linux x86_64".into(),
+        },
+        model: ModelFacts { parameters: 101_770, train_flops_per_sample: 409_984.0 },
+        epochs: vec![epoch, second],
+        test: Some(Evaluation { loss: 0.3, accuracy: 0.9 }),
+        train_seconds: 4.0,
+        stop_reason: "epochs".into(),
+        analysis: None,
+    }
+}
+
+/// The same run with an analysis of two classes.
+pub fn analysed_record() -> TrainRecord {
+    let score = |samples, precision, recall, f1| ClassScore { samples, precision, recall, f1 };
+    // A PNG file of one black pixel.
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+    let mistake =
+        Mistake { index: 17, label: 1, predicted: 0, probability: 0.982, loss: 4.0, png: Some(png.into()) };
+    let second = Mistake { index: 3, label: 0, predicted: 1, probability: 0.6, loss: 0.9, png: None };
+    let analysis = Analysis {
+        confusion: vec![vec![5, 1], vec![1, 0]],
+        classes: vec![
+            score(6, Some(5.0 / 6.0), Some(5.0 / 6.0), Some(5.0 / 6.0)),
+            score(1, Some(0.0), Some(0.0), Some(0.0)),
+        ],
+        mistakes: vec![mistake, second],
+    };
+    TrainRecord { analysis: Some(analysis), ..train_record() }
+}

@@ -1,0 +1,114 @@
+use super::*;
+use crate::train::Evaluation;
+
+fn epoch(epoch: usize) -> EpochRecord {
+    EpochRecord {
+        epoch,
+        train_loss: 0.5,
+        train_accuracy: 0.75,
+        validation_loss: None,
+        validation_accuracy: None,
+        seconds: 1.0,
+        samples_per_second: 1000.0,
+        samples: Some(1000),
+        incomplete: false,
+        learning_rate: Some(0.1),
+    }
+}
+
+/// The records of a file, their checksums compared.
+fn records(path: &Path) -> Vec<Vec<u8>> {
+    let bytes = fs::read(path).unwrap();
+    let (mut rest, mut records) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+        let data = &rest[12..12 + length];
+        assert_eq!(rest[..length + 16], record::framed(data));
+        records.push(data.to_vec());
+        rest = &rest[length + 16..];
+    }
+    records
+}
+
+fn has(record: &[u8], text: &str) -> bool {
+    record.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[test]
+fn steps_and_epochs_are_written_when_an_epoch_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(&folder.path().join("new/logs"), "mnist-adam-seed1").unwrap();
+    let path = writer.path().to_path_buf();
+    assert_eq!(path.parent().unwrap(), folder.path().join("new/logs/mnist-adam-seed1"));
+    writer.step(1, 0.5);
+    writer.step(2, 0.25);
+    assert_eq!(records(&path).len(), 1, "only the version until the epoch ends");
+    writer.epoch(&epoch(1));
+    let tags = ["brain.Event:2", "train/step_loss", "train/step_loss", "train/loss", "train/accuracy"];
+    let tags = [&tags[..], &["learning_rate", "samples_per_second"]].concat();
+    let written = records(&path);
+    assert_eq!(written.len(), tags.len());
+    assert!(written.iter().zip(&tags).all(|(record, tag)| has(record, tag)), "{written:?}");
+    writer.epoch(&EpochRecord { validation_loss: Some(0.5), ..epoch(2) });
+    assert!(has(&records(&path)[tags.len() + 2], "validation/loss"));
+}
+
+#[test]
+fn a_full_buffer_is_written_within_the_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path(), "run").unwrap();
+    (0..MOST_BUFFERED as u64 + 5).for_each(|step| writer.step(step, 1.0));
+    assert_eq!(records(writer.path()).len(), 1 + MOST_BUFFERED);
+    let path = writer.path().to_path_buf();
+    writer.finish(None).unwrap();
+    assert_eq!(records(&path).len(), 1 + MOST_BUFFERED + 5, "none is lost");
+}
+
+#[test]
+fn the_test_comes_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path(), "run").unwrap();
+    let path = writer.path().to_path_buf();
+    writer.epoch(&epoch(1));
+    let mut record = crate::report::samples::train_record();
+    record.test = Some(Evaluation { loss: 0.25, accuracy: 0.5 });
+    writer.finish(Some(&record)).unwrap();
+    let written = records(&path);
+    let [.., loss, accuracy] = &written[..] else { panic!("{written:?}") };
+    assert!(has(loss, "test/loss") && has(accuracy, "test/accuracy"));
+}
+
+#[test]
+fn each_run_has_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs: Vec<PathBuf> =
+        (0..3).map(|_| EventWriter::create(folder.path(), "run").unwrap().path().to_path_buf()).collect();
+    let folders: Vec<_> = runs.iter().map(|path| path.parent().unwrap().file_name().unwrap()).collect();
+    assert_eq!(folders, ["run", "run-2", "run-3"]);
+    let name = runs[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("events.out.tfevents.1"), "{name}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path(), "run").unwrap();
+    writer.file = Some(File::options().write(true).open("/dev/full").unwrap());
+    writer.step(1, 0.5);
+    writer.epoch(&epoch(1));
+    writer.epoch(&epoch(2));
+    let message = writer.finish(None).unwrap_err().to_string();
+    assert!(message.contains("events.out.tfevents.") && message.contains(": cannot write: "), "{message}");
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    for place in ["file", "file/inner"] {
+        let refused = EventWriter::create(&folder.path().join(place), "run");
+        let message = refused.err().unwrap().to_string();
+        assert!(message.contains("file") && message.contains(": cannot create: "), "{message}");
+    }
+}

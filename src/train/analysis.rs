@@ -1,0 +1,182 @@
+//! What a trained model gets right and wrong.
+
+mod picture;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::{Answer, answers};
+use super::run::labels_for;
+use crate::Result;
+use crate::data::Samples;
+use crate::model::Model;
+use crate::model::recipe::DataConfig;
+use crate::team::Team;
+
+/// The most mistakes that an [`Analysis`] shows.
+pub const MOST_MISTAKES: usize = 25;
+
+/// A model's answers to a set of samples, class by class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// `[classes, classes]`: how many samples of the class of the row were read as that of the
+    /// column.
+    pub confusion: Vec<Vec<usize>>,
+    /// `[classes]`
+    pub classes: Vec<ClassScore>,
+    /// Of all mistakes those with the largest losses, the largest first; at most [`MOST_MISTAKES`].
+    pub mistakes: Vec<Mistake>,
+}
+
+/// How well one class is told from the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassScore {
+    /// Samples of the class.
+    pub samples: usize,
+    /// The part of the samples read as this class that are of it; absent if none was read so.
+    pub precision: Option<f64>,
+    /// The part of the samples of this class that were read as it; absent if there are none.
+    pub recall: Option<f64>,
+    /// The harmonic mean of both; absent if one of them is.
+    pub f1: Option<f64>,
+}
+
+/// A sample that was read as another class than its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mistake {
+    /// Of the sample in its set, from 0.
+    pub index: usize,
+    pub label: usize,
+    pub predicted: usize,
+    /// That the model gave to the predicted class, as a fraction of 1.
+    pub probability: f64,
+    pub loss: f64,
+    /// The sample as a PNG file in base64 (RFC 4648, §4); absent if it is no picture, or a large one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub png: Option<String>,
+}
+
+/// Tries `model` on `samples` once more and tells what it takes for what. The same for any number of
+/// workers.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Analysis> {
+    let labels = labels_for(model, samples)?;
+    let answers = answers(model, samples, data, team)?;
+    let confusion = confusion(&answers, labels, model.outputs());
+    let mistakes = worst(&answers, labels);
+    Ok(Analysis {
+        classes: (0..model.outputs()).map(|class| score(&confusion, class)).collect(),
+        confusion,
+        mistakes: mistakes.into_iter().map(|index| mistake(samples, labels, &answers, index)).collect(),
+    })
+}
+
+fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
+    let mut confusion = vec![vec![0; classes]; classes];
+    for (answer, &label) in answers.iter().zip(labels) {
+        confusion[usize::from(label)][answer.class] += 1;
+    }
+    confusion
+}
+
+fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+    let hits = confusion[class][class];
+    let samples: usize = confusion[class].iter().sum();
+    let read_so: usize = confusion.iter().map(|row| row[class]).sum();
+    let part = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
+    ClassScore {
+        samples,
+        precision: part(read_so),
+        recall: part(samples),
+        // 2 / (1 / precision + 1 / recall), without the divisions that no hit would make infinite.
+        f1: (read_so > 0 && samples > 0).then(|| 2.0 * hits as f64 / (read_so + samples) as f64),
+    }
+}
+
+/// The samples that were read wrongly: by falling loss, and of equal losses the first sample first.
+fn worst(answers: &[Answer], labels: &[u8]) -> Vec<usize> {
+    let is_wrong = |&index: &usize| answers[index].class != usize::from(labels[index]);
+    let mut wrong: Vec<usize> = (0..answers.len()).filter(is_wrong).collect();
+    // Stable.
+    wrong.sort_by(|&a, &b| answers[b].loss.total_cmp(&answers[a].loss));
+    wrong.truncate(MOST_MISTAKES);
+    wrong
+}
+
+fn mistake(samples: &Samples, labels: &[u8], answers: &[Answer], index: usize) -> Mistake {
+    let answer = answers[index];
+    Mistake {
+        index,
+        label: usize::from(labels[index]),
+        predicted: answer.class,
+        probability: f64::from(answer.probability),
+        loss: f64::from(answer.loss),
+        png: picture::png_of(samples, index).map(|bytes| STANDARD.encode(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::source;
+    use crate::model::Recipe;
+
+    fn answer(class: usize, loss: f32) -> Answer {
+        Answer { loss, class, probability: 0.5 }
+    }
+
+    #[test]
+    fn classes_are_scored_by_what_was_read_as_what() {
+        let answers = [answer(0, 0.1), answer(0, 0.1), answer(1, 2.0), answer(0, 3.0)];
+        let confusion = confusion(&answers, &[0, 0, 0, 1], 3);
+        assert_eq!(confusion, [[2, 1, 0], [1, 0, 0], [0, 0, 0]]);
+        let two_thirds = Some(2.0 / 3.0);
+        let first = ClassScore { samples: 3, precision: two_thirds, recall: two_thirds, f1: two_thirds };
+        assert_eq!(score(&confusion, 0), first);
+        let second = ClassScore { samples: 1, precision: Some(0.0), recall: Some(0.0), f1: Some(0.0) };
+        assert_eq!(score(&confusion, 1), second);
+        let third = ClassScore { samples: 0, precision: None, recall: None, f1: None };
+        assert_eq!(score(&confusion, 2), third);
+    }
+
+    #[test]
+    fn the_worst_mistakes_come_first_and_equal_ones_in_their_order() {
+        let answers = [answer(1, 1.0), answer(0, 9.0), answer(1, 4.0), answer(1, 4.0), answer(1, 5.0)];
+        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0]), [4, 2, 3, 0], "sample 1 was read rightly");
+        let many: Vec<Answer> = (0..100).map(|loss| answer(1, loss as f32)).collect();
+        assert_eq!(worst(&many, &[0; 100]), (75..100).rev().collect::<Vec<_>>());
+    }
+
+    /// An untrained model makes mistakes enough.
+    #[test]
+    fn an_analysis_agrees_with_the_evaluation_and_any_number_of_workers() {
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let set = source::generate_digits([1, 500], 3).unwrap();
+        let model = Model::build(&recipe.model, set.test.shape(), set.classes, 1).unwrap();
+        let analysis = analyse(&model, &set.test, &recipe.data, &Team::new(1).unwrap()).unwrap();
+        for threads in [2, 5] {
+            let other = analyse(&model, &set.test, &recipe.data, &Team::new(threads).unwrap()).unwrap();
+            assert_eq!(analysis, other);
+        }
+        let team = Team::new(1).unwrap();
+        let evaluation = super::super::evaluate(&model, &set.test, &recipe.data, &team).unwrap();
+        let hits: usize = (0..10).map(|class| analysis.confusion[class][class]).sum();
+        assert_eq!(hits as f64 / 500.0, evaluation.accuracy);
+        assert_eq!(analysis.confusion.iter().flatten().sum::<usize>(), 500);
+
+        assert_eq!(analysis.mistakes.len(), MOST_MISTAKES);
+        let bytes: Vec<u8> =
+            analysis.mistakes.iter().flat_map(|m| set.test.row_bytes(m.index).unwrap()).copied().collect();
+        let probabilities = super::super::predict(&model, &bytes, &recipe.data, &team).unwrap();
+        for (mistake, probabilities) in analysis.mistakes.iter().zip(probabilities) {
+            assert_eq!(set.test.label(mistake.index), Some(mistake.label as u8));
+            assert_ne!(mistake.label, mistake.predicted);
+            assert_eq!(f64::from(probabilities[mistake.predicted]), mistake.probability);
+            assert!(probabilities.iter().all(|&p| f64::from(p) <= mistake.probability));
+            assert!((mistake.loss + f64::from(probabilities[mistake.label]).ln()).abs() < 1e-4);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A sample as a small PNG file.
+
+use png::{BitDepth, ColorType, Encoder};
+
+use crate::data::{Features, Samples};
+
+/// The largest side of a picture that is kept, so that a record of many stays small.
+const LARGEST_SIDE: usize = 256;
+
+/// Sample `index` as a PNG file: grey if it has one channel, coloured if it has three. Floats are
+/// stretched between black for the smallest and white for the largest of the sample.
+///
+/// Nothing if it has other channels, no height or no width to speak of, or a side above
+/// [`LARGEST_SIDE`].
+pub fn png_of(samples: &Samples, index: usize) -> Option<Vec<u8>> {
+    let [height, width, channels] = samples.shape();
+    let colour = match channels {
+        1 => ColorType::Grayscale,
+        3 => ColorType::Rgb,
+        _ => return None,
+    };
+    if height.min(width) < 2 || height.max(width) > LARGEST_SIDE {
+        return None;
+    }
+    let size = samples.features_per_sample();
+    let part = index * size..(index + 1) * size;
+    let pixels = match samples.features() {
+        Features::Bytes(bytes) => bytes[part].to_vec(),
+        Features::Floats(values) => stretched(&values[part]),
+    };
+    let mut file = Vec::new();
+    // Both sides are at most LARGEST_SIDE.
+    let mut encoder = Encoder::new(&mut file, width as u32, height as u32);
+    encoder.set_color(colour);
+    encoder.set_depth(BitDepth::Eight);
+    let mut writer = encoder.write_header().ok()?;
+    writer.write_image_data(&pixels).ok()?;
+    writer.finish().ok()?;
+    Some(file)
+}
+
+/// From 0 for the smallest value to 255 for the largest.
+fn stretched(values: &[f32]) -> Vec<u8> {
+    let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    // In f64 no difference of two floats overflows. One of 0 makes all values 0.
+    let (least, span) = (f64::from(least), (f64::from(most) - f64::from(least)).max(f64::MIN_POSITIVE));
+    values.iter().map(|&value| ((f64::from(value) - least) / span * 255.0).round() as u8).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Targets;
+
+    /// Pixels and colour type of a PNG file.
+    fn read(file: &[u8]) -> (Vec<u8>, ColorType, [u32; 2]) {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        (pixels, info.color_type, [info.height, info.width])
+    }
+
+    #[test]
+    fn bytes_come_back_from_the_file() {
+        let grey = Samples::images((0..12).collect(), [2, 3, 1], vec![0, 0], 1).unwrap();
+        assert_eq!(
+            read(&png_of(&grey, 1).unwrap()),
+            ((6..12).collect(), ColorType::Grayscale, [2, 3]),
+            "the second of two"
+        );
+        let coloured = Samples::images((0..18).collect(), [3, 2, 3], vec![0], 1).unwrap();
+        assert_eq!(read(&png_of(&coloured, 0).unwrap()), ((0..18).collect(), ColorType::Rgb, [3, 2]));
+    }
+
+    #[test]
+    fn floats_are_stretched() {
+        let values = vec![-1.0, 0.0, 1.0, 0.5];
+        let samples = Samples::floats(values, [2, 2, 1], Targets::Classes(vec![0]), 1).unwrap();
+        assert_eq!(read(&png_of(&samples, 0).unwrap()).0, [0, 128, 255, 191]);
+        assert_eq!(stretched(&[7.0, 7.0]), [0, 0]);
+        assert_eq!(stretched(&[f32::MIN, f32::MAX]), [0, 255]);
+    }
+
+    #[test]
+    fn what_is_no_small_picture_is_left_out() {
+        for shape in [[1, 1, 20], [1, 20, 1], [2, 2, 2], [257, 2, 1]] {
+            let pixels = vec![0; shape.iter().product()];
+            assert_eq!(png_of(&Samples::images(pixels, shape, vec![0], 1).unwrap(), 0), None, "{shape:?}");
+        }
+    }
+}
