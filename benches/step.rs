@@ -42,7 +42,10 @@ fn steps(criterion: &mut Criterion) {
 }
 
 fn configuration() -> Criterion {
-    Criterion::default().sample_size(30).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(300))
+    Criterion::default()
+        .sample_size(30)
+        .measurement_time(Duration::from_secs(1))
+        .warm_up_time(Duration::from_millis(300))
 }
 
 criterion_group! { name = all; config = configuration(); targets = steps }

@@ -16,9 +16,8 @@ fn main() -> Result<()> {
     let argument = |index: usize, default: &str| {
         arguments.get(index).map_or(default.to_string(), |argument| argument.clone())
     };
-    let number = |index: usize, default: usize| {
-        argument(index, &default.to_string()).parse().expect("a whole number")
-    };
+    let number =
+        |index: usize, default: usize| argument(index, &default.to_string()).parse().expect("a whole number");
     let threads = number(3, usable_cores());
     let choice = Choice {
         recipes: vec![argument(0, "digits-mlp")],

@@ -147,11 +147,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes everything that was asked for; gives what is to be printed.
-fn finish(
-    arguments: &BenchArguments,
-    record: &BenchRecord,
-    records: &[&Path],
-) -> anyhow::Result<String> {
+fn finish(arguments: &BenchArguments, record: &BenchRecord, records: &[&Path]) -> anyhow::Result<String> {
     let mut text = tables::table(record);
     let (made, all) = (runs(record), ROUNDS * record.cases.len());
     if made < all {
@@ -207,7 +203,9 @@ fn choice(arguments: &BenchArguments) -> Choice {
 fn resumed(records: &[&Path]) -> anyhow::Result<BenchRecord> {
     match records.iter().find(|path| path.exists()).or(records.first()) {
         Some(path) => read(path),
-        None => anyhow::bail!("--resume: expected --json FILE or --out DIR with the results to go on with, found neither"),
+        None => anyhow::bail!(
+            "--resume: expected --json FILE or --out DIR with the results to go on with, found neither"
+        ),
     }
 }
 
