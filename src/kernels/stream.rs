@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use super::vectorise::vectorise;
 
-/// Partial sums of [`read`]: as many vectors as hide the latency of an addition.
-const SUMS: usize = 64;
+/// Partial sums of [`read`]: two vectors of AVX-512, and no more of SSE2 than it has registers.
+const SUMS: usize = 32;
 
 /// The sum of the bits of all values, as integers modulo 2^32, over all passes. Integers, because
 /// adding them takes one cycle, so that nothing waits for anything but memory.
@@ -16,14 +16,15 @@ pub fn read(values: &[f32], passes: usize) -> u32 {
         || {
             let mut sums = [0u32; SUMS];
             for _ in 0..passes {
-                let (chunks, rest) = black_box(values).as_chunks::<SUMS>();
+                let (chunks, rest) = black_box(values).as_chunks::<{ 2 * SUMS }>();
                 for chunk in chunks {
                     for i in 0..SUMS {
-                        sums[i] = sums[i].wrapping_add(chunk[i].to_bits());
+                        let pair = chunk[i].to_bits().wrapping_add(chunk[i + SUMS].to_bits());
+                        sums[i] = sums[i].wrapping_add(pair);
                     }
                 }
-                for (sum, value) in sums.iter_mut().zip(rest) {
-                    *sum = sum.wrapping_add(value.to_bits());
+                for (i, value) in rest.iter().enumerate() {
+                    sums[i % SUMS] = sums[i % SUMS].wrapping_add(value.to_bits());
                 }
             }
             sums

@@ -135,7 +135,11 @@ fn bandwidths(bandwidths: &[Bandwidth]) -> String {
             gigabytes(bandwidth.triad),
         ]
     };
-    section("bandwidth, GB/s", &columns, bandwidths.iter().map(row).collect())
+    // One and all threads of a level below each other.
+    let mut sorted: Vec<&Bandwidth> = bandwidths.iter().collect();
+    let place = |level: &str| bandwidths.iter().position(|bandwidth| bandwidth.level == level);
+    sorted.sort_by_key(|bandwidth| (place(&bandwidth.level), bandwidth.threads));
+    section("bandwidth, GB/s", &columns, sorted.into_iter().map(row).collect())
 }
 
 fn barriers(calibration: &Calibration) -> String {
@@ -222,7 +226,12 @@ mod tests {
                 peak("AVX2", "f32", 1, 125.04e9),
                 peak("AVX2", "f32", 2, 250e9),
             ],
-            bandwidths: vec![bandwidth("L1", 24 << 10, 1), bandwidth("DRAM", 128 << 20, 2)],
+            bandwidths: vec![
+                bandwidth("L1", 24 << 10, 1),
+                bandwidth("DRAM", 128 << 20, 1),
+                bandwidth("L1", 24 << 10, 2),
+                bandwidth("DRAM", 64 << 20, 2),
+            ],
             latencies: vec![
                 Latency { from: 0, to: 2, nanoseconds: 41.6 },
                 Latency { from: 0, to: 6, nanoseconds: 130.0 },
@@ -258,7 +267,9 @@ bandwidth, GB/s
 level  threads  bytes a thread   read  write  triad
 ───────────────────────────────────────────────────
 L1           1          24 KiB  480.2  200.0   99.9
-DRAM         2         128 MiB  480.2  200.0   99.9
+L1           2          24 KiB  480.2  200.0   99.9
+DRAM         1         128 MiB  480.2  200.0   99.9
+DRAM         2          64 MiB  480.2  200.0   99.9
 
 barrier
 
@@ -268,11 +279,11 @@ threads  nanoseconds
 
 latency between processors, one way, ns
 
-processor   0   2    6
-──────────────────────
-        0      42  130
-        2  42        8
-        6 130   8
+processor    0   2    6
+───────────────────────
+        0       42  130
+        2   42        8
+        6  130   8
 
 warning: noisy: x
 ";

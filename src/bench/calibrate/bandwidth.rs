@@ -7,29 +7,30 @@ use crate::bench::record::{Bandwidth, Cache, Topology};
 use crate::kernels::stream;
 use crate::memory;
 use crate::team::Team;
-use crate::tensor::Buffer;
+use crate::tensor::{ALIGNMENT, Buffer};
 
-/// One measurement.
-const TIME: Duration = Duration::from_millis(8);
+/// One measurement: so short that on a busy machine some are undisturbed.
+const TIME: Duration = Duration::from_millis(2);
 
 /// Measurements of each kind; the best counts, as in STREAM: whatever else happens only slows down.
-const REPEATS: usize = 5;
+const REPEATS: usize = 10;
 
 /// Bytes to go through between two looks at the clock: some ten microseconds from the first level.
-const ROUND: usize = 4 << 20;
+const ROUND: usize = 2 << 20;
 
 /// The main memory's arrays are so many times the last cache...
 const BEYOND_CACHES: usize = 4;
 /// ...or this large where no cache is known, all threads together...
 const UNKNOWN_CACHES: usize = 256 << 20;
 /// ...but not larger than this, nor than the part of free memory that is one in so many.
-const MOST: usize = 2 << 30;
+const MOST: usize = 1 << 30;
 const MEMORY_PARTS: usize = 4;
 
-/// A page, and what parts of a buffer begin apart within one: loads and stores at the same place of
-/// two pages wait for each other.
-const PAGE: usize = 4096;
-const APART: usize = 1344;
+/// Loads and stores at the same place of two pages wait for each other. The three parts of a buffer
+/// begin apart within their pages, the second and the third at least so far from the first, if a
+/// part ends so far from both ends of half a page.
+const HALF_PAGE: usize = 2048;
+const APART: usize = 512;
 
 /// A level and the bytes that each thread goes through.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,9 +84,15 @@ pub fn measure(topology: &Topology, team: &Team, progress: &mut dyn FnMut(&str))
     found
 }
 
-/// The bytes of each of the three parts of about `bytes`, which begin [`APART`] within their pages.
+/// The bytes of each of three parts of about `bytes`, in whole cache lines: see [`APART`].
 fn part(bytes: usize) -> usize {
-    (bytes / 3).saturating_sub(APART) / PAGE * PAGE + APART
+    let most = bytes / 3 / ALIGNMENT * ALIGNMENT;
+    let part = match most % HALF_PAGE {
+        within if within < APART => most.saturating_sub(within + APART),
+        within if within > HALF_PAGE - APART => most - (within + APART - HALF_PAGE),
+        _ => most,
+    };
+    part.max(APART)
 }
 
 /// What one thread goes through: one array, or the same memory as three.
@@ -181,16 +188,19 @@ mod tests {
         let level = |bytes| [Level { name: "DRAM".into(), bytes }];
         assert_eq!(levels(&topology(&[]), 4, None), level(64 << 20));
         let huge = topology(&[(3, "Unified", usize::MAX, 1)]);
-        assert_eq!(levels(&huge, 1, None), level(2 << 30));
+        assert_eq!(levels(&huge, 1, None), level(1 << 30));
     }
 
     #[test]
     fn the_three_parts_begin_apart() {
-        for bytes in [0, 24 << 10, 1 << 20] {
+        for bytes in [0, 1000, 24 << 10, 3 * 7000, 1 << 20] {
             let mut arrays = Arrays::new(bytes);
             let part = arrays.bytes() / 3;
-            assert_eq!((part % PAGE, arrays.bytes() % 3), (APART, 0));
-            assert!(arrays.bytes() <= bytes.max(3 * APART) && bytes - arrays.bytes().min(bytes) <= 3 * PAGE);
+            for place in [part, 2 * part] {
+                let far = (APART..=2 * HALF_PAGE - APART).contains(&(place % (2 * HALF_PAGE)));
+                assert!(far && place % ALIGNMENT == 0, "{bytes}");
+            }
+            assert!(arrays.bytes() <= bytes.max(3 * APART) && arrays.bytes() + 4 * HALF_PAGE > bytes);
             assert!(arrays.read() > 0.0 && arrays.write() > 0.0 && arrays.triad() > 0.0);
             let once = &arrays.memory;
             assert_eq!((once[0], once[once.len() - 1]), (8.0, 2.0), "2 + 3 * 2, and what was written");

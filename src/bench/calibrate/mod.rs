@@ -19,12 +19,12 @@ use crate::team::Team;
 use crate::train::machine::Machine;
 use conditions::{Conditions, Work};
 
-/// One measurement of a peak.
-const PEAK_TIME: Duration = Duration::from_millis(15);
+/// One measurement of a peak: so short that on a busy machine some are undisturbed.
+const PEAK_TIME: Duration = Duration::from_millis(5);
 
 /// Measurements of each peak, one of each kind at a time; the best counts, because whatever else
 /// happens on a machine only slows down.
-const PEAK_REPEATS: usize = 7;
+const PEAK_REPEATS: usize = 20;
 
 /// Up to so many threads, each number of them is measured; then every doubling.
 const EACH_THREAD: usize = 8;
