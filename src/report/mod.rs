@@ -1,5 +1,6 @@
 //! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
+pub mod bench;
 pub mod chart;
 pub mod json;
 mod markup;

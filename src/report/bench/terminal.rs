@@ -1,0 +1,177 @@
+//! Tables in a terminal.
+
+use console::style;
+
+use super::{Task, bytes, doubts, frameworks, ratio, ratios, tasks};
+use crate::bench::record::{BenchRecord, CaseRecord};
+use crate::report::numbers::{rounded, thousands};
+use crate::report::table::{self, Side};
+
+/// A column of the table of our own cases: title, side, and its text, empty where there is none.
+type Column<'a> = (&'static str, Side, Box<dyn Fn(&CaseRecord) -> String + 'a>);
+
+/// Our cases, network by network, with what is doubtful below; then other frameworks side by side.
+/// Coloured if standard output is a terminal that wants it.
+pub fn table(record: &BenchRecord) -> String {
+    let frameworks = frameworks(record);
+    let mut text = String::new();
+    for task in tasks(record) {
+        let own = task.own();
+        if !own.is_empty() {
+            text += &heading(&task, own[0]);
+            text += &own_table(&task, &own);
+            text += &doubtful(&task, &own);
+            text.push('\n');
+        }
+        text += &peers(&task, &frameworks);
+    }
+    for ratio in ratios(record) {
+        text += &format!("{}\n", style(ratio.sentence()).bold());
+    }
+    text
+}
+
+fn heading(task: &Task, first: &CaseRecord) -> String {
+    let facts = [
+        format!("data {}", task.data),
+        format!("{} parameters", thousands(first.parameters as u64)),
+        format!("{} flops to train a sample", rounded(first.train_flops_per_sample)),
+    ];
+    format!("{} · {}\n", style(task.recipe).bold(), facts.join(" · "))
+}
+
+/// Columns without a single value are left out.
+fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
+    let fastest = own.iter().map(|case| case.samples_per_second.median).fold(0.0, f64::max);
+    let best = own.iter().map(|case| case.fraction_of_peak.median).fold(0.0, f64::max);
+    let good = |text: String, is_best: bool| {
+        if is_best { style(text).green().bold().to_string() } else { text }
+    };
+    let optional = |value: Option<String>| value.unwrap_or_default();
+    let columns: [Column; 12] = [
+        ("optimizer", Side::Left, Box::new(|case| task.rule(case))),
+        ("batch", Side::Right, Box::new(|case| thousands(case.batch as u64))),
+        ("threads", Side::Right, Box::new(|case| case.threads.to_string())),
+        (
+            "samples/s",
+            Side::Right,
+            Box::new(|case| {
+                let median = case.samples_per_second.median;
+                good(rounded(median), median == fastest)
+            }),
+        ),
+        ("95 % interval", Side::Right, Box::new(interval)),
+        ("step µs", Side::Right, Box::new(|case| microseconds(case.step_us))),
+        ("GFLOP/s", Side::Right, Box::new(|case| format!("{:.1}", case.gflops))),
+        (
+            "of peak",
+            Side::Right,
+            Box::new(|case| {
+                let fraction = case.fraction_of_peak.median;
+                good(percent(fraction), fraction == best)
+            }),
+        ),
+        ("scaling", Side::Right, Box::new(|case| optional(case.scaling_efficiency.map(percent)))),
+        (
+            "update",
+            Side::Right,
+            Box::new(|case| optional(case.update_bytes_per_step.map(|count| bytes(count as f64)))),
+        ),
+        (
+            "memory",
+            Side::Right,
+            Box::new(|case| optional(case.peak_memory_bytes.map(|count| bytes(count as f64)))),
+        ),
+        ("waiting", Side::Right, Box::new(|case| optional(case.waiting.map(waiting)))),
+    ];
+    let filled: Vec<&Column> =
+        columns.iter().filter(|(_, _, text)| own.iter().any(|case| !text(case).is_empty())).collect();
+    let rows: Vec<Vec<String>> =
+        own.iter().map(|case| filled.iter().map(|(_, _, text)| text(case)).collect()).collect();
+    let titles: Vec<(&str, Side)> = filled.iter().map(|(title, side, _)| (*title, *side)).collect();
+    table::table(&titles, &rows, 0)
+}
+
+/// How far the ends of the interval are from the median, with a star if runs lie far off:
+/// "-0.8 +1.2 %", "-0.8 +9.9 %*".
+fn interval(case: &CaseRecord) -> String {
+    let speed = &case.samples_per_second;
+    if speed.median <= 0.0 {
+        return String::new();
+    }
+    let part = |end: f64| 100.0 * (end - speed.median).abs() / speed.median;
+    let star = if speed.outliers > 0 { "*" } else { "" };
+    let text = format!("-{:.1} +{:.1} %{star}", part(speed.low), part(speed.high));
+    if doubts(case).is_empty() { text } else { style(text).yellow().to_string() }
+}
+
+fn waiting(part: f64) -> String {
+    let text = percent(part);
+    if part > super::MUCH_WAITING { style(text).yellow().to_string() } else { text }
+}
+
+/// A fraction of 1 in percent, with one decimal: 67.3 %.
+pub(super) fn percent(fraction: f64) -> String {
+    format!("{:.1} %", 100.0 * fraction)
+}
+
+/// With one decimal below 1000: 41.7, 1,234.
+pub(super) fn microseconds(time: f64) -> String {
+    if time < 999.95 { format!("{time:.1}") } else { rounded(time) }
+}
+
+/// One line for each case that something is wrong with.
+fn doubtful(task: &Task, own: &[&CaseRecord]) -> String {
+    let line = |case: &&CaseRecord| {
+        let doubts = doubts(case);
+        let text = format!("  ! {} {}: {}", task.rule(case), place(case), doubts.join(", "));
+        (!doubts.is_empty()).then(|| format!("{}\n", style(text).yellow()))
+    };
+    own.iter().filter_map(line).collect()
+}
+
+/// "batch 64, 2 threads"
+pub(super) fn place(case: &CaseRecord) -> String {
+    let threads = if case.threads == 1 { "thread" } else { "threads" };
+    format!("batch {}, {} {threads}", thousands(case.batch as u64), case.threads)
+}
+
+/// Samples a second of each framework, with how many times as fast we are.
+fn peers(task: &Task, frameworks: &[&str]) -> String {
+    let groups = task.side_by_side(frameworks);
+    let measured = |index: usize| groups.iter().any(|group| group[index].is_some());
+    let shown: Vec<usize> = (0..frameworks.len()).filter(|&index| measured(index)).collect();
+    let row = |group: &Vec<Option<&CaseRecord>>| {
+        let any = group.iter().flatten().next()?;
+        let mut row = vec![task.rule(any), thousands(any.batch as u64), any.threads.to_string()];
+        let own = group[0].filter(|_| frameworks[0] == crate::bench::record::FALLLINE);
+        for &index in &shown {
+            row.push(group[index].map_or("-".into(), |case| versus(own, case)));
+        }
+        Some(row)
+    };
+    let rows: Vec<Vec<String>> = groups.iter().filter_map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut titles = vec![("optimizer", Side::Left), ("batch", Side::Right), ("threads", Side::Right)];
+    titles.extend(shown.iter().map(|&index| (frameworks[index], Side::Right)));
+    let heading = format!(
+        "{} · samples/s side by side (how many times as fast fallline is)\n",
+        style(task.recipe).bold()
+    );
+    heading + &table::table(&titles, &rows, 0) + "\n"
+}
+
+/// "812,345 (1.64 ×)"
+fn versus(own: Option<&CaseRecord>, case: &CaseRecord) -> String {
+    let speed = rounded(case.samples_per_second.median);
+    match own.filter(|own| own.framework != case.framework).and_then(|own| ratio(own, case)) {
+        None => speed,
+        Some(ratio) => {
+            let text = format!("({ratio:.2} ×)");
+            let text = if ratio < 1.0 { style(text).yellow() } else { style(text).green() };
+            format!("{speed} {text}")
+        }
+    }
+}
