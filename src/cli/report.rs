@@ -11,7 +11,7 @@ use crate::atomic_file;
 use crate::bench::record::BenchRecord;
 use crate::error::{Error, Result};
 use crate::report::results::{self, Results};
-use crate::report::{page, run};
+use crate::report::{bench, page, run};
 use crate::train::TrainRecord;
 
 /// What is written if nothing else is said.
@@ -50,7 +50,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
     }
     let text = match records(&arguments.files)? {
         Records::Train(records) => run::page(&records),
-        Records::Bench(record) => unimplemented!("{record:?}"),
+        Records::Bench(record) => bench::page(&record),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
     Ok(writeln!(std::io::stdout(), "wrote {}", out.display())?)
