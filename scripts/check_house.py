@@ -36,7 +36,8 @@ MAY_PRINT = {"report", "cli"}
 MOST_LINES = 600
 
 IMPORT = re.compile(r"\bcrate::(\{[^}]*\}|\w+)")
-UNSAFE = re.compile(r"\bunsafe\b")
+# `unsafe-inline` is a word of web pages.
+UNSAFE = re.compile(r"\bunsafe\b(?!-inline)")
 PRINT = re.compile(r"\be?print(ln)?!")
 
 

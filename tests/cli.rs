@@ -155,7 +155,13 @@ fn recipes_are_listed_and_shown() {
 #[test]
 fn help_has_examples() {
     let folder = tempfile::tempdir().unwrap();
-    for command in [&["--help"][..], &["train", "--help"], &["eval", "--help"], &["predict", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["train", "--help"],
+        &["eval", "--help"],
+        &["predict", "--help"],
+        &["report", "--help"],
+    ] {
         assert!(succeeds(folder.path(), command).contains("Examples:"), "{command:?}");
     }
 }

@@ -1,5 +1,9 @@
 //! `train --report`, `train --tensorboard` and `report`, as their users meet them.
 
+#[allow(dead_code)] // another test uses the rest
+#[path = "common/bench_record.rs"]
+mod bench_record;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -95,7 +99,7 @@ fn a_run_leaves_a_report_and_an_event_file() {
     // The same page from the JSON alone.
     let text = succeeds(folder.path(), &["report", "out/report/run.json", "--out", "again.html"]);
     assert_eq!(text, "wrote again.html\n");
-    assert_eq!(fs::read_to_string(at("again.html")).unwrap(), page);
+    assert!(fs::read_to_string(at("again.html")).unwrap() == page, "every number is read as it was written");
 }
 
 #[test]
@@ -184,6 +188,22 @@ fn what_is_no_result_is_refused() {
     fails(path, &["report", "run.json", "--out", "./run.json"], "found ./run.json, which is read");
     assert_eq!(names(path), before, "a failed command must leave nothing");
     assert_eq!(fs::read_to_string(path.join("run.json")).unwrap(), run);
+}
+
+#[test]
+fn the_results_of_a_benchmark_have_their_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let record = bench_record::record();
+    fs::write(path.join("bench.json"), serde_json::to_string(&record).unwrap()).unwrap();
+    succeeds(path, &[&SMALL[..], &["--json", "run.json"]].concat());
+    assert_eq!(succeeds(path, &["report", "bench.json"]), "wrote report.html\n");
+    let page = fs::read_to_string(path.join("report.html")).unwrap();
+    assert!(page == fallline::report::bench::page(&record));
+    let message = "bench.json: the results of a benchmark take a page of their own, found 2 files";
+    for files in [["bench.json", "bench.json"], ["run.json", "bench.json"], ["bench.json", "run.json"]] {
+        fails(path, &[&["report"], &files[..]].concat(), message);
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What a page is made of.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::report::chart::Chart;
-use crate::report::markup::{base64, escaped};
+use crate::report::markup::escaped;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -167,7 +170,7 @@ fn cell_html(cell: &Cell, number: bool) -> String {
 }
 
 fn image_html(image: &Image) -> String {
-    let (data, width) = (base64(&image.png), image.width);
+    let (data, width) = (STANDARD.encode(&image.png), image.width);
     let (caption, description) = (escaped(&image.caption), escaped(&image.description));
     format!(
         "<figure class=\"image\">\n<img src=\"data:image/png;base64,{data}\" width=\"{width}\" \

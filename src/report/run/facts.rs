@@ -179,11 +179,11 @@ pub fn epoch_table(record: &TrainRecord) -> Table {
             cells.push(optional(epoch.validation_accuracy, percent));
         }
         let samples = optional(epoch.samples.map(|samples| samples as f64), rounded);
-        let incomplete = epoch.incomplete.then(|| "incomplete".to_string()).unwrap_or_default();
+        let incomplete = if epoch.incomplete { "incomplete" } else { "" };
         let tone = if epoch.incomplete { Tone::Warning } else { Tone::Plain };
         cells.extend([
             optional(epoch.learning_rate, |rate| rate.to_string()),
-            samples.with_detail(incomplete).toned(tone),
+            samples.with_detail(incomplete.to_string()).toned(tone),
             Cell::number(duration(epoch.seconds), epoch.seconds),
             Cell::number(rounded(epoch.samples_per_second), epoch.samples_per_second),
         ]);
