@@ -137,8 +137,7 @@ impl Peer {
         thread::spawn(move || read_lines(output, &sender));
         let complaints = Complaints::listen(errors);
         let version = String::new();
-        let mut peer =
-            Peer { framework, version, child, requests, lines, complaints, _scripts: scripts };
+        let mut peer = Peer { framework, version, child, requests, lines, complaints, _scripts: scripts };
         let ready: Ready = peer.ask(&Task { specification, mode }, timeout)?;
         if !ready.ready {
             return Err(peer.failed("it says that it is not ready".to_string()));

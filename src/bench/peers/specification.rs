@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn rules_are_told_with_their_settings() {
         let rule = |optimizer| with(ONE, optimizer).map(|found| (found.optimizer, found.hyper));
-        let nesterov = rule("{ name = \"nesterov\", momentum = 0.8, learning_rate = 0.3, weight_decay = 0.1 }");
+        let nesterov =
+            rule("{ name = \"nesterov\", momentum = 0.8, learning_rate = 0.3, weight_decay = 0.1 }");
         let hyper = Hyper {
             learning_rate: 0.3,
             momentum: 0.8,
