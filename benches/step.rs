@@ -25,6 +25,7 @@ fn steps(criterion: &mut Criterion) {
         batches: vec![1, 16, 64, 256, 1024],
         threads: vec![threads],
         time: Duration::from_secs(1),
+        peers: Vec::new(),
     };
     let mut plan = BenchPlan::new(&choice, None).expect("digits can be generated");
     let mut group = criterion.benchmark_group("step");

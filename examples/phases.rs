@@ -25,6 +25,7 @@ fn main() -> Result<()> {
         batches: vec![number(2, 64)],
         threads: vec![threads],
         time: Duration::from_secs(1),
+        peers: Vec::new(),
     };
     let mut plan = BenchPlan::new(&choice, None)?;
     let planned = &mut plan.cases[0];

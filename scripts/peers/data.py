@@ -1,24 +1,66 @@
-"""MNIST for the peers: IDX files to arrays, normalised once, in memory."""
+"""What the peers share: samples and initial weights as arrays.
 
-import gzip
+Samples are normalised once and kept as floats, batch after batch in contiguous memory, unshuffled:
+kinder to the peers than what fallline does, which gathers and converts shuffled bytes in every step.
+"""
+
+import json
 import pathlib
 
 import numpy
 
+# Element types of the IDX format that fallline writes.
+TYPES = {0x08: numpy.dtype("u1"), 0x0D: numpy.dtype(">f4")}
+
 
 def idx(path):
-    """The bytes of an IDX file behind its header, and its dimensions."""
-    raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
-    rank = raw[3]
+    """The array of an IDX file."""
+    raw = pathlib.Path(path).read_bytes()
+    kind, rank = TYPES[raw[2]], raw[3]
     dimensions = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
-    return numpy.frombuffer(raw, numpy.uint8, offset=4 + 4 * rank).reshape(dimensions)
+    return numpy.frombuffer(raw, kind, offset=4 + 4 * rank).reshape(dimensions)
 
 
-def train_split(folder):
-    """Images [60000, 784] as float32 and labels [60000] as int64."""
-    folder = pathlib.Path(folder)
-    folder = folder / "mnist" if (folder / "mnist").is_dir() else folder
-    find = lambda stem: next(path for path in sorted(folder.glob(stem + "*")))
-    images, labels = idx(find("train-images-idx3")), idx(find("train-labels-idx1"))
-    x = (images.reshape(len(images), -1).astype(numpy.float32) / 255 - 0.1307) / 0.3081
-    return x, labels.astype(numpy.int64)
+def batches(specification):
+    """Images `[batches, batch, features]` as float32 and labels `[batches, batch]` as int64.
+
+    A last short batch is left out: a scan needs equal ones, and torch.compile would compile twice.
+    """
+    images, labels = idx(specification["images"]), idx(specification["labels"])
+    unit = 255.0 if images.dtype == numpy.uint8 else 1.0
+    size = specification["batch"]
+    count = len(images) // size
+    x = images[: count * size].reshape(count, size, -1).astype(numpy.float32)
+    x *= numpy.float32(1 / (unit * specification["deviation"]))
+    x -= numpy.float32(specification["mean"] / specification["deviation"])
+    return x, labels[: count * size].reshape(count, size).astype(numpy.int64)
+
+
+def initial_weights(specification):
+    """Weights `[out, in]` and biases `[out]` of every layer, as float32: those of the safetensors
+    file `initial`, or He's normal ones and zeros."""
+    if specification["initial"] is not None:
+        return saved_weights(specification["initial"])
+    random, widths = numpy.random.default_rng(0), specification["widths"]
+    return [
+        (
+            random.normal(0, (2 / before) ** 0.5, (after, before)).astype(numpy.float32),
+            numpy.zeros(after, numpy.float32),
+        )
+        for before, after in zip(widths, widths[1:])
+    ]
+
+
+def saved_weights(path):
+    """The pairs N.weight, N.bias of a safetensors file, by N: eight bytes with the length of the
+    header, the header in JSON, the values."""
+    raw = pathlib.Path(path).read_bytes()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:start])
+
+    def tensor(name):
+        begin, end = header[name]["data_offsets"]
+        return numpy.frombuffer(raw[start + begin : start + end], "<f4").reshape(header[name]["shape"])
+
+    layers = sorted(int(name.split(".")[0]) for name in header if name.endswith(".weight"))
+    return [(tensor(f"{layer}.weight"), tensor(f"{layer}.bias")) for layer in layers]

@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod compare;
 pub mod peak;
+pub mod peers;
 pub mod plan;
 mod rates;
 pub mod record;

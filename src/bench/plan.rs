@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::peers::Framework;
 use crate::data::{DataSet, source};
 use crate::error::{Error, Result};
 use crate::model::recipe::{DataConfig, Override};
@@ -26,6 +27,8 @@ pub struct Choice {
     pub threads: Vec<usize>,
     /// Measuring time of each case.
     pub time: Duration,
+    /// Other frameworks to run beside.
+    pub peers: Vec<Framework>,
 }
 
 /// A suite by name.
@@ -49,6 +52,7 @@ impl Suite {
                 batches: vec![16, 64, 256, 1024],
                 threads: if cores > 1 { vec![1, cores] } else { vec![1] },
                 time: Duration::from_millis(1200),
+                peers: Vec::new(),
             },
             Suite::Full => Choice {
                 recipes: texts(&["mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"]),
@@ -56,6 +60,7 @@ impl Suite {
                 batches: vec![1, 16, 64, 256, 1024, 4096],
                 threads: doublings(cores),
                 time: Duration::from_secs(3),
+                peers: Vec::new(),
             },
         }
     }
@@ -82,6 +87,8 @@ pub struct BenchPlan {
     pub data: Vec<DataSet>,
     /// What the reader of the results should know.
     pub notes: Vec<String>,
+    /// Other frameworks to run each case beside.
+    pub peers: Vec<Framework>,
     /// Training time of each case in each round.
     pub slice: Duration,
 }
@@ -99,6 +106,7 @@ impl BenchPlan {
             cases: Vec::new(),
             data: Vec::new(),
             notes: Vec::new(),
+            peers: choice.peers.clone(),
             slice: choice.time / ROUNDS as u32,
         };
         let mut loaded: Vec<DataConfig> = Vec::new();
@@ -178,6 +186,7 @@ mod tests {
             batches: Vec::new(),
             threads: vec![1],
             time: Duration::from_secs(3),
+                peers: Vec::new(),
         }
     }
 

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
+use super::peers::{self, DataFiles, Framework, Peer, Specification, Unavailable};
 use super::plan::{BenchPlan, PlannedCase, ROUNDS};
 use super::record::{BENCH_SCHEMA, BenchRecord, Calibration, CaseRecord, FALLLINE};
-use super::throughput::{Case, Sample};
+use super::throughput::{Case, Sample, peak_of};
 use crate::data::DataSet;
 use crate::error::{Error, Result};
 use crate::memory;
@@ -17,10 +20,16 @@ use crate::train::machine::Machine;
 /// What the workers do before a case is measured: pages are touched, caches and clocks warm up.
 const WARM_UP: Duration = Duration::from_millis(50);
 
+/// How long another framework may take to be ready: compiling takes a minute on a slow machine.
+const PEER_TIMEOUT: Duration = Duration::from_secs(180);
+
 /// How the suite tells what it does and has its results kept.
 pub trait Watcher {
     /// Called before each run, with the runs done and those of the whole suite.
     fn running(&mut self, case: &CaseRecord, done: usize, of: usize);
+
+    /// Called before another framework is started, which may take a minute.
+    fn starting(&mut self, case: &CaseRecord);
 
     /// Called after each run with all results so far.
     ///
@@ -29,8 +38,25 @@ pub trait Watcher {
     fn save(&mut self, record: &BenchRecord) -> Result<()>;
 }
 
-/// Measures the cases of `plan`, or those that `previous`, a record of the same plan, still lacks.
-/// Ends early when `stop` is set; the record then holds the runs that were made.
+/// What is measured: a case of our own, or that of another framework.
+enum Runner<'a> {
+    Own(Case<'a>),
+    Peer(Peer),
+}
+
+/// A case that is measured in turn with others.
+struct Turn<'a> {
+    /// On which the peak is measured.
+    team: &'a Team,
+    /// Its place among the record's cases.
+    record: usize,
+    runner: Runner<'a>,
+}
+
+/// Measures the cases of `plan`, or the runs that `previous`, a record of the same plan, still lacks.
+/// All cases run in turn; with other frameworks beside them, each case runs in turn with the same
+/// case of those, since they take too much memory to wait for others. Ends early when `stop` is set;
+/// the record then holds the runs that were made.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if `previous` is of another plan or machine; those of
@@ -53,25 +79,88 @@ pub fn run(
     };
     let bare = bare_memory(plan);
     let teams = teams(&plan.cases)?;
-    let mut cases = Vec::new();
+    let mut turns = Vec::new();
+    let mut specifications = Vec::new();
+    let files = DataFolders::new(plan)?;
     for planned in &mut plan.cases {
         let (set, team) = (&plan.data[planned.data], &teams[&planned.threads]);
         let mut described = describe(planned, &set.name);
         let own = own_bytes(planned, set);
-        let (case, added) = warmed_up(planned, set, team)?;
+        specifications.push(files.specification(planned, set));
+        let (mut case, added) = warmed_up(planned, set, team)?;
+        described.waiting = Some(case.waiting(plan.slice)?);
         described.update_bytes_per_step = Some(case.update_bytes());
         described.peak_memory_bytes = bare.zip(added).map(|(bare, added)| bare + own + added);
+        turns.push(Turn { team, record: record.cases.len(), runner: Runner::Own(case) });
         record.cases.push(described);
-        cases.push(case);
     }
-    for (case, described) in cases.iter_mut().zip(&mut record.cases) {
-        described.waiting = Some(case.waiting(plan.slice)?);
+    let own = record.cases.len();
+    for framework in &plan.peers {
+        for index in 0..own {
+            record.cases.push(of_peer(&record.cases[index], framework.name()));
+        }
     }
     if let Some(previous) = previous {
         take_over(&mut record, previous)?;
     }
-    measure(&mut cases, &mut record, plan.slice, stop, watcher)?;
+    let mut measuring = Measuring { record: &mut record, slice: plan.slice, stop, watcher };
+    if plan.peers.is_empty() {
+        measuring.rounds(&mut turns)?;
+    } else {
+        for (index, turn) in turns.into_iter().enumerate() {
+            let team = turn.team;
+            let mut group = vec![turn];
+            for (place, &framework) in (1..).zip(&plan.peers) {
+                if let Some(runner) = measuring.start(framework, index + place * own, &specifications[index]) {
+                    group.push(Turn { team, record: index + place * own, runner });
+                }
+            }
+            measuring.rounds(&mut group)?;
+        }
+    }
+    // What could not be measured is in the notes.
+    record.cases.retain(|case| case.framework == FALLLINE || !case.samples_per_second.runs.is_empty());
     Ok(record)
+}
+
+/// Training data as files for other frameworks, if any are asked for.
+struct DataFolders {
+    _folder: Option<TempDir>,
+    files: Vec<DataFiles>,
+}
+
+impl DataFolders {
+    fn new(plan: &BenchPlan) -> Result<DataFolders> {
+        if plan.peers.is_empty() {
+            return Ok(DataFolders { _folder: None, files: Vec::new() });
+        }
+        let place = std::env::temp_dir();
+        let folder = TempDir::with_prefix("fallline-").map_err(Error::io(&place, "create a folder"))?;
+        let write = |(index, set): (usize, &DataSet)| {
+            let inner = folder.path().join(index.to_string());
+            std::fs::create_dir(&inner).map_err(Error::io(&inner, "create"))?;
+            peers::write_data(&set.train, &inner)
+        };
+        let files = plan.data.iter().enumerate().map(write).collect::<Result<_>>()?;
+        Ok(DataFolders { _folder: Some(folder), files })
+    }
+
+    /// What other frameworks are told, or why they cannot be told.
+    fn specification(&self, planned: &PlannedCase, set: &DataSet) -> Result<Specification, String> {
+        let files = self.files.get(planned.data).ok_or("no other framework was asked for")?;
+        Specification::of(&planned.recipe, &set.train, files, planned.threads)
+    }
+}
+
+/// The same case by another framework, not measured yet.
+fn of_peer(own: &CaseRecord, framework: &str) -> CaseRecord {
+    CaseRecord {
+        framework: framework.into(),
+        update_bytes_per_step: None,
+        peak_memory_bytes: None,
+        waiting: None,
+        ..own.clone()
+    }
 }
 
 /// A case before it is measured.
@@ -161,35 +250,102 @@ fn take_over(record: &mut BenchRecord, previous: &BenchRecord) -> Result<()> {
     Ok(())
 }
 
-/// Runs every case once a round, until all have been run [`ROUNDS`] times.
-fn measure(
-    cases: &mut [Case],
-    record: &mut BenchRecord,
+/// A suite under way.
+struct Measuring<'a> {
+    record: &'a mut BenchRecord,
     slice: Duration,
-    stop: &AtomicBool,
-    watcher: &mut dyn Watcher,
-) -> Result<()> {
-    let done = |record: &BenchRecord| {
-        record.cases.iter().map(|case| case.samples_per_second.runs.len()).sum::<usize>()
-    };
-    let of = ROUNDS * cases.len();
-    for round in 0..ROUNDS {
-        for (index, case) in cases.iter_mut().enumerate() {
-            // A resumed suite has made some of the rounds already.
-            if record.cases[index].samples_per_second.runs.len() > round {
-                continue;
+    stop: &'a AtomicBool,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Measuring<'_> {
+    /// A framework, ready for one case; None, with a note, if it cannot be had, or if nothing is left
+    /// to measure.
+    fn start<'r>(
+        &mut self,
+        framework: Framework,
+        record: usize,
+        specification: &Result<Specification, String>,
+    ) -> Option<Runner<'r>> {
+        let case = &self.record.cases[record];
+        if self.stop.load(Relaxed) || case.samples_per_second.runs.len() >= ROUNDS {
+            return None;
+        }
+        self.watcher.starting(case);
+        let started = match specification {
+            Ok(specification) => Peer::start(framework, specification, PEER_TIMEOUT),
+            Err(reason) => Err(framework.unavailable(reason.as_str())),
+        };
+        match started {
+            Ok(peer) => {
+                self.note(format!("{} is version {}", framework.name(), peer.version()));
+                Some(Runner::Peer(peer))
             }
-            if stop.load(Relaxed) {
-                return Ok(());
+            Err(unavailable) => {
+                self.note(unavailable.to_string());
+                None
             }
-            watcher.running(&record.cases[index], done(record), of);
-            let sample = case.run(slice)?;
-            add(&mut record.cases[index], sample);
-            derive_scaling(&mut record.cases);
-            watcher.save(record)?;
         }
     }
-    Ok(())
+
+    fn note(&mut self, note: String) {
+        if !self.record.notes.contains(&note) {
+            self.record.notes.push(note);
+        }
+    }
+
+    /// Runs every case once a round, until all have been run [`ROUNDS`] times.
+    fn rounds(&mut self, turns: &mut Vec<Turn>) -> Result<()> {
+        for round in 0..ROUNDS {
+            let mut lost = Vec::new();
+            for (index, turn) in turns.iter_mut().enumerate() {
+                // A resumed suite has made some of the rounds already.
+                if self.record.cases[turn.record].samples_per_second.runs.len() > round {
+                    continue;
+                }
+                if self.stop.load(Relaxed) {
+                    return Ok(());
+                }
+                self.tell(turn.record);
+                match self.run(turn)? {
+                    Ok(sample) => add(&mut self.record.cases[turn.record], sample),
+                    Err(unavailable) => {
+                        self.note(unavailable.to_string());
+                        lost.push(index);
+                    }
+                }
+                derive_scaling(&mut self.record.cases);
+                self.watcher.save(self.record)?;
+            }
+            lost.iter().rev().for_each(|&index| _ = turns.remove(index));
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, record: usize) {
+        let done = self.record.cases.iter().map(|case| case.samples_per_second.runs.len()).sum();
+        self.watcher.running(&self.record.cases[record], done, ROUNDS * self.record.cases.len());
+    }
+
+    /// One run; another framework may be lost on the way.
+    fn run(&mut self, turn: &mut Turn) -> Result<Result<Sample, Unavailable>> {
+        match &mut turn.runner {
+            Runner::Own(case) => case.run(self.slice).map(Ok),
+            Runner::Peer(peer) => {
+                let case = &mut self.record.cases[turn.record];
+                let peak = peak_of(turn.team);
+                let sample = peer.run(self.slice).map(|sample| {
+                    case.peak_memory_bytes = peer.peak_memory_bytes();
+                    let flops_per_second = sample.samples_per_second * case.train_flops_per_sample;
+                    Sample {
+                        samples_per_second: sample.samples_per_second,
+                        fraction_of_peak: flops_per_second / peak,
+                    }
+                });
+                Ok(sample)
+            }
+        }
+    }
 }
 
 /// Adds a run to a case.

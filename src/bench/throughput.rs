@@ -51,6 +51,11 @@ impl Observer for Until<'_> {
     }
 }
 
+/// The multiply-add peak as it is measured before each run.
+pub fn peak_of(team: &Team) -> f64 {
+    peak::flops_per_second(team, PEAK_TIME)
+}
+
 impl<'a> Case<'a> {
     /// Prepares a case; its first run should not be counted.
     ///
@@ -77,7 +82,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Session::epoch`].
     pub fn run(&mut self, time: Duration) -> Result<Sample> {
-        let peak = peak::flops_per_second(self.team, PEAK_TIME);
+        let peak = peak_of(self.team);
         let (samples, seconds) = self.train(Some(time), u64::MAX, &mut None)?;
         let samples_per_second = samples / seconds;
         Ok(Sample { samples_per_second, fraction_of_peak: samples_per_second * self.flops_per_sample / peak })

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use crate::bench::compare::{Comparison, Verdict};
+use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
@@ -70,6 +71,11 @@ pub struct BenchArguments {
     /// Write the results to this file as CSV, one line for each case.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Run other frameworks beside each case: pytorch (eager and compiled), pytorch-eager,
+    /// pytorch-compile, jax. They need the Python that $FALLLINE_PEERS_PYTHON names, or that
+    /// scripts/peers/setup has put into .venv; what is missing is noted and left out.
+    #[arg(long, value_name = "NAME,...")]
+    compare: Option<String>,
     /// Go on with the results that an interrupted run has left in --json or --out.
     #[arg(long)]
     resume: bool,
@@ -87,6 +93,7 @@ Examples:
   fallline bench mnist-mlp-512 --optimizer sgd,adam --batch 64,1024 --threads 1,2
   fallline bench --suite full --out report --json full.json
   fallline bench --json full.json --suite full --resume
+  fallline bench --batch 64,1024 --optimizer adam --threads 2 --compare pytorch,jax
   fallline bench --baseline before.json
 
 All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are medians
@@ -119,7 +126,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     super::output::check(&written, arguments.baseline.as_deref().as_slice())?;
 
     let stop = super::stop_on_ctrl_c()?;
-    let mut plan = BenchPlan::new(&choice(&arguments), arguments.data.as_deref())?;
+    let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;
     let most = plan.cases.iter().map(|case| case.threads).max().unwrap_or(1);
     if most > machine::usable_cores() {
         plan.notes.push(format!(
@@ -174,7 +181,7 @@ fn runs(record: &BenchRecord) -> usize {
 }
 
 /// The suite's choice, with what the arguments say instead.
-fn choice(arguments: &BenchArguments) -> Choice {
+fn choice(arguments: &BenchArguments) -> crate::Result<Choice> {
     let suite = match arguments.suite {
         SuiteName::Quick => Suite::Quick,
         SuiteName::Full => Suite::Full,
@@ -196,7 +203,10 @@ fn choice(arguments: &BenchArguments) -> Choice {
     if let Some(seconds) = arguments.seconds {
         choice.time = Duration::from_secs_f64(seconds);
     }
-    choice
+    if let Some(names) = &arguments.compare {
+        choice.peers = Framework::parse_list("command line", names)?;
+    }
+    Ok(choice)
 }
 
 /// The record to go on with.
@@ -240,6 +250,10 @@ impl suite::Watcher for Watcher<'_> {
         let left = self.begun.elapsed().as_secs_f64() / done.max(1) as f64 * (of - done) as f64;
         let left = if done == 0 { String::new() } else { format!(", {} left", duration(left)) };
         self.line.say(&format!("run {} of {of}: {}{left}", done + 1, case.full_title()));
+    }
+
+    fn starting(&mut self, case: &CaseRecord) {
+        self.line.say(&format!("starting {}", case.full_title()));
     }
 
     fn save(&mut self, record: &BenchRecord) -> crate::Result<()> {

@@ -115,7 +115,7 @@ fn check_free(existing: Option<&Path>, path: &Path, force: bool) -> Result<()> {
 }
 
 /// The images and the labels as arrays; images of one channel are `[samples, height, width]`.
-fn arrays(samples: &Samples) -> Result<[Idx; 2]> {
+pub fn arrays(samples: &Samples) -> Result<[Idx; 2]> {
     let Targets::Classes(labels) = samples.targets() else {
         return Err(Error::Mismatch {
             what: "targets to be written as a file of labels".into(),

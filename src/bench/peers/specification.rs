@@ -1,0 +1,254 @@
+//! What a peer is told to train, and the files that it reads.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::data::{Samples, folder};
+use crate::kernels::activation::Activation;
+use crate::losses::Loss;
+use crate::model::Recipe;
+use crate::model::recipe::{LayerConfig, OptimizerConfig, RuleConfig};
+use crate::{Error, Result};
+
+/// The task of a peer: what a recipe says, as far as other frameworks can be told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Specification {
+    #[serde(flatten)]
+    pub data: DataFiles,
+    /// The network sees (pixel / 255 - mean) / deviation.
+    pub mean: f32,
+    pub deviation: f32,
+    /// Features of a sample, then the output features of each dense layer.
+    pub widths: Vec<usize>,
+    /// Behind every dense layer but the last.
+    pub activation: &'static str,
+    pub loss: &'static str,
+    /// The rule: "sgd", with or without momentum, or "adam".
+    pub optimizer: &'static str,
+    pub hyper: Hyper,
+    /// Samples of a step; a last short batch is left out.
+    pub batch: usize,
+    pub threads: usize,
+    /// A saved model that the training begins with; without it the weights are random.
+    pub initial: Option<PathBuf>,
+}
+
+/// The hyper-parameters of all rules; those of another rule are 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Hyper {
+    pub learning_rate: f64,
+    pub momentum: f64,
+    pub nesterov: bool,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+}
+
+/// The training samples as files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DataFiles {
+    /// IDX, bytes or floats, `[samples, height, width]` or `[samples, height, width, channels]`.
+    pub images: PathBuf,
+    /// IDX, bytes, `[samples]`.
+    pub labels: PathBuf,
+}
+
+/// Writes training samples as IDX files into a folder, where peers find them.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Mismatch`] if the targets are not classes.
+pub fn write_data(samples: &Samples, folder: &Path) -> Result<DataFiles> {
+    let [images, labels] = folder::arrays(samples)?;
+    let absolute = std::path::absolute(folder).map_err(Error::io(folder, "find"))?;
+    let files = DataFiles { images: absolute.join("images.idx"), labels: absolute.join("labels.idx") };
+    images.write(&files.images, false)?;
+    labels.write(&files.labels, false)?;
+    Ok(files)
+}
+
+impl Specification {
+    /// The task of `recipe` on `samples`, which are in the files `data`, on so many threads.
+    ///
+    /// # Errors
+    /// The reason, if a peer cannot be told to do the same.
+    pub fn of(
+        recipe: &Recipe,
+        samples: &Samples,
+        data: &DataFiles,
+        threads: usize,
+    ) -> Result<Specification, String> {
+        if recipe.model.loss != Loss::CrossEntropy {
+            return Err(format!("the peers have no loss {}", recipe.model.loss.name()));
+        }
+        let (units, activation) = dense_layers(&recipe.model.layers)?;
+        let (optimizer, hyper) = rule(&recipe.optimizer)?;
+        Ok(Specification {
+            data: data.clone(),
+            mean: recipe.data.mean,
+            deviation: recipe.data.deviation,
+            widths: std::iter::once(samples.features_per_sample()).chain(units).collect(),
+            activation: activation.name(),
+            loss: recipe.model.loss.name(),
+            optimizer,
+            hyper,
+            batch: recipe.train.batch.min(samples.len()),
+            threads,
+            initial: None,
+        })
+    }
+}
+
+/// The output features of each layer, and the activation behind every one but the last.
+fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), String> {
+    let mut dense: Vec<(usize, Activation)> = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        match (layer, dense.last_mut()) {
+            (LayerConfig::Dense { bias: false, .. }, _) => {
+                return Err(format!("the peers have no dense layer without bias, as layer {index} is one"));
+            }
+            (LayerConfig::Dense { units, activation, .. }, _) => dense.push((*units, *activation)),
+            (LayerConfig::Activation(own), Some((_, before))) if *before == Activation::Identity => {
+                *before = *own;
+            }
+            (LayerConfig::Activation(own), _) => {
+                let name = own.name();
+                return Err(format!("the peers have no {name} but one behind a dense layer"));
+            }
+        }
+    }
+    let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
+    if let Some(last) = activations.pop().filter(|last| *last != Activation::Identity) {
+        return Err(format!("the peers have no {} behind the last layer", last.name()));
+    }
+    let activation = activations.first().copied().unwrap_or(Activation::Identity);
+    if activations.iter().any(|other| *other != activation) {
+        return Err("the peers have one activation for all layers".to_string());
+    }
+    match activation {
+        Activation::LeakyRelu { .. } | Activation::Elu { .. } => {
+            Err(format!("the peers have no {}", activation.name()))
+        }
+        _ => Ok((units, activation)),
+    }
+}
+
+fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
+    let learning_rate = config.learning_rate;
+    match config.rule {
+        // What the first step does with it differs between frameworks.
+        RuleConfig::Sgd { dampening, .. } if dampening != 0.0 => {
+            Err("the peers have no momentum with dampening".to_string())
+        }
+        RuleConfig::Sgd { momentum, nesterov, weight_decay, .. } => {
+            Ok(("sgd", Hyper { learning_rate, momentum, nesterov, weight_decay, ..Hyper::default() }))
+        }
+        RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => {
+            Ok(("adam", Hyper { learning_rate, beta1, beta2, epsilon, weight_decay, ..Hyper::default() }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::source;
+
+    fn of(recipe: &Recipe) -> Result<Specification, String> {
+        let samples = source::generate_digits([30, 10], 1).unwrap().train;
+        let files = DataFiles { images: "i".into(), labels: "l".into() };
+        Specification::of(recipe, &samples, &files, 2)
+    }
+
+    fn with(layers: &str, optimizer: &str) -> Result<Specification, String> {
+        let text = format!(
+            "name = \"x\"\ndata = {{ set = \"digits\" }}\nmodel = {layers}\noptimizer = {optimizer}\n[train]"
+        );
+        of(&Recipe::parse(&text, "test").unwrap())
+    }
+
+    const SGD: &str = "{ name = \"sgd\" }";
+    const ONE: &str = "{ layers = [{ type = \"dense\", units = 10 }] }";
+
+    #[test]
+    fn a_plain_network_is_told_in_full() {
+        let mut recipe = Recipe::built_in("mnist-mlp-512").unwrap();
+        recipe.train.batch = 1000;
+        let specification = of(&recipe).unwrap();
+        assert_eq!(specification.widths, [784, 512, 512, 10]);
+        assert_eq!(specification.batch, 30, "no more than there are samples");
+        let json = serde_json::to_value(&specification).unwrap();
+        assert_eq!((&json["images"], &json["activation"]), (&"i".into(), &"relu".into()));
+        assert_eq!(json["loss"], "cross-entropy");
+    }
+
+    #[test]
+    fn every_built_in_recipe_can_be_told() {
+        for name in Recipe::built_in_names() {
+            of(&Recipe::built_in(name).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn rules_are_told_with_their_settings() {
+        let rule = |optimizer| with(ONE, optimizer).map(|found| (found.optimizer, found.hyper));
+        let nesterov =
+            rule("{ name = \"nesterov\", momentum = 0.8, learning_rate = 0.3, weight_decay = 0.1 }");
+        let hyper = Hyper {
+            learning_rate: 0.3,
+            momentum: 0.8,
+            nesterov: true,
+            weight_decay: 0.1,
+            ..Hyper::default()
+        };
+        assert_eq!(nesterov.unwrap(), ("sgd", hyper));
+        let (name, hyper) = rule("{ name = \"adam\", beta1 = 0.5 }").unwrap();
+        assert_eq!((name, hyper.beta1, hyper.beta2, hyper.epsilon), ("adam", 0.5, 0.999, 1e-8));
+        let refused = rule("{ name = \"momentum\", dampening = 0.1 }").unwrap_err();
+        assert_eq!(refused, "the peers have no momentum with dampening");
+    }
+
+    #[test]
+    fn an_activation_may_stand_alone() {
+        let layers = "{ layers = [{ type = \"dense\", units = 5 }, { type = \"gelu\" }, \
+                      { type = \"dense\", units = 4, activation = \"gelu\" }, { type = \"dense\", units = 10 }] }";
+        let found = with(layers, SGD).unwrap();
+        assert_eq!((found.widths, found.activation), (vec![784, 5, 4, 10], "gelu"));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_named() {
+        let cases = [
+            ("{ type = \"dense\", units = 10, bias = false }", "no dense layer without bias, as layer 0"),
+            ("{ type = \"relu\" }, { type = \"dense\", units = 10 }", "no relu but one behind a dense layer"),
+            ("{ type = \"dense\", units = 10, activation = \"tanh\" }", "no tanh behind the last layer"),
+            (
+                "{ type = \"dense\", units = 9, activation = \"elu\" }, { type = \"dense\", units = 10 }",
+                "have no elu",
+            ),
+            (
+                "{ type = \"dense\", units = 9, activation = \"silu\" }, { type = \"dense\", units = 9 }, \
+                 { type = \"dense\", units = 10 }",
+                "one activation for all layers",
+            ),
+        ];
+        for (layers, reason) in cases {
+            let refused = with(&format!("{{ layers = [{layers}] }}"), SGD).unwrap_err();
+            assert!(refused.contains(reason), "{refused}");
+        }
+        let mut recipe = Recipe::built_in("digits-mlp").unwrap();
+        recipe.model.loss = Loss::MeanSquaredError;
+        assert!(of(&recipe).unwrap_err().contains("no loss"));
+    }
+
+    #[test]
+    fn written_samples_are_those_that_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples = source::generate_digits([30, 10], 1).unwrap().train;
+        let files = write_data(&samples, folder.path()).unwrap();
+        assert!(files.images.is_absolute());
+        assert_eq!(Samples::from_idx(&files.images, &files.labels, 10).unwrap(), samples);
+        assert!(write_data(&samples, &folder.path().join("none")).is_err());
+    }
+}
