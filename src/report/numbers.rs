@@ -39,6 +39,20 @@ pub fn shape(sizes: [usize; 3]) -> String {
     sizes.map(|size| size.to_string()).join("x")
 }
 
+/// A number of bytes in the unit that suits it, with three digits: 48 KiB, 23.5 GiB.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut amount = bytes as f64;
+    // 1023.5 would be rounded to 1024.
+    while amount >= 1023.5 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    let decimals = if amount >= 99.95 { 0 } else { usize::from((10.0 * amount).round() % 10.0 != 0.0) };
+    format!("{amount:.decimals$} {}", UNITS[unit])
+}
+
 /// A duration in the unit that suits it: 850 ms, 12.3 s, 4 min 05 s, 2 h 07 min.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
@@ -74,6 +88,22 @@ mod tests {
     fn one_thing_is_singular() {
         let texts = [0, 1, 1000].map(|number| counted(number, "epoch"));
         assert_eq!(texts, ["0 epochs", "1 epoch", "1,000 epochs"]);
+    }
+
+    #[test]
+    fn bytes_change_their_unit() {
+        for (number, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (24_000, "23.4 KiB"),
+            (573_440, "560 KiB"),
+            ((1 << 20) - 1, "1 MiB"),
+            (24_684_084 << 10, "23.5 GiB"),
+            (u64::MAX, "16777216 TiB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
     }
 
     #[test]

@@ -183,7 +183,7 @@ fn labels(values: &[f64], step: f64, unit: Unit) -> Vec<String> {
         Unit::Percent => (0.01, " %"),
         Unit::Number => prefix(largest),
     };
-    if unit == Unit::Number && (largest >= 1e16 || largest < 1e-4) {
+    if unit == Unit::Number && !(1e-4..1e16).contains(&largest) {
         return values.iter().map(|value| short(*value)).collect();
     }
     let decimals = (-(step / divisor).log10() + 1e-9).ceil().clamp(0.0, 9.0) as usize;
