@@ -186,7 +186,7 @@ mod tests {
             batches: Vec::new(),
             threads: vec![1],
             time: Duration::from_secs(3),
-                peers: Vec::new(),
+            peers: Vec::new(),
         }
     }
 

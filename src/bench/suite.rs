@@ -111,7 +111,8 @@ pub fn run(
             let team = turn.team;
             let mut group = vec![turn];
             for (place, &framework) in (1..).zip(&plan.peers) {
-                if let Some(runner) = measuring.start(framework, index + place * own, &specifications[index]) {
+                if let Some(runner) = measuring.start(framework, index + place * own, &specifications[index])
+                {
                     group.push(Turn { team, record: index + place * own, runner });
                 }
             }

@@ -125,7 +125,7 @@ fn scaling(task: &Task) -> Option<Chart> {
     let chart = LineChart {
         title: format!("{}: scaling efficiency", task.name),
         x: Axis::new("threads").on(Scale::Log2),
-        y: Axis::new("throughput over threads times that of one").in_unit(Unit::Percent).from_zero(),
+        y: Axis::new("throughput over threads times that of one").in_unit(Unit::Percent),
         series: sorted(&own, |case| case.batch).into_iter().map(series).collect(),
     };
     has_lines(&chart).then_some(Chart::Lines(chart))

@@ -1,11 +1,11 @@
 //! What is shown of a machine and its calibration.
 
-use super::bytes;
 use super::charts::{has_lines, threads_text};
 use crate::bench::record::{BenchRecord, Calibration};
 use crate::report::chart::{
     Axis, BarChart, Bars, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, short,
 };
+use crate::report::numbers::bytes;
 use crate::report::page::{Cell, Column, Part, Table};
 
 /// More processors make cells too small to read.
@@ -52,7 +52,7 @@ fn bandwidths(calibration: &Calibration) -> Option<Chart> {
         y: Axis::new("GB/s"),
         groups: levels
             .iter()
-            .map(|level| format!("{} {}", level.level, bytes(level.working_set_bytes as f64)))
+            .map(|level| format!("{} {}", level.level, bytes(level.working_set_bytes as u64)))
             .collect(),
         series: vec![
             bars("read", levels.iter().map(|level| level.read).collect()),
@@ -115,12 +115,12 @@ pub(super) fn facts(record: &BenchRecord) -> Vec<(String, String)> {
         ),
     );
     fact("NUMA nodes", topology.numa_nodes.to_string());
-    fact("Main memory", bytes(topology.memory_bytes as f64));
+    fact("Main memory", bytes(topology.memory_bytes));
     for cache in &topology.caches {
         let shared =
             if cache.shared_by > 1 { format!(", shared by {}", cache.shared_by) } else { String::new() };
         let kind = cache.kind.to_lowercase();
-        fact(&format!("L{} cache, {kind}", cache.level), bytes(cache.bytes as f64) + &shared);
+        fact(&format!("L{} cache, {kind}", cache.level), bytes(cache.bytes as u64) + &shared);
     }
     if let Some(quota) = topology.quota {
         fact("Limit of processor time", format!("{} processors", short(quota)));
@@ -183,7 +183,7 @@ pub(super) fn tables(calibration: &Calibration) -> Vec<Part> {
                 let set = level.working_set_bytes as f64;
                 vec![
                     Cell::text(&level.level),
-                    Cell::number(bytes(set), set),
+                    Cell::number(bytes(level.working_set_bytes as u64), set),
                     whole(level.threads),
                     giga(level.read),
                     giga(level.write),

@@ -192,27 +192,3 @@ fn doubts(case: &CaseRecord) -> Vec<String> {
     }
     doubts
 }
-
-/// Bytes in the unit that suits them: 813 B, 12.5 KiB, 1.2 GiB.
-fn bytes(count: f64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let power = (0..units.len() - 1).find(|&power| count < 1023.5 * 1024f64.powi(power as i32));
-    let power = power.unwrap_or(units.len() - 1);
-    let number = count / 1024f64.powi(power as i32);
-    let decimals = usize::from(power > 0 && number < 99.95);
-    format!("{number:.decimals$} {}", units[power])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn bytes_have_a_unit() {
-        let texts =
-            [0.0, 813.0, 1023.0, 1024.0, 12_800.0, 407_080.0, 1e6, 16.0 * 1024f64.powi(3), 1e18].map(bytes);
-        let expected =
-            ["0 B", "813 B", "1023 B", "1.0 KiB", "12.5 KiB", "398 KiB", "977 KiB", "16.0 GiB", "909495 TiB"];
-        assert_eq!(texts, expected);
-    }
-}

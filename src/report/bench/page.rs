@@ -1,11 +1,11 @@
 //! The page of a benchmark.
 
 use super::charts::MACHINE;
-use super::terminal::{microseconds, percent, place};
-use super::{bytes, doubts, frameworks, groups, machine, ratios};
+use super::terminal::{margins, microseconds, percent, place};
+use super::{doubts, frameworks, groups, machine, ratios};
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::chart::short;
-use crate::report::numbers::{counted, rounded, thousands};
+use crate::report::numbers::{bytes, counted, rounded, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 
 /// The page as one HTML file.
@@ -78,7 +78,7 @@ fn fraction(value: f64) -> Cell {
     Cell::number(percent(value), value)
 }
 
-const COLUMNS: [Shown; 16] = [
+const COLUMNS: [Shown; 17] = [
     Shown { title: "framework", hint: "", cell: |case| Some(Cell::text(&case.framework)) },
     Shown { title: "recipe", hint: "", cell: |case| Some(Cell::text(&case.recipe)) },
     Shown { title: "data", hint: "digits are generated", cell: |case| Some(Cell::text(&case.data)) },
@@ -86,7 +86,8 @@ const COLUMNS: [Shown; 16] = [
     Shown { title: "precision", hint: "of the products", cell: |case| Some(Cell::text(&case.precision)) },
     Shown { title: "batch", hint: "samples of a step", cell: |case| Some(whole(case.batch)) },
     Shown { title: "threads", hint: "", cell: |case| Some(whole(case.threads)) },
-    Shown { title: "samples/s", hint: "median, and its 95 % interval", cell: |case| Some(speed(case)) },
+    Shown { title: "samples/s", hint: "the median of all runs", cell: |case| Some(speed(case)) },
+    Shown { title: "95 % interval", hint: "of the median", cell: |case| Some(interval(case)) },
     Shown {
         title: "step µs",
         hint: "microseconds of a step",
@@ -110,23 +111,23 @@ const COLUMNS: [Shown; 16] = [
     Shown {
         title: "update",
         hint: "bytes that the updates of a step read and write",
-        cell: |case| case.update_bytes_per_step.map(|count| size(count as f64)),
+        cell: |case| case.update_bytes_per_step.map(|count| size(count as u64)),
     },
     Shown {
         title: "memory",
         hint: "resident memory of a process that trains this case alone, at its highest",
-        cell: |case| case.peak_memory_bytes.map(|count| size(count as f64)),
+        cell: |case| case.peak_memory_bytes.map(size),
     },
     Shown {
         title: "waiting",
         hint: "part of their time that the workers wait at barriers",
         cell: |case| case.waiting.map(|part| warned(fraction(part), part > super::MUCH_WAITING)),
     },
-    Shown { title: "look at", hint: "what makes a case doubtful", cell: |case| remarks(case) },
+    Shown { title: "remarks", hint: "what makes a case doubtful", cell: |case| remarks(case) },
 ];
 
-fn size(count: f64) -> Cell {
-    Cell::number(bytes(count), count)
+fn size(count: u64) -> Cell {
+    Cell::number(bytes(count), count as f64)
 }
 
 fn warned(cell: Cell, is_doubtful: bool) -> Cell {
@@ -134,9 +135,14 @@ fn warned(cell: Cell, is_doubtful: bool) -> Cell {
 }
 
 fn speed(case: &CaseRecord) -> Cell {
+    let median = case.samples_per_second.median;
+    Cell::number(rounded(median), median)
+}
+
+/// Sorted by its width.
+fn interval(case: &CaseRecord) -> Cell {
     let speed = &case.samples_per_second;
-    let interval = format!("{} – {}", rounded(speed.low), rounded(speed.high));
-    Cell::number(rounded(speed.median), speed.median).with_detail(interval)
+    Cell::number(margins(case), (speed.high - speed.low) / speed.median)
 }
 
 fn remarks(case: &CaseRecord) -> Option<Cell> {

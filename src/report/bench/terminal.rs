@@ -2,9 +2,9 @@
 
 use console::style;
 
-use super::{Task, bytes, doubts, frameworks, ratio, ratios, tasks};
+use super::{Task, doubts, frameworks, ratio, ratios, tasks};
 use crate::bench::record::{BenchRecord, CaseRecord};
-use crate::report::numbers::{rounded, thousands};
+use crate::report::numbers::{bytes, rounded, thousands};
 use crate::report::table::{self, Side};
 
 /// A column of the table of our own cases: title, side, and its text, empty where there is none.
@@ -75,13 +75,9 @@ fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
         (
             "update",
             Side::Right,
-            Box::new(|case| optional(case.update_bytes_per_step.map(|count| bytes(count as f64)))),
+            Box::new(|case| optional(case.update_bytes_per_step.map(|count| bytes(count as u64)))),
         ),
-        (
-            "memory",
-            Side::Right,
-            Box::new(|case| optional(case.peak_memory_bytes.map(|count| bytes(count as f64)))),
-        ),
+        ("memory", Side::Right, Box::new(|case| optional(case.peak_memory_bytes.map(bytes)))),
         ("waiting", Side::Right, Box::new(|case| optional(case.waiting.map(waiting)))),
     ];
     let filled: Vec<&Column> =
@@ -92,17 +88,21 @@ fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
     table::table(&titles, &rows, 0)
 }
 
-/// How far the ends of the interval are from the median, with a star if runs lie far off:
-/// "-0.8 +1.2 %", "-0.8 +9.9 %*".
+/// [`margins`], with a star if runs lie far off: "-0.8 +9.9 %*".
 fn interval(case: &CaseRecord) -> String {
+    let star = if case.samples_per_second.outliers > 0 { "*" } else { "" };
+    let text = margins(case) + star;
+    if doubts(case).is_empty() { text } else { style(text).yellow().to_string() }
+}
+
+/// How far the ends of the interval are from the median: "-0.8 +1.2 %"; empty if nothing moved.
+pub(super) fn margins(case: &CaseRecord) -> String {
     let speed = &case.samples_per_second;
     if speed.median <= 0.0 {
         return String::new();
     }
     let part = |end: f64| 100.0 * (end - speed.median).abs() / speed.median;
-    let star = if speed.outliers > 0 { "*" } else { "" };
-    let text = format!("-{:.1} +{:.1} %{star}", part(speed.low), part(speed.high));
-    if doubts(case).is_empty() { text } else { style(text).yellow().to_string() }
+    format!("-{:.1} +{:.1} %", part(speed.low), part(speed.high))
 }
 
 fn waiting(part: f64) -> String {

@@ -4,20 +4,20 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::{Span, Unit, short};
 use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
-use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark};
+use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
 use super::{BarChart, Point};
 
 /// Of the grid.
 const HEIGHT: f64 = 268.0;
 
 /// Part of a group's width that its bars fill.
-const FILLED: f64 = 0.76;
+const FILLED: f64 = 0.84;
 
 /// No bar is wider.
 const WIDEST: f64 = 56.0;
 
 /// Of the numbers over the bars.
-const VALUE_SIZE: f64 = 11.0;
+const VALUE_SIZE: f64 = 10.5;
 
 pub(super) fn height(chart: &BarChart) -> u32 {
     (frame::top(&names(chart)) + HEIGHT + BELOW_GRID) as u32
@@ -37,6 +37,9 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
 
     let group_width = (frame.right - frame.left) / chart.groups.len().max(1) as f64;
     let bar_width = (group_width * FILLED / chart.series.len().max(1) as f64).min(WIDEST);
+    let fits =
+        |value: &Point| text_width(&label(value, chart.y.unit), VALUE_SIZE) * WIDER_LETTERS < bar_width;
+    let all_fit = chart.series.iter().flat_map(|series| &series.values).flatten().all(fits);
     for (group, name) in chart.groups.iter().enumerate() {
         let middle = frame.left + group_width * (group as f64 + 0.5);
         let room = group_width - 4.0;
@@ -51,9 +54,9 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
             canvas.rectangle((left, top), (right, frame.bottom), look.ink, 1.0);
             let ends = (frame.y(value.low), frame.y(value.high));
             frame::draw_whisker(canvas, (left + right) / 2.0, ends, TEXT);
-            let label = label(&value, chart.y.unit);
-            if text_width(&label, VALUE_SIZE) < bar_width + 2.0 {
+            if all_fit {
                 let above = ends.1.unwrap_or(top).min(top) - 9.0;
+                let label = label(&value, chart.y.unit);
                 canvas.text(&label, ((left + right) / 2.0, above), VALUE_SIZE, QUIET, Side::Middle);
             }
         }

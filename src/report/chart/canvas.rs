@@ -27,24 +27,27 @@ pub(super) const QUIET: Ink = ink(0x5c, 0x65, 0x70, "#a3adb8");
 /// The line that values stand on, whiskers' surroundings.
 pub(super) const AXIS: Ink = ink(0x8c, 0x95, 0x9f, "#6b7682");
 pub(super) const GRID: Ink = ink(0xe6, 0xe9, 0xec, "#2b323b");
+/// Cells of heat maps, at full depth.
+pub(super) const HEAT: Ink = ink(0x00, 0x5a, 0x96, "#2f86c6");
 /// Letters on a deep shade, in both modes: no rule turns it.
 pub(super) const ON_COLOUR: Ink = ink(0xff, 0xff, 0xfe, "#fffffe");
 
 /// The colours of series, told apart also by colour-blind people (Okabe, Ito: Color universal
-/// design, 2008); without its yellow, which is pale on white.
+/// design, 2008). Its orange and its sky blue are darker here, to stand out from white three to one;
+/// its yellow cannot.
 pub(super) const PALETTE: [Ink; 7] = [
     ink(0x00, 0x72, 0xb2, "#4aa8e8"),
     ink(0xd5, 0x5e, 0x00, "#f08a3c"),
     ink(0x00, 0x9e, 0x73, "#2fc79a"),
     ink(0xcc, 0x79, 0xa7, "#e29cc4"),
-    ink(0xe6, 0x9f, 0x00, "#f2b83a"),
-    ink(0x56, 0xb4, 0xe9, "#9ad3f5"),
+    ink(0xc4, 0x82, 0x00, "#f2b83a"),
+    ink(0x33, 0x98, 0xd6, "#9ad3f5"),
     ink(0x4d, 0x4d, 0x4d, "#c4c4c4"),
 ];
 
 /// CSS rules that turn the colours of the SVG elements under `scope` dark.
 pub fn dark_rules(scope: &str) -> String {
-    let inks = [TEXT, QUIET, AXIS, GRID].into_iter().chain(PALETTE);
+    let inks = [TEXT, QUIET, AXIS, GRID, HEAT].into_iter().chain(PALETTE);
     let rule = |ink: Ink| {
         let RGBColor(red, green, blue) = ink.light;
         let light = format!("#{red:02X}{green:02X}{blue:02X}");

@@ -16,12 +16,12 @@ const LEGEND_LINE: f64 = 20.0;
 const LEGEND_MARK: f64 = 26.0;
 const LEGEND_GAP: f64 = 22.0;
 /// A reader's letters may be that much wider than ours.
-const WIDER_LETTERS: f64 = 1.12;
+pub(super) const WIDER_LETTERS: f64 = 1.12;
 
 /// Down to the first line of the legend.
 const ABOVE_LEGEND: f64 = 48.0;
 /// From there to the grid: the label of the y axis.
-const ABOVE_GRID: f64 = 40.0;
+const ABOVE_GRID: f64 = 46.0;
 /// Labels of the x axis.
 pub(super) const BELOW_GRID: f64 = 56.0;
 
@@ -114,7 +114,7 @@ pub(super) fn draw<B: DrawingBackend>(
     let (top, bottom) = (top(&names), canvas.height - BELOW_GRID);
     let frame = Frame { left, right: canvas.width - MARGIN - 8.0, top, bottom, y };
     let room = canvas.width - 2.0 * MARGIN;
-    canvas.text_within(&axis.label, (MARGIN, top - 18.0), LABEL_SIZE, QUIET, Side::Begin, room);
+    canvas.text_within(&axis.label, (MARGIN, top - 22.0), LABEL_SIZE, QUIET, Side::Begin, room);
     for (value, label) in &frame.y.ticks {
         let Some(height) = frame.y(*value) else { continue };
         canvas.line(&[(left, height), (frame.right, height)], 1.0, GRID);
@@ -154,7 +154,10 @@ pub(super) fn draw_mark<B: DrawingBackend>(canvas: &mut Canvas<B>, at: (f64, f64
     canvas.fill(&corners, look.ink, 1.0);
 }
 
-/// A thin line from the low to the high end of an interval, if it has a length.
+/// Shorter intervals would be blots.
+const SHORTEST_WHISKER: f64 = 3.0;
+
+/// A thin line from the low to the high end of an interval, if it is long enough to be seen.
 pub(super) fn draw_whisker<B: DrawingBackend>(
     canvas: &mut Canvas<B>,
     x: f64,
@@ -162,7 +165,7 @@ pub(super) fn draw_whisker<B: DrawingBackend>(
     ink: Ink,
 ) {
     let (Some(low), Some(high)) = ends else { return };
-    if (low - high).abs() < 1.0 {
+    if (low - high).abs() < SHORTEST_WHISKER {
         return;
     }
     canvas.line(&[(x, low), (x, high)], 1.25, ink);

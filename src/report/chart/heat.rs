@@ -2,14 +2,15 @@
 
 use plotters::backend::DrawingBackend;
 
-use super::canvas::{Canvas, ON_COLOUR, PALETTE, QUIET, Side, TEXT, text_width};
+use super::canvas::{Canvas, HEAT, ON_COLOUR, QUIET, Side, TEXT, text_width};
 use super::frame::{self, LABEL_SIZE};
 use super::{HeatMap, cut};
 
 const ROW: f64 = 28.0;
 const MARGIN: f64 = 16.0;
-/// Down to the first row.
-const ABOVE: f64 = 68.0;
+/// Down to the label of the rows, and from there to the first row.
+const ABOVE_LABEL: f64 = 52.0;
+const BELOW_LABEL: f64 = 16.0;
 const BELOW: f64 = 56.0;
 
 /// No cell is wider.
@@ -18,11 +19,16 @@ const WIDEST: f64 = 96.0;
 const NAMES: f64 = 0.4;
 
 /// From this depth on letters are white, on paper as well as on a dark page.
-const DEEP: f64 = 0.55;
+const DEEP: f64 = 0.7;
 
 pub(super) fn height(chart: &HeatMap) -> u32 {
     // 500 rows are as much as a picture can take.
-    (ABOVE + ROW * chart.rows.len().min(500) as f64 + BELOW) as u32
+    (above(chart) + ROW * chart.rows.len().min(500) as f64 + BELOW) as u32
+}
+
+/// Down to the first row.
+fn above(chart: &HeatMap) -> f64 {
+    if chart.y_label.is_empty() { ABOVE_LABEL - 8.0 } else { ABOVE_LABEL + BELOW_LABEL }
 }
 
 pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
@@ -31,11 +37,11 @@ pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
     let left = MARGIN + (widest * 1.12).min(NAMES * canvas.width) + 12.0;
     let room = canvas.width - MARGIN - left;
     let cell = (room / chart.columns.len().max(1) as f64).min(WIDEST);
-    let bottom = canvas.height - BELOW;
+    let (above, bottom) = (above(chart), canvas.height - BELOW);
 
-    canvas.text_within(&chart.y_label, (MARGIN, ABOVE - 16.0), LABEL_SIZE, QUIET, Side::Begin, room);
+    canvas.text_within(&chart.y_label, (MARGIN, above - BELOW_LABEL), LABEL_SIZE, QUIET, Side::Begin, room);
     for (index, (name, shades)) in chart.rows.iter().zip(&chart.cells).enumerate() {
-        let top = ABOVE + ROW * index as f64;
+        let top = above + ROW * index as f64;
         if top >= bottom {
             break;
         }
@@ -47,7 +53,7 @@ pub(super) fn draw<B: DrawingBackend>(chart: &HeatMap, canvas: &mut Canvas<B>) {
             let to = (from.0 + cell - 1.5, top + ROW - 1.5);
             let depth = if shade.depth.is_finite() { shade.depth.clamp(0.0, 1.0) } else { 0.0 };
             // The palest shade is not quite paper: a cell with a value is seen to be one.
-            canvas.rectangle(from, to, PALETTE[0], 0.04 + 0.96 * depth);
+            canvas.rectangle(from, to, HEAT, 0.04 + 0.96 * depth);
             let ink = if depth > DEEP { ON_COLOUR } else { TEXT };
             let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
             canvas.text_within(&shade.text, middle, LABEL_SIZE, ink, Side::Middle, cell - 2.0);

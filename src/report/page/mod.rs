@@ -8,12 +8,10 @@ pub use part::{Cell, Column, Image, Part, Table, Tone};
 use super::chart::dark_rules;
 use super::markup::escaped;
 
+/// What is the same in every page; its policy lets nothing be loaded but what the page holds.
+const HEAD: &str = include_str!("head.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-
-/// What such a page may load: nothing but what it holds.
-const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
-                      script-src 'unsafe-inline'";
 
 /// What tells such a page from other files, among the first kilobyte.
 pub const MADE_BY: &str = "<meta name=\"generator\" content=\"fallline\">";
@@ -53,11 +51,7 @@ impl Page {
         let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
         // The number of charts is for whoever checks that the page is complete.
         format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n\
-             {MADE_BY}\n<title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n{HEAD}{MADE_BY}\n<title>{title}</title>\n\
              <style>\n{STYLE}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n\
              </head>\n<body data-charts=\"{charts}\">\n\
              <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>\n{links}</header>\n<main>\n{body}</main>\n\
