@@ -110,8 +110,8 @@ fn own_lines(text: &str) -> Vec<Vec<&str>> {
 #[test]
 fn the_terminal_shows_every_case_in_120_columns() {
     let record = record();
-    let text = table(&record);
-    println!("{text}");
+    // In colours if the tests run in a terminal.
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
     let lines = own_lines(&text);
     for case in record.cases.iter().filter(|case| case.framework == FALLLINE) {
         let (batch, threads) = (with_comma(case.batch), case.threads.to_string());
@@ -147,7 +147,7 @@ fn what_was_not_measured_takes_no_column() {
     for case in &mut record.cases {
         (case.scaling_efficiency, case.peak_memory_bytes, case.waiting) = (None, None, None);
     }
-    let text = table(&record);
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
     for column in ["scaling", "memory", "waiting", "side by side", "times as fast"] {
         assert!(!text.contains(column), "{column} in\n{text}");
         assert!(!page(&record).contains(&format!(">{column}</button>")), "{column}");
