@@ -14,7 +14,7 @@ use fallline::bench::record::{BenchRecord, FALLLINE};
 use fallline::report::bench::{charts, csv, page, table, write_all};
 use fallline::report::chart::Chart;
 
-const HOSTILE: &str = "a<b>\"&',\n</script><script>alert(1)</script>";
+const HOSTILE: &str = "a<b>\"&',\u{1b}[31m\u{7}\n</script><script>alert(1)</script>";
 
 /// The record with texts that try to leave their places.
 fn hostile() -> BenchRecord {
@@ -253,7 +253,12 @@ fn hostile_names_stay_texts() {
     for tag in ["<script", "</script", "<b>", "<svg", "</svg", "</style"] {
         assert_eq!(html.matches(tag).count(), plain.matches(tag).count(), "{tag}");
     }
-    assert!(table(&record).contains("mnist-mlp"));
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
+    assert!(text.contains("mnist-mlp") && text.contains("pytorch-eager"));
+    let letters = text.lines().flat_map(str::chars);
+    assert_eq!(letters.filter(|letter| letter.is_control()).count(), 0, "{text:?}");
+    // A name does not begin a line of its own.
+    assert!(!text.contains("\n</script>"), "{text}");
     let stems: Vec<String> = charts(&record).into_iter().map(|(stem, _)| stem).collect();
     assert_eq!(stems.iter().collect::<BTreeSet<_>>().len(), stems.len(), "{stems:?}");
     let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
