@@ -13,6 +13,7 @@ Needs Chromium (`apt-get install chromium`; another one by $CHROMIUM) and Python
   the keyboard.
 - Letters stand out from what is behind them, light and dark; pictures are decoded; the page is no
   wider than a desktop's or a telephone's window.
+- SVG files that lie beside the page are XML and have something drawn in them.
 
 `--self-test` breaks the page in several ways and sees each of them noticed.
 """
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree
 
 # Seconds for one answer of the browser.
 PATIENCE = 60
@@ -327,11 +329,23 @@ def look_findings(browser, screenshots, name):
         browser.window(1280, 900)
 
 
+def file_findings(folder):
+    """SVG files that no strict reader would take."""
+    for path in sorted(folder.glob("*.svg")):
+        try:
+            root = xml.etree.ElementTree.parse(path).getroot()
+        except xml.etree.ElementTree.ParseError as error:
+            yield f"files: {path.name} is no XML: {error}"
+            continue
+        if root.tag != "{http://www.w3.org/2000/svg}svg" or len(root) < 3:
+            yield f"files: {path.name} is no drawing"
+
+
 def check(browser, page, titles=(), screenshots=None):
     """All that is wrong with a page, as lines of text."""
     address = page.resolve().as_uri()
     target = browser.open(address)
-    findings = list(chart_findings(browser, titles))
+    findings = [*chart_findings(browser, titles), *file_findings(page.parent)]
     undecoded = browser.value("[...document.images].filter(image => image.naturalWidth === 0).length")
     if undecoded:
         findings.append(f"images: {undecoded} cannot be decoded")
@@ -382,11 +396,19 @@ def self_test(browser, page):
             missed += not noticed
             shown = next((finding for finding in findings if expected in finding), findings[:3])
             print(f"{'noticed' if noticed else 'MISSED '} {name}: {shown}")
-    findings = check(browser, page, ["No such chart"])
-    if not any("`No such chart` is missing" in finding for finding in findings):
-        missed += 1
-        print("MISSED  a chart that was asked for")
-    print(f"self-test: {len(breaches) + 1 - missed} of {len(breaches) + 1} breaches noticed")
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "broken.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><text>a & b")
+        (pathlib.Path(folder) / "empty.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+        others = {
+            "a chart that was asked for": list(check(browser, page, ["No such chart"])),
+            "broken and empty files": list(file_findings(pathlib.Path(folder))),
+        }
+    for (name, findings), expected in zip(others.items(), (["is missing"], ["is no XML", "is no drawing"])):
+        noticed = all(any(text in finding for finding in findings) for text in expected)
+        missed += not noticed
+        print(f"{'noticed' if noticed else 'MISSED '} {name}: {findings}"[:160])
+    total = len(breaches) + len(others)
+    print(f"self-test: {total - missed} of {total} breaches noticed")
     return missed
 
 

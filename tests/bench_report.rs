@@ -14,7 +14,7 @@ use fallline::bench::record::{BenchRecord, FALLLINE};
 use fallline::report::bench::{charts, csv, page, table, write_all};
 use fallline::report::chart::Chart;
 
-const HOSTILE: &str = "a<b>\"&',\n</script><script>alert(1)</script>";
+const HOSTILE: &str = "a<b>\"&',\u{1b}[31m\u{7}\n</script><script>alert(1)</script>";
 
 /// The record with texts that try to leave their places.
 fn hostile() -> BenchRecord {
@@ -110,8 +110,8 @@ fn own_lines(text: &str) -> Vec<Vec<&str>> {
 #[test]
 fn the_terminal_shows_every_case_in_120_columns() {
     let record = record();
-    let text = table(&record);
-    println!("{text}");
+    // In colours if the tests run in a terminal.
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
     let lines = own_lines(&text);
     for case in record.cases.iter().filter(|case| case.framework == FALLLINE) {
         let (batch, threads) = (with_comma(case.batch), case.threads.to_string());
@@ -147,7 +147,7 @@ fn what_was_not_measured_takes_no_column() {
     for case in &mut record.cases {
         (case.scaling_efficiency, case.peak_memory_bytes, case.waiting) = (None, None, None);
     }
-    let text = table(&record);
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
     for column in ["scaling", "memory", "waiting", "side by side", "times as fast"] {
         assert!(!text.contains(column), "{column} in\n{text}");
         assert!(!page(&record).contains(&format!(">{column}</button>")), "{column}");
@@ -253,7 +253,12 @@ fn hostile_names_stay_texts() {
     for tag in ["<script", "</script", "<b>", "<svg", "</svg", "</style"] {
         assert_eq!(html.matches(tag).count(), plain.matches(tag).count(), "{tag}");
     }
-    assert!(table(&record).contains("mnist-mlp"));
+    let text = console::strip_ansi_codes(&table(&record)).into_owned();
+    assert!(text.contains("mnist-mlp") && text.contains("pytorch-eager"));
+    let letters = text.lines().flat_map(str::chars);
+    assert_eq!(letters.filter(|letter| letter.is_control()).count(), 0, "{text:?}");
+    // A name does not begin a line of its own.
+    assert!(!text.contains("\n</script>"), "{text}");
     let stems: Vec<String> = charts(&record).into_iter().map(|(stem, _)| stem).collect();
     assert_eq!(stems.iter().collect::<BTreeSet<_>>().len(), stems.len(), "{stems:?}");
     let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';

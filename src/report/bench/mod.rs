@@ -14,6 +14,7 @@ pub use terminal::table;
 use std::path::Path;
 
 use super::chart::Chart;
+use super::markup::printable;
 use crate::atomic_file;
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::error::{Error, Result};
@@ -85,9 +86,9 @@ impl<'a> Task<'a> {
     /// Our optimizers, with their precision where there is more than one.
     fn rule(&self, case: &CaseRecord) -> String {
         if self.precisions > 1 {
-            format!("{} {}", case.optimizer, case.precision)
+            printable(&format!("{} {}", case.optimizer, case.precision))
         } else {
-            case.optimizer.clone()
+            printable(&case.optimizer)
         }
     }
 
@@ -146,6 +147,7 @@ impl Ratio<'_> {
     /// "fallline is 1.64 times as fast as pytorch-eager (15 cases, 1.21 to 2.30 times)"
     fn sentence(&self) -> String {
         let Ratio { framework, mean, least, most, cases } = self;
+        let framework = printable(framework);
         let range = if *cases == 1 {
             "one case".to_string()
         } else {

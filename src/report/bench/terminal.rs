@@ -4,6 +4,7 @@ use console::style;
 
 use super::{Task, doubts, frameworks, ratio, ratios, tasks};
 use crate::bench::record::{BenchRecord, CaseRecord};
+use crate::report::markup::printable;
 use crate::report::numbers::{bytes, rounded, thousands};
 use crate::report::table::{self, Side};
 
@@ -33,11 +34,11 @@ pub fn table(record: &BenchRecord) -> String {
 
 fn heading(task: &Task, first: &CaseRecord) -> String {
     let facts = [
-        format!("data {}", task.data),
+        format!("data {}", printable(task.data)),
         format!("{} parameters", thousands(first.parameters as u64)),
         format!("{} flops to train a sample", rounded(first.train_flops_per_sample)),
     ];
-    format!("{} · {}\n", style(task.recipe).bold(), facts.join(" · "))
+    format!("{} · {}\n", style(printable(task.recipe)).bold(), facts.join(" · "))
 }
 
 /// Columns without a single value are left out.
@@ -155,10 +156,11 @@ fn peers(task: &Task, frameworks: &[&str]) -> String {
         return String::new();
     }
     let mut titles = vec![("optimizer", Side::Left), ("batch", Side::Right), ("threads", Side::Right)];
-    titles.extend(shown.iter().map(|&index| (frameworks[index], Side::Right)));
+    let names: Vec<String> = shown.iter().map(|&index| printable(frameworks[index])).collect();
+    titles.extend(names.iter().map(|name| (name.as_str(), Side::Right)));
     let heading = format!(
         "{} · samples/s side by side (how many times as fast fallline is)\n",
-        style(task.recipe).bold()
+        style(printable(task.recipe)).bold()
     );
     heading + &table::table(&titles, &rows, 0) + "\n"
 }
