@@ -1,5 +1,7 @@
 //! Peers: processes that answer, babble, hang and die, and, where they are installed, the real ones.
 
+#![cfg(unix)] // the fakes are shell scripts
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -344,10 +344,10 @@ mod tests {
 
     #[test]
     fn the_end_of_what_was_said_is_kept() {
-        let text: String = (0..10_000).map(|line| format!("\x1b[31mline {line}\n\n")).collect();
+        let text: String = (0..10_000).map(|line| format!("line\x1b[31m {line}\n\n")).collect();
         let complaints = Complaints::listen(std::io::Cursor::new(text.into_bytes()));
         let said = complaints.last_lines();
-        assert_eq!(said, "[31mline 9997 /  [31mline 9998 /  [31mline 9999");
+        assert_eq!(said, "line [31m 9997 / line [31m 9998 / line [31m 9999");
         assert!(complaints.kept.lock().unwrap().len() <= KEPT);
     }
 
