@@ -1,4 +1,4 @@
-//! The update rules against fifty steps of PyTorch's optimizers in f64, in `tests/golden/rules.json`,
+//! The update rules against fifty steps of PyTorch's or optax's optimizers in f64, in `tests/golden/rules.json`,
 //! which `scripts/golden/rules.py` made.
 
 #[path = "common/golden.rs"]
@@ -7,7 +7,9 @@ mod golden;
 mod splitmix;
 
 use fallline::kernels::isa::{self, Isa};
-use fallline::optim::{Adam, Moment, Rule, Sgd};
+use fallline::optim::{
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, Yogi,
+};
 use golden::{numbers, text};
 use serde_json::{Value, json};
 
@@ -20,24 +22,61 @@ const FLOOR: f64 = 0.1;
 const COUNT: usize = 37;
 const STEPS: usize = 50;
 
-/// The rule of a case with its learning rate, options being named as `torch.optim` names them.
-fn rule(options: &Value) -> (Box<dyn Rule>, f64) {
+/// The rule of this name with its learning rate, options being named as `torch.optim` names them.
+fn rule(name: &str, options: &Value) -> (Box<dyn Rule>, f64) {
     let option = |key: &str| options.get(key).and_then(Value::as_f64).unwrap_or(0.0);
-    let rule: Box<dyn Rule> = match options.get("betas") {
-        Some(betas) => Box::new(Adam {
-            beta1: numbers(betas)[0],
-            beta2: numbers(betas)[1],
-            epsilon: option("eps"),
-            weight_decay: option("weight_decay"),
-        }),
-        None => Box::new(Sgd {
+    let flag = |key: &str| options.get(key).is_some_and(|flag| flag == true);
+    let pair = |key: &str| options.get(key).map_or([0.0; 2], |pair| [0, 1].map(|i| numbers(pair)[i]));
+    let ([beta1, beta2], epsilon, weight_decay) = (pair("betas"), option("eps"), option("weight_decay"));
+    let rule: Box<dyn Rule> = match name {
+        "sgd" | "momentum" | "nesterov" => Box::new(Sgd {
             momentum: option("momentum"),
             dampening: option("dampening"),
-            nesterov: options.get("nesterov").is_some_and(|nesterov| nesterov == true),
-            weight_decay: option("weight_decay"),
+            nesterov: flag("nesterov"),
+            weight_decay,
         }),
+        "adam" | "amsgrad" | "adamw" => {
+            let (decoupled, amsgrad) = (name == "adamw", flag("amsgrad"));
+            Box::new(Adam { beta1, beta2, epsilon, weight_decay, decoupled, amsgrad })
+        }
+        "adagrad" => Box::new(Adagrad {
+            learning_rate_decay: option("lr_decay"),
+            initial_accumulator: option("initial_accumulator_value"),
+            epsilon,
+            weight_decay,
+        }),
+        "rmsprop" => Box::new(Rmsprop {
+            alpha: option("alpha"),
+            epsilon,
+            momentum: option("momentum"),
+            centered: flag("centered"),
+            weight_decay,
+        }),
+        "adadelta" => Box::new(Adadelta { rho: option("rho"), epsilon, weight_decay }),
+        "adamax" => Box::new(Adamax { beta1, beta2, epsilon, weight_decay }),
+        "nadam" => {
+            let momentum_decay = option("momentum_decay");
+            Box::new(Nadam { beta1, beta2, epsilon, weight_decay, momentum_decay })
+        }
+        "radam" => Box::new(Radam { beta1, beta2, epsilon, weight_decay }),
+        "lion" => Box::new(Lion { beta1, beta2, weight_decay }),
+        "yogi" => {
+            let initial_accumulator = option("initial");
+            Box::new(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay })
+        }
+        "adabelief" => Box::new(Adabelief { beta1, beta2, epsilon, weight_decay }),
+        "rprop" => {
+            let ([shrink, grow], [smallest, largest]) = (pair("etas"), pair("step_sizes"));
+            Box::new(Rprop { shrink, grow, smallest, largest })
+        }
+        other => panic!("no rule {other}"),
     };
     (rule, option("lr"))
+}
+
+/// The rule of a case.
+fn rule_of(case: &Value) -> (Box<dyn Rule>, f64) {
+    rule(text(&case["rule"]), &case["options"])
 }
 
 /// The parameters after each step, the slices cut at these places.
@@ -50,7 +89,7 @@ fn steps(rule: &dyn Rule, learning_rate: f64, cuts: &[usize]) -> Vec<Vec<f32>> {
         let ends = cuts.iter().copied().chain([COUNT]);
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
-            let moment = Moment { step, learning_rate };
+            let moment = Moment { step, learning_rate, momentum: None };
             rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, moment);
         }
         snapshots.push(parameters.clone());
@@ -75,7 +114,7 @@ fn deviation(snapshots: &[Vec<f32>], case: &Value) -> f64 {
 }
 
 fn deviation_with(options: &Value, case: &Value) -> f64 {
-    let (rule, learning_rate) = rule(options);
+    let (rule, learning_rate) = rule(text(&case["rule"]), options);
     deviation(&steps(rule.as_ref(), learning_rate, &[]), case)
 }
 
@@ -85,12 +124,16 @@ fn slightly_wrong(options: &Value) -> Vec<(String, Value)> {
     for (key, value) in options.as_object().expect("options") {
         let changed = match value {
             Value::Bool(choice) => vec![json!(!choice)],
-            Value::Array(betas) => {
-                let [beta1, beta2] = [0, 1].map(|i| betas[i].as_f64().unwrap());
-                vec![json!([beta1 + 0.001, beta2]), json!([beta1, beta2 - 0.001])]
+            Value::Array(pair) => {
+                let [first, second] = [0, 1].map(|i| pair[i].as_f64().unwrap());
+                // The usual bounds of Rprop's step sizes are never reached.
+                let second_wrong = if second > 1.5 { 0.01 } else { second - 0.001 };
+                vec![json!([first + 0.001, second]), json!([first, second_wrong])]
             }
-            // Too small an epsilon to show by a little.
-            Value::Number(_) if key == "eps" && value.as_f64() < Some(1e-6) => vec![json!(1e-3)],
+            // Too small an epsilon, initial value or decay of the momentum to show by a little.
+            number if number.as_f64() < Some(5e-3) => vec![json!(0.01)],
+            // It stands beside roots that are larger.
+            number if key == "eps" => vec![json!(number.as_f64().unwrap() * 1.1)],
             number => vec![json!(number.as_f64().unwrap() * 1.001)],
         };
         wrong.extend(changed.into_iter().map(|value| {
@@ -110,7 +153,7 @@ fn bits(snapshots: &[Vec<f32>]) -> Vec<u32> {
 fn rules_agree_with_pytorch() {
     let file = golden::read("rules.json");
     assert_eq!((golden::count(&file["count"]), golden::count(&file["steps"])), (COUNT, STEPS));
-    assert_eq!(golden::cases(&file).len(), 9);
+    assert_eq!(golden::cases(&file).len(), 34);
     for case in golden::cases(&file) {
         let deviation = deviation_with(&case["options"], case);
         println!("{}: {deviation:.1e}", text(&case["name"]));
@@ -135,7 +178,7 @@ fn a_wrong_constant_is_seen() {
 fn a_wrong_rule_is_seen() {
     let file = golden::read("rules.json");
     for case in golden::cases(&file) {
-        let (rule, learning_rate) = rule(&case["options"]);
+        let (rule, learning_rate) = rule_of(case);
         let mut forgotten = steps(rule.as_ref(), learning_rate, &[]);
         // The remainder of a vector left out.
         forgotten[49][36] = splitmix::uniform(splitmix::PARAMETERS, COUNT)[36];
@@ -148,7 +191,7 @@ fn a_wrong_rule_is_seen() {
 fn pieces_and_instruction_sets_make_no_difference() {
     let file = golden::read("rules.json");
     for case in golden::cases(&file) {
-        let (rule, learning_rate) = rule(&case["options"]);
+        let (rule, learning_rate) = rule_of(case);
         let whole = bits(&steps(rule.as_ref(), learning_rate, &[]));
         for cuts in [&[1][..], &[16, 32], &[5, 5, 6, 36], &[0, 31], &Vec::from_iter(1..COUNT)] {
             assert_eq!(bits(&steps(rule.as_ref(), learning_rate, cuts)), whole, "{} {cuts:?}", case["name"]);

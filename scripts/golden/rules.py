@@ -1,4 +1,4 @@
-"""Fifty steps of each update rule on given gradients, by torch.optim in float64.
+"""Fifty steps of each update rule on given gradients, by torch.optim or optax in float64.
 
     python scripts/golden/rules.py
 
@@ -7,9 +7,13 @@ writes tests/golden/rules.json. Parameters start as uniform(PARAMETERS, 37); the
 parameters, so a difference shows the rule and nothing else.
 
 To add a rule, add a line to RULES. Anything will do that is called with a list of parameters and the
-options, and has `step()`: a rule that torch.optim lacks can be written here as a small class.
+options, and has `step()`: a rule that torch.optim lacks is taken from optax or written here as a small
+class after its paper.
 """
 
+import jax
+import numpy
+import optax
 import torch
 
 import common
@@ -18,6 +22,62 @@ COUNT = 37
 STEPS = 50
 SNAPSHOTS = [1, 2, 10, 50]
 DIGITS = 13
+
+jax.config.update("jax_enable_x64", True)
+
+
+class Optax:
+    """A rule of optax with torch's interface. Its weight decay, if any, is its own."""
+
+    def __init__(self, make):
+        self.make = make
+
+    def __call__(self, parameters, **options):
+        self.parameters = parameters[0]
+        self.rule = self.make(**options)
+        self.values = jax.numpy.asarray(self.parameters.detach().numpy())
+        self.state = self.rule.init(self.values)
+        return self
+
+    def step(self):
+        gradient = jax.numpy.asarray(self.parameters.grad.numpy())
+        updates, self.state = self.rule.update(gradient, self.state, self.values)
+        self.values = optax.apply_updates(self.values, updates)
+        with torch.no_grad():
+            self.parameters.copy_(torch.from_numpy(numpy.array(self.values)))
+
+
+class AdaBelief:
+    """Algorithm 2 of the AdaBelief paper, which takes the difference to the new mean; optax takes it to
+    the old one."""
+
+    def __init__(self, parameters, lr, betas, eps, weight_decay=0.0):
+        self.p, self.lr, self.betas, self.eps, self.decay = parameters[0], lr, betas, eps, weight_decay
+        self.t, self.m, self.s = 0, torch.zeros_like(self.p), torch.zeros_like(self.p)
+
+    @torch.no_grad()
+    def step(self):
+        beta1, beta2 = self.betas
+        self.t += 1
+        g = self.p.grad + self.decay * self.p
+        self.m = beta1 * self.m + (1 - beta1) * g
+        self.s = beta2 * self.s + (1 - beta2) * (g - self.m) ** 2 + self.eps
+        mean, square = self.m / (1 - beta1**self.t), self.s / (1 - beta2**self.t)
+        self.p -= self.lr * mean / (square.sqrt() + self.eps)
+
+
+def lion(lr, betas, weight_decay=0.0):
+    return optax.lion(lr, b1=betas[0], b2=betas[1], weight_decay=weight_decay)
+
+
+def yogi(lr, betas, eps, initial):
+    return optax.yogi(lr, b1=betas[0], b2=betas[1], eps=eps) if initial == 1e-6 else optax.chain(
+        optax.scale_by_yogi(b1=betas[0], b2=betas[1], eps=eps, initial_accumulator_value=initial),
+        optax.scale(-lr),
+    )
+
+
+ADAM = {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8}
 
 # Name -> (constructor, options). The options are named as torch.optim names them, and go into the file.
 # Its momentum starts with the first gradient itself, not dampened; its weight_decay is added to the
@@ -36,6 +96,61 @@ RULES = {
     ),
     # Not the usual constants, and an epsilon large enough to show where it is added.
     "adam_other_constants": (torch.optim.Adam, {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1}),
+    "amsgrad": (torch.optim.Adam, {"lr": 0.02, "betas": [0.7, 0.9], "eps": 1e-8, "amsgrad": True}),
+    "adamw": (torch.optim.AdamW, {**ADAM, "weight_decay": 0.1}),
+    "adamw_amsgrad": (
+        torch.optim.AdamW,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.01, "weight_decay": 0.2, "amsgrad": True},
+    ),
+    "adagrad": (torch.optim.Adagrad, {"lr": 0.05, "eps": 1e-10}),
+    "adagrad_everything": (
+        torch.optim.Adagrad,
+        {"lr": 0.05, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2, "eps": 0.01},
+    ),
+    "rmsprop": (torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.9, "eps": 1e-8}),
+    "rmsprop_momentum": (
+        torch.optim.RMSprop,
+        {"lr": 0.01, "alpha": 0.9, "eps": 0.01, "momentum": 0.8, "weight_decay": 0.1},
+    ),
+    "rmsprop_centered": (torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.8, "eps": 0.01, "centered": True}),
+    "rmsprop_everything": (
+        torch.optim.RMSprop,
+        {"lr": 0.01, "alpha": 0.8, "eps": 0.1, "momentum": 0.5, "centered": True, "weight_decay": 0.1},
+    ),
+    "adadelta": (torch.optim.Adadelta, {"lr": 1.0, "rho": 0.9, "eps": 1e-4}),
+    "adadelta_weight_decay": (
+        torch.optim.Adadelta,
+        {"lr": 0.7, "rho": 0.8, "eps": 1e-3, "weight_decay": 0.1},
+    ),
+    "adamax": (torch.optim.Adamax, ADAM),
+    "adamax_other_constants": (
+        torch.optim.Adamax,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.1},
+    ),
+    "nadam": (torch.optim.NAdam, {**ADAM, "momentum_decay": 0.004}),
+    "nadam_other_constants": (
+        torch.optim.NAdam,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.1, "momentum_decay": 0.1},
+    ),
+    "radam": (torch.optim.RAdam, ADAM),
+    "radam_other_constants": (
+        torch.optim.RAdam,
+        {"lr": 0.02, "betas": [0.7, 0.95], "eps": 0.1, "weight_decay": 0.1},
+    ),
+    "lion": (Optax(lion), {"lr": 0.01, "betas": [0.9, 0.99]}),
+    "lion_other_constants": (Optax(lion), {"lr": 0.02, "betas": [0.7, 0.9], "weight_decay": 0.1}),
+    "yogi": (Optax(yogi), {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-3, "initial": 1e-6}),
+    "yogi_other_constants": (Optax(yogi), {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1, "initial": 0.1}),
+    "adabelief": (AdaBelief, {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-16}),
+    "adabelief_other_constants": (
+        AdaBelief,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.01, "weight_decay": 0.1},
+    ),
+    "rprop": (torch.optim.Rprop, {"lr": 0.01, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50.0]}),
+    "rprop_other_constants": (
+        torch.optim.Rprop,
+        {"lr": 0.02, "etas": [0.7, 1.5], "step_sizes": [0.01, 0.1]},
+    ),
 }
 
 
@@ -50,7 +165,8 @@ def solved(name, constructor, options):
         rule.step()
         if step in SNAPSHOTS:
             snapshots[str(step)] = common.rounded(parameters.detach(), DIGITS)
-    return {"name": name, "options": options, "parameters_after": snapshots}
+    # "momentum_dampening" is a case of the rule "momentum".
+    return {"name": name, "rule": name.split("_")[0], "options": options, "parameters_after": snapshots}
 
 
 def main():

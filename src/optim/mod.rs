@@ -1,10 +1,32 @@
 //! Update rules: how parameters follow their gradients. A rule knows nothing of layers.
 
+mod adabelief;
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod lion;
+mod nadam;
+mod radam;
+mod rmsprop;
+mod rprop;
 mod sgd;
+mod yogi;
 
+pub use adabelief::Adabelief;
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
+pub use lion::Lion;
+pub use nadam::Nadam;
+pub use radam::Radam;
+pub use rmsprop::Rmsprop;
+pub use rprop::Rprop;
 pub use sgd::Sgd;
+pub use yogi::Yogi;
+
+use crate::kernels::vectorise::vectorise;
 
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
@@ -16,10 +38,43 @@ pub struct Moment {
     pub step: u64,
     /// The learning rate of this step.
     pub learning_rate: f64,
+    /// What takes the place of the rule's own momentum, or β₁, in this step, if it is scheduled.
+    pub momentum: Option<f64>,
 }
 
 /// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
-pub type Coefficients = [f32; 8];
+pub type Coefficients = [f32; 10];
+
+/// Some coefficients, and zeros for the rest.
+fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
+    let mut all = [0.0; 10];
+    all.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
+    all
+}
+
+/// Calls `element` with each parameter, its gradient and its slots, compiled for the instruction set
+/// in use. `element` must be marked `#[inline(always)]`.
+#[inline(always)]
+fn each<const SLOTS: usize>(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, [&mut f32; SLOTS]),
+) {
+    let len = parameters.len();
+    let gradients = &gradients[..len];
+    let slots: &mut [&mut [f32]; SLOTS] = slots.try_into().expect("as many slots as the rule has");
+    let mut slots = slots.each_mut().map(|slot| &mut slot[..len]);
+    vectorise(
+        #[inline(always)]
+        || {
+            for (index, (parameter, &gradient)) in parameters.iter_mut().zip(gradients).enumerate() {
+                // Cut to the same length above: no check is left in the loop.
+                element(parameter, gradient, slots.each_mut().map(|slot| &mut slot[index]));
+            }
+        },
+    );
+}
 
 /// An update rule: immutable hyper-parameters and, in essence, one function.
 pub trait Rule: Send + Sync + std::fmt::Debug {

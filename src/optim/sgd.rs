@@ -1,7 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Coefficients, Moment, Rule};
-use crate::kernels::vectorise::vectorise;
+use super::{Coefficients, Moment, Rule, coefficients, each};
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
 /// `p ← p - rate · b`, or with Nesterov's momentum `p ← p - rate · (g + momentum · b)`.
@@ -22,12 +21,12 @@ impl Rule for Sgd {
     }
 
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let momentum = moment.momentum.unwrap_or(self.momentum);
         // The first velocity is the gradient itself.
         let fresh = if moment.step == 1 { 1.0 } else { 1.0 - self.dampening };
         // The step goes along own · g + carried · velocity.
-        let (own, carried) = if self.nesterov { (1.0, self.momentum) } else { (0.0, 1.0) };
-        let rate = -moment.learning_rate;
-        [rate, self.weight_decay, self.momentum, fresh, own, carried, 0.0, 0.0].map(|c| c as f32)
+        let (own, carried) = if self.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
+        coefficients([-moment.learning_rate, self.weight_decay, momentum, fresh, own, carried])
     }
 
     fn apply(
@@ -38,24 +37,24 @@ impl Rule for Sgd {
         slots: &mut [&mut [f32]],
     ) {
         let [rate, decay, momentum, fresh, own, carried, ..] = *coefficients;
-        let Some(velocities) = slots.first_mut() else {
-            return vectorise(
+        if slots.is_empty() {
+            return each(
+                parameters,
+                gradients,
+                slots,
                 #[inline(always)]
-                || {
-                    for (p, &g) in parameters.iter_mut().zip(&*gradients) {
-                        *p = rate.mul_add(decay.mul_add(*p, g), *p);
-                    }
-                },
+                |p, g, []| *p = rate.mul_add(decay.mul_add(*p, g), *p),
             );
-        };
-        vectorise(
+        }
+        each(
+            parameters,
+            gradients,
+            slots,
             #[inline(always)]
-            || {
-                for ((p, &g), velocity) in parameters.iter_mut().zip(&*gradients).zip(velocities.iter_mut()) {
-                    let g = decay.mul_add(*p, g);
-                    *velocity = momentum.mul_add(*velocity, fresh * g);
-                    *p = rate.mul_add(carried.mul_add(*velocity, own * g), *p);
-                }
+            |p, g, [velocity]| {
+                let g = decay.mul_add(*p, g);
+                *velocity = momentum.mul_add(*velocity, fresh * g);
+                *p = rate.mul_add(carried.mul_add(*velocity, own * g), *p);
             },
         );
     }

@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
                 let batch = Batch { order, start, size };
-                let moment = Moment { step: done + index as u64 + 1, learning_rate };
+                let moment = Moment { step: done + index as u64 + 1, learning_rate, momentum: None };
                 if let Some(score) = step.run(worker, batch, moment) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
                     // Read by the others only after the barrier, and written again only after the next.
@@ -306,7 +306,7 @@ fn rule(config: &RuleConfig) -> Box<dyn Rule> {
             Box::new(Sgd { momentum, dampening, nesterov, weight_decay })
         }
         RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => {
-            Box::new(Adam { beta1, beta2, epsilon, weight_decay })
+            Box::new(Adam { beta1, beta2, epsilon, weight_decay, ..Adam::default() })
         }
     }
 }

@@ -1,0 +1,66 @@
+//! Rprop: steps that follow the gradient's sign, longer while it stays and shorter when it turns.
+
+use super::{Coefficients, Moment, Rule, coefficients, each};
+
+/// With `s = g · g'`, `g'` the gradient of the step before: the step size grows by η₊ where `s > 0`,
+/// shrinks by η₋ and `g ← 0` where `s < 0`; then `p ← p - sign(g) · size`. The learning rate is the
+/// first size. For gradients of the full batch.
+///
+/// As `torch.optim.Rprop`; Riedmiller, Braun: A direct adaptive method for faster backpropagation
+/// learning (1993).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rprop {
+    /// η₋, in (0, 1).
+    pub shrink: f64,
+    /// η₊, above 1.
+    pub grow: f64,
+    pub smallest: f64,
+    pub largest: f64,
+}
+
+impl Default for Rprop {
+    fn default() -> Self {
+        Rprop { shrink: 0.5, grow: 1.2, smallest: 1e-6, largest: 50.0 }
+    }
+}
+
+impl Rule for Rprop {
+    fn slots(&self) -> usize {
+        2
+    }
+
+    fn coefficients(&self, moment: Moment) -> Coefficients {
+        // Slots begin as zeros.
+        let first = if moment.step == 1 { moment.learning_rate } else { 0.0 };
+        coefficients([first, self.shrink, self.grow, self.smallest, self.largest])
+    }
+
+    fn apply(
+        &self,
+        coefficients: &Coefficients,
+        parameters: &mut [f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+    ) {
+        let [first, shrink, grow, smallest, largest, ..] = *coefficients;
+        each(
+            parameters,
+            gradients,
+            slots,
+            #[inline(always)]
+            |p, g, [before, size]| {
+                let agreement = g * *before;
+                let turned = agreement < 0.0;
+                let factor = if turned { shrink } else { 1.0 };
+                let factor = if agreement > 0.0 { grow } else { factor };
+                let scaled = (*size + first) * factor;
+                let scaled = if scaled < smallest { smallest } else { scaled };
+                *size = if scaled > largest { largest } else { scaled };
+                let g = if turned { 0.0 } else { g };
+                let sign = f32::from(u8::from(g > 0.0)) - f32::from(u8::from(g < 0.0));
+                *p -= sign * *size;
+                *before = g;
+            },
+        );
+    }
+}
