@@ -77,7 +77,7 @@ pub fn measure(topology: &Topology, team: &Team, progress: &mut dyn FnMut(&str))
     found
 }
 
-/// The bytes of each of three parts of about `bytes`, in whole cache lines: see [`APART`].
+/// The bytes of each of three parts of about `bytes`, in whole cache lines: see `APART`.
 fn part(bytes: usize) -> usize {
     let most = bytes / 3 / ALIGNMENT * ALIGNMENT;
     let part = match most % HALF_PAGE {
