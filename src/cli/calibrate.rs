@@ -27,8 +27,8 @@ Examples:
   fallline calibrate --json machine.json
   fallline calibrate --threads 1
 
-Close other programs first; what disturbs the measurements is told at the end. Without --threads, the
-results are kept in the user's cache folder for `fallline bench`.";
+Close other programs first; what disturbs the measurements is told at the end. Without --threads,
+the results are kept in the user's cache folder for `fallline bench`.";
 
 pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
     if let Some(path) = arguments.json.as_deref() {

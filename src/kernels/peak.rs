@@ -1,7 +1,7 @@
 //! Multiply-adds that never leave the registers: nothing that a processor computes goes faster, so
 //! these measure its peak.
 //!
-//! Chain i of [`CHAINS`] is, in every lane of a vector,
+//! Chain i of twelve is, in every lane of a vector,
 //!
 //! ```text
 //! x = begin(i)

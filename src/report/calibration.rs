@@ -4,6 +4,9 @@ use super::numbers::{bytes, counted, duration};
 use super::table::{Side, table};
 use crate::bench::record::{Bandwidth, Barrier, Cache, Calibration, Latency, Topology};
 
+/// Letters of a line of text, for the narrowest of usual terminals.
+const WIDTH: usize = 80;
+
 /// All tables of a calibration, with its warnings at the end.
 pub fn text(calibration: &Calibration) -> String {
     let sections = [
@@ -169,7 +172,23 @@ fn latencies(latencies: &[Latency]) -> String {
 }
 
 fn warnings(calibration: &Calibration) -> String {
-    calibration.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect()
+    calibration.warnings.iter().map(|warning| wrapped(&format!("warning: {warning}"))).collect()
+}
+
+/// A sentence in lines of at most [`WIDTH`] letters, the further ones indented.
+fn wrapped(sentence: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in sentence.split_whitespace() {
+        let last = lines.last_mut().expect("there is always one");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= WIDTH {
+            *last += &format!(" {word}");
+        } else {
+            lines.push(format!("  {word}"));
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 /// A table under a title; nothing without rows.
@@ -238,7 +257,7 @@ mod tests {
                 Latency { from: 2, to: 6, nanoseconds: 8.0 },
             ],
             barriers: vec![Barrier { threads: 2, nanoseconds: 210.4 }],
-            warnings: vec!["noisy: x".into()],
+            warnings: vec!["noisy: x".into(), ["long"; 17].join(" ")],
             seconds: 6.53,
         }
     }
@@ -286,6 +305,8 @@ processor    0   2    6
         6  130   8
 
 warning: noisy: x
+warning: long long long long long long long long long long long long long long
+  long long long
 ";
         assert_eq!(text(&calibration()), expected);
     }

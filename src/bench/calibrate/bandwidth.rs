@@ -1,22 +1,24 @@
 //! How many bytes a second come from each level of memory.
 
-use std::time::{Duration, Instant};
+use std::hint::black_box;
+use std::ops::Range;
+use std::time::Duration;
 
-use crate::bench::rates;
+use crate::bench::rates::{Rounds, best, rates};
 use crate::bench::record::{Bandwidth, Cache, Topology};
 use crate::kernels::stream;
 use crate::memory;
 use crate::team::Team;
 use crate::tensor::{ALIGNMENT, Buffer};
 
-/// One measurement: so short that on a busy machine some are undisturbed.
-const TIME: Duration = Duration::from_millis(2);
+/// Of each kind; the best counts, as in STREAM: whatever else happens only slows down. Measurements
+/// are so short that on a busy machine some are undisturbed.
+const ROUNDS: Rounds =
+    Rounds { most: 20, budget: Duration::from_millis(250), time: Duration::from_millis(3) };
 
-/// Measurements of each kind; the best counts, as in STREAM: whatever else happens only slows down.
-const REPEATS: usize = 10;
-
-/// Bytes to go through between two looks at the clock: some ten microseconds from the first level.
-const ROUND: usize = 2 << 20;
+/// Bytes to go through between two looks at the clock: some microseconds in the first level, some
+/// hundred from main memory.
+const STRETCH: usize = 1 << 20;
 
 /// The main memory's arrays are so many times the last cache...
 const BEYOND_CACHES: usize = 4;
@@ -65,26 +67,17 @@ pub fn measure(topology: &Topology, team: &Team, progress: &mut dyn FnMut(&str))
     let mut found = Vec::new();
     for level in levels(topology, team.threads(), memory::available()) {
         progress(&format!("{} bandwidth, {} threads", level.name, team.threads()));
-        let best = |rate: fn(&mut Arrays) -> f64| {
-            let rates = rates::each(team, |worker| {
-                let mut arrays = Arrays::new(level.bytes);
-                let once = |_| {
-                    worker.barrier();
-                    rate(&mut arrays)
-                };
-                (0..REPEATS).map(once).collect::<Vec<f64>>()
-            });
-            let together = (0..REPEATS).map(|repeat| rates.iter().map(|rates| rates[repeat]).sum::<f64>());
-            together.fold(0.0, f64::max)
+        let fastest = |go: fn(&mut Arrays) -> usize| {
+            best(&rates(team, ROUNDS, || Arrays::new(level.bytes), |_, arrays| go(arrays)))
         };
-        let (read, write, triad) = (best(Arrays::read), best(Arrays::write), best(Arrays::triad));
+        let (read, write, triad) = (fastest(Arrays::read), fastest(Arrays::write), fastest(Arrays::triad));
         let (threads, working_set_bytes) = (team.threads(), 3 * part(level.bytes));
         found.push(Bandwidth { level: level.name, working_set_bytes, threads, read, write, triad });
     }
     found
 }
 
-/// The bytes of each of three parts of about `bytes`, in whole cache lines: see [`APART`].
+/// The bytes of each of three parts of about `bytes`, in whole cache lines: see `APART`.
 fn part(bytes: usize) -> usize {
     let most = bytes / 3 / ALIGNMENT * ALIGNMENT;
     let part = match most % HALF_PAGE {
@@ -95,9 +88,11 @@ fn part(bytes: usize) -> usize {
     part.max(APART)
 }
 
-/// What one thread goes through: one array, or the same memory as three.
+/// What one thread goes through, again and again: one array, or the same memory as three.
 struct Arrays {
     memory: Buffer<f32>,
+    /// Bytes that it went through in this turn; goes on there.
+    place: usize,
 }
 
 impl Arrays {
@@ -105,45 +100,47 @@ impl Arrays {
     fn new(bytes: usize) -> Arrays {
         let mut memory = Buffer::zeros(3 * part(bytes) / size_of::<f32>());
         memory.fill(1.0);
-        Arrays { memory }
+        Arrays { memory, place: 0 }
     }
 
-    fn bytes(&self) -> usize {
-        size_of_val(&self.memory[..])
+    /// The next stretch, as a range of the elements of `parts` parts of the memory, with the number
+    /// of times to go through it: many if it is all of them.
+    fn stretch(&mut self, parts: usize) -> (Range<usize>, usize) {
+        let all = self.memory.len() / parts;
+        let some = STRETCH / parts / size_of::<f32>();
+        if all <= some {
+            return (0..all, some / all);
+        }
+        let begin = if self.place < all { self.place } else { 0 };
+        self.place = (begin + some).min(all);
+        (begin..self.place, 1)
     }
 
-    /// Bytes a second.
-    fn read(&mut self) -> f64 {
-        let memory = &self.memory;
-        rate(self.bytes(), |passes| _ = std::hint::black_box(stream::read(memory, passes)))
+    /// A stretch; the bytes that were read.
+    fn read(&mut self) -> usize {
+        let (stretch, passes) = self.stretch(1);
+        let bytes = size_of::<f32>() * stretch.len() * passes;
+        black_box(stream::read(&self.memory[stretch], passes));
+        bytes
     }
 
-    /// Bytes a second.
-    fn write(&mut self) -> f64 {
-        let bytes = self.bytes();
-        rate(bytes, |passes| stream::write(&mut self.memory, 2.0, passes))
+    /// A stretch; the bytes that were written.
+    fn write(&mut self) -> usize {
+        let (stretch, passes) = self.stretch(1);
+        let bytes = size_of::<f32>() * stretch.len() * passes;
+        stream::write(&mut self.memory[stretch], 2.0, passes);
+        bytes
     }
 
-    /// Bytes a second.
-    fn triad(&mut self) -> f64 {
-        let bytes = self.bytes();
-        let (a, rest) = self.memory.split_at_mut(bytes / 3 / size_of::<f32>());
-        let (b, c) = rest.split_at(a.len());
-        rate(bytes, |passes| stream::triad(a, b, c, 3.0, passes))
+    /// A stretch of each part; the bytes that were read or written.
+    fn triad(&mut self) -> usize {
+        let (stretch, passes) = self.stretch(3);
+        let part = self.memory.len() / 3;
+        let (a, rest) = self.memory.split_at_mut(part);
+        let (b, c) = rest.split_at(part);
+        stream::triad(&mut a[stretch.clone()], &b[stretch.clone()], &c[stretch.clone()], 3.0, passes);
+        3 * size_of::<f32>() * stretch.len() * passes
     }
-}
-
-/// Bytes a second of `go`, which goes that often through `bytes`, for about [`TIME`].
-fn rate(bytes: usize, mut go: impl FnMut(usize)) -> f64 {
-    let passes = (ROUND / bytes).max(1);
-    let begun = Instant::now();
-    let (mut done, mut elapsed) = (0, Duration::ZERO);
-    while elapsed < TIME {
-        go(passes);
-        done += passes * bytes;
-        elapsed = begun.elapsed();
-    }
-    done as f64 / elapsed.as_secs_f64()
 }
 
 #[cfg(test)]
@@ -194,16 +191,30 @@ mod tests {
     #[test]
     fn the_three_parts_begin_apart() {
         for bytes in [0, 1000, 24 << 10, 3 * 7000, 1 << 20] {
-            let mut arrays = Arrays::new(bytes);
-            let part = arrays.bytes() / 3;
+            let part = part(bytes);
             for place in [part, 2 * part] {
                 let far = (APART..=2 * HALF_PAGE - APART).contains(&(place % (2 * HALF_PAGE)));
                 assert!(far && place % ALIGNMENT == 0, "{bytes}");
             }
-            assert!(arrays.bytes() <= bytes.max(3 * APART) && arrays.bytes() + 4 * HALF_PAGE > bytes);
-            assert!(arrays.read() > 0.0 && arrays.write() > 0.0 && arrays.triad() > 0.0);
-            let once = &arrays.memory;
-            assert_eq!((once[0], once[once.len() - 1]), (8.0, 2.0), "2 + 3 * 2, and what was written");
+            assert!(3 * part <= bytes.max(3 * APART) && 3 * part + 4 * HALF_PAGE > bytes);
+        }
+    }
+
+    #[test]
+    fn every_stretch_is_gone_through_and_counted() {
+        for bytes in [0, 24 << 10, 5 << 20] {
+            let mut arrays = Arrays::new(bytes);
+            let whole = size_of_val(&arrays.memory[..]);
+            let turns = whole.div_ceil(STRETCH);
+            let all = if turns == 1 { STRETCH / whole * whole } else { whole };
+            for _ in 0..2 {
+                assert_eq!((0..turns).map(|_| arrays.read()).sum::<usize>(), all, "{bytes}");
+            }
+            assert_eq!((0..turns).map(|_| arrays.write()).sum::<usize>(), all, "{bytes}");
+            assert!(arrays.memory.iter().all(|&x| x == 2.0), "{bytes}");
+            assert_eq!((0..turns).map(|_| arrays.triad()).sum::<usize>(), all, "{bytes}");
+            let (a, rest) = arrays.memory.split_at(arrays.memory.len() / 3);
+            assert!(a.iter().all(|&x| x == 8.0) && rest.iter().all(|&x| x == 2.0), "2 + 3 * 2 in a");
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::bench::{peak, rates};
+use crate::bench::peak;
+use crate::bench::rates::{best, each};
 use crate::stats;
 use crate::team::Team;
 
@@ -12,8 +13,9 @@ const WATCH: Duration = Duration::from_millis(250);
 /// ...and what is no longer an interrupt but somebody else's turn.
 const GAP: Duration = Duration::from_micros(50);
 
-/// The multiply-add peak is measured so often, for so long, to see whether it holds.
-const SUSTAINED_RUNS: usize = 360;
+/// For so long the multiply-add peak is measured over and over, to see whether it holds...
+const SUSTAINED: Duration = Duration::from_millis(1800);
+/// ...each time for so long.
 const SUSTAINED_TIME: Duration = Duration::from_millis(5);
 
 /// Part of a processor's time in gaps that is worth a word.
@@ -144,7 +146,7 @@ impl Conditions {
                  cooling and power limits, and compare runs of equal length only",
                 first / 1e9,
                 last / 1e9,
-                SUSTAINED_TIME.as_secs_f64() * self.sustained.len() as f64
+                SUSTAINED.as_secs_f64()
             )
         })
     }
@@ -162,24 +164,28 @@ impl Conditions {
 /// also the best ones.
 fn thirds(runs: &[f64]) -> Option<(f64, f64)> {
     let third = runs.len().div_ceil(3);
-    let best = |runs: &[f64]| runs.iter().copied().fold(0.0, f64::max);
     (third > 0).then(|| (best(&runs[..third]), best(&runs[runs.len() - third..])))
 }
 
 /// How far the median lies below the best, as a part of the best.
 pub fn spread(runs: &[f64]) -> f64 {
-    let best = runs.iter().copied().fold(0.0, f64::max);
+    let best = best(runs);
     if best > 0.0 { 1.0 - stats::median(runs) / best } else { 0.0 }
 }
 
 /// The peak on all workers, over and over.
 pub fn sustained(team: &Team) -> Vec<f64> {
-    (0..SUSTAINED_RUNS).map(|_| peak::flops_per_second(team, SUSTAINED_TIME)).collect()
+    let begun = Instant::now();
+    let mut peaks = Vec::new();
+    while begun.elapsed() < SUSTAINED {
+        peaks.push(peak::flops_per_second(team, SUSTAINED_TIME));
+    }
+    peaks
 }
 
 /// Lets all workers read the clock for a while.
 pub fn gaps(team: &Team) -> Gaps {
-    let found = rates::each(team, |worker| {
+    let found = each(team, |worker| {
         worker.barrier();
         let begun = Instant::now();
         let (mut last, mut lost, mut longest) = (begun, Duration::ZERO, Duration::ZERO);
@@ -286,7 +292,7 @@ mod tests {
                         .concat(),
                     ..calm()
                 },
-                "fell from 500 to 460 GFLOP/s within 0.9 s; ",
+                "fell from 500 to 460 GFLOP/s within 1.8 s; ",
             ),
             (Conditions { governor: Some("schedutil".into()), ..calm() }, "(governor \"schedutil\"); "),
         ];

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub use cache::{fingerprint, load_cached, store};
 
 use super::record::{Barrier, CALIBRATION_SCHEMA, Calibration, Peak};
-use super::{peak, topology};
+use super::{peak, rates::best, topology};
 use crate::Result;
 use crate::kernels::isa::Isa;
 use crate::kernels::peak::{Precision, available};
@@ -25,6 +25,9 @@ const PEAK_TIME: Duration = Duration::from_millis(5);
 /// Measurements of each peak, one of each kind at a time; the best counts, because whatever else
 /// happens on a machine only slows down.
 const PEAK_REPEATS: usize = 20;
+
+/// No further measurements of all kinds after this.
+const PEAK_BUDGET: Duration = Duration::from_millis(500);
 
 /// Up to so many threads, each number of them is measured; then every doubling.
 const EACH_THREAD: usize = 8;
@@ -64,9 +67,8 @@ pub fn run(threads: usize, progress: &mut dyn FnMut(&str)) -> Result<Calibration
         }
     }
     // A longer look at the same thing.
-    let best = sustained.iter().copied().fold(0.0, f64::max);
     if let Some(peak) = peaks.iter_mut().find(|peak| peak.threads == threads && is_own(peak)) {
-        peak.flops_per_second = peak.flops_per_second.max(best);
+        peak.flops_per_second = peak.flops_per_second.max(best(&sustained));
     }
 
     let mut bandwidths = bandwidth::measure(&topology, &Team::new(1)?, progress);
@@ -115,12 +117,15 @@ fn thread_counts(threads: usize) -> Vec<usize> {
 fn measure_peaks(team: &Team) -> Vec<(Peak, Vec<f64>)> {
     let kinds = available();
     let mut runs = vec![Vec::with_capacity(PEAK_REPEATS); kinds.len()];
-    for _ in 0..PEAK_REPEATS {
+    let begun = Instant::now();
+    for repeat in 0..PEAK_REPEATS {
+        if repeat > 0 && begun.elapsed() > PEAK_BUDGET {
+            break;
+        }
         for (&(isa, precision), runs) in kinds.iter().zip(&mut runs) {
             runs.push(peak::flops_per_second_of(team, isa, precision, PEAK_TIME));
         }
     }
-    let best = |runs: &[f64]| runs.iter().copied().fold(0.0, f64::max);
     let peak = |(isa, precision): (Isa, Precision), runs: &[f64]| Peak {
         instruction_set: isa.name().into(),
         precision: precision.name().into(),
