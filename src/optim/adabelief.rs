@@ -1,6 +1,6 @@
 //! AdaBelief: Adam scaled by how far gradients are from what was expected.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) (g - m)² + ε`,
 /// `p ← p - rate · m̂ / (√ŝ + ε)`, hats as Adam's.
@@ -44,12 +44,12 @@ impl Rule for Adabelief {
         slots: &mut [&mut [f32]],
     ) {
         let [step_size, root_correction, keep1, new1, keep2, new2, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, square]| {
+            |p, g, mean, square| {
                 let g = decay.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean, new1 * g);
                 let surprise = g - *mean;

@@ -1,6 +1,6 @@
 //! Adadelta: steps as large as earlier ones were, in place of a learning rate.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// `s ← ρ s + (1 - ρ) g²`, `d = √(a + ε) / √(s + ε) · g`, `a ← ρ a + (1 - ρ) d²`,
 /// `p ← p - rate · d`.
@@ -38,12 +38,12 @@ impl Rule for Adadelta {
         slots: &mut [&mut [f32]],
     ) {
         let [rate, keep, new, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [square, moved]| {
+            |p, g, square, moved| {
                 let g = decay.mul_add(*p, g);
                 *square = keep.mul_add(*square, new * (g * g));
                 let step = ((*moved + epsilon) / (*square + epsilon)).sqrt() * g;

@@ -1,6 +1,6 @@
 //! AdaGrad: steps scaled by all gradients so far.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_1};
 
 /// `s ← s + g²`, `p ← p - rate / (1 + (t - 1) · decay) · g / (√s + ε)`, with `s₀` the initial
 /// accumulator.
@@ -41,12 +41,12 @@ impl Rule for Adagrad {
         slots: &mut [&mut [f32]],
     ) {
         let [rate, initial, epsilon, decay, ..] = *coefficients;
-        each(
+        each_1(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [sum]| {
+            |p, g, sum| {
                 let g = decay.mul_add(*p, g);
                 *sum = g.mul_add(g, *sum + initial);
                 *p -= rate * g / (sum.sqrt() + epsilon);

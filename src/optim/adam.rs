@@ -1,6 +1,6 @@
 //! Adam: steps scaled by estimates of the gradient's first two moments.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2, each_3};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`,
 /// `p ← p - rate · m̂ / (√v̂ + ε)` with `m̂ = m / (1 - β₁ᵗ)`, `v̂ = v / (1 - β₂ᵗ)`.
@@ -58,12 +58,12 @@ impl Rule for Adam {
         let [step_size, root_correction, keep1, new1, keep2, new2, epsilon, penalty, shrink, ..] =
             *coefficients;
         if self.amsgrad {
-            return each(
+            return each_3(
                 parameters,
                 gradients,
                 slots,
                 #[inline(always)]
-                |p, g, [mean, square, largest]| {
+                |p, g, mean, square, largest| {
                     let g = penalty.mul_add(*p, g);
                     *mean = keep1.mul_add(*mean, new1 * g);
                     *square = keep2.mul_add(*square, new2 * (g * g));
@@ -73,12 +73,12 @@ impl Rule for Adam {
                 },
             );
         }
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, square]| {
+            |p, g, mean, square| {
                 let g = penalty.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean, new1 * g);
                 *square = keep2.mul_add(*square, new2 * (g * g));

@@ -1,6 +1,6 @@
 //! Adamax: Adam with the largest gradient in place of the root mean square.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `u ← max(β₂ u, |g| + ε)`, `p ← p - rate / (1 - β₁ᵗ) · m / u`.
 ///
@@ -39,12 +39,12 @@ impl Rule for Adamax {
         slots: &mut [&mut [f32]],
     ) {
         let [step_size, keep1, new1, keep2, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, largest]| {
+            |p, g, mean, largest| {
                 let g = decay.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean, new1 * g);
                 let (old, new) = (keep2 * *largest, g.abs() + epsilon);

@@ -1,6 +1,6 @@
 //! Lion: steps of one size, in the direction of the momentum's sign.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_1};
 
 /// `p ← p - rate · (sign(β₁ m + (1 - β₁) g) + decay · p)`, then `m ← β₂ m + (1 - β₂) g`.
 ///
@@ -38,12 +38,12 @@ impl Rule for Lion {
         slots: &mut [&mut [f32]],
     ) {
         let [rate, keep1, new1, keep2, new2, shrink, ..] = *coefficients;
-        each(
+        each_1(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean]| {
+            |p, g, mean| {
                 let direction = keep1.mul_add(*mean, new1 * g);
                 // Unlike `signum`, 0 of 0.
                 let sign = f32::from(u8::from(direction > 0.0)) - f32::from(u8::from(direction < 0.0));

@@ -52,25 +52,75 @@ fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
     all
 }
 
-/// Calls `element` with each parameter, its gradient and its slots, compiled for the instruction set
-/// in use. `element` must be marked `#[inline(always)]`.
+/// Calls `element` with each parameter and its gradient, compiled for the instruction set in use.
+/// `element` must be marked `#[inline(always)]`.
 #[inline(always)]
-fn each<const SLOTS: usize>(
-    parameters: &mut [f32],
-    gradients: &[f32],
-    slots: &mut [&mut [f32]],
-    mut element: impl FnMut(&mut f32, f32, [&mut f32; SLOTS]),
-) {
-    let len = parameters.len();
-    let gradients = &gradients[..len];
-    let slots: &mut [&mut [f32]; SLOTS] = slots.try_into().expect("as many slots as the rule has");
-    let mut slots = slots.each_mut().map(|slot| &mut slot[..len]);
+fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
     vectorise(
         #[inline(always)]
         || {
-            for (index, (parameter, &gradient)) in parameters.iter_mut().zip(gradients).enumerate() {
-                // Cut to the same length above: no check is left in the loop.
-                element(parameter, gradient, slots.each_mut().map(|slot| &mut slot[index]));
+            for (p, &g) in parameters.iter_mut().zip(gradients) {
+                element(p, g);
+            }
+        },
+    );
+}
+
+/// As [`each_0`], with the element of a slot. One function for each number of slots: an array of
+/// references instead is beyond what the compiler turns into vectors (measured: six times slower).
+#[inline(always)]
+fn each_1(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, &mut f32),
+) {
+    let [a] = slots else { unreachable!("one slot") };
+    vectorise(
+        #[inline(always)]
+        || {
+            for ((p, &g), a) in parameters.iter_mut().zip(gradients).zip(a.iter_mut()) {
+                element(p, g, a);
+            }
+        },
+    );
+}
+
+/// As [`each_0`], with the elements of two slots.
+#[inline(always)]
+fn each_2(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, &mut f32, &mut f32),
+) {
+    let [a, b] = slots else { unreachable!("two slots") };
+    vectorise(
+        #[inline(always)]
+        || {
+            let slots = a.iter_mut().zip(b.iter_mut());
+            for ((p, &g), (a, b)) in parameters.iter_mut().zip(gradients).zip(slots) {
+                element(p, g, a, b);
+            }
+        },
+    );
+}
+
+/// As [`each_0`], with the elements of three slots.
+#[inline(always)]
+fn each_3(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, &mut f32, &mut f32, &mut f32),
+) {
+    let [a, b, c] = slots else { unreachable!("three slots") };
+    vectorise(
+        #[inline(always)]
+        || {
+            let slots = a.iter_mut().zip(b.iter_mut()).zip(c.iter_mut());
+            for ((p, &g), ((a, b), c)) in parameters.iter_mut().zip(gradients).zip(slots) {
+                element(p, g, a, b, c);
             }
         },
     );

@@ -1,6 +1,6 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// A product of momenta below this is nothing beside 1.
 const NOTHING: f64 = 1e-18;
@@ -65,12 +65,12 @@ impl Rule for Nadam {
         slots: &mut [&mut [f32]],
     ) {
         let [own, carried, root_correction, keep1, new1, keep2, new2, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, square]| {
+            |p, g, mean, square| {
                 let g = decay.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean, new1 * g);
                 *square = keep2.mul_add(*square, new2 * (g * g));

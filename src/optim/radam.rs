@@ -1,6 +1,6 @@
 //! RAdam: Adam that trusts its second moment only once it rests on enough gradients.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// Below this length of the averaged past, the variance of the second moment is not finite enough.
 const SHORT: f64 = 5.0;
@@ -66,12 +66,12 @@ impl Rule for Radam {
         slots: &mut [&mut [f32]],
     ) {
         let [scaled, plain, keep1, new1, keep2, new2, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, square]| {
+            |p, g, mean, square| {
                 let g = decay.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean, new1 * g);
                 *square = keep2.mul_add(*square, new2 * (g * g));

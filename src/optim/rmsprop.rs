@@ -1,6 +1,6 @@
 //! RMSprop: steps scaled by a running mean of squared gradients.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_1, each_2, each_3};
 
 /// `s ← α s + (1 - α) g²`; if centered `m ← α m + (1 - α) g` and `d = √(s - m²) + ε`, else
 /// `d = √s + ε`; `p ← p - rate · g / d`, or with momentum `b ← momentum · b + g / d`,
@@ -46,47 +46,47 @@ impl Rule for Rmsprop {
         let [rate, keep, new, epsilon, momentum, decay, ..] = *coefficients;
         // One loop for each set of slots, so that none goes through memory it does not use.
         match (self.centered, self.momentum != 0.0) {
-            (false, false) => each(
+            (false, false) => each_1(
                 parameters,
                 gradients,
                 slots,
                 #[inline(always)]
-                |p, g, [square]| {
+                |p, g, square| {
                     let g = decay.mul_add(*p, g);
                     *square = keep.mul_add(*square, new * (g * g));
                     *p -= rate * g / (square.sqrt() + epsilon);
                 },
             ),
-            (false, true) => each(
+            (false, true) => each_2(
                 parameters,
                 gradients,
                 slots,
                 #[inline(always)]
-                |p, g, [square, velocity]| {
+                |p, g, square, velocity| {
                     let g = decay.mul_add(*p, g);
                     *square = keep.mul_add(*square, new * (g * g));
                     *velocity = momentum.mul_add(*velocity, g / (square.sqrt() + epsilon));
                     *p -= rate * *velocity;
                 },
             ),
-            (true, false) => each(
+            (true, false) => each_2(
                 parameters,
                 gradients,
                 slots,
                 #[inline(always)]
-                |p, g, [square, mean]| {
+                |p, g, square, mean| {
                     let g = decay.mul_add(*p, g);
                     *square = keep.mul_add(*square, new * (g * g));
                     *mean = keep.mul_add(*mean, new * g);
                     *p -= rate * g / (deviation(*square, *mean) + epsilon);
                 },
             ),
-            (true, true) => each(
+            (true, true) => each_3(
                 parameters,
                 gradients,
                 slots,
                 #[inline(always)]
-                |p, g, [square, velocity, mean]| {
+                |p, g, square, velocity, mean| {
                     let g = decay.mul_add(*p, g);
                     *square = keep.mul_add(*square, new * (g * g));
                     *mean = keep.mul_add(*mean, new * g);

@@ -1,6 +1,6 @@
 //! Rprop: steps that follow the gradient's sign, longer while it stays and shorter when it turns.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// With `s = g · g'`, `g'` the gradient of the step before: the step size grows by η₊ where `s > 0`,
 /// shrinks by η₋ and `g ← 0` where `s < 0`; then `p ← p - sign(g) · size`. The learning rate is the
@@ -43,12 +43,12 @@ impl Rule for Rprop {
         slots: &mut [&mut [f32]],
     ) {
         let [first, shrink, grow, smallest, largest, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [before, size]| {
+            |p, g, before, size| {
                 let agreement = g * *before;
                 let turned = agreement < 0.0;
                 let factor = if turned { shrink } else { 1.0 };

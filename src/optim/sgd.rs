@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_0, each_1};
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
 /// `p ← p - rate · b`, or with Nesterov's momentum `p ← p - rate · (g + momentum · b)`.
@@ -38,20 +38,19 @@ impl Rule for Sgd {
     ) {
         let [rate, decay, momentum, fresh, own, carried, ..] = *coefficients;
         if slots.is_empty() {
-            return each(
+            return each_0(
                 parameters,
                 gradients,
-                slots,
                 #[inline(always)]
-                |p, g, []| *p = rate.mul_add(decay.mul_add(*p, g), *p),
+                |p, g| *p = rate.mul_add(decay.mul_add(*p, g), *p),
             );
         }
-        each(
+        each_1(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [velocity]| {
+            |p, g, velocity| {
                 let g = decay.mul_add(*p, g);
                 *velocity = momentum.mul_add(*velocity, fresh * g);
                 *p = rate.mul_add(carried.mul_add(*velocity, own * g), *p);

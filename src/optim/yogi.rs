@@ -1,6 +1,6 @@
 //! Yogi: Adam whose second moment grows and shrinks by the same measure.
 
-use super::{Coefficients, Moment, Rule, coefficients, each};
+use super::{Coefficients, Moment, Rule, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← v - (1 - β₂) sign(v - g²) g²`, both from the initial accumulator on,
 /// and `p ← p - rate · m̂ / (√v̂ + ε)` as Adam's.
@@ -55,12 +55,12 @@ impl Rule for Yogi {
         slots: &mut [&mut [f32]],
     ) {
         let [step_size, root_correction, initial, keep1, new1, new2, epsilon, decay, ..] = *coefficients;
-        each(
+        each_2(
             parameters,
             gradients,
             slots,
             #[inline(always)]
-            |p, g, [mean, square]| {
+            |p, g, mean, square| {
                 let g = decay.mul_add(*p, g);
                 *mean = keep1.mul_add(*mean + initial, new1 * g);
                 let (old, new) = (*square + initial, g * g);
