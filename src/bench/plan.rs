@@ -15,7 +15,7 @@ use crate::train::dataset;
 const LEARNING_RATE: f64 = 1e-6;
 
 /// Runs of a case. The measuring time is cut into so many, and all cases run in turn.
-pub const ROUNDS: usize = 15;
+pub const ROUNDS: usize = 30;
 
 /// What to run. Lists that are empty stand for the suite's, or the recipe's own.
 #[derive(Clone, Debug, PartialEq)]

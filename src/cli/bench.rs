@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::bench::compare::{Comparison, Verdict};
+use crate::bench::compare::Comparison;
 use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
@@ -79,7 +79,8 @@ pub struct BenchArguments {
     /// Go on with the results that an interrupted run has left in --json or --out.
     #[arg(long)]
     resume: bool,
-    /// Compare with the results in this JSON file, case by case.
+    /// Compare with the results in this JSON file, case by case. Compared are fractions of the peak, so
+    /// that a clock which has changed since then counts for nothing.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// The part of the baseline's throughput that a case may lose or win and count as the same.
@@ -101,7 +102,7 @@ and their 95 % bootstrap intervals. The fraction of the peak is that of the f32 
 same threads did in registers just before each run. Nothing else should run meanwhile.
 
 Ctrl-C ends the benchmark after the run under way; results are kept. The exit code is 3 if --baseline
-has found a case to be slower than --tolerance allows, with 95 % confidence.";
+has found a case, or all of them together, to be slower than --tolerance allows, with 95 % confidence.";
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum SuiteName {
@@ -149,8 +150,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
     let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
     out.write_all(format!("\n{}", comparison::text(&comparison)).as_bytes())?;
-    let slower = comparison.count(Verdict::Slower) > 0;
-    Ok(if slower { ExitCode::from(SLOWER) } else { ExitCode::SUCCESS })
+    Ok(if comparison.is_slower() { ExitCode::from(SLOWER) } else { ExitCode::SUCCESS })
 }
 
 /// Writes everything that was asked for; gives what is to be printed.

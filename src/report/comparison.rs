@@ -13,15 +13,16 @@ pub fn text(comparison: &Comparison) -> String {
         ("95 % interval", Side::Right),
         ("", Side::Left),
     ];
-    let rows: Vec<Vec<String>> = comparison.changes.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = comparison.changes.iter().chain(&comparison.overall).map(row).collect();
     let count = |verdict| comparison.count(verdict);
     format!(
-        "{}{} faster, {} the same, {} slower, by more than {:.0} %\n",
-        table(&columns, &rows, 0),
+        "{}{} faster, {} the same, {} slower, by more than {:.0} %\n{}",
+        table(&columns, &rows, usize::from(comparison.overall.is_some())),
         count(Verdict::Faster),
         count(Verdict::Same),
         count(Verdict::Slower),
-        100.0 * comparison.tolerance
+        100.0 * comparison.tolerance,
+        comparison.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect::<String>()
     )
 }
 
@@ -53,13 +54,18 @@ mod tests {
             verdict,
         };
         let changes = vec![change(0.9, Verdict::Slower), change(1.0, Verdict::Same)];
-        let text = text(&Comparison { tolerance: 0.05, changes, warnings: Vec::new() });
+        let overall = Some(Change { case: "all cases".into(), ..change(0.95, Verdict::Same) });
+        let warnings = vec!["one machine is not the other".into()];
+        let text = text(&Comparison { tolerance: 0.05, changes, overall, warnings });
         let expected = "\
-case      now / baseline  95 % interval
-───────────────────────────────────────────────
-case 0.9           0.900  0.890 - 0.910  slower
-case 1             1.000  0.990 - 1.010  same
+case       now / baseline  95 % interval
+────────────────────────────────────────────────
+case 0.9            0.900  0.890 - 0.910  slower
+case 1              1.000  0.990 - 1.010  same
+────────────────────────────────────────────────
+all cases           0.950  0.940 - 0.960  same
 0 faster, 1 the same, 1 slower, by more than 5 %
+warning: one machine is not the other
 ";
         assert_eq!(console::strip_ansi_codes(&text), expected);
     }
