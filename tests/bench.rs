@@ -96,7 +96,11 @@ fn results_are_printed_and_written_in_every_form() {
     }
     assert_eq!(fs::read_to_string(at("r.csv")).unwrap().lines().count(), 3);
     assert!(fs::read_to_string(at("page/report.html")).unwrap().contains("digits-mlp"));
-    assert!(fs::read_dir(at("page")).unwrap().any(|file| file.unwrap().path().extension() == Some("png".as_ref())));
+    assert!(
+        fs::read_dir(at("page"))
+            .unwrap()
+            .any(|file| file.unwrap().path().extension() == Some("png".as_ref()))
+    );
 }
 
 #[test]
@@ -105,7 +109,8 @@ fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
     let at = |name: &str| folder.path().join(name);
     succeeded(small(folder.path(), &["--json", "now.json"]));
     let record = json(&at("now.json"));
-    for (factor, code, word) in [(3.0, 3, "slower"), (1.0 / 3.0, 0, "faster")] {
+    // Factors that no noise of a busy machine hides.
+    for (factor, code, word) in [(1000.0, 3, "slower"), (0.001, 0, "faster")] {
         fs::write(at("then.json"), scaled(&record, factor).to_string()).unwrap();
         let output = small(folder.path(), &["--baseline", "then.json"]);
         let text = String::from_utf8(output.stdout).unwrap();
@@ -113,8 +118,8 @@ fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
         assert_eq!(text.lines().filter(|line| line.ends_with(word)).count(), 3, "two cases and all: {text}");
     }
     // The same difference within the tolerance.
-    fs::write(at("then.json"), scaled(&record, 1.0 / 3.0).to_string()).unwrap();
-    succeeded(small(folder.path(), &["--baseline", "then.json", "--tolerance", "0.99"]));
+    fs::write(at("then.json"), scaled(&record, 1000.0).to_string()).unwrap();
+    succeeded(small(folder.path(), &["--baseline", "then.json", "--tolerance", "0.9999"]));
 
     let mut other = record.clone();
     other["machine"]["cpu"] = "another".into();
@@ -129,7 +134,8 @@ fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
 fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let slow = ["bench", "digits-mlp", "--batch", "64", "--threads", "1", "--seconds", "6", "--json", "r.json"];
+    let slow =
+        ["bench", "digits-mlp", "--batch", "64", "--threads", "1", "--seconds", "6", "--json", "r.json"];
     let child = command(folder.path(), &slow).stdout(Stdio::piped()).spawn().unwrap();
     // The first results are there: the suite is under way.
     while !at("r.json").exists() {
@@ -151,9 +157,11 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     assert_eq!(after[..made], before.as_array().unwrap()[..], "the runs made before are kept");
 
     // Another plan is not mixed with it.
-    let other = ["bench", "digits-mlp", "--batch", "64", "--threads", "1", "--seconds", "5", "--json", "r.json"];
+    let other =
+        ["bench", "digits-mlp", "--batch", "64", "--threads", "1", "--seconds", "5", "--json", "r.json"];
     fails(folder.path(), &[&other[..], &["--resume"]].concat(), "measuring time of a case");
-    let other = ["bench", "digits-mlp", "--batch", "32", "--threads", "1", "--seconds", "6", "--json", "r.json"];
+    let other =
+        ["bench", "digits-mlp", "--batch", "32", "--threads", "1", "--seconds", "6", "--json", "r.json"];
     fails(folder.path(), &[&other[..], &["--resume"]].concat(), "cases of the results to resume");
 }
 
@@ -176,7 +184,11 @@ fn a_missing_data_set_is_replaced_with_a_note() {
     assert_eq!(record["cases"][0]["data"], "digits");
     assert!(record["notes"].to_string().contains("generated digits stand in"), "{}", record["notes"]);
     // Who names a folder means it.
-    fails(folder.path(), &[&["bench", "mnist-mlp", "--data", "."][..], &arguments].concat(), "`mnist` not found");
+    fails(
+        folder.path(),
+        &[&["bench", "mnist-mlp", "--data", "."][..], &arguments].concat(),
+        "`mnist` not found",
+    );
 }
 
 #[test]
@@ -185,7 +197,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is() {
     let fails = |arguments: &[&str], message: &str| fails(folder.path(), arguments, message);
     fails(&["bench", "mnist-mpl"], "did you mean `mnist-mlp`?");
     fails(&["bench", "--optimizer", "adan"], "did you mean `adam`?");
-    fails(&["bench", "--compare", "jacks"], "did you mean `jax`?");
+    fails(&["bench", "--compare", "jaxx"], "did you mean `jax`?");
     fails(&["bench", "--batch", "0"], "expected a whole number above 0");
     fails(&["bench", "--batch", "-5"], "expected a whole number above 0");
     fails(&["bench", "digits-mlp", "--batch", "99999999"], "expected at most the 60000 training samples");
