@@ -1,6 +1,7 @@
 //! Measuring all cases of a plan in turn, so that whatever the machine goes through meets all alike.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub trait Watcher {
 
 /// What is measured: a case of our own, or that of another framework.
 enum Runner<'a> {
-    Own(Case<'a>),
+    Own(Box<Case<'a>>),
     Peer(Peer),
 }
 
@@ -91,7 +92,7 @@ pub fn run(
         described.waiting = Some(case.waiting(plan.slice)?);
         described.update_bytes_per_step = Some(case.update_bytes());
         described.peak_memory_bytes = bare.zip(added).map(|(bare, added)| bare + own + added);
-        turns.push(Turn { team, record: record.cases.len(), runner: Runner::Own(case) });
+        turns.push(Turn { team, record: record.cases.len(), runner: Runner::Own(Box::new(case)) });
         record.cases.push(described);
     }
     let own = record.cases.len();
@@ -222,8 +223,8 @@ fn warmed_up<'a>(
 fn teams(cases: &[PlannedCase]) -> Result<BTreeMap<usize, Team>> {
     let mut teams = BTreeMap::new();
     for case in cases {
-        if !teams.contains_key(&case.threads) {
-            teams.insert(case.threads, Team::new(case.threads)?);
+        if let Entry::Vacant(place) = teams.entry(case.threads) {
+            place.insert(Team::new(case.threads)?);
         }
     }
     Ok(teams)

@@ -134,7 +134,7 @@ impl<'a> Session<'a> {
     /// Bytes that the updates of a step read and write: the gradient; the parameters and the slots
     /// twice.
     pub fn update_bytes(&self) -> usize {
-        self.model.storage().len() * size_of::<f32>() * (3 + 2 * self.rule.slots())
+        size_of_val(self.model.storage()) * (3 + 2 * self.rule.slots())
     }
 
     /// One pass over the samples, or less if `stop` is set meanwhile.
