@@ -12,7 +12,8 @@ use fallline::kernels::activation::{self, Activation};
 use fallline::kernels::gemm::{self, Finish};
 use fallline::kernels::loss::{self, Rows};
 use fallline::kernels::{convert, panels, reduce};
-use fallline::optim::{Adam, Moment, Rule, Sgd};
+use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::optim::Moment;
 use fallline::team::Team;
 use fallline::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
 
@@ -120,24 +121,19 @@ fn losses(criterion: &mut Criterion) {
     bytes(criterion, "softmax, 10 classes", 2 * 64 * ROWS, || loss::softmax(&mut gradient, &logits, rows));
 }
 
-/// In the second-level cache, and with ten million parameters in main memory.
+/// In the second-level cache; `--bench rules` has main memory.
 fn updates(criterion: &mut Criterion) {
-    let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
-    let rules: [(&str, Box<dyn Rule>); 3] = [
-        ("sgd", Box::new(Sgd::default())),
-        ("momentum", Box::new(momentum)),
-        ("adam", Box::new(Adam::default())),
-    ];
-    let moment = Moment { step: 2, learning_rate: 1e-3, momentum: None };
-    for len in [LEN / 2, 10_000_000] {
-        for (name, rule) in &rules {
-            let (mut parameters, mut gradients) = (ones(len), ones(len));
-            let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| ones(len)).collect();
-            let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[..]).collect();
-            bytes(criterion, &format!("{name}, {len} parameters"), 4 * len * (3 + 2 * rule.slots()), || {
-                rule.update(&mut parameters, &mut gradients, &mut slots, moment);
-            });
-        }
+    const PARAMETERS: usize = LEN / 2;
+    let moment = Moment { step: 2, learning_rate: 1e-12, momentum: None };
+    for kind in &OPTIMIZERS {
+        let rule = OptimizerConfig::new(kind).rule();
+        let (mut parameters, mut gradients) = (ones(PARAMETERS), ones(PARAMETERS));
+        let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| ones(PARAMETERS)).collect();
+        let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[..]).collect();
+        let moved = 4 * PARAMETERS * (3 + 2 * rule.slots());
+        bytes(criterion, &format!("{}, {PARAMETERS} parameters", kind.name), moved, || {
+            rule.update(&mut parameters, &mut gradients, &mut slots, moment);
+        });
     }
 }
 

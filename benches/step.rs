@@ -32,7 +32,7 @@ fn steps(criterion: &mut Criterion) {
     for PlannedCase { recipe, model, data, .. } in &mut plan.cases {
         let batch = recipe.train.batch;
         group.throughput(Throughput::Elements((model.train_flops_per_sample() * batch as f64) as u64));
-        let id = BenchmarkId::new(recipe.optimizer.name.as_str(), batch);
+        let id = BenchmarkId::new(recipe.optimizer.name(), batch);
         let mut case = Case::new(model, &plan.data[*data].train, recipe, &team).expect("memory for a case");
         case.steps(1).expect("a finite loss");
         group.bench_function(id, |bencher| {

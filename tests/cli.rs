@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use fallline::model::recipe::OPTIMIZERS;
+
 fn fallline(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fallline"))
         .args(arguments)
@@ -46,6 +48,7 @@ fn unknown_names_are_answered_with_the_nearest() {
     fails(&["train", "--set", "optimizer.beat1=0.8"], key);
     let optimizer = "command line: `optimizer.name`: unknown optimizer `adamm`; did you mean `adam`?";
     fails(&["train", "--optimizer", "adamm"], optimizer);
+    fails(&["optimizers", "adamm"], "command line: unknown optimizer `adamm`; did you mean `adam`?");
     fails(&["trian"], "'train'");
 }
 
@@ -55,10 +58,29 @@ fn values_that_cannot_be_used_are_refused() {
     fails(&["train", "--batch", "0"], "`train.batch`: expected an integer from 1 to 100000000, found 0");
     fails(&["train", "--lr", "nan"], "`optimizer.learning_rate`: expected a number of at least 0, found NaN");
     fails(&["train", "--lr", "-1"], "`optimizer.learning_rate`: expected a number of at least 0, found -1");
+    let beta = "`optimizer.beta2`: expected a number in [0, 1), found 1";
+    fails(&["train", "--optimizer", "lion", "--set", "optimizer.beta2=1"], beta);
+    let shrink = "`optimizer.shrink`: expected a number in (0, 1), found NaN";
+    fails(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
     fails(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
     fails(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");
     fails(&["train", "--seed", "-1"], "invalid value '-1' for '--seed <N>'");
     fails(&["train", "--epochs", "-1"], "invalid value '-1' for '--epochs <N>'");
+}
+
+/// The help names every update rule, and the list shows each.
+#[test]
+fn update_rules_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = succeeds(folder.path(), &["train", "--help"]);
+    let list = succeeds(folder.path(), &["optimizers"]);
+    for kind in &OPTIMIZERS {
+        assert!(help.contains(kind.name), "{} in {help}", kind.name);
+        assert!(list.contains(&format!("{}\n  {}\n", kind.name, kind.formula)), "{} in {list}", kind.name);
+    }
+    let two = succeeds(folder.path(), &["optimizers", "adamw", "sgd"]);
+    let starts: Vec<&str> = two.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
+    assert_eq!(starts, ["adamw", "sgd"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod golden;
 mod splitmix;
 
 use fallline::kernels::isa::{self, Isa};
+use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::optim::reference::{self, Memory};
 use fallline::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, Yogi,
 };
@@ -17,79 +19,95 @@ use serde_json::{Value, json};
 /// of about 1 are up to 3e-6, and one that happens to be near 0 has just come from there.
 const TOLERANCE: f64 = 1e-5;
 const FLOOR: f64 = 0.1;
+/// The same in f64, relative to the parameter itself.
+const EXACT_TOLERANCE: f64 = 1e-9;
 
 /// Parameters; odd, so that every kernel has a remainder.
 const COUNT: usize = 37;
 const STEPS: usize = 50;
 
-/// The rule of this name with its learning rate, options being named as `torch.optim` names them.
-fn rule(name: &str, options: &Value) -> (Box<dyn Rule>, f64) {
+/// A rule in f64: parameter, gradient, step and learning rate to the new parameter.
+type Twin = Box<dyn Fn(f64, f64, i32, f64, &mut Memory) -> f64>;
+
+/// A rule, its twin in f64 and the learning rate.
+struct Pair {
+    rule: Box<dyn Rule>,
+    twin: Twin,
+    learning_rate: f64,
+}
+
+fn paired<R: Rule + Copy + 'static>(
+    rule: R,
+    twin: fn(&R, f64, f64, i32, f64, &mut Memory) -> f64,
+) -> (Box<dyn Rule>, Twin) {
+    (Box::new(rule), Box::new(move |p, g, t, rate, memory| twin(&rule, p, g, t, rate, memory)))
+}
+
+/// The rule of this name, options being named as `torch.optim` names them.
+fn pair(name: &str, options: &Value) -> Pair {
     let option = |key: &str| options.get(key).and_then(Value::as_f64).unwrap_or(0.0);
     let flag = |key: &str| options.get(key).is_some_and(|flag| flag == true);
-    let pair = |key: &str| options.get(key).map_or([0.0; 2], |pair| [0, 1].map(|i| numbers(pair)[i]));
-    let ([beta1, beta2], epsilon, weight_decay) = (pair("betas"), option("eps"), option("weight_decay"));
-    let rule: Box<dyn Rule> = match name {
-        "sgd" | "momentum" | "nesterov" => Box::new(Sgd {
-            momentum: option("momentum"),
-            dampening: option("dampening"),
-            nesterov: flag("nesterov"),
-            weight_decay,
-        }),
+    let two = |key: &str| options.get(key).map_or([0.0; 2], |pair| [0, 1].map(|i| numbers(pair)[i]));
+    let ([beta1, beta2], epsilon, weight_decay) = (two("betas"), option("eps"), option("weight_decay"));
+    let (rule, twin) = match name {
+        "sgd" | "momentum" | "nesterov" => {
+            let (momentum, dampening) = (option("momentum"), option("dampening"));
+            let nesterov = flag("nesterov");
+            paired(Sgd { momentum, dampening, nesterov, weight_decay }, reference::sgd)
+        }
         "adam" | "amsgrad" | "adamw" => {
             let (decoupled, amsgrad) = (name == "adamw", flag("amsgrad"));
-            Box::new(Adam { beta1, beta2, epsilon, weight_decay, decoupled, amsgrad })
+            paired(Adam { beta1, beta2, epsilon, weight_decay, decoupled, amsgrad }, reference::adam)
         }
-        "adagrad" => Box::new(Adagrad {
-            learning_rate_decay: option("lr_decay"),
-            initial_accumulator: option("initial_accumulator_value"),
-            epsilon,
-            weight_decay,
-        }),
-        "rmsprop" => Box::new(Rmsprop {
-            alpha: option("alpha"),
-            epsilon,
-            momentum: option("momentum"),
-            centered: flag("centered"),
-            weight_decay,
-        }),
-        "adadelta" => Box::new(Adadelta { rho: option("rho"), epsilon, weight_decay }),
-        "adamax" => Box::new(Adamax { beta1, beta2, epsilon, weight_decay }),
+        "adagrad" => {
+            let learning_rate_decay = option("lr_decay");
+            let initial_accumulator = option("initial_accumulator_value");
+            let rule = Adagrad { learning_rate_decay, initial_accumulator, epsilon, weight_decay };
+            paired(rule, reference::adagrad)
+        }
+        "rmsprop" => {
+            let (alpha, momentum, centered) = (option("alpha"), option("momentum"), flag("centered"));
+            paired(Rmsprop { alpha, epsilon, momentum, centered, weight_decay }, reference::rmsprop)
+        }
+        "adadelta" => paired(Adadelta { rho: option("rho"), epsilon, weight_decay }, reference::adadelta),
+        "adamax" => paired(Adamax { beta1, beta2, epsilon, weight_decay }, reference::adamax),
         "nadam" => {
             let momentum_decay = option("momentum_decay");
-            Box::new(Nadam { beta1, beta2, epsilon, weight_decay, momentum_decay })
+            paired(Nadam { beta1, beta2, epsilon, weight_decay, momentum_decay }, reference::nadam)
         }
-        "radam" => Box::new(Radam { beta1, beta2, epsilon, weight_decay }),
-        "lion" => Box::new(Lion { beta1, beta2, weight_decay }),
+        "radam" => paired(Radam { beta1, beta2, epsilon, weight_decay }, reference::radam),
+        "lion" => paired(Lion { beta1, beta2, weight_decay }, reference::lion),
         "yogi" => {
             let initial_accumulator = option("initial");
-            Box::new(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay })
+            paired(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay }, reference::yogi)
         }
-        "adabelief" => Box::new(Adabelief { beta1, beta2, epsilon, weight_decay }),
+        "adabelief" => paired(Adabelief { beta1, beta2, epsilon, weight_decay }, reference::adabelief),
         "rprop" => {
-            let ([shrink, grow], [smallest, largest]) = (pair("etas"), pair("step_sizes"));
-            Box::new(Rprop { shrink, grow, smallest, largest })
+            let ([shrink, grow], [smallest, largest]) = (two("etas"), two("step_sizes"));
+            paired(Rprop { shrink, grow, smallest, largest }, reference::rprop)
         }
         other => panic!("no rule {other}"),
     };
-    (rule, option("lr"))
+    Pair { rule, twin, learning_rate: option("lr") }
 }
 
 /// The rule of a case.
-fn rule_of(case: &Value) -> (Box<dyn Rule>, f64) {
-    rule(text(&case["rule"]), &case["options"])
+fn pair_of(case: &Value) -> Pair {
+    pair(text(&case["rule"]), &case["options"])
 }
 
-/// The parameters after each step, the slices cut at these places.
-fn steps(rule: &dyn Rule, learning_rate: f64, cuts: &[usize]) -> Vec<Vec<f32>> {
-    let mut parameters = splitmix::uniform(splitmix::PARAMETERS, COUNT);
-    let mut gradients = splitmix::uniform(splitmix::GRADIENTS, STEPS * COUNT);
-    let mut slots = vec![vec![0.0; COUNT]; rule.slots()];
+/// So many parameters after each step, the slices cut at these places.
+fn steps(pair: &Pair, count: usize, cuts: &[usize]) -> Vec<Vec<f32>> {
+    let Pair { rule, learning_rate, .. } = pair;
+    let mut parameters = splitmix::uniform(splitmix::PARAMETERS, count);
+    let mut gradients = splitmix::uniform(splitmix::GRADIENTS, STEPS * count);
+    let mut slots = vec![vec![0.0; count]; rule.slots()];
     let mut snapshots = Vec::new();
-    for (step, gradients) in (1..).zip(gradients.chunks_mut(COUNT)) {
-        let ends = cuts.iter().copied().chain([COUNT]);
+    for (step, gradients) in (1..).zip(gradients.chunks_mut(count)) {
+        let ends = cuts.iter().copied().chain([count]);
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
-            let moment = Moment { step, learning_rate, momentum: None };
+            let moment = Moment { step, learning_rate: *learning_rate, momentum: None };
             rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, moment);
         }
         snapshots.push(parameters.clone());
@@ -97,25 +115,46 @@ fn steps(rule: &dyn Rule, learning_rate: f64, cuts: &[usize]) -> Vec<Vec<f32>> {
     snapshots
 }
 
-/// The largest deviation from PyTorch's parameters.
-fn deviation(snapshots: &[Vec<f32>], case: &Value) -> f64 {
-    let expected = case["parameters_after"].as_object().expect("snapshots by step");
-    assert_eq!(expected.keys().collect::<Vec<_>>(), ["1", "2", "10", "50"]);
-    let mut largest = 0.0f64;
-    for (step, values) in expected {
-        let values = numbers(values);
-        let fast = &snapshots[step.parse::<usize>().unwrap() - 1];
-        assert_eq!((values.len(), fast.len()), (COUNT, COUNT));
-        for (&fast, exact) in fast.iter().zip(values) {
-            largest = largest.max((f64::from(fast) - exact).abs() / exact.abs().max(FLOOR));
+/// The same in f64.
+fn exact_steps(pair: &Pair, count: usize) -> Vec<Vec<f64>> {
+    let mut parameters: Vec<f64> = widened(&splitmix::uniform(splitmix::PARAMETERS, count));
+    let gradients = splitmix::uniform(splitmix::GRADIENTS, STEPS * count);
+    let mut memories = vec![Memory::default(); count];
+    let mut snapshots = Vec::new();
+    for (step, gradients) in (1..).zip(gradients.chunks(count)) {
+        for ((p, &g), memory) in parameters.iter_mut().zip(gradients).zip(&mut memories) {
+            *p = (pair.twin)(*p, f64::from(g), step, pair.learning_rate, memory);
         }
+        snapshots.push(parameters.clone());
     }
-    largest
+    snapshots
 }
 
-fn deviation_with(options: &Value, case: &Value) -> f64 {
-    let (rule, learning_rate) = rule(text(&case["rule"]), options);
-    deviation(&steps(rule.as_ref(), learning_rate, &[]), case)
+fn widened(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&x| f64::from(x)).collect()
+}
+
+/// The largest deviation of values from exact ones, relative to these or to `floor`.
+fn largest_deviation(values: &[f64], exact: &[f64], floor: f64) -> f64 {
+    assert_eq!(values.len(), exact.len());
+    let pairs = values.iter().zip(exact);
+    pairs.map(|(value, exact)| (value - exact).abs() / exact.abs().max(floor)).fold(0.0, f64::max)
+}
+
+/// The largest deviation from the golden parameters.
+fn deviation(snapshots: &[Vec<f64>], case: &Value, floor: f64) -> f64 {
+    let expected = case["parameters_after"].as_object().expect("snapshots by step");
+    assert_eq!(expected.keys().collect::<Vec<_>>(), ["1", "2", "10", "50"]);
+    let of = |(step, values): (&String, &Value)| {
+        largest_deviation(&snapshots[step.parse::<usize>().unwrap() - 1], &numbers(values), floor)
+    };
+    expected.iter().map(of).fold(0.0, f64::max)
+}
+
+/// Those of the fast rule and of its twin.
+fn deviations(pair: &Pair, case: &Value) -> [f64; 2] {
+    let fast: Vec<Vec<f64>> = steps(pair, COUNT, &[]).iter().map(|values| widened(values)).collect();
+    [deviation(&fast, case, FLOOR), deviation(&exact_steps(pair, COUNT), case, 0.0)]
 }
 
 /// The options, each changed a little or, if it is a choice, reversed.
@@ -155,9 +194,23 @@ fn rules_agree_with_pytorch() {
     assert_eq!((golden::count(&file["count"]), golden::count(&file["steps"])), (COUNT, STEPS));
     assert_eq!(golden::cases(&file).len(), 34);
     for case in golden::cases(&file) {
-        let deviation = deviation_with(&case["options"], case);
-        println!("{}: {deviation:.1e}", text(&case["name"]));
-        assert!(deviation <= TOLERANCE, "{}: {deviation:e}", case["name"]);
+        let [fast, exact] = deviations(&pair_of(case), case);
+        println!("{}: {fast:.1e}, in f64 {exact:.1e}", text(&case["name"]));
+        assert!(fast <= TOLERANCE, "{}: {fast:e}", case["name"]);
+        assert!(exact <= EXACT_TOLERANCE, "{} in f64: {exact:e}", case["name"]);
+    }
+}
+
+/// Every name of a recipe is a rule that was held against golden numbers.
+#[test]
+fn every_rule_of_a_recipe_has_golden_numbers() {
+    let file = golden::read("rules.json");
+    for kind in &OPTIMIZERS {
+        let rule = format!("{:?}", OptimizerConfig::new(kind).rule());
+        let family = rule.split_whitespace().next().unwrap().to_string();
+        let same = |case: &&Value| text(&case["rule"]) == kind.name;
+        let case = golden::cases(&file).iter().find(same).unwrap_or_else(|| panic!("{}", kind.name));
+        assert!(format!("{:?}", pair_of(case).rule).starts_with(&family), "{}: {rule}", kind.name);
     }
 }
 
@@ -168,8 +221,9 @@ fn a_wrong_constant_is_seen() {
         let wrong = slightly_wrong(&case["options"]);
         assert!(!wrong.is_empty());
         for (what, options) in wrong {
-            let deviation = deviation_with(&options, case);
-            assert!(deviation > TOLERANCE, "{} with {what}: only {deviation:e}", case["name"]);
+            let [fast, exact] = deviations(&pair(text(&case["rule"]), &options), case);
+            assert!(fast > TOLERANCE, "{} with {what}: only {fast:e}", case["name"]);
+            assert!(exact > EXACT_TOLERANCE, "{} with {what} in f64: only {exact:e}", case["name"]);
         }
     }
 }
@@ -178,11 +232,28 @@ fn a_wrong_constant_is_seen() {
 fn a_wrong_rule_is_seen() {
     let file = golden::read("rules.json");
     for case in golden::cases(&file) {
-        let (rule, learning_rate) = rule_of(case);
-        let mut forgotten = steps(rule.as_ref(), learning_rate, &[]);
+        let pair = pair_of(case);
         // The remainder of a vector left out.
-        forgotten[49][36] = splitmix::uniform(splitmix::PARAMETERS, COUNT)[36];
-        assert!(deviation(&forgotten, case) > TOLERANCE, "{}", case["name"]);
+        let forgotten = f64::from(splitmix::uniform(splitmix::PARAMETERS, COUNT)[36]);
+        let mut exact = exact_steps(&pair, COUNT);
+        exact[49][36] = forgotten;
+        assert!(deviation(&exact, case, FLOOR) > TOLERANCE, "{}", case["name"]);
+    }
+}
+
+/// Fewer parameters than a vector has, as many, and one or a few more.
+#[test]
+fn any_number_of_parameters_agrees_with_f64() {
+    let file = golden::read("rules.json");
+    for case in golden::cases(&file) {
+        let pair = pair_of(case);
+        for count in [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65, 257] {
+            let (fast, exact) = (steps(&pair, count, &[]), exact_steps(&pair, count));
+            for (fast, exact) in fast.iter().zip(&exact) {
+                let deviation = largest_deviation(&widened(fast), exact, FLOOR);
+                assert!(deviation <= TOLERANCE, "{}, {count} parameters: {deviation:e}", case["name"]);
+            }
+        }
     }
 }
 
@@ -191,14 +262,14 @@ fn a_wrong_rule_is_seen() {
 fn pieces_and_instruction_sets_make_no_difference() {
     let file = golden::read("rules.json");
     for case in golden::cases(&file) {
-        let (rule, learning_rate) = rule_of(case);
-        let whole = bits(&steps(rule.as_ref(), learning_rate, &[]));
+        let pair = pair_of(case);
+        let whole = bits(&steps(&pair, COUNT, &[]));
         for cuts in [&[1][..], &[16, 32], &[5, 5, 6, 36], &[0, 31], &Vec::from_iter(1..COUNT)] {
-            assert_eq!(bits(&steps(rule.as_ref(), learning_rate, cuts)), whole, "{} {cuts:?}", case["name"]);
+            assert_eq!(bits(&steps(&pair, COUNT, cuts)), whole, "{} {cuts:?}", case["name"]);
         }
         for isa in Isa::available() {
             isa::force(isa);
-            assert_eq!(bits(&steps(rule.as_ref(), learning_rate, &[])), whole, "{} {isa:?}", case["name"]);
+            assert_eq!(bits(&steps(&pair, COUNT, &[])), whole, "{} {isa:?}", case["name"]);
         }
     }
 }

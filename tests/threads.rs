@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, source};
+use fallline::model::recipe::OPTIMIZERS;
 use fallline::model::{Model, Recipe};
 use fallline::team::Team;
 use fallline::train::{self, Observer};
@@ -122,7 +123,7 @@ const NETWORKS: [(&str, &[(usize, &str)]); 6] = [
 const BATCHES: [(usize, usize); 7] =
     [(1, 40), (7, 201), (64, 500), (129, 300), (300, 700), (300, 450), (1100, 1100)];
 
-const OPTIMIZERS: [&str; 3] = [
+const SOME_OPTIMIZERS: [&str; 3] = [
     "name = \"momentum\"\nlearning_rate = 0.02",
     "name = \"adam\"",
     "name = \"nesterov\"\nlearning_rate = 0.01",
@@ -137,7 +138,7 @@ fn recipe(network: usize, optimizer: usize, batch: usize) -> Recipe {
         "name = \"network-{network}\"\n[data]\nset = \"digits\"\nmean = 0.13\ndeviation = 0.31\n\
          [model]\nloss = \"{loss}\"\n{}[optimizer]\n{}\n[train]\nepochs = 2\nbatch = {batch}\n",
         layers.iter().map(layer).collect::<String>(),
-        OPTIMIZERS[optimizer % OPTIMIZERS.len()],
+        SOME_OPTIMIZERS[optimizer % SOME_OPTIMIZERS.len()],
     );
     Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
@@ -177,6 +178,32 @@ fn unusual_networks() {
              [optimizer]\nname = \"adam\"\n[train]\nepochs = 2\nbatch = {batch}\n"
         );
         check(&Recipe::parse(&toml, "test recipe").unwrap(), &some_digits(333));
+    }
+}
+
+/// Every update rule, also with the settings that take other loops.
+#[test]
+fn update_rules() {
+    let defaults = OPTIMIZERS.iter().map(|kind| format!("name = \"{}\"", kind.name));
+    let others = [
+        "name = \"sgd\"\nweight_decay = 0.01",
+        "name = \"momentum\"\ndampening = 0.3\nweight_decay = 0.01",
+        "name = \"adagrad\"\nlearning_rate_decay = 0.1\ninitial_accumulator = 0.1\nweight_decay = 0.01",
+        "name = \"rmsprop\"\nmomentum = 0.5\nweight_decay = 0.01",
+        "name = \"rmsprop\"\ncentered = true",
+        "name = \"rmsprop\"\ncentered = true\nmomentum = 0.5",
+        "name = \"adamw\"\namsgrad = true",
+        "name = \"lion\"\nweight_decay = 0.01",
+    ];
+    let data = some_digits(200);
+    for optimizer in defaults.chain(others.map(String::from)) {
+        let toml = format!(
+            "name = \"rules\"\n[data]\nset = \"digits\"\n[model]\n\
+             [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
+             [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+             [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = 33\n"
+        );
+        check(&Recipe::parse(&toml, "test recipe").unwrap(), &data);
     }
 }
 

@@ -142,13 +142,17 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
     let mut recipes = Vec::new();
     for name in &choice.recipes {
         let own = Recipe::load(name, &[])?;
-        let optimizers = or_own(&choice.optimizers, own.optimizer.name);
+        let optimizers = or_own(&choice.optimizers, own.optimizer.name().to_string());
         for optimizer in optimizers {
             for batch in or_own(&choice.batches, own.train.batch) {
                 let mut overrides = vec![
                     Override::new("optimizer.name", optimizer.as_str()),
                     Override::new("optimizer.learning_rate", LEARNING_RATE),
                 ];
+                if optimizer == "rprop" {
+                    // Its learning rate is the size of the first step only.
+                    overrides.push(Override::new("optimizer.largest", LEARNING_RATE));
+                }
                 overrides.push(Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)));
                 recipes.push(Recipe::load(name, &overrides)?);
             }
@@ -208,7 +212,7 @@ mod tests {
         let plan = BenchPlan::new(&choice, None).unwrap();
         assert_eq!((plan.cases.len(), plan.data.len()), (12, 1));
         let case = &plan.cases[11];
-        let train = (case.recipe.optimizer.name.as_str(), case.recipe.train.batch, case.threads);
+        let train = (case.recipe.optimizer.name(), case.recipe.train.batch, case.threads);
         assert_eq!(train, ("adam", 64, 2));
         assert_eq!(plan.slice * ROUNDS as u32, choice.time);
     }
@@ -218,7 +222,7 @@ mod tests {
         let own = Recipe::built_in("digits-mlp").unwrap();
         let plan = BenchPlan::new(&choice(), None).unwrap();
         assert_eq!(plan.cases.len(), 1);
-        assert_eq!(plan.cases[0].recipe.optimizer.name, own.optimizer.name);
+        assert_eq!(plan.cases[0].recipe.optimizer.name(), own.optimizer.name());
         assert_eq!(plan.cases[0].recipe.train.batch, own.train.batch);
     }
 

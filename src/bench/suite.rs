@@ -172,7 +172,7 @@ fn describe(planned: &PlannedCase, data: &str) -> CaseRecord {
         framework: FALLLINE.into(),
         recipe: recipe.name.clone(),
         data: data.into(),
-        optimizer: recipe.optimizer.name.clone(),
+        optimizer: recipe.optimizer.name().into(),
         batch: recipe.train.batch,
         threads: *threads,
         precision: "f32".into(),

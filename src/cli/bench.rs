@@ -39,7 +39,8 @@ pub struct BenchArguments {
     /// [default: the suite's].
     #[arg(value_name = "RECIPE")]
     recipes: Vec<String>,
-    /// Update rules, such as sgd,adam [default: the suite's; with RECIPE, the recipe's own].
+    /// Update rules, such as sgd,adam; all that `fallline optimizers` lists [default: the suite's; with
+    /// RECIPE, the recipe's own].
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     optimizer: Vec<String>,
     /// Samples of a step, such as 16,256 [default: the suite's].

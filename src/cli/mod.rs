@@ -5,6 +5,7 @@ mod calibrate;
 pub mod data;
 mod eval;
 mod images;
+mod optimizers;
 mod output;
 mod predict;
 mod recipes;
@@ -61,6 +62,8 @@ enum Command {
     Report(report::ReportArguments),
     /// List the built-in recipes, or show one.
     Recipes(recipes::RecipesArguments),
+    /// List the update rules with their defaults, hyper-parameters and formulas.
+    Optimizers(optimizers::OptimizersArguments),
     /// Download, check, describe and generate data sets.
     Data {
         #[command(subcommand)]
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Calibrate(arguments) => calibrate::run(arguments).map(done),
         Command::Report(arguments) => report::run(arguments).map(done),
         Command::Recipes(arguments) => recipes::run(arguments).map(done),
+        Command::Optimizers(arguments) => optimizers::run(arguments).map(done),
         Command::Data { command } => data::run(command).map(done),
     };
     match result {

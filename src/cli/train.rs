@@ -35,9 +35,7 @@ pub struct TrainArguments {
     /// Samples of one step [default: the recipe's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     batch: Option<u32>,
-    /// sgd, momentum, nesterov or adam [default: the recipe's]. Another one than the recipe's starts
-    /// from its own defaults.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = super::optimizers::help())]
     optimizer: Option<String>,
     /// The learning rate [default: the recipe's].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
@@ -96,7 +94,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     if let Some(folder) = &arguments.report {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let name = format!("{}-{}-seed{}", recipe.name, recipe.optimizer.name, recipe.train.seed);
+    let name = format!("{}-{}-seed{}", recipe.name, recipe.optimizer.name(), recipe.train.seed);
     let events = arguments.tensorboard.as_deref().map(|folder| EventWriter::create(folder, &name));
     let mut watchers = Watchers {
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
@@ -184,7 +182,7 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
         data.name,
         origin(&data.origin),
         data.classes,
-        recipe.optimizer.name,
+        recipe.optimizer.name(),
         recipe.optimizer.learning_rate,
         recipe.train.batch,
         counted(recipe.train.epochs, "epoch"),

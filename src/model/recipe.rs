@@ -13,7 +13,9 @@ use std::io::Read;
 use std::path::Path;
 
 pub use layers::LayerConfig;
-pub use optimizer::{OPTIMIZERS, OptimizerConfig, RuleConfig};
+pub use optimizer::{
+    HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_names,
+};
 pub use overrides::Override;
 
 use super::section::{COMMAND_LINE, Section, Source, finite, positive, shortened, unit};

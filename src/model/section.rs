@@ -48,6 +48,11 @@ pub struct Range {
 }
 
 impl Range {
+    /// What lies in it, in words.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+
     fn contains(&self, x: f64) -> bool {
         let above = x > self.low || (self.includes_low && x == self.low);
         let below = x < self.high || (self.includes_high && x == self.high);
@@ -57,29 +62,44 @@ impl Range {
 }
 
 /// Any number, except NaN and the infinities.
-pub fn finite() -> Range {
+pub const fn finite() -> Range {
     let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
     Range { low, includes_low: false, high, includes_high: false, text: "a finite number" }
 }
 
 /// (0, ∞)
-pub fn positive() -> Range {
+pub const fn positive() -> Range {
     Range { low: 0.0, text: "a number above 0", ..finite() }
 }
 
 /// [0, ∞)
-pub fn non_negative() -> Range {
+pub const fn non_negative() -> Range {
     Range { low: 0.0, includes_low: true, text: "a number of at least 0", ..finite() }
 }
 
 /// [0, 1)
-pub fn unit_open() -> Range {
+pub const fn unit_open() -> Range {
     Range { low: 0.0, includes_low: true, high: 1.0, text: "a number in [0, 1)", ..finite() }
 }
 
 /// [0, 1]
-pub fn unit() -> Range {
+pub const fn unit() -> Range {
     Range { includes_high: true, text: "a number in [0, 1]", ..unit_open() }
+}
+
+/// (0, 1)
+pub const fn unit_inner() -> Range {
+    Range { includes_low: false, text: "a number in (0, 1)", ..unit_open() }
+}
+
+/// (1, ∞)
+pub const fn above_one() -> Range {
+    Range { low: 1.0, text: "a number above 1", ..finite() }
+}
+
+/// What stays above 0 in single precision with denormals flushed: it may be divided by.
+pub const fn divisor() -> Range {
+    Range { low: 1.2e-38, includes_low: true, text: "a number of at least 1.2e-38", ..finite() }
 }
 
 /// One table of a recipe, with its dotted path.

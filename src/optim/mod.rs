@@ -8,6 +8,7 @@ mod adamax;
 mod lion;
 mod nadam;
 mod radam;
+pub mod reference;
 mod rmsprop;
 mod rprop;
 mod sgd;

@@ -37,7 +37,14 @@ impl Nadam {
         if self.beta1.powf(step as f64) < NOTHING {
             return 0.0;
         }
-        (1..=step).map(|step| self.momentum(step)).product()
+        let mut product = 1.0;
+        for step in 1..=step {
+            product *= self.momentum(step);
+            if product < NOTHING {
+                return 0.0;
+            }
+        }
+        product
     }
 }
 

@@ -11,9 +11,8 @@ use super::record::{EpochRecord, ModelFacts, Observer, Progress, TRAIN_SCHEMA, T
 use super::step::{Batch, BatchScore, Source, Step};
 use super::workspace::Workspace;
 use crate::data::{DataSet, Features, Samples, batches};
-use crate::model::recipe::RuleConfig;
 use crate::model::{Model, Recipe};
-use crate::optim::{Adam, Moment, Rule, Sgd};
+use crate::optim::{Moment, Rule};
 use crate::probe::Table;
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::prefer_huge_pages;
@@ -59,7 +58,7 @@ pub fn run(
         schema: TRAIN_SCHEMA.into(),
         recipe: recipe.name.clone(),
         data: Some(data.name.clone()),
-        optimizer: Some(recipe.optimizer.name.clone()),
+        optimizer: Some(recipe.optimizer.name().into()),
         batch: Some(batch),
         seed: recipe.train.seed,
         threads: team.threads(),
@@ -104,7 +103,7 @@ impl<'a> Session<'a> {
         team: &'a Team,
     ) -> Result<Self> {
         let labels = labels_for(model, samples)?;
-        let rule = rule(&recipe.optimizer.rule);
+        let rule = recipe.optimizer.rule();
         let batch = recipe.train.batch.clamp(1, samples.len());
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
@@ -295,18 +294,6 @@ impl About {
             samples: Some(score.samples),
             incomplete: score.samples < self.of,
             learning_rate: Some(learning_rate),
-        }
-    }
-}
-
-/// The rule that a recipe describes.
-fn rule(config: &RuleConfig) -> Box<dyn Rule> {
-    match *config {
-        RuleConfig::Sgd { momentum, dampening, nesterov, weight_decay } => {
-            Box::new(Sgd { momentum, dampening, nesterov, weight_decay })
-        }
-        RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => {
-            Box::new(Adam { beta1, beta2, epsilon, weight_decay, ..Adam::default() })
         }
     }
 }

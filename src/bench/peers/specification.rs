@@ -8,7 +8,7 @@ use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
 use crate::model::Recipe;
-use crate::model::recipe::{LayerConfig, OptimizerConfig, RuleConfig};
+use crate::model::recipe::{HyperValue, LayerConfig, OptimizerConfig};
 use crate::{Error, Result};
 
 /// The task of a peer: what a recipe says, as far as other frameworks can be told.
@@ -135,18 +135,28 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
 }
 
 fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
-    let learning_rate = config.learning_rate;
-    match config.rule {
+    // What the rule has not is 0.
+    let number = |key| match config.value(key) {
+        Some(HyperValue::Number(number)) => number,
+        _ => 0.0,
+    };
+    let hyper = Hyper {
+        learning_rate: config.learning_rate,
+        momentum: number("momentum"),
+        nesterov: config.name() == "nesterov" || config.value("nesterov") == Some(HyperValue::Choice(true)),
+        beta1: number("beta1"),
+        beta2: number("beta2"),
+        epsilon: number("epsilon"),
+        weight_decay: number("weight_decay"),
+    };
+    match config.name() {
         // What the first step does with it differs between frameworks.
-        RuleConfig::Sgd { dampening, .. } if dampening != 0.0 => {
+        "momentum" if number("dampening") != 0.0 => {
             Err("the peers have no momentum with dampening".to_string())
         }
-        RuleConfig::Sgd { momentum, nesterov, weight_decay, .. } => {
-            Ok(("sgd", Hyper { learning_rate, momentum, nesterov, weight_decay, ..Hyper::default() }))
-        }
-        RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => {
-            Ok(("adam", Hyper { learning_rate, beta1, beta2, epsilon, weight_decay, ..Hyper::default() }))
-        }
+        "sgd" | "momentum" | "nesterov" => Ok(("sgd", hyper)),
+        "adam" => Ok(("adam", hyper)),
+        other => Err(format!("the peers are not told of the rule {other}")),
     }
 }
 
@@ -207,6 +217,8 @@ mod tests {
         assert_eq!((name, hyper.beta1, hyper.beta2, hyper.epsilon), ("adam", 0.5, 0.999, 1e-8));
         let refused = rule("{ name = \"momentum\", dampening = 0.1 }").unwrap_err();
         assert_eq!(refused, "the peers have no momentum with dampening");
+        let refused = rule("{ name = \"adamw\" }").unwrap_err();
+        assert_eq!(refused, "the peers are not told of the rule adamw");
     }
 
     #[test]

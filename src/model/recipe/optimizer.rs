@@ -1,95 +1,192 @@
 //! The `[optimizer]` table: the name of an update rule, its learning rate and hyper-parameters.
 
-use super::super::section::{Section, non_negative, positive, unit_open};
-use crate::error::Result;
+mod table;
 
-/// The optimizers that a recipe may name.
-pub const OPTIMIZERS: [&str; 4] = ["sgd", "momentum", "nesterov", "adam"];
+pub use table::OPTIMIZERS;
 
-/// An update rule with its hyper-parameters.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OptimizerConfig {
-    /// One of [`OPTIMIZERS`].
-    pub name: String,
-    /// At least 0.
+use super::super::section::{Range, Section, non_negative};
+use crate::error::{Error, Result};
+use crate::optim::Rule;
+
+/// An update rule as recipes know it.
+#[derive(Debug)]
+pub struct OptimizerKind {
+    /// What recipes and the command line call it.
+    pub name: &'static str,
+    /// The learning rate where a recipe gives none; it works on `mnist-mlp`.
     pub learning_rate: f64,
-    pub rule: RuleConfig,
+    /// What a step does, with p a parameter and g its gradient.
+    pub formula: &'static str,
+    /// Where the formula comes from.
+    pub source: &'static str,
+    /// Whether it needs the gradient of all samples in every step.
+    pub full_batch: bool,
+    /// In the order in which they are written.
+    pub hyper_parameters: &'static [HyperParameter],
+    /// The key whose value does not fit the others, and what would.
+    conflict: fn(&OptimizerConfig) -> Option<(&'static str, String)>,
+    make: fn(&OptimizerConfig) -> Box<dyn Rule>,
 }
 
-/// The families of update rules; the fields mean what they mean in PyTorch's `optim`.
+/// Names are unique.
+impl PartialEq for OptimizerKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// A number or a choice that a rule lets one set.
+#[derive(Debug)]
+pub struct HyperParameter {
+    /// The key in the `[optimizer]` table.
+    pub key: &'static str,
+    /// One line on what it does.
+    pub about: &'static str,
+    allowed: Allowed,
+}
+
+/// The default and what else is possible.
+#[derive(Debug)]
+enum Allowed {
+    Number(f64, Range),
+    Choice(bool),
+}
+
+/// The value of a hyper-parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HyperValue {
+    Number(f64),
+    Choice(bool),
+}
+
+impl HyperParameter {
+    /// Its value where a recipe gives none.
+    pub fn default(&self) -> HyperValue {
+        match self.allowed {
+            Allowed::Number(default, _) => HyperValue::Number(default),
+            Allowed::Choice(default) => HyperValue::Choice(default),
+        }
+    }
+
+    /// The values that it may have, in words.
+    pub fn range(&self) -> &'static str {
+        match &self.allowed {
+            Allowed::Number(_, range) => range.text(),
+            Allowed::Choice(_) => "true or false",
+        }
+    }
+}
+
+impl OptimizerKind {
+    /// The learning rates that it may be given, in words.
+    pub fn learning_rate_range() -> &'static str {
+        non_negative().text()
+    }
+}
+
+/// The names of all update rules.
+pub fn optimizer_names() -> impl Iterator<Item = &'static str> {
+    OPTIMIZERS.iter().map(|kind| kind.name)
+}
+
+/// The update rule of this name.
+///
+/// # Errors
+/// [`Error::Unknown`] with the nearest name; `place` is where the name stands.
+pub fn optimizer_kind(name: &str, place: &str) -> Result<&'static OptimizerKind> {
+    let found = OPTIMIZERS.iter().find(|kind| kind.name == name);
+    found.ok_or_else(|| Error::unknown(place, "optimizer", name, optimizer_names()))
+}
+
+/// An update rule with its hyper-parameters, all of them in their ranges.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RuleConfig {
-    /// Gradient descent; plain if the momentum is 0.
-    Sgd {
-        /// In [0, 1).
-        momentum: f64,
-        /// In [0, 1); 0 with `nesterov`.
-        dampening: f64,
-        /// Needs a momentum above 0.
-        nesterov: bool,
-        /// The factor of the L2 term added to the gradient.
-        weight_decay: f64,
-    },
-    /// Adam (Kingma and Ba 2014), with bias correction.
-    Adam {
-        /// In [0, 1).
-        beta1: f64,
-        /// In [0, 1).
-        beta2: f64,
-        /// Above 0.
-        epsilon: f64,
-        /// The factor of the L2 term added to the gradient.
-        weight_decay: f64,
-    },
+pub struct OptimizerConfig {
+    /// At least 0.
+    pub learning_rate: f64,
+    kind: &'static OptimizerKind,
+    /// As many as the kind has hyper-parameters, in their order.
+    values: Vec<HyperValue>,
 }
 
 impl OptimizerConfig {
+    /// A rule with all its defaults.
+    pub fn new(kind: &'static OptimizerKind) -> OptimizerConfig {
+        let values = kind.hyper_parameters.iter().map(HyperParameter::default).collect();
+        OptimizerConfig { learning_rate: kind.learning_rate, kind, values }
+    }
+
     pub(super) fn read(mut section: Section) -> Result<OptimizerConfig> {
-        let name = section.choice("name", "optimizer", None, &OPTIMIZERS)?;
-        let default_rate = match name {
-            "sgd" => 0.1,
-            "adam" => 1e-3,
-            _ => 0.05,
-        };
-        let learning_rate = section.number("learning_rate", default_rate, non_negative())?;
-        let rule = match name {
-            "adam" => read_adam(&mut section)?,
-            "sgd" => read_sgd(&mut section)?,
-            _ => read_momentum(&mut section, name == "nesterov")?,
-        };
+        let names: Vec<&str> = optimizer_names().collect();
+        let name = section.choice("name", "optimizer", None, &names)?;
+        let mut config = OptimizerConfig::new(optimizer_kind(name, "optimizer.name")?);
+        config.learning_rate = section.number("learning_rate", config.learning_rate, non_negative())?;
+        for (value, HyperParameter { key, allowed, .. }) in
+            config.values.iter_mut().zip(config.kind.hyper_parameters)
+        {
+            *value = match *allowed {
+                Allowed::Number(default, range) => HyperValue::Number(section.number(key, default, range)?),
+                Allowed::Choice(default) => HyperValue::Choice(section.boolean(key, default)?),
+            };
+        }
+        if let Some((key, expected)) = (config.kind.conflict)(&config) {
+            let found = config.value(key).map_or("nothing".to_string(), |value| value.to_string());
+            return Err(section.setting(key, &expected, &found));
+        }
         section.finish()?;
-        Ok(OptimizerConfig { name: name.to_string(), learning_rate, rule })
+        Ok(config)
+    }
+
+    /// The name of the rule.
+    pub fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    /// What is known of the rule.
+    pub fn kind(&self) -> &'static OptimizerKind {
+        self.kind
+    }
+
+    /// All hyper-parameters with their values.
+    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
+        self.kind.hyper_parameters.iter().zip(self.values.iter().copied())
+    }
+
+    /// The value of a hyper-parameter; None if the rule has none of this key.
+    pub fn value(&self, key: &str) -> Option<HyperValue> {
+        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
+    }
+
+    /// The rule, ready to be used.
+    pub fn rule(&self) -> Box<dyn Rule> {
+        (self.kind.make)(self)
+    }
+
+    /// The number under a key that the kind lists, which a test sees for all of them.
+    fn number(&self, key: &str) -> f64 {
+        match self.value(key) {
+            Some(HyperValue::Number(number)) => number,
+            other => unreachable!("{} has no number {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The choice under a key that the kind lists, as for numbers.
+    fn choice(&self, key: &str) -> bool {
+        match self.value(key) {
+            Some(HyperValue::Choice(choice)) => choice,
+            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
+        }
     }
 }
 
-fn read_adam(section: &mut Section) -> Result<RuleConfig> {
-    Ok(RuleConfig::Adam {
-        beta1: section.number("beta1", 0.9, unit_open())?,
-        beta2: section.number("beta2", 0.999, unit_open())?,
-        epsilon: section.number("epsilon", 1e-8, positive())?,
-        weight_decay: section.number("weight_decay", 0.0, non_negative())?,
-    })
-}
-
-fn read_sgd(section: &mut Section) -> Result<RuleConfig> {
-    let weight_decay = section.number("weight_decay", 0.0, non_negative())?;
-    Ok(RuleConfig::Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay })
-}
-
-/// `momentum` has all keys of the family; `nesterov` is `momentum` with Nesterov's step.
-fn read_momentum(section: &mut Section, always_nesterov: bool) -> Result<RuleConfig> {
-    let momentum = section.number("momentum", 0.9, unit_open())?;
-    let weight_decay = section.number("weight_decay", 0.0, non_negative())?;
-    let (mut dampening, mut nesterov) = (0.0, true);
-    if !always_nesterov {
-        dampening = section.number("dampening", 0.0, unit_open())?;
-        nesterov = section.boolean("nesterov", false)?;
+/// The shortest text that reads back as the value.
+impl std::fmt::Display for HyperValue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            HyperValue::Choice(choice) => write!(formatter, "{choice}"),
+            HyperValue::Number(number) if *number != 0.0 && number.abs() < 1e-3 => {
+                write!(formatter, "{number:e}")
+            }
+            HyperValue::Number(number) => write!(formatter, "{number}"),
+        }
     }
-    if nesterov && momentum == 0.0 {
-        return Err(section.setting("momentum", "a number above 0 for Nesterov's step", "0"));
-    }
-    if nesterov && dampening != 0.0 {
-        return Err(section.setting("dampening", "0 with `nesterov = true`", &dampening.to_string()));
-    }
-    Ok(RuleConfig::Sgd { momentum, dampening, nesterov, weight_decay })
 }

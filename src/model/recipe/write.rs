@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{DataConfig, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig};
+use super::{DataConfig, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
@@ -96,31 +96,15 @@ fn initialiser(init: &Init) -> Table {
 }
 
 fn optimizer(optimizer: &OptimizerConfig) -> Table {
-    let mut table = table_of([
-        ("name", optimizer.name.as_str().into()),
-        ("learning_rate", optimizer.learning_rate.into()),
-    ]);
-    let parameters: &[(&str, Value)] = match optimizer.rule {
-        RuleConfig::Adam { beta1, beta2, epsilon, weight_decay } => &[
-            ("beta1", beta1.into()),
-            ("beta2", beta2.into()),
-            ("epsilon", epsilon.into()),
-            ("weight_decay", weight_decay.into()),
-        ],
-        RuleConfig::Sgd { momentum, dampening, nesterov, weight_decay } => &[
-            ("weight_decay", weight_decay.into()),
-            ("momentum", momentum.into()),
-            ("dampening", dampening.into()),
-            ("nesterov", nesterov.into()),
-        ],
-    };
-    // `sgd` and `nesterov` are `momentum` with fewer keys.
-    let written = match optimizer.name.as_str() {
-        "sgd" => &parameters[..1],
-        "nesterov" => &parameters[..2],
-        _ => parameters,
-    };
-    table.extend(written.iter().map(|(key, value)| (key.to_string(), value.clone())));
+    let mut table =
+        table_of([("name", optimizer.name().into()), ("learning_rate", optimizer.learning_rate.into())]);
+    table.extend(optimizer.values().map(|(parameter, value)| {
+        let value = match value {
+            HyperValue::Number(number) => number.into(),
+            HyperValue::Choice(choice) => choice.into(),
+        };
+        (parameter.key.to_string(), value)
+    }));
     table
 }
 

@@ -1,0 +1,127 @@
+//! `fallline optimizers`
+
+use std::io::Write;
+
+use clap::Args;
+
+use crate::model::recipe::{
+    HyperParameter, HyperValue, OPTIMIZERS, OptimizerKind, optimizer_kind, optimizer_names,
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct OptimizersArguments {
+    /// Which of them to show [default: all].
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Write Markdown, as in docs/optimizers.md.
+    #[arg(long)]
+    markdown: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline optimizers
+  fallline optimizers adamw lion
+  fallline train mnist-mlp --optimizer adamw --set optimizer.weight_decay=0.05";
+
+pub fn run(arguments: OptimizersArguments) -> anyhow::Result<()> {
+    let chosen = match arguments.names.as_slice() {
+        [] => OPTIMIZERS.iter().collect(),
+        names => names
+            .iter()
+            .map(|name| optimizer_kind(name, "command line"))
+            .collect::<crate::Result<Vec<&OptimizerKind>>>()?,
+    };
+    let write = if arguments.markdown { markdown } else { plain };
+    let texts: Vec<String> = chosen.into_iter().map(write).collect();
+    Ok(std::io::stdout().write_all(texts.join("\n").as_bytes())?)
+}
+
+/// What `--optimizer` says of itself.
+pub fn help() -> String {
+    format!(
+        "The update rule: {} [default: the recipe's]. Another one than the recipe's starts from its own \
+         defaults, which `fallline optimizers` lists.",
+        optimizer_names().collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Key, default, range and meaning of the learning rate and of every hyper-parameter.
+fn settings(kind: &OptimizerKind) -> Vec<[String; 4]> {
+    let rate = [
+        "learning_rate".to_string(),
+        HyperValue::Number(kind.learning_rate).to_string(),
+        OptimizerKind::learning_rate_range().to_string(),
+        "the rate of the formula".to_string(),
+    ];
+    let row = |parameter: &HyperParameter| {
+        let [key, range, about] = [parameter.key, parameter.range(), parameter.about].map(str::to_string);
+        [key, parameter.default().to_string(), range, about]
+    };
+    std::iter::once(rate).chain(kind.hyper_parameters.iter().map(row)).collect()
+}
+
+/// A note, indented by so many spaces, on rules that need one.
+fn note(kind: &OptimizerKind, indent: usize, end: &str) -> String {
+    let note = "For the full batch: set train.batch to the number of samples.";
+    if kind.full_batch { format!("{:indent$}{note}{end}", "") } else { String::new() }
+}
+
+fn plain(kind: &OptimizerKind) -> String {
+    let rows = settings(kind);
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (keys, defaults, ranges) = (width(0), width(1), width(2));
+    let OptimizerKind { name, formula, source, .. } = kind;
+    let mut text = format!("{name}\n  {formula}\n  {source}\n{}", note(kind, 2, "\n"));
+    for [key, default, range, about] in &rows {
+        text += &format!("  {key:<keys$}  {default:>defaults$}  {range:<ranges$}  {about}\n");
+    }
+    text
+}
+
+fn markdown(kind: &OptimizerKind) -> String {
+    let OptimizerKind { name, formula, source, .. } = kind;
+    let mut text = format!("### {name}\n\n`{formula}`\n\n{source}.\n\n{}", note(kind, 0, "\n\n"));
+    text += "| key | default | allowed | meaning |\n|---|---|---|---|\n";
+    for [key, default, range, about] in settings(kind) {
+        text += &format!("| `{key}` | {default} | {range} | {about} |\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_shown_in_full() {
+        let kind = optimizer_kind("lion", "test").unwrap();
+        assert_eq!(
+            plain(kind),
+            "\
+lion
+  p ← p - rate · (sign(β₁ m + (1 - β₁) g) + weight_decay · p); m ← β₂ m + (1 - β₂) g
+  Chen et al.: Symbolic discovery of optimization algorithms (2023); as optax.lion
+  learning_rate  3e-4  a number of at least 0  the rate of the formula
+  beta1           0.9  a number in [0, 1)      the part of m in the direction of the step
+  beta2          0.99  a number in [0, 1)      the part of m that is kept in a step
+  weight_decay      0  a number of at least 0  the parameter shrinks by rate · weight_decay of itself
+"
+        );
+        let table = "|---|---|---|---|\n| `learning_rate` | 3e-4 | a number of at least 0 | the rate";
+        assert!(markdown(kind).contains(table));
+    }
+
+    /// What the documentation says of the rules is what the program says.
+    #[test]
+    fn the_documentation_has_every_rule() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/optimizers.md")).unwrap();
+        for kind in &OPTIMIZERS {
+            let text = markdown(kind);
+            assert!(page.contains(&text), "docs/optimizers.md lacks\n{text}");
+        }
+        assert!(!page.contains(&markdown(&OPTIMIZERS[0]).replace("0.1", "0.2")));
+    }
+}

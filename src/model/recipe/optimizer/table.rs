@@ -1,0 +1,349 @@
+//! Every update rule that a recipe may name. To add one, add an entry: recipes are read and written by
+//! it, and the command line and docs/optimizers.md show it.
+
+use super::super::super::section::{
+    Range, above_one, divisor, non_negative, positive, unit_inner, unit_open,
+};
+use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
+use crate::optim::{
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+};
+
+/// All update rules, simple ones first.
+pub static OPTIMIZERS: [OptimizerKind; 16] = [
+    OptimizerKind {
+        name: "sgd",
+        learning_rate: 0.1,
+        formula: "p ← p - rate · g",
+        source: "Robbins, Monro: A stochastic approximation method (1951)",
+        full_batch: false,
+        hyper_parameters: &[PENALTY],
+        conflict: nothing,
+        make: |config| Box::new(Sgd { weight_decay: config.number("weight_decay"), ..Sgd::default() }),
+    },
+    OptimizerKind {
+        name: "momentum",
+        learning_rate: 0.05,
+        formula: "b ← momentum · b + (1 - dampening) · g, in the first step b ← g; p ← p - rate · b",
+        source: "Polyak: Some methods of speeding up the convergence of iteration methods (1964); \
+            as torch.optim.SGD",
+        full_batch: false,
+        hyper_parameters: &[
+            MOMENTUM,
+            PENALTY,
+            number("dampening", 0.0, unit_open(), "the part of each new gradient that b leaves out"),
+            choice("nesterov", false, "whether the step looks ahead, as that of the rule `nesterov`"),
+        ],
+        conflict: nesterov_conflict,
+        make: |config| {
+            Box::new(Sgd {
+                momentum: config.number("momentum"),
+                dampening: config.number("dampening"),
+                nesterov: config.choice("nesterov"),
+                weight_decay: config.number("weight_decay"),
+            })
+        },
+    },
+    OptimizerKind {
+        name: "nesterov",
+        learning_rate: 0.05,
+        formula: "b ← momentum · b + g; p ← p - rate · (g + momentum · b)",
+        source: "Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum \
+            in deep learning (2013); as torch.optim.SGD",
+        full_batch: false,
+        hyper_parameters: &[MOMENTUM, PENALTY],
+        conflict: |config| (config.number("momentum") == 0.0).then(no_momentum),
+        make: |config| {
+            let (momentum, weight_decay) = (config.number("momentum"), config.number("weight_decay"));
+            Box::new(Sgd { momentum, dampening: 0.0, nesterov: true, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "adagrad",
+        learning_rate: 0.02,
+        formula: "s ← s + g²; p ← p - rate / (1 + (t - 1) · learning_rate_decay) · g / (√s + ε)",
+        source: "Duchi, Hazan, Singer: Adaptive subgradient methods for online learning and \
+            stochastic optimization (2011); as torch.optim.Adagrad",
+        full_batch: false,
+        hyper_parameters: &[
+            number("learning_rate_decay", 0.0, non_negative(), "how fast the learning rate falls, per step"),
+            number("initial_accumulator", 0.0, non_negative(), "s before the first step"),
+            epsilon(1e-10),
+            PENALTY,
+        ],
+        conflict: nothing,
+        make: |config| {
+            Box::new(Adagrad {
+                learning_rate_decay: config.number("learning_rate_decay"),
+                initial_accumulator: config.number("initial_accumulator"),
+                epsilon: config.number("epsilon"),
+                weight_decay: config.number("weight_decay"),
+            })
+        },
+    },
+    OptimizerKind {
+        name: "rmsprop",
+        learning_rate: 1e-3,
+        formula: "s ← α s + (1 - α) g²; b ← momentum · b + g / (√s + ε); p ← p - rate · b; \
+            centered, s less the square of the mean of g is under the root",
+        source: "Tieleman, Hinton: Neural networks for machine learning, lecture 6.5 (2012); \
+            Graves: Generating sequences with recurrent neural networks (2013); as \
+            torch.optim.RMSprop",
+        full_batch: false,
+        hyper_parameters: &[
+            number("alpha", 0.99, unit_open(), "the part of the running means that is kept in a step"),
+            epsilon(1e-8),
+            number("momentum", 0.0, unit_open(), "the part of b that is kept in a step"),
+            choice("centered", false, "whether the mean of the gradients is taken off before squaring"),
+            PENALTY,
+        ],
+        conflict: nothing,
+        make: |config| {
+            Box::new(Rmsprop {
+                alpha: config.number("alpha"),
+                epsilon: config.number("epsilon"),
+                momentum: config.number("momentum"),
+                centered: config.choice("centered"),
+                weight_decay: config.number("weight_decay"),
+            })
+        },
+    },
+    OptimizerKind {
+        name: "adadelta",
+        learning_rate: 1.0,
+        formula: "s ← ρ s + (1 - ρ) g²; d = √(a + ε) / √(s + ε) · g; a ← ρ a + (1 - ρ) d²; p ← p - \
+            rate · d",
+        source: "Zeiler: ADADELTA, an adaptive learning rate method (2012); as torch.optim.Adadelta",
+        full_batch: false,
+        hyper_parameters: &[
+            number("rho", 0.9, unit_open(), "the part of the running means that is kept in a step"),
+            epsilon(1e-6),
+            PENALTY,
+        ],
+        conflict: nothing,
+        make: |config| {
+            let (epsilon, weight_decay) = (config.number("epsilon"), config.number("weight_decay"));
+            Box::new(Adadelta { rho: config.number("rho"), epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "adam",
+        learning_rate: 1e-3,
+        formula: "m ← β₁ m + (1 - β₁) g; v ← β₂ v + (1 - β₂) g²; p ← p - rate · m̂ / (√v̂ + ε), m̂ \
+            = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)",
+        source: "Kingma, Ba: Adam, a method for stochastic optimization (2015); as torch.optim.Adam",
+        full_batch: false,
+        hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
+        conflict: nothing,
+        make: |config| Box::new(adam(config)),
+    },
+    OptimizerKind {
+        name: "amsgrad",
+        learning_rate: 1e-3,
+        formula: "as adam, with the largest v so far in the place of v",
+        source: "Reddi, Kale, Kumar: On the convergence of Adam and beyond (2018); as \
+            torch.optim.Adam with amsgrad",
+        full_batch: false,
+        hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
+        conflict: nothing,
+        make: |config| Box::new(Adam { amsgrad: true, ..adam(config) }),
+    },
+    OptimizerKind {
+        name: "adamw",
+        learning_rate: 1e-3,
+        formula: "p ← (1 - rate · weight_decay) p, then as adam without its penalty",
+        source: "Loshchilov, Hutter: Decoupled weight decay regularization (2019); as torch.optim.AdamW",
+        full_batch: false,
+        hyper_parameters: &[
+            BETA1,
+            BETA2,
+            epsilon(1e-8),
+            shrinkage(0.01),
+            choice("amsgrad", false, "whether the largest v so far takes the place of v"),
+        ],
+        conflict: nothing,
+        make: |config| Box::new(Adam { decoupled: true, amsgrad: config.choice("amsgrad"), ..adam(config) }),
+    },
+    OptimizerKind {
+        name: "adamax",
+        learning_rate: 2e-3,
+        formula: "m ← β₁ m + (1 - β₁) g; u ← max(β₂ u, |g| + ε); p ← p - rate / (1 - β₁ᵗ) · m / u",
+        source: "Kingma, Ba: Adam, a method for stochastic optimization (2015), §7.1; as \
+            torch.optim.Adamax",
+        full_batch: false,
+        hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Adamax { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "nadam",
+        learning_rate: 2e-3,
+        formula: "as adam, with μₜ₊₁ m / (1 - μ₁⋯μₜ₊₁) + (1 - μₜ) g / (1 - μ₁⋯μₜ) in the place of \
+            m̂, μₜ = β₁ (1 - 0.96^(t · momentum_decay) / 2)",
+        source: "Dozat: Incorporating Nesterov momentum into Adam (2016); as torch.optim.NAdam",
+        full_batch: false,
+        hyper_parameters: &[
+            BETA1,
+            BETA2,
+            epsilon(1e-8),
+            PENALTY,
+            number("momentum_decay", 4e-3, non_negative(), "how fast μ comes near to β₁"),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            let momentum_decay = config.number("momentum_decay");
+            Box::new(Nadam { beta1, beta2, epsilon, weight_decay, momentum_decay })
+        },
+    },
+    OptimizerKind {
+        name: "radam",
+        learning_rate: 1e-3,
+        formula: "as adam, the step scaled by r = √((ρₜ - 4)(ρₜ - 2) ρ / ((ρ - 4)(ρ - 2) ρₜ)), ρ = \
+            2 / (1 - β₂) - 1, ρₜ = ρ - 2 t β₂ᵗ / (1 - β₂ᵗ); while ρₜ ≤ 5, p ← p - rate · m̂",
+        source: "Liu et al.: On the variance of the adaptive learning rate and beyond (2020); as \
+            torch.optim.RAdam",
+        full_batch: false,
+        hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Radam { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "lion",
+        learning_rate: 3e-4,
+        formula: "p ← p - rate · (sign(β₁ m + (1 - β₁) g) + weight_decay · p); m ← β₂ m + (1 - β₂) g",
+        source: "Chen et al.: Symbolic discovery of optimization algorithms (2023); as optax.lion",
+        full_batch: false,
+        hyper_parameters: &[
+            number("beta1", 0.9, unit_open(), "the part of m in the direction of the step"),
+            number("beta2", 0.99, unit_open(), "the part of m that is kept in a step"),
+            shrinkage(0.0),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let (beta1, beta2) = (config.number("beta1"), config.number("beta2"));
+            Box::new(Lion { beta1, beta2, weight_decay: config.number("weight_decay") })
+        },
+    },
+    OptimizerKind {
+        name: "yogi",
+        learning_rate: 0.01,
+        formula: "as adam, with v ← v - (1 - β₂) sign(v - g²) g²",
+        source: "Zaheer et al.: Adaptive methods for nonconvex optimization (2018); as optax.yogi",
+        full_batch: false,
+        hyper_parameters: &[
+            BETA1,
+            BETA2,
+            epsilon(1e-3),
+            number("initial_accumulator", 1e-6, non_negative(), "m and v before the first step"),
+            PENALTY,
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            let initial_accumulator = config.number("initial_accumulator");
+            Box::new(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "adabelief",
+        learning_rate: 1e-3,
+        formula: "as adam, with s ← β₂ s + (1 - β₂) (g - m)² + ε in the place of v",
+        source: "Zhuang et al.: AdaBelief optimizer, adapting stepsizes by the belief in observed \
+            gradients (2020), algorithm 2",
+        full_batch: false,
+        hyper_parameters: &[BETA1, BETA2, epsilon(1e-16), PENALTY],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Adabelief { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "rprop",
+        learning_rate: 0.01,
+        formula: "the size of a parameter's step grows while its gradient keeps its sign and \
+            shrinks when the sign turns, in which case g ← 0; p ← p - sign(g) · size; the learning \
+            rate is the first size",
+        source: "Riedmiller, Braun: A direct adaptive method for faster backpropagation learning \
+            (1993); as torch.optim.Rprop",
+        full_batch: true,
+        hyper_parameters: &[
+            number("shrink", 0.5, unit_inner(), "factor of a size when the sign turns"),
+            number("grow", 1.2, above_one(), "factor of a size while the sign stays"),
+            number("smallest", 1e-6, positive(), "the smallest size"),
+            number("largest", 50.0, positive(), "the largest size"),
+        ],
+        conflict: |config| {
+            let smallest = config.number("smallest");
+            (config.number("largest") < smallest)
+                .then(|| ("largest", format!("a number of at least `smallest` ({smallest})")))
+        },
+        make: |config| {
+            Box::new(Rprop {
+                shrink: config.number("shrink"),
+                grow: config.number("grow"),
+                smallest: config.number("smallest"),
+                largest: config.number("largest"),
+            })
+        },
+    },
+];
+
+const MOMENTUM: HyperParameter = number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
+const BETA1: HyperParameter = number("beta1", 0.9, unit_open(), "the part of m that is kept in a step");
+const BETA2: HyperParameter =
+    number("beta2", 0.999, unit_open(), "the part of the second mean that is kept in a step");
+const PENALTY: HyperParameter =
+    number("weight_decay", 0.0, non_negative(), "L2 penalty: g ← g + weight_decay · p before all else");
+
+const fn epsilon(default: f64) -> HyperParameter {
+    number("epsilon", default, divisor(), "ε, which keeps the divisor away from 0")
+}
+
+const fn shrinkage(default: f64) -> HyperParameter {
+    number("weight_decay", default, non_negative(), "the parameter shrinks by rate · weight_decay of itself")
+}
+
+const fn number(key: &'static str, default: f64, range: Range, about: &'static str) -> HyperParameter {
+    HyperParameter { key, about, allowed: Allowed::Number(default, range) }
+}
+
+const fn choice(key: &'static str, default: bool, about: &'static str) -> HyperParameter {
+    HyperParameter { key, about, allowed: Allowed::Choice(default) }
+}
+
+/// The hyper-parameters that all of Adam's family have.
+fn adam(config: &OptimizerConfig) -> Adam {
+    Adam {
+        beta1: config.number("beta1"),
+        beta2: config.number("beta2"),
+        epsilon: config.number("epsilon"),
+        weight_decay: config.number("weight_decay"),
+        ..Adam::default()
+    }
+}
+
+fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
+    None
+}
+
+fn no_momentum() -> (&'static str, String) {
+    ("momentum", "a number above 0 for Nesterov's step".to_string())
+}
+
+fn nesterov_conflict(config: &OptimizerConfig) -> Option<(&'static str, String)> {
+    if !config.choice("nesterov") {
+        return None;
+    }
+    if config.number("momentum") == 0.0 {
+        return Some(no_momentum());
+    }
+    (config.number("dampening") != 0.0).then(|| ("dampening", "0 with `nesterov = true`".to_string()))
+}

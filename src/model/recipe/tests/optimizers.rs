@@ -1,0 +1,148 @@
+//! Every update rule that a recipe may name, with all of its hyper-parameters.
+
+use super::*;
+use crate::optim::{
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+};
+
+fn with(settings: &[String]) -> crate::Result<Recipe> {
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    Recipe::parse_with(SMALL, "small.toml", &overrides(&settings))
+}
+
+fn named(kind: &OptimizerKind, key: &str, value: &str) -> crate::Result<Recipe> {
+    with(&[format!("optimizer.name={}", kind.name), format!("optimizer.{key}={value}")])
+}
+
+#[test]
+fn names_and_keys_are_unique() {
+    let names: Vec<&str> = optimizer_names().collect();
+    for (index, kind) in OPTIMIZERS.iter().enumerate() {
+        assert!(!names[..index].contains(&kind.name), "{}", kind.name);
+        let keys: Vec<&str> = kind.hyper_parameters.iter().map(|parameter| parameter.key).collect();
+        assert!(keys.iter().enumerate().all(|(at, key)| !keys[..at].contains(key)), "{}", kind.name);
+    }
+    assert_eq!(optimizer_kind("adam", "test").unwrap().name, "adam");
+    let error = optimizer_kind("adan", "here").unwrap_err().to_string();
+    assert_eq!(error, "here: unknown optimizer `adan`; did you mean `adam`?");
+}
+
+/// The defaults of the table are those of the rules, which are PyTorch's.
+#[test]
+fn each_name_is_its_rule() {
+    let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
+    let adam = Adam::default();
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 16] = [
+        ("sgd", 0.1, Box::new(Sgd::default())),
+        ("momentum", 0.05, Box::new(momentum)),
+        ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
+        ("adagrad", 0.02, Box::new(Adagrad::default())),
+        ("rmsprop", 1e-3, Box::new(Rmsprop::default())),
+        ("adadelta", 1.0, Box::new(Adadelta::default())),
+        ("adam", 1e-3, Box::new(adam)),
+        ("amsgrad", 1e-3, Box::new(Adam { amsgrad: true, ..adam })),
+        ("adamw", 1e-3, Box::new(Adam { decoupled: true, weight_decay: 0.01, ..adam })),
+        ("adamax", 2e-3, Box::new(Adamax::default())),
+        ("nadam", 2e-3, Box::new(Nadam::default())),
+        ("radam", 1e-3, Box::new(Radam::default())),
+        ("lion", 3e-4, Box::new(Lion::default())),
+        ("yogi", 0.01, Box::new(Yogi::default())),
+        ("adabelief", 1e-3, Box::new(Adabelief::default())),
+        ("rprop", 0.01, Box::new(Rprop::default())),
+    ];
+    assert_eq!(rules.len(), OPTIMIZERS.len());
+    for (name, rate, rule) in rules {
+        let optimizer = with(&[format!("optimizer.name={name}")]).unwrap().optimizer;
+        assert_eq!((optimizer.name(), optimizer.learning_rate), (name, rate));
+        assert_eq!(format!("{:?}", optimizer.rule()), format!("{rule:?}"), "{name}");
+    }
+}
+
+/// No hyper-parameter is ignored: another value makes another rule, and is written back.
+#[test]
+fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
+    for kind in &OPTIMIZERS {
+        let default = OptimizerConfig::new(kind);
+        for parameter in kind.hyper_parameters {
+            let values: &[&str] = match parameter.default() {
+                HyperValue::Number(_) => &["0.125", "1.75"],
+                HyperValue::Choice(choice) => &[if choice { "false" } else { "true" }],
+            };
+            let tried = values.iter().find_map(|value| named(kind, parameter.key, value).ok());
+            let recipe = tried.unwrap_or_else(|| panic!("{} takes none of {values:?}", parameter.key));
+            let what = format!("{} of {}", parameter.key, kind.name);
+            assert_ne!(recipe.optimizer, default, "{what}");
+            let [one, other] = [&recipe.optimizer, &default].map(|config| format!("{:?}", config.rule()));
+            assert_ne!(one, other, "{what}");
+            assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe, "{what}");
+        }
+        let recipe = named(kind, "learning_rate", "0.375").unwrap();
+        assert_eq!(recipe.optimizer.learning_rate, 0.375);
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused_with_key_value_and_range() {
+    for kind in &OPTIMIZERS {
+        let numbers = kind.hyper_parameters.iter().filter_map(|parameter| match parameter.default() {
+            HyperValue::Number(_) => Some((parameter.key, parameter.range())),
+            HyperValue::Choice(_) => None,
+        });
+        for (key, range) in numbers.chain([("learning_rate", OptimizerKind::learning_rate_range())]) {
+            for (value, found) in [("nan", "NaN"), ("-0.5", "-0.5"), ("inf", "inf"), ("-inf", "-inf")] {
+                let error = named(kind, key, value).unwrap_err().to_string();
+                let expected = format!("command line: `optimizer.{key}`: expected {range}, found {found}");
+                assert_eq!(error, expected, "{}", kind.name);
+            }
+            // A part that is kept in a step.
+            if range == "a number in [0, 1)" {
+                assert!(named(kind, key, "1").is_err() && named(kind, key, "0.0001").is_ok(), "{key}");
+            }
+        }
+        let unknown = named(kind, "alhpa", "0.5").unwrap_err().to_string();
+        assert!(unknown.starts_with("command line: unknown key `optimizer.alhpa`; "), "{unknown}");
+    }
+}
+
+#[test]
+fn parts_that_must_be_below_1_are() {
+    let mut parts = 0;
+    for kind in &OPTIMIZERS {
+        for parameter in kind.hyper_parameters {
+            if ["beta1", "beta2", "rho", "alpha", "momentum", "dampening"].contains(&parameter.key) {
+                assert_eq!(parameter.range(), "a number in [0, 1)", "{} of {}", parameter.key, kind.name);
+                parts += 1;
+            }
+        }
+    }
+    assert_eq!(parts, 9 * 2 + 6);
+}
+
+#[test]
+fn hyper_parameters_that_do_not_go_together_are_refused() {
+    for (settings, message) in [
+        (
+            &["optimizer.name=rprop", "optimizer.smallest=2", "optimizer.largest=1"][..],
+            "`optimizer.largest`: expected a number of at least `smallest` (2), found 1",
+        ),
+        (
+            &["optimizer.name=momentum", "optimizer.nesterov=true", "optimizer.momentum=0"],
+            "`optimizer.momentum`: expected a number above 0 for Nesterov's step, found 0",
+        ),
+        (&["optimizer.name=rprop", "optimizer.grow=1"], "expected a number above 1, found 1"),
+        (&["optimizer.name=rprop", "optimizer.shrink=1"], "expected a number in (0, 1), found 1"),
+        (&["optimizer.name=rmsprop", "optimizer.centered=1"], "expected true or false, found the integer 1"),
+        // It would be 0 in the kernel.
+        (
+            &["optimizer.epsilon=1e-60"],
+            "`optimizer.epsilon`: expected a number of at least 1.2e-38, found 0.0",
+        ),
+    ] {
+        assert!(refusal(settings).contains(message), "{}", refusal(settings));
+    }
+    assert!(
+        with(&["optimizer.name=rprop", "optimizer.smallest=2", "optimizer.largest=2"].map(String::from))
+            .is_ok()
+    );
+}
