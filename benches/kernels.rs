@@ -128,7 +128,7 @@ fn updates(criterion: &mut Criterion) {
         ("momentum", Box::new(momentum)),
         ("adam", Box::new(Adam::default())),
     ];
-    let moment = Moment { step: 2, learning_rate: 1e-3, momentum: None };
+    let moment = Moment::new(2, 1e-3);
     for len in [LEN / 2, 10_000_000] {
         for (name, rule) in &rules {
             let (mut parameters, mut gradients) = (ones(len), ones(len));
