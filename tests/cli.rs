@@ -57,7 +57,8 @@ fn values_that_cannot_be_used_are_refused() {
     fails(&["train", "--batch", "0"], "`train.batch`: expected an integer from 1 to 100000000, found 0");
     fails(&["train", "--lr", "nan"], "`optimizer.learning_rate`: expected a number of at least 0, found NaN");
     fails(&["train", "--lr", "-1"], "`optimizer.learning_rate`: expected a number of at least 0, found -1");
-    let beyond = "`schedule.length_epochs`: expected at most 5 epochs, what is left of the run, found 6 epochs";
+    let beyond =
+        "`schedule.length_epochs`: expected at most 5 epochs, what is left of the run, found 6 epochs";
     fails(&["train", "--schedule", "cosine", "--set", "schedule.length_epochs=6"], beyond);
     fails(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
     fails(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");

@@ -60,7 +60,8 @@ fn deviation(table: &Value, case: &Value, run: Span) -> Result<f64, String> {
     if found.len() != expected.len() {
         return Ok(f64::INFINITY);
     }
-    let deviations = found.iter().zip(expected).map(|(found, exact)| (found - exact).abs() / exact.abs().max(FLOOR));
+    let deviations =
+        found.iter().zip(expected).map(|(found, exact)| (found - exact).abs() / exact.abs().max(FLOOR));
     Ok(deviations.fold(0.0, f64::max))
 }
 
@@ -70,17 +71,21 @@ fn slightly_wrong(table: &Value) -> Vec<Value> {
     for (key, value) in table.as_object().expect("a table") {
         let changed = match value {
             Value::Bool(choice) => vec![json!(!choice)],
-            Value::Array(values) => values.iter().enumerate().flat_map(|(i, value)| {
-                let changed = match value {
-                    Value::Object(_) => slightly_wrong(value),
-                    number => vec![json!(number.as_u64().expect("steps") + 1)],
-                };
-                changed.into_iter().map(move |value| {
-                    let mut values = values.clone();
-                    values[i] = value;
-                    json!(values)
+            Value::Array(values) => values
+                .iter()
+                .enumerate()
+                .flat_map(|(i, value)| {
+                    let changed = match value {
+                        Value::Object(_) => slightly_wrong(value),
+                        number => vec![json!(number.as_u64().expect("steps") + 1)],
+                    };
+                    changed.into_iter().map(move |value| {
+                        let mut values = values.clone();
+                        values[i] = value;
+                        json!(values)
+                    })
                 })
-            }).collect(),
+                .collect(),
             Value::String(name) => vec![json!(match &name[..] {
                 "linear" if key == "anneal" => "cos",
                 "abs" => "rel",
@@ -90,7 +95,9 @@ fn slightly_wrong(table: &Value) -> Vec<Value> {
             })],
             // One step.
             epochs if key.ends_with("_epochs") => vec![json!(epochs.as_f64().unwrap() + 0.2)],
-            whole if whole.is_u64() && !key.ends_with("factor") && key != "power" => vec![json!(whole.as_u64().unwrap() + 1)],
+            whole if whole.is_u64() && !key.ends_with("factor") && key != "power" => {
+                vec![json!(whole.as_u64().unwrap() + 1)]
+            }
             number => vec![json!(number.as_f64().unwrap() * 0.999)],
         };
         wrong.extend(changed.into_iter().map(|value| {
@@ -141,7 +148,10 @@ fn a_step_too_early_or_too_late_is_seen() {
         let expected = numbers(&case["rates"]);
         let off = |shift: u64| {
             let found = (1..=run.steps).map(|step| schedule.factor(step + shift - 1, run));
-            found.zip(&expected).map(|(found, exact)| (found - exact).abs() / exact.abs().max(FLOOR)).fold(0.0, f64::max)
+            found
+                .zip(&expected)
+                .map(|(found, exact)| (found - exact).abs() / exact.abs().max(FLOOR))
+                .fold(0.0, f64::max)
         };
         assert!(off(1) <= TOLERANCE);
         if text(&case["name"]) != "constant" {
@@ -182,7 +192,12 @@ fn stepped(rule: &dyn Rule, momentum: Option<f64>, decay: f64) -> Vec<u32> {
     let mut slots = vec![vec![0.0; 37]; rule.slots()];
     for (step, gradients) in (1..).zip(gradients.chunks_mut(37)) {
         let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(Vec::as_mut_slice).collect();
-        rule.update(&mut parameters, gradients, &mut slots, Moment { momentum, decay, ..Moment::new(step, 0.05) });
+        rule.update(
+            &mut parameters,
+            gradients,
+            &mut slots,
+            Moment { momentum, decay, ..Moment::new(step, 0.05) },
+        );
     }
     parameters.iter().map(|x| x.to_bits()).collect()
 }
@@ -206,5 +221,22 @@ fn rules_take_momentum_and_weight_decay_from_the_moment() {
     // Where only the decay is scheduled, it alone differs.
     for (scheduled, own) in rules(0.8, 0.25).iter().zip(rules(0.8, 0.125)) {
         assert_eq!(stepped(scheduled.as_ref(), None, 0.5), stepped(own.as_ref(), None, 1.0), "{scheduled:?}");
+    }
+}
+
+/// Every example of the documentation is a part of a recipe that can be read.
+#[test]
+fn examples_of_the_documentation_are_read() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schedules.md");
+    let documentation = std::fs::read_to_string(path).unwrap();
+    let examples: Vec<&str> =
+        documentation.split("```toml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        let optimizer = if example.contains("[optimizer]") { "" } else { "[optimizer]\nname = 'adam'\n" };
+        let model =
+            "name = 'x'\n[data]\nset = 'digits'\n[model]\n[[model.layers]]\ntype = 'dense'\nunits = 10\n";
+        let recipe = Recipe::parse(&format!("{model}{optimizer}{example}"), "docs/schedules.md").unwrap();
+        assert_ne!(recipe.schedule.learning_rate, Schedule::constant());
     }
 }

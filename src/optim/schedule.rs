@@ -111,7 +111,8 @@ impl Schedule {
 
     /// Whether some phase is in charge of the momentum too.
     pub fn has_momentum(&self) -> bool {
-        let cycles = |phase: &Phase| matches!(&phase.curve, Curve::OneCycle(cycle) if cycle.momentum.is_some());
+        let cycles =
+            |phase: &Phase| matches!(&phase.curve, Curve::OneCycle(cycle) if cycle.momentum.is_some());
         self.phases.iter().any(cycles)
     }
 

@@ -40,16 +40,7 @@ impl Rule for Yogi {
         // Slots begin as zeros.
         let initial = if moment.step == 1 { self.initial_accumulator } else { 0.0 };
         let [keep1, new1, new2] = [beta1, 1.0 - beta1, 1.0 - self.beta2];
-        coefficients([
-            step_size,
-            root_correction,
-            initial,
-            keep1,
-            new1,
-            new2,
-            self.epsilon,
-            decay,
-        ])
+        coefficients([step_size, root_correction, initial, keep1, new1, new2, self.epsilon, decay])
     }
 
     fn apply(

@@ -13,9 +13,7 @@ use super::super::section::{
 };
 use super::{MOST_EPOCHS, OptimizerConfig, RuleConfig};
 use crate::error::Result;
-use crate::optim::schedule::{
-    Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules, Warmup,
-};
+use crate::optim::schedule::{Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules, Warmup};
 
 /// The schedules that a recipe may name.
 pub const SCHEDULES: [&str; 11] = [

@@ -2,7 +2,9 @@
 
 use toml::{Table, Value};
 
-use super::{DataConfig, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig, schedule};
+use super::{
+    DataConfig, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig, schedule,
+};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;

@@ -120,10 +120,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
     for (settings, message) in [
         (&["name=cosin"][..], "`schedule.name`: unknown schedule `cosin`; did you mean `cosine`?"),
         (&["name=step", "gama=0.5"], "unknown key `schedule.gama`; did you mean `schedule.gamma`?"),
-        (
-            &["name=step", "gamma=1.5"],
-            "`schedule.gamma`: expected a number above 0 and at most 1, found 1.5",
-        ),
+        (&["name=step", "gamma=1.5"], "`schedule.gamma`: expected a number above 0 and at most 1, found 1.5"),
         (&["name=step", "gamma=nan"], "`schedule.gamma`: expected a number above 0 and at most 1, found NaN"),
         (
             &["name=step", "every_epochs=1", "every_steps=5"],
@@ -141,10 +138,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["name=cosine", "length_epochs=10.5"],
             "`schedule.length_epochs`: expected at most 10 epochs, what is left of the run, found 10.5 epochs",
         ),
-        (
-            &["name=cosine", "length_epochs=0"],
-            "`schedule.length_epochs`: expected a number above 0, found 0",
-        ),
+        (&["name=cosine", "length_epochs=0"], "`schedule.length_epochs`: expected a number above 0, found 0"),
         (
             &["name=cosine", "length_steps=0"],
             "`schedule.length_steps`: expected an integer from 1 to 1000000000000, found 0",
@@ -181,10 +175,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["name=exponential", "every_epochs=1"],
             "`schedule.gamma`: expected a number above 0 and at most 1, found nothing",
         ),
-        (
-            &["name=polynomial", "power=0"],
-            "`schedule.power`: expected a number above 0, found 0",
-        ),
+        (&["name=polynomial", "power=0"], "`schedule.power`: expected a number above 0, found 0"),
         (
             &["name=one-cycle", "three_phase=true", "pct_start=0.6"],
             "`schedule.pct_start`: expected a number of at most 0.5 with `three_phase = true`, found 0.6",
@@ -205,10 +196,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["name=one-cycle", "momentum.name=linear"],
             "`schedule.momentum`: expected none beside a one-cycle schedule, unless that has `cycle_momentum = false`, found one",
         ),
-        (
-            &["name=plateau", "factor=1"],
-            "`schedule.factor`: expected a number above 0 and below 1, found 1",
-        ),
+        (&["name=plateau", "factor=1"], "`schedule.factor`: expected a number above 0 and below 1, found 1"),
         (
             &["name=plateau", "patience=-1"],
             "`schedule.patience`: expected an integer from 0 to 1000000, found -1",
