@@ -197,12 +197,12 @@ LOSSES = [
 PLATEAU = {
     "plateau": ({"name": "plateau"}, {"patience": 2}),
     "plateau_constants": (
-        {"name": "plateau", "factor": 0.7, "patience": 1, "threshold": 0.02, "cooldown": 3, "min_factor": 0.2},
-        {"factor": 0.7, "patience": 1, "threshold": 0.02, "cooldown": 3, "min_lr": 0.2 * RATE},
+        {"name": "plateau", "factor": 0.7, "patience": 1, "threshold": 0.002, "cooldown": 3, "min_factor": 0.2},
+        {"factor": 0.7, "patience": 1, "threshold": 0.002, "cooldown": 3, "min_lr": 0.2 * RATE},
     ),
     "plateau_absolute": (
-        {"name": "plateau", "factor": 0.5, "patience": 0, "threshold": 0.008, "threshold_mode": "abs"},
-        {"factor": 0.5, "patience": 0, "threshold": 0.008, "threshold_mode": "abs"},
+        {"name": "plateau", "factor": 0.5, "patience": 0, "threshold": 0.0095, "threshold_mode": "abs"},
+        {"factor": 0.5, "patience": 0, "threshold": 0.0095, "threshold_mode": "abs"},
     ),
 }
 
