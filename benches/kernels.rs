@@ -124,7 +124,7 @@ fn losses(criterion: &mut Criterion) {
 /// In the second-level cache; `--bench rules` has main memory.
 fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
-    let moment = Moment { step: 2, learning_rate: 1e-12, momentum: None };
+    let moment = Moment::new(2, 1e-12);
     for kind in &OPTIMIZERS {
         let rule = OptimizerConfig::new(kind).rule();
         let (mut parameters, mut gradients) = (ones(PARAMETERS), ones(PARAMETERS));

@@ -80,7 +80,7 @@ fn rules(criterion: &mut Criterion) {
         for kind in &OPTIMIZERS {
             let rule = OptimizerConfig::new(kind).rule();
             // So small a rate that parameters stay what they are, however often they are updated.
-            let moment = Moment { step: 2, learning_rate: 1e-12, momentum: None };
+            let moment = Moment::new(2, 1e-12);
             let coefficients = rule.coefficients(moment);
             let (mut parameters, mut gradients) = (halves(), halves());
             let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| halves()).collect();

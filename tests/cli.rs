@@ -49,6 +49,8 @@ fn unknown_names_are_answered_with_the_nearest() {
     let optimizer = "command line: `optimizer.name`: unknown optimizer `adamm`; did you mean `adam`?";
     fails(&["train", "--optimizer", "adamm"], optimizer);
     fails(&["optimizers", "adamm"], "command line: unknown optimizer `adamm`; did you mean `adam`?");
+    let schedule = "command line: `schedule.name`: unknown schedule `cosin`; did you mean `cosine`?";
+    fails(&["train", "--schedule", "cosin"], schedule);
     fails(&["trian"], "'train'");
 }
 
@@ -62,6 +64,9 @@ fn values_that_cannot_be_used_are_refused() {
     fails(&["train", "--optimizer", "lion", "--set", "optimizer.beta2=1"], beta);
     let shrink = "`optimizer.shrink`: expected a number in (0, 1), found NaN";
     fails(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
+    let beyond =
+        "`schedule.length_epochs`: expected at most 5 epochs, what is left of the run, found 6 epochs";
+    fails(&["train", "--schedule", "cosine", "--set", "schedule.length_epochs=6"], beyond);
     fails(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
     fails(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");
     fails(&["train", "--seed", "-1"], "invalid value '-1' for '--seed <N>'");

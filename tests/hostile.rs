@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fallline::model::recipe::Override;
+use fallline::model::recipe::{Override, SCHEDULES};
 use fallline::model::{NamedTensor, Recipe, checkpoint, saved};
+use fallline::optim::schedule::Span;
 use proptest::prelude::*;
 
 /// A small model file, as bytes.
@@ -54,6 +55,34 @@ fn read_model(bytes: &[u8]) {
         assert!(!error.to_string().is_empty());
     }
 }
+
+/// One of each kind.
+const SCHEDULE_KEYS: [&str; 24] = [
+    "schedule.warmup_epochs",
+    "schedule.warmup_steps",
+    "schedule.scale",
+    "schedule.every_epochs",
+    "schedule.every_steps",
+    "schedule.gamma",
+    "schedule.milestones_epochs",
+    "schedule.milestones_steps",
+    "schedule.rate",
+    "schedule.power",
+    "schedule.start_factor",
+    "schedule.end_factor",
+    "schedule.length_epochs",
+    "schedule.length_steps",
+    "schedule.first_epochs",
+    "schedule.first_steps",
+    "schedule.multiplier",
+    "schedule.pct_start",
+    "schedule.div_factor",
+    "schedule.base_momentum",
+    "schedule.patience",
+    "schedule.threshold",
+    "schedule.momentum.scale",
+    "schedule.momentum.warmup_epochs",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
@@ -106,6 +135,26 @@ proptest! {
         let change: Override = format!("{}={value}", keys[which]).parse().unwrap();
         if let Ok(recipe) = Recipe::load("digits-mlp", &[change]) {
             prop_assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+        }
+    }
+
+    #[test]
+    fn any_value_for_a_schedule_is_applied_or_refused(
+        name in proptest::sample::select(&SCHEDULES[..]),
+        key in proptest::sample::select(&SCHEDULE_KEYS[..]),
+        value in "([0-9]{1,20}|-?[0-9](\\.[0-9]{1,3})?(e-?[0-9]{1,3})?|nan|true|cos|\\[[0-9]\\.?[0-9]?(, [0-9]{1,3}){0,2}\\])",
+        epochs in 1usize..6,
+    ) {
+        let settings = [format!("schedule.name={name}"), format!("train.epochs={epochs}"), format!("{key}={value}")];
+        let settings: Vec<Override> = settings.iter().filter_map(|text| text.parse().ok()).collect();
+        if let Ok(recipe) = Recipe::load("digits-mlp", &settings) {
+            prop_assert_eq!(&Recipe::parse(&recipe.to_toml(), "copy").unwrap(), &recipe);
+            let run = Span { steps: 7 * epochs as u64, steps_per_epoch: 7 };
+            for step in 0..50 {
+                let moment = recipe.schedule.moment(step, run, 1.0, Some(0.9));
+                prop_assert!((0.0..=1.0 + 1e-12).contains(&moment.learning_rate), "{:?}", moment);
+                prop_assert!(moment.momentum.is_none_or(|momentum| (0.0..1.0).contains(&momentum)), "{:?}", moment);
+            }
         }
     }
 

@@ -107,7 +107,7 @@ fn steps(pair: &Pair, count: usize, cuts: &[usize]) -> Vec<Vec<f32>> {
         let ends = cuts.iter().copied().chain([count]);
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
-            let moment = Moment { step, learning_rate: *learning_rate, momentum: None };
+            let moment = Moment::new(step, *learning_rate);
             rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, moment);
         }
         snapshots.push(parameters.clone());

@@ -12,6 +12,7 @@ use watchers::Watchers;
 use crate::data::{DataSet, Origin};
 use crate::model::recipe::Override;
 use crate::model::{Model, Recipe, saved};
+use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
 use crate::report::tensorboard::EventWriter;
 use crate::report::{json, progress::TerminalObserver, run, summary};
@@ -40,6 +41,11 @@ pub struct TrainArguments {
     /// The learning rate [default: the recipe's].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     lr: Option<f64>,
+    /// How the learning rate changes: constant, step, multi-step, exponential, inverse-time, polynomial,
+    /// linear, cosine, cosine-restarts, one-cycle or plateau [default: the recipe's]. Another one than the
+    /// recipe's starts from its own defaults, over the whole run.
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
     /// The seed of initial weights and of the order of samples [default: the recipe's]. The same seed
     /// gives the same network, bit by bit, on any number of threads.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -78,6 +84,7 @@ Examples:
   fallline train
   fallline train mnist-mlp --epochs 5 --save mlp.safetensors --json mlp.json
   fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
+  fallline train mnist-mlp --schedule cosine --set schedule.warmup_epochs=1
   fallline train my-recipe.toml --data my-data
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
@@ -159,6 +166,7 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
         arguments.batch.map(|batch| Override::new("train.batch", batch)),
         arguments.seed.map(|seed| Override::new("train.seed", seed)),
         arguments.optimizer.as_deref().map(|name| Override::new("optimizer.name", name)),
+        arguments.schedule.as_deref().map(|name| Override::new("schedule.name", name)),
         arguments.lr.map(|rate| Override::new("optimizer.learning_rate", rate)),
     ]
     .into_iter()
@@ -175,7 +183,7 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
     let [train, test] = [&data.train, &data.test].map(|samples| thousands(samples.len() as u64));
     let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}, \
+        "{}: {}\n{}{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}{}, \
          batches of {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
@@ -184,11 +192,22 @@ fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
         data.classes,
         recipe.optimizer.name(),
         recipe.optimizer.learning_rate,
+        scheduled(recipe),
         recipe.train.batch,
         counted(recipe.train.epochs, "epoch"),
         recipe.train.seed,
         summary::table(&model.summary()),
     )
+}
+
+/// What becomes of the learning rate; nothing if it stays as it is.
+fn scheduled(recipe: &Recipe) -> String {
+    let schedule = &recipe.schedule.learning_rate;
+    if *schedule == Schedule::constant() {
+        return String::new();
+    }
+    let warmup = if schedule.warmup.is_some() { "warm-up, then " } else { "" };
+    format!(" ({warmup}{})", schedule.name())
 }
 
 /// Where the samples came from.

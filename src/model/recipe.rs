@@ -6,6 +6,7 @@
 mod layers;
 mod optimizer;
 mod overrides;
+mod schedule;
 mod write;
 
 use std::fs::File;
@@ -17,10 +18,12 @@ pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_names,
 };
 pub use overrides::Override;
+pub use schedule::SCHEDULES;
 
 use super::section::{COMMAND_LINE, Section, Source, finite, positive, shortened, unit};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
+use crate::optim::schedule::Schedules;
 
 /// The largest recipe file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -45,6 +48,7 @@ pub struct Recipe {
     pub data: DataConfig,
     pub model: ModelConfig,
     pub optimizer: OptimizerConfig,
+    pub schedule: Schedules,
     pub train: TrainConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
@@ -184,14 +188,17 @@ impl Recipe {
     }
 
     fn read(mut root: Section) -> Result<Recipe> {
+        let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
+        let train = TrainConfig::read(root.table("train")?)?;
         let recipe = Recipe {
             name: read_name(&mut root)?,
             summary: read_summary(&mut root)?,
             target: root.optional_number("target", unit())?,
             data: DataConfig::read(root.table("data")?)?,
             model: ModelConfig::read(root.table("model")?)?,
-            optimizer: OptimizerConfig::read(root.table("optimizer")?)?,
-            train: TrainConfig::read(root.table("train")?)?,
+            schedule: schedule::read(root.table("schedule")?, &optimizer, train.epochs)?,
+            optimizer,
+            train,
         };
         root.finish()?;
         Ok(recipe)

@@ -102,6 +102,21 @@ pub const fn divisor() -> Range {
     Range { low: 1.2e-38, includes_low: true, text: "a number of at least 1.2e-38", ..finite() }
 }
 
+/// (0, 1]
+pub const fn unit_positive() -> Range {
+    Range { high: 1.0, includes_high: true, text: "a number above 0 and at most 1", ..positive() }
+}
+
+/// (0, 1)
+pub const fn fraction() -> Range {
+    Range { high: 1.0, text: "a number above 0 and below 1", ..positive() }
+}
+
+/// [1, ∞)
+pub const fn at_least_one() -> Range {
+    Range { low: 1.0, text: "a number of at least 1", ..non_negative() }
+}
+
 /// One table of a recipe, with its dotted path.
 #[derive(Debug)]
 pub struct Section<'a> {
@@ -165,6 +180,21 @@ impl<'a> Section<'a> {
             return Err(self.setting(key, &expected, &format!("{number:e}")));
         }
         Ok(single)
+    }
+
+    /// At most `most` numbers of the range; a missing array reads as an empty one.
+    pub fn numbers(&mut self, key: &'static str, most: usize, range: Range) -> Result<Vec<f64>> {
+        let expected = format!("an array of at most {most}, each {}", range.text);
+        let values = match self.take(key) {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::Array(values)) if values.len() <= most => values,
+            Some(other) => return Err(self.wrong(key, &expected, &other)),
+        };
+        let number = |value: &toml::Value| {
+            let number = value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64));
+            number.filter(|number| range.contains(*number))
+        };
+        values.iter().map(|value| number(value).ok_or_else(|| self.wrong(key, &expected, value))).collect()
     }
 
     /// An integer between `low` and `high`, both included.

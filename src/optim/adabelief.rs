@@ -27,13 +27,18 @@ impl Rule for Adabelief {
         2
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let step = moment.step as f64;
         let beta1 = moment.momentum.unwrap_or(self.beta1);
         let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
-        coefficients([step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, self.weight_decay])
+        coefficients([step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, decay])
     }
 
     fn apply(

@@ -27,7 +27,8 @@ impl Rule for Adadelta {
     }
 
     fn coefficients(&self, moment: Moment) -> Coefficients {
-        coefficients([moment.learning_rate, self.rho, 1.0 - self.rho, self.epsilon, self.weight_decay])
+        let decay = self.weight_decay * moment.decay;
+        coefficients([moment.learning_rate, self.rho, 1.0 - self.rho, self.epsilon, decay])
     }
 
     fn apply(

@@ -27,10 +27,11 @@ impl Rule for Adagrad {
     }
 
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let rate = moment.learning_rate / (1.0 + (moment.step - 1) as f64 * self.learning_rate_decay);
         // Slots begin as zeros.
         let initial = if moment.step == 1 { self.initial_accumulator } else { 0.0 };
-        coefficients([rate, initial, self.epsilon, self.weight_decay])
+        coefficients([rate, initial, self.epsilon, decay])
     }
 
     fn apply(

@@ -33,17 +33,19 @@ impl Rule for Adam {
         2 + usize::from(self.amsgrad)
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
         let beta1 = moment.momentum.unwrap_or(self.beta1);
         let step = moment.step as f64;
         let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         // One of the two decays does nothing.
-        let (penalty, shrink) = if self.decoupled {
-            (0.0, 1.0 - moment.learning_rate * self.weight_decay)
-        } else {
-            (self.weight_decay, 1.0)
-        };
+        let decay = self.weight_decay * moment.decay;
+        let (penalty, shrink) =
+            if self.decoupled { (0.0, 1.0 - moment.learning_rate * decay) } else { (decay, 1.0) };
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
         coefficients([step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, penalty, shrink])
     }

@@ -25,10 +25,15 @@ impl Rule for Adamax {
         2
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let beta1 = moment.momentum.unwrap_or(self.beta1);
         let step_size = moment.learning_rate / (1.0 - beta1.powf(moment.step as f64));
-        coefficients([step_size, beta1, 1.0 - beta1, self.beta2, self.epsilon, self.weight_decay])
+        coefficients([step_size, beta1, 1.0 - beta1, self.beta2, self.epsilon, decay])
     }
 
     fn apply(

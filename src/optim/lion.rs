@@ -24,10 +24,15 @@ impl Rule for Lion {
         1
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
-        let rate = moment.learning_rate;
-        let [keep1, new1, keep2, new2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2];
-        coefficients([rate, keep1, new1, keep2, new2, 1.0 - rate * self.weight_decay])
+        let (rate, decay) = (moment.learning_rate, self.weight_decay * moment.decay);
+        let beta1 = moment.momentum.unwrap_or(self.beta1);
+        let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
+        coefficients([rate, keep1, new1, keep2, new2, 1.0 - rate * decay])
     }
 
     fn apply(

@@ -1,4 +1,5 @@
-//! Update rules: how parameters follow their gradients. A rule knows nothing of layers.
+//! Update rules: how parameters follow their gradients, and schedules of their rates. A rule knows
+//! nothing of layers.
 
 mod adabelief;
 mod adadelta;
@@ -11,6 +12,7 @@ mod radam;
 pub mod reference;
 mod rmsprop;
 mod rprop;
+pub mod schedule;
 mod sgd;
 mod yogi;
 
@@ -41,6 +43,15 @@ pub struct Moment {
     pub learning_rate: f64,
     /// What takes the place of the rule's own momentum, or β₁, in this step, if it is scheduled.
     pub momentum: Option<f64>,
+    /// What the rule's own weight decay is multiplied by in this step; 1 unless it is scheduled.
+    pub decay: f64,
+}
+
+impl Moment {
+    /// A step without any schedule.
+    pub fn new(step: u64, learning_rate: f64) -> Moment {
+        Moment { step, learning_rate, momentum: None, decay: 1.0 }
+    }
 }
 
 /// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
@@ -131,6 +142,11 @@ fn each_3(
 pub trait Rule: Send + Sync + std::fmt::Debug {
     /// Numbers it keeps for each parameter.
     fn slots(&self) -> usize;
+
+    /// Its momentum, or β₁, if a schedule may replace it.
+    fn momentum(&self) -> Option<f64> {
+        None
+    }
 
     /// The coefficients of one step. They are made once a step: powers cost as much as hundreds of
     /// updates.

@@ -60,7 +60,7 @@ impl Rule for Nadam {
         let carried = moment.learning_rate * next / (1.0 - momenta * next);
         let root_correction = 1.0 / (1.0 - self.beta2.powf(moment.step as f64)).sqrt();
         let [keep1, new1, keep2, new2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2];
-        let [epsilon, decay] = [self.epsilon, self.weight_decay];
+        let [epsilon, decay] = [self.epsilon, self.weight_decay * moment.decay];
         coefficients([own, carried, root_correction, keep1, new1, keep2, new2, epsilon, decay])
     }
 

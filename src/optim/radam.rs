@@ -45,7 +45,12 @@ impl Rule for Radam {
         2
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let step = moment.step as f64;
         let beta1 = moment.momentum.unwrap_or(self.beta1);
         let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
@@ -55,7 +60,7 @@ impl Rule for Radam {
             None => (0.0, step_size),
         };
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
-        coefficients([scaled, plain, keep1, new1, keep2, new2, self.epsilon, self.weight_decay])
+        coefficients([scaled, plain, keep1, new1, keep2, new2, self.epsilon, decay])
     }
 
     fn apply(

@@ -30,10 +30,15 @@ impl Rule for Rmsprop {
         1 + usize::from(self.momentum != 0.0) + usize::from(self.centered)
     }
 
+    fn momentum(&self) -> Option<f64> {
+        (self.momentum != 0.0).then_some(self.momentum)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let momentum = moment.momentum.unwrap_or(self.momentum);
         let rate = moment.learning_rate;
-        coefficients([rate, self.alpha, 1.0 - self.alpha, self.epsilon, momentum, self.weight_decay])
+        coefficients([rate, self.alpha, 1.0 - self.alpha, self.epsilon, momentum, decay])
     }
 
     fn apply(

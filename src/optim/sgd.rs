@@ -20,13 +20,18 @@ impl Rule for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
+    fn momentum(&self) -> Option<f64> {
+        (self.momentum != 0.0).then_some(self.momentum)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let momentum = moment.momentum.unwrap_or(self.momentum);
         // The first velocity is the gradient itself.
         let fresh = if moment.step == 1 { 1.0 } else { 1.0 - self.dampening };
         // The step goes along own · g + carried · velocity.
         let (own, carried) = if self.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
-        coefficients([-moment.learning_rate, self.weight_decay, momentum, fresh, own, carried])
+        coefficients([-moment.learning_rate, decay, momentum, fresh, own, carried])
     }
 
     fn apply(

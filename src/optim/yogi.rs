@@ -27,7 +27,12 @@ impl Rule for Yogi {
         2
     }
 
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
     fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
         let step = moment.step as f64;
         let beta1 = moment.momentum.unwrap_or(self.beta1);
         let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
@@ -35,16 +40,7 @@ impl Rule for Yogi {
         // Slots begin as zeros.
         let initial = if moment.step == 1 { self.initial_accumulator } else { 0.0 };
         let [keep1, new1, new2] = [beta1, 1.0 - beta1, 1.0 - self.beta2];
-        coefficients([
-            step_size,
-            root_correction,
-            initial,
-            keep1,
-            new1,
-            new2,
-            self.epsilon,
-            self.weight_decay,
-        ])
+        coefficients([step_size, root_correction, initial, keep1, new1, new2, self.epsilon, decay])
     }
 
     fn apply(

@@ -12,7 +12,8 @@ use super::step::{Batch, BatchScore, Source, Step};
 use super::workspace::Workspace;
 use crate::data::{DataSet, Features, Samples, batches};
 use crate::model::{Model, Recipe};
-use crate::optim::{Moment, Rule};
+use crate::optim::Rule;
+use crate::optim::schedule::{PlateauState, Span};
 use crate::probe::Table;
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::prefer_huge_pages;
@@ -41,6 +42,7 @@ pub fn run(
     let mut stop_reason = "epochs";
     for _ in 0..recipe.train.epochs {
         let record = session.epoch(stop, observer)?;
+        session.end_epoch(&record);
         observer.epoch(&record);
         train_seconds += record.seconds;
         epochs.push(record);
@@ -83,6 +85,9 @@ pub struct Session<'a> {
     recipe: &'a Recipe,
     team: &'a Team,
     rule: Box<dyn Rule>,
+    plateau: Option<PlateauState>,
+    /// Of the whole run.
+    span: Span,
     plan: Plan,
     workspace: Workspace,
     order: Vec<u32>,
@@ -95,7 +100,8 @@ impl<'a> Session<'a> {
     /// Plans and allocates all memory of the run.
     ///
     /// # Errors
-    /// If memory is short, the samples have no classes, or another number of features than the model's input.
+    /// If memory is short, the samples have no classes, or another number of features than the model's
+    /// input, or a schedule does not fit into the run.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -105,6 +111,7 @@ impl<'a> Session<'a> {
         let labels = labels_for(model, samples)?;
         let rule = recipe.optimizer.rule();
         let batch = recipe.train.batch.clamp(1, samples.len());
+        let span = span(recipe, samples.len().div_ceil(batch) as u64, rule.as_ref())?;
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
         let layers = model.layers();
@@ -121,6 +128,8 @@ impl<'a> Session<'a> {
             recipe,
             team,
             rule,
+            plateau: recipe.schedule.learning_rate.plateau().map(PlateauState::new),
+            span,
             plan,
             workspace,
             order,
@@ -134,6 +143,14 @@ impl<'a> Session<'a> {
     /// twice.
     pub fn update_bytes(&self) -> usize {
         size_of_val(self.model.storage()) * (3 + 2 * self.rule.slots())
+    }
+
+    /// Tells the schedule how an epoch went, which a plateau waits for: by its validation loss if it has
+    /// one, else by its training loss. [`run`] calls it; a loop of one's own has to.
+    pub fn end_epoch(&mut self, record: &EpochRecord) {
+        if let Some(plateau) = &mut self.plateau {
+            plateau.observe(record.validation_loss.unwrap_or(record.train_loss));
+        }
     }
 
     /// One pass over the samples, or less if `stop` is set meanwhile.
@@ -181,14 +198,16 @@ impl<'a> Session<'a> {
         let about = About { epoch: self.epochs, epochs: train.epochs, of: self.samples.len(), begun };
         let halt = AtomicBool::new(false);
         let (order, size, done) = (&self.order[..], self.batch, self.steps);
-        let learning_rate = self.recipe.optimizer.learning_rate;
+        let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
+        let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
+        let learning_rate = recipe.optimizer.learning_rate * reduced;
+        let moment = |step| recipe.schedule.moment(step, span, learning_rate, momentum);
         let work = |worker: &Worker| {
             step.derive_all(worker);
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
                 let batch = Batch { order, start, size };
-                let moment = Moment { step: done + index as u64 + 1, learning_rate, momentum: None };
-                if let Some(score) = step.run(worker, batch, moment) {
+                if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
                     // Read by the others only after the barrier, and written again only after the next.
                     halt.store(!go_on || stop.load(Relaxed), Relaxed);
@@ -210,8 +229,28 @@ impl<'a> Session<'a> {
                 epoch: self.epochs,
             });
         }
-        Ok(about.record(&live.score, learning_rate))
+        Ok(about.record(&live.score, moment(self.steps).learning_rate))
     }
+}
+
+/// How long the run of a recipe is, once its schedules have been found to fit.
+fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> {
+    let epochs = recipe.train.epochs;
+    let refused = |key: &str, expected: String, found: String| Error::Setting {
+        place: format!("recipe {}", recipe.name),
+        key: format!("schedule.{key}"),
+        expected,
+        found,
+    };
+    if let Err(misfit) = recipe.schedule.check(epochs, Some(steps_per_epoch)) {
+        return Err(refused(&misfit.key, misfit.expected, misfit.found));
+    }
+    // A recipe that was read has been checked for it; one that a program made may have not.
+    if recipe.schedule.needs_momentum() && rule.momentum().is_none() {
+        let expected = format!("none with the optimizer `{}`", recipe.optimizer.name());
+        return Err(refused("momentum", expected, "a scheduled momentum".into()));
+    }
+    Ok(Span { steps: steps_per_epoch.saturating_mul(epochs as u64), steps_per_epoch })
 }
 
 /// The labels of samples that `model` can be trained or tested on.

@@ -7,13 +7,14 @@ use crate::error::{Error, Result};
 
 /// The most parts that a dotted path may have; the deepest key of a recipe has five.
 const MOST_PARTS: usize = 8;
-/// The setting that chooses the optimizer.
-const OPTIMIZER_NAME: &str = "optimizer.name";
+/// The settings that choose the optimizer and the schedule, and their tables.
+const CHOICES: [(&str, &str); 2] = [("optimizer.name", "optimizer"), ("schedule.name", "schedule")];
 
 /// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
 ///
-/// `optimizer.name` is special. Hyper-parameters of one optimizer mean nothing to another, so
-/// choosing another one drops those of the recipe; it is applied before all other settings.
+/// `optimizer.name` and `schedule.name` are special. Hyper-parameters of one optimizer or schedule mean
+/// nothing to another, so choosing another one drops those of the recipe; they are applied before all
+/// other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     path: String,
@@ -53,10 +54,11 @@ impl FromStr for Override {
 /// # Errors
 /// [`Error::Setting`] for a path through something that is no table.
 pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override]) -> Result<()> {
-    let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| change.path == OPTIMIZER_NAME);
+    let choice = |change: &Override| CHOICES.iter().find(|(path, _)| *path == change.path);
+    let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| choice(change).is_some());
     for change in first.into_iter().chain(rest) {
-        if change.path == OPTIMIZER_NAME {
-            drop_other_optimizer(table, &change.value);
+        if let Some((_, chosen)) = choice(change) {
+            drop_other(table, chosen, &change.value);
         }
         set(table, source, change)?;
         source.mark_overridden(&change.path);
@@ -64,11 +66,12 @@ pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override
     Ok(())
 }
 
-fn drop_other_optimizer(table: &mut toml::Table, name: &toml::Value) {
-    if let Some(toml::Value::Table(optimizer)) = table.get_mut("optimizer")
-        && optimizer.get("name") != Some(name)
+/// Empties the table of this name if it has another `name` than this.
+fn drop_other(table: &mut toml::Table, chosen: &str, name: &toml::Value) {
+    if let Some(toml::Value::Table(chosen)) = table.get_mut(chosen)
+        && chosen.get("name") != Some(name)
     {
-        optimizer.clear();
+        chosen.clear();
     }
 }
 
@@ -179,6 +182,18 @@ mod tests {
         assert_eq!(
             applied(text, &["optimizer.momentum=0.8", "optimizer.name=momentum"]).unwrap(),
             "[optimizer]\nname = \"momentum\"\nmomentum = 0.8\n"
+        );
+    }
+
+    #[test]
+    fn another_schedule_drops_the_parameters_and_the_same_one_keeps_them() {
+        let text = "[schedule]\nname = \"step\"\ngamma = 0.5\n";
+        assert_eq!(applied(text, &["schedule.name=step"]).unwrap(), text);
+        assert_eq!(applied(text, &["schedule.name=cosine"]).unwrap(), "[schedule]\nname = \"cosine\"\n");
+        let sequence = "[[schedule.sequence]]\nname = \"cosine\"\n";
+        assert_eq!(
+            applied(sequence, &["schedule.warmup_epochs=1", "schedule.name=cosine"]).unwrap(),
+            "[schedule]\nname = \"cosine\"\nwarmup_epochs = 1\n"
         );
     }
 }

@@ -2,7 +2,9 @@
 
 use toml::{Table, Value};
 
-use super::{DataConfig, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig};
+use super::{
+    DataConfig, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, schedule,
+};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
@@ -17,6 +19,7 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     table.insert("data".into(), data(&recipe.data).into());
     table.insert("model".into(), model(&recipe.model).into());
     table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());
+    table.insert("schedule".into(), schedule::to_table(&recipe.schedule).into());
     table.insert("train".into(), train(&recipe.train).into());
     table.to_string()
 }
@@ -123,7 +126,7 @@ fn typed<'a>(name: &str, parameters: impl IntoIterator<Item = (&'a str, f32)>) -
     table
 }
 
-fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
+pub(super) fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
 
@@ -135,6 +138,6 @@ fn single(number: f32) -> Value {
 
 /// A recipe holds no larger integers than TOML can write, because it was read from TOML; one that
 /// was built by a program is capped.
-fn integer(number: u64) -> Value {
+pub(super) fn integer(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
