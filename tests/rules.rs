@@ -19,8 +19,9 @@ use serde_json::{Value, json};
 /// of about 1 are up to 3e-6, and one that happens to be near 0 has just come from there.
 const TOLERANCE: f64 = 1e-5;
 const FLOOR: f64 = 0.1;
-/// The same in f64, relative to the parameter itself.
-const EXACT_TOLERANCE: f64 = 1e-9;
+/// The same in f64, relative to the parameter itself. The files have 13 digits, but PyTorch's NAdam
+/// keeps the product of its momenta in f32.
+const EXACT_TOLERANCE: f64 = 1e-7;
 
 /// Parameters; odd, so that every kernel has a remainder.
 const COUNT: usize = 37;
