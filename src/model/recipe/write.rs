@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{DataConfig, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig};
+use super::{DataConfig, Held, LayerConfig, ModelConfig, OptimizerConfig, Recipe, RuleConfig, TrainConfig};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
@@ -18,6 +18,11 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     table.insert("model".into(), model(&recipe.model).into());
     table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());
     table.insert("train".into(), train(&recipe.train).into());
+    for (key, part) in [("gradient", recipe.gradient.table()), ("stop", recipe.stop.table())] {
+        if let Some(part) = part {
+            table.insert(key.into(), part.into());
+        }
+    }
     table.to_string()
 }
 
@@ -33,6 +38,14 @@ fn data(data: &DataConfig) -> Table {
             table.insert(key.into(), integer(samples as u64));
         }
     }
+    if let Some(held) = data.validation {
+        let value = match held {
+            Held::Count(count) => integer(count as u64),
+            Held::Part(part) => part.into(),
+        };
+        table.insert("validation".into(), value);
+    }
+    table.insert("stratified".into(), data.stratified.into());
     table
 }
 
@@ -128,6 +141,7 @@ fn train(train: &TrainConfig) -> Table {
     table_of([
         ("epochs", integer(train.epochs as u64)),
         ("batch", integer(train.batch as u64)),
+        ("accumulate", integer(train.accumulate as u64)),
         ("seed", integer(train.seed)),
         ("shuffle", train.shuffle.into()),
     ])
@@ -144,7 +158,7 @@ fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
 }
 
 /// The shortest decimal that reads back as this number: 0.1307, not 0.13070000708103.
-fn single(number: f32) -> Value {
+pub(super) fn single(number: f32) -> Value {
     let shortest = number.to_string().parse().unwrap_or(f64::from(number));
     Value::Float(shortest)
 }
