@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, source, split};
-use fallline::model::{Model, Recipe};
+use fallline::model::{Model, NamedTensor, Recipe};
 use fallline::team::Team;
 use fallline::train::{self, Observer, Session, TrainRecord};
 
@@ -188,14 +188,12 @@ fn accumulated_batches_are_one_large_batch() {
 }
 
 /// The error of one epoch of steps, and of a look at all parameters after it.
-fn divergence(settings: &[&str], spoil: Option<(&str, f32)>) -> Result<(), String> {
+fn divergence(settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)) -> Result<(), String> {
     let recipe = recipe(settings);
     let mut model = build(&recipe);
-    if let Some((name, value)) = spoil {
-        let mut tensors = model.tensors();
-        tensors.iter_mut().find(|tensor| tensor.name == name).unwrap().values[3] = value;
-        model.load_tensors("spoilt".as_ref(), tensors).unwrap();
-    }
+    let mut tensors = model.tensors();
+    tensors.iter_mut().for_each(spoil);
+    model.load_tensors("spoilt".as_ref(), tensors).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
     let outcome = session
@@ -208,22 +206,47 @@ fn divergence(settings: &[&str], spoil: Option<(&str, f32)>) -> Result<(), Strin
 #[test]
 fn what_is_not_finite_is_named_with_layer_and_step() {
     let hint = "; try a smaller learning rate";
-    let error = |settings: &[&str], spoil| divergence(settings, spoil).unwrap_err();
-    assert_eq!(divergence(&[], None), Ok(()));
+    let error = |settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)| {
+        divergence(settings, spoil).expect_err("it diverges")
+    };
+    assert_eq!(divergence(&[], &|_| {}), Ok(()));
     let layer = |layer: &str| {
         format!(
             "training diverged: the output of layer {layer}, and with it the loss, is NaN at step 1 of epoch 1{hint}"
         )
     };
-    assert_eq!(error(&[], Some(("0.bias", f32::INFINITY))), layer("0 (dense + relu)"));
-    assert_eq!(error(&[], Some(("2.bias", f32::NAN))), layer("2 (dense)"));
+    let spoilt = |name, value| {
+        move |tensor: &mut NamedTensor| {
+            if tensor.name == name {
+                tensor.values[3] = value;
+            }
+        }
+    };
+    assert_eq!(error(&[], &spoilt("0.bias", f32::INFINITY)), layer("0 (dense + relu)"));
+    assert_eq!(error(&[], &spoilt("2.bias", f32::NAN)), layer("2 (dense)"));
     // The loss of the only step is that before the update.
-    let once = error(&["optimizer.learning_rate=1e39", "train.batch=600"], None);
+    let once = error(&["optimizer.learning_rate=1e39", "train.batch=600"], &|_| {});
     assert!(once.starts_with("training diverged: an element of 0.weight is "), "{once}");
     assert!(once.ends_with(&format!(" at step 1 of epoch 1{hint}")), "{once}");
-    // With a norm, the gradient is noticed at once.
-    let steep = error(&["gradient.clip_norm=1"], Some(("2.weight", 3e38)));
-    assert!(steep.starts_with("training diverged: the "), "{steep}");
+
+    // Every hidden number is 0.01; the loss is 2e38, and the gradient of the first bias the sum of 60
+    // rows of up to 1e37.
+    let steep = |tensor: &mut NamedTensor| match tensor.name.as_str() {
+        "0.weight" => tensor.values.fill(0.0),
+        "0.bias" => tensor.values.fill(0.01),
+        "2.weight" => {
+            let (first, others) = tensor.values.split_at_mut(33);
+            first.fill(3e38);
+            others.fill(-3e38);
+        }
+        _ => {}
+    };
+    assert_eq!(
+        error(&["gradient.clip_norm=1"], &steep),
+        format!(
+            "training diverged: the norm of the gradient of layer 0 (dense + relu) is inf at step 1 of epoch 1{hint}"
+        )
+    );
 }
 
 #[test]
