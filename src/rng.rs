@@ -18,6 +18,8 @@ pub enum Purpose {
     Digits = 3,
     /// Resampling of measurements.
     Bootstrap = 5,
+    /// Samples set aside for validation; the index is the class.
+    Split = 6,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -50,7 +52,7 @@ mod tests {
         assert_eq!(draw(1, Purpose::Init, 0), draw(1, Purpose::Init, 0));
         let mut seen = std::collections::HashSet::new();
         for seed in 0..4 {
-            for purpose in [Purpose::Init, Purpose::Shuffle, Purpose::Digits, Purpose::Test] {
+            for purpose in [Purpose::Init, Purpose::Shuffle, Purpose::Digits, Purpose::Split, Purpose::Test] {
                 for index in 0..100 {
                     assert!(seen.insert(draw(seed, purpose, index)));
                 }

@@ -248,6 +248,57 @@ fn quiet_prints_the_result_only() {
     assert_eq!(text.lines().count(), 2, "{text}");
 }
 
+#[test]
+fn samples_are_set_aside_and_patience_ends_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing is learnt, so that the second epoch is no better.
+    let settings = ["--validation=0.1", "--patience=1", "--lr=0", "--json=j"];
+    let text = succeeds(folder.path(), &[&SMALL[..], &settings].concat());
+    for part in [
+        ": 1,800 training, 200 validation and 500 test samples of ",
+        "  validation loss ",
+        "  validation accuracy ",
+        ": no improvement on the validation samples\nvalidation loss ",
+        "; the parameters are those of epoch 1, the best\ntest loss ",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("j")).unwrap()).unwrap();
+    assert_eq!((&record["stop_reason"], &record["best_epoch"]), (&"patience".into(), &1.into()));
+    assert_eq!(record["validation"]["loss"], record["epochs"][0]["validation_loss"]);
+    assert!(record["epochs"][1]["validation_accuracy"].is_f64());
+
+    let message = "recipe digits-mlp: `stop.patience`: expected samples for validation, such as ";
+    fails(&[&SMALL[..], &["--patience=3"]].concat(), message);
+    fails(&[&SMALL[..], &["--validation=2000"]].concat(), "fewer than the 2000 training samples, found 2000");
+    fails(
+        &[&SMALL[..], &["--validation=half"]].concat(),
+        "command line: `data.validation`: expected a number of",
+    );
+}
+
+#[test]
+fn folds_give_mean_and_deviation() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = succeeds(folder.path(), &[&SMALL[..], &["--folds=3", "--json=j"]].concat());
+    assert_eq!(text.lines().filter(|line| line.starts_with("fold ")).count(), 3, "{text}");
+    assert!(text.contains("\n3 folds: validation accuracy ") && text.contains(" ± "), "{text}");
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("j")).unwrap()).unwrap();
+    assert_eq!(record["schema"], "fallline.folds/1");
+    let folds = record["folds"].as_array().unwrap();
+    let mean = folds.iter().map(|fold| fold["validation"]["accuracy"].as_f64().unwrap()).sum::<f64>() / 3.0;
+    assert!((record["accuracy"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+    assert!(text.contains(&format!("3 folds: validation accuracy {:.2} % ± ", 100.0 * mean)), "{text}");
+
+    let quiet = succeeds(folder.path(), &[&SMALL[..], &["--folds=2", "--quiet"]].concat());
+    assert_eq!(quiet.lines().count(), 1, "{quiet}");
+    fails(&[&SMALL[..], &["--folds=1"]].concat(), "folds: expected 2 to 2000, ");
+    fails(&[&SMALL[..], &["--folds=2", "--validation=0.1"]].concat(), "expected none with folds");
+    fails(&[&SMALL[..], &["--folds=2", "--save=m"]].concat(), "cannot be used with");
+}
+
 /// The model of one recipe with the weights of another.
 #[test]
 fn a_model_of_another_architecture_is_refused() {

@@ -1,5 +1,6 @@
 //! `fallline train`
 
+mod folds;
 mod watchers;
 
 use std::io::Write;
@@ -51,6 +52,19 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(0..))]
     seed: Option<i64>,
+    /// Set training samples aside and try the model on them after each epoch: so many, or as a number
+    /// with a point that part of them [default: the recipe's].
+    #[arg(long, value_name = "N|PART", allow_negative_numbers = true)]
+    validation: Option<String>,
+    /// End the training after so many epochs without a lower validation loss, and take the parameters
+    /// of the best epoch [default: the recipe's].
+    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
+    patience: Option<u32>,
+    /// Cross-validation: train so many models, each on the training samples without one of so many
+    /// parts, try it on that part, and print mean and standard deviation.
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    #[arg(conflicts_with_all = ["save", "report", "tensorboard"])]
+    folds: Option<usize>,
     /// Threads to train with [default: the cores that this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -86,6 +100,9 @@ Examples:
   fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
   fallline train mnist-mlp --schedule cosine --set schedule.warmup_epochs=1
   fallline train my-recipe.toml --data my-data
+  fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
+  fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
+  fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
 Ctrl-C ends the training after the step under way; the model is still tested and saved, the results
@@ -96,6 +113,10 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     check_outputs(&arguments)?;
 
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    if let Some(number) = arguments.folds {
+        return folds::run(&arguments, number, &recipe, &data);
+    }
+    let split = train::split(&data.train, &recipe)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     if let Some(folder) = &arguments.report {
@@ -109,7 +130,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        std::io::stdout().write_all(heading(&recipe, &data, &model).as_bytes()).ok();
+        let held = split.map_or(0, |split| split.held.len());
+        std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
     let stop = super::stop_on_ctrl_c()?;
@@ -168,23 +190,31 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
         arguments.optimizer.as_deref().map(|name| Override::new("optimizer.name", name)),
         arguments.schedule.as_deref().map(|name| Override::new("schedule.name", name)),
         arguments.lr.map(|rate| Override::new("optimizer.learning_rate", rate)),
+        arguments.patience.map(|epochs| Override::new("stop.patience", epochs)),
     ]
     .into_iter()
     .flatten()
     .collect();
+    if let Some(held) = &arguments.validation {
+        overrides.push(format!("data.validation={held}").parse()?);
+    }
     for text in &arguments.set {
         overrides.push(text.parse()?);
     }
     Ok(overrides)
 }
 
-/// What is about to be trained.
-fn heading(recipe: &Recipe, data: &DataSet, model: &Model) -> String {
-    let [train, test] = [&data.train, &data.test].map(|samples| thousands(samples.len() as u64));
+/// What is about to be trained, with so many samples set aside for validation.
+fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> String {
+    let [train, test] = [data.train.len() - held, data.test.len()].map(|count| thousands(count as u64));
+    let validation =
+        if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
+    let several =
+        if recipe.train.accumulate > 1 { format!("{} x ", recipe.train.accumulate) } else { String::new() };
     let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}{}: {train} training and {test} test samples of {shape}, {} classes\n{}, learning rate {}{}, \
-         batches of {}, {}, seed {}\n\n{}\n",
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}, learning \
+         rate {}{}, batches of {several}{}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
@@ -227,6 +257,14 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         counted(record.threads, "thread"),
         ending(&record.stop_reason),
     );
+    if let Some(seen) = &record.validation {
+        text +=
+            &format!("validation loss {}, validation accuracy {}", loss(seen.loss), percent(seen.accuracy));
+        if let Some(epoch) = record.best_epoch {
+            text += &format!("; the parameters are those of epoch {epoch}, the best");
+        }
+        text.push('\n');
+    }
     if let Some(test) = &record.test {
         text += &format!("test loss {}, test accuracy {}", loss(test.loss), percent(test.accuracy));
         if let Some(target) = recipe.target {
@@ -241,9 +279,8 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
 /// The short reason of the record, in words.
 fn ending(stop_reason: &str) -> &str {
     match stop_reason {
-        "epochs" => "all epochs done",
         "interrupted" => "interrupted by Ctrl-C",
-        other => other,
+        other => run::ending(other),
     }
 }
 
@@ -268,6 +305,8 @@ mod tests {
             test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
             train_seconds: 2.5,
             stop_reason: "epochs".into(),
+            best_epoch: None,
+            validation: None,
             analysis: None,
         };
         let recipe = Recipe::built_in("mnist-mlp").unwrap();

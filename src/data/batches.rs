@@ -16,10 +16,14 @@ pub fn order(samples: usize, seed: u64, epoch: u64, shuffle: bool, out: &mut Vec
     if !shuffle {
         return;
     }
-    // Fisher and Yates, in Durstenfeld's form (Communications of the ACM 7(7), 1964).
-    let mut stream = rng::stream(seed, Purpose::Shuffle, epoch);
-    for last in (1..out.len()).rev() {
-        out.swap(last, below(&mut stream, last as u64 + 1) as usize);
+    mix(out, &mut rng::stream(seed, Purpose::Shuffle, epoch));
+}
+
+/// Puts the values into a random order, by the method of Fisher and Yates in Durstenfeld's form
+/// (Communications of the ACM 7(7), 1964).
+pub(super) fn mix(values: &mut [u32], stream: &mut rng::Stream) {
+    for last in (1..values.len()).rev() {
+        values.swap(last, below(stream, last as u64 + 1) as usize);
     }
 }
 

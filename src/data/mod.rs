@@ -13,6 +13,8 @@ pub mod inspect;
 pub mod known;
 pub mod samples;
 pub mod source;
+pub mod split;
 
 pub use samples::{DataSet, Features, Origin, Samples, Targets};
 pub use source::load;
+pub use split::Split;

@@ -1,6 +1,7 @@
 //! Plain functions over slices and views: everything that is arithmetic on whole arrays.
 
 pub mod activation;
+pub mod clip;
 pub mod convert;
 pub mod gemm;
 pub mod isa;

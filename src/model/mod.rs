@@ -14,7 +14,7 @@ pub use checkpoint::NamedTensor;
 pub use recipe::{ModelConfig, Recipe};
 pub use summary::SummaryRow;
 
-use crate::kernels::panels;
+use crate::kernels::{panels, reduce};
 use crate::layers::{Arrangement, Layer, ParameterSpec};
 use crate::losses::Loss;
 use crate::tensor::Buffer;
@@ -103,6 +103,17 @@ impl Model {
                 spec.range = start + spec.range.start..start + spec.range.end;
                 (format!("{}.{}", placed.module, spec.name), spec)
             })
+        })
+    }
+
+    /// The first parameter that holds a number which is not finite, by its name in files, and that
+    /// number.
+    pub fn first_not_finite(&self) -> Option<(String, f32)> {
+        self.specs().find_map(|(name, spec)| {
+            let stored = &self.parameters[spec.range];
+            // Fast where all is well.
+            let found = (!reduce::all_finite(stored)).then(|| stored.iter().find(|value| !value.is_finite()));
+            found.flatten().map(|&value| (name, value))
         })
     }
 

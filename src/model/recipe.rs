@@ -3,24 +3,28 @@
 //! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
 //! key that is not known is an error, so a misspelt setting never goes unnoticed.
 
+mod gradient;
 mod layers;
 mod optimizer;
 mod overrides;
 mod schedule;
+mod stop;
 mod write;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use gradient::GradientConfig;
 pub use layers::LayerConfig;
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_names,
 };
 pub use overrides::Override;
 pub use schedule::SCHEDULES;
+pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
-use super::section::{COMMAND_LINE, Section, Source, finite, positive, shortened, unit};
+use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
 use crate::optim::schedule::Schedules;
@@ -50,6 +54,8 @@ pub struct Recipe {
     pub optimizer: OptimizerConfig,
     pub schedule: Schedules,
     pub train: TrainConfig,
+    pub gradient: GradientConfig,
+    pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
 }
@@ -63,11 +69,35 @@ pub struct DataConfig {
     pub train_samples: Option<usize>,
     /// The first so many test samples; all of them without it.
     pub test_samples: Option<usize>,
+    /// The training samples that are set aside for validation, by the seed of [`TrainConfig`]; none
+    /// without it.
+    pub validation: Option<Held>,
+    /// Whether each class gives its share of them; of no effect where targets are no classes.
+    pub stratified: bool,
     pub mean: f32,
     /// Above 0.
     pub deviation: f32,
     /// The seed of generated digits; of no effect on other data sets.
     pub seed: u64,
+}
+
+/// How many of the training samples are set aside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held {
+    /// At least 1.
+    Count(usize),
+    /// As a part of all, in (0, 1).
+    Part(f64),
+}
+
+impl Held {
+    /// The number of samples set aside of so many: a part is rounded, and at least 1.
+    pub fn count(self, samples: usize) -> usize {
+        match self {
+            Held::Count(count) => count,
+            Held::Part(part) => ((part * samples as f64).round() as usize).clamp(1, samples),
+        }
+    }
 }
 
 /// The network and what it minimises.
@@ -109,6 +139,9 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Samples of a step; at least 1, and more than there are means all of them.
     pub batch: usize,
+    /// Batches whose gradients make one step: it is the step of a batch of so many times the size, in
+    /// the memory of one; at least 1.
+    pub accumulate: usize,
     /// The seed of initial weights and of the order of samples.
     pub seed: u64,
     /// Whether each epoch takes the samples in a new order.
@@ -199,6 +232,8 @@ impl Recipe {
             schedule: schedule::read(root.table("schedule")?, &optimizer, train.epochs)?,
             optimizer,
             train,
+            gradient: GradientConfig::read(root.table("gradient")?)?,
+            stop: StopConfig::read(root.table("stop")?)?,
         };
         root.finish()?;
         Ok(recipe)
@@ -211,6 +246,8 @@ impl DataConfig {
             set: section.choice("set", "data set", None, &DATA_SETS)?.to_string(),
             train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,
             test_samples: section.optional_integer("test_samples", 1, MOST_SAMPLES)?,
+            validation: read_held(&mut section)?,
+            stratified: section.boolean("stratified", true)?,
             mean: section.single("mean", 0.0, finite())?,
             deviation: section.single("deviation", 1.0, positive())?,
             seed: section.seed("seed", 1)?,
@@ -238,12 +275,21 @@ impl TrainConfig {
         let config = TrainConfig {
             epochs: section.integer("epochs", 10, 1, MOST_EPOCHS)?,
             batch: section.integer("batch", 64, 1, MOST_SAMPLES)?,
+            accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
             shuffle: section.boolean("shuffle", true)?,
         };
         section.finish()?;
         Ok(config)
     }
+}
+
+/// A count as an integer, or a part as a number with a point.
+fn read_held(section: &mut Section) -> Result<Option<Held>> {
+    if section.is_integer("validation") {
+        return Ok(section.optional_integer("validation", 1, MOST_SAMPLES)?.map(Held::Count));
+    }
+    Ok(section.optional_number("validation", inner_unit())?.map(Held::Part))
 }
 
 fn read_name(root: &mut Section) -> Result<String> {

@@ -82,6 +82,12 @@ pub const fn unit_open() -> Range {
     Range { low: 0.0, includes_low: true, high: 1.0, text: "a number in [0, 1)", ..finite() }
 }
 
+/// (0, 1)
+pub fn inner_unit() -> Range {
+    let text = "a number of samples, or a part of them between 0 and 1 (both excluded)";
+    Range { includes_low: false, text, ..unit_open() }
+}
+
 /// [0, 1]
 pub const fn unit() -> Range {
     Range { includes_high: true, text: "a number in [0, 1]", ..unit_open() }
@@ -135,6 +141,11 @@ impl<'a> Section<'a> {
     /// Whether the table has this key and nobody has read it yet.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether the value of this key is an integer.
+    pub fn is_integer(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(toml::Value::is_integer)
     }
 
     /// A text that must be there. `expected` says what it is for.

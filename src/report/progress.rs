@@ -7,8 +7,9 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::{counted, duration, loss, percent, rounded};
+use super::run::ending;
 use super::terminal::Narrow;
-use crate::train::{EpochRecord, Observer, Progress};
+use crate::train::{EpochRecord, Observer, Progress, TrainRecord};
 
 /// How often the bar is drawn at most, per second.
 const REDRAWS: u8 = 10;
@@ -19,6 +20,8 @@ pub struct TerminalObserver {
     epochs: usize,
     lines: bool,
     start: Instant,
+    /// The validation accuracy of the last epoch.
+    validated: Option<f64>,
 }
 
 impl TerminalObserver {
@@ -36,12 +39,20 @@ impl TerminalObserver {
             .expect("the template is valid")
             .progress_chars("━╸─");
         bar.set_style(style);
-        TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now() }
+        TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now(), validated: None }
     }
 
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+
+    fn print(&self, line: impl FnOnce() -> String) {
+        if self.lines {
+            let line = line();
+            // A closed pipe is no reason to end the training.
+            self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
+        }
     }
 }
 
@@ -53,15 +64,18 @@ impl Observer for TerminalObserver {
         self.bar.set_length(progress.of as u64);
         self.bar.set_position(progress.samples as u64);
         self.bar.set_prefix(format!("epoch {}", of(progress.epoch, progress.epochs)));
-        self.bar.set_message(bar_message(progress, self.start.elapsed().as_secs_f64()));
+        self.bar.set_message(bar_message(progress, self.validated, self.start.elapsed().as_secs_f64()));
     }
 
     fn epoch(&mut self, record: &EpochRecord) {
-        if self.lines {
-            let line = epoch_line(record, self.epochs);
-            // A closed pipe is no reason to end the training.
-            self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
-        }
+        self.validated = record.validation_accuracy;
+        self.print(|| epoch_line(record, self.epochs));
+    }
+
+    fn fold(&mut self, fold: usize, folds: usize, record: &TrainRecord) {
+        self.print(|| fold_line(fold, folds, record));
+        // The next one starts anew.
+        (self.start, self.validated) = (Instant::now(), None);
     }
 }
 
@@ -92,9 +106,10 @@ impl Spinner {
     }
 }
 
-fn bar_message(progress: &Progress, elapsed: f64) -> String {
+fn bar_message(progress: &Progress, validated: Option<f64>, elapsed: f64) -> String {
+    let validated = validated.map_or(String::new(), |accuracy| format!("  validation {}", percent(accuracy)));
     format!(
-        "loss {}  accuracy {}  {}/s  {} left",
+        "loss {}  accuracy {}{validated}  {}/s  {} left",
         loss(progress.loss),
         percent(progress.accuracy),
         rounded(progress.samples_per_second),
@@ -130,6 +145,16 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     line
 }
 
+/// One training of a cross-validation in one line.
+fn fold_line(fold: usize, folds: usize, record: &TrainRecord) -> String {
+    let mut line = format!("fold {}", of(fold, folds));
+    if let Some(seen) = &record.validation {
+        line += &format!("  validation loss {}  accuracy {:>8}", loss(seen.loss), percent(seen.accuracy));
+    }
+    let time = duration(record.train_seconds);
+    line + &format!("  {} in {time}: {}", counted(record.epochs.len(), "epoch"), ending(&record.stop_reason))
+}
+
 /// " 3/10"
 fn of(epoch: usize, epochs: usize) -> String {
     let width = epochs.to_string().len();
@@ -139,6 +164,7 @@ fn of(epoch: usize, epochs: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::samples;
 
     fn progress() -> Progress {
         let (loss, accuracy, samples_per_second) = (0.25, 0.5, 41_000.4);
@@ -147,10 +173,24 @@ mod tests {
 
     #[test]
     fn the_bar_tells_what_matters() {
-        let message = bar_message(&progress(), 15.0);
+        let message = bar_message(&progress(), None, 15.0);
         assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000/s  1 min 25 s left");
+        let message = bar_message(&progress(), Some(0.975), 15.0);
+        assert_eq!(message, "loss 0.2500  accuracy 50.00 %  validation 97.50 %  41,000/s  1 min 25 s left");
         assert_eq!(seconds_left(&Progress { epoch: 1, samples: 0, ..progress() }, 5.0), 0.0);
         assert_eq!(seconds_left(&Progress { epoch: 10, samples: 1000, ..progress() }, 5.0), 0.0);
+    }
+
+    #[test]
+    fn a_fold_is_one_line() {
+        let seen = crate::train::Evaluation { loss: 0.25, accuracy: 0.975 };
+        let record =
+            TrainRecord { validation: Some(seen), stop_reason: "patience".into(), ..samples::train_record() };
+        assert_eq!(
+            fold_line(2, 10, &record),
+            "fold  2/10  validation loss 0.2500  accuracy  97.50 %  2 epochs in 4.0 s: \
+             no improvement on the validation samples"
+        );
     }
 
     #[test]

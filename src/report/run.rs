@@ -8,7 +8,7 @@ mod names;
 use std::path::Path;
 
 use charts::Figure;
-pub use facts::epochs;
+pub use facts::{ending, epochs};
 
 use super::json;
 use super::numbers::{counted, duration, percent};

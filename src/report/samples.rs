@@ -38,6 +38,8 @@ pub fn train_record() -> TrainRecord {
         test: Some(Evaluation { loss: 0.3, accuracy: 0.9 }),
         train_seconds: 4.0,
         stop_reason: "epochs".into(),
+        best_epoch: None,
+        validation: None,
         analysis: None,
     }
 }

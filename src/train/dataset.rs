@@ -57,8 +57,16 @@ mod tests {
     use super::*;
 
     fn config(set: &str, train: Option<usize>, test: Option<usize>) -> DataConfig {
-        let (train_samples, test_samples) = (train, test);
-        DataConfig { set: set.into(), train_samples, test_samples, mean: 0.0, deviation: 1.0, seed: 5 }
+        DataConfig {
+            set: set.into(),
+            train_samples: train,
+            test_samples: test,
+            validation: None,
+            stratified: true,
+            mean: 0.0,
+            deviation: 1.0,
+            seed: 5,
+        }
     }
 
     #[test]

@@ -3,14 +3,18 @@
 pub mod analysis;
 pub mod dataset;
 mod evaluate;
+pub mod folds;
 pub mod machine;
 mod plan;
 pub mod record;
 mod run;
 mod step;
+mod stop;
 mod workspace;
 
 pub use analysis::analyse;
 pub use evaluate::{evaluate, predict};
+pub use folds::{FoldsRecord, cross_validate};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
-pub use run::{Session, run};
+pub use run::{Session, run, split};
+pub use stop::Ending;

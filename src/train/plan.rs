@@ -39,6 +39,10 @@ pub struct Plan {
     pub owners: Vec<Vec<Range<usize>>>,
     /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
     pub gradients: Vec<Vec<usize>>,
+    /// Of each layer: the number of its first unit among the units of all layers; last, their total.
+    pub numbers: Vec<usize>,
+    /// Whether the gradients of all parameters are needed before the first of them is updated.
+    pub whole_gradient: bool,
 }
 
 impl Plan {
@@ -54,12 +58,19 @@ impl Plan {
             columns: (0..workers).map(columns).collect(),
             owners: owners(layers, workers),
             gradients: gradient_places(layers),
+            numbers: unit_numbers(layers),
+            whole_gradient: false,
         }
     }
 
     /// Floats of all gradients.
     pub fn gradients_len(&self) -> usize {
         self.gradients.last().and_then(|places| places.last()).copied().unwrap_or(0)
+    }
+
+    /// The units of all layers.
+    pub fn units(&self) -> usize {
+        self.numbers.last().copied().unwrap_or(0)
     }
 
     /// How many layers, from the input, compute their forward pass by output features: each worker
@@ -104,6 +115,14 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 fn block(layers: &[PlacedLayer], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
     ROW_BLOCK * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
+}
+
+fn unit_numbers(layers: &[PlacedLayer]) -> Vec<usize> {
+    let mut numbers = vec![0];
+    for (index, placed) in layers.iter().enumerate() {
+        numbers.push(numbers[index] + placed.layer.units());
+    }
+    numbers
 }
 
 fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {

@@ -83,8 +83,14 @@ pub struct TrainRecord {
     pub test: Option<Evaluation>,
     /// Wall-clock time of all epochs.
     pub train_seconds: f64,
-    /// Why training ended, such as "epochs" or "interrupted".
+    /// Why training ended: the name of an [`Ending`](super::Ending).
     pub stop_reason: String,
+    /// The epoch whose parameters were taken back at the end; only with patience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<usize>,
+    /// Of the parameters at the end; only where samples were set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Evaluation>,
     /// What it gets right and wrong on the test samples; only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
@@ -119,6 +125,10 @@ pub trait Observer {
 
     /// Called at the end of each epoch.
     fn epoch(&mut self, _record: &EpochRecord) {}
+
+    /// Called at the end of each training of a cross-validation, of which this is number `fold`, from 1,
+    /// of `folds`.
+    fn fold(&mut self, _fold: usize, _folds: usize, _record: &TrainRecord) {}
 }
 
 #[cfg(test)]
@@ -161,7 +171,9 @@ mod tests {
             epochs: vec![epoch, validated],
             test: Some(Evaluation { loss: 0.125, accuracy: 0.5 }),
             train_seconds: 4.0,
-            stop_reason: "epochs".into(),
+            stop_reason: "patience".into(),
+            best_epoch: Some(1),
+            validation: Some(Evaluation { loss: 0.25, accuracy: 1.0 }),
             analysis: None,
         };
         let json = serde_json::to_string(&record).unwrap();
@@ -175,7 +187,8 @@ mod tests {
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,
             r#""validation_accuracy":1.0,"seconds":2.0,"samples_per_second":30000.0,"#,
             r#""samples":64,"incomplete":true,"learning_rate":0.001}],"#,
-            r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"epochs"}"#
+            r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"patience","#,
+            r#""best_epoch":1,"validation":{"loss":0.25,"accuracy":1.0}}"#
         );
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), record);

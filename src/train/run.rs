@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use super::evaluate::evaluate;
 use super::machine::Machine;
 use super::plan::Plan;
-use super::record::{EpochRecord, ModelFacts, Observer, Progress, TRAIN_SCHEMA, TrainRecord};
+use super::record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TRAIN_SCHEMA, TrainRecord};
 use super::step::{Batch, BatchScore, Source, Step};
+use super::stop::{Ending, Watch, after_step};
 use super::workspace::Workspace;
-use crate::data::{DataSet, Features, Samples, batches};
+use crate::data::{DataSet, Features, Samples, Split, batches, split};
+use crate::memory;
+use crate::model::recipe::StopConfig;
 use crate::model::{Model, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
@@ -22,12 +25,35 @@ use crate::{Error, Result};
 /// How often an observer hears of progress within an epoch.
 const PROGRESS: Duration = Duration::from_millis(100);
 
-/// Trains `model` on `data` as `recipe` says, until its epochs are done or `stop` is set, then
-/// evaluates it on the test split. The result is the same, bit for bit, for any number of workers.
+/// The split of the training samples that `recipe` asks for, if it does: some to train on, some for
+/// validation.
 ///
 /// # Errors
-/// If the data does not fit the model, or training diverges; the model then holds what it had come
-/// to.
+/// [`Error::Mismatch`] if it leaves nothing to train on; [`Error::Setting`] if the recipe has patience
+/// and sets no samples aside.
+pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
+    let Some(held) = recipe.data.validation else {
+        if recipe.stop.patience.is_some() {
+            return Err(Error::Setting {
+                place: format!("recipe {}", recipe.name),
+                key: "stop.patience".into(),
+                expected: "samples for validation, such as `data.validation = 0.1`".into(),
+                found: "none".into(),
+            });
+        }
+        return Ok(None);
+    };
+    let count = held.count(samples.len());
+    split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
+}
+
+/// Trains `model` on `data` as `recipe` says, until its epochs are done, one of its rules ends the
+/// training, or `stop` is set; then evaluates it on the test split. The result is the same, bit for
+/// bit, for any number of workers, unless the clock decides when to stop.
+///
+/// # Errors
+/// Those of [`split()`]; also if the data does not fit the model, or training diverges; the model then
+/// holds what it had come to.
 pub fn run(
     model: &mut Model,
     data: &DataSet,
@@ -36,27 +62,67 @@ pub fn run(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
-    let mut session = Session::new(model, &data.train, recipe, team)?;
+    let split = split(&data.train, recipe)?;
+    let (mut record, steps) = fit(model, data, split, recipe, team, stop, observer)?;
+    let test = evaluate(model, &data.test, &recipe.data, team)?;
+    if !test.loss.is_finite() {
+        let epoch = record.epochs.len();
+        return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step: steps, epoch });
+    }
+    record.test = Some(test);
+    Ok(record)
+}
+
+/// [`run`] without the test, for the samples of a split; also returns the number of steps.
+pub(super) fn fit(
+    model: &mut Model,
+    data: &DataSet,
+    split: Option<Split>,
+    recipe: &Recipe,
+    team: &Team,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<(TrainRecord, u64)> {
+    let (kept, held) = split.map_or((None, None), |Split { kept, held }| (Some(kept), Some(held)));
+    let of_held = |held: Vec<u32>| data.train.take(&held.iter().map(|&i| i as usize).collect::<Vec<_>>());
+    let held = held.map(of_held).transpose()?;
+    let mut session = Session::on_part(model, &data.train, kept, recipe, team)?;
+    let mut watch = Watch::new(&recipe.stop);
+    if recipe.stop.patience.is_some() {
+        memory::check("a copy of the parameters", size_of_val(session.model.storage()))?;
+    }
     let mut epochs = Vec::new();
     let mut train_seconds = 0.0;
-    let mut stop_reason = "epochs";
+    let mut ending = Ending::Epochs;
+    let mut validation = None;
     for _ in 0..recipe.train.epochs {
-        let record = session.epoch(stop, observer)?;
+        let mut record = session.epoch(stop, observer)?;
+        session.check_parameters()?;
+        if let Some(held) = &held {
+            let seen = session.evaluate(held)?;
+            (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), Some(seen.accuracy));
+            validation = Some(seen);
+        }
         session.end_epoch(&record);
         observer.epoch(&record);
         train_seconds += record.seconds;
+        let after_epoch = watch.after_epoch(&record, session.model.storage());
         epochs.push(record);
-        if stop.load(Relaxed) {
-            stop_reason = "interrupted";
+        let interrupted = stop.load(Relaxed).then_some(Ending::Interrupted);
+        if let Some(early) = interrupted.or(session.ended).or(after_epoch) {
+            ending = early;
             break;
         }
     }
-    let (steps, epoch, batch) = (session.steps, session.epochs, session.batch);
-    let test = evaluate(model, &data.test, &recipe.data, team)?;
-    if !test.loss.is_finite() {
-        return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step: steps, epoch });
+    let (steps, batch) = (session.steps, session.batch);
+    if let (Some((epoch, parameters)), Some(held)) = (watch.best(), &held) {
+        // The last epoch's validation is that of its own parameters.
+        if epoch < epochs.len() {
+            session.model.parts_mut().1.copy_from_slice(parameters);
+            validation = Some(session.evaluate(held)?);
+        }
     }
-    Ok(TrainRecord {
+    let record = TrainRecord {
         schema: TRAIN_SCHEMA.into(),
         recipe: recipe.name.clone(),
         data: Some(data.name.clone()),
@@ -70,11 +136,14 @@ pub fn run(
             train_flops_per_sample: model.train_flops_per_sample(),
         },
         epochs,
-        test: Some(test),
+        test: None,
         train_seconds,
-        stop_reason: stop_reason.into(),
+        stop_reason: ending.name().into(),
+        best_epoch: watch.best().map(|(epoch, _)| epoch),
+        validation,
         analysis: None,
-    })
+    };
+    Ok((record, steps))
 }
 
 /// A model in training: everything that lives from one epoch to the next.
@@ -82,6 +151,8 @@ pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
     labels: &'a [u8],
+    /// The samples that are trained on; all without it.
+    kept: Option<Vec<u32>>,
     recipe: &'a Recipe,
     team: &'a Team,
     rule: Box<dyn Rule>,
@@ -94,10 +165,13 @@ pub struct Session<'a> {
     batch: usize,
     epochs: usize,
     steps: u64,
+    begun: Option<Instant>,
+    ended: Option<Ending>,
 }
 
 impl<'a> Session<'a> {
-    /// Plans and allocates all memory of the run.
+    /// Plans and allocates all memory of the run. All samples are trained on: whoever calls
+    /// [`epoch`](Session::epoch) sets some aside himself, if the recipe asks for it.
     ///
     /// # Errors
     /// If memory is short, the samples have no classes, or another number of features than the model's
@@ -108,23 +182,53 @@ impl<'a> Session<'a> {
         recipe: &'a Recipe,
         team: &'a Team,
     ) -> Result<Self> {
+        Session::on_part(model, samples, None, recipe, team)
+    }
+
+    /// [`new`](Session::new), to train on the samples of these indices alone.
+    ///
+    /// # Errors
+    /// As there; also if there are no indices, or one of them is not below the number of samples.
+    pub fn on_part(
+        model: &'a mut Model,
+        samples: &'a Samples,
+        kept: Option<Vec<u32>>,
+        recipe: &'a Recipe,
+        team: &'a Team,
+    ) -> Result<Self> {
+        let count = kept.as_ref().map_or(samples.len(), Vec::len);
+        let largest = kept.as_ref().and_then(|kept| kept.iter().max()).map_or(0, |&index| index as usize);
+        if count == 0 || largest >= samples.len() {
+            return Err(Error::Mismatch {
+                what: "indices of the samples to train on".into(),
+                expected: format!("at least one, all below {}", samples.len()),
+                found: if count == 0 { "none".into() } else { largest.to_string() },
+            });
+        }
         let labels = labels_for(model, samples)?;
         let rule = recipe.optimizer.rule();
-        let batch = recipe.train.batch.clamp(1, samples.len());
-        let span = span(recipe, samples.len().div_ceil(batch) as u64, rule.as_ref())?;
+        let one = recipe.train.batch.clamp(1, count);
+        // Batches that make one step are blocks of one batch.
+        let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
+        let span = span(recipe, count.div_ceil(batch) as u64, rule.as_ref())?;
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
         let layers = model.layers();
-        let plan = Plan::new(layers, team.threads());
+        let mut plan = Plan::new(layers, team.threads());
+        if batch > one {
+            plan.block = plan.block.min(one);
+        }
+        plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
         let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan)?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
-        let order = Vec::with_capacity(samples.len());
+        let order = Vec::with_capacity(count);
         Ok(Session {
             model,
             samples,
             labels,
+            kept,
             recipe,
             team,
             rule,
@@ -136,7 +240,67 @@ impl<'a> Session<'a> {
             batch,
             epochs: 0,
             steps: 0,
+            begun: None,
+            ended: None,
         })
+    }
+
+    /// The samples that are trained on.
+    fn count(&self) -> usize {
+        self.kept.as_ref().map_or(self.samples.len(), Vec::len)
+    }
+
+    /// What ended the last epoch, or would have let no further step follow, if anything did.
+    pub fn ended(&self) -> Option<Ending> {
+        self.ended
+    }
+
+    /// Mean loss and accuracy of the model as it is, on other samples.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model; [`Error::Diverged`] if the loss is not finite.
+    pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation> {
+        let seen = evaluate(self.model, samples, &self.recipe.data, self.team)?;
+        if seen.loss.is_finite() {
+            return Ok(seen);
+        }
+        Err(self.diverged("the validation loss".into(), seen.loss))
+    }
+
+    /// Looks at all parameters.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] with the name of the first one that is not finite.
+    pub fn check_parameters(&self) -> Result<()> {
+        match self.model.first_not_finite() {
+            None => Ok(()),
+            Some((name, value)) => Err(self.diverged(format!("an element of {name}"), value.into())),
+        }
+    }
+
+    fn diverged(&self, what: String, value: f64) -> Error {
+        Error::Diverged { what, value, step: self.steps, epoch: self.epochs }
+    }
+
+    /// What to call a loss that is not finite: with the first layer whose output is not, among the
+    /// rows that went through the network last.
+    fn lost(&self) -> String {
+        match self.workspace.first_output_not_finite() {
+            Some(index) => format!("the output of layer {}, and with it the loss,", self.layer_name(index)),
+            None => "the loss".into(),
+        }
+    }
+
+    /// The first layer whose gradient is not finite.
+    fn lost_gradient(&self) -> String {
+        let unit = self.workspace.first_square_not_finite().unwrap_or(0);
+        let index = self.plan.numbers.partition_point(|&first| first <= unit).saturating_sub(1);
+        format!("the norm of the gradient of layer {}", self.layer_name(index))
+    }
+
+    fn layer_name(&self, index: usize) -> String {
+        let placed = &self.model.layers()[index];
+        format!("{} ({})", placed.module, placed.layer.kind())
     }
 
     /// Bytes that the updates of a step read and write: the gradient; the parameters and the slots
@@ -153,10 +317,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One pass over the samples, or less if `stop` is set meanwhile.
+    /// One pass over the samples, or less if `stop` is set meanwhile or a rule of the recipe
+    /// [ends](Session::ended) it: a number of steps, a time, the norm of a gradient.
     ///
     /// # Errors
-    /// [`Error::Diverged`] when a batch's loss is not finite.
+    /// [`Error::Diverged`] when a batch's loss, or the norm of its gradient where that is needed, is not
+    /// finite.
     pub fn epoch(&mut self, stop: &AtomicBool, observer: &mut (dyn Observer + Send)) -> Result<EpochRecord> {
         self.probed_epoch(stop, observer, None)
     }
@@ -172,8 +338,13 @@ impl<'a> Session<'a> {
         probes: Option<&mut Vec<Table>>,
     ) -> Result<EpochRecord> {
         let begun = Instant::now();
+        let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
-        batches::order(self.samples.len(), train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        let count = self.count();
+        batches::order(count, train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        if let Some(kept) = &self.kept {
+            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        }
         self.epochs += 1;
         let loss = self.model.loss();
         let classes = self.model.outputs();
@@ -184,6 +355,7 @@ impl<'a> Session<'a> {
             classes,
             source: Source::new(self.samples, self.labels, &self.recipe.data),
             rule: self.rule.as_ref(),
+            treatment: &self.recipe.gradient,
             plan: &self.plan,
             parameters: Shared::array(parameters),
             memory: self.workspace.share(),
@@ -192,10 +364,13 @@ impl<'a> Session<'a> {
             score: BatchScore::default(),
             steps: self.steps,
             diverged: None,
+            ended: None,
             observer,
             told: begun,
         });
-        let about = About { epoch: self.epochs, epochs: train.epochs, of: self.samples.len(), begun };
+        let stop_rules = &self.recipe.stop;
+        let about =
+            About { epoch: self.epochs, epochs: train.epochs, of: count, begun, run_begun, stop_rules };
         let halt = AtomicBool::new(false);
         let (order, size, done) = (&self.order[..], self.batch, self.steps);
         let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
@@ -220,14 +395,11 @@ impl<'a> Session<'a> {
         };
         self.team.run(work, probes);
         let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.steps = live.steps;
-        if let Some(value) = live.diverged {
-            return Err(Error::Diverged {
-                what: "the loss".into(),
-                value,
-                step: self.steps,
-                epoch: self.epochs,
-            });
+        (self.steps, self.ended) = (live.steps, live.ended);
+        match live.diverged {
+            Some(Diverged::Loss(value)) => return Err(self.diverged(self.lost(), value)),
+            Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
+            None => {}
         }
         Ok(about.record(&live.score, moment(self.steps).learning_rate))
     }
@@ -272,17 +444,27 @@ pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a 
 struct Live<'a> {
     score: BatchScore,
     steps: u64,
-    diverged: Option<f64>,
+    diverged: Option<Diverged>,
+    ended: Option<Ending>,
     observer: &'a mut (dyn Observer + Send),
     told: Instant,
 }
 
+/// What is not finite.
+enum Diverged {
+    Loss(f64),
+    Gradient(f64),
+}
+
 /// What does not change during an epoch.
-struct About {
+struct About<'a> {
     epoch: usize,
     epochs: usize,
     of: usize,
     begun: Instant,
+    /// The first epoch.
+    run_begun: Instant,
+    stop_rules: &'a StopConfig,
 }
 
 impl Live<'_> {
@@ -294,18 +476,21 @@ impl Live<'_> {
         self.score.samples += batch.samples;
         let loss = batch.loss_sum / batch.samples as f64;
         if !loss.is_finite() {
-            self.diverged = Some(loss);
+            self.diverged = Some(Diverged::Loss(loss));
+        } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
+            self.diverged = Some(Diverged::Gradient(norm));
         }
+        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_begun);
         self.observer.step(self.steps, loss);
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
             self.observer.progress(&about.progress(&self.score));
         }
-        self.diverged.is_none()
+        self.diverged.is_none() && self.ended.is_none()
     }
 }
 
-impl About {
+impl About<'_> {
     fn progress(&self, score: &BatchScore) -> Progress {
         let samples = score.samples as f64;
         Progress {

@@ -2,7 +2,8 @@
 //!
 //! The rows pass takes each worker's rows from the data through all layers to the loss and back.
 //! The parameters pass takes each worker's own parameters: their gradient over the whole batch,
-//! and at once, while it is in cache, their update. Only barriers stand between the two.
+//! and at once, while it is in cache, their update. Only barriers stand between the two. Where the
+//! norm of the whole gradient is asked for, the updates wait for it behind one more barrier.
 
 use std::ops::Range;
 
@@ -11,13 +12,16 @@ use super::workspace::Memory;
 use crate::data::{Features, Samples};
 use crate::kernels::loss::Rows;
 use crate::kernels::prefetch::prefetch;
-use crate::kernels::{convert, reduce};
+use crate::kernels::{clip, convert, reduce};
 use crate::layers::Derivation;
 use crate::losses::{Loss, Scores};
 use crate::model::PlacedLayer;
-use crate::model::recipe::DataConfig;
+use crate::model::recipe::{DataConfig, GradientConfig};
 use crate::optim::{Coefficients, MOST_SLOTS, Moment, Rule};
 use crate::team::{Shared, Worker};
+
+/// Added to the norm that a gradient is divided by, so that it is never divided by 0.
+const NORM_EPSILON: f64 = 1e-6;
 
 /// What the workers share in all steps of a run.
 pub struct Step<'a> {
@@ -26,6 +30,7 @@ pub struct Step<'a> {
     pub classes: usize,
     pub source: Source<'a>,
     pub rule: &'a dyn Rule,
+    pub treatment: &'a GradientConfig,
     pub plan: &'a Plan,
     pub parameters: Shared<'a, f32>,
     pub memory: Memory<'a>,
@@ -109,6 +114,8 @@ pub struct BatchScore {
     pub loss_sum: f64,
     pub correct: usize,
     pub samples: usize,
+    /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
+    pub gradient_norm: Option<f64>,
 }
 
 impl<'a> Source<'a> {
@@ -156,7 +163,10 @@ impl Step<'_> {
             if block.is_last && worker.index() == 0 {
                 score = Some(self.score(worker, batch.len()));
             }
-            self.parameters_pass(worker, block, &coefficients);
+            let norm = self.parameters_pass(worker, block, &coefficients);
+            if let Some(score) = &mut score {
+                score.gradient_norm = norm;
+            }
             if !block.is_last {
                 worker.barrier();
             }
@@ -295,10 +305,13 @@ impl Step<'_> {
             loss_sum: reduce::sum_f64(losses),
             correct: correct.iter().map(|&hit| usize::from(hit)).sum(),
             samples,
+            gradient_norm: None,
         }
     }
 
-    fn parameters_pass(&self, worker: &Worker, block: Block, coefficients: &Coefficients) {
+    /// Returns the norm of the gradient after the last block, if it is needed.
+    fn parameters_pass(&self, worker: &Worker, block: Block, with: &Coefficients) -> Option<f64> {
+        let whole = self.plan.whole_gradient;
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
         if self.plan.feature_layers(count) == 0 {
@@ -313,18 +326,71 @@ impl Step<'_> {
             // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
             for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
                 let len = layer.unit_len(unit);
-                let gradient = if in_one_block {
+                let gradient = if in_one_block && !whole {
                     self.memory.scratch[worker.index()].write(worker, 0..len)
                 } else {
-                    let start = self.plan.gradients[index][unit];
-                    self.memory.sums.write(worker, start..start + len)
+                    self.kept_gradient(worker, index, unit)
                 };
                 self.gradient(worker, index, unit, block, gradient);
                 if block.is_last {
-                    self.update(worker, index, unit, gradient, coefficients);
+                    self.treat(worker, index, unit, gradient);
+                    if whole {
+                        let number = self.plan.numbers[index] + unit;
+                        let squares = self.memory.squares.write(worker, number..number + 1);
+                        squares[0] = reduce::sum_of_squares(gradient);
+                    } else {
+                        self.update(worker, index, unit, gradient, with);
+                    }
                 }
             }
         }
+        (whole && block.is_last).then(|| self.update_by_norm(worker, with))
+    }
+
+    /// A unit's place among the gradients of all units, `[unit_len]`.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    fn kept_gradient<'s>(&'s self, worker: &'s Worker, index: usize, unit: usize) -> &'s mut [f32] {
+        let start = self.plan.gradients[index][unit];
+        self.memory.sums.write(worker, start..start + self.layers[index].layer.unit_len(unit))
+    }
+
+    /// What is done to each element of a unit's gradient, `[unit_len]`.
+    fn treat(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32]) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        if self.treatment.l1 != 0.0 {
+            let mut rest = &mut *gradient;
+            for part in layer.unit_parts(unit) {
+                let (gradient, after) = rest.split_at_mut(part.len());
+                rest = after;
+                let place = storage.start + part.start..storage.start + part.end;
+                clip::add_signs(gradient, self.parameters.read(worker, place), self.treatment.l1);
+            }
+        }
+        if let Some(limit) = self.treatment.clip_value {
+            clip::clamp(gradient, limit);
+        }
+    }
+
+    /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
+    fn update_by_norm(&self, worker: &Worker, with: &Coefficients) -> f64 {
+        worker.barrier();
+        // Every worker adds up all units, in the same order.
+        let squares = self.memory.squares.read(worker, 0..self.plan.units());
+        let norm = squares.iter().sum::<f64>().sqrt();
+        // As `torch.nn.utils.clip_grad_norm_`.
+        let limit = self.treatment.clip_norm.map_or(f64::INFINITY, f64::from);
+        let factor = limit / (norm + NORM_EPSILON);
+        for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
+            for unit in owned.clone() {
+                let gradient = self.kept_gradient(worker, index, unit);
+                // Not a comparison that NaN would pass: it must reach the parameters.
+                if factor.is_nan() || factor < 1.0 {
+                    clip::scale(gradient, factor as f32);
+                }
+                self.update(worker, index, unit, gradient, with);
+            }
+        }
+        norm
     }
 
     /// The gradient of a unit over a block, added to that over the blocks before.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::plan::Plan;
 use crate::Result;
+use crate::kernels::reduce;
 use crate::memory;
 use crate::model::PlacedLayer;
 use crate::team::Shared;
@@ -14,6 +15,7 @@ pub struct Workspace {
     floats: Buffer<f32>,
     labels: Buffer<u8>,
     correct: Buffer<u8>,
+    squares: Vec<f64>,
     places: Places,
 }
 
@@ -61,7 +63,7 @@ impl Workspace {
             .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
         let scratch_len = unit_lens.max().unwrap_or(0);
         let rows = batch.min(plan.block);
-        let sums_len = if rows < batch { plan.gradients_len() } else { 0 };
+        let sums_len = if rows < batch || plan.whole_gradient { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
         let inputs = plan.owners.iter().map(|_| place(&mut layout, rows, features, stride)).collect();
         let mut outputs = Vec::new();
@@ -88,8 +90,22 @@ impl Workspace {
             floats: Buffer::zeros(layout.len()),
             labels: Buffer::zeros(rows),
             correct: Buffer::zeros(batch),
+            squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
             places,
         })
+    }
+}
+
+impl Workspace {
+    /// The first layer with a number that is not finite among the outputs that it gave last.
+    pub fn first_output_not_finite(&self) -> Option<usize> {
+        let is_lost = |output: &Matrix| !reduce::all_finite(&self.floats[output.range.clone()]);
+        self.places.outputs.iter().position(is_lost)
+    }
+
+    /// The first unit, among those of all layers, whose sum of squares is not finite.
+    pub fn first_square_not_finite(&self) -> Option<usize> {
+        self.squares.iter().position(|squares| !squares.is_finite())
     }
 }
 
@@ -111,8 +127,10 @@ pub struct Memory<'a> {
     pub derived: Vec<Shared<'a, f32>>,
     /// The optimizer's slots, each as long as the parameters.
     pub slots: Vec<Shared<'a, f32>>,
-    /// All units' gradients, if they are summed over several blocks.
+    /// All units' gradients, if they are summed over several blocks or needed all at once.
     pub sums: Shared<'a, f32>,
+    /// The sum of squares of each unit's gradient, if they are needed all at once; `[units]`.
+    pub squares: Shared<'a, f64>,
     /// Each worker's scratch: a unit's gradient.
     pub scratch: Vec<Shared<'a, f32>>,
 }
@@ -141,6 +159,7 @@ impl Workspace {
             scratch: places.scratch.iter().map(|place| carver.array(place)).collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
+            squares: Shared::array(&mut self.squares),
         }
     }
 }

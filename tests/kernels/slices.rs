@@ -1,4 +1,5 @@
 use crate::{LENGTHS, close, on_every_isa, spread};
+use fallline::kernels::clip;
 use fallline::kernels::convert::bytes_to_floats;
 use fallline::kernels::reduce::{all_finite, max_abs, sum_f64, sum_of_squares};
 use proptest::prelude::*;
@@ -20,6 +21,37 @@ fn bytes_become_floats() {
             assert!(!close(&floats, &[&exact[1..], &exact[..1]].concat(), 1e-7));
         }
     }
+}
+
+#[test]
+fn gradients_are_clamped_scaled_and_pulled_to_zero() {
+    for length in LENGTHS {
+        let gradients = spread(length, 3.0);
+        let mut parameters = spread(length, 1.0);
+        parameters.iter_mut().step_by(3).for_each(|p| *p = 0.0);
+        parameters.iter_mut().skip(1).step_by(3).for_each(|p| *p = -*p);
+        let treated = |work: &dyn Fn(&mut [f32])| {
+            on_every_isa(|| {
+                let mut values = gradients.clone();
+                work(&mut values);
+                values
+            })
+        };
+        let clamped: Vec<f32> = gradients.iter().map(|&g| g.max(-0.5).min(0.5)).collect();
+        assert_eq!(treated(&|values| clip::clamp(values, 0.5)), clamped);
+        let scaled: Vec<f32> = gradients.iter().map(|&g| 0.3 * g).collect();
+        assert_eq!(treated(&|values| clip::scale(values, 0.3)), scaled);
+        let sign = |p: f32| if p == 0.0 { 0.0 } else { p.signum() };
+        let pulled = gradients.iter().zip(&parameters).map(|(&g, &p)| 0.1f32.mul_add(sign(p), g));
+        let pulled: Vec<f32> = pulled.collect();
+        assert_eq!(treated(&|values| clip::add_signs(values, &parameters, 0.1)), pulled);
+        if length > 1 {
+            assert!(clamped != gradients && scaled != gradients && pulled != gradients);
+        }
+    }
+    let mut lost = [f32::NAN, f32::INFINITY];
+    clip::clamp(&mut lost, 1.0);
+    assert!(lost[0].is_nan() && lost[1] == 1.0);
 }
 
 /// The two f32 halves of an f64, so that its bits can be compared across instruction sets.

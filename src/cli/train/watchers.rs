@@ -2,7 +2,7 @@
 
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
-use crate::train::{EpochRecord, Observer, Progress};
+use crate::train::{EpochRecord, Observer, Progress, TrainRecord};
 
 /// The terminal, and an event file where one was asked for.
 pub struct Watchers {
@@ -26,5 +26,9 @@ impl Observer for Watchers {
         if let Some(events) = &mut self.events {
             events.epoch(record);
         }
+    }
+
+    fn fold(&mut self, fold: usize, folds: usize, record: &TrainRecord) {
+        self.terminal.fold(fold, folds, record);
     }
 }

@@ -38,6 +38,8 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         set = "folder"
         train_samples = 12
         test_samples = 3
+        validation = 0.25
+        stratified = false
         mean = -0.1307
         deviation = 3e-5
         seed = 9223372036854775807
@@ -65,8 +67,23 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         [train]
         epochs = 3
         batch = 7
+        accumulate = 3
         seed = 5
         shuffle = false
+        [gradient]
+        l1 = 1e-5
+        clip_value = 0.3
+        clip_norm = 0.1
+        [stop]
+        steps = 11
+        seconds = 2.5
+        accuracy = 0.9
+        loss = 0.01
+        gradient_norm = 1e-3
+        tolerance = 1e-4
+        tolerance_epochs = 2
+        patience = 4
+        watch = "accuracy"
     "#;
     let recipe = Recipe::parse(text, "all.toml").unwrap();
     let LayerConfig::Dense { activation, bias_init, .. } = &recipe.model.layers[1] else { panic!() };
@@ -80,9 +97,11 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
 #[test]
 fn what_is_left_out_has_its_default() {
     let recipe = Recipe::parse(SMALL, "small.toml").unwrap();
-    assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, seed: 1, shuffle: true });
+    assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true });
     assert_eq!(recipe.optimizer, OptimizerConfig::new(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
+    assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
+    assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
     let dense = LayerConfig::Dense {
         units: 10,
         activation: Activation::Identity,
@@ -150,6 +169,31 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             "`model.layers.0.bias_init.type`: expected zeros, constant, uniform or normal for a bias, found another one",
         ),
         (&["model.loss=mse"], "`model.loss`: unknown loss `mse`; known: cross-entropy, mean-squared-error"),
+        (
+            &["data.validation=1.0"],
+            "`data.validation`: expected a number of samples, or a part of them between 0 and 1 (both excluded), found 1",
+        ),
+        (&["data.validation=0"], "`data.validation`: expected an integer from 1 to 100000000, found 0"),
+        (&["train.accumulate=0"], "`train.accumulate`: expected an integer from 1 to 100000000, found 0"),
+        (&["gradient.clip_norm=0"], "`gradient.clip_norm`: expected a number above 0, found 0"),
+        (&["gradient.clip_value=nan"], "`gradient.clip_value`: expected a number above 0, found NaN"),
+        (
+            &["gradient.clip_value=1e-60"],
+            "`gradient.clip_value`: expected a number above 0 in single precision, found 1e-60",
+        ),
+        (&["gradient.l1=-1"], "`gradient.l1`: expected a number of at least 0, found -1"),
+        (&["stop.steps=0"], "`stop.steps`: expected an integer from 1 to 1000000000000, found 0"),
+        (&["stop.seconds=0"], "`stop.seconds`: expected a number above 0, found 0"),
+        (&["stop.accuracy=97"], "`stop.accuracy`: expected a number in [0, 1], found 97"),
+        (&["stop.tolerance=-1e-3"], "`stop.tolerance`: expected a number above 0, found -0.001"),
+        (
+            &["stop.tolerance_epochs=3"],
+            "`stop.tolerance_epochs`: expected none without `tolerance`, found one",
+        ),
+        (&["stop.watch=loss"], "`stop.watch`: expected none without `patience`, found one"),
+        (&["stop.patience=0"], "`stop.patience`: expected an integer from 1 to 1000000, found 0"),
+        (&["stop.patience=3", "stop.watch=los"], "`stop.watch`: unknown measure `los`; did you mean `loss`?"),
+        (&["stop.pateince=3"], "unknown key `stop.pateince`; did you mean `stop.patience`?"),
         (&["target=97.6"], "`target`: expected a number in [0, 1], found 97.6"),
         (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found \"../x\""),
         (

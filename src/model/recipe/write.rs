@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::{
-    DataConfig, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, schedule,
+    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -21,6 +21,11 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());
     table.insert("schedule".into(), schedule::to_table(&recipe.schedule).into());
     table.insert("train".into(), train(&recipe.train).into());
+    for (key, part) in [("gradient", recipe.gradient.table()), ("stop", recipe.stop.table())] {
+        if let Some(part) = part {
+            table.insert(key.into(), part.into());
+        }
+    }
     table.to_string()
 }
 
@@ -36,6 +41,14 @@ fn data(data: &DataConfig) -> Table {
             table.insert(key.into(), integer(samples as u64));
         }
     }
+    if let Some(held) = data.validation {
+        let value = match held {
+            Held::Count(count) => integer(count as u64),
+            Held::Part(part) => part.into(),
+        };
+        table.insert("validation".into(), value);
+    }
+    table.insert("stratified".into(), data.stratified.into());
     table
 }
 
@@ -115,6 +128,7 @@ fn train(train: &TrainConfig) -> Table {
     table_of([
         ("epochs", integer(train.epochs as u64)),
         ("batch", integer(train.batch as u64)),
+        ("accumulate", integer(train.accumulate as u64)),
         ("seed", integer(train.seed)),
         ("shuffle", train.shuffle.into()),
     ])
@@ -131,7 +145,7 @@ pub(super) fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
 }
 
 /// The shortest decimal that reads back as this number: 0.1307, not 0.13070000708103.
-fn single(number: f32) -> Value {
+pub(super) fn single(number: f32) -> Value {
     let shortest = number.to_string().parse().unwrap_or(f64::from(number));
     Value::Float(shortest)
 }

@@ -58,7 +58,9 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Batch", record.batch.map(|batch| counted(batch, "sample"))),
         ("Seed", Some(record.seed.to_string())),
         ("Epochs", Some(epochs(record))),
-        ("Ended", Some(ending(record))),
+        ("Ended", Some(ending(&record.stop_reason).to_string())),
+        ("Best epoch", record.best_epoch.map(|epoch| format!("{epoch}, whose parameters are kept"))),
+        ("Validation accuracy", record.validation.as_ref().map(|seen| percent(seen.accuracy))),
         ("Training time", Some(duration(record.train_seconds))),
         ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
         ("Trained numbers", Some(thousands(record.model.parameters as u64))),
@@ -77,12 +79,18 @@ fn learning_rate(record: &TrainRecord) -> Option<f64> {
     record.epochs.last()?.learning_rate
 }
 
-/// The short reason of the record, in words.
-fn ending(record: &TrainRecord) -> String {
-    match record.stop_reason.as_str() {
-        "epochs" => "all epochs done".into(),
-        "interrupted" => "interrupted".into(),
-        other => other.into(),
+/// The short reason of a record why training ended, in words.
+pub fn ending(stop_reason: &str) -> &str {
+    match stop_reason {
+        "epochs" => "all epochs done",
+        "steps" => "all steps done",
+        "seconds" => "time is up",
+        "accuracy" => "accuracy reached",
+        "loss" => "loss reached",
+        "gradient-norm" => "gradient below its limit",
+        "tolerance" => "the loss stands still",
+        "patience" => "no improvement on the validation samples",
+        other => other,
     }
 }
 
@@ -107,7 +115,7 @@ fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
             optional(record.batch.map(|batch| batch as f64), rounded),
             count(record.threads),
             count(record.model.parameters),
-            Cell::text(&ending(record)),
+            Cell::text(ending(&record.stop_reason)),
         ]
     };
     let columns = [

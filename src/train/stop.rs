@@ -1,0 +1,224 @@
+//! What ends a training before its epochs are done.
+
+use std::time::Instant;
+
+use super::record::EpochRecord;
+use super::step::BatchScore;
+use crate::model::recipe::{Patience, StopConfig, Watched};
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Epochs,
+    Interrupted,
+    Steps,
+    Seconds,
+    GradientNorm,
+    Accuracy,
+    Loss,
+    Tolerance,
+    Patience,
+}
+
+impl Ending {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ending::Epochs => "epochs",
+            Ending::Interrupted => "interrupted",
+            Ending::Steps => "steps",
+            Ending::Seconds => "seconds",
+            Ending::GradientNorm => "gradient-norm",
+            Ending::Accuracy => "accuracy",
+            Ending::Loss => "loss",
+            Ending::Tolerance => "tolerance",
+            Ending::Patience => "patience",
+        }
+    }
+}
+
+/// What the step that came to `batch` ends, the training having begun at `begun`.
+pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Instant) -> Option<Ending> {
+    let below = |limit: f64| batch.gradient_norm.is_some_and(|norm| norm < limit);
+    if rules.steps.is_some_and(|limit| steps >= limit) {
+        return Some(Ending::Steps);
+    }
+    if rules.gradient_norm.is_some_and(below) {
+        return Some(Ending::GradientNorm);
+    }
+    // The clock is read only where it is asked for.
+    let late = rules.seconds.is_some_and(|limit| begun.elapsed().as_secs_f64() >= limit);
+    late.then_some(Ending::Seconds)
+}
+
+/// What the rules have seen of the epochs.
+pub struct Watch<'a> {
+    rules: &'a StopConfig,
+    last_loss: Option<f64>,
+    /// Epochs in a row whose loss stood still.
+    still: usize,
+    best: Option<Best>,
+}
+
+/// The best epoch.
+struct Best {
+    epoch: usize,
+    /// Its validation loss, or the negative of its validation accuracy.
+    value: f64,
+    parameters: Vec<f32>,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(rules: &'a StopConfig) -> Watch<'a> {
+        Watch { rules, last_loss: None, still: 0, best: None }
+    }
+
+    /// What an epoch ends, after which the parameters were these.
+    pub fn after_epoch(&mut self, record: &EpochRecord, parameters: &[f32]) -> Option<Ending> {
+        let loss = record.validation_loss.unwrap_or(record.train_loss);
+        let accuracy = record.validation_accuracy.unwrap_or(record.train_accuracy);
+        // All rules look at every epoch.
+        let waited = self.rules.patience.is_some_and(|rule| self.has_waited(rule, record, parameters));
+        let stood = self.has_stood_still(loss);
+        let endings = [
+            (self.rules.accuracy.is_some_and(|target| accuracy >= target), Ending::Accuracy),
+            (self.rules.loss.is_some_and(|target| loss <= target), Ending::Loss),
+            (waited, Ending::Patience),
+            (stood, Ending::Tolerance),
+        ];
+        endings.into_iter().find(|(ended, _)| *ended).map(|(_, ending)| ending)
+    }
+
+    fn has_stood_still(&mut self, loss: f64) -> bool {
+        let before = self.last_loss.replace(loss);
+        let Some(rule) = self.rules.tolerance else { return false };
+        let is_still = before.is_some_and(|before| (loss - before).abs() < rule.change);
+        self.still = if is_still { self.still + 1 } else { 0 };
+        self.still >= rule.epochs
+    }
+
+    fn has_waited(&mut self, rule: Patience, record: &EpochRecord, parameters: &[f32]) -> bool {
+        let value = match rule.watched {
+            Watched::Loss => record.validation_loss,
+            Watched::Accuracy => record.validation_accuracy.map(|accuracy| -accuracy),
+        };
+        let Some(value) = value else { return false };
+        match &mut self.best {
+            Some(best) if value >= best.value => record.epoch - best.epoch >= rule.epochs,
+            Some(best) => {
+                best.parameters.copy_from_slice(parameters);
+                (best.epoch, best.value) = (record.epoch, value);
+                false
+            }
+            None => {
+                let parameters = parameters.to_vec();
+                self.best = Some(Best { epoch: record.epoch, value, parameters });
+                false
+            }
+        }
+    }
+
+    /// The number of the best epoch and the parameters after it, if there is patience.
+    pub fn best(&self) -> Option<(usize, &[f32])> {
+        self.best.as_ref().map(|best| (best.epoch, &best.parameters[..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::recipe::Tolerance;
+
+    fn record(epoch: usize, validation: Option<[f64; 2]>, train: [f64; 2]) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            train_loss: train[0],
+            train_accuracy: train[1],
+            validation_loss: validation.map(|v| v[0]),
+            validation_accuracy: validation.map(|v| v[1]),
+            seconds: 1.0,
+            samples_per_second: 1.0,
+            samples: Some(1),
+            incomplete: false,
+            learning_rate: None,
+        }
+    }
+
+    /// The epoch at which the rules end a training of these losses and accuracies, and why.
+    fn ended(rules: &StopConfig, epochs: &[(Option<[f64; 2]>, [f64; 2])]) -> Option<(usize, Ending)> {
+        let mut watch = Watch::new(rules);
+        epochs.iter().enumerate().find_map(|(index, &(validation, train))| {
+            let ending = watch.after_epoch(&record(index + 1, validation, train), &[index as f32]);
+            ending.map(|ending| (index + 1, ending))
+        })
+    }
+
+    #[test]
+    fn targets_are_those_of_validation_if_there_is_one() {
+        let accuracy = StopConfig { accuracy: Some(0.9), ..StopConfig::default() };
+        let loss = StopConfig { loss: Some(0.2), ..StopConfig::default() };
+        let alone = [(None, [0.5, 0.8]), (None, [0.2, 0.9])];
+        assert_eq!(ended(&accuracy, &alone), Some((2, Ending::Accuracy)));
+        assert_eq!(ended(&loss, &alone), Some((2, Ending::Loss)));
+        let validated = alone.map(|(_, train)| (Some([0.21, 0.89]), train));
+        assert_eq!((ended(&accuracy, &validated), ended(&loss, &validated)), (None, None));
+        let reached = alone.map(|(_, train)| (Some([0.2, 0.9]), train));
+        assert_eq!(ended(&accuracy, &reached), Some((1, Ending::Accuracy)));
+        assert_eq!(ended(&loss, &reached), Some((1, Ending::Loss)));
+    }
+
+    #[test]
+    fn a_loss_stands_still_for_so_many_epochs_in_a_row() {
+        let rule = |epochs| StopConfig {
+            tolerance: Some(Tolerance { change: 0.1, epochs }),
+            ..StopConfig::default()
+        };
+        let losses = [1.0, 0.95, 0.5, 0.45, 0.52, 0.55].map(|loss| (None, [loss, 0.0]));
+        assert_eq!(ended(&rule(1), &losses), Some((2, Ending::Tolerance)));
+        assert_eq!(ended(&rule(2), &losses), Some((5, Ending::Tolerance)));
+        assert_eq!(ended(&rule(3), &losses), Some((6, Ending::Tolerance)));
+        assert_eq!(ended(&rule(4), &losses), None);
+    }
+
+    #[test]
+    fn patience_waits_for_an_improvement_and_keeps_the_best() {
+        let rule = |epochs, watched| StopConfig {
+            patience: Some(Patience { epochs, watched }),
+            ..StopConfig::default()
+        };
+        // The loss is best in the third epoch, the accuracy in the second.
+        let epochs = [[0.9, 0.5], [0.8, 0.7], [0.7, 0.6], [0.7, 0.7], [0.8, 0.7]].map(|v| (Some(v), v));
+        assert_eq!(ended(&rule(2, Watched::Loss), &epochs), Some((5, Ending::Patience)));
+        assert_eq!(ended(&rule(2, Watched::Accuracy), &epochs), Some((4, Ending::Patience)));
+        assert_eq!(ended(&rule(3, Watched::Loss), &epochs), None);
+        let best = |watched| {
+            let rules = rule(9, watched);
+            let mut watch = Watch::new(&rules);
+            for (index, &(validation, train)) in epochs.iter().enumerate() {
+                assert_eq!(watch.after_epoch(&record(index + 1, validation, train), &[index as f32]), None);
+            }
+            watch.best().map(|(epoch, parameters)| (epoch, parameters.to_vec()))
+        };
+        assert_eq!(best(Watched::Loss), Some((3, vec![2.0])));
+        assert_eq!(best(Watched::Accuracy), Some((2, vec![1.0])));
+    }
+
+    #[test]
+    fn steps_seconds_and_gradients_end_within_an_epoch() {
+        let rules = |steps, seconds, gradient_norm| StopConfig {
+            steps,
+            seconds,
+            gradient_norm,
+            ..StopConfig::default()
+        };
+        let batch = BatchScore { gradient_norm: Some(0.5), ..BatchScore::default() };
+        let now = Instant::now();
+        let after = |rules: StopConfig, steps| after_step(&rules, steps, &batch, now);
+        assert_eq!(after(rules(Some(3), None, None), 2), None);
+        assert_eq!(after(rules(Some(3), None, None), 3), Some(Ending::Steps));
+        assert_eq!(after(rules(None, Some(1e-9), None), 1), Some(Ending::Seconds));
+        assert_eq!(after(rules(None, Some(1e9), None), 1), None);
+        assert_eq!(after(rules(None, None, Some(0.6)), 1), Some(Ending::GradientNorm));
+        assert_eq!(after(rules(None, None, Some(0.5)), 1), None);
+    }
+}
