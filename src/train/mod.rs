@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod dataset;
 mod evaluate;
 pub mod machine;
+pub mod metrics;
 mod plan;
 pub mod record;
 mod run;
@@ -11,6 +12,6 @@ mod step;
 mod workspace;
 
 pub use analysis::analyse;
-pub use evaluate::{evaluate, predict};
+pub use evaluate::{evaluate, outputs, predict};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
 pub use run::{Session, run};

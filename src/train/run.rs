@@ -10,7 +10,9 @@ use super::plan::Plan;
 use super::record::{EpochRecord, ModelFacts, Observer, Progress, TRAIN_SCHEMA, TrainRecord};
 use super::step::{Batch, BatchScore, Source, Step};
 use super::workspace::Workspace;
-use crate::data::{DataSet, Features, Samples, batches};
+use crate::data::{self, DataSet, Features, Samples, batches};
+use crate::kernels::loss::Targets;
+use crate::losses::Loss;
 use crate::model::recipe::RuleConfig;
 use crate::model::{Model, Recipe};
 use crate::optim::{Adam, Moment, Rule, Sgd};
@@ -36,6 +38,8 @@ pub fn run(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
+    // What is wrong with the test samples is better known now than after the training.
+    targets_for(model, &data.test)?;
     let mut session = Session::new(model, &data.train, recipe, team)?;
     let mut epochs = Vec::new();
     let mut train_seconds = 0.0;
@@ -80,7 +84,8 @@ pub fn run(
 pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
-    labels: &'a [u8],
+    targets: Targets<'a>,
+    loss: Loss,
     recipe: &'a Recipe,
     team: &'a Team,
     rule: Box<dyn Rule>,
@@ -96,21 +101,24 @@ impl<'a> Session<'a> {
     /// Plans and allocates all memory of the run.
     ///
     /// # Errors
-    /// If memory is short, the samples have no classes, or another number of features than the model's input.
+    /// If memory is short, or the samples do not fit the model or its loss.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
         recipe: &'a Recipe,
         team: &'a Team,
     ) -> Result<Self> {
-        let labels = labels_for(model, samples)?;
+        let targets = targets_for(model, samples)?;
+        let loss = model.loss().clone();
         let rule = rule(&recipe.optimizer.rule);
         let batch = recipe.train.batch.clamp(1, samples.len());
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
         let layers = model.layers();
         let plan = Plan::new(layers, team.threads());
-        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan)?;
+        let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
+        let workspace =
+            Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
@@ -118,7 +126,8 @@ impl<'a> Session<'a> {
         Ok(Session {
             model,
             samples,
-            labels,
+            targets,
+            loss,
             recipe,
             team,
             rule,
@@ -159,14 +168,13 @@ impl<'a> Session<'a> {
         let train = &self.recipe.train;
         batches::order(self.samples.len(), train.seed, self.epochs as u64, train.shuffle, &mut self.order);
         self.epochs += 1;
-        let loss = self.model.loss();
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
             layers,
-            loss,
+            loss: &self.loss,
             classes,
-            source: Source::new(self.samples, self.labels, &self.recipe.data),
+            source: Source::new(self.samples, self.targets, &self.recipe.data),
             rule: self.rule.as_ref(),
             plan: &self.plan,
             parameters: Shared::array(parameters),
@@ -215,19 +223,40 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The labels of samples that `model` can be trained or tested on.
-pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
-    let mismatch =
-        |what: &str, expected: String, found: String| Error::Mismatch { what: what.into(), expected, found };
+/// The targets of samples that `model` can be trained or tested on.
+pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
     if samples.shape() != model.input() {
         let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
         return Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())));
     }
-    let labels = samples.labels().ok_or_else(|| mismatch("targets", "classes".into(), "values".into()))?;
-    match labels.iter().find(|&&label| usize::from(label) >= model.outputs()) {
-        Some(label) => Err(mismatch("labels", format!("below {}", model.outputs()), label.to_string())),
-        None => Ok(labels),
+    let outputs = model.outputs();
+    let targets = match samples.targets() {
+        data::Targets::Classes(labels) => {
+            if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
+                return Err(mismatch("labels", format!("below {outputs}"), label.to_string()));
+            }
+            Targets::Classes(labels)
+        }
+        data::Targets::Values { width, .. } if *width != outputs => {
+            let expected = format!("{outputs} a sample, one for each output");
+            return Err(mismatch("target values", expected, width.to_string()));
+        }
+        data::Targets::Values { values, .. } => Targets::Values(values),
+    };
+    model.loss().check_targets(targets, outputs)?;
+    Ok(targets)
+}
+
+/// [`targets_for`] that must be classes.
+pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
+    match targets_for(model, samples)? {
+        Targets::Classes(labels) => Ok(labels),
+        Targets::Values(_) => Err(mismatch("targets", "classes".into(), "values".into())),
     }
+}
+
+fn mismatch(what: &str, expected: String, found: String) -> Error {
+    Error::Mismatch { what: what.into(), expected, found }
 }
 
 /// What worker 0 keeps during an epoch.
@@ -252,9 +281,10 @@ impl Live<'_> {
     fn add(&mut self, batch: BatchScore, about: &About) -> bool {
         self.steps += 1;
         self.score.loss_sum += batch.loss_sum;
+        self.score.weight += batch.weight;
         self.score.correct += batch.correct;
         self.score.samples += batch.samples;
-        let loss = batch.loss_sum / batch.samples as f64;
+        let loss = batch.mean_loss();
         if !loss.is_finite() {
             self.diverged = Some(loss);
         }
@@ -275,8 +305,8 @@ impl About {
             epochs: self.epochs,
             samples: score.samples,
             of: self.of,
-            loss: score.loss_sum / samples,
-            accuracy: score.correct as f64 / samples,
+            loss: score.mean_loss(),
+            accuracy: score.accuracy(),
             samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
         }
     }
@@ -286,8 +316,8 @@ impl About {
         let seconds = self.begun.elapsed().as_secs_f64();
         EpochRecord {
             epoch: self.epoch,
-            train_loss: score.loss_sum / samples,
-            train_accuracy: score.correct as f64 / samples,
+            train_loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
             validation_loss: None,
             validation_accuracy: None,
             seconds,
