@@ -26,8 +26,9 @@ const TOLERANCE: f64 = 2e-6;
 
 /// A digits network with this loss; `loss` as a recipe writes it.
 fn recipe(loss: &str, changes: &[&str]) -> Recipe {
-    let changes = [&[&format!("model.loss={loss}")[..]], changes].concat();
-    let changes: Vec<Override> = changes.iter().map(|change| change.parse().unwrap()).collect();
+    let loss = format!("model.loss={loss}");
+    let changes: Vec<Override> =
+        [&loss[..]].iter().chain(changes).map(|change| change.parse().unwrap()).collect();
     Recipe::load("digits-mlp", &changes).unwrap()
 }
 

@@ -246,7 +246,7 @@ impl Step<'_> {
     }
 
     /// What [`gather_targets`](Step::gather_targets) wrote.
-    fn targets_of(&self, worker: &Worker, rows: Range<usize>) -> Targets<'_> {
+    fn targets_of<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> Targets<'s> {
         let width = self.classes;
         match self.source.targets {
             Targets::Classes(_) => Targets::Classes(self.memory.labels.read(worker, rows)),
