@@ -106,8 +106,8 @@ impl Target<'_> {
         match self {
             Target::Class(class) => {
                 let mut chunk = [0.0; LANES];
-                for i in 0..LANES {
-                    chunk[i] = if start + i == class { 1.0 } else { 0.0 };
+                for (i, number) in chunk.iter_mut().enumerate() {
+                    *number = if start + i == class { 1.0 } else { 0.0 };
                 }
                 chunk
             }

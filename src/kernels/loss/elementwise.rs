@@ -29,9 +29,13 @@ impl Elementwise {
         match self {
             Elementwise::Squared => (d * d, 2.0 * d),
             Elementwise::Absolute => {
-                let sign = if d > 0.0 { 1.0 } else { -1.0 };
-                // Neither above nor below: 0 or NaN, which is its own sign.
-                (d.abs(), if d > 0.0 || d < 0.0 { sign } else { d })
+                let slope = match d {
+                    d if d > 0.0 => 1.0,
+                    d if d < 0.0 => -1.0,
+                    // 0 or NaN
+                    d => d,
+                };
+                (d.abs(), slope)
             }
             Elementwise::Huber { delta } => {
                 // NaN is not large, and stays.
