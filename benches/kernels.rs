@@ -12,6 +12,7 @@ use fallline::kernels::activation::{self, Activation};
 use fallline::kernels::gemm::{self, Finish};
 use fallline::kernels::loss::{self, Rows};
 use fallline::kernels::{convert, panels, reduce};
+use fallline::losses::{Loss, Scores, Targets};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::Moment;
 use fallline::team::Team;
@@ -107,17 +108,25 @@ fn losses(criterion: &mut Criterion) {
     bytes(criterion, "softmax cross-entropy, 10 classes", 2 * 64 * ROWS, || {
         loss::softmax_cross_entropy(&mut gradient, &mut losses, &mut correct, &logits, &labels, rows, 0.1);
     });
-    bytes(criterion, "squared error, 10 classes", 2 * 64 * ROWS, || {
-        loss::mean_squared_error_one_hot(
-            &mut gradient,
-            &mut losses,
-            &mut correct,
-            &logits,
-            &labels,
-            rows,
-            0.1,
-        );
-    });
+    for loss in [
+        Loss::CrossEntropy { label_smoothing: 0.1, class_weights: vec![0.5; 10] },
+        Loss::BinaryCrossEntropy,
+        Loss::MeanSquaredError,
+        Loss::MeanAbsoluteError,
+        Loss::Huber { delta: 1.0 },
+        Loss::Hinge { margin: 1.0, squared: false },
+        Loss::KlDivergence,
+        Loss::Poisson,
+    ] {
+        let name = match loss {
+            Loss::CrossEntropy { .. } => "cross-entropy, smoothed and weighted",
+            _ => loss.name(),
+        };
+        bytes(criterion, &format!("{name}, 10 classes"), 2 * 64 * ROWS, || {
+            let scores = Scores { losses: &mut losses, correct: &mut correct };
+            loss.gradient(&mut gradient, scores, &logits, Targets::Classes(&labels), rows, 0.1);
+        });
+    }
     bytes(criterion, "softmax, 10 classes", 2 * 64 * ROWS, || loss::softmax(&mut gradient, &logits, rows));
 }
 

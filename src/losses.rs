@@ -1,134 +1,178 @@
 //! What training makes small. Value and gradient come together; the mean is taken over the batch.
 //!
-//! - cross-entropy of the softmax: -ln(e^logits\[label\] / sum of e^logits)
-//! - mean squared error: mean over the outputs of (y - t)^2, t being 1 at the label and 0 elsewhere
-//!
-//! The kernels are in [`crate::kernels::loss`], with mean squared error against values as well.
+//! A loss is taken of the network's outputs y and a target t: a class or, for losses on values, as many
+//! numbers as there are outputs, which for a class are 1 at the class and 0 elsewhere. Formulas and
+//! sources are in `docs/losses.md`, the kernels in [`crate::kernels::loss`].
 
-use crate::error::{Error, Result};
-use crate::kernels::loss::{self, Rows};
+mod checks;
 
-/// A loss over integer labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::kernels::loss::{self, CrossEntropy, Elementwise, Hinge, Rows};
+
+pub use crate::kernels::loss::{Scores, Targets};
+
+/// A loss with its parameters.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Loss {
-    /// Softmax cross-entropy; the network's outputs are logits.
-    CrossEntropy,
-    /// Mean squared error against one-hot targets.
+    /// Softmax cross-entropy with a class or with probabilities; the outputs are logits.
+    CrossEntropy {
+        /// The part of each target, in [0, 1), that is spread over all classes.
+        label_smoothing: f32,
+        /// How much each class counts: \[classes\], none below 0 and one above; or empty, if all count
+        /// the same.
+        class_weights: Vec<f32>,
+    },
+    /// Cross-entropy of the sigmoid of each output on its own, with targets in [0, 1].
+    BinaryCrossEntropy,
     MeanSquaredError,
+    MeanAbsoluteError,
+    /// Squared up to `delta`, which is above 0, and linear from there.
+    Huber {
+        delta: f32,
+    },
+    /// The sum of what the other classes lack in distance to the right one: a multi-class support
+    /// vector machine.
+    Hinge {
+        /// The distance that is enough; above 0.
+        margin: f32,
+        /// Whether what is lacking is squared.
+        squared: bool,
+    },
+    /// The Kullback-Leibler divergence of the softmax from the targets, which are probabilities.
+    KlDivergence,
+    /// Of counts, whose rates are e to the power of the outputs.
+    Poisson,
+}
+
+impl Default for Loss {
+    /// Cross-entropy, neither smoothed nor weighted.
+    fn default() -> Loss {
+        Loss::CrossEntropy { label_smoothing: 0.0, class_weights: Vec::new() }
+    }
 }
 
 impl Loss {
-    /// The names that [`Loss::from_name`] knows.
-    pub const NAMES: &[&str] = &["cross-entropy", "mse"];
-
-    /// The loss of this name; `place` is where the name stands, for the error.
-    ///
-    /// # Errors
-    /// An unknown name.
-    pub fn from_name(place: &str, name: &str) -> Result<Loss> {
-        match name {
-            "cross-entropy" => Ok(Loss::CrossEntropy),
-            "mse" => Ok(Loss::MeanSquaredError),
-            _ => Err(Error::unknown(place, "loss", name, Loss::NAMES.iter().copied())),
-        }
-    }
+    /// The names that recipes know.
+    pub const NAMES: [&str; 8] = [
+        "cross-entropy",
+        "binary-cross-entropy",
+        "mean-squared-error",
+        "mean-absolute-error",
+        "huber",
+        "hinge",
+        "kl-divergence",
+        "poisson",
+    ];
 
     /// The name in recipes.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Loss::CrossEntropy => "cross-entropy",
-            Loss::MeanSquaredError => "mse",
+            Loss::CrossEntropy { .. } => "cross-entropy",
+            Loss::BinaryCrossEntropy => "binary-cross-entropy",
+            Loss::MeanSquaredError => "mean-squared-error",
+            Loss::MeanAbsoluteError => "mean-absolute-error",
+            Loss::Huber { .. } => "huber",
+            Loss::Hinge { .. } => "hinge",
+            Loss::KlDivergence => "kl-divergence",
+            Loss::Poisson => "poisson",
         }
     }
 
-    /// The losses of a block of rows and the gradient by the outputs, times `scale` = 1 / batch:
-    /// with it, the gradient is that of the mean over the batch. The losses are not scaled; whoever
-    /// adds them up does so in the order of the rows.
+    /// The losses of a block of rows and the gradient by the outputs, times `scale`: with 1 / the
+    /// [weight](Loss::weight) of the batch, the gradient is that of the mean over the batch. The
+    /// losses are not scaled; whoever adds them up does so in the order of the rows.
     ///
-    /// `doutputs`, `outputs` \[rows, stride\]; `losses`, `labels` \[rows\]; `correct` \[rows\] 1
-    /// where the largest output, the first of several, is the label's.
+    /// `doutputs`, `outputs` \[rows, stride\]; `targets` that [`Loss::check_targets`] takes.
+    ///
+    /// # Panics
+    /// If the hinge loss is given values.
     pub fn gradient(
-        self,
+        &self,
         doutputs: &mut [f32],
         scores: Scores,
         outputs: &[f32],
-        labels: &[u8],
+        targets: Targets,
         rows: Rows,
         scale: f32,
     ) {
-        let Scores { losses, correct } = scores;
-        match self {
-            Loss::CrossEntropy => {
-                loss::softmax_cross_entropy(doutputs, losses, correct, outputs, labels, rows, scale)
-            }
-            Loss::MeanSquaredError => {
-                loss::mean_squared_error_one_hot(doutputs, losses, correct, outputs, labels, rows, scale)
-            }
+        if let Some(labels) = self.labels_of_plain(targets) {
+            let Scores { losses, correct } = scores;
+            return loss::softmax_cross_entropy(doutputs, losses, correct, outputs, labels, rows, scale);
         }
+        self.pass(Some(doutputs), scores, outputs, targets, rows, scale);
     }
 
     /// [`Loss::gradient`] without the gradient, for evaluation.
-    pub fn value(self, scores: Scores, outputs: &[f32], labels: &[u8], rows: Rows) {
-        let Scores { losses, correct } = scores;
-        match self {
-            Loss::CrossEntropy => loss::softmax_cross_entropy_value(losses, correct, outputs, labels, rows),
-            Loss::MeanSquaredError => {
-                loss::mean_squared_error_one_hot_value(losses, correct, outputs, labels, rows)
+    pub fn value(&self, scores: Scores, outputs: &[f32], targets: Targets, rows: Rows) {
+        if let Some(labels) = self.labels_of_plain(targets) {
+            let Scores { losses, correct } = scores;
+            return loss::softmax_cross_entropy_value(losses, correct, outputs, labels, rows);
+        }
+        self.pass(None, scores, outputs, targets, rows, 1.0);
+    }
+
+    /// The labels, if this is cross-entropy with nothing added: it has a faster kernel.
+    fn labels_of_plain<'a>(&self, targets: Targets<'a>) -> Option<&'a [u8]> {
+        match (self, targets) {
+            (Loss::CrossEntropy { label_smoothing: 0.0, class_weights }, Targets::Classes(labels))
+                if class_weights.is_empty() =>
+            {
+                Some(labels)
             }
+            _ => None,
         }
     }
-}
 
-/// What is known of each row after a pass.
-#[derive(Debug)]
-pub struct Scores<'a> {
-    /// \[rows\]
-    pub losses: &'a mut [f32],
-    /// \[rows\] 1 or 0
-    pub correct: &'a mut [u8],
+    fn pass(
+        &self,
+        doutputs: Option<&mut [f32]>,
+        scores: Scores,
+        outputs: &[f32],
+        targets: Targets,
+        rows: Rows,
+        scale: f32,
+    ) {
+        let function = match self {
+            Loss::CrossEntropy { label_smoothing, class_weights } => {
+                let label_smoothing = *label_smoothing;
+                let terms = CrossEntropy { class_weights, label_smoothing, relative: false };
+                return loss::cross_entropy(doutputs, scores, outputs, targets, rows, scale, terms);
+            }
+            Loss::KlDivergence => {
+                let terms = CrossEntropy { class_weights: &[], label_smoothing: 0.0, relative: true };
+                return loss::cross_entropy(doutputs, scores, outputs, targets, rows, scale, terms);
+            }
+            Loss::Hinge { margin, squared } => {
+                let Targets::Classes(labels) = targets else {
+                    unreachable!("`check_targets` refuses values");
+                };
+                let hinge = Hinge { margin: *margin, squared: *squared };
+                return loss::hinge(doutputs, scores, outputs, labels, rows, scale, hinge);
+            }
+            Loss::BinaryCrossEntropy => Elementwise::BinaryCrossEntropy,
+            Loss::MeanSquaredError => Elementwise::Squared,
+            Loss::MeanAbsoluteError => Elementwise::Absolute,
+            Loss::Huber { delta } => Elementwise::Huber { delta: *delta },
+            Loss::Poisson => Elementwise::Poisson,
+        };
+        loss::elementwise(doutputs, scores, outputs, targets, rows, scale, function);
+    }
+
+    /// What the sum of the losses of these samples is divided by to be their mean: their number or, for
+    /// cross-entropy with class weights and classes as targets, the sum of their classes' weights, as
+    /// in PyTorch. It is that of the whole batch, also where a batch is computed in blocks.
+    ///
+    /// `targets` of all samples; `samples`: the numbers of those that count.
+    pub fn weight(&self, targets: Targets, samples: impl ExactSizeIterator<Item = usize>) -> f64 {
+        match (self, targets) {
+            (Loss::CrossEntropy { class_weights, .. }, Targets::Classes(labels))
+                if !class_weights.is_empty() =>
+            {
+                samples.map(|sample| f64::from(class_weights[usize::from(labels[sample])])).sum()
+            }
+            _ => samples.len() as f64,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ROWS: Rows = Rows { classes: 3, stride: 16 };
-
-    fn block(rows: [[f32; 3]; 2]) -> Vec<f32> {
-        let mut block = vec![f32::NAN; 32];
-        block[..3].copy_from_slice(&rows[0]);
-        block[16..19].copy_from_slice(&rows[1]);
-        block
-    }
-
-    fn run(loss: Loss) -> (Vec<f32>, [f32; 2], [u8; 2]) {
-        let outputs = block([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]]);
-        let (mut gradient, mut losses, mut correct) = (vec![f32::NAN; 32], [0.0; 2], [9; 2]);
-        let scores = Scores { losses: &mut losses, correct: &mut correct };
-        loss.gradient(&mut gradient, scores, &outputs, &[0, 1], ROWS, 0.5);
-        let (mut values, mut hits) = ([0.0; 2], [9; 2]);
-        let scores = Scores { losses: &mut values, correct: &mut hits };
-        loss.value(scores, &outputs, &[0, 1], ROWS);
-        assert_eq!((losses, correct), (values, hits));
-        (gradient, losses, correct)
-    }
-
-    #[test]
-    fn each_name_reaches_its_kernel() {
-        for name in Loss::NAMES {
-            assert_eq!(Loss::from_name("recipe", name).unwrap().name(), *name);
-        }
-        let error = Loss::from_name("recipe", "crossentropy").unwrap_err().to_string();
-        assert_eq!(error, "recipe: unknown loss `crossentropy`; did you mean `cross-entropy`?");
-
-        let (gradient, losses, correct) = run(Loss::CrossEntropy);
-        assert!((losses[0] - 3f32.ln()).abs() < 1e-6);
-        assert!((gradient[0] - 0.5 * (1.0 / 3.0 - 1.0)).abs() < 1e-6);
-        assert_eq!(correct, [1, 0]);
-
-        let (gradient, losses, correct) = run(Loss::MeanSquaredError);
-        assert!((losses[0] - 1.0 / 3.0).abs() < 1e-6 && (losses[1] - 2.0).abs() < 1e-6);
-        assert!((gradient[18] - 0.5 * 2.0 / 3.0 * 2.0).abs() < 1e-6);
-        assert_eq!(correct, [1, 0]);
-    }
-}
+mod tests;

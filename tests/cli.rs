@@ -224,6 +224,11 @@ fn a_model_is_trained_saved_measured_and_used() {
     assert!(text.contains(&format!("accuracy {:.2} %", 100.0 * accuracy)), "{text}");
     let record: serde_json::Value = serde_json::from_slice(&std::fs::read(at("eval.json")).unwrap()).unwrap();
     assert_eq!((&record["samples"], &record["test"]["accuracy"]), (&500.into(), &accuracy.into()));
+    let [top_5, f1] = ["top_5", "f1"].map(|key| record["metrics"][key].as_f64().unwrap());
+    assert!(accuracy < top_5 && top_5 <= 1.0 && (f1 - accuracy).abs() < 0.05, "{top_5} {f1} {accuracy}");
+    for (name, value) in [("top-5 accuracy", top_5), ("F1", f1)] {
+        assert!(text.contains(&format!("{name} {:.2} %", 100.0 * value)), "{text}");
+    }
 
     let generate = ["data", "generate", "digits", "--out", "d", "--train", "1", "--test", "3"];
     let written = succeeds(folder.path(), &generate);

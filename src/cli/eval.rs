@@ -13,6 +13,7 @@ use crate::report::numbers::{percent, thousands};
 use crate::report::{json, numbers};
 use crate::team::Team;
 use crate::train::machine::{Machine, usable_cores};
+use crate::train::metrics::{self, ClassMetrics};
 use crate::train::{self, Evaluation, dataset};
 
 #[derive(Debug, Args)]
@@ -49,6 +50,7 @@ struct EvalRecord {
     machine: Machine,
     test: Evaluation,
     seconds: f64,
+    metrics: ClassMetrics,
 }
 
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
@@ -74,6 +76,8 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
     let test = train::evaluate(&saved.model, &data.test, &saved.recipe.data, &team)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let metrics = metrics::of_classes(&saved.model, &data.test, &saved.recipe.data, &team)?;
     let record = EvalRecord {
         schema: "fallline.eval/1",
         recipe: saved.recipe.name,
@@ -82,22 +86,29 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         threads,
         machine: Machine::current(),
         test,
-        seconds: start.elapsed().as_secs_f64(),
+        seconds,
+        metrics,
     };
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    Ok(std::io::stdout().write_all(line(&record).as_bytes())?)
+    Ok(std::io::stdout().write_all(lines(&record).as_bytes())?)
 }
 
-fn line(record: &EvalRecord) -> String {
+fn lines(record: &EvalRecord) -> String {
+    let ClassMetrics { top_5, precision, recall, f1 } = record.metrics;
+    let top_5 = top_5.map_or(String::new(), |part| format!("top-5 accuracy {}, ", percent(part)));
     format!(
-        "{} on {} test samples of {}: loss {}, accuracy {}, in {}\n",
+        "{} on {} test samples of {}: loss {}, accuracy {}, in {}\n\
+         {top_5}mean over the classes: precision {}, recall {}, F1 {}\n",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
         percent(record.test.accuracy),
         numbers::duration(record.seconds),
+        percent(precision),
+        percent(recall),
+        percent(f1),
     )
 }

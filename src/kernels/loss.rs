@@ -2,10 +2,19 @@
 //!
 //! A row's arithmetic depends on that row alone, so a batch may be cut into blocks anywhere. What is
 //! summed within a row is summed in [`LANES`] lanes and then as a tree, always in the same order.
+//! Their formulas are in `docs/losses.md`.
 
-use super::math;
+mod cross_entropy;
+mod elementwise;
+mod hinge;
+mod softmax;
+
+pub use cross_entropy::{CrossEntropy, cross_entropy};
+pub use elementwise::{Elementwise, elementwise};
+pub use hinge::{Hinge, hinge};
+pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_value};
+
 use super::reduce::{LANES, tree};
-use super::vectorise::vectorise;
 
 /// How a block of rows lies in memory: row-major, each row padded to `stride` columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,211 +39,101 @@ impl Rows {
         self.check(block, labels.len());
         debug_assert!(labels.iter().all(|&label| usize::from(label) < self.classes));
     }
-}
 
-/// Softmax cross-entropy: `losses[i]` = ln(sum of e^logits) - logits\[label\], computed without
-/// overflow, and its gradient `dlogits` = scale * (softmax - one-hot of the label).
-///
-/// `correct[i]` is 1 if the largest logit of the row is the label's, the first of several equal
-/// ones, and 0 otherwise. With an infinite or NaN logit the loss is not finite.
-///
-/// `dlogits`, `logits` \[rows, stride\]; `losses`, `correct`, `labels` \[rows\]; `scale` 1 / batch.
-pub fn softmax_cross_entropy(
-    dlogits: &mut [f32],
-    losses: &mut [f32],
-    correct: &mut [u8],
-    logits: &[f32],
-    labels: &[u8],
-    rows: Rows,
-    scale: f32,
-) {
-    rows.check_labelled(logits, labels);
-    debug_assert_eq!(dlogits.len(), logits.len());
-    vectorise(
-        #[inline(always)]
-        || {
-            let outputs = losses.iter_mut().zip(&mut *correct).zip(dlogits.chunks_exact_mut(rows.stride));
-            let logits = logits.chunks_exact(rows.stride);
-            for (((loss, correct), drow), (row, &label)) in outputs.zip(logits.zip(labels)) {
-                let label = usize::from(label);
-                let max = largest(row, rows.classes);
-                let sum = exponentials(
-                    row,
-                    rows.classes,
-                    max,
-                    #[inline(always)]
-                    |start, e| {
-                        drow[start..start + LANES].copy_from_slice(&e);
-                    },
-                );
-                *loss = math::ln(sum) - (row[label] - max);
-                *correct = u8::from(is_first(row, label, max));
-                normalise(drow, rows.classes, scale / sum);
-                drow[label] -= scale;
-            }
-        },
-    )
-}
-
-/// [`softmax_cross_entropy`] without the gradient.
-pub fn softmax_cross_entropy_value(
-    losses: &mut [f32],
-    correct: &mut [u8],
-    logits: &[f32],
-    labels: &[u8],
-    rows: Rows,
-) {
-    rows.check_labelled(logits, labels);
-    vectorise(
-        #[inline(always)]
-        || {
-            let outputs = losses.iter_mut().zip(&mut *correct);
-            let logits = logits.chunks_exact(rows.stride);
-            for ((loss, correct), (row, &label)) in outputs.zip(logits.zip(labels)) {
-                let label = usize::from(label);
-                let max = largest(row, rows.classes);
-                let sum = exponentials(
-                    row,
-                    rows.classes,
-                    max,
-                    #[inline(always)]
-                    |_, _| {},
-                );
-                *loss = math::ln(sum) - (row[label] - max);
-                *correct = u8::from(is_first(row, label, max));
-            }
-        },
-    )
-}
-
-/// The softmax of each row. `probabilities`, `logits` \[rows, stride\].
-pub fn softmax(probabilities: &mut [f32], logits: &[f32], rows: Rows) {
-    rows.check(logits, logits.len() / rows.stride);
-    debug_assert_eq!(probabilities.len(), logits.len());
-    vectorise(
-        #[inline(always)]
-        || {
-            let probabilities = probabilities.chunks_exact_mut(rows.stride);
-            let logits = logits.chunks_exact(rows.stride);
-            for (out, row) in probabilities.zip(logits) {
-                let max = largest(row, rows.classes);
-                let sum = exponentials(
-                    row,
-                    rows.classes,
-                    max,
-                    #[inline(always)]
-                    |start, e| {
-                        out[start..start + LANES].copy_from_slice(&e);
-                    },
-                );
-                normalise(out, rows.classes, 1.0 / sum);
-            }
-        },
-    )
-}
-
-/// Mean squared error against values: `losses[i]` = mean over the columns of (y - t)^2, and its
-/// gradient `dy` = scale * 2 / classes * (y - t).
-///
-/// `dy`, `y` \[rows, stride\]; `losses` \[rows\]; `targets` \[rows, classes\], not padded; `scale`
-/// 1 / batch, with which the sum of the losses is PyTorch's mean over all elements.
-pub fn mean_squared_error(
-    dy: &mut [f32],
-    losses: &mut [f32],
-    y: &[f32],
-    targets: &[f32],
-    rows: Rows,
-    scale: f32,
-) {
-    debug_assert_eq!(targets.len(), losses.len() * rows.classes);
-    rows.check(y, losses.len());
-    debug_assert_eq!(dy.len(), y.len());
-    vectorise(
-        #[inline(always)]
-        || {
-            let outputs = losses.iter_mut().zip(dy.chunks_exact_mut(rows.stride));
-            let inputs = y.chunks_exact(rows.stride).zip(targets.chunks_exact(rows.classes));
-            for ((loss, drow), (row, target)) in outputs.zip(inputs) {
-                for ((d, &y), &t) in drow.iter_mut().zip(row).zip(target) {
-                    *d = y - t;
-                }
-                *loss = squares_to_gradient(drow, rows.classes, scale);
-            }
-        },
-    )
-}
-
-/// [`mean_squared_error`] against the one-hot rows of `labels`; `correct` is that of
-/// [`softmax_cross_entropy`].
-pub fn mean_squared_error_one_hot(
-    dy: &mut [f32],
-    losses: &mut [f32],
-    correct: &mut [u8],
-    y: &[f32],
-    labels: &[u8],
-    rows: Rows,
-    scale: f32,
-) {
-    rows.check_labelled(y, labels);
-    debug_assert_eq!(dy.len(), y.len());
-    vectorise(
-        #[inline(always)]
-        || {
-            let outputs = losses.iter_mut().zip(&mut *correct).zip(dy.chunks_exact_mut(rows.stride));
-            let inputs = y.chunks_exact(rows.stride).zip(labels);
-            for (((loss, correct), drow), (row, &label)) in outputs.zip(inputs) {
-                let label = usize::from(label);
-                drow.copy_from_slice(row);
-                drow[label] -= 1.0;
-                *loss = squares_to_gradient(drow, rows.classes, scale);
-                *correct = u8::from(is_first(row, label, largest(row, rows.classes)));
-            }
-        },
-    )
-}
-
-/// [`mean_squared_error_one_hot`] without the gradient.
-pub fn mean_squared_error_one_hot_value(
-    losses: &mut [f32],
-    correct: &mut [u8],
-    y: &[f32],
-    labels: &[u8],
-    rows: Rows,
-) {
-    rows.check_labelled(y, labels);
-    vectorise(
-        #[inline(always)]
-        || {
-            let outputs = losses.iter_mut().zip(&mut *correct);
-            let inputs = y.chunks_exact(rows.stride).zip(labels);
-            for ((loss, correct), (row, &label)) in outputs.zip(inputs) {
-                let label = usize::from(label);
-                let mut sums = [0.0f32; LANES];
-                for (j, &y) in row[..rows.classes].iter().enumerate() {
-                    let d = if j == label { y - 1.0 } else { y };
-                    sums[j % LANES] = d.mul_add(d, sums[j % LANES]);
-                }
-                *loss = sum_of(sums) / rows.classes as f32;
-                *correct = u8::from(is_first(row, label, largest(row, rows.classes)));
-            }
-        },
-    )
-}
-
-/// The mean square of the first `classes` differences, which become the gradient of that mean times
-/// `scale`; the rest of the row becomes 0.
-#[inline(always)]
-fn squares_to_gradient(differences: &mut [f32], classes: usize, scale: f32) -> f32 {
-    differences[classes..].fill(0.0);
-    let factor = scale * (2.0 / classes as f32);
-    let mut sums = [0.0f32; LANES];
-    for chunk in differences.as_chunks_mut::<LANES>().0 {
-        for i in 0..LANES {
-            sums[i] = chunk[i].mul_add(chunk[i], sums[i]);
-            chunk[i] *= factor;
+    /// [`Rows::check`] of a block with targets, its gradient and its scores.
+    fn check_all(self, doutputs: Option<&[f32]>, scores: &Scores, outputs: &[f32], targets: Targets) {
+        self.check(outputs, scores.losses.len());
+        debug_assert_eq!(scores.losses.len(), scores.correct.len());
+        debug_assert!(doutputs.is_none_or(|doutputs| doutputs.len() == outputs.len()));
+        match targets {
+            Targets::Classes(labels) => self.check_labelled(outputs, labels),
+            Targets::Values(values) => debug_assert_eq!(values.len(), scores.losses.len() * self.classes),
         }
     }
-    sum_of(sums) / classes as f32
+}
+
+/// What is known of each row after a pass.
+#[derive(Debug)]
+pub struct Scores<'a> {
+    /// \[rows\]
+    pub losses: &'a mut [f32],
+    /// \[rows\] 1 where the target is a class and the largest output, the first of several, is the
+    /// class's; otherwise 0.
+    pub correct: &'a mut [u8],
+}
+
+/// What the outputs of rows should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Targets<'a> {
+    /// \[rows\]: the class. Losses on values take it for the row that is 1 at the class and 0
+    /// elsewhere.
+    Classes(&'a [u8]),
+    /// \[rows, classes\], not padded.
+    Values(&'a [f32]),
+}
+
+impl<'a> Targets<'a> {
+    /// Those of some rows of `classes` columns.
+    pub fn rows(self, rows: std::ops::Range<usize>, classes: usize) -> Targets<'a> {
+        match self {
+            Targets::Classes(labels) => Targets::Classes(&labels[rows]),
+            Targets::Values(values) => Targets::Values(&values[rows.start * classes..rows.end * classes]),
+        }
+    }
+
+    /// That of one row.
+    #[inline(always)]
+    fn row(self, row: usize, classes: usize) -> Target<'a> {
+        match self {
+            Targets::Classes(labels) => Target::Class(usize::from(labels[row])),
+            Targets::Values(values) => Target::Values(&values[row * classes..(row + 1) * classes]),
+        }
+    }
+}
+
+/// What the outputs of one row should be.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Class(usize),
+    /// \[classes\]
+    Values(&'a [f32]),
+}
+
+impl Target<'_> {
+    /// The numbers that belong to the outputs from column `start` on, 0 beyond the last.
+    #[inline(always)]
+    fn chunk(self, start: usize) -> [f32; LANES] {
+        match self {
+            Target::Class(class) => {
+                let mut chunk = [0.0; LANES];
+                for (i, number) in chunk.iter_mut().enumerate() {
+                    *number = if start + i == class { 1.0 } else { 0.0 };
+                }
+                chunk
+            }
+            Target::Values(values) => chunk_of(values, start, 0.0),
+        }
+    }
+
+    /// What [`Scores::correct`] says of a row.
+    #[inline(always)]
+    fn is_found(self, row: &[f32], max: f32) -> u8 {
+        match self {
+            Target::Class(class) => u8::from(is_first(row, class, max)),
+            Target::Values(_) => 0,
+        }
+    }
+}
+
+/// The values from `start` on, and `beyond` in the place of those that there are not.
+#[inline(always)]
+fn chunk_of(values: &[f32], start: usize, beyond: f32) -> [f32; LANES] {
+    let mut chunk = [beyond; LANES];
+    let end = values.len().min(start + LANES);
+    if start < end {
+        chunk[..end - start].copy_from_slice(&values[start..end]);
+    }
+    chunk
 }
 
 #[inline(always)]
@@ -283,29 +182,4 @@ fn is_first(row: &[f32], label: usize, max: f32) -> bool {
         }
     }
     row[label] == max && !earlier
-}
-
-/// Hands e^(row - max) to `store`, chunk by chunk with the index of the first column, 0 in place of
-/// the padding; returns the sum.
-#[inline(always)]
-fn exponentials(row: &[f32], classes: usize, max: f32, mut store: impl FnMut(usize, [f32; LANES])) -> f32 {
-    let mut sums = [0.0; LANES];
-    for (start, mut chunk) in chunks(row, classes) {
-        for (x, sum) in chunk.iter_mut().zip(&mut sums) {
-            *x = math::exp(*x - max);
-            *sum += *x;
-        }
-        store(start, chunk);
-    }
-    sum_of(sums)
-}
-
-/// Multiplies the first `classes` numbers of the row by `factor` and makes the rest 0.
-#[inline(always)]
-fn normalise(row: &mut [f32], classes: usize, factor: f32) {
-    for (chunk, start) in row.as_chunks_mut::<LANES>().0.iter_mut().zip((0usize..).step_by(LANES)) {
-        for (i, e) in chunk.iter_mut().enumerate() {
-            *e = if start + i < classes { *e * factor } else { 0.0 };
-        }
-    }
 }

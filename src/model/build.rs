@@ -19,7 +19,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Shape`] if the layers do not fit together, the last one does not give `classes`
-    /// outputs, or the parameters are absurdly many.
+    /// outputs, or the parameters are absurdly many; [`Error::Mismatch`] if the loss does not fit the
+    /// outputs.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         let features = features(input)?;
         let mut layers: Vec<PlacedLayer> = Vec::new();
@@ -43,9 +44,10 @@ impl Model {
                 found: if layers.is_empty() { "no layers".into() } else { width.to_string() },
             });
         }
+        config.loss.check(classes)?;
         memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
         let parameters = Buffer::zeros(layout.len());
-        let mut model = Model { layers, parameters, input, loss: config.loss };
+        let mut model = Model { layers, parameters, input, loss: config.loss.clone() };
         model.initialise(seed);
         Ok(model)
     }

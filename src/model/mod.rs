@@ -48,8 +48,8 @@ impl Model {
         self.layers.last().map_or(0, |last| last.layer.outputs())
     }
 
-    pub fn loss(&self) -> Loss {
-        self.loss
+    pub fn loss(&self) -> &Loss {
+        &self.loss
     }
 
     /// The layers, from input to output.

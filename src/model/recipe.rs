@@ -5,6 +5,7 @@
 
 mod gradient;
 mod layers;
+mod loss;
 mod optimizer;
 mod overrides;
 mod schedule;
@@ -259,11 +260,7 @@ impl DataConfig {
 
 impl ModelConfig {
     fn read(mut section: Section) -> Result<ModelConfig> {
-        let losses = ["cross-entropy", "mean-squared-error"];
-        let loss = match section.choice("loss", "loss", Some("cross-entropy"), &losses)? {
-            "cross-entropy" => Loss::CrossEntropy,
-            _ => Loss::MeanSquaredError,
-        };
+        let loss = loss::read(&mut section)?;
         let layers = layers::read_layers(&mut section)?;
         section.finish()?;
         Ok(ModelConfig { layers, loss })

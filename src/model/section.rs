@@ -185,6 +185,34 @@ impl<'a> Section<'a> {
     /// A number that must still lie in the range, and be finite, once rounded to single precision.
     pub fn single(&mut self, key: &'static str, default: f32, range: Range) -> Result<f32> {
         let Some(number) = self.optional_number(key, range)? else { return Ok(default) };
+        self.rounded(key, number, range)
+    }
+
+    /// At most `most` numbers, each as [`Section::single`] takes it; an array that may be missing.
+    pub fn singles(&mut self, key: &'static str, most: usize, range: Range) -> Result<Option<Vec<f32>>> {
+        let expected = format!("an array of at most {most} numbers");
+        let values = match self.take(key) {
+            None => return Ok(None),
+            Some(toml::Value::Array(values)) if values.len() <= most => values,
+            Some(other) => return Err(self.wrong(key, &expected, &other)),
+        };
+        let single = |(index, value)| {
+            let key = format!("{key}.{index}");
+            let number = match value {
+                toml::Value::Float(number) => number,
+                toml::Value::Integer(integer) => integer as f64,
+                other => return Err(self.wrong(&key, range.text, &other)),
+            };
+            if !range.contains(number) {
+                return Err(self.setting(&key, range.text, &number.to_string()));
+            }
+            self.rounded(&key, number, range)
+        };
+        values.into_iter().enumerate().map(single).collect::<Result<_>>().map(Some)
+    }
+
+    /// A number of the range, rounded to single precision, if it is still in the range then.
+    fn rounded(&self, key: &str, number: f64, range: Range) -> Result<f32> {
         let single = number as f32;
         if !range.contains(f64::from(single)) {
             let expected = format!("{} in single precision", range.text);

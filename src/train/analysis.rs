@@ -74,7 +74,7 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     })
 }
 
-fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
+pub(super) fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
     let mut confusion = vec![vec![0; classes]; classes];
     for (answer, &label) in answers.iter().zip(labels) {
         confusion[usize::from(label)][answer.class] += 1;
@@ -82,7 +82,7 @@ fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize
     confusion
 }
 
-fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
     let hits = confusion[class][class];
     let samples: usize = confusion[class].iter().sum();
     let read_so: usize = confusion.iter().map(|row| row[class]).sum();
@@ -125,7 +125,7 @@ mod tests {
     use crate::model::Recipe;
 
     fn answer(class: usize, loss: f32) -> Answer {
-        Answer { loss, class, probability: 0.5 }
+        Answer { loss, class, probability: 0.5, rank: 0 }
     }
 
     #[test]

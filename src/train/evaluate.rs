@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use super::metrics;
 use super::record::Evaluation;
-use super::run::labels_for;
+use super::run::{labels_for, targets_for};
 use super::step::Source;
 use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
-use crate::losses::Scores;
+use crate::losses::{Scores, Targets};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::{Shared, Team, Worker};
@@ -18,30 +19,56 @@ use crate::{Error, Result};
 /// Samples that a worker takes through the network together.
 const BLOCK: usize = 112;
 
-/// Mean loss and accuracy of `model` on `samples`.
+/// Mean loss and accuracy of `model` on `samples`; the accuracy is NaN if their targets are values.
 ///
 /// # Errors
 /// If the samples do not fit the model.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
-    let labels = labels_for(model, samples)?;
+    let targets = targets_for(model, samples)?;
     let rows = rows_of(model);
     let mut losses = vec![0.0; samples.len()];
     let mut correct = vec![0; samples.len()];
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
-        forward(model, &Source::new(samples, labels, data), samples.len(), team, |worker, block, outputs| {
-            let scores = Scores {
-                losses: losses.write(worker, block.clone()),
-                correct: correct.write(worker, block.clone()),
-            };
-            model.loss().value(scores, outputs, &labels[block], rows);
+        forward(
+            model,
+            &Source::new(samples, targets, data),
+            samples.len(),
+            team,
+            |worker, block, outputs| {
+                let scores = Scores {
+                    losses: losses.write(worker, block.clone()),
+                    correct: correct.write(worker, block.clone()),
+                };
+                model.loss().value(scores, outputs, targets.rows(block, rows.classes), rows);
+            },
+        );
+    }
+    let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
+    Ok(Evaluation {
+        loss: reduce::sum_f64(&losses) / model.loss().weight(targets, 0..samples.len()),
+        accuracy: match targets {
+            Targets::Classes(_) => hits / samples.len() as f64,
+            Targets::Values(_) => f64::NAN,
+        },
+    })
+}
+
+/// What the network answers to each of the samples: `[samples, outputs]`.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
+    let source = Source::new(samples, targets_for(model, samples)?, data);
+    let rows = rows_of(model);
+    let mut answers = vec![0.0; samples.len() * rows.stride];
+    {
+        let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
+        forward(model, &source, samples.len(), team, |worker, block, outputs| {
+            shared.rows_mut(worker, block).copy_from_slice(outputs);
         });
     }
-    let count = samples.len() as f64;
-    Ok(Evaluation {
-        loss: reduce::sum_f64(&losses) / count,
-        accuracy: correct.iter().map(|&hit| f64::from(hit)).sum::<f64>() / count,
-    })
+    Ok(without_padding(&answers, rows).flatten().copied().collect())
 }
 
 /// The class probabilities of each of `images`, bytes of the shape of the model's input.
@@ -59,7 +86,7 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
     }
     let count = images.len() / size;
     let samples = Samples::images(images.to_vec(), model.input(), vec![0; count], model.outputs())?;
-    let source = Source::new(&samples, labels_for(model, &samples)?, data);
+    let source = Source::new(&samples, Targets::Classes(&[]), data);
     let rows = rows_of(model);
     let mut probabilities = vec![0.0; count * rows.stride];
     {
@@ -68,7 +95,11 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
             loss::softmax(shared.rows_mut(worker, block), outputs, rows);
         });
     }
-    Ok(probabilities.chunks(rows.stride).map(|row| row[..rows.classes].to_vec()).collect())
+    Ok(without_padding(&probabilities, rows).map(<[f32]>::to_vec).collect())
+}
+
+fn without_padding(block: &[f32], rows: Rows) -> impl Iterator<Item = &[f32]> {
+    block.chunks_exact(rows.stride).map(move |row| &row[..rows.classes])
 }
 
 /// What a model answers to one sample.
@@ -79,6 +110,8 @@ pub(super) struct Answer {
     pub class: usize,
     /// Of that class.
     pub probability: f32,
+    /// The place of the sample's own class, by [`metrics::rank`].
+    pub rank: usize,
 }
 
 /// The model's answer to each of the samples.
@@ -96,19 +129,29 @@ pub(super) fn answers(
     let mut answers = vec![Answer::default(); samples.len()];
     {
         let answers = Shared::array(&mut answers);
-        forward(model, &Source::new(samples, labels, data), samples.len(), team, |worker, block, outputs| {
-            let (mut losses, mut correct) = ([0.0; BLOCK], [0; BLOCK]);
-            let scores = Scores { losses: &mut losses[..block.len()], correct: &mut correct[..block.len()] };
-            model.loss().value(scores, outputs, &labels[block.clone()], rows);
-            let mut probabilities = vec![0.0; outputs.len()];
-            loss::softmax(&mut probabilities, outputs, rows);
-            for (row, answer) in answers.write(worker, block).iter_mut().enumerate() {
-                // Not the largest probability: rounding may make two of them equal.
-                let class = largest(&outputs[row * rows.stride..][..rows.classes]);
-                let probability = probabilities[row * rows.stride + class];
-                *answer = Answer { loss: losses[row], class, probability };
-            }
-        });
+        let targets = Targets::Classes(labels);
+        forward(
+            model,
+            &Source::new(samples, targets, data),
+            samples.len(),
+            team,
+            |worker, block, outputs| {
+                let (mut losses, mut correct) = ([0.0; BLOCK], [0; BLOCK]);
+                let scores =
+                    Scores { losses: &mut losses[..block.len()], correct: &mut correct[..block.len()] };
+                model.loss().value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
+                let mut probabilities = vec![0.0; outputs.len()];
+                loss::softmax(&mut probabilities, outputs, rows);
+                for (row, answer) in answers.write(worker, block.clone()).iter_mut().enumerate() {
+                    let outputs = &outputs[row * rows.stride..][..rows.classes];
+                    // Not the largest probability: rounding may make two of them equal.
+                    let class = largest(outputs);
+                    let probability = probabilities[row * rows.stride + class];
+                    let rank = metrics::rank(outputs, usize::from(labels[block.start + row]));
+                    *answer = Answer { loss: losses[row], class, probability, rank };
+                }
+            },
+        );
     }
     Ok(answers)
 }

@@ -5,6 +5,7 @@ pub mod dataset;
 mod evaluate;
 pub mod folds;
 pub mod machine;
+pub mod metrics;
 mod plan;
 pub mod record;
 mod run;
@@ -13,7 +14,7 @@ mod stop;
 mod workspace;
 
 pub use analysis::analyse;
-pub use evaluate::{evaluate, predict};
+pub use evaluate::{evaluate, outputs, predict};
 pub use folds::{FoldsRecord, cross_validate};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
 pub use run::{Session, run, split};

@@ -11,7 +11,9 @@ use super::record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TRA
 use super::step::{Batch, BatchScore, Source, Step};
 use super::stop::{Ending, Watch, after_step};
 use super::workspace::Workspace;
-use crate::data::{DataSet, Features, Samples, Split, batches, split};
+use crate::data::{self, DataSet, Features, Samples, Split, batches, split};
+use crate::kernels::loss::Targets;
+use crate::losses::Loss;
 use crate::memory;
 use crate::model::recipe::StopConfig;
 use crate::model::{Model, Recipe};
@@ -62,6 +64,8 @@ pub fn run(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
+    // What is wrong with the test samples is better known now than after the training.
+    targets_for(model, &data.test)?;
     let split = split(&data.train, recipe)?;
     let (mut record, steps) = fit(model, data, split, recipe, team, stop, observer)?;
     let test = evaluate(model, &data.test, &recipe.data, team)?;
@@ -150,7 +154,8 @@ pub(super) fn fit(
 pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
-    labels: &'a [u8],
+    targets: Targets<'a>,
+    loss: Loss,
     /// The samples that are trained on; all without it.
     kept: Option<Vec<u32>>,
     recipe: &'a Recipe,
@@ -174,8 +179,8 @@ impl<'a> Session<'a> {
     /// [`epoch`](Session::epoch) sets some aside himself, if the recipe asks for it.
     ///
     /// # Errors
-    /// If memory is short, the samples have no classes, or another number of features than the model's
-    /// input, or a schedule does not fit into the run.
+    /// If memory is short, the samples do not fit the model or its loss, or a schedule does not fit into
+    /// the run.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -205,7 +210,8 @@ impl<'a> Session<'a> {
                 found: if count == 0 { "none".into() } else { largest.to_string() },
             });
         }
-        let labels = labels_for(model, samples)?;
+        let targets = targets_for(model, samples)?;
+        let loss = model.loss().clone();
         let rule = recipe.optimizer.rule();
         let one = recipe.train.batch.clamp(1, count);
         // Batches that make one step are blocks of one batch.
@@ -219,7 +225,9 @@ impl<'a> Session<'a> {
             plan.block = plan.block.min(one);
         }
         plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
-        let workspace = Workspace::new(layers, features, parameters, batch, rule.slots(), &plan)?;
+        let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
+        let workspace =
+            Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
@@ -227,7 +235,8 @@ impl<'a> Session<'a> {
         Ok(Session {
             model,
             samples,
-            labels,
+            targets,
+            loss,
             kept,
             recipe,
             team,
@@ -346,14 +355,13 @@ impl<'a> Session<'a> {
             self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
         }
         self.epochs += 1;
-        let loss = self.model.loss();
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
             layers,
-            loss,
+            loss: &self.loss,
             classes,
-            source: Source::new(self.samples, self.labels, &self.recipe.data),
+            source: Source::new(self.samples, self.targets, &self.recipe.data),
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
             plan: &self.plan,
@@ -425,19 +433,40 @@ fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> 
     Ok(Span { steps: steps_per_epoch.saturating_mul(epochs as u64), steps_per_epoch })
 }
 
-/// The labels of samples that `model` can be trained or tested on.
-pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
-    let mismatch =
-        |what: &str, expected: String, found: String| Error::Mismatch { what: what.into(), expected, found };
+/// The targets of samples that `model` can be trained or tested on.
+pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
     if samples.shape() != model.input() {
         let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
         return Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())));
     }
-    let labels = samples.labels().ok_or_else(|| mismatch("targets", "classes".into(), "values".into()))?;
-    match labels.iter().find(|&&label| usize::from(label) >= model.outputs()) {
-        Some(label) => Err(mismatch("labels", format!("below {}", model.outputs()), label.to_string())),
-        None => Ok(labels),
+    let outputs = model.outputs();
+    let targets = match samples.targets() {
+        data::Targets::Classes(labels) => {
+            if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
+                return Err(mismatch("labels", format!("below {outputs}"), label.to_string()));
+            }
+            Targets::Classes(labels)
+        }
+        data::Targets::Values { width, .. } if *width != outputs => {
+            let expected = format!("{outputs} a sample, one for each output");
+            return Err(mismatch("target values", expected, width.to_string()));
+        }
+        data::Targets::Values { values, .. } => Targets::Values(values),
+    };
+    model.loss().check_targets(targets, outputs)?;
+    Ok(targets)
+}
+
+/// [`targets_for`] that must be classes.
+pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
+    match targets_for(model, samples)? {
+        Targets::Classes(labels) => Ok(labels),
+        Targets::Values(_) => Err(mismatch("targets", "classes".into(), "values".into())),
     }
+}
+
+fn mismatch(what: &str, expected: String, found: String) -> Error {
+    Error::Mismatch { what: what.into(), expected, found }
 }
 
 /// What worker 0 keeps during an epoch.
@@ -472,9 +501,10 @@ impl Live<'_> {
     fn add(&mut self, batch: BatchScore, about: &About) -> bool {
         self.steps += 1;
         self.score.loss_sum += batch.loss_sum;
+        self.score.weight += batch.weight;
         self.score.correct += batch.correct;
         self.score.samples += batch.samples;
-        let loss = batch.loss_sum / batch.samples as f64;
+        let loss = batch.mean_loss();
         if !loss.is_finite() {
             self.diverged = Some(Diverged::Loss(loss));
         } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
@@ -498,8 +528,8 @@ impl About<'_> {
             epochs: self.epochs,
             samples: score.samples,
             of: self.of,
-            loss: score.loss_sum / samples,
-            accuracy: score.correct as f64 / samples,
+            loss: score.mean_loss(),
+            accuracy: score.accuracy(),
             samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
         }
     }
@@ -509,8 +539,8 @@ impl About<'_> {
         let seconds = self.begun.elapsed().as_secs_f64();
         EpochRecord {
             epoch: self.epoch,
-            train_loss: score.loss_sum / samples,
-            train_accuracy: score.correct as f64 / samples,
+            train_loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
             validation_loss: None,
             validation_accuracy: None,
             seconds,

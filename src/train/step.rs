@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::plan::{Plan, ROW_BLOCK};
 use super::workspace::Memory;
 use crate::data::{Features, Samples};
-use crate::kernels::loss::Rows;
+use crate::kernels::loss::{Rows, Targets};
 use crate::kernels::prefetch::prefetch;
 use crate::kernels::{clip, convert, reduce};
 use crate::layers::Derivation;
@@ -26,7 +26,7 @@ const NORM_EPSILON: f64 = 1e-6;
 /// What the workers share in all steps of a run.
 pub struct Step<'a> {
     pub layers: &'a [PlacedLayer],
-    pub loss: Loss,
+    pub loss: &'a Loss,
     pub classes: usize,
     pub source: Source<'a>,
     pub rule: &'a dyn Rule,
@@ -39,7 +39,7 @@ pub struct Step<'a> {
 /// Where batches come from: the samples, and how their numbers are normalised.
 pub struct Source<'a> {
     features: &'a Features,
-    labels: &'a [u8],
+    targets: Targets<'a>,
     /// Features of a sample.
     pub width: usize,
     scale: f32,
@@ -112,21 +112,36 @@ impl Block<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchScore {
     pub loss_sum: f64,
-    pub correct: usize,
+    /// What the sum is divided by to be the mean, by [`Loss::weight`].
+    pub weight: f64,
+    /// Samples whose class was found; NaN where the targets are values.
+    pub correct: f64,
     pub samples: usize,
     /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,
 }
 
+impl BatchScore {
+    /// The mean loss; 0 of samples that all have no weight.
+    pub fn mean_loss(&self) -> f64 {
+        if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
+    }
+
+    /// As a fraction of 1; NaN where the targets are values.
+    pub fn accuracy(&self) -> f64 {
+        self.correct / self.samples as f64
+    }
+}
+
 impl<'a> Source<'a> {
-    /// Samples of these labels, normalised as the recipe says: bytes as fractions of 255, then less
+    /// Samples with these targets, normalised as the recipe says: bytes as fractions of 255, then less
     /// the mean and divided by the deviation.
-    pub fn new(samples: &'a Samples, labels: &'a [u8], config: &DataConfig) -> Self {
+    pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
         let unit = if matches!(samples.features(), Features::Bytes(_)) { 255.0 } else { 1.0 };
         let (mean, deviation) = (f64::from(config.mean), f64::from(config.deviation));
         Source {
             features: samples.features(),
-            labels,
+            targets,
             width: samples.features_per_sample(),
             scale: (1.0 / (unit * deviation)) as f32,
             shift: (-mean / deviation) as f32,
@@ -156,12 +171,15 @@ impl Step<'_> {
     /// came to.
     pub fn run(&self, worker: &Worker, batch: Batch, moment: Moment) -> Option<BatchScore> {
         let coefficients = self.rule.coefficients(moment);
+        let weight = self.weight(batch);
+        // A batch without weight teaches nothing.
+        let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
         for block in batch.blocks(self.plan.block) {
-            self.rows_pass(worker, block, batch.len());
+            self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
-                score = Some(self.score(worker, batch.len()));
+                score = Some(self.score(worker, batch.len(), weight));
             }
             let norm = self.parameters_pass(worker, block, &coefficients);
             if let Some(score) = &mut score {
@@ -181,10 +199,17 @@ impl Step<'_> {
         }
     }
 
-    fn rows_pass(&self, worker: &Worker, block: Block, batch: usize) {
+    /// What the losses of a batch are divided by: each worker adds it up by itself, which is no work
+    /// without class weights.
+    fn weight(&self, batch: Batch) -> f64 {
+        let samples = &batch.order[batch.start..][..batch.len()];
+        self.loss.weight(self.source.targets, samples.iter().map(|&sample| sample as usize))
+    }
+
+    fn rows_pass(&self, worker: &Worker, block: Block, scale: f32) {
         let count = block.samples.len();
         let mine = worker.share(count);
-        self.gather_labels(worker, mine.clone(), block);
+        self.gather_targets(worker, mine.clone(), block);
         let split = self.plan.feature_layers(count);
         if split > 0 {
             self.gather(worker, 0..count, block);
@@ -205,17 +230,39 @@ impl Step<'_> {
                 let columns = self.memory.outputs[index].columns();
                 self.forward(worker, index, rows.clone(), 0..columns);
             }
-            self.loss(worker, rows.clone(), block.first, batch);
+            self.loss(worker, rows.clone(), block.first, scale);
             for index in (0..self.layers.len()).rev() {
                 self.backward(worker, index, rows.clone());
             }
         }
     }
 
-    fn gather_labels(&self, worker: &Worker, rows: Range<usize>, block: Block) {
-        let labels = self.memory.labels.write(worker, rows.clone());
-        for (label, &sample) in labels.iter_mut().zip(&block.samples[rows]) {
-            *label = self.source.labels[sample as usize];
+    fn gather_targets(&self, worker: &Worker, rows: Range<usize>, block: Block) {
+        match self.source.targets {
+            Targets::Classes(of_all) => {
+                let labels = self.memory.labels.write(worker, rows.clone());
+                for (label, &sample) in labels.iter_mut().zip(&block.samples[rows]) {
+                    *label = of_all[sample as usize];
+                }
+            }
+            Targets::Values(of_all) => {
+                let width = self.classes;
+                let values = self.memory.targets.write(worker, rows.start * width..rows.end * width);
+                for (row, &sample) in values.chunks_exact_mut(width).zip(&block.samples[rows]) {
+                    row.copy_from_slice(&of_all[sample as usize * width..][..width]);
+                }
+            }
+        }
+    }
+
+    /// What [`gather_targets`](Step::gather_targets) wrote.
+    fn targets_of<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> Targets<'s> {
+        let width = self.classes;
+        match self.source.targets {
+            Targets::Classes(_) => Targets::Classes(self.memory.labels.read(worker, rows)),
+            Targets::Values(_) => {
+                Targets::Values(self.memory.targets.read(worker, rows.start * width..rows.end * width))
+            }
         }
     }
 
@@ -253,7 +300,7 @@ impl Step<'_> {
         });
     }
 
-    fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, batch: usize) {
+    fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, scale: f32) {
         worker.probe("loss", self.layers.len(), 0, 0, || {
             let last = self.layers.len() - 1;
             let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
@@ -261,17 +308,11 @@ impl Step<'_> {
                 losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
                 correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
             };
-            let labels = self.memory.labels.read(worker, rows.clone());
+            let targets = self.targets_of(worker, rows.clone());
             let shape = Rows { classes: self.classes, stride: outputs.columns() };
             let doutputs = gradients.rows_mut(worker, rows.clone());
-            self.loss.gradient(
-                doutputs,
-                scores,
-                outputs.whole_rows(worker, rows),
-                labels,
-                shape,
-                1.0 / batch as f32,
-            );
+            let outputs = outputs.whole_rows(worker, rows);
+            self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
         });
     }
 
@@ -298,15 +339,14 @@ impl Step<'_> {
     }
 
     /// Losses and hits of the batch, added up in the order of its rows.
-    fn score(&self, worker: &Worker, samples: usize) -> BatchScore {
+    fn score(&self, worker: &Worker, samples: usize, weight: f64) -> BatchScore {
         let losses = self.memory.losses.read(worker, 0..samples);
         let correct = self.memory.correct.read(worker, 0..samples);
-        BatchScore {
-            loss_sum: reduce::sum_f64(losses),
-            correct: correct.iter().map(|&hit| usize::from(hit)).sum(),
-            samples,
-            gradient_norm: None,
-        }
+        let correct = match self.source.targets {
+            Targets::Classes(_) => correct.iter().map(|&hit| usize::from(hit)).sum::<usize>() as f64,
+            Targets::Values(_) => f64::NAN,
+        };
+        BatchScore { loss_sum: reduce::sum_f64(losses), weight, correct, samples, gradient_norm: None }
     }
 
     /// Returns the norm of the gradient after the last block, if it is needed.

@@ -29,6 +29,7 @@ struct Places {
     slots: Vec<Range<usize>>,
     sums: Range<usize>,
     scratch: Vec<Range<usize>>,
+    targets: Range<usize>,
 }
 
 /// A matrix in a buffer.
@@ -44,14 +45,16 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 }
 
 impl Workspace {
-    /// Memory for batches of up to `batch` samples of `features` features, and a rule with `slots`
-    /// numbers for each of `parameters`.
+    /// Memory for batches of up to `batch` samples of `features` features and `targets` values to come
+    /// close to (0 if the targets are classes), and a rule with `slots` numbers for each of
+    /// `parameters`.
     ///
     /// # Errors
     /// If the machine has less memory free.
     pub fn new(
         layers: &[PlacedLayer],
         features: usize,
+        targets: usize,
         parameters: usize,
         batch: usize,
         slots: usize,
@@ -84,6 +87,7 @@ impl Workspace {
             slots: (0..slots).map(|_| layout.place(parameters)).collect(),
             sums: layout.place(sums_len),
             scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
+            targets: layout.place(rows * targets),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -133,6 +137,8 @@ pub struct Memory<'a> {
     pub squares: Shared<'a, f64>,
     /// Each worker's scratch: a unit's gradient.
     pub scratch: Vec<Shared<'a, f32>>,
+    /// Each row's values to come close to, `[block, targets]`.
+    pub targets: Shared<'a, f32>,
 }
 
 impl Workspace {
@@ -157,6 +163,7 @@ impl Workspace {
             slots: places.slots.iter().map(|place| carver.array(place)).collect(),
             sums: carver.array(&places.sums),
             scratch: places.scratch.iter().map(|place| carver.array(place)).collect(),
+            targets: carver.array(&places.targets),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),

@@ -35,14 +35,35 @@ fn activations() {
 
 type Loss = fn(&[f64]) -> (f64, Vec<f64>);
 
-const LOSSES: [(&str, Loss); 3] = [
+const LOSSES: [(&str, Loss); 13] = [
     ("cross-entropy", |y| reference::softmax_cross_entropy(y, 2)),
-    ("squared error against a label", |y| reference::mean_squared_error(y, &reference::one_hot(2, y.len()))),
-    ("squared error against values", |y| {
-        let targets: Vec<f64> = (0..y.len()).map(|i| (i as f64).sin()).collect();
-        reference::mean_squared_error(y, &targets)
+    ("cross-entropy with probabilities", |y| {
+        reference::cross_entropy(y, &probabilities(y.len()), &vec![1.0; y.len()], 0.0)
     }),
+    ("cross-entropy, smoothed and weighted", |y| {
+        let weights: Vec<f64> = (0..y.len()).map(|i| i as f64 / 2.0).collect();
+        reference::cross_entropy(y, &reference::one_hot(2, y.len()), &weights, 0.2)
+    }),
+    ("divergence", |y| reference::kl_divergence(y, &probabilities(y.len()))),
+    ("divergence from a label", |y| reference::kl_divergence(y, &reference::one_hot(2, y.len()))),
+    ("squared error against a label", |y| reference::mean_squared_error(y, &reference::one_hot(2, y.len()))),
+    ("squared error against values", |y| reference::mean_squared_error(y, &values(y.len()))),
+    ("absolute error", |y| reference::mean_absolute_error(y, &values(y.len()))),
+    ("huber", |y| reference::huber(y, &values(y.len()), 1.3)),
+    ("binary cross-entropy", |y| reference::binary_cross_entropy(y, &probabilities(y.len()))),
+    ("poisson", |y| reference::poisson(y, &probabilities(y.len()))),
+    ("hinge", |y| reference::hinge(y, 2, 1.0, false)),
+    ("squared hinge", |y| reference::hinge(y, 2, 0.7, true)),
 ];
+
+/// Targets away from the kinks of the losses.
+fn values(width: usize) -> Vec<f64> {
+    (0..width).map(|i| (i as f64).sin()).collect()
+}
+
+fn probabilities(width: usize) -> Vec<f64> {
+    reference::softmax(&values(width))
+}
 
 #[test]
 fn losses() {

@@ -88,15 +88,7 @@ fn cross_entropy(block: &Block) -> Output {
     run(loss::softmax_cross_entropy, loss::softmax_cross_entropy_value, block)
 }
 
-fn squared_error(block: &Block) -> Output {
-    run(loss::mean_squared_error_one_hot, loss::mean_squared_error_one_hot_value, block)
-}
-
 type Exact = fn(&[f64], usize) -> (f64, Vec<f64>);
-
-fn exact_squared_error(y: &[f64], label: usize) -> (f64, Vec<f64>) {
-    reference::mean_squared_error(y, &reference::one_hot(label, y.len()))
-}
 
 /// Whether all rows agree with the reference and the padding is 0.
 fn agrees(output: &Output, block: &Block, exact: Exact) -> bool {
@@ -122,8 +114,6 @@ fn agree_with_the_reference_over_many_shapes() {
             let block = block(count, classes, reach);
             let output = cross_entropy(&block);
             assert!(agrees(&output, &block, reference::softmax_cross_entropy), "{count} x {classes}");
-            let output = squared_error(&block);
-            assert!(agrees(&output, &block, exact_squared_error), "{count} x {classes}");
         }
     }
 }
@@ -143,26 +133,6 @@ fn a_wrong_result_trips_the_comparison() {
         assert!(agrees(&output, &block, reference::softmax_cross_entropy));
         breakage(&mut output);
         assert!(!agrees(&output, &block, reference::softmax_cross_entropy), "breakage {index}");
-    }
-}
-
-#[test]
-fn squared_error_against_values() {
-    for (count, classes) in SHAPES {
-        let block = block(count, classes, 3.0);
-        let targets = spread(count * classes, 1.7);
-        let mut gradient = vec![f32::NAN; block.values.len()];
-        let mut losses = vec![f32::NAN; count];
-        loss::mean_squared_error(&mut gradient, &mut losses, &block.values, &targets, block.rows, SCALE);
-        let pairs = block.exact_rows().zip(targets.chunks_exact(classes));
-        let outputs = gradient.chunks_exact(block.rows.stride).zip(&losses);
-        for ((gradient, &loss), ((row, _), target)) in outputs.zip(pairs) {
-            let (exact_loss, exact) = reference::mean_squared_error(&row, &widen(target));
-            let exact: Vec<f64> = exact.iter().map(|d| d * f64::from(SCALE)).collect();
-            assert!(close(&[loss], &[exact_loss], TOLERANCE));
-            assert!(close(&gradient[..classes], &exact, TOLERANCE * f64::from(SCALE)));
-            assert!(gradient[classes..].iter().all(|&d| d == 0.0));
-        }
     }
 }
 
@@ -207,7 +177,6 @@ fn the_first_of_equal_logits_wins() {
     for classes in [2, 10, 16, 17, 40] {
         assert_eq!(cross_entropy(&row(&vec![1.0; classes])).correct, [1]);
         assert_eq!(cross_entropy(&last(classes)).correct, [0]);
-        assert_eq!(squared_error(&last(classes)).correct, [0]);
     }
 }
 
@@ -239,6 +208,5 @@ proptest! {
             row[..classes].copy_from_slice(&numbers[..classes]);
         }
         prop_assert!(agrees(&cross_entropy(&block), &block, reference::softmax_cross_entropy));
-        prop_assert!(agrees(&squared_error(&block), &block, exact_squared_error));
     }
 }

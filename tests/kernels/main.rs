@@ -4,6 +4,7 @@
 mod activation;
 mod gradients;
 mod loss;
+mod losses;
 mod slices;
 
 use fallline::kernels::isa::{self, Isa};

@@ -102,7 +102,8 @@ impl Network {
         let mut gradient = vec![0.0; padded.len()];
         let scores = Scores { losses: &mut vec![0.0; batch], correct: &mut vec![0; batch] };
         let scale = 1.0 / batch as f32;
-        self.recipe.model.loss.gradient(&mut gradient, scores, &padded, &self.labels, rows, scale);
+        let labels = fallline::losses::Targets::Classes(&self.labels);
+        self.recipe.model.loss.gradient(&mut gradient, scores, &padded, labels, rows, scale);
         gradient.chunks(LANES).flat_map(|row| row[..classes].to_vec()).collect()
     }
 

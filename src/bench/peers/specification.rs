@@ -79,7 +79,7 @@ impl Specification {
         data: &DataFiles,
         threads: usize,
     ) -> Result<Specification, String> {
-        if recipe.model.loss != Loss::CrossEntropy {
+        if recipe.model.loss != Loss::default() {
             return Err(format!("the peers have no loss {}", recipe.model.loss.name()));
         }
         let (units, activation) = dense_layers(&recipe.model.layers)?;

@@ -92,6 +92,23 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
     assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::Elu { alpha: 0.7 }));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     assert!(recipe.to_toml().contains("mean = -0.1307\n"));
+
+    for loss in [
+        "cross-entropy",
+        "binary-cross-entropy",
+        "mean-absolute-error",
+        "huber",
+        "kl-divergence",
+        "poisson",
+        "{type='cross-entropy', label_smoothing=0.1, class_weights=[1, 0.2, 0.0]}",
+        "{type='huber', delta=0.3}",
+        "{type='hinge', margin=0.7, squared=true}",
+    ] {
+        let recipe =
+            Recipe::parse_with(text, "all.toml", &overrides(&[&format!("model.loss={loss}")])).unwrap();
+        assert!(loss.contains(recipe.model.loss.name()), "{loss}");
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    }
 }
 
 #[test]
@@ -109,7 +126,7 @@ fn what_is_left_out_has_its_default() {
         bias_init: Init::Zeros,
         bias: true,
     };
-    assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::CrossEntropy });
+    assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
 }
 
@@ -168,7 +185,6 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["model.layers.0.bias_init=orthogonal"],
             "`model.layers.0.bias_init.type`: expected zeros, constant, uniform or normal for a bias, found another one",
         ),
-        (&["model.loss=mse"], "`model.loss`: unknown loss `mse`; known: cross-entropy, mean-squared-error"),
         (
             &["data.validation=1.0"],
             "`data.validation`: expected a number of samples, or a part of them between 0 and 1 (both excluded), found 1",
@@ -194,6 +210,33 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         (&["stop.patience=0"], "`stop.patience`: expected an integer from 1 to 1000000, found 0"),
         (&["stop.patience=3", "stop.watch=los"], "`stop.watch`: unknown measure `los`; did you mean `loss`?"),
         (&["stop.pateince=3"], "unknown key `stop.pateince`; did you mean `stop.patience`?"),
+        (
+            &["model.loss=mse"],
+            "`model.loss.type`: unknown loss `mse`; known: cross-entropy, binary-cross-entropy, \
+             mean-squared-error, mean-absolute-error, huber, hinge, kl-divergence, poisson",
+        ),
+        (
+            &["model.loss={type='cross-entropy', label_smoothing=1}"],
+            "`model.loss.label_smoothing`: expected a number in [0, 1), found 1",
+        ),
+        (
+            &["model.loss={type='cross-entropy', class_weights=[1, -1]}"],
+            "`model.loss.class_weights.1`: expected a number of at least 0, found -1",
+        ),
+        (
+            &["model.loss={type='cross-entropy', class_weights=[0, 0.0]}"],
+            "`model.loss.class_weights`: expected a weight for each class, one of them above 0, found none",
+        ),
+        (
+            &["model.loss={type='cross-entropy', class_weights=3}"],
+            "`model.loss.class_weights`: expected an array of at most 256 numbers, found the integer 3",
+        ),
+        (&["model.loss={type='huber', delta=0}"], "`model.loss.delta`: expected a number above 0, found 0"),
+        (
+            &["model.loss={type='hinge', margin=nan}"],
+            "`model.loss.margin`: expected a number above 0, found NaN",
+        ),
+        (&["model.loss={type='poisson', delta=1}"], "unknown key `model.loss.delta`; known: model.loss.type"),
         (&["target=97.6"], "`target`: expected a number in [0, 1], found 97.6"),
         (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found \"../x\""),
         (

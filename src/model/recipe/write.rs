@@ -53,12 +53,29 @@ fn data(data: &DataConfig) -> Table {
 }
 
 fn model(model: &ModelConfig) -> Table {
-    let loss = match model.loss {
-        Loss::CrossEntropy => "cross-entropy",
-        Loss::MeanSquaredError => "mean-squared-error",
-    };
     let layers: Vec<Value> = model.layers.iter().map(|config| layer(config).into()).collect();
-    table_of([("loss", loss.into()), ("layers", layers.into())])
+    table_of([("loss", loss(&model.loss).into()), ("layers", layers.into())])
+}
+
+fn loss(loss: &Loss) -> Table {
+    let mut table = match *loss {
+        Loss::CrossEntropy { label_smoothing, .. } => {
+            typed(loss.name(), Some(("label_smoothing", label_smoothing)))
+        }
+        Loss::Huber { delta } => typed(loss.name(), Some(("delta", delta))),
+        Loss::Hinge { margin, .. } => typed(loss.name(), Some(("margin", margin))),
+        _ => typed(loss.name(), None),
+    };
+    if let Loss::Hinge { squared, .. } = loss {
+        table.insert("squared".into(), (*squared).into());
+    }
+    if let Loss::CrossEntropy { class_weights, .. } = loss
+        && !class_weights.is_empty()
+    {
+        let weights: Vec<Value> = class_weights.iter().map(|&weight| single(weight)).collect();
+        table.insert("class_weights".into(), weights.into());
+    }
+    table
 }
 
 fn layer(layer: &LayerConfig) -> Table {

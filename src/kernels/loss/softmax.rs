@@ -1,0 +1,137 @@
+//! The softmax, and its cross-entropy with the class of each row.
+
+use super::{Rows, chunks, is_first, largest, sum_of};
+use crate::kernels::math;
+use crate::kernels::reduce::LANES;
+use crate::kernels::vectorise::vectorise;
+
+/// Softmax cross-entropy: `losses[i]` = ln(sum of e^logits) - logits\[label\], computed without
+/// overflow, and its gradient `dlogits` = scale * (softmax - one-hot of the label).
+///
+/// `correct[i]` is 1 if the largest logit of the row is the label's, the first of several equal
+/// ones, and 0 otherwise. With an infinite or NaN logit the loss is not finite.
+///
+/// `dlogits`, `logits` \[rows, stride\]; `losses`, `correct`, `labels` \[rows\]; `scale` 1 / batch.
+pub fn softmax_cross_entropy(
+    dlogits: &mut [f32],
+    losses: &mut [f32],
+    correct: &mut [u8],
+    logits: &[f32],
+    labels: &[u8],
+    rows: Rows,
+    scale: f32,
+) {
+    rows.check_labelled(logits, labels);
+    debug_assert_eq!(dlogits.len(), logits.len());
+    vectorise(
+        #[inline(always)]
+        || {
+            let outputs = losses.iter_mut().zip(&mut *correct).zip(dlogits.chunks_exact_mut(rows.stride));
+            let logits = logits.chunks_exact(rows.stride);
+            for (((loss, correct), drow), (row, &label)) in outputs.zip(logits.zip(labels)) {
+                let label = usize::from(label);
+                let max = largest(row, rows.classes);
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |start, e| {
+                        drow[start..start + LANES].copy_from_slice(&e);
+                    },
+                );
+                *loss = math::ln(sum) - (row[label] - max);
+                *correct = u8::from(is_first(row, label, max));
+                normalise(drow, rows.classes, scale / sum);
+                drow[label] -= scale;
+            }
+        },
+    )
+}
+
+/// [`softmax_cross_entropy`] without the gradient.
+pub fn softmax_cross_entropy_value(
+    losses: &mut [f32],
+    correct: &mut [u8],
+    logits: &[f32],
+    labels: &[u8],
+    rows: Rows,
+) {
+    rows.check_labelled(logits, labels);
+    vectorise(
+        #[inline(always)]
+        || {
+            let outputs = losses.iter_mut().zip(&mut *correct);
+            let logits = logits.chunks_exact(rows.stride);
+            for ((loss, correct), (row, &label)) in outputs.zip(logits.zip(labels)) {
+                let label = usize::from(label);
+                let max = largest(row, rows.classes);
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |_, _| {},
+                );
+                *loss = math::ln(sum) - (row[label] - max);
+                *correct = u8::from(is_first(row, label, max));
+            }
+        },
+    )
+}
+
+/// The softmax of each row. `probabilities`, `logits` \[rows, stride\].
+pub fn softmax(probabilities: &mut [f32], logits: &[f32], rows: Rows) {
+    rows.check(logits, logits.len() / rows.stride);
+    debug_assert_eq!(probabilities.len(), logits.len());
+    vectorise(
+        #[inline(always)]
+        || {
+            let probabilities = probabilities.chunks_exact_mut(rows.stride);
+            let logits = logits.chunks_exact(rows.stride);
+            for (out, row) in probabilities.zip(logits) {
+                let max = largest(row, rows.classes);
+                let sum = exponentials(
+                    row,
+                    rows.classes,
+                    max,
+                    #[inline(always)]
+                    |start, e| {
+                        out[start..start + LANES].copy_from_slice(&e);
+                    },
+                );
+                normalise(out, rows.classes, 1.0 / sum);
+            }
+        },
+    )
+}
+
+/// Hands e^(row - max) to `store`, chunk by chunk with the index of the first column, 0 in place of
+/// the padding; returns the sum.
+#[inline(always)]
+pub(super) fn exponentials(
+    row: &[f32],
+    classes: usize,
+    max: f32,
+    mut store: impl FnMut(usize, [f32; LANES]),
+) -> f32 {
+    let mut sums = [0.0; LANES];
+    for (start, mut chunk) in chunks(row, classes) {
+        for (x, sum) in chunk.iter_mut().zip(&mut sums) {
+            *x = math::exp(*x - max);
+            *sum += *x;
+        }
+        store(start, chunk);
+    }
+    sum_of(sums)
+}
+
+/// Multiplies the first `classes` numbers of the row by `factor` and makes the rest 0.
+#[inline(always)]
+fn normalise(row: &mut [f32], classes: usize, factor: f32) {
+    for (chunk, start) in row.as_chunks_mut::<LANES>().0.iter_mut().zip((0usize..).step_by(LANES)) {
+        for (i, e) in chunk.iter_mut().enumerate() {
+            *e = if start + i < classes { *e * factor } else { 0.0 };
+        }
+    }
+}
