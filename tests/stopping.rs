@@ -196,11 +196,10 @@ fn divergence(settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)) -> Result<(),
     model.load_tensors("spoilt".as_ref(), tensors).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
-    let outcome = session
+    session
         .epoch(&AtomicBool::new(false), &mut Quiet)
         .and_then(|_| session.check_parameters())
-        .map_err(|error| error.to_string());
-    outcome
+        .map_err(|error| error.to_string())
 }
 
 #[test]

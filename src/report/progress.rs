@@ -106,12 +106,15 @@ impl Spinner {
     }
 }
 
+/// Of one accuracy only, that there is room: the validation's if it is known.
 fn bar_message(progress: &Progress, validated: Option<f64>, elapsed: f64) -> String {
-    let validated = validated.map_or(String::new(), |accuracy| format!("  validation {}", percent(accuracy)));
+    let accuracy = match validated {
+        Some(accuracy) => format!("validation {}", percent(accuracy)),
+        None => format!("accuracy {}", percent(progress.accuracy)),
+    };
     format!(
-        "loss {}  accuracy {}{validated}  {}/s  {} left",
+        "loss {}  {accuracy}  {}/s  {} left",
         loss(progress.loss),
-        percent(progress.accuracy),
         rounded(progress.samples_per_second),
         duration(seconds_left(progress, elapsed)),
     )
@@ -176,7 +179,7 @@ mod tests {
         let message = bar_message(&progress(), None, 15.0);
         assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000/s  1 min 25 s left");
         let message = bar_message(&progress(), Some(0.975), 15.0);
-        assert_eq!(message, "loss 0.2500  accuracy 50.00 %  validation 97.50 %  41,000/s  1 min 25 s left");
+        assert_eq!(message, "loss 0.2500  validation 97.50 %  41,000/s  1 min 25 s left");
         assert_eq!(seconds_left(&Progress { epoch: 1, samples: 0, ..progress() }, 5.0), 0.0);
         assert_eq!(seconds_left(&Progress { epoch: 10, samples: 1000, ..progress() }, 5.0), 0.0);
     }

@@ -37,7 +37,7 @@ fn gradients_are_clamped_scaled_and_pulled_to_zero() {
                 values
             })
         };
-        let clamped: Vec<f32> = gradients.iter().map(|&g| g.max(-0.5).min(0.5)).collect();
+        let clamped: Vec<f32> = gradients.iter().map(|&g| g.signum() * g.abs().min(0.5)).collect();
         assert_eq!(treated(&|values| clip::clamp(values, 0.5)), clamped);
         let scaled: Vec<f32> = gradients.iter().map(|&g| 0.3 * g).collect();
         assert_eq!(treated(&|values| clip::scale(values, 0.3)), scaled);
