@@ -207,10 +207,10 @@ fn stepped(rule: &dyn Rule, momentum: Option<f64>, decay: f64) -> Vec<u32> {
 /// A momentum or weight decay from a schedule does what the rule's own does, and each shows.
 #[test]
 fn rules_take_momentum_and_weight_decay_from_the_moment() {
-    let (scheduled, own) = (rules(0.8, 0.25), rules(0.6, 0.125));
+    let (scheduled, own) = (rules(0.8, 0.25), rules(0.2, 0.125));
     for (index, (scheduled, own)) in scheduled.iter().zip(&own).enumerate() {
         assert_eq!(scheduled.momentum(), (index < WITH_MOMENTUM).then_some(0.8), "{scheduled:?}");
-        let momentum = scheduled.momentum().map(|_| 0.6);
+        let momentum = scheduled.momentum().map(|_| 0.2);
         let own = stepped(own.as_ref(), None, 1.0);
         if scheduled.momentum().is_some() {
             assert_eq!(stepped(scheduled.as_ref(), momentum, 0.5), own, "{scheduled:?}");

@@ -222,22 +222,18 @@ impl Recipe {
     }
 
     fn read(mut root: Section) -> Result<Recipe> {
+        let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
+        let target = root.optional_number("target", unit())?;
+        let data = DataConfig::read(root.table("data")?)?;
+        let model = ModelConfig::read(root.table("model")?)?;
         let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
         let train = TrainConfig::read(root.table("train")?)?;
-        let recipe = Recipe {
-            name: read_name(&mut root)?,
-            summary: read_summary(&mut root)?,
-            target: root.optional_number("target", unit())?,
-            data: DataConfig::read(root.table("data")?)?,
-            model: ModelConfig::read(root.table("model")?)?,
-            schedule: schedule::read(root.table("schedule")?, &optimizer, train.epochs)?,
-            optimizer,
-            train,
-            gradient: GradientConfig::read(root.table("gradient")?)?,
-            stop: StopConfig::read(root.table("stop")?)?,
-        };
+        // Whether a schedule can be followed depends on the optimizer and the length of the run.
+        let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
+        let gradient = GradientConfig::read(root.table("gradient")?)?;
+        let stop = StopConfig::read(root.table("stop")?)?;
         root.finish()?;
-        Ok(recipe)
+        Ok(Recipe { name, summary, data, model, optimizer, schedule, train, gradient, stop, target })
     }
 }
 

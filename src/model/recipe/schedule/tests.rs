@@ -132,7 +132,9 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         ),
         (
             &["name=step", "length_epochs=3"],
-            "unknown key `schedule.length_epochs`; did you mean `schedule.every_epochs`?",
+            "unknown key `schedule.length_epochs`; known: schedule.warmup_epochs, schedule.warmup_steps, \
+             schedule.warmup_factor, schedule.sequence, schedule.name, schedule.every_epochs, \
+             schedule.every_steps, schedule.gamma, schedule.scale, schedule.momentum, schedule.weight_decay",
         ),
         (
             &["name=cosine", "length_epochs=10.5"],
