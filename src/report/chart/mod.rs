@@ -195,7 +195,7 @@ impl Chart {
         )
     }
 
-    /// The content of a PNG file, with [`PNG_SCALE`] pixels in a CSS pixel.
+    /// The content of a PNG file, with several pixels in a CSS pixel.
     pub fn to_png(&self) -> Vec<u8> {
         let (width, height) = self.size();
         let size = (width * FINE, height * FINE);
