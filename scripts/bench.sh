@@ -16,5 +16,6 @@ fallline=target/release/fallline
 "$fallline" bench --suite full --seconds 1.5 --out "$out/full" "$@"
 "$fallline" bench mnist-mlp --optimizer adam --batch 16,64,256,1024 --threads "$threads" --seconds 1.5 \
   --compare pytorch,jax --out "$out/peers" "$@"
-python3 scripts/results.py "$out/full/bench.json" "$out/peers/bench.json" > benches/RESULTS.md
+python3 scripts/results.py "$out/full/bench.json" "$out/peers/bench.json" > "$out/RESULTS.md"
+mv "$out/RESULTS.md" benches/RESULTS.md
 echo "wrote benches/RESULTS.md"

@@ -115,7 +115,8 @@ def main():
     print("interval; the fraction is of the f32 multiply-add peak measured just before each run.\n")
     print(machine(full))
     print(notes(full))
-    print("## Training throughput\n\n    fallline bench --suite full --seconds 1.5\n")
+    print("## Training throughput\n")
+    print(f"    fallline bench --suite full --seconds {full['seconds_per_case']:g}\n")
     for part in throughput(full):
         print(part)
     print("### Throughput over that of one thread\n")
@@ -123,7 +124,6 @@ def main():
     if len(sys.argv) == 3:
         side_by_side = read(sys.argv[2])
         print("## Beside other frameworks\n")
-        print("    fallline bench mnist-mlp --optimizer adam --compare pytorch,jax\n")
         print("Samples/s; in brackets how many times as fast fallline is. The others train on floats in memory in")
         print("contiguous slices, fallline on shuffled bytes. PyTorch eager, PyTorch with `torch.compile`, JAX with")
         print("many steps in one jitted scan; one process each, asked in turn with ours, run by run.\n")

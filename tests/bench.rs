@@ -1,30 +1,18 @@
 //! `bench`, as its users meet it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use program::{command, fallline};
 use serde_json::Value;
 
 /// Options of a small benchmark: two cases, some milliseconds a run.
 const SMALL: [&str; 8] = ["bench", "digits-mlp", "--batch", "32,64", "--threads", "1", "--seconds", "0.06"];
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fallline"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("FALLLINE_DATA")
-        .env_remove("FALLLINE_PEERS_PYTHON")
-        .env("XDG_CACHE_HOME", folder)
-        .env("HOME", folder);
-    command
-}
-
-fn fallline(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().expect("the program was built for this test")
-}
 
 fn small(folder: &Path, more: &[&str]) -> Output {
     fallline(folder, &[&SMALL[..], more].concat())

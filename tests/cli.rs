@@ -1,20 +1,13 @@
 //! The program as its users meet it: exit codes and messages.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use fallline::model::recipe::OPTIMIZERS;
-
-fn fallline(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fallline"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("FALLLINE_DATA")
-        .env("XDG_CACHE_HOME", folder)
-        .env("HOME", folder)
-        .output()
-        .expect("the program was built for this test")
-}
+use program::fallline;
 
 /// Runs the program in an empty folder; it must fail with code 2 and this on its error output.
 #[track_caller]

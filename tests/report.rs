@@ -4,22 +4,15 @@
 #[path = "common/bench_record.rs"]
 mod bench_record;
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use program::fallline;
 use serde_json::Value;
-
-fn fallline(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fallline"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("FALLLINE_DATA")
-        .env("XDG_CACHE_HOME", folder)
-        .env("HOME", folder)
-        .output()
-        .expect("the program was built for this test")
-}
 
 #[track_caller]
 fn succeeds(folder: &Path, arguments: &[&str]) -> String {

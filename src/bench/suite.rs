@@ -351,7 +351,7 @@ impl Measuring<'_> {
 }
 
 /// Adds a run to a case.
-pub fn add(case: &mut CaseRecord, sample: Sample) {
+fn add(case: &mut CaseRecord, sample: Sample) {
     let with = |summary: &Summary, value: f64| {
         let mut runs = summary.runs.clone();
         runs.push(value);
@@ -365,7 +365,7 @@ pub fn add(case: &mut CaseRecord, sample: Sample) {
 }
 
 /// Sets each case's throughput in relation to that of one thread.
-pub fn derive_scaling(cases: &mut [CaseRecord]) {
+fn derive_scaling(cases: &mut [CaseRecord]) {
     let ones: Vec<CaseRecord> = cases.iter().filter(|case| case.threads == 1).cloned().collect();
     for case in cases {
         let alone = |one: &&CaseRecord| {

@@ -98,12 +98,14 @@ Examples:
   fallline bench --batch 64,1024 --optimizer adam --threads 2 --compare pytorch,jax
   fallline bench --baseline before.json
 
-All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are medians
-and their 95 % bootstrap intervals. The fraction of the peak is that of the f32 multiply-adds that the
-same threads did in registers just before each run. Nothing else should run meanwhile.
+All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are
+medians and their 95 % bootstrap intervals. The fraction of the peak is that of the f32
+multiply-adds that the same threads did in registers just before each run. Nothing else should run
+meanwhile.
 
-Ctrl-C ends the benchmark after the run under way; results are kept. The exit code is 3 if --baseline
-has found a case, or all of them together, to be slower than --tolerance allows, with 95 % confidence.";
+Ctrl-C ends the benchmark after the run under way; results are kept. The exit code is 3 if
+--baseline has found a case, or all of them together, to be slower than --tolerance allows, with
+95 % confidence.";
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum SuiteName {
