@@ -9,7 +9,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use program::fallline;
 use serde_json::Value;
