@@ -1,0 +1,413 @@
+//! A model in training: what lives from one epoch to the next, and an epoch.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::evaluate::evaluate;
+use super::plan::Plan;
+use super::record::{EpochRecord, Evaluation, Observer, Progress};
+use super::run::targets_for;
+use super::step::{Batch, BatchScore, Source, Step};
+use super::stop::{Ending, after_step};
+use super::workspace::Workspace;
+use crate::data::{Features, Samples, batches};
+use crate::kernels::loss::Targets;
+use crate::losses::Loss;
+use crate::model::recipe::StopConfig;
+use crate::model::{Model, Recipe};
+use crate::optim::Rule;
+use crate::optim::schedule::{PlateauState, Span};
+use crate::probe::Table;
+use crate::team::{Shared, Team, Worker};
+use crate::tensor::prefer_huge_pages;
+use crate::{Error, Result};
+
+/// How often an observer hears of progress within an epoch.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// A model in training: everything that lives from one epoch to the next.
+pub struct Session<'a> {
+    model: &'a mut Model,
+    samples: &'a Samples,
+    targets: Targets<'a>,
+    loss: Loss,
+    /// The samples that are trained on; all without it.
+    kept: Option<Vec<u32>>,
+    recipe: &'a Recipe,
+    team: &'a Team,
+    rule: Box<dyn Rule>,
+    plateau: Option<PlateauState>,
+    /// Of the whole run.
+    span: Span,
+    plan: Plan,
+    workspace: Workspace,
+    order: Vec<u32>,
+    batch: usize,
+    epochs: usize,
+    steps: u64,
+    begun: Option<Instant>,
+    ended: Option<Ending>,
+}
+
+impl<'a> Session<'a> {
+    /// Plans and allocates all memory of the run. All samples are trained on: whoever calls
+    /// [`epoch`](Session::epoch) sets some aside himself, if the recipe asks for it.
+    ///
+    /// # Errors
+    /// If memory is short, the samples do not fit the model or its loss, or a schedule does not fit into
+    /// the run.
+    pub fn new(
+        model: &'a mut Model,
+        samples: &'a Samples,
+        recipe: &'a Recipe,
+        team: &'a Team,
+    ) -> Result<Self> {
+        Session::on_part(model, samples, None, recipe, team)
+    }
+
+    /// [`new`](Session::new), to train on the samples of these indices alone.
+    ///
+    /// # Errors
+    /// As there; also if there are no indices, or one of them is not below the number of samples.
+    pub fn on_part(
+        model: &'a mut Model,
+        samples: &'a Samples,
+        kept: Option<Vec<u32>>,
+        recipe: &'a Recipe,
+        team: &'a Team,
+    ) -> Result<Self> {
+        let count = kept.as_ref().map_or(samples.len(), Vec::len);
+        let largest = kept.as_ref().and_then(|kept| kept.iter().max()).map_or(0, |&index| index as usize);
+        if count == 0 || largest >= samples.len() {
+            return Err(Error::Mismatch {
+                what: "indices of the samples to train on".into(),
+                expected: format!("at least one, all below {}", samples.len()),
+                found: if count == 0 { "none".into() } else { largest.to_string() },
+            });
+        }
+        let targets = targets_for(model, samples)?;
+        let loss = model.loss().clone();
+        let rule = recipe.optimizer.rule();
+        let one = recipe.train.batch.clamp(1, count);
+        // Batches that make one step are blocks of one batch.
+        let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
+        let span = span(recipe, count.div_ceil(batch) as u64, rule.as_ref())?;
+        let features = samples.features_per_sample();
+        let parameters = model.storage().len();
+        let layers = model.layers();
+        let mut plan = Plan::new(layers, team.threads());
+        if batch > one {
+            plan.block = plan.block.min(one);
+        }
+        plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
+        let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
+        let workspace =
+            Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
+        if let Features::Bytes(bytes) = samples.features() {
+            prefer_huge_pages(bytes);
+        }
+        let order = Vec::with_capacity(count);
+        Ok(Session {
+            model,
+            samples,
+            targets,
+            loss,
+            kept,
+            recipe,
+            team,
+            rule,
+            plateau: recipe.schedule.learning_rate.plateau().map(PlateauState::new),
+            span,
+            plan,
+            workspace,
+            order,
+            batch,
+            epochs: 0,
+            steps: 0,
+            begun: None,
+            ended: None,
+        })
+    }
+
+    /// The samples that are trained on.
+    fn count(&self) -> usize {
+        self.kept.as_ref().map_or(self.samples.len(), Vec::len)
+    }
+
+    /// The model as it is.
+    pub fn model(&self) -> &Model {
+        self.model
+    }
+
+    /// Puts parameters, stored as [`Model::storage`] stores them, in place of the model's.
+    pub(super) fn set_parameters(&mut self, parameters: &[f32]) {
+        self.model.parts_mut().1.copy_from_slice(parameters);
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Samples of a step.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// What ended the last epoch, or would have let no further step follow, if anything did.
+    pub fn ended(&self) -> Option<Ending> {
+        self.ended
+    }
+
+    /// Mean loss and accuracy of the model as it is, on other samples.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model; [`Error::Diverged`] if the loss is not finite.
+    pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation> {
+        let seen = evaluate(self.model, samples, &self.recipe.data, self.team)?;
+        if seen.loss.is_finite() {
+            return Ok(seen);
+        }
+        Err(self.diverged("the validation loss".into(), seen.loss))
+    }
+
+    /// Looks at all parameters.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] with the name of the first one that is not finite.
+    pub fn check_parameters(&self) -> Result<()> {
+        match self.model.first_not_finite() {
+            None => Ok(()),
+            Some((name, value)) => Err(self.diverged(format!("an element of {name}"), value.into())),
+        }
+    }
+
+    fn diverged(&self, what: String, value: f64) -> Error {
+        Error::Diverged { what, value, step: self.steps, epoch: self.epochs }
+    }
+
+    /// What to call a loss that is not finite: with the first layer whose output is not, among the
+    /// rows that went through the network last.
+    fn lost(&self) -> String {
+        match self.workspace.first_output_not_finite() {
+            Some(index) => format!("the output of layer {}, and with it the loss,", self.layer_name(index)),
+            None => "the loss".into(),
+        }
+    }
+
+    /// The first layer whose gradient is not finite.
+    fn lost_gradient(&self) -> String {
+        let unit = self.workspace.first_square_not_finite().unwrap_or(0);
+        let index = self.plan.numbers.partition_point(|&first| first <= unit).saturating_sub(1);
+        format!("the norm of the gradient of layer {}", self.layer_name(index))
+    }
+
+    fn layer_name(&self, index: usize) -> String {
+        let placed = &self.model.layers()[index];
+        format!("{} ({})", placed.module, placed.layer.kind())
+    }
+
+    /// Bytes that the updates of a step read and write: the gradient; the parameters and the slots
+    /// twice.
+    pub fn update_bytes(&self) -> usize {
+        size_of_val(self.model.storage()) * (3 + 2 * self.rule.slots())
+    }
+
+    /// Tells the schedule how an epoch went, which a plateau waits for: by its validation loss if it has
+    /// one, else by its training loss. [`run`] calls it; a loop of one's own has to.
+    pub fn end_epoch(&mut self, record: &EpochRecord) {
+        if let Some(plateau) = &mut self.plateau {
+            plateau.observe(record.validation_loss.unwrap_or(record.train_loss));
+        }
+    }
+
+    /// One pass over the samples, or less if `stop` is set meanwhile or a rule of the recipe
+    /// [ends](Session::ended) it: a number of steps, a time, the norm of a gradient.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when a batch's loss, or the norm of its gradient where that is needed, is not
+    /// finite.
+    pub fn epoch(&mut self, stop: &AtomicBool, observer: &mut (dyn Observer + Send)) -> Result<EpochRecord> {
+        self.probed_epoch(stop, observer, None)
+    }
+
+    /// [`epoch`](Session::epoch), with one table of what the probes saw for each worker.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn probed_epoch(
+        &mut self,
+        stop: &AtomicBool,
+        observer: &mut (dyn Observer + Send),
+        probes: Option<&mut Vec<Table>>,
+    ) -> Result<EpochRecord> {
+        let begun = Instant::now();
+        let run_begun = *self.begun.get_or_insert(begun);
+        let train = &self.recipe.train;
+        let count = self.count();
+        batches::order(count, train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        if let Some(kept) = &self.kept {
+            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        }
+        self.epochs += 1;
+        let classes = self.model.outputs();
+        let (layers, parameters) = self.model.parts_mut();
+        let step = Step {
+            layers,
+            loss: &self.loss,
+            classes,
+            source: Source::new(self.samples, self.targets, &self.recipe.data),
+            rule: self.rule.as_ref(),
+            treatment: &self.recipe.gradient,
+            plan: &self.plan,
+            parameters: Shared::array(parameters),
+            memory: self.workspace.share(),
+        };
+        let live = Mutex::new(Live {
+            score: BatchScore::default(),
+            steps: self.steps,
+            diverged: None,
+            ended: None,
+            observer,
+            told: begun,
+        });
+        let stop_rules = &self.recipe.stop;
+        let about =
+            About { epoch: self.epochs, epochs: train.epochs, of: count, begun, run_begun, stop_rules };
+        let halt = AtomicBool::new(false);
+        let (order, size, done) = (&self.order[..], self.batch, self.steps);
+        let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
+        let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
+        let learning_rate = recipe.optimizer.learning_rate * reduced;
+        let moment = |step| recipe.schedule.moment(step, span, learning_rate, momentum);
+        let work = |worker: &Worker| {
+            step.derive_all(worker);
+            worker.barrier();
+            for (index, start) in (0..order.len()).step_by(size).enumerate() {
+                let batch = Batch { order, start, size };
+                if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
+                    let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
+                    // Read by the others only after the barrier, and written again only after the next.
+                    halt.store(!go_on || stop.load(Relaxed), Relaxed);
+                }
+                worker.barrier();
+                if halt.load(Relaxed) {
+                    break;
+                }
+            }
+        };
+        self.team.run(work, probes);
+        let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.steps, self.ended) = (live.steps, live.ended);
+        match live.diverged {
+            Some(Diverged::Loss(value)) => return Err(self.diverged(self.lost(), value)),
+            Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
+            None => {}
+        }
+        Ok(about.record(&live.score, moment(self.steps).learning_rate))
+    }
+}
+
+/// How long the run of a recipe is, once its schedules have been found to fit.
+fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> {
+    let epochs = recipe.train.epochs;
+    let refused = |key: &str, expected: String, found: String| Error::Setting {
+        place: format!("recipe {}", recipe.name),
+        key: format!("schedule.{key}"),
+        expected,
+        found,
+    };
+    if let Err(misfit) = recipe.schedule.check(epochs, Some(steps_per_epoch)) {
+        return Err(refused(&misfit.key, misfit.expected, misfit.found));
+    }
+    // A recipe that was read has been checked for it; one that a program made may have not.
+    if recipe.schedule.needs_momentum() && rule.momentum().is_none() {
+        let expected = format!("none with the optimizer `{}`", recipe.optimizer.name());
+        return Err(refused("momentum", expected, "a scheduled momentum".into()));
+    }
+    Ok(Span { steps: steps_per_epoch.saturating_mul(epochs as u64), steps_per_epoch })
+}
+
+/// What worker 0 keeps during an epoch.
+struct Live<'a> {
+    score: BatchScore,
+    steps: u64,
+    diverged: Option<Diverged>,
+    ended: Option<Ending>,
+    observer: &'a mut (dyn Observer + Send),
+    told: Instant,
+}
+
+/// What is not finite.
+enum Diverged {
+    Loss(f64),
+    Gradient(f64),
+}
+
+/// What does not change during an epoch.
+struct About<'a> {
+    epoch: usize,
+    epochs: usize,
+    of: usize,
+    begun: Instant,
+    /// The first epoch.
+    run_begun: Instant,
+    stop_rules: &'a StopConfig,
+}
+
+impl Live<'_> {
+    /// Takes a batch's score; says whether to go on.
+    fn add(&mut self, batch: BatchScore, about: &About) -> bool {
+        self.steps += 1;
+        self.score.loss_sum += batch.loss_sum;
+        self.score.weight += batch.weight;
+        self.score.correct += batch.correct;
+        self.score.samples += batch.samples;
+        let loss = batch.mean_loss();
+        if !loss.is_finite() {
+            self.diverged = Some(Diverged::Loss(loss));
+        } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
+            self.diverged = Some(Diverged::Gradient(norm));
+        }
+        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_begun);
+        self.observer.step(self.steps, loss);
+        if self.told.elapsed() > PROGRESS {
+            self.told = Instant::now();
+            self.observer.progress(&about.progress(&self.score));
+        }
+        self.diverged.is_none() && self.ended.is_none()
+    }
+}
+
+impl About<'_> {
+    fn progress(&self, score: &BatchScore) -> Progress {
+        let samples = score.samples as f64;
+        Progress {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            samples: score.samples,
+            of: self.of,
+            loss: score.mean_loss(),
+            accuracy: score.accuracy(),
+            samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
+        }
+    }
+
+    fn record(&self, score: &BatchScore, learning_rate: f64) -> EpochRecord {
+        let samples = score.samples as f64;
+        let seconds = self.begun.elapsed().as_secs_f64();
+        EpochRecord {
+            epoch: self.epoch,
+            train_loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
+            validation_loss: None,
+            validation_accuracy: None,
+            seconds,
+            samples_per_second: samples / seconds,
+            samples: Some(score.samples),
+            incomplete: score.samples < self.of,
+            learning_rate: Some(learning_rate),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The parameters pass: each worker's own parameters, their gradient over the whole batch and their
+//! update.
+
+use std::ops::Range;
+
+use super::{Block, Step};
+use crate::kernels::{clip, reduce};
+use crate::layers::Derivation;
+use crate::model::PlacedLayer;
+use crate::optim::{Coefficients, MOST_SLOTS};
+use crate::team::Worker;
+
+/// Added to the norm that a gradient is divided by, so that it is never divided by 0.
+const NORM_EPSILON: f64 = 1e-6;
+
+impl Step<'_> {
+    /// Returns the norm of the gradient after the last block, if it is needed.
+    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Coefficients) -> Option<f64> {
+        let whole = self.plan.whole_gradient;
+        let in_one_block = block.first == 0 && block.is_last;
+        let count = block.samples.len();
+        if self.plan.feature_layers(count) == 0 {
+            let mine = worker.share(count);
+            self.gather(worker, 0..mine.start, block);
+            self.gather(worker, mine.end..count, block);
+        }
+        for index in 0..self.layers.len() {
+            let layer = &self.layers[index].layer;
+            let owned = self.plan.owners[worker.index()][index].clone();
+            let along = layer.units_along_inputs();
+            // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
+            for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
+                let len = layer.unit_len(unit);
+                let gradient = if in_one_block && !whole {
+                    self.memory.scratch[worker.index()].write(worker, 0..len)
+                } else {
+                    self.kept_gradient(worker, index, unit)
+                };
+                self.gradient(worker, index, unit, block, gradient);
+                if block.is_last {
+                    self.treat(worker, index, unit, gradient);
+                    if whole {
+                        let number = self.plan.numbers[index] + unit;
+                        let squares = self.memory.squares.write(worker, number..number + 1);
+                        squares[0] = reduce::sum_of_squares(gradient);
+                    } else {
+                        self.update(worker, index, unit, gradient, with);
+                    }
+                }
+            }
+        }
+        (whole && block.is_last).then(|| self.update_by_norm(worker, with))
+    }
+
+    /// A unit's place among the gradients of all units, `[unit_len]`.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    fn kept_gradient<'s>(&'s self, worker: &'s Worker, index: usize, unit: usize) -> &'s mut [f32] {
+        let start = self.plan.gradients[index][unit];
+        self.memory.sums.write(worker, start..start + self.layers[index].layer.unit_len(unit))
+    }
+
+    /// What is done to each element of a unit's gradient, `[unit_len]`.
+    fn treat(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32]) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        if self.treatment.l1 != 0.0 {
+            let mut rest = &mut *gradient;
+            for part in layer.unit_parts(unit) {
+                let (gradient, after) = rest.split_at_mut(part.len());
+                rest = after;
+                let place = storage.start + part.start..storage.start + part.end;
+                clip::add_signs(gradient, self.parameters.read(worker, place), self.treatment.l1);
+            }
+        }
+        if let Some(limit) = self.treatment.clip_value {
+            clip::clamp(gradient, limit);
+        }
+    }
+
+    /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
+    fn update_by_norm(&self, worker: &Worker, with: &Coefficients) -> f64 {
+        worker.barrier();
+        // Every worker adds up all units, in the same order.
+        let squares = self.memory.squares.read(worker, 0..self.plan.units());
+        let norm = squares.iter().sum::<f64>().sqrt();
+        // As `torch.nn.utils.clip_grad_norm_`.
+        let limit = self.treatment.clip_norm.map_or(f64::INFINITY, f64::from);
+        let factor = limit / (norm + NORM_EPSILON);
+        for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
+            for unit in owned.clone() {
+                let gradient = self.kept_gradient(worker, index, unit);
+                // Not a comparison that NaN would pass: it must reach the parameters.
+                if factor.is_nan() || factor < 1.0 {
+                    clip::scale(gradient, factor as f32);
+                }
+                self.update(worker, index, unit, gradient, with);
+            }
+        }
+        norm
+    }
+
+    /// The gradient of a unit over a block, added to that over the blocks before.
+    fn gradient(&self, worker: &Worker, index: usize, unit: usize, block: Block, out: &mut [f32]) {
+        let layer = &self.layers[index].layer;
+        let rows = block.samples.len();
+        worker.probe("gradient", index, 2 * out.len() * rows, 0, || {
+            let (input, gradient) = (self.input_of(worker, index), &self.memory.gradients[index]);
+            let x = input.block(worker, 0..rows, 0..input.columns());
+            let dy = gradient.block(worker, 0..rows, 0..gradient.columns());
+            layer.gradient(unit, out, dy, x, block.first > 0);
+        });
+    }
+
+    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        worker.probe("update", index, 0, self.update_bytes(gradient.len()), || {
+            let mut rest = gradient;
+            for part in layer.unit_parts(unit) {
+                let (gradient, after) = rest.split_at_mut(part.len());
+                rest = after;
+                if !gradient.is_empty() {
+                    let place = storage.start + part.start..storage.start + part.end;
+                    self.update_part(worker, place, gradient, with);
+                }
+            }
+        });
+        worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
+    }
+
+    /// Reads the gradient; reads and writes the parameters and the slots.
+    fn update_bytes(&self, parameters: usize) -> usize {
+        parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
+    }
+
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Coefficients) {
+        let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
+        for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
+            *slot = shared.write(worker, place.clone());
+        }
+        let slots = &mut slots[..self.memory.slots.len()];
+        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
+    }
+
+    pub(super) fn derive(&self, worker: &Worker, index: usize, unit: usize) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let from = Derivation {
+            storage: &|part| {
+                self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
+            },
+            derived: &|part| self.memory.derived[index].write(worker, part),
+        };
+        layer.derive(unit, &from);
+    }
+}
