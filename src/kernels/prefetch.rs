@@ -1,17 +1,19 @@
 //! Fetching memory ahead of its use.
 
-/// A cache line.
-const LINE: usize = 64;
-
-/// Asks for `bytes` to be brought into the second-level cache. Changes no result.
+/// Asks for `data` to be brought into the second-level cache. Changes no result.
 #[inline]
-pub fn prefetch(bytes: &[u8]) {
+pub fn prefetch<T>(data: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(LINE) {
+    {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // Safety: a hint; it never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) }
+        /// A cache line.
+        const LINE: usize = 64;
+        let start = data.as_ptr().cast::<i8>();
+        for offset in (0..size_of_val(data)).step_by(LINE) {
+            // Safety: a hint; it never faults.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(offset)) }
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (bytes, LINE);
+    let _ = data;
 }

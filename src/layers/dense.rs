@@ -67,6 +67,12 @@ impl Dense {
         start..start + inputs.len() * LANES
     }
 
+    /// Where the block of a panel from an input on lies in the transposed weights.
+    fn transposed_block(&self, panel: usize, input: usize) -> Range<usize> {
+        let start = (input / LANES * padded(self.outputs) + panel * LANES) * LANES;
+        start..start + LANES * LANES
+    }
+
     /// What the product does by itself; every other activation is a pass of its own.
     fn finish(&self) -> Option<Finish> {
         match self.activation {
@@ -194,6 +200,16 @@ impl Layer for Dense {
         }
     }
 
+    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
+        if !self.input_gradient {
+            return;
+        }
+        let Unit { panels, inputs } = self.unit(unit);
+        for panel in panels {
+            inputs.clone().step_by(LANES).for_each(|input| each(self.transposed_block(panel, input)));
+        }
+    }
+
     fn derive(&self, unit: usize, from: &Derivation) {
         if !self.input_gradient {
             return;
@@ -201,10 +217,8 @@ impl Layer for Dense {
         let Unit { panels, inputs } = self.unit(unit);
         for panel in panels {
             let weights = (from.storage)(self.weights(panel, &inputs));
-            for (block, source) in weights.chunks(LANES * LANES).enumerate() {
-                let input_panel = inputs.start / LANES + block;
-                let start = (input_panel * padded(self.outputs) + panel * LANES) * LANES;
-                panels::transpose_block((from.derived)(start..start + LANES * LANES), source);
+            for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
+                panels::transpose_block((from.derived)(self.transposed_block(panel, input)), source);
             }
         }
     }

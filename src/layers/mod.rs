@@ -134,6 +134,9 @@ pub trait Layer: Debug + Send + Sync {
     /// it in the order of the unit's parts, and carries on from what is there if `resume`.
     fn gradient(&self, _unit: usize, _out: &mut [f32], _dy: MatrixRef, _x: MatrixRef, _resume: bool) {}
 
+    /// Hands `each` all parts of the derived storage that [`derive`](Layer::derive) writes.
+    fn derived_parts(&self, _unit: usize, _each: &mut dyn FnMut(Range<usize>)) {}
+
     /// Brings the derived storage of one unit up to date with its parameters.
     fn derive(&self, _unit: usize, _from: &Derivation) {}
 }

@@ -1,10 +1,16 @@
 //! Storage that starts on a cache line and holds zeros until written.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use super::ALIGNMENT;
+
+/// A huge page, in bytes.
+const HUGE: usize = 2 << 20;
+
+/// From this size on, in bytes, a buffer consists of whole huge pages.
+const HUGE_WORTH: usize = 128 << 10;
 
 /// Plain numbers, for which all bits zero is a value.
 pub trait Number: Copy + Send + Sync + 'static {}
@@ -33,14 +39,20 @@ impl<T: Number> Buffer<T> {
         }
         let layout = Self::layout(len);
         // Safety: the layout's size is not zero.
-        let pointer = unsafe { alloc_zeroed(layout) }.cast::<T>();
+        let pointer = unsafe { alloc(layout) }.cast::<T>();
+        let start = NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(layout));
+        // Before the first write, which decides on the size of pages.
         advise_huge_pages(pointer.cast(), layout.size());
-        Buffer { start: NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(layout)), len }
+        // Safety: within the allocation; all bits zero is a number.
+        unsafe { pointer.write_bytes(0, len) };
+        Buffer { start, len }
     }
 
     fn layout(len: usize) -> Layout {
         let array = Layout::array::<T>(len).expect("a buffer smaller than the address space");
-        array.align_to(ALIGNMENT).expect("a power of two")
+        let large = array.size() >= HUGE_WORTH;
+        let aligned = array.align_to(if large { HUGE } else { ALIGNMENT }).expect("a power of two");
+        if large { aligned.pad_to_align() } else { aligned }
     }
 }
 

@@ -100,6 +100,7 @@ impl<'a> Session<'a> {
         if batch > one {
             plan.block = plan.block.min(one);
         }
+        plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
         plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
         let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
         let workspace =

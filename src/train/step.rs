@@ -8,7 +8,7 @@
 mod parameters;
 mod rows;
 
-use super::plan::{Plan, ROW_BLOCK};
+use super::plan::Plan;
 use super::workspace::Memory;
 use crate::data::{Features, Samples};
 use crate::kernels::loss::Targets;
@@ -87,21 +87,11 @@ struct Block<'a> {
     is_last: bool,
 }
 
-impl Block<'_> {
-    /// The sample that this worker takes first from memory [`ROW_BLOCK`] rows, or a block, after that
-    /// of `row`, if that is one of the worker's own rows.
-    fn sample_after(&self, worker: &Worker, row: usize) -> Option<usize> {
-        let mine = worker.share(self.samples.len());
-        if !mine.contains(&row) {
-            return None;
-        }
-        let later = row + mine.len().min(ROW_BLOCK);
-        if later < mine.end {
-            return Some(self.samples[later] as usize);
-        }
-        let share = worker.share(self.next.len());
-        let row = share.start + later - mine.end;
-        (row < share.end).then(|| self.next[row] as usize)
+impl<'a> Block<'a> {
+    /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
+    fn awaited(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
+        let next = self.next;
+        if plan.feature_layers(next.len()) > 0 { next } else { &next[worker.share(next.len())] }
     }
 }
 

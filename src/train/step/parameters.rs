@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::{Block, Step};
+use crate::kernels::prefetch::prefetch;
 use crate::kernels::{clip, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
@@ -24,18 +25,29 @@ impl Step<'_> {
             self.gather(worker, 0..mine.start, block);
             self.gather(worker, mine.end..count, block);
         }
+        // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
+        // units: all at once would wait for each other.
+        let awaited = block.awaited(worker, self.plan);
+        let units: usize = self.plan.owners[worker.index()].iter().map(Range::len).sum();
+        let mut awaited = awaited.chunks(awaited.len().div_ceil(units.max(1)).max(1));
         for index in 0..self.layers.len() {
             let layer = &self.layers[index].layer;
             let owned = self.plan.owners[worker.index()][index].clone();
             let along = layer.units_along_inputs();
             // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
             for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
+                for &sample in awaited.next().unwrap_or(&[]) {
+                    self.source.prefetch(sample as usize);
+                }
                 let len = layer.unit_len(unit);
                 let gradient = if in_one_block && !whole {
                     self.memory.scratch[worker.index()].write(worker, 0..len)
                 } else {
                     self.kept_gradient(worker, index, unit)
                 };
+                if self.plan.fetches_updates && block.is_last && !whole {
+                    self.await_update(worker, index, unit);
+                }
                 self.gradient(worker, index, unit, block, gradient);
                 if block.is_last {
                     self.treat(worker, index, unit, gradient);
@@ -50,6 +62,21 @@ impl Step<'_> {
             }
         }
         (whole && block.is_last).then(|| self.update_by_norm(worker, with))
+    }
+
+    /// Asks for all that the update of a unit touches, while the gradient is computed: it was last
+    /// used a step ago, and lies beyond the second-level cache in all but small models.
+    fn await_update(&self, worker: &Worker, index: usize, unit: usize) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        for part in layer.unit_parts(unit) {
+            let place = storage.start + part.start..storage.start + part.end;
+            prefetch(self.parameters.read(worker, place.clone()));
+            for slot in &self.memory.slots {
+                prefetch(slot.read(worker, place.clone()));
+            }
+        }
+        let derived = &self.memory.derived[index];
+        layer.derived_parts(unit, &mut |part| prefetch(derived.read(worker, part)));
     }
 
     /// A unit's place among the gradients of all units, `[unit_len]`.

@@ -75,14 +75,10 @@ impl Step<'_> {
     /// spares taking them back from the reader's cache at the next write.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, block: Block) {
         let width = self.source.width;
-        // A shuffled order misses the cache at every row, unless it was asked for before.
         worker.probe("gather", 0, 0, rows.len() * width * 5, || {
             let mut input = self.memory.inputs[worker.index()].block_mut(worker, rows.clone(), 0..width);
             for (index, row) in rows.enumerate() {
                 self.source.gather(input.row(index), block.samples[row] as usize);
-                if let Some(later) = block.sample_after(worker, row) {
-                    self.source.prefetch(later);
-                }
             }
         });
     }
