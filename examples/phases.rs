@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use fallline::Result;
+use fallline::{Error, Result};
 use fallline::bench::plan::{BenchPlan, Choice};
 use fallline::bench::throughput::Case;
 use fallline::team::Team;
@@ -16,13 +16,20 @@ fn main() -> Result<()> {
     let argument = |index: usize, default: &str| {
         arguments.get(index).map_or(default.to_string(), |argument| argument.clone())
     };
-    let number =
-        |index: usize, default: usize| argument(index, &default.to_string()).parse().expect("a whole number");
-    let threads = number(3, usable_cores());
+    let number = |index: usize, key: &str, default: usize| {
+        let text = argument(index, &default.to_string());
+        text.parse().ok().filter(|&number: &usize| number > 0).ok_or(Error::Setting {
+            place: "command line".into(),
+            key: key.into(),
+            expected: "a whole number above 0".into(),
+            found: text,
+        })
+    };
+    let threads = number(3, "THREADS", usable_cores())?;
     let choice = Choice {
         recipes: vec![argument(0, "digits-mlp")],
         optimizers: vec![argument(1, "adam")],
-        batches: vec![number(2, 64)],
+        batches: vec![number(2, "BATCH", 64)?],
         threads: vec![threads],
         time: Duration::from_secs(1),
         peers: Vec::new(),

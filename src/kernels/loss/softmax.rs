@@ -26,24 +26,39 @@ pub fn softmax_cross_entropy(
     vectorise(
         #[inline(always)]
         || {
-            let outputs = losses.iter_mut().zip(&mut *correct).zip(dlogits.chunks_exact_mut(rows.stride));
-            let logits = logits.chunks_exact(rows.stride);
-            for (((loss, correct), drow), (row, &label)) in outputs.zip(logits.zip(labels)) {
-                let label = usize::from(label);
-                let max = largest(row, rows.classes);
-                let sum = exponentials(
-                    row,
-                    rows.classes,
-                    max,
-                    #[inline(always)]
-                    |start, e| {
-                        drow[start..start + LANES].copy_from_slice(&e);
-                    },
-                );
-                *loss = math::ln(sum) - (row[label] - max);
-                *correct = u8::from(is_first(row, label, max));
-                normalise(drow, rows.classes, scale / sum);
-                drow[label] -= scale;
+            let groups = losses.chunks_mut(LANES).zip(correct.chunks_mut(LANES)).zip(labels.chunks(LANES));
+            let blocks = dlogits.chunks_mut(LANES * rows.stride).zip(logits.chunks(LANES * rows.stride));
+            for (((losses, correct), labels), (dlogits, logits)) in groups.zip(blocks) {
+                // The logarithms and divisions of a group of rows are those of one vector.
+                let (mut sums, mut margins) = ([1.0; LANES], [0.0; LANES]);
+                let both = dlogits.chunks_exact_mut(rows.stride).zip(logits.chunks_exact(rows.stride));
+                for (i, ((drow, row), (correct, &label))) in
+                    both.zip(correct.iter_mut().zip(labels)).enumerate()
+                {
+                    let label = usize::from(label);
+                    let max = largest(row, rows.classes);
+                    sums[i] = exponentials(
+                        row,
+                        rows.classes,
+                        max,
+                        #[inline(always)]
+                        |start, e| {
+                            drow[start..start + LANES].copy_from_slice(&e);
+                        },
+                    );
+                    margins[i] = row[label] - max;
+                    *correct = u8::from(is_first(row, label, max));
+                }
+                let (mut of_rows, mut factors) = ([0.0; LANES], [0.0; LANES]);
+                for i in 0..LANES {
+                    of_rows[i] = math::ln(sums[i]) - margins[i];
+                    factors[i] = scale / sums[i];
+                }
+                losses.copy_from_slice(&of_rows[..losses.len()]);
+                for (i, (drow, &label)) in dlogits.chunks_exact_mut(rows.stride).zip(labels).enumerate() {
+                    normalise(drow, rows.classes, factors[i]);
+                    drow[usize::from(label)] -= scale;
+                }
             }
         },
     )
