@@ -1,6 +1,10 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
+mod whole;
+
 use std::ops::Range;
+
+pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
 use crate::model::PlacedLayer;
 use crate::tensor::{LANES, padded};
@@ -43,6 +47,8 @@ pub struct Plan {
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
     pub whole_gradient: bool,
+    /// What the rule does with whole parameters, if it does.
+    pub whole: Option<WholePlan>,
 }
 
 impl Plan {
@@ -60,7 +66,13 @@ impl Plan {
             gradients: gradient_places(layers),
             numbers: unit_numbers(layers),
             whole_gradient: false,
+            whole: None,
         }
+    }
+
+    /// Whether the gradients of all units are kept to the end of a step.
+    pub fn keeps_gradients(&self) -> bool {
+        self.whole_gradient || self.whole.is_some()
     }
 
     /// Floats of all gradients.
