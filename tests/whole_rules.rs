@@ -233,7 +233,7 @@ fn slightly_wrong(case: &Value) -> Vec<(String, Value)> {
         ("last_layer", _) => vec![json!("muon")],
         ("ns_steps", steps) => vec![json!(steps.as_u64().unwrap() + 1)],
         (_, Value::Array(numbers)) => {
-            let wrong = |place| {
+            let wrong = |place: usize| {
                 let mut numbers: Vec<Value> = numbers.clone();
                 numbers[place] = json!(numbers[place].as_f64().unwrap() * 0.99);
                 json!(numbers)

@@ -49,7 +49,7 @@ class Optax:
     """A rule of optax, with torch's interface."""
 
     def __init__(self, parameters, rule):
-        self.parameters, self.rule = list(parameters), rule
+        self.parameters, self.update = list(parameters), jax.jit(rule.update)
         self.state = rule.init(self.values())
 
     def values(self):
@@ -57,7 +57,7 @@ class Optax:
 
     def step(self):
         gradients = [jax.numpy.asarray(parameter.grad.numpy()) for parameter in self.parameters]
-        updates, self.state = self.rule.update(gradients, self.state, self.values())
+        updates, self.state = self.update(gradients, self.state, self.values())
         with torch.no_grad():
             for parameter, value in zip(self.parameters, optax.apply_updates(self.values(), updates)):
                 parameter.copy_(torch.from_numpy(np.array(value)))
