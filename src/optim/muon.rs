@@ -29,7 +29,7 @@ impl Default for Muon {
             nesterov: true,
             weight_decay: 0.1,
             orthogonal: Orthogonal::default(),
-            adam_factor: 0.05,
+            adam_factor: 0.2,
             adam_beta1: 0.9,
             adam_beta2: 0.999,
             adam_epsilon: 1e-8,

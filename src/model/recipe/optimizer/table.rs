@@ -268,7 +268,7 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
     },
     OptimizerKind {
         name: "lamb",
-        learning_rate: 0.01,
+        learning_rate: 2e-3,
         formula: "d = m̂ / (√v̂ + ε) + weight_decay · p, moments as adam's; p ← p - rate · ‖p‖ / ‖d‖ · \
             d, the norms being those of a whole weight or bias, their quotient 1 where one of them is 0",
         source: "You et al.: Large batch optimization for deep learning, training BERT in 76 minutes \
@@ -288,7 +288,7 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
     },
     OptimizerKind {
         name: "muon",
-        learning_rate: 0.02,
+        learning_rate: 5e-3,
         formula: "b ← momentum · b + (1 - momentum) g; D = momentum · b + (1 - momentum) g, without \
             nesterov D = b; X ← D / max(‖D‖, ε), then newton_schulz_steps times X ← (a + b A + c A²) X \
             with A = X Xᵀ; p ← (1 - rate · weight_decay) p - rate · √max(1, out / in) · X; biases, and \
@@ -313,14 +313,19 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
             choice("adam_last_layer", true, "whether the weights of the last layer follow adamw too"),
             number(
                 "adam_factor",
-                0.05,
+                0.2,
                 non_negative(),
                 "adamw's learning rate, as a multiple of `learning_rate`",
             ),
             HyperParameter { key: "adam_beta1", ..BETA1 },
             HyperParameter { key: "adam_beta2", ..BETA2 },
             HyperParameter { key: "adam_epsilon", ..epsilon(1e-8) },
-            HyperParameter { key: "adam_weight_decay", ..shrinkage(0.01) },
+            number(
+                "adam_weight_decay",
+                0.01,
+                non_negative(),
+                "such a parameter shrinks by adam_factor · rate · adam_weight_decay of itself",
+            ),
         ],
         conflict: nothing,
         make: |config| {

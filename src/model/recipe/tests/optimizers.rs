@@ -48,8 +48,8 @@ fn each_name_is_its_rule() {
         ("lion", 3e-4, Box::new(Lion::default())),
         ("yogi", 0.01, Box::new(Yogi::default())),
         ("adabelief", 1e-3, Box::new(Adabelief::default())),
-        ("lamb", 0.01, Box::new(Lamb::default())),
-        ("muon", 0.02, Box::new(Muon::default())),
+        ("lamb", 2e-3, Box::new(Lamb::default())),
+        ("muon", 5e-3, Box::new(Muon::default())),
         ("rprop", 0.01, Box::new(Rprop::default())),
     ];
     assert_eq!(rules.len(), OPTIMIZERS.len());
