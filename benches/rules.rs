@@ -1,4 +1,4 @@
-//! The update of ten million parameters by every rule, on one thread and on all, as bytes that it must
+//! The update of ten million parameters by every rule that works element by element, on one thread and on all, as bytes that it must
 //! move: the parameters and the slots in and out, the gradients in. The triad of the same length is
 //! what main memory gives to a loop that does nothing else.
 //!
@@ -79,6 +79,10 @@ fn rules(criterion: &mut Criterion) {
         });
         for kind in &OPTIMIZERS {
             let rule = OptimizerConfig::new(kind).rule();
+            // Its update is no single pass.
+            if rule.whole().is_some() {
+                continue;
+            }
             // So small a rate that parameters stay what they are, however often they are updated.
             let moment = Moment::new(2, 1e-12);
             let coefficients = rule.coefficients(moment);

@@ -202,11 +202,15 @@ fn rules_agree_with_pytorch() {
     }
 }
 
-/// Every name of a recipe is a rule that was held against golden numbers.
+/// Every name of a recipe is a rule that was held against golden numbers; those for whole parameters
+/// in `whole_rules.rs`.
 #[test]
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");
     for kind in &OPTIMIZERS {
+        if OptimizerConfig::new(kind).rule().whole().is_some() {
+            continue;
+        }
         let rule = format!("{:?}", OptimizerConfig::new(kind).rule());
         let family = rule.split_whitespace().next().unwrap().to_string();
         let same = |case: &&Value| text(&case["rule"]) == kind.name;

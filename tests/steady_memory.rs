@@ -101,7 +101,7 @@ fn samples(count: usize) -> Samples {
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
-    for (layers, optimizer) in [("", "momentum"), (hidden, "adam")] {
+    for (layers, optimizer) in [("", "momentum"), (hidden, "adam"), (hidden, "lamb"), (hidden, "muon")] {
         let recipe = recipe(layers, optimizer);
         for threads in [1, 3] {
             let mut quiet = Quiet::default();

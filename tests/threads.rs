@@ -194,6 +194,8 @@ fn update_rules() {
         "name = \"rmsprop\"\ncentered = true\nmomentum = 0.5",
         "name = \"adamw\"\namsgrad = true",
         "name = \"lion\"\nweight_decay = 0.01",
+        "name = \"lamb\"\nweight_decay = 0.01",
+        "name = \"muon\"\nnesterov = false\nadam_last_layer = false\nnewton_schulz_steps = 4",
     ];
     let data = some_digits(200);
     for optimizer in defaults.chain(others.map(String::from)) {
@@ -204,6 +206,33 @@ fn update_rules() {
              [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = 33\n"
         );
         check(&Recipe::parse(&toml, "test recipe").unwrap(), &data);
+    }
+}
+
+/// Rules for whole parameters, with layers that are tall, wide and square, of several units each and
+/// without bias, and with all that comes between a gradient and its update.
+#[test]
+fn whole_parameters() {
+    let layers = "[[model.layers]]\ntype = \"dense\"\nunits = 130\n\
+                  [[model.layers]]\ntype = \"tanh\"\n\
+                  [[model.layers]]\ntype = \"dense\"\nunits = 130\nbias = false\n\
+                  [[model.layers]]\ntype = \"dense\"\nunits = 145\nactivation = \"relu\"\n\
+                  [[model.layers]]\ntype = \"dense\"\nunits = 10\n";
+    let between = ["", "[gradient]\nl1 = 1e-4\nclip_value = 0.1\nclip_norm = 0.1\n"];
+    for optimizer in ["name = \"lamb\"", "name = \"muon\"", "name = \"muon\"\nadam_last_layer = false"] {
+        for (between, train) in between.into_iter().zip(["batch = 64", "batch = 40\naccumulate = 4"]) {
+            let toml = format!(
+                "name = \"whole\"\n[data]\nset = \"digits\"\n[model]\n{layers}{between}\
+                 [optimizer]\n{optimizer}\n[train]\nepochs = 1\n{train}\n"
+            );
+            let recipe = Recipe::parse(&toml, "test recipe").unwrap();
+            let data = some_digits(250);
+            let alone = outcome(&recipe, &data, 1);
+            for threads in &THREADS[1..] {
+                let what = difference(&alone, &outcome(&recipe, &data, *threads));
+                assert_eq!(what, None, "with {threads} threads in\n{toml}");
+            }
+        }
     }
 }
 

@@ -56,8 +56,8 @@ fn settings(kind: &OptimizerKind) -> Vec<[String; 4]> {
         "the rate of the formula".to_string(),
     ];
     let row = |parameter: &HyperParameter| {
-        let [key, range, about] = [parameter.key, parameter.range(), parameter.about].map(str::to_string);
-        [key, parameter.default().to_string(), range, about]
+        let [key, about] = [parameter.key, parameter.about].map(str::to_string);
+        [key, parameter.default().to_string(), parameter.range(), about]
     };
     std::iter::once(rate).chain(kind.hyper_parameters.iter().map(row)).collect()
 }

@@ -1,4 +1,5 @@
-//! The matrix products of a dense layer, on weights in [`panels`](super::panels).
+//! The matrix products of a dense layer, on weights in [`panels`](super::panels), and of row-major
+//! matrices.
 //!
 //! Every element of every product is **one chain of fused multiply-adds in the order of the inner
 //! dimension**, on every instruction set. So a result does not depend on how rows and columns are
@@ -69,6 +70,43 @@ pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
         finish: Finish::Plain,
     };
     // Safety: the assertions above hold dw, dy and x to these sizes.
+    dispatch(unsafe { Tiles::new(problem) });
+}
+
+/// `y = left · right`, all row-major: `[rows x inner] * [inner x columns] -> [rows x columns]`, the
+/// columns a multiple of 16.
+pub fn multiply(y: MatrixMut, left: MatrixRef, right: MatrixRef) {
+    assert_eq!((left.rows(), left.columns()), (y.rows(), right.rows()), "the left factor");
+    row_major(y, left, [left.stride(), 1], right);
+}
+
+/// `y = leftᵀ · right`, all row-major: `left` `[inner, rows]`, else as [`multiply`].
+pub fn multiply_transposed(y: MatrixMut, left: MatrixRef, right: MatrixRef) {
+    assert_eq!((left.columns(), left.rows()), (y.rows(), right.rows()), "the left factor");
+    row_major(y, left, [1, left.stride()], right);
+}
+
+/// A product of row-major matrices; the left one's distances from row to row and step to step.
+fn row_major(mut y: MatrixMut, left: MatrixRef, [left_row, left_step]: [usize; 2], right: MatrixRef) {
+    assert_eq!(right.columns(), y.columns(), "columns");
+    assert!(y.columns().is_multiple_of(LANES), "{} columns are not whole panels", y.columns());
+    let problem = Problem {
+        rows: y.rows(),
+        panels: y.columns() / LANES,
+        steps: right.rows(),
+        left: left.as_ptr(),
+        left_row,
+        left_step,
+        right: right.as_ptr(),
+        right_step: right.stride(),
+        right_panel: LANES,
+        result: y.as_mut_ptr(),
+        result_row: y.stride(),
+        result_panel: LANES,
+        begin: Begin::Zero,
+        finish: Finish::Plain,
+    };
+    // Safety: the assertions here and of the two callers hold y, left and right to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
 }
 

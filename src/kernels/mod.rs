@@ -7,6 +7,7 @@ pub mod gemm;
 pub mod isa;
 pub mod loss;
 pub mod math;
+pub mod newton_schulz;
 pub mod panels;
 pub mod peak;
 pub mod prefetch;

@@ -6,7 +6,9 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+mod lamb;
 mod lion;
+mod muon;
 mod nadam;
 mod radam;
 pub mod reference;
@@ -14,6 +16,7 @@ mod rmsprop;
 mod rprop;
 pub mod schedule;
 mod sgd;
+mod whole;
 mod yogi;
 
 pub use adabelief::Adabelief;
@@ -21,12 +24,15 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use lamb::Lamb;
 pub use lion::Lion;
+pub use muon::Muon;
 pub use nadam::Nadam;
 pub use radam::Radam;
 pub use rmsprop::Rmsprop;
 pub use rprop::Rprop;
 pub use sgd::Sgd;
+pub use whole::{Adjustment, Orthogonal, Whole};
 pub use yogi::Yogi;
 
 use crate::kernels::vectorise::vectorise;
@@ -55,11 +61,11 @@ impl Moment {
 }
 
 /// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
-pub type Coefficients = [f32; 10];
+pub type Coefficients = [f32; 12];
 
 /// Some coefficients, and zeros for the rest.
 fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
-    let mut all = [0.0; 10];
+    let mut all = [0.0; 12];
     all.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
     all
 }
@@ -152,6 +158,27 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// updates.
     fn coefficients(&self, moment: Moment) -> Coefficients;
 
+    /// What it does with whole parameters; None if it works element by element, which
+    /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
+    /// [`direct`](Rule::direct) makes gradients into directions; once that is done to all parameters,
+    /// the directions are treated as this says; then `apply` gets them in place of gradients.
+    fn whole(&self) -> Option<Whole> {
+        None
+    }
+
+    /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
+    /// into directions, and updates the slots. `orthogonal` says whether these directions are then
+    /// made so. An element's result depends on that element and the coefficients alone.
+    fn direct(
+        &self,
+        _coefficients: &Coefficients,
+        _orthogonal: bool,
+        _parameters: &[f32],
+        _gradients: &mut [f32],
+        _slots: &mut [&mut [f32]],
+    ) {
+    }
+
     /// Updates some parameters. All slices have the same length; `slots` are as the last step left
     /// them, zeros at first. `gradients` may be overwritten. An element's result depends on that
     /// element and the coefficients alone.
@@ -163,8 +190,8 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         slots: &mut [&mut [f32]],
     );
 
-    /// One step of some parameters: [`coefficients`](Rule::coefficients), then
-    /// [`apply`](Rule::apply).
+    /// One step of some parameters, by a rule that works element by element:
+    /// [`coefficients`](Rule::coefficients), then [`apply`](Rule::apply).
     fn update(
         &self,
         parameters: &mut [f32],
@@ -172,6 +199,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         slots: &mut [&mut [f32]],
         moment: Moment,
     ) {
+        debug_assert!(self.whole().is_none(), "half a step of {self:?}");
         self.apply(&self.coefficients(moment), parameters, gradients, slots);
     }
 }

@@ -3,7 +3,12 @@
 //! against these, and these against PyTorch and optax.
 //!
 //! Each takes a parameter `p`, its gradient `g`, the number `t` of the step from 1, the learning rate,
-//! and what the rule remembers; it returns the new parameter.
+//! and what the rule remembers; it returns the new parameter. Those for whole parameters take all
+//! elements of one.
+
+mod whole;
+
+pub use whole::{lamb, muon, muon_rest, orthogonal};
 
 use super::{Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi};
 

@@ -1,6 +1,10 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
+mod whole;
+
 use std::ops::Range;
+
+pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
 use crate::model::PlacedLayer;
 use crate::tensor::{LANES, padded};
@@ -50,6 +54,8 @@ pub struct Plan {
     pub whole_gradient: bool,
     /// Whether what an update touches is asked for ahead of it.
     pub fetches_updates: bool,
+    /// What the rule does with whole parameters, if it does.
+    pub whole: Option<WholePlan>,
 }
 
 impl Plan {
@@ -68,12 +74,18 @@ impl Plan {
             numbers: unit_numbers(layers),
             whole_gradient: false,
             fetches_updates: false,
+            whole: None,
         }
     }
 
     /// Decides whether updates that touch so many bytes, of all workers together, are asked for ahead.
     pub fn fetch_updates(&mut self, bytes: usize) {
         self.fetches_updates = bytes / self.owners.len() > SETTLED;
+    }
+
+    /// Whether the gradients of all units are kept to the end of a step.
+    pub fn keeps_gradients(&self) -> bool {
+        self.whole_gradient || self.whole.is_some()
     }
 
     /// Floats of all gradients.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::evaluate::evaluate;
-use super::plan::Plan;
+use super::plan::{Plan, WholePlan};
 use super::record::{EpochRecord, Evaluation, Observer, Progress};
 use super::run::targets_for;
 use super::step::{Batch, BatchScore, Source, Step};
@@ -102,6 +102,7 @@ impl<'a> Session<'a> {
         }
         plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
         plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
+        plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
         let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
         let workspace =
             Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;

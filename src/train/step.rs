@@ -3,10 +3,12 @@
 //! The rows pass takes each worker's rows from the data through all layers to the loss and back.
 //! The parameters pass takes each worker's own parameters: their gradient over the whole batch,
 //! and at once, while it is in cache, their update. Only barriers stand between the two. Where the
-//! norm of the whole gradient is asked for, the updates wait for it behind one more barrier.
+//! norm of the whole gradient is asked for, the updates wait for it behind one more barrier; what a rule
+//! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod parameters;
 mod rows;
+mod whole;
 
 use super::plan::Plan;
 use super::workspace::Memory;

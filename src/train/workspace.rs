@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::plan::Plan;
+use super::plan::{NORMS_PER_UNIT, Plan};
 use crate::Result;
 use crate::kernels::reduce;
 use crate::memory;
@@ -16,6 +16,7 @@ pub struct Workspace {
     labels: Buffer<u8>,
     correct: Buffer<u8>,
     squares: Vec<f64>,
+    norms: Vec<f64>,
     places: Places,
 }
 
@@ -30,6 +31,8 @@ struct Places {
     sums: Range<usize>,
     scratch: Vec<Range<usize>>,
     targets: Range<usize>,
+    iterates: Vec<[Matrix; 2]>,
+    grams: Vec<[Matrix; 2]>,
 }
 
 /// A matrix in a buffer.
@@ -42,6 +45,11 @@ struct Matrix {
 
 fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Matrix {
     Matrix { range: layout.place(rows * stride), rows, columns, stride }
+}
+
+/// Two matrices of this shape, columns padded.
+fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
+    [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
 }
 
 impl Workspace {
@@ -66,7 +74,7 @@ impl Workspace {
             .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
         let scratch_len = unit_lens.max().unwrap_or(0);
         let rows = batch.min(plan.block);
-        let sums_len = if rows < batch || plan.whole_gradient { plan.gradients_len() } else { 0 };
+        let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
         let inputs = plan.owners.iter().map(|_| place(&mut layout, rows, features, stride)).collect();
         let mut outputs = Vec::new();
@@ -78,6 +86,7 @@ impl Workspace {
             outputs.push(place(&mut layout, rows, columns, stride));
             gradients.push(place(&mut layout, rows, columns, stride));
         }
+        let matrices = plan.whole.as_ref().map_or(&[][..], |whole| &whole.matrices);
         let places = Places {
             inputs,
             outputs,
@@ -88,6 +97,8 @@ impl Workspace {
             sums: layout.place(sums_len),
             scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
             targets: layout.place(rows * targets),
+            iterates: matrices.iter().map(|of| pair(&mut layout, of.rows(), of.columns())).collect(),
+            grams: matrices.iter().map(|of| pair(&mut layout, of.columns(), of.columns())).collect(),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -95,6 +106,7 @@ impl Workspace {
             labels: Buffer::zeros(rows),
             correct: Buffer::zeros(batch),
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
+            norms: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
             places,
         })
     }
@@ -139,6 +151,14 @@ pub struct Memory<'a> {
     pub scratch: Vec<Shared<'a, f32>>,
     /// Each row's values to come close to, `[block, targets]`.
     pub targets: Shared<'a, f32>,
+    /// Of each matrix that becomes orthogonal, two iterates in turn, `[longer side, shorter side]`,
+    /// columns padded.
+    pub iterates: Vec<[Shared<'a, f32>; 2]>,
+    /// Its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
+    pub grams: Vec<[Shared<'a, f32>; 2]>,
+    /// Of each part of each unit the sums of the squares of directions and of parameters, for a rule
+    /// for whole parameters; `[units, MOST_PARTS, 2]`.
+    pub norms: Shared<'a, f64>,
 }
 
 impl Workspace {
@@ -164,9 +184,16 @@ impl Workspace {
             sums: carver.array(&places.sums),
             scratch: places.scratch.iter().map(|place| carver.array(place)).collect(),
             targets: carver.array(&places.targets),
+            iterates: places
+                .iterates
+                .iter()
+                .map(|pair| pair.each_ref().map(|of| carver.matrix(of)))
+                .collect(),
+            grams: places.grams.iter().map(|pair| pair.each_ref().map(|of| carver.matrix(of))).collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),
+            norms: Shared::array(&mut self.norms),
         }
     }
 }

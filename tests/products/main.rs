@@ -3,4 +3,5 @@
 mod dense;
 mod faer;
 mod naive;
+mod row_major;
 mod surrounded;

@@ -4,7 +4,7 @@ mod table;
 
 pub use table::OPTIMIZERS;
 
-use super::super::section::{Range, Section, non_negative};
+use super::super::section::{Range, Section, integer_text, non_negative};
 use crate::error::{Error, Result};
 use crate::optim::Rule;
 
@@ -49,14 +49,20 @@ pub struct HyperParameter {
 #[derive(Debug)]
 enum Allowed {
     Number(f64, Range),
+    /// The default, the least and the most.
+    Integer(usize, usize, usize),
     Choice(bool),
+    /// The first is the default.
+    Name(&'static [&'static str]),
 }
 
 /// The value of a hyper-parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HyperValue {
     Number(f64),
+    Integer(usize),
     Choice(bool),
+    Name(&'static str),
 }
 
 impl HyperParameter {
@@ -64,15 +70,19 @@ impl HyperParameter {
     pub fn default(&self) -> HyperValue {
         match self.allowed {
             Allowed::Number(default, _) => HyperValue::Number(default),
+            Allowed::Integer(default, ..) => HyperValue::Integer(default),
             Allowed::Choice(default) => HyperValue::Choice(default),
+            Allowed::Name(names) => HyperValue::Name(names[0]),
         }
     }
 
     /// The values that it may have, in words.
-    pub fn range(&self) -> &'static str {
+    pub fn range(&self) -> String {
         match &self.allowed {
-            Allowed::Number(_, range) => range.text(),
-            Allowed::Choice(_) => "true or false",
+            Allowed::Number(_, range) => range.text().into(),
+            Allowed::Integer(_, low, high) => integer_text(*low, *high),
+            Allowed::Choice(_) => "true or false".into(),
+            Allowed::Name(names) => format!("one of {}", names.join(", ")),
         }
     }
 }
@@ -125,7 +135,11 @@ impl OptimizerConfig {
         {
             *value = match *allowed {
                 Allowed::Number(default, range) => HyperValue::Number(section.number(key, default, range)?),
+                Allowed::Integer(default, low, high) => {
+                    HyperValue::Integer(section.integer(key, default, low, high)?)
+                }
                 Allowed::Choice(default) => HyperValue::Choice(section.boolean(key, default)?),
+                Allowed::Name(names) => HyperValue::Name(section.choice(key, key, Some(names[0]), names)?),
             };
         }
         if let Some((key, expected)) = (config.kind.conflict)(&config) {
@@ -169,6 +183,22 @@ impl OptimizerConfig {
         }
     }
 
+    /// The integer under a key that the kind lists, as for numbers.
+    fn integer(&self, key: &str) -> usize {
+        match self.value(key) {
+            Some(HyperValue::Integer(integer)) => integer,
+            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The name under a key that the kind lists, as for numbers.
+    fn named(&self, key: &str) -> &'static str {
+        match self.value(key) {
+            Some(HyperValue::Name(name)) => name,
+            other => unreachable!("{} has no name {key}, but {other:?}", self.name()),
+        }
+    }
+
     /// The choice under a key that the kind lists, as for numbers.
     fn choice(&self, key: &str) -> bool {
         match self.value(key) {
@@ -183,6 +213,8 @@ impl std::fmt::Display for HyperValue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
             HyperValue::Choice(choice) => write!(formatter, "{choice}"),
+            HyperValue::Integer(integer) => write!(formatter, "{integer}"),
+            HyperValue::Name(name) => write!(formatter, "{name}"),
             HyperValue::Number(number) if *number != 0.0 && number.abs() < 1e-3 => {
                 write!(formatter, "{number:e}")
             }

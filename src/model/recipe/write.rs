@@ -134,7 +134,9 @@ fn optimizer(optimizer: &OptimizerConfig) -> Table {
     table.extend(optimizer.values().map(|(parameter, value)| {
         let value = match value {
             HyperValue::Number(number) => number.into(),
+            HyperValue::Integer(number) => integer(number as u64),
             HyperValue::Choice(choice) => choice.into(),
+            HyperValue::Name(name) => name.into(),
         };
         (parameter.key.to_string(), value)
     }));

@@ -17,7 +17,7 @@ const NORM_EPSILON: f64 = 1e-6;
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
     pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Coefficients) -> Option<f64> {
-        let whole = self.plan.whole_gradient;
+        let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
         if self.plan.feature_layers(count) == 0 {
@@ -40,28 +40,40 @@ impl Step<'_> {
                     self.source.prefetch(sample as usize);
                 }
                 let len = layer.unit_len(unit);
-                let gradient = if in_one_block && !whole {
+                let gradient = if in_one_block && !kept {
                     self.memory.scratch[worker.index()].write(worker, 0..len)
                 } else {
                     self.kept_gradient(worker, index, unit)
                 };
-                if self.plan.fetches_updates && block.is_last && !whole {
+                if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
                     self.await_update(worker, index, unit);
                 }
                 self.gradient(worker, index, unit, block, gradient);
                 if block.is_last {
                     self.treat(worker, index, unit, gradient);
-                    if whole {
+                    if self.plan.whole_gradient {
                         let number = self.plan.numbers[index] + unit;
                         let squares = self.memory.squares.write(worker, number..number + 1);
                         squares[0] = reduce::sum_of_squares(gradient);
                     } else {
-                        self.update(worker, index, unit, gradient, with);
+                        self.advance(worker, index, unit, gradient, with);
                     }
                 }
             }
         }
-        (whole && block.is_last).then(|| self.update_by_norm(worker, with))
+        let norm = (self.plan.whole_gradient && block.is_last).then(|| self.update_by_norm(worker, with));
+        if let Some(whole) = self.plan.whole.as_ref().filter(|_| block.is_last) {
+            self.update_whole(worker, whole, with);
+        }
+        norm
+    }
+
+    /// All that a unit's gradient alone decides: its update, or the first half of it.
+    fn advance(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+        match &self.plan.whole {
+            None => self.update(worker, index, unit, gradient, with),
+            Some(whole) => self.direct(worker, whole, index, unit, gradient, with),
+        }
     }
 
     /// Asks for all that the update of a unit touches, while the gradient is computed: it was last
@@ -81,7 +93,12 @@ impl Step<'_> {
 
     /// A unit's place among the gradients of all units, `[unit_len]`.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
-    fn kept_gradient<'s>(&'s self, worker: &'s Worker, index: usize, unit: usize) -> &'s mut [f32] {
+    pub(super) fn kept_gradient<'s>(
+        &'s self,
+        worker: &'s Worker,
+        index: usize,
+        unit: usize,
+    ) -> &'s mut [f32] {
         let start = self.plan.gradients[index][unit];
         self.memory.sums.write(worker, start..start + self.layers[index].layer.unit_len(unit))
     }
@@ -119,7 +136,7 @@ impl Step<'_> {
                 if factor.is_nan() || factor < 1.0 {
                     clip::scale(gradient, factor as f32);
                 }
-                self.update(worker, index, unit, gradient, with);
+                self.advance(worker, index, unit, gradient, with);
             }
         }
         norm
@@ -137,9 +154,18 @@ impl Step<'_> {
         });
     }
 
-    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+    pub(super) fn update(
+        &self,
+        worker: &Worker,
+        index: usize,
+        unit: usize,
+        gradient: &mut [f32],
+        with: &Coefficients,
+    ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        worker.probe("update", index, 0, self.update_bytes(gradient.len()), || {
+        // A rule for whole parameters has been at them before.
+        let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
+        worker.probe("update", index, 0, self.update_bytes(gradient.len(), slots), || {
             let mut rest = gradient;
             for part in layer.unit_parts(unit) {
                 let (gradient, after) = rest.split_at_mut(part.len());
@@ -154,17 +180,27 @@ impl Step<'_> {
     }
 
     /// Reads the gradient; reads and writes the parameters and the slots.
-    fn update_bytes(&self, parameters: usize) -> usize {
-        parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
+    pub(super) fn update_bytes(&self, parameters: usize, slots: usize) -> usize {
+        parameters * size_of::<f32>() * (3 + 2 * slots)
     }
 
     fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Coefficients) {
+        let mut slots = self.slots(worker, &place);
+        let slots = &mut slots[..self.memory.slots.len()];
+        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
+    }
+
+    /// The parts of the slots that belong to some parameters; those that the rule has not are empty.
+    pub(super) fn slots<'s>(
+        &'s self,
+        worker: &'s Worker,
+        place: &Range<usize>,
+    ) -> [&'s mut [f32]; MOST_SLOTS] {
         let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
         for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
             *slot = shared.write(worker, place.clone());
         }
-        let slots = &mut slots[..self.memory.slots.len()];
-        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
+        slots
     }
 
     pub(super) fn derive(&self, worker: &Worker, index: usize, unit: usize) {

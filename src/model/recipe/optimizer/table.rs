@@ -2,15 +2,16 @@
 //! it, and the command line and docs/optimizers.md show it.
 
 use super::super::super::section::{
-    Range, above_one, divisor, non_negative, positive, unit_inner, unit_open,
+    Range, above_one, divisor, finite, non_negative, positive, unit_inner, unit_open,
 };
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adjustment, Lamb, Lion, Muon, Nadam, Orthogonal, Radam,
+    Rmsprop, Rprop, Sgd, Yogi,
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 16] = [
+pub static OPTIMIZERS: [OptimizerKind; 18] = [
     OptimizerKind {
         name: "sgd",
         learning_rate: 0.1,
@@ -266,6 +267,88 @@ pub static OPTIMIZERS: [OptimizerKind; 16] = [
         },
     },
     OptimizerKind {
+        name: "lamb",
+        learning_rate: 2e-3,
+        formula: "d = m̂ / (√v̂ + ε) + weight_decay · p, moments as adam's; p ← p - rate · ‖p‖ / ‖d‖ · \
+            d, the norms being those of a whole weight or bias, their quotient 1 where one of them is 0",
+        source: "You et al.: Large batch optimization for deep learning, training BERT in 76 minutes \
+            (2020), algorithm 2; as optax.lamb",
+        full_batch: false,
+        hyper_parameters: &[
+            BETA1,
+            BETA2,
+            epsilon(1e-6),
+            number("weight_decay", 0.0, non_negative(), "how much of p is added to its direction d"),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Lamb { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "muon",
+        learning_rate: 5e-3,
+        formula: "b ← momentum · b + (1 - momentum) g; D = momentum · b + (1 - momentum) g, without \
+            nesterov D = b; X ← D / max(‖D‖, ε), then newton_schulz_steps times X ← (a + b A + c A²) X \
+            with A = X Xᵀ; p ← (1 - rate · weight_decay) p - rate · √max(1, out / in) · X; biases, and \
+            the weights of the last layer, as adamw with adam_factor · rate",
+        source: "Jordan et al.: Muon, an optimizer for hidden layers in neural networks (2024); as \
+            torch.optim.Muon, in single precision throughout, and torch.optim.AdamW",
+        full_batch: false,
+        hyper_parameters: &[
+            number("momentum", 0.95, unit_open(), "the part of b that is kept in a step"),
+            choice("nesterov", true, "whether the step looks ahead"),
+            shrinkage(0.1),
+            integer("newton_schulz_steps", 5, [1, 99], "how often X is improved"),
+            number("newton_schulz_a", 3.4445, finite(), "a of the polynomial"),
+            number("newton_schulz_b", -4.7750, finite(), "b of the polynomial"),
+            number("newton_schulz_c", 2.0315, finite(), "c of the polynomial"),
+            epsilon(1e-7),
+            HyperParameter {
+                key: "adjust_learning_rate",
+                about: "the factor of X: √max(1, out / in), 0.2 √max(out, in) or √(out / in)",
+                allowed: Allowed::Name(&ADJUSTMENTS),
+            },
+            choice("adam_last_layer", true, "whether the weights of the last layer follow adamw too"),
+            number(
+                "adam_factor",
+                0.2,
+                non_negative(),
+                "adamw's learning rate, as a multiple of `learning_rate`",
+            ),
+            HyperParameter { key: "adam_beta1", ..BETA1 },
+            HyperParameter { key: "adam_beta2", ..BETA2 },
+            HyperParameter { key: "adam_epsilon", ..epsilon(1e-8) },
+            number(
+                "adam_weight_decay",
+                0.01,
+                non_negative(),
+                "such a parameter shrinks by adam_factor · rate · adam_weight_decay of itself",
+            ),
+        ],
+        conflict: nothing,
+        make: |config| {
+            Box::new(Muon {
+                momentum: config.number("momentum"),
+                nesterov: config.choice("nesterov"),
+                weight_decay: config.number("weight_decay"),
+                orthogonal: Orthogonal {
+                    steps: config.integer("newton_schulz_steps"),
+                    coefficients: ["a", "b", "c"].map(|name| config.number(&format!("newton_schulz_{name}"))),
+                    epsilon: config.number("epsilon"),
+                    adjustment: adjustment(config.named("adjust_learning_rate")),
+                    spare_last_layer: config.choice("adam_last_layer"),
+                },
+                adam_factor: config.number("adam_factor"),
+                adam_beta1: config.number("adam_beta1"),
+                adam_beta2: config.number("adam_beta2"),
+                adam_epsilon: config.number("adam_epsilon"),
+                adam_weight_decay: config.number("adam_weight_decay"),
+            })
+        },
+    },
+    OptimizerKind {
         name: "rprop",
         learning_rate: 0.01,
         formula: "the size of a parameter's step grows while its gradient keeps its sign and \
@@ -317,6 +400,27 @@ const fn number(key: &'static str, default: f64, range: Range, about: &'static s
 
 const fn choice(key: &'static str, default: bool, about: &'static str) -> HyperParameter {
     HyperParameter { key, about, allowed: Allowed::Choice(default) }
+}
+
+const fn integer(
+    key: &'static str,
+    default: usize,
+    [low, high]: [usize; 2],
+    about: &'static str,
+) -> HyperParameter {
+    HyperParameter { key, about, allowed: Allowed::Integer(default, low, high) }
+}
+
+/// The first is the default.
+const ADJUSTMENTS: [&str; 3] = ["original", "match-rms-adamw", "spectral-unclamped"];
+
+fn adjustment(name: &str) -> Adjustment {
+    match name {
+        "original" => Adjustment::Original,
+        "match-rms-adamw" => Adjustment::MatchRmsAdamw,
+        "spectral-unclamped" => Adjustment::SpectralUnclamped,
+        other => unreachable!("{other} is none of {ADJUSTMENTS:?}"),
+    }
 }
 
 /// The hyper-parameters that all of Adam's family have.

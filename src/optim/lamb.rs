@@ -1,0 +1,87 @@
+//! LAMB: Adam's directions, each parameter's step in proportion to its own norm.
+
+use super::{Coefficients, Moment, Rule, Whole, coefficients, each_0, each_2};
+
+/// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
+/// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.
+///
+/// As `optax.lamb`; You et al.: Large batch optimization for deep learning, training BERT in 76 minutes
+/// (2020), algorithm 2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lamb {
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+}
+
+impl Default for Lamb {
+    fn default() -> Self {
+        Lamb { beta1: 0.9, beta2: 0.999, epsilon: 1e-6, weight_decay: 0.0 }
+    }
+}
+
+impl Rule for Lamb {
+    fn slots(&self) -> usize {
+        2
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.beta1)
+    }
+
+    fn whole(&self) -> Option<Whole> {
+        Some(Whole::TrustRatio)
+    }
+
+    fn coefficients(&self, moment: Moment) -> Coefficients {
+        let decay = self.weight_decay * moment.decay;
+        let beta1 = moment.momentum.unwrap_or(self.beta1);
+        let step = moment.step as f64;
+        let mean_correction = 1.0 / (1.0 - beta1.powf(step));
+        let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
+        let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
+        let rate = moment.learning_rate;
+        coefficients([rate, mean_correction, root_correction, keep1, new1, keep2, new2, self.epsilon, decay])
+    }
+
+    fn direct(
+        &self,
+        coefficients: &Coefficients,
+        _orthogonal: bool,
+        parameters: &[f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+    ) {
+        let [_, mean_correction, root_correction, keep1, new1, keep2, new2, epsilon, decay, ..] =
+            *coefficients;
+        each_2(
+            gradients,
+            parameters,
+            slots,
+            #[inline(always)]
+            |g, p, mean, square| {
+                *mean = keep1.mul_add(*mean, new1 * *g);
+                *square = keep2.mul_add(*square, new2 * (*g * *g));
+                let root = square.sqrt().mul_add(root_correction, epsilon);
+                *g = decay.mul_add(p, mean_correction * *mean / root);
+            },
+        );
+    }
+
+    fn apply(
+        &self,
+        coefficients: &Coefficients,
+        parameters: &mut [f32],
+        directions: &mut [f32],
+        _slots: &mut [&mut [f32]],
+    ) {
+        let [rate, ..] = *coefficients;
+        each_0(
+            parameters,
+            directions,
+            #[inline(always)]
+            |p, d| *p -= rate * d,
+        );
+    }
+}

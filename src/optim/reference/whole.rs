@@ -1,0 +1,102 @@
+//! The twins of the rules for whole parameters.
+
+use super::{Memory, adam};
+use crate::optim::{Adam, Lamb, Muon, Orthogonal};
+
+/// `optax.lamb`, of one parameter: `parameters`, `gradients` and `memories` are `[n]`.
+pub fn lamb(
+    rule: &Lamb,
+    parameters: &mut [f64],
+    gradients: &[f64],
+    t: i32,
+    rate: f64,
+    memories: &mut [Memory],
+) {
+    let direction = |((p, g), memory): ((&f64, &f64), &mut Memory)| {
+        memory.mean = rule.beta1 * memory.mean + (1.0 - rule.beta1) * g;
+        memory.square = rule.beta2 * memory.square + (1.0 - rule.beta2) * g * g;
+        let mean = memory.mean / (1.0 - rule.beta1.powi(t));
+        let square = memory.square / (1.0 - rule.beta2.powi(t));
+        mean / (square.sqrt() + rule.epsilon) + rule.weight_decay * p
+    };
+    let directions: Vec<f64> = parameters.iter().zip(gradients).zip(memories).map(direction).collect();
+    let (norm, size) = (norm(parameters), norm(&directions));
+    let ratio = if norm == 0.0 || size == 0.0 { 1.0 } else { norm / size };
+    for (p, direction) in parameters.iter_mut().zip(directions) {
+        *p -= rate * ratio * direction;
+    }
+}
+
+/// `torch.optim.Muon` in f64, of a matrix `[outputs, inputs]`: `parameters`, `gradients` and
+/// `memories` are `[outputs * inputs]`, row-major.
+pub fn muon(
+    rule: &Muon,
+    parameters: &mut [f64],
+    [outputs, inputs]: [usize; 2],
+    gradients: &[f64],
+    rate: f64,
+    memories: &mut [Memory],
+) {
+    let direction = |(g, memory): (&f64, &mut Memory)| {
+        memory.past = rule.momentum * memory.past + (1.0 - rule.momentum) * g;
+        if rule.nesterov { rule.momentum * memory.past + (1.0 - rule.momentum) * g } else { memory.past }
+    };
+    let directions: Vec<f64> = gradients.iter().zip(memories).map(direction).collect();
+    let directions = orthogonal(&rule.orthogonal, &directions, [outputs, inputs]);
+    let factor = rule.orthogonal.adjustment.factor(outputs, inputs);
+    for (p, direction) in parameters.iter_mut().zip(directions) {
+        *p -= rate * rule.weight_decay * *p;
+        *p -= rate * factor * direction;
+    }
+}
+
+/// Muon's step of one element of what is no matrix: `torch.optim.AdamW`.
+pub fn muon_rest(rule: &Muon, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
+    let adamw = Adam {
+        beta1: rule.adam_beta1,
+        beta2: rule.adam_beta2,
+        epsilon: rule.adam_epsilon,
+        weight_decay: rule.adam_weight_decay,
+        decoupled: true,
+        amsgrad: false,
+    };
+    adam(&adamw, p, g, t, rule.adam_factor * rate, memory)
+}
+
+/// The matrix `x` `[outputs, inputs]`, row-major, after the Newton-Schulz iteration; not adjusted.
+pub fn orthogonal(how: &Orthogonal, x: &[f64], [outputs, inputs]: [usize; 2]) -> Vec<f64> {
+    let [a, b, c] = how.coefficients;
+    let scale = norm(x).max(how.epsilon);
+    let mut x: Vec<f64> = x.iter().map(|x| x / scale).collect();
+    for _ in 0..how.steps {
+        // [out x in] * [in x out], [out x out] * [out x out], [out x out] * [out x in]
+        let gram = product(&x, &transposed(&x, [outputs, inputs]), [outputs, inputs, outputs]);
+        let square = product(&gram, &gram, [outputs; 3]);
+        let factor: Vec<f64> = gram.iter().zip(square).map(|(gram, square)| b * gram + c * square).collect();
+        let change = product(&factor, &x, [outputs, outputs, inputs]);
+        x.iter_mut().zip(change).for_each(|(x, change)| *x = a * *x + change);
+    }
+    x
+}
+
+/// `[rows x inner] * [inner x columns] -> [rows x columns]`
+fn product(left: &[f64], right: &[f64], [rows, inner, columns]: [usize; 3]) -> Vec<f64> {
+    let mut result = vec![0.0; rows * columns];
+    for row in 0..rows {
+        for i in 0..inner {
+            for column in 0..columns {
+                result[row * columns + column] += left[row * inner + i] * right[i * columns + column];
+            }
+        }
+    }
+    result
+}
+
+/// `[rows, columns] -> [columns, rows]`
+fn transposed(x: &[f64], [rows, columns]: [usize; 2]) -> Vec<f64> {
+    (0..rows * columns).map(|place| x[place % rows * columns + place / rows]).collect()
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}

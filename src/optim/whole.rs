@@ -1,0 +1,63 @@
+//! What rules for whole parameters do between the two halves of a step.
+
+/// What is done to the direction of each parameter, such as a layer's weight, before the step along it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Whole {
+    /// It is multiplied by ‖parameter‖ / ‖direction‖, Euclidean norms, or by 1 where one of the two
+    /// is 0.
+    TrustRatio,
+    /// That of each matrix is made about orthogonal. Other parameters' stay what they are.
+    Orthogonal(Orthogonal),
+}
+
+/// How a matrix X `[out, in]` is made about orthogonal: with X ← X / max(‖X‖, ε), so many times
+/// X ← (a I + b A + c A²) X, A = X Xᵀ; then it is multiplied by [`Adjustment::factor`].
+///
+/// The Newton-Schulz iteration of Jordan et al.: Muon, an optimizer for hidden layers in neural
+/// networks (2024). Singular values end between about 0.7 and 1.2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orthogonal {
+    pub steps: usize,
+    /// a, b, c
+    pub coefficients: [f64; 3],
+    pub epsilon: f64,
+    pub adjustment: Adjustment,
+    /// Whether the weights of the last layer are left as other parameters are.
+    pub spare_last_layer: bool,
+}
+
+impl Default for Orthogonal {
+    fn default() -> Self {
+        Orthogonal {
+            steps: 5,
+            coefficients: [3.4445, -4.7750, 2.0315],
+            epsilon: 1e-7,
+            adjustment: Adjustment::Original,
+            spare_last_layer: true,
+        }
+    }
+}
+
+/// How the size of a matrix's step depends on its shape; `torch.optim.Muon`'s `adjust_lr_fn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// √max(1, out / in); Jordan et al. (2024).
+    Original,
+    /// 0.2 √max(out, in), which makes elements about as large as AdamW's; Liu et al.: Muon is scalable
+    /// for LLM training (2025).
+    MatchRmsAdamw,
+    /// √(out / in); Bernstein: Deriving Muon (2025).
+    SpectralUnclamped,
+}
+
+impl Adjustment {
+    /// What the orthogonal matrix `[outputs, inputs]` is multiplied by.
+    pub fn factor(self, outputs: usize, inputs: usize) -> f64 {
+        let (outputs, inputs) = (outputs as f64, inputs as f64);
+        match self {
+            Adjustment::Original => (outputs / inputs).max(1.0).sqrt(),
+            Adjustment::MatchRmsAdamw => 0.2 * outputs.max(inputs).sqrt(),
+            Adjustment::SpectralUnclamped => (outputs / inputs).sqrt(),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The halves of an update by a rule for whole parameters: directions, what is done to those of a whole
+//! parameter, and the step along them.
+
+use std::ops::Range;
+
+use super::Step;
+use crate::kernels::{clip, gemm, newton_schulz, reduce};
+use crate::model::PlacedLayer;
+use crate::optim::{Coefficients, Orthogonal, Whole};
+use crate::team::Worker;
+use crate::train::plan::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
+
+impl Step<'_> {
+    /// Makes a unit's gradient its direction, and writes down what the norms of whole parameters are
+    /// added up from.
+    pub(super) fn direct(
+        &self,
+        worker: &Worker,
+        whole: &WholePlan,
+        index: usize,
+        unit: usize,
+        gradient: &mut [f32],
+        with: &Coefficients,
+    ) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        // Reads the parameters; reads and writes the gradient and the slots.
+        let bytes = self.update_bytes(gradient.len(), self.memory.slots.len());
+        worker.probe("direct", index, 0, bytes, || {
+            let number = (self.plan.numbers[index] + unit) * NORMS_PER_UNIT;
+            let norms = self.memory.norms.write(worker, number..number + NORMS_PER_UNIT);
+            let mut rest = gradient;
+            for (part, norms) in layer.unit_parts(unit).into_iter().zip(norms.chunks_exact_mut(2)) {
+                let (direction, after) = rest.split_at_mut(part.len());
+                rest = after;
+                let orthogonal = whole.matrix_of(index, &part).is_some();
+                let place = storage.start + part.start..storage.start + part.end;
+                let mut slots = self.slots(worker, &place);
+                let slots = &mut slots[..self.memory.slots.len()];
+                let parameters = self.parameters.read(worker, place);
+                self.rule.direct(with, orthogonal, parameters, direction, slots);
+                norms[0] = reduce::sum_of_squares(direction);
+                norms[1] = reduce::sum_of_squares(parameters);
+            }
+        });
+    }
+
+    /// The rest of the step, once all workers have made their directions.
+    pub(super) fn update_whole(&self, worker: &Worker, whole: &WholePlan, with: &Coefficients) {
+        worker.barrier();
+        match whole.what {
+            Whole::TrustRatio => self.scale_by_trust(worker, whole),
+            Whole::Orthogonal(how) => self.make_orthogonal(worker, whole, &how),
+        }
+        for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
+            for unit in owned.clone() {
+                self.update(worker, index, unit, self.kept_gradient(worker, index, unit), with);
+            }
+        }
+    }
+
+    fn scale_by_trust(&self, worker: &Worker, whole: &WholePlan) {
+        for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
+            for parameter in whole.parameters[index].iter().filter(|_| !owned.is_empty()) {
+                let [direction, own] = self.norms(worker, index, &parameter.range);
+                // A comparison that NaN passes: it must reach the parameters.
+                let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
+                for unit in owned.clone() {
+                    self.parts_of(worker, index, unit, &parameter.range, |_, direction| {
+                        clip::scale(direction, ratio as f32);
+                    });
+                }
+            }
+        }
+    }
+
+    /// The norms of the directions and of the elements of a whole parameter, summed up in the order of
+    /// its units.
+    fn norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
+        let layer = &self.layers[index].layer;
+        let (first, end) = (self.plan.numbers[index], self.plan.numbers[index + 1]);
+        let norms = self.memory.norms.read(worker, first * NORMS_PER_UNIT..end * NORMS_PER_UNIT);
+        let mut sums = [0.0; 2];
+        for (unit, norms) in norms.chunks_exact(NORMS_PER_UNIT).enumerate() {
+            for (part, norms) in layer.unit_parts(unit).iter().zip(norms.chunks_exact(2)) {
+                if parameter.contains(&part.start) {
+                    sums[0] += norms[0];
+                    sums[1] += norms[1];
+                }
+            }
+        }
+        sums.map(f64::sqrt)
+    }
+
+    /// Calls `work` with the place and the directions of each part of a unit that belongs to this
+    /// parameter.
+    fn parts_of(
+        &self,
+        worker: &Worker,
+        index: usize,
+        unit: usize,
+        parameter: &Range<usize>,
+        mut work: impl FnMut(&Range<usize>, &mut [f32]),
+    ) {
+        let mut rest = self.kept_gradient(worker, index, unit);
+        for part in self.layers[index].layer.unit_parts(unit) {
+            let (direction, after) = rest.split_at_mut(part.len());
+            rest = after;
+            if !part.is_empty() && parameter.contains(&part.start) {
+                work(&part, direction);
+            }
+        }
+    }
+
+    /// The iteration, on all matrices at once: so the barriers are no more for many than for one. Each
+    /// worker computes some rows of each product. An element of a product does not depend on who
+    /// computes it.
+    fn make_orthogonal(&self, worker: &Worker, whole: &WholePlan, how: &Orthogonal) {
+        let matrices = || whole.matrices.iter().enumerate();
+        for (number, matrix) in matrices() {
+            let [norm, _] = self.norms(worker, matrix.layer, &matrix.range);
+            // A maximum would lose a NaN.
+            let divisor = if norm < how.epsilon { how.epsilon } else { norm };
+            self.owned_parts(worker, matrix, |part, direction| {
+                let [rows, columns] = matrix.place(part);
+                let to = self.memory.iterates[number][0].block_mut(worker, rows, columns);
+                newton_schulz::spread(to, direction, matrix.is_upright(), (1.0 / divisor) as f32);
+            });
+        }
+        worker.barrier();
+        for step in 0..how.steps {
+            for (number, matrix) in matrices() {
+                self.gram(worker, number, matrix, step % 2);
+            }
+            worker.barrier();
+            for (number, matrix) in matrices() {
+                self.polynomial(worker, number, matrix, how.coefficients.map(|x| x as f32));
+            }
+            worker.barrier();
+            for (number, matrix) in matrices() {
+                self.iterate(worker, number, matrix, step % 2);
+            }
+            worker.barrier();
+        }
+        for (number, matrix) in matrices() {
+            let factor = how.adjustment.factor(matrix.outputs, matrix.inputs);
+            self.owned_parts(worker, matrix, |part, direction| {
+                let [rows, columns] = matrix.place(part);
+                let from = self.memory.iterates[number][how.steps % 2].block(worker, rows, columns);
+                newton_schulz::gather(direction, from, matrix.is_upright(), factor as f32);
+            });
+        }
+    }
+
+    /// [`parts_of`](Step::parts_of) all of this worker's units of a matrix.
+    fn owned_parts(
+        &self,
+        worker: &Worker,
+        matrix: &MatrixPlan,
+        mut work: impl FnMut(&Range<usize>, &mut [f32]),
+    ) {
+        for unit in self.plan.owners[worker.index()][matrix.layer].clone() {
+            self.parts_of(worker, matrix.layer, unit, &matrix.range, &mut work);
+        }
+    }
+
+    /// This worker's rows of A = X Xᵀ, of the iterate Xᵀ.
+    fn gram(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, iterate: usize) {
+        let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
+        let iterate = &self.memory.iterates[number][iterate];
+        let columns = iterate.columns();
+        let flops = 2 * rows.len() * side * matrix.rows();
+        worker.probe("orthogonalise", matrix.layer, flops, 0, || {
+            let all = iterate.block(worker, 0..matrix.rows(), 0..columns);
+            let gram = self.memory.grams[number][0].block_mut(worker, rows.clone(), 0..columns);
+            // [short x long] * [long x short] -> [short x short]
+            gemm::multiply_transposed(gram, all.block(0..matrix.rows(), rows), all);
+        });
+    }
+
+    /// This worker's rows of a I + b A + c A².
+    fn polynomial(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, coefficients: [f32; 3]) {
+        let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
+        let [gram, result] = &self.memory.grams[number];
+        let columns = gram.columns();
+        worker.probe("orthogonalise", matrix.layer, 2 * rows.len() * side * side, 0, || {
+            let all = gram.block(worker, 0..side, 0..columns);
+            let mut result = result.block_mut(worker, rows.clone(), 0..columns);
+            // [short x short] * [short x short] -> [short x short]
+            gemm::multiply(result.reborrow(), all.block(rows.clone(), 0..side), all);
+            newton_schulz::polynomial(result, all.block(rows.clone(), 0..columns), rows.start, coefficients);
+        });
+    }
+
+    /// This worker's rows of the next iterate Xᵀ (a I + b A + c A²), which is symmetric.
+    fn iterate(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, iterate: usize) {
+        let (rows, side) = (worker.share(matrix.rows()), matrix.columns());
+        let iterates = &self.memory.iterates[number];
+        let columns = iterates[0].columns();
+        let flops = 2 * rows.len() * side * side;
+        worker.probe("orthogonalise", matrix.layer, flops, 0, || {
+            let from = iterates[iterate].block(worker, rows.clone(), 0..side);
+            let to = iterates[1 - iterate].block_mut(worker, rows, 0..columns);
+            // [long x short] * [short x short] -> [long x short]
+            gemm::multiply(to, from, self.memory.grams[number][1].block(worker, 0..side, 0..columns));
+        });
+    }
+}
