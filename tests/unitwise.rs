@@ -20,7 +20,7 @@ use golden::{count, integers, numbers, text};
 use serde_json::Value;
 
 /// Relative, of each of the losses.
-const TOLERANCE: f64 = 1e-4;
+const TOLERANCE: f64 = 2e-5;
 
 const CLASSES: usize = 10;
 const PIXELS: usize = 784;

@@ -31,11 +31,6 @@ fn column(panel: &[f32], column: usize) -> Vec<f64> {
     panel.iter().skip(column).step_by(LANES).map(|&x| x.into()).collect()
 }
 
-/// A panel of these columns, `[16][inputs]`.
-fn of_columns(columns: &[Vec<f64>]) -> Vec<f64> {
-    (0..columns[0].len()).flat_map(|input| columns.iter().map(move |column| column[input])).collect()
-}
-
 /// Whether each column agrees, relative to its own largest number: some are tiny.
 fn agree(fast: &[f32], exact: &[Vec<f64>]) -> bool {
     (0..LANES).all(|i| {
@@ -175,7 +170,7 @@ fn normalised_weights_agree_with_their_twin() {
     for inputs in INPUTS {
         let (mut v, dw) = (panel(inputs, 1.0), turned(&panel(inputs, 2.0)));
         // A direction of zeros has a case of its own.
-        v.iter_mut().skip(3).step_by(LANES).for_each(|v| *v = 0.5);
+        v.iter_mut().filter(|v| **v == 0.0).for_each(|v| *v = 0.5);
         let g: Vec<f32> = spread(LANES, 2.0);
         let w = on_every_isa(|| {
             let mut w = vec![f32::NAN; v.len()];
@@ -207,8 +202,20 @@ fn normalised_weights_agree_with_their_twin() {
             exact_dg.push(gradients.g[0]);
         }
         assert!(agree(&w, &exact_w), "{inputs}");
-        let largest = of_columns(&exact_dv).iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
-        assert!(close(dv, &of_columns(&exact_dv), TOLERANCE * largest), "{inputs}");
+        // The two terms of dv, each of this size, nearly cancel where there are few inputs.
+        let size = |i: usize| {
+            let norm = |values: Vec<f64>| values.iter().map(|x| x * x).sum::<f64>().sqrt();
+            f64::from(g[i]).abs() * norm(column(&dw, i)) / norm(column(&v, i))
+        };
+        let near = |exact: &[Vec<f64>]| {
+            (0..LANES).all(|i| {
+                let pairs = column(dv, i).into_iter().zip(&exact[i]);
+                pairs.into_iter().all(|(fast, exact)| (fast - exact).abs() <= TOLERANCE * size(i))
+            })
+        };
+        assert!(near(&exact_dv), "{inputs}");
+        exact_dv[7][inputs / 2] += 1e-5 * size(7);
+        assert!(!near(&exact_dv), "{inputs}");
         assert!(close(dg, &exact_dg, TOLERANCE), "{inputs}");
         exact_dg[5] *= 1.0001;
         exact_w[5][inputs / 2] *= 1.0001;

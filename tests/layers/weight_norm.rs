@@ -167,7 +167,8 @@ fn normalised_layers_agree_with_pytorch() {
         };
         let right = case.fast();
         assert!(agrees(&right), "{golden}");
-        if shape[1] > 1 {
+        // A dead output has no gradient to break.
+        if shape[1] > 1 && activation != Activation::Relu {
             for break_it in BREAKS {
                 let mut wrong = right.clone();
                 break_it(&mut wrong);
