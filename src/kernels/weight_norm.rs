@@ -4,7 +4,7 @@
 //! A column v of zeros has no direction: its weights are zeros, and so is its gradient. The columns of
 //! padding are such.
 
-use super::columns::dots;
+use super::columns::{BLOCK, dots, repeated};
 use super::vectorise::vectorise;
 use crate::tensor::LANES;
 
@@ -23,10 +23,10 @@ pub fn forward(w: &mut [f32], v: &[f32], g: &[f32]) {
     vectorise(
         #[inline(always)]
         || {
-            let rows = w.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
-            for (w, v) in rows {
-                for i in 0..LANES {
-                    w[i] = v[i] * factors[i];
+            let factors = repeated(&factors);
+            for (w, v) in w.chunks_mut(BLOCK).zip(v.chunks(BLOCK)) {
+                for ((w, v), factor) in w.iter_mut().zip(v).zip(factors.as_flattened()) {
+                    *w = v * factor;
                 }
             }
         },
@@ -51,10 +51,11 @@ pub fn backward(dv: &mut [f32], dg: &mut [f32], v: &[f32], g: &[f32]) {
     vectorise(
         #[inline(always)]
         || {
-            let rows = dv.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
-            for (dv, v) in rows {
-                for i in 0..LANES {
-                    dv[i] = along[i].mul_add(v[i], across[i] * dv[i]);
+            let (along, across) = (repeated(&along), repeated(&across));
+            for (dv, v) in dv.chunks_mut(BLOCK).zip(v.chunks(BLOCK)) {
+                let factors = along.as_flattened().iter().zip(across.as_flattened());
+                for ((dv, &v), (along, across)) in dv.iter_mut().zip(v).zip(factors) {
+                    *dv = along.mul_add(v, across * *dv);
                 }
             }
         },
