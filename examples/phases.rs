@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use fallline::{Error, Result};
 use fallline::bench::plan::{BenchPlan, Choice};
 use fallline::bench::throughput::Case;
 use fallline::team::Team;
 use fallline::train::machine::usable_cores;
+use fallline::{Error, Result};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

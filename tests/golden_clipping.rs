@@ -52,6 +52,7 @@ fn recipe(case: &Value) -> Recipe {
         l1: number("l1").unwrap(),
         clip_value: number("clip_value"),
         clip_norm: number("clip_norm"),
+        ..GradientConfig::default()
     };
     Recipe { gradient, ..recipe }
 }

@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use fallline::data::{Samples, source};
+use fallline::model::recipe::ConstraintConfig;
 use fallline::model::{Model, Recipe};
 use fallline::team::Team;
 use fallline::train::{Observer, Session};
@@ -101,8 +102,15 @@ fn samples(count: usize) -> Samples {
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
-    for (layers, optimizer) in [("", "momentum"), (hidden, "adam"), (hidden, "lamb"), (hidden, "muon")] {
-        let recipe = recipe(layers, optimizer);
+    let normed =
+        "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\nweight_norm = true\n";
+    let cases = [("", "momentum"), (hidden, "adam"), (hidden, "lamb"), (hidden, "muon"), (normed, "adamw")];
+    for (layers, optimizer) in cases {
+        let mut recipe = recipe(layers, optimizer);
+        if layers == normed {
+            recipe.gradient.clip_adaptive = Some(0.01);
+            recipe.constraint = ConstraintConfig { clip_weights: Some(1.0), max_norm: Some(1.0) };
+        }
         for threads in [1, 3] {
             let mut quiet = Quiet::default();
             let few = allocations(&recipe, threads, 10, &mut quiet);

@@ -236,6 +236,30 @@ fn whole_parameters() {
     }
 }
 
+/// What acts on all incoming weights of an output: units are whole columns then, and the bias is one.
+#[test]
+fn whole_columns() {
+    let tables = [
+        "[gradient]\nclip_adaptive = 0.01\n",
+        "[gradient]\nclip_adaptive = 0.01\nclip_norm = 0.1\n[constraint]\nmax_norm = 1.2\n",
+        "[constraint]\nclip_weights = 0.05\nmax_norm = 1.0\n",
+    ];
+    for (turn, (batch, samples)) in BATCHES.into_iter().enumerate() {
+        for normed in [false, true] {
+            let optimizer = SOME_OPTIMIZERS[turn % SOME_OPTIMIZERS.len()];
+            let toml = format!(
+                "name = \"whole-columns\"\n[data]\nset = \"digits\"\n[model]\n\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 130\nactivation = \"tanh\"\nweight_norm = {normed}\n\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\nbias = false\n\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 10\nweight_norm = {normed}\n\
+                 [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = {batch}\n{}",
+                tables[turn % tables.len()]
+            );
+            check(&Recipe::parse(&toml, "test recipe").unwrap(), &some_digits(samples));
+        }
+    }
+}
+
 #[test]
 fn a_difference_is_seen() {
     let data = some_digits(128);

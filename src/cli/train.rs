@@ -102,6 +102,7 @@ Examples:
   fallline train my-recipe.toml --data my-data
   fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
   fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
+  fallline train mnist-mlp --set gradient.clip_adaptive=0.01 --set constraint.max_norm=3
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 

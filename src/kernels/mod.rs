@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod clip;
+pub mod columns;
 pub mod convert;
 pub mod gemm;
 pub mod isa;
@@ -16,3 +17,4 @@ pub mod reference;
 pub mod stream;
 mod tile;
 pub mod vectorise;
+pub mod weight_norm;

@@ -2,11 +2,14 @@
 //! tests hold the fast kernels against these, and these against finite differences.
 
 mod loss;
+mod unitwise;
 
 pub use loss::{
     binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mean_absolute_error,
     mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
 };
+
+pub use unitwise::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
 
 use super::activation::Activation;
 use std::f64::consts::{PI, SQRT_2};

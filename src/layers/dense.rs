@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec};
+use super::{Arrangement, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
@@ -30,12 +30,14 @@ pub struct Dense {
     /// Whether the gradient of the input is wanted: in all layers but the first. It takes a second,
     /// transposed copy of the weights.
     pub input_gradient: bool,
+    /// Whether a unit holds all inputs of its outputs, and the bias is a unit of its own, the last.
+    pub whole_columns: bool,
 }
 
 /// The weights of one unit: some panels, some inputs.
-struct Unit {
-    panels: Range<usize>,
-    inputs: Range<usize>,
+pub(super) struct Unit {
+    pub(super) panels: Range<usize>,
+    pub(super) inputs: Range<usize>,
 }
 
 impl Dense {
@@ -47,22 +49,36 @@ impl Dense {
         panels::packed_len(self.outputs, self.inputs)
     }
 
-    fn bias_range(&self) -> Range<usize> {
+    pub(super) fn bias_range(&self) -> Range<usize> {
         self.weights_len()..self.weights_len() + if self.bias { padded(self.outputs) } else { 0 }
     }
 
-    /// Units run along the inputs first, so that consecutive ones share panels.
-    fn unit(&self, unit: usize) -> Unit {
-        let along = self.inputs.div_ceil(UNIT_INPUTS);
-        let (panel, input) = (unit / along * UNIT_PANELS, unit % along * UNIT_INPUTS);
+    fn unit_inputs(&self) -> usize {
+        if self.whole_columns { self.inputs } else { UNIT_INPUTS }
+    }
+
+    /// The units that hold weights.
+    fn weight_units(&self) -> usize {
+        self.panels().div_ceil(UNIT_PANELS) * self.units_along_inputs()
+    }
+
+    /// Whether a unit is the bias, and holds no weights.
+    pub(super) fn is_bias(&self, unit: usize) -> bool {
+        self.whole_columns && unit == self.weight_units()
+    }
+
+    /// Units of weights run along the inputs first, so that consecutive ones share panels.
+    pub(super) fn unit(&self, unit: usize) -> Unit {
+        let along = self.units_along_inputs();
+        let (panel, input) = (unit / along * UNIT_PANELS, unit % along * self.unit_inputs());
         Unit {
             panels: panel..(panel + UNIT_PANELS).min(self.panels()),
-            inputs: input..(input + UNIT_INPUTS).min(self.inputs),
+            inputs: input..(input + self.unit_inputs()).min(self.inputs),
         }
     }
 
     /// Where the weights of these inputs of one panel lie in storage.
-    fn weights(&self, panel: usize, inputs: &Range<usize>) -> Range<usize> {
+    pub(super) fn weights(&self, panel: usize, inputs: &Range<usize>) -> Range<usize> {
         let start = (panel * self.inputs + inputs.start) * LANES;
         start..start + inputs.len() * LANES
     }
@@ -71,6 +87,20 @@ impl Dense {
     fn transposed_block(&self, panel: usize, input: usize) -> Range<usize> {
         let start = (input / LANES * padded(self.outputs) + panel * LANES) * LANES;
         start..start + LANES * LANES
+    }
+
+    /// Writes `weights`, those of these inputs of one panel, to the transposed copy, parts of which
+    /// `derived` gives.
+    pub(super) fn transpose<'a>(
+        &self,
+        panel: usize,
+        inputs: &Range<usize>,
+        weights: &[f32],
+        derived: &dyn Fn(Range<usize>) -> &'a mut [f32],
+    ) {
+        for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
+            panels::transpose_block(derived(self.transposed_block(panel, input)), source);
+        }
     }
 
     /// What the product does by itself; every other activation is a pass of its own.
@@ -102,7 +132,7 @@ impl Layer for Dense {
             shape: vec![self.outputs, self.inputs],
             range: 0..self.weights_len(),
             arrangement: Arrangement::Panels,
-            init: self.weight_init,
+            init: Some(self.weight_init),
         }];
         if self.bias {
             parameters.push(ParameterSpec {
@@ -110,7 +140,7 @@ impl Layer for Dense {
                 shape: vec![self.outputs],
                 range: self.bias_range(),
                 arrangement: Arrangement::Plain,
-                init: self.bias_init,
+                init: Some(self.bias_init),
             });
         }
         parameters
@@ -130,7 +160,14 @@ impl Layer for Dense {
         true
     }
 
-    fn forward(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        columns: Range<usize>,
+    ) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
         let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
@@ -167,29 +204,46 @@ impl Layer for Dense {
         }
     }
 
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.whole_columns = whole;
+    }
+
     fn units(&self) -> usize {
-        self.panels().div_ceil(UNIT_PANELS) * self.inputs.div_ceil(UNIT_INPUTS)
+        self.weight_units() + usize::from(self.whole_columns && self.bias)
     }
 
     fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        let Unit { panels, inputs } = self.unit(unit);
         let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        if self.is_bias(unit) {
+            parts[0] = self.bias_range();
+            return parts;
+        }
+        let Unit { panels, inputs } = self.unit(unit);
         for (part, panel) in parts.iter_mut().zip(panels.clone()) {
             *part = self.weights(panel, &inputs);
         }
-        // The bias belongs to the units of the first inputs.
-        if self.bias && inputs.start == 0 {
+        // The bias belongs to the units of the first inputs, unless it is one of its own.
+        if self.bias && inputs.start == 0 && !self.whole_columns {
             let start = self.weights_len() + panels.start * LANES;
             parts[UNIT_PANELS] = start..start + panels.len() * LANES;
         }
         parts
     }
 
+    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
+        debug_assert!(self.whole_columns);
+        [if self.is_bias(unit) { Role::Bias } else { Role::Weights }; MOST_PARTS]
+    }
+
     fn units_along_inputs(&self) -> usize {
-        self.inputs.div_ceil(UNIT_INPUTS)
+        if self.whole_columns { 1 } else { self.inputs.div_ceil(UNIT_INPUTS) }
     }
 
     fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+        if self.is_bias(unit) {
+            gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), resume);
+            return;
+        }
         let Unit { panels, inputs } = self.unit(unit);
         let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
         let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
@@ -201,7 +255,7 @@ impl Layer for Dense {
     }
 
     fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        if !self.input_gradient {
+        if !self.input_gradient || self.is_bias(unit) {
             return;
         }
         let Unit { panels, inputs } = self.unit(unit);
@@ -211,15 +265,13 @@ impl Layer for Dense {
     }
 
     fn derive(&self, unit: usize, from: &Derivation) {
-        if !self.input_gradient {
+        if !self.input_gradient || self.is_bias(unit) {
             return;
         }
         let Unit { panels, inputs } = self.unit(unit);
         for panel in panels {
             let weights = (from.storage)(self.weights(panel, &inputs));
-            for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
-                panels::transpose_block((from.derived)(self.transposed_block(panel, input)), source);
-            }
+            self.transpose(panel, &inputs, weights, from.derived);
         }
     }
 }

@@ -28,7 +28,14 @@ impl Layer for Elementwise {
         Flops::default()
     }
 
-    fn forward(&self, mut y: MatrixMut, x: MatrixRef, _storage: &[f32], _columns: Range<usize>) {
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+    ) {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), x.row(row));
             // Padding stays zero, which an activation need not make of it; the first layer's input

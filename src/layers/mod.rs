@@ -3,12 +3,14 @@
 
 mod dense;
 mod elementwise;
+mod weight_norm;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
 pub use dense::Dense;
 pub use elementwise::Elementwise;
+pub use weight_norm::WeightNorm;
 
 use crate::init::Init;
 use crate::tensor::{MatrixMut, MatrixRef};
@@ -23,7 +25,9 @@ pub struct ParameterSpec {
     /// Its place in the layer's storage.
     pub range: Range<usize>,
     pub arrangement: Arrangement,
-    pub init: Init,
+    /// How its initial values are drawn; without it they follow from those of others, by
+    /// [`Layer::complete`].
+    pub init: Option<Init>,
 }
 
 /// How a parameter lies in storage.
@@ -33,6 +37,19 @@ pub enum Arrangement {
     Plain,
     /// A matrix in [`panels`](crate::kernels::panels).
     Panels,
+}
+
+/// What a part of a unit is, to what acts on all incoming weights of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A panel `[in][16]`: the weights of 16 outputs, a column each.
+    Weights,
+    /// A panel of the same form, of whose columns the direction alone counts.
+    Directions,
+    /// The norm of each output's weights, with a sign.
+    Lengths,
+    /// The whole bias.
+    Bias,
 }
 
 /// The most parts of storage that a unit may consist of.
@@ -47,6 +64,9 @@ pub struct Flops {
     /// Of the gradient of the parameters.
     pub gradient: f64,
 }
+
+/// Reads part of a layer's storage.
+pub type Reader<'a> = dyn Fn(Range<usize>) -> &'a [f32] + 'a;
 
 /// Where a layer finds what the update after a gradient has changed, and where it keeps what it
 /// derives from that.
@@ -79,6 +99,9 @@ pub trait Layer: Debug + Send + Sync {
         self.parameters().last().map_or(0, |last| last.range.end)
     }
 
+    /// Sets the parameters whose initial values follow from those of the others.
+    fn complete(&self, _storage: &mut [f32]) {}
+
     /// Floats of a second storage, made from the parameters by [`derive`](Layer::derive).
     fn derived_len(&self) -> usize {
         0
@@ -93,8 +116,18 @@ pub trait Layer: Debug + Send + Sync {
     }
 
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`. `columns` is a range of whole
-    /// panels of 16 if the layer splits features, else all of them.
-    fn forward(&self, y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>);
+    /// panels of 16 if the layer splits features, else all of them. `derived` may be what
+    /// [`derive_forward`](Layer::derive_forward) makes.
+    fn forward(&self, y: MatrixMut, x: MatrixRef, storage: &[f32], derived: &[f32], columns: Range<usize>);
+
+    /// Floats of the derived storage, from its start, that [`forward`](Layer::forward) reads.
+    fn forward_derived_len(&self) -> usize {
+        0
+    }
+
+    /// Makes the part of the derived storage that [`forward`](Layer::forward) reads,
+    /// `[forward_derived_len]`: for a model that is not in training.
+    fn derive_forward(&self, _derived: &mut [f32], _storage: &[f32]) {}
 
     /// Turns `dy` `[rows, out]`, the gradient of the output, into what [`gradient`](Layer::gradient)
     /// needs, and writes that of the input to `dx` `[rows, in]` unless this is the first layer.
@@ -109,6 +142,10 @@ pub trait Layer: Debug + Send + Sync {
         derived: &[f32],
     );
 
+    /// Lets each unit hold all incoming weights of its outputs, and one of them the whole bias; or lets
+    /// units be as small as is fastest. Results do not depend on it.
+    fn own_whole_columns(&mut self, _whole: bool) {}
+
     /// How many pieces the parameters are owned in.
     fn units(&self) -> usize {
         0
@@ -117,6 +154,11 @@ pub trait Layer: Debug + Send + Sync {
     /// Where the parameters of one unit lie in the layer's storage; unused parts are empty.
     fn unit_parts(&self, _unit: usize) -> [Range<usize>; MOST_PARTS] {
         Default::default()
+    }
+
+    /// What each part of a unit is. Asked only after [`own_whole_columns`](Layer::own_whole_columns).
+    fn unit_roles(&self, _unit: usize) -> [Role; MOST_PARTS] {
+        [Role::Bias; MOST_PARTS]
     }
 
     /// Parameters of one unit, padding included.
@@ -133,6 +175,10 @@ pub trait Layer: Debug + Send + Sync {
     /// `[rows, out]`, the latter as [`backward`](Layer::backward) left it. `out` `[unit_len]` takes
     /// it in the order of the unit's parts, and carries on from what is there if `resume`.
     fn gradient(&self, _unit: usize, _out: &mut [f32], _dy: MatrixRef, _x: MatrixRef, _resume: bool) {}
+
+    /// Turns what [`gradient`](Layer::gradient) has come to over all rows of a batch, `out` `[unit_len]`,
+    /// into the gradient of the unit's parameters, where it is not yet.
+    fn finish_gradient(&self, _unit: usize, _out: &mut [f32], _from: &Reader) {}
 
     /// Hands `each` all parts of the derived storage that [`derive`](Layer::derive) writes.
     fn derived_parts(&self, _unit: usize, _each: &mut dyn FnMut(Range<usize>)) {}

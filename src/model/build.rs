@@ -4,7 +4,7 @@ use super::recipe::LayerConfig;
 use super::{Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
-use crate::layers::{Dense, Elementwise, Layer};
+use crate::layers::{Dense, Elementwise, Layer, WeightNorm};
 use crate::memory;
 use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
@@ -53,14 +53,17 @@ impl Model {
     }
 
     fn initialise(&mut self, seed: u64) {
-        let specs: Vec<_> = self.specs().collect();
-        for (number, (_, spec)) in specs.iter().enumerate() {
+        let drawn: Vec<_> = self.specs().filter_map(|(_, spec)| spec.init.map(|init| (spec, init))).collect();
+        for (number, (spec, init)) in drawn.iter().enumerate() {
             let mut values = vec![0.0; spec.shape.iter().product()];
             let fan_out = spec.shape[0];
             let fan_in = spec.shape[1..].iter().product();
             let mut stream = rng::stream(seed, Purpose::Init, number as u64);
-            init::fill(&spec.init, &mut values, fan_in, fan_out, &mut stream);
+            init::fill(init, &mut values, fan_in, fan_out, &mut stream);
             self.set(spec, &values);
+        }
+        for placed in &self.layers {
+            placed.layer.complete(&mut self.parameters[placed.storage.clone()]);
         }
     }
 }
@@ -86,7 +89,7 @@ fn fuses(config: &LayerConfig) -> bool {
 fn realise(config: &LayerConfig, width: usize, first: bool) -> Vec<Box<dyn Layer>> {
     match *config {
         LayerConfig::Activation(activation) => vec![Box::new(Elementwise { features: width, activation })],
-        LayerConfig::Dense { units, activation, weight_init, bias_init, bias } => {
+        LayerConfig::Dense { units, activation, weight_init, bias_init, bias, weight_norm } => {
             let apart = activation != Activation::Identity && !fuses(config);
             let dense = Dense {
                 inputs: width,
@@ -96,8 +99,11 @@ fn realise(config: &LayerConfig, width: usize, first: bool) -> Vec<Box<dyn Layer
                 weight_init,
                 bias_init,
                 input_gradient: !first,
+                whole_columns: false,
             };
-            let mut layers: Vec<Box<dyn Layer>> = vec![Box::new(dense)];
+            let dense: Box<dyn Layer> =
+                if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) };
+            let mut layers = vec![dense];
             if apart {
                 layers.push(Box::new(Elementwise { features: units, activation }));
             }

@@ -67,6 +67,11 @@ impl Model {
         (&self.layers, &mut self.parameters)
     }
 
+    /// Lets layers own whole columns of weights, or not, as [`Layer::own_whole_columns`] says.
+    pub(crate) fn own_whole_columns(&mut self, whole: bool) {
+        self.layers.iter_mut().for_each(|placed| placed.layer.own_whole_columns(whole));
+    }
+
     /// Trainable numbers, padding not counted.
     pub fn parameters(&self) -> usize {
         self.specs().map(|(_, spec)| spec.shape.iter().product::<usize>()).sum()

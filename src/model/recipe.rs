@@ -3,6 +3,7 @@
 //! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
 //! key that is not known is an error, so a misspelt setting never goes unnoticed.
 
+mod constraint;
 mod gradient;
 mod layers;
 mod loss;
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
 pub use layers::LayerConfig;
 pub use optimizer::{
@@ -56,6 +58,7 @@ pub struct Recipe {
     pub schedule: Schedules,
     pub train: TrainConfig,
     pub gradient: GradientConfig,
+    pub constraint: ConstraintConfig,
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
@@ -118,8 +121,8 @@ impl ModelConfig {
     pub fn parameters(&self, features: usize) -> Result<usize> {
         let (mut features, mut total) = (features, Some(0usize));
         for layer in &self.layers {
-            if let LayerConfig::Dense { units, bias, .. } = layer {
-                let inputs = features.checked_add(usize::from(*bias));
+            if let LayerConfig::Dense { units, bias, weight_norm, .. } = layer {
+                let inputs = features.checked_add(usize::from(*bias) + usize::from(*weight_norm));
                 let added = inputs.and_then(|inputs| inputs.checked_mul(*units));
                 total = total.zip(added).and_then(|(total, added)| total.checked_add(added));
                 features = *units;
@@ -221,6 +224,11 @@ impl Recipe {
         write::to_toml(self)
     }
 
+    /// Whether something acts on all incoming weights of an output together.
+    pub(crate) fn needs_whole_columns(&self) -> bool {
+        self.gradient.clip_adaptive.is_some() || self.constraint.max_norm.is_some()
+    }
+
     fn read(mut root: Section) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
@@ -231,9 +239,22 @@ impl Recipe {
         // Whether a schedule can be followed depends on the optimizer and the length of the run.
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
         let gradient = GradientConfig::read(root.table("gradient")?)?;
+        let constraint = ConstraintConfig::read(root.table("constraint")?)?;
         let stop = StopConfig::read(root.table("stop")?)?;
         root.finish()?;
-        Ok(Recipe { name, summary, data, model, optimizer, schedule, train, gradient, stop, target })
+        Ok(Recipe {
+            name,
+            summary,
+            data,
+            model,
+            optimizer,
+            schedule,
+            train,
+            gradient,
+            constraint,
+            stop,
+            target,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
 use crate::losses::{Scores, Targets};
+use crate::memory;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::{Shared, Team, Worker};
@@ -42,7 +43,7 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
                 };
                 model.loss().value(scores, outputs, targets.rows(block, rows.classes), rows);
             },
-        );
+        )?;
     }
     let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
     Ok(Evaluation {
@@ -66,7 +67,7 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
         let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
-        });
+        })?;
     }
     Ok(without_padding(&answers, rows).flatten().copied().collect())
 }
@@ -93,7 +94,7 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
         forward(model, &source, count, team, |worker, block, outputs| {
             loss::softmax(shared.rows_mut(worker, block), outputs, rows);
-        });
+        })?;
     }
     Ok(without_padding(&probabilities, rows).map(<[f32]>::to_vec).collect())
 }
@@ -151,7 +152,7 @@ pub(super) fn answers(
                     *answer = Answer { loss: losses[row], class, probability, rank };
                 }
             },
-        );
+        )?;
     }
     Ok(answers)
 }
@@ -169,16 +170,20 @@ fn rows_of(model: &Model) -> Rows {
 
 /// Takes the first `count` samples of `source` through the network, and the outputs of each block of
 /// them, `[samples, out]` with `out` padded, to `work`.
+///
+/// # Errors
+/// If memory is short for what the layers derive from their parameters.
 fn forward(
     model: &Model,
     source: &Source,
     count: usize,
     team: &Team,
     work: impl Fn(&Worker, Range<usize>, &[f32]) + Sync,
-) {
+) -> Result<()> {
+    let derived = derived(model)?;
     team.run(
         |worker| {
-            let mut pass = ForwardPass::new(model);
+            let mut pass = ForwardPass::new(model, &derived);
             let share = worker.share(count);
             for start in share.clone().step_by(BLOCK) {
                 let block = start..(start + BLOCK).min(share.end);
@@ -187,17 +192,31 @@ fn forward(
         },
         None,
     );
+    Ok(())
+}
+
+/// What each layer derives from its parameters for the forward pass, made from them as they are now:
+/// they may come from a file, from training, or be those of an earlier epoch.
+fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
+    let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
+    memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
+    let mut derived: Vec<_> = lens().map(Buffer::zeros).collect();
+    for (placed, derived) in model.layers().iter().zip(&mut derived) {
+        placed.layer.derive_forward(derived, &model.storage()[placed.storage.clone()]);
+    }
+    Ok(derived)
 }
 
 /// One worker's forward pass over blocks of samples.
 struct ForwardPass<'a> {
     model: &'a Model,
+    derived: &'a [Buffer<f32>],
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model) -> Self {
+    fn new(model: &'a Model, derived: &'a [Buffer<f32>]) -> Self {
         let features = model.input().iter().product();
         let last = model.layers().len() - 1;
         let output = |(index, placed): (usize, &crate::model::PlacedLayer)| {
@@ -205,6 +224,7 @@ impl<'a> ForwardPass<'a> {
         };
         ForwardPass {
             model,
+            derived,
             input: Buffer::zeros(BLOCK * row_stride(features)),
             outputs: model.layers().iter().enumerate().map(output).collect(),
         }
@@ -232,7 +252,8 @@ impl<'a> ForwardPass<'a> {
             columns = padded(placed.layer.outputs());
             stride = Self::stride(columns, index == last);
             let y = MatrixMut::new(&mut after[0], rows, columns, stride);
-            placed.layer.forward(y, x, &self.model.storage()[placed.storage.clone()], 0..columns);
+            let storage = &self.model.storage()[placed.storage.clone()];
+            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns);
         }
         &self.outputs[last][..rows * stride]
     }

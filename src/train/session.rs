@@ -88,6 +88,7 @@ impl<'a> Session<'a> {
         }
         let targets = targets_for(model, samples)?;
         let loss = model.loss().clone();
+        model.own_whole_columns(recipe.needs_whole_columns());
         let rule = recipe.optimizer.rule();
         let one = recipe.train.batch.clamp(1, count);
         // Batches that make one step are blocks of one batch.
@@ -262,6 +263,7 @@ impl<'a> Session<'a> {
             source: Source::new(self.samples, self.targets, &self.recipe.data),
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
+            constraint: &self.recipe.constraint,
             plan: &self.plan,
             parameters: Shared::array(parameters),
             memory: self.workspace.share(),

@@ -8,6 +8,7 @@
 
 mod parameters;
 mod rows;
+mod unitwise;
 mod whole;
 
 use super::plan::Plan;
@@ -18,7 +19,7 @@ use crate::kernels::prefetch::prefetch;
 use crate::kernels::{convert, reduce};
 use crate::losses::Loss;
 use crate::model::PlacedLayer;
-use crate::model::recipe::{DataConfig, GradientConfig};
+use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
 use crate::optim::{Moment, Rule};
 use crate::team::{Shared, Worker};
 
@@ -30,6 +31,7 @@ pub struct Step<'a> {
     pub source: Source<'a>,
     pub rule: &'a dyn Rule,
     pub treatment: &'a GradientConfig,
+    pub constraint: &'a ConstraintConfig,
     pub plan: &'a Plan,
     pub parameters: Shared<'a, f32>,
     pub memory: Memory<'a>,

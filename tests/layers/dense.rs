@@ -24,6 +24,7 @@ struct Config {
     bias: bool,
     activation: Activation,
     first: bool,
+    whole: bool,
 }
 
 /// A dense layer with parameters, and a batch for it.
@@ -51,7 +52,7 @@ struct Answer {
 
 impl Case {
     fn new(config: Config) -> Case {
-        let Config { rows, inputs, outputs, bias, activation, first } = config;
+        let Config { rows, inputs, outputs, bias, activation, first, whole } = config;
         let layer = Dense {
             inputs,
             outputs,
@@ -60,6 +61,7 @@ impl Case {
             weight_init: Init::Zeros,
             bias_init: Init::Zeros,
             input_gradient: !first,
+            whole_columns: whole,
         };
         let bound = (3.0 / inputs as f32).sqrt();
         let mut parameters = vec![uniform(1, outputs * inputs).into_iter().map(|w| w * bound).collect()];
@@ -131,6 +133,7 @@ fn configs() -> Vec<Config> {
                     bias: turn % 3 > 0,
                     activation,
                     first: turn % 5 == 0,
+                    whole: turn % 2 == 0,
                 });
             }
         }
@@ -138,7 +141,9 @@ fn configs() -> Vec<Config> {
     for activation in fused() {
         for (bias, first) in [(false, false), (false, true), (true, false), (true, true)] {
             for (rows, inputs, outputs) in [(17, 10, 33), (2, 113, 17)] {
-                configs.push(Config { rows, inputs, outputs, bias, activation, first });
+                for whole in [false, true] {
+                    configs.push(Config { rows, inputs, outputs, bias, activation, first, whole });
+                }
             }
         }
     }
@@ -155,8 +160,15 @@ fn dense_layers_agree_with_their_twin() {
 
 #[test]
 fn a_broken_gradient_is_seen() {
-    let config =
-        Config { rows: 17, inputs: 33, outputs: 17, bias: true, activation: Activation::Relu, first: false };
+    let config = Config {
+        rows: 17,
+        inputs: 33,
+        outputs: 17,
+        bias: true,
+        activation: Activation::Relu,
+        first: false,
+        whole: false,
+    };
     let case = Case::new(config);
     let right = case.fast();
     assert!(case.agrees(&right));
@@ -183,6 +195,7 @@ fn a_forgotten_row_is_seen() {
         bias: true,
         activation: Activation::Identity,
         first: true,
+        whole: false,
     };
     let case = Case::new(config);
     let mut answer = case.fast();
@@ -197,7 +210,7 @@ fn a_forgotten_row_is_seen() {
 fn parts_equal_the_whole() {
     for activation in fused() {
         for (rows, inputs, outputs) in [(1, 3, 33), (31, 113, 225), (20, 17, 130)] {
-            let config = Config { rows, inputs, outputs, bias: true, activation, first: false };
+            let config = Config { rows, inputs, outputs, bias: true, activation, first: false, whole: false };
             let case = Case::new(config);
             let (placed, x) = (case.placed(), case.x());
             let whole = placed.forward_at_once(&x).features(outputs);
@@ -227,19 +240,49 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
+/// Gradients have the same bits however they are owned.
+#[test]
+fn whole_columns_change_no_bit() {
+    for bias in [false, true] {
+        for (inputs, outputs) in [(1, 1), (113, 33), (784, 10), (300, 70)] {
+            let [parts, whole] = [false, true].map(|whole| {
+                let config = Config {
+                    rows: 40,
+                    inputs,
+                    outputs,
+                    bias,
+                    activation: Activation::Relu,
+                    first: false,
+                    whole,
+                };
+                Case::new(config).fast()
+            });
+            assert_eq!(bits(&parts.dweight), bits(&whole.dweight));
+            assert_eq!((bits(&parts.dbias), bits(&parts.dx)), (bits(&whole.dbias), bits(&whole.dx)));
+        }
+    }
+}
+
 #[test]
 fn units_own_what_they_count() {
-    for (inputs, outputs) in [(1, 1), (784, 10), (113, 225), (784, 512)] {
-        let case = Case::new(Config {
-            rows: 1,
-            inputs,
-            outputs,
-            bias: true,
-            activation: Activation::Relu,
-            first: false,
-        });
-        let owned: usize = (0..case.layer.units()).map(|unit| case.layer.unit_len(unit)).sum();
-        assert_eq!(owned, padded(outputs) * (inputs + 1));
-        assert_eq!(case.layer.storage_len(), owned);
+    for whole in [false, true] {
+        for (inputs, outputs) in [(1, 1), (784, 10), (113, 225), (784, 512)] {
+            let config = Config {
+                rows: 1,
+                inputs,
+                outputs,
+                bias: true,
+                activation: Activation::Relu,
+                first: false,
+                whole,
+            };
+            let case = Case::new(config);
+            let owned: usize = (0..case.layer.units()).map(|unit| case.layer.unit_len(unit)).sum();
+            assert_eq!(owned, padded(outputs) * (inputs + 1));
+            assert_eq!(case.layer.storage_len(), owned);
+            if whole {
+                assert_eq!(case.layer.units(), outputs.div_ceil(32) + 1);
+            }
+        }
     }
 }

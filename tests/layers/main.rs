@@ -10,6 +10,7 @@ mod pass;
 mod pytorch;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
+mod weight_norm;
 
 use fallline::kernels::activation::Activation;
 

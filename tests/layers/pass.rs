@@ -83,7 +83,8 @@ impl<'a> Placed<'a> {
     pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
         let mut y = Activations::unwritten(x.rows, self.layer.outputs());
         for columns in ranges {
-            self.layer.forward(y.view_mut(columns.clone()), x.view(), &self.storage, columns.clone());
+            let (storage, derived) = (&self.storage, &self.derived);
+            self.layer.forward(y.view_mut(columns.clone()), x.view(), storage, derived, columns.clone());
         }
         y
     }
@@ -122,6 +123,7 @@ impl<'a> Placed<'a> {
         for unit in 0..self.layer.units() {
             let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
             self.layer.gradient(unit, &mut values, dy.view(), x.view(), false);
+            self.layer.finish_gradient(unit, &mut values, &|part| &self.storage[part]);
             let mut rest = &values[..];
             for part in self.layer.unit_parts(unit) {
                 let (values, after) = rest.split_at(part.len());

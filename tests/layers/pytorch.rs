@@ -126,6 +126,7 @@ impl Network {
             weight_init: zeros,
             bias_init: zeros,
             input_gradient: true,
+            whole_columns: false,
         };
         let parameters = [splitmix::weights(0, outputs, inputs), splitmix::biases(0, outputs)];
         let placed = Placed::new(&layer, packed(&layer, &parameters));

@@ -8,7 +8,7 @@ use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
 use crate::model::Recipe;
-use crate::model::recipe::{HyperValue, LayerConfig, OptimizerConfig};
+use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, OptimizerConfig};
 use crate::{Error, Result};
 
 /// The task of a peer: what a recipe says, as far as other frameworks can be told.
@@ -82,6 +82,9 @@ impl Specification {
         if recipe.model.loss != Loss::default() {
             return Err(format!("the peers have no loss {}", recipe.model.loss.name()));
         }
+        if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
+            return Err("the peers treat no gradient and have no constraint".to_string());
+        }
         let (units, activation) = dense_layers(&recipe.model.layers)?;
         let (optimizer, hyper) = rule(&recipe.optimizer)?;
         Ok(Specification {
@@ -107,6 +110,9 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
         match (layer, dense.last_mut()) {
             (LayerConfig::Dense { bias: false, .. }, _) => {
                 return Err(format!("the peers have no dense layer without bias, as layer {index} is one"));
+            }
+            (LayerConfig::Dense { weight_norm: true, .. }, _) => {
+                return Err(format!("the peers have no weight normalisation, as layer {index} has"));
             }
             (LayerConfig::Dense { units, activation, .. }, _) => dense.push((*units, *activation)),
             (LayerConfig::Activation(own), Some((_, before))) if *before == Activation::Identity => {

@@ -32,6 +32,8 @@ pub enum LayerConfig {
         bias_init: Init,
         /// Whether there is a b.
         bias: bool,
+        /// Whether W is g V / ‖V‖, for each output by itself, with g and V trained.
+        weight_norm: bool,
     },
     /// An activation as a layer of its own; its output has the shape of its input.
     Activation(Activation),
@@ -70,7 +72,17 @@ fn read_dense(section: &mut Section) -> Result<LayerConfig> {
         Some(section) => read_bias_initialiser(section)?,
         None => Init::Zeros,
     };
-    Ok(LayerConfig::Dense { units, activation, weight_init, bias_init, bias })
+    let weight_norm = section.boolean("weight_norm", false)?;
+    let is_zero = match weight_init {
+        Init::Zeros | Init::Constant(0.0) => true,
+        Init::Normal { mean, deviation } => mean == 0.0 && deviation == 0.0,
+        _ => false,
+    };
+    if weight_norm && is_zero {
+        let expected = "none that is all zeros with `weight_norm`, which divides by the norm";
+        return Err(section.setting("weight_init", expected, "one"));
+    }
+    Ok(LayerConfig::Dense { units, activation, weight_init, bias_init, bias, weight_norm })
 }
 
 /// Kaiming's for activations that pass about half of their input (He et al. 2015), Xavier's for

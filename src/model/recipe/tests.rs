@@ -55,7 +55,7 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
             { type = "dense", units = 2, activation = "sigmoid", weight_init = { type = "xavier-normal", gain = 2 } },
             { type = "dense", units = 2, activation = "tanh", weight_init = { type = "kaiming-normal", gain = 3 } },
             { type = "dense", units = 2, activation = "gelu", weight_init = { type = "orthogonal", gain = 4 } },
-            { type = "dense", units = 2, activation = "silu", weight_init = "lecun-normal" },
+            { type = "dense", units = 2, activation = "silu", weight_init = "lecun-normal", weight_norm = true },
             { type = "dense", units = 2, activation = "softplus", weight_init = "zeros" },
         ]
         [optimizer]
@@ -73,7 +73,11 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         [gradient]
         l1 = 1e-5
         clip_value = 0.3
+        clip_adaptive = 0.02
         clip_norm = 0.1
+        [constraint]
+        clip_weights = 0.7
+        max_norm = 3.5
         [stop]
         steps = 11
         seconds = 2.5
@@ -118,6 +122,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(recipe.optimizer, OptimizerConfig::new(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
     assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
+    assert_eq!(recipe.constraint, ConstraintConfig::default());
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
     let dense = LayerConfig::Dense {
         units: 10,
@@ -125,6 +130,7 @@ fn what_is_left_out_has_its_default() {
         weight_init: Init::XavierUniform { gain: 1.0 },
         bias_init: Init::Zeros,
         bias: true,
+        weight_norm: false,
     };
     assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
@@ -196,6 +202,24 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         (
             &["gradient.clip_value=1e-60"],
             "`gradient.clip_value`: expected a number above 0 in single precision, found 1e-60",
+        ),
+        (&["gradient.clip_adaptive=0"], "`gradient.clip_adaptive`: expected a number above 0, found 0"),
+        (&["gradient.clip_adaptive=inf"], "`gradient.clip_adaptive`: expected a number above 0, found inf"),
+        (&["constraint.clip_weights=-1"], "`constraint.clip_weights`: expected a number above 0, found -1"),
+        (&["constraint.max_norm=true"], "`constraint.max_norm`: expected a number above 0, found true"),
+        (
+            &["constraint.max_nrom=1"],
+            "unknown key `constraint.max_nrom`; did you mean `constraint.max_norm`?",
+        ),
+        (&["constrain.max_norm=1"], "unknown key `constrain`; did you mean `constraint`?"),
+        (
+            &["model.layers.0.weight_norm=1"],
+            "`model.layers.0.weight_norm`: expected true or false, found the integer 1",
+        ),
+        (
+            &["model.layers.0.weight_norm=true", "model.layers.0.weight_init=zeros"],
+            "`model.layers.0.weight_init`: expected none that is all zeros with `weight_norm`, which \
+             divides by the norm, found one",
         ),
         (&["gradient.l1=-1"], "`gradient.l1`: expected a number of at least 0, found -1"),
         (&["stop.steps=0"], "`stop.steps`: expected an integer from 1 to 1000000000000, found 0"),
@@ -303,4 +327,7 @@ fn parameters_are_counted_and_bounded() {
     assert!(endless.ends_with("found more than can be counted"), "{endless}");
     let unbiased = Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.bias=false"])).unwrap();
     assert_eq!(unbiased.model.parameters(7).unwrap(), 70);
+    let normed =
+        Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.weight_norm=true"])).unwrap();
+    assert_eq!(normed.model.parameters(7).unwrap(), 90);
 }

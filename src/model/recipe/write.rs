@@ -21,7 +21,12 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());
     table.insert("schedule".into(), schedule::to_table(&recipe.schedule).into());
     table.insert("train".into(), train(&recipe.train).into());
-    for (key, part) in [("gradient", recipe.gradient.table()), ("stop", recipe.stop.table())] {
+    let parts = [
+        ("gradient", recipe.gradient.table()),
+        ("constraint", recipe.constraint.table()),
+        ("stop", recipe.stop.table()),
+    ];
+    for (key, part) in parts {
         if let Some(part) = part {
             table.insert(key.into(), part.into());
         }
@@ -81,13 +86,14 @@ fn loss(loss: &Loss) -> Table {
 fn layer(layer: &LayerConfig) -> Table {
     match layer {
         LayerConfig::Activation(function) => activation(*function),
-        LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias } => {
+        LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias, weight_norm } => {
             let mut table = table_of([
                 ("type", "dense".into()),
                 ("units", integer(*units as u64)),
                 ("activation", activation(*function).into()),
                 ("weight_init", initialiser(weight_init).into()),
                 ("bias", (*bias).into()),
+                ("weight_norm", (*weight_norm).into()),
             ]);
             if *bias {
                 table.insert("bias_init".into(), initialiser(bias_init).into());

@@ -50,6 +50,7 @@ impl Step<'_> {
                 }
                 self.gradient(worker, index, unit, block, gradient);
                 if block.is_last {
+                    self.finish_gradient(worker, index, unit, gradient);
                     self.treat(worker, index, unit, gradient);
                     if self.plan.whole_gradient {
                         let number = self.plan.numbers[index] + unit;
@@ -103,7 +104,7 @@ impl Step<'_> {
         self.memory.sums.write(worker, start..start + self.layers[index].layer.unit_len(unit))
     }
 
-    /// What is done to each element of a unit's gradient, `[unit_len]`.
+    /// What is done to a unit's gradient, `[unit_len]`, that needs no other unit.
     fn treat(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32]) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         if self.treatment.l1 != 0.0 {
@@ -117,6 +118,9 @@ impl Step<'_> {
         }
         if let Some(limit) = self.treatment.clip_value {
             clip::clamp(gradient, limit);
+        }
+        if let Some(limit) = self.treatment.clip_adaptive {
+            self.clip_adaptively(worker, index, unit, gradient, limit);
         }
     }
 
@@ -154,6 +158,14 @@ impl Step<'_> {
         });
     }
 
+    /// Makes a unit's gradient, `[unit_len]`, of what it has come to over all blocks.
+    fn finish_gradient(&self, worker: &Worker, index: usize, unit: usize, out: &mut [f32]) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        layer.finish_gradient(unit, out, &|part| {
+            self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
+        });
+    }
+
     pub(super) fn update(
         &self,
         worker: &Worker,
@@ -176,6 +188,7 @@ impl Step<'_> {
                 }
             }
         });
+        self.constrain(worker, index, unit);
         worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
     }
 

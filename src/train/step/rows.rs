@@ -96,7 +96,9 @@ impl Step<'_> {
             let input = self.input_of(worker, index);
             let x = input.block(worker, rows.clone(), 0..input.columns());
             let y = self.memory.outputs[index].block_mut(worker, rows, columns.clone());
-            layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
+            let derived = &self.memory.derived[index];
+            let derived = derived.read(worker, 0..derived.columns());
+            layer.forward(y, x, self.parameters.read(worker, storage.clone()), derived, columns);
         });
     }
 

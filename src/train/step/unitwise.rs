@@ -1,0 +1,60 @@
+//! What acts on all incoming weights of single outputs: adaptive clipping of their gradient, and
+//! constraints that hold after each update. Units hold whole columns where it is asked for, so that
+//! nothing here needs another worker.
+
+use super::Step;
+use crate::kernels::{clip, columns};
+use crate::layers::Role;
+use crate::model::PlacedLayer;
+use crate::team::Worker;
+
+impl Step<'_> {
+    /// Clips a unit's gradient, `[unit_len]`, where it is large beside its parameters.
+    pub(super) fn clip_adaptively(
+        &self,
+        worker: &Worker,
+        index: usize,
+        unit: usize,
+        gradient: &mut [f32],
+        limit: f32,
+    ) {
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let mut rest = gradient;
+        for (part, role) in layer.unit_parts(unit).into_iter().zip(layer.unit_roles(unit)) {
+            let (gradient, after) = rest.split_at_mut(part.len());
+            rest = after;
+            let place = storage.start + part.start..storage.start + part.end;
+            let parameters = self.parameters.read(worker, place);
+            match role {
+                Role::Weights | Role::Directions => columns::clip_adaptively(gradient, parameters, limit),
+                Role::Lengths => columns::clip_each_adaptively(gradient, parameters, limit),
+                Role::Bias => columns::clip_vector_adaptively(gradient, parameters, limit),
+            }
+        }
+    }
+
+    /// Brings a unit's parameters back to what the recipe allows, after their update: first each by
+    /// itself, then the norms of columns.
+    pub(super) fn constrain(&self, worker: &Worker, index: usize, unit: usize) {
+        let (clip_weights, max_norm) = (self.constraint.clip_weights, self.constraint.max_norm);
+        if clip_weights.is_none() && max_norm.is_none() {
+            return;
+        }
+        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        for (part, place) in layer.unit_parts(unit).into_iter().enumerate() {
+            let place = storage.start + place.start..storage.start + place.end;
+            let parameters = self.parameters.write(worker, place);
+            if let Some(limit) = clip_weights {
+                clip::clamp(parameters, limit);
+            }
+            if let Some(limit) = max_norm {
+                match layer.unit_roles(unit)[part] {
+                    Role::Weights => columns::limit_norms(parameters, limit),
+                    // The norm of the weights is that of g, whatever v is.
+                    Role::Lengths => clip::clamp(parameters, limit),
+                    Role::Directions | Role::Bias => {}
+                }
+            }
+        }
+    }
+}
