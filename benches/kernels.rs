@@ -134,7 +134,7 @@ fn losses(criterion: &mut Criterion) {
 fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
     let moment = Moment::new(2, 1e-12);
-    for kind in &OPTIMIZERS {
+    for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
         let rule = OptimizerConfig::new(kind).rule();
         let (mut parameters, mut gradients) = (ones(PARAMETERS), ones(PARAMETERS));
         let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| ones(PARAMETERS)).collect();

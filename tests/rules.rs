@@ -202,11 +202,12 @@ fn rules_agree_with_pytorch() {
     }
 }
 
-/// Every name of a recipe is a rule that was held against golden numbers.
+/// Every name of a recipe is a rule that was held against golden numbers; `tests/golden_full_batch.rs` has
+/// those that search along lines.
 #[test]
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");
-    for kind in &OPTIMIZERS {
+    for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
         let rule = format!("{:?}", OptimizerConfig::new(kind).rule());
         let family = rule.split_whitespace().next().unwrap().to_string();
         let same = |case: &&Value| text(&case["rule"]) == kind.name;

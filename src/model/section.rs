@@ -384,7 +384,8 @@ impl<'a> Section<'a> {
     }
 }
 
-fn integer_text(low: usize, high: usize) -> String {
+/// The integers between `low` and `high`, both included, in words.
+pub fn integer_text(low: usize, high: usize) -> String {
     format!("an integer from {low} to {high}")
 }
 

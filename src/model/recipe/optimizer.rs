@@ -1,10 +1,13 @@
 //! The `[optimizer]` table: the name of an update rule, its learning rate and hyper-parameters.
 
+mod full_batch;
 mod table;
 
+pub(super) use full_batch::check as check_full_batch;
+pub use full_batch::check_samples;
 pub use table::OPTIMIZERS;
 
-use super::super::section::{Range, Section, non_negative};
+use super::super::section::{Range, Section, integer_text, non_negative, positive};
 use crate::error::{Error, Result};
 use crate::optim::Rule;
 
@@ -49,14 +52,24 @@ pub struct HyperParameter {
 #[derive(Debug)]
 enum Allowed {
     Number(f64, Range),
+    /// With the least and the largest that is possible.
+    Integer {
+        default: usize,
+        low: usize,
+        high: usize,
+    },
     Choice(bool),
+    /// One of these names.
+    Name(&'static str, &'static [&'static str]),
 }
 
 /// The value of a hyper-parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HyperValue {
     Number(f64),
+    Integer(usize),
     Choice(bool),
+    Name(&'static str),
 }
 
 impl HyperParameter {
@@ -64,23 +77,36 @@ impl HyperParameter {
     pub fn default(&self) -> HyperValue {
         match self.allowed {
             Allowed::Number(default, _) => HyperValue::Number(default),
+            Allowed::Integer { default, .. } => HyperValue::Integer(default),
             Allowed::Choice(default) => HyperValue::Choice(default),
+            Allowed::Name(default, _) => HyperValue::Name(default),
         }
     }
 
     /// The values that it may have, in words.
-    pub fn range(&self) -> &'static str {
+    pub fn range(&self) -> String {
         match &self.allowed {
-            Allowed::Number(_, range) => range.text(),
-            Allowed::Choice(_) => "true or false",
+            Allowed::Number(_, range) => range.text().into(),
+            Allowed::Integer { low, high, .. } => integer_text(*low, *high),
+            Allowed::Choice(_) => "true or false".into(),
+            Allowed::Name(_, names) => format!("one of {}", names.join(", ")),
         }
     }
 }
 
 impl OptimizerKind {
     /// The learning rates that it may be given, in words.
-    pub fn learning_rate_range() -> &'static str {
-        non_negative().text()
+    pub fn learning_rate_range(&'static self) -> &'static str {
+        self.rates().text()
+    }
+
+    fn rates(&'static self) -> Range {
+        if self.searches() { positive() } else { non_negative() }
+    }
+
+    /// Whether its steps are found by a line search.
+    pub fn searches(&'static self) -> bool {
+        OptimizerConfig::new(self).rule().full_batch().is_some()
     }
 }
 
@@ -119,13 +145,19 @@ impl OptimizerConfig {
         let names: Vec<&str> = optimizer_names().collect();
         let name = section.choice("name", "optimizer", None, &names)?;
         let mut config = OptimizerConfig::new(optimizer_kind(name, "optimizer.name")?);
-        config.learning_rate = section.number("learning_rate", config.learning_rate, non_negative())?;
+        config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
         for (value, HyperParameter { key, allowed, .. }) in
             config.values.iter_mut().zip(config.kind.hyper_parameters)
         {
             *value = match *allowed {
                 Allowed::Number(default, range) => HyperValue::Number(section.number(key, default, range)?),
+                Allowed::Integer { default, low, high } => {
+                    HyperValue::Integer(section.integer(key, default, low, high)?)
+                }
                 Allowed::Choice(default) => HyperValue::Choice(section.boolean(key, default)?),
+                Allowed::Name(default, names) => {
+                    HyperValue::Name(section.choice(key, "name", Some(default), names)?)
+                }
             };
         }
         if let Some((key, expected)) = (config.kind.conflict)(&config) {
@@ -169,6 +201,22 @@ impl OptimizerConfig {
         }
     }
 
+    /// The integer under a key that the kind lists, as for numbers.
+    fn integer(&self, key: &str) -> usize {
+        match self.value(key) {
+            Some(HyperValue::Integer(integer)) => integer,
+            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The name under a key that the kind lists, as for numbers.
+    fn name_of(&self, key: &str) -> &'static str {
+        match self.value(key) {
+            Some(HyperValue::Name(name)) => name,
+            other => unreachable!("{} has no name {key}, but {other:?}", self.name()),
+        }
+    }
+
     /// The choice under a key that the kind lists, as for numbers.
     fn choice(&self, key: &str) -> bool {
         match self.value(key) {
@@ -183,6 +231,8 @@ impl std::fmt::Display for HyperValue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
             HyperValue::Choice(choice) => write!(formatter, "{choice}"),
+            HyperValue::Integer(integer) => write!(formatter, "{integer}"),
+            HyperValue::Name(name) => write!(formatter, "{name}"),
             HyperValue::Number(number) if *number != 0.0 && number.abs() < 1e-3 => {
                 write!(formatter, "{number:e}")
             }

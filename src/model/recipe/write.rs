@@ -134,7 +134,9 @@ fn optimizer(optimizer: &OptimizerConfig) -> Table {
     table.extend(optimizer.values().map(|(parameter, value)| {
         let value = match value {
             HyperValue::Number(number) => number.into(),
+            HyperValue::Integer(number) => integer(number as u64),
             HyperValue::Choice(choice) => choice.into(),
+            HyperValue::Name(name) => name.into(),
         };
         (parameter.key.to_string(), value)
     }));
@@ -144,7 +146,7 @@ fn optimizer(optimizer: &OptimizerConfig) -> Table {
 fn train(train: &TrainConfig) -> Table {
     table_of([
         ("epochs", integer(train.epochs as u64)),
-        ("batch", integer(train.batch as u64)),
+        ("batch", if train.takes_all() { "all".into() } else { integer(train.batch as u64) }),
         ("accumulate", integer(train.accumulate as u64)),
         ("seed", integer(train.seed)),
         ("shuffle", train.shuffle.into()),

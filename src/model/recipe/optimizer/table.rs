@@ -4,13 +4,14 @@
 use super::super::super::section::{
     Range, above_one, divisor, non_negative, positive, unit_inner, unit_open,
 };
+use super::full_batch::{CG, LBFGS};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 16] = [
+pub static OPTIMIZERS: [OptimizerKind; 18] = [
     OptimizerKind {
         name: "sgd",
         learning_rate: 0.1,
@@ -294,13 +295,15 @@ pub static OPTIMIZERS: [OptimizerKind; 16] = [
             })
         },
     },
+    LBFGS,
+    CG,
 ];
 
 const MOMENTUM: HyperParameter = number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
 const BETA1: HyperParameter = number("beta1", 0.9, unit_open(), "the part of m that is kept in a step");
 const BETA2: HyperParameter =
     number("beta2", 0.999, unit_open(), "the part of the second mean that is kept in a step");
-const PENALTY: HyperParameter =
+pub(super) const PENALTY: HyperParameter =
     number("weight_decay", 0.0, non_negative(), "L2 penalty: g ← g + weight_decay · p before all else");
 
 const fn epsilon(default: f64) -> HyperParameter {
@@ -311,7 +314,12 @@ const fn shrinkage(default: f64) -> HyperParameter {
     number("weight_decay", default, non_negative(), "the parameter shrinks by rate · weight_decay of itself")
 }
 
-const fn number(key: &'static str, default: f64, range: Range, about: &'static str) -> HyperParameter {
+pub(super) const fn number(
+    key: &'static str,
+    default: f64,
+    range: Range,
+    about: &'static str,
+) -> HyperParameter {
     HyperParameter { key, about, allowed: Allowed::Number(default, range) }
 }
 
@@ -330,7 +338,7 @@ fn adam(config: &OptimizerConfig) -> Adam {
     }
 }
 
-fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
+pub(super) fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
     None
 }
 

@@ -1,8 +1,9 @@
 //! Every update rule that a recipe may name, with all of its hyper-parameters.
 
 use super::*;
+use crate::optim::full_batch::{Formula, Method};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, FullBatch, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
 };
 
 fn with(settings: &[String]) -> crate::Result<Recipe> {
@@ -32,7 +33,8 @@ fn names_and_keys_are_unique() {
 fn each_name_is_its_rule() {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
-    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 16] = [
+    let cg = Method::ConjugateGradient { formula: Formula::PolakRibiere };
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 18] = [
         ("sgd", 0.1, Box::new(Sgd::default())),
         ("momentum", 0.05, Box::new(momentum)),
         ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
@@ -49,6 +51,8 @@ fn each_name_is_its_rule() {
         ("yogi", 0.01, Box::new(Yogi::default())),
         ("adabelief", 1e-3, Box::new(Adabelief::default())),
         ("rprop", 0.01, Box::new(Rprop::default())),
+        ("lbfgs", 1.0, Box::new(FullBatch::new(Method::Lbfgs { history_size: 100 }))),
+        ("cg", 1.0, Box::new(FullBatch::new(cg))),
     ];
     assert_eq!(rules.len(), OPTIMIZERS.len());
     for (name, rate, rule) in rules {
@@ -66,7 +70,9 @@ fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
         for parameter in kind.hyper_parameters {
             let values: &[&str] = match parameter.default() {
                 HyperValue::Number(_) => &["0.125", "1.75"],
+                HyperValue::Integer(_) => &["7"],
                 HyperValue::Choice(choice) => &[if choice { "false" } else { "true" }],
+                HyperValue::Name(_) => &["hestenes-stiefel"],
             };
             let tried = values.iter().find_map(|value| named(kind, parameter.key, value).ok());
             let recipe = tried.unwrap_or_else(|| panic!("{} takes none of {values:?}", parameter.key));
@@ -87,9 +93,9 @@ fn numbers_out_of_range_are_refused_with_key_value_and_range() {
     for kind in &OPTIMIZERS {
         let numbers = kind.hyper_parameters.iter().filter_map(|parameter| match parameter.default() {
             HyperValue::Number(_) => Some((parameter.key, parameter.range())),
-            HyperValue::Choice(_) => None,
+            HyperValue::Integer(_) | HyperValue::Choice(_) | HyperValue::Name(_) => None,
         });
-        for (key, range) in numbers.chain([("learning_rate", OptimizerKind::learning_rate_range())]) {
+        for (key, range) in numbers.chain([("learning_rate", kind.learning_rate_range().to_string())]) {
             for (value, found) in [("nan", "NaN"), ("-0.5", "-0.5"), ("inf", "inf"), ("-inf", "-inf")] {
                 let error = named(kind, key, value).unwrap_err().to_string();
                 let expected = format!("command line: `optimizer.{key}`: expected {range}, found {found}");
@@ -133,6 +139,48 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
         (&["optimizer.name=rprop", "optimizer.grow=1"], "expected a number above 1, found 1"),
         (&["optimizer.name=rprop", "optimizer.shrink=1"], "expected a number in (0, 1), found 1"),
         (&["optimizer.name=rmsprop", "optimizer.centered=1"], "expected true or false, found the integer 1"),
+        (
+            &["optimizer.name=lbfgs", "optimizer.history_size=0"],
+            "`optimizer.history_size`: expected an integer from 1 to 10000, found 0",
+        ),
+        (&["optimizer.name=cg", "optimizer.max_eval=0"], "expected an integer from 1 to 10000, found 0"),
+        (
+            &["optimizer.name=cg", "optimizer.formula=polak-ribier"],
+            "`optimizer.formula`: unknown name `polak-ribier`; did you mean `polak-ribiere`?",
+        ),
+        (
+            &["optimizer.name=lbfgs", "optimizer.learning_rate=0"],
+            "`optimizer.learning_rate`: expected a number above 0, found 0",
+        ),
+        (
+            &["optimizer.name=lbfgs", "schedule.name=cosine"],
+            "command line: `schedule.name`: expected `constant` with the optimizer `lbfgs`, whose line \
+             search finds each step, found cosine",
+        ),
+        (&["optimizer.name=cg", "schedule.warmup_steps=3"], "`schedule`: expected `constant` with"),
+        (
+            &["optimizer.name=cg", "optimizer.weight_decay=1", "schedule.weight_decay.name=cosine"],
+            "`schedule.weight_decay`: expected none with the optimizer `cg`",
+        ),
+        (
+            &["optimizer.name=lbfgs", "schedule.momentum.name=cosine"],
+            "`schedule.momentum`: expected none with the optimizer `lbfgs`, which has no momentum",
+        ),
+        (
+            &["optimizer.name=lbfgs", "gradient.l1=0.1"],
+            "command line: `gradient.l1`: expected 0 with the optimizer `lbfgs`, which needs a smooth loss \
+             (`optimizer.weight_decay` is smooth), found 0.1",
+        ),
+        (&["optimizer.name=cg", "gradient.clip_norm=1"], "`gradient.clip_norm`: expected none with"),
+        (&["optimizer.name=cg", "gradient.clip_value=1"], "`gradient.clip_value`: expected none with"),
+        (
+            &["train.batch=all", "train.accumulate=2"],
+            "`train.accumulate`: expected 1 with `batch = \"all\"`, found 2",
+        ),
+        (
+            &["train.batch=most"],
+            "`train.batch`: expected an integer from 1 to 100000000, or \"all\", found the text \"most\"",
+        ),
         // It would be 0 in the kernel.
         (
             &["optimizer.epsilon=1e-60"],
@@ -145,4 +193,49 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
         with(&["optimizer.name=rprop", "optimizer.smallest=2", "optimizer.largest=2"].map(String::from))
             .is_ok()
     );
+}
+
+#[test]
+fn all_samples_are_the_batch_of_rules_for_the_full_batch() {
+    for kind in &OPTIMIZERS {
+        let recipe = with(&[format!("optimizer.name={}", kind.name)]).unwrap();
+        assert_eq!(recipe.train.takes_all(), kind.full_batch, "{}", kind.name);
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+        let all = with(&[format!("optimizer.name={}", kind.name), "train.batch=all".into()]).unwrap();
+        assert!(all.train.takes_all() && check_samples(&all, 1_000_000).is_ok(), "{}", kind.name);
+        assert_eq!(Recipe::parse(&all.to_toml(), "copy").unwrap(), all);
+
+        let refused = |settings: &[&str], samples| {
+            let name = format!("optimizer.name={}", kind.name);
+            let settings: Vec<String> = settings.iter().map(|s| s.to_string()).chain([name]).collect();
+            check_samples(&with(&settings).unwrap(), samples).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&["train.batch=100"], 100), None);
+        assert_eq!(refused(&["train.batch=50", "train.accumulate=2"], 100), None);
+        let expected = format!(
+            "recipe small: `train.batch`: expected \"all\", or at least the 101 samples that are trained on, \
+             with the optimizer `{}`, found ",
+            kind.name
+        );
+        let found = |found: &str| kind.full_batch.then(|| format!("{expected}{found}"));
+        assert_eq!(refused(&["train.batch=100"], 101), found("100"));
+        assert_eq!(refused(&["train.batch=50", "train.accumulate=2"], 101), found("2 x 50"));
+    }
+}
+
+/// A recipe that a program made is checked as one that was read.
+#[test]
+fn what_a_search_has_no_place_for_is_refused_without_a_text() {
+    let good = with(&["optimizer.name=lbfgs".into()]).unwrap();
+    assert!(check_samples(&good, 10).is_ok());
+    let refused = |change: fn(&mut Recipe)| {
+        let mut recipe = good.clone();
+        change(&mut recipe);
+        check_samples(&recipe, 10).unwrap_err().to_string()
+    };
+    assert!(refused(|recipe| recipe.optimizer.learning_rate = 0.0).contains("`optimizer.learning_rate`"));
+    assert!(refused(|recipe| recipe.gradient.l1 = 1.0).contains("`gradient.l1`"));
+    assert!(refused(|recipe| recipe.gradient.clip_norm = Some(1.0)).contains("`gradient.clip_norm`"));
+    assert!(refused(|recipe| recipe.train.batch = 9).contains("`train.batch`"));
+    assert!(refused(|recipe| recipe.train.accumulate = 2).contains("`train.accumulate`"));
 }
