@@ -53,7 +53,8 @@ fn settings(kind: &'static OptimizerKind) -> Vec<[String; 4]> {
         "learning_rate".to_string(),
         HyperValue::Number(kind.learning_rate).to_string(),
         kind.learning_rate_range().to_string(),
-        "the rate of the formula".to_string(),
+        if kind.searches() { "the first step that a search tries" } else { "the rate of the formula" }
+            .to_string(),
     ];
     let row = |parameter: &HyperParameter| {
         let [key, about] = [parameter.key, parameter.about].map(str::to_string);

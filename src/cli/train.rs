@@ -11,7 +11,7 @@ use clap::Args;
 use watchers::Watchers;
 
 use crate::data::{DataSet, Origin};
-use crate::model::recipe::{Override, TrainConfig};
+use crate::model::recipe::{Override, TrainConfig, check_samples};
 use crate::model::{Model, Recipe, saved};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
@@ -117,6 +117,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
         return folds::run(&arguments, number, &recipe, &data);
     }
     let split = train::split(&data.train, &recipe)?;
+    let held = split.map_or(0, |split| split.held.len());
+    check_samples(&recipe, data.train.len() - held)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     if let Some(folder) = &arguments.report {
@@ -130,7 +132,6 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        let held = split.map_or(0, |split| split.held.len());
         std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
