@@ -134,7 +134,7 @@ fn losses(criterion: &mut Criterion) {
 fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
     let moment = Moment::new(2, 1e-12);
-    for kind in &OPTIMIZERS {
+    for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
         let rule = OptimizerConfig::new(kind).rule();
         // Its update is no single pass.
         if rule.whole().is_some() {

@@ -23,21 +23,23 @@ RECIPE = "mnist-mlp"
 FULL_BATCH_SAMPLES = 10_000
 MINI_BATCH = ["--epochs", "3", "--batch", "64"]
 FULL_BATCH = [
-    "--epochs", "100", "--batch", str(FULL_BATCH_SAMPLES),
+    "--epochs", "100", "--batch", "all",
     "--set", f"data.train_samples={FULL_BATCH_SAMPLES}",
 ]  # fmt: skip
 
 
 def rules():
-    """Name -> whether the rule is for the full batch, as the program lists them."""
+    """Name -> whether the rule is for the full batch and its learning rate, as the program lists them."""
     listed = subprocess.run([BINARY, "optimizers"], capture_output=True, text=True, check=True).stdout
     found, name = {}, None
     for line in listed.splitlines():
         if line and not line.startswith(" "):
             name = line
-            found[name] = False
+            found[name] = [False, None]
         elif line.startswith("  For the full batch"):
-            found[name] = True
+            found[name][0] = True
+        elif line.startswith("  learning_rate "):
+            found[name][1] = float(line.split()[1])
     return found
 
 
@@ -52,21 +54,20 @@ def trained(name, length, seed, data):
         return json.loads(record.read_text())
 
 
-def row(name, length, options):
+def row(name, rate, length, options):
     """A line of the table, and the accuracy."""
     runs = [trained(name, length, seed, options.data) for seed in range(1, options.seeds + 1)]
-    rate = runs[0]["epochs"][0]["learning_rate"]
     seconds = statistics.median(run["train_seconds"] for run in runs)
     accuracy = statistics.median(run["test"]["accuracy"] for run in runs)
     return f"| `{name}` | {rate:g} | {seconds:.2f} | {100 * accuracy:.2f} |", accuracy
 
 
 def table(title, length, names, options):
-    """Prints a table; returns the names of the rules below the floor."""
+    """Prints a table; `names` are pairs of a name and its rate. Returns the names of the rules below the floor."""
     print(f"{title}\n\n| rule | learning rate | seconds | test accuracy, % |\n|---|---|---|---|")
     missed = []
-    for name in names:
-        line, accuracy = row(name, length, options)
+    for name, rate in names:
+        line, accuracy = row(name, rate, length, options)
         print(line, flush=True)
         if accuracy < options.floor:
             missed.append(name)
@@ -85,8 +86,8 @@ def main():
     if unknown:
         parser.error(f"no rule is called {', '.join(unknown)}; known: {', '.join(known)}")
     chosen = options.names or list(known)
-    mini = [name for name in chosen if not known[name]]
-    full = [name for name in chosen if known[name]]
+    mini = [(name, known[name][1]) for name in chosen if not known[name][0]]
+    full = [(name, known[name][1]) for name in chosen if known[name][0]]
     missed = []
     if mini:
         missed = table(f"`{RECIPE}`, 3 epochs, batches of 64:", MINI_BATCH, mini, options)

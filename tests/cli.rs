@@ -57,6 +57,16 @@ fn values_that_cannot_be_used_are_refused() {
     fails(&["train", "--optimizer", "lion", "--set", "optimizer.beta2=1"], beta);
     let shrink = "`optimizer.shrink`: expected a number in (0, 1), found NaN";
     fails(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
+    let batch = "`train.batch`: expected \"all\", or at least the 50 samples that are trained on, with the";
+    for name in ["rprop", "lbfgs", "cg"] {
+        let few = ["train", "--set", "data.train_samples=50", "--set", "data.test_samples=10", "--quiet"];
+        fails(&[&few[..], &["--optimizer", name, "--batch", "49"]].concat(), batch);
+    }
+    let text = "`train.batch`: expected an integer from 1 to 100000000, or \"all\", found the text \"most\"";
+    fails(&["train", "--batch-size", "most"], text);
+    fails(&["train", "--optimizer", "cg", "--set", "gradient.l1=1"], "`gradient.l1`: expected 0 with");
+    let history = "`optimizer.history_size`: expected an integer from 1 to 10000, found 0";
+    fails(&["train", "--optimizer", "lbfgs", "--set", "optimizer.history_size=0"], history);
     let beyond =
         "`schedule.length_epochs`: expected at most 5 epochs, what is left of the run, found 6 epochs";
     fails(&["train", "--schedule", "cosine", "--set", "schedule.length_epochs=6"], beyond);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use fallline::data::{Samples, source};
 use fallline::model::recipe::ConstraintConfig;
 use fallline::model::{Model, Recipe};
+use fallline::optim::full_batch::{Formula, Method, Settings, Solver};
 use fallline::team::Team;
 use fallline::train::{Observer, Session};
 
@@ -98,6 +99,25 @@ fn samples(count: usize) -> Samples {
     source::generate_digits([count, 1], 1).unwrap().train
 }
 
+/// The allocations of thirty iterations of a search, and its evaluations.
+fn searched(method: Method) -> (usize, usize) {
+    let settings = Settings { tolerance_change: 0.0, tolerance_grad: 0.0, ..Settings::new(method) };
+    let mut solver = Solver::new(settings, 1.0, &[1.0; 100], 30).unwrap();
+    let mut objective = |p: &[f64], gradient: &mut [f64]| {
+        let mut loss = 0.0;
+        for (place, (p, g)) in p.iter().zip(gradient).enumerate() {
+            let weight = 1.0 + place as f64;
+            (loss, *g) = (loss + weight * p.powi(4) / 4.0, weight * p.powi(3));
+        }
+        Ok(loss)
+    };
+    let (before, mut evaluations) = (ALLOCATIONS.load(SeqCst), 0);
+    for _ in 0..30 {
+        evaluations += solver.iterate(&mut objective).unwrap().evaluations;
+    }
+    (ALLOCATIONS.load(SeqCst) - before, evaluations)
+}
+
 #[test]
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
@@ -119,6 +139,15 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
             println!("{optimizer}, {threads} threads: {few} allocations an epoch of 10 steps, {many} of 100");
             assert_eq!(few, many, "{optimizer}, {threads} threads");
         }
+    }
+
+    for method in
+        [Method::Lbfgs { history_size: 5 }, Method::ConjugateGradient { formula: Formula::PolakRibiere }]
+    {
+        let (searched, evaluations) = searched(method);
+        println!("{method:?}: {searched} allocations in {evaluations} evaluations");
+        assert_eq!(searched, 0, "{method:?}");
+        assert!(evaluations > 30);
     }
 
     // The count sees what is allocated within a step.

@@ -196,14 +196,23 @@ fn update_rules() {
         "name = \"lion\"\nweight_decay = 0.01",
         "name = \"lamb\"\nweight_decay = 0.01",
         "name = \"muon\"\nnesterov = false\nadam_last_layer = false\nnewton_schulz_steps = 4",
+        "name = \"lbfgs\"\nhistory_size = 2\nweight_decay = 0.01",
+        "name = \"cg\"\nformula = \"fletcher-reeves\"",
+        "name = \"cg\"\nformula = \"hestenes-stiefel\"",
     ];
+    // More than go through both passes together on one thread, and fewer than on three.
     let data = some_digits(200);
+    let full = OPTIMIZERS.iter().filter(|kind| kind.full_batch).map(|kind| format!("\"{}\"", kind.name));
+    let full: Vec<String> = full.collect();
+    assert_eq!(full.len(), 3);
     for optimizer in defaults.chain(others.map(String::from)) {
+        let is_full = full.iter().any(|name| optimizer.contains(name));
+        let length = if is_full { "epochs = 6\nbatch = \"all\"" } else { "epochs = 2\nbatch = 33" };
         let toml = format!(
             "name = \"rules\"\n[data]\nset = \"digits\"\n[model]\n\
              [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
              [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
-             [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = 33\n"
+             [optimizer]\n{optimizer}\n[train]\n{length}\n"
         );
         check(&Recipe::parse(&toml, "test recipe").unwrap(), &data);
     }

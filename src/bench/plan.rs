@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::peers::Framework;
 use crate::data::{DataSet, source};
 use crate::error::{Error, Result};
-use crate::model::recipe::{DataConfig, Override};
+use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, check_samples};
 use crate::model::{Model, Recipe};
 use crate::train::dataset;
 
@@ -121,6 +121,10 @@ impl BenchPlan {
                 }
             };
             let set = &plan.data[data];
+            let mut recipe = recipe;
+            if recipe.train.takes_all() {
+                recipe.train.batch = set.train.len();
+            }
             if recipe.train.batch > set.train.len() {
                 return Err(Error::Mismatch {
                     what: format!("batch of {} for the benchmark", recipe.name),
@@ -128,6 +132,7 @@ impl BenchPlan {
                     found: recipe.train.batch.to_string(),
                 });
             }
+            check_samples(&recipe, set.train.len())?;
             for &threads in &choice.threads {
                 let model = Model::build(&recipe.model, set.train.shape(), set.classes, recipe.train.seed)?;
                 plan.cases.push(PlannedCase { recipe: recipe.clone(), model, threads, data });
@@ -153,8 +158,20 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                     // Its learning rate is the size of the first step only.
                     overrides.push(Override::new("optimizer.largest", LEARNING_RATE));
                 }
-                overrides.push(Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)));
-                recipes.push(Recipe::load(name, &overrides)?);
+                overrides.push(match batch {
+                    ALL_SAMPLES => Override::new("train.batch", "all"),
+                    batch => Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)),
+                });
+                let recipe = Recipe::load(name, &overrides)?;
+                if recipe.optimizer.kind().searches() {
+                    return Err(Error::Setting {
+                        place: "command line".into(),
+                        key: "--optimizer".into(),
+                        expected: "a rule whose steps all cost the same, for the benchmark".into(),
+                        found: format!("`{optimizer}`, which searches along lines"),
+                    });
+                }
+                recipes.push(recipe);
             }
         }
     }
@@ -236,6 +253,9 @@ mod tests {
              digits, found 60001"
         );
         assert!(refusal(Choice { batches: vec![0], ..choice() }).contains("train.batch"));
+        assert!(refusal(Choice { optimizers: vec!["lbfgs".into()], ..choice() }).contains("searches along"));
+        let message = refusal(Choice { optimizers: vec!["rprop".into()], ..choice() });
+        assert!(message.contains("`train.batch`: expected \"all\", or at least the 60000"), "{message}");
         assert!(refusal(Choice { optimizers: vec!["adan".into()], ..choice() }).contains("`adam`"));
         assert!(refusal(Choice { recipes: vec!["digits-mpl".into()], ..choice() }).contains("digits-mlp"));
     }

@@ -31,7 +31,7 @@ pub fn run(arguments: OptimizersArguments) -> anyhow::Result<()> {
         names => names
             .iter()
             .map(|name| optimizer_kind(name, "command line"))
-            .collect::<crate::Result<Vec<&OptimizerKind>>>()?,
+            .collect::<crate::Result<Vec<&'static OptimizerKind>>>()?,
     };
     let write = if arguments.markdown { markdown } else { plain };
     let texts: Vec<String> = chosen.into_iter().map(write).collect();
@@ -48,12 +48,13 @@ pub fn help() -> String {
 }
 
 /// Key, default, range and meaning of the learning rate and of every hyper-parameter.
-fn settings(kind: &OptimizerKind) -> Vec<[String; 4]> {
+fn settings(kind: &'static OptimizerKind) -> Vec<[String; 4]> {
     let rate = [
         "learning_rate".to_string(),
         HyperValue::Number(kind.learning_rate).to_string(),
-        OptimizerKind::learning_rate_range().to_string(),
-        "the rate of the formula".to_string(),
+        kind.learning_rate_range().to_string(),
+        if kind.searches() { "the first step that a search tries" } else { "the rate of the formula" }
+            .to_string(),
     ];
     let row = |parameter: &HyperParameter| {
         let [key, about] = [parameter.key, parameter.about].map(str::to_string);
@@ -64,11 +65,11 @@ fn settings(kind: &OptimizerKind) -> Vec<[String; 4]> {
 
 /// A note, indented by so many spaces, on rules that need one.
 fn note(kind: &OptimizerKind, indent: usize, end: &str) -> String {
-    let note = "For the full batch: set train.batch to the number of samples.";
+    let note = "For the full batch: set train.batch to \"all\", or say none.";
     if kind.full_batch { format!("{:indent$}{note}{end}", "") } else { String::new() }
 }
 
-fn plain(kind: &OptimizerKind) -> String {
+fn plain(kind: &'static OptimizerKind) -> String {
     let rows = settings(kind);
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let (keys, defaults, ranges) = (width(0), width(1), width(2));
@@ -80,7 +81,7 @@ fn plain(kind: &OptimizerKind) -> String {
     text
 }
 
-fn markdown(kind: &OptimizerKind) -> String {
+fn markdown(kind: &'static OptimizerKind) -> String {
     let OptimizerKind { name, formula, source, .. } = kind;
     let mut text = format!("### {name}\n\n`{formula}`\n\n{source}.\n\n{}", note(kind, 0, "\n\n"));
     text += "| key | default | allowed | meaning |\n|---|---|---|---|\n";

@@ -11,7 +11,7 @@ use clap::Args;
 use watchers::Watchers;
 
 use crate::data::{DataSet, Origin};
-use crate::model::recipe::Override;
+use crate::model::recipe::{Override, TrainConfig, check_samples};
 use crate::model::{Model, Recipe, saved};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
@@ -34,9 +34,9 @@ pub struct TrainArguments {
     /// Passes over the training samples [default: the recipe's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<u32>,
-    /// Samples of one step [default: the recipe's].
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    batch: Option<u32>,
+    /// Samples of one step, or all of them [default: the recipe's].
+    #[arg(long, visible_alias = "batch-size", value_name = "N|all", allow_negative_numbers = true)]
+    batch: Option<String>,
     #[arg(long, value_name = "NAME", help = super::optimizers::help())]
     optimizer: Option<String>,
     /// The learning rate [default: the recipe's].
@@ -118,6 +118,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
         return folds::run(&arguments, number, &recipe, &data);
     }
     let split = train::split(&data.train, &recipe)?;
+    let held = split.map_or(0, |split| split.held.len());
+    check_samples(&recipe, data.train.len() - held)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     if let Some(folder) = &arguments.report {
@@ -131,7 +133,6 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        let held = split.map_or(0, |split| split.held.len());
         std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
@@ -186,7 +187,6 @@ fn check_outputs(arguments: &TrainArguments) -> Result<()> {
 fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
     let mut overrides: Vec<Override> = [
         arguments.epochs.map(|epochs| Override::new("train.epochs", epochs)),
-        arguments.batch.map(|batch| Override::new("train.batch", batch)),
         arguments.seed.map(|seed| Override::new("train.seed", seed)),
         arguments.optimizer.as_deref().map(|name| Override::new("optimizer.name", name)),
         arguments.schedule.as_deref().map(|name| Override::new("schedule.name", name)),
@@ -196,6 +196,9 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
     .into_iter()
     .flatten()
     .collect();
+    if let Some(batch) = &arguments.batch {
+        overrides.push(format!("train.batch={batch}").parse()?);
+    }
     if let Some(held) = &arguments.validation {
         overrides.push(format!("data.validation={held}").parse()?);
     }
@@ -210,12 +213,10 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
     let [train, test] = [data.train.len() - held, data.test.len()].map(|count| thousands(count as u64));
     let validation =
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
-    let several =
-        if recipe.train.accumulate > 1 { format!("{} x ", recipe.train.accumulate) } else { String::new() };
     let shape = shape(data.train.shape());
     format!(
         "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}, learning \
-         rate {}{}, batches of {several}{}, {}, seed {}\n\n{}\n",
+         rate {}{}, {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
@@ -224,11 +225,20 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
         recipe.optimizer.name(),
         recipe.optimizer.learning_rate,
         scheduled(recipe),
-        recipe.train.batch,
+        batches(&recipe.train),
         counted(recipe.train.epochs, "epoch"),
         recipe.train.seed,
         summary::table(&model.summary()),
     )
+}
+
+/// What a step takes.
+fn batches(train: &TrainConfig) -> String {
+    match (train.takes_all(), train.accumulate) {
+        (true, _) => "all samples in one batch".to_string(),
+        (_, 1) => format!("batches of {}", train.batch),
+        (_, several) => format!("batches of {several} x {}", train.batch),
+    }
 }
 
 /// What becomes of the learning rate; nothing if it stays as it is.

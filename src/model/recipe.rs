@@ -21,7 +21,8 @@ pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
 pub use layers::LayerConfig;
 pub use optimizer::{
-    HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_names,
+    HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
+    optimizer_names,
 };
 pub use overrides::Override;
 pub use schedule::SCHEDULES;
@@ -41,6 +42,11 @@ const MOST_EPOCHS: usize = 1_000_000;
 
 /// The most trained numbers of a model: 4 GiB of them.
 const MOST_PARAMETERS: usize = 1 << 30;
+
+/// The batch that recipes call "all": more samples than any data set has.
+pub const ALL_SAMPLES: usize = usize::MAX;
+/// The batch where a recipe says none, unless its rule is for the full batch.
+const BATCH: usize = 64;
 
 /// The data sets that a recipe may name.
 pub const DATA_SETS: [&str; 4] = ["mnist", "fashion-mnist", "digits", "folder"];
@@ -141,7 +147,7 @@ impl ModelConfig {
 pub struct TrainConfig {
     /// Passes over the training samples; at least 1.
     pub epochs: usize,
-    /// Samples of a step; at least 1, and more than there are means all of them.
+    /// Samples of a step; at least 1, and more than there are, as [`ALL_SAMPLES`], means all of them.
     pub batch: usize,
     /// Batches whose gradients make one step: it is the step of a batch of so many times the size, in
     /// the memory of one; at least 1.
@@ -235,14 +241,13 @@ impl Recipe {
         let data = DataConfig::read(root.table("data")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
         let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
-        let train = TrainConfig::read(root.table("train")?)?;
+        let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
         // Whether a schedule can be followed depends on the optimizer and the length of the run.
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
         let gradient = GradientConfig::read(root.table("gradient")?)?;
         let constraint = ConstraintConfig::read(root.table("constraint")?)?;
         let stop = StopConfig::read(root.table("stop")?)?;
-        root.finish()?;
-        Ok(Recipe {
+        let recipe = Recipe {
             name,
             summary,
             data,
@@ -254,7 +259,10 @@ impl Recipe {
             constraint,
             stop,
             target,
-        })
+        };
+        optimizer::check_full_batch(&root, &recipe)?;
+        root.finish()?;
+        Ok(recipe)
     }
 }
 
@@ -285,10 +293,15 @@ impl ModelConfig {
 }
 
 impl TrainConfig {
-    fn read(mut section: Section) -> Result<TrainConfig> {
+    /// Whether a step takes all samples, however many there are.
+    pub fn takes_all(&self) -> bool {
+        self.batch == ALL_SAMPLES
+    }
+
+    fn read(mut section: Section, full_batch: bool) -> Result<TrainConfig> {
         let config = TrainConfig {
             epochs: section.integer("epochs", 10, 1, MOST_EPOCHS)?,
-            batch: section.integer("batch", 64, 1, MOST_SAMPLES)?,
+            batch: read_batch(&mut section, if full_batch { ALL_SAMPLES } else { BATCH })?,
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
             shuffle: section.boolean("shuffle", true)?,
@@ -296,6 +309,18 @@ impl TrainConfig {
         section.finish()?;
         Ok(config)
     }
+}
+
+/// A count, or "all".
+fn read_batch(section: &mut Section, default: usize) -> Result<usize> {
+    if section.has("batch") && !section.is_integer("batch") {
+        let expected = format!("an integer from 1 to {MOST_SAMPLES}, or \"all\"");
+        return match section.text("batch", &expected)?.as_str() {
+            "all" => Ok(ALL_SAMPLES),
+            other => Err(section.setting("batch", &expected, &format!("the text \"{}\"", shortened(other)))),
+        };
+    }
+    section.integer("batch", default, 1, MOST_SAMPLES)
 }
 
 /// A count as an integer, or a part as a number with a point.

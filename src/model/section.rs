@@ -384,7 +384,7 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The integers that lie between two, in words.
+/// The integers between `low` and `high`, both included, in words.
 pub fn integer_text(low: usize, high: usize) -> String {
     format!("an integer from {low} to {high}")
 }

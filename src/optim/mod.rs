@@ -6,6 +6,7 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+pub mod full_batch;
 mod lamb;
 mod lion;
 mod muon;
@@ -24,6 +25,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use full_batch::FullBatch;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use muon::Muon;
@@ -151,6 +153,12 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
 
     /// Its momentum, or β₁, if a schedule may replace it.
     fn momentum(&self) -> Option<f64> {
+        None
+    }
+
+    /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
+    /// all samples.
+    fn full_batch(&self) -> Option<FullBatch> {
         None
     }
 

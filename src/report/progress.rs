@@ -142,6 +142,9 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
         line += &format!("  validation accuracy {:>8}", percent(accuracy));
     }
     line += &format!("  {} samples/s  {}", rounded(record.samples_per_second), duration(record.seconds));
+    if let Some(evaluations) = record.evaluations {
+        line += &format!("  {}", counted(evaluations, "evaluation"));
+    }
     if record.incomplete {
         line += &format!("  incomplete: {}", counted(record.samples.unwrap_or(0), "sample"));
     }
@@ -209,6 +212,7 @@ mod tests {
             samples: Some(60_000),
             incomplete: false,
             learning_rate: Some(0.01),
+            evaluations: None,
         };
         let line = "epoch  3/10  loss 0.1235  accuracy  97.12 %  384,123 samples/s  156 ms";
         assert_eq!(epoch_line(&record, 10), line.replace("0.1235", &format!("{:.4}", 0.12345)));

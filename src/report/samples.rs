@@ -17,6 +17,7 @@ pub fn train_record() -> TrainRecord {
         samples: Some(60_000),
         incomplete: false,
         learning_rate: Some(0.001),
+        evaluations: None,
     };
     let second = EpochRecord { epoch: 2, train_loss: 0.25, train_accuracy: 0.875, ..epoch.clone() };
     TrainRecord {

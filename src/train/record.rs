@@ -13,7 +13,8 @@ pub const TRAIN_SCHEMA: &str = "fallline.train/1";
 pub struct EpochRecord {
     /// From 1.
     pub epoch: usize,
-    /// Mean over the samples, each at the moment it was trained on.
+    /// Mean over the samples, each at the moment it was trained on; with an optimizer that searches along
+    /// lines, at the end of the epoch.
     pub train_loss: f64,
     /// As a fraction of 1.
     pub train_accuracy: f64,
@@ -31,9 +32,14 @@ pub struct EpochRecord {
     /// Whether the epoch was ended before all samples had been trained on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub incomplete: bool,
-    /// Of the epoch's last step; absent in records of earlier versions.
+    /// Of the epoch's last step, as a line search found it if there is one; absent in records of earlier
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
+    /// How often loss and gradient of all samples were computed; only with an optimizer that searches
+    /// along lines, where [`samples_per_second`](EpochRecord::samples_per_second) counts all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluations: Option<usize>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -148,6 +154,7 @@ mod tests {
             samples: Some(60_000),
             incomplete: false,
             learning_rate: Some(0.001),
+            evaluations: None,
         };
         let validated = EpochRecord {
             validation_loss: Some(0.25),

@@ -1,5 +1,7 @@
 //! A model in training: what lives from one epoch to the next, and an epoch.
 
+mod full_batch;
+
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use super::workspace::Workspace;
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::Loss;
-use crate::model::recipe::StopConfig;
+use crate::model::recipe::{StopConfig, check_samples};
 use crate::model::{Model, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
@@ -48,6 +50,8 @@ pub struct Session<'a> {
     steps: u64,
     begun: Option<Instant>,
     ended: Option<Ending>,
+    /// What moves the parameters, if the rule does not.
+    search: Option<full_batch::Search>,
 }
 
 impl<'a> Session<'a> {
@@ -55,8 +59,8 @@ impl<'a> Session<'a> {
     /// [`epoch`](Session::epoch) sets some aside himself, if the recipe asks for it.
     ///
     /// # Errors
-    /// If memory is short, the samples do not fit the model or its loss, or a schedule does not fit into
-    /// the run.
+    /// If memory is short, the samples do not fit the model or its loss, a schedule does not fit into the
+    /// run, or the optimizer is for the full batch and a step takes less.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -87,6 +91,7 @@ impl<'a> Session<'a> {
             });
         }
         let targets = targets_for(model, samples)?;
+        check_samples(recipe, count)?;
         let loss = model.loss().clone();
         model.own_whole_columns(recipe.needs_whole_columns());
         let rule = recipe.optimizer.rule();
@@ -102,11 +107,15 @@ impl<'a> Session<'a> {
             plan.block = plan.block.min(one);
         }
         plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
-        plan.whole_gradient = recipe.gradient.clip_norm.is_some() || recipe.stop.gradient_norm.is_some();
+        plan.whole_gradient = recipe.gradient.clip_norm.is_some()
+            || recipe.stop.gradient_norm.is_some()
+            || rule.full_batch().is_some();
         plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
         let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
         let workspace =
             Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
+        let search =
+            rule.full_batch().map(|method| full_batch::Search::new(method, model, recipe)).transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
@@ -130,6 +139,7 @@ impl<'a> Session<'a> {
             steps: 0,
             begun: None,
             ended: None,
+            search,
         })
     }
 
@@ -225,7 +235,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One pass over the samples, or less if `stop` is set meanwhile or a rule of the recipe
+    /// One pass over the samples, or one iteration of an optimizer that searches along lines; less if `stop` is set meanwhile or a rule of the recipe
     /// [ends](Session::ended) it: a number of steps, a time, the norm of a gradient.
     ///
     /// # Errors
@@ -245,6 +255,9 @@ impl<'a> Session<'a> {
         observer: &mut (dyn Observer + Send),
         probes: Option<&mut Vec<Table>>,
     ) -> Result<EpochRecord> {
+        if self.search.is_some() {
+            return self.searched_epoch(observer, probes);
+        }
         let begun = Instant::now();
         let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
@@ -412,6 +425,7 @@ impl About<'_> {
             samples: Some(score.samples),
             incomplete: score.samples < self.of,
             learning_rate: Some(learning_rate),
+            evaluations: None,
         }
     }
 }

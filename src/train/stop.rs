@@ -18,6 +18,12 @@ pub enum Ending {
     Loss,
     Tolerance,
     Patience,
+    /// No element of the gradient is above the optimizer's `tolerance_grad`.
+    ToleranceGrad,
+    /// An iteration changed less than the optimizer's `tolerance_change`.
+    ToleranceChange,
+    /// A line search found nothing better, not even along the gradient.
+    LineSearch,
 }
 
 impl Ending {
@@ -33,6 +39,9 @@ impl Ending {
             Ending::Loss => "loss",
             Ending::Tolerance => "tolerance",
             Ending::Patience => "patience",
+            Ending::ToleranceGrad => "tolerance-grad",
+            Ending::ToleranceChange => "tolerance-change",
+            Ending::LineSearch => "line-search",
         }
     }
 }
@@ -141,6 +150,7 @@ mod tests {
             samples: Some(1),
             incomplete: false,
             learning_rate: None,
+            evaluations: None,
         }
     }
 

@@ -113,6 +113,11 @@ impl Workspace {
 }
 
 impl Workspace {
+    /// All units' gradients, as the plan places them, if they are kept.
+    pub fn sums(&self) -> &[f32] {
+        &self.floats[self.places.sums.clone()]
+    }
+
     /// The first layer with a number that is not finite among the outputs that it gave last.
     pub fn first_output_not_finite(&self) -> Option<usize> {
         let is_lost = |output: &Matrix| !reduce::all_finite(&self.floats[output.range.clone()]);

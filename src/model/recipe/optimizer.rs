@@ -1,10 +1,13 @@
 //! The `[optimizer]` table: the name of an update rule, its learning rate and hyper-parameters.
 
+mod full_batch;
 mod table;
 
+pub(super) use full_batch::check as check_full_batch;
+pub use full_batch::check_samples;
 pub use table::OPTIMIZERS;
 
-use super::super::section::{Range, Section, integer_text, non_negative};
+use super::super::section::{Range, Section, integer_text, non_negative, positive};
 use crate::error::{Error, Result};
 use crate::optim::Rule;
 
@@ -49,11 +52,15 @@ pub struct HyperParameter {
 #[derive(Debug)]
 enum Allowed {
     Number(f64, Range),
-    /// The default, the least and the most.
-    Integer(usize, usize, usize),
+    /// With the least and the largest that is possible.
+    Integer {
+        default: usize,
+        low: usize,
+        high: usize,
+    },
     Choice(bool),
-    /// The first is the default.
-    Name(&'static [&'static str]),
+    /// One of these names.
+    Name(&'static str, &'static [&'static str]),
 }
 
 /// The value of a hyper-parameter.
@@ -70,9 +77,9 @@ impl HyperParameter {
     pub fn default(&self) -> HyperValue {
         match self.allowed {
             Allowed::Number(default, _) => HyperValue::Number(default),
-            Allowed::Integer(default, ..) => HyperValue::Integer(default),
+            Allowed::Integer { default, .. } => HyperValue::Integer(default),
             Allowed::Choice(default) => HyperValue::Choice(default),
-            Allowed::Name(names) => HyperValue::Name(names[0]),
+            Allowed::Name(default, _) => HyperValue::Name(default),
         }
     }
 
@@ -80,17 +87,26 @@ impl HyperParameter {
     pub fn range(&self) -> String {
         match &self.allowed {
             Allowed::Number(_, range) => range.text().into(),
-            Allowed::Integer(_, low, high) => integer_text(*low, *high),
+            Allowed::Integer { low, high, .. } => integer_text(*low, *high),
             Allowed::Choice(_) => "true or false".into(),
-            Allowed::Name(names) => format!("one of {}", names.join(", ")),
+            Allowed::Name(_, names) => format!("one of {}", names.join(", ")),
         }
     }
 }
 
 impl OptimizerKind {
     /// The learning rates that it may be given, in words.
-    pub fn learning_rate_range() -> &'static str {
-        non_negative().text()
+    pub fn learning_rate_range(&'static self) -> &'static str {
+        self.rates().text()
+    }
+
+    fn rates(&'static self) -> Range {
+        if self.searches() { positive() } else { non_negative() }
+    }
+
+    /// Whether its steps are found by a line search.
+    pub fn searches(&'static self) -> bool {
+        OptimizerConfig::new(self).rule().full_batch().is_some()
     }
 }
 
@@ -129,17 +145,19 @@ impl OptimizerConfig {
         let names: Vec<&str> = optimizer_names().collect();
         let name = section.choice("name", "optimizer", None, &names)?;
         let mut config = OptimizerConfig::new(optimizer_kind(name, "optimizer.name")?);
-        config.learning_rate = section.number("learning_rate", config.learning_rate, non_negative())?;
+        config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
         for (value, HyperParameter { key, allowed, .. }) in
             config.values.iter_mut().zip(config.kind.hyper_parameters)
         {
             *value = match *allowed {
                 Allowed::Number(default, range) => HyperValue::Number(section.number(key, default, range)?),
-                Allowed::Integer(default, low, high) => {
+                Allowed::Integer { default, low, high } => {
                     HyperValue::Integer(section.integer(key, default, low, high)?)
                 }
                 Allowed::Choice(default) => HyperValue::Choice(section.boolean(key, default)?),
-                Allowed::Name(names) => HyperValue::Name(section.choice(key, key, Some(names[0]), names)?),
+                Allowed::Name(default, names) => {
+                    HyperValue::Name(section.choice(key, key, Some(default), names)?)
+                }
             };
         }
         if let Some((key, expected)) = (config.kind.conflict)(&config) {
@@ -192,7 +210,7 @@ impl OptimizerConfig {
     }
 
     /// The name under a key that the kind lists, as for numbers.
-    fn named(&self, key: &str) -> &'static str {
+    fn name_of(&self, key: &str) -> &'static str {
         match self.value(key) {
             Some(HyperValue::Name(name)) => name,
             other => unreachable!("{} has no name {key}, but {other:?}", self.name()),

@@ -152,7 +152,7 @@ fn optimizer(optimizer: &OptimizerConfig) -> Table {
 fn train(train: &TrainConfig) -> Table {
     table_of([
         ("epochs", integer(train.epochs as u64)),
-        ("batch", integer(train.batch as u64)),
+        ("batch", if train.takes_all() { "all".into() } else { integer(train.batch as u64) }),
         ("accumulate", integer(train.accumulate as u64)),
         ("seed", integer(train.seed)),
         ("shuffle", train.shuffle.into()),

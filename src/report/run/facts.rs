@@ -90,6 +90,9 @@ pub fn ending(stop_reason: &str) -> &str {
         "gradient-norm" => "gradient below its limit",
         "tolerance" => "the loss stands still",
         "patience" => "no improvement on the validation samples",
+        "tolerance-grad" => "converged: the gradient is below tolerance_grad",
+        "tolerance-change" => "converged: an iteration changed less than tolerance_change",
+        "line-search" => "the line search found no lower loss, not even along the gradient",
         other => other,
     }
 }
@@ -176,6 +179,7 @@ pub fn classes(analysis: &Analysis) -> Table {
 /// All figures of each epoch.
 pub fn epoch_table(record: &TrainRecord) -> Table {
     let validated = record.epochs.iter().any(|epoch| epoch.validation_loss.is_some());
+    let searched = record.epochs.iter().any(|epoch| epoch.evaluations.is_some());
     let row = |epoch: &EpochRecord| {
         let mut cells = vec![
             count(epoch.epoch),
@@ -189,6 +193,9 @@ pub fn epoch_table(record: &TrainRecord) -> Table {
         let samples = optional(epoch.samples.map(|samples| samples as f64), rounded);
         let incomplete = if epoch.incomplete { "incomplete" } else { "" };
         let tone = if epoch.incomplete { Tone::Warning } else { Tone::Plain };
+        if searched {
+            cells.push(optional(epoch.evaluations.map(|count| count as f64), rounded));
+        }
         cells.extend([
             optional(epoch.learning_rate, |rate| rate.to_string()),
             samples.with_detail(incomplete.to_string()).toned(tone),
@@ -200,6 +207,9 @@ pub fn epoch_table(record: &TrainRecord) -> Table {
     let mut columns = vec![("epoch", ""), ("training loss", ""), ("training accuracy", "")];
     if validated {
         columns.extend([("validation loss", ""), ("validation accuracy", "")]);
+    }
+    if searched {
+        columns.push(("evaluations", "of loss and gradient of all samples"));
     }
     columns.extend([("learning rate", ""), ("samples", "trained on"), ("time", ""), ("samples/s", "")]);
     Table {

@@ -13,6 +13,7 @@ fn epoch(epoch: usize) -> EpochRecord {
         samples: Some(1000),
         incomplete: false,
         learning_rate: Some(0.1),
+        evaluations: None,
     }
 }
 

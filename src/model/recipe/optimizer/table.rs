@@ -4,6 +4,7 @@
 use super::super::super::section::{
     Range, above_one, divisor, finite, non_negative, positive, unit_inner, unit_open,
 };
+use super::full_batch::{CG, LBFGS};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Adjustment, Lamb, Lion, Muon, Nadam, Orthogonal, Radam,
@@ -11,7 +12,7 @@ use crate::optim::{
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 18] = [
+pub static OPTIMIZERS: [OptimizerKind; 20] = [
     OptimizerKind {
         name: "sgd",
         learning_rate: 0.1,
@@ -308,7 +309,7 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
             HyperParameter {
                 key: "adjust_learning_rate",
                 about: "the factor of X: √max(1, out / in), 0.2 √max(out, in) or √(out / in)",
-                allowed: Allowed::Name(&ADJUSTMENTS),
+                allowed: Allowed::Name(ADJUSTMENTS[0], &ADJUSTMENTS),
             },
             choice("adam_last_layer", true, "whether the weights of the last layer follow adamw too"),
             number(
@@ -337,7 +338,7 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
                     steps: config.integer("newton_schulz_steps"),
                     coefficients: ["a", "b", "c"].map(|name| config.number(&format!("newton_schulz_{name}"))),
                     epsilon: config.number("epsilon"),
-                    adjustment: adjustment(config.named("adjust_learning_rate")),
+                    adjustment: adjustment(config.name_of("adjust_learning_rate")),
                     spare_last_layer: config.choice("adam_last_layer"),
                 },
                 adam_factor: config.number("adam_factor"),
@@ -377,13 +378,15 @@ pub static OPTIMIZERS: [OptimizerKind; 18] = [
             })
         },
     },
+    LBFGS,
+    CG,
 ];
 
 const MOMENTUM: HyperParameter = number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
 const BETA1: HyperParameter = number("beta1", 0.9, unit_open(), "the part of m that is kept in a step");
 const BETA2: HyperParameter =
     number("beta2", 0.999, unit_open(), "the part of the second mean that is kept in a step");
-const PENALTY: HyperParameter =
+pub(super) const PENALTY: HyperParameter =
     number("weight_decay", 0.0, non_negative(), "L2 penalty: g ← g + weight_decay · p before all else");
 
 const fn epsilon(default: f64) -> HyperParameter {
@@ -394,7 +397,12 @@ const fn shrinkage(default: f64) -> HyperParameter {
     number("weight_decay", default, non_negative(), "the parameter shrinks by rate · weight_decay of itself")
 }
 
-const fn number(key: &'static str, default: f64, range: Range, about: &'static str) -> HyperParameter {
+pub(super) const fn number(
+    key: &'static str,
+    default: f64,
+    range: Range,
+    about: &'static str,
+) -> HyperParameter {
     HyperParameter { key, about, allowed: Allowed::Number(default, range) }
 }
 
@@ -408,7 +416,7 @@ const fn integer(
     [low, high]: [usize; 2],
     about: &'static str,
 ) -> HyperParameter {
-    HyperParameter { key, about, allowed: Allowed::Integer(default, low, high) }
+    HyperParameter { key, about, allowed: Allowed::Integer { default, low, high } }
 }
 
 /// The first is the default.
@@ -434,7 +442,7 @@ fn adam(config: &OptimizerConfig) -> Adam {
     }
 }
 
-fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
+pub(super) fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
     None
 }
 

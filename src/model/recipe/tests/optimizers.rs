@@ -1,8 +1,10 @@
 //! Every update rule that a recipe may name, with all of its hyper-parameters.
 
 use super::*;
+use crate::optim::full_batch::{Formula, Method};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lamb, Lion, Muon, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, FullBatch, Lamb, Lion, Muon, Nadam, Radam, Rmsprop, Rprop,
+    Sgd, Yogi,
 };
 
 fn with(settings: &[String]) -> crate::Result<Recipe> {
@@ -32,7 +34,8 @@ fn names_and_keys_are_unique() {
 fn each_name_is_its_rule() {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
-    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 18] = [
+    let cg = Method::ConjugateGradient { formula: Formula::PolakRibiere };
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 20] = [
         ("sgd", 0.1, Box::new(Sgd::default())),
         ("momentum", 0.05, Box::new(momentum)),
         ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
@@ -51,6 +54,8 @@ fn each_name_is_its_rule() {
         ("lamb", 2e-3, Box::new(Lamb::default())),
         ("muon", 5e-3, Box::new(Muon::default())),
         ("rprop", 0.01, Box::new(Rprop::default())),
+        ("lbfgs", 1.0, Box::new(FullBatch::new(Method::Lbfgs { history_size: 100 }))),
+        ("cg", 1.0, Box::new(FullBatch::new(cg))),
     ];
     assert_eq!(rules.len(), OPTIMIZERS.len());
     for (name, rate, rule) in rules {
@@ -70,7 +75,7 @@ fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
                 HyperValue::Number(_) => &["0.125", "1.75"],
                 HyperValue::Integer(_) => &["7"],
                 HyperValue::Choice(choice) => &[if choice { "false" } else { "true" }],
-                HyperValue::Name(_) => &["match-rms-adamw"],
+                HyperValue::Name(_) => &["match-rms-adamw", "hestenes-stiefel"],
             };
             let tried = values.iter().find_map(|value| named(kind, parameter.key, value).ok());
             let recipe = tried.unwrap_or_else(|| panic!("{} takes none of {values:?}", parameter.key));
@@ -93,8 +98,7 @@ fn numbers_out_of_range_are_refused_with_key_value_and_range() {
             HyperValue::Number(_) => Some((parameter.key, parameter.range())),
             _ => None,
         });
-        let rate = ("learning_rate", OptimizerKind::learning_rate_range().to_string());
-        for (key, range) in numbers.chain([rate]) {
+        for (key, range) in numbers.chain([("learning_rate", kind.learning_rate_range().to_string())]) {
             for (value, found) in [("nan", "NaN"), ("-0.5", "-0.5"), ("inf", "inf"), ("-inf", "-inf")] {
                 // The coefficients of a polynomial.
                 if range == "a finite number" && value == "-0.5" {
@@ -158,6 +162,50 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
             "`optimizer.adjust_learning_rate`: unknown adjust_learning_rate `match-rms`; \
              did you mean `match-rms-adamw`?",
         ),
+        (
+            &["optimizer.name=lbfgs", "optimizer.history_size=0"],
+            "`optimizer.history_size`: expected an integer from 1 to 10000, found 0",
+        ),
+        (&["optimizer.name=cg", "optimizer.max_eval=0"], "expected an integer from 1 to 10000, found 0"),
+        (
+            &["optimizer.name=cg", "optimizer.formula=polak-ribier"],
+            "`optimizer.formula`: unknown formula `polak-ribier`; did you mean `polak-ribiere`?",
+        ),
+        (
+            &["optimizer.name=lbfgs", "optimizer.learning_rate=0"],
+            "`optimizer.learning_rate`: expected a number above 0, found 0",
+        ),
+        (
+            &["optimizer.name=lbfgs", "schedule.name=cosine"],
+            "command line: `schedule.name`: expected `constant` with the optimizer `lbfgs`, whose line \
+             search finds each step, found cosine",
+        ),
+        (&["optimizer.name=cg", "schedule.warmup_steps=3"], "`schedule`: expected `constant` with"),
+        (
+            &["optimizer.name=cg", "optimizer.weight_decay=1", "schedule.weight_decay.name=cosine"],
+            "`schedule.weight_decay`: expected none with the optimizer `cg`",
+        ),
+        (
+            &["optimizer.name=lbfgs", "schedule.momentum.name=cosine"],
+            "`schedule.momentum`: expected none with the optimizer `lbfgs`, which has no momentum",
+        ),
+        (
+            &["optimizer.name=lbfgs", "gradient.l1=0.1"],
+            "command line: `gradient.l1`: expected 0 with the optimizer `lbfgs`, which needs a smooth loss \
+             (`optimizer.weight_decay` is smooth), found 0.1",
+        ),
+        (&["optimizer.name=cg", "gradient.clip_norm=1"], "`gradient.clip_norm`: expected none with"),
+        (&["optimizer.name=cg", "gradient.clip_value=1"], "`gradient.clip_value`: expected none with"),
+        (&["optimizer.name=cg", "gradient.clip_adaptive=1"], "`gradient.clip_adaptive`: expected none with"),
+        (&["optimizer.name=lbfgs", "constraint.max_norm=1"], "`constraint.max_norm`: expected none with"),
+        (
+            &["train.batch=all", "train.accumulate=2"],
+            "`train.accumulate`: expected 1 with `batch = \"all\"`, found 2",
+        ),
+        (
+            &["train.batch=most"],
+            "`train.batch`: expected an integer from 1 to 100000000, or \"all\", found the text \"most\"",
+        ),
         // It would be 0 in the kernel.
         (
             &["optimizer.epsilon=1e-60"],
@@ -170,4 +218,49 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
         with(&["optimizer.name=rprop", "optimizer.smallest=2", "optimizer.largest=2"].map(String::from))
             .is_ok()
     );
+}
+
+#[test]
+fn all_samples_are_the_batch_of_rules_for_the_full_batch() {
+    for kind in &OPTIMIZERS {
+        let recipe = with(&[format!("optimizer.name={}", kind.name)]).unwrap();
+        assert_eq!(recipe.train.takes_all(), kind.full_batch, "{}", kind.name);
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+        let all = with(&[format!("optimizer.name={}", kind.name), "train.batch=all".into()]).unwrap();
+        assert!(all.train.takes_all() && check_samples(&all, 1_000_000).is_ok(), "{}", kind.name);
+        assert_eq!(Recipe::parse(&all.to_toml(), "copy").unwrap(), all);
+
+        let refused = |settings: &[&str], samples| {
+            let name = format!("optimizer.name={}", kind.name);
+            let settings: Vec<String> = settings.iter().map(|s| s.to_string()).chain([name]).collect();
+            check_samples(&with(&settings).unwrap(), samples).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&["train.batch=100"], 100), None);
+        assert_eq!(refused(&["train.batch=50", "train.accumulate=2"], 100), None);
+        let expected = format!(
+            "recipe small: `train.batch`: expected \"all\", or at least the 101 samples that are trained on, \
+             with the optimizer `{}`, found ",
+            kind.name
+        );
+        let found = |found: &str| kind.full_batch.then(|| format!("{expected}{found}"));
+        assert_eq!(refused(&["train.batch=100"], 101), found("100"));
+        assert_eq!(refused(&["train.batch=50", "train.accumulate=2"], 101), found("2 x 50"));
+    }
+}
+
+/// A recipe that a program made is checked as one that was read.
+#[test]
+fn what_a_search_has_no_place_for_is_refused_without_a_text() {
+    let good = with(&["optimizer.name=lbfgs".into()]).unwrap();
+    assert!(check_samples(&good, 10).is_ok());
+    let refused = |change: fn(&mut Recipe)| {
+        let mut recipe = good.clone();
+        change(&mut recipe);
+        check_samples(&recipe, 10).unwrap_err().to_string()
+    };
+    assert!(refused(|recipe| recipe.optimizer.learning_rate = 0.0).contains("`optimizer.learning_rate`"));
+    assert!(refused(|recipe| recipe.gradient.l1 = 1.0).contains("`gradient.l1`"));
+    assert!(refused(|recipe| recipe.gradient.clip_norm = Some(1.0)).contains("`gradient.clip_norm`"));
+    assert!(refused(|recipe| recipe.train.batch = 9).contains("`train.batch`"));
+    assert!(refused(|recipe| recipe.train.accumulate = 2).contains("`train.accumulate`"));
 }

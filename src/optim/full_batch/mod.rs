@@ -1,0 +1,337 @@
+//! Methods that take all samples at once, or any smooth function: L-BFGS and nonlinear conjugate
+//! gradient, each with a strong-Wolfe line search.
+//!
+//! They work on flat vectors of f64, on the thread that calls them; all sums run in an order that the
+//! length alone decides. An iteration is one direction and the search along it.
+//!
+//! ```
+//! use fallline::optim::full_batch::{Method, Settings, Solver};
+//!
+//! // (x - 3)² + 10 (y + 1)²
+//! let mut bowl = |p: &[f64], gradient: &mut [f64]| {
+//!     gradient.copy_from_slice(&[2.0 * (p[0] - 3.0), 20.0 * (p[1] + 1.0)]);
+//!     Ok((p[0] - 3.0).powi(2) + 10.0 * (p[1] + 1.0).powi(2))
+//! };
+//! let settings = Settings::new(Method::Lbfgs { history_size: 100 });
+//! let mut solver = Solver::new(settings, 1.0, &[0.0, 0.0], 50)?;
+//! while solver.iterate(&mut bowl)?.ended.is_none() {}
+//! assert!((solver.point()[0] - 3.0).abs() < 1e-6 && (solver.point()[1] + 1.0).abs() < 1e-6);
+//! # Ok::<(), fallline::Error>(())
+//! ```
+
+mod conjugate;
+mod lbfgs;
+mod line_search;
+mod rule;
+pub mod vector;
+
+pub use conjugate::Formula;
+pub use rule::FullBatch;
+
+use crate::{Result, memory};
+use lbfgs::History;
+use line_search::{Limits, Line, LineSearch};
+use vector::{add_scaled, dot, max_abs, set_negative, sum_abs};
+
+/// c₂ of the strong Wolfe conditions, the part of a slope that a search may leave: with L-BFGS, whose
+/// first trial is mostly right...
+const LOOSE: f64 = 0.9;
+/// ...and with conjugate gradients, which need an almost exact search (Nocedal, Wright, §3.1).
+const TIGHT: f64 = 0.1;
+
+/// The vectors that a solver has beside its method's: point, gradient, the one before, direction; the
+/// search's place and three gradients.
+const VECTORS: usize = 8;
+
+/// What is minimised: writes the gradient at a point, both \[n\], and returns the loss. A loss that is not
+/// finite is no error but a place that a search turns back from.
+pub type Objective<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
+
+/// How a direction is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// From the last `history_size` steps, at least 1. Liu, Nocedal: On the limited memory BFGS method
+    /// for large scale optimization (1989).
+    Lbfgs { history_size: usize },
+    /// From the direction before. It begins anew with the gradient after as many iterations as there are
+    /// numbers, where a direction would not lead down, and where the formula says so.
+    ConjugateGradient { formula: Formula },
+}
+
+/// What a solver is told. Names and defaults are those of torch.optim.LBFGS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    pub method: Method,
+    /// The most evaluations of a line search; at least 1.
+    pub max_eval: usize,
+    /// No element of the gradient is larger at the end; at least 0.
+    pub tolerance_grad: f64,
+    /// It is the end when no parameter, or not the loss, changes by more; at least 0.
+    pub tolerance_change: f64,
+}
+
+impl Settings {
+    /// A method with the defaults.
+    pub fn new(method: Method) -> Settings {
+        Settings { method, max_eval: 25, tolerance_grad: 1e-7, tolerance_change: 1e-9 }
+    }
+
+    fn curvature(&self) -> f64 {
+        match self.method {
+            Method::Lbfgs { .. } => LOOSE,
+            Method::ConjugateGradient { .. } => TIGHT,
+        }
+    }
+}
+
+/// Why it makes no sense to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The gradient is as small as was asked for.
+    Gradient,
+    /// The step, or what the loss lost by it, is as small as was asked for.
+    Change,
+    /// Not even along the gradient is there a lower loss: as exact as the objective is.
+    LineSearch,
+    /// The loss, or the gradient, is not finite where the iteration begins.
+    NotFinite,
+}
+
+/// What an iteration came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Iteration {
+    /// Evaluations of the objective, that of the starting point included in the first iteration.
+    pub evaluations: usize,
+    /// Which of the iteration's line-search evaluations, from 1, was at the new point; 0 if the point is the old
+    /// one.
+    pub taken: usize,
+    /// How many times the direction the point moved; 0 if it did not.
+    pub step: f64,
+    pub ended: Option<Ended>,
+}
+
+/// What the directions before leave behind.
+#[derive(Debug)]
+enum Past {
+    Lbfgs(History),
+    ConjugateGradient { formula: Formula, since_restart: usize },
+}
+
+/// The last step.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    step: f64,
+    /// Along its direction, where it began.
+    slope: f64,
+}
+
+/// A minimisation under way.
+#[derive(Debug)]
+pub struct Solver {
+    settings: Settings,
+    learning_rate: f64,
+    /// \[n\], as the others.
+    point: Vec<f64>,
+    loss: f64,
+    gradient: Vec<f64>,
+    /// The gradient before the last step.
+    before: Vec<f64>,
+    direction: Vec<f64>,
+    past: Past,
+    last: Option<Last>,
+    search: LineSearch,
+    is_evaluated: bool,
+}
+
+impl Solver {
+    /// A minimisation from `start` \[n\] that will take up to so many iterations. All memory is taken here.
+    /// `learning_rate`, above 0, is the first step that L-BFGS tries in each iteration; in the first of
+    /// all, and with conjugate gradients, it is made smaller if the sum of the gradient's sizes is above 1.
+    ///
+    /// # Errors
+    /// If the machine has less memory free.
+    pub fn new(settings: Settings, learning_rate: f64, start: &[f64], iterations: usize) -> Result<Solver> {
+        let count = start.len();
+        // One pair an iteration.
+        let pairs = |history_size: usize| history_size.min(iterations).max(1);
+        let history = match settings.method {
+            Method::Lbfgs { history_size } => History::bytes(count, pairs(history_size)),
+            Method::ConjugateGradient { .. } => 0,
+        };
+        let vectors = count.saturating_mul(VECTORS * size_of::<f64>());
+        memory::check("the history and the line search", history.saturating_add(vectors))?;
+        Ok(Solver {
+            settings,
+            learning_rate,
+            point: start.to_vec(),
+            loss: 0.0,
+            gradient: vec![0.0; count],
+            before: vec![0.0; count],
+            direction: vec![0.0; count],
+            past: match settings.method {
+                Method::Lbfgs { history_size } => Past::Lbfgs(History::new(count, pairs(history_size))),
+                Method::ConjugateGradient { formula } => {
+                    Past::ConjugateGradient { formula, since_restart: 0 }
+                }
+            },
+            last: None,
+            search: LineSearch::new(count),
+            is_evaluated: false,
+        })
+    }
+
+    /// The best point so far, \[n\].
+    pub fn point(&self) -> &[f64] {
+        &self.point
+    }
+
+    /// The loss there; 0 before the first iteration.
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// The gradient there, \[n\]; zeros before the first iteration.
+    pub fn gradient(&self) -> &[f64] {
+        &self.gradient
+    }
+
+    /// One direction and the search along it. Nothing is allocated.
+    ///
+    /// # Errors
+    /// Those of the objective; the solver cannot go on then.
+    pub fn iterate(&mut self, objective: &mut Objective) -> Result<Iteration> {
+        let mut first_ever = 0;
+        if !self.is_evaluated {
+            self.loss = objective(&self.point, &mut self.gradient)?;
+            self.is_evaluated = true;
+            first_ever = 1;
+        }
+        self.search.begin();
+        let size = max_abs(&self.gradient);
+        let stays = |evaluations, ended| Iteration { evaluations, taken: 0, step: 0.0, ended: Some(ended) };
+        if !(self.loss.is_finite() && size.is_finite()) {
+            return Ok(stays(first_ever, Ended::NotFinite));
+        }
+        if size <= self.settings.tolerance_grad {
+            return Ok(stays(first_ever, Ended::Gradient));
+        }
+        let mut slope = self.turn();
+        if slope > -self.settings.tolerance_change {
+            return Ok(stays(first_ever, Ended::Change));
+        }
+        if !self.find(objective, slope)? {
+            // What is remembered may mislead; the gradient does not.
+            if !self.is_steepest() {
+                slope = self.restart();
+                self.find(objective, slope)?;
+            }
+            if self.search.low.step == 0.0 || self.search.low.loss >= self.loss {
+                return Ok(stays(first_ever + self.search.evaluations, Ended::LineSearch));
+            }
+        }
+        let (step, change) = self.take(slope);
+        let Settings { tolerance_grad, tolerance_change, .. } = self.settings;
+        let ended = if max_abs(&self.gradient) <= tolerance_grad {
+            Some(Ended::Gradient)
+        } else if max_abs(&self.direction) * step <= tolerance_change || change < tolerance_change {
+            Some(Ended::Change)
+        } else {
+            None
+        };
+        let evaluations = first_ever + self.search.evaluations;
+        Ok(Iteration { evaluations, taken: self.search.low.evaluation, step, ended })
+    }
+
+    /// Finds the next direction; returns the slope along it, which is below 0.
+    fn turn(&mut self) -> f64 {
+        let Some(last) = self.last else { return self.restart() };
+        match &mut self.past {
+            Past::Lbfgs(history) => {
+                history.add(last.step, &self.direction, &self.before, &self.gradient);
+                history.direct(&mut self.direction, &self.gradient);
+            }
+            Past::ConjugateGradient { formula, since_restart } => {
+                let mut part = formula.part(&self.gradient, &self.before, &self.direction);
+                *since_restart += 1;
+                if *since_restart >= self.point.len() {
+                    part = 0.0;
+                }
+                if part == 0.0 {
+                    *since_restart = 0;
+                }
+                for (d, g) in self.direction.iter_mut().zip(&self.gradient) {
+                    *d = part * *d - g;
+                }
+            }
+        }
+        let slope = dot(&self.gradient, &self.direction);
+        // Also where it is NaN.
+        if slope < 0.0 && max_abs(&self.direction).is_finite() { slope } else { self.restart() }
+    }
+
+    /// Turns down the gradient, with nothing remembered; returns the slope.
+    fn restart(&mut self) -> f64 {
+        match &mut self.past {
+            Past::Lbfgs(history) => history.forget(),
+            Past::ConjugateGradient { since_restart, .. } => *since_restart = 0,
+        }
+        self.last = None;
+        set_negative(&mut self.direction, &self.gradient);
+        -dot(&self.gradient, &self.gradient)
+    }
+
+    /// Whether the direction is that of the gradient.
+    fn is_steepest(&self) -> bool {
+        match &self.past {
+            Past::Lbfgs(history) => history.is_empty(),
+            Past::ConjugateGradient { since_restart, .. } => *since_restart == 0,
+        }
+    }
+
+    /// Searches along the direction; says whether a lower loss was found.
+    fn find(&mut self, objective: &mut Objective, slope: f64) -> Result<bool> {
+        let first = self.first_trial(slope);
+        let line = Line {
+            point: &self.point,
+            direction: &self.direction,
+            loss: self.loss,
+            slope,
+            gradient: &self.gradient,
+        };
+        let limits = Limits {
+            curvature: self.settings.curvature(),
+            tolerance: self.settings.tolerance_change,
+            most: self.settings.max_eval,
+        };
+        self.search.run(objective, &line, first, limits)
+    }
+
+    /// The step that a search begins with.
+    fn first_trial(&self, slope: f64) -> f64 {
+        let careful = self.learning_rate * (1.0 / sum_abs(&self.gradient)).min(1.0);
+        match (&self.past, self.last) {
+            (Past::Lbfgs(history), _) if !history.is_empty() => self.learning_rate,
+            // The first-order change is that of the last step (Nocedal, Wright, §3.5).
+            (Past::ConjugateGradient { .. }, Some(last)) => {
+                let step = last.step * last.slope / slope;
+                if step > 0.0 && step.is_finite() { step } else { careful }
+            }
+            _ => careful,
+        }
+    }
+
+    /// Moves to what the search has found. Returns the step and by how much the loss fell.
+    fn take(&mut self, slope: f64) -> (f64, f64) {
+        let found = &mut self.search.low;
+        add_scaled(&mut self.point, found.step, &self.direction);
+        std::mem::swap(&mut self.before, &mut self.gradient);
+        std::mem::swap(&mut self.gradient, &mut found.gradient);
+        let change = self.loss - found.loss;
+        self.loss = found.loss;
+        self.last = Some(Last { step: found.step, slope });
+        (found.step, change)
+    }
+}
+
+#[cfg(test)]
+mod tests;

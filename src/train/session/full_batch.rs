@@ -1,0 +1,166 @@
+//! Training by a method that searches along lines: an epoch is one iteration, one direction and the
+//! search along it. Loss and gradient of all samples come from the step that other rules take, too; here
+//! its rule leaves the parameters alone.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::{About, PROGRESS, Session};
+use crate::data::batches;
+use crate::model::{Model, PlacedLayer, Recipe};
+use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
+use crate::optim::{FullBatch, Moment};
+use crate::probe::Table;
+use crate::team::{Shared, Worker};
+use crate::train::plan::Plan;
+use crate::train::record::{EpochRecord, Observer};
+use crate::train::step::{Batch, BatchScore, Source, Step};
+use crate::train::stop::{Ending, after_step};
+use crate::{Error, Result};
+
+/// A search for the least loss, from one iteration to the next.
+pub struct Search {
+    solver: Solver,
+    weight_decay: f64,
+    /// What the samples came to where the iteration begins and in each of its evaluations.
+    scores: Vec<BatchScore>,
+}
+
+impl Search {
+    /// From the parameters that the model has.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn new(method: FullBatch, model: &Model, recipe: &Recipe) -> Result<Search> {
+        let start: Vec<f64> = model.storage().iter().map(|&p| f64::from(p)).collect();
+        let steps =
+            recipe.stop.steps.map_or(usize::MAX, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
+        let iterations = recipe.train.epochs.min(steps);
+        let FullBatch { settings, weight_decay } = method;
+        let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
+        // Two searches at most, the second along the gradient.
+        let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
+        Ok(Search { solver, weight_decay, scores })
+    }
+}
+
+impl Session<'_> {
+    /// One iteration.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] where the loss, or an element of its gradient, is not finite where it begins.
+    pub(super) fn searched_epoch(
+        &mut self,
+        observer: &mut (dyn Observer + Send),
+        mut probes: Option<&mut Vec<Table>>,
+    ) -> Result<EpochRecord> {
+        let begun = Instant::now();
+        let run_begun = *self.begun.get_or_insert(begun);
+        let train = &self.recipe.train;
+        // The order means nothing to a gradient of all samples but its rounding, which is then the same in
+        // each evaluation.
+        batches::order(self.count(), train.seed, 0, false, &mut self.order);
+        if let Some(kept) = &self.kept {
+            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        }
+        let count = self.order.len();
+        self.epochs += 1;
+        let about = About {
+            epoch: self.epochs,
+            epochs: train.epochs,
+            of: count,
+            begun,
+            run_begun,
+            stop_rules: &self.recipe.stop,
+        };
+        let moment = Moment::new(self.steps + 1, self.recipe.optimizer.learning_rate);
+        let batch = Batch { order: &self.order, start: 0, size: self.batch };
+        let classes = self.model.outputs();
+        let Some(Search { solver, weight_decay, scores }) = &mut self.search else {
+            unreachable!("whoever calls this has a search")
+        };
+        let mut told = begun;
+        let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
+            let (layers, parameters) = self.model.parts_mut();
+            parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
+            let step = Step {
+                layers,
+                loss: &self.loss,
+                classes,
+                source: Source::new(self.samples, self.targets, &self.recipe.data),
+                rule: self.rule.as_ref(),
+                treatment: &self.recipe.gradient,
+                constraint: &self.recipe.constraint,
+                plan: &self.plan,
+                parameters: Shared::array(parameters),
+                memory: self.workspace.share(),
+            };
+            let seen = Mutex::new(BatchScore::default());
+            let work = |worker: &Worker| {
+                step.derive_all(worker);
+                worker.barrier();
+                if let Some(score) = step.run(worker, batch, moment) {
+                    *seen.lock().unwrap_or_else(PoisonError::into_inner) = score;
+                }
+            };
+            let mut tables = probes.as_ref().map(|_| Vec::new());
+            self.team.run(work, tables.as_mut());
+            if let (Some(probes), Some(tables)) = (&mut probes, tables) {
+                probes.extend(tables);
+            }
+            let score = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+            drop(step);
+            scores.push(score);
+            if told.elapsed() > PROGRESS {
+                told = Instant::now();
+                observer.progress(&about.progress(&score));
+            }
+            unpack(gradient, self.workspace.sums(), layers, &self.plan);
+            vector::add_scaled(gradient, *weight_decay, point);
+            Ok(score.mean_loss() + 0.5 * *weight_decay * vector::dot(point, point))
+        };
+        let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut evaluate)?;
+        let (before, after) = (scores[0], scores[taken]);
+        scores.clear();
+        scores.push(after);
+        let norm = vector::dot(solver.gradient(), solver.gradient()).sqrt();
+        let parameters = self.model.parts_mut().1;
+        parameters.iter_mut().zip(solver.point()).for_each(|(p, &x)| *p = x as f32);
+        self.steps += 1;
+        observer.step(self.steps, before.mean_loss());
+        let after = BatchScore { gradient_norm: Some(norm), ..after };
+        self.ended = match ended {
+            Some(Ended::Gradient) => Some(Ending::ToleranceGrad),
+            Some(Ended::Change) => Some(Ending::ToleranceChange),
+            Some(Ended::LineSearch) => Some(Ending::LineSearch),
+            Some(Ended::NotFinite) => return Err(self.not_finite(&before)),
+            None => after_step(about.stop_rules, self.steps, &after, run_begun),
+        };
+        let mut record = about.record(&after, step);
+        record.samples_per_second *= evaluations as f64;
+        record.evaluations = Some(evaluations);
+        Ok(record)
+    }
+
+    fn not_finite(&self, score: &BatchScore) -> Error {
+        match score.gradient_norm.filter(|norm| !norm.is_finite()) {
+            Some(norm) if score.mean_loss().is_finite() => self.diverged(self.lost_gradient(), norm),
+            _ => self.diverged(self.lost(), score.mean_loss()),
+        }
+    }
+}
+
+/// Puts the gradients of all units where their parameters stand among all parameters.
+fn unpack(gradient: &mut [f64], units: &[f32], layers: &[PlacedLayer], plan: &Plan) {
+    for (PlacedLayer { layer, storage, .. }, places) in layers.iter().zip(&plan.gradients) {
+        for (unit, &place) in (0..layer.units()).zip(places) {
+            let mut rest = &units[place..];
+            for part in layer.unit_parts(unit) {
+                let (values, after) = rest.split_at(part.len());
+                rest = after;
+                let place = storage.start + part.start..storage.start + part.end;
+                gradient[place].iter_mut().zip(values).for_each(|(to, &value)| *to = f64::from(value));
+            }
+        }
+    }
+}
