@@ -5,7 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use fallline::data::{Samples, source};
-use fallline::model::recipe::ConstraintConfig;
+use fallline::model::recipe::{ALL_SAMPLES, ConstraintConfig};
 use fallline::model::{Model, Recipe};
 use fallline::optim::full_batch::{Formula, Method, Settings, Solver};
 use fallline::team::Team;
@@ -99,6 +99,23 @@ fn samples(count: usize) -> Samples {
     source::generate_digits([count, 1], 1).unwrap().train
 }
 
+/// The allocations of an evaluation of all samples in a training that searches along lines: the least of
+/// the first ten iterations, and of the next ten.
+fn of_evaluations(optimizer: &str, threads: usize) -> [usize; 2] {
+    let mut recipe = recipe("", optimizer);
+    (recipe.train.batch, recipe.train.epochs) = (ALL_SAMPLES, 20);
+    let samples = samples(300);
+    let mut model = Model::build(&recipe.model, samples.shape(), 10, 1).unwrap();
+    let team = Team::new(threads).unwrap();
+    let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
+    let mut iteration = || {
+        let before = ALLOCATIONS.load(SeqCst);
+        let record = session.epoch(&AtomicBool::new(false), &mut Quiet::default()).unwrap();
+        (ALLOCATIONS.load(SeqCst) - before) / record.evaluations.expect("a search")
+    };
+    [0; 2].map(|_| (0..10).map(|_| iteration()).min().expect("some iterations"))
+}
+
 /// The allocations of thirty iterations of a search, and its evaluations.
 fn searched(method: Method) -> (usize, usize) {
     let settings = Settings { tolerance_change: 0.0, tolerance_grad: 0.0, ..Settings::new(method) };
@@ -148,6 +165,16 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         println!("{method:?}: {searched} allocations in {evaluations} evaluations");
         assert_eq!(searched, 0, "{method:?}");
         assert!(evaluations > 30);
+    }
+
+    for optimizer in ["lbfgs", "cg"] {
+        for threads in [1, 3] {
+            let [early, late] = of_evaluations(optimizer, threads);
+            println!(
+                "{optimizer}, {threads} threads: {early} allocations an evaluation at first, then {late}"
+            );
+            assert!(early > 0 && early == late, "{optimizer}, {threads} threads: {early}, {late}");
+        }
     }
 
     // The count sees what is allocated within a step.
