@@ -65,11 +65,12 @@ impl Observer for Wasteful {
     }
 }
 
+/// `optimizer` may be followed by other tables.
 fn recipe(layers: &str, optimizer: &str) -> Recipe {
     let toml = format!(
         "name = \"steady\"\n[data]\nset = \"digits\"\n[model]\n{layers}\
          [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
-         [optimizer]\nname = \"{optimizer}\"\n[train]\nbatch = {BATCH}\n"
+         [train]\nbatch = {BATCH}\n[optimizer]\nname = {optimizer}\n"
     );
     Recipe::parse(&toml, "test recipe").unwrap()
 }
@@ -101,7 +102,8 @@ fn samples(count: usize) -> Samples {
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
-    for (layers, optimizer) in [("", "momentum"), (hidden, "adam")] {
+    let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
+    for (layers, optimizer) in [("", "\"momentum\""), (hidden, "\"adam\""), (hidden, averaged)] {
         let recipe = recipe(layers, optimizer);
         for threads in [1, 3] {
             let mut quiet = Quiet::default();
@@ -114,7 +116,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
     }
 
     // The count sees what is allocated within a step.
-    let recipe = recipe(hidden, "adam");
+    let recipe = recipe(hidden, "\"adam\"");
     let few = allocations(&recipe, 2, 10, &mut Wasteful::default());
     let many = allocations(&recipe, 2, 100, &mut Wasteful::default());
     assert!(many >= few + 90, "{few}, {many}");

@@ -11,7 +11,7 @@ use clap::Args;
 use watchers::Watchers;
 
 use crate::data::{DataSet, Origin};
-use crate::model::recipe::Override;
+use crate::model::recipe::{AverageMethod, Override};
 use crate::model::{Model, Recipe, saved};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
@@ -102,6 +102,7 @@ Examples:
   fallline train my-recipe.toml --data my-data
   fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
   fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
+  fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
@@ -213,14 +214,15 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
         if recipe.train.accumulate > 1 { format!("{} x ", recipe.train.accumulate) } else { String::new() };
     let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}, learning \
-         rate {}{}, batches of {several}{}, {}, seed {}\n\n{}\n",
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}{}, \
+         learning rate {}{}, batches of {several}{}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
         origin(&data.origin),
         data.classes,
         recipe.optimizer.name(),
+        averages(recipe),
         recipe.optimizer.learning_rate,
         scheduled(recipe),
         recipe.train.batch,
@@ -228,6 +230,22 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
         recipe.train.seed,
         summary::table(&model.summary()),
     )
+}
+
+/// The averages that compose with the rule.
+fn averages(recipe: &Recipe) -> String {
+    let lookahead = recipe
+        .lookahead
+        .map(|lookahead| format!(" with lookahead ({} steps, alpha {})", lookahead.steps, lookahead.alpha));
+    let average = recipe.average.map(|average| {
+        let decay = match average.method {
+            AverageMethod::Ema(ema) => format!(", decay {}", ema.decay),
+            AverageMethod::Swa => String::new(),
+        };
+        let word = if lookahead.is_some() { "and" } else { "with" };
+        format!(" {word} {} (from epoch {}{decay})", average.method.name(), average.start)
+    });
+    lookahead.into_iter().chain(average).collect()
 }
 
 /// What becomes of the learning rate; nothing if it stays as it is.
@@ -296,12 +314,14 @@ mod tests {
             recipe: "mnist-mlp".into(),
             data: None,
             optimizer: None,
+            averages: Vec::new(),
             batch: None,
             seed: 1,
             threads: 2,
             machine: machine::Machine::current(),
             model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0 },
             epochs: Vec::new(),
+            warnings: Vec::new(),
             test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
             train_seconds: 2.5,
             stop_reason: "epochs".into(),

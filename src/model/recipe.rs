@@ -3,6 +3,7 @@
 //! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
 //! key that is not known is an error, so a misspelt setting never goes unnoticed.
 
+mod average;
 mod gradient;
 mod layers;
 mod loss;
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use average::{AverageConfig, AverageMethod};
 pub use gradient::GradientConfig;
 pub use layers::LayerConfig;
 pub use optimizer::{
@@ -28,6 +30,7 @@ pub use stop::{Patience, StopConfig, Tolerance, Watched};
 use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
+use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
 
 /// The largest recipe file that is read, in bytes.
@@ -56,6 +59,8 @@ pub struct Recipe {
     pub schedule: Schedules,
     pub train: TrainConfig,
     pub gradient: GradientConfig,
+    pub lookahead: Option<Lookahead>,
+    pub average: Option<AverageConfig>,
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
@@ -221,6 +226,14 @@ impl Recipe {
         write::to_toml(self)
     }
 
+    /// The names of the averages that the training takes: none, `lookahead`, `ema` or `swa`, or the first
+    /// and one of the others.
+    pub fn averages(&self) -> Vec<&'static str> {
+        let lookahead = self.lookahead.map(|_| "lookahead");
+        let average = self.average.map(|average| average.method.name());
+        lookahead.into_iter().chain(average).collect()
+    }
+
     fn read(mut root: Section) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
@@ -231,9 +244,24 @@ impl Recipe {
         // Whether a schedule can be followed depends on the optimizer and the length of the run.
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
         let gradient = GradientConfig::read(root.table("gradient")?)?;
+        let lookahead = average::read_lookahead(&mut root)?;
+        let average = average::read_average(&mut root, train.epochs)?;
         let stop = StopConfig::read(root.table("stop")?)?;
         root.finish()?;
-        Ok(Recipe { name, summary, data, model, optimizer, schedule, train, gradient, stop, target })
+        Ok(Recipe {
+            name,
+            summary,
+            data,
+            model,
+            optimizer,
+            schedule,
+            train,
+            gradient,
+            lookahead,
+            average,
+            stop,
+            target,
+        })
     }
 }
 

@@ -1,11 +1,12 @@
-//! Update rules: how parameters follow their gradients, and schedules of their rates. A rule knows
-//! nothing of layers.
+//! Update rules: how parameters follow their gradients, schedules of their rates, and averages of
+//! parameters. A rule knows nothing of layers.
 
 mod adabelief;
 mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+pub mod average;
 mod lion;
 mod nadam;
 mod radam;
@@ -21,6 +22,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use average::{Ema, Lookahead};
 pub use lion::Lion;
 pub use nadam::Nadam;
 pub use radam::Radam;

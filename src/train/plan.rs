@@ -43,6 +43,10 @@ pub struct Plan {
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
     pub whole_gradient: bool,
+    /// Whether Lookahead's slow parameters are kept.
+    pub keeps_slow: bool,
+    /// Whether an average of the parameters is kept.
+    pub keeps_average: bool,
 }
 
 impl Plan {
@@ -60,6 +64,8 @@ impl Plan {
             gradients: gradient_places(layers),
             numbers: unit_numbers(layers),
             whole_gradient: false,
+            keeps_slow: false,
+            keeps_average: false,
         }
     }
 

@@ -141,6 +141,7 @@ mod tests {
             samples: Some(1),
             incomplete: false,
             learning_rate: None,
+            layers: Vec::new(),
         }
     }
 

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::{Block, Step};
+use super::{Block, Step, Turn};
 use crate::kernels::{clip, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
-use crate::optim::{Coefficients, MOST_SLOTS};
+use crate::optim::MOST_SLOTS;
 use crate::team::Worker;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
@@ -15,7 +15,7 @@ const NORM_EPSILON: f64 = 1e-6;
 
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
-    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Coefficients) -> Option<f64> {
+    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Turn) -> Option<f64> {
         let whole = self.plan.whole_gradient;
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
@@ -77,7 +77,7 @@ impl Step<'_> {
     }
 
     /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
-    fn update_by_norm(&self, worker: &Worker, with: &Coefficients) -> f64 {
+    fn update_by_norm(&self, worker: &Worker, with: &Turn) -> f64 {
         worker.barrier();
         // Every worker adds up all units, in the same order.
         let squares = self.memory.squares.read(worker, 0..self.plan.units());
@@ -110,8 +110,11 @@ impl Step<'_> {
         });
     }
 
-    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+    fn update(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Turn) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        if with.is_measured {
+            self.measure_before(worker, index, unit, gradient);
+        }
         worker.probe("update", index, 0, self.update_bytes(gradient.len()), || {
             let mut rest = gradient;
             for part in layer.unit_parts(unit) {
@@ -123,6 +126,10 @@ impl Step<'_> {
                 }
             }
         });
+        if with.is_measured {
+            self.measure_after(worker, index, unit);
+        }
+        self.average(worker, index, unit, with);
         worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
     }
 
@@ -131,13 +138,13 @@ impl Step<'_> {
         parameters * size_of::<f32>() * (3 + 2 * self.memory.slots.len())
     }
 
-    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Coefficients) {
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Turn) {
         let mut slots: [&mut [f32]; MOST_SLOTS] = Default::default();
         for (slot, shared) in slots.iter_mut().zip(&self.memory.slots) {
             *slot = shared.write(worker, place.clone());
         }
         let slots = &mut slots[..self.memory.slots.len()];
-        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
+        self.rule.apply(&with.coefficients, self.parameters.write(worker, place), gradients, slots);
     }
 
     pub(super) fn derive(&self, worker: &Worker, index: usize, unit: usize) {
