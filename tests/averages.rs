@@ -35,9 +35,7 @@ fn kind(case: &Value) -> Kind {
     let method = &case["method"];
     let number = |key: &str| method[key].as_f64().unwrap();
     match text(&case["kind"]) {
-        "lookahead" => {
-            Kind::Lookahead(Lookahead { steps: number("steps") as u64, alpha: number("alpha") })
-        }
+        "lookahead" => Kind::Lookahead(Lookahead { steps: number("steps") as u64, alpha: number("alpha") }),
         "ema" => Kind::Ema(Ema { decay: number("decay"), debias: method["debias"] == true }),
         "swa" => Kind::Swa(number("every") as u64),
         other => panic!("no average {other}"),

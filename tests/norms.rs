@@ -96,7 +96,10 @@ fn norms_are_those_of_the_last_step() {
                 assert!(close(norms.parameters, norm(before.iter().map(|&p| f64::from(p)))), "{norms:?}");
                 // The difference of rounded numbers.
                 assert!((norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
-                assert!((norms.gradient - change / rate).abs() <= 1e-3 * norms.gradient, "{norms:?} {change}");
+                assert!(
+                    (norms.gradient - change / rate).abs() <= 1e-3 * norms.gradient,
+                    "{norms:?} {change}"
+                );
             }
             let total = norm(record.layers.iter().map(|norms| norms.gradient));
             let is_clipped = recipe.gradient.clip_norm.is_some();
@@ -116,7 +119,8 @@ fn an_epoch_that_is_cut_short_has_no_norms() {
 /// Layers without parameters have no norms, and the others the names of their parameters.
 #[test]
 fn layers_are_named_as_their_parameters_are() {
-    let settings = ["model.layers=[{type='sigmoid'},{type='dense',units=20},{type='tanh'},{type='dense',units=10}]"];
+    let settings =
+        ["model.layers=[{type='sigmoid'},{type='dense',units=20},{type='tanh'},{type='dense',units=10}]"];
     let (record, _) = trained(&recipe(&[], &settings), digits());
     let names: Vec<&str> = record.epochs[0].layers.iter().map(|norms| norms.layer.as_str()).collect();
     assert_eq!(names, ["1", "3"]);
@@ -131,7 +135,7 @@ fn deep(activation: &'static str) -> Vec<(usize, &'static str)> {
 fn gradients_of_a_deep_network_of_sigmoids_vanish() {
     let (record, warnings) = trained(&recipe(&deep("sigmoid"), &[]), digits());
     let gradients: Vec<f64> = record.epochs[2].layers.iter().map(|norms| norms.gradient).collect();
-    println!("{gradients:.1e?}");
+    println!("{gradients:?}");
     let first = warnings.first().expect("a warning");
     assert_eq!((first.trouble, first.layer.as_str(), first.epoch), (Trouble::Vanishing, "0", 1));
     assert!(first.ratio < 1e-6 && first.other.is_some(), "{first:?}");
@@ -207,7 +211,8 @@ fn the_program_warns_once_and_writes_it_down() {
     std::fs::write(folder.path().join("deep.toml"), recipe(&deep("sigmoid"), &[]).to_toml()).unwrap();
     let options = ["--set=data.train_samples=300", "--set=data.test_samples=50", "--threads=2"];
     let run = |more: &[&str]| {
-        let output = program::fallline(folder.path(), &[&["train", "deep.toml"], &options[..], more].concat());
+        let output =
+            program::fallline(folder.path(), &[&["train", "deep.toml"], &options[..], more].concat());
         assert!(output.status.success());
         [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
     };

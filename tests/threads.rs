@@ -231,7 +231,8 @@ fn averages() {
                  [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
                  [optimizer]\nname = \"{optimizer}\"\n{others}[train]\nepochs = 2\n{batch}\n"
             );
-            let recipe = Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"));
+            let recipe =
+                Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"));
             let alone = outcome(&recipe, &data, THREADS[0]);
             for threads in &THREADS[1..] {
                 if let Some(what) = difference(&alone, &outcome(&recipe, &data, *threads)) {

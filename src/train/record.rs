@@ -166,16 +166,11 @@ mod tests {
             learning_rate: Some(0.001),
             layers: Vec::new(),
         };
-        let norms =
-            LayerNorms { layer: "0".into(), gradient: 0.5, update: 0.25, parameters: 4.0 };
+        let norms = LayerNorms { layer: "0".into(), gradient: 0.5, update: 0.25, parameters: 4.0 };
         let warning =
             Warning { trouble: Trouble::Exploding, layer: "0".into(), epoch: 1, ratio: 2.5, other: None };
-        let vanishing = Warning {
-            trouble: Trouble::Vanishing,
-            ratio: 1e-9,
-            other: Some("2".into()),
-            ..warning.clone()
-        };
+        let vanishing =
+            Warning { trouble: Trouble::Vanishing, ratio: 1e-9, other: Some("2".into()), ..warning.clone() };
         let validated = EpochRecord {
             validation_loss: Some(0.25),
             validation_accuracy: Some(1.0),

@@ -220,7 +220,8 @@ impl<'a> Session<'a> {
     /// Bytes that the updates of a step read and write: the gradient; the parameters, the slots and a
     /// moving average twice.
     pub fn update_bytes(&self) -> usize {
-        let moves = self.recipe.average.is_some_and(|average| matches!(average.method, AverageMethod::Ema(_)));
+        let moves =
+            self.recipe.average.is_some_and(|average| matches!(average.method, AverageMethod::Ema(_)));
         size_of_val(self.model.storage()) * (3 + 2 * (self.rule.slots() + usize::from(moves)))
     }
 

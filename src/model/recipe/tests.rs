@@ -130,9 +130,9 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true });
     assert_eq!(recipe.optimizer, OptimizerConfig::new(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
-    assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
     assert_eq!((recipe.lookahead, recipe.average), (None, None));
     assert!(recipe.averages().is_empty());
+    assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
     let dense = LayerConfig::Dense {
         units: 10,
@@ -231,21 +231,12 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         ),
         (&["gradient.l1=-1"], "`gradient.l1`: expected a number of at least 0, found -1"),
         (&["lookahead.steps=0"], "`lookahead.steps`: expected an integer from 1 to 1000000, found 0"),
-        (
-            &["lookahead.alpha=0"],
-            "`lookahead.alpha`: expected a number above 0 and at most 1, found 0",
-        ),
-        (
-            &["lookahead.alpha=1.5"],
-            "`lookahead.alpha`: expected a number above 0 and at most 1, found 1.5",
-        ),
+        (&["lookahead.alpha=0"], "`lookahead.alpha`: expected a number above 0 and at most 1, found 0"),
+        (&["lookahead.alpha=1.5"], "`lookahead.alpha`: expected a number above 0 and at most 1, found 1.5"),
         (&["lookahead.alhpa=0.5"], "unknown key `lookahead.alhpa`; did you mean `lookahead.alpha`?"),
         (&["average.method=emma"], "`average.method`: unknown average `emma`; did you mean `ema`?"),
         (&["average.decay=0.9"], "`average.method`: expected one of ema, swa, found nothing"),
-        (
-            &["average.method=ema", "average.decay=1"],
-            "`average.decay`: expected a number in [0, 1), found 1",
-        ),
+        (&["average.method=ema", "average.decay=1"], "`average.decay`: expected a number in [0, 1), found 1"),
         (
             &["average.method=ema", "average.start=11"],
             "`average.start`: expected an integer from 1 to 10, found 11",

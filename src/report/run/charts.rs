@@ -79,10 +79,9 @@ fn norms(record: &TrainRecord) -> [Figure; 2] {
         lines(title, Axis::new(label).on(Scale::Log10), series.collect())
     };
     let gradients = of_layers("Gradient of each layer", "norm", |layer| layer.gradient);
-    let updates =
-        of_layers("Update of each layer", "norm, relative to the parameters", |layer| {
-            layer.update / layer.parameters
-        });
+    let updates = of_layers("Update of each layer", "norm, relative to the parameters", |layer| {
+        layer.update / layer.parameters
+    });
     [Figure { file: "gradient-norms", chart: gradients }, Figure { file: "update-norms", chart: updates }]
 }
 
@@ -247,8 +246,7 @@ mod tests {
         // An epoch without, as an incomplete one.
         record.epochs[1].layers = layers(2);
         let figures = curves(&[("run", &record)]);
-        let expected =
-            [("layer 0".to_string(), vec![(2.0, 1.0)]), ("layer 1".to_string(), vec![(2.0, 2.0)])];
+        let expected = [("layer 0".to_string(), vec![(2.0, 1.0)]), ("layer 1".to_string(), vec![(2.0, 2.0)])];
         assert_eq!(series(&figures, "gradient-norms"), expected);
         assert_eq!(series(&figures, "update-norms")[1].1, [(2.0, 0.25)]);
         let several = curves(&[("a", &record), ("b", &record)]);

@@ -90,7 +90,8 @@ fn odd_records_have_pages_too() {
     }
     let ratio = f64::MAX;
     let other = Some("</script>".to_string());
-    absurd.warnings = vec![Warning { trouble: Trouble::Vanishing, layer: "<b>".into(), epoch: 0, ratio, other }];
+    absurd.warnings =
+        vec![Warning { trouble: Trouble::Vanishing, layer: "<b>".into(), epoch: 0, ratio, other }];
     let analysis = absurd.analysis.as_mut().unwrap();
     analysis.mistakes[0].probability = f64::MAX;
     let mut none = analysed_record();

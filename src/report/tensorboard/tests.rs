@@ -58,7 +58,8 @@ fn steps_and_epochs_are_written_when_an_epoch_ends() {
 fn norms_are_written_by_layer() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path(), "run").unwrap();
-    let norms = |layer: &str| LayerNorms { layer: layer.into(), gradient: 0.5, update: 0.25, parameters: 2.0 };
+    let norms =
+        |layer: &str| LayerNorms { layer: layer.into(), gradient: 0.5, update: 0.25, parameters: 2.0 };
     writer.epoch(&EpochRecord { layers: vec![norms("0"), norms("2")], ..epoch(1) });
     let written = records(writer.path());
     let tags = ["gradient_norm/0", "update_norm/0", "parameter_norm/0", "gradient_norm/2", "update_norm/2"];
