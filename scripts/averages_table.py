@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains with averages of the parameters and without, for docs/training.md.
 
-    scripts/averages_table.py --data DIR [--seeds 5] [--epochs 10] > table.md
+    scripts/averages_table.py --data DIR [--seeds 5] [--epochs 10] [--threads N] > table.md
 
 `mnist-mlp` with each rule of RULES and each average of AVERAGES. Writes a table in Markdown: mean and
 standard deviation of the test accuracy over the seeds, and the mean test loss. Exits with 2 if a run fails.
@@ -38,6 +38,8 @@ def test(settings, seed, options):
         record = pathlib.Path(folder) / "run.json"
         command = [BINARY, "train", "mnist-mlp", "--seed", str(seed), "--epochs", str(options.epochs)]
         command += [f"--set={setting}" for setting in settings]
+        if options.threads:
+            command += ["--threads", str(options.threads)]
         run = subprocess.run([*command, "--data", options.data, "--quiet", "--json", record], stdout=subprocess.DEVNULL)
         if run.returncode != 0:
             sys.exit(2)
@@ -50,6 +52,8 @@ def main():
     parser.add_argument("--data", required=True)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=10)
+    # Of no effect on the results.
+    parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     print("| rule | average | test accuracy, % | test loss |\n|---|---|---|---|")
     for rule, rule_settings in RULES.items():

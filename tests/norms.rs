@@ -138,10 +138,10 @@ fn gradients_of_a_deep_network_of_sigmoids_vanish() {
     println!("{gradients:?}");
     let first = warnings.first().expect("a warning");
     assert_eq!((first.trouble, first.layer.as_str(), first.epoch), (Trouble::Vanishing, "0", 1));
-    assert!(first.ratio < 1e-6 && first.other.is_some(), "{first:?}");
+    assert!(first.ratio < 1e-5 && first.other.is_some(), "{first:?}");
     // Once a layer, and not for the last ones.
     let layers: Vec<&str> = warnings.iter().map(|warning| warning.layer.as_str()).collect();
-    assert_eq!(layers, Vec::from_iter([0, 2, 4, 6].map(|layer| layer.to_string()))[..layers.len()]);
+    assert_eq!(layers, Vec::from_iter([0, 2, 4, 6, 8].map(|layer| layer.to_string()))[..layers.len()]);
 
     // Whatever the rule makes of them.
     let (_, adam) = trained(&recipe(&deep("sigmoid"), &["optimizer.name=adam"]), digits());

@@ -7,10 +7,10 @@ use super::workspace::NORMS;
 use crate::model::PlacedLayer;
 
 /// A layer's gradient relative to its parameters is said to vanish below this part of the largest of
-/// the layers after it, and to explode beyond its reciprocal. At a rate that changes the latter by a
-/// thousandth of itself in a step, which is usual, this one changes by 10⁻⁹: less than half a unit in the
-/// last place of single precision, 6 · 10⁻⁸, so most of its parameters stay as they are.
-pub const VANISHING: f64 = 1e-6;
+/// the layers after it, and to explode beyond its reciprocal of the last one's. At a rate that changes the
+/// latter by a thousandth of itself in a step, which is usual, this one changes by 10⁻⁸: less than half a
+/// unit in the last place of single precision, 6 · 10⁻⁸, so most of its parameters stay as they are.
+pub const VANISHING: f64 = 1e-5;
 
 /// A step larger than the parameters themselves explodes. Near a minimum a step of gradient descent goes
 /// further away from it if it is longer than twice the distance; what then grows from step to step soon
@@ -154,8 +154,8 @@ mod tests {
         let of = |first: f64, second: f64, third: f64| {
             seen(&[layer(0, first, 1e-3, 1.0), layer(2, second, 1e-3, 1.0), layer(4, third, 1e-3, 1.0)])
         };
-        assert_eq!(of(1.1e-6, 1.0, 0.5), []);
-        assert_eq!(of(0.9e-6, 1.0, 0.5), [warned(0, Vanishing, Some(2))]);
+        assert_eq!(of(1.1e-5, 1.0, 0.5), []);
+        assert_eq!(of(0.9e-5, 1.0, 0.5), [warned(0, Vanishing, Some(2))]);
         assert_eq!(of(0.0, 0.0, 1e-3), [warned(0, Vanishing, Some(4)), warned(2, Vanishing, Some(4))]);
         // The ratio counts, not the size: so small are all gradients at a good fit.
         assert_eq!(of(1e-12, 1e-9, 1e-8), []);
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(of(0.0, 0.0, 0.0), []);
         assert_eq!(of(0.0, 1e-36, 1e-33), []);
         // Relative to the parameters, of which there must be some.
-        assert_eq!(seen(&[layer(0, 1e-3, 1e-3, 1e-3), layer(1, 1e-3, 1e-3, 1e6)]), []);
+        assert_eq!(seen(&[layer(0, 1e-7, 1e-7, 1e-4), layer(1, 1.0, 1.0, 1e3)]), []);
         assert_eq!(seen(&[layer(0, 0.0, 0.0, 0.0), layer(1, 1.0, 1e-3, 1.0)]), []);
     }
 
