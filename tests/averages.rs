@@ -100,7 +100,7 @@ fn steps(case: &Value, kind: Kind, count: usize, cuts: &[usize]) -> Vec<[Vec<f32
                 }
                 Kind::Ema(ema) => blend(average, parameters, ema.weight(step)),
                 Kind::Swa(every) => {
-                    if step % every == 0 {
+                    if step.is_multiple_of(every) {
                         blend(average, parameters, equal_weight(step / every));
                     }
                 }
@@ -129,7 +129,7 @@ fn exact_steps(case: &Value, kind: Kind, count: usize) -> Vec<[Vec<f64>; 2]> {
                     parameters[i] = reference::lookahead(&rule, p, step as u64, &mut average[i]);
                 }
                 Kind::Ema(rule) => average[i] = reference::ema(&rule, average[i], p, step, &mut biased[i]),
-                Kind::Swa(every) if step as u64 % every == 0 => {
+                Kind::Swa(every) if (step as u64).is_multiple_of(every) => {
                     average[i] = reference::swa(average[i], p, step / every as i32);
                 }
                 Kind::Swa(_) => {}

@@ -201,7 +201,7 @@ pub fn swa(average: f64, p: f64, t: i32) -> f64 {
 
 /// Zhang et al. (2019), algorithm 1: the parameter after step `t`, which the rule has left at `p`.
 pub fn lookahead(rule: &Lookahead, p: f64, t: u64, slow: &mut f64) -> f64 {
-    if t % rule.steps != 0 {
+    if !t.is_multiple_of(rule.steps) {
         return p;
     }
     *slow += rule.alpha * (p - *slow);

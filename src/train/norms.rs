@@ -119,13 +119,13 @@ fn judged(epoch: usize, norms: &[LayerNorms], index: usize) -> Option<Warning> {
         return Some(warning(Trouble::Exploding, step, None));
     }
     let gradient = own.relative_gradient()?;
-    let later = norms[index + 1..].iter().filter_map(|other| Some((other.relative_gradient()?, other)));
+    let mut later = norms[index + 1..].iter().filter_map(|other| Some((other.relative_gradient()?, other)));
     let (largest, other) = later.clone().max_by(|a, b| a.0.total_cmp(&b.0))?;
     if largest >= AT_REST && gradient < VANISHING * largest {
         return Some(warning(Trouble::Vanishing, gradient / largest, Some(other)));
     }
     // Gradients come back from the last layer.
-    let (last, other) = later.last()?;
+    let (last, other) = later.next_back()?;
     (last >= AT_REST && VANISHING * gradient > last)
         .then(|| warning(Trouble::Exploding, gradient / last, Some(other)))
 }
