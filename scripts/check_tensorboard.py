@@ -65,6 +65,10 @@ def expected(record):
         values = [(epoch["epoch"], epoch[key]) for epoch in record["epochs"] if epoch.get(key) is not None]
         if values:
             scalars[tag] = values
+    for epoch in record["epochs"]:
+        for layer in epoch["layers"]:
+            for tag, key in (("gradient", "gradient"), ("update", "update"), ("parameter", "parameters")):
+                scalars.setdefault(f"{tag}_norm/{layer['layer']}", []).append((epoch["epoch"], layer[key]))
     for key in ("loss", "accuracy"):
         scalars[f"test/{key}"] = [(len(record["epochs"]), record["test"][key])]
     return scalars
@@ -118,6 +122,11 @@ def self_test(run, record, since):
             changed = copy.deepcopy(record)
             changed["epochs"][epoch][key] *= 1.001
             assert compare(run, changed, since)[0], f"another {key} in epoch {epoch} goes unnoticed"
+            changes += 1
+        for key in ("gradient", "update", "parameters"):
+            changed = copy.deepcopy(record)
+            changed["epochs"][epoch]["layers"][0][key] *= 1.001
+            assert compare(run, changed, since)[0], f"another norm: {key} in epoch {epoch} goes unnoticed"
             changes += 1
     for key in ("loss", "accuracy"):
         changed = copy.deepcopy(record)

@@ -56,7 +56,8 @@ fn a_run_leaves_a_report_and_an_event_file() {
     let text = succeeds(folder.path(), &[&SMALL[..], &options].concat());
     assert!(text.contains("wrote out/report/report.html"), "{text}");
     assert!(text.contains("wrote logs/digits-mlp-adam-seed1/events.out.tfevents."), "{text}");
-    let charts = ["accuracy", "confusion", "learning-rate", "loss", "throughput"];
+    let charts =
+        ["accuracy", "confusion", "gradient-norms", "learning-rate", "loss", "throughput", "update-norms"];
     let mut expected: Vec<String> =
         charts.iter().flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]).collect();
     expected.extend(["report.html".into(), "run.json".into()]);

@@ -67,11 +67,12 @@ impl Observer for Wasteful {
     }
 }
 
+/// `optimizer` may be followed by other tables.
 fn recipe(layers: &str, optimizer: &str) -> Recipe {
     let toml = format!(
         "name = \"steady\"\n[data]\nset = \"digits\"\n[model]\n{layers}\
          [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
-         [optimizer]\nname = \"{optimizer}\"\n[train]\nbatch = {BATCH}\n"
+         [train]\nbatch = {BATCH}\n[optimizer]\nname = {optimizer}\n"
     );
     Recipe::parse(&toml, "test recipe").unwrap()
 }
@@ -141,7 +142,15 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
     let normed =
         "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\nweight_norm = true\n";
-    let cases = [("", "momentum"), (hidden, "adam"), (hidden, "lamb"), (hidden, "muon"), (normed, "adamw")];
+    let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
+    let cases = [
+        ("", "\"momentum\""),
+        (hidden, "\"adam\""),
+        (hidden, "\"lamb\""),
+        (hidden, "\"muon\""),
+        (hidden, averaged),
+        (normed, "\"adamw\""),
+    ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);
         if layers == normed {
@@ -178,7 +187,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
     }
 
     // The count sees what is allocated within a step.
-    let recipe = recipe(hidden, "adam");
+    let recipe = recipe(hidden, "\"adam\"");
     let few = allocations(&recipe, 2, 10, &mut Wasteful::default());
     let many = allocations(&recipe, 2, 100, &mut Wasteful::default());
     assert!(many >= few + 90, "{few}, {many}");

@@ -33,6 +33,8 @@ struct Outcome {
     steps: Vec<u64>,
     /// Loss and accuracy of each epoch and, last, of the test samples.
     epochs: Vec<[u64; 2]>,
+    /// Of gradient, update and parameters of each layer in each epoch.
+    norms: Vec<[u64; 3]>,
     tensors: Vec<(String, Vec<u32>)>,
     /// Of some test samples: fewer than a worker takes at once, and no multiple of anything.
     probabilities: Vec<u32>,
@@ -60,9 +62,13 @@ fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     assert_eq!(record.test.as_ref(), Some(&test));
     let images: Vec<u8> = (0..37).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();
     let probabilities = train::predict(&model, &images, &recipe.data, &team).unwrap();
+    let norms = record.epochs.iter().flat_map(|epoch| &epoch.layers);
+    let norms = norms.map(|norms| [norms.gradient, norms.update, norms.parameters].map(f64::to_bits));
+    let norms = norms.collect();
     let epochs = record.epochs.iter().map(|epoch| [epoch.train_loss, epoch.train_accuracy]);
     Outcome {
         steps: steps.0,
+        norms,
         epochs: epochs.chain([[test.loss, test.accuracy]]).map(|pair| pair.map(f64::to_bits)).collect(),
         tensors: model.tensors().into_iter().map(|tensor| (tensor.name, bits(&tensor.values))).collect(),
         probabilities: bits(&probabilities.concat()),
@@ -80,7 +86,7 @@ fn difference(one: &Outcome, other: &Outcome) -> Option<String> {
             return Some(format!("{wrong} of {} elements of {}", a.1.len(), a.0));
         }
     }
-    (one != other).then(|| "epochs or predictions".into())
+    (one != other).then(|| "epochs, norms or predictions".into())
 }
 
 fn check(recipe: &Recipe, data: &DataSet) {
@@ -269,6 +275,38 @@ fn whole_columns() {
     }
 }
 
+/// Averages, over several rules and with what else may happen in a step.
+#[test]
+fn averages() {
+    let data = some_digits(200);
+    for (optimizer, others) in [
+        ("sgd", "[average]\nmethod = \"ema\"\ndecay = 0.9\n"),
+        ("adam", "[average]\nmethod = \"swa\"\nstart = 1\n[gradient]\nclip_norm = 0.1\n"),
+        ("momentum", "[lookahead]\nsteps = 3\n"),
+        ("lion", "[lookahead]\nsteps = 2\n[average]\nmethod = \"ema\"\ndebias = false\nstart = 2\n"),
+        ("rmsprop", "[lookahead]\nsteps = 2\n[average]\nmethod = \"swa\"\n[schedule]\nname = \"cosine\"\n"),
+    ] {
+        for batch in ["batch = 33", "batch = 11\naccumulate = 3"] {
+            let toml = format!(
+                "name = \"averages\"\n[data]\nset = \"digits\"\n[model]\n\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 130\nactivation = \"relu\"\n\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+                 [optimizer]\nname = \"{optimizer}\"\n{others}[train]\nepochs = 2\n{batch}\n"
+            );
+            let recipe =
+                Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"));
+            let alone = outcome(&recipe, &data, THREADS[0]);
+            for threads in &THREADS[1..] {
+                if let Some(what) = difference(&alone, &outcome(&recipe, &data, *threads)) {
+                    panic!("{what} with {threads} threads in\n{toml}");
+                }
+            }
+            let plain = Recipe { lookahead: None, average: None, ..recipe };
+            assert!(difference(&alone, &outcome(&plain, &data, 1)).is_some(), "they do nothing in\n{toml}");
+        }
+    }
+}
+
 #[test]
 fn a_difference_is_seen() {
     let data = some_digits(128);
@@ -285,5 +323,9 @@ fn a_difference_is_seen() {
     assert_eq!(difference(&right, &last_bit), Some("1 of 130 elements of 2.bias".into()));
     let mut prediction = right.clone();
     prediction.probabilities[369] ^= 1;
-    assert_eq!(difference(&right, &prediction), Some("epochs or predictions".into()));
+    assert_eq!(difference(&right, &prediction), Some("epochs, norms or predictions".into()));
+    let mut norm = right.clone();
+    assert_eq!(norm.norms.len(), 2 * 3, "two epochs of three layers");
+    norm.norms[5][1] ^= 1;
+    assert_eq!(difference(&right, &norm), Some("epochs, norms or predictions".into()));
 }

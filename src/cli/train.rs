@@ -11,7 +11,7 @@ use clap::Args;
 use watchers::Watchers;
 
 use crate::data::{DataSet, Origin};
-use crate::model::recipe::{Override, TrainConfig, check_samples};
+use crate::model::recipe::{AverageMethod, Override, TrainConfig, check_samples};
 use crate::model::{Model, Recipe, saved};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
@@ -103,6 +103,7 @@ Examples:
   fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
   fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
   fallline train mnist-mlp --set gradient.clip_adaptive=0.01 --set constraint.max_norm=3
+  fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
@@ -215,14 +216,15 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
     let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}, learning \
-         rate {}{}, {}, {}, seed {}\n\n{}\n",
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}{}, \
+         learning rate {}{}, {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
         origin(&data.origin),
         data.classes,
         recipe.optimizer.name(),
+        averages(recipe),
         recipe.optimizer.learning_rate,
         scheduled(recipe),
         batches(&recipe.train),
@@ -239,6 +241,22 @@ fn batches(train: &TrainConfig) -> String {
         (_, 1) => format!("batches of {}", train.batch),
         (_, several) => format!("batches of {several} x {}", train.batch),
     }
+}
+
+/// The averages that compose with the rule.
+fn averages(recipe: &Recipe) -> String {
+    let lookahead = recipe
+        .lookahead
+        .map(|lookahead| format!(" with lookahead ({} steps, alpha {})", lookahead.steps, lookahead.alpha));
+    let average = recipe.average.map(|average| {
+        let decay = match average.method {
+            AverageMethod::Ema(ema) => format!(", decay {}", ema.decay),
+            AverageMethod::Swa => String::new(),
+        };
+        let word = if lookahead.is_some() { "and" } else { "with" };
+        format!(" {word} {} (from epoch {}{decay})", average.method.name(), average.start)
+    });
+    lookahead.into_iter().chain(average).collect()
 }
 
 /// What becomes of the learning rate; nothing if it stays as it is.
@@ -307,12 +325,14 @@ mod tests {
             recipe: "mnist-mlp".into(),
             data: None,
             optimizer: None,
+            averages: Vec::new(),
             batch: None,
             seed: 1,
             threads: 2,
             machine: machine::Machine::current(),
             model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0 },
             epochs: Vec::new(),
+            warnings: Vec::new(),
             test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
             train_seconds: 2.5,
             stop_reason: "epochs".into(),

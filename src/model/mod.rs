@@ -114,8 +114,13 @@ impl Model {
     /// The first parameter that holds a number which is not finite, by its name in files, and that
     /// number.
     pub fn first_not_finite(&self) -> Option<(String, f32)> {
+        self.first_not_finite_among(&self.parameters)
+    }
+
+    /// The same among other parameters, stored as [`storage`](Model::storage) stores them.
+    pub fn first_not_finite_among(&self, parameters: &[f32]) -> Option<(String, f32)> {
         self.specs().find_map(|(name, spec)| {
-            let stored = &self.parameters[spec.range];
+            let stored = &parameters[spec.range];
             // Fast where all is well.
             let found = (!reduce::all_finite(stored)).then(|| stored.iter().find(|value| !value.is_finite()));
             found.flatten().map(|&value| (name, value))

@@ -3,6 +3,7 @@
 //! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
 //! key that is not known is an error, so a misspelt setting never goes unnoticed.
 
+mod average;
 mod constraint;
 mod gradient;
 mod layers;
@@ -17,6 +18,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
 pub use layers::LayerConfig;
@@ -31,6 +33,7 @@ pub use stop::{Patience, StopConfig, Tolerance, Watched};
 use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
 use crate::error::{Error, Result};
 use crate::losses::Loss;
+use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
 
 /// The largest recipe file that is read, in bytes.
@@ -65,6 +68,8 @@ pub struct Recipe {
     pub train: TrainConfig,
     pub gradient: GradientConfig,
     pub constraint: ConstraintConfig,
+    pub lookahead: Option<Lookahead>,
+    pub average: Option<AverageConfig>,
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
@@ -235,6 +240,14 @@ impl Recipe {
         self.gradient.clip_adaptive.is_some() || self.constraint.max_norm.is_some()
     }
 
+    /// The names of the averages that the training takes: none, `lookahead`, `ema` or `swa`, or the first
+    /// and one of the others.
+    pub fn averages(&self) -> Vec<&'static str> {
+        let lookahead = self.lookahead.map(|_| "lookahead");
+        let average = self.average.map(|average| average.method.name());
+        lookahead.into_iter().chain(average).collect()
+    }
+
     fn read(mut root: Section) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
@@ -246,6 +259,8 @@ impl Recipe {
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
         let gradient = GradientConfig::read(root.table("gradient")?)?;
         let constraint = ConstraintConfig::read(root.table("constraint")?)?;
+        let lookahead = average::read_lookahead(&mut root)?;
+        let average = average::read_average(&mut root, train.epochs)?;
         let stop = StopConfig::read(root.table("stop")?)?;
         let recipe = Recipe {
             name,
@@ -257,6 +272,8 @@ impl Recipe {
             train,
             gradient,
             constraint,
+            lookahead,
+            average,
             stop,
             target,
         };

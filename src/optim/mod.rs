@@ -1,11 +1,12 @@
-//! Update rules: how parameters follow their gradients, and schedules of their rates. A rule knows
-//! nothing of layers.
+//! Update rules: how parameters follow their gradients, schedules of their rates, and averages of
+//! parameters. A rule knows nothing of layers.
 
 mod adabelief;
 mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+pub mod average;
 pub mod full_batch;
 mod lamb;
 mod lion;
@@ -25,6 +26,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use average::{Ema, Lookahead};
 pub use full_batch::FullBatch;
 pub use lamb::Lamb;
 pub use lion::Lion;

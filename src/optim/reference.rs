@@ -10,7 +10,9 @@ mod whole;
 
 pub use whole::{lamb, muon, muon_rest, orthogonal};
 
-use super::{Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi};
+use super::{
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Ema, Lion, Lookahead, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+};
 
 /// What a rule remembers of one parameter; all zeros before the first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -184,4 +186,29 @@ pub fn rprop(rule: &Rprop, p: f64, mut g: f64, t: i32, rate: f64, memory: &mut M
 /// Unlike `signum`, 0 of 0.
 fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
+}
+
+/// A moving average after the step of number `t` among those averaged, from 1:
+/// `torch.optim.swa_utils.get_ema_multi_avg_fn` or, debiased, `optax.ema`, whose biased average `memory`
+/// holds.
+pub fn ema(rule: &Ema, average: f64, p: f64, t: i32, memory: &mut f64) -> f64 {
+    if rule.debias {
+        *memory = rule.decay * *memory + (1.0 - rule.decay) * p;
+        return *memory / (1.0 - rule.decay.powi(t));
+    }
+    if t == 1 { p } else { rule.decay * average + (1.0 - rule.decay) * p }
+}
+
+/// The equal average of the parameters of number 1 to `t`: `torch.optim.swa_utils.AveragedModel`.
+pub fn swa(average: f64, p: f64, t: i32) -> f64 {
+    (average * f64::from(t - 1) + p) / f64::from(t)
+}
+
+/// Zhang et al. (2019), algorithm 1: the parameter after step `t`, which the rule has left at `p`.
+pub fn lookahead(rule: &Lookahead, p: f64, t: u64, slow: &mut f64) -> f64 {
+    if !t.is_multiple_of(rule.steps) {
+        return p;
+    }
+    *slow += rule.alpha * (p - *slow);
+    *slow
 }

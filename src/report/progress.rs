@@ -7,14 +7,14 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::{counted, duration, loss, percent, rounded};
-use super::run::ending;
+use super::run::{ending, warning};
 use super::terminal::Narrow;
-use crate::train::{EpochRecord, Observer, Progress, TrainRecord};
+use crate::train::{EpochRecord, Observer, Progress, TrainRecord, Warning};
 
 /// How often the bar is drawn at most, per second.
 const REDRAWS: u8 = 10;
 
-/// Shows a run on standard error (the bar) and standard output (the lines).
+/// Shows a run on standard error (the bar, warnings) and standard output (the lines).
 pub struct TerminalObserver {
     bar: ProgressBar,
     epochs: usize,
@@ -65,6 +65,12 @@ impl Observer for TerminalObserver {
         self.bar.set_position(progress.samples as u64);
         self.bar.set_prefix(format!("epoch {}", of(progress.epoch, progress.epochs)));
         self.bar.set_message(bar_message(progress, self.validated, self.start.elapsed().as_secs_f64()));
+    }
+
+    fn warning(&mut self, seen: &Warning) {
+        if self.lines {
+            self.bar.suspend(|| writeln!(std::io::stderr(), "warning: {}", warning(seen)).ok());
+        }
     }
 
     fn epoch(&mut self, record: &EpochRecord) {
@@ -213,6 +219,7 @@ mod tests {
             incomplete: false,
             learning_rate: Some(0.01),
             evaluations: None,
+            layers: Vec::new(),
         };
         let line = "epoch  3/10  loss 0.1235  accuracy  97.12 %  384,123 samples/s  156 ms";
         assert_eq!(epoch_line(&record, 10), line.replace("0.1235", &format!("{:.4}", 0.12345)));

@@ -16,8 +16,8 @@ use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
 
-/// The largest file that is read, in bytes: a record of a million epochs is smaller.
-const LARGEST_FILE: u64 = 512 << 20;
+/// The largest file that is read, in bytes: a record of a million epochs of three layers is smaller.
+const LARGEST_FILE: u64 = 1 << 30;
 
 /// How every PNG file begins.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];

@@ -4,11 +4,13 @@ mod charts;
 mod facts;
 mod mistakes;
 mod names;
+mod warnings;
 
 use std::path::Path;
 
 use charts::Figure;
 pub use facts::{ending, epochs};
+pub use warnings::text as warning;
 
 use super::json;
 use super::numbers::{counted, duration, percent};

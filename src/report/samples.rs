@@ -18,6 +18,7 @@ pub fn train_record() -> TrainRecord {
         incomplete: false,
         learning_rate: Some(0.001),
         evaluations: None,
+        layers: Vec::new(),
     };
     let second = EpochRecord { epoch: 2, train_loss: 0.25, train_accuracy: 0.875, ..epoch.clone() };
     TrainRecord {
@@ -25,6 +26,7 @@ pub fn train_record() -> TrainRecord {
         recipe: "mnist-mlp".into(),
         data: Some("mnist".into()),
         optimizer: Some("adam".into()),
+        averages: Vec::new(),
         batch: Some(64),
         seed: 1,
         threads: 2,
@@ -36,6 +38,7 @@ pub fn train_record() -> TrainRecord {
         },
         model: ModelFacts { parameters: 101_770, train_flops_per_sample: 409_984.0 },
         epochs: vec![epoch, second],
+        warnings: Vec::new(),
         test: Some(Evaluation { loss: 0.3, accuracy: 0.9 }),
         train_seconds: 4.0,
         stop_reason: "epochs".into(),

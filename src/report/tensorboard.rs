@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use event::Event;
 
 use crate::error::{Error, Result};
-use crate::train::{EpochRecord, Observer, TrainRecord};
+use crate::train::{EpochRecord, LayerNorms, Observer, TrainRecord};
 
 /// Steps that are kept in memory at most until they are written: while that happens the workers wait.
 const MOST_BUFFERED: usize = 1 << 16;
@@ -30,7 +30,7 @@ pub struct EventWriter {
     /// Absent after a failure.
     file: Option<File>,
     failure: Option<io::Error>,
-    steps: Vec<Event>,
+    steps: Vec<Event<'static>>,
 }
 
 impl EventWriter {
@@ -79,7 +79,7 @@ impl EventWriter {
         }
     }
 
-    fn write_scalars(&mut self, step: usize, scalars: &[(&'static str, f64)]) {
+    fn write_scalars(&mut self, step: usize, scalars: &[(&str, f64)]) {
         let seconds = seconds_since_epoch();
         let event = |&(tag, value)| Event { seconds, step: step as i64, tag, value: value as f32 };
         let bytes: Vec<u8> =
@@ -122,6 +122,12 @@ impl Observer for EventWriter {
         ];
         let known: Vec<_> = figures.into_iter().filter_map(|(tag, value)| Some((tag, value?))).collect();
         self.write_scalars(record.epoch, &known);
+        for LayerNorms { layer, gradient, update, parameters } in &record.layers {
+            let norms = [("gradient", gradient), ("update", update), ("parameter", parameters)]
+                .map(|(kind, norm)| (format!("{kind}_norm/{layer}"), *norm));
+            let norms = norms.each_ref().map(|(tag, norm)| (tag.as_str(), *norm));
+            self.write_scalars(record.epoch, &norms);
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
 pub mod analysis;
+mod averages;
 pub mod dataset;
 mod evaluate;
 pub mod folds;
 pub mod machine;
 pub mod metrics;
+pub mod norms;
 mod plan;
 pub mod record;
 mod run;
@@ -17,6 +19,7 @@ mod workspace;
 pub use analysis::analyse;
 pub use evaluate::{evaluate, outputs, predict};
 pub use folds::{FoldsRecord, cross_validate};
+pub use norms::{Health, LayerNorms, Trouble, Warning};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};
 pub use run::{run, split};
 pub use session::Session;

@@ -56,6 +56,10 @@ pub struct Plan {
     pub fetches_updates: bool,
     /// What the rule does with whole parameters, if it does.
     pub whole: Option<WholePlan>,
+    /// Whether Lookahead's slow parameters are kept.
+    pub keeps_slow: bool,
+    /// Whether an average of the parameters is kept.
+    pub keeps_average: bool,
 }
 
 impl Plan {
@@ -75,6 +79,8 @@ impl Plan {
             whole_gradient: false,
             fetches_updates: false,
             whole: None,
+            keeps_slow: false,
+            keeps_average: false,
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis::Analysis;
 use super::machine::Machine;
+use super::norms::{LayerNorms, Warning};
 
 /// The schema that [`TrainRecord`] has as JSON.
 pub const TRAIN_SCHEMA: &str = "fallline.train/1";
@@ -40,6 +41,10 @@ pub struct EpochRecord {
     /// along lines, where [`samples_per_second`](EpochRecord::samples_per_second) counts all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluations: Option<usize>,
+    /// Of each layer with parameters, from the input on, in the epoch's last step; absent if the epoch is
+    /// incomplete, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerNorms>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -77,6 +82,9 @@ pub struct TrainRecord {
     /// The update rule's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<String>,
+    /// The names of the averages that took the place of the parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub averages: Vec<String>,
     /// Samples of a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
@@ -85,6 +93,9 @@ pub struct TrainRecord {
     pub machine: Machine,
     pub model: ModelFacts,
     pub epochs: Vec<EpochRecord>,
+    /// Of layers whose gradients vanish or explode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Absent if the run was stopped before it.
     pub test: Option<Evaluation>,
     /// Wall-clock time of all epochs.
@@ -132,6 +143,10 @@ pub trait Observer {
     /// Called at the end of each epoch.
     fn epoch(&mut self, _record: &EpochRecord) {}
 
+    /// Called before [`epoch`](Observer::epoch) when the gradients of a layer vanish or explode: once for
+    /// each layer and trouble.
+    fn warning(&mut self, _warning: &Warning) {}
+
     /// Called at the end of each training of a cross-validation, of which this is number `fold`, from 1,
     /// of `folds`.
     fn fold(&mut self, _fold: usize, _folds: usize, _record: &TrainRecord) {}
@@ -140,6 +155,7 @@ pub trait Observer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::norms::Trouble;
 
     #[test]
     fn the_record_has_the_documented_keys_in_their_order() {
@@ -155,12 +171,19 @@ mod tests {
             incomplete: false,
             learning_rate: Some(0.001),
             evaluations: None,
+            layers: Vec::new(),
         };
+        let norms = LayerNorms { layer: "0".into(), gradient: 0.5, update: 0.25, parameters: 4.0 };
+        let warning =
+            Warning { trouble: Trouble::Exploding, layer: "0".into(), epoch: 1, ratio: 2.5, other: None };
+        let vanishing =
+            Warning { trouble: Trouble::Vanishing, ratio: 1e-9, other: Some("2".into()), ..warning.clone() };
         let validated = EpochRecord {
             validation_loss: Some(0.25),
             validation_accuracy: Some(1.0),
             samples: Some(64),
             incomplete: true,
+            layers: vec![norms],
             ..epoch.clone()
         };
         let machine =
@@ -170,12 +193,14 @@ mod tests {
             recipe: "mnist-mlp".into(),
             data: Some("mnist".into()),
             optimizer: Some("adam".into()),
+            averages: vec!["lookahead".into(), "ema".into()],
             batch: Some(64),
             seed: 1,
             threads: 2,
             machine,
             model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0 },
             epochs: vec![epoch, validated],
+            warnings: vec![warning, vanishing],
             test: Some(Evaluation { loss: 0.125, accuracy: 0.5 }),
             train_seconds: 4.0,
             stop_reason: "patience".into(),
@@ -185,7 +210,8 @@ mod tests {
         };
         let json = serde_json::to_string(&record).unwrap();
         let expected = concat!(
-            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","data":"mnist","optimizer":"adam","batch":64,"#,
+            r#"{"schema":"fallline.train/1","recipe":"mnist-mlp","data":"mnist","optimizer":"adam","#,
+            r#""averages":["lookahead","ema"],"batch":64,"#,
             r#""seed":1,"threads":2,"#,
             r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
             r#""model":{"parameters":3,"train_flops_per_sample":12.0},"epochs":["#,
@@ -193,7 +219,10 @@ mod tests {
             r#""samples":60000,"learning_rate":0.001},"#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,
             r#""validation_accuracy":1.0,"seconds":2.0,"samples_per_second":30000.0,"#,
-            r#""samples":64,"incomplete":true,"learning_rate":0.001}],"#,
+            r#""samples":64,"incomplete":true,"learning_rate":0.001,"#,
+            r#""layers":[{"layer":"0","gradient":0.5,"update":0.25,"parameters":4.0}]}],"#,
+            r#""warnings":[{"trouble":"exploding","layer":"0","epoch":1,"ratio":2.5},"#,
+            r#"{"trouble":"vanishing","layer":"0","epoch":1,"ratio":1e-9,"other":"2"}],"#,
             r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"patience","#,
             r#""best_epoch":1,"validation":{"loss":0.25,"accuracy":1.0}}"#
         );

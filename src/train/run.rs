@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::evaluate::evaluate;
 use super::machine::Machine;
+use super::norms::Health;
 use super::record::{ModelFacts, Observer, TRAIN_SCHEMA, TrainRecord};
 use super::session::Session;
 use super::stop::{Ending, Watch};
@@ -86,8 +87,13 @@ pub(super) fn fit(
     let mut train_seconds = 0.0;
     let mut ending = Ending::Epochs;
     let mut validation = None;
+    let (mut health, mut warnings) = (Health::default(), Vec::new());
     for _ in 0..recipe.train.epochs {
         let mut record = session.epoch(stop, observer)?;
+        for warning in health.after_epoch(record.epoch, session.steps(), &record.layers) {
+            observer.warning(&warning);
+            warnings.push(warning);
+        }
         session.check_parameters()?;
         if let Some(held) = &held {
             let seen = session.evaluate(held)?;
@@ -118,6 +124,7 @@ pub(super) fn fit(
         recipe: recipe.name.clone(),
         data: Some(data.name.clone()),
         optimizer: Some(recipe.optimizer.name().into()),
+        averages: recipe.averages().into_iter().map(String::from).collect(),
         batch: Some(batch),
         seed: recipe.train.seed,
         threads: team.threads(),
@@ -127,6 +134,7 @@ pub(super) fn fit(
             train_flops_per_sample: model.train_flops_per_sample(),
         },
         epochs,
+        warnings,
         test: None,
         train_seconds,
         stop_reason: ending.name().into(),

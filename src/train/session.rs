@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::averages::{self, Averages};
 use super::evaluate::evaluate;
+use super::norms;
 use super::plan::{Plan, WholePlan};
 use super::record::{EpochRecord, Evaluation, Observer, Progress};
 use super::run::targets_for;
@@ -16,7 +18,7 @@ use super::workspace::Workspace;
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::Loss;
-use crate::model::recipe::{StopConfig, check_samples};
+use crate::model::recipe::{AverageMethod, StopConfig, check_samples};
 use crate::model::{Model, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
@@ -44,6 +46,7 @@ pub struct Session<'a> {
     span: Span,
     plan: Plan,
     workspace: Workspace,
+    averages: Averages,
     order: Vec<u32>,
     batch: usize,
     epochs: usize,
@@ -99,6 +102,7 @@ impl<'a> Session<'a> {
         // Batches that make one step are blocks of one batch.
         let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
         let span = span(recipe, count.div_ceil(batch) as u64, rule.as_ref())?;
+        averages::check(recipe, span.steps)?;
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
         let layers = model.layers();
@@ -111,14 +115,16 @@ impl<'a> Session<'a> {
             || recipe.stop.gradient_norm.is_some()
             || rule.full_batch().is_some();
         plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
+        (plan.keeps_slow, plan.keeps_average) = (recipe.lookahead.is_some(), recipe.average.is_some());
         let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
-        let workspace =
+        let mut workspace =
             Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
         let search =
             rule.full_batch().map(|method| full_batch::Search::new(method, model, recipe)).transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
+        let averages = Averages::new(recipe, model.storage(), &mut workspace);
         let order = Vec::with_capacity(count);
         Ok(Session {
             model,
@@ -133,6 +139,7 @@ impl<'a> Session<'a> {
             span,
             plan,
             workspace,
+            averages,
             order,
             batch,
             epochs: 0,
@@ -148,7 +155,8 @@ impl<'a> Session<'a> {
         self.kept.as_ref().map_or(self.samples.len(), Vec::len)
     }
 
-    /// The model as it is.
+    /// The model as it is to be tried: between epochs with the averages of the recipe, if it has some, in
+    /// the place of the parameters that are trained.
     pub fn model(&self) -> &Model {
         self.model
     }
@@ -185,12 +193,13 @@ impl<'a> Session<'a> {
         Err(self.diverged("the validation loss".into(), seen.loss))
     }
 
-    /// Looks at all parameters.
+    /// Looks at all parameters, those behind an average too.
     ///
     /// # Errors
     /// [`Error::Diverged`] with the name of the first one that is not finite.
     pub fn check_parameters(&self) -> Result<()> {
-        match self.model.first_not_finite() {
+        let trained = || self.model.first_not_finite_among(self.averages.set_aside(&self.workspace)?);
+        match self.model.first_not_finite().or_else(trained) {
             None => Ok(()),
             Some((name, value)) => Err(self.diverged(format!("an element of {name}"), value.into())),
         }
@@ -221,10 +230,12 @@ impl<'a> Session<'a> {
         format!("{} ({})", placed.module, placed.layer.kind())
     }
 
-    /// Bytes that the updates of a step read and write: the gradient; the parameters and the slots
-    /// twice.
+    /// Bytes that the updates of a step read and write: the gradient; the parameters, the slots and a
+    /// moving average twice.
     pub fn update_bytes(&self) -> usize {
-        size_of_val(self.model.storage()) * (3 + 2 * self.rule.slots())
+        let moves =
+            self.recipe.average.is_some_and(|average| matches!(average.method, AverageMethod::Ema(_)));
+        size_of_val(self.model.storage()) * (3 + 2 * (self.rule.slots() + usize::from(moves)))
     }
 
     /// Tells the schedule how an epoch went, which a plateau waits for: by its validation loss if it has
@@ -235,8 +246,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One pass over the samples, or one iteration of an optimizer that searches along lines; less if `stop` is set meanwhile or a rule of the recipe
-    /// [ends](Session::ended) it: a number of steps, a time, the norm of a gradient.
+    /// One pass over the samples, or one iteration of an optimizer that searches along lines; less if
+    /// `stop` is set meanwhile or a rule of the recipe [ends](Session::ended) it: a number of steps, a
+    /// time, the norm of a gradient. It trains on from the parameters of the last epoch, whatever average
+    /// the model holds now, and leaves the average there; after an error, the parameters that were
+    /// trained.
     ///
     /// # Errors
     /// [`Error::Diverged`] when a batch's loss, or the norm of its gradient where that is needed, is not
@@ -269,6 +283,7 @@ impl<'a> Session<'a> {
         self.epochs += 1;
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
+        let averages = self.averages.begin(self.epochs, self.steps, parameters, &mut self.workspace);
         let step = Step {
             layers,
             loss: &self.loss,
@@ -277,6 +292,7 @@ impl<'a> Session<'a> {
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
             constraint: &self.recipe.constraint,
+            averages,
             plan: &self.plan,
             parameters: Shared::array(parameters),
             memory: self.workspace.share(),
@@ -322,7 +338,13 @@ impl<'a> Session<'a> {
             Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
             None => {}
         }
-        Ok(about.record(&live.score, moment(self.steps).learning_rate))
+        let mut record = about.record(&live.score, moment(self.steps).learning_rate);
+        if !record.incomplete {
+            record.layers = norms::of_layers(self.model.layers(), &self.plan, self.workspace.norms());
+        }
+        let parameters = self.model.parts_mut().1;
+        self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
+        Ok(record)
     }
 }
 
@@ -426,6 +448,7 @@ impl About<'_> {
             incomplete: score.samples < self.of,
             learning_rate: Some(learning_rate),
             evaluations: None,
+            layers: Vec::new(),
         }
     }
 }

@@ -6,11 +6,13 @@
 //! norm of the whole gradient is asked for, the updates wait for it behind one more barrier; what a rule
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
+mod after;
 mod parameters;
 mod rows;
 mod unitwise;
 mod whole;
 
+use super::averages::{Averaging, Due};
 use super::plan::Plan;
 use super::workspace::Memory;
 use crate::data::{Features, Samples};
@@ -20,7 +22,7 @@ use crate::kernels::{convert, reduce};
 use crate::losses::Loss;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
-use crate::optim::{Moment, Rule};
+use crate::optim::{Coefficients, Moment, Rule};
 use crate::team::{Shared, Worker};
 
 /// What the workers share in all steps of a run.
@@ -32,9 +34,18 @@ pub struct Step<'a> {
     pub rule: &'a dyn Rule,
     pub treatment: &'a GradientConfig,
     pub constraint: &'a ConstraintConfig,
+    pub averages: Due,
     pub plan: &'a Plan,
     pub parameters: Shared<'a, f32>,
     pub memory: Memory<'a>,
+}
+
+/// What is the same for all parameters in a step.
+struct Turn {
+    coefficients: Coefficients,
+    averaging: Averaging,
+    /// Whether the norms of all units are taken.
+    is_measured: bool,
 }
 
 /// Where batches come from: the samples, and how their numbers are normalised.
@@ -61,6 +72,11 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     fn len(&self) -> usize {
         self.size.min(self.order.len() - self.start)
+    }
+
+    /// Whether no batch of the epoch follows.
+    fn is_last(&self) -> bool {
+        self.start + self.len() == self.order.len()
     }
 
     /// The batch in blocks of at most `rows` rows.
@@ -161,7 +177,11 @@ impl Step<'_> {
     /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
     /// came to.
     pub fn run(&self, worker: &Worker, batch: Batch, moment: Moment) -> Option<BatchScore> {
-        let coefficients = self.rule.coefficients(moment);
+        let turn = Turn {
+            coefficients: self.rule.coefficients(moment),
+            averaging: self.averages.at(moment.step),
+            is_measured: batch.is_last(),
+        };
         let weight = self.weight(batch);
         // A batch without weight teaches nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
@@ -172,7 +192,7 @@ impl Step<'_> {
             if block.is_last && worker.index() == 0 {
                 score = Some(self.score(worker, batch.len(), weight));
             }
-            let norm = self.parameters_pass(worker, block, &coefficients);
+            let norm = self.parameters_pass(worker, block, &turn);
             if let Some(score) = &mut score {
                 score.gradient_norm = norm;
             }

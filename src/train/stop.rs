@@ -151,6 +151,7 @@ mod tests {
             incomplete: false,
             learning_rate: None,
             evaluations: None,
+            layers: Vec::new(),
         }
     }
 

@@ -10,12 +10,16 @@ use crate::model::PlacedLayer;
 use crate::team::Shared;
 use crate::tensor::{Buffer, Layout, padded, row_stride};
 
+/// Sums of squares that are kept of each unit: of its gradient, of its update, of its parameters.
+pub const NORMS: usize = 3;
+
 /// The places of a batch's matrices and of what belongs to the parameters, in one buffer of floats.
 pub struct Workspace {
     floats: Buffer<f32>,
     labels: Buffer<u8>,
     correct: Buffer<u8>,
     squares: Vec<f64>,
+    part_squares: Vec<f64>,
     norms: Vec<f64>,
     places: Places,
 }
@@ -33,6 +37,9 @@ struct Places {
     targets: Range<usize>,
     iterates: Vec<[Matrix; 2]>,
     grams: Vec<[Matrix; 2]>,
+    before: Vec<Range<usize>>,
+    slow: Range<usize>,
+    average: Range<usize>,
 }
 
 /// A matrix in a buffer.
@@ -99,6 +106,9 @@ impl Workspace {
             targets: layout.place(rows * targets),
             iterates: matrices.iter().map(|of| pair(&mut layout, of.rows(), of.columns())).collect(),
             grams: matrices.iter().map(|of| pair(&mut layout, of.columns(), of.columns())).collect(),
+            before: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
+            slow: layout.place(if plan.keeps_slow { parameters } else { 0 }),
+            average: layout.place(if plan.keeps_average { parameters } else { 0 }),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -106,7 +116,8 @@ impl Workspace {
             labels: Buffer::zeros(rows),
             correct: Buffer::zeros(batch),
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
-            norms: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
+            part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
+            norms: vec![0.0; NORMS * plan.units()],
             places,
         })
     }
@@ -122,6 +133,22 @@ impl Workspace {
     pub fn first_output_not_finite(&self) -> Option<usize> {
         let is_lost = |output: &Matrix| !reduce::all_finite(&self.floats[output.range.clone()]);
         self.places.outputs.iter().position(is_lost)
+    }
+
+    /// What was measured last of each unit, `[units][NORMS]`.
+    pub fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
+    /// Lookahead's slow parameters, and the average of the parameters; empty where they are not kept.
+    pub fn averages(&self) -> (&[f32], &[f32]) {
+        (&self.floats[self.places.slow.clone()], &self.floats[self.places.average.clone()])
+    }
+
+    /// As [`averages`](Workspace::averages).
+    pub fn averages_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        let mut carver = Carver { rest: &mut self.floats, position: 0 };
+        (carver.cut(&self.places.slow), carver.cut(&self.places.average))
     }
 
     /// The first unit, among those of all layers, whose sum of squares is not finite.
@@ -163,6 +190,14 @@ pub struct Memory<'a> {
     pub grams: Vec<[Shared<'a, f32>; 2]>,
     /// Of each part of each unit the sums of the squares of directions and of parameters, for a rule
     /// for whole parameters; `[units, MOST_PARTS, 2]`.
+    pub part_squares: Shared<'a, f64>,
+    /// Each worker's scratch: a unit's parameters before its update.
+    pub before: Vec<Shared<'a, f32>>,
+    /// Lookahead's slow parameters, in the places of the parameters.
+    pub slow: Shared<'a, f32>,
+    /// The average of the parameters, in their places.
+    pub average: Shared<'a, f32>,
+    /// Sums of squares of each unit in the last step of an epoch; `[units][NORMS]`.
     pub norms: Shared<'a, f64>,
 }
 
@@ -195,9 +230,13 @@ impl Workspace {
                 .map(|pair| pair.each_ref().map(|of| carver.matrix(of)))
                 .collect(),
             grams: places.grams.iter().map(|pair| pair.each_ref().map(|of| carver.matrix(of))).collect(),
+            before: places.before.iter().map(|place| carver.array(place)).collect(),
+            slow: carver.array(&places.slow),
+            average: carver.array(&places.average),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),
+            part_squares: Shared::array(&mut self.part_squares),
             norms: Shared::array(&mut self.norms),
         }
     }

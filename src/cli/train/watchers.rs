@@ -2,7 +2,7 @@
 
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
-use crate::train::{EpochRecord, Observer, Progress, TrainRecord};
+use crate::train::{EpochRecord, Observer, Progress, TrainRecord, Warning};
 
 /// The terminal, and an event file where one was asked for.
 pub struct Watchers {
@@ -19,6 +19,10 @@ impl Observer for Watchers {
 
     fn progress(&mut self, progress: &Progress) {
         self.terminal.progress(progress);
+    }
+
+    fn warning(&mut self, warning: &Warning) {
+        self.terminal.warning(warning);
     }
 
     fn epoch(&mut self, record: &EpochRecord) {

@@ -78,6 +78,14 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         [constraint]
         clip_weights = 0.7
         max_norm = 3.5
+        [lookahead]
+        steps = 7
+        alpha = 0.8
+        [average]
+        method = "ema"
+        decay = 0.99
+        debias = false
+        start = 2
         [stop]
         steps = 11
         seconds = 2.5
@@ -96,6 +104,11 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
     assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::Elu { alpha: 0.7 }));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     assert!(recipe.to_toml().contains("mean = -0.1307\n"));
+
+    let swa = overrides(&["average={method='swa', start=3}"]);
+    let recipe = Recipe::parse_with(text, "all.toml", &swa).unwrap();
+    assert_eq!(recipe.average, Some(AverageConfig { method: AverageMethod::Swa, start: 3 }));
+    assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
 
     for loss in [
         "cross-entropy",
@@ -121,6 +134,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true });
     assert_eq!(recipe.optimizer, OptimizerConfig::new(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
+    assert_eq!((recipe.lookahead, recipe.average), (None, None));
+    assert!(recipe.averages().is_empty());
     assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
     assert_eq!(recipe.constraint, ConstraintConfig::default());
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
@@ -134,6 +149,23 @@ fn what_is_left_out_has_its_default() {
     };
     assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
+}
+
+#[test]
+fn averages_have_defaults_of_their_own() {
+    let with = |settings: &[&str]| Recipe::parse_with(SMALL, "small.toml", &overrides(settings)).unwrap();
+    let lookahead = with(&["lookahead={}"]);
+    assert_eq!(lookahead.lookahead, Some(Lookahead { steps: 5, alpha: 0.5 }));
+    let ema = with(&["average.method=ema", "lookahead.steps=3"]);
+    let expected = AverageMethod::Ema(crate::optim::Ema { decay: 0.999, debias: true });
+    assert_eq!(ema.average, Some(AverageConfig { method: expected, start: 1 }));
+    assert_eq!(ema.averages(), ["lookahead", "ema"]);
+    // After three quarters of the epochs, and never before the first.
+    for (epochs, start) in [(1, 1), (2, 1), (3, 2), (10, 7), (20, 15)] {
+        let swa = with(&["average.method=swa", &format!("train.epochs={epochs}")]);
+        assert_eq!(swa.average, Some(AverageConfig { method: AverageMethod::Swa, start }), "{epochs}");
+        assert_eq!(Recipe::parse(&swa.to_toml(), "copy").unwrap(), swa);
+    }
 }
 
 #[test]
@@ -222,6 +254,21 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
              divides by the norm, found one",
         ),
         (&["gradient.l1=-1"], "`gradient.l1`: expected a number of at least 0, found -1"),
+        (&["lookahead.steps=0"], "`lookahead.steps`: expected an integer from 1 to 1000000, found 0"),
+        (&["lookahead.alpha=0"], "`lookahead.alpha`: expected a number above 0 and at most 1, found 0"),
+        (&["lookahead.alpha=1.5"], "`lookahead.alpha`: expected a number above 0 and at most 1, found 1.5"),
+        (&["lookahead.alhpa=0.5"], "unknown key `lookahead.alhpa`; did you mean `lookahead.alpha`?"),
+        (&["average.method=emma"], "`average.method`: unknown average `emma`; did you mean `ema`?"),
+        (&["average.decay=0.9"], "`average.method`: expected one of ema, swa, found nothing"),
+        (&["average.method=ema", "average.decay=1"], "`average.decay`: expected a number in [0, 1), found 1"),
+        (
+            &["average.method=ema", "average.start=11"],
+            "`average.start`: expected an integer from 1 to 10, found 11",
+        ),
+        (
+            &["average.method=swa", "average.decay=0.9"],
+            "unknown key `average.decay`; known: average.method, average.start",
+        ),
         (&["stop.steps=0"], "`stop.steps`: expected an integer from 1 to 1000000000000, found 0"),
         (&["stop.seconds=0"], "`stop.seconds`: expected a number above 0, found 0"),
         (&["stop.accuracy=97"], "`stop.accuracy`: expected a number in [0, 1], found 97"),

@@ -3,7 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, schedule,
+    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, average,
+    schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -30,6 +31,9 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
         if let Some(part) = part {
             table.insert(key.into(), part.into());
         }
+    }
+    for (key, part) in average::tables(recipe.lookahead, recipe.average) {
+        table.insert(key, part.into());
     }
     table.to_string()
 }

@@ -3,13 +3,16 @@
 use crate::report::chart::{Axis, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, Unit};
 use crate::report::numbers::thousands;
 use crate::train::analysis::Analysis;
-use crate::train::{EpochRecord, TrainRecord};
+use crate::train::{EpochRecord, LayerNorms, TrainRecord};
 
 /// A curve of more points shows every so many of them.
 const MOST_POINTS: usize = 2000;
 
 /// Losses that span more than this factor stand on a logarithmic axis.
 const WIDE: f64 = 20.0;
+
+/// Of more layers, some are shown: lines have twelve looks.
+const MOST_LAYERS: usize = 12;
 
 /// More classes make cells too small to be seen.
 const MOST_CLASSES: usize = 40;
@@ -59,8 +62,40 @@ pub fn curves(runs: &[(&str, &TrainRecord)]) -> Vec<Figure> {
         file: "throughput",
         chart: lines("Throughput", rate("samples/s").from_zero(), throughput),
     });
+    if let [(_, record)] = runs {
+        figures.extend(norms(record));
+    }
     figures.retain(|figure| has_points(&figure.chart));
     figures
+}
+
+/// The norms of one run, a line for each layer.
+fn norms(record: &TrainRecord) -> [Figure; 2] {
+    let of_layers = |title: &str, label: &str, value: fn(&LayerNorms) -> f64| {
+        let series = shown_layers(record).into_iter().map(|name| {
+            let own = |epoch: &EpochRecord| epoch.layers.iter().find(|layer| layer.layer == name).map(value);
+            Series { name: format!("layer {name}"), points: points(record, own) }
+        });
+        lines(title, Axis::new(label).on(Scale::Log10), series.collect())
+    };
+    let gradients = of_layers("Gradient of each layer", "norm", |layer| layer.gradient);
+    let updates = of_layers("Update of each layer", "norm, relative to the parameters", |layer| {
+        layer.update / layer.parameters
+    });
+    [Figure { file: "gradient-norms", chart: gradients }, Figure { file: "update-norms", chart: updates }]
+}
+
+/// The names of the layers that have norms; of many, the first, the last, and some between them.
+fn shown_layers(record: &TrainRecord) -> Vec<&str> {
+    let names: Vec<&str> = record
+        .epochs
+        .iter()
+        .find(|epoch| !epoch.layers.is_empty())
+        .map_or(Vec::new(), |epoch| epoch.layers.iter().map(|layer| layer.layer.as_str()).collect());
+    if names.len() <= MOST_LAYERS {
+        return names;
+    }
+    (0..MOST_LAYERS).map(|place| names[place * (names.len() - 1) / (MOST_LAYERS - 1)]).collect()
 }
 
 fn has_points(chart: &Chart) -> bool {
@@ -100,7 +135,7 @@ fn each(runs: &[(&str, &TrainRecord)], value: Value) -> Vec<Series> {
     runs.iter().map(|(run, record)| Series { name: name(run), points: points(record, value) }).collect()
 }
 
-fn points(record: &TrainRecord, value: Value) -> Vec<Point> {
+fn points(record: &TrainRecord, value: impl Fn(&EpochRecord) -> Option<f64>) -> Vec<Point> {
     let every = record.epochs.len().div_ceil(MOST_POINTS).max(1);
     let last = record.epochs.len().saturating_sub(1);
     record
@@ -196,6 +231,30 @@ mod tests {
         ];
         assert_eq!(series(&figures, "loss"), expected);
         assert_eq!(series(&figures, "accuracy").len(), 2);
+    }
+
+    #[test]
+    fn the_norms_of_one_run_have_a_line_for_each_layer() {
+        let mut record = train_record();
+        let layers = |count: usize| {
+            let layer = |layer: usize| {
+                let gradient = 1.0 + layer as f64;
+                LayerNorms { layer: layer.to_string(), gradient, update: 0.5, parameters: 2.0 }
+            };
+            (0..count).map(layer).collect::<Vec<_>>()
+        };
+        // An epoch without, as an incomplete one.
+        record.epochs[1].layers = layers(2);
+        let figures = curves(&[("run", &record)]);
+        let expected = [("layer 0".to_string(), vec![(2.0, 1.0)]), ("layer 1".to_string(), vec![(2.0, 2.0)])];
+        assert_eq!(series(&figures, "gradient-norms"), expected);
+        assert_eq!(series(&figures, "update-norms")[1].1, [(2.0, 0.25)]);
+        let several = curves(&[("a", &record), ("b", &record)]);
+        assert!(several.iter().all(|figure| !figure.file.ends_with("norms")));
+
+        record.epochs[1].layers = layers(1000);
+        let shown = shown_layers(&record);
+        assert_eq!((shown.len(), shown[0], shown[1], shown[11]), (MOST_LAYERS, "0", "90", "999"));
     }
 
     #[test]

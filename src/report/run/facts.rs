@@ -1,5 +1,6 @@
 //! What a page says about runs in words and tables.
 
+use super::warnings;
 use crate::report::numbers::{counted, duration, loss, percent, rounded, thousands};
 use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
 use crate::stats;
@@ -12,7 +13,7 @@ pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
         [(_, record)] => vec![Part::Facts(facts(record))],
         _ => vec![Part::Table(run_table(runs)), Part::Heading("Machines".into()), machines(runs)],
     };
-    let notes: Vec<String> = runs.iter().filter_map(|(name, record)| note(name, record)).collect();
+    let notes: Vec<String> = runs.iter().flat_map(|(name, record)| notes(name, record)).collect();
     if !notes.is_empty() {
         parts.push(Part::Notes(notes));
     }
@@ -40,10 +41,14 @@ fn throughput(record: &TrainRecord) -> Option<f64> {
     (!speeds.is_empty()).then(|| stats::median(&speeds))
 }
 
-fn note(name: &str, record: &TrainRecord) -> Option<String> {
-    let last = record.epochs.last().filter(|epoch| epoch.incomplete)?;
-    let samples = last.samples.map(|samples| format!(", after {}", counted(samples, "sample")));
-    Some(format!("{name}: epoch {} is incomplete{}.", last.epoch, samples.unwrap_or_default()))
+/// An incomplete epoch, and warnings.
+fn notes(name: &str, record: &TrainRecord) -> Vec<String> {
+    let incomplete = record.epochs.last().filter(|epoch| epoch.incomplete).map(|last| {
+        let samples = last.samples.map(|samples| format!(", after {}", counted(samples, "sample")));
+        format!("epoch {} is incomplete{}", last.epoch, samples.unwrap_or_default())
+    });
+    let all = incomplete.into_iter().chain(record.warnings.iter().map(warnings::text));
+    all.map(|note| format!("{name}: {note}.")).collect()
 }
 
 fn facts(record: &TrainRecord) -> Vec<(String, String)> {
@@ -54,6 +59,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Recipe", Some(record.recipe.clone())),
         ("Data set", record.data.clone()),
         ("Update rule", record.optimizer.clone()),
+        ("Averages", (!record.averages.is_empty()).then(|| record.averages.join(", "))),
         ("Learning rate", learning_rate(record).map(|rate| rate.to_string())),
         ("Batch", record.batch.map(|batch| counted(batch, "sample"))),
         ("Seed", Some(record.seed.to_string())),

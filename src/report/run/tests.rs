@@ -1,5 +1,6 @@
 use super::*;
 use crate::report::samples::{analysed_record, train_record};
+use crate::train::{LayerNorms, Trouble, Warning};
 
 fn count(page: &str, text: &str) -> usize {
     page.matches(text).count()
@@ -57,6 +58,19 @@ fn an_incomplete_epoch_is_told() {
     assert_eq!(count(&page, "<small>incomplete</small>"), 1);
 }
 
+#[test]
+fn warnings_and_averages_are_told() {
+    let mut record = train_record();
+    let other = Some("4".to_string());
+    let warning = Warning { trouble: Trouble::Vanishing, layer: "0".into(), epoch: 2, ratio: 1e-8, other };
+    (record.warnings, record.averages) = (vec![warning], vec!["lookahead".into(), "ema".into()]);
+    let page = page(&[record]);
+    assert!(page.contains("<dt>Averages</dt><dd>lookahead, ema</dd>"));
+    let text = "mnist-mlp adam, seed 1: the gradient of layer 0 vanishes: in epoch 2, relative to its \
+                parameters, it is 1e-8 times that of layer 4;";
+    assert_eq!(count(&page, text), 1);
+}
+
 /// Whatever a file may hold.
 #[test]
 fn odd_records_have_pages_too() {
@@ -66,7 +80,18 @@ fn odd_records_have_pages_too() {
     for epoch in &mut absurd.epochs {
         (epoch.train_loss, epoch.train_accuracy, epoch.samples_per_second) = (-1e308, 1e308, f64::MAX);
         (epoch.epoch, epoch.learning_rate) = (usize::MAX, Some(f64::MIN_POSITIVE));
+        let norms = |gradient, update, parameters| LayerNorms {
+            layer: "</svg>".into(),
+            gradient,
+            update,
+            parameters,
+        };
+        epoch.layers = vec![norms(0.0, 1.0, 0.0), norms(-1.0, f64::MAX, f64::MIN_POSITIVE)];
     }
+    let ratio = f64::MAX;
+    let other = Some("</script>".to_string());
+    absurd.warnings =
+        vec![Warning { trouble: Trouble::Vanishing, layer: "<b>".into(), epoch: 0, ratio, other }];
     let analysis = absurd.analysis.as_mut().unwrap();
     analysis.mistakes[0].probability = f64::MAX;
     let mut none = analysed_record();

@@ -16,15 +16,15 @@ const FOUR_BYTES: u8 = 5;
 
 /// A number at a step of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Event {
+pub struct Event<'a> {
     /// Since 1970.
     pub seconds: f64,
     pub step: i64,
-    pub tag: &'static str,
+    pub tag: &'a str,
     pub value: f32,
 }
 
-impl Event {
+impl Event<'_> {
     /// As an `Event` message.
     pub fn encoded(&self) -> Vec<u8> {
         let mut value = with_length(1, self.tag.as_bytes());

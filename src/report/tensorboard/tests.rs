@@ -14,6 +14,7 @@ fn epoch(epoch: usize) -> EpochRecord {
         incomplete: false,
         learning_rate: Some(0.1),
         evaluations: None,
+        layers: Vec::new(),
     }
 }
 
@@ -52,6 +53,21 @@ fn steps_and_epochs_are_written_when_an_epoch_ends() {
     assert!(written.iter().zip(&tags).all(|(record, tag)| has(record, tag)), "{written:?}");
     writer.epoch(&EpochRecord { validation_loss: Some(0.5), ..epoch(2) });
     assert!(has(&records(&path)[tags.len() + 2], "validation/loss"));
+}
+
+#[test]
+fn norms_are_written_by_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path(), "run").unwrap();
+    let norms =
+        |layer: &str| LayerNorms { layer: layer.into(), gradient: 0.5, update: 0.25, parameters: 2.0 };
+    writer.epoch(&EpochRecord { layers: vec![norms("0"), norms("2")], ..epoch(1) });
+    let written = records(writer.path());
+    let tags = ["gradient_norm/0", "update_norm/0", "parameter_norm/0", "gradient_norm/2", "update_norm/2"];
+    let last = &written[written.len() - 6..];
+    assert!(last.iter().zip(tags).all(|(record, tag)| has(record, tag)), "{written:?}");
+    assert!(has(&last[5], "parameter_norm/2"));
+    assert!(last[1].ends_with(&0.25f32.to_le_bytes()) && last[5].ends_with(&2f32.to_le_bytes()));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
 use crate::optim::{FullBatch, Moment};
 use crate::probe::Table;
 use crate::team::{Shared, Worker};
+use crate::train::averages::Due;
 use crate::train::plan::Plan;
 use crate::train::record::{EpochRecord, Observer};
 use crate::train::step::{Batch, BatchScore, Source, Step};
@@ -91,6 +92,7 @@ impl Session<'_> {
                 rule: self.rule.as_ref(),
                 treatment: &self.recipe.gradient,
                 constraint: &self.recipe.constraint,
+                averages: Due::default(),
                 plan: &self.plan,
                 parameters: Shared::array(parameters),
                 memory: self.workspace.share(),

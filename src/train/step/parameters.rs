@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use super::{Block, Step};
+use super::{Block, Step, Turn};
 use crate::kernels::prefetch::prefetch;
 use crate::kernels::{clip, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
-use crate::optim::{Coefficients, MOST_SLOTS};
+use crate::optim::MOST_SLOTS;
 use crate::team::Worker;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
@@ -16,7 +16,7 @@ const NORM_EPSILON: f64 = 1e-6;
 
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
-    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Coefficients) -> Option<f64> {
+    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Turn) -> Option<f64> {
         let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
@@ -70,7 +70,10 @@ impl Step<'_> {
     }
 
     /// All that a unit's gradient alone decides: its update, or the first half of it.
-    fn advance(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Coefficients) {
+    fn advance(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Turn) {
+        if with.is_measured {
+            self.measure_gradient(worker, index, unit, gradient);
+        }
         match &self.plan.whole {
             None => self.update(worker, index, unit, gradient, with),
             Some(whole) => self.direct(worker, whole, index, unit, gradient, with),
@@ -125,7 +128,7 @@ impl Step<'_> {
     }
 
     /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
-    fn update_by_norm(&self, worker: &Worker, with: &Coefficients) -> f64 {
+    fn update_by_norm(&self, worker: &Worker, with: &Turn) -> f64 {
         worker.barrier();
         // Every worker adds up all units, in the same order.
         let squares = self.memory.squares.read(worker, 0..self.plan.units());
@@ -172,9 +175,12 @@ impl Step<'_> {
         index: usize,
         unit: usize,
         gradient: &mut [f32],
-        with: &Coefficients,
+        with: &Turn,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        if with.is_measured {
+            self.measure_before(worker, index, unit);
+        }
         // A rule for whole parameters has been at them before.
         let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
         worker.probe("update", index, 0, self.update_bytes(gradient.len(), slots), || {
@@ -189,6 +195,10 @@ impl Step<'_> {
             }
         });
         self.constrain(worker, index, unit);
+        if with.is_measured {
+            self.measure_after(worker, index, unit);
+        }
+        self.average(worker, index, unit, with);
         worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
     }
 
@@ -197,10 +207,10 @@ impl Step<'_> {
         parameters * size_of::<f32>() * (3 + 2 * slots)
     }
 
-    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Coefficients) {
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Turn) {
         let mut slots = self.slots(worker, &place);
         let slots = &mut slots[..self.memory.slots.len()];
-        self.rule.apply(with, self.parameters.write(worker, place), gradients, slots);
+        self.rule.apply(&with.coefficients, self.parameters.write(worker, place), gradients, slots);
     }
 
     /// The parts of the slots that belong to some parameters; those that the rule has not are empty.

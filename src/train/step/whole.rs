@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::Step;
+use super::{Step, Turn};
 use crate::kernels::{clip, gemm, newton_schulz, reduce};
 use crate::model::PlacedLayer;
-use crate::optim::{Coefficients, Orthogonal, Whole};
+use crate::optim::{Orthogonal, Whole};
 use crate::team::Worker;
 use crate::train::plan::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
@@ -20,14 +20,14 @@ impl Step<'_> {
         index: usize,
         unit: usize,
         gradient: &mut [f32],
-        with: &Coefficients,
+        with: &Turn,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         // Reads the parameters; reads and writes the gradient and the slots.
         let bytes = self.update_bytes(gradient.len(), self.memory.slots.len());
         worker.probe("direct", index, 0, bytes, || {
             let number = (self.plan.numbers[index] + unit) * NORMS_PER_UNIT;
-            let norms = self.memory.norms.write(worker, number..number + NORMS_PER_UNIT);
+            let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_UNIT);
             let mut rest = gradient;
             for (part, norms) in layer.unit_parts(unit).into_iter().zip(norms.chunks_exact_mut(2)) {
                 let (direction, after) = rest.split_at_mut(part.len());
@@ -37,7 +37,7 @@ impl Step<'_> {
                 let mut slots = self.slots(worker, &place);
                 let slots = &mut slots[..self.memory.slots.len()];
                 let parameters = self.parameters.read(worker, place);
-                self.rule.direct(with, orthogonal, parameters, direction, slots);
+                self.rule.direct(&with.coefficients, orthogonal, parameters, direction, slots);
                 norms[0] = reduce::sum_of_squares(direction);
                 norms[1] = reduce::sum_of_squares(parameters);
             }
@@ -45,7 +45,7 @@ impl Step<'_> {
     }
 
     /// The rest of the step, once all workers have made their directions.
-    pub(super) fn update_whole(&self, worker: &Worker, whole: &WholePlan, with: &Coefficients) {
+    pub(super) fn update_whole(&self, worker: &Worker, whole: &WholePlan, with: &Turn) {
         worker.barrier();
         match whole.what {
             Whole::TrustRatio => self.scale_by_trust(worker, whole),
@@ -61,7 +61,7 @@ impl Step<'_> {
     fn scale_by_trust(&self, worker: &Worker, whole: &WholePlan) {
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
             for parameter in whole.parameters[index].iter().filter(|_| !owned.is_empty()) {
-                let [direction, own] = self.norms(worker, index, &parameter.range);
+                let [direction, own] = self.whole_norms(worker, index, &parameter.range);
                 // A comparison that NaN passes: it must reach the parameters.
                 let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
                 for unit in owned.clone() {
@@ -75,10 +75,10 @@ impl Step<'_> {
 
     /// The norms of the directions and of the elements of a whole parameter, summed up in the order of
     /// its units.
-    fn norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
+    fn whole_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
         let layer = &self.layers[index].layer;
         let (first, end) = (self.plan.numbers[index], self.plan.numbers[index + 1]);
-        let norms = self.memory.norms.read(worker, first * NORMS_PER_UNIT..end * NORMS_PER_UNIT);
+        let norms = self.memory.part_squares.read(worker, first * NORMS_PER_UNIT..end * NORMS_PER_UNIT);
         let mut sums = [0.0; 2];
         for (unit, norms) in norms.chunks_exact(NORMS_PER_UNIT).enumerate() {
             for (part, norms) in layer.unit_parts(unit).iter().zip(norms.chunks_exact(2)) {
@@ -117,7 +117,7 @@ impl Step<'_> {
     fn make_orthogonal(&self, worker: &Worker, whole: &WholePlan, how: &Orthogonal) {
         let matrices = || whole.matrices.iter().enumerate();
         for (number, matrix) in matrices() {
-            let [norm, _] = self.norms(worker, matrix.layer, &matrix.range);
+            let [norm, _] = self.whole_norms(worker, matrix.layer, &matrix.range);
             // A maximum would lose a NaN.
             let divisor = if norm < how.epsilon { how.epsilon } else { norm };
             self.owned_parts(worker, matrix, |part, direction| {

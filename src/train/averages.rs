@@ -1,0 +1,148 @@
+//! The averages of a run: Lookahead's slow parameters, and an average over steps or epochs. Between two
+//! epochs the model holds what is to be tried and saved; during one, what is trained.
+
+use super::workspace::Workspace;
+use crate::model::Recipe;
+use crate::model::recipe::{AverageConfig, AverageMethod};
+use crate::optim::{Ema, Lookahead, average};
+use crate::{Error, Result};
+
+/// That a run of so many steps comes to a synchronisation: without one it would end as it began.
+///
+/// # Errors
+/// [`Error::Setting`]
+pub fn check(recipe: &Recipe, steps: u64) -> Result<()> {
+    match recipe.lookahead {
+        Some(lookahead) if lookahead.steps > steps => Err(Error::Setting {
+            place: format!("recipe {}", recipe.name),
+            key: "lookahead.steps".into(),
+            expected: format!("at most the {steps} steps of the run"),
+            found: lookahead.steps.to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What becomes of the averages during an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Due {
+    lookahead: Option<Lookahead>,
+    /// A moving average, and the steps of the run that come before those it is over.
+    ema: Option<(Ema, u64)>,
+}
+
+/// What becomes of the averages in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Averaging {
+    /// What the slow parameters are [synchronised](average::synchronise) with.
+    pub slow: Option<f32>,
+    /// What parameters are [blended](average::blend) into the average with.
+    pub average: Option<f32>,
+}
+
+impl Due {
+    /// In the step of this number, from 1.
+    pub fn at(&self, step: u64) -> Averaging {
+        Averaging {
+            slow: self.lookahead.and_then(|lookahead| lookahead.due(step)),
+            average: self.ema.map(|(ema, before)| ema.weight(step.saturating_sub(before))),
+        }
+    }
+}
+
+/// What the model's parameters have changed places with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shown {
+    Nothing,
+    Slow,
+    Average,
+}
+
+/// The averages of a run; they lie in its workspace.
+pub struct Averages {
+    lookahead: Option<Lookahead>,
+    average: Option<AverageConfig>,
+    /// The steps before those that a moving average is over, once it has begun.
+    ema_after: Option<u64>,
+    /// The epochs in an equal average.
+    epochs: u64,
+    shown: Shown,
+}
+
+impl Averages {
+    /// Those of a run that begins with these parameters.
+    pub fn new(recipe: &Recipe, parameters: &[f32], workspace: &mut Workspace) -> Averages {
+        if recipe.lookahead.is_some() {
+            workspace.averages_mut().0.copy_from_slice(parameters);
+        }
+        let (lookahead, average) = (recipe.lookahead, recipe.average);
+        Averages { lookahead, average, ema_after: None, epochs: 0, shown: Shown::Nothing }
+    }
+
+    /// Puts what is trained back into the model, before the epoch of this number, from 1, and after so many
+    /// steps.
+    pub fn begin(
+        &mut self,
+        epoch: usize,
+        steps: u64,
+        parameters: &mut [f32],
+        workspace: &mut Workspace,
+    ) -> Due {
+        self.swap(parameters, workspace);
+        self.shown = Shown::Nothing;
+        let mut due = Due { lookahead: self.lookahead, ema: None };
+        if let Some(AverageConfig { method: AverageMethod::Ema(ema), start }) = self.average
+            && epoch >= start
+        {
+            due.ema = Some((ema, *self.ema_after.get_or_insert(steps)));
+        }
+        due
+    }
+
+    /// Puts what is to be tried into the model, after the epoch of this number: the average, if it has
+    /// begun, else the slow parameters, if there are any. Only a complete epoch goes into an equal average.
+    pub fn end(
+        &mut self,
+        epoch: usize,
+        is_complete: bool,
+        parameters: &mut [f32],
+        workspace: &mut Workspace,
+    ) {
+        if let Some(AverageConfig { method: AverageMethod::Swa, start }) = self.average
+            && epoch >= start
+            && is_complete
+        {
+            self.epochs += 1;
+            let weight = average::equal_weight(self.epochs);
+            let (slow, to) = workspace.averages_mut();
+            average::blend(to, if self.lookahead.is_some() { slow } else { parameters }, weight);
+        }
+        self.shown = if self.ema_after.is_some() || self.epochs > 0 {
+            Shown::Average
+        } else if self.lookahead.is_some() {
+            Shown::Slow
+        } else {
+            Shown::Nothing
+        };
+        self.swap(parameters, workspace);
+    }
+
+    /// The parameters that are trained, if the model holds others.
+    pub fn set_aside<'a>(&self, workspace: &'a Workspace) -> Option<&'a [f32]> {
+        let (slow, average) = workspace.averages();
+        match self.shown {
+            Shown::Nothing => None,
+            Shown::Slow => Some(slow),
+            Shown::Average => Some(average),
+        }
+    }
+
+    fn swap(&self, parameters: &mut [f32], workspace: &mut Workspace) {
+        let (slow, average) = workspace.averages_mut();
+        match self.shown {
+            Shown::Nothing => {}
+            Shown::Slow => parameters.swap_with_slice(slow),
+            Shown::Average => parameters.swap_with_slice(average),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The norms of each layer in the last step of an epoch, and what they say about a training.
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+use super::workspace::NORMS;
+use crate::model::PlacedLayer;
+
+/// A layer's gradient relative to its parameters is said to vanish below this part of the largest of
+/// the layers after it, and to explode beyond its reciprocal of the last one's. At a rate that changes the
+/// latter by a thousandth of itself in a step, which is usual, this one changes by 10⁻⁸: less than half a
+/// unit in the last place of single precision, 6 · 10⁻⁸, so most of its parameters stay as they are.
+pub const VANISHING: f64 = 1e-5;
+
+/// A step larger than the parameters themselves explodes. Near a minimum a step of gradient descent goes
+/// further away from it if it is longer than twice the distance; what then grows from step to step soon
+/// is all that the parameters are.
+pub const EXPLODING: f64 = 1.0;
+
+/// Where the largest gradient relative to its parameters is less, a fit is perfect, or as good as that:
+/// gradients of other layers may be lost to the smallest number there is, 1.2 · 10⁻³⁸.
+pub const AT_REST: f64 = 1e-30;
+
+/// Euclidean norms of a layer, over all its parameters, in the last step of an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerNorms {
+    /// The layer's number among the modules of the recipe, as in the names of its parameters.
+    pub layer: String,
+    /// Of the gradient that the update rule is given: with penalty, clipped.
+    pub gradient: f64,
+    /// Of what the step changes: the parameters after it less those before. Lookahead's steps back do not
+    /// count.
+    pub update: f64,
+    /// Of the parameters before the step.
+    pub parameters: f64,
+}
+
+impl LayerNorms {
+    /// The gradient relative to the parameters, if there are any that are not 0.
+    fn relative_gradient(&self) -> Option<f64> {
+        (self.parameters > 0.0).then(|| self.gradient / self.parameters)
+    }
+}
+
+/// Those of all layers with parameters, from the sums of squares of each unit, `[units][NORMS]`; none if
+/// one is not finite.
+pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
+    let norms = |index: usize| {
+        // In the order of the units.
+        let units = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
+        let sum = |kind: usize| units.chunks(NORMS).map(|unit| unit[kind]).sum::<f64>().sqrt();
+        let [gradient, update, parameters] = [0, 1, 2].map(sum);
+        LayerNorms { layer: layers[index].module.to_string(), gradient, update, parameters }
+    };
+    let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
+    let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();
+    let is_finite = |norms: &LayerNorms| (norms.gradient + norms.update + norms.parameters).is_finite();
+    if all.iter().all(is_finite) { all } else { Vec::new() }
+}
+
+/// What is wrong with a layer's gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trouble {
+    Vanishing,
+    Exploding,
+}
+
+/// A layer whose gradients vanish or explode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    pub trouble: Trouble,
+    /// As in [`LayerNorms`].
+    pub layer: String,
+    /// The first epoch at whose last step it was so.
+    pub epoch: usize,
+    /// The layer's gradient over its parameters, divided by the same of `other`; or without that, the
+    /// layer's update over its parameters.
+    pub ratio: f64,
+    /// The layer that it was compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
+}
+
+/// Looks at the norms of each epoch and warns once of each layer and trouble.
+#[derive(Debug, Default)]
+pub struct Health {
+    known: Vec<(Trouble, String)>,
+}
+
+impl Health {
+    /// The warnings that are new in this epoch, from the layer next to the input on. The very first step of
+    /// a run is not judged: layers that begin with zeros hold back the gradient of others until they have
+    /// made a step.
+    pub fn after_epoch(&mut self, epoch: usize, steps: u64, norms: &[LayerNorms]) -> Vec<Warning> {
+        if steps < 2 {
+            return Vec::new();
+        }
+        let all = (0..norms.len()).flat_map(|index| judged(epoch, norms, index));
+        let mut new: Vec<Warning> = all.collect();
+        new.retain(|warning| !self.known.contains(&(warning.trouble, warning.layer.clone())));
+        self.known.extend(new.iter().map(|warning| (warning.trouble, warning.layer.clone())));
+        new
+    }
+}
+
+fn judged(epoch: usize, norms: &[LayerNorms], index: usize) -> Option<Warning> {
+    let own = &norms[index];
+    let warning = |trouble, ratio, other: Option<&LayerNorms>| Warning {
+        trouble,
+        layer: own.layer.clone(),
+        epoch,
+        ratio,
+        other: other.map(|other| other.layer.clone()),
+    };
+    let step = own.update / own.parameters;
+    // Without parameters yet, the step is all there is.
+    if own.parameters > 0.0 && step > EXPLODING {
+        return Some(warning(Trouble::Exploding, step, None));
+    }
+    let gradient = own.relative_gradient()?;
+    let mut later = norms[index + 1..].iter().filter_map(|other| Some((other.relative_gradient()?, other)));
+    let (largest, other) = later.clone().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if largest >= AT_REST && gradient < VANISHING * largest {
+        return Some(warning(Trouble::Vanishing, gradient / largest, Some(other)));
+    }
+    // Gradients come back from the last layer.
+    let (last, other) = later.next_back()?;
+    (last >= AT_REST && VANISHING * gradient > last)
+        .then(|| warning(Trouble::Exploding, gradient / last, Some(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(name: usize, gradient: f64, update: f64, parameters: f64) -> LayerNorms {
+        LayerNorms { layer: name.to_string(), gradient, update, parameters }
+    }
+
+    /// Layer, trouble and what it was compared with.
+    fn seen(norms: &[LayerNorms]) -> Vec<(String, Trouble, Option<String>)> {
+        let warnings = Health::default().after_epoch(1, 2, norms);
+        warnings.into_iter().map(|warning| (warning.layer, warning.trouble, warning.other)).collect()
+    }
+
+    fn warned(name: usize, trouble: Trouble, other: Option<usize>) -> (String, Trouble, Option<String>) {
+        (name.to_string(), trouble, other.map(|other| other.to_string()))
+    }
+
+    #[test]
+    fn gradients_vanish_relative_to_a_later_layer() {
+        use Trouble::Vanishing;
+        let of = |first: f64, second: f64, third: f64| {
+            seen(&[layer(0, first, 1e-3, 1.0), layer(2, second, 1e-3, 1.0), layer(4, third, 1e-3, 1.0)])
+        };
+        assert_eq!(of(1.1e-5, 1.0, 0.5), []);
+        assert_eq!(of(0.9e-5, 1.0, 0.5), [warned(0, Vanishing, Some(2))]);
+        assert_eq!(of(0.0, 0.0, 1e-3), [warned(0, Vanishing, Some(4)), warned(2, Vanishing, Some(4))]);
+        // The ratio counts, not the size: so small are all gradients at a good fit.
+        assert_eq!(of(1e-12, 1e-9, 1e-8), []);
+        // A perfect one.
+        assert_eq!(of(0.0, 0.0, 0.0), []);
+        assert_eq!(of(0.0, 1e-36, 1e-33), []);
+        // Relative to the parameters, of which there must be some.
+        assert_eq!(seen(&[layer(0, 1e-7, 1e-7, 1e-4), layer(1, 1.0, 1.0, 1e3)]), []);
+        assert_eq!(seen(&[layer(0, 0.0, 0.0, 0.0), layer(1, 1.0, 1e-3, 1.0)]), []);
+    }
+
+    #[test]
+    fn a_step_explodes_that_is_larger_than_the_parameters() {
+        use Trouble::Exploding;
+        assert_eq!(seen(&[layer(0, 1.0, 0.99, 1.0)]), []);
+        assert_eq!(seen(&[layer(0, 1.0, 1.01, 1.0)]), [warned(0, Exploding, None)]);
+        assert_eq!(seen(&[layer(0, 1.0, 1.0, 0.0)]), [], "it begins with zeros");
+        let growing = [layer(0, 2e6, 1e-3, 1.0), layer(1, 1e3, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0)];
+        assert_eq!(seen(&growing), [warned(0, Exploding, Some(2))]);
+        assert_eq!(seen(&growing[1..]), []);
+    }
+
+    #[test]
+    fn each_is_told_once_and_the_first_step_is_not_judged() {
+        let mut health = Health::default();
+        let norms = [layer(0, 0.0, 0.0, 1.0), layer(2, 1.0, 2.0, 1.0)];
+        assert_eq!(health.after_epoch(1, 1, &norms), []);
+        let first = health.after_epoch(2, 2, &norms);
+        assert_eq!(first.iter().map(|warning| warning.trouble).collect::<Vec<_>>(), {
+            [Trouble::Vanishing, Trouble::Exploding]
+        });
+        assert_eq!((first[1].epoch, first[1].ratio, &first[1].other), (2, 2.0, &None));
+        assert_eq!(health.after_epoch(3, 3, &norms), []);
+        let other = health.after_epoch(4, 4, &[layer(0, 1.0, 3.0, 1.0), layer(2, 1.0, 2.0, 1.0)]);
+        assert_eq!(other.len(), 1, "another trouble of a known layer: {other:?}");
+        assert_eq!((other[0].layer.as_str(), other[0].trouble), ("0", Trouble::Exploding));
+    }
+}
