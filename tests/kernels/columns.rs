@@ -188,9 +188,9 @@ fn normalised_weights_agree_with_their_twin() {
         }
         let (dv, dg) = gradient.split_at(v.len());
         let (mut exact_w, mut exact_dv, mut exact_dg) = (Vec::new(), Vec::new(), Vec::new());
-        for i in 0..LANES {
+        for (i, &length) in g.iter().enumerate() {
             let twin = WeightNorm {
-                g: vec![g[i].into()],
+                g: vec![length.into()],
                 v: column(&v, i),
                 bias: vec![0.0],
                 activation: Activation::Identity,
