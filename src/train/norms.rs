@@ -43,7 +43,7 @@ impl LayerNorms {
 }
 
 /// Those of all layers with parameters, from the sums of squares of each unit, `[units][NORMS]`; none if
-/// one is not finite.
+/// one is not finite, or nothing was measured.
 pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
     let norms = |index: usize| {
         // In the order of the units.
@@ -55,7 +55,9 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
     let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
     let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();
     let is_finite = |norms: &LayerNorms| (norms.gradient + norms.update + norms.parameters).is_finite();
-    if all.iter().all(is_finite) { all } else { Vec::new() }
+    // A way to train that does not go through the updates of units leaves zeros.
+    let is_measured = squares.iter().any(|&sum| sum != 0.0);
+    if is_measured && all.iter().all(is_finite) { all } else { Vec::new() }
 }
 
 /// What is wrong with a layer's gradients.
