@@ -103,7 +103,7 @@ fn samples(count: usize) -> Samples {
 /// The allocations of an evaluation of all samples in a training that searches along lines: the least of
 /// the first ten iterations, and of the next ten.
 fn of_evaluations(optimizer: &str, threads: usize) -> [usize; 2] {
-    let mut recipe = recipe("", optimizer);
+    let mut recipe = recipe("", &format!("\"{optimizer}\""));
     (recipe.train.batch, recipe.train.epochs) = (ALL_SAMPLES, 20);
     let samples = samples(300);
     let mut model = Model::build(&recipe.model, samples.shape(), 10, 1).unwrap();

@@ -267,7 +267,9 @@ fn after_each_step(recipe: &Recipe, steps: usize) -> Vec<[f64; 2]> {
 /// By every rule, with gradients clipped by their norm and not, in one block and several.
 #[test]
 fn constraints_hold_after_each_step() {
-    let rules = OPTIMIZERS.iter().map(|kind| format!("name = \"{}\"\nlearning_rate = 0.03", kind.name));
+    // Those that search along lines refuse constraints.
+    let kinds = OPTIMIZERS.iter().filter(|kind| !kind.searches());
+    let rules = kinds.map(|kind| format!("name = \"{}\"\nlearning_rate = 0.03", kind.name));
     for (turn, rule) in rules.enumerate() {
         let layer = ["", "weight_norm = true"][turn % 2];
         let train = ["[train]\nbatch = 60\n", "[train]\nbatch = 20\naccumulate = 3\n"][turn / 2 % 2];
