@@ -51,16 +51,22 @@ impl Rule for Rprop {
             |p, g, before, size| {
                 let agreement = g * *before;
                 let turned = agreement < 0.0;
-                let factor = if turned { shrink } else { 1.0 };
-                let factor = if agreement > 0.0 { grow } else { factor };
+                let factor = select(turned, shrink, select(agreement > 0.0, grow, 1.0));
                 let scaled = (*size + first) * factor;
-                let scaled = if scaled < smallest { smallest } else { scaled };
-                *size = if scaled > largest { largest } else { scaled };
-                let g = if turned { 0.0 } else { g };
-                let sign = f32::from(u8::from(g > 0.0)) - f32::from(u8::from(g < 0.0));
-                *p -= sign * *size;
+                let scaled = select(scaled < smallest, smallest, scaled);
+                *size = select(scaled > largest, largest, scaled);
+                let g = select(turned, 0.0, g);
+                *p -= select(g > 0.0, *size, select(g < 0.0, -*size, 0.0));
                 *before = g;
             },
         );
     }
+}
+
+/// `yes` or `no`, bit by bit: an `if` for each of so many choices becomes a branch, and the loop no
+/// vectors.
+#[inline(always)]
+fn select(condition: bool, yes: f32, no: f32) -> f32 {
+    let mask = u32::from(condition).wrapping_neg();
+    f32::from_bits(yes.to_bits() & mask | no.to_bits() & !mask)
 }
