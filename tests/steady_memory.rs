@@ -101,7 +101,11 @@ fn samples(count: usize) -> Samples {
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
-    for (layers, optimizer) in [("", "momentum"), (hidden, "adam")] {
+    let images = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\npadding = 1\n\
+                  activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
+                  [[model.layers]]\ntype = \"flatten\"\n";
+    for (layers, optimizer) in [("", "momentum"), (hidden, "adam"), (images, "adam")] {
         let recipe = recipe(layers, optimizer);
         for threads in [1, 3] {
             let mut quiet = Quiet::default();

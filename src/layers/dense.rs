@@ -130,7 +130,14 @@ impl Layer for Dense {
         true
     }
 
-    fn forward(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
         let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
@@ -153,6 +160,7 @@ impl Layer for Dense {
         y: MatrixRef,
         _storage: &[f32],
         derived: &[f32],
+        _scratch: &mut [f32],
     ) {
         // Inverts the activation: dy becomes the gradient of x · wᵀ + b.
         if self.activation != Activation::Identity {

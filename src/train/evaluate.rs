@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::metrics;
+use super::plan::together;
 use super::record::Evaluation;
 use super::run::{labels_for, targets_for};
 use super::step::Source;
@@ -10,6 +11,7 @@ use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
 use crate::losses::{Scores, Targets};
+use crate::memory;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::{Shared, Team, Worker};
@@ -42,7 +44,7 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
                 };
                 model.loss().value(scores, outputs, targets.rows(block, rows.classes), rows);
             },
-        );
+        )?;
     }
     let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
     Ok(Evaluation {
@@ -66,7 +68,7 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
         let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
-        });
+        })?;
     }
     Ok(without_padding(&answers, rows).flatten().copied().collect())
 }
@@ -93,7 +95,7 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
         forward(model, &source, count, team, |worker, block, outputs| {
             loss::softmax(shared.rows_mut(worker, block), outputs, rows);
-        });
+        })?;
     }
     Ok(without_padding(&probabilities, rows).map(<[f32]>::to_vec).collect())
 }
@@ -151,7 +153,7 @@ pub(super) fn answers(
                     *answer = Answer { loss: losses[row], class, probability, rank };
                 }
             },
-        );
+        )?;
     }
     Ok(answers)
 }
@@ -175,18 +177,22 @@ fn forward(
     count: usize,
     team: &Team,
     work: impl Fn(&Worker, Range<usize>, &[f32]) + Sync,
-) {
+) -> Result<()> {
+    let rows = ForwardPass::rows(model);
+    let bytes = ForwardPass::floats(model, rows).saturating_mul(team.threads() * size_of::<f32>());
+    memory::check("an evaluation", bytes)?;
     team.run(
         |worker| {
-            let mut pass = ForwardPass::new(model);
+            let mut pass = ForwardPass::new(model, rows);
             let share = worker.share(count);
-            for start in share.clone().step_by(BLOCK) {
-                let block = start..(start + BLOCK).min(share.end);
+            for start in share.clone().step_by(rows) {
+                let block = start..(start + rows).min(share.end);
                 work(worker, block.clone(), pass.run(source, block));
             }
         },
         None,
     );
+    Ok(())
 }
 
 /// One worker's forward pass over blocks of samples.
@@ -194,25 +200,52 @@ struct ForwardPass<'a> {
     model: &'a Model,
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
+    scratch: Buffer<f32>,
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model) -> Self {
+    fn new(model: &'a Model, rows: usize) -> Self {
         let features = model.input().iter().product();
-        let last = model.layers().len() - 1;
-        let output = |(index, placed): (usize, &crate::model::PlacedLayer)| {
-            Buffer::zeros(BLOCK * Self::stride(placed.layer.outputs(), index == last))
-        };
+        let [scratch, ..] = Self::lens(model);
         ForwardPass {
             model,
-            input: Buffer::zeros(BLOCK * row_stride(features)),
-            outputs: model.layers().iter().enumerate().map(output).collect(),
+            input: Buffer::zeros(rows * row_stride(features)),
+            outputs: Self::strides(model).map(|stride| Buffer::zeros(rows * stride)).collect(),
+            scratch: Buffer::zeros(scratch),
         }
     }
 
+    /// Samples that are taken through the network together: fewer if they are images, which would
+    /// not stay in the cache.
+    fn rows(model: &Model) -> usize {
+        let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
+        let [_, row] = Self::lens(model);
+        if images { together(row).min(BLOCK) } else { BLOCK }
+    }
+
+    /// Floats of all memory for so many rows.
+    fn floats(model: &Model, rows: usize) -> usize {
+        let [scratch, row] = Self::lens(model);
+        row.saturating_mul(rows).saturating_add(scratch)
+    }
+
+    /// Floats of scratch, and of a row of all matrices.
+    fn lens(model: &Model) -> [usize; 2] {
+        let scratch = model.layers().iter().map(|placed| placed.layer.scratch_len()).max();
+        let input = row_stride(model.input().iter().product());
+        [scratch.unwrap_or(0), Self::strides(model).fold(input, usize::saturating_add)]
+    }
+
+    /// Floats from row to row of each layer's output.
+    fn strides(model: &Model) -> impl Iterator<Item = usize> {
+        let last = model.layers().len() - 1;
+        let layers = model.layers().iter().enumerate();
+        layers.map(move |(index, placed)| Self::stride(placed.layer.columns(), index == last))
+    }
+
     /// The losses take rows without gaps.
-    fn stride(outputs: usize, last: bool) -> usize {
-        if last { padded(outputs) } else { row_stride(padded(outputs)) }
+    fn stride(columns: usize, last: bool) -> usize {
+        if last { columns } else { row_stride(columns) }
     }
 
     /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
@@ -229,10 +262,12 @@ impl<'a> ForwardPass<'a> {
         for (index, placed) in self.model.layers().iter().enumerate() {
             let (before, after) = self.outputs.split_at_mut(index);
             let x = MatrixRef::new(before.last().unwrap_or(&self.input), rows, columns, stride);
-            columns = padded(placed.layer.outputs());
+            columns = placed.layer.columns();
             stride = Self::stride(columns, index == last);
             let y = MatrixMut::new(&mut after[0], rows, columns, stride);
-            placed.layer.forward(y, x, &self.model.storage()[placed.storage.clone()], 0..columns);
+            let storage = &self.model.storage()[placed.storage.clone()];
+            let scratch = &mut self.scratch[..placed.layer.scratch_len()];
+            placed.layer.forward(y, x, storage, 0..columns, scratch);
         }
         &self.outputs[last][..rows * stride]
     }

@@ -3,7 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, schedule,
+    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, layers,
+    schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -81,6 +82,11 @@ fn loss(loss: &Loss) -> Table {
 fn layer(layer: &LayerConfig) -> Table {
     match layer {
         LayerConfig::Activation(function) => activation(*function),
+        LayerConfig::Convolution(config) => layers::convolution(config, activation(config.activation)),
+        LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
+            layers::pool(layer.kind(), *window)
+        }
+        LayerConfig::GlobalAveragePool | LayerConfig::Flatten => table_of([("type", layer.kind().into())]),
         LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias } => {
             let mut table = table_of([
                 ("type", "dense".into()),
@@ -112,7 +118,7 @@ fn activation(activation: Activation) -> Table {
     typed(name, parameter)
 }
 
-fn initialiser(init: &Init) -> Table {
+pub(super) fn initialiser(init: &Init) -> Table {
     match *init {
         Init::Zeros => typed("zeros", None),
         Init::Constant(value) => typed("constant", Some(("value", value))),

@@ -1,0 +1,251 @@
+//! Images between layers, and the patches of them that a convolution looks at.
+//!
+//! An image lies as height x width x channels, the channels of each pixel padded with zeros to whole
+//! vectors: so pools work on whole vectors, and a product of patches and weights is an image as it
+//! comes. The data that a network begins with are not padded.
+
+use std::ops::Range;
+
+use super::vectorise::vectorise;
+use crate::tensor::{LANES, padded};
+
+/// The shape of an image, `[height, width, pitch]` in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    /// Floats from one pixel to the next: the channels, padded except in the data.
+    pub pitch: usize,
+}
+
+impl Image {
+    /// An image as layers hand it on.
+    pub const fn new(height: usize, width: usize, channels: usize) -> Image {
+        Image { height, width, channels, pitch: padded(channels) }
+    }
+
+    /// A sample of the data.
+    pub const fn data([height, width, channels]: [usize; 3]) -> Image {
+        Image { height, width, channels, pitch: channels }
+    }
+
+    pub const fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Numbers without padding.
+    pub const fn features(&self) -> usize {
+        self.pixels() * self.channels
+    }
+
+    /// Floats, padding included.
+    pub const fn columns(&self) -> usize {
+        self.pixels() * self.pitch
+    }
+}
+
+impl std::fmt::Display for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.height, self.width, self.channels)
+    }
+}
+
+/// A square window that moves over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Pixels along each side; at least 1.
+    pub kernel: usize,
+    /// Pixels from one place to the next; at least 1.
+    pub stride: usize,
+    /// Pixels of zeros around the image.
+    pub padding: usize,
+    /// Pixels from one pixel of the window to the next; at least 1.
+    pub dilation: usize,
+}
+
+impl Window {
+    /// A window without padding and dilation.
+    pub const fn plain(kernel: usize, stride: usize) -> Window {
+        Window { kernel, stride, padding: 0, dilation: 1 }
+    }
+
+    /// Pixels from the first to the last of the window, along each side.
+    pub const fn span(&self) -> usize {
+        self.dilation * (self.kernel - 1) + 1
+    }
+
+    /// Places along a side of the image, rounded down as in PyTorch; none if it does not fit.
+    pub const fn places(&self, side: usize) -> usize {
+        let side = side + 2 * self.padding;
+        if side < self.span() { 0 } else { (side - self.span()) / self.stride + 1 }
+    }
+
+    /// What comes out of `input`, with so many channels.
+    pub const fn output(&self, input: Image, channels: usize) -> Image {
+        Image::new(self.places(input.height), self.places(input.width), channels)
+    }
+}
+
+/// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the
+/// inputs in the order row of the window, column of the window, channel ("im2col": Chellapilla, Puri,
+/// Simard, "High Performance Convolutional Neural Networks for Document Processing", 2006).
+#[derive(Clone, Copy, Debug)]
+pub struct Patches {
+    pub input: Image,
+    pub window: Window,
+}
+
+/// How a patch lies in a framed image: runs of floats without gaps.
+struct Runs {
+    /// Floats of a run.
+    len: usize,
+    /// Runs in a row of the window.
+    count: usize,
+    /// Floats from one run of a row to the next.
+    across: usize,
+    /// Floats from one row of the window to the next.
+    down: usize,
+}
+
+impl Patches {
+    /// Numbers of a patch.
+    pub const fn inputs(&self) -> usize {
+        self.window.kernel * self.window.kernel * self.input.channels
+    }
+
+    /// Whether each patch is a pixel of the image.
+    pub const fn are_pixels(&self) -> bool {
+        self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
+    }
+
+    /// Pixels of a row of the framed image.
+    const fn framed_width(&self) -> usize {
+        self.input.width + 2 * self.window.padding
+    }
+
+    /// Floats of an image in a frame of zeros as wide as the padding, and of a vector after it, so that
+    /// whole vectors can be read from every place.
+    pub const fn framed_len(&self) -> usize {
+        padded((self.input.height + 2 * self.window.padding) * self.framed_width() * self.input.pitch) + LANES
+    }
+
+    /// Where rows of the image lie in the frame.
+    fn framed_rows(&self) -> impl Iterator<Item = Range<usize>> {
+        let (stride, padding) = (self.framed_width() * self.input.pitch, self.window.padding);
+        let (start, len) = (padding * (stride + self.input.pitch), self.input.width * self.input.pitch);
+        (0..self.input.height).map(move |row| start + row * stride..start + row * stride + len)
+    }
+
+    /// Puts `x` `[height, width, pitch]` into its frame, `[framed_len]`.
+    pub fn frame(&self, framed: &mut [f32], x: &[f32]) {
+        framed[..self.framed_len()].fill(0.0);
+        for (place, row) in self.framed_rows().zip(x.chunks_exact(self.input.width * self.input.pitch)) {
+            framed[place].copy_from_slice(row);
+        }
+    }
+
+    /// The inverse of [`frame`](Patches::frame): `dx` `[height, width, pitch]` from `[framed_len]`.
+    pub fn unframe(&self, dx: &mut [f32], framed: &[f32]) {
+        for (place, row) in self.framed_rows().zip(dx.chunks_exact_mut(self.input.width * self.input.pitch)) {
+            row.copy_from_slice(&framed[place]);
+        }
+    }
+
+    fn runs(&self) -> Runs {
+        let Image { channels, pitch, .. } = self.input;
+        let Window { kernel, dilation, .. } = self.window;
+        let down = dilation * self.framed_width() * pitch;
+        if dilation == 1 && channels == pitch {
+            Runs { len: kernel * channels, count: 1, across: 0, down }
+        } else {
+            Runs { len: channels, count: kernel, across: dilation * pitch, down }
+        }
+    }
+
+    /// Where the patch of an output pixel begins in the framed image.
+    #[inline(always)]
+    fn corner(&self, pixel: usize, across: usize) -> usize {
+        let (y, x) = (pixel / across, pixel % across);
+        self.window.stride * (y * self.framed_width() + x) * self.input.pitch
+    }
+
+    /// The patches of some output pixels: `columns` `[pixels, inputs]` with rows `stride` apart, and a
+    /// vector after them, from the framed image.
+    pub fn gather(&self, columns: &mut [f32], stride: usize, framed: &[f32], pixels: Range<usize>) {
+        let (runs, across) = (self.runs(), self.window.places(self.input.width));
+        vectorise(
+            #[inline(always)]
+            || {
+                for (row, pixel) in pixels.clone().enumerate() {
+                    let (corner, mut to) = (self.corner(pixel, across), row * stride);
+                    for y in 0..self.window.kernel {
+                        for x in 0..runs.count {
+                            let from = corner + y * runs.down + x * runs.across;
+                            let mut lane = 0;
+                            // Whole vectors: what is too much is overwritten by the next run.
+                            while lane < runs.len {
+                                columns[to + lane..to + lane + LANES]
+                                    .copy_from_slice(&framed[from + lane..from + lane + LANES]);
+                                lane += LANES;
+                            }
+                            to += runs.len;
+                        }
+                    }
+                }
+            },
+        );
+    }
+
+    /// The transpose of [`gather`](Patches::gather): adds each number of `columns` to the pixel of the
+    /// framed image that it was read from, in the order of the output pixels ("col2im").
+    pub fn scatter(&self, framed: &mut [f32], columns: &[f32], stride: usize, pixels: Range<usize>) {
+        let (runs, across) = (self.runs(), self.window.places(self.input.width));
+        vectorise(
+            #[inline(always)]
+            || {
+                for (row, pixel) in pixels.clone().enumerate() {
+                    let (corner, mut from) = (self.corner(pixel, across), row * stride);
+                    for y in 0..self.window.kernel {
+                        for x in 0..runs.count {
+                            let to = corner + y * runs.down + x * runs.across;
+                            let mut lane = 0;
+                            while lane < runs.len {
+                                let keep = runs.len - lane;
+                                let sums = &mut framed[to + lane..to + lane + LANES];
+                                let terms = &columns[from + lane..from + lane + LANES];
+                                for i in 0..LANES {
+                                    // What lies behind the run belongs elsewhere.
+                                    sums[i] += if i < keep { terms[i] } else { 0.0 };
+                                }
+                                lane += LANES;
+                            }
+                            from += runs.len;
+                        }
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// `y` `[channels * pixels]`, channel by channel as PyTorch flattens an image, from `x`
+/// `[pixels, pitch]`.
+pub fn flatten(y: &mut [f32], x: &[f32], image: Image) {
+    for (pixel, x) in x.chunks_exact(image.pitch).enumerate() {
+        for (channel, &x) in x[..image.channels].iter().enumerate() {
+            y[channel * image.pixels() + pixel] = x;
+        }
+    }
+}
+
+/// The inverse of [`flatten`], with zeros as padding.
+pub fn unflatten(dx: &mut [f32], dy: &[f32], image: Image) {
+    for (pixel, dx) in dx.chunks_exact_mut(image.pitch).enumerate() {
+        let (channels, padding) = dx.split_at_mut(image.channels);
+        for (channel, dx) in channels.iter_mut().enumerate() {
+            *dx = dy[channel * image.pixels() + pixel];
+        }
+        padding.fill(0.0);
+    }
+}
