@@ -168,8 +168,8 @@ impl<'a> Placed<'a> {
             // In two parts of rows, the second carried on from the first.
             let half = dy.rows / 2;
             for (rows, resume) in [(0..half.max(1), false), (half.max(1)..dy.rows, true)] {
-                let of = |matrix: &Activations| matrix.view().block(rows.clone(), 0..matrix.columns);
-                let (dy, x) = (of(dy), of(x));
+                let x = x.view().block(rows.clone(), 0..x.columns);
+                let dy = dy.view().block(rows, 0..dy.columns);
                 self.layer.gradient_of_rows(&mut gradient, dy, x, resume, &mut self.scratch());
             }
             return self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect();
