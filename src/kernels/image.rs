@@ -97,6 +97,7 @@ pub struct Patches {
 }
 
 /// How a patch lies in a framed image: runs of floats without gaps.
+#[derive(Clone, Copy)]
 struct Runs {
     /// Floats of a run.
     len: usize,
@@ -163,35 +164,35 @@ impl Patches {
         }
     }
 
-    /// Where the patch of an output pixel begins in the framed image.
-    #[inline(always)]
-    fn corner(&self, pixel: usize, across: usize) -> usize {
-        let (y, x) = (pixel / across, pixel % across);
-        self.window.stride * (y * self.framed_width() + x) * self.input.pitch
-    }
-
     /// The patches of some output pixels: `columns` `[pixels, inputs]` with rows `stride` apart, and a
     /// vector after them, from the framed image.
     pub fn gather(&self, columns: &mut [f32], stride: usize, framed: &[f32], pixels: Range<usize>) {
-        let (runs, across) = (self.runs(), self.window.places(self.input.width));
+        self.check(columns, stride, framed, &pixels);
+        let walk = self.walk(stride, pixels);
+        let (columns, framed) = (columns.as_mut_ptr(), framed.as_ptr());
+        // Whole vectors: what is too much is overwritten by the next run.
         vectorise(
             #[inline(always)]
             || {
-                for (row, pixel) in pixels.clone().enumerate() {
-                    let (corner, mut to) = (self.corner(pixel, across), row * stride);
-                    for y in 0..self.window.kernel {
-                        for x in 0..runs.count {
-                            let from = corner + y * runs.down + x * runs.across;
-                            let mut lane = 0;
-                            // Whole vectors: what is too much is overwritten by the next run.
-                            while lane < runs.len {
-                                columns[to + lane..to + lane + LANES]
-                                    .copy_from_slice(&framed[from + lane..from + lane + LANES]);
-                                lane += LANES;
-                            }
-                            to += runs.len;
-                        }
-                    }
+                if walk.runs.len <= LANES / 2 {
+                    // Half a vector lies across two cache lines half as often.
+                    walk.each_run(
+                        #[inline(always)]
+                        // Safety: by `check`, as for whole vectors below.
+                        |patch, image, _| unsafe {
+                            let run = framed.add(image).cast::<[f32; LANES / 2]>().read_unaligned();
+                            columns.add(patch).cast::<[f32; LANES / 2]>().write_unaligned(run);
+                        },
+                    );
+                } else {
+                    walk.each_run(
+                        #[inline(always)]
+                        // Safety: by `check`, a vector from every place of a patch lies in each slice.
+                        |patch, image, _| unsafe {
+                            let run = framed.add(image).cast::<[f32; LANES]>().read_unaligned();
+                            columns.add(patch).cast::<[f32; LANES]>().write_unaligned(run);
+                        },
+                    );
                 }
             },
         );
@@ -200,32 +201,98 @@ impl Patches {
     /// The transpose of [`gather`](Patches::gather): adds each number of `columns` to the pixel of the
     /// framed image that it was read from, in the order of the output pixels ("col2im").
     pub fn scatter(&self, framed: &mut [f32], columns: &[f32], stride: usize, pixels: Range<usize>) {
-        let (runs, across) = (self.runs(), self.window.places(self.input.width));
+        self.check(columns, stride, framed, &pixels);
+        let walk = self.walk(stride, pixels);
+        let (columns, framed) = (columns.as_ptr(), framed.as_mut_ptr());
         vectorise(
             #[inline(always)]
             || {
-                for (row, pixel) in pixels.clone().enumerate() {
-                    let (corner, mut from) = (self.corner(pixel, across), row * stride);
-                    for y in 0..self.window.kernel {
-                        for x in 0..runs.count {
-                            let to = corner + y * runs.down + x * runs.across;
-                            let mut lane = 0;
-                            while lane < runs.len {
-                                let keep = runs.len - lane;
-                                let sums = &mut framed[to + lane..to + lane + LANES];
-                                let terms = &columns[from + lane..from + lane + LANES];
-                                for i in 0..LANES {
-                                    // What lies behind the run belongs elsewhere.
-                                    sums[i] += if i < keep { terms[i] } else { 0.0 };
-                                }
-                                lane += LANES;
-                            }
-                            from += runs.len;
+                walk.each_run(
+                    #[inline(always)]
+                    // Safety: by `check`, a vector from every place of a patch lies in each slice.
+                    |patch, image, left| unsafe {
+                        let terms = columns.add(patch).cast::<[f32; LANES]>().read_unaligned();
+                        let mut sums = framed.add(image).cast::<[f32; LANES]>().read_unaligned();
+                        for i in 0..LANES {
+                            // What lies behind the run belongs elsewhere.
+                            sums[i] += if (i as u32) < left { terms[i] } else { 0.0 };
                         }
-                    }
-                }
+                        framed.add(image).cast::<[f32; LANES]>().write_unaligned(sums);
+                    },
+                );
             },
         );
+    }
+
+    /// Panics unless a vector can be read from every place of these patches, in both forms.
+    fn check(&self, columns: &[f32], stride: usize, framed: &[f32], pixels: &Range<usize>) {
+        let Window { kernel, .. } = self.window;
+        let output = self.window.output(self.input, 1);
+        assert!(kernel > 0 && pixels.start <= pixels.end && pixels.end <= output.pixels(), "{pixels:?}");
+        assert!(stride >= self.inputs() && columns.len() >= pixels.len() * stride + LANES, "patches");
+        assert!(framed.len() >= self.framed_len(), "framed image");
+    }
+
+    fn walk(&self, stride: usize, pixels: Range<usize>) -> Walk {
+        let across = self.window.places(self.input.width);
+        Walk {
+            runs: self.runs(),
+            kernel: self.window.kernel,
+            first: [pixels.start / across, pixels.start % across],
+            pixels: pixels.len(),
+            across,
+            right: self.window.stride * self.input.pitch,
+            down: self.window.stride * self.framed_width() * self.input.pitch,
+            stride,
+        }
+    }
+}
+
+/// A way through patches and image at the same time.
+struct Walk {
+    runs: Runs,
+    kernel: usize,
+    /// Row and column of the first output pixel.
+    first: [usize; 2],
+    pixels: usize,
+    /// Output pixels of a row.
+    across: usize,
+    /// Floats of the image from one output pixel to the next, and to that below.
+    right: usize,
+    down: usize,
+    /// Floats from patch to patch.
+    stride: usize,
+}
+
+impl Walk {
+    /// Calls `each` with the place of every vector of every run: in the patches, in the framed image, and
+    /// how many floats of the run begin there.
+    #[inline(always)]
+    fn each_run(&self, mut each: impl FnMut(usize, usize, u32)) {
+        // In registers, where no store can be thought to change them.
+        let Walk { runs, kernel, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
+        let Runs { len, count, across: run_across, down: run_down } = runs;
+        for pixel in 0..pixels {
+            let mut patch = pixel * stride;
+            let mut row = y * down + x * right;
+            for _ in 0..kernel {
+                let mut image = row;
+                for _ in 0..count {
+                    let mut lane = 0;
+                    while lane < len {
+                        each(patch + lane, image + lane, (len - lane) as u32);
+                        lane += LANES;
+                    }
+                    patch += len;
+                    image += run_across;
+                }
+                row += run_down;
+            }
+            x += 1;
+            if x == across {
+                (x, y) = (0, y + 1);
+            }
+        }
     }
 }
 

@@ -11,11 +11,32 @@ use crate::tensor::LANES;
 #[inline(always)]
 fn places(input: Image, window: Window, mut each: impl FnMut(usize, usize)) {
     let (down, across) = (window.places(input.height), window.places(input.width));
+    let (right, below) = (window.stride * input.pitch, window.stride * input.width * input.pitch);
     for y in 0..down {
         for x in 0..across {
-            each(y * across + x, window.stride * (y * input.width + x) * input.pitch);
+            each(y * across + x, y * below + x * right);
         }
     }
+}
+
+/// The vector at a place.
+#[inline(always)]
+fn vector(x: &[f32], place: usize) -> [f32; LANES] {
+    let mut vector = [0.0; LANES];
+    vector.copy_from_slice(&x[place..place + LANES]);
+    vector
+}
+
+/// Writes a vector of gradients to a place, or adds it to what is there.
+#[inline(always)]
+fn give(dx: &mut [f32], place: usize, mut gradients: [f32; LANES], adds: bool) {
+    if adds {
+        let before = vector(dx, place);
+        for i in 0..LANES {
+            gradients[i] += before[i];
+        }
+    }
+    dx[place..place + LANES].copy_from_slice(&gradients);
 }
 
 /// Calls `each` with the place of each pixel of a window that begins at `corner`, row by row.
@@ -90,6 +111,8 @@ fn forward(
     vectorise(
         #[inline(always)]
         || {
+            // In registers, where no store can be thought to change them.
+            let (input, window, pitch) = (input, window, pitch);
             places(
                 input,
                 window,
@@ -104,16 +127,16 @@ fn forward(
                             corner + lane,
                             #[inline(always)]
                             |place| {
-                                let x = &x[place..place + LANES];
+                                let x = vector(x, place);
                                 for i in 0..LANES {
                                     results[i] = combine(results[i], x[i]);
                                 }
                             },
                         );
-                        let y = &mut y[pixel * pitch + lane..pixel * pitch + lane + LANES];
-                        for i in 0..LANES {
-                            y[i] = finish(results[i]);
+                        for result in &mut results {
+                            *result = finish(*result);
                         }
+                        y[pixel * pitch + lane..pixel * pitch + lane + LANES].copy_from_slice(&results);
                         lane += LANES;
                     }
                 },
@@ -130,6 +153,7 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
     vectorise(
         #[inline(always)]
         || {
+            let (input, window, pitch, adds) = (input, window, pitch, adds);
             places(
                 input,
                 window,
@@ -139,22 +163,22 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
                     while lane < pitch {
                         let at = pixel * pitch + lane;
                         // What no number has taken yet.
-                        let mut left = [0.0; LANES];
-                        left.copy_from_slice(&dy[at..at + LANES]);
-                        let y = &y[at..at + LANES];
+                        let mut left = vector(dy, at);
+                        let y = vector(y, at);
                         under(
                             input,
                             window,
                             corner + lane,
                             #[inline(always)]
                             |place| {
-                                let (x, dx) = (&x[place..place + LANES], &mut dx[place..place + LANES]);
+                                let x = vector(x, place);
+                                let mut taken = [0.0; LANES];
                                 for i in 0..LANES {
                                     let is_largest = x[i] == y[i];
-                                    let taken = if is_largest { left[i] } else { 0.0 };
+                                    taken[i] = if is_largest { left[i] } else { 0.0 };
                                     left[i] = if is_largest { 0.0 } else { left[i] };
-                                    dx[i] = if adds { dx[i] + taken } else { taken };
                                 }
+                                give(dx, place, taken, adds);
                             },
                         );
                         lane += LANES;
@@ -172,6 +196,7 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
     vectorise(
         #[inline(always)]
         || {
+            let (input, window, factor, adds) = (input, window, factor, adds);
             places(
                 input,
                 window,
@@ -180,19 +205,16 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
                     let mut lane = 0;
                     while lane < input.pitch {
                         let at = pixel * input.pitch + lane;
-                        let dy = &dy[at..at + LANES];
+                        let mut part = vector(dy, at);
+                        for part in &mut part {
+                            *part *= factor;
+                        }
                         under(
                             input,
                             window,
                             corner + lane,
                             #[inline(always)]
-                            |place| {
-                                let dx = &mut dx[place..place + LANES];
-                                for i in 0..LANES {
-                                    let part = dy[i] * factor;
-                                    dx[i] = if adds { dx[i] + part } else { part };
-                                }
-                            },
+                            |place| give(dx, place, part, adds),
                         );
                         lane += LANES;
                     }
