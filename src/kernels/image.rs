@@ -125,42 +125,70 @@ impl Patches {
         self.input.width + 2 * self.window.padding
     }
 
-    /// Floats of an image in a frame of zeros as wide as the padding, and of a vector after it, so that
-    /// whole vectors can be read from every place.
+    /// Floats of an image in a frame of zeros as wide as the padding, the channels of its pixels without
+    /// gaps, and of a vector after it, so that whole vectors can be read from every place.
     pub const fn framed_len(&self) -> usize {
-        padded((self.input.height + 2 * self.window.padding) * self.framed_width() * self.input.pitch) + LANES
+        let pixels = (self.input.height + 2 * self.window.padding) * self.framed_width();
+        padded(pixels * self.input.channels) + LANES
     }
 
-    /// Where rows of the image lie in the frame.
-    fn framed_rows(&self) -> impl Iterator<Item = Range<usize>> {
-        let (stride, padding) = (self.framed_width() * self.input.pitch, self.window.padding);
-        let (start, len) = (padding * (stride + self.input.pitch), self.input.width * self.input.pitch);
-        (0..self.input.height).map(move |row| start + row * stride..start + row * stride + len)
+    /// Where the pixels of each row of the image begin in the frame.
+    fn framed_rows(&self) -> impl Iterator<Item = usize> {
+        let (width, padding) = (self.framed_width(), self.window.padding);
+        let start = move |row| ((padding + row) * width + padding) * self.input.channels;
+        (0..self.input.height).map(start)
     }
 
-    /// Puts `x` `[height, width, pitch]` into its frame, `[framed_len]`.
+    /// Puts `x` `[height, width, pitch]`, whose padding is zero, into its frame, `[framed_len]`. Then all
+    /// channels of neighbouring pixels are one run of a patch.
     pub fn frame(&self, framed: &mut [f32], x: &[f32]) {
+        let Image { width, channels, pitch, .. } = self.input;
         framed[..self.framed_len()].fill(0.0);
-        for (place, row) in self.framed_rows().zip(x.chunks_exact(self.input.width * self.input.pitch)) {
-            framed[place].copy_from_slice(row);
+        for (start, row) in self.framed_rows().zip(x.chunks_exact(width * pitch)) {
+            if channels == pitch {
+                framed[start..start + row.len()].copy_from_slice(row);
+                continue;
+            }
+            for (pixel, x) in row.chunks_exact(pitch).enumerate() {
+                let start = start + pixel * channels;
+                // Whole vectors: what is too much is zero, as the frame, or overwritten by the next pixel.
+                for (lane, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
+                    framed[start + lane * LANES..start + (lane + 1) * LANES].copy_from_slice(x);
+                }
+            }
         }
     }
 
     /// The inverse of [`frame`](Patches::frame): `dx` `[height, width, pitch]` from `[framed_len]`.
     pub fn unframe(&self, dx: &mut [f32], framed: &[f32]) {
-        for (place, row) in self.framed_rows().zip(dx.chunks_exact_mut(self.input.width * self.input.pitch)) {
-            row.copy_from_slice(&framed[place]);
+        let Image { width, channels, pitch, .. } = self.input;
+        for (start, row) in self.framed_rows().zip(dx.chunks_exact_mut(width * pitch)) {
+            if channels == pitch {
+                row.copy_from_slice(&framed[start..start + row.len()]);
+                continue;
+            }
+            for (pixel, dx) in row.chunks_exact_mut(pitch).enumerate() {
+                let start = start + pixel * channels;
+                for (lane, dx) in dx.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let (start, left) = (start + lane * LANES, channels.saturating_sub(lane * LANES));
+                    dx.copy_from_slice(&framed[start..start + LANES]);
+                    // What lies behind the channels is the next pixel's.
+                    for (i, dx) in dx.iter_mut().enumerate() {
+                        *dx = if i < left { *dx } else { 0.0 };
+                    }
+                }
+            }
         }
     }
 
     fn runs(&self) -> Runs {
-        let Image { channels, pitch, .. } = self.input;
         let Window { kernel, dilation, .. } = self.window;
-        let down = dilation * self.framed_width() * pitch;
-        if dilation == 1 && channels == pitch {
+        let channels = self.input.channels;
+        let down = dilation * self.framed_width() * channels;
+        if dilation == 1 {
             Runs { len: kernel * channels, count: 1, across: 0, down }
         } else {
-            Runs { len: channels, count: kernel, across: dilation * pitch, down }
+            Runs { len: channels, count: kernel, across: dilation * channels, down }
         }
     }
 
@@ -174,6 +202,8 @@ impl Patches {
         vectorise(
             #[inline(always)]
             || {
+                // In registers, where no store can be thought to change them.
+                let (columns, framed) = (columns, framed);
                 if walk.runs.len <= LANES / 2 {
                     // Half a vector lies across two cache lines half as often.
                     walk.each_run(
@@ -207,6 +237,7 @@ impl Patches {
         vectorise(
             #[inline(always)]
             || {
+                let (columns, framed) = (columns, framed);
                 walk.each_run(
                     #[inline(always)]
                     // Safety: by `check`, a vector from every place of a patch lies in each slice.
@@ -241,8 +272,8 @@ impl Patches {
             first: [pixels.start / across, pixels.start % across],
             pixels: pixels.len(),
             across,
-            right: self.window.stride * self.input.pitch,
-            down: self.window.stride * self.framed_width() * self.input.pitch,
+            right: self.window.stride * self.input.channels,
+            down: self.window.stride * self.framed_width() * self.input.channels,
             stride,
         }
     }
@@ -268,23 +299,41 @@ impl Walk {
     /// Calls `each` with the place of every vector of every run: in the patches, in the framed image, and
     /// how many floats of the run begin there.
     #[inline(always)]
-    fn each_run(&self, mut each: impl FnMut(usize, usize, u32)) {
-        // In registers, where no store can be thought to change them.
+    fn each_run(&self, each: impl FnMut(usize, usize, u32)) {
+        // Short runs are many: the usual kernels have loops of their own, which unroll.
+        let short = self.runs.len <= LANES && self.runs.count == 1;
+        match self.kernel {
+            3 if short => self.each_run_of::<3, true>(each),
+            5 if short => self.each_run_of::<5, true>(each),
+            _ => self.each_run_of::<0, false>(each),
+        }
+    }
+
+    /// [`each_run`](Walk::each_run) for kernels of `KERNEL` rows, or any if that is 0, and for `SHORT` runs:
+    /// one of at most a vector for each row of the kernel.
+    #[inline(always)]
+    fn each_run_of<const KERNEL: usize, const SHORT: bool>(&self, mut each: impl FnMut(usize, usize, u32)) {
         let Walk { runs, kernel, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
         let Runs { len, count, across: run_across, down: run_down } = runs;
+        let kernel = if KERNEL > 0 { KERNEL } else { kernel };
         for pixel in 0..pixels {
             let mut patch = pixel * stride;
             let mut row = y * down + x * right;
             for _ in 0..kernel {
                 let mut image = row;
-                for _ in 0..count {
-                    let mut lane = 0;
-                    while lane < len {
-                        each(patch + lane, image + lane, (len - lane) as u32);
-                        lane += LANES;
-                    }
+                if SHORT {
+                    each(patch, image, len as u32);
                     patch += len;
-                    image += run_across;
+                } else {
+                    for _ in 0..count {
+                        let mut lane = 0;
+                        while lane < len {
+                            each(patch + lane, image + lane, (len - lane) as u32);
+                            lane += LANES;
+                        }
+                        patch += len;
+                        image += run_across;
+                    }
                 }
                 row += run_down;
             }

@@ -36,10 +36,11 @@ impl Convolution {
         row_stride(self.patches.inputs())
     }
 
-    /// Patches that are gathered together: whole tiles.
+    /// Patches that are gathered together: all of a sample, or whole tiles of about equal parts of it.
     fn block(&self) -> usize {
-        let tiles = (GATHERED / self.stride() / TILE_ROWS).max(1);
-        (tiles * TILE_ROWS).min(self.output().pixels())
+        let (most, pixels) = ((GATHERED / self.stride()).max(TILE_ROWS), self.output().pixels());
+        let even = pixels.div_ceil(pixels.div_ceil(most));
+        if pixels <= most { pixels } else { even.next_multiple_of(TILE_ROWS) }
     }
 
     /// The output pixels in blocks.
