@@ -175,7 +175,8 @@ fn files_that_are_no_models_are_refused() {
 fn recipes_are_listed_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let list = succeeds(folder.path(), &["recipes"]);
-    for name in ["digits-mlp", "mnist-softmax", "mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"] {
+    let dense = ["digits-mlp", "mnist-softmax", "mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"];
+    for name in dense.into_iter().chain(["digits-cnn", "mnist-lenet5", "mnist-fast99"]) {
         assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{list}");
         let shown = succeeds(folder.path(), &["recipes", "show", name]);
         assert!(shown.starts_with("# ") && shown.contains(&format!("name = \"{name}\"")), "{shown}");

@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn a_mutated_recipe_is_read_or_refused(
-        which in 0usize..5,
+        which in 0usize..8,
         changes in proptest::collection::vec(mutation(), 1..4),
     ) {
         let name = Recipe::built_in_names()[which];

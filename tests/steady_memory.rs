@@ -142,6 +142,10 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"gelu\"\n";
     let normed =
         "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\nweight_norm = true\n";
+    let images = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\npadding = 1\n\
+                  activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
+                  [[model.layers]]\ntype = \"flatten\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
         ("", "\"momentum\""),
@@ -150,6 +154,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         (hidden, "\"muon\""),
         (hidden, averaged),
         (normed, "\"adamw\""),
+        (images, "\"adam\""),
     ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);

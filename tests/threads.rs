@@ -307,6 +307,51 @@ fn averages() {
     }
 }
 
+/// Layers of images, whose gradients are summed by parts of the batch: batches of one row a part, of
+/// several, of more parts than sixteen, and of several blocks; short last batches.
+#[test]
+fn networks_of_images() {
+    let conv = |channels: usize, rest: &str| {
+        format!("[[model.layers]]\ntype = \"conv\"\nchannels = {channels}\n{rest}\n")
+    };
+    let layer = |rest: &str| format!("[[model.layers]]\n{rest}\n");
+    let networks = [
+        conv(6, "kernel = 5\npadding = 2\nstride = 2\nactivation = \"relu\"")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &conv(17, "kernel = 3\nactivation = \"tanh\"")
+            + &layer("type = \"average-pool\"\nkernel = 2\nstride = 1")
+            + &layer("type = \"flatten\"")
+            + &layer("type = \"dense\"\nunits = 70\nactivation = \"gelu\""),
+        layer("type = \"max-pool\"\nkernel = 3")
+            + &conv(20, "kernel = 3\nactivation = \"silu\"")
+            + &conv(33, "kernel = 1\nbias = false")
+            + &layer("type = \"global-average-pool\""),
+    ];
+    for network in &networks {
+        for (batch, samples) in [(1, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {
+            let toml = format!(
+                "name = \"images\"\n[data]\nset = \"digits\"\n[model]\n{network}\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+                 [optimizer]\nname = \"adam\"\n[train]\nepochs = 2\nbatch = {batch}\n"
+            );
+            let mut recipe = Recipe::parse(&toml, "test recipe").unwrap();
+            check(&recipe, &some_digits(samples));
+            if batch == 64 {
+                recipe.gradient.clip_norm = Some(0.5);
+                check(&recipe, &some_digits(samples));
+                // Batches that make one step are one batch.
+                recipe.train.batch = 16;
+                recipe.train.accumulate = 4;
+                let accumulated = outcome(&recipe, &some_digits(samples), 3);
+                recipe.train.batch = 64;
+                recipe.train.accumulate = 1;
+                let at_once = outcome(&recipe, &some_digits(samples), 2);
+                assert_eq!(difference(&accumulated, &at_once), None);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_difference_is_seen() {
     let data = some_digits(128);

@@ -34,6 +34,35 @@ pub fn unpack(matrix: &mut [f32], panels: &[f32], outputs: usize, inputs: usize)
     }
 }
 
+/// [`pack`] of the kernels of a convolution, `[outputs, channels, area]` with `area` the pixels of the
+/// window row by row: their inputs are stored pixel by pixel, all channels of one together.
+pub fn pack_kernels(panels: &mut [f32], kernels: &[f32], [outputs, channels, area]: [usize; 3]) {
+    let inputs = channels * area;
+    assert_eq!((panels.len(), kernels.len()), (packed_len(outputs, inputs), outputs * inputs));
+    panels.fill(0.0);
+    for (place, kernel) in kernel_places([outputs, channels, area]).zip(kernels) {
+        panels[place] = *kernel;
+    }
+}
+
+/// The inverse of [`pack_kernels`].
+pub fn unpack_kernels(kernels: &mut [f32], panels: &[f32], [outputs, channels, area]: [usize; 3]) {
+    let inputs = channels * area;
+    assert_eq!((panels.len(), kernels.len()), (packed_len(outputs, inputs), outputs * inputs));
+    for (place, kernel) in kernel_places([outputs, channels, area]).zip(kernels) {
+        *kernel = panels[place];
+    }
+}
+
+/// Where each number of kernels `[outputs, channels, area]` lies in panels, in their order.
+fn kernel_places([outputs, channels, area]: [usize; 3]) -> impl Iterator<Item = usize> {
+    let of_output = move |output| {
+        let place = move |channel, pixel| index(output, pixel * channels + channel, channels * area);
+        (0..channels).flat_map(move |channel| (0..area).map(move |pixel| place(channel, pixel)))
+    };
+    (0..outputs).flat_map(of_output)
+}
+
 /// Where element `[output, input]` lies in panels.
 fn index(output: usize, input: usize, inputs: usize) -> usize {
     (output / LANES * inputs + input) * LANES + output % LANES
@@ -125,6 +154,23 @@ mod tests {
             let mut back = vec![0.0; matrix.len()];
             unpack(&mut back, &panels, outputs, inputs);
             assert_eq!(back, matrix);
+        }
+    }
+
+    #[test]
+    fn kernels_lie_pixel_by_pixel_and_come_back() {
+        for [outputs, channels, area] in [[1, 1, 1], [17, 3, 4], [5, 2, 9]] {
+            let kernels: Vec<f32> = (1..=outputs * channels * area).map(|i| i as f32).collect();
+            let mut panels = vec![9.0; packed_len(outputs, channels * area)];
+            pack_kernels(&mut panels, &kernels, [outputs, channels, area]);
+            let mut matrix = vec![0.0; kernels.len()];
+            unpack(&mut matrix, &panels, outputs, channels * area);
+            // Output 0: the first pixel of each channel comes first.
+            let first: Vec<f32> = (0..channels).map(|channel| (channel * area + 1) as f32).collect();
+            assert_eq!(matrix[..channels], first);
+            let mut back = vec![0.0; kernels.len()];
+            unpack_kernels(&mut back, &panels, [outputs, channels, area]);
+            assert_eq!(back, kernels);
         }
     }
 

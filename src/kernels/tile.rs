@@ -98,6 +98,7 @@ fn tile_rows<S: Simd>(left: usize) -> usize {
     // each other's results.
     match (S::F32_LANES, left) {
         (1, _) => 1,
+        (LANES, 24 | 25) => 8,
         (LANES, 17.. | 14) => 14,
         (LANES, 8..) => 8,
         (_, 4..) => 4,

@@ -167,6 +167,7 @@ impl Layer for Dense {
         storage: &[f32],
         _derived: &[f32],
         columns: Range<usize>,
+        _scratch: &mut [f32],
     ) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
@@ -190,6 +191,7 @@ impl Layer for Dense {
         y: MatrixRef,
         _storage: &[f32],
         derived: &[f32],
+        _scratch: &mut [f32],
     ) {
         // Inverts the activation: dy becomes the gradient of x · wᵀ + b.
         if self.activation != Activation::Identity {

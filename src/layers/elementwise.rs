@@ -1,17 +1,21 @@
 //! An activation as a layer of its own: for those whose derivative needs the input (GELU, SiLU),
-//! and wherever one does not follow a dense layer.
+//! and wherever one does not follow a dense layer or a convolution.
 
 use std::ops::Range;
 
 use super::{Flops, Layer};
 use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// `y = activation(x)`, element by element.
 #[derive(Clone, Debug)]
 pub struct Elementwise {
+    /// Of a sample, or of a pixel if samples are images.
     pub features: usize,
     pub activation: Activation,
+    /// Input and output if samples are images.
+    pub image: Option<Image>,
 }
 
 impl Layer for Elementwise {
@@ -20,7 +24,11 @@ impl Layer for Elementwise {
     }
 
     fn outputs(&self) -> usize {
-        self.features
+        self.image.map_or(self.features, |image| image.features())
+    }
+
+    fn image(&self) -> Option<Image> {
+        self.image
     }
 
     /// None: by convention only products count.
@@ -35,14 +43,19 @@ impl Layer for Elementwise {
         _storage: &[f32],
         _derived: &[f32],
         _columns: Range<usize>,
+        _scratch: &mut [f32],
     ) {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), x.row(row));
+            match self.image {
+                // All pixels at once, which is faster than one by one.
+                Some(_) => activation::forward(self.activation, y, x),
+                None => activation::forward(self.activation, &mut y[..self.features], &x[..self.features]),
+            }
             // Padding stays zero, which an activation need not make of it; the first layer's input
             // has none.
-            let (y, padding) = y.split_at_mut(self.features);
-            activation::forward(self.activation, y, &x[..self.features]);
-            padding.fill(0.0);
+            let pitch = self.image.map_or(y.len(), |image| image.pitch);
+            y.chunks_exact_mut(pitch).for_each(|pixel| pixel[self.features..].fill(0.0));
         }
     }
 
@@ -54,6 +67,7 @@ impl Layer for Elementwise {
         y: MatrixRef,
         _storage: &[f32],
         _derived: &[f32],
+        _scratch: &mut [f32],
     ) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();

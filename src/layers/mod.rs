@@ -1,19 +1,26 @@
 //! Layers: configuration only. A layer knows its shapes and its arithmetic; where its parameters
 //! lie, which worker runs it and by which rule it learns is decided elsewhere.
 
+mod convolution;
 mod dense;
 mod elementwise;
+mod flatten;
+mod pool;
 mod weight_norm;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub use convolution::Convolution;
 pub use dense::Dense;
 pub use elementwise::Elementwise;
+pub use flatten::Flatten;
+pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 
 use crate::init::Init;
-use crate::tensor::{MatrixMut, MatrixRef};
+use crate::kernels::image::Image;
+use crate::tensor::{MatrixMut, MatrixRef, padded};
 
 /// One parameter of a layer, such as its weight.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +37,13 @@ pub struct ParameterSpec {
     pub init: Option<Init>,
 }
 
+impl ParameterSpec {
+    /// Outputs, channels and area of the kernels of a convolution.
+    pub fn kernels(&self) -> [usize; 3] {
+        [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
+    }
+}
+
 /// How a parameter lies in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrangement {
@@ -37,6 +51,9 @@ pub enum Arrangement {
     Plain,
     /// A matrix in [`panels`](crate::kernels::panels).
     Panels,
+    /// The kernels of a convolution, `[out, channels, height, width]`, in panels:
+    /// [`pack_kernels`](crate::kernels::panels::pack_kernels).
+    Kernels,
 }
 
 /// What a part of a unit is, to what acts on all incoming weights of an output.
@@ -80,14 +97,25 @@ pub struct Derivation<'a> {
 /// A layer of a feed-forward network.
 ///
 /// Matrices have one row a sample. Their columns are the features, padded with zeros to a multiple
-/// of 16; the first layer's input alone is not padded. All functions work on the rows they are
-/// given, and a row's result does not depend on which other rows these are.
+/// of 16; of an [image](crate::kernels::image), those of each pixel are. The first layer's input alone
+/// is not padded. All functions work on the rows they are given, and a row's result does not depend on
+/// which other rows these are.
 pub trait Layer: Debug + Send + Sync {
     /// The name in tables: "dense + relu".
     fn kind(&self) -> String;
 
-    /// Features of a sample that come out.
+    /// Features of a sample that come out, padding not counted.
     fn outputs(&self) -> usize;
+
+    /// What comes out, if it is an image.
+    fn image(&self) -> Option<Image> {
+        None
+    }
+
+    /// Columns of the output, padding included.
+    fn columns(&self) -> usize {
+        self.image().map_or(padded(self.outputs()), |image| image.columns())
+    }
 
     /// The parameters, none by default.
     fn parameters(&self) -> Vec<ParameterSpec> {
@@ -107,6 +135,11 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
+    /// Floats of scratch that the functions on rows want.
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
     /// Work for one sample.
     fn flops(&self) -> Flops;
 
@@ -117,8 +150,16 @@ pub trait Layer: Debug + Send + Sync {
 
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`. `columns` is a range of whole
     /// panels of 16 if the layer splits features, else all of them. `derived` may be what
-    /// [`derive_forward`](Layer::derive_forward) makes.
-    fn forward(&self, y: MatrixMut, x: MatrixRef, storage: &[f32], derived: &[f32], columns: Range<usize>);
+    /// [`derive_forward`](Layer::derive_forward) makes; `scratch` is `[scratch_len]`.
+    fn forward(
+        &self,
+        y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        columns: Range<usize>,
+        scratch: &mut [f32],
+    );
 
     /// Floats of the derived storage, from its start, that [`forward`](Layer::forward) reads.
     fn forward_derived_len(&self) -> usize {
@@ -132,6 +173,7 @@ pub trait Layer: Debug + Send + Sync {
     /// Turns `dy` `[rows, out]`, the gradient of the output, into what [`gradient`](Layer::gradient)
     /// needs, and writes that of the input to `dx` `[rows, in]` unless this is the first layer.
     /// `x` and `y` are those of the forward pass.
+    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
     fn backward(
         &self,
         dx: Option<MatrixMut>,
@@ -140,6 +182,7 @@ pub trait Layer: Debug + Send + Sync {
         y: MatrixRef,
         storage: &[f32],
         derived: &[f32],
+        scratch: &mut [f32],
     );
 
     /// Lets each unit hold all incoming weights of its outputs, and one of them the whole bias; or lets
@@ -179,6 +222,26 @@ pub trait Layer: Debug + Send + Sync {
     /// Turns what [`gradient`](Layer::gradient) has come to over all rows of a batch, `out` `[unit_len]`,
     /// into the gradient of the unit's parameters, where it is not yet.
     fn finish_gradient(&self, _unit: usize, _out: &mut [f32], _from: &Reader) {}
+
+    /// Whether the gradient of the parameters is computed by [`gradient_of_rows`](Layer::gradient_of_rows),
+    /// for a part of the batch each time, and the parts are added up: for few parameters that take
+    /// much work for each row.
+    fn sums_rows(&self) -> bool {
+        false
+    }
+
+    /// The gradient of all parameters, summed over rows `x` and `dy` as [`gradient`](Layer::gradient)
+    /// gets them. `out` `[storage_len]` takes it as the parameters are stored, and carries on from what
+    /// is there if `resume`.
+    fn gradient_of_rows(
+        &self,
+        _out: &mut [f32],
+        _dy: MatrixRef,
+        _x: MatrixRef,
+        _resume: bool,
+        _scratch: &mut [f32],
+    ) {
+    }
 
     /// Hands `each` all parts of the derived storage that [`derive`](Layer::derive) writes.
     fn derived_parts(&self, _unit: usize, _each: &mut dyn FnMut(Range<usize>)) {}

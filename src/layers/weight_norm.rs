@@ -89,8 +89,16 @@ impl Layer for WeightNorm {
         self.dense.splits_features()
     }
 
-    fn forward(&self, y: MatrixMut, x: MatrixRef, _storage: &[f32], derived: &[f32], columns: Range<usize>) {
-        self.dense.forward(y, x, &derived[..self.dense_len()], &[], columns);
+    fn forward(
+        &self,
+        y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        derived: &[f32],
+        columns: Range<usize>,
+        scratch: &mut [f32],
+    ) {
+        self.dense.forward(y, x, &derived[..self.dense_len()], &[], columns, scratch);
     }
 
     fn forward_derived_len(&self) -> usize {
@@ -115,9 +123,10 @@ impl Layer for WeightNorm {
         y: MatrixRef,
         _storage: &[f32],
         derived: &[f32],
+        scratch: &mut [f32],
     ) {
         let (weights, derived) = derived.split_at(self.dense_len());
-        self.dense.backward(dx, dy, x, y, weights, derived);
+        self.dense.backward(dx, dy, x, y, weights, derived, scratch);
     }
 
     fn units(&self) -> usize {

@@ -1,10 +1,13 @@
 //! Making a model from its configuration: shapes checked, parameters placed and initialised.
 
-use super::recipe::LayerConfig;
+use super::recipe::{ConvolutionConfig, LayerConfig, Shape};
 use super::{Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
-use crate::layers::{Dense, Elementwise, Layer, WeightNorm};
+use crate::kernels::image::{Image, Patches};
+use crate::layers::{
+    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling, WeightNorm,
+};
 use crate::memory;
 use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
@@ -22,26 +25,26 @@ impl Model {
     /// outputs, or the parameters are absurdly many; [`Error::Mismatch`] if the loss does not fit the
     /// outputs.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
-        let features = features(input)?;
+        check_input(input)?;
         let mut layers: Vec<PlacedLayer> = Vec::new();
         let mut layout = Layout::default();
-        let mut width = features;
+        let mut shape = Shape::Image(Image::data(input));
         let mut module = 0;
         for (index, layer_config) in config.layers.iter().enumerate() {
-            for layer in realise(layer_config, width, layers.is_empty()) {
-                let len = checked_len(index, layer.as_ref(), width, layout.len())?;
-                width = layer.outputs();
+            let output = layer_config.output(index, shape, index == 0)?;
+            for layer in realise(layer_config, shape, layers.is_empty()) {
+                let len = checked_len(index, layer.as_ref(), inputs(layer_config, shape), layout.len())?;
                 layers.push(PlacedLayer { layer, module, storage: layout.place(len) });
-                // A fused activation counts as a module of its own, as in PyTorch's `Sequential`.
-                module += if fuses(layer_config) { 2 } else { 1 };
+                module += modules(layer_config);
             }
+            shape = output;
         }
-        if width != classes || layers.is_empty() {
+        if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
                 layer: layers.last().map_or("none".into(), |last| last.layer.kind()),
                 expected: format!("{classes} outputs, one for each class"),
-                found: if layers.is_empty() { "no layers".into() } else { width.to_string() },
+                found: if layers.is_empty() { "no layers".into() } else { shape.to_string() },
             });
         }
         config.loss.check(classes)?;
@@ -56,7 +59,8 @@ impl Model {
         let drawn: Vec<_> = self.specs().filter_map(|(_, spec)| spec.init.map(|init| (spec, init))).collect();
         for (number, (spec, init)) in drawn.iter().enumerate() {
             let mut values = vec![0.0; spec.shape.iter().product()];
-            let fan_out = spec.shape[0];
+            // Each number of a kernel's window goes to an output of its own, as in PyTorch.
+            let fan_out = spec.shape[0] * spec.shape.iter().skip(2).product::<usize>();
             let fan_in = spec.shape[1..].iter().product();
             let mut stream = rng::stream(seed, Purpose::Init, number as u64);
             init::fill(init, &mut values, fan_in, fan_out, &mut stream);
@@ -68,10 +72,12 @@ impl Model {
     }
 }
 
-/// Features of a sample.
-fn features(input: [usize; 3]) -> Result<usize> {
+fn check_input(input: [usize; 3]) -> Result<()> {
     let product = input.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-    product.filter(|&features| features > 0 && features <= MOST_PARAMETERS).ok_or_else(|| Error::Shape {
+    if product.is_some_and(|features| (1..=MOST_PARAMETERS).contains(&features)) {
+        return Ok(());
+    }
+    Err(Error::Shape {
         index: 0,
         layer: "input".into(),
         expected: "at least one feature, and no more than memory holds".into(),
@@ -79,43 +85,89 @@ fn features(input: [usize; 3]) -> Result<usize> {
     })
 }
 
-/// Whether an activation is computed by the dense layer before it.
-fn fuses(config: &LayerConfig) -> bool {
-    matches!(config, LayerConfig::Dense { activation, .. }
-        if *activation != Activation::Identity && activation.derivative_from_output())
-}
-
-/// The layers that one entry of a recipe stands for.
-fn realise(config: &LayerConfig, width: usize, first: bool) -> Vec<Box<dyn Layer>> {
-    match *config {
-        LayerConfig::Activation(activation) => vec![Box::new(Elementwise { features: width, activation })],
-        LayerConfig::Dense { units, activation, weight_init, bias_init, bias, weight_norm } => {
-            let apart = activation != Activation::Identity && !fuses(config);
-            let dense = Dense {
-                inputs: width,
-                outputs: units,
-                bias,
-                activation: if apart { Activation::Identity } else { activation },
-                weight_init,
-                bias_init,
-                input_gradient: !first,
-                whole_columns: false,
-            };
-            let dense: Box<dyn Layer> =
-                if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) };
-            let mut layers = vec![dense];
-            if apart {
-                layers.push(Box::new(Elementwise { features: units, activation }));
-            }
-            layers
-        }
+/// The activation that is part of an entry of a recipe, and not a layer of its own.
+fn own_activation(config: &LayerConfig) -> Activation {
+    match config {
+        LayerConfig::Dense { activation, .. }
+        | LayerConfig::Convolution(ConvolutionConfig { activation, .. }) => *activation,
+        _ => Activation::Identity,
     }
 }
 
+/// Whether an activation is computed by the layer before it.
+fn fuses(config: &LayerConfig) -> bool {
+    let activation = own_activation(config);
+    activation != Activation::Identity && activation.derivative_from_output()
+}
+
+/// How many modules each layer of an entry is in PyTorch's `Sequential`: a fused activation is one of its
+/// own, and so is the `Flatten` after a global pool.
+fn modules(config: &LayerConfig) -> usize {
+    if fuses(config) || *config == LayerConfig::GlobalAveragePool { 2 } else { 1 }
+}
+
+/// Numbers that go into each output of an entry.
+fn inputs(config: &LayerConfig, input: Shape) -> usize {
+    match (config, input) {
+        (LayerConfig::Convolution(config), Shape::Image(input)) => {
+            Patches { input, window: config.window }.inputs()
+        }
+        _ => input.features(),
+    }
+}
+
+/// The layers that one entry of a recipe, whose input has been checked, stands for.
+fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer>> {
+    let activation = own_activation(config);
+    let apart = activation != Activation::Identity && !fuses(config);
+    // A layer with weights, before its activation if that is a layer of its own.
+    let dense = |outputs, weight_init, bias_init, bias| Dense {
+        inputs: inputs(config, input),
+        outputs,
+        bias,
+        activation: if apart { Activation::Identity } else { activation },
+        weight_init,
+        bias_init,
+        input_gradient: !first,
+        whole_columns: false,
+    };
+    let layer: Box<dyn Layer> = match (config, input) {
+        (&LayerConfig::Activation(activation), Shape::Image(image)) if !first => {
+            Box::new(Elementwise { features: image.channels, activation, image: Some(image) })
+        }
+        (&LayerConfig::Activation(activation), shape) => {
+            Box::new(Elementwise { features: shape.features(), activation, image: None })
+        }
+        (&LayerConfig::Dense { units, weight_init, bias_init, bias, weight_norm, .. }, _) => {
+            let dense = dense(units, weight_init, bias_init, bias);
+            if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) }
+        }
+        (LayerConfig::Convolution(config), Shape::Image(input)) => Box::new(Convolution {
+            patches: Patches { input, window: config.window },
+            patch: dense(config.channels, config.weight_init, config.bias_init, config.bias),
+        }),
+        (&LayerConfig::MaxPool(window), Shape::Image(input)) => {
+            Box::new(Pool { input, pooling: Pooling::Max, window })
+        }
+        (&LayerConfig::AveragePool(window), Shape::Image(input)) => {
+            Box::new(Pool { input, pooling: Pooling::Average, window })
+        }
+        (LayerConfig::GlobalAveragePool, Shape::Image(input)) => Box::new(GlobalAverage { input }),
+        (LayerConfig::Flatten, Shape::Image(input)) => Box::new(Flatten { input }),
+        (_, Shape::Features(_)) => unreachable!("`LayerConfig::output` refuses layers of images here"),
+    };
+    let after = apart.then(|| -> Box<dyn Layer> {
+        let features = layer.image().map_or(layer.outputs(), |image| image.channels);
+        Box::new(Elementwise { features, activation, image: layer.image() })
+    });
+    [layer].into_iter().chain(after).collect()
+}
+
 /// The storage that a layer needs, after a check that it and what is placed already are not absurd.
-/// `width` and the layer's outputs bound every size the layer computes.
-fn checked_len(index: usize, layer: &dyn Layer, width: usize, placed: usize) -> Result<usize> {
-    let (inputs, outputs) = (width as u128, layer.outputs() as u128);
+/// `inputs`, the numbers that go into each of its outputs, and these outputs bound it.
+fn checked_len(index: usize, layer: &dyn Layer, inputs: usize, placed: usize) -> Result<usize> {
+    let outputs = layer.image().map_or(layer.outputs(), |image| image.channels);
+    let (inputs, outputs) = (inputs as u128, outputs as u128);
     let bound = if layer.units() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
     if bound + placed as u128 > MOST_PARAMETERS as u128 {
         return Err(Error::Shape {

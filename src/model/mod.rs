@@ -88,7 +88,10 @@ impl Model {
         let row = |placed: &PlacedLayer| SummaryRow {
             name: placed.module.to_string(),
             kind: placed.layer.kind(),
-            output: placed.layer.outputs().to_string(),
+            output: match placed.layer.image() {
+                Some(image) => image.to_string(),
+                None => placed.layer.outputs().to_string(),
+            },
             parameters: placed
                 .layer
                 .parameters()
@@ -136,6 +139,7 @@ impl Model {
             match spec.arrangement {
                 Arrangement::Plain => values.copy_from_slice(&stored[..len]),
                 Arrangement::Panels => panels::unpack(&mut values, stored, spec.shape[0], spec.shape[1]),
+                Arrangement::Kernels => panels::unpack_kernels(&mut values, stored, spec.kernels()),
             }
             NamedTensor { name, shape: spec.shape, values }
         };
@@ -186,6 +190,7 @@ impl Model {
         match spec.arrangement {
             Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
             Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
+            Arrangement::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
         }
     }
 }

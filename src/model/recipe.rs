@@ -21,7 +21,7 @@ use std::path::Path;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::LayerConfig;
+pub use layers::{ConvolutionConfig, LayerConfig, Shape};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
     optimizer_names,
@@ -32,6 +32,7 @@ pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
 use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
 use crate::error::{Error, Result};
+use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
@@ -124,20 +125,30 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// The trained numbers of the model for samples of so many features: a bound on its memory that
-    /// costs none.
+    /// The trained numbers of the model for samples of this height, width and channels: a bound on its
+    /// memory that costs none.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if they are more than 2^30.
-    pub fn parameters(&self, features: usize) -> Result<usize> {
-        let (mut features, mut total) = (features, Some(0usize));
-        for layer in &self.layers {
-            if let LayerConfig::Dense { units, bias, weight_norm, .. } = layer {
-                let inputs = features.checked_add(usize::from(*bias) + usize::from(*weight_norm));
-                let added = inputs.and_then(|inputs| inputs.checked_mul(*units));
-                total = total.zip(added).and_then(|(total, added)| total.checked_add(added));
-                features = *units;
-            }
+    /// [`Error::Mismatch`] if they are more than 2^30; [`Error::Shape`] if the layers do not fit together.
+    pub fn parameters(&self, input: [usize; 3]) -> Result<usize> {
+        let (mut shape, mut total) = (Shape::Image(Image::data(input)), Some(0usize));
+        for (index, layer) in self.layers.iter().enumerate() {
+            let output = layer.output(index, shape, index == 0)?;
+            // Outputs, inputs of each, and what else each has.
+            let weights = match (layer, shape) {
+                (LayerConfig::Dense { units, bias, weight_norm, .. }, _) => {
+                    (*units, shape.features(), usize::from(*bias) + usize::from(*weight_norm))
+                }
+                (LayerConfig::Convolution(config), Shape::Image(image)) => {
+                    let inputs = Patches { input: image, window: config.window }.inputs();
+                    (config.channels, inputs, usize::from(config.bias))
+                }
+                _ => (0, 0, 0),
+            };
+            let (outputs, inputs, others) = weights;
+            let added = inputs.checked_add(others).and_then(|inputs| inputs.checked_mul(outputs));
+            total = total.zip(added).and_then(|(total, added)| total.checked_add(added));
+            shape = output;
         }
         total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| Error::Mismatch {
             what: "trained numbers of the model".to_string(),
@@ -164,12 +175,15 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 8] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
+    ("digits-cnn", include_str!("../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
     ("mnist-mlp", include_str!("../../recipes/mnist-mlp.toml")),
     ("mnist-mlp-512", include_str!("../../recipes/mnist-mlp-512.toml")),
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
+    ("mnist-lenet5", include_str!("../../recipes/mnist-lenet5.toml")),
+    ("mnist-fast99", include_str!("../../recipes/mnist-fast99.toml")),
 ];
 
 impl Recipe {

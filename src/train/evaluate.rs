@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::metrics;
+use super::plan::together;
 use super::record::Evaluation;
 use super::run::{labels_for, targets_for};
 use super::step::Source;
@@ -181,12 +182,15 @@ fn forward(
     work: impl Fn(&Worker, Range<usize>, &[f32]) + Sync,
 ) -> Result<()> {
     let derived = derived(model)?;
+    let rows = ForwardPass::rows(model);
+    let bytes = ForwardPass::floats(model, rows).saturating_mul(team.threads() * size_of::<f32>());
+    memory::check("an evaluation", bytes)?;
     team.run(
         |worker| {
-            let mut pass = ForwardPass::new(model, &derived);
+            let mut pass = ForwardPass::new(model, &derived, rows);
             let share = worker.share(count);
-            for start in share.clone().step_by(BLOCK) {
-                let block = start..(start + BLOCK).min(share.end);
+            for start in share.clone().step_by(rows) {
+                let block = start..(start + rows).min(share.end);
                 work(worker, block.clone(), pass.run(source, block));
             }
         },
@@ -213,26 +217,53 @@ struct ForwardPass<'a> {
     derived: &'a [Buffer<f32>],
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
+    scratch: Buffer<f32>,
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model, derived: &'a [Buffer<f32>]) -> Self {
+    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Self {
         let features = model.input().iter().product();
-        let last = model.layers().len() - 1;
-        let output = |(index, placed): (usize, &crate::model::PlacedLayer)| {
-            Buffer::zeros(BLOCK * Self::stride(placed.layer.outputs(), index == last))
-        };
+        let [scratch, ..] = Self::lens(model);
         ForwardPass {
             model,
             derived,
-            input: Buffer::zeros(BLOCK * row_stride(features)),
-            outputs: model.layers().iter().enumerate().map(output).collect(),
+            input: Buffer::zeros(rows * row_stride(features)),
+            outputs: Self::strides(model).map(|stride| Buffer::zeros(rows * stride)).collect(),
+            scratch: Buffer::zeros(scratch),
         }
     }
 
+    /// Samples that are taken through the network together: fewer if they are images, which would
+    /// not stay in the cache.
+    fn rows(model: &Model) -> usize {
+        let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
+        let [_, row] = Self::lens(model);
+        if images { together(row).min(BLOCK) } else { BLOCK }
+    }
+
+    /// Floats of all memory for so many rows.
+    fn floats(model: &Model, rows: usize) -> usize {
+        let [scratch, row] = Self::lens(model);
+        row.saturating_mul(rows).saturating_add(scratch)
+    }
+
+    /// Floats of scratch, and of a row of all matrices.
+    fn lens(model: &Model) -> [usize; 2] {
+        let scratch = model.layers().iter().map(|placed| placed.layer.scratch_len()).max();
+        let input = row_stride(model.input().iter().product());
+        [scratch.unwrap_or(0), Self::strides(model).fold(input, usize::saturating_add)]
+    }
+
+    /// Floats from row to row of each layer's output.
+    fn strides(model: &Model) -> impl Iterator<Item = usize> {
+        let last = model.layers().len() - 1;
+        let layers = model.layers().iter().enumerate();
+        layers.map(move |(index, placed)| Self::stride(placed.layer.columns(), index == last))
+    }
+
     /// The losses take rows without gaps.
-    fn stride(outputs: usize, last: bool) -> usize {
-        if last { padded(outputs) } else { row_stride(padded(outputs)) }
+    fn stride(columns: usize, last: bool) -> usize {
+        if last { columns } else { row_stride(columns) }
     }
 
     /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
@@ -249,11 +280,12 @@ impl<'a> ForwardPass<'a> {
         for (index, placed) in self.model.layers().iter().enumerate() {
             let (before, after) = self.outputs.split_at_mut(index);
             let x = MatrixRef::new(before.last().unwrap_or(&self.input), rows, columns, stride);
-            columns = padded(placed.layer.outputs());
+            columns = placed.layer.columns();
             stride = Self::stride(columns, index == last);
             let y = MatrixMut::new(&mut after[0], rows, columns, stride);
             let storage = &self.model.storage()[placed.storage.clone()];
-            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns);
+            let scratch = &mut self.scratch[..placed.layer.scratch_len()];
+            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, scratch);
         }
         &self.outputs[last][..rows * stride]
     }

@@ -1,5 +1,6 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
+mod activations;
 pub mod analysis;
 mod averages;
 pub mod dataset;

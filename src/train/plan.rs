@@ -1,9 +1,11 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
+mod rows;
 mod whole;
 
 use std::ops::Range;
 
+pub use rows::{RowPlan, together};
 pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
 use crate::model::PlacedLayer;
@@ -40,6 +42,8 @@ pub struct Plan {
     /// gradient is summed up over them: then samples and activations never leave the cache. Sums
     /// over rows stay in the order of the rows, so no result depends on it.
     pub block: usize,
+    /// How the rows of a block are cut.
+    pub rows: RowPlan,
     /// How many layers, from the input, could be split by features.
     wide: usize,
     /// Of each worker, of each layer: the output columns that are its own.
@@ -63,15 +67,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for so many workers.
-    pub fn new(layers: &[PlacedLayer], workers: usize) -> Plan {
+    /// The plan for samples of so many features and so many workers.
+    pub fn new(layers: &[PlacedLayer], features: usize, workers: usize) -> Plan {
         let is_wide = |placed: &&PlacedLayer| {
             placed.layer.splits_features() && placed.layer.outputs() >= FEATURES_OUTPUTS
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
+        let wide = layers.iter().take_while(is_wide).count();
         Plan {
             block: block(layers, workers),
-            wide: layers.iter().take_while(is_wide).count(),
+            rows: RowPlan::new(layers, wide, features),
+            wide,
             columns: (0..workers).map(columns).collect(),
             owners: owners(layers, workers),
             gradients: gradient_places(layers),
@@ -94,6 +100,11 @@ impl Plan {
         self.whole_gradient || self.whole.is_some()
     }
 
+    /// Cuts batches of this size into parts, if there is a layer that sums its gradient by them.
+    pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize) {
+        self.block = self.rows.cut_into_parts(layers, batch, self.block);
+    }
+
     /// Floats of all gradients.
     pub fn gradients_len(&self) -> usize {
         self.gradients.last().and_then(|places| places.last()).copied().unwrap_or(0)
@@ -114,7 +125,7 @@ impl Plan {
 
 /// A worker's output columns of a layer: whole tiles.
 fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> {
-    let columns = padded(placed.layer.outputs());
+    let columns = placed.layer.columns();
     let tiles = columns.div_ceil(TILE_COLUMNS);
     let cut = |worker: usize| (tiles * worker / workers * TILE_COLUMNS).min(columns);
     cut(worker)..cut(worker + 1)

@@ -106,10 +106,11 @@ impl<'a> Session<'a> {
         let features = samples.features_per_sample();
         let parameters = model.storage().len();
         let layers = model.layers();
-        let mut plan = Plan::new(layers, team.threads());
+        let mut plan = Plan::new(layers, features, team.threads());
         if batch > one {
             plan.block = plan.block.min(one);
         }
+        plan.cut_into_parts(layers, batch);
         plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
         plan.whole_gradient = recipe.gradient.clip_norm.is_some()
             || recipe.stop.gradient_norm.is_some()

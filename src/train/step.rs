@@ -111,7 +111,7 @@ impl<'a> Block<'a> {
     /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
     fn awaited(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
         let next = self.next;
-        if plan.feature_layers(next.len()) > 0 { next } else { &next[worker.share(next.len())] }
+        if plan.feature_layers(next.len()) > 0 { next } else { &next[plan.rows.share(worker, next.len())] }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::activations::Activations;
 use super::plan::{NORMS_PER_UNIT, Plan};
 use crate::Result;
 use crate::kernels::reduce;
@@ -26,9 +27,9 @@ pub struct Workspace {
 
 /// Where everything lies in a workspace's floats.
 struct Places {
-    inputs: Vec<Matrix>,
-    outputs: Vec<Matrix>,
-    gradients: Vec<Matrix>,
+    inputs: Rows,
+    outputs: Vec<Rows>,
+    gradients: Vec<Rows>,
     losses: Range<usize>,
     derived: Vec<Range<usize>>,
     slots: Vec<Range<usize>>,
@@ -40,6 +41,13 @@ struct Places {
     before: Vec<Range<usize>>,
     slow: Range<usize>,
     average: Range<usize>,
+    partials: Vec<Matrix>,
+}
+
+/// The matrices of [`Activations`].
+struct Rows {
+    matrices: Vec<Matrix>,
+    passing: bool,
 }
 
 /// A matrix in a buffer.
@@ -57,6 +65,16 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 /// Two matrices of this shape, columns padded.
 fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
     [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
+}
+
+/// One gradient of all parameters for each part of a block, if the layer sums by rows.
+fn partials(layout: &mut Layout, placed: &PlacedLayer, parts: usize) -> Matrix {
+    let columns = placed.layer.storage_len();
+    if placed.layer.sums_rows() {
+        place(layout, parts, columns, row_stride(columns))
+    } else {
+        place(layout, 0, 0, 0)
+    }
 }
 
 impl Workspace {
@@ -79,19 +97,28 @@ impl Workspace {
         let unit_lens = layers
             .iter()
             .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
-        let scratch_len = unit_lens.max().unwrap_or(0);
+        let layer_lens = layers.iter().map(|placed| placed.layer.scratch_len());
+        let scratch_len = unit_lens.chain(layer_lens).max().unwrap_or(0);
         let rows = batch.min(plan.block);
+        // Of which only some are under way, and that in each worker.
+        let passing_rows = rows.min(plan.rows.together());
+        let mut activations = |columns, stride, passing: bool, each: bool| Rows {
+            matrices: (0..if passing || each { plan.owners.len() } else { 1 })
+                .map(|_| place(&mut layout, if passing { passing_rows } else { rows }, columns, stride))
+                .collect(),
+            passing,
+        };
         let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
-        let inputs = plan.owners.iter().map(|_| place(&mut layout, rows, features, stride)).collect();
+        let inputs = activations(features, stride, plan.rows.input_passes, true);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
-            let columns = padded(placed.layer.outputs());
+            let columns = placed.layer.columns();
             // The losses take rows without gaps.
             let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
-            outputs.push(place(&mut layout, rows, columns, stride));
-            gradients.push(place(&mut layout, rows, columns, stride));
+            outputs.push(activations(columns, stride, plan.rows.outputs_pass[index], false));
+            gradients.push(activations(columns, stride, plan.rows.gradients_pass[index], false));
         }
         let matrices = plan.whole.as_ref().map_or(&[][..], |whole| &whole.matrices);
         let places = Places {
@@ -109,6 +136,10 @@ impl Workspace {
             before: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
             slow: layout.place(if plan.keeps_slow { parameters } else { 0 }),
             average: layout.place(if plan.keeps_average { parameters } else { 0 }),
+            partials: layers
+                .iter()
+                .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
+                .collect(),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -132,7 +163,7 @@ impl Workspace {
     /// The first layer with a number that is not finite among the outputs that it gave last.
     pub fn first_output_not_finite(&self) -> Option<usize> {
         let is_lost = |output: &Matrix| !reduce::all_finite(&self.floats[output.range.clone()]);
-        self.places.outputs.iter().position(is_lost)
+        self.places.outputs.iter().position(|outputs| outputs.matrices.iter().any(is_lost))
     }
 
     /// What was measured last of each unit, `[units][NORMS]`.
@@ -160,11 +191,11 @@ impl Workspace {
 /// A workspace, cut into its parts and shared by the workers.
 pub struct Memory<'a> {
     /// Each worker's own copy of the input, `[block, in]`.
-    pub inputs: Vec<Shared<'a, f32>>,
+    pub inputs: Activations<'a>,
     /// Each layer's output, `[block, out]` with `out` padded.
-    pub outputs: Vec<Shared<'a, f32>>,
+    pub outputs: Vec<Activations<'a>>,
     /// The gradient of each layer's output, of the same shape.
-    pub gradients: Vec<Shared<'a, f32>>,
+    pub gradients: Vec<Activations<'a>>,
     /// Each row's loss, `[batch]`.
     pub losses: Shared<'a, f32>,
     /// Each row's class, `[block]`.
@@ -179,7 +210,7 @@ pub struct Memory<'a> {
     pub sums: Shared<'a, f32>,
     /// The sum of squares of each unit's gradient, if they are needed all at once; `[units]`.
     pub squares: Shared<'a, f64>,
-    /// Each worker's scratch: a unit's gradient.
+    /// Each worker's scratch: a unit's gradient, or what a layer wants for its rows.
     pub scratch: Vec<Shared<'a, f32>>,
     /// Each row's values to come close to, `[block, targets]`.
     pub targets: Shared<'a, f32>,
@@ -199,6 +230,8 @@ pub struct Memory<'a> {
     pub average: Shared<'a, f32>,
     /// Sums of squares of each unit in the last step of an epoch; `[units][NORMS]`.
     pub norms: Shared<'a, f64>,
+    /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
+    pub partials: Vec<Shared<'a, f32>>,
 }
 
 impl Workspace {
@@ -207,12 +240,12 @@ impl Workspace {
         let places = &self.places;
         let mut carver = Carver { rest: &mut self.floats, position: 0 };
         // In the order in which they were placed.
-        let inputs = places.inputs.iter().map(|place| carver.matrix(place)).collect();
+        let inputs = carver.activations(&places.inputs);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (output, gradient) in places.outputs.iter().zip(&places.gradients) {
-            outputs.push(carver.matrix(output));
-            gradients.push(carver.matrix(gradient));
+            outputs.push(carver.activations(output));
+            gradients.push(carver.activations(gradient));
         }
         Memory {
             inputs,
@@ -233,6 +266,7 @@ impl Workspace {
             before: places.before.iter().map(|place| carver.array(place)).collect(),
             slow: carver.array(&places.slow),
             average: carver.array(&places.average),
+            partials: places.partials.iter().map(|place| carver.matrix(place)).collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),
@@ -262,5 +296,8 @@ impl<'a> Carver<'a> {
 
     fn matrix(&mut self, place: &Matrix) -> Shared<'a, f32> {
         Shared::matrix(self.cut(&place.range), place.rows, place.columns, place.stride)
+    }
+    fn activations(&mut self, rows: &Rows) -> Activations<'a> {
+        Activations::new(rows.matrices.iter().map(|place| self.matrix(place)).collect(), rows.passing)
     }
 }

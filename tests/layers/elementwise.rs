@@ -33,7 +33,7 @@ fn activation_layers_agree_with_their_twins() {
     for activation in ACTIVATIONS {
         for rows in [1, 2, 17, 300] {
             for features in [1, 3, 10, 16, 17, 33, 113, 225] {
-                let layer = Elementwise { features, activation };
+                let layer = Elementwise { features, activation, image: None };
                 let x: Vec<f32> = uniform(1, rows * features).into_iter().map(|x| 4.0 * x).collect();
                 let dy = uniform(2, rows * features);
                 let answer = fast(&layer, &Activations::padded(&x, features), &dy);
@@ -46,7 +46,7 @@ fn activation_layers_agree_with_their_twins() {
 #[test]
 fn a_first_layer_takes_data_without_padding() {
     for activation in ACTIVATIONS {
-        let layer = Elementwise { features: 10, activation };
+        let layer = Elementwise { features: 10, activation, image: None };
         let x = uniform(1, 30);
         let placed = Placed::new(&layer, Vec::new());
         let [first, later] = [Activations::data(&x, 10), Activations::padded(&x, 10)]
@@ -58,7 +58,7 @@ fn a_first_layer_takes_data_without_padding() {
 #[test]
 fn a_broken_gradient_is_seen() {
     for activation in ACTIVATIONS {
-        let layer = Elementwise { features: 17, activation };
+        let layer = Elementwise { features: 17, activation, image: None };
         let (x, dy) = (uniform(1, 34), uniform(2, 34));
         let right = fast(&layer, &Activations::padded(&x, 17), &dy);
         for part in 0..2 {

@@ -6,8 +6,10 @@ mod differences;
 mod elementwise;
 #[path = "../common/golden.rs"]
 mod golden;
+mod images;
 mod pass;
 mod pytorch;
+mod pytorch_images;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
 mod weight_norm;

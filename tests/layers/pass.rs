@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use fallline::kernels::image::Image;
 use fallline::kernels::panels;
 use fallline::layers::{Arrangement, Derivation, Layer};
 use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
@@ -44,6 +45,38 @@ impl Activations {
         Activations { columns: features, ..padded }
     }
 
+    /// `values` `[rows, channels, height, width]` as images between layers.
+    pub fn images(values: &[f32], image: Image) -> Activations {
+        let mut matrix = Self::unwritten(values.len() / image.features(), image.columns());
+        matrix.columns = image.columns();
+        for (row, values) in values.chunks_exact(image.features()).enumerate() {
+            let mut view = matrix.view_mut(0..image.columns());
+            let row = view.row(row);
+            row.fill(0.0);
+            for (channel, values) in values.chunks_exact(image.pixels()).enumerate() {
+                for (pixel, value) in values.iter().enumerate() {
+                    row[pixel * image.pitch + channel] = *value;
+                }
+            }
+        }
+        matrix
+    }
+
+    /// The inverse of [`images`](Activations::images); padding must be zeros.
+    pub fn channels(&self, image: Image) -> Vec<f32> {
+        assert_eq!(self.columns, image.columns());
+        let mut values = Vec::new();
+        for row in 0..self.rows {
+            let row = self.view().row(row);
+            let padding = |pixel: &[f32]| pixel[image.channels..].iter().all(|&x| x == 0.0);
+            assert!(row.chunks_exact(image.pitch).all(padding), "padding");
+            for channel in 0..image.channels {
+                values.extend(row.iter().skip(channel).step_by(image.pitch));
+            }
+        }
+        values
+    }
+
     pub fn view(&self) -> MatrixRef<'_> {
         MatrixRef::new(&self.values, self.rows, self.columns, self.stride)
     }
@@ -81,17 +114,28 @@ impl<'a> Placed<'a> {
 
     /// The output, computed in the given ranges of columns one after the other.
     pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
-        let mut y = Activations::unwritten(x.rows, self.layer.outputs());
+        let mut y = Activations::unwritten(x.rows, self.layer.columns());
+        let scratch = &mut self.scratch();
         for columns in ranges {
-            let (storage, derived) = (&self.storage, &self.derived);
-            self.layer.forward(y.view_mut(columns.clone()), x.view(), storage, derived, columns.clone());
+            self.layer.forward(
+                y.view_mut(columns.clone()),
+                x.view(),
+                &self.storage,
+                &self.derived,
+                columns.clone(),
+                scratch,
+            );
         }
         y
     }
 
+    fn scratch(&self) -> Vec<f32> {
+        vec![UNWRITTEN; self.layer.scratch_len()]
+    }
+
     /// The output, computed at once.
     pub fn forward_at_once(&self, x: &Activations) -> Activations {
-        self.forward(x, std::slice::from_ref(&(0..padded(self.layer.outputs()))))
+        self.forward(x, std::slice::from_ref(&(0..self.layer.columns())))
     }
 
     /// Turns `dy` into what [`gradient`](Placed::gradient) takes; the gradient of the input of
@@ -112,6 +156,7 @@ impl<'a> Placed<'a> {
             y.view(),
             &self.storage,
             &self.derived,
+            &mut self.scratch(),
         );
         dx
     }
@@ -120,6 +165,16 @@ impl<'a> Placed<'a> {
     /// parameter once, and the gradient of padding must be zero.
     pub fn gradient(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
         let mut gradient = vec![UNWRITTEN; self.storage.len()];
+        if self.layer.sums_rows() {
+            // In two parts of rows, the second carried on from the first.
+            let half = dy.rows / 2;
+            for (rows, resume) in [(0..half.max(1), false), (half.max(1)..dy.rows, true)] {
+                let x = x.view().block(rows.clone(), 0..x.columns);
+                let dy = dy.view().block(rows, 0..dy.columns);
+                self.layer.gradient_of_rows(&mut gradient, dy, x, resume, &mut self.scratch());
+            }
+            return self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect();
+        }
         for unit in 0..self.layer.units() {
             let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
             self.layer.gradient(unit, &mut values, dy.view(), x.view(), false);
@@ -167,6 +222,7 @@ pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
         match spec.arrangement {
             Arrangement::Plain => place[..values.len()].copy_from_slice(values),
             Arrangement::Panels => panels::pack(place, values, spec.shape[0], spec.shape[1]),
+            Arrangement::Kernels => panels::pack_kernels(place, values, spec.kernels()),
         }
     }
     storage
@@ -180,6 +236,7 @@ fn unpacked(spec: &fallline::layers::ParameterSpec, storage: &[f32]) -> Vec<f32>
     match spec.arrangement {
         Arrangement::Plain => values.copy_from_slice(&place[..len]),
         Arrangement::Panels => panels::unpack(&mut values, place, spec.shape[0], spec.shape[1]),
+        Arrangement::Kernels => panels::unpack_kernels(&mut values, place, spec.kernels()),
     }
     let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
     assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);

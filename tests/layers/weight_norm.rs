@@ -201,7 +201,7 @@ fn the_forward_pass_alone_derives_the_same() {
         let x = Activations::padded(&case.x, case.inputs);
         let mut y = Activations::unwritten(x.rows, case.outputs);
         let columns = 0..padded(case.outputs);
-        case.layer.forward(y.view_mut(columns.clone()), x.view(), &storage, &derived, columns);
+        case.layer.forward(y.view_mut(columns.clone()), x.view(), &storage, &derived, columns, &mut []);
         assert_eq!(y.features(case.outputs), case.fast().y);
     }
 }

@@ -122,6 +122,7 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
                 let name = own.name();
                 return Err(format!("the peers have no {name} but one behind a dense layer"));
             }
+            (layer, _) => return Err(format!("the peers have no layer {}", layer.kind())),
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
@@ -200,9 +201,17 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_recipe_can_be_told() {
+    fn every_built_in_recipe_of_dense_layers_can_be_told() {
         for name in Recipe::built_in_names() {
-            of(&Recipe::built_in(name).unwrap()).unwrap();
+            let recipe = Recipe::built_in(name).unwrap();
+            let layers = &recipe.model.layers;
+            match layers.iter().find(|layer| !matches!(layer, LayerConfig::Dense { .. })) {
+                None => _ = of(&recipe).unwrap(),
+                Some(other) => {
+                    let refused = of(&recipe).err().unwrap().to_string();
+                    assert!(refused.contains(other.kind()), "{name}: {refused}");
+                }
+            }
         }
     }
 

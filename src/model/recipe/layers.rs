@@ -1,11 +1,19 @@
 //! The `[[model.layers]]` tables: one layer each, from input to output.
 
+mod images;
+mod shapes;
+
 use std::f32::consts::SQRT_2;
+
+pub use images::ConvolutionConfig;
+pub(super) use images::{convolution, pool};
+pub use shapes::Shape;
 
 use super::super::section::{Range, Section, finite, non_negative, positive};
 use crate::error::Result;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
+use crate::kernels::image::Window;
 
 /// The most layers of a model.
 const MOST_LAYERS: usize = 1000;
@@ -16,9 +24,23 @@ const MOST_UNITS: usize = 1 << 20;
 const ACTIVATIONS: [&str; 9] =
     ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
 
-/// The kinds of layer: `dense`, and every activation but the identity as a layer of its own.
-const LAYERS: [&str; 9] =
-    ["dense", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
+/// The kinds of layer: among them every activation but the identity as a layer of its own.
+const LAYERS: [&str; 14] = [
+    "dense",
+    "conv",
+    "max-pool",
+    "average-pool",
+    "global-average-pool",
+    "flatten",
+    "relu",
+    "leaky-relu",
+    "sigmoid",
+    "tanh",
+    "gelu",
+    "silu",
+    "softplus",
+    "elu",
+];
 
 /// One layer of a model, before the shape of its input is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +59,15 @@ pub enum LayerConfig {
     },
     /// An activation as a layer of its own; its output has the shape of its input.
     Activation(Activation),
+    Convolution(ConvolutionConfig),
+    /// The largest number of each channel under each place of a window without padding and dilation.
+    MaxPool(Window),
+    /// The mean instead.
+    AveragePool(Window),
+    /// The mean of each channel: an image becomes features.
+    GlobalAveragePool,
+    /// The numbers of an image as features, channel by channel.
+    Flatten,
 }
 
 pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
@@ -50,6 +81,11 @@ pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
 fn read_layer(mut section: Section) -> Result<LayerConfig> {
     let layer = match section.choice("type", "layer", None, &LAYERS)? {
         "dense" => read_dense(&mut section)?,
+        "conv" => images::read_convolution(&mut section)?,
+        "max-pool" => LayerConfig::MaxPool(images::read_pool(&mut section)?),
+        "average-pool" => LayerConfig::AveragePool(images::read_pool(&mut section)?),
+        "global-average-pool" => LayerConfig::GlobalAveragePool,
+        "flatten" => LayerConfig::Flatten,
         activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
     };
     section.finish()?;

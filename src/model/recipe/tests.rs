@@ -1,3 +1,4 @@
+mod images;
 mod optimizers;
 
 use super::*;
@@ -18,7 +19,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 5);
+    assert_eq!(Recipe::built_in_names().len(), 8);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);
@@ -364,17 +365,17 @@ fn files_are_read_and_bounded() {
 #[test]
 fn parameters_are_counted_and_bounded() {
     let model = |name| Recipe::built_in(name).unwrap().model;
-    assert_eq!(model("mnist-mlp").parameters(784).unwrap(), 101_770);
-    assert_eq!(model("mnist-mlp-2048").parameters(784).unwrap(), 10_020_874);
+    assert_eq!(model("mnist-mlp").parameters([28, 28, 1]).unwrap(), 101_770);
+    assert_eq!(model("mnist-mlp-2048").parameters([28, 28, 1]).unwrap(), 10_020_874);
     let wide = overrides(&["model.layers.0.units=1048576", "model.layers.1.units=1048576"]);
     let wide = Recipe::load("mnist-mlp", &wide).unwrap().model;
-    let message = wide.parameters(784).unwrap_err().to_string();
+    let message = wide.parameters([28, 28, 1]).unwrap_err().to_string();
     assert_eq!(message, "trained numbers of the model: expected at most 1073741824, found 1100335808512");
-    let endless = wide.parameters(usize::MAX).unwrap_err().to_string();
+    let endless = wide.parameters([1, usize::MAX, 1]).unwrap_err().to_string();
     assert!(endless.ends_with("found more than can be counted"), "{endless}");
     let unbiased = Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.bias=false"])).unwrap();
-    assert_eq!(unbiased.model.parameters(7).unwrap(), 70);
+    assert_eq!(unbiased.model.parameters([1, 7, 1]).unwrap(), 70);
     let normed =
         Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.weight_norm=true"])).unwrap();
-    assert_eq!(normed.model.parameters(7).unwrap(), 90);
+    assert_eq!(normed.model.parameters([1, 7, 1]).unwrap(), 90);
 }

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::{
     DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, average,
-    schedule,
+    layers, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -90,6 +90,11 @@ fn loss(loss: &Loss) -> Table {
 fn layer(layer: &LayerConfig) -> Table {
     match layer {
         LayerConfig::Activation(function) => activation(*function),
+        LayerConfig::Convolution(config) => layers::convolution(config, activation(config.activation)),
+        LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
+            layers::pool(layer.kind(), *window)
+        }
+        LayerConfig::GlobalAveragePool | LayerConfig::Flatten => table_of([("type", layer.kind().into())]),
         LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias, weight_norm } => {
             let mut table = table_of([
                 ("type", "dense".into()),
@@ -122,7 +127,7 @@ fn activation(activation: Activation) -> Table {
     typed(name, parameter)
 }
 
-fn initialiser(init: &Init) -> Table {
+pub(super) fn initialiser(init: &Init) -> Table {
     match *init {
         Init::Zeros => typed("zeros", None),
         Init::Constant(value) => typed("constant", Some(("value", value))),

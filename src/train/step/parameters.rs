@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Block, Step, Turn};
 use crate::kernels::prefetch::prefetch;
-use crate::kernels::{clip, reduce};
+use crate::kernels::{clip, gemm, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
 use crate::optim::MOST_SLOTS;
@@ -20,8 +20,8 @@ impl Step<'_> {
         let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
-        if self.plan.feature_layers(count) == 0 {
-            let mine = worker.share(count);
+        if self.plan.feature_layers(count) == 0 && !self.plan.rows.input_passes {
+            let mine = self.plan.rows.share(worker, count);
             self.gather(worker, 0..mine.start, block);
             self.gather(worker, mine.end..count, block);
         }
@@ -152,13 +152,37 @@ impl Step<'_> {
     /// The gradient of a unit over a block, added to that over the blocks before.
     fn gradient(&self, worker: &Worker, index: usize, unit: usize, block: Block, out: &mut [f32]) {
         let layer = &self.layers[index].layer;
-        let rows = block.samples.len();
+        let (rows, resume) = (block.samples.len(), block.first > 0);
+        if layer.sums_rows() {
+            return worker
+                .probe("gradient", index, 0, 0, || self.sum_parts(worker, index, unit, rows, out, resume));
+        }
         worker.probe("gradient", index, 2 * out.len() * rows, 0, || {
-            let (input, gradient) = (self.input_of(worker, index), &self.memory.gradients[index]);
-            let x = input.block(worker, 0..rows, 0..input.columns());
-            let dy = gradient.block(worker, 0..rows, 0..gradient.columns());
-            layer.gradient(unit, out, dy, x, block.first > 0);
+            let x = self.input_of(index).read(worker, 0..rows);
+            let dy = self.memory.gradients[index].read(worker, 0..rows);
+            layer.gradient(unit, out, dy, x, resume);
         });
+    }
+
+    /// Adds up a unit's gradients over the parts of a block, in their order.
+    fn sum_parts(
+        &self,
+        worker: &Worker,
+        index: usize,
+        unit: usize,
+        rows: usize,
+        out: &mut [f32],
+        resume: bool,
+    ) {
+        let parts = self.plan.rows.parts(rows);
+        let mut rest = out;
+        for part in self.layers[index].layer.unit_parts(unit) {
+            let (sums, after) = rest.split_at_mut(part.len());
+            rest = after;
+            if !sums.is_empty() {
+                gemm::column_sums(sums, self.memory.partials[index].block(worker, 0..parts, part), resume);
+            }
+        }
     }
 
     /// Makes a unit's gradient, `[unit_len]`, of what it has come to over all blocks.

@@ -6,13 +6,13 @@ use super::{Block, Step};
 use crate::kernels::loss::{Rows, Targets};
 use crate::losses::Scores;
 use crate::model::PlacedLayer;
-use crate::team::{Shared, Worker};
-use crate::train::plan::ROW_BLOCK;
+use crate::team::Worker;
+use crate::train::activations::Activations;
 
 impl Step<'_> {
     pub(super) fn rows_pass(&self, worker: &Worker, block: Block, scale: f32) {
         let count = block.samples.len();
-        let mine = worker.share(count);
+        let mine = self.plan.rows.share(worker, count);
         self.gather_targets(worker, mine.clone(), block);
         let split = self.plan.feature_layers(count);
         if split > 0 {
@@ -25,8 +25,7 @@ impl Step<'_> {
             }
             worker.barrier();
         }
-        for start in mine.clone().step_by(ROW_BLOCK) {
-            let rows = start..(start + ROW_BLOCK).min(mine.end);
+        for rows in self.plan.rows.cuts(mine) {
             if split == 0 {
                 self.gather(worker, rows.clone(), block);
             }
@@ -37,6 +36,9 @@ impl Step<'_> {
             self.loss(worker, rows.clone(), block.first, scale);
             for index in (0..self.layers.len()).rev() {
                 self.backward(worker, index, rows.clone());
+                if self.layers[index].layer.sums_rows() {
+                    self.gradient_of_rows(worker, index, rows.clone());
+                }
             }
         }
     }
@@ -76,7 +78,7 @@ impl Step<'_> {
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, block: Block) {
         let width = self.source.width;
         worker.probe("gather", 0, 0, rows.len() * width * 5, || {
-            let mut input = self.memory.inputs[worker.index()].block_mut(worker, rows.clone(), 0..width);
+            let mut input = self.memory.inputs.write(worker, rows.clone(), 0..width);
             for (index, row) in rows.enumerate() {
                 self.source.gather(input.row(index), block.samples[row] as usize);
             }
@@ -84,8 +86,14 @@ impl Step<'_> {
     }
 
     /// The input of a layer: the data, or what the layer before gave.
-    pub(super) fn input_of(&self, worker: &Worker, index: usize) -> &Shared<'_, f32> {
-        if index == 0 { &self.memory.inputs[worker.index()] } else { &self.memory.outputs[index - 1] }
+    pub(super) fn input_of(&self, index: usize) -> &Activations<'_> {
+        if index == 0 { &self.memory.inputs } else { &self.memory.outputs[index - 1] }
+    }
+
+    /// What a layer wants besides.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
+        self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
 
     fn forward(&self, worker: &Worker, index: usize, rows: Range<usize>, columns: Range<usize>) {
@@ -93,12 +101,12 @@ impl Step<'_> {
         let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
         let flops = layer.flops().forward * rows.len() as f64 * share;
         worker.probe("forward", index, flops as usize, 0, || {
-            let input = self.input_of(worker, index);
-            let x = input.block(worker, rows.clone(), 0..input.columns());
-            let y = self.memory.outputs[index].block_mut(worker, rows, columns.clone());
+            let x = self.input_of(index).read(worker, rows.clone());
+            let y = self.memory.outputs[index].write(worker, rows, columns.clone());
             let derived = &self.memory.derived[index];
             let derived = derived.read(worker, 0..derived.columns());
-            layer.forward(y, x, self.parameters.read(worker, storage.clone()), derived, columns);
+            let scratch = self.scratch(worker, index);
+            layer.forward(y, x, self.parameters.read(worker, storage.clone()), derived, columns, scratch);
         });
     }
 
@@ -112,7 +120,7 @@ impl Step<'_> {
             };
             let targets = self.targets_of(worker, rows.clone());
             let shape = Rows { classes: self.classes, stride: outputs.columns() };
-            let doutputs = gradients.rows_mut(worker, rows.clone());
+            let doutputs = gradients.whole_rows_mut(worker, rows.clone());
             let outputs = outputs.whole_rows(worker, rows);
             self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
         });
@@ -122,21 +130,35 @@ impl Step<'_> {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let flops = layer.flops().backward * rows.len() as f64;
         worker.probe("backward", index, flops as usize, 0, || {
-            let (input, output, gradient) =
-                (self.input_of(worker, index), &self.memory.outputs[index], &self.memory.gradients[index]);
+            let gradient = &self.memory.gradients[index];
             let dx = index.checked_sub(1).map(|before| {
                 let gradient = &self.memory.gradients[before];
-                gradient.block_mut(worker, rows.clone(), 0..gradient.columns())
+                gradient.write(worker, rows.clone(), 0..gradient.columns())
             });
             let derived = &self.memory.derived[index];
             layer.backward(
                 dx,
-                gradient.block_mut(worker, rows.clone(), 0..gradient.columns()),
-                input.block(worker, rows.clone(), 0..input.columns()),
-                output.block(worker, rows, 0..output.columns()),
+                gradient.write(worker, rows.clone(), 0..gradient.columns()),
+                self.input_of(index).read(worker, rows.clone()),
+                self.memory.outputs[index].read(worker, rows),
                 self.parameters.read(worker, storage.clone()),
                 derived.read(worker, 0..derived.columns()),
+                self.scratch(worker, index),
             );
+        });
+    }
+
+    /// Adds the gradient over these rows to that over the rows before them in their part.
+    fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+        let layer = &self.layers[index].layer;
+        let flops = layer.flops().gradient * rows.len() as f64;
+        worker.probe("gradient", index, flops as usize, 0, || {
+            let (part, resume) = self.plan.rows.part_of(rows.start);
+            let partials = &self.memory.partials[index];
+            let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
+            let x = self.input_of(index).read(worker, rows.clone());
+            let dy = self.memory.gradients[index].read(worker, rows);
+            layer.gradient_of_rows(out.row(0), dy, x, resume, self.scratch(worker, index));
         });
     }
 }

@@ -1,0 +1,367 @@
+//! Images between layers, and the patches of them that a convolution looks at.
+//!
+//! An image lies as height x width x channels, the channels of each pixel padded with zeros to whole
+//! vectors: so pools work on whole vectors, and a product of patches and weights is an image as it
+//! comes. The data that a network begins with are not padded.
+
+use std::ops::Range;
+
+use super::vectorise::vectorise;
+use crate::tensor::{LANES, padded};
+
+/// The shape of an image, `[height, width, pitch]` in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    /// Floats from one pixel to the next: the channels, padded except in the data.
+    pub pitch: usize,
+}
+
+impl Image {
+    /// An image as layers hand it on.
+    pub const fn new(height: usize, width: usize, channels: usize) -> Image {
+        Image { height, width, channels, pitch: padded(channels) }
+    }
+
+    /// A sample of the data.
+    pub const fn data([height, width, channels]: [usize; 3]) -> Image {
+        Image { height, width, channels, pitch: channels }
+    }
+
+    pub const fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Numbers without padding.
+    pub const fn features(&self) -> usize {
+        self.pixels() * self.channels
+    }
+
+    /// Floats, padding included.
+    pub const fn columns(&self) -> usize {
+        self.pixels() * self.pitch
+    }
+}
+
+impl std::fmt::Display for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.height, self.width, self.channels)
+    }
+}
+
+/// A square window that moves over an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Pixels along each side; at least 1.
+    pub kernel: usize,
+    /// Pixels from one place to the next; at least 1.
+    pub stride: usize,
+    /// Pixels of zeros around the image.
+    pub padding: usize,
+    /// Pixels from one pixel of the window to the next; at least 1.
+    pub dilation: usize,
+}
+
+impl Window {
+    /// A window without padding and dilation.
+    pub const fn plain(kernel: usize, stride: usize) -> Window {
+        Window { kernel, stride, padding: 0, dilation: 1 }
+    }
+
+    /// Pixels from the first to the last of the window, along each side.
+    pub const fn span(&self) -> usize {
+        self.dilation * (self.kernel - 1) + 1
+    }
+
+    /// Places along a side of the image, rounded down as in PyTorch; none if it does not fit.
+    pub const fn places(&self, side: usize) -> usize {
+        let side = side + 2 * self.padding;
+        if side < self.span() { 0 } else { (side - self.span()) / self.stride + 1 }
+    }
+
+    /// What comes out of `input`, with so many channels.
+    pub const fn output(&self, input: Image, channels: usize) -> Image {
+        Image::new(self.places(input.height), self.places(input.width), channels)
+    }
+}
+
+/// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the
+/// inputs in the order row of the window, column of the window, channel ("im2col": Chellapilla, Puri,
+/// Simard, "High Performance Convolutional Neural Networks for Document Processing", 2006).
+#[derive(Clone, Copy, Debug)]
+pub struct Patches {
+    pub input: Image,
+    pub window: Window,
+}
+
+/// How a patch lies in a framed image: runs of floats without gaps.
+#[derive(Clone, Copy)]
+struct Runs {
+    /// Floats of a run.
+    len: usize,
+    /// Runs in a row of the window.
+    count: usize,
+    /// Floats from one run of a row to the next.
+    across: usize,
+    /// Floats from one row of the window to the next.
+    down: usize,
+}
+
+impl Patches {
+    /// Numbers of a patch.
+    pub const fn inputs(&self) -> usize {
+        self.window.kernel * self.window.kernel * self.input.channels
+    }
+
+    /// Whether each patch is a pixel of the image.
+    pub const fn are_pixels(&self) -> bool {
+        self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
+    }
+
+    /// Pixels of a row of the framed image.
+    const fn framed_width(&self) -> usize {
+        self.input.width + 2 * self.window.padding
+    }
+
+    /// Floats of an image in a frame of zeros as wide as the padding, the channels of its pixels without
+    /// gaps, and of a vector after it, so that whole vectors can be read from every place.
+    pub const fn framed_len(&self) -> usize {
+        let pixels = (self.input.height + 2 * self.window.padding) * self.framed_width();
+        padded(pixels * self.input.channels) + LANES
+    }
+
+    /// Where the pixels of each row of the image begin in the frame.
+    fn framed_rows(&self) -> impl Iterator<Item = usize> {
+        let (width, padding) = (self.framed_width(), self.window.padding);
+        let start = move |row| ((padding + row) * width + padding) * self.input.channels;
+        (0..self.input.height).map(start)
+    }
+
+    /// Puts `x` `[height, width, pitch]`, whose padding is zero, into its frame, `[framed_len]`. Then all
+    /// channels of neighbouring pixels are one run of a patch.
+    pub fn frame(&self, framed: &mut [f32], x: &[f32]) {
+        let Image { width, channels, pitch, .. } = self.input;
+        framed[..self.framed_len()].fill(0.0);
+        for (start, row) in self.framed_rows().zip(x.chunks_exact(width * pitch)) {
+            if channels == pitch {
+                framed[start..start + row.len()].copy_from_slice(row);
+                continue;
+            }
+            for (pixel, x) in row.chunks_exact(pitch).enumerate() {
+                let start = start + pixel * channels;
+                // Whole vectors: what is too much is zero, as the frame, or overwritten by the next pixel.
+                for (lane, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
+                    framed[start + lane * LANES..start + (lane + 1) * LANES].copy_from_slice(x);
+                }
+            }
+        }
+    }
+
+    /// The inverse of [`frame`](Patches::frame): `dx` `[height, width, pitch]` from `[framed_len]`.
+    pub fn unframe(&self, dx: &mut [f32], framed: &[f32]) {
+        let Image { width, channels, pitch, .. } = self.input;
+        for (start, row) in self.framed_rows().zip(dx.chunks_exact_mut(width * pitch)) {
+            if channels == pitch {
+                row.copy_from_slice(&framed[start..start + row.len()]);
+                continue;
+            }
+            for (pixel, dx) in row.chunks_exact_mut(pitch).enumerate() {
+                let start = start + pixel * channels;
+                for (lane, dx) in dx.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                    let (start, left) = (start + lane * LANES, channels.saturating_sub(lane * LANES));
+                    dx.copy_from_slice(&framed[start..start + LANES]);
+                    // What lies behind the channels is the next pixel's.
+                    for (i, dx) in dx.iter_mut().enumerate() {
+                        *dx = if i < left { *dx } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+
+    fn runs(&self) -> Runs {
+        let Window { kernel, dilation, .. } = self.window;
+        let channels = self.input.channels;
+        let down = dilation * self.framed_width() * channels;
+        if dilation == 1 {
+            Runs { len: kernel * channels, count: 1, across: 0, down }
+        } else {
+            Runs { len: channels, count: kernel, across: dilation * channels, down }
+        }
+    }
+
+    /// The patches of some output pixels: `columns` `[pixels, inputs]` with rows `stride` apart, and a
+    /// vector after them, from the framed image.
+    pub fn gather(&self, columns: &mut [f32], stride: usize, framed: &[f32], pixels: Range<usize>) {
+        self.check(columns, stride, framed, &pixels);
+        let walk = self.walk(stride, pixels);
+        let (columns, framed) = (columns.as_mut_ptr(), framed.as_ptr());
+        // Whole vectors: what is too much is overwritten by the next run.
+        vectorise(
+            #[inline(always)]
+            || {
+                // In registers, where no store can be thought to change them.
+                let (columns, framed) = (columns, framed);
+                if walk.runs.len <= LANES / 2 {
+                    // Half a vector lies across two cache lines half as often.
+                    walk.each_run(
+                        #[inline(always)]
+                        // Safety: by `check`, as for whole vectors below.
+                        |patch, image, _| unsafe {
+                            let run = framed.add(image).cast::<[f32; LANES / 2]>().read_unaligned();
+                            columns.add(patch).cast::<[f32; LANES / 2]>().write_unaligned(run);
+                        },
+                    );
+                } else {
+                    walk.each_run(
+                        #[inline(always)]
+                        // Safety: by `check`, a vector from every place of a patch lies in each slice.
+                        |patch, image, _| unsafe {
+                            let run = framed.add(image).cast::<[f32; LANES]>().read_unaligned();
+                            columns.add(patch).cast::<[f32; LANES]>().write_unaligned(run);
+                        },
+                    );
+                }
+            },
+        );
+    }
+
+    /// The transpose of [`gather`](Patches::gather): adds each number of `columns` to the pixel of the
+    /// framed image that it was read from, in the order of the output pixels ("col2im").
+    pub fn scatter(&self, framed: &mut [f32], columns: &[f32], stride: usize, pixels: Range<usize>) {
+        self.check(columns, stride, framed, &pixels);
+        let walk = self.walk(stride, pixels);
+        let (columns, framed) = (columns.as_ptr(), framed.as_mut_ptr());
+        vectorise(
+            #[inline(always)]
+            || {
+                let (columns, framed) = (columns, framed);
+                walk.each_run(
+                    #[inline(always)]
+                    // Safety: by `check`, a vector from every place of a patch lies in each slice.
+                    |patch, image, left| unsafe {
+                        let terms = columns.add(patch).cast::<[f32; LANES]>().read_unaligned();
+                        let mut sums = framed.add(image).cast::<[f32; LANES]>().read_unaligned();
+                        for i in 0..LANES {
+                            // What lies behind the run belongs elsewhere.
+                            sums[i] += if (i as u32) < left { terms[i] } else { 0.0 };
+                        }
+                        framed.add(image).cast::<[f32; LANES]>().write_unaligned(sums);
+                    },
+                );
+            },
+        );
+    }
+
+    /// Panics unless a vector can be read from every place of these patches, in both forms.
+    fn check(&self, columns: &[f32], stride: usize, framed: &[f32], pixels: &Range<usize>) {
+        let Window { kernel, .. } = self.window;
+        let output = self.window.output(self.input, 1);
+        assert!(kernel > 0 && pixels.start <= pixels.end && pixels.end <= output.pixels(), "{pixels:?}");
+        assert!(stride >= self.inputs() && columns.len() >= pixels.len() * stride + LANES, "patches");
+        assert!(framed.len() >= self.framed_len(), "framed image");
+    }
+
+    fn walk(&self, stride: usize, pixels: Range<usize>) -> Walk {
+        let across = self.window.places(self.input.width);
+        Walk {
+            runs: self.runs(),
+            kernel: self.window.kernel,
+            first: [pixels.start / across, pixels.start % across],
+            pixels: pixels.len(),
+            across,
+            right: self.window.stride * self.input.channels,
+            down: self.window.stride * self.framed_width() * self.input.channels,
+            stride,
+        }
+    }
+}
+
+/// A way through patches and image at the same time.
+struct Walk {
+    runs: Runs,
+    kernel: usize,
+    /// Row and column of the first output pixel.
+    first: [usize; 2],
+    pixels: usize,
+    /// Output pixels of a row.
+    across: usize,
+    /// Floats of the image from one output pixel to the next, and to that below.
+    right: usize,
+    down: usize,
+    /// Floats from patch to patch.
+    stride: usize,
+}
+
+impl Walk {
+    /// Calls `each` with the place of every vector of every run: in the patches, in the framed image, and
+    /// how many floats of the run begin there.
+    #[inline(always)]
+    fn each_run(&self, each: impl FnMut(usize, usize, u32)) {
+        // Short runs are many: the usual kernels have loops of their own, which unroll.
+        let short = self.runs.len <= LANES && self.runs.count == 1;
+        match self.kernel {
+            3 if short => self.each_run_of::<3, true>(each),
+            5 if short => self.each_run_of::<5, true>(each),
+            _ => self.each_run_of::<0, false>(each),
+        }
+    }
+
+    /// [`each_run`](Walk::each_run) for kernels of `KERNEL` rows, or any if that is 0, and for `SHORT` runs:
+    /// one of at most a vector for each row of the kernel.
+    #[inline(always)]
+    fn each_run_of<const KERNEL: usize, const SHORT: bool>(&self, mut each: impl FnMut(usize, usize, u32)) {
+        let Walk { runs, kernel, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
+        let Runs { len, count, across: run_across, down: run_down } = runs;
+        let kernel = if KERNEL > 0 { KERNEL } else { kernel };
+        for pixel in 0..pixels {
+            let mut patch = pixel * stride;
+            let mut row = y * down + x * right;
+            for _ in 0..kernel {
+                let mut image = row;
+                if SHORT {
+                    each(patch, image, len as u32);
+                    patch += len;
+                } else {
+                    for _ in 0..count {
+                        let mut lane = 0;
+                        while lane < len {
+                            each(patch + lane, image + lane, (len - lane) as u32);
+                            lane += LANES;
+                        }
+                        patch += len;
+                        image += run_across;
+                    }
+                }
+                row += run_down;
+            }
+            x += 1;
+            if x == across {
+                (x, y) = (0, y + 1);
+            }
+        }
+    }
+}
+
+/// `y` `[channels * pixels]`, channel by channel as PyTorch flattens an image, from `x`
+/// `[pixels, pitch]`.
+pub fn flatten(y: &mut [f32], x: &[f32], image: Image) {
+    for (pixel, x) in x.chunks_exact(image.pitch).enumerate() {
+        for (channel, &x) in x[..image.channels].iter().enumerate() {
+            y[channel * image.pixels() + pixel] = x;
+        }
+    }
+}
+
+/// The inverse of [`flatten`], with zeros as padding.
+pub fn unflatten(dx: &mut [f32], dy: &[f32], image: Image) {
+    for (pixel, dx) in dx.chunks_exact_mut(image.pitch).enumerate() {
+        let (channels, padding) = dx.split_at_mut(image.channels);
+        for (channel, dx) in channels.iter_mut().enumerate() {
+            *dx = dy[channel * image.pixels() + pixel];
+        }
+        padding.fill(0.0);
+    }
+}

@@ -1,0 +1,143 @@
+//! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
+
+use std::ops::Range;
+
+use super::{Flops, Layer};
+use crate::kernels::image::{Image, Window};
+use crate::kernels::pool;
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// What a pool makes of the numbers under a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest; the first of several equal ones, row by row, takes the gradient.
+    Max,
+    Average,
+}
+
+/// A pool, channel by channel. Pixels at the right and the lower edge that no whole window reaches are
+/// left out, as in PyTorch.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    pub input: Image,
+    pub pooling: Pooling,
+    /// Without padding and dilation.
+    pub window: Window,
+}
+
+impl Layer for Pool {
+    fn kind(&self) -> String {
+        let (kernel, name) = (
+            self.window.kernel,
+            match self.pooling {
+                Pooling::Max => "max-pool",
+                Pooling::Average => "average-pool",
+            },
+        );
+        format!("{name} {kernel}x{kernel}")
+    }
+
+    fn outputs(&self) -> usize {
+        self.window.output(self.input, self.input.channels).features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.window.output(self.input, self.input.channels))
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        let forward = match self.pooling {
+            Pooling::Max => pool::max_forward,
+            Pooling::Average => pool::average_forward,
+        };
+        for row in 0..y.rows() {
+            forward(y.row(row), x.row(row), self.input, self.window);
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        x: MatrixRef,
+        y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        let Some(mut dx) = dx else { return };
+        let dy = dy.as_ref();
+        for row in 0..dx.rows() {
+            let (dx, dy) = (dx.row(row), dy.row(row));
+            match self.pooling {
+                Pooling::Max => pool::max_backward(dx, dy, x.row(row), y.row(row), self.input, self.window),
+                Pooling::Average => pool::average_backward(dx, dy, self.input, self.window),
+            }
+        }
+    }
+}
+
+/// The mean of each channel over all pixels: `[height, width, channels]` becomes `[channels]`.
+#[derive(Clone, Debug)]
+pub struct GlobalAverage {
+    pub input: Image,
+}
+
+impl Layer for GlobalAverage {
+    fn kind(&self) -> String {
+        "global-average-pool".into()
+    }
+
+    fn outputs(&self) -> usize {
+        self.input.channels
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        for row in 0..y.rows() {
+            pool::global_average_forward(y.row(row), x.row(row), self.input);
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        let Some(mut dx) = dx else { return };
+        let dy = dy.as_ref();
+        for row in 0..dx.rows() {
+            pool::global_average_backward(dx.row(row), dy.row(row), self.input);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! How the rows of a batch are cut: into the parts whose gradients are added up, into the workers'
+//! shares, and into those that a worker takes through all layers together.
+
+use std::ops::Range;
+
+use super::ROW_BLOCK;
+use crate::model::PlacedLayer;
+use crate::team::Worker;
+
+/// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
+/// or more of at most [`ROW_BLOCK`] rows. How many does not follow from the number of workers, so that
+/// neither does the order of any sum.
+const PARTS: usize = 16;
+
+/// Bytes of activations and their gradients that stay in a second-level cache.
+const CACHED: usize = 640 << 10;
+
+/// How rows are cut.
+pub struct RowPlan {
+    /// Rows that a worker takes through all layers together.
+    together: usize,
+    /// Rows of a part of the batch; the last part may have fewer. Shares are whole parts.
+    part: Option<usize>,
+    /// Whether only the rows pass needs the input.
+    pub input_passes: bool,
+    /// Of each layer: whether only the rows pass needs its output.
+    pub outputs_pass: Vec<bool>,
+    /// Of each layer: whether only the rows pass needs the gradient of its output.
+    pub gradients_pass: Vec<bool>,
+}
+
+impl RowPlan {
+    /// The plan for samples of so many features, and layers of which the first `wide` could be split by
+    /// features.
+    pub fn new(layers: &[PlacedLayer], wide: usize, features: usize) -> RowPlan {
+        // Rows of features are short: all of them are kept, and many taken together.
+        let images = layers.iter().any(|placed| placed.layer.image().is_some());
+        let sums_later = |index: usize| {
+            let layer: Option<&PlacedLayer> = layers.get(index);
+            layer.is_some_and(|placed| placed.layer.units() > 0 && !placed.layer.sums_rows())
+        };
+        let of_all = |kept: &dyn Fn(usize) -> bool| -> Vec<bool> {
+            (0..layers.len()).map(|index| images && !kept(index)).collect()
+        };
+        let mut plan = RowPlan {
+            together: ROW_BLOCK,
+            part: None,
+            input_passes: images && !sums_later(0),
+            // The last output is what the loss is made of.
+            outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || sums_later(index + 1)),
+            gradients_pass: of_all(&sums_later),
+        };
+        if images {
+            plan.together = together(plan.passing(layers, features));
+        }
+        plan
+    }
+
+    /// Floats of a row that only the rows pass needs.
+    fn passing(&self, layers: &[PlacedLayer], features: usize) -> usize {
+        let of = |passes: &[bool]| -> usize {
+            layers
+                .iter()
+                .zip(passes)
+                .filter(|(_, passes)| **passes)
+                .map(|(placed, _)| placed.layer.columns())
+                .sum()
+        };
+        features + of(&self.outputs_pass) + of(&self.gradients_pass)
+    }
+
+    /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
+    /// has whole parts, of about as many as `block`.
+    pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize, block: usize) -> usize {
+        if !layers.iter().any(|placed| placed.layer.sums_rows()) {
+            return block;
+        }
+        let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK);
+        self.part = Some(part);
+        (block / part).max(1) * part
+    }
+
+    /// The most rows that are taken together.
+    pub fn together(&self) -> usize {
+        self.together
+    }
+
+    /// Parts of so many rows.
+    pub fn parts(&self, rows: usize) -> usize {
+        rows.div_ceil(self.part.unwrap_or(1))
+    }
+
+    /// The part of a row, and whether earlier rows belong to it.
+    pub fn part_of(&self, row: usize) -> (usize, bool) {
+        let part = self.part.unwrap_or(1);
+        (row / part, !row.is_multiple_of(part))
+    }
+
+    /// This worker's share of the rows of a block.
+    pub fn share(&self, worker: &Worker, rows: usize) -> Range<usize> {
+        let part = self.part.unwrap_or(1);
+        let parts = worker.share(rows.div_ceil(part));
+        (parts.start * part).min(rows)..(parts.end * part).min(rows)
+    }
+
+    /// The rows of a share, cut into those that are taken together; none of them lie in two parts.
+    pub fn cuts(&self, share: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let (together, part, mut start) = (self.together, self.part, share.start);
+        std::iter::from_fn(move || {
+            let part_end = part.map_or(share.end, |part| (start / part + 1) * part);
+            let rows = start..(start + together).min(part_end).min(share.end);
+            start = rows.end;
+            (!rows.is_empty()).then_some(rows)
+        })
+    }
+}
+
+/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`].
+pub fn together(floats: usize) -> usize {
+    let rows = (CACHED / size_of::<f32>() / floats.max(1)).clamp(1, ROW_BLOCK);
+    // Dense layers take rows four by four.
+    if rows < 4 { rows } else { rows / 4 * 4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::team::Team;
+
+    fn plan(together: usize, part: Option<usize>) -> RowPlan {
+        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![] }
+    }
+
+    #[test]
+    fn cuts_cover_a_share_and_keep_to_parts() {
+        let cuts = |plan: &RowPlan, share| plan.cuts(share).collect::<Vec<_>>();
+        assert_eq!(cuts(&plan(4, Some(6)), 6..15), [6..10, 10..12, 12..15]);
+        assert_eq!(cuts(&plan(4, None), 3..12), [3..7, 7..11, 11..12]);
+        assert!(cuts(&plan(4, None), 3..3).is_empty());
+        assert_eq!([5, 6, 7].map(|row| plan(4, Some(6)).part_of(row)), [(0, true), (1, false), (1, true)]);
+    }
+
+    #[test]
+    fn shares_are_whole_parts() {
+        for (rows, part) in [(1, 8), (100, 7), (128, 8), (5, 1)] {
+            let plan = plan(4, Some(part));
+            for threads in [1, 2, 3, 8] {
+                let ends = std::sync::Mutex::new(Vec::new());
+                Team::new(threads).unwrap().run(
+                    |worker| {
+                        let share = plan.share(worker, rows);
+                        assert!(share.start.is_multiple_of(part) || share.is_empty());
+                        ends.lock().unwrap().push((share.start, share.end));
+                    },
+                    None,
+                );
+                let mut ends = ends.into_inner().unwrap();
+                ends.sort_unstable();
+                assert_eq!((ends[0].0, ends[threads - 1].1), (0, rows));
+                assert!(ends.windows(2).all(|pair| pair[0].1 == pair[1].0));
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Convolutions and pools against their naive twins, and these against finite differences.
+
+use crate::pass::{Activations, Placed, packed};
+use crate::splitmix::uniform;
+use crate::{close, widened};
+use fallline::init::Init;
+use fallline::kernels::activation::Activation;
+use fallline::kernels::image::{Image, Patches, Window};
+use fallline::kernels::reference::image::{Convolution as Twin, ImageGradients, Pool as PoolTwin};
+use fallline::kernels::reference::numeric_gradient;
+use fallline::layers::{Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling};
+
+/// Sums of up to a few thousand terms in f32, relative to the largest number.
+const TOLERANCE: f64 = 5e-6;
+
+const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
+    Window { kernel, stride, padding, dilation }
+}
+
+/// Height, width, channels in, window, channels out, rows: strides, paddings, dilations, odd sizes, one
+/// place only, whole vectors of channels and parts of them, and more patches than are gathered at once.
+const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 15] = [
+    ([1, 1, 1], window(1, 1, 0, 1), 1, 1),
+    ([5, 5, 1], window(5, 1, 0, 1), 3, 2),
+    ([28, 28, 1], window(5, 1, 2, 1), 6, 2),
+    ([12, 12, 6], window(5, 1, 0, 1), 16, 3),
+    ([7, 9, 3], window(3, 2, 1, 1), 5, 3),
+    ([9, 7, 2], window(3, 1, 2, 2), 17, 2),
+    ([11, 8, 16], window(3, 1, 1, 1), 33, 2),
+    ([10, 11, 20], window(3, 3, 1, 1), 4, 2),
+    ([8, 8, 5], window(2, 2, 0, 3), 7, 1),
+    ([6, 5, 17], window(1, 1, 0, 1), 20, 3),
+    ([6, 7, 4], window(1, 2, 0, 1), 3, 2),
+    ([3, 4, 2], window(1, 1, 1, 1), 2, 2),
+    ([4, 4, 2], window(4, 1, 3, 1), 3, 2),
+    ([30, 31, 3], window(4, 1, 0, 1), 18, 1),
+    ([13, 6, 32], window(3, 1, 1, 2), 48, 1),
+];
+
+/// A convolution with parameters, and a batch for it.
+struct Case {
+    layer: Convolution,
+    twin: Twin,
+    /// `[out, channels, kernel, kernel]` and, if there is one, `[out]`
+    parameters: Vec<Vec<f32>>,
+    /// `[rows, channels, height, width]`
+    x: Vec<f32>,
+    dy: Vec<f32>,
+    first: bool,
+}
+
+#[derive(Clone)]
+struct Answer {
+    y: Vec<f32>,
+    gradients: [Vec<f32>; 3],
+}
+
+impl Case {
+    fn new(turn: usize, first: bool, activation: Activation) -> Case {
+        let ([height, width, channels], window, outputs, rows) = CONVOLUTIONS[turn];
+        let input =
+            if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
+        let patches = Patches { input, window };
+        let bias = turn % 3 != 1;
+        let patch = Dense {
+            inputs: patches.inputs(),
+            outputs,
+            bias,
+            activation,
+            weight_init: Init::Zeros,
+            bias_init: Init::Zeros,
+            input_gradient: !first,
+            whole_columns: false,
+        };
+        let bound = (3.0 / patches.inputs() as f32).sqrt();
+        let weight: Vec<f32> = uniform(1, outputs * patches.inputs()).iter().map(|w| w * bound).collect();
+        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let twin = Twin {
+            input: [channels, height, width],
+            window,
+            weight: widened(&weight),
+            bias: widened(&biases),
+            activation,
+        };
+        let features = window.output(input, outputs).features();
+        Case {
+            layer: Convolution { patches, patch },
+            twin,
+            parameters: if bias { vec![weight, biases] } else { vec![weight] },
+            x: uniform(3, rows * input.features()),
+            dy: uniform(4, rows * features),
+            first,
+        }
+    }
+
+    fn fast(&self) -> Answer {
+        let (input, output) = (self.layer.patches.input, self.layer.image().unwrap());
+        let placed = Placed::new(&self.layer, packed(&self.layer, &self.parameters));
+        let x = Activations::images(&self.x, input);
+        let y = placed.forward_at_once(&x);
+        let mut dy = Activations::images(&self.dy, output);
+        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(input.columns()));
+        let mut gradients = placed.gradient(&dy, &x).into_iter();
+        let dx = dx.map_or(Vec::new(), |dx| dx.channels(input));
+        let y = y.channels(output);
+        Answer { y, gradients: [dx, gradients.next().unwrap(), gradients.next().unwrap_or_default()] }
+    }
+
+    fn agrees(&self, fast: &Answer) -> bool {
+        let x = widened(&self.x);
+        let exact = self.twin.backward(&widened(&self.dy), &x);
+        let [dx, dweight, dbias] = &fast.gradients;
+        close(&fast.y, &self.twin.forward(&x), TOLERANCE)
+            && (self.first || close(dx, &exact.x, TOLERANCE))
+            && close(dweight, &exact.weight, TOLERANCE)
+            && (self.parameters.len() < 2 || close(dbias, &exact.bias, TOLERANCE))
+    }
+}
+
+const SOME_ACTIVATIONS: [Activation; 4] = [
+    Activation::Relu,
+    Activation::Identity,
+    Activation::Tanh,
+    // Not zero at zero: padding must stay so.
+    Activation::Sigmoid,
+];
+
+#[test]
+fn convolutions_agree_with_their_twin() {
+    for turn in 0..CONVOLUTIONS.len() {
+        for first in [false, true] {
+            let activation = SOME_ACTIVATIONS[(turn + usize::from(first)) % SOME_ACTIVATIONS.len()];
+            let case = Case::new(turn, first, activation);
+            assert!(case.agrees(&case.fast()), "{:?} {first} {activation:?}", CONVOLUTIONS[turn]);
+        }
+    }
+}
+
+#[test]
+fn a_broken_gradient_is_seen() {
+    let case = Case::new(6, false, Activation::Relu);
+    let right = case.fast();
+    assert!(case.agrees(&right));
+    let broken: [fn(&mut Answer); 6] = [
+        |answer| answer.y[5] += 1e-3,
+        |answer| answer.gradients[0].swap(0, 1),
+        |answer| answer.gradients[0][9] += 1e-3,
+        |answer| answer.gradients[1].swap(1, 3),
+        |answer| answer.gradients[1][7] *= 1.01,
+        |answer| answer.gradients[2][2] = 0.0,
+    ];
+    for break_it in broken {
+        let mut wrong = right.clone();
+        break_it(&mut wrong);
+        assert!(!case.agrees(&wrong));
+    }
+    // Another stride, or a frame that is not zero, would show as well.
+    let mut other = Case::new(4, false, Activation::Relu);
+    assert!(other.agrees(&other.fast()));
+    other.twin.window.padding = 0;
+    other.twin.window.kernel = 1;
+    other.twin.weight.truncate(15);
+    assert!(!other.agrees(&other.fast()));
+}
+
+/// Rows together give the bits of rows alone.
+#[test]
+fn rows_do_not_depend_on_each_other() {
+    for turn in [2, 3, 4, 9] {
+        let case = Case::new(turn, false, Activation::Relu);
+        let input = case.layer.patches.input;
+        let placed = Placed::new(&case.layer, packed(&case.layer, &case.parameters));
+        let whole = placed.forward_at_once(&Activations::images(&case.x, input));
+        let image = case.layer.image().unwrap();
+        let by_row: Vec<f32> = case
+            .x
+            .chunks(input.features())
+            .flat_map(|x| placed.forward_at_once(&Activations::images(x, input)).channels(image))
+            .collect();
+        assert_eq!(bits(&whole.channels(image)), bits(&by_row));
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Height, width, channels, kernel, stride: side by side, overlapping, with gaps, with leftovers.
+const POOLS: [([usize; 3], usize, usize); 8] = [
+    ([1, 1, 1], 1, 1),
+    ([28, 28, 6], 2, 2),
+    ([9, 7, 3], 2, 2),
+    ([9, 8, 17], 3, 2),
+    ([10, 11, 16], 2, 3),
+    ([6, 6, 33], 3, 1),
+    ([5, 5, 40], 5, 5),
+    ([7, 6, 1], 1, 2),
+];
+
+fn pool(turn: usize, pooling: Pooling, first: bool) -> (Pool, PoolTwin) {
+    let ([height, width, channels], kernel, stride) = POOLS[turn];
+    let input =
+        if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
+    let window = Window::plain(kernel, stride);
+    let max = pooling == Pooling::Max;
+    (Pool { input, pooling, window }, PoolTwin { input: [channels, height, width], window, max })
+}
+
+#[test]
+fn pools_agree_with_their_twin() {
+    for turn in 0..POOLS.len() {
+        for pooling in [Pooling::Max, Pooling::Average] {
+            let rows = 1 + turn % 3;
+            let (layer, twin) = pool(turn, pooling, false);
+            // Of few values, so that there are ties.
+            let coarse = |seed, count| uniform(seed, count).iter().map(|x| (x * 4.0).round()).collect();
+            let x: Vec<f32> = coarse(1, rows * layer.input.features());
+            let dy: Vec<f32> = uniform(2, rows * layer.outputs());
+            let (images, output) = (Activations::images(&x, layer.input), layer.image().unwrap());
+            let placed = Placed::new(&layer, Vec::new());
+            let y = placed.forward_at_once(&images);
+            let mut gradient = Activations::images(&dy, output);
+            let dx = placed.backward(&mut gradient, &images, &y, Some(layer.input.columns())).unwrap();
+            let dx = dx.channels(layer.input);
+            let exact = twin.backward(&widened(&dy), &widened(&x)).x;
+            assert!(close(&y.channels(output), &twin.forward(&widened(&x)), 1e-6), "{layer:?}");
+            assert!(close(&dx, &exact, 1e-6), "{layer:?}");
+            // As the first layer it gets data without padding.
+            let (first, _) = pool(turn, pooling, true);
+            let data = Activations::images(&x, first.input);
+            let again = Placed::new(&first, Vec::new()).forward_at_once(&data);
+            assert_eq!(bits(&again.channels(output)), bits(&y.channels(output)));
+
+            let mut wrong = dx.clone();
+            wrong[0] += 1e-3;
+            assert!(!close(&wrong, &exact, 1e-6));
+        }
+    }
+}
+
+#[test]
+fn the_first_of_equal_numbers_takes_the_gradient() {
+    let layer = Pool { input: Image::new(2, 2, 1), pooling: Pooling::Max, window: Window::plain(2, 2) };
+    let placed = Placed::new(&layer, Vec::new());
+    for (x, taker) in [([1.0, 2.0, 2.0, 2.0], 1), ([3.0; 4], 0), ([0.0, -1.0, 0.0, 5.0], 3)] {
+        let images = Activations::images(&x, layer.input);
+        let y = placed.forward_at_once(&images);
+        let mut dy = Activations::images(&[7.0], layer.image().unwrap());
+        let dx = placed.backward(&mut dy, &images, &y, Some(layer.input.columns())).unwrap();
+        let expected: Vec<f32> = (0..4).map(|i| if i == taker { 7.0 } else { 0.0 }).collect();
+        assert_eq!(dx.channels(layer.input), expected);
+    }
+    let images = Activations::images(&[1.0, f32::NAN, 2.0, 0.0], layer.input);
+    assert!(placed.forward_at_once(&images).view().row(0)[0].is_nan());
+}
+
+#[test]
+fn images_become_features_and_back() {
+    let input = Image::new(3, 5, 18);
+    let x = uniform(1, 2 * input.features());
+    let images = Activations::images(&x, input);
+    let flatten = Flatten { input };
+    let placed = Placed::new(&flatten, Vec::new());
+    let y = placed.forward_at_once(&images);
+    // PyTorch's order is that of the images here.
+    assert_eq!(y.features(input.features()), x);
+    let mut dy = Activations::padded(&x, input.features());
+    let dx = placed.backward(&mut dy, &images, &y, Some(input.columns())).unwrap();
+    assert_eq!(dx.channels(input), x);
+
+    let mean = GlobalAverage { input };
+    let placed = Placed::new(&mean, Vec::new());
+    let y = placed.forward_at_once(&images);
+    let sums = widened(&x).chunks(15).map(|channel| channel.iter().sum::<f64>() / 15.0).collect::<Vec<_>>();
+    assert!(close(&y.features(18), &sums, 1e-6));
+    let dy = uniform(2, 36);
+    let mut padded = Activations::padded(&dy, 18);
+    let dx = placed.backward(&mut padded, &images, &y, Some(input.columns())).unwrap().channels(input);
+    let expected: Vec<f64> = widened(&dy).iter().flat_map(|dy| [dy / 15.0; 15]).collect();
+    assert!(close(&dx, &expected, 1e-6));
+    assert!(!close(&dx, &expected[1..], 1e-6) && !close(&dx[15..], &expected[..525], 1e-6));
+}
+
+/// Activations of images keep the padding zero.
+#[test]
+fn activations_of_images_are_those_of_their_numbers() {
+    let image = Image::new(2, 3, 5);
+    let (x, dy) = (uniform(1, 30), uniform(2, 30));
+    for activation in crate::ACTIVATIONS {
+        let of = |image: Option<Image>, features| Elementwise { features, activation, image };
+        let (images, flat) = (of(Some(image), 5), of(None, 30));
+        let (images, flat) = (Placed::new(&images, Vec::new()), Placed::new(&flat, Vec::new()));
+        let (a, b) = (Activations::images(&x, image), Activations::padded(&x, 30));
+        let (y, z) = (images.forward_at_once(&a), flat.forward_at_once(&b));
+        assert_eq!(y.channels(image), z.features(30));
+        let mut of_images = Activations::images(&dy, image);
+        let dx = images.backward(&mut of_images, &a, &y, Some(image.columns())).unwrap();
+        let dz = flat.backward(&mut Activations::padded(&dy, 30), &b, &z, Some(30)).unwrap();
+        assert_eq!(dx.channels(image), dz.features(30));
+    }
+}
+
+/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
+fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
+    numeric.len() == gradients.len()
+        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
+}
+
+fn weighted(y: &[f64], dy: &[f64]) -> f64 {
+    y.iter().zip(dy).map(|(y, dy)| y * dy).sum()
+}
+
+#[test]
+fn the_twins_have_the_gradients_of_their_output() {
+    const STEP: f64 = 1e-5;
+    for turn in [0, 1, 4, 5, 8, 10, 11, 12] {
+        let case = Case::new(turn, false, SOME_ACTIVATIONS[turn % 4]);
+        let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
+        let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
+        let by_x = numeric_gradient(|x| weighted(&twin.forward(x), &dy), &x, STEP);
+        let of_weight = |w: &[f64]| Twin { weight: w.to_vec(), ..twin.clone() }.forward(&x);
+        let by_weight = numeric_gradient(|w| weighted(&of_weight(w), &dy), &twin.weight, STEP);
+        let of_bias = |b: &[f64]| Twin { bias: b.to_vec(), ..twin.clone() }.forward(&x);
+        let by_bias = numeric_gradient(|b| weighted(&of_bias(b), &dy), &twin.bias, STEP);
+        assert!(are_gradients(&by_x, &dx), "{:?}", CONVOLUTIONS[turn]);
+        assert!(are_gradients(&by_weight, &weight) && are_gradients(&by_bias, &bias));
+        let mut wrong = weight;
+        wrong[0] += 1e-4;
+        assert!(!are_gradients(&by_weight, &wrong));
+    }
+    for turn in [2, 3, 4, 7] {
+        for pooling in [Pooling::Max, Pooling::Average] {
+            let (layer, twin) = pool(turn, pooling, false);
+            let x = widened(&uniform(1, layer.input.features()));
+            let dy = widened(&uniform(2, layer.outputs()));
+            let by_x = numeric_gradient(|x| weighted(&twin.forward(x), &dy), &x, STEP);
+            assert!(are_gradients(&by_x, &twin.backward(&dy, &x).x), "{layer:?}");
+        }
+    }
+}

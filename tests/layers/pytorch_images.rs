@@ -1,0 +1,164 @@
+//! Small convolutional networks against the numbers of PyTorch in `tests/golden/convolutions.json`,
+//! which `scripts/golden/convolutions.py` made.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use crate::close;
+use crate::golden::{self, count, numbers, text};
+use crate::splitmix;
+use fallline::data::{Samples, Targets};
+use fallline::model::{Model, NamedTensor, Recipe};
+use fallline::team::Team;
+use fallline::train::{self, Observer, Session};
+use serde_json::Value;
+
+/// Of the largest number, or of 1.
+const TOLERANCE: f64 = 2e-6;
+
+/// Relative, of each of the losses of the first steps.
+const LOSSES: f64 = 1e-4;
+
+/// A recipe with the layers of a case and this optimizer.
+fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
+    let mut layers = String::new();
+    for layer in case["layers"].as_array().unwrap() {
+        layers += "[[model.layers]]\n";
+        for (key, value) in layer.as_object().unwrap() {
+            layers += &format!("{key} = {}\n", value.to_string().replace('_', "-"));
+        }
+    }
+    let toml = format!(
+        "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\n{layers}\
+         [optimizer]\n{optimizer}\n[train]\nbatch = {batch}\nshuffle = false\n"
+    );
+    Recipe::parse(&toml, "golden recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
+}
+
+/// The golden files' initial values, by PyTorch's names and shapes.
+fn initial(case: &Value) -> Vec<NamedTensor> {
+    let names = case["names"].as_array().unwrap().iter().map(text);
+    let shapes = case["shapes"].as_array().unwrap().iter().map(golden::integers);
+    let tensor = |(number, (name, shape)): (usize, (&str, Vec<u64>))| {
+        let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+        let (layer, outputs) = (number as u64 / 2, shape[0]);
+        let values = if name.ends_with("weight") {
+            splitmix::weights(layer, outputs, shape[1..].iter().product())
+        } else {
+            splitmix::biases(layer, outputs)
+        };
+        NamedTensor { name: name.into(), shape, values }
+    };
+    names.zip(shapes).enumerate().map(tensor).collect()
+}
+
+struct Network {
+    recipe: Recipe,
+    model: Model,
+    samples: Samples,
+}
+
+impl Network {
+    fn new(file: &Value, case: &Value, optimizer: &str, batch: usize) -> Network {
+        let input: Vec<usize> = golden::integers(&case["input"]).iter().map(|&size| size as usize).collect();
+        let input: [usize; 3] = input.try_into().unwrap();
+        let classes = count(&file["classes"]);
+        let recipe = recipe(case, optimizer, batch);
+        let mut model = Model::build(&recipe.model, input, classes, 1).unwrap();
+        let expected = |model: &Model| {
+            model.tensors().into_iter().map(|tensor| (tensor.name, tensor.shape)).collect::<Vec<_>>()
+        };
+        let tensors = initial(case);
+        let pytorch: Vec<_> =
+            tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
+        assert_eq!(expected(&model), pytorch);
+        assert_eq!(recipe.model.parameters(input).unwrap(), model.parameters());
+        model.load_tensors(Path::new("golden"), tensors.clone()).unwrap();
+        assert_eq!(model.tensors(), tensors, "what was loaded comes back");
+        let samples = count(&file["samples"]);
+        let values = splitmix::uniform(splitmix::INPUTS, samples * input.iter().product::<usize>());
+        let labels = splitmix::labels(samples, classes as u64);
+        let samples = Samples::floats(values, input, Targets::Classes(labels), classes).unwrap();
+        Network { recipe, model, samples }
+    }
+}
+
+/// The loss of each step.
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl Observer for Losses {
+    fn step(&mut self, _: u64, loss: f64) {
+        self.0.push(loss);
+    }
+}
+
+/// Loss, logits and, by one step of gradient descent with the rate 1, the gradients.
+fn answer(file: &Value, case: &Value) -> [Vec<f32>; 3] {
+    let samples = count(&file["samples"]);
+    let mut network = Network::new(file, case, "name = \"sgd\"\nlearning_rate = 1.0", samples);
+    let team = Team::new(3).unwrap();
+    let Network { recipe, model, samples } = &mut network;
+    let logits = train::outputs(model, samples, &recipe.data, &team).unwrap();
+    let loss = train::evaluate(model, samples, &recipe.data, &team).unwrap().loss;
+    let before = model.tensors();
+    let mut session = Session::new(model, samples, recipe, &team).unwrap();
+    session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+    drop(session);
+    let after = model.tensors();
+    let gradient = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {
+        before.values.iter().zip(&after.values).map(|(before, after)| before - after).collect()
+    };
+    [vec![loss as f32], logits, before.iter().zip(&after).flat_map(gradient).collect()]
+}
+
+fn agrees(case: &Value, answer: &[Vec<f32>; 3]) -> bool {
+    ["value", "logits", "gradients"]
+        .iter()
+        .zip(answer)
+        .all(|(key, answer)| close(answer, &numbers(&Value::Array(vec![case[key].clone()])), TOLERANCE))
+}
+
+#[test]
+fn networks_agree_with_pytorch() {
+    let file = golden::read("convolutions.json");
+    assert_eq!(golden::cases(&file).len(), 3);
+    for case in golden::cases(&file) {
+        let right = answer(&file, case);
+        assert!(agrees(case, &right), "{}", case["name"]);
+        for part in 0..3 {
+            let mut wrong = right.clone();
+            wrong[part][0] += 1e-4;
+            assert!(!agrees(case, &wrong), "{} {part}", case["name"]);
+        }
+        let mut transposed = right.clone();
+        transposed[2].swap(0, 1);
+        assert!(!agrees(case, &transposed), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn first_steps_are_pytorchs() {
+    let file = golden::read("convolutions.json");
+    for case in golden::cases(&file) {
+        let expected = numbers(&case["losses"]);
+        let deviation = |learning_rate: f64| {
+            let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
+            let mut network = Network::new(&file, case, &optimizer, count(&file["batch"]));
+            let team = Team::new(2).unwrap();
+            let mut session =
+                Session::new(&mut network.model, &network.samples, &network.recipe, &team).unwrap();
+            let mut losses = Losses::default();
+            while losses.0.len() < expected.len() {
+                session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
+            }
+            let pairs = losses.0.iter().zip(&expected);
+            pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max)
+        };
+        let rate = numbers(&file["learning_rate"])[0];
+        let (right, wrong) = (deviation(rate), deviation(rate * 1.01));
+        println!("{}: {right:.1e}; with a learning rate 1 % too high {wrong:.1e}", text(&case["name"]));
+        assert!(right <= LOSSES, "{}: {right:e}", case["name"]);
+        assert!(wrong > LOSSES, "{}: a wrong learning rate goes unnoticed: {wrong:e}", case["name"]);
+    }
+}
