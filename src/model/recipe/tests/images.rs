@@ -1,6 +1,7 @@
 //! Recipes with layers of images.
 
 use super::*;
+use crate::kernels::image::Window;
 use crate::model::Model;
 use crate::tensor::padded;
 
