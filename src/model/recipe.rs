@@ -8,6 +8,7 @@ mod layers;
 mod loss;
 mod optimizer;
 mod overrides;
+mod reproduce;
 mod schedule;
 mod stop;
 mod write;
@@ -22,6 +23,7 @@ pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_names,
 };
 pub use overrides::Override;
+pub use reproduce::{MOST_SEEDS, ReproduceConfig};
 pub use schedule::SCHEDULES;
 pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
@@ -59,6 +61,7 @@ pub struct Recipe {
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
+    pub reproduce: ReproduceConfig,
 }
 
 /// Which samples are trained on and how pixels become numbers: (pixel / 255 - mean) / deviation.
@@ -150,10 +153,11 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
     ("mnist-mlp", include_str!("../../recipes/mnist-mlp.toml")),
+    ("mnist-mlp-98", include_str!("../../recipes/mnist-mlp-98.toml")),
     ("mnist-mlp-512", include_str!("../../recipes/mnist-mlp-512.toml")),
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
 ];
@@ -224,6 +228,7 @@ impl Recipe {
     fn read(mut root: Section) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
+        let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
         let data = DataConfig::read(root.table("data")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
         let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
@@ -233,7 +238,19 @@ impl Recipe {
         let gradient = GradientConfig::read(root.table("gradient")?)?;
         let stop = StopConfig::read(root.table("stop")?)?;
         root.finish()?;
-        Ok(Recipe { name, summary, data, model, optimizer, schedule, train, gradient, stop, target })
+        Ok(Recipe {
+            name,
+            summary,
+            data,
+            model,
+            optimizer,
+            schedule,
+            train,
+            gradient,
+            stop,
+            target,
+            reproduce,
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod machine;
 pub mod metrics;
 mod plan;
 pub mod record;
+pub mod reproduce;
 mod run;
 mod session;
 mod step;
