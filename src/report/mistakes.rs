@@ -38,10 +38,10 @@ impl Shown {
 /// worst first, each with its class, the class that it was read as with its probability, and its name.
 pub fn terminal(shown: &[Shown], count: usize, samples: usize, palette: Palette, columns: usize) -> String {
     let among = format!("{} in {}", counted(count, "mistake"), counted(samples, "sample"));
-    let many = if shown.len() < count {
-        format!("; the {} worst", thousands(shown.len() as u64))
-    } else {
-        String::new()
+    let many = match shown.len() {
+        all if all == count => String::new(),
+        1 => "; the worst".into(),
+        some => format!("; the {} worst", thousands(some as u64)),
     };
     let mut text = format!("{among}{many}{}\n", if shown.is_empty() { "" } else { ":" });
     let blocks: Vec<Vec<String>> = shown.iter().map(|shown| block(shown, palette)).collect();
@@ -75,9 +75,9 @@ fn padded(text: &str, width: usize) -> String {
 pub fn sheet(shown: &[Shown], count: usize, of: &str) -> Vec<u8> {
     let tile = |shown: &Shown| {
         let Mistake { label, predicted, probability, .. } = shown.mistake;
-        let first = format!("{label} read as {predicted}");
-        let second = format!("{:.1} % · {}", 100.0 * probability, shown.name);
-        Some(Tile { picture: shown.picture.clone()?, lines: [first, second] })
+        let read = format!("{label} read as {predicted}");
+        let lines = [read, format!("{:.1} %", 100.0 * probability), shown.name.clone()];
+        Some(Tile { picture: shown.picture.clone()?, lines })
     };
     let tiles: Vec<Tile> = shown.iter().filter_map(tile).collect();
     let title = format!("{of}: the worst {} of {}", thousands(tiles.len() as u64), counted(count, "mistake"));

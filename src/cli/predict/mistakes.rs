@@ -74,11 +74,10 @@ pub fn worst(
     let count = mistakes.len();
     mistakes.truncate(most);
     let shown = |mistake: Mistake| {
-        let Picture { pixels, label, .. } = &pictures[mistake.index];
+        let Picture { pixels, label, place } = &pictures[mistake.index];
         let picture = analysis::Picture { pixels: pixels.clone(), height, width };
-        // The folder takes room that the index needs.
-        let name =
-            Path::new(label).file_name().map_or(label.clone(), |name| name.to_string_lossy().into_owned());
+        // All are from one file.
+        let name = place.as_ref().map_or(label.clone(), |place| format!("picture {}", place.index));
         Shown { mistake, picture: Some(picture), name }
     };
     (mistakes.into_iter().map(shown).collect(), count)
@@ -137,7 +136,7 @@ mod tests {
         assert_eq!(count, 3, "the first is read rightly");
         let facts: Vec<_> =
             shown.iter().map(|s| (s.name.as_str(), s.mistake.label, s.mistake.predicted)).collect();
-        assert_eq!(facts, [("x.idx:3", 2, 0), ("x.idx:2", 1, 2)]);
+        assert_eq!(facts, [("picture 3", 2, 0), ("picture 2", 1, 2)]);
         assert_eq!(shown[1].picture.as_ref().unwrap().pixels, [2; 4]);
         assert!((shown[1].mistake.probability - 0.7).abs() < 1e-6);
     }

@@ -11,19 +11,19 @@ use crate::train::analysis::Picture;
 const COLUMNS: usize = 8;
 /// Room for the title, if there is one.
 const TITLE: u32 = 40;
-/// The square that a picture fills, in CSS pixels, and the row that it stands in with two lines of text.
-const SIDE: u32 = 66;
-const ROW: u32 = 118;
-/// From the top of a row to its picture, and to the middles of both lines.
+/// The square that a picture fills, in CSS pixels, and the row that it stands in with its lines of text.
+const SIDE: u32 = 70;
+const ROW: u32 = 140;
+/// From the top of a row to its picture, and to the middles of the lines.
 const ABOVE: u32 = 6;
-const LINES: [f64; 2] = [84.0, 100.0];
+const LINES: [f64; 3] = [88.0, 104.0, 120.0];
 
 /// A picture and what is said of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     pub picture: Picture,
     /// The first line is the more important one.
-    pub lines: [String; 2],
+    pub lines: [String; 3],
 }
 
 /// The content of a PNG file of all tiles, eight in a row.
@@ -36,7 +36,7 @@ pub fn contact_sheet(title: &str, tiles: &[Tile]) -> Vec<u8> {
         let mut drawn = strip(ROW, |canvas| {
             for (column, tile) in row.iter().enumerate() {
                 let (middle, room) = (middle_of(column), f64::from(WIDTH) / COLUMNS as f64 - 4.0);
-                for ((text, height), ink) in tile.lines.iter().zip(LINES).zip([TEXT, QUIET]) {
+                for ((text, height), ink) in tile.lines.iter().zip(LINES).zip([TEXT, QUIET, QUIET]) {
                     canvas.text_within(text, (middle, height), LABEL_SIZE, ink, Side::Middle, room);
                 }
             }
@@ -91,7 +91,7 @@ mod tests {
 
     fn tile(height: usize, width: usize, pixels: Vec<u8>) -> Tile {
         let picture = Picture { pixels, height, width };
-        Tile { picture, lines: ["7 read as 2".into(), "98.2 %".into()] }
+        Tile { picture, lines: ["7 read as 2".into(), "98.2 %".into(), "#5".into()] }
     }
 
     /// Pixels `[height, width, 3]`, height and width of a PNG file.
@@ -113,11 +113,11 @@ mod tests {
         let (pixels, height, width) = decoded(&contact_sheet("", &[grey]));
         assert_eq!((height, width), (((TITLE + ROW) * PNG_SCALE) as usize, (WIDTH * PNG_SCALE) as usize));
         for value in 1..=6 {
-            assert_eq!(count(&pixels, [value; 3]), 44 * 44, "{value}");
+            assert_eq!(count(&pixels, [value; 3]), 46 * 46, "{value}");
         }
         let coloured = tile(1, 2, vec![200, 0, 0, 0, 0, 200]);
         let (pixels, ..) = decoded(&contact_sheet("", &[coloured]));
-        assert_eq!((count(&pixels, [200, 0, 0]), count(&pixels, [0, 0, 200])), (66 * 66, 66 * 66));
+        assert_eq!((count(&pixels, [200, 0, 0]), count(&pixels, [0, 0, 200])), (70 * 70, 70 * 70));
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             let (pixels, height, width) = decoded(&contact_sheet(title, tiles));
             height * width - count(&pixels, [255; 3])
         };
-        let quiet = Tile { lines: [String::new(), String::new()], ..tile(1, 1, vec![9]) };
+        let quiet = Tile { lines: [const { String::new() }; 3], ..tile(1, 1, vec![9]) };
         assert!(white(&[tile(1, 1, vec![9])], "") > white(&[quiet.clone()], "") + 100);
         assert!(white(&[quiet.clone()], "Title") > white(&[quiet], "") + 100);
         assert_eq!(white(&[], ""), 0);

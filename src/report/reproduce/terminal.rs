@@ -57,7 +57,7 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
 pub fn result(recipe: &RecipeRecord, until: Option<f64>) -> String {
     let mut text = String::new();
     if let Some(estimate) = &recipe.accuracy {
-        text += &format!("mean {}", mean(estimate.mean));
+        text += &format!("mean test accuracy {}", mean(estimate.mean));
         if estimate.interval.is_some() {
             text += &format!(
                 " {} (standard deviation), 95 % interval of the mean {}",

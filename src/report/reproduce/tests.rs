@@ -19,13 +19,13 @@ fn a_run_is_one_line_and_the_result_has_mean_interval_and_verdict() {
     assert_eq!(lines[1], "seed 10  test accuracy  92.00 %    4.0 s  2 epochs: all epochs done\n");
     assert_eq!(
         plain(&result(recipe, None)),
-        "mean 91.000 % ± 1.000 (standard deviation), 95 % interval of the mean 88.516 to 93.484 %; \
+        "mean test accuracy 91.000 % ± 1.000 (standard deviation), 95 % interval of the mean 88.516 to 93.484 %; \
          training 4.0 s (median)\ntarget 90.00 %: met\n"
     );
     assert_eq!(
         plain(&table(&record)),
         "recipe     seeds      mean  ±        95 % interval       training   target  verdict\n\
-         ─────────────────────────────────────────────────────────────────────────────────────\n\
+         ──────────────────────────────────────────────────────────────────────────────────────\n\
          mnist-mlp    3/3  91.000 %  ± 1.000  88.516 to 93.484 %     4.0 s  90.00 %  met\n\
          other        0/2                                                -     none  unfinished\n"
     );
@@ -39,7 +39,7 @@ fn without_a_target_or_a_second_seed_it_says_so() {
     let text = plain(&result(&record.recipes[1], None));
     assert_eq!(
         text,
-        "mean 90.000 %; training 4.0 s (median)\nno target to compare with: the recipe names none\n"
+        "mean test accuracy 90.000 %; training 4.0 s (median)\nno target to compare with: the recipe names none\n"
     );
 }
 
