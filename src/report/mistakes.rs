@@ -121,7 +121,7 @@ mod tests {
     fn colours_are_closed_and_names_are_cut() {
         let mut one = shown(8);
         one.name = "a very long name of a\u{7} file.idx:17".into();
-        let text = terminal(&[one.clone()], 1, 1, Palette::TrueColour, 80);
+        let text = terminal(std::slice::from_ref(&one), 1, 1, Palette::TrueColour, 80);
         assert!(text.contains("▀\x1b[0m"), "{text:?}");
         assert!(text.ends_with("7 read as 2, 98.2 %\na very long name o…\n"), "{text}");
         one.picture = None;

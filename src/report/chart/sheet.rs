@@ -143,8 +143,8 @@ mod tests {
             height * width - count(&pixels, [255; 3])
         };
         let quiet = Tile { lines: [const { String::new() }; 3], ..tile(1, 1, vec![9]) };
-        assert!(white(&[tile(1, 1, vec![9])], "") > white(&[quiet.clone()], "") + 100);
-        assert!(white(&[quiet.clone()], "Title") > white(&[quiet], "") + 100);
+        assert!(white(&[tile(1, 1, vec![9])], "") > white(std::slice::from_ref(&quiet), "") + 100);
+        assert!(white(std::slice::from_ref(&quiet), "Title") > white(&[quiet], "") + 100);
         assert_eq!(white(&[], ""), 0);
     }
 }
