@@ -1,5 +1,9 @@
 //! Medians, their intervals, and what lies far off.
 
+mod mean;
+
+pub use mean::MeanEstimate;
+
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 

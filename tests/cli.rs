@@ -192,6 +192,7 @@ fn help_has_examples() {
         &["eval", "--help"],
         &["predict", "--help"],
         &["report", "--help"],
+        &["reproduce", "--help"],
     ] {
         assert!(succeeds(folder.path(), command).contains("Examples:"), "{command:?}");
     }
@@ -247,6 +248,53 @@ fn a_model_is_trained_saved_measured_and_used() {
         &["predict", "--model", "m.safetensors", &format!("{images}:3")],
         "below 3, found 3",
     );
+}
+
+#[test]
+fn the_worst_mistakes_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    succeeds(folder.path(), &[&SMALL[..], &["--save", "m"]].concat());
+    let options = ["eval", "--model=m", "--mistakes=2", "--sheet=s.png", "--json=j"];
+    let text = succeeds(folder.path(), &options);
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(at("j")).unwrap()).unwrap();
+    let wrong = (500.0 * (1.0 - record["test"]["accuracy"].as_f64().unwrap())).round();
+    assert!(text.contains(&format!("\n{wrong} mistakes in 500 samples; the 2 worst:\n")), "{text}");
+    let mistakes = record["mistakes"].as_array().unwrap();
+    assert!(mistakes.len() == 2 && mistakes[0]["loss"].as_f64() >= mistakes[1]["loss"].as_f64());
+    for mistake in mistakes {
+        let percent = 100.0 * mistake["probability"].as_f64().unwrap();
+        let (label, predicted, index) = (&mistake["label"], &mistake["predicted"], &mistake["index"]);
+        let caption = format!("{label} read as {predicted}, {percent:.1} %\nsample {index}\n");
+        assert!(label != predicted && text.contains(&caption), "{caption}: {text}");
+    }
+    assert!(std::fs::read(at("s.png")).unwrap().starts_with(b"\x89PNG"));
+
+    let generate = ["data", "generate", "digits", "--out", "d", "--train", "1", "--test", "300"];
+    let written = succeeds(folder.path(), &generate);
+    let file = |part: &str| written.lines().find(|line| line.contains(part)).unwrap();
+    let (images, labels) = (file("t10k-images"), file("t10k-labels"));
+    let predict = ["predict", "--model=m", images, "--labels", labels];
+    let text = succeeds(folder.path(), &[&predict[..], &["--mistakes=1", "--sheet=p.png"]].concat());
+    let right: usize = text.split(' ').next().unwrap().parse().unwrap();
+    assert!((150..300).contains(&right), "{text}");
+    assert!(text.contains(&format!("\n{} mistakes in 300 samples; the worst:\n", 300 - right)), "{text}");
+    assert!(std::fs::read(at("p.png")).unwrap().starts_with(b"\x89PNG"));
+    // One line for each picture, and the sum.
+    let text = succeeds(folder.path(), &predict);
+    assert_eq!(text.lines().count(), 301);
+    assert!(
+        text.ends_with(&format!("\n{right} of 300 read rightly: {:.2} %\n", right as f64 / 3.0)),
+        "{text}"
+    );
+
+    let fails = |arguments: &[&str], message: &str| fails_in(folder.path(), arguments, message);
+    fails(&["eval", "--model=m", "--mistakes=0"], "invalid value '0' for '--mistakes <N>'");
+    fails(&["eval", "--model=m", "--sheet=none/s.png"], "none: cannot create a file in this folder");
+    fails(&["eval", "--model=m", "--sheet=m"], "m, which is read");
+    fails(&["predict", "--model=m", images, "--mistakes=1"], "--labels <FILE>");
+    fails(&["predict", "--model=m", images, "--labels", images], "expected labels: one dimension of bytes");
+    fails(&["predict", "--model=m", images, "--labels", labels, "--sheet", labels], "which is read");
 }
 
 #[test]

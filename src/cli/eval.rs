@@ -1,17 +1,22 @@
 //! `fallline eval`
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
+use crate::atomic_file;
+use crate::data::Samples;
 use crate::model::recipe::DataConfig;
 use crate::model::saved;
+use crate::report::mistakes::{self, Shown};
 use crate::report::numbers::{percent, thousands};
+use crate::report::picture::Palette;
 use crate::report::{json, numbers};
 use crate::team::Team;
+use crate::train::analysis::{self, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, ClassMetrics};
 use crate::train::{self, Evaluation, dataset};
@@ -29,6 +34,13 @@ pub struct EvalArguments {
     /// Write the results to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Show the N worst mistakes: of the test samples that are read as another class than theirs, those
+    /// with the largest losses, with their class, the class that they are read as, and its probability.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_MISTAKES))]
+    mistakes: Option<u16>,
+    /// Write the worst mistakes, 24 unless --mistakes says otherwise, as a contact sheet to this PNG file.
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// Threads to compute with [default: the cores that this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -37,7 +49,13 @@ pub struct EvalArguments {
 const EXAMPLES: &str = "\
 Examples:
   fallline eval --model mlp.safetensors
-  fallline eval --model mlp.safetensors --data my-mnist --json eval.json";
+  fallline eval --model mlp.safetensors --data my-mnist --json eval.json
+  fallline eval --model mlp.safetensors --mistakes 6 --sheet mistakes.png";
+
+/// The most mistakes that can be shown.
+pub(super) const MOST_MISTAKES: i64 = 1000;
+/// Mistakes on a sheet where nothing is said.
+pub(super) const ON_SHEET: u16 = 24;
 
 /// The result of `eval` as JSON.
 #[derive(Debug, Serialize)]
@@ -51,12 +69,15 @@ struct EvalRecord {
     test: Evaluation,
     seconds: f64,
     metrics: ClassMetrics,
+    /// Only where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mistakes: Option<Vec<Mistake>>,
 }
 
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
-    if let Some(path) = arguments.json.as_deref() {
-        super::output::check(&[path], &[&arguments.model])?;
-    }
+    let written: Vec<&Path> =
+        [&arguments.json, &arguments.sheet].into_iter().flatten().map(|p| &**p).collect();
+    super::output::check(&written, &[&arguments.model])?;
     let saved = saved::load(&arguments.model)?;
     // The training samples are not needed, so a folder may hold fewer of them than were trained on.
     let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
@@ -72,12 +93,21 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             data.name,
         );
     }
+    if arguments.sheet.is_some() && analysis::picture_of(&data.test, 0).is_none() {
+        let shape = numbers::shape(data.test.shape());
+        bail!("--sheet: expected samples that are pictures of at most 256x256, found {shape}");
+    }
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
     let test = train::evaluate(&saved.model, &data.test, &saved.recipe.data, &team)?;
     let seconds = start.elapsed().as_secs_f64();
     let metrics = metrics::of_classes(&saved.model, &data.test, &saved.recipe.data, &team)?;
+    let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
+    let worst = asked.map(|most| {
+        analysis::worst_mistakes(&saved.model, &data.test, &saved.recipe.data, &team, most.into())
+    });
+    let worst = worst.transpose()?;
     let record = EvalRecord {
         schema: "fallline.eval/1",
         recipe: saved.recipe.name,
@@ -88,11 +118,32 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         test,
         seconds,
         metrics,
+        mistakes: worst.as_ref().map(|(mistakes, _)| mistakes.clone()),
     };
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    Ok(std::io::stdout().write_all(lines(&record).as_bytes())?)
+    let mut text = lines(&record);
+    if let Some((mistakes, count)) = worst {
+        let shown: Vec<Shown> = mistakes.into_iter().map(|mistake| shown(mistake, &data.test)).collect();
+        if let Some(path) = &arguments.sheet {
+            let sheet = mistakes::sheet(&shown, count, &record.recipe);
+            atomic_file::write(path, |file| file.write_all(&sheet))?;
+        }
+        if arguments.mistakes.is_some() {
+            let columns = super::columns();
+            text += &format!(
+                "\n{}",
+                mistakes::terminal(&shown, count, data.test.len(), Palette::of_stdout(), columns)
+            );
+        }
+    }
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+fn shown(mistake: Mistake, samples: &Samples) -> Shown {
+    let (picture, name) = (analysis::picture_of(samples, mistake.index), format!("sample {}", mistake.index));
+    Shown { mistake, picture, name }
 }
 
 fn lines(record: &EvalRecord) -> String {

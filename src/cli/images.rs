@@ -23,6 +23,18 @@ pub struct Picture {
     pub label: String,
     /// `[height, width]`
     pub pixels: Vec<u8>,
+    /// Where it lies in an IDX file; absent for a PNG file.
+    pub place: Option<Place>,
+}
+
+/// One of the pictures of an IDX file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    pub file: PathBuf,
+    /// From 0...
+    pub index: usize,
+    /// ...below this, the number of pictures in the file.
+    pub of: usize,
 }
 
 /// The pictures of a PNG file, of an IDX file, or the one that `FILE:INDEX` names in an IDX file.
@@ -40,7 +52,7 @@ pub fn read(argument: &str, [height, width]: [usize; 2], invert: bool) -> anyhow
         // What shows through a transparent picture is ground: white if the ink is dark.
         let ground = if invert { 255 } else { 0 };
         let pixels = read_png(&path, [height, width], ground)?;
-        vec![Picture { label: argument.to_string(), pixels }]
+        vec![Picture { label: argument.to_string(), pixels, place: None }]
     } else if IDX_STARTS.iter().any(|idx| start.starts_with(idx)) {
         read_idx(&path, [height, width], index)?
     } else {
@@ -145,6 +157,7 @@ fn read_idx(path: &Path, [height, width]: [usize; 2], index: Option<usize>) -> a
     let picture = |index: usize| Picture {
         label: format!("{}:{index}", path.display()),
         pixels: bytes[index * size..(index + 1) * size].to_vec(),
+        place: Some(Place { file: path.to_path_buf(), index, of: count }),
     };
     Ok(chosen.map(picture).collect())
 }

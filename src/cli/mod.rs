@@ -10,6 +10,7 @@ mod output;
 mod predict;
 mod recipes;
 mod report;
+mod reproduce;
 mod train;
 
 use std::io::{ErrorKind, Write};
@@ -43,6 +44,7 @@ Examples:
   fallline predict --model mlp.safetensors --draw digit.png
   fallline calibrate                   what this machine can do
   fallline bench --out report          how fast it trains
+  fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
 
 Every failure prints a line that starts with `error:` and exits with code 2.";
 
@@ -54,6 +56,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Classify pictures with a saved model.
     Predict(predict::PredictArguments),
+    /// Train recipes from several seeds and compare their mean accuracy with its target.
+    Reproduce(reproduce::ReproduceArguments),
     /// Measure training throughput per update rule, batch size and threads.
     Bench(bench::BenchArguments),
     /// Measure what this machine can do: arithmetic, memory, threads.
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments).map(done),
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
+        Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments).map(done),
         Command::Report(arguments) => report::run(arguments).map(done),
@@ -99,6 +104,14 @@ pub fn main() -> ExitCode {
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// Columns of a terminal that nothing is known of.
+const COLUMNS: usize = 80;
+
+/// The columns of the terminal that standard output goes to.
+fn columns() -> usize {
+    console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
 }
 
 /// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.

@@ -1,14 +1,19 @@
 //! `fallline predict`
 
+mod mistakes;
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 
+use super::eval::{MOST_MISTAKES, ON_SHEET};
 use super::images::{self, Picture};
+use crate::atomic_file;
 use crate::model::saved;
-use crate::report::numbers::percent;
+use crate::report::mistakes as shown;
+use crate::report::numbers::{percent, thousands};
 use crate::report::picture::{self, Palette};
 use crate::team::Team;
 use crate::train::{self, machine};
@@ -32,6 +37,18 @@ pub struct PredictArguments {
     /// The pictures are dark on light ground; models of MNIST read light on dark.
     #[arg(long)]
     invert: bool,
+    /// The classes of the pictures, an IDX file with one for each picture of the IDX file that they are
+    /// from: says how many are read rightly.
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Show the N worst mistakes in place of all pictures: those read as another class than theirs whose
+    /// own class is the least probable.
+    #[arg(long, value_name = "N", requires = "labels")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=MOST_MISTAKES))]
+    mistakes: Option<u16>,
+    /// Write the worst mistakes, 24 unless --mistakes says otherwise, as a contact sheet to this PNG file.
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    sheet: Option<PathBuf>,
     /// Threads to compute with [default: the cores that this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -42,10 +59,16 @@ Examples:
   fallline predict --model mlp.safetensors digit.png
   fallline predict --model mlp.safetensors --draw --invert scanned.png
   fallline predict --model mlp.safetensors --draw --top 10 t10k-images-idx3-ubyte.gz:7
+  fallline predict --model mlp.safetensors --labels labels.idx --mistakes 6 --sheet worst.png pictures.idx
 
 Each line names the picture, its class, and the most probable classes with their probabilities.";
 
 pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.sheet {
+        let images = arguments.images.iter().map(Path::new);
+        let read: Vec<&Path> = images.chain([&*arguments.model]).chain(arguments.labels.as_deref()).collect();
+        super::output::check(&[path], &read)?;
+    }
     let saved = saved::load(&arguments.model)?;
     let [height, width, channels] = saved.input;
     if channels != 1 {
@@ -55,26 +78,43 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     for argument in &arguments.images {
         pictures.extend(images::read(argument, [height, width], arguments.invert)?);
     }
+    let classes = saved.classes;
+    let labels =
+        arguments.labels.as_deref().map(|path| mistakes::labels(path, &pictures, classes)).transpose()?;
     let bytes: Vec<u8> = pictures.iter().flat_map(|picture| &picture.pixels).copied().collect();
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     let probabilities = train::predict(&saved.model, &bytes, &saved.recipe.data, &team)?;
 
     let palette = Palette::of_stdout();
     let mut out = std::io::stdout().lock();
-    for (picture, probabilities) in pictures.iter().zip(&probabilities) {
-        if arguments.draw {
-            out.write_all(picture::draw(&picture.pixels, width, palette).as_bytes())?;
+    if arguments.mistakes.is_none() {
+        for (picture, probabilities) in pictures.iter().zip(&probabilities) {
+            if arguments.draw {
+                out.write_all(picture::draw(&picture.pixels, width, palette).as_bytes())?;
+            }
+            writeln!(out, "{}", line(picture, probabilities, arguments.top as usize))?;
         }
-        writeln!(out, "{}", line(picture, probabilities, arguments.top as usize))?;
+    }
+    let Some(labels) = labels else { return Ok(()) };
+    let most = arguments.mistakes.unwrap_or(ON_SHEET);
+    let (worst, count) = mistakes::worst(&pictures, &labels, &probabilities, [height, width], most.into());
+    if let Some(path) = &arguments.sheet {
+        let sheet = shown::sheet(&worst, count, &saved.recipe.name);
+        atomic_file::write(path, |file| file.write_all(&sheet))?;
+    }
+    let (right, all) = (pictures.len() - count, pictures.len());
+    let accuracy = percent(right as f64 / all as f64);
+    writeln!(out, "{} of {} read rightly: {accuracy}", thousands(right as u64), thousands(all as u64))?;
+    if arguments.mistakes.is_some() {
+        let text = shown::terminal(&worst, count, all, palette, super::columns());
+        out.write_all(format!("\n{text}").as_bytes())?;
     }
     Ok(())
 }
 
 /// The picture, its class, and the `top` most probable classes.
 fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
-    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
-    // Stable: of classes that are equally probable the first comes first.
-    classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    let classes = ranked(probabilities);
     let best = classes.first().map_or("-".to_string(), usize::to_string);
     let shares: Vec<String> = classes
         .iter()
@@ -84,13 +124,21 @@ fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
     format!("{}  class {best}  ({})", picture.label, shares.join(", "))
 }
 
+/// All classes, the most probable first.
+fn ranked(probabilities: &[f32]) -> Vec<usize> {
+    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
+    // Stable: of classes that are equally probable the first comes first.
+    classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    classes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_most_probable_classes_come_first() {
-        let picture = Picture { label: "a.png".into(), pixels: Vec::new() };
+        let picture = Picture { label: "a.png".into(), pixels: Vec::new(), place: None };
         let probabilities = [0.05, 0.7, 0.125, 0.125];
         assert_eq!(line(&picture, &probabilities, 3), "a.png  class 1  (1: 70.00 %, 2: 12.50 %, 3: 12.50 %)");
         assert_eq!(line(&picture, &probabilities, 1), "a.png  class 1  (1: 70.00 %)");

@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use crate::atomic_file;
 use crate::bench::record::BenchRecord;
 use crate::error::{Error, Result};
 use crate::report::results::{self, Results};
-use crate::report::{bench, page, run};
+use crate::report::{bench, page, reproduce, run};
 use crate::train::TrainRecord;
+use crate::train::reproduce::ReproduceRecord;
 
 /// What is written if nothing else is said.
 const DEFAULT_OUT: &str = "report.html";
@@ -24,7 +25,8 @@ const START: u64 = 1024;
 #[command(after_help = EXAMPLES)]
 pub struct ReportArguments {
     /// Results of training runs (from `fallline train`, with --json or --report), whose curves are laid
-    /// over each other; or those of one benchmark (from `fallline bench`).
+    /// over each other; or those of one benchmark (from `fallline bench`), or of one `fallline
+    /// reproduce`.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The page to write; a file of this name is replaced [default: report.html, which is replaced only
@@ -51,6 +53,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
     let text = match records(&arguments.files)? {
         Records::Train(records) => run::page(&records),
         Records::Bench(record) => bench::page(&record),
+        Records::Reproduce(record) => reproduce::page(&record),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
     Ok(writeln!(std::io::stdout(), "wrote {}", out.display())?)
@@ -68,6 +71,7 @@ fn is_page(path: &Path) -> Result<bool> {
 enum Records {
     Train(Vec<TrainRecord>),
     Bench(Box<BenchRecord>),
+    Reproduce(Box<ReproduceRecord>),
 }
 
 /// The records of the files, which must be of one kind.
@@ -77,12 +81,15 @@ fn records(files: &[PathBuf]) -> anyhow::Result<Records> {
         match results::read(path)? {
             Results::Train(record) => runs.push(*record),
             Results::Bench(record) if files.len() == 1 => return Ok(Records::Bench(record)),
-            Results::Bench(_) => bail!(
-                "{}: the results of a benchmark take a page of their own, found {} files",
-                path.display(),
-                files.len()
-            ),
+            Results::Reproduce(record) if files.len() == 1 => return Ok(Records::Reproduce(record)),
+            Results::Bench(_) => return Err(alone(path, "a benchmark", files.len())),
+            Results::Reproduce(_) => return Err(alone(path, "`fallline reproduce`", files.len())),
         }
     }
     Ok(Records::Train(runs))
+}
+
+fn alone(path: &Path, what: &str, files: usize) -> anyhow::Error {
+    let path = path.display();
+    anyhow!("{path}: the results of {what} take a page of their own, found {files} files")
 }

@@ -10,6 +10,7 @@ mod layers;
 mod loss;
 mod optimizer;
 mod overrides;
+mod reproduce;
 mod schedule;
 mod stop;
 mod write;
@@ -27,6 +28,7 @@ pub use optimizer::{
     optimizer_names,
 };
 pub use overrides::Override;
+pub use reproduce::{MOST_SEEDS, ReproduceConfig};
 pub use schedule::SCHEDULES;
 pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
@@ -74,6 +76,7 @@ pub struct Recipe {
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
+    pub reproduce: ReproduceConfig,
 }
 
 /// Which samples are trained on and how pixels become numbers: (pixel / 255 - mean) / deviation.
@@ -175,11 +178,12 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 8] = [
+const BUILT_IN: [(&str, &str); 9] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
     ("mnist-mlp", include_str!("../../recipes/mnist-mlp.toml")),
+    ("mnist-mlp-98", include_str!("../../recipes/mnist-mlp-98.toml")),
     ("mnist-mlp-512", include_str!("../../recipes/mnist-mlp-512.toml")),
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
     ("mnist-lenet5", include_str!("../../recipes/mnist-lenet5.toml")),
@@ -265,6 +269,7 @@ impl Recipe {
     fn read(mut root: Section) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
+        let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
         let data = DataConfig::read(root.table("data")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
         let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
@@ -290,6 +295,7 @@ impl Recipe {
             average,
             stop,
             target,
+            reproduce,
         };
         optimizer::check_full_batch(&root, &recipe)?;
         root.finish()?;

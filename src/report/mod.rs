@@ -6,10 +6,12 @@ pub mod chart;
 pub mod comparison;
 pub mod json;
 mod markup;
+pub mod mistakes;
 pub mod numbers;
 pub mod page;
 pub mod picture;
 pub mod progress;
+pub mod reproduce;
 pub mod results;
 pub mod run;
 #[cfg(test)]

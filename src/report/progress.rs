@@ -106,6 +106,11 @@ impl Spinner {
         self.0.tick();
     }
 
+    /// Does something while the line is out of the way, such as printing.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.0.suspend(work)
+    }
+
     /// Removes the line.
     pub fn finish(&self) {
         self.0.finish_and_clear();

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
+use crate::train::reproduce::{REPRODUCE_SCHEMA, ReproduceRecord};
 
 /// The largest file that is read, in bytes: a record of a million epochs of three layers is smaller.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -27,6 +28,7 @@ const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n
 pub enum Results {
     Train(Box<TrainRecord>),
     Bench(Box<BenchRecord>),
+    Reproduce(Box<ReproduceRecord>),
 }
 
 impl Results {
@@ -35,11 +37,12 @@ impl Results {
         match self {
             Results::Train(_) => TRAIN_SCHEMA,
             Results::Bench(_) => BENCH_SCHEMA,
+            Results::Reproduce(_) => REPRODUCE_SCHEMA,
         }
     }
 }
 
-/// Reads a file that `train` or `bench` wrote as JSON.
+/// Reads a file that `train`, `bench` or `reproduce` wrote as JSON.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
@@ -64,15 +67,23 @@ pub fn read(path: &Path) -> Result<Results> {
     match head.schema.as_ref().and_then(|schema| schema.as_str()) {
         Some(TRAIN_SCHEMA) => {
             let record: TrainRecord = parsed(path, &bytes)?;
-            if let Some(analysis) = &record.analysis {
-                check(analysis).map_err(|(place, expected, found)| format(&place, expected, found))?;
-            }
+            check_run(&record).map_err(|(place, expected, found)| format(&place, expected, found))?;
             Ok(Results::Train(Box::new(record)))
         }
         Some(BENCH_SCHEMA) => Ok(Results::Bench(Box::new(parsed(path, &bytes)?))),
+        Some(REPRODUCE_SCHEMA) => {
+            let record: ReproduceRecord = parsed(path, &bytes)?;
+            for (index, run) in record.recipes.iter().flat_map(|recipe| &recipe.runs).enumerate() {
+                check_run(run).map_err(|(place, expected, found)| {
+                    format(&format!("run {}, {place}", index + 1), expected, found)
+                })?;
+            }
+            Ok(Results::Reproduce(Box::new(record)))
+        }
         _ => {
+            let schemas = format!("\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\" or \"{REPRODUCE_SCHEMA}\"");
             let found = head.schema.map_or("none".to_string(), |schema| shortened(&schema.to_string()));
-            Err(format("key `schema`", &format!("\"{TRAIN_SCHEMA}\" or \"{BENCH_SCHEMA}\""), found))
+            Err(format("key `schema`", &schemas, found))
         }
     }
 }
@@ -120,6 +131,11 @@ fn shortened(text: &str) -> String {
         return text.to_string();
     }
     text.chars().take(LONGEST).chain(['…']).collect()
+}
+
+/// That a run does not contradict itself: place, what was expected and what was found if it does.
+fn check_run(record: &TrainRecord) -> std::result::Result<(), (String, &'static str, String)> {
+    record.analysis.as_ref().map_or(Ok(()), check)
 }
 
 /// That an analysis is one: place, what was expected and what was found if it is not.
@@ -192,7 +208,10 @@ mod tests {
         refused("{\"a\": }", "line 1, column 7: expected JSON, found expected value");
         let whole = json(&train_record());
         refused(&whole[..whole.len() / 2], "expected the whole of a JSON file, found EOF while parsing");
-        refused("{}", "key `schema`: expected \"fallline.train/1\" or \"fallline.bench/1\", found none");
+        refused(
+            "{}",
+            "key `schema`: expected \"fallline.train/1\", \"fallline.bench/1\" or \"fallline.reproduce/1\", found none",
+        );
         refused("{\"schema\": \"fallline.train/2\"}", "found \"fallline.train/2\"");
         refused("{\"schema\": 7}", "found 7");
         refused("{\"schema\": \"fallline.train/1\"}", "a record of results, found missing field `recipe`");

@@ -2,6 +2,7 @@
 
 use crate::train::analysis::{Analysis, ClassScore, Mistake};
 use crate::train::machine::Machine;
+use crate::train::reproduce::{REPRODUCE_SCHEMA, RecipeRecord, ReproduceRecord, Verdict};
 use crate::train::{EpochRecord, Evaluation, ModelFacts, TrainRecord};
 
 /// A run of two epochs, tested and not analysed.
@@ -65,4 +66,39 @@ pub fn analysed_record() -> TrainRecord {
         mistakes: vec![mistake, second],
     };
     TrainRecord { analysis: Some(analysis), ..train_record() }
+}
+
+/// A recipe with a target and three runs, and one without of whose two seeds none is done.
+pub fn reproduce_record(until_accuracy: Option<f64>) -> ReproduceRecord {
+    let recipe = |name: &str, target, seeds: &[u64]| RecipeRecord {
+        recipe: name.into(),
+        summary: "MNIST, a network".into(),
+        settings: "name = \"x\"\n".into(),
+        data: "mnist".into(),
+        target,
+        seeds: seeds.to_vec(),
+        runs: Vec::new(),
+        accuracy: None,
+        train_seconds: None,
+        seconds_to_accuracy: None,
+        verdict: Verdict::Unfinished,
+    };
+    let mut record = ReproduceRecord {
+        schema: REPRODUCE_SCHEMA.into(),
+        version: "1.2.3".into(),
+        command: "fallline reproduce mnist-mlp other".into(),
+        machine: train_record().machine,
+        threads: 2,
+        until_accuracy,
+        recipes: vec![recipe("mnist-mlp", Some(0.9), &[9, 10, 11]), recipe("other", None, &[1, 2])],
+    };
+    for (seed, accuracy) in [(9, 0.9), (10, 0.92), (11, 0.91)] {
+        let mut run = TrainRecord { seed, ..train_record() };
+        run.test = Some(Evaluation { loss: 0.3, accuracy });
+        for (epoch, accuracy) in run.epochs.iter_mut().zip([0.75, 0.85]) {
+            epoch.validation_accuracy = Some(accuracy);
+        }
+        record.add(0, run);
+    }
+    record
 }

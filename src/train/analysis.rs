@@ -2,6 +2,8 @@
 
 mod picture;
 
+pub use picture::{Picture, picture_of};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -66,11 +68,15 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     let labels = labels_for(model, samples)?;
     let answers = answers(model, samples, data, team)?;
     let confusion = confusion(&answers, labels, model.outputs());
-    let mistakes = worst(&answers, labels);
+    let mistakes = worst(&answers, labels, MOST_MISTAKES);
+    let pictured = |index| {
+        let png = picture::png_of(samples, index).map(|bytes| STANDARD.encode(bytes));
+        Mistake { png, ..mistake(labels, &answers, index) }
+    };
     Ok(Analysis {
         classes: (0..model.outputs()).map(|class| score(&confusion, class)).collect(),
         confusion,
-        mistakes: mistakes.into_iter().map(|index| mistake(samples, labels, &answers, index)).collect(),
+        mistakes: mistakes.into_iter().map(pictured).collect(),
     })
 }
 
@@ -96,17 +102,39 @@ pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
     }
 }
 
-/// The samples that were read wrongly: by falling loss, and of equal losses the first sample first.
-fn worst(answers: &[Answer], labels: &[u8]) -> Vec<usize> {
+/// Of the samples that `model` takes for another class than theirs, the `most` with the largest losses,
+/// the largest first, without their pictures; and how many there are in all.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub fn worst_mistakes(
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+    most: usize,
+) -> Result<(Vec<Mistake>, usize)> {
+    let labels = labels_for(model, samples)?;
+    let answers = answers(model, samples, data, team)?;
+    let mut wrong = worst(&answers, labels, usize::MAX);
+    let count = wrong.len();
+    wrong.truncate(most);
+    Ok((wrong.into_iter().map(|index| mistake(labels, &answers, index)).collect(), count))
+}
+
+/// The first `most` samples that were read wrongly: by falling loss, and of equal losses the first sample
+/// first.
+fn worst(answers: &[Answer], labels: &[u8], most: usize) -> Vec<usize> {
     let is_wrong = |&index: &usize| answers[index].class != usize::from(labels[index]);
     let mut wrong: Vec<usize> = (0..answers.len()).filter(is_wrong).collect();
     // Stable.
     wrong.sort_by(|&a, &b| answers[b].loss.total_cmp(&answers[a].loss));
-    wrong.truncate(MOST_MISTAKES);
+    wrong.truncate(most);
     wrong
 }
 
-fn mistake(samples: &Samples, labels: &[u8], answers: &[Answer], index: usize) -> Mistake {
+/// Without its picture.
+fn mistake(labels: &[u8], answers: &[Answer], index: usize) -> Mistake {
     let answer = answers[index];
     Mistake {
         index,
@@ -114,7 +142,7 @@ fn mistake(samples: &Samples, labels: &[u8], answers: &[Answer], index: usize) -
         predicted: answer.class,
         probability: f64::from(answer.probability),
         loss: f64::from(answer.loss),
-        png: picture::png_of(samples, index).map(|bytes| STANDARD.encode(bytes)),
+        png: None,
     }
 }
 
@@ -145,9 +173,10 @@ mod tests {
     #[test]
     fn the_worst_mistakes_come_first_and_equal_ones_in_their_order() {
         let answers = [answer(1, 1.0), answer(0, 9.0), answer(1, 4.0), answer(1, 4.0), answer(1, 5.0)];
-        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0]), [4, 2, 3, 0], "sample 1 was read rightly");
+        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 25), [4, 2, 3, 0], "sample 1 was read rightly");
+        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 2), [4, 2]);
         let many: Vec<Answer> = (0..100).map(|loss| answer(1, loss as f32)).collect();
-        assert_eq!(worst(&many, &[0; 100]), (75..100).rev().collect::<Vec<_>>());
+        assert_eq!(worst(&many, &[0; 100], 25), (75..100).rev().collect::<Vec<_>>());
     }
 
     /// An untrained model makes mistakes enough.
@@ -168,6 +197,10 @@ mod tests {
         assert_eq!(analysis.confusion.iter().flatten().sum::<usize>(), 500);
 
         assert_eq!(analysis.mistakes.len(), MOST_MISTAKES);
+        let (worst, count) = worst_mistakes(&model, &set.test, &recipe.data, &team, 30).unwrap();
+        assert_eq!((worst.len(), count), (30, 500 - hits));
+        let without_pictures = analysis.mistakes.iter().map(|m| Mistake { png: None, ..m.clone() });
+        assert!(without_pictures.eq(worst[..MOST_MISTAKES].iter().cloned()));
         let bytes: Vec<u8> =
             analysis.mistakes.iter().flat_map(|m| set.test.row_bytes(m.index).unwrap()).copied().collect();
         let probabilities = super::super::predict(&model, &bytes, &recipe.data, &team).unwrap();

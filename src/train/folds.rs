@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Observer, TrainRecord};
-use super::run::fit;
+use super::run::{Training, fit};
 use crate::data::{DataSet, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
@@ -76,7 +76,7 @@ pub fn cross_validate(
         split::folds(&data.train, folds, recipe.data.stratified, seed)?.into_iter().enumerate()
     {
         let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, seed)?;
-        let (record, _) = fit(&mut model, data, Some(split), recipe, team, stop, observer)?;
+        let (record, _) = fit(&mut model, &Training::of(data), Some(split), recipe, team, stop, observer)?;
         if stop.load(Relaxed) {
             return Ok(None);
         }

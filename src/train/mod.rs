@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod norms;
 mod plan;
 pub mod record;
+pub mod reproduce;
 mod run;
 mod session;
 mod step;

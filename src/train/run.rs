@@ -55,20 +55,47 @@ pub fn run(
     // What is wrong with the test samples is better known now than after the training.
     targets_for(model, &data.test)?;
     let split = split(&data.train, recipe)?;
-    let (mut record, steps) = fit(model, data, split, recipe, team, stop, observer)?;
+    let fitted = fit(model, &Training::of(data), split, recipe, team, stop, observer)?;
+    tested(fitted, model, data, recipe, team)
+}
+
+/// The record of a training and its steps, with the one test that the model is put to when it has ended.
+///
+/// # Errors
+/// [`Error::Diverged`] if the test loss is not finite; if the samples do not fit the model.
+pub(super) fn tested(
+    (mut record, step): (TrainRecord, u64),
+    model: &Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+) -> Result<TrainRecord> {
     let test = evaluate(model, &data.test, &recipe.data, team)?;
     if !test.loss.is_finite() {
         let epoch = record.epochs.len();
-        return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step: steps, epoch });
+        return Err(Error::Diverged { what: "the test loss".into(), value: test.loss, step, epoch });
     }
     record.test = Some(test);
     Ok(record)
 }
 
+/// What a training is given of a data set. The test samples are not in it, so that nothing can be chosen
+/// by looking at them.
+pub(super) struct Training<'a> {
+    pub name: &'a String,
+    pub train: &'a Samples,
+}
+
+impl<'a> Training<'a> {
+    pub fn of(data: &'a DataSet) -> Training<'a> {
+        Training { name: &data.name, train: &data.train }
+    }
+}
+
 /// [`run`] without the test, for the samples of a split; also returns the number of steps.
 pub(super) fn fit(
     model: &mut Model,
-    data: &DataSet,
+    data: &Training,
     split: Option<Split>,
     recipe: &Recipe,
     team: &Team,
@@ -78,7 +105,7 @@ pub(super) fn fit(
     let (kept, held) = split.map_or((None, None), |Split { kept, held }| (Some(kept), Some(held)));
     let of_held = |held: Vec<u32>| data.train.take(&held.iter().map(|&i| i as usize).collect::<Vec<_>>());
     let held = held.map(of_held).transpose()?;
-    let mut session = Session::on_part(model, &data.train, kept, recipe, team)?;
+    let mut session = Session::on_part(model, data.train, kept, recipe, team)?;
     let mut watch = Watch::new(&recipe.stop);
     if recipe.stop.patience.is_some() {
         memory::check("a copy of the parameters", size_of_val(session.model().storage()))?;

@@ -32,7 +32,11 @@ fn every_kind_of_png_becomes_grey() {
     for (colour, depth, bytes) in files {
         let path = png_file(folder.path(), colour, depth, &bytes);
         let pictures = read(&path, [2, 3], false).unwrap();
-        assert_eq!(pictures, [Picture { label: path, pixels: grey.to_vec() }], "{colour:?} {depth:?}");
+        assert_eq!(
+            pictures,
+            [Picture { label: path, pixels: grey.to_vec(), place: None }],
+            "{colour:?} {depth:?}"
+        );
     }
     let path = png_file(folder.path(), ColorType::Indexed, BitDepth::Eight, &[0, 1, 2, 2, 1, 0]);
     assert_eq!(read(&path, [2, 3], false).unwrap()[0].pixels, [0, 255, 76, 76, 255, 0]);

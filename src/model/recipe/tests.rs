@@ -19,7 +19,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 8);
+    assert_eq!(Recipe::built_in_names().len(), 9);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);
@@ -35,6 +35,8 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         name = "all_of.it-1"
         summary = "x"
         target = 0.5
+        [reproduce]
+        seeds = 7
         [data]
         set = "folder"
         train_samples = 12
@@ -140,6 +142,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
     assert_eq!(recipe.constraint, ConstraintConfig::default());
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
+    assert_eq!((recipe.target, recipe.reproduce), (None, ReproduceConfig { seeds: 5 }));
     let dense = LayerConfig::Dense {
         units: 10,
         activation: Activation::Identity,
@@ -309,6 +312,8 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             "`model.loss.margin`: expected a number above 0, found NaN",
         ),
         (&["model.loss={type='poisson', delta=1}"], "unknown key `model.loss.delta`; known: model.loss.type"),
+        (&["reproduce.seeds=0"], "`reproduce.seeds`: expected an integer from 1 to 1000, found 0"),
+        (&["reproduce.seed=3"], "unknown key `reproduce.seed`; did you mean `reproduce.seeds`?"),
         (&["target=97.6"], "`target`: expected a number in [0, 1], found 97.6"),
         (&["name=../x"], "`name`: expected a name of at most 64 letters, digits and -_., found \"../x\""),
         (

@@ -17,6 +17,7 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     if let Some(target) = recipe.target {
         table.insert("target".into(), target.into());
     }
+    table.insert("reproduce".into(), recipe.reproduce.table().into());
     table.insert("data".into(), data(&recipe.data).into());
     table.insert("model".into(), model(&recipe.model).into());
     table.insert("optimizer".into(), optimizer(&recipe.optimizer).into());

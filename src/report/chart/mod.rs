@@ -9,9 +9,11 @@ mod canvas;
 mod frame;
 mod heat;
 mod lines;
+mod sheet;
 
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
+pub use sheet::{Tile, contact_sheet};
 
 use super::markup::escaped;
 use canvas::Canvas;

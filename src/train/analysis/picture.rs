@@ -1,4 +1,4 @@
-//! A sample as a small PNG file.
+//! A sample as a small picture, and as a PNG file.
 
 use png::{BitDepth, ColorType, Encoder};
 
@@ -7,19 +7,41 @@ use crate::data::{Features, Samples};
 /// The largest side of a picture that is kept, so that a record of many stays small.
 const LARGEST_SIDE: usize = 256;
 
-/// Sample `index` as a PNG file: grey if it has one channel, coloured if it has three. Floats are
+/// A sample that can be looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// `[height, width]` if grey, `[height, width, 3]` if coloured
+    pub pixels: Vec<u8>,
+    /// Neither side is 0.
+    pub height: usize,
+    pub width: usize,
+}
+
+impl Picture {
+    /// Red, green and blue of a pixel.
+    pub fn colour(&self, row: usize, column: usize) -> [u8; 3] {
+        let channels = self.pixels.len() / (self.height * self.width);
+        let at = (row * self.width + column) * channels;
+        if channels == 3 { [0, 1, 2].map(|channel| self.pixels[at + channel]) } else { [self.pixels[at]; 3] }
+    }
+
+    /// The mean of the colours of each pixel: `[height, width]`
+    pub fn grey(&self) -> Vec<u8> {
+        let channels = (self.pixels.len() / (self.height * self.width)).max(1);
+        let mean =
+            |pixel: &[u8]| (pixel.iter().map(|&part| usize::from(part)).sum::<usize>() / channels) as u8;
+        self.pixels.chunks_exact(channels).map(mean).collect()
+    }
+}
+
+/// Sample `index` as a picture: grey if it has one channel, coloured if it has three. Floats are
 /// stretched between black for the smallest and white for the largest of the sample.
 ///
 /// Nothing if it has other channels, no height or no width to speak of, or a side above
 /// [`LARGEST_SIDE`].
-pub fn png_of(samples: &Samples, index: usize) -> Option<Vec<u8>> {
+pub fn picture_of(samples: &Samples, index: usize) -> Option<Picture> {
     let [height, width, channels] = samples.shape();
-    let colour = match channels {
-        1 => ColorType::Grayscale,
-        3 => ColorType::Rgb,
-        _ => return None,
-    };
-    if height.min(width) < 2 || height.max(width) > LARGEST_SIDE {
+    if ![1, 3].contains(&channels) || height.min(width) < 2 || height.max(width) > LARGEST_SIDE {
         return None;
     }
     let size = samples.features_per_sample();
@@ -28,6 +50,13 @@ pub fn png_of(samples: &Samples, index: usize) -> Option<Vec<u8>> {
         Features::Bytes(bytes) => bytes[part].to_vec(),
         Features::Floats(values) => stretched(&values[part]),
     };
+    Some(Picture { pixels, height, width })
+}
+
+/// [`picture_of`] as a PNG file.
+pub fn png_of(samples: &Samples, index: usize) -> Option<Vec<u8>> {
+    let Picture { pixels, height, width } = picture_of(samples, index)?;
+    let colour = if pixels.len() == height * width { ColorType::Grayscale } else { ColorType::Rgb };
     let mut file = Vec::new();
     // Both sides are at most LARGEST_SIDE.
     let mut encoder = Encoder::new(&mut file, width as u32, height as u32);

@@ -1,0 +1,150 @@
+//! The worst mistakes of a model, as pictures in a terminal and as a contact sheet.
+
+use console::{measure_text_width, truncate_str};
+
+use super::chart::{Tile, contact_sheet};
+use super::markup::printable;
+use super::numbers::{counted, thousands};
+use super::picture::{self, Palette};
+use crate::train::analysis::{Mistake, Picture};
+
+/// Spaces between two pictures.
+const GAP: usize = 2;
+
+/// A mistake to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    pub mistake: Mistake,
+    /// Absent if the sample is no picture.
+    pub picture: Option<Picture>,
+    /// What the sample is called: "sample 247".
+    pub name: String,
+}
+
+impl Shown {
+    /// "7 read as 2, 98.2 %"
+    fn caption(&self) -> String {
+        let Mistake { label, predicted, probability, .. } = self.mistake;
+        format!("{label} read as {predicted}, {:.1} %", 100.0 * probability)
+    }
+
+    fn drawn(&self, palette: Palette) -> String {
+        let draw = |shown: &Picture| picture::draw(&shown.grey(), shown.width, palette);
+        self.picture.as_ref().map_or(String::new(), draw)
+    }
+}
+
+/// "318 mistakes in 10,000 samples; the 8 worst:", and these side by side as far as `columns` allow, the
+/// worst first, each with its class, the class that it was read as with its probability, and its name.
+pub fn terminal(shown: &[Shown], count: usize, samples: usize, palette: Palette, columns: usize) -> String {
+    let among = format!("{} in {}", counted(count, "mistake"), counted(samples, "sample"));
+    let many = match shown.len() {
+        all if all == count => String::new(),
+        1 => "; the worst".into(),
+        some => format!("; the {} worst", thousands(some as u64)),
+    };
+    let mut text = format!("{among}{many}{}\n", if shown.is_empty() { "" } else { ":" });
+    let blocks: Vec<Vec<String>> = shown.iter().map(|shown| block(shown, palette)).collect();
+    let width = blocks.iter().flatten().map(|line| measure_text_width(line)).max().unwrap_or(0);
+    for row in blocks.chunks(((columns + GAP) / (width + GAP)).max(1)) {
+        text.push('\n');
+        for index in 0..row.iter().map(Vec::len).max().unwrap_or(0) {
+            let cells = row.iter().map(|block| padded(block.get(index).map_or("", String::as_str), width));
+            text += cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end_matches(' ');
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The lines of one: its picture, and what it is.
+fn block(shown: &Shown, palette: Palette) -> Vec<String> {
+    let mut lines: Vec<String> = shown.drawn(palette).lines().map(String::from).collect();
+    let caption = shown.caption();
+    let room = lines.first().map_or(usize::MAX, |line| measure_text_width(line).max(caption.len()));
+    lines.push(caption);
+    lines.push(truncate_str(&printable(&shown.name), room, "…").into_owned());
+    lines
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
+}
+
+/// Those of which there is a picture, as a PNG file; `of` says whose mistakes they are.
+pub fn sheet(shown: &[Shown], count: usize, of: &str) -> Vec<u8> {
+    let tile = |shown: &Shown| {
+        let Mistake { label, predicted, probability, .. } = shown.mistake;
+        let read = format!("{label} read as {predicted}");
+        let lines = [read, format!("{:.1} %", 100.0 * probability), shown.name.clone()];
+        Some(Tile { picture: shown.picture.clone()?, lines })
+    };
+    let tiles: Vec<Tile> = shown.iter().filter_map(tile).collect();
+    let title = format!("{of}: the worst {} of {}", thousands(tiles.len() as u64), counted(count, "mistake"));
+    contact_sheet(&title, &tiles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(index: usize) -> Shown {
+        let mistake = Mistake { index, label: 7, predicted: 2, probability: 0.9819, loss: 4.0, png: None };
+        let picture = Picture { pixels: vec![0, 255, 255, 0], height: 2, width: 2 };
+        Shown { mistake, picture: Some(picture), name: format!("#{index}") }
+    }
+
+    #[test]
+    fn pictures_stand_side_by_side_as_far_as_there_is_room() {
+        let three: Vec<Shown> = (8..11).map(shown).collect();
+        let expected = "\
+12 mistakes in 1,000 samples; the 3 worst:
+
+  @@                   @@
+@@                   @@
+7 read as 2, 98.2 %  7 read as 2, 98.2 %
+#8                   #9
+
+  @@
+@@
+7 read as 2, 98.2 %
+#10
+";
+        assert_eq!(terminal(&three, 12, 1000, Palette::Ascii, 60), expected);
+        assert_eq!(terminal(&three, 3, 1000, Palette::Ascii, 61).matches("\n\n").count(), 1);
+        let narrow = terminal(&three, 3, 1000, Palette::Ascii, 10);
+        assert!(narrow.starts_with("3 mistakes in 1,000 samples:\n\n"), "{narrow}");
+        assert_eq!(narrow.matches("\n\n").count(), 3, "at least one in a row");
+    }
+
+    #[test]
+    fn colours_are_closed_and_names_are_cut() {
+        let mut one = shown(8);
+        one.name = "a very long name of a\u{7} file.idx:17".into();
+        let text = terminal(std::slice::from_ref(&one), 1, 1, Palette::TrueColour, 80);
+        assert!(text.contains("▀\x1b[0m"), "{text:?}");
+        assert!(text.ends_with("7 read as 2, 98.2 %\na very long name o…\n"), "{text}");
+        one.picture = None;
+        let text = terminal(&[one], 1, 1, Palette::Ascii, 80);
+        assert_eq!(
+            text,
+            "1 mistake in 1 sample:\n\n7 read as 2, 98.2 %\na very long name of a\u{fffd} file.idx:17\n"
+        );
+        assert_eq!(terminal(&[], 0, 7, Palette::Ascii, 80), "0 mistakes in 7 samples\n");
+    }
+
+    #[test]
+    fn a_sheet_holds_what_can_be_looked_at() {
+        let height = |shown: &[Shown]| {
+            let file = sheet(shown, 20, "mnist-mlp");
+            png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap().info().height
+        };
+        let many: Vec<Shown> = (0..9).map(shown).collect();
+        let without = Shown { picture: None, ..shown(9) };
+        let one_row = height(&many[..1]);
+        assert_eq!(height(&many[..8]), one_row);
+        assert!(height(&many) > one_row);
+        assert_eq!(height(&[shown(0), without]), one_row);
+        assert!(height(&[]) < one_row);
+    }
+}

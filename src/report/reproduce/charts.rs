@@ -1,0 +1,83 @@
+//! The charts of reproduced recipes.
+
+use crate::report::chart::{Axis, Chart, LineChart, Point, Series, Unit};
+use crate::report::markup::stem;
+use crate::train::TrainRecord;
+use crate::train::reproduce::{RecipeRecord, ReproduceRecord, time_to};
+
+/// Points of a level line: so many that it has no marks, and a band in place of whiskers.
+const LEVEL_POINTS: usize = 32;
+
+/// For each recipe its charts, each with the stem of its file's name, all different. A recipe without
+/// runs has none.
+pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
+    let of_recipe = |(index, recipe): (usize, &RecipeRecord)| {
+        // Two recipes may have one name.
+        let is_first = record.recipes[..index].iter().all(|other| other.recipe != recipe.recipe);
+        let name =
+            if is_first { recipe.recipe.clone() } else { format!("{} ({})", recipe.recipe, index + 1) };
+        let charts =
+            if recipe.runs.is_empty() { Vec::new() } else { charts(recipe, &name, record.until_accuracy) };
+        charts.into_iter().map(|chart| (stem(chart.title()), chart)).collect()
+    };
+    record.recipes.iter().enumerate().map(of_recipe).collect()
+}
+
+fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
+    let accuracy = |run: &TrainRecord| Some(run.test.as_ref()?.accuracy);
+    let mut accuracies = vec![scatter("a seed", recipe, accuracy)];
+    if let Some(estimate) = &recipe.accuracy {
+        let [low, high] = estimate.interval.unwrap_or([estimate.mean; 2]);
+        accuracies.push(level(recipe, "mean, 95 % interval", estimate.mean, low, high));
+    }
+    // Trainings that end early are not meant to come to the target.
+    if let Some(target) = recipe.target.filter(|_| until.is_none()) {
+        accuracies.push(level(recipe, "target", target, target, target));
+    }
+    let chart = |title: &str, y: Axis, series: Vec<Series>| {
+        let x = Axis::new("seed").in_unit(Unit::Whole);
+        Chart::Lines(LineChart { title: format!("{name}: {title}"), x, y, series })
+    };
+    let seconds = || Axis::new("seconds of training").from_zero();
+    let mut charts = vec![
+        chart("test accuracy", Axis::new("test accuracy").in_unit(Unit::Percent), accuracies),
+        chart(
+            "training time",
+            seconds(),
+            with_median(recipe, |run| Some(run.train_seconds), recipe.train_seconds),
+        ),
+    ];
+    if let Some(accuracy) = until {
+        let time = move |run: &TrainRecord| Some(time_to(run, accuracy)?.seconds);
+        let title = format!("time to {} % validation accuracy", 100.0 * accuracy);
+        charts.push(chart(&title, seconds(), with_median(recipe, time, recipe.seconds_to_accuracy)));
+    }
+    charts
+}
+
+fn with_median(
+    recipe: &RecipeRecord,
+    value: impl Fn(&TrainRecord) -> Option<f64>,
+    median: Option<f64>,
+) -> Vec<Series> {
+    let median = median.map(|median| level(recipe, "median", median, median, median));
+    [scatter("a seed", recipe, value)].into_iter().chain(median).collect()
+}
+
+/// A mark for each run, and no line through them: a point without a place stands between two of them.
+fn scatter(name: &str, recipe: &RecipeRecord, value: impl Fn(&TrainRecord) -> Option<f64>) -> Series {
+    let points = recipe.runs.iter().flat_map(|run| {
+        let seed = run.seed as f64;
+        [Point::new(seed, value(run).unwrap_or(f64::NAN)), Point::new(seed, f64::NAN)]
+    });
+    Series { name: name.into(), points: points.collect() }
+}
+
+/// A line at one height over all seeds that are done.
+fn level(recipe: &RecipeRecord, name: &str, y: f64, low: f64, high: f64) -> Series {
+    let seeds = || recipe.runs.iter().map(|run| run.seed as f64);
+    let (first, last) = (seeds().fold(f64::INFINITY, f64::min), seeds().fold(0.0, f64::max));
+    let place = |index: usize| first + (last - first) * index as f64 / (LEVEL_POINTS - 1) as f64;
+    let points = (0..LEVEL_POINTS).map(|index| Point { x: place(index), y, low, high }).collect();
+    Series { name: name.into(), points }
+}

@@ -1,0 +1,164 @@
+//! The page of reproduced recipes.
+
+use super::{charts, deviation, goal, interval, mean};
+use crate::report::numbers::{counted, duration, loss, percent, thousands};
+use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
+use crate::report::run::{ending, epochs};
+use crate::stats::MeanEstimate;
+use crate::train::TrainRecord;
+use crate::train::reproduce::{RecipeRecord, ReproduceRecord, Verdict, time_to};
+
+/// The page as one HTML file.
+pub fn page(record: &ReproduceRecord) -> String {
+    let mut sections = vec![Section { heading: "Summary".into(), parts: summary(record) }];
+    for (recipe, charts) in record.recipes.iter().zip(charts::all(record)) {
+        let charts: Vec<_> = charts.into_iter().map(|(_, chart)| chart).collect();
+        if !charts.is_empty() {
+            let parts = vec![
+                Part::Text(recipe.summary.clone()),
+                Part::Charts(charts),
+                Part::Table(seeds(recipe, record.until_accuracy)),
+            ];
+            sections.push(Section { heading: recipe.recipe.clone(), parts });
+        }
+    }
+    sections.push(Section { heading: "How it was made".into(), parts: vec![Part::Facts(facts(record))] });
+    let machine = &record.machine;
+    let subtitle = format!(
+        "{} · {} · {} · {}",
+        machine.cpu,
+        counted(record.threads, "thread"),
+        machine.instruction_set,
+        machine.os
+    );
+    Page { title: "Accuracy, reproduced".into(), subtitle, sections }.to_html()
+}
+
+fn summary(record: &ReproduceRecord) -> Vec<Part> {
+    let until = record.until_accuracy;
+    let text = match until {
+        None => {
+            "Each recipe was trained from several seeds, and each network tested once, when its training \
+             had ended. Nothing was chosen by the test samples."
+        }
+        Some(_) => {
+            "Each training ended after the first epoch with that accuracy on samples set aside from the \
+             training samples. The time is that of the training steps up to there, without validation."
+        }
+    };
+    let row = |recipe: &RecipeRecord| {
+        let estimate = recipe.accuracy.as_ref();
+        let of = |text: fn(&MeanEstimate) -> String, value: fn(&MeanEstimate) -> Option<f64>| {
+            estimate.map_or(Cell::text("–"), |estimate| Cell {
+                value: value(estimate),
+                ..Cell::text(&text(estimate))
+            })
+        };
+        let time = if until.is_some() { recipe.seconds_to_accuracy } else { recipe.train_seconds };
+        let width = |estimate: &MeanEstimate| estimate.interval.map(|[low, high]| high - low);
+        let (done, all) = (recipe.runs.len(), recipe.seeds.len());
+        vec![
+            Cell::text(&recipe.recipe),
+            Cell::text(&recipe.data),
+            Cell::number(format!("{done} of {all}"), done as f64),
+            of(|estimate| mean(estimate.mean), |estimate| Some(estimate.mean)),
+            of(deviation, |estimate| estimate.deviation),
+            of(interval, width),
+            time.map_or(Cell::text("–"), |time| Cell::number(duration(time), time)),
+            Cell { value: until.or(recipe.target), ..Cell::text(&goal(recipe, until)) },
+            Cell::text(recipe.verdict.text()).toned(tone(recipe.verdict)),
+        ]
+    };
+    let time = match until {
+        None => ("training", "median time of the training steps, without loading and testing"),
+        Some(_) => ("time to it", "median over the seeds; one that never comes to it counts as endless"),
+    };
+    let columns = [
+        ("recipe", ""),
+        ("data", ""),
+        ("seeds", "that are done"),
+        ("mean", "of the test accuracies"),
+        ("±", "standard deviation of one run, in percent"),
+        ("95 % interval", "of the mean, by Student's t"),
+        time,
+        ("target", "what the mean, or each run, had to reach"),
+        ("verdict", ""),
+    ];
+    let table = Table {
+        caption: "Recipes and their targets".into(),
+        columns: columns.map(|(title, hint)| Column::new(title, hint)).to_vec(),
+        rows: record.recipes.iter().map(row).collect(),
+    };
+    let mut parts = vec![Part::Text(text.into()), Part::Table(table)];
+    let notes: Vec<String> = record.recipes.iter().filter_map(note).collect();
+    if !notes.is_empty() {
+        parts.push(Part::Notes(notes));
+    }
+    parts
+}
+
+fn note(recipe: &RecipeRecord) -> Option<String> {
+    let missing = recipe.missing().len();
+    let seeds = counted(missing, "seed");
+    (missing > 0).then(|| format!("{}: {seeds} missing, so there is no verdict.", recipe.recipe))
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Met => Tone::Good,
+        Verdict::Missed | Verdict::Unfinished => Tone::Warning,
+        Verdict::NoTarget => Tone::Plain,
+    }
+}
+
+/// All runs of a recipe.
+fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
+    let number = |value: Option<f64>, text: fn(f64) -> String| {
+        value.map_or(Cell::text("–"), |value| Cell::number(text(value), value))
+    };
+    let validated = recipe.runs.iter().any(|run| run.validation.is_some());
+    let row = |run: &TrainRecord| {
+        let test = run.test.as_ref();
+        let mut cells = vec![
+            Cell::number(run.seed.to_string(), run.seed as f64),
+            number(test.map(|test| test.accuracy), percent),
+            number(test.map(|test| test.loss), loss),
+        ];
+        if validated {
+            cells.push(number(run.validation.as_ref().map(|seen| seen.accuracy), percent));
+        }
+        if let Some(accuracy) = until {
+            cells.push(number(time_to(run, accuracy).map(|reached| reached.seconds), duration));
+        }
+        cells.extend([
+            Cell::number(duration(run.train_seconds), run.train_seconds),
+            Cell::number(epochs(run), run.epochs.len() as f64),
+            Cell::text(ending(&run.stop_reason)),
+        ]);
+        cells
+    };
+    let mut columns = vec![("seed", ""), ("test accuracy", ""), ("test loss", "")];
+    columns.extend(validated.then_some(("validation accuracy", "at the end")));
+    columns.extend(until.map(|_| ("time to the accuracy", "of training, without validation")));
+    columns.extend([("training time", "without loading and testing"), ("epochs", ""), ("ended", "")]);
+    Table {
+        caption: format!("{}, seed by seed", recipe.recipe),
+        columns: columns.iter().map(|(title, hint)| Column::new(title, hint)).collect(),
+        rows: recipe.runs.iter().map(row).collect(),
+    }
+}
+
+fn facts(record: &ReproduceRecord) -> Vec<(String, String)> {
+    let machine = &record.machine;
+    [
+        ("Command", record.command.clone()),
+        ("Version", record.version.clone()),
+        ("Threads", thousands(record.threads as u64)),
+        ("Processor", machine.cpu.clone()),
+        ("Usable cores", thousands(machine.cores as u64)),
+        ("Instruction set", machine.instruction_set.clone()),
+        ("System", machine.os.clone()),
+    ]
+    .map(|(name, value)| (name.to_string(), value))
+    .to_vec()
+}

@@ -1,0 +1,153 @@
+//! Lines and tables in a terminal.
+
+use console::style;
+
+use super::{deviation, goal, interval, mean};
+use crate::report::markup::printable;
+use crate::report::numbers::{counted, duration, percent};
+use crate::report::run::{ending, epochs};
+use crate::report::table::{self, Side};
+use crate::train::TrainRecord;
+use crate::train::reproduce::{RecipeRecord, ReproduceRecord, Verdict, time_to};
+
+/// More missing seeds are not all named.
+const MOST_NAMED: usize = 10;
+
+/// What is about to be trained.
+pub fn heading(recipe: &RecipeRecord, threads: usize, until: Option<f64>) -> String {
+    let summary = if recipe.summary.is_empty() { String::new() } else { format!(": {}", recipe.summary) };
+    let goal = match (until, recipe.target) {
+        (None, None) => "no target".to_string(),
+        (Some(_), _) => format!("until {}", goal(recipe, until)),
+        (None, Some(_)) => format!("target {}", goal(recipe, until)),
+    };
+    let first = recipe.seeds.first().map_or(String::new(), |seed| format!(" from {seed} on"));
+    format!(
+        "{}{}\n{}{first}, {}, {goal}\n",
+        style(printable(&recipe.recipe)).bold(),
+        printable(&summary),
+        counted(recipe.seeds.len(), "seed"),
+        counted(threads, "thread"),
+    )
+}
+
+/// One run in one line; numbers stand below each other.
+pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -> String {
+    let width = recipe.seeds.iter().map(|seed| seed.to_string().len()).max().unwrap_or(1);
+    let mut line = format!("seed {:>width$}", run.seed);
+    if let Some(accuracy) = until {
+        let best = run.epochs.iter().filter_map(|epoch| epoch.validation_accuracy).fold(0.0, f64::max);
+        line += &match time_to(run, accuracy) {
+            Some(reached) => format!(
+                "  validation accuracy {:>8} in {:>7}",
+                percent(reached.accuracy),
+                duration(reached.seconds)
+            ),
+            None => format!("  validation accuracy {:>8} at best", percent(best)),
+        };
+    }
+    if let Some(test) = &run.test {
+        line += &format!("  test accuracy {:>8}", percent(test.accuracy));
+    }
+    let time = duration(run.train_seconds);
+    line + &format!("  {time:>7}  {}: {}\n", epochs(run), ending(&run.stop_reason))
+}
+
+/// What the seeds come to, with the verdict.
+pub fn result(recipe: &RecipeRecord, until: Option<f64>) -> String {
+    let mut text = String::new();
+    if let Some(estimate) = &recipe.accuracy {
+        text += &format!("mean test accuracy {}", mean(estimate.mean));
+        if estimate.interval.is_some() {
+            text += &format!(
+                " {} (standard deviation), 95 % interval of the mean {}",
+                deviation(estimate),
+                interval(estimate)
+            );
+        }
+        let seconds = recipe.train_seconds.map(|time| format!("; training {} (median)", duration(time)));
+        text += &format!("{}\n", seconds.unwrap_or_default());
+    }
+    let target = goal(recipe, until);
+    text += &match (recipe.verdict, until) {
+        (Verdict::Unfinished, _) => {
+            format!("{}: {}\n", coloured(recipe.verdict), seeds(&recipe.missing()) + " missing")
+        }
+        (verdict, Some(accuracy)) => {
+            let reached = recipe.runs.iter().filter(|run| time_to(run, accuracy).is_some()).count();
+            let median = recipe.seconds_to_accuracy.map_or("never".to_string(), duration);
+            let seeds = recipe.seeds.len();
+            format!("{target} in {reached} of {seeds} seeds, median {median}: {}\n", coloured(verdict))
+        }
+        (Verdict::NoTarget, None) => "no target to compare with: the recipe names none\n".into(),
+        (verdict, None) => format!("target {target}: {}\n", coloured(verdict)),
+    };
+    text
+}
+
+fn coloured(verdict: Verdict) -> String {
+    let text = style(verdict.text()).bold();
+    match verdict {
+        Verdict::Met => text.green().to_string(),
+        Verdict::Missed => text.red().to_string(),
+        Verdict::NoTarget => verdict.text().to_string(),
+        Verdict::Unfinished => text.yellow().to_string(),
+    }
+}
+
+/// "seed 3", "seeds 3, 4, 5"
+fn seeds(seeds: &[u64]) -> String {
+    let named: Vec<String> = seeds.iter().take(MOST_NAMED).map(u64::to_string).collect();
+    let more = if seeds.len() > MOST_NAMED {
+        format!(" and {} more", seeds.len() - MOST_NAMED)
+    } else {
+        String::new()
+    };
+    format!("seed{} {}{more}", if seeds.len() == 1 { "" } else { "s" }, named.join(", "))
+}
+
+/// All recipes side by side, a line each.
+pub fn table(record: &ReproduceRecord) -> String {
+    let until = record.until_accuracy;
+    let row = |recipe: &RecipeRecord| {
+        let estimate = recipe.accuracy.as_ref();
+        let text = |text: fn(&crate::stats::MeanEstimate) -> String| estimate.map_or(String::new(), text);
+        let time = if until.is_some() { recipe.seconds_to_accuracy } else { recipe.train_seconds };
+        vec![
+            printable(&recipe.recipe),
+            format!("{}/{}", recipe.runs.len(), recipe.seeds.len()),
+            text(|estimate| mean(estimate.mean)),
+            text(deviation),
+            text(interval),
+            time.map_or("-".into(), duration),
+            goal(recipe, until),
+            coloured(recipe.verdict),
+        ]
+    };
+    let time = if until.is_some() { "time to it" } else { "training" };
+    let columns = [
+        ("recipe", Side::Left),
+        ("seeds", Side::Right),
+        ("mean", Side::Right),
+        ("±", Side::Left),
+        ("95 % interval", Side::Left),
+        (time, Side::Right),
+        ("target", Side::Right),
+        ("verdict", Side::Left),
+    ];
+    let rows: Vec<Vec<String>> = record.recipes.iter().map(row).collect();
+    table::table(&columns, &rows, 0)
+}
+
+/// What an interrupted reproduction lacks, a line for each recipe; empty if it is complete.
+pub fn missing(record: &ReproduceRecord) -> String {
+    let line = |recipe: &RecipeRecord| {
+        let missing = recipe.missing();
+        let (done, all) = (recipe.runs.len(), recipe.seeds.len());
+        let name = printable(&recipe.recipe);
+        (!missing.is_empty())
+            .then(|| format!("  {name}: {done} of {all} done, {} missing\n", seeds(&missing)))
+    };
+    let lines: String = record.recipes.iter().filter_map(line).collect();
+    if lines.is_empty() { lines } else { format!("interrupted by Ctrl-C; what is done is kept:\n{lines}") }
+}

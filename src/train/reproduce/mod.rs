@@ -1,0 +1,155 @@
+//! A recipe trained from several seeds, to see whether its accuracy is reached again.
+//!
+//! A training is not given the test samples (see [`Training`]); the network that it leaves is tested
+//! once, and nothing is changed after that. So nothing can be chosen by the test, of a run or among runs:
+//! every seed that was asked for counts.
+
+mod record;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdict, time_to};
+
+use super::dataset;
+use super::record::{Observer, TrainRecord};
+use super::run::{Training, fit, split, targets_for, tested};
+use super::session::Session;
+use super::stop::Ending;
+use crate::Result;
+use crate::data::DataSet;
+use crate::model::recipe::Held;
+use crate::model::{Model, Recipe};
+use crate::team::Team;
+
+/// The part of the training samples that is set aside to see an accuracy reached, where the recipe does
+/// not set samples aside itself.
+pub const HELD: f64 = 0.1;
+
+/// A recipe, its samples, and the seeds to train from.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub recipe: Recipe,
+    pub data: Arc<DataSet>,
+    pub seeds: Vec<u64>,
+}
+
+/// Watches recipes being reproduced.
+pub trait Watcher: Observer {
+    /// Before the first seed of a recipe.
+    fn recipe(&mut self, _recipe: &RecipeRecord) {}
+
+    /// Before each seed.
+    fn seed(&mut self, _recipe: &RecipeRecord, _seed: u64) {}
+
+    /// After each seed: all results so far, the last of which is the last run of the recipe with this
+    /// index.
+    ///
+    /// # Errors
+    /// What is returned ends the reproduction.
+    fn done(&mut self, _record: &ReproduceRecord, _recipe: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Each recipe with its samples, which recipes share where they can, and its seeds: as many as `seeds`
+/// says, or the recipe itself. With `until`, trainings end after the epoch whose validation accuracy is at
+/// least that.
+///
+/// # Errors
+/// Those of [`dataset::load`].
+pub fn tasks(
+    recipes: Vec<Recipe>,
+    seeds: Option<usize>,
+    until: Option<f64>,
+    data_dir: Option<&Path>,
+) -> Result<Vec<Task>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    for mut recipe in recipes {
+        if until.is_some() {
+            recipe.stop.accuracy = until;
+            recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
+        }
+        let loaded = tasks.iter().find(|task| is_same_data(&task.recipe, &recipe));
+        let data = match loaded {
+            Some(task) => Arc::clone(&task.data),
+            None => Arc::new(dataset::load(&recipe.data, data_dir)?),
+        };
+        let count = seeds.unwrap_or(recipe.reproduce.seeds) as u64;
+        let seeds = (0..count).map(|more| recipe.train.seed.wrapping_add(more)).collect();
+        tasks.push(Task { recipe, data, seeds });
+    }
+    Ok(tasks)
+}
+
+fn is_same_data(a: &Recipe, b: &Recipe) -> bool {
+    let key = |recipe: &Recipe| {
+        let data = &recipe.data;
+        (data.set.clone(), data.train_samples, data.test_samples, data.seed)
+    };
+    key(a) == key(b)
+}
+
+/// That every task can be trained and tested, before hours are spent on the first.
+///
+/// # Errors
+/// What the first step of one of them would fail with.
+pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
+    for Task { recipe, data, .. } in tasks {
+        let mut model = build(recipe, data)?;
+        targets_for(&model, &data.test)?;
+        let kept = split(&data.train, recipe)?.map(|split| split.kept);
+        Session::on_part(&mut model, &data.train, kept, recipe, team)?;
+    }
+    Ok(())
+}
+
+/// Trains and tests all seeds of all tasks in turn, and adds each to `record`, which
+/// [`ReproduceRecord::new`] has made of the same tasks. A run that `stop` ends is left out, and so are
+/// those after it.
+///
+/// # Errors
+/// If a training diverges, or the watcher fails; what was done before is in the record.
+pub fn run(
+    record: &mut ReproduceRecord,
+    tasks: &[Task],
+    team: &Team,
+    stop: &AtomicBool,
+    watcher: &mut (dyn Watcher + Send),
+) -> Result<()> {
+    for (index, task) in tasks.iter().enumerate() {
+        watcher.recipe(&record.recipes[index]);
+        for &seed in &task.seeds {
+            watcher.seed(&record.recipes[index], seed);
+            let Some(done) = one(task, seed, team, stop, watcher)? else { return Ok(()) };
+            record.add(index, done);
+            watcher.done(record, index)?;
+        }
+    }
+    Ok(())
+}
+
+/// One training from this seed, and its test; nothing if it was stopped.
+fn one(
+    task: &Task,
+    seed: u64,
+    team: &Team,
+    stop: &AtomicBool,
+    watcher: &mut (dyn Watcher + Send),
+) -> Result<Option<TrainRecord>> {
+    let Task { recipe, data, .. } = task;
+    let mut recipe = recipe.clone();
+    recipe.train.seed = seed;
+    let mut model = build(&recipe, data)?;
+    let split = split(&data.train, &recipe)?;
+    let fitted = fit(&mut model, &Training::of(data), split, &recipe, team, stop, watcher)?;
+    if fitted.0.stop_reason == Ending::Interrupted.name() {
+        return Ok(None);
+    }
+    tested(fitted, &model, data, &recipe, team).map(Some)
+}
+
+fn build(recipe: &Recipe, data: &DataSet) -> Result<Model> {
+    Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)
+}
