@@ -18,7 +18,8 @@ fn curve(settings: &[&str]) -> Curve {
 #[test]
 fn nothing_is_scheduled_unless_asked_for() {
     assert_eq!(with("", &[]).unwrap().schedule, Schedules::constant());
-    for name in Recipe::built_in_names() {
+    let unscheduled = |name: &&str| !Recipe::built_in_text(name).unwrap().contains("[schedule]");
+    for name in Recipe::built_in_names().into_iter().filter(unscheduled) {
         assert_eq!(Recipe::built_in(name).unwrap().schedule, Schedules::constant());
     }
 }
