@@ -18,7 +18,8 @@ fn curve(settings: &[&str]) -> Curve {
 #[test]
 fn nothing_is_scheduled_unless_asked_for() {
     assert_eq!(with("", &[]).unwrap().schedule, Schedules::constant());
-    for name in ["digits-mlp", "mnist-softmax", "mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"] {
+    let constant = ["digits-mlp", "mnist-softmax", "mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"];
+    for name in constant {
         assert_eq!(Recipe::built_in(name).unwrap().schedule, Schedules::constant());
     }
 }
