@@ -175,7 +175,9 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
     for method in
         [Method::Lbfgs { history_size: 5 }, Method::ConjugateGradient { formula: Formula::PolakRibiere }]
     {
-        let (searched, evaluations) = searched(method);
+        // The least of several: the count is that of the whole process, and the test's surroundings
+        // allocate now and then.
+        let (searched, evaluations) = (0..5).map(|_| searched(method)).min().unwrap();
         println!("{method:?}: {searched} allocations in {evaluations} evaluations");
         assert_eq!(searched, 0, "{method:?}");
         assert!(evaluations > 30);
