@@ -242,7 +242,7 @@ fn extremes(model: &Model) -> [f64; 2] {
     let tensors = model.tensors();
     let largest = tensors.iter().flat_map(|tensor| &tensor.values).fold(0.0f32, |max, x| max.max(x.abs()));
     let norms = tensors.iter().map(|tensor| match tensor.name.split_once('.').unwrap().1 {
-        "weight" => tensor.values.chunks(tensor.shape[1]).map(norm).fold(0.0, f64::max),
+        "weight" => tensor.values.chunks(tensor.shape[1..].iter().product()).map(norm).fold(0.0, f64::max),
         "parametrizations.weight.original0" => {
             tensor.values.iter().fold(0.0, |max: f32, x| max.max(x.abs())).into()
         }
@@ -262,6 +262,48 @@ fn after_each_step(recipe: &Recipe, steps: usize) -> Vec<[f64; 2]> {
         extremes(session.model())
     };
     (0..steps).map(|_| step()).collect()
+}
+
+/// The norms of each channel's kernels in a first layer, and of how far a step has moved them.
+fn of_channels(recipe: &Recipe) -> Vec<[f64; 2]> {
+    let data = digits(60);
+    let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, 1).unwrap();
+    let before = model.tensors().remove(0).values;
+    let team = Team::new(2).unwrap();
+    let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
+    session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+    let after = session.model().tensors().remove(0);
+    let area = after.shape[1..].iter().product();
+    let moved = |(before, after): (&[f32], &[f32])| {
+        let change: Vec<f32> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+        [norm(before), norm(&change)]
+    };
+    before.chunks(area).zip(after.values.chunks(area)).map(moved).collect()
+}
+
+/// What acts on the incoming weights of an output acts on the kernels of a channel.
+#[test]
+fn outputs_of_convolutions_are_channels() {
+    let network = |tables: &str| {
+        let toml = format!(
+            "name = \"channels\"\n[data]\nset = \"digits\"\n[model]\n\
+             [[model.layers]]\ntype = \"conv\"\nchannels = 20\nkernel = 3\nstride = 2\nactivation = \"relu\"\n\
+             [[model.layers]]\ntype = \"conv\"\nchannels = 35\nkernel = 3\nstride = 2\nactivation = \"relu\"\n\
+             [[model.layers]]\ntype = \"flatten\"\n\
+             [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+             [optimizer]\nname = \"sgd\"\nlearning_rate = 1.0\n[train]\nbatch = 60\n{tables}"
+        );
+        Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
+    };
+    let limit = |weights: f64| 0.001 * weights.max(1e-3);
+    let is_within = |[weights, moved]: &[f64; 2]| *moved <= limit(*weights) * 1.001;
+    let clipped = of_channels(&network("[gradient]\nclip_adaptive = 0.001\n"));
+    assert!(clipped.len() == 20 && clipped.iter().all(is_within), "{clipped:?}");
+    assert!(clipped.iter().any(|[weights, moved]| *moved > 0.999 * limit(*weights)), "{clipped:?}");
+    assert!(!of_channels(&network("")).iter().all(is_within));
+
+    let held = after_each_step(&network("[constraint]\nmax_norm = 0.4\n"), 3);
+    assert!(held.iter().all(|[_, norm]| (0.399..0.400_001).contains(norm)), "{held:?}");
 }
 
 /// By every rule, with gradients clipped by their norm and not, in one block and several.
