@@ -240,7 +240,7 @@ impl<'a> Session<'a> {
     }
 
     /// Tells the schedule how an epoch went, which a plateau waits for: by its validation loss if it has
-    /// one, else by its training loss. [`run`] calls it; a loop of one's own has to.
+    /// one, else by its training loss. [`run()`](super::run()) calls it; a loop of one's own has to.
     pub fn end_epoch(&mut self, record: &EpochRecord) {
         if let Some(plateau) = &mut self.plateau {
             plateau.observe(record.validation_loss.unwrap_or(record.train_loss));

@@ -38,7 +38,7 @@ impl Picture {
 /// stretched between black for the smallest and white for the largest of the sample.
 ///
 /// Nothing if it has other channels, no height or no width to speak of, or a side above
-/// [`LARGEST_SIDE`].
+/// `LARGEST_SIDE`.
 pub fn picture_of(samples: &Samples, index: usize) -> Option<Picture> {
     let [height, width, channels] = samples.shape();
     if ![1, 3].contains(&channels) || height.min(width) < 2 || height.max(width) > LARGEST_SIDE {

@@ -1,6 +1,6 @@
 //! A recipe trained from several seeds, to see whether its accuracy is reached again.
 //!
-//! A training is not given the test samples (see [`Training`]); the network that it leaves is tested
+//! A training is not given the test samples (see `run::Training`); the network that it leaves is tested
 //! once, and nothing is changed after that. So nothing can be chosen by the test, of a run or among runs:
 //! every seed that was asked for counts.
 

@@ -114,7 +114,7 @@ pub fn check(root: &Section, recipe: &Recipe) -> Result<()> {
 }
 
 /// Refuses a recipe that cannot be followed with so many training samples: a step of a rule for the full
-/// batch has to take all of them. What [`check`] refuses, too, for recipes that were not read.
+/// batch has to take all of them. What is refused at reading, too, for recipes that were not read.
 ///
 /// # Errors
 /// [`Error::Setting`] with the key.
