@@ -59,7 +59,7 @@ Examples:
   fallline predict --model mlp.safetensors digit.png
   fallline predict --model mlp.safetensors --draw --invert scanned.png
   fallline predict --model mlp.safetensors --draw --top 10 t10k-images-idx3-ubyte.gz:7
-  fallline predict --model mlp.safetensors --labels labels.idx --mistakes 6 --sheet worst.png pictures.idx
+  fallline predict --model mlp.safetensors --labels labels.idx --sheet worst.png pictures.idx
 
 Each line names the picture, its class, and the most probable classes with their probabilities.";
 

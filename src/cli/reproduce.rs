@@ -67,13 +67,13 @@ Examples:
   fallline reproduce my-recipe.toml --data my-data --set target=0.9
   fallline reproduce mnist-mlp --until-accuracy 0.97
 
-Each network is tested once, when its training has ended; nothing is chosen by the test samples. The
-mean of all seeds is compared with the recipe's `target`. Training time is that of the epochs, without
-loading, testing and validation.
+Each network is tested once, when its training has ended; nothing is chosen by the test samples.
+The mean of all seeds is compared with the recipe's `target`. Training time is that of the epochs,
+without loading, testing and validation.
 
 Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed. Ctrl-C keeps the
-trainings that are done and says what is missing; the exit code is then 1 if a target has been missed,
-and else 130.";
+trainings that are done and says what is missing; the exit code is then 1 if a target has been
+missed, and else 130.";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
