@@ -1,9 +1,11 @@
 //! Lookahead, EMA and SWA in whole trainings: what is trained, what is tried and kept, and when.
 
-use std::sync::OnceLock;
+#[path = "common/small.rs"]
+mod small;
+
 use std::sync::atomic::AtomicBool;
 
-use fallline::data::{DataSet, Samples, source};
+use fallline::data::DataSet;
 use fallline::model::recipe::{AverageConfig, AverageMethod};
 use fallline::model::{Model, Recipe};
 use fallline::optim::average::{blend, equal_weight, synchronise};
@@ -11,8 +13,8 @@ use fallline::optim::{Ema, Lookahead};
 use fallline::team::Team;
 use fallline::train::{self, Observer, Session, TrainRecord};
 
-const CLASSES: usize = 10;
-const SAMPLES: usize = 600;
+use small::{build, digits, noise, recipe};
+
 /// Of an epoch.
 const STEPS: usize = 10;
 
@@ -24,33 +26,6 @@ impl Observer for Losses {
     fn step(&mut self, _: u64, loss: f64) {
         self.0.push(loss);
     }
-}
-
-fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([SAMPLES, 100], 1).unwrap())
-}
-
-/// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
-fn noise() -> DataSet {
-    let train = &digits().train;
-    let pixels = (0..SAMPLES).flat_map(|i| train.row_bytes(i).unwrap().to_vec()).collect();
-    let labels = (0..SAMPLES).map(|i| (i * i / 7 % CLASSES) as u8).collect();
-    DataSet { train: Samples::images(pixels, train.shape(), labels, CLASSES).unwrap(), ..digits().clone() }
-}
-
-/// A small network; `settings` as on the command line.
-fn recipe(settings: &[&str]) -> Recipe {
-    let text = "name = \"small\"\n[data]\nset = \"digits\"\n[model]\n\
-        [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
-        [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
-        [optimizer]\nname = \"momentum\"\nlearning_rate = 0.05\n[train]\nepochs = 4\nbatch = 60\n";
-    let overrides: Vec<_> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
-    Recipe::parse_with(text, "small", &overrides).unwrap()
-}
-
-fn build(recipe: &Recipe) -> Model {
-    Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
 }
 
 fn trained_on(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model, Vec<f64>) {

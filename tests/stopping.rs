@@ -1,46 +1,20 @@
 //! Samples set aside for validation, what ends a training, parameters that are taken back,
 //! accumulated gradients, and runs that diverge.
 
-use std::sync::OnceLock;
+#[path = "common/small.rs"]
+mod small;
+
 use std::sync::atomic::AtomicBool;
 
-use fallline::data::{DataSet, Samples, source, split};
+use fallline::data::{DataSet, Samples, split};
 use fallline::model::{Model, NamedTensor, Recipe};
 use fallline::team::Team;
 use fallline::train::{self, Observer, Session, TrainRecord};
 
-const CLASSES: usize = 10;
-const SAMPLES: usize = 600;
+use small::{CLASSES, SAMPLES, build, digits, noise, recipe};
 
 struct Quiet;
 impl Observer for Quiet {}
-
-fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([SAMPLES, 100], 1).unwrap())
-}
-
-/// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
-fn noise() -> DataSet {
-    let train = &digits().train;
-    let pixels = (0..SAMPLES).flat_map(|i| train.row_bytes(i).unwrap().to_vec()).collect();
-    let labels = (0..SAMPLES).map(|i| (i * i / 7 % CLASSES) as u8).collect();
-    DataSet { train: Samples::images(pixels, train.shape(), labels, CLASSES).unwrap(), ..digits().clone() }
-}
-
-/// A small network; `settings` as on the command line.
-fn recipe(settings: &[&str]) -> Recipe {
-    let text = "name = \"small\"\n[data]\nset = \"digits\"\n[model]\n\
-        [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
-        [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
-        [optimizer]\nname = \"momentum\"\nlearning_rate = 0.05\n[train]\nepochs = 4\nbatch = 60\n";
-    let overrides: Vec<_> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
-    Recipe::parse_with(text, "small", &overrides).unwrap()
-}
-
-fn build(recipe: &Recipe) -> Model {
-    Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
-}
 
 fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
     let mut model = build(recipe);

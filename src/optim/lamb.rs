@@ -1,6 +1,7 @@
 //! LAMB: Adam's directions, each parameter's step in proportion to its own norm.
 
-use super::{Coefficients, Moment, Rule, Whole, coefficients, each_0, each_2};
+use super::whole::adam_directions;
+use super::{Coefficients, Moment, Rule, Whole, coefficients, each_0};
 
 /// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
 /// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.
@@ -53,20 +54,8 @@ impl Rule for Lamb {
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
     ) {
-        let [_, mean_correction, root_correction, keep1, new1, keep2, new2, epsilon, decay, ..] =
-            *coefficients;
-        each_2(
-            gradients,
-            parameters,
-            slots,
-            #[inline(always)]
-            |g, p, mean, square| {
-                *mean = keep1.mul_add(*mean, new1 * *g);
-                *square = keep2.mul_add(*square, new2 * (*g * *g));
-                let root = square.sqrt().mul_add(root_correction, epsilon);
-                *g = decay.mul_add(p, mean_correction * *mean / root);
-            },
-        );
+        let [_, terms @ .., _, _, _] = *coefficients;
+        adam_directions(gradients, parameters, slots, terms);
     }
 
     fn apply(

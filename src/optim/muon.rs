@@ -1,6 +1,7 @@
 //! Muon: matrices move along an orthogonal matrix near their momentum, all else by AdamW.
 
-use super::{Coefficients, Moment, Orthogonal, Rule, Whole, coefficients, each_0, each_1, each_2};
+use super::whole::adam_directions;
+use super::{Coefficients, Moment, Orthogonal, Rule, Whole, coefficients, each_0, each_1};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and
@@ -90,8 +91,7 @@ impl Rule for Muon {
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
     ) {
-        let [_, _, keep, new, adam_step, root_correction, keep1, new1, keep2, new2, epsilon, decay] =
-            *coefficients;
+        let [_, _, keep, new, terms @ ..] = *coefficients;
         if orthogonal {
             // The step goes along own · g + carried · b.
             let (own, carried) = if self.nesterov { (new, keep) } else { (0.0, 1.0) };
@@ -106,18 +106,7 @@ impl Rule for Muon {
                 },
             );
         }
-        each_2(
-            gradients,
-            parameters,
-            slots,
-            #[inline(always)]
-            |g, p, mean, square| {
-                *mean = keep1.mul_add(*mean, new1 * *g);
-                *square = keep2.mul_add(*square, new2 * (*g * *g));
-                let root = square.sqrt().mul_add(root_correction, epsilon);
-                *g = decay.mul_add(p, adam_step * *mean / root);
-            },
-        );
+        adam_directions(gradients, parameters, slots, terms);
     }
 
     fn apply(

@@ -1,5 +1,7 @@
 //! What rules for whole parameters do between the two halves of a step.
 
+use super::each_2;
+
 /// What is done to the direction of each parameter, such as a layer's weight, before the step along it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Whole {
@@ -60,4 +62,28 @@ impl Adjustment {
             Adjustment::SpectralUnclamped => (outputs / inputs).sqrt(),
         }
     }
+}
+
+/// Makes gradients into Adam's directions, `decay · p + factor · m / (√v · root_correction + ε)`;
+/// `terms` are factor, root_correction, the parts of m and v that are kept and added, ε and decay.
+#[inline(always)]
+pub(super) fn adam_directions(
+    gradients: &mut [f32],
+    parameters: &[f32],
+    slots: &mut [&mut [f32]],
+    terms: [f32; 8],
+) {
+    let [factor, root_correction, keep1, new1, keep2, new2, epsilon, decay] = terms;
+    each_2(
+        gradients,
+        parameters,
+        slots,
+        #[inline(always)]
+        |g, p, mean, square| {
+            *mean = keep1.mul_add(*mean, new1 * *g);
+            *square = keep2.mul_add(*square, new2 * (*g * *g));
+            let root = square.sqrt().mul_add(root_correction, epsilon);
+            *g = decay.mul_add(p, factor * *mean / root);
+        },
+    );
 }
