@@ -166,6 +166,87 @@ fn lookahead_goes_back_and_on_from_there() {
     }
 }
 
+/// All samples in each step, in their order.
+const SEARCH: [&str; 3] = ["train.batch=all", "optimizer.learning_rate=1", "train.epochs=9"];
+
+#[test]
+fn a_search_is_averaged_over_its_iterations() {
+    for optimizer in ["optimizer.name=lbfgs", "optimizer.name=cg"] {
+        let search = [&SEARCH[..], &[optimizer]].concat();
+        let raw = trajectory(&search, 9);
+        for (settings, weight) in [
+            (
+                &["average.method=ema", "average.decay=0.7", "average.start=3"][..],
+                &(|n| Ema { decay: 0.7, debias: true }.weight(n)) as &dyn Fn(u64) -> f32,
+            ),
+            (&["average.method=swa", "average.start=3"], &equal_weight),
+        ] {
+            let (record, model, _) = trained(&[&search[..], settings].concat());
+            let mut expected = raw[3].clone();
+            for (count, raw) in (1..).zip(&raw[3..]) {
+                blend(&mut expected, raw, weight(count));
+            }
+            assert_same(model.storage(), &expected, &format!("with {settings:?} and {optimizer}"));
+            let plain = trained(&search).0;
+            let losses = |record: &TrainRecord| -> Vec<f64> {
+                record.epochs.iter().map(|epoch| epoch.train_loss).collect()
+            };
+            assert_eq!(losses(&record), losses(&plain), "what is searched is not the average");
+        }
+    }
+}
+
+/// Conjugate gradients begin anew where Lookahead puts them.
+#[test]
+fn a_search_goes_on_from_where_lookahead_puts_it() {
+    let search = [&SEARCH[..], &["optimizer.name=cg"]].concat();
+    for (k, alpha) in [(3, 0.5), (1, 0.8), (2, 1.0)] {
+        let mut slow = build(&recipe(&[])).storage().to_vec();
+        for _ in 0..3 {
+            let plain = recipe(&search);
+            let mut model = build(&plain);
+            model.parts_mut().1.copy_from_slice(&slow);
+            let team = Team::new(2).unwrap();
+            let mut session = Session::new(&mut model, &digits().train, &plain, &team).unwrap();
+            for _ in 0..k {
+                session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+            }
+            let mut fast = session.model().storage().to_vec();
+            synchronise(&mut fast, &mut slow, alpha);
+        }
+        let lookahead = [format!("lookahead.steps={k}"), format!("lookahead.alpha={alpha}")];
+        let settings = [&search[..], &lookahead.each_ref().map(String::as_str)].concat();
+        let (model, _) = left(&settings, 3 * k + k / 2);
+        assert_same(&model, &slow, &format!("with {settings:?}"));
+    }
+}
+
+/// The end of a search is that of the training only where Lookahead has no way back to go.
+#[test]
+fn lookahead_outlives_the_end_of_a_search() {
+    let settings = [
+        "model.layers=[{type='dense',units=10}]",
+        "train.batch=all",
+        "optimizer.name=lbfgs",
+        "optimizer.learning_rate=1",
+        "optimizer.weight_decay=0.1",
+        "optimizer.tolerance_grad=1e-4",
+        "train.epochs=400",
+    ];
+    let (plain, exact, _) = trained(&settings);
+    assert_eq!(plain.stop_reason, "tolerance-grad");
+    let ends_at = plain.epochs.len();
+    let k = format!("lookahead.steps={}", ends_at + 2);
+    let (record, model, _) = trained(&[&settings[..], &[k.as_str()]].concat());
+    assert_eq!(record.stop_reason, "tolerance-grad");
+    assert!(record.epochs.len() > ends_at + 2, "{} of {ends_at}", record.epochs.len());
+    let waited = &record.epochs[ends_at];
+    assert_eq!((waited.evaluations, waited.train_loss), (Some(0), plain.epochs[ends_at - 1].train_loss));
+    // Both are as near to the one minimum as was asked for.
+    let apart = exact.storage().iter().zip(model.storage()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 2e-3, "{apart}");
+}
+
 /// An equal average takes what would be tried: the slow parameters.
 #[test]
 fn an_equal_average_over_lookahead_is_that_of_the_slow_parameters() {

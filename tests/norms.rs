@@ -108,6 +108,40 @@ fn norms_are_those_of_the_last_step() {
     }
 }
 
+/// In an iteration of a search they are those of where it begins, and of the way that it goes.
+#[test]
+fn a_search_has_norms_of_each_iteration() {
+    for name in ["optimizer.name=lbfgs", "optimizer.name=cg"] {
+        let search = ["train.batch=all", name, "optimizer.learning_rate=1"];
+        let recipe_of_search = recipe(SMALL, &search);
+        let descent = recipe(SMALL, &["train.batch=300"]);
+        let mut model = Model::build(&recipe_of_search.model, [28, 28, 1], CLASSES, 1).unwrap();
+        let team = Team::new(2).unwrap();
+        let places: Vec<_> = model.layers().iter().map(|placed| placed.storage.clone()).collect();
+        let mut session = Session::new(&mut model, &digits().train, &recipe_of_search, &team).unwrap();
+        for _ in 0..4 {
+            let before = session.model().storage().to_vec();
+            let stop = AtomicBool::new(false);
+            let record = session.epoch(&stop, &mut Warnings::default()).unwrap();
+            // The gradient there, as a step of plain gradient descent sees it.
+            let mut other = Model::build(&descent.model, [28, 28, 1], CLASSES, 1).unwrap();
+            other.parts_mut().1.copy_from_slice(&before);
+            let mut step = Session::new(&mut other, &digits().train, &descent, &team).unwrap();
+            let expected = step.epoch(&stop, &mut Warnings::default()).unwrap().layers;
+            assert_eq!((record.layers.len(), expected.len()), (3, 3));
+            let after = session.model().storage();
+            for ((norms, expected), place) in record.layers.iter().zip(&expected).zip(&places) {
+                let pairs = before[place.clone()].iter().zip(&after[place.clone()]);
+                let change = norm(pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)));
+                assert_eq!(norms.layer, expected.layer);
+                assert!((norms.gradient - expected.gradient).abs() <= 1e-4 * expected.gradient, "{norms:?}");
+                assert!(close(norms.parameters, expected.parameters), "{norms:?} {expected:?}");
+                assert!(change > 0.0 && (norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_epoch_that_is_cut_short_has_no_norms() {
     let (record, _) = trained(&recipe(SMALL, &["stop.steps=8"]), digits());

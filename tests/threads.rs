@@ -285,8 +285,11 @@ fn averages() {
         ("momentum", "[lookahead]\nsteps = 3\n"),
         ("lion", "[lookahead]\nsteps = 2\n[average]\nmethod = \"ema\"\ndebias = false\nstart = 2\n"),
         ("rmsprop", "[lookahead]\nsteps = 2\n[average]\nmethod = \"swa\"\n[schedule]\nname = \"cosine\"\n"),
+        ("lbfgs", "[lookahead]\nsteps = 2\n[average]\nmethod = \"ema\"\n"),
+        ("cg", "[lookahead]\nsteps = 1\n[average]\nmethod = \"swa\"\n"),
     ] {
-        for batch in ["batch = 33", "batch = 11\naccumulate = 3"] {
+        let batches = ["batch = 33", "batch = 11\naccumulate = 3"];
+        for batch in if ["lbfgs", "cg"].contains(&optimizer) { &["batch = \"all\""][..] } else { &batches } {
             let toml = format!(
                 "name = \"averages\"\n[data]\nset = \"digits\"\n[model]\n\
                  [[model.layers]]\ntype = \"dense\"\nunits = 130\nactivation = \"relu\"\n\

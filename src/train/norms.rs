@@ -26,7 +26,8 @@ pub const AT_REST: f64 = 1e-30;
 pub struct LayerNorms {
     /// The layer's number among the modules of the recipe, as in the names of its parameters.
     pub layer: String,
-    /// Of the gradient that the update rule is given: with penalty, clipped.
+    /// Of the gradient that the update rule is given: with penalty, clipped. A method that searches along
+    /// lines has it where its iteration begins.
     pub gradient: f64,
     /// Of what the step changes: the parameters after it less those before. Lookahead's steps back do not
     /// count.
@@ -36,6 +37,10 @@ pub struct LayerNorms {
 }
 
 impl LayerNorms {
+    fn is_finite(&self) -> bool {
+        (self.gradient + self.update + self.parameters).is_finite()
+    }
+
     /// The gradient relative to the parameters, if there are any that are not 0.
     fn relative_gradient(&self) -> Option<f64> {
         (self.parameters > 0.0).then(|| self.gradient / self.parameters)
@@ -54,10 +59,24 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
     };
     let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
     let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();
-    let is_finite = |norms: &LayerNorms| (norms.gradient + norms.update + norms.parameters).is_finite();
     // A way to train that does not go through the updates of units leaves zeros.
     let is_measured = squares.iter().any(|&sum| sum != 0.0);
-    if is_measured && all.iter().all(is_finite) { all } else { Vec::new() }
+    if is_measured && all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
+}
+
+/// Those of all layers with parameters, where `at` gives gradient, update and parameter at a place of the
+/// model's storage; none if one is not finite.
+pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) -> Vec<LayerNorms> {
+    let norms = |placed: &PlacedLayer| {
+        let mut sums = [0.0; NORMS];
+        for place in placed.storage.clone() {
+            sums.iter_mut().zip(at(place)).for_each(|(sum, value)| *sum += value * value);
+        }
+        let [gradient, update, parameters] = sums.map(f64::sqrt);
+        LayerNorms { layer: placed.module.to_string(), gradient, update, parameters }
+    };
+    let all: Vec<_> = layers.iter().filter(|placed| placed.layer.units() > 0).map(norms).collect();
+    if all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
 
 /// What is wrong with a layer's gradients.

@@ -195,6 +195,27 @@ impl Solver {
         &self.gradient
     }
 
+    /// The direction of the last iteration that moved the point, \[n\].
+    pub fn direction(&self) -> &[f64] {
+        &self.direction
+    }
+
+    /// The gradient where that iteration began, \[n\].
+    pub fn gradient_before(&self) -> &[f64] {
+        &self.before
+    }
+
+    /// Goes on from another point, \[n\], with an evaluation there. L-BFGS keeps what it knows of the
+    /// curvature; conjugate gradients begin anew.
+    pub fn move_to(&mut self, point: impl IntoIterator<Item = f64>) {
+        if let (Past::Lbfgs(history), Some(last)) = (&mut self.past, self.last) {
+            history.add(last.step, &self.direction, &self.before, &self.gradient);
+        }
+        self.last = None;
+        self.is_evaluated = false;
+        self.point.iter_mut().zip(point).for_each(|(to, from)| *to = from);
+    }
+
     /// One direction and the search along it. Nothing is allocated.
     ///
     /// # Errors
@@ -244,13 +265,15 @@ impl Solver {
 
     /// Finds the next direction; returns the slope along it, which is below 0.
     fn turn(&mut self) -> f64 {
-        let Some(last) = self.last else { return self.restart() };
-        match &mut self.past {
-            Past::Lbfgs(history) => {
-                history.add(last.step, &self.direction, &self.before, &self.gradient);
+        match (&mut self.past, self.last) {
+            (Past::Lbfgs(history), last) => {
+                if let Some(last) = last {
+                    history.add(last.step, &self.direction, &self.before, &self.gradient);
+                }
                 history.direct(&mut self.direction, &self.gradient);
             }
-            Past::ConjugateGradient { formula, since_restart } => {
+            (Past::ConjugateGradient { .. }, None) => return self.restart(),
+            (Past::ConjugateGradient { formula, since_restart }, Some(_)) => {
                 let mut part = formula.part(&self.gradient, &self.before, &self.direction);
                 *since_restart += 1;
                 if *since_restart >= self.point.len() {

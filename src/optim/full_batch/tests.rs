@@ -142,6 +142,33 @@ fn a_failed_search_falls_back_to_the_gradient() {
     }
 }
 
+/// Somewhere else, L-BFGS goes on with the curvature that it knows, and conjugate gradients begin anew.
+#[test]
+fn a_point_that_is_moved_is_gone_on_from() {
+    for method in METHODS {
+        let settings = Settings::new(method);
+        let mut solver = Solver::new(settings, 1.0, &[-1.2, 1.0], 200).unwrap();
+        for _ in 0..5 {
+            solver.iterate(&mut rosenbrock).unwrap();
+        }
+        let elsewhere = [0.4, 0.3];
+        solver.move_to(elsewhere);
+        assert_eq!(solver.point(), elsewhere);
+        let seen = solver.iterate(&mut rosenbrock).unwrap();
+        let mut anew = Solver::new(settings, 1.0, &elsewhere, 200).unwrap();
+        let expected = anew.iterate(&mut rosenbrock).unwrap();
+        let keeps = matches!(method, Method::Lbfgs { .. });
+        assert_eq!((seen, solver.point()) == (expected, anew.point()), !keeps, "{method:?}");
+        let mut gradient = [0.0; 2];
+        rosenbrock(&elsewhere, &mut gradient).unwrap();
+        assert_eq!(solver.gradient_before(), gradient);
+        let moved = |i: usize| elsewhere[i] + seen.step * solver.direction()[i];
+        assert_eq!(solver.point(), [moved(0), moved(1)]);
+        while solver.iterate(&mut rosenbrock).unwrap().ended.is_none() {}
+        assert!(solver.point().iter().all(|x| (x - 1.0).abs() < 1e-3), "{method:?} {:?}", solver.point());
+    }
+}
+
 #[test]
 fn too_large_a_history_is_refused() {
     let settings = Settings::new(Method::Lbfgs { history_size: usize::MAX });

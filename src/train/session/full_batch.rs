@@ -8,11 +8,13 @@ use std::time::Instant;
 use super::{About, PROGRESS, Session};
 use crate::data::batches;
 use crate::model::{Model, PlacedLayer, Recipe};
+use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
 use crate::optim::{FullBatch, Moment};
 use crate::probe::Table;
 use crate::team::{Shared, Worker};
 use crate::train::averages::Due;
+use crate::train::norms::{self, LayerNorms};
 use crate::train::plan::Plan;
 use crate::train::record::{EpochRecord, Observer};
 use crate::train::step::{Batch, BatchScore, Source, Step};
@@ -66,6 +68,8 @@ impl Session<'_> {
         }
         let count = self.order.len();
         self.epochs += 1;
+        let parameters = self.model.parts_mut().1;
+        let averages = self.averages.begin(self.epochs, self.steps, parameters, &mut self.workspace);
         let about = About {
             epoch: self.epochs,
             epochs: train.epochs,
@@ -126,12 +130,25 @@ impl Session<'_> {
         scores.clear();
         scores.push(after);
         let norm = vector::dot(solver.gradient(), solver.gradient()).sqrt();
-        let parameters = self.model.parts_mut().1;
+        let (layers, parameters) = self.model.parts_mut();
         parameters.iter_mut().zip(solver.point()).for_each(|(p, &x)| *p = x as f32);
+        let norms = norms_of(layers, solver, taken > 0, step);
         self.steps += 1;
+        let averaging = averages.at(self.steps);
+        let (slow, average) = self.workspace.averages_mut();
+        // Where Lookahead has a step to take, the end of a search that has moved is not that of the training.
+        let is_end = self.recipe.lookahead.is_none() || parameters == slow;
+        if let Some(alpha) = averaging.slow {
+            synchronise(parameters, slow, alpha);
+            solver.move_to(parameters.iter().map(|&p| f64::from(p)));
+            scores.clear();
+        }
+        if let Some(weight) = averaging.average {
+            blend(average, parameters, weight);
+        }
         observer.step(self.steps, before.mean_loss());
         let after = BatchScore { gradient_norm: Some(norm), ..after };
-        self.ended = match ended {
+        self.ended = match ended.filter(|&ended| is_end || ended == Ended::NotFinite) {
             Some(Ended::Gradient) => Some(Ending::ToleranceGrad),
             Some(Ended::Change) => Some(Ending::ToleranceChange),
             Some(Ended::LineSearch) => Some(Ending::LineSearch),
@@ -141,6 +158,9 @@ impl Session<'_> {
         let mut record = about.record(&after, step);
         record.samples_per_second *= evaluations as f64;
         record.evaluations = Some(evaluations);
+        record.layers = norms;
+        let parameters = self.model.parts_mut().1;
+        self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
         Ok(record)
     }
 
@@ -150,6 +170,16 @@ impl Session<'_> {
             _ => self.diverged(self.lost(), score.mean_loss()),
         }
     }
+}
+
+/// The norms of each layer in an iteration that has, or has not, moved the point by `step` times its direction.
+fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) -> Vec<LayerNorms> {
+    let (point, direction) = (solver.point(), solver.direction());
+    let gradient = if is_moved { solver.gradient_before() } else { solver.gradient() };
+    norms::of_storage(layers, |place| {
+        let update = if is_moved { step * direction[place] } else { 0.0 };
+        [gradient[place], update, point[place] - update]
+    })
 }
 
 /// Puts the gradients of all units where their parameters stand among all parameters.

@@ -169,14 +169,6 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
         let expected = format!("0 {with}, which needs a smooth loss (`optimizer.weight_decay` is smooth)");
         return Some(("gradient.l1", expected, gradient.l1.to_string()));
     }
-    if let Some(average) = recipe.averages().first() {
-        let key = if *average == "lookahead" { "lookahead" } else { "average" };
-        return Some((
-            key,
-            format!("none {with}, whose next iteration begins where the last one ended"),
-            "one".into(),
-        ));
-    }
     let limits = [
         ("gradient.clip_value", gradient.clip_value),
         ("gradient.clip_norm", gradient.clip_norm),

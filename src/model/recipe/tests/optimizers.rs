@@ -196,11 +196,6 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
         ),
         (&["optimizer.name=cg", "gradient.clip_norm=1"], "`gradient.clip_norm`: expected none with"),
         (&["optimizer.name=cg", "gradient.clip_value=1"], "`gradient.clip_value`: expected none with"),
-        (&["optimizer.name=cg", "average.method=ema"], "`average`: expected none with the optimizer `cg`"),
-        (
-            &["optimizer.name=lbfgs", "lookahead.steps=5"],
-            "`lookahead`: expected none with the optimizer `lbfgs`",
-        ),
         (&["optimizer.name=cg", "gradient.clip_adaptive=1"], "`gradient.clip_adaptive`: expected none with"),
         (&["optimizer.name=lbfgs", "constraint.max_norm=1"], "`constraint.max_norm`: expected none with"),
         (
