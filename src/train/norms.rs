@@ -107,9 +107,17 @@ pub struct Warning {
 #[derive(Debug, Default)]
 pub struct Health {
     known: Vec<(Trouble, String)>,
+    /// Whether the length of a step is found by a search, which does not go where the loss grows: it may
+    /// well be more than all the parameters, and is not judged.
+    searches: bool,
 }
 
 impl Health {
+    /// Of a run with or without a search along lines.
+    pub fn new(searches: bool) -> Health {
+        Health { known: Vec::new(), searches }
+    }
+
     /// The warnings that are new in this epoch, from the layer next to the input on. The very first step of
     /// a run is not judged: layers that begin with zeros hold back the gradient of others until they have
     /// made a step.
@@ -117,7 +125,7 @@ impl Health {
         if steps < 2 {
             return Vec::new();
         }
-        let all = (0..norms.len()).flat_map(|index| judged(epoch, norms, index));
+        let all = (0..norms.len()).flat_map(|index| judged(epoch, norms, index, self.searches));
         let mut new: Vec<Warning> = all.collect();
         new.retain(|warning| !self.known.contains(&(warning.trouble, warning.layer.clone())));
         self.known.extend(new.iter().map(|warning| (warning.trouble, warning.layer.clone())));
@@ -125,7 +133,7 @@ impl Health {
     }
 }
 
-fn judged(epoch: usize, norms: &[LayerNorms], index: usize) -> Option<Warning> {
+fn judged(epoch: usize, norms: &[LayerNorms], index: usize, searches: bool) -> Option<Warning> {
     let own = &norms[index];
     let warning = |trouble, ratio, other: Option<&LayerNorms>| Warning {
         trouble,
@@ -136,7 +144,7 @@ fn judged(epoch: usize, norms: &[LayerNorms], index: usize) -> Option<Warning> {
     };
     let step = own.update / own.parameters;
     // Without parameters yet, the step is all there is.
-    if own.parameters > 0.0 && step > EXPLODING {
+    if own.parameters > 0.0 && step > EXPLODING && !searches {
         return Some(warning(Trouble::Exploding, step, None));
     }
     let gradient = own.relative_gradient()?;
@@ -193,6 +201,7 @@ mod tests {
         use Trouble::Exploding;
         assert_eq!(seen(&[layer(0, 1.0, 0.99, 1.0)]), []);
         assert_eq!(seen(&[layer(0, 1.0, 1.01, 1.0)]), [warned(0, Exploding, None)]);
+        assert_eq!(Health::new(true).after_epoch(1, 2, &[layer(0, 1.0, 1.01, 1.0)]), []);
         assert_eq!(seen(&[layer(0, 1.0, 1.0, 0.0)]), [], "it begins with zeros");
         let growing = [layer(0, 2e6, 1e-3, 1.0), layer(1, 1e3, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0)];
         assert_eq!(seen(&growing), [warned(0, Exploding, Some(2))]);

@@ -114,7 +114,8 @@ pub(super) fn fit(
     let mut train_seconds = 0.0;
     let mut ending = Ending::Epochs;
     let mut validation = None;
-    let (mut health, mut warnings) = (Health::default(), Vec::new());
+    let (mut health, mut warnings) =
+        (Health::new(recipe.optimizer.rule().full_batch().is_some()), Vec::new());
     for _ in 0..recipe.train.epochs {
         let mut record = session.epoch(stop, observer)?;
         for warning in health.after_epoch(record.epoch, session.steps(), &record.layers) {
