@@ -32,6 +32,8 @@ pub struct Dense {
     pub input_gradient: bool,
     /// Whether a unit holds all inputs of its outputs, and the bias is a unit of its own, the last.
     pub whole_columns: bool,
+    /// Whether the units of the same inputs follow each other, and not those of the same outputs.
+    pub by_inputs: bool,
 }
 
 /// The weights of one unit: some panels, some inputs.
@@ -53,13 +55,13 @@ impl Dense {
         self.weights_len()..self.weights_len() + if self.bias { padded(self.outputs) } else { 0 }
     }
 
-    fn unit_inputs(&self) -> usize {
+    fn inputs_of_unit(&self) -> usize {
         if self.whole_columns { self.inputs } else { UNIT_INPUTS }
     }
 
     /// The units that hold weights.
     fn weight_units(&self) -> usize {
-        self.panels().div_ceil(UNIT_PANELS) * self.units_along_inputs()
+        self.panels().div_ceil(UNIT_PANELS) * self.units_along()
     }
 
     /// Whether a unit is the bias, and holds no weights.
@@ -67,14 +69,22 @@ impl Dense {
         self.whole_columns && unit == self.weight_units()
     }
 
-    /// Units of weights run along the inputs first, so that consecutive ones share panels.
+    /// Units of weights run along the inputs first, so that consecutive ones share panels, or along the
+    /// outputs.
     pub(super) fn unit(&self, unit: usize) -> Unit {
-        let along = self.units_along_inputs();
-        let (panel, input) = (unit / along * UNIT_PANELS, unit % along * self.unit_inputs());
+        let (along, across) = (self.units_along(), self.panels().div_ceil(UNIT_PANELS));
+        let [panel, input] =
+            if self.by_inputs { [unit % across, unit / across] } else { [unit / along, unit % along] };
+        let (panel, input) = (panel * UNIT_PANELS, input * self.inputs_of_unit());
         Unit {
             panels: panel..(panel + UNIT_PANELS).min(self.panels()),
-            inputs: input..(input + self.unit_inputs()).min(self.inputs),
+            inputs: input..(input + self.inputs_of_unit()).min(self.inputs),
         }
+    }
+
+    /// Units of the same outputs.
+    fn units_along(&self) -> usize {
+        if self.whole_columns { 1 } else { self.inputs.div_ceil(UNIT_INPUTS) }
     }
 
     /// Where the weights of these inputs of one panel lie in storage.
@@ -210,6 +220,14 @@ impl Layer for Dense {
         self.whole_columns = whole;
     }
 
+    fn own_by_inputs(&mut self, by_inputs: bool) {
+        self.by_inputs = by_inputs;
+    }
+
+    fn unit_inputs(&self, unit: usize) -> Range<usize> {
+        if self.is_bias(unit) { 0..0 } else { self.unit(unit).inputs }
+    }
+
     fn units(&self) -> usize {
         self.weight_units() + usize::from(self.whole_columns && self.bias)
     }
@@ -238,7 +256,7 @@ impl Layer for Dense {
     }
 
     fn units_along_inputs(&self) -> usize {
-        if self.whole_columns { 1 } else { self.inputs.div_ceil(UNIT_INPUTS) }
+        if self.by_inputs { 1 } else { self.units_along() }
     }
 
     fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {

@@ -189,6 +189,10 @@ pub trait Layer: Debug + Send + Sync {
     /// units be as small as is fastest. Results do not depend on it.
     fn own_whole_columns(&mut self, _whole: bool) {}
 
+    /// Lets units that read the same inputs follow each other, if the layer owns by inputs at all; or those
+    /// of the same outputs. Results do not depend on it.
+    fn own_by_inputs(&mut self, _by_inputs: bool) {}
+
     /// How many pieces the parameters are owned in.
     fn units(&self) -> usize {
         0
@@ -197,6 +201,11 @@ pub trait Layer: Debug + Send + Sync {
     /// Where the parameters of one unit lie in the layer's storage; unused parts are empty.
     fn unit_parts(&self, _unit: usize) -> [Range<usize>; MOST_PARTS] {
         Default::default()
+    }
+
+    /// The inputs that the gradient of a unit reads; all, if that depends on nothing.
+    fn unit_inputs(&self, _unit: usize) -> Range<usize> {
+        0..usize::MAX
     }
 
     /// What each part of a unit is. Asked only after [`own_whole_columns`](Layer::own_whole_columns).

@@ -130,6 +130,7 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         bias_init,
         input_gradient: !first,
         whole_columns: false,
+        by_inputs: false,
     };
     let layer: Box<dyn Layer> = match (config, input) {
         (&LayerConfig::Activation(activation), Shape::Image(image)) if !first => {

@@ -72,6 +72,11 @@ impl Model {
         self.layers.iter_mut().for_each(|placed| placed.layer.own_whole_columns(whole));
     }
 
+    /// Lets the first layer own its weights by inputs, or not, as [`Layer::own_by_inputs`] says.
+    pub(crate) fn own_by_inputs(&mut self, by_inputs: bool) {
+        self.layers.iter_mut().take(1).for_each(|placed| placed.layer.own_by_inputs(by_inputs));
+    }
+
     /// Trainable numbers, padding not counted.
     pub fn parameters(&self) -> usize {
         self.specs().map(|(_, spec)| spec.shape.iter().product::<usize>()).sum()

@@ -272,7 +272,7 @@ impl<'a> ForwardPass<'a> {
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
         for (row, sample) in samples.enumerate() {
-            source.gather(input.row(row), sample);
+            source.gather(input.row(row), sample, 0..features);
         }
         let last = self.model.layers().len() - 1;
         let mut columns = features;

@@ -50,6 +50,8 @@ pub struct Plan {
     pub columns: Vec<Vec<Range<usize>>>,
     /// Of each worker, of each layer: the units of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
+    /// Of each worker: the features of the data that the gradients of its units read.
+    pub features: Vec<Range<usize>>,
     /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
     pub gradients: Vec<Vec<usize>>,
     /// Of each layer: the number of its first unit among the units of all layers; last, their total.
@@ -74,12 +76,14 @@ impl Plan {
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         let wide = layers.iter().take_while(is_wide).count();
+        let owners = owners(layers, workers);
         Plan {
             block: block(layers, workers),
             rows: RowPlan::new(layers, wide, features),
             wide,
             columns: (0..workers).map(columns).collect(),
-            owners: owners(layers, workers),
+            features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
+            owners,
             gradients: gradient_places(layers),
             numbers: unit_numbers(layers),
             whole_gradient: false,
@@ -88,6 +92,13 @@ impl Plan {
             keeps_slow: false,
             keeps_average: false,
         }
+    }
+
+    /// Whether workers own the weights of the first layer by inputs in batches of this size: each then
+    /// converts no more of other workers' rows than its own inputs. In smaller ones workers need all outputs
+    /// of the weights that they own.
+    pub fn owns_by_inputs(batch: usize) -> bool {
+        batch > FEATURES_BATCH
     }
 
     /// Decides whether updates that touch so many bytes, of all workers together, are asked for ahead.
@@ -152,6 +163,14 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
         before += len;
     }
     owners
+}
+
+/// Which of the data's features these units of each layer read: from the first to the last of them.
+fn read_features(layers: &[PlacedLayer], owned: &[Range<usize>], features: usize) -> Range<usize> {
+    let Some((first, units)) = layers.first().zip(owned.first()) else { return 0..0 };
+    let inputs = units.clone().map(|unit| first.layer.unit_inputs(unit)).filter(|inputs| !inputs.is_empty());
+    let ends = inputs.map(|inputs| (inputs.start, inputs.end.min(features)));
+    ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
 
 fn block(layers: &[PlacedLayer], workers: usize) -> usize {

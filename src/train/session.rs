@@ -96,9 +96,10 @@ impl<'a> Session<'a> {
         let targets = targets_for(model, samples)?;
         check_samples(recipe, count)?;
         let loss = model.loss().clone();
-        model.own_whole_columns(recipe.needs_whole_columns());
-        let rule = recipe.optimizer.rule();
         let one = recipe.train.batch.clamp(1, count);
+        model.own_whole_columns(recipe.needs_whole_columns());
+        model.own_by_inputs(Plan::owns_by_inputs(one));
+        let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
         let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
         let span = span(recipe, count.div_ceil(batch) as u64, rule.as_ref())?;

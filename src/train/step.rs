@@ -12,6 +12,8 @@ mod rows;
 mod unitwise;
 mod whole;
 
+use std::ops::Range;
+
 use super::averages::{Averaging, Due};
 use super::plan::Plan;
 use super::workspace::Memory;
@@ -163,9 +165,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Writes one sample's features, normalised, to `row` `[in]`.
-    pub fn gather(&self, row: &mut [f32], sample: usize) {
-        let part = sample * self.width..(sample + 1) * self.width;
+    /// Writes these of one sample's features, normalised, to `row` `[features.len()]`.
+    pub fn gather(&self, row: &mut [f32], sample: usize, features: Range<usize>) {
+        let part = sample * self.width + features.start..sample * self.width + features.end;
         match self.features {
             Features::Bytes(bytes) => convert::bytes_to_floats(row, &bytes[part], self.scale, self.shift),
             Features::Floats(floats) => convert::scale_and_shift(row, &floats[part], self.scale, self.shift),

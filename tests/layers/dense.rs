@@ -62,6 +62,7 @@ impl Case {
             bias_init: Init::Zeros,
             input_gradient: !first,
             whole_columns: whole,
+            by_inputs: (rows + inputs) % 2 == 0,
         };
         let bound = (3.0 / inputs as f32).sqrt();
         let mut parameters = vec![uniform(1, outputs * inputs).into_iter().map(|w| w * bound).collect()];

@@ -71,6 +71,7 @@ impl Case {
             bias_init: Init::Zeros,
             input_gradient: !first,
             whole_columns: false,
+            by_inputs: false,
         };
         let bound = (3.0 / patches.inputs() as f32).sqrt();
         let weight: Vec<f32> = uniform(1, outputs * patches.inputs()).iter().map(|w| w * bound).collect();

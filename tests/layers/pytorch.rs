@@ -127,6 +127,7 @@ impl Network {
             bias_init: zeros,
             input_gradient: true,
             whole_columns: false,
+            by_inputs: false,
         };
         let parameters = [splitmix::weights(0, outputs, inputs), splitmix::biases(0, outputs)];
         let placed = Placed::new(&layer, packed(&layer, &parameters));

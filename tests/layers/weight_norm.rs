@@ -59,6 +59,7 @@ impl Case {
             bias_init,
             input_gradient,
             whole_columns,
+            by_inputs: false,
         };
         Case {
             layer: WeightNorm::new(dense),

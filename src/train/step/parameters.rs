@@ -22,8 +22,9 @@ impl Step<'_> {
         let count = block.samples.len();
         if self.plan.feature_layers(count) == 0 && !self.plan.rows.input_passes {
             let mine = self.plan.rows.share(worker, count);
-            self.gather(worker, 0..mine.start, block);
-            self.gather(worker, mine.end..count, block);
+            let features = &self.plan.features[worker.index()];
+            self.gather(worker, 0..mine.start, features.clone(), block);
+            self.gather(worker, mine.end..count, features.clone(), block);
         }
         // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
         // units: all at once would wait for each other.

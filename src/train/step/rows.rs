@@ -16,7 +16,7 @@ impl Step<'_> {
         self.gather_targets(worker, mine.clone(), block);
         let split = self.plan.feature_layers(count);
         if split > 0 {
-            self.gather(worker, 0..count, block);
+            self.gather(worker, 0..count, 0..self.source.width, block);
             for index in 0..split {
                 if index > 0 {
                     worker.barrier();
@@ -27,7 +27,7 @@ impl Step<'_> {
         }
         for rows in self.plan.rows.cuts(mine) {
             if split == 0 {
-                self.gather(worker, rows.clone(), block);
+                self.gather(worker, rows.clone(), 0..self.source.width, block);
             }
             for index in split..self.layers.len() {
                 let columns = self.memory.outputs[index].columns();
@@ -72,15 +72,14 @@ impl Step<'_> {
         }
     }
 
-    /// Converts rows of the block into this worker's own copy of the input. Each worker converts
-    /// all rows sooner or later: that is cheaper than reading another's, four times as long, and it
-    /// spares taking them back from the reader's cache at the next write.
-    pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, block: Block) {
-        let width = self.source.width;
-        worker.probe("gather", 0, 0, rows.len() * width * 5, || {
-            let mut input = self.memory.inputs.write(worker, rows.clone(), 0..width);
+    /// Converts these features of some rows of the block into this worker's own copy of the input. Each
+    /// worker converts what it needs of other workers' rows, too: that is cheaper than reading theirs, four
+    /// times as long, and it spares taking them back from the reader's cache at the next write.
+    pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
+        worker.probe("gather", 0, 0, rows.len() * features.len() * 5, || {
+            let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
             for (index, row) in rows.enumerate() {
-                self.source.gather(input.row(index), block.samples[row] as usize);
+                self.source.gather(input.row(index), block.samples[row] as usize, features.clone());
             }
         });
     }
