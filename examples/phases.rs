@@ -1,10 +1,12 @@
 //! Where the time of a training step goes: microseconds a step of each kernel of each layer, for
-//! each worker.
+//! each worker; before them, what its arithmetic alone would take at the multiply-add peak, measured
+//! just then. `scripts/phases_table.py` makes a table of several cases.
 //!
 //!     cargo run --release --example phases -- [RECIPE] [OPTIMIZER] [BATCH] [THREADS]
 
 use std::time::Duration;
 
+use fallline::bench::peak;
 use fallline::bench::plan::{BenchPlan, Choice};
 use fallline::bench::throughput::Case;
 use fallline::team::Team;
@@ -39,8 +41,11 @@ fn main() -> Result<()> {
     let samples = &plan.data[planned.data].train;
     let steps = samples.len().div_ceil(planned.recipe.train.batch);
     let team = Team::new(threads)?;
+    let flops = planned.model.train_flops_per_sample() * samples.len() as f64 / steps as f64;
     let mut case = Case::new(&mut planned.model, samples, &planned.recipe, &team)?;
     case.run(Duration::from_millis(500))?;
+    let peak = peak::flops_per_second(&team, Duration::from_millis(50));
+    println!("arithmetic {:.2} us a step at {:.1} GFLOP/s", flops / peak * 1e6, peak / 1e9);
     for (worker, table) in case.probed_epoch()?.iter().enumerate() {
         let per_step = |time: Duration| time.as_secs_f64() * 1e6 / steps as f64;
         println!("worker {worker}: waiting {:.2} us a step", per_step(table.waiting));

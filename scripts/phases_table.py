@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Where the time of a training step goes, as a table in Markdown on standard output.
+
+    cargo build --release --example phases
+    scripts/phases_table.py [ROUNDS] CASE...
+
+A case is RECIPE:OPTIMIZER:BATCH:THREADS. All cases run in turn, ROUNDS (3) times; each figure is the median
+over the rounds of the mean over the workers, in microseconds a step. Nothing else may run meanwhile.
+"""
+
+import collections
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+PROGRAM = pathlib.Path(__file__).parent.parent / "target/release/examples/phases"
+PRODUCTS = ("forward", "backward", "gradient")
+COLUMNS = ("arithmetic", "products", "gather", "loss", "update", "waiting", "rest")
+
+
+def run(case):
+    """One run: microseconds a step by column."""
+    output = subprocess.run([PROGRAM, *case.split(":")], check=True, capture_output=True, text=True).stdout
+    times = collections.Counter()
+    times["arithmetic"] = float(re.search(r"arithmetic ([\d.]+) us", output)[1])
+    workers = re.findall(r"waiting ([\d.]+) us", output)
+    times["waiting"] = sum(map(float, workers)) / len(workers)
+    for name, time in re.findall(r"^  (.*?) +layer \d+ +([\d.]+) us", output, re.M):
+        column = "products" if name in PRODUCTS else name if name in COLUMNS else "rest"
+        times[column] += float(time) / len(workers)
+    return times
+
+
+def main():
+    arguments = sys.argv[1:]
+    rounds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 3
+    if not arguments:
+        sys.exit(__doc__)
+    seen = collections.defaultdict(list)
+    for _ in range(rounds):
+        for case in arguments:
+            seen[case].append(run(case))
+    header = ["recipe", "rule", "batch", "threads", *COLUMNS, "arithmetic / all"]
+    print("| " + " | ".join(header) + " |\n" + "|" + "---|" * len(header))
+    for case, runs in seen.items():
+        medians = {column: statistics.median(times[column] for times in runs) for column in COLUMNS}
+        total = sum(medians.values()) - medians["arithmetic"]
+        cells = [*case.split(":"), *(f"{medians[column]:.1f}" for column in COLUMNS)]
+        print("| " + " | ".join([*cells, f"{medians['arithmetic'] / total:.2f}"]) + " |")
+
+
+if __name__ == "__main__":
+    main()
