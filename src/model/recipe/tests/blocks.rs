@@ -158,26 +158,27 @@ fn absurd_parameters_of_blocks_are_refused() {
     let wide = "{type='conv', channels=60000, kernel=1}";
     let recipe = with(&[
         "model.layers.0.kernel=28",
-        "model.layers.1.layers.0.stride=1",
-        "model.layers.1.shortcut.0.stride=1",
-        &format!("model.layers.3={{type='residual', layers=[{wide}, {wide}], shortcut=[{wide}]}}"),
+        &format!("model.layers.1.layers=[{wide}, {wide}]"),
+        &format!("model.layers.1.shortcut=[{wide}]"),
+        "model.layers.3.layers=[{type='relu'}]",
     ])
     .unwrap();
     assert!(recipe.model.parameters([28, 28, 1]).unwrap_err().to_string().contains("at most 1073741824"));
     let built = Model::build(&recipe.model, [28, 28, 1], 10, 1).err().unwrap().to_string();
-    assert!(
-        built.starts_with("layer 3 (residual, layers.1: conv 1x1): expected a model of at most"),
-        "{built}"
-    );
-    // Gates of as many channels as there can be.
+    let expected = "layer 1 (residual, layers.1: conv 1x1): expected a model of at most";
+    assert!(built.starts_with(expected), "{built}");
+    // As many gates as there can be.
     let recipe = with(&[
         "model.layers.0.kernel=28",
-        "model.layers.0.channels=65536",
-        "model.layers.1={type='squeeze-excite', reduction=1}",
+        "model.layers.1.layers=[{type='conv', channels=65536, kernel=1}]",
+        "model.layers.1.shortcut.0.channels=65536",
+        "model.layers.2.reduction=1",
+        "model.layers.3.layers=[{type='relu'}]",
     ])
     .unwrap();
+    assert!(recipe.model.parameters([28, 28, 1]).is_err());
     let built = Model::build(&recipe.model, [28, 28, 1], 10, 1).err().unwrap().to_string();
-    assert!(built.starts_with("layer 1 (dense + relu): expected a model of at most"), "{built}");
+    assert!(built.starts_with("layer 2 (dense + relu): expected a model of at most"), "{built}");
 }
 
 #[test]
