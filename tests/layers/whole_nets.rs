@@ -125,12 +125,10 @@ struct Network {
 }
 
 impl Network {
-    /// Layers as a recipe writes them; a last one gives the classes.
+    /// Layers as a recipe writes them, of which the last gives the classes.
     fn new(input: [usize; 3], layers: &str, rows: usize) -> Network {
         let toml = format!(
-            "name = 'whole'\n[data]\nset = 'folder'\n[model]\nlayers = [{layers},\n\
-             {{ type = 'dense', units = {CLASSES} }}]\n\
-             [optimizer]\nname = 'sgd'\nlearning_rate = 1.0\n[train]\nbatch = 1000\nshuffle = false\n"
+            "name = 'whole'\n[data]\nset = 'folder'\n[model]\nlayers = [{layers}]\n[optimizer]\nname = 'sgd'\nlearning_rate = 1.0\n[train]\nbatch = 1000\nshuffle = false\n"
         );
         let recipe = Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{layers}"));
         let model = Model::build(&recipe.model, input, CLASSES, 1)
@@ -222,7 +220,7 @@ const MEAN: &str = "{ type = 'global-average-pool' }";
 /// Shapes of the data and layers.
 fn networks() -> Vec<([usize; 3], String)> {
     let text = String::from;
-    let chain = |layers: &[String]| layers.join(", ");
+    let chain = |layers: &[String]| [layers, &[dense(CLASSES, "identity")]].concat().join(", ");
     vec![
         // The input itself is the shortcut.
         (
@@ -269,6 +267,33 @@ fn networks() -> Vec<([usize; 3], String)> {
                 text(FLATTEN),
             ]),
         ),
+        // Dense layers that read what is not the output before: all rows of it are kept.
+        (
+            [4, 3, 1],
+            chain(&[residual(
+                &[conv(2, "tanh"), text(FLATTEN), dense(5, "relu")],
+                &[dense(5, "tanh")],
+                "identity",
+            )]),
+        ),
+        (
+            [4, 3, 2],
+            chain(&[
+                conv(2, "identity"),
+                text(FLATTEN),
+                residual(&[text("{ type = 'tanh' }"), dense(5, "relu")], &[dense(5, "identity")], "tanh"),
+            ]),
+        ),
+        // A block that is the last of the network.
+        (
+            [3, 3, 2],
+            [
+                conv(3, "tanh"),
+                text(MEAN),
+                residual(&[dense(4, "relu"), dense(CLASSES, "identity")], &[], "identity"),
+            ]
+            .join(", "),
+        ),
         // Wide layers at the front, whose forward pass is split by features.
         (
             [1, 1, 5],
@@ -306,7 +331,11 @@ fn a_lost_reader_is_seen() {
     let with = |shortcut: &str| {
         let block =
             format!("{{ type = 'residual', layers = [{}], shortcut = [{shortcut}] }}", conv(3, "tanh"));
-        Network::new([3, 3, 2], &[conv(3, "tanh"), block, FLATTEN.into()].join(", "), 2)
+        Network::new(
+            [3, 3, 2],
+            &[conv(3, "tanh"), block, FLATTEN.into(), dense(CLASSES, "identity")].join(", "),
+            2,
+        )
     };
     let itself = with("");
     let numeric = numeric_gradient(|parameters| itself.loss(parameters), &itself.parameters(), STEP);
