@@ -87,6 +87,10 @@ impl Naive<'_> {
                     means(&x)
                 }
                 LayerConfig::Flatten => Sample::features(x.values),
+                &LayerConfig::Activation(activation) => {
+                    let values = x.values.iter().map(|&x| reference::activation(activation, x)).collect();
+                    Sample { values, ..x }
+                }
                 LayerConfig::Residual(block) => {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
                     let other = self.forward(&block.shortcut, &format!("{module}.shortcut."), &x);
@@ -100,7 +104,6 @@ impl Naive<'_> {
                     let values = join::scale(&x.values, &gate.values, x.pixels());
                     Sample { values, ..x }
                 }
-                other => panic!("no network here has a layer {}", other.kind()),
             };
         }
         x
