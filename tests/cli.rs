@@ -48,6 +48,27 @@ fn unknown_names_are_answered_with_the_nearest() {
 }
 
 #[test]
+fn layers_in_blocks_that_cannot_be_used_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "name = 'a'\n[data]\nset = 'digits'\n[optimizer]\nname = 'sgd'\n[model]\nlayers = [\n\
+        { type = 'residual', layers = [{ type = 'conv', channels = 4, kernel = 3, stride = 2 }] },\n\
+        { type = 'flatten' }, { type = 'dense', units = 10 } ]\n";
+    std::fs::write(folder.path().join("a.toml"), text).unwrap();
+    let train = |setting: &str, message: &str| {
+        fails_in(folder.path(), &["train", "a.toml", "--set", setting], message);
+    };
+    train(
+        "train.epochs=1",
+        "layer 0 (residual): expected a `shortcut` that gives 13x13x4, as `layers` do, \
+         found none, and an input of 28x28x1",
+    );
+    train("model.layers.0.layers=[]", "`model.layers.0.layers`: expected at least one layer, found none");
+    let key = "unknown key `model.layers.0.layers.0.strid`; did you mean `model.layers.0.layers.0.stride`?";
+    train("model.layers.0.layers.0.strid=1", key);
+    train("model.layers.0.layers.0.kernel=29", "layer 0 (residual, layers.0: conv): expected `kernel` from");
+}
+
+#[test]
 fn values_that_cannot_be_used_are_refused() {
     fails(&["train", "--epochs", "0"], "`train.epochs`: expected an integer from 1 to 1000000, found 0");
     fails(&["train", "--batch", "0"], "`train.batch`: expected an integer from 1 to 100000000, found 0");

@@ -150,6 +150,13 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
                   [[model.layers]]\ntype = \"flatten\"\n";
+    let blocks = "[[model.layers]]\ntype = \"residual\"\nactivation = \"relu\"\n\
+                  layers = [{ type = \"conv\", channels = 5, kernel = 3, stride = 2, padding = 1 }, \
+                  { type = \"squeeze-excite\", reduction = 2 }]\n\
+                  shortcut = [{ type = \"conv\", channels = 5, kernel = 1, stride = 2 }]\n\
+                  [[model.layers]]\ntype = \"residual\"\n\
+                  layers = [{ type = \"conv\", channels = 5, kernel = 3, padding = 1 }]\n\
+                  [[model.layers]]\ntype = \"global-average-pool\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
         ("", "\"momentum\""),
@@ -159,6 +166,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         (hidden, averaged),
         (normed, "\"adamw\""),
         (images, "\"adam\""),
+        (blocks, "\"adam\""),
     ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);

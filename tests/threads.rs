@@ -355,6 +355,51 @@ fn networks_of_images() {
     }
 }
 
+/// Blocks, in which several layers read one output: of images, with a shortcut of its own or none, in each
+/// other, at the front; and of features, wide ones at the front among them, which are split.
+#[test]
+fn networks_of_blocks() {
+    let block = |layers: &str, shortcut: &str, activation: &str| {
+        format!(
+            "{{ type = \"residual\", activation = \"{activation}\", layers = [{layers}], shortcut = [{shortcut}] }}"
+        )
+    };
+    let conv = |channels: usize, stride: usize| {
+        format!(
+            "{{ type = \"conv\", channels = {channels}, kernel = 3, stride = {stride}, padding = 1, activation = \"tanh\" }}"
+        )
+    };
+    let dense = |units: usize| format!("{{ type = \"dense\", units = {units}, activation = \"tanh\" }}");
+    let gates = "{ type = \"squeeze-excite\", reduction = 2 }";
+    let mean = "{ type = \"global-average-pool\" }";
+    let networks = [
+        [
+            block(&conv(6, 2), "{ type = \"conv\", channels = 6, kernel = 1, stride = 2 }", "relu"),
+            block(&format!("{gates}, {}", block(&conv(6, 1), "", "identity")), "", "gelu"),
+            block(&conv(17, 2), &conv(17, 2), "relu"),
+            mean.to_string(),
+        ],
+        [
+            block(&format!("{}, {}", dense(70), dense(65)), &dense(65), "relu"),
+            block(&format!("{}, {}", dense(3), dense(65)), "", "identity"),
+            block(&dense(65), "", "silu"),
+            dense(20),
+        ],
+    ];
+    for network in &networks {
+        for (batch, samples) in [(1, 10), (7, 40), (64, 150), (300, 700), (600, 500)] {
+            let toml = format!(
+                "name = \"blocks\"\n[data]\nset = \"digits\"\n[model]\n\
+                 layers = [{}, {{ type = \"dense\", units = 10 }}]\n\
+                 [optimizer]\nname = \"adam\"\n[train]\nepochs = 2\nbatch = {batch}\n",
+                network.join(", ")
+            );
+            let recipe = Recipe::parse(&toml, "test recipe").unwrap();
+            check(&recipe, &some_digits(samples));
+        }
+    }
+}
+
 #[test]
 fn a_difference_is_seen() {
     let data = some_digits(128);

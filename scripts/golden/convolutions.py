@@ -92,19 +92,23 @@ def modules(layers, channels, side):
     return made, owners
 
 
-def initialised(case, x):
-    """The network with its initial values."""
-    made, owners = modules(case["layers"], case["input"][2], x)
+def initialise(owners):
     for number, owner in enumerate(owners):
         out = owner.weight.shape[0]
         weight = common.weights(number, out, owner.weight[0].numel()).reshape(tuple(owner.weight.shape))
         with torch.no_grad():
             owner.weight.copy_(torch.from_numpy(weight))
             owner.bias.copy_(torch.from_numpy(common.biases(number, out)))
+
+
+def initialised(case, x):
+    """The network with its initial values, and what has parameters."""
+    made, owners = modules(case["layers"], case["input"][2], x)
+    initialise(owners)
     return torch.nn.Sequential(*made), owners
 
 
-def solved(case):
+def solved(case, initialised):
     height, width, channels = case["input"]
     values = common.uniform(common.INPUTS, SAMPLES * height * width * channels)
     # PyTorch's images are [channels, height, width].
@@ -139,7 +143,8 @@ def solved(case):
     return case | solution | {"losses": common.rounded(losses, 9)}
 
 
-def main():
+def write(name, cases, initialised):
+    """Solves the cases, whose networks `initialised` makes, and writes tests/golden/name.json."""
     torch.set_num_threads(1)
     header = {
         "classes": CLASSES,
@@ -148,7 +153,12 @@ def main():
         "learning_rate": LEARNING_RATE,
         "labels": common.labels(SAMPLES, CLASSES).tolist(),
     }
-    common.write(common.golden_path("convolutions.json"), "convolutions.py", header, [solved(case) for case in CASES])
+    solutions = [solved(case, initialised) for case in cases]
+    common.write(common.golden_path(f"{name}.json"), f"{name}.py", header, solutions)
+
+
+def main():
+    write("convolutions", CASES, initialised)
 
 
 if __name__ == "__main__":

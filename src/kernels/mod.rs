@@ -7,6 +7,7 @@ pub mod convert;
 pub mod gemm;
 pub mod image;
 pub mod isa;
+pub mod join;
 pub mod loss;
 pub mod math;
 pub mod newton_schulz;

@@ -2,6 +2,7 @@
 //! tests hold the fast kernels against these, and these against finite differences.
 
 pub mod image;
+pub mod join;
 mod loss;
 mod unitwise;
 

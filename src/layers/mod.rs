@@ -5,6 +5,7 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod flatten;
+mod join;
 mod pool;
 mod weight_norm;
 
@@ -15,6 +16,7 @@ pub use convolution::Convolution;
 pub use dense::Dense;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
+pub use join::{Add, Scale};
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 
@@ -92,6 +94,14 @@ pub struct Derivation<'a> {
     pub storage: &'a dyn Fn(Range<usize>) -> &'a [f32],
     /// Writes part of the layer's derived storage.
     pub derived: &'a dyn Fn(Range<usize>) -> &'a mut [f32],
+}
+
+/// Where the gradient of an input goes.
+pub struct InputGradient<'a> {
+    /// `[rows, in]`
+    pub rows: MatrixMut<'a>,
+    /// Whether it is added to what is there, which other readers of the input gave.
+    pub adds: bool,
 }
 
 /// A layer of a feed-forward network.
@@ -184,6 +194,23 @@ pub trait Layer: Debug + Send + Sync {
         derived: &[f32],
         scratch: &mut [f32],
     );
+
+    /// [`forward`](Layer::forward) of a layer of two inputs, which has no parameters: `y` `[rows, out]` of
+    /// `x`, each `[rows, in]`.
+    fn forward_two(&self, _y: MatrixMut, _x: [MatrixRef; 2]) {
+        unreachable!("a layer of one input");
+    }
+
+    /// [`backward`](Layer::backward) of a layer of two inputs; an input that is the data has no gradient.
+    fn backward_two(
+        &self,
+        _dx: [Option<InputGradient>; 2],
+        _dy: MatrixMut,
+        _x: [MatrixRef; 2],
+        _y: MatrixRef,
+    ) {
+        unreachable!("a layer of one input");
+    }
 
     /// Lets each unit hold all incoming weights of its outputs, and one of them the whole bias; or lets
     /// units be as small as is fastest. Results do not depend on it.

@@ -1,7 +1,9 @@
 //! Making a model from its configuration: shapes checked, parameters placed and initialised.
 
+mod blocks;
+
 use super::recipe::{ConvolutionConfig, LayerConfig, Shape};
-use super::{Model, ModelConfig, PlacedLayer};
+use super::{Input, Inputs, Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
@@ -26,19 +28,10 @@ impl Model {
     /// outputs.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
-        let mut layers: Vec<PlacedLayer> = Vec::new();
-        let mut layout = Layout::default();
-        let mut shape = Shape::Image(Image::data(input));
-        let mut module = 0;
-        for (index, layer_config) in config.layers.iter().enumerate() {
-            let output = layer_config.output(index, shape, index == 0)?;
-            for layer in realise(layer_config, shape, layers.is_empty()) {
-                let len = checked_len(index, layer.as_ref(), inputs(layer_config, shape), layout.len())?;
-                layers.push(PlacedLayer { layer, module, storage: layout.place(len) });
-                module += modules(layer_config);
-            }
-            shape = output;
-        }
+        let mut builder = Builder::default();
+        let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
+        let shape = builder.sequence(&config.layers, "", data)?.shape;
+        let Builder { layers, layout } = builder;
         if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
@@ -69,6 +62,66 @@ impl Model {
         for placed in &self.layers {
             placed.layer.complete(&mut self.parameters[placed.storage.clone()]);
         }
+    }
+}
+
+/// What a layer may read: where it lies, and its shape.
+#[derive(Clone, Copy)]
+struct Flow {
+    from: Input,
+    shape: Shape,
+}
+
+/// Layers, placed one after the other.
+#[derive(Default)]
+struct Builder {
+    layers: Vec<PlacedLayer>,
+    layout: Layout,
+}
+
+impl Builder {
+    /// Places a list of layers, whose modules have numbers behind `prefix`. Returns what the last gives.
+    fn sequence(&mut self, configs: &[LayerConfig], prefix: &str, input: Flow) -> Result<Flow> {
+        let (mut flow, mut module) = (input, 0);
+        for (index, config) in configs.iter().enumerate() {
+            let first = flow.from == Input::Data;
+            let output = config.output(index, flow.shape, first)?;
+            let name = |module| format!("{prefix}{module}");
+            match (config, output) {
+                (LayerConfig::Residual(block), _) => {
+                    flow.from = self.residual(block, index, &name(module), flow, output)?;
+                    module += 1;
+                }
+                (&LayerConfig::SqueezeExcite { reduction }, Shape::Image(image)) => {
+                    flow.from = self.squeeze_excite(reduction, index, &name(module), flow, image)?;
+                    module += 1;
+                }
+                _ => {
+                    for layer in realise(config, flow.shape, first) {
+                        let (reads, each) = (Inputs::one(flow.from), inputs(config, flow.shape));
+                        flow.from = self.place(index, layer, reads, name(module), each)?;
+                        module += modules(config);
+                    }
+                }
+            }
+            flow.shape = output;
+        }
+        Ok(flow)
+    }
+
+    /// Places a layer with so many numbers going into each output, part of number `index` of its list.
+    /// Returns where what it gives lies.
+    fn place(
+        &mut self,
+        index: usize,
+        layer: Box<dyn Layer>,
+        inputs: Inputs,
+        module: String,
+        each: usize,
+    ) -> Result<Input> {
+        let len = checked_len(index, layer.as_ref(), each, self.layout.len())?;
+        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.layout.place(len) });
+        Ok(Input::Output(self.layers.len() - 1))
     }
 }
 
@@ -155,6 +208,7 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         }
         (LayerConfig::GlobalAveragePool, Shape::Image(input)) => Box::new(GlobalAverage { input }),
         (LayerConfig::Flatten, Shape::Image(input)) => Box::new(Flatten { input }),
+        (LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. }, _) => unreachable!("several layers"),
         (_, Shape::Features(_)) => unreachable!("`LayerConfig::output` refuses layers of images here"),
     };
     let after = apart.then(|| -> Box<dyn Layer> {

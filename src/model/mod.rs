@@ -2,6 +2,7 @@
 
 mod build;
 pub mod checkpoint;
+mod inputs;
 pub mod recipe;
 pub mod saved;
 mod section;
@@ -11,6 +12,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use checkpoint::NamedTensor;
+pub use inputs::{Input, Inputs};
 pub use recipe::{ModelConfig, Recipe};
 pub use summary::SummaryRow;
 
@@ -31,8 +33,10 @@ pub struct Model {
 /// A layer and where it stands.
 pub struct PlacedLayer {
     pub layer: Box<dyn Layer>,
-    /// Its number among the modules of the recipe, which names its parameters.
-    pub module: usize,
+    /// What it reads.
+    pub inputs: Inputs,
+    /// Its module, which names its parameters: "3" by its number in the recipe, "3.layers.0" in a block.
+    pub module: String,
     /// Its storage in the model's parameters.
     pub storage: Range<usize>,
 }
@@ -91,7 +95,7 @@ impl Model {
     /// The table that is printed before training.
     pub fn summary(&self) -> Vec<SummaryRow> {
         let row = |placed: &PlacedLayer| SummaryRow {
-            name: placed.module.to_string(),
+            name: placed.module.clone(),
             kind: placed.layer.kind(),
             output: match placed.layer.image() {
                 Some(image) => image.to_string(),

@@ -22,7 +22,8 @@ use std::path::Path;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, Shape};
+pub use layers::{ConvolutionConfig, LayerConfig, ResidualConfig, Shape};
+pub(super) use layers::{gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
     optimizer_names,
@@ -134,11 +135,10 @@ impl ModelConfig {
     /// # Errors
     /// [`Error::Mismatch`] if they are more than 2^30; [`Error::Shape`] if the layers do not fit together.
     pub fn parameters(&self, input: [usize; 3]) -> Result<usize> {
-        let (mut shape, mut total) = (Shape::Image(Image::data(input)), Some(0usize));
-        for (index, layer) in self.layers.iter().enumerate() {
-            let output = layer.output(index, shape, index == 0)?;
+        let mut total = Some(0usize);
+        for (layer, shape) in layers::leaves(&self.layers, Shape::Image(Image::data(input)), true)? {
             // Outputs, inputs of each, and what else each has.
-            let weights = match (layer, shape) {
+            let weights = match (&layer, shape) {
                 (LayerConfig::Dense { units, bias, weight_norm, .. }, _) => {
                     (*units, shape.features(), usize::from(*bias) + usize::from(*weight_norm))
                 }
@@ -151,7 +151,6 @@ impl ModelConfig {
             let (outputs, inputs, others) = weights;
             let added = inputs.checked_add(others).and_then(|inputs| inputs.checked_mul(outputs));
             total = total.zip(added).and_then(|(total, added)| total.checked_add(added));
-            shape = output;
         }
         total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| Error::Mismatch {
             what: "trained numbers of the model".to_string(),

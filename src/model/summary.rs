@@ -3,7 +3,7 @@
 /// One layer of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SummaryRow {
-    /// The layer's number, which its tensors' names start with.
+    /// The layer's module, which its tensors' names start with.
     pub name: String,
     /// Such as "dense + relu".
     pub kind: String,

@@ -12,8 +12,8 @@ use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
 use crate::losses::{Scores, Targets};
 use crate::memory;
-use crate::model::Model;
 use crate::model::recipe::DataConfig;
+use crate::model::{Input, Model};
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 use crate::{Error, Result};
@@ -275,18 +275,31 @@ impl<'a> ForwardPass<'a> {
             source.gather(input.row(row), sample, 0..features);
         }
         let last = self.model.layers().len() - 1;
-        let mut columns = features;
-        let mut stride = row_stride(features);
+        // Columns of an output, and floats from row to row.
+        let form = |index: usize| {
+            let columns = self.model.layers()[index].layer.columns();
+            (columns, Self::stride(columns, index == last))
+        };
         for (index, placed) in self.model.layers().iter().enumerate() {
             let (before, after) = self.outputs.split_at_mut(index);
-            let x = MatrixRef::new(before.last().unwrap_or(&self.input), rows, columns, stride);
-            columns = placed.layer.columns();
-            stride = Self::stride(columns, index == last);
+            let read = |input| match input {
+                Input::Data => MatrixRef::new(&self.input, rows, features, row_stride(features)),
+                Input::Output(earlier) => {
+                    let (columns, stride) = form(earlier);
+                    MatrixRef::new(&before[earlier], rows, columns, stride)
+                }
+            };
+            let x = read(placed.inputs.main);
+            let (columns, stride) = form(index);
             let y = MatrixMut::new(&mut after[0], rows, columns, stride);
+            if let Some(other) = placed.inputs.other {
+                placed.layer.forward_two(y, [x, read(other)]);
+                continue;
+            }
             let storage = &self.model.storage()[placed.storage.clone()];
             let scratch = &mut self.scratch[..placed.layer.scratch_len()];
             placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, scratch);
         }
-        &self.outputs[last][..rows * stride]
+        &self.outputs[last][..rows * form(last).1]
     }
 }

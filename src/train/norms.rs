@@ -24,7 +24,7 @@ pub const AT_REST: f64 = 1e-30;
 /// Euclidean norms of a layer, over all its parameters, in the last step of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerNorms {
-    /// The layer's number among the modules of the recipe, as in the names of its parameters.
+    /// The layer's module, as in the names of its parameters.
     pub layer: String,
     /// Of the gradient that the update rule is given: with penalty, clipped. A method that searches along
     /// lines has it where its iteration begins.
@@ -55,7 +55,7 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
         let units = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
         let sum = |kind: usize| units.chunks(NORMS).map(|unit| unit[kind]).sum::<f64>().sqrt();
         let [gradient, update, parameters] = [0, 1, 2].map(sum);
-        LayerNorms { layer: layers[index].module.to_string(), gradient, update, parameters }
+        LayerNorms { layer: layers[index].module.clone(), gradient, update, parameters }
     };
     let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
     let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();

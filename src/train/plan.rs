@@ -1,10 +1,12 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
+mod joins;
 mod rows;
 mod whole;
 
 use std::ops::Range;
 
+pub use joins::Joins;
 pub use rows::{RowPlan, together};
 pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 

@@ -7,6 +7,7 @@
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod after;
+mod joins;
 mod parameters;
 mod rows;
 mod unitwise;

@@ -42,6 +42,7 @@ struct Places {
     slow: Range<usize>,
     average: Range<usize>,
     partials: Vec<Matrix>,
+    branch: Rows,
 }
 
 /// The matrices of [`Activations`].
@@ -75,6 +76,14 @@ fn partials(layout: &mut Layout, placed: &PlacedLayer, parts: usize) -> Matrix {
     } else {
         place(layout, 0, 0, 0)
     }
+}
+
+/// Rows of the widest gradient to which a layer adds, for each worker; nothing if there is none.
+fn branch(layout: &mut Layout, plan: &Plan, rows: usize) -> Rows {
+    let columns = plan.rows.joins.columns;
+    let workers = if columns > 0 { plan.owners.len() } else { 0 };
+    let matrices = (0..workers).map(|_| place(layout, rows, columns, row_stride(columns))).collect();
+    Rows { matrices, passing: true }
 }
 
 impl Workspace {
@@ -140,6 +149,7 @@ impl Workspace {
                 .iter()
                 .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
                 .collect(),
+            branch: branch(&mut layout, plan, passing_rows),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -232,6 +242,8 @@ pub struct Memory<'a> {
     pub norms: Shared<'a, f64>,
     /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
     pub partials: Vec<Shared<'a, f32>>,
+    /// What a layer gives to a gradient that others give to as well; nothing in a plain chain.
+    pub branch: Activations<'a>,
 }
 
 impl Workspace {
@@ -267,6 +279,7 @@ impl Workspace {
             slow: carver.array(&places.slow),
             average: carver.array(&places.average),
             partials: places.partials.iter().map(|place| carver.matrix(place)).collect(),
+            branch: carver.activations(&places.branch),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),

@@ -1,6 +1,7 @@
 //! The layers, as training runs them, against their naive twins and against PyTorch; the twins
 //! against finite differences.
 
+mod blocks;
 mod dense;
 mod differences;
 mod elementwise;
@@ -13,6 +14,7 @@ mod pytorch_images;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
 mod weight_norm;
+mod whole_nets;
 
 use fallline::kernels::activation::Activation;
 

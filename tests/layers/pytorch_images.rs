@@ -1,5 +1,5 @@
-//! Small convolutional networks against the numbers of PyTorch in `tests/golden/convolutions.json`,
-//! which `scripts/golden/convolutions.py` made.
+//! Small convolutional networks, and such of residual and squeeze-excite blocks, against the numbers of
+//! PyTorch in `tests/golden`, which `scripts/golden/convolutions.py` and `residual.py` made.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -13,6 +13,9 @@ use fallline::team::Team;
 use fallline::train::{self, Observer, Session};
 use serde_json::Value;
 
+/// The golden files, and how many networks each is about.
+const FILES: [(&str, usize); 2] = [("convolutions.json", 3), ("residual.json", 3)];
+
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;
 
@@ -21,15 +24,10 @@ const LOSSES: f64 = 1e-4;
 
 /// A recipe with the layers of a case and this optimizer.
 fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
-    let mut layers = String::new();
-    for layer in case["layers"].as_array().unwrap() {
-        layers += "[[model.layers]]\n";
-        for (key, value) in layer.as_object().unwrap() {
-            layers += &format!("{key} = {}\n", value.to_string().replace('_', "-"));
-        }
-    }
+    let layers: Value = serde_json::from_str(&case["layers"].to_string().replace('_', "-")).unwrap();
+    let layers = toml::Value::try_from(layers).unwrap();
     let toml = format!(
-        "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\n{layers}\
+        "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\nlayers = {layers}\n\
          [optimizer]\n{optimizer}\n[train]\nbatch = {batch}\nshuffle = false\n"
     );
     Recipe::parse(&toml, "golden recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
@@ -121,10 +119,16 @@ fn agrees(case: &Value, answer: &[Vec<f32>; 3]) -> bool {
 
 #[test]
 fn networks_agree_with_pytorch() {
-    let file = golden::read("convolutions.json");
-    assert_eq!(golden::cases(&file).len(), 3);
-    for case in golden::cases(&file) {
-        let right = answer(&file, case);
+    for (file, cases) in FILES {
+        let file = golden::read(file);
+        assert_eq!(golden::cases(&file).len(), cases);
+        agree_with_pytorch(&file);
+    }
+}
+
+fn agree_with_pytorch(file: &Value) {
+    for case in golden::cases(file) {
+        let right = answer(file, case);
         assert!(agrees(case, &right), "{}", case["name"]);
         for part in 0..3 {
             let mut wrong = right.clone();
@@ -139,12 +143,15 @@ fn networks_agree_with_pytorch() {
 
 #[test]
 fn first_steps_are_pytorchs() {
-    let file = golden::read("convolutions.json");
-    for case in golden::cases(&file) {
+    FILES.iter().for_each(|(file, _)| first_steps_of(&golden::read(file)));
+}
+
+fn first_steps_of(file: &Value) {
+    for case in golden::cases(file) {
         let expected = numbers(&case["losses"]);
         let deviation = |learning_rate: f64| {
             let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
-            let mut network = Network::new(&file, case, &optimizer, count(&file["batch"]));
+            let mut network = Network::new(file, case, &optimizer, count(&file["batch"]));
             let team = Team::new(2).unwrap();
             let mut session =
                 Session::new(&mut network.model, &network.samples, &network.recipe, &team).unwrap();

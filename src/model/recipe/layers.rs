@@ -1,10 +1,13 @@
 //! The `[[model.layers]]` tables: one layer each, from input to output.
 
+mod blocks;
 mod images;
 mod shapes;
 
 use std::f32::consts::SQRT_2;
 
+pub use blocks::{ResidualConfig, gate_layers, in_residual, leaves};
+pub(super) use blocks::{residual, squeeze_excite};
 pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
 pub use shapes::Shape;
@@ -15,7 +18,7 @@ use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
 
-/// The most layers of a model.
+/// The most layers of a model, counted with those in blocks.
 const MOST_LAYERS: usize = 1000;
 /// The most output features of a dense layer.
 const MOST_UNITS: usize = 1 << 20;
@@ -25,13 +28,15 @@ const ACTIVATIONS: [&str; 9] =
     ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
 
 /// The kinds of layer: among them every activation but the identity as a layer of its own.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 16] = [
     "dense",
     "conv",
     "max-pool",
     "average-pool",
     "global-average-pool",
     "flatten",
+    "residual",
+    "squeeze-excite",
     "relu",
     "leaky-relu",
     "sigmoid",
@@ -68,6 +73,12 @@ pub enum LayerConfig {
     GlobalAveragePool,
     /// The numbers of an image as features, channel by channel.
     Flatten,
+    Residual(ResidualConfig),
+    /// Each channel of an image times a gate, which two dense layers find from the means of all channels.
+    SqueezeExcite {
+        /// Channels for each hidden unit; at least 1.
+        reduction: usize,
+    },
 }
 
 pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
@@ -75,10 +86,18 @@ pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
     if sections.is_empty() {
         return Err(model.setting("layers", "at least one [[model.layers]]", "none"));
     }
-    sections.into_iter().map(read_layer).collect()
+    let layers: Vec<LayerConfig> =
+        sections.into_iter().map(|section| read_layer(section, 0)).collect::<Result<_>>()?;
+    let all = blocks::count(&layers);
+    if all > MOST_LAYERS {
+        let expected = format!("at most {MOST_LAYERS} layers, counted with those in blocks");
+        return Err(model.setting("layers", &expected, &all.to_string()));
+    }
+    Ok(layers)
 }
 
-fn read_layer(mut section: Section) -> Result<LayerConfig> {
+/// `depth` blocks lie around it.
+fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
     let layer = match section.choice("type", "layer", None, &LAYERS)? {
         "dense" => read_dense(&mut section)?,
         "conv" => images::read_convolution(&mut section)?,
@@ -86,6 +105,8 @@ fn read_layer(mut section: Section) -> Result<LayerConfig> {
         "average-pool" => LayerConfig::AveragePool(images::read_pool(&mut section)?),
         "global-average-pool" => LayerConfig::GlobalAveragePool,
         "flatten" => LayerConfig::Flatten,
+        "residual" => blocks::read_residual(&mut section, depth)?,
+        "squeeze-excite" => blocks::read_squeeze_excite(&mut section)?,
         activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
     };
     section.finish()?;

@@ -5,8 +5,9 @@ use std::str::FromStr;
 use super::super::section::{COMMAND_LINE, Source, described, shortened};
 use crate::error::{Error, Result};
 
-/// The most parts that a dotted path may have; the deepest key of a recipe has five.
-const MOST_PARTS: usize = 8;
+/// The most parts that a dotted path may have; the deepest key of a recipe, in blocks of layers that lie in
+/// each other, has 21.
+const MOST_PARTS: usize = 24;
 /// The settings that choose the optimizer and the schedule, and their tables.
 const CHOICES: [(&str, &str); 2] = [("optimizer.name", "optimizer"), ("schedule.name", "schedule")];
 

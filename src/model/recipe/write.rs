@@ -88,13 +88,15 @@ fn loss(loss: &Loss) -> Table {
     table
 }
 
-fn layer(layer: &LayerConfig) -> Table {
+pub(super) fn layer(layer: &LayerConfig) -> Table {
     match layer {
         LayerConfig::Activation(function) => activation(*function),
         LayerConfig::Convolution(config) => layers::convolution(config, activation(config.activation)),
         LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
             layers::pool(layer.kind(), *window)
         }
+        LayerConfig::Residual(config) => layers::residual(config, activation(config.activation)),
+        LayerConfig::SqueezeExcite { reduction } => layers::squeeze_excite(*reduction),
         LayerConfig::GlobalAveragePool | LayerConfig::Flatten => table_of([("type", layer.kind().into())]),
         LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias, weight_norm } => {
             let mut table = table_of([

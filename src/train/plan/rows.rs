@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::ROW_BLOCK;
-use crate::model::PlacedLayer;
+use super::{Joins, ROW_BLOCK};
+use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 
 /// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
@@ -27,6 +27,8 @@ pub struct RowPlan {
     pub outputs_pass: Vec<bool>,
     /// Of each layer: whether only the rows pass needs the gradient of its output.
     pub gradients_pass: Vec<bool>,
+    /// Where gradients are added up.
+    pub joins: Joins,
 }
 
 impl RowPlan {
@@ -36,19 +38,28 @@ impl RowPlan {
         // Rows of features are short: all of them are kept, and many taken together.
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
-            let layer: Option<&PlacedLayer> = layers.get(index);
-            layer.is_some_and(|placed| placed.layer.units() > 0 && !placed.layer.sums_rows())
+            let layer = &layers[index].layer;
+            layer.units() > 0 && !layer.sums_rows()
         };
+        // Of the data, and of each output: whether the parameters pass of a reader needs it.
+        let (mut data_later, mut read_later) = (false, vec![false; layers.len()]);
+        for index in (0..layers.len()).filter(|&index| sums_later(index)) {
+            match layers[index].inputs.main {
+                Input::Data => data_later = true,
+                Input::Output(before) => read_later[before] = true,
+            }
+        }
         let of_all = |kept: &dyn Fn(usize) -> bool| -> Vec<bool> {
             (0..layers.len()).map(|index| images && !kept(index)).collect()
         };
         let mut plan = RowPlan {
             together: ROW_BLOCK,
             part: None,
-            input_passes: images && !sums_later(0),
+            input_passes: images && !data_later,
             // The last output is what the loss is made of.
-            outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || sums_later(index + 1)),
+            outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || read_later[index]),
             gradients_pass: of_all(&sums_later),
+            joins: Joins::new(layers),
         };
         if images {
             plan.together = together(plan.passing(layers, features));
@@ -66,7 +77,7 @@ impl RowPlan {
                 .map(|(placed, _)| placed.layer.columns())
                 .sum()
         };
-        features + of(&self.outputs_pass) + of(&self.gradients_pass)
+        features + of(&self.outputs_pass) + of(&self.gradients_pass) + self.joins.columns
     }
 
     /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
@@ -128,7 +139,8 @@ mod tests {
     use crate::team::Team;
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
-        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![] }
+        let joins = Joins::default();
+        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![], joins }
     }
 
     #[test]

@@ -84,24 +84,27 @@ impl Step<'_> {
         });
     }
 
-    /// The input of a layer: the data, or what the layer before gave.
+    /// The input of a layer: the data, or what an earlier layer gave.
     pub(super) fn input_of(&self, index: usize) -> &Activations<'_> {
-        if index == 0 { &self.memory.inputs } else { &self.memory.outputs[index - 1] }
+        self.read_from(self.layers[index].inputs.main)
     }
 
     /// What a layer wants besides.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
-    fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
+    pub(super) fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
         self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
 
     fn forward(&self, worker: &Worker, index: usize, rows: Range<usize>, columns: Range<usize>) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
         let flops = layer.flops().forward * rows.len() as f64 * share;
         worker.probe("forward", index, flops as usize, 0, || {
             let x = self.input_of(index).read(worker, rows.clone());
-            let y = self.memory.outputs[index].write(worker, rows, columns.clone());
+            let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
+            if let Some(other) = inputs.other {
+                return layer.forward_two(y, [x, self.read_from(other).read(worker, rows)]);
+            }
             let derived = &self.memory.derived[index];
             let derived = derived.read(worker, 0..derived.columns());
             let scratch = self.scratch(worker, index);
@@ -126,14 +129,14 @@ impl Step<'_> {
     }
 
     fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let flops = layer.flops().backward * rows.len() as f64;
         worker.probe("backward", index, flops as usize, 0, || {
+            if !self.plan.rows.joins.is_plain(index) {
+                return self.backward_joined(worker, index, rows);
+            }
             let gradient = &self.memory.gradients[index];
-            let dx = index.checked_sub(1).map(|before| {
-                let gradient = &self.memory.gradients[before];
-                gradient.write(worker, rows.clone(), 0..gradient.columns())
-            });
+            let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));
             let derived = &self.memory.derived[index];
             layer.backward(
                 dx,

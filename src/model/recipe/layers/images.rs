@@ -9,7 +9,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
 
 /// The most channels of a convolution.
-const MOST_CHANNELS: usize = 1 << 16;
+pub(super) const MOST_CHANNELS: usize = 1 << 16;
 /// The most pixels along a side of a window, and of its stride, padding and dilation.
 const MOST_PIXELS: usize = 1024;
 

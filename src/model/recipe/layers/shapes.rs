@@ -45,6 +45,8 @@ impl LayerConfig {
             LayerConfig::AveragePool(_) => "average-pool",
             LayerConfig::GlobalAveragePool => "global-average-pool",
             LayerConfig::Flatten => "flatten",
+            LayerConfig::Residual(_) => "residual",
+            LayerConfig::SqueezeExcite { .. } => "squeeze-excite",
         }
     }
 
@@ -83,6 +85,11 @@ impl LayerConfig {
             }
             LayerConfig::GlobalAveragePool => Shape::Features(image(input)?.channels),
             LayerConfig::Flatten => Shape::Features(image(input)?.features()),
+            LayerConfig::Residual(block) => block.output(index, input, first)?,
+            LayerConfig::SqueezeExcite { .. } => {
+                let input = image(input)?;
+                Shape::Image(placed(Window::plain(1, 1), input, input.channels, refused)?)
+            }
         };
         Ok(output)
     }

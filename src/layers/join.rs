@@ -1,0 +1,207 @@
+//! The layers of two inputs, in which branches of a network meet.
+
+use std::ops::Range;
+
+use super::{Flops, InputGradient, Layer};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::Image;
+use crate::kernels::join;
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// What ends a residual block: `y = activation(a + b)` (He, Zhang, Ren, Sun: Deep Residual Learning for
+/// Image Recognition, 2016). Either input may be the data, which are not padded.
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// Of a sample, or of a pixel if samples are images.
+    pub features: usize,
+    /// One whose derivative follows from its output.
+    pub activation: Activation,
+    /// Both inputs and the output if samples are images.
+    pub image: Option<Image>,
+}
+
+impl Add {
+    fn pixels(&self) -> usize {
+        self.image.map_or(1, |image| image.pixels())
+    }
+
+    /// The sum of a row of each input.
+    fn sum(&self, y: &mut [f32], a: &[f32], b: &[f32]) {
+        if a.len() == y.len() && b.len() == y.len() {
+            return join::sum(y, a, b);
+        }
+        let pixels = self.pixels();
+        let pitches = [y.len(), a.len(), b.len()].map(|columns| columns / pixels);
+        y.fill(0.0);
+        for pixel in 0..pixels {
+            let places = pitches.map(|pitch| pixel * pitch..pixel * pitch + self.features);
+            let [y_place, a_place, b_place] = places;
+            join::sum(&mut y[y_place], &a[a_place], &b[b_place]);
+        }
+    }
+}
+
+impl Layer for Add {
+    fn kind(&self) -> String {
+        match self.activation {
+            Activation::Identity => "add".into(),
+            activation => format!("add + {}", activation.name()),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        self.image.map_or(self.features, |image| image.features())
+    }
+
+    fn image(&self) -> Option<Image> {
+        self.image
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        _y: MatrixMut,
+        _x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        unreachable!("a layer of two inputs");
+    }
+
+    fn backward(
+        &self,
+        _dx: Option<MatrixMut>,
+        _dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        unreachable!("a layer of two inputs");
+    }
+
+    fn forward_two(&self, mut y: MatrixMut, [a, b]: [MatrixRef; 2]) {
+        for row in 0..y.rows() {
+            let y = y.row(row);
+            self.sum(y, a.row(row), b.row(row));
+            activation::forward_in_place(self.activation, y);
+            if self.activation.apply(0.0) != 0.0 {
+                // Padding stays zero.
+                let pitch = y.len() / self.pixels();
+                y.chunks_exact_mut(pitch).for_each(|pixel| pixel[self.features..].fill(0.0));
+            }
+        }
+    }
+
+    fn backward_two(
+        &self,
+        dx: [Option<InputGradient>; 2],
+        mut dy: MatrixMut,
+        _x: [MatrixRef; 2],
+        y: MatrixRef,
+    ) {
+        // Inverts the activation: dy becomes the gradient of a + b, and so of each.
+        if self.activation != Activation::Identity {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
+            }
+        }
+        let dy = dy.as_ref();
+        for mut dx in dx.into_iter().flatten() {
+            for row in 0..dy.rows() {
+                match dx.adds {
+                    true => join::add(dx.rows.row(row), dy.row(row)),
+                    false => dx.rows.row(row).copy_from_slice(dy.row(row)),
+                }
+            }
+        }
+    }
+}
+
+/// What ends a squeeze-excite block: each channel of the first input times the gate that is its place in
+/// the second, `[channels]` (Hu, Shen, Sun: Squeeze-and-Excitation Networks, 2018). The first may be the
+/// data, which are not padded; nothing else reads the second.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    /// What comes out.
+    pub image: Image,
+}
+
+impl Layer for Scale {
+    fn kind(&self) -> String {
+        "scale".into()
+    }
+
+    fn outputs(&self) -> usize {
+        self.image.features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.image)
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        _y: MatrixMut,
+        _x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        unreachable!("a layer of two inputs");
+    }
+
+    fn backward(
+        &self,
+        _dx: Option<MatrixMut>,
+        _dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        unreachable!("a layer of two inputs");
+    }
+
+    fn forward_two(&self, mut y: MatrixMut, [x, gate]: [MatrixRef; 2]) {
+        let pitch = x.columns() / self.image.pixels();
+        for row in 0..y.rows() {
+            join::scale(y.row(row), x.row(row), gate.row(row), pitch);
+        }
+    }
+
+    fn backward_two(
+        &self,
+        [dx, dgate]: [Option<InputGradient>; 2],
+        dy: MatrixMut,
+        [x, gate]: [MatrixRef; 2],
+        _y: MatrixRef,
+    ) {
+        let (dy, pitch) = (dy.as_ref(), x.columns() / self.image.pixels());
+        if let Some(mut dx) = dx {
+            for row in 0..dy.rows() {
+                join::scale_backward(dx.rows.row(row), dy.row(row), gate.row(row), dx.adds);
+            }
+        }
+        if let Some(mut dgate) = dgate {
+            debug_assert!(!dgate.adds, "nothing else reads the gate");
+            for row in 0..dy.rows() {
+                join::gate_backward(dgate.rows.row(row), dy.row(row), x.row(row), pitch);
+            }
+        }
+    }
+}
