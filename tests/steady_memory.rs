@@ -146,6 +146,10 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
                   [[model.layers]]\ntype = \"flatten\"\n";
+    let groups = "[[model.layers]]\ntype = \"conv\"\nchannels = 6\nkernel = 5\nstride = 3\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\ngroups = 6\n\
+                  activation = \"relu\"\n[[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\n\
+                  groups = 3\nactivation = \"relu\"\n[[model.layers]]\ntype = \"flatten\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
         ("", "\"momentum\""),
@@ -155,6 +159,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         (hidden, averaged),
         (normed, "\"adamw\""),
         (images, "\"adam\""),
+        (groups, "\"adam\""),
     ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);
