@@ -11,6 +11,7 @@ use super::{Arrangement, Convolution, Derivation, Flops, Layer, MOST_PARTS, Para
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::{Image, Patches, Window};
+use crate::kernels::panels::packed_len;
 use crate::kernels::{channels, gemm};
 use crate::layers::Dense;
 use crate::tensor::{MatrixMut, MatrixRef};
@@ -72,8 +73,9 @@ impl Grouped {
         group * len..(group + 1) * len
     }
 
+    /// Of all groups. `storage_len` would make a list of parameters each time.
     fn weights_len(&self) -> usize {
-        self.groups * self.group.storage_len()
+        self.groups * packed_len(self.group.patch.outputs, self.group.patch.inputs)
     }
 
     fn bias_range(&self) -> Range<usize> {
@@ -244,7 +246,7 @@ impl Layer for Grouped {
         match self.of_group(unit) {
             None => parts[0] = self.bias_range(),
             Some([group, unit]) => {
-                let start = group * self.group.storage_len();
+                let start = self.part(group, self.weights_len()).start;
                 parts = self.group.unit_parts(unit);
                 parts.iter_mut().for_each(|part| *part = start + part.start..start + part.end);
             }
@@ -299,7 +301,8 @@ impl Layer for Grouped {
 
     fn derive(&self, unit: usize, from: &Derivation) {
         let Some([group, unit]) = self.of_group(unit) else { return };
-        let (weights, derived) = (group * self.group.storage_len(), group * self.group.derived_len());
+        let weights = self.part(group, self.weights_len()).start;
+        let derived = group * self.group.derived_len();
         let of_group = Derivation {
             storage: &|part| (from.storage)(weights + part.start..weights + part.end),
             derived: &|part| (from.derived)(derived + part.start..derived + part.end),
