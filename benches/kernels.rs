@@ -9,7 +9,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fallline::bench::peak;
 use fallline::kernels::activation::{self, Activation};
+use fallline::kernels::depthwise::{self, Depthwise};
 use fallline::kernels::gemm::{self, Finish};
+use fallline::kernels::image::{Image, Window};
 use fallline::kernels::loss::{self, Rows};
 use fallline::kernels::{convert, panels, reduce};
 use fallline::losses::{Loss, Scores, Targets};
@@ -55,6 +57,35 @@ fn products(criterion: &mut Criterion) {
                 let dy = MatrixRef::new(&y, rows, outputs, y_stride);
                 gemm::gradient(&mut dw, dy, MatrixRef::new(&x, rows, inputs, x_stride), false);
             });
+        });
+    }
+    group.finish();
+}
+
+/// Forward, gradient of the input and of the kernels of one image, in flops.
+fn depthwise(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("depthwise");
+    for ([height, width, channels], kernel, stride) in [
+        ([28, 28, 32], 3, 1),
+        ([14, 14, 64], 3, 1),
+        ([14, 14, 64], 3, 2),
+        ([14, 14, 64], 5, 1),
+        ([7, 7, 128], 3, 1),
+    ] {
+        let window = Window { kernel, stride, padding: kernel / 2, dilation: 1 };
+        let shape = Depthwise { input: Image::new(height, width, channels), window };
+        let (mut x, mut y) = (ones(shape.input.columns()), ones(shape.output().columns()));
+        let (weights, mut dw) = (ones(shape.weights_len()), ones(shape.weights_len()));
+        let name = format!("{height}x{width}x{channels} by {kernel}x{kernel}, stride {stride}");
+        group.throughput(Throughput::Elements(2 * (y.len() * kernel * kernel) as u64));
+        group.bench_function(BenchmarkId::new("forward", &name), |bencher| {
+            bencher.iter(|| depthwise::forward(&mut y, &x, &weights, None, shape, Finish::Relu));
+        });
+        group.bench_function(BenchmarkId::new("input gradient", &name), |bencher| {
+            bencher.iter(|| depthwise::input_gradient(&mut x, &y, &weights, shape));
+        });
+        group.bench_function(BenchmarkId::new("weight gradient", &name), |bencher| {
+            bencher.iter(|| depthwise::weight_gradient(&mut dw, &y, &x, shape, false));
         });
     }
     group.finish();
@@ -153,6 +184,6 @@ fn updates(criterion: &mut Criterion) {
 criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_millis(500)).warm_up_time(Duration::from_millis(100));
-    targets = limits, products, elementwise, losses, updates
+    targets = limits, products, depthwise, elementwise, losses, updates
 }
 criterion_main!(kernels);

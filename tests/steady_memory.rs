@@ -157,6 +157,10 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   [[model.layers]]\ntype = \"residual\"\n\
                   layers = [{ type = \"conv\", channels = 5, kernel = 3, padding = 1 }]\n\
                   [[model.layers]]\ntype = \"global-average-pool\"\n";
+    let groups = "[[model.layers]]\ntype = \"conv\"\nchannels = 6\nkernel = 5\nstride = 3\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\ngroups = 6\n\
+                  activation = \"relu\"\n[[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\n\
+                  groups = 3\nactivation = \"relu\"\n[[model.layers]]\ntype = \"flatten\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
         ("", "\"momentum\""),
@@ -167,6 +171,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         (normed, "\"adamw\""),
         (images, "\"adam\""),
         (blocks, "\"adam\""),
+        (groups, "\"adam\""),
     ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);

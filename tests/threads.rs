@@ -329,6 +329,11 @@ fn networks_of_images() {
             + &conv(20, "kernel = 3\nactivation = \"silu\"")
             + &conv(33, "kernel = 1\nbias = false")
             + &layer("type = \"global-average-pool\""),
+        conv(6, "kernel = 5\nstride = 3\nactivation = \"relu\"")
+            + &conv(12, "kernel = 3\npadding = 1\ngroups = 6\nactivation = \"tanh\"")
+            + &conv(20, "kernel = 3\ngroups = 4\nactivation = \"relu\"")
+            + &conv(20, "kernel = 2\nstride = 2\ngroups = 20\nbias = false")
+            + &layer("type = \"flatten\""),
     ];
     for network in &networks {
         for (batch, samples) in [(1, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {
@@ -397,6 +402,29 @@ fn networks_of_blocks() {
             let recipe = Recipe::parse(&toml, "test recipe").unwrap();
             check(&recipe, &some_digits(samples));
         }
+    }
+}
+
+/// Convolutions in groups with what acts on whole parameters or on all incoming weights of an output.
+#[test]
+fn whole_parameters_of_groups() {
+    let conv = |rest: &str| format!("[[model.layers]]\ntype = \"conv\"\nchannels = 20\n{rest}\n");
+    let layers = conv("kernel = 5\nstride = 3\nactivation = \"relu\"")
+        + &conv("kernel = 3\ngroups = 20\nactivation = \"relu\"")
+        + &conv("kernel = 3\ngroups = 4\nactivation = \"relu\"");
+    for optimizer in [
+        "\"lamb\"",
+        "\"muon\"",
+        "\"adam\"\n[gradient]\nclip_adaptive = 0.01\n[constraint]\nmax_norm = 0.9",
+        "\"sgd\"\n[gradient]\nclip_norm = 0.1\n[average]\nmethod = \"ema\"",
+    ] {
+        let toml = format!(
+            "name = \"groups\"\n[data]\nset = \"digits\"\n[model]\n{layers}\
+             [[model.layers]]\ntype = \"global-average-pool\"\n\
+             [[model.layers]]\ntype = \"dense\"\nunits = 10\n\
+             [train]\nepochs = 2\nbatch = 33\n[optimizer]\nname = {optimizer}\n"
+        );
+        check(&Recipe::parse(&toml, "test recipe").unwrap(), &some_digits(150));
     }
 }
 

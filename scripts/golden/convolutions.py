@@ -71,7 +71,7 @@ def modules(layers, channels, side):
     for layer in layers:
         kind = layer["type"]
         if kind == "conv":
-            window = {key: layer[key] for key in ("stride", "padding", "dilation")}
+            window = {key: layer[key] for key in ("stride", "padding", "dilation", "groups") if key in layer}
             owner = torch.nn.Conv2d(channels, layer["channels"], layer["kernel"], dtype=torch.float64, **window)
             channels = layer["channels"]
             made += [owner, common.ACTIVATIONS[layer["activation"]]()]

@@ -52,15 +52,22 @@ def initial_weights(specification):
 
 
 def saved_weights(path):
-    """The pairs N.weight, N.bias of a safetensors file, by N: eight bytes with the length of the
-    header, the header in JSON, the values."""
+    """The pairs N.weight, N.bias of a safetensors file, by N."""
+    tensors = saved_tensors(path)
+    layers = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".weight"))
+    return [(tensors[f"{layer}.weight"], tensors[f"{layer}.bias"]) for layer in layers]
+
+
+def saved_tensors(path):
+    """The arrays of a safetensors file by name: eight bytes with the length of the header, the header
+    in JSON, the values."""
     raw = pathlib.Path(path).read_bytes()
     start = 8 + int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8:start])
+    header.pop("__metadata__", None)
 
-    def tensor(name):
-        begin, end = header[name]["data_offsets"]
-        return numpy.frombuffer(raw[start + begin : start + end], "<f4").reshape(header[name]["shape"])
+    def tensor(entry):
+        begin, end = entry["data_offsets"]
+        return numpy.frombuffer(raw[start + begin : start + end], "<f4").reshape(entry["shape"])
 
-    layers = sorted(int(name.split(".")[0]) for name in header if name.endswith(".weight"))
-    return [(tensor(f"{layer}.weight"), tensor(f"{layer}.bias")) for layer in layers]
+    return {name: tensor(entry) for name, entry in header.items()}

@@ -18,6 +18,8 @@ TRIAL = 8
 
 
 def start(specification):
+    if specification["image"] is not None:
+        raise Refused("this peer has no layers of images")
     use_processors(specification["threads"])
     os.environ["JAX_PLATFORMS"] = "cpu"
     import jax

@@ -1,15 +1,16 @@
 """The training loop of fallline's recipes in PyTorch, as its documentation writes one.
 
-Mode "eager": as it is. Mode "compile": forward pass and loss are one `torch.compile`d function, the
-optimizer's step is another. The lines that it is spoken to with are in serve.py.
+Mode "eager": as it is. Mode "channels-last": the same with images and kernels in PyTorch's memory format
+of this name. Mode "compile": forward pass and loss are one `torch.compile`d function, the optimizer's
+step is another. The lines that it is spoken to with are in serve.py.
 """
 
 import itertools
 import os
 import time
 
-from data import batches, initial_weights
-from serve import serve
+from data import batches, initial_weights, saved_tensors
+from serve import Refused, serve
 
 
 def start(specification):
@@ -19,19 +20,11 @@ def start(specification):
 
     torch.set_num_threads(specification["threads"])
     torch.set_flush_denormal(True)
-    activation = {
-        "identity": torch.nn.Identity,
-        "relu": torch.nn.ReLU,
-        "sigmoid": torch.nn.Sigmoid,
-        "tanh": torch.nn.Tanh,
-        "gelu": torch.nn.GELU,
-        "silu": torch.nn.SiLU,
-        "softplus": torch.nn.Softplus,
-    }[specification["activation"]]
-    widths, layers = specification["widths"], []
-    for before, after in zip(widths, widths[1:]):
-        layers += [torch.nn.Linear(before, after), activation()]
-    model = torch.nn.Sequential(*layers[:-1])
+    model = network_of(torch.nn, specification)
+    channels_last = specification["mode"] == "channels-last"
+    if channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    initial = {name: values.clone() for name, values in initial_of(torch, model, specification).items()}
     optimizer = optimizer_of(torch.optim, model.parameters(), specification)
     criterion = torch.nn.CrossEntropyLoss()
     loss_of, update = (lambda x, y: criterion(model(x), y)), optimizer.step
@@ -39,7 +32,14 @@ def start(specification):
         loss_of, update = torch.compile(loss_of), torch.compile(update)
 
     x, y = (torch.from_numpy(part) for part in batches(specification))
-    samples = list(zip(x.unbind(), y.unbind()))
+    if specification["image"] is not None:
+        height, width, channels = specification["image"]["input"]
+        x = x.reshape(*x.shape[:2], height, width, channels).permute(0, 1, 4, 2, 3).contiguous()
+    x = x.unbind()
+    if channels_last:
+        # Of one channel, `contiguous` would find nothing to do and leave the strides as they are.
+        x = [images.to(memory_format=torch.channels_last) for images in x]
+    samples = list(zip(x, y.unbind()))
 
     def restart():
         """Puts the initial weights in their place and makes the optimizer's state zero."""
@@ -48,11 +48,9 @@ def start(specification):
             for value in state.values():
                 if value is not None:
                     value.zero_()
-        dense = [layer for layer in model if isinstance(layer, torch.nn.Linear)]
         with torch.no_grad():
-            for layer, (weight, bias) in zip(dense, initial_weights(specification), strict=True):
-                layer.weight.copy_(torch.from_numpy(weight.copy()))
-                layer.bias.copy_(torch.from_numpy(bias.copy()))
+            for name, values in model.state_dict().items():
+                values.copy_(initial[name])
         return itertools.cycle(samples)
 
     def train(most_steps, deadline):
@@ -74,10 +72,61 @@ def start(specification):
     return f"pytorch-{specification['mode']}", torch.__version__, train
 
 
+def network_of(nn, specification):
+    """The modules, numbered as fallline's saved models number them."""
+    activations = {
+        "identity": nn.Identity,
+        "relu": nn.ReLU,
+        "leaky-relu": nn.LeakyReLU,
+        "sigmoid": nn.Sigmoid,
+        "tanh": nn.Tanh,
+        "gelu": nn.GELU,
+        "silu": nn.SiLU,
+        "softplus": nn.Softplus,
+        "elu": nn.ELU,
+    }
+    if specification["image"] is None:
+        widths, layers = specification["widths"], []
+        for before, after in zip(widths, widths[1:]):
+            layers += [nn.Linear(before, after), activations[specification["activation"]]()]
+        return nn.Sequential(*layers[:-1])
+    makers = {
+        "conv": lambda inputs, outputs, kernel, **others: nn.Conv2d(inputs, outputs, kernel, **others),
+        "dense": lambda inputs, outputs, bias: nn.Linear(inputs, outputs, bias),
+        "max-pool": lambda kernel, stride: nn.MaxPool2d(kernel, stride),
+        "average-pool": lambda kernel, stride: nn.AvgPool2d(kernel, stride),
+        "global-average-pool": lambda: nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten,
+        "activation": lambda name, parameter: activations[name](*([] if parameter is None else [parameter])),
+    }
+    made = []
+    for module in specification["image"]["modules"]:
+        kind = module.pop("type")
+        if kind not in makers:
+            raise Refused(f"this peer has no layer {kind}")
+        made.append(makers[kind](**module))
+    return nn.Sequential(*made)
+
+
+def initial_of(torch, model, specification):
+    """The values to begin with, by name."""
+    if specification["image"] is None:
+        dense = [number for number, layer in enumerate(model) if isinstance(layer, torch.nn.Linear)]
+        pairs = zip(dense, initial_weights(specification), strict=True)
+        arrays = {f"{n}.{name}": part for n, pair in pairs for name, part in zip(("weight", "bias"), pair)}
+    elif specification["initial"] is not None:
+        arrays = saved_tensors(specification["initial"])
+    else:
+        return model.state_dict()
+    if set(arrays) != set(model.state_dict()):
+        raise Refused(f"the initial weights are {sorted(arrays)}, not {sorted(model.state_dict())}")
+    return {name: torch.from_numpy(values.copy()) for name, values in arrays.items()}
+
+
 def optimizer_of(optim, parameters, specification):
-    """The optimizer with PyTorch's own choice of implementation."""
-    hyper = specification["hyper"]
-    common = {"lr": hyper["learning_rate"], "weight_decay": hyper["weight_decay"]}
+    """The optimizer: the fused implementation, which is the fastest, except where it is compiled."""
+    hyper, fused = specification["hyper"], specification["mode"] != "compile"
+    common = {"lr": hyper["learning_rate"], "weight_decay": hyper["weight_decay"], "fused": fused}
     if specification["optimizer"] == "adam":
         return optim.Adam(parameters, betas=(hyper["beta1"], hyper["beta2"]), eps=hyper["epsilon"], **common)
     return optim.SGD(parameters, momentum=hyper["momentum"], nesterov=hyper["nesterov"], **common)

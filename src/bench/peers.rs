@@ -4,12 +4,14 @@
 //! in between it waits. Its scripts are those of `scripts/peers/`, and part of this program. A peer
 //! that cannot be had is no error but [`Unavailable`], with the reason.
 
+mod network;
 mod process;
 mod specification;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+pub use network::{ImageNetwork, Module};
 pub use process::{Peer, PeerSample};
 pub use specification::{DataFiles, Hyper, Specification, write_data};
 
@@ -26,6 +28,8 @@ const ENVIRONMENT: &str = ".venv/bin/python";
 pub enum Framework {
     /// PyTorch as it is.
     PytorchEager,
+    /// The same with the channels of images last in memory; only where there are images.
+    PytorchChannelsLast,
     /// PyTorch with `torch.compile`d loss and update.
     PytorchCompile,
     /// JAX with many steps in one jitted scan.
@@ -33,24 +37,26 @@ pub enum Framework {
 }
 
 /// What `--compare` takes, and what it stands for.
-const NAMES: [(&str, &[Framework]); 4] = [
-    ("pytorch", &[Framework::PytorchEager, Framework::PytorchCompile]),
+const NAMES: [(&str, &[Framework]); 5] = [
+    ("pytorch", &[Framework::PytorchEager, Framework::PytorchChannelsLast, Framework::PytorchCompile]),
     ("pytorch-eager", &[Framework::PytorchEager]),
+    ("pytorch-channels-last", &[Framework::PytorchChannelsLast]),
     ("pytorch-compile", &[Framework::PytorchCompile]),
     ("jax", &[Framework::Jax]),
 ];
 
 impl Framework {
-    /// The name in records: "pytorch-eager", "pytorch-compile", "jax".
+    /// The name in records: "pytorch-eager", "pytorch-channels-last", "pytorch-compile", "jax".
     pub fn name(self) -> &'static str {
         match self {
             Framework::PytorchEager => "pytorch-eager",
+            Framework::PytorchChannelsLast => "pytorch-channels-last",
             Framework::PytorchCompile => "pytorch-compile",
             Framework::Jax => "jax",
         }
     }
 
-    /// The frameworks of a list such as "pytorch,jax", each once, in its order; "pytorch" are both
+    /// The frameworks of a list such as "pytorch,jax", each once, in its order; "pytorch" are all
     /// ways of using it. `place` is where the list stands, for the error.
     ///
     /// # Errors
@@ -72,10 +78,17 @@ impl Framework {
         Unavailable { framework: self, reason: reason.into() }
     }
 
+    /// Whether it is another framework for such a task than all others are: without images there is
+    /// nothing whose layout could differ.
+    pub fn differs_for(self, specification: &Specification) -> bool {
+        self != Framework::PytorchChannelsLast || specification.image.is_some()
+    }
+
     /// The script that trains with it, and the mode that it is told.
     fn script(self) -> (&'static str, &'static str) {
         match self {
             Framework::PytorchEager => ("torch_peer.py", "eager"),
+            Framework::PytorchChannelsLast => ("torch_peer.py", "channels-last"),
             Framework::PytorchCompile => ("torch_peer.py", "compile"),
             Framework::Jax => ("jax_peer.py", "scan"),
         }
@@ -115,19 +128,21 @@ fn python_from(variable: Option<OsString>, folder: &Path) -> Result<PathBuf, Str
 
 #[cfg(test)]
 mod tests {
-    use super::Framework::{Jax, PytorchCompile, PytorchEager};
+    use super::Framework::{Jax, PytorchChannelsLast, PytorchCompile, PytorchEager};
     use super::*;
 
     #[test]
     fn lists_name_each_framework_once() {
         let parse = |list| Framework::parse_list("command line", list);
-        assert_eq!(parse("pytorch,jax").unwrap(), [PytorchEager, PytorchCompile, Jax]);
-        assert_eq!(parse("jax, pytorch-compile,pytorch,jax").unwrap(), [Jax, PytorchCompile, PytorchEager]);
+        assert_eq!(parse("pytorch,jax").unwrap(), [PytorchEager, PytorchChannelsLast, PytorchCompile, Jax]);
+        let expected = [Jax, PytorchCompile, PytorchEager, PytorchChannelsLast];
+        assert_eq!(parse("jax, pytorch-compile,pytorch,jax").unwrap(), expected);
         let refused = parse("jax,pytorhc").unwrap_err().to_string();
         assert_eq!(refused, "command line: unknown framework `pytorhc`; did you mean `pytorch`?");
         let refused = parse("").unwrap_err().to_string();
-        assert!(refused.ends_with("``; known: pytorch, pytorch-eager, pytorch-compile, jax"), "{refused}");
-        for framework in [PytorchEager, PytorchCompile, Jax] {
+        let known = "``; known: pytorch, pytorch-eager, pytorch-channels-last, pytorch-compile, jax";
+        assert!(refused.ends_with(known), "{refused}");
+        for framework in [PytorchEager, PytorchChannelsLast, PytorchCompile, Jax] {
             assert_eq!(parse(framework.name()).unwrap(), [framework]);
         }
     }

@@ -261,8 +261,8 @@ struct Measuring<'a> {
 }
 
 impl Measuring<'_> {
-    /// A framework, ready for one case; None, with a note, if it cannot be had, or if nothing is left
-    /// to measure.
+    /// A framework, ready for one case; None, with a note, if it cannot be had, or without one if it
+    /// would do as another does, or nothing is left to measure.
     fn start<'r>(
         &mut self,
         framework: Framework,
@@ -270,7 +270,8 @@ impl Measuring<'_> {
         specification: &Result<Specification, String>,
     ) -> Option<Runner<'r>> {
         let case = &self.record.cases[record];
-        if self.stop.load(Relaxed) || case.samples_per_second.runs.len() >= ROUNDS {
+        let same = specification.as_ref().is_ok_and(|task| !framework.differs_for(task));
+        if same || self.stop.load(Relaxed) || case.samples_per_second.runs.len() >= ROUNDS {
             return None;
         }
         self.watcher.starting(case);

@@ -72,8 +72,9 @@ pub struct BenchArguments {
     /// Write the results to this file as CSV, one line for each case.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Run other frameworks beside each case: pytorch (eager and compiled), pytorch-eager,
-    /// pytorch-compile, jax. They need the Python that $FALLLINE_PEERS_PYTHON names, or that
+    /// Run other frameworks beside each case: pytorch (all of its kinds), pytorch-eager,
+    /// pytorch-channels-last (the same for images, in another layout), pytorch-compile, jax (not for
+    /// layers of images). They need the Python that $FALLLINE_PEERS_PYTHON names, or that
     /// scripts/peers/setup has put into .venv; what is missing is noted and left out.
     #[arg(long, value_name = "NAME,...")]
     compare: Option<String>,
@@ -96,6 +97,7 @@ Examples:
   fallline bench --suite full --out report --json full.json
   fallline bench --json full.json --suite full --resume
   fallline bench --batch 64,1024 --optimizer adam --threads 2 --compare pytorch,jax
+  fallline bench mnist-lenet5 mnist-fast99 --threads 2 --compare pytorch
   fallline bench --baseline before.json
 
 All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are

@@ -1,9 +1,11 @@
 //! Plain functions over slices and views: everything that is arithmetic on whole arrays.
 
 pub mod activation;
+pub mod channels;
 pub mod clip;
 pub mod columns;
 pub mod convert;
+pub mod depthwise;
 pub mod gemm;
 pub mod image;
 pub mod isa;

@@ -54,6 +54,33 @@ pub fn unpack_kernels(kernels: &mut [f32], panels: &[f32], [outputs, channels, a
     }
 }
 
+/// [`pack_kernels`] of groups of outputs, each in panels of its own: `[outputs, channels, area]` with the
+/// channels of one group.
+pub fn pack_groups(
+    panels: &mut [f32],
+    kernels: &[f32],
+    [outputs, channels, area]: [usize; 3],
+    groups: usize,
+) {
+    let stored = panels.chunks_exact_mut(panels.len() / groups);
+    for (panels, kernels) in stored.zip(kernels.chunks_exact(kernels.len() / groups)) {
+        pack_kernels(panels, kernels, [outputs / groups, channels, area]);
+    }
+}
+
+/// The inverse of [`pack_groups`].
+pub fn unpack_groups(
+    kernels: &mut [f32],
+    panels: &[f32],
+    [outputs, channels, area]: [usize; 3],
+    groups: usize,
+) {
+    let stored = panels.chunks_exact(panels.len() / groups);
+    for (panels, kernels) in stored.zip(kernels.chunks_exact_mut(kernels.len() / groups)) {
+        unpack_kernels(kernels, panels, [outputs / groups, channels, area]);
+    }
+}
+
 /// Where each number of kernels `[outputs, channels, area]` lies in panels, in their order.
 fn kernel_places([outputs, channels, area]: [usize; 3]) -> impl Iterator<Item = usize> {
     let of_output = move |output| {

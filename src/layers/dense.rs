@@ -114,7 +114,7 @@ impl Dense {
     }
 
     /// What the product does by itself; every other activation is a pass of its own.
-    fn finish(&self) -> Option<Finish> {
+    pub(super) fn finish(&self) -> Option<Finish> {
         match self.activation {
             Activation::Identity => Some(Finish::Plain),
             Activation::Relu => Some(Finish::Relu),

@@ -3,8 +3,10 @@
 
 mod convolution;
 mod dense;
+mod depthwise;
 mod elementwise;
 mod flatten;
+mod grouped;
 mod join;
 mod pool;
 mod weight_norm;
@@ -14,8 +16,10 @@ use std::ops::Range;
 
 pub use convolution::Convolution;
 pub use dense::Dense;
+pub use depthwise::Depthwise;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
+pub use grouped::Grouped;
 pub use join::{Add, Scale};
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
@@ -56,6 +60,8 @@ pub enum Arrangement {
     /// The kernels of a convolution, `[out, channels, height, width]`, in panels:
     /// [`pack_kernels`](crate::kernels::panels::pack_kernels).
     Kernels,
+    /// The same, the outputs of each of so many groups in panels of their own.
+    GroupedKernels { groups: usize },
 }
 
 /// What a part of a unit is, to what acts on all incoming weights of an output.

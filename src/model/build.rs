@@ -8,7 +8,8 @@ use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
-    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling, WeightNorm,
+    Convolution, Dense, Depthwise, Elementwise, Flatten, GlobalAverage, Grouped, Layer, Pool, Pooling,
+    WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -163,7 +164,7 @@ fn modules(config: &LayerConfig) -> usize {
 fn inputs(config: &LayerConfig, input: Shape) -> usize {
     match (config, input) {
         (LayerConfig::Convolution(config), Shape::Image(input)) => {
-            Patches { input, window: config.window }.inputs()
+            Patches { input, window: config.window }.inputs() / config.groups
         }
         _ => input.features(),
     }
@@ -196,10 +197,10 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
             let dense = dense(units, weight_init, bias_init, bias);
             if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) }
         }
-        (LayerConfig::Convolution(config), Shape::Image(input)) => Box::new(Convolution {
-            patches: Patches { input, window: config.window },
-            patch: dense(config.channels, config.weight_init, config.bias_init, config.bias),
-        }),
+        (LayerConfig::Convolution(config), Shape::Image(input)) => {
+            let patch = dense(config.channels, config.weight_init, config.bias_init, config.bias);
+            convolution(config, input, patch)
+        }
         (&LayerConfig::MaxPool(window), Shape::Image(input)) => {
             Box::new(Pool { input, pooling: Pooling::Max, window })
         }
@@ -218,12 +219,26 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
     [layer].into_iter().chain(after).collect()
 }
 
+/// The layer for a convolution of this image, which `patch` is for one patch.
+fn convolution(config: &ConvolutionConfig, input: Image, patch: Dense) -> Box<dyn Layer> {
+    let ConvolutionConfig { groups, window, .. } = *config;
+    if groups == 1 {
+        Box::new(Convolution { patches: Patches { input, window }, patch })
+    } else if groups == input.channels {
+        Box::new(Depthwise { input, window, patch })
+    } else {
+        Box::new(Grouped::new(input, groups, window, patch))
+    }
+}
+
 /// The storage that a layer needs, after a check that it and what is placed already are not absurd.
 /// `inputs`, the numbers that go into each of its outputs, and these outputs bound it.
 fn checked_len(index: usize, layer: &dyn Layer, inputs: usize, placed: usize) -> Result<usize> {
     let outputs = layer.image().map_or(layer.outputs(), |image| image.channels);
     let (inputs, outputs) = (inputs as u128, outputs as u128);
+    // Each group has its own padding.
     let bound = if layer.units() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
+    let bound = bound.max(layer.storage_len() as u128);
     if bound + placed as u128 > MOST_PARAMETERS as u128 {
         return Err(Error::Shape {
             index,

@@ -149,6 +149,9 @@ impl Model {
                 Arrangement::Plain => values.copy_from_slice(&stored[..len]),
                 Arrangement::Panels => panels::unpack(&mut values, stored, spec.shape[0], spec.shape[1]),
                 Arrangement::Kernels => panels::unpack_kernels(&mut values, stored, spec.kernels()),
+                Arrangement::GroupedKernels { groups } => {
+                    panels::unpack_groups(&mut values, stored, spec.kernels(), groups);
+                }
             }
             NamedTensor { name, shape: spec.shape, values }
         };
@@ -200,6 +203,9 @@ impl Model {
             Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
             Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
             Arrangement::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
+            Arrangement::GroupedKernels { groups } => {
+                panels::pack_groups(stored, values, spec.kernels(), groups);
+            }
         }
     }
 }

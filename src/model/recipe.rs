@@ -143,7 +143,7 @@ impl ModelConfig {
                     (*units, shape.features(), usize::from(*bias) + usize::from(*weight_norm))
                 }
                 (LayerConfig::Convolution(config), Shape::Image(image)) => {
-                    let inputs = Patches { input: image, window: config.window }.inputs();
+                    let inputs = Patches { input: image, window: config.window }.inputs() / config.groups;
                     (config.channels, inputs, usize::from(config.bias))
                 }
                 _ => (0, 0, 0),

@@ -7,6 +7,8 @@ mod differences;
 mod elementwise;
 #[path = "../common/golden.rs"]
 mod golden;
+mod grouped;
+mod grouped_rules;
 mod images;
 mod pass;
 mod pytorch;

@@ -223,6 +223,9 @@ pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
             Arrangement::Plain => place[..values.len()].copy_from_slice(values),
             Arrangement::Panels => panels::pack(place, values, spec.shape[0], spec.shape[1]),
             Arrangement::Kernels => panels::pack_kernels(place, values, spec.kernels()),
+            Arrangement::GroupedKernels { groups } => {
+                panels::pack_groups(place, values, spec.kernels(), groups);
+            }
         }
     }
     storage
@@ -237,6 +240,9 @@ fn unpacked(spec: &fallline::layers::ParameterSpec, storage: &[f32]) -> Vec<f32>
         Arrangement::Plain => values.copy_from_slice(&place[..len]),
         Arrangement::Panels => panels::unpack(&mut values, place, spec.shape[0], spec.shape[1]),
         Arrangement::Kernels => panels::unpack_kernels(&mut values, place, spec.kernels()),
+        Arrangement::GroupedKernels { groups } => {
+            panels::unpack_groups(&mut values, place, spec.kernels(), groups);
+        }
     }
     let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
     assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);

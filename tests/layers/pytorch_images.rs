@@ -1,5 +1,6 @@
-//! Small convolutional networks, and such of residual and squeeze-excite blocks, against the numbers of
-//! PyTorch in `tests/golden`, which `scripts/golden/convolutions.py` and `residual.py` made.
+//! Small convolutional networks, such of residual and squeeze-excite blocks, and of convolutions in groups,
+//! against the numbers of PyTorch in `tests/golden`, which `scripts/golden/convolutions.py`, `residual.py`
+//! and `grouped.py` made.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -13,14 +14,14 @@ use fallline::team::Team;
 use fallline::train::{self, Observer, Session};
 use serde_json::Value;
 
-/// The golden files, and how many networks each is about.
-const FILES: [(&str, usize); 2] = [("convolutions.json", 3), ("residual.json", 3)];
+/// The golden files, of three networks each.
+const FILES: [&str; 3] = ["convolutions.json", "residual.json", "grouped.json"];
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;
 
 /// Relative, of each of the losses of the first steps.
-const LOSSES: f64 = 1e-4;
+pub const LOSSES: f64 = 1e-4;
 
 /// A recipe with the layers of a case and this optimizer.
 fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
@@ -119,53 +120,53 @@ fn agrees(case: &Value, answer: &[Vec<f32>; 3]) -> bool {
 
 #[test]
 fn networks_agree_with_pytorch() {
-    for (file, cases) in FILES {
-        let file = golden::read(file);
-        assert_eq!(golden::cases(&file).len(), cases);
-        agree_with_pytorch(&file);
+    for file in FILES.map(golden::read) {
+        assert_eq!(golden::cases(&file).len(), 3);
+        golden::cases(&file).iter().for_each(|case| agrees_and_breaks(&file, case));
     }
 }
 
-fn agree_with_pytorch(file: &Value) {
-    for case in golden::cases(file) {
-        let right = answer(file, case);
-        assert!(agrees(case, &right), "{}", case["name"]);
-        for part in 0..3 {
-            let mut wrong = right.clone();
-            wrong[part][0] += 1e-4;
-            assert!(!agrees(case, &wrong), "{} {part}", case["name"]);
-        }
-        let mut transposed = right.clone();
-        transposed[2].swap(0, 1);
-        assert!(!agrees(case, &transposed), "{}", case["name"]);
+fn agrees_and_breaks(file: &Value, case: &Value) {
+    let right = answer(file, case);
+    assert!(agrees(case, &right), "{}", case["name"]);
+    for part in 0..3 {
+        let mut wrong = right.clone();
+        wrong[part][0] += 1e-4;
+        assert!(!agrees(case, &wrong), "{} {part}", case["name"]);
     }
+    let mut transposed = right.clone();
+    transposed[2].swap(0, 1);
+    assert!(!agrees(case, &transposed), "{}", case["name"]);
+}
+
+/// The largest relative deviation of the losses of the first steps by this optimizer, which other tables
+/// of a recipe may follow.
+pub fn deviation(file: &Value, case: &Value, optimizer: &str, expected: &[f64]) -> f64 {
+    let mut network = Network::new(file, case, optimizer, count(&file["batch"]));
+    let team = Team::new(2).unwrap();
+    let mut session = Session::new(&mut network.model, &network.samples, &network.recipe, &team).unwrap();
+    let mut losses = Losses::default();
+    while losses.0.len() < expected.len() {
+        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
+    }
+    let pairs = losses.0.iter().zip(expected);
+    pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max)
 }
 
 #[test]
 fn first_steps_are_pytorchs() {
-    FILES.iter().for_each(|(file, _)| first_steps_of(&golden::read(file)));
-}
-
-fn first_steps_of(file: &Value) {
-    for case in golden::cases(file) {
-        let expected = numbers(&case["losses"]);
-        let deviation = |learning_rate: f64| {
-            let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
-            let mut network = Network::new(file, case, &optimizer, count(&file["batch"]));
-            let team = Team::new(2).unwrap();
-            let mut session =
-                Session::new(&mut network.model, &network.samples, &network.recipe, &team).unwrap();
-            let mut losses = Losses::default();
-            while losses.0.len() < expected.len() {
-                session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-            }
-            let pairs = losses.0.iter().zip(&expected);
-            pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max)
-        };
-        let rate = numbers(&file["learning_rate"])[0];
-        let (right, wrong) = (deviation(rate), deviation(rate * 1.01));
-        println!("{}: {right:.1e}; with a learning rate 1 % too high {wrong:.1e}", text(&case["name"]));
-        assert!(right <= LOSSES, "{}: {right:e}", case["name"]);
-        assert!(wrong > LOSSES, "{}: a wrong learning rate goes unnoticed: {wrong:e}", case["name"]);
+    for file in FILES.map(golden::read) {
+        for case in golden::cases(&file) {
+            let expected = numbers(&case["losses"]);
+            let with = |rate: f64| {
+                let optimizer = format!("name = \"adam\"\nlearning_rate = {rate}");
+                deviation(&file, case, &optimizer, &expected)
+            };
+            let rate = numbers(&file["learning_rate"])[0];
+            let (right, wrong) = (with(rate), with(rate * 1.01));
+            println!("{}: {right:.1e}; with a learning rate 1 % too high {wrong:.1e}", text(&case["name"]));
+            assert!(right <= LOSSES, "{}: {right:e}", case["name"]);
+            assert!(wrong > LOSSES, "{}: a wrong learning rate goes unnoticed: {wrong:e}", case["name"]);
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::ImageNetwork;
 use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
@@ -19,9 +20,11 @@ pub struct Specification {
     /// The network sees (pixel / 255 - mean) / deviation.
     pub mean: f32,
     pub deviation: f32,
-    /// Features of a sample, then the output features of each dense layer.
+    /// The network, if it has layers of images.
+    pub image: Option<ImageNetwork>,
+    /// If not: features of a sample, then the output features of each dense layer...
     pub widths: Vec<usize>,
-    /// Behind every dense layer but the last.
+    /// ...and what stands behind every dense layer but the last.
     pub activation: &'static str,
     pub loss: &'static str,
     /// The rule: "sgd", with or without momentum, or "adam".
@@ -85,13 +88,20 @@ impl Specification {
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
         }
-        let (units, activation) = dense_layers(&recipe.model.layers)?;
+        let image = ImageNetwork::of(&recipe.model.layers, samples.shape())?;
+        let (widths, activation) = if image.is_some() {
+            (Vec::new(), Activation::Identity)
+        } else {
+            let (units, activation) = dense_layers(&recipe.model.layers)?;
+            (std::iter::once(samples.features_per_sample()).chain(units).collect(), activation)
+        };
         let (optimizer, hyper) = rule(&recipe.optimizer)?;
         Ok(Specification {
             data: data.clone(),
             mean: recipe.data.mean,
             deviation: recipe.data.deviation,
-            widths: std::iter::once(samples.features_per_sample()).chain(units).collect(),
+            image,
+            widths,
             activation: activation.name(),
             loss: recipe.model.loss.name(),
             optimizer,
@@ -122,7 +132,7 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
                 let name = own.name();
                 return Err(format!("the peers have no {name} but one behind a dense layer"));
             }
-            (layer, _) => return Err(format!("the peers have no layer {}", layer.kind())),
+            (layer, _) => return Err(format!("the peers have no {} behind dense layers", layer.kind())),
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
@@ -169,6 +179,7 @@ fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Framework;
     use super::*;
     use crate::data::source;
 
@@ -201,23 +212,28 @@ mod tests {
     }
 
     #[test]
-    fn every_built_in_recipe_of_dense_layers_can_be_told() {
+    fn every_built_in_recipe_can_be_told() {
         for name in Recipe::built_in_names() {
             let recipe = Recipe::built_in(name).unwrap();
-            let layers = &recipe.model.layers;
-            let told = of(&recipe);
-            match layers.iter().find(|layer| !matches!(layer, LayerConfig::Dense { .. })) {
+            let dense = |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. });
+            match of(&recipe) {
                 // It smooths its labels.
-                None if name == "mnist-mlp-98" => {
-                    assert_eq!(told.err().unwrap(), "the peers have no loss cross-entropy");
+                Err(refused) => {
+                    assert_eq!(
+                        (name, refused.as_str()),
+                        ("mnist-mlp-98", "the peers have no loss cross-entropy")
+                    );
                 }
-                None => _ = told.unwrap(),
-                Some(other) => {
-                    let refused = told.err().unwrap().to_string();
-                    assert!(refused.contains(other.kind()), "{name}: {refused}");
-                }
+                Ok(told) => assert_eq!(told.image.is_none(), recipe.model.layers.iter().all(dense), "{name}"),
             }
         }
+        let lenet = of(&Recipe::built_in("mnist-lenet5").unwrap()).unwrap();
+        let network = lenet.image.as_ref().unwrap();
+        assert_eq!((network.input, network.modules.len(), lenet.widths.len()), ([28, 28, 1], 12, 0));
+        let told = |framework: Framework| framework.differs_for(&lenet);
+        assert!(told(Framework::PytorchChannelsLast) && told(Framework::PytorchEager));
+        let flat = of(&Recipe::built_in("mnist-mlp").unwrap()).unwrap();
+        assert!(!Framework::PytorchChannelsLast.differs_for(&flat) && Framework::Jax.differs_for(&flat));
     }
 
     #[test]

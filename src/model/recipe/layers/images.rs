@@ -13,12 +13,16 @@ pub(super) const MOST_CHANNELS: usize = 1 << 16;
 /// The most pixels along a side of a window, and of its stride, padding and dilation.
 const MOST_PIXELS: usize = 1024;
 
-/// A convolution: y = activation(Σ w · x + b) with w of shape `[channels, channels in, kernel, kernel]`.
+/// A convolution: y = activation(Σ w · x + b) with w of shape
+/// `[channels, channels in / groups, kernel, kernel]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvolutionConfig {
     /// Of the output; at least 1.
     pub channels: usize,
     pub window: Window,
+    /// Parts of the channels that see nothing of each other; they divide those that come in, and those
+    /// that come out.
+    pub groups: usize,
     pub activation: Activation,
     pub weight_init: Init,
     pub bias_init: Init,
@@ -34,6 +38,11 @@ pub(super) fn read_convolution(section: &mut Section) -> Result<LayerConfig> {
         padding: section.integer("padding", 0, 0, MOST_PIXELS)?,
         dilation: section.integer("dilation", 1, 1, MOST_PIXELS)?,
     };
+    let groups = section.integer("groups", 1, 1, MOST_CHANNELS)?;
+    if !channels.is_multiple_of(groups) {
+        let expected = format!("an integer that divides `channels` ({channels})");
+        return Err(section.setting("groups", &expected, &groups.to_string()));
+    }
     let activation = match section.named("activation")? {
         Some(section) => read_activation(section)?,
         None => Activation::Identity,
@@ -48,7 +57,7 @@ pub(super) fn read_convolution(section: &mut Section) -> Result<LayerConfig> {
         Some(section) => read_bias_initialiser(section)?,
         None => Init::Zeros,
     };
-    let config = ConvolutionConfig { channels, window, activation, weight_init, bias_init, bias };
+    let config = ConvolutionConfig { channels, window, groups, activation, weight_init, bias_init, bias };
     Ok(LayerConfig::Convolution(config))
 }
 
@@ -67,6 +76,7 @@ pub(in super::super) fn convolution(config: &ConvolutionConfig, activation: toml
         ("stride", integer(stride as u64)),
         ("padding", integer(padding as u64)),
         ("dilation", integer(dilation as u64)),
+        ("groups", integer(config.groups as u64)),
         ("activation", activation.into()),
         ("weight_init", initialiser(&config.weight_init).into()),
         ("bias", config.bias.into()),

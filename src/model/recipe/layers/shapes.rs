@@ -76,8 +76,14 @@ impl LayerConfig {
                 }
                 _ => Shape::Features(*units),
             },
-            LayerConfig::Convolution(ConvolutionConfig { channels, window, .. }) => {
-                Shape::Image(placed(*window, image(input)?, *channels, refused)?)
+            LayerConfig::Convolution(ConvolutionConfig { channels, window, groups, .. }) => {
+                let input = image(input)?;
+                if !input.channels.is_multiple_of(*groups) {
+                    let expected =
+                        format!("`groups` that divides the {} channels that come in", input.channels);
+                    return Err(refused(expected, groups.to_string()));
+                }
+                Shape::Image(placed(*window, input, *channels, refused)?)
             }
             LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
                 let input = image(input)?;

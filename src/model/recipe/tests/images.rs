@@ -49,6 +49,56 @@ fn layers_of_images_are_written_and_read() {
     assert_eq!(recipe.model.layers[2], LayerConfig::AveragePool(Window::plain(3, 1)));
     let flat = parsed(&[CONV, POOL, FLATTEN]);
     assert_eq!(Recipe::parse(&flat.to_toml(), "copy").unwrap(), flat);
+    let groups = |recipe: &Recipe| {
+        let of = |layer: &LayerConfig| match layer {
+            LayerConfig::Convolution(config) => Some(config.groups),
+            _ => None,
+        };
+        recipe.model.layers.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let grouped = parsed(&[CONV, &format!("{CONV}\ngroups = 3"), &format!("{CONV}\ngroups = 6"), FLATTEN]);
+    assert_eq!(groups(&grouped), [1, 3, 6]);
+    assert_eq!(Recipe::parse(&grouped.to_toml(), "copy").unwrap(), grouped);
+}
+
+/// Every group has weights for its own channels only, and a layer fit for it.
+#[test]
+fn groups_share_the_parameters_out() {
+    let with = |groups: usize, channels: usize| {
+        parsed(&[
+            CONV,
+            &format!("type = 'conv'\nchannels = {channels}\nkernel = 3\ngroups = {groups}"),
+            FLATTEN,
+        ])
+    };
+    for (groups, channels, kind) in [
+        (1, 12, "conv 3x3"),
+        (2, 12, "conv 3x3 in 2 groups"),
+        (3, 12, "conv 3x3 in 3 groups"),
+        (6, 6, "depthwise 3x3"),
+        (6, 12, "depthwise 3x3"),
+    ] {
+        let recipe = with(groups, channels);
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let row = &model.summary()[1];
+        assert_eq!((row.kind.as_str(), row.output.as_str()), (kind, format!("22x22x{channels}").as_str()));
+        assert_eq!(row.parameters, channels * (6 / groups * 9 + 1));
+        assert_eq!(row.flops, 3.0 * 2.0 * 484.0 * (channels * 6 / groups * 9) as f64);
+        assert_eq!(recipe.model.parameters([28, 28, 1]).unwrap(), model.parameters());
+        assert_eq!(model.tensors()[2].shape, [channels, 6 / groups, 3, 3]);
+        // Drawn with the inputs of one group, as in PyTorch: Xavier's bound.
+        let bound = (6.0 / (6 / groups * 9 + channels * 9) as f32).sqrt();
+        let largest = model.tensors()[2].values.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        assert!((0.8 * bound..=bound).contains(&largest), "{largest} of {bound}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for groups in [2, 6] {
+        let (recipe, path) = (with(groups, 12), folder.path().join("model.safetensors"));
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 3).unwrap();
+        crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10).unwrap();
+        let back = crate::model::saved::load(&path).unwrap();
+        assert_eq!((back.model.tensors(), back.model.storage()), (model.tensors(), model.storage()));
+    }
 }
 
 #[test]
@@ -91,7 +141,17 @@ fn what_does_not_fit_is_refused() {
     assert!(of("type = 'conv'\nchannels = 0\nkernel = 1").contains("channels`: expected an integer from 1"));
     assert!(of("type = 'conv'\nchannels = 1").contains("kernel`: expected an integer from 1 to 1024"));
     assert!(of("type = 'conv'\nchannels = 1\nkernel = 1\nstride = 0").contains("stride`: expected"));
-    assert!(of("type = 'conv'\nchannels = 1\nkernel = 1\ngroups = 2").contains("groups"));
+    assert!(
+        of("type = 'conv'\nchannels = 6\nkernel = 1\ngroups = 4")
+            .ends_with("`model.layers.0.groups`: expected an integer that divides `channels` (6), found 4")
+    );
+    assert!(
+        of("type = 'conv'\nchannels = 6\nkernel = 1\ngroups = 0").contains("groups`: expected an integer")
+    );
+    assert_eq!(
+        refusal(&[CONV, "type = 'conv'\nchannels = 8\nkernel = 1\ngroups = 4", FLATTEN]),
+        "layer 1 (conv): expected `groups` that divides the 6 channels that come in, found 4"
+    );
     assert!(of("type = 'average-pool'\nkernel = 2\npadding = 1").contains("padding"));
     // Too many parameters, without an allocation of that size.
     let wide = "type = 'conv'\nchannels = 20000\nkernel = 3\npadding = 1";

@@ -1,0 +1,190 @@
+//! A network of images as a peer is told of it: PyTorch's modules, one after the other.
+
+use serde::Serialize;
+
+use crate::kernels::activation::Activation;
+use crate::kernels::image::{Image, Window};
+use crate::model::recipe::{LayerConfig, Shape};
+
+/// A network that begins with images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ImageNetwork {
+    /// Height, width and channels of a sample.
+    pub input: [usize; 3],
+    /// As they stand in a `Sequential`, so that their numbers name the parameters in saved models.
+    pub modules: Vec<Module>,
+}
+
+/// What a layer is in PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Module {
+    Conv {
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        dilation: usize,
+        groups: usize,
+        bias: bool,
+    },
+    Dense {
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+    },
+    MaxPool {
+        kernel: usize,
+        stride: usize,
+    },
+    AveragePool {
+        kernel: usize,
+        stride: usize,
+    },
+    GlobalAveragePool,
+    Flatten,
+    /// `parameter` is the slope of leaky-relu, or the alpha of elu.
+    Activation {
+        name: &'static str,
+        parameter: Option<f32>,
+    },
+}
+
+impl ImageNetwork {
+    /// The network of these layers; `None` if they know nothing of images.
+    ///
+    /// # Errors
+    /// The reason, if a peer cannot be told of a layer.
+    pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<ImageNetwork>, String> {
+        let plain =
+            |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. } | LayerConfig::Activation(_));
+        if layers.iter().all(plain) {
+            return Ok(None);
+        }
+        let (mut modules, mut shape) = (Vec::new(), Shape::Image(Image::data(input)));
+        for (index, layer) in layers.iter().enumerate() {
+            // PyTorch's dense layers and these take images in different orders.
+            if index == 0 && plain(layer) {
+                return Err(format!("the peers begin with images, and layer 0 is {}", layer.kind()));
+            }
+            add(&mut modules, layer, index, shape)?;
+            shape = layer.output(index, shape, index == 0).map_err(|error| error.to_string())?;
+        }
+        Ok(Some(ImageNetwork { input, modules }))
+    }
+}
+
+fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shape) -> Result<(), String> {
+    let channels = match input {
+        Shape::Image(image) => image.channels,
+        Shape::Features(features) => features,
+    };
+    let mut function = Activation::Identity;
+    let module = match layer {
+        LayerConfig::Convolution(config) => {
+            function = config.activation;
+            let Window { kernel, stride, padding, dilation } = config.window;
+            let (outputs, groups, bias) = (config.channels, config.groups, config.bias);
+            Module::Conv { inputs: channels, outputs, kernel, stride, padding, dilation, groups, bias }
+        }
+        LayerConfig::Dense { weight_norm: true, .. } => {
+            return Err(format!("the peers have no weight normalisation, as layer {index} has"));
+        }
+        LayerConfig::Dense { units, activation, bias, .. } => {
+            function = *activation;
+            Module::Dense { inputs: input.features(), outputs: *units, bias: *bias }
+        }
+        LayerConfig::MaxPool(window) => Module::MaxPool { kernel: window.kernel, stride: window.stride },
+        LayerConfig::AveragePool(window) => {
+            Module::AveragePool { kernel: window.kernel, stride: window.stride }
+        }
+        LayerConfig::GlobalAveragePool => {
+            modules.push(Module::GlobalAveragePool);
+            Module::Flatten
+        }
+        LayerConfig::Flatten => Module::Flatten,
+        LayerConfig::Activation(activation) => activated(*activation),
+        LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. } => {
+            return Err(format!("the peers have no {}, as layer {index} is", layer.kind()));
+        }
+    };
+    modules.push(module);
+    if function != Activation::Identity {
+        modules.push(activated(function));
+    }
+    Ok(())
+}
+
+fn activated(activation: Activation) -> Module {
+    let parameter = match activation {
+        Activation::LeakyRelu { slope } => Some(slope),
+        Activation::Elu { alpha } => Some(alpha),
+        _ => None,
+    };
+    Module::Activation { name: activation.name(), parameter }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Model, Recipe};
+
+    fn recipe(layers: &str) -> Recipe {
+        let text = format!(
+            "name = \"x\"\ndata = {{ set = \"digits\" }}\nmodel = {{ layers = [{layers}] }}\n\
+             optimizer = {{ name = \"sgd\" }}\n"
+        );
+        Recipe::parse(&text, "test").unwrap()
+    }
+
+    fn of(layers: &str) -> Result<Option<ImageNetwork>, String> {
+        ImageNetwork::of(&recipe(layers).model.layers, [28, 28, 1])
+    }
+
+    const DENSE: &str = "{ type = \"dense\", units = 10 }";
+
+    #[test]
+    fn modules_are_numbered_as_saved_models_are() {
+        let layers = format!(
+            "{{ type = \"conv\", channels = 4, kernel = 3, activation = \"relu\" }}, \
+             {{ type = \"max-pool\", kernel = 2 }}, \
+             {{ type = \"conv\", channels = 8, kernel = 3, groups = 2, activation = \"gelu\" }}, \
+             {{ type = \"average-pool\", kernel = 2, stride = 1 }}, {{ type = \"elu\", alpha = 0.5 }}, \
+             {{ type = \"global-average-pool\" }}, {DENSE}"
+        );
+        let network = of(&layers).unwrap().unwrap();
+        let model = Model::build(&recipe(&layers).model, [28, 28, 1], 10, 1).unwrap();
+        for tensor in model.tensors() {
+            let (number, name) = tensor.name.split_once('.').unwrap();
+            let (inputs, outputs) = match network.modules[number.parse::<usize>().unwrap()] {
+                Module::Conv { inputs, outputs, groups, .. } => (inputs / groups, outputs),
+                Module::Dense { inputs, outputs, .. } => (inputs, outputs),
+                ref other => panic!("{other:?} has no {name}"),
+            };
+            let expected = if name == "weight" { vec![outputs, inputs] } else { vec![outputs] };
+            assert_eq!(tensor.shape[..expected.len()], expected);
+        }
+        assert_eq!(model.tensors().len(), 6);
+        let json = serde_json::to_value(&network).unwrap();
+        assert_eq!((&json["modules"][0]["type"], &json["modules"][3]["groups"]), (&"conv".into(), &2.into()));
+        assert_eq!(json["modules"][6]["parameter"], 0.5);
+        assert_eq!(json["modules"][7]["type"], "global-average-pool");
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_named() {
+        assert_eq!(of(DENSE), Ok(None));
+        let pool = "{ type = \"max-pool\", kernel = 2 }, { type = \"flatten\" }";
+        let refused = of(&format!("{{ type = \"relu\" }}, {DENSE}"));
+        assert_eq!(refused, Ok(None), "no image is in it");
+        let normed = format!("{pool}, {{ type = \"dense\", units = 10, weight_norm = true }}");
+        assert!(of(&normed).unwrap_err().contains("no weight normalisation, as layer 2 has"));
+        let gates = "{ type = \"max-pool\", kernel = 2 }, { type = \"squeeze-excite\", reduction = 1 }, \
+                     { type = \"global-average-pool\" }";
+        assert!(of(gates).unwrap_err().contains("no squeeze-excite, as layer 1 is"));
+        let mut first = recipe(&format!("{{ type = \"relu\" }}, {DENSE}")).model.layers;
+        first.insert(1, LayerConfig::Flatten);
+        assert!(ImageNetwork::of(&first, [28, 28, 1]).unwrap_err().contains("layer 0 is relu"));
+    }
+}

@@ -1,0 +1,312 @@
+//! The convolution in groups: each of them sees its own part of the input's channels, and gives its own
+//! part of the output's (Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional
+//! Neural Networks", 2012).
+//!
+//! A group is a convolution of an image of its channels alone, which are taken out of the input, and
+//! whose result is put into the output.
+
+use std::ops::Range;
+
+use super::{Arrangement, Convolution, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use crate::init::Init;
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::{Image, Patches, Window};
+use crate::kernels::panels::packed_len;
+use crate::kernels::{channels, gemm};
+use crate::layers::Dense;
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// A convolution in groups with its activation, which must be one whose derivative follows from its
+/// output. Its storage holds the kernels of each group as that group's convolution stores them, then the
+/// bias.
+#[derive(Clone, Debug)]
+pub struct Grouped {
+    input: Image,
+    groups: usize,
+    /// Of each group: without bias and activation.
+    group: Convolution,
+    bias: bool,
+    bias_init: Init,
+    activation: Activation,
+}
+
+/// The scratch of a group's convolution, and images of one group.
+struct Scratch<'a> {
+    group: &'a mut [f32],
+    input: &'a mut [f32],
+    output: &'a mut [f32],
+}
+
+impl Grouped {
+    /// `groups` of them, which divide the channels of the input and the outputs of `patch`: the layer of
+    /// one patch as all groups together have it, with the inputs of one.
+    pub fn new(input: Image, groups: usize, window: Window, patch: Dense) -> Grouped {
+        let Image { height, width, channels, .. } = input;
+        debug_assert!(channels.is_multiple_of(groups) && patch.outputs.is_multiple_of(groups));
+        let (bias, bias_init, activation) = (patch.bias, patch.bias_init, patch.activation);
+        let patches = Patches { input: Image::new(height, width, channels / groups), window };
+        let outputs = patch.outputs / groups;
+        let patch = Dense { outputs, bias: false, activation: Activation::Identity, ..patch };
+        Grouped { input, groups, group: Convolution { patches, patch }, bias, bias_init, activation }
+    }
+
+    fn output(&self) -> Image {
+        let Patches { window, .. } = self.group.patches;
+        window.output(self.input, self.groups * self.group.patch.outputs)
+    }
+
+    /// The channels of the input that a group sees.
+    fn seen(&self, group: usize) -> Range<usize> {
+        let channels = self.group.patches.input.channels;
+        group * channels..(group + 1) * channels
+    }
+
+    /// The channels of the output that it gives.
+    fn given(&self, group: usize) -> Range<usize> {
+        let channels = self.group.patch.outputs;
+        group * channels..(group + 1) * channels
+    }
+
+    /// A group's part of what lies one group after the other.
+    fn part(&self, group: usize, len: usize) -> Range<usize> {
+        let len = len / self.groups;
+        group * len..(group + 1) * len
+    }
+
+    /// Of all groups. `storage_len` would make a list of parameters each time.
+    fn weights_len(&self) -> usize {
+        self.groups * packed_len(self.group.patch.outputs, self.group.patch.inputs)
+    }
+
+    fn bias_range(&self) -> Range<usize> {
+        let start = self.weights_len();
+        start..start + if self.bias { self.output().pitch } else { 0 }
+    }
+
+    /// Group and number there of a unit of weights; none if it is the bias.
+    fn of_group(&self, unit: usize) -> Option<[usize; 2]> {
+        let units = self.group.units();
+        (unit < self.groups * units).then_some([unit / units, unit % units])
+    }
+
+    fn cut<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
+        let (input, rest) = scratch.split_at_mut(self.group.patches.input.columns());
+        let (output, group) = rest.split_at_mut(self.group.columns());
+        Scratch { group: &mut group[..self.group.scratch_len()], input, output }
+    }
+}
+
+/// An image as a matrix of one row.
+fn one(image: &[f32]) -> MatrixRef<'_> {
+    MatrixRef::new(image, 1, image.len(), image.len())
+}
+
+/// The same, to be written.
+fn one_mut(image: &mut [f32]) -> MatrixMut<'_> {
+    let columns = image.len();
+    MatrixMut::new(image, 1, columns, columns)
+}
+
+impl Layer for Grouped {
+    fn kind(&self) -> String {
+        let kind = format!("{} in {} groups", self.group.kind(), self.groups);
+        match self.activation {
+            Activation::Identity => kind,
+            activation => format!("{kind} + {}", activation.name()),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        self.output().features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.output())
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        let mut parameters = self.group.parameters();
+        parameters[0].shape[0] = self.output().channels;
+        parameters[0].range = 0..self.weights_len();
+        parameters[0].arrangement = Arrangement::GroupedKernels { groups: self.groups };
+        if self.bias {
+            parameters.push(ParameterSpec {
+                name: "bias",
+                shape: vec![self.output().channels],
+                range: self.bias_range(),
+                arrangement: Arrangement::Plain,
+                init: Some(self.bias_init),
+            });
+        }
+        parameters
+    }
+
+    fn derived_len(&self) -> usize {
+        self.groups * self.group.derived_len()
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.group.patches.input.columns() + self.group.columns() + self.group.scratch_len()
+    }
+
+    fn flops(&self) -> Flops {
+        let groups = self.groups as f64;
+        let Flops { forward, backward, gradient } = self.group.flops();
+        Flops { forward: groups * forward, backward: groups * backward, gradient: groups * gradient }
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        _columns: Range<usize>,
+        scratch: &mut [f32],
+    ) {
+        let Scratch { group: scratch, input, output } = self.cut(scratch);
+        let (weights, bias) = (&storage[..self.weights_len()], &storage[self.bias_range()]);
+        let image = self.output();
+        for row in 0..y.rows() {
+            let y = y.row(row);
+            for group in 0..self.groups {
+                channels::take(input, x.row(row), self.input.pitch, self.seen(group));
+                let weights = &weights[self.part(group, weights.len())];
+                let derived = &derived[self.part(group, derived.len())];
+                let columns = 0..output.len();
+                self.group.forward(one_mut(output), one(input), weights, derived, columns, scratch);
+                channels::put(y, output, image.pitch, self.given(group));
+            }
+            channels::clear_padding(y, image);
+            if self.bias {
+                channels::add_bias(y, bias);
+            }
+            if self.activation != Activation::Identity {
+                activation::forward_in_place(self.activation, y);
+                channels::clear_padding(y, image);
+            }
+        }
+    }
+
+    fn forward_derived_len(&self) -> usize {
+        self.groups * self.group.forward_derived_len()
+    }
+
+    fn derive_forward(&self, derived: &mut [f32], storage: &[f32]) {
+        for group in 0..self.groups {
+            let weights = &storage[self.part(group, self.weights_len())];
+            let part = self.part(group, derived.len());
+            self.group.derive_forward(&mut derived[part], weights);
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        mut dy: MatrixMut,
+        _x: MatrixRef,
+        y: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+    ) {
+        // Inverts the activation.
+        if self.activation != Activation::Identity {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
+            }
+        }
+        let Some(mut dx) = dx else { return };
+        let Scratch { group: scratch, input, output } = self.cut(scratch);
+        // Neither is read without an activation.
+        let unread = MatrixRef::new(&[], 0, 0, 0);
+        for row in 0..dx.rows() {
+            for group in 0..self.groups {
+                channels::take(output, dy.row(row), self.output().pitch, self.given(group));
+                let weights = &storage[self.part(group, self.weights_len())];
+                let derived = &derived[self.part(group, derived.len())];
+                let (dx_here, dy_here) = (Some(one_mut(input)), one_mut(output));
+                self.group.backward(dx_here, dy_here, unread, unread, weights, derived, scratch);
+                channels::put(dx.row(row), input, self.input.pitch, self.seen(group));
+            }
+            channels::clear_padding(dx.row(row), self.input);
+        }
+    }
+
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.group.own_whole_columns(whole);
+    }
+
+    fn units(&self) -> usize {
+        self.groups * self.group.units() + usize::from(self.bias)
+    }
+
+    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        match self.of_group(unit) {
+            None => parts[0] = self.bias_range(),
+            Some([group, unit]) => {
+                let start = self.part(group, self.weights_len()).start;
+                parts = self.group.unit_parts(unit);
+                parts.iter_mut().for_each(|part| *part = start + part.start..start + part.end);
+            }
+        }
+        parts
+    }
+
+    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
+        self.of_group(unit).map_or([Role::Bias; MOST_PARTS], |[_, unit]| self.group.unit_roles(unit))
+    }
+
+    fn units_along_inputs(&self) -> usize {
+        self.group.units_along_inputs()
+    }
+
+    fn sums_rows(&self) -> bool {
+        true
+    }
+
+    fn gradient_of_rows(
+        &self,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        scratch: &mut [f32],
+    ) {
+        let Scratch { group: scratch, input, output } = self.cut(scratch);
+        let Image { pitch, .. } = self.output();
+        let (dw, db) = out.split_at_mut(self.weights_len());
+        for row in 0..dy.rows() {
+            let (resume, dy) = (resume || row > 0, dy.row(row));
+            for group in 0..self.groups {
+                channels::take(input, x.row(row), self.input.pitch, self.seen(group));
+                channels::take(output, dy, pitch, self.given(group));
+                let dw = &mut dw[self.part(group, self.weights_len())];
+                self.group.gradient_of_rows(dw, one(output), one(input), resume, scratch);
+            }
+            if self.bias {
+                let pixels = MatrixRef::new(dy, self.output().pixels(), pitch, pitch);
+                gemm::column_sums(db, pixels, resume);
+            }
+        }
+    }
+
+    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
+        if let Some([group, unit]) = self.of_group(unit) {
+            let start = group * self.group.derived_len();
+            self.group.derived_parts(unit, &mut |part| each(start + part.start..start + part.end));
+        }
+    }
+
+    fn derive(&self, unit: usize, from: &Derivation) {
+        let Some([group, unit]) = self.of_group(unit) else { return };
+        let weights = self.part(group, self.weights_len()).start;
+        let derived = group * self.group.derived_len();
+        let of_group = Derivation {
+            storage: &|part| (from.storage)(weights + part.start..weights + part.end),
+            derived: &|part| (from.derived)(derived + part.start..derived + part.end),
+        };
+        self.group.derive(unit, &of_group);
+    }
+}

@@ -1,0 +1,326 @@
+//! Convolutions in groups, and depthwise ones, against their naive twin, and this against finite
+//! differences.
+
+use crate::pass::{Activations, Placed, packed};
+use crate::splitmix::uniform;
+use crate::{close, widened};
+use fallline::init::Init;
+use fallline::kernels::activation::Activation;
+use fallline::kernels::image::{Image, Patches, Window};
+use fallline::kernels::reference::grouped::Grouped as Twin;
+use fallline::kernels::reference::image::ImageGradients;
+use fallline::kernels::reference::numeric_gradient;
+use fallline::layers::{Dense, Depthwise, Grouped, Layer, Role};
+
+/// Sums of up to a few thousand terms in f32, relative to the largest number.
+const TOLERANCE: f64 = 5e-6;
+
+const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
+    Window { kernel, stride, padding, dilation }
+}
+
+/// Height, width, channels in, window, groups, channels out, rows.
+type Shape = ([usize; 3], Window, usize, usize, usize);
+
+/// One kernel for each channel, of every size that has loops of its own and of others; strides, paddings
+/// as wide as the kernel and wider, dilations, windows beyond the image on both sides, odd sizes, whole
+/// vectors of channels and parts of them, several outputs for each channel.
+const DEPTHWISE: [Shape; 18] = [
+    ([5, 5, 2], window(3, 1, 1, 1), 2, 2, 1),
+    ([28, 28, 32], window(3, 1, 1, 1), 32, 32, 2),
+    ([14, 14, 64], window(3, 2, 1, 1), 64, 64, 2),
+    ([7, 9, 17], window(5, 1, 2, 1), 17, 17, 3),
+    ([9, 7, 16], window(5, 2, 2, 1), 16, 16, 2),
+    ([8, 8, 5], window(2, 2, 0, 1), 5, 5, 3),
+    ([6, 5, 33], window(1, 1, 0, 1), 33, 33, 2),
+    ([6, 7, 20], window(1, 3, 0, 1), 20, 20, 1),
+    ([11, 12, 18], window(4, 3, 2, 1), 18, 18, 2),
+    ([9, 10, 16], window(7, 1, 3, 1), 16, 16, 2),
+    ([13, 11, 6], window(3, 1, 2, 2), 6, 6, 2),
+    ([13, 11, 6], window(3, 3, 3, 3), 6, 6, 1),
+    // The frame is wider than the kernel: some places see nothing of the image.
+    ([4, 3, 3], window(3, 1, 4, 1), 3, 3, 2),
+    ([3, 4, 2], window(2, 2, 3, 1), 2, 2, 2),
+    ([1, 1, 2], window(3, 1, 1, 1), 2, 2, 1),
+    // Several outputs for each channel.
+    ([6, 7, 3], window(3, 1, 1, 1), 3, 6, 2),
+    ([7, 6, 16], window(3, 2, 1, 1), 16, 48, 1),
+    ([5, 8, 5], window(5, 1, 2, 1), 5, 35, 3),
+];
+
+/// Groups of one channel and of several, of whole vectors of channels and of parts.
+const GROUPED: [Shape; 10] = [
+    ([5, 5, 4], window(3, 1, 1, 1), 2, 4, 1),
+    ([12, 12, 32], window(3, 1, 1, 1), 2, 32, 2),
+    ([7, 9, 6], window(3, 2, 1, 1), 3, 12, 3),
+    ([9, 7, 20], window(2, 1, 0, 2), 5, 10, 2),
+    ([10, 11, 36], window(3, 3, 1, 1), 2, 34, 2),
+    ([6, 5, 12], window(1, 1, 0, 1), 4, 20, 3),
+    ([6, 7, 32], window(1, 2, 0, 1), 2, 64, 2),
+    ([8, 8, 64], window(3, 1, 1, 1), 16, 64, 1),
+    ([3, 4, 4], window(1, 1, 1, 1), 2, 2, 2),
+    ([13, 6, 6], window(5, 1, 4, 2), 2, 40, 1),
+];
+
+fn shapes() -> impl Iterator<Item = (usize, Shape)> {
+    DEPTHWISE.into_iter().chain(GROUPED).enumerate()
+}
+
+/// A layer with parameters, and a batch for it.
+struct Case {
+    layer: Box<dyn Layer>,
+    input: Image,
+    twin: Twin,
+    /// `[out, channels / groups, kernel, kernel]` and, if there is one, `[out]`
+    parameters: Vec<Vec<f32>>,
+    /// `[rows, channels, height, width]`
+    x: Vec<f32>,
+    dy: Vec<f32>,
+    first: bool,
+}
+
+#[derive(Clone)]
+struct Answer {
+    y: Vec<f32>,
+    gradients: [Vec<f32>; 3],
+}
+
+impl Case {
+    fn new(turn: usize, shape: Shape, first: bool, activation: Activation) -> Case {
+        let ([height, width, channels], window, groups, outputs, rows) = shape;
+        let input =
+            if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
+        let inputs = Patches { input, window }.inputs() / groups;
+        let bias = turn % 3 != 1;
+        let patch = Dense {
+            inputs,
+            outputs,
+            bias,
+            activation,
+            weight_init: Init::Zeros,
+            bias_init: Init::Zeros,
+            input_gradient: !first,
+            whole_columns: false,
+            by_inputs: false,
+        };
+        let layer: Box<dyn Layer> = if groups == channels {
+            Box::new(Depthwise { input, window, patch })
+        } else {
+            Box::new(Grouped::new(input, groups, window, patch))
+        };
+        let bound = (3.0 / inputs as f32).sqrt();
+        let weight: Vec<f32> = uniform(1, outputs * inputs).iter().map(|w| w * bound).collect();
+        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let twin = Twin {
+            input: [channels, height, width],
+            groups,
+            window,
+            weight: widened(&weight),
+            bias: widened(&biases),
+            activation,
+        };
+        let features = window.output(input, outputs).features();
+        Case {
+            layer,
+            input,
+            twin,
+            parameters: if bias { vec![weight, biases] } else { vec![weight] },
+            x: uniform(3, rows * input.features()),
+            dy: uniform(4, rows * features),
+            first,
+        }
+    }
+
+    fn placed(&self) -> Placed<'_> {
+        Placed::new(self.layer.as_ref(), packed(self.layer.as_ref(), &self.parameters))
+    }
+
+    fn fast(&self) -> Answer {
+        let output = self.layer.image().unwrap();
+        let placed = self.placed();
+        let x = Activations::images(&self.x, self.input);
+        let y = placed.forward_at_once(&x);
+        let mut dy = Activations::images(&self.dy, output);
+        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(self.input.columns()));
+        let mut gradients = placed.gradient(&dy, &x).into_iter();
+        let dx = dx.map_or(Vec::new(), |dx| dx.channels(self.input));
+        let y = y.channels(output);
+        Answer { y, gradients: [dx, gradients.next().unwrap(), gradients.next().unwrap_or_default()] }
+    }
+
+    fn agrees(&self, fast: &Answer) -> bool {
+        let x = widened(&self.x);
+        let exact = self.twin.backward(&widened(&self.dy), &x);
+        let [dx, dweight, dbias] = &fast.gradients;
+        close(&fast.y, &self.twin.forward(&x), TOLERANCE)
+            && (self.first || close(dx, &exact.x, TOLERANCE))
+            && close(dweight, &exact.weight, TOLERANCE)
+            && (self.parameters.len() < 2 || close(dbias, &exact.bias, TOLERANCE))
+    }
+}
+
+const SOME_ACTIVATIONS: [Activation; 5] = [
+    Activation::Relu,
+    Activation::Identity,
+    Activation::Tanh,
+    // Not zero at zero: padding must stay so.
+    Activation::Sigmoid,
+    Activation::LeakyRelu { slope: 0.1 },
+];
+
+#[test]
+fn convolutions_in_groups_agree_with_their_twin() {
+    for (turn, shape) in shapes() {
+        for first in [false, true] {
+            let activation = SOME_ACTIVATIONS[(turn + usize::from(first)) % SOME_ACTIVATIONS.len()];
+            let case = Case::new(turn, shape, first, activation);
+            assert!(case.agrees(&case.fast()), "{shape:?} {first} {activation:?}");
+        }
+    }
+}
+
+/// On every instruction set the same bits.
+#[test]
+fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
+    use fallline::kernels::depthwise::{self, Depthwise as Kernel};
+    use fallline::kernels::gemm::Finish;
+    use fallline::kernels::isa::{self, Isa};
+    for (_, ([height, width, channels], window, ..)) in shapes().take(DEPTHWISE.len()) {
+        let shape = Kernel { input: Image::new(height, width, channels), window };
+        let (inputs, outputs) = (shape.input.columns(), shape.output().columns());
+        let (x, dy, weights) = (uniform(1, inputs), uniform(2, outputs), uniform(3, shape.weights_len()));
+        let bias = uniform(4, shape.input.pitch);
+        let all = Isa::available().into_iter().map(|isa| {
+            isa::force(isa);
+            let (mut y, mut dx, mut dw) = (vec![0.0; outputs], vec![9.0; inputs], vec![9.0; weights.len()]);
+            depthwise::forward(&mut y, &x, &weights, Some(&bias), shape, Finish::LeakyRelu { slope: 0.1 });
+            depthwise::input_gradient(&mut dx, &dy, &weights, shape);
+            depthwise::weight_gradient(&mut dw, &dy, &x, shape, false);
+            bits(&[y, dx, dw].concat())
+        });
+        let all: Vec<_> = all.collect();
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{shape:?}");
+    }
+}
+
+#[test]
+fn a_broken_gradient_is_seen() {
+    for (turn, shape) in [(0, DEPTHWISE[15]), (0, GROUPED[2])] {
+        let case = Case::new(turn, shape, false, Activation::Relu);
+        let right = case.fast();
+        assert!(case.agrees(&right));
+        let broken: [fn(&mut Answer); 6] = [
+            |answer| answer.y[5] += 1e-3,
+            |answer| answer.gradients[0].swap(0, 1),
+            |answer| answer.gradients[0][9] += 1e-3,
+            |answer| answer.gradients[1].swap(1, 3),
+            |answer| answer.gradients[1][7] *= 1.01,
+            |answer| answer.gradients[2][2] = 0.0,
+        ];
+        for break_it in broken {
+            let mut wrong = right.clone();
+            break_it(&mut wrong);
+            assert!(!case.agrees(&wrong));
+        }
+        // Channels that belong to other groups would show.
+        let mut other = Case::new(turn, shape, false, Activation::Relu);
+        other.twin.groups = 1;
+        other.twin.weight = other.twin.weight.repeat(shape.2);
+        assert!(!close(&right.y, &other.twin.forward(&widened(&other.x)), TOLERANCE));
+    }
+}
+
+/// Rows together give the bits of rows alone, and gradients are summed in the order of the rows.
+#[test]
+fn rows_do_not_depend_on_each_other() {
+    for shape in [DEPTHWISE[3], DEPTHWISE[5], DEPTHWISE[17], GROUPED[2], GROUPED[5]] {
+        let case = Case::new(0, shape, false, Activation::Relu);
+        let (placed, image) = (case.placed(), case.layer.image().unwrap());
+        let whole = placed.forward_at_once(&Activations::images(&case.x, case.input));
+        let by_row: Vec<f32> = case
+            .x
+            .chunks(case.input.features())
+            .flat_map(|x| placed.forward_at_once(&Activations::images(x, case.input)).channels(image))
+            .collect();
+        assert_eq!(bits(&whole.channels(image)), bits(&by_row));
+        let (x, dy) = (Activations::images(&case.x, case.input), Activations::images(&case.dy, image));
+        let sums = |cuts: &[usize]| {
+            let mut out = vec![f32::NAN; case.layer.storage_len()];
+            for rows in cuts.windows(2) {
+                let x = x.view().block(rows[0]..rows[1], 0..x.columns);
+                let dy = dy.view().block(rows[0]..rows[1], 0..dy.columns);
+                let mut scratch = vec![f32::NAN; case.layer.scratch_len()];
+                case.layer.gradient_of_rows(&mut out, dy, x, rows[0] > 0, &mut scratch);
+            }
+            bits(&out)
+        };
+        assert_eq!(sums(&[0, 3]), sums(&[0, 1, 2, 3]), "{shape:?}");
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|x| x.to_bits()).collect()
+}
+
+/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
+fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
+    numeric.len() == gradients.len()
+        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
+}
+
+#[test]
+fn the_twin_has_the_gradients_of_its_output() {
+    const STEP: f64 = 1e-5;
+    for shape in
+        [0, 5, 10, 12, 13, 14, 15].map(|i| DEPTHWISE[i]).into_iter().chain([0, 2, 8].map(|i| GROUPED[i]))
+    {
+        let case = Case::new(0, shape, false, Activation::Tanh);
+        let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
+        let weighted = |y: Vec<f64>| -> f64 { y.iter().zip(&dy).map(|(y, dy)| y * dy).sum() };
+        let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
+        let by_x = numeric_gradient(|x| weighted(twin.forward(x)), &x, STEP);
+        let of_weight = |w: &[f64]| Twin { weight: w.to_vec(), ..twin.clone() }.forward(&x);
+        let by_weight = numeric_gradient(|w| weighted(of_weight(w)), &twin.weight, STEP);
+        let of_bias = |b: &[f64]| Twin { bias: b.to_vec(), ..twin.clone() }.forward(&x);
+        let by_bias = numeric_gradient(|b| weighted(of_bias(b)), &twin.bias, STEP);
+        assert!(are_gradients(&by_x, &dx), "{shape:?}");
+        assert!(are_gradients(&by_weight, &weight) && are_gradients(&by_bias, &bias), "{shape:?}");
+        let mut wrong = weight;
+        wrong[0] += 1e-4;
+        assert!(!are_gradients(&by_weight, &wrong));
+    }
+}
+
+/// Units cover all parameters once, weights and bias apart where whole columns are asked for; what is
+/// derived for the forward pass alone is what training derives.
+#[test]
+fn units_own_all_parameters_once() {
+    for (turn, shape) in shapes() {
+        for whole in [false, true] {
+            let mut case = Case::new(turn, shape, false, Activation::Relu);
+            case.layer.own_whole_columns(whole);
+            let layer = &case.layer;
+            let mut owned = vec![0; layer.storage_len()];
+            for unit in 0..layer.units() {
+                let parts = layer.unit_parts(unit);
+                assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), layer.unit_len(unit));
+                parts.iter().for_each(|part| owned[part.clone()].iter_mut().for_each(|n| *n += 1));
+                if whole {
+                    let bias = layer.parameters().get(1).is_some_and(|bias| parts[0] == bias.range);
+                    assert_eq!(layer.unit_roles(unit)[0], if bias { Role::Bias } else { Role::Weights });
+                }
+            }
+            assert!(owned.iter().all(|&n| n == 1), "{shape:?} {whole}");
+            assert!(case.agrees(&case.fast()), "{shape:?} {whole}");
+            let storage = packed(layer.as_ref(), &case.parameters);
+            let mut derived = vec![f32::NAN; layer.forward_derived_len()];
+            layer.derive_forward(&mut derived, &storage);
+            let x = Activations::images(&case.x, case.input);
+            let mut y = Activations::unwritten(x.rows, layer.columns());
+            let mut scratch = vec![f32::NAN; layer.scratch_len()];
+            let columns = 0..layer.columns();
+            layer.forward(y.view_mut(columns.clone()), x.view(), &storage, &derived, columns, &mut scratch);
+            assert_eq!(bits(&y.channels(layer.image().unwrap())), bits(&case.fast().y));
+        }
+    }
+}
