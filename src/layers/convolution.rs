@@ -3,10 +3,13 @@
 //! As in PyTorch it is a correlation: `y[o] = activation(Σ w[o, c, i, j] · x[c, i', j'] + b[o])`, with
 //! i' and j' the place of pixel (i, j) of the window.
 
+mod turned;
+
 use std::ops::Range;
 
 use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
 use crate::kernels::activation::{self, Activation};
+use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Patches};
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
@@ -49,20 +52,58 @@ impl Convolution {
         (0..pixels).step_by(block).map(move |start| start..(start + block).min(pixels))
     }
 
-    /// Hands `each` the patches `[pixels, inputs]` of all blocks of output pixels of a sample, in order.
-    fn gather(&self, x: &[f32], scratch: &mut [f32], mut each: impl FnMut(Range<usize>, MatrixRef)) {
-        let Patches { input, .. } = self.patches;
-        if self.patches.are_pixels() {
-            let pixels = input.pixels();
-            return each(0..pixels, MatrixRef::new(x, pixels, input.channels, input.pitch));
-        }
+    /// Whether patches are gathered for the forward pass: where their runs are so short that reading them
+    /// in place costs more.
+    fn gathers(&self) -> bool {
+        self.patches.window.kernel > 1 && self.patches.run() < LANES
+    }
+
+    /// Floats of scratch for patches in pieces, and for the framed image that they are of.
+    fn pieces_len(&self) -> usize {
+        self.patches.framed_len() + self.block() * self.stride() + LANES
+    }
+
+    /// The forward pass of one sample by patches that are gathered.
+    fn forward_gathered(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
         let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
+        let pitch = self.output().pitch;
         self.patches.frame(framed, x);
         for pixels in self.blocks() {
             self.patches.gather(columns, self.stride(), framed, pixels.clone());
             let patches = MatrixRef::new(columns, pixels.len(), self.patches.inputs(), self.stride());
-            each(pixels, patches);
+            let y = pixels_of_mut(y, &pixels, pitch);
+            self.patch.forward(y, patches, storage, &[], 0..pitch, &mut []);
         }
+    }
+
+    /// The forward pass of one sample without patches.
+    fn forward_in_place(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
+        let weights = &storage[..self.patch.weights_len()];
+        let bias = storage.get(self.patch.bias_range()).filter(|_| self.patch.bias);
+        let finish = self.patch.finish();
+        // [pixels x in] * [in x out] -> [pixels x out], m = pixels, n = channels out, k = inputs
+        convolve::correlate(y, x, &self.patches, weights, bias, finish.unwrap_or(Finish::Plain), scratch);
+        if finish.is_none() {
+            // Padding stays zero, which not every activation makes of it.
+            for pixel in y.chunks_exact_mut(self.output().pitch) {
+                activation::forward_in_place(self.patch.activation, &mut pixel[..self.patch.outputs]);
+            }
+        }
+    }
+
+    /// The gradient of one sample's input by patches whose gradients are added to their places.
+    fn backward_scattered(&self, dx: &mut [f32], dy: &[f32], derived: &[f32], scratch: &mut [f32]) {
+        let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
+        framed.fill(0.0);
+        for pixels in self.blocks() {
+            let inputs = padded(self.patches.inputs());
+            let dpatches = MatrixMut::new(columns, pixels.len(), inputs, self.stride());
+            let dy = pixels_of(dy, &pixels, self.output().pitch);
+            // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = inputs, k = channels out
+            gemm::product(dpatches, dy, derived, None, Finish::Plain);
+            self.patches.scatter(framed, columns, self.stride(), pixels);
+        }
+        self.patches.unframe(dx, framed);
     }
 }
 
@@ -102,14 +143,17 @@ impl Layer for Convolution {
     }
 
     fn derived_len(&self) -> usize {
-        self.patch.derived_len()
+        self.turned().map_or(self.patch.derived_len(), |turned| self.turned_len(&turned))
     }
 
     fn scratch_len(&self) -> usize {
-        if self.patches.are_pixels() {
-            return 0;
-        }
-        self.patches.framed_len() + self.block() * self.stride() + LANES
+        let forward = if self.gathers() { self.pieces_len() } else { self.patches.correlation_scratch() };
+        let backward = match self.turned() {
+            _ if !self.patch.input_gradient => 0,
+            Some(turned) => turned.correlation_scratch(),
+            None => self.pieces_len(),
+        };
+        forward.max(backward).max(self.patches.gradient_scratch())
     }
 
     fn flops(&self) -> Flops {
@@ -127,25 +171,19 @@ impl Layer for Convolution {
         _columns: Range<usize>,
         scratch: &mut [f32],
     ) {
-        let pitch = self.output().pitch;
         for row in 0..y.rows() {
-            let y = y.row(row);
-            self.gather(x.row(row), scratch, |pixels, patches| {
-                self.patch.forward(
-                    pixels_of_mut(y, &pixels, pitch),
-                    patches,
-                    storage,
-                    &[],
-                    0..pitch,
-                    &mut [],
-                );
-            });
+            let (y, x) = (y.row(row), x.row(row));
+            if self.gathers() {
+                self.forward_gathered(y, x, storage, scratch);
+            } else {
+                self.forward_in_place(y, x, storage, scratch);
+            }
         }
     }
 
     fn backward(
         &self,
-        dx: Option<MatrixMut>,
+        mut dx: Option<MatrixMut>,
         mut dy: MatrixMut,
         _x: MatrixRef,
         y: MatrixRef,
@@ -153,33 +191,21 @@ impl Layer for Convolution {
         derived: &[f32],
         scratch: &mut [f32],
     ) {
-        // Inverts the activation.
-        if self.patch.activation != Activation::Identity {
-            for row in 0..dy.rows() {
-                activation::backward_in_place(self.patch.activation, dy.row(row), y.row(row));
+        let turned = self.turned();
+        for row in 0..dy.rows() {
+            let dy = dy.row(row);
+            // Inverts the activation.
+            if self.patch.activation != Activation::Identity {
+                activation::backward_in_place(self.patch.activation, dy, y.row(row));
             }
-        }
-        let Some(mut dx) = dx else { return };
-        let (dy, pitch, input) = (dy.as_ref(), self.output().pitch, self.patches.input);
-        for row in 0..dx.rows() {
-            let (dx, dy) = (dx.row(row), dy.row(row));
-            if self.patches.are_pixels() {
-                let all = 0..input.pixels();
-                // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = channels in, k = out
-                let dx = pixels_of_mut(dx, &all, input.pitch);
-                gemm::product(dx, pixels_of(dy, &all, pitch), derived, None, Finish::Plain);
-                continue;
+            let Some(dx) = &mut dx else { continue };
+            let dx = dx.row(row);
+            match &turned {
+                // [pixels x in] * [in x out] -> [pixels x out] of a convolution that takes dy:
+                // m = pixels of x, n = channels of x, k = pixels of the window * channels of dy
+                Some(turned) => convolve::correlate(dx, dy, turned, derived, None, Finish::Plain, scratch),
+                None => self.backward_scattered(dx, dy, derived, scratch),
             }
-            let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
-            framed.fill(0.0);
-            for pixels in self.blocks() {
-                let inputs = padded(self.patches.inputs());
-                let dpatches = MatrixMut::new(columns, pixels.len(), inputs, self.stride());
-                // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = inputs, k = channels out
-                gemm::product(dpatches, pixels_of(dy, &pixels, pitch), derived, None, Finish::Plain);
-                self.patches.scatter(framed, columns, self.stride(), pixels);
-            }
-            self.patches.unframe(dx, framed);
         }
     }
 
@@ -216,25 +242,29 @@ impl Layer for Convolution {
         scratch: &mut [f32],
     ) {
         let pitch = self.output().pitch;
-        let (dw, db) = out.split_at_mut(pitch * self.patches.inputs());
-        for row in 0..dy.rows() {
-            self.gather(x.row(row), scratch, |pixels, patches| {
-                let resume = resume || row > 0 || pixels.start > 0;
-                let dy = pixels_of(dy.row(row), &pixels, pitch);
-                // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels
-                gemm::gradient(dw, dy, patches, resume);
-                if !db.is_empty() {
-                    gemm::column_sums(db, dy, resume);
-                }
-            });
+        let (dw, db) = out.split_at_mut(self.patch.weights_len());
+        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
+        convolve::gradient(dw, dy, x, &self.patches, resume, scratch);
+        if !db.is_empty() {
+            for row in 0..dy.rows() {
+                let dy = dy.row(row);
+                let pixels = MatrixRef::new(dy, dy.len() / pitch, pitch, pitch);
+                gemm::column_sums(db, pixels, resume || row > 0);
+            }
         }
     }
 
     fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        self.patch.derived_parts(unit, each);
+        match self.turned() {
+            Some(turned) => self.turned_parts(&turned, unit, each),
+            None => self.patch.derived_parts(unit, each),
+        }
     }
 
     fn derive(&self, unit: usize, from: &Derivation) {
-        self.patch.derive(unit, from);
+        match self.turned() {
+            Some(turned) => self.turn(&turned, unit, from),
+            None => self.patch.derive(unit, from),
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Dense {
         self.outputs.div_ceil(LANES)
     }
 
-    fn weights_len(&self) -> usize {
+    pub(super) fn weights_len(&self) -> usize {
         panels::packed_len(self.outputs, self.inputs)
     }
 
@@ -104,7 +104,7 @@ impl Dense {
     }
 
     /// What the product does by itself; every other activation is a pass of its own.
-    fn finish(&self) -> Option<Finish> {
+    pub(super) fn finish(&self) -> Option<Finish> {
         match self.activation {
             Activation::Identity => Some(Finish::Plain),
             Activation::Relu => Some(Finish::Relu),
