@@ -73,8 +73,9 @@ impl Patches {
         if self.is_narrow() { self.framed_len() } else { 0 }
     }
 
-    /// Whether the gradient is summed up in tiles of inputs of several pixels of the window.
-    fn is_narrow(&self) -> bool {
+    /// Whether the gradient is summed up in tiles of inputs of several pixels of the window, for there are
+    /// few channels.
+    pub fn is_narrow(&self) -> bool {
         self.input.channels < WIDE && !self.are_pixels()
     }
 
@@ -129,8 +130,11 @@ pub fn correlate(
     let x = if patches.is_framed() { patches.placed_in_frame(scratch, x) } else { patches.placed(x) };
     let (y, weights) = (y.as_mut_ptr(), weights.as_ptr());
     // Of a row of the window: how many runs without gaps, and their floats.
-    let (runs, run) =
-        if window.dilation == 1 && x.right == channels { (1, window.kernel * channels) } else { (window.kernel, channels) };
+    let (runs, run) = if window.dilation == 1 && x.right == channels {
+        (1, window.kernel * channels)
+    } else {
+        (window.kernel, channels)
+    };
     let window_row = window.kernel * channels;
     let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
         for panel in (0..outputs / LANES).step_by(limits.panels) {
@@ -180,7 +184,7 @@ pub fn correlate(
     unsafe { in_tiles(&mut work) };
 }
 
-/// The gradient of the weights over some samples: `[out x pixels] * [pixels x in] -> [out x in]`.
+/// The gradient of all weights over some samples: `[out x pixels] * [pixels x in] -> [out x in]`.
 ///
 /// `dw` is `[out / 16][in][16]`; `dy` `[samples, pixels * out]`, `out` a multiple of 16; `x`
 /// `[samples, height * width * pitch]`. It is overwritten, or with `resume` carried on from what earlier
@@ -193,32 +197,42 @@ pub fn gradient(
     resume: bool,
     scratch: &mut [f32],
 ) {
-    let output = patches.window.output(patches.input, 1);
-    assert_eq!(x.rows(), dy.rows(), "samples");
-    assert_eq!(x.columns(), patches.input.columns(), "x");
-    assert!(output.pixels() > 0 && dy.columns().is_multiple_of(output.pixels() * LANES), "dy");
-    let outputs = dy.columns() / output.pixels();
-    assert_eq!(dw.len(), outputs * patches.inputs(), "gradient of {outputs} x {}", patches.inputs());
-    let of = Gradient { patches, outputs, rows: output.height, columns: output.width, dw: dw.as_mut_ptr() };
-    if patches.is_narrow() {
-        for sample in 0..x.rows() {
-            let x = patches.placed_in_frame(scratch, x.row(sample));
-            // Safety: all places of the window lie in the frame, and the assertions hold dw and dy to
-            // these sizes.
-            unsafe { of.narrow(x, dy.row(sample), resume || sample > 0) };
-        }
-        return;
+    let all = Gradient::all(patches, dy);
+    if !patches.is_narrow() {
+        return gradient_of(dw, dy, x, patches, [all.panels, all.inputs], resume);
     }
+    all.check(dw, dy, x);
+    for sample in 0..x.rows() {
+        let x = patches.placed_in_frame(scratch, x.row(sample));
+        // Safety: all places of the window lie in the frame, and the sizes were checked.
+        unsafe { all.narrow(dw.as_mut_ptr(), x, dy.row(sample), resume || sample > 0) };
+    }
+}
+
+/// The gradient of some weights: those of some panels of outputs and some inputs, `dw`
+/// `[panels][inputs][16]`; else as [`gradient`]. For layers of [many](Patches::is_narrow) channels.
+pub fn gradient_of(
+    dw: &mut [f32],
+    dy: MatrixRef,
+    x: MatrixRef,
+    patches: &Patches,
+    [panels, inputs]: [Range<usize>; 2],
+    resume: bool,
+) {
+    assert!(!patches.is_narrow(), "few channels");
+    let of = Gradient { panels, inputs, ..Gradient::all(patches, dy) };
+    of.check(dw, dy, x);
     // Whole samples as long as several are a block; else rows of output pixels.
-    let row = output.width * outputs + x.columns() / output.height;
-    let rows = (BLOCK / row).max(1);
-    let samples = (rows / output.height).max(1);
+    let Image { height, width, channels, .. } = patches.input;
+    let row = of.columns * of.panels.len() * LANES + width * channels.min(of.inputs.len());
+    let rows = (BLOCK / row.max(1)).max(1);
+    let samples = (rows / height).max(1);
     let mut resume = resume;
     for first in (0..x.rows()).step_by(samples) {
         let samples = first..(first + samples).min(x.rows());
-        evenly(output.height, rows, |start, count| {
-            // Safety: as above; of each place of the window only what lies in the image is read.
-            unsafe { of.wide(x, dy, samples.clone(), start..start + count, resume) };
+        evenly(of.rows, rows, |start, count| {
+            // Safety: the sizes were checked; of each place of the window only what lies in the image is read.
+            unsafe { of.wide(dw.as_mut_ptr(), x, dy, samples.clone(), start..start + count, resume) };
             resume = true;
         });
     }
@@ -232,16 +246,40 @@ struct Gradient<'a> {
     /// Of the output.
     rows: usize,
     columns: usize,
-    dw: *mut f32,
+    /// The weights.
+    panels: Range<usize>,
+    inputs: Range<usize>,
 }
 
-impl Gradient<'_> {
-    /// A tile of these panels, whose rows are consecutive inputs.
+impl<'a> Gradient<'a> {
+    fn all(patches: &'a Patches, dy: MatrixRef) -> Gradient<'a> {
+        let output = patches.window.output(patches.input, 1);
+        assert!(output.pixels() > 0 && dy.columns().is_multiple_of(output.pixels() * LANES), "dy");
+        let outputs = dy.columns() / output.pixels();
+        Gradient {
+            patches,
+            outputs,
+            rows: output.height,
+            columns: output.width,
+            panels: 0..outputs / LANES,
+            inputs: 0..patches.inputs(),
+        }
+    }
+
+    /// Panics unless all that is read and written is there.
+    fn check(&self, dw: &[f32], dy: MatrixRef, x: MatrixRef) {
+        assert_eq!(x.rows(), dy.rows(), "samples");
+        assert_eq!(x.columns(), self.patches.input.columns(), "x");
+        assert!(self.panels.end * LANES <= self.outputs && self.inputs.end <= self.patches.inputs());
+        let len = self.panels.len() * self.inputs.len() * LANES;
+        assert_eq!(dw.len(), len, "gradient of {:?} x {:?}", self.panels, self.inputs);
+    }
+
+    /// The panels from one on that a tile holds.
     fn tile(&self, panel: usize, limits: Limits, resume: bool) -> Tile {
-        let inputs = self.patches.inputs();
         Tile {
             rows: 0,
-            panels: limits.panels.min(self.outputs / LANES - panel),
+            panels: limits.panels.min(self.panels.end - panel),
             lefts: [std::ptr::null(); MOST_ROWS],
             results: [std::ptr::null_mut(); MOST_ROWS],
             counts: [0; 3],
@@ -249,26 +287,39 @@ impl Gradient<'_> {
             right: std::ptr::null(),
             right_steps: [0; 3],
             right_panel: LANES,
-            result_panel: inputs * LANES,
+            result_panel: self.inputs.len() * LANES,
             begin: if resume { Begin::Result } else { Begin::Zero },
             finish: Finish::Plain,
         }
     }
 
+    /// Where the gradient of an input's weights lies, from a panel on.
+    fn place(&self, dw: *mut f32, panel: usize, input: usize) -> *mut f32 {
+        let [panel, input] = [panel - self.panels.start, input - self.inputs.start];
+        dw.wrapping_add((panel * self.inputs.len() + input) * LANES)
+    }
+
     /// Over these samples and rows of output pixels: tiles of some channels of one pixel of the window.
     ///
     /// # Safety
-    /// The sizes must be those of the patches.
-    unsafe fn wide(&self, x: MatrixRef, dy: MatrixRef, samples: Range<usize>, rows: Range<usize>, resume: bool) {
+    /// The sizes must be [checked](Gradient::check).
+    unsafe fn wide(
+        &self,
+        dw: *mut f32,
+        x: MatrixRef,
+        dy: MatrixRef,
+        samples: Range<usize>,
+        rows: Range<usize>,
+        resume: bool,
+    ) {
         let Patches { input: Image { height, width, channels, pitch, .. }, window } = *self.patches;
         let Window { kernel, stride, padding, dilation } = window;
-        let inputs = self.patches.inputs();
+        let right = dy.as_ptr().wrapping_add(samples.start * dy.stride());
+        let left = x.as_ptr().wrapping_add(samples.start * x.stride());
         let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
-            for panel in (0..self.outputs / LANES).step_by(limits.panels) {
+            for panel in self.panels.clone().step_by(limits.panels) {
                 let mut tile = self.tile(panel, limits, resume);
-                let right = dy.as_ptr().wrapping_add(samples.start * dy.stride() + panel * LANES);
-                let left = x.as_ptr().wrapping_add(samples.start * x.stride());
-                for element in 0..kernel * kernel {
+                for element in self.inputs.start / channels..self.inputs.end.div_ceil(channels) {
                     let [i, j] = [element / kernel, element % kernel];
                     let [down, across] = [places_inside(window, i, height), places_inside(window, j, width)];
                     let down = down.start.max(rows.start)..down.end.min(rows.end);
@@ -278,16 +329,19 @@ impl Gradient<'_> {
                     tile.counts = [samples.len(), down.len(), across.len()];
                     tile.left_steps = [x.stride(), stride * width * pitch, stride * pitch];
                     tile.right_steps = [dy.stride(), self.columns * self.outputs, self.outputs];
-                    tile.right = right.wrapping_add((down.start * self.columns + across.start) * self.outputs);
+                    let pixel = (down.start * self.columns + across.start) * self.outputs;
+                    tile.right = right.wrapping_add(pixel + panel * LANES);
                     let at = |place: usize, i: usize| (place * stride + i * dilation).wrapping_sub(padding);
                     let pixel = at(down.start, i).wrapping_mul(width).wrapping_add(at(across.start, j));
                     let left = left.wrapping_add(pixel.wrapping_mul(pitch));
-                    evenly(channels, limits.rows, |start, count| {
+                    let first = element * channels;
+                    let inputs = self.inputs.start.max(first)..self.inputs.end.min(first + channels);
+                    evenly(inputs.len(), limits.rows, |start, count| {
                         tile.rows = count;
                         for r in 0..count {
-                            let input = element * channels + start + r;
-                            tile.lefts[r] = left.wrapping_add(start + r);
-                            tile.results[r] = self.dw.wrapping_add((panel * inputs + input) * LANES);
+                            let input = inputs.start + start + r;
+                            tile.lefts[r] = left.wrapping_add(input - first);
+                            tile.results[r] = self.place(dw, panel, input);
                         }
                         compute(&tile);
                     });
@@ -301,19 +355,18 @@ impl Gradient<'_> {
     /// Over one sample, in its frame: tiles of any inputs.
     ///
     /// # Safety
-    /// The sizes must be those of the patches.
-    unsafe fn narrow(&self, x: Placed, dy: &[f32], resume: bool) {
+    /// The sizes must be [checked](Gradient::check), and the weights all that there are.
+    unsafe fn narrow(&self, dw: *mut f32, x: Placed, dy: &[f32], resume: bool) {
         let Patches { input: Image { channels, .. }, window } = *self.patches;
         let Window { kernel, stride, padding, dilation } = window;
-        let inputs = self.patches.inputs();
         let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
-            for panel in (0..self.outputs / LANES).step_by(limits.panels) {
+            for panel in self.panels.clone().step_by(limits.panels) {
                 let mut tile = self.tile(panel, limits, resume);
                 tile.counts = [1, self.rows, self.columns];
                 tile.left_steps = [0, stride * x.down, stride * x.right];
                 tile.right = dy[panel * LANES..].as_ptr();
                 tile.right_steps = [0, self.columns * self.outputs, self.outputs];
-                evenly(inputs, limits.rows, |start, count| {
+                evenly(self.inputs.len(), limits.rows, |start, count| {
                     tile.rows = count;
                     for r in 0..count {
                         let input = start + r;
@@ -321,7 +374,7 @@ impl Gradient<'_> {
                         let along = |i: usize| (i * dilation) as isize - padding as isize;
                         let left = x.at([along(pixel / kernel), along(pixel % kernel)]);
                         tile.lefts[r] = left.wrapping_add(channel);
-                        tile.results[r] = self.dw.wrapping_add((panel * inputs + input) * LANES);
+                        tile.results[r] = self.place(dw, panel, input);
                     }
                     compute(&tile);
                 });

@@ -7,6 +7,7 @@ mod turned;
 
 use std::ops::Range;
 
+use super::dense::Unit;
 use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolve;
@@ -17,6 +18,9 @@ use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
 /// Floats of the patches that are gathered together: they, and the results made of them, stay in the
 /// second-level cache.
 const GATHERED: usize = 16 << 10;
+
+/// More weights than this many times the numbers of a sample's images, in and out, are heavy.
+const HEAVY: usize = 2;
 
 /// Rows of a register tile.
 const TILE_ROWS: usize = 14;
@@ -104,6 +108,26 @@ impl Convolution {
             self.patches.scatter(framed, columns, self.stride(), pixels);
         }
         self.patches.unframe(dx, framed);
+    }
+}
+
+impl Convolution {
+    /// Whether a sample's images are far fewer numbers than the weights: then they are kept for the whole
+    /// batch, and each unit sums its gradient over all of them, rather than that gradients of all weights
+    /// are summed for each part of the batch and leave the cache between the rows.
+    fn has_heavy_weights(&self) -> bool {
+        let images = self.patches.input.columns() + self.output().columns();
+        !self.patches.is_narrow() && self.patch.weights_len() > HEAVY * images
+    }
+
+    /// The gradient of the biases of some channels: `db` `[columns]`.
+    fn bias_gradient(&self, db: &mut [f32], dy: MatrixRef, columns: Range<usize>, resume: bool) {
+        let Image { pitch, .. } = self.output();
+        for row in 0..dy.rows() {
+            let dy = dy.row(row);
+            let pixels = MatrixRef::new(dy, dy.len() / pitch, pitch, pitch);
+            gemm::column_sums(db, pixels.block(0..pixels.rows(), columns.clone()), resume || row > 0);
+        }
     }
 }
 
@@ -230,7 +254,25 @@ impl Layer for Convolution {
     }
 
     fn sums_rows(&self) -> bool {
-        true
+        !self.has_heavy_weights()
+    }
+
+    fn unit_work(&self, unit: usize) -> usize {
+        self.unit_len(unit) * if self.sums_rows() { 1 } else { self.output().pixels() }
+    }
+
+    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+        if self.patch.is_bias(unit) {
+            return self.bias_gradient(out, dy, 0..out.len(), resume);
+        }
+        let Unit { panels, inputs } = self.patch.unit(unit);
+        let columns = panels.start * LANES..panels.end * LANES;
+        let (dw, db) = out.split_at_mut(columns.len() * inputs.len());
+        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
+        convolve::gradient_of(dw, dy, x, &self.patches, [panels, inputs], resume);
+        if !db.is_empty() {
+            self.bias_gradient(db, dy, columns, resume);
+        }
     }
 
     fn gradient_of_rows(
@@ -241,16 +283,11 @@ impl Layer for Convolution {
         resume: bool,
         scratch: &mut [f32],
     ) {
-        let pitch = self.output().pitch;
         let (dw, db) = out.split_at_mut(self.patch.weights_len());
         // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
         convolve::gradient(dw, dy, x, &self.patches, resume, scratch);
         if !db.is_empty() {
-            for row in 0..dy.rows() {
-                let dy = dy.row(row);
-                let pixels = MatrixRef::new(dy, dy.len() / pitch, pitch, pitch);
-                gemm::column_sums(db, pixels, resume || row > 0);
-            }
+            self.bias_gradient(db, dy, 0..db.len(), resume);
         }
     }
 

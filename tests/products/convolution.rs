@@ -150,8 +150,8 @@ impl Case {
         let mut scratch = vec![f32::NAN; self.patches.gradient_scratch()];
         let step = if at_once { self.x.rows } else { 1 };
         for first in (0..self.x.rows).step_by(step) {
-            let [x, dy] = [&self.x, &self.dy]
-                .map(|matrix| matrix.view().block(first..first + step, 0..matrix.columns));
+            let [x, dy] =
+                [&self.x, &self.dy].map(|matrix| matrix.view().block(first..first + step, 0..matrix.columns));
             convolve::gradient(dw.slice_mut(), dy, x, &self.patches, first > 0, &mut scratch);
         }
         assert!(dw.is_tidy(), "written beside the gradient");
@@ -168,7 +168,8 @@ fn convolutions_in_place_have_the_bits_of_nested_loops() {
         let (naive, gradient) = (case.naive(), case.naive_gradient());
         assert_eq!(padded(case.outputs), case.outputs);
         coverage.run(|isa| {
-            let fail = |what: &str, error: String| panic!("{what}, {} {:?}: {error}", isa.name(), CASES[turn]);
+            let fail =
+                |what: &str, error: String| panic!("{what}, {} {:?}: {error}", isa.name(), CASES[turn]);
             naive.check_bits(&case.fast()).unwrap_or_else(|error| fail("forward", error));
             for at_once in [true, false] {
                 let fast = case.fast_gradient(at_once);
@@ -187,7 +188,9 @@ fn a_wrong_pixel_or_weight_is_seen() {
     assert!(naive.check_bits(&case.fast()).is_ok() && gradient.check_bits(&case.fast_gradient(true)).is_ok());
     // Another pixel at the edge.
     case.x.set(1, 3, 0.75);
-    assert!(naive.check_bits(&case.fast()).is_err() && gradient.check_bits(&case.fast_gradient(true)).is_err());
+    assert!(
+        naive.check_bits(&case.fast()).is_err() && gradient.check_bits(&case.fast_gradient(true)).is_err()
+    );
     case = Case::new(7);
     case.weights.set(2, 5, 0.75);
     assert!(naive.check_bits(&case.fast()).is_err());

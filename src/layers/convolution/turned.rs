@@ -139,7 +139,11 @@ mod tests {
     use crate::kernels::activation::Activation;
     use crate::layers::Dense;
 
-    fn turned([side, channels, outputs]: [usize; 3], window: Window, input_gradient: bool) -> Option<Patches> {
+    fn turned(
+        [side, channels, outputs]: [usize; 3],
+        window: Window,
+        input_gradient: bool,
+    ) -> Option<Patches> {
         let patches = Patches { input: Image::new(side, side, channels), window };
         let patch = Dense {
             inputs: patches.inputs(),
