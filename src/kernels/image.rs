@@ -121,7 +121,7 @@ impl Patches {
     }
 
     /// Pixels of a row of the framed image.
-    const fn framed_width(&self) -> usize {
+    pub(super) const fn framed_width(&self) -> usize {
         self.input.width + 2 * self.window.padding
     }
 

@@ -236,7 +236,7 @@ impl Problem {
 
 /// Where vector `v` of a row begins whose panels, 16 floats each, are `panel` floats apart.
 #[inline(always)]
-fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) -> *mut f32 {
+pub(super) fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) -> *mut f32 {
     let lane = v * S::F32_LANES;
     row.wrapping_add(lane / LANES * panel + lane % LANES)
 }
@@ -246,7 +246,7 @@ fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) -> *mut f32 {
 /// # Safety
 /// It must be readable.
 #[inline(always)]
-unsafe fn load<S: Simd>(row: *const f32, panel: usize, v: usize) -> S::f32s {
+pub(super) unsafe fn load<S: Simd>(row: *const f32, panel: usize, v: usize) -> S::f32s {
     // Safety: the caller's.
     unsafe { place::<S>(row.cast_mut(), panel, v).cast::<S::f32s>().read_unaligned() }
 }

@@ -3,10 +3,14 @@
 //! As in PyTorch it is a correlation: `y[o] = activation(Σ w[o, c, i, j] · x[c, i', j'] + b[o])`, with
 //! i' and j' the place of pixel (i, j) of the window.
 
+mod turned;
+
 use std::ops::Range;
 
+use super::dense::Unit;
 use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
 use crate::kernels::activation::{self, Activation};
+use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Patches};
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
@@ -14,6 +18,9 @@ use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
 /// Floats of the patches that are gathered together: they, and the results made of them, stay in the
 /// second-level cache.
 const GATHERED: usize = 16 << 10;
+
+/// More weights than this many times the numbers of a sample's images, in and out, are heavy.
+const HEAVY: usize = 2;
 
 /// Rows of a register tile.
 const TILE_ROWS: usize = 14;
@@ -49,19 +56,77 @@ impl Convolution {
         (0..pixels).step_by(block).map(move |start| start..(start + block).min(pixels))
     }
 
-    /// Hands `each` the patches `[pixels, inputs]` of all blocks of output pixels of a sample, in order.
-    fn gather(&self, x: &[f32], scratch: &mut [f32], mut each: impl FnMut(Range<usize>, MatrixRef)) {
-        let Patches { input, .. } = self.patches;
-        if self.patches.are_pixels() {
-            let pixels = input.pixels();
-            return each(0..pixels, MatrixRef::new(x, pixels, input.channels, input.pitch));
-        }
+    /// Whether patches are gathered for the forward pass: where their runs are so short that reading them
+    /// in place costs more.
+    fn gathers(&self) -> bool {
+        self.patches.window.kernel > 1 && self.patches.run() < LANES
+    }
+
+    /// Floats of scratch for patches in pieces, and for the framed image that they are of.
+    fn pieces_len(&self) -> usize {
+        self.patches.framed_len() + self.block() * self.stride() + LANES
+    }
+
+    /// The forward pass of one sample by patches that are gathered.
+    fn forward_gathered(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
         let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
+        let pitch = self.output().pitch;
         self.patches.frame(framed, x);
         for pixels in self.blocks() {
             self.patches.gather(columns, self.stride(), framed, pixels.clone());
             let patches = MatrixRef::new(columns, pixels.len(), self.patches.inputs(), self.stride());
-            each(pixels, patches);
+            let y = pixels_of_mut(y, &pixels, pitch);
+            self.patch.forward(y, patches, storage, &[], 0..pitch, &mut []);
+        }
+    }
+
+    /// The forward pass of one sample without patches.
+    fn forward_in_place(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
+        let weights = &storage[..self.patch.weights_len()];
+        let bias = storage.get(self.patch.bias_range()).filter(|_| self.patch.bias);
+        let finish = self.patch.finish();
+        // [pixels x in] * [in x out] -> [pixels x out], m = pixels, n = channels out, k = inputs
+        convolve::correlate(y, x, &self.patches, weights, bias, finish.unwrap_or(Finish::Plain), scratch);
+        if finish.is_none() {
+            // Padding stays zero, which not every activation makes of it.
+            for pixel in y.chunks_exact_mut(self.output().pitch) {
+                activation::forward_in_place(self.patch.activation, &mut pixel[..self.patch.outputs]);
+            }
+        }
+    }
+
+    /// The gradient of one sample's input by patches whose gradients are added to their places.
+    fn backward_scattered(&self, dx: &mut [f32], dy: &[f32], derived: &[f32], scratch: &mut [f32]) {
+        let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
+        framed.fill(0.0);
+        for pixels in self.blocks() {
+            let inputs = padded(self.patches.inputs());
+            let dpatches = MatrixMut::new(columns, pixels.len(), inputs, self.stride());
+            let dy = pixels_of(dy, &pixels, self.output().pitch);
+            // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = inputs, k = channels out
+            gemm::product(dpatches, dy, derived, None, Finish::Plain);
+            self.patches.scatter(framed, columns, self.stride(), pixels);
+        }
+        self.patches.unframe(dx, framed);
+    }
+}
+
+impl Convolution {
+    /// Whether a sample's images are far fewer numbers than the weights: then they are kept for the whole
+    /// batch, and each unit sums its gradient over all of them, rather than that gradients of all weights
+    /// are summed for each part of the batch and leave the cache between the rows.
+    fn has_heavy_weights(&self) -> bool {
+        let images = self.patches.input.columns() + self.output().columns();
+        !self.patches.is_narrow() && self.patch.weights_len() > HEAVY * images
+    }
+
+    /// The gradient of the biases of some channels: `db` `[columns]`.
+    fn bias_gradient(&self, db: &mut [f32], dy: MatrixRef, columns: Range<usize>, resume: bool) {
+        let Image { pitch, .. } = self.output();
+        for row in 0..dy.rows() {
+            let dy = dy.row(row);
+            let pixels = MatrixRef::new(dy, dy.len() / pitch, pitch, pitch);
+            gemm::column_sums(db, pixels.block(0..pixels.rows(), columns.clone()), resume || row > 0);
         }
     }
 }
@@ -102,14 +167,17 @@ impl Layer for Convolution {
     }
 
     fn derived_len(&self) -> usize {
-        self.patch.derived_len()
+        self.turned().map_or(self.patch.derived_len(), |turned| self.turned_len(&turned))
     }
 
     fn scratch_len(&self) -> usize {
-        if self.patches.are_pixels() {
-            return 0;
-        }
-        self.patches.framed_len() + self.block() * self.stride() + LANES
+        let forward = if self.gathers() { self.pieces_len() } else { self.patches.correlation_scratch() };
+        let backward = match self.turned() {
+            _ if !self.patch.input_gradient => 0,
+            Some(turned) => turned.correlation_scratch(),
+            None => self.pieces_len(),
+        };
+        forward.max(backward).max(self.patches.gradient_scratch())
     }
 
     fn flops(&self) -> Flops {
@@ -127,25 +195,19 @@ impl Layer for Convolution {
         _columns: Range<usize>,
         scratch: &mut [f32],
     ) {
-        let pitch = self.output().pitch;
         for row in 0..y.rows() {
-            let y = y.row(row);
-            self.gather(x.row(row), scratch, |pixels, patches| {
-                self.patch.forward(
-                    pixels_of_mut(y, &pixels, pitch),
-                    patches,
-                    storage,
-                    &[],
-                    0..pitch,
-                    &mut [],
-                );
-            });
+            let (y, x) = (y.row(row), x.row(row));
+            if self.gathers() {
+                self.forward_gathered(y, x, storage, scratch);
+            } else {
+                self.forward_in_place(y, x, storage, scratch);
+            }
         }
     }
 
     fn backward(
         &self,
-        dx: Option<MatrixMut>,
+        mut dx: Option<MatrixMut>,
         mut dy: MatrixMut,
         _x: MatrixRef,
         y: MatrixRef,
@@ -153,33 +215,21 @@ impl Layer for Convolution {
         derived: &[f32],
         scratch: &mut [f32],
     ) {
-        // Inverts the activation.
-        if self.patch.activation != Activation::Identity {
-            for row in 0..dy.rows() {
-                activation::backward_in_place(self.patch.activation, dy.row(row), y.row(row));
+        let turned = self.turned();
+        for row in 0..dy.rows() {
+            let dy = dy.row(row);
+            // Inverts the activation.
+            if self.patch.activation != Activation::Identity {
+                activation::backward_in_place(self.patch.activation, dy, y.row(row));
             }
-        }
-        let Some(mut dx) = dx else { return };
-        let (dy, pitch, input) = (dy.as_ref(), self.output().pitch, self.patches.input);
-        for row in 0..dx.rows() {
-            let (dx, dy) = (dx.row(row), dy.row(row));
-            if self.patches.are_pixels() {
-                let all = 0..input.pixels();
-                // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = channels in, k = out
-                let dx = pixels_of_mut(dx, &all, input.pitch);
-                gemm::product(dx, pixels_of(dy, &all, pitch), derived, None, Finish::Plain);
-                continue;
+            let Some(dx) = &mut dx else { continue };
+            let dx = dx.row(row);
+            match &turned {
+                // [pixels x in] * [in x out] -> [pixels x out] of a convolution that takes dy:
+                // m = pixels of x, n = channels of x, k = pixels of the window * channels of dy
+                Some(turned) => convolve::correlate(dx, dy, turned, derived, None, Finish::Plain, scratch),
+                None => self.backward_scattered(dx, dy, derived, scratch),
             }
-            let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
-            framed.fill(0.0);
-            for pixels in self.blocks() {
-                let inputs = padded(self.patches.inputs());
-                let dpatches = MatrixMut::new(columns, pixels.len(), inputs, self.stride());
-                // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = inputs, k = channels out
-                gemm::product(dpatches, pixels_of(dy, &pixels, pitch), derived, None, Finish::Plain);
-                self.patches.scatter(framed, columns, self.stride(), pixels);
-            }
-            self.patches.unframe(dx, framed);
         }
     }
 
@@ -204,7 +254,25 @@ impl Layer for Convolution {
     }
 
     fn sums_rows(&self) -> bool {
-        true
+        !self.has_heavy_weights()
+    }
+
+    fn unit_work(&self, unit: usize) -> usize {
+        self.unit_len(unit) * if self.sums_rows() { 1 } else { self.output().pixels() }
+    }
+
+    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+        if self.patch.is_bias(unit) {
+            return self.bias_gradient(out, dy, 0..out.len(), resume);
+        }
+        let Unit { panels, inputs } = self.patch.unit(unit);
+        let columns = panels.start * LANES..panels.end * LANES;
+        let (dw, db) = out.split_at_mut(columns.len() * inputs.len());
+        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
+        convolve::gradient_of(dw, dy, x, &self.patches, [panels, inputs], resume);
+        if !db.is_empty() {
+            self.bias_gradient(db, dy, columns, resume);
+        }
     }
 
     fn gradient_of_rows(
@@ -215,26 +283,25 @@ impl Layer for Convolution {
         resume: bool,
         scratch: &mut [f32],
     ) {
-        let pitch = self.output().pitch;
-        let (dw, db) = out.split_at_mut(pitch * self.patches.inputs());
-        for row in 0..dy.rows() {
-            self.gather(x.row(row), scratch, |pixels, patches| {
-                let resume = resume || row > 0 || pixels.start > 0;
-                let dy = pixels_of(dy.row(row), &pixels, pitch);
-                // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels
-                gemm::gradient(dw, dy, patches, resume);
-                if !db.is_empty() {
-                    gemm::column_sums(db, dy, resume);
-                }
-            });
+        let (dw, db) = out.split_at_mut(self.patch.weights_len());
+        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
+        convolve::gradient(dw, dy, x, &self.patches, resume, scratch);
+        if !db.is_empty() {
+            self.bias_gradient(db, dy, 0..db.len(), resume);
         }
     }
 
     fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        self.patch.derived_parts(unit, each);
+        match self.turned() {
+            Some(turned) => self.turned_parts(&turned, unit, each),
+            None => self.patch.derived_parts(unit, each),
+        }
     }
 
     fn derive(&self, unit: usize, from: &Derivation) {
-        self.patch.derive(unit, from);
+        match self.turned() {
+            Some(turned) => self.turn(&turned, unit, from),
+            None => self.patch.derive(unit, from),
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Dense {
         self.outputs.div_ceil(LANES)
     }
 
-    fn weights_len(&self) -> usize {
+    pub(super) fn weights_len(&self) -> usize {
         panels::packed_len(self.outputs, self.inputs)
     }
 

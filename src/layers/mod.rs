@@ -251,6 +251,11 @@ pub trait Layer: Debug + Send + Sync {
         self.unit_parts(unit).iter().map(Range::len).sum()
     }
 
+    /// Multiply-adds that a unit's gradient takes in the parameters pass, for each row.
+    fn unit_work(&self, unit: usize) -> usize {
+        self.unit_len(unit)
+    }
+
     /// How many consecutive units read the same output columns, each other inputs.
     fn units_along_inputs(&self) -> usize {
         self.units().max(1)

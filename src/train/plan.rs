@@ -152,17 +152,17 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
             .enumerate()
             .flat_map(|(index, placed)| (0..placed.layer.units()).map(move |u| (index, u)))
     };
-    let len = |(index, unit): (usize, usize)| layers[index].layer.unit_len(unit) as u128;
-    let total: u128 = units().map(len).sum();
+    let work = |(index, unit): (usize, usize)| layers[index].layer.unit_work(unit) as u128;
+    let total: u128 = units().map(work).sum();
     let mut owners = vec![vec![0..0; layers.len()]; workers];
     let mut before = 0;
     for (index, unit) in units() {
-        let len = len((index, unit));
+        let work = work((index, unit));
         // The worker in whose share the middle of the unit falls.
-        let worker = ((2 * before + len) * workers as u128 / (2 * total).max(1)) as usize;
+        let worker = ((2 * before + work) * workers as u128 / (2 * total).max(1)) as usize;
         let own: &mut Range<usize> = &mut owners[worker.min(workers - 1)][index];
         *own = if own.start == own.end { unit..unit + 1 } else { own.start..unit + 1 };
-        before += len;
+        before += work;
     }
     owners
 }

@@ -19,7 +19,7 @@ const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -
 
 /// Height, width, channels in, window, channels out, rows: strides, paddings, dilations, odd sizes, one
 /// place only, whole vectors of channels and parts of them, and more patches than are gathered at once.
-const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 15] = [
+const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 23] = [
     ([1, 1, 1], window(1, 1, 0, 1), 1, 1),
     ([5, 5, 1], window(5, 1, 0, 1), 3, 2),
     ([28, 28, 1], window(5, 1, 2, 1), 6, 2),
@@ -35,6 +35,15 @@ const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 15] = [
     ([4, 4, 2], window(4, 1, 3, 1), 3, 2),
     ([30, 31, 3], window(4, 1, 0, 1), 18, 1),
     ([13, 6, 32], window(3, 1, 1, 2), 48, 1),
+    // Wide ones, whose gradient of the input is a convolution; and some where it is not.
+    ([14, 15, 32], window(3, 1, 1, 1), 32, 2),
+    ([9, 8, 24], window(3, 1, 1, 1), 20, 2),
+    ([7, 7, 64], window(3, 1, 1, 1), 40, 3),
+    ([6, 7, 40], window(5, 1, 3, 1), 24, 2),
+    ([8, 9, 57], window(2, 1, 0, 1), 16, 1),
+    ([5, 4, 24], window(3, 1, 5, 1), 33, 2),
+    ([9, 9, 32], window(3, 2, 1, 1), 32, 2),
+    ([5, 6, 130], window(3, 1, 2, 2), 33, 1),
 ];
 
 /// A convolution with parameters, and a batch for it.
@@ -167,7 +176,7 @@ fn a_broken_gradient_is_seen() {
 /// Rows together give the bits of rows alone.
 #[test]
 fn rows_do_not_depend_on_each_other() {
-    for turn in [2, 3, 4, 9] {
+    for turn in [2, 3, 4, 9, 15, 17] {
         let case = Case::new(turn, false, Activation::Relu);
         let input = case.layer.patches.input;
         let placed = Placed::new(&case.layer, packed(&case.layer, &case.parameters));

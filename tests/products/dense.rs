@@ -12,7 +12,7 @@ use fallline::tensor::LANES;
 /// The instruction set is the process's: tests that choose one take turns.
 static FORCED: Mutex<()> = Mutex::new(());
 
-fn take_turn() -> MutexGuard<'static, ()> {
+pub fn take_turn() -> MutexGuard<'static, ()> {
     FORCED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -36,11 +36,11 @@ fn expected_instruction_sets() -> Vec<Isa> {
 
 /// Instruction sets on which something was run.
 #[derive(Default)]
-struct Coverage(Vec<Isa>);
+pub struct Coverage(Vec<Isa>);
 
 impl Coverage {
     /// Runs `check` on every instruction set.
-    fn run(&mut self, mut check: impl FnMut(Isa)) {
+    pub fn run(&mut self, mut check: impl FnMut(Isa)) {
         self.0 = Isa::available();
         for &isa in &self.0 {
             isa::force(isa);
@@ -51,7 +51,7 @@ impl Coverage {
 
     /// # Panics
     /// Unless everything that the CPU has was covered.
-    fn report(&self, what: &str, cases: usize) {
+    pub fn report(&self, what: &str, cases: usize) {
         let names: Vec<_> = self.0.iter().map(|isa| isa.name()).collect();
         println!("{what}: {cases} cases on each of {}", names.join(", "));
         assert_eq!(self.0, expected_instruction_sets());

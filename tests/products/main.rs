@@ -1,5 +1,6 @@
 //! The product oracle: our own products, and those we call faer for, against nested loops.
 
+mod convolution;
 mod dense;
 mod faer;
 mod naive;

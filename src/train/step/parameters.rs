@@ -158,7 +158,7 @@ impl Step<'_> {
             return worker
                 .probe("gradient", index, 0, 0, || self.sum_parts(worker, index, unit, rows, out, resume));
         }
-        worker.probe("gradient", index, 2 * out.len() * rows, 0, || {
+        worker.probe("gradient", index, 2 * layer.unit_work(unit) * rows, 0, || {
             let x = self.input_of(index).read(worker, 0..rows);
             let dy = self.memory.gradients[index].read(worker, 0..rows);
             layer.gradient(unit, out, dy, x, resume);

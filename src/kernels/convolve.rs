@@ -1,0 +1,386 @@
+//! The products of a convolution without its patches: pixels and elements of the window are read from
+//! the image where they lie ([`walk`](super::walk)).
+//!
+//! Every element is one chain of fused multiply-adds, bit for bit that of the product of gathered
+//! patches, but for what the window sees beyond the edge: terms of that are zeros, and where a whole tile
+//! has them they are left out. (A sum of -0 stays one then, and an infinite factor is not found out.)
+
+use std::ops::Range;
+
+use super::gemm::Finish;
+use super::image::{Image, Patches, Window};
+use super::tile::Begin;
+use super::walk::{Limits, MOST_ROWS, Tile, evenly, in_tiles};
+use crate::tensor::{LANES, MatrixRef};
+
+/// With so many channels, tiles of the gradient lie within the channels of one pixel of the window, and
+/// need no frame; with fewer such tiles would have too few rows.
+const WIDE: usize = 8;
+
+/// Floats of images and their gradients over which the gradient of all weights is summed up before the
+/// next ones: they stay in the second-level cache. Fewer cost more, for the sums are then read and
+/// written more often.
+const BLOCK: usize = 64 << 10;
+
+/// The rows of a window that see the image, from its place in a row of output pixels on.
+fn rows_inside(window: Window, place: usize, side: usize) -> Range<usize> {
+    let Window { kernel, stride, padding, dilation } = window;
+    let first = padding.saturating_sub(place * stride).div_ceil(dilation).min(kernel);
+    // The last row of the image that can be seen, counted from where the window begins.
+    let end = (side + padding).checked_sub(place * stride + 1).map_or(0, |last| last / dilation + 1);
+    first..end.min(kernel).max(first)
+}
+
+/// The places at which a row of the window (or a column) sees the image.
+fn places_inside(window: Window, row: usize, side: usize) -> Range<usize> {
+    let Window { stride, padding, dilation, .. } = window;
+    let first = padding.saturating_sub(row * dilation).div_ceil(stride);
+    let end = (side + padding).checked_sub(row * dilation + 1).map_or(0, |last| last / stride + 1);
+    let end = end.min(window.places(side));
+    first.min(end)..end
+}
+
+/// Where an image lies, in floats: from its first pixel, by rows and pixels.
+#[derive(Clone, Copy)]
+struct Placed {
+    start: *const f32,
+    down: usize,
+    right: usize,
+}
+
+impl Placed {
+    /// The pixel at a place, which may be outside of the image.
+    fn at(&self, [row, column]: [isize; 2]) -> *const f32 {
+        self.start.wrapping_offset(row * self.down as isize + column * self.right as isize)
+    }
+}
+
+impl Patches {
+    /// Whether the image is copied into its frame first: for what lies beyond the edge, and where it
+    /// makes a row of the window one run.
+    fn is_framed(&self) -> bool {
+        let Image { channels, pitch, .. } = self.input;
+        self.window.padding > 0 || (self.window.kernel > 1 && channels < LANES && channels != pitch)
+    }
+
+    /// Floats of scratch that [`correlate`] wants.
+    pub fn correlation_scratch(&self) -> usize {
+        if self.is_framed() { self.framed_len() } else { 0 }
+    }
+
+    /// Floats of scratch that [`gradient`] wants.
+    pub fn gradient_scratch(&self) -> usize {
+        if self.is_narrow() { self.framed_len() } else { 0 }
+    }
+
+    /// Whether the gradient is summed up in tiles of inputs of several pixels of the window, for there are
+    /// few channels.
+    pub fn is_narrow(&self) -> bool {
+        self.input.channels < WIDE && !self.are_pixels()
+    }
+
+    /// Floats of the longest run of a patch without gaps.
+    pub const fn run(&self) -> usize {
+        self.input.channels * if self.window.dilation == 1 { self.window.kernel } else { 1 }
+    }
+
+    /// Pairs of a row of output pixels and a row of the window that sees the image from there.
+    pub fn rows_seen(&self) -> usize {
+        let height = self.input.height;
+        (0..self.window.places(height)).map(|row| rows_inside(self.window, row, height).len()).sum()
+    }
+
+    /// The image in its frame.
+    fn placed_in_frame(&self, framed: &mut [f32], x: &[f32]) -> Placed {
+        self.frame(framed, x);
+        let (right, padding) = (self.input.channels, self.window.padding);
+        let down = self.framed_width() * right;
+        Placed { start: framed[padding * (down + right)..].as_ptr(), down, right }
+    }
+
+    fn placed(&self, x: &[f32]) -> Placed {
+        let right = self.input.pitch;
+        Placed { start: x.as_ptr(), down: self.input.width * right, right }
+    }
+}
+
+/// `y = finish(w ⋆ x + bias)` of one sample: `[pixels x in] * [in x out] -> [pixels x out]`.
+///
+/// `x` `[height, width, pitch]`; `y` `[pixels, out]`, `out` a multiple of 16; `weights` in panels
+/// `[out / 16][in][16]` with the inputs in the order of [`Patches`]; `bias`, if there is one, `[out]`;
+/// `scratch` [`correlation_scratch`](Patches::correlation_scratch).
+pub fn correlate(
+    y: &mut [f32],
+    x: &[f32],
+    patches: &Patches,
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    finish: Finish,
+    scratch: &mut [f32],
+) {
+    let Patches { input, window } = *patches;
+    let Image { height, width, channels, .. } = input;
+    let [rows, columns] = [window.places(height), window.places(width)];
+    let (pixels, inputs) = (rows * columns, patches.inputs());
+    assert_eq!(x.len(), input.columns(), "x");
+    assert!(pixels > 0 && y.len().is_multiple_of(pixels * LANES), "y of {pixels} pixels");
+    let outputs = y.len() / pixels;
+    assert_eq!(weights.len(), outputs * inputs, "weights of {outputs} x {inputs}");
+    assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias of {outputs}");
+    let x = if patches.is_framed() { patches.placed_in_frame(scratch, x) } else { patches.placed(x) };
+    let (y, weights) = (y.as_mut_ptr(), weights.as_ptr());
+    // Of a row of the window: how many runs without gaps, and their floats.
+    let (runs, run) = if window.dilation == 1 && x.right == channels {
+        (1, window.kernel * channels)
+    } else {
+        (window.kernel, channels)
+    };
+    let window_row = window.kernel * channels;
+    let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
+        for panel in (0..outputs / LANES).step_by(limits.panels) {
+            let mut row = 0;
+            while row < rows {
+                // Rows of which the window sees the same part are cut into tiles together.
+                let inside = rows_inside(window, row, height);
+                let same = |next: &usize| rows_inside(window, *next, height) == inside;
+                let band = (row..rows).take_while(same).count();
+                let top = |row: usize| {
+                    (row * window.stride + inside.start * window.dilation) as isize - window.padding as isize
+                };
+                let mut tile = Tile {
+                    rows: 0,
+                    panels: limits.panels.min(outputs / LANES - panel),
+                    lefts: [std::ptr::null(); MOST_ROWS],
+                    results: [std::ptr::null_mut(); MOST_ROWS],
+                    counts: [inside.len(), runs, run],
+                    left_steps: [window.dilation * x.down, window.dilation * x.right, 1],
+                    right: weights.wrapping_add((panel * inputs + inside.start * window_row) * LANES),
+                    right_steps: [window_row * LANES, run * LANES, LANES],
+                    right_panel: inputs * LANES,
+                    result_panel: LANES,
+                    begin: bias.map_or(Begin::Zero, |bias| Begin::Row(bias[panel * LANES..].as_ptr())),
+                    finish,
+                };
+                evenly(band * columns, limits.rows, |start, count| {
+                    tile.rows = count;
+                    let (mut at, mut column) = (row + start / columns, start % columns);
+                    for i in 0..count {
+                        let left = (column * window.stride) as isize - window.padding as isize;
+                        tile.lefts[i] = x.at([top(at), left]);
+                        tile.results[i] = y.wrapping_add((at * columns + column) * outputs + panel * LANES);
+                        column += 1;
+                        if column == columns {
+                            (at, column) = (at + 1, 0);
+                        }
+                    }
+                    compute(&tile);
+                });
+                row += band;
+            }
+        }
+    };
+    // Safety: the assertions above hold y, weights and bias to these sizes; the rows of the window are
+    // those inside the image, and its columns lie in the image or its frame.
+    unsafe { in_tiles(&mut work) };
+}
+
+/// The gradient of all weights over some samples: `[out x pixels] * [pixels x in] -> [out x in]`.
+///
+/// `dw` is `[out / 16][in][16]`; `dy` `[samples, pixels * out]`, `out` a multiple of 16; `x`
+/// `[samples, height * width * pitch]`. It is overwritten, or with `resume` carried on from what earlier
+/// samples have left there. `scratch`: [`gradient_scratch`](Patches::gradient_scratch).
+pub fn gradient(
+    dw: &mut [f32],
+    dy: MatrixRef,
+    x: MatrixRef,
+    patches: &Patches,
+    resume: bool,
+    scratch: &mut [f32],
+) {
+    let all = Gradient::all(patches, dy);
+    if !patches.is_narrow() {
+        return gradient_of(dw, dy, x, patches, [all.panels, all.inputs], resume);
+    }
+    all.check(dw, dy, x);
+    for sample in 0..x.rows() {
+        let x = patches.placed_in_frame(scratch, x.row(sample));
+        // Safety: all places of the window lie in the frame, and the sizes were checked.
+        unsafe { all.narrow(dw.as_mut_ptr(), x, dy.row(sample), resume || sample > 0) };
+    }
+}
+
+/// The gradient of some weights: those of some panels of outputs and some inputs, `dw`
+/// `[panels][inputs][16]`; else as [`gradient`]. For layers of [many](Patches::is_narrow) channels.
+pub fn gradient_of(
+    dw: &mut [f32],
+    dy: MatrixRef,
+    x: MatrixRef,
+    patches: &Patches,
+    [panels, inputs]: [Range<usize>; 2],
+    resume: bool,
+) {
+    assert!(!patches.is_narrow(), "few channels");
+    let of = Gradient { panels, inputs, ..Gradient::all(patches, dy) };
+    of.check(dw, dy, x);
+    // Whole samples as long as several are a block; else rows of output pixels.
+    let Image { height, width, channels, .. } = patches.input;
+    let row = of.columns * of.panels.len() * LANES + width * channels.min(of.inputs.len());
+    let rows = (BLOCK / row.max(1)).max(1);
+    let samples = (rows / height).max(1);
+    let mut resume = resume;
+    for first in (0..x.rows()).step_by(samples) {
+        let samples = first..(first + samples).min(x.rows());
+        evenly(of.rows, rows, |start, count| {
+            // Safety: the sizes were checked; of each place of the window only what lies in the image is read.
+            unsafe { of.wide(dw.as_mut_ptr(), x, dy, samples.clone(), start..start + count, resume) };
+            resume = true;
+        });
+    }
+}
+
+/// What all tiles of a gradient share.
+struct Gradient<'a> {
+    patches: &'a Patches,
+    /// Floats of a pixel of `dy`.
+    outputs: usize,
+    /// Of the output.
+    rows: usize,
+    columns: usize,
+    /// The weights.
+    panels: Range<usize>,
+    inputs: Range<usize>,
+}
+
+impl<'a> Gradient<'a> {
+    fn all(patches: &'a Patches, dy: MatrixRef) -> Gradient<'a> {
+        let output = patches.window.output(patches.input, 1);
+        assert!(output.pixels() > 0 && dy.columns().is_multiple_of(output.pixels() * LANES), "dy");
+        let outputs = dy.columns() / output.pixels();
+        Gradient {
+            patches,
+            outputs,
+            rows: output.height,
+            columns: output.width,
+            panels: 0..outputs / LANES,
+            inputs: 0..patches.inputs(),
+        }
+    }
+
+    /// Panics unless all that is read and written is there.
+    fn check(&self, dw: &[f32], dy: MatrixRef, x: MatrixRef) {
+        assert_eq!(x.rows(), dy.rows(), "samples");
+        assert_eq!(x.columns(), self.patches.input.columns(), "x");
+        assert!(self.panels.end * LANES <= self.outputs && self.inputs.end <= self.patches.inputs());
+        let len = self.panels.len() * self.inputs.len() * LANES;
+        assert_eq!(dw.len(), len, "gradient of {:?} x {:?}", self.panels, self.inputs);
+    }
+
+    /// The panels from one on that a tile holds.
+    fn tile(&self, panel: usize, limits: Limits, resume: bool) -> Tile {
+        Tile {
+            rows: 0,
+            panels: limits.panels.min(self.panels.end - panel),
+            lefts: [std::ptr::null(); MOST_ROWS],
+            results: [std::ptr::null_mut(); MOST_ROWS],
+            counts: [0; 3],
+            left_steps: [0; 3],
+            right: std::ptr::null(),
+            right_steps: [0; 3],
+            right_panel: LANES,
+            result_panel: self.inputs.len() * LANES,
+            begin: if resume { Begin::Result } else { Begin::Zero },
+            finish: Finish::Plain,
+        }
+    }
+
+    /// Where the gradient of an input's weights lies, from a panel on.
+    fn place(&self, dw: *mut f32, panel: usize, input: usize) -> *mut f32 {
+        let [panel, input] = [panel - self.panels.start, input - self.inputs.start];
+        dw.wrapping_add((panel * self.inputs.len() + input) * LANES)
+    }
+
+    /// Over these samples and rows of output pixels: tiles of some channels of one pixel of the window.
+    ///
+    /// # Safety
+    /// The sizes must be [checked](Gradient::check).
+    unsafe fn wide(
+        &self,
+        dw: *mut f32,
+        x: MatrixRef,
+        dy: MatrixRef,
+        samples: Range<usize>,
+        rows: Range<usize>,
+        resume: bool,
+    ) {
+        let Patches { input: Image { height, width, channels, pitch, .. }, window } = *self.patches;
+        let Window { kernel, stride, padding, dilation } = window;
+        let right = dy.as_ptr().wrapping_add(samples.start * dy.stride());
+        let left = x.as_ptr().wrapping_add(samples.start * x.stride());
+        let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
+            for panel in self.panels.clone().step_by(limits.panels) {
+                let mut tile = self.tile(panel, limits, resume);
+                for element in self.inputs.start / channels..self.inputs.end.div_ceil(channels) {
+                    let [i, j] = [element / kernel, element % kernel];
+                    let [down, across] = [places_inside(window, i, height), places_inside(window, j, width)];
+                    let down = down.start.max(rows.start)..down.end.min(rows.end);
+                    if resume && (down.is_empty() || across.is_empty()) {
+                        continue;
+                    }
+                    tile.counts = [samples.len(), down.len(), across.len()];
+                    tile.left_steps = [x.stride(), stride * width * pitch, stride * pitch];
+                    tile.right_steps = [dy.stride(), self.columns * self.outputs, self.outputs];
+                    let pixel = (down.start * self.columns + across.start) * self.outputs;
+                    tile.right = right.wrapping_add(pixel + panel * LANES);
+                    let at = |place: usize, i: usize| (place * stride + i * dilation).wrapping_sub(padding);
+                    let pixel = at(down.start, i).wrapping_mul(width).wrapping_add(at(across.start, j));
+                    let left = left.wrapping_add(pixel.wrapping_mul(pitch));
+                    let first = element * channels;
+                    let inputs = self.inputs.start.max(first)..self.inputs.end.min(first + channels);
+                    evenly(inputs.len(), limits.rows, |start, count| {
+                        tile.rows = count;
+                        for r in 0..count {
+                            let input = inputs.start + start + r;
+                            tile.lefts[r] = left.wrapping_add(input - first);
+                            tile.results[r] = self.place(dw, panel, input);
+                        }
+                        compute(&tile);
+                    });
+                }
+            }
+        };
+        // Safety: the caller's, and `places_inside`.
+        unsafe { in_tiles(&mut work) };
+    }
+
+    /// Over one sample, in its frame: tiles of any inputs.
+    ///
+    /// # Safety
+    /// The sizes must be [checked](Gradient::check), and the weights all that there are.
+    unsafe fn narrow(&self, dw: *mut f32, x: Placed, dy: &[f32], resume: bool) {
+        let Patches { input: Image { channels, .. }, window } = *self.patches;
+        let Window { kernel, stride, padding, dilation } = window;
+        let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
+            for panel in self.panels.clone().step_by(limits.panels) {
+                let mut tile = self.tile(panel, limits, resume);
+                tile.counts = [1, self.rows, self.columns];
+                tile.left_steps = [0, stride * x.down, stride * x.right];
+                tile.right = dy[panel * LANES..].as_ptr();
+                tile.right_steps = [0, self.columns * self.outputs, self.outputs];
+                evenly(self.inputs.len(), limits.rows, |start, count| {
+                    tile.rows = count;
+                    for r in 0..count {
+                        let input = start + r;
+                        let [pixel, channel] = [input / channels, input % channels];
+                        let along = |i: usize| (i * dilation) as isize - padding as isize;
+                        let left = x.at([along(pixel / kernel), along(pixel % kernel)]);
+                        tile.lefts[r] = left.wrapping_add(channel);
+                        tile.results[r] = self.place(dw, panel, input);
+                    }
+                    compute(&tile);
+                });
+            }
+        };
+        // Safety: the caller's.
+        unsafe { in_tiles(&mut work) };
+    }
+}
