@@ -83,12 +83,7 @@ pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthw
     let walk = shape.walk();
     if walk.stride > 1 {
         dx.fill(0.0);
-        return dispatch(Spread {
-            walk,
-            dx: dx.as_mut_ptr(),
-            dy: dy.as_ptr(),
-            weights: weights.as_ptr(),
-        });
+        return dispatch(Spread { walk, dx: dx.as_mut_ptr(), dy: dy.as_ptr(), weights: weights.as_ptr() });
     }
     dispatch(Correlation {
         walk: walk.back(),

@@ -56,7 +56,12 @@ pub fn unpack_kernels(kernels: &mut [f32], panels: &[f32], [outputs, channels, a
 
 /// [`pack_kernels`] of groups of outputs, each in panels of its own: `[outputs, channels, area]` with the
 /// channels of one group.
-pub fn pack_groups(panels: &mut [f32], kernels: &[f32], [outputs, channels, area]: [usize; 3], groups: usize) {
+pub fn pack_groups(
+    panels: &mut [f32],
+    kernels: &[f32],
+    [outputs, channels, area]: [usize; 3],
+    groups: usize,
+) {
     let stored = panels.chunks_exact_mut(panels.len() / groups);
     for (panels, kernels) in stored.zip(kernels.chunks_exact(kernels.len() / groups)) {
         pack_kernels(panels, kernels, [outputs / groups, channels, area]);

@@ -7,6 +7,7 @@ mod depthwise;
 mod elementwise;
 mod flatten;
 mod grouped;
+mod pointwise;
 mod pool;
 mod weight_norm;
 
@@ -19,6 +20,7 @@ pub use depthwise::Depthwise;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
 pub use grouped::Grouped;
+pub use pointwise::Pointwise;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 

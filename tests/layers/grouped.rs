@@ -270,7 +270,8 @@ fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
 #[test]
 fn the_twin_has_the_gradients_of_its_output() {
     const STEP: f64 = 1e-5;
-    for shape in [0, 5, 10, 12, 13, 14, 15].map(|i| DEPTHWISE[i]).into_iter().chain([0, 2, 8].map(|i| GROUPED[i]))
+    for shape in
+        [0, 5, 10, 12, 13, 14, 15].map(|i| DEPTHWISE[i]).into_iter().chain([0, 2, 8].map(|i| GROUPED[i]))
     {
         let case = Case::new(0, shape, false, Activation::Tanh);
         let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);

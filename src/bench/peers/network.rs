@@ -57,9 +57,8 @@ impl ImageNetwork {
     /// # Errors
     /// The reason, if a peer cannot be told of a layer.
     pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<ImageNetwork>, String> {
-        let plain = |layer: &LayerConfig| {
-            matches!(layer, LayerConfig::Dense { .. } | LayerConfig::Activation(_))
-        };
+        let plain =
+            |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. } | LayerConfig::Activation(_));
         if layers.iter().all(plain) {
             return Ok(None);
         }

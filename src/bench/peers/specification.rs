@@ -219,7 +219,10 @@ mod tests {
             match of(&recipe) {
                 // It smooths its labels.
                 Err(refused) => {
-                    assert_eq!((name, refused.as_str()), ("mnist-mlp-98", "the peers have no loss cross-entropy"));
+                    assert_eq!(
+                        (name, refused.as_str()),
+                        ("mnist-mlp-98", "the peers have no loss cross-entropy")
+                    );
                 }
                 Ok(told) => assert_eq!(told.image.is_none(), recipe.model.layers.iter().all(dense), "{name}"),
             }

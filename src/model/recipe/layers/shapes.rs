@@ -77,7 +77,8 @@ impl LayerConfig {
             LayerConfig::Convolution(ConvolutionConfig { channels, window, groups, .. }) => {
                 let input = image(input)?;
                 if !input.channels.is_multiple_of(*groups) {
-                    let expected = format!("`groups` that divides the {} channels that come in", input.channels);
+                    let expected =
+                        format!("`groups` that divides the {} channels that come in", input.channels);
                     return Err(refused(expected, groups.to_string()));
                 }
                 Shape::Image(placed(*window, input, *channels, refused)?)

@@ -65,7 +65,11 @@ fn layers_of_images_are_written_and_read() {
 #[test]
 fn groups_share_the_parameters_out() {
     let with = |groups: usize, channels: usize| {
-        parsed(&[CONV, &format!("type = 'conv'\nchannels = {channels}\nkernel = 3\ngroups = {groups}"), FLATTEN])
+        parsed(&[
+            CONV,
+            &format!("type = 'conv'\nchannels = {channels}\nkernel = 3\ngroups = {groups}"),
+            FLATTEN,
+        ])
     };
     for (groups, channels, kind) in [
         (1, 12, "conv 3x3"),
@@ -141,7 +145,9 @@ fn what_does_not_fit_is_refused() {
         of("type = 'conv'\nchannels = 6\nkernel = 1\ngroups = 4")
             .ends_with("`model.layers.0.groups`: expected an integer that divides `channels` (6), found 4")
     );
-    assert!(of("type = 'conv'\nchannels = 6\nkernel = 1\ngroups = 0").contains("groups`: expected an integer"));
+    assert!(
+        of("type = 'conv'\nchannels = 6\nkernel = 1\ngroups = 0").contains("groups`: expected an integer")
+    );
     assert_eq!(
         refusal(&[CONV, "type = 'conv'\nchannels = 8\nkernel = 1\ngroups = 4", FLATTEN]),
         "layer 1 (conv): expected `groups` that divides the 6 channels that come in, found 4"
