@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures everything on an idle machine and writes benches/RESULTS.md: the full suite, and the main
-# network beside PyTorch and JAX where they are installed (scripts/peers/setup). Takes a quarter of an
-# hour on two cores.
+# network and two of images beside PyTorch and JAX where they are installed (scripts/peers/setup). Takes
+# twenty minutes on two cores.
 #
 #     scripts/bench.sh [--data DIR]
 #
@@ -16,6 +16,11 @@ fallline=target/release/fallline
 "$fallline" bench --suite full --seconds 1.5 --out "$out/full" "$@"
 "$fallline" bench mnist-mlp --optimizer adam --batch 16,64,256,1024 --threads "$threads" --seconds 1.5 \
   --compare pytorch,jax --out "$out/peers" "$@"
-python3 scripts/results.py "$out/full/bench.json" "$out/peers/bench.json" > "$out/RESULTS.md"
+images() {
+  "$fallline" bench "$@" --threads "$threads" --seconds 6 --compare pytorch
+}
+images mnist-lenet5 --batch 128 --out "$out/lenet5" "$@"
+images mnist-fast99 --batch 256 --out "$out/fast99" "$@"
+python3 scripts/results.py "$out"/{full,peers,lenet5,fast99}/bench.json > "$out/RESULTS.md"
 mv "$out/RESULTS.md" benches/RESULTS.md
 echo "wrote benches/RESULTS.md"

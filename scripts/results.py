@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """benches/RESULTS.md from the records of `fallline bench`, on standard output.
 
-    scripts/results.py FULL.json [PEERS.json] > benches/RESULTS.md
+    scripts/results.py FULL.json [PEERS.json...] > benches/RESULTS.md
 
 All figures come from the records; what they mean is in benches/NOTES.md, written by hand.
 """
@@ -106,7 +106,7 @@ def notes(record):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
     full = read(sys.argv[1])
     print("# Measurements\n")
@@ -121,14 +121,17 @@ def main():
         print(part)
     print("### Throughput over that of one thread\n")
     print(scaling(full))
-    if len(sys.argv) == 3:
-        side_by_side = read(sys.argv[2])
+    others = [read(path) for path in sys.argv[2:]]
+    if others:
         print("## Beside other frameworks\n")
         print("Samples/s; in brackets how many times as fast fallline is. The others train on floats in memory in")
         print("contiguous slices, fallline on shuffled bytes. PyTorch eager, PyTorch with `torch.compile`, JAX with")
-        print("many steps in one jitted scan; one process each, asked in turn with ours, run by run.\n")
-        print(peers(side_by_side))
-        print(notes(side_by_side), end="")
+        print("many steps in one jitted scan; of images, PyTorch eager also with the channels last in memory. One")
+        print("process each, asked in turn with ours, run by run.\n")
+        for side_by_side in others:
+            print(peers(side_by_side))
+        lines = "".join(notes(side_by_side) for side_by_side in others).splitlines()
+        print("\n".join(distinct(lines)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ mod elementwise;
 mod flatten;
 mod grouped;
 mod join;
+mod pointwise;
 mod pool;
 mod weight_norm;
 
@@ -21,6 +22,7 @@ pub use elementwise::Elementwise;
 pub use flatten::Flatten;
 pub use grouped::Grouped;
 pub use join::{Add, Scale};
+pub use pointwise::Pointwise;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 

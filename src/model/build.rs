@@ -8,8 +8,8 @@ use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
-    Convolution, Dense, Depthwise, Elementwise, Flatten, GlobalAverage, Grouped, Layer, Pool, Pooling,
-    WeightNorm,
+    Convolution, Dense, Depthwise, Elementwise, Flatten, GlobalAverage, Grouped, Layer, Pointwise, Pool,
+    Pooling, WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -222,7 +222,9 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
 /// The layer for a convolution of this image, which `patch` is for one patch.
 fn convolution(config: &ConvolutionConfig, input: Image, patch: Dense) -> Box<dyn Layer> {
     let ConvolutionConfig { groups, window, .. } = *config;
-    if groups == 1 {
+    if groups == 1 && window.kernel == 1 && window.padding == 0 {
+        Box::new(Pointwise { input, stride: window.stride, patch })
+    } else if groups == 1 {
         Box::new(Convolution { patches: Patches { input, window }, patch })
     } else if groups == input.channels {
         Box::new(Depthwise { input, window, patch })

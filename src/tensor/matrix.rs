@@ -36,6 +36,12 @@ fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
     rows == 0 || columns == 0 || (columns <= stride && last(rows).is_some_and(|end| end <= len))
 }
 
+/// How many rows of so many columns a matrix is, if it can be cut into such.
+fn rows_of(rows: usize, columns: usize, stride: usize, new_columns: usize) -> Option<usize> {
+    let whole = new_columns > 0 && columns.is_multiple_of(new_columns) && (stride == columns || rows == 1);
+    whole.then(|| rows * (columns / new_columns))
+}
+
 impl<'a> MatrixRef<'a> {
     /// A view of `data`.
     ///
@@ -91,6 +97,13 @@ impl<'a> MatrixRef<'a> {
         }
     }
 
+    /// The same numbers in rows of so many, if these divide each row and no gaps lie between the rows.
+    pub fn in_rows_of(&self, columns: usize) -> Option<MatrixRef<'a>> {
+        let rows = rows_of(self.rows, self.columns, self.stride, columns)?;
+        // Safety: the same elements.
+        Some(unsafe { MatrixRef::from_raw(self.start, rows, columns, columns) })
+    }
+
     /// The same matrix for faer.
     pub fn as_faer(&self) -> MatRef<'a, f32> {
         // Safety: same elements, same lifetime.
@@ -138,6 +151,13 @@ impl<'a> MatrixMut<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.columns) }
     }
 
+    /// As [`MatrixRef::in_rows_of`].
+    pub fn in_rows_of(&mut self, columns: usize) -> Option<MatrixMut<'_>> {
+        let rows = rows_of(self.rows, self.columns, self.stride, columns)?;
+        // Safety: the same elements, and `self` is borrowed mutably.
+        Some(unsafe { MatrixMut::from_raw(self.start, rows, columns, columns) })
+    }
+
     /// A shorter borrow of the same view.
     pub fn reborrow(&mut self) -> MatrixMut<'_> {
         MatrixMut { life: PhantomData, ..*self }
@@ -173,6 +193,18 @@ mod tests {
         let block = matrix.block(1..3, 2..5);
         assert_eq!((block.row(0), block.row(1)), (&[12., 13., 14.][..], &[22., 23., 24.][..]));
         assert_eq!(block.as_faer()[(1, 2)], 24.0);
+    }
+
+    #[test]
+    fn rows_are_cut_where_no_gaps_are() {
+        let mut data: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        let cut = MatrixRef::new(&data, 2, 12, 12).in_rows_of(4).unwrap();
+        assert_eq!((cut.rows(), cut.row(4)), (6, &[16.0, 17.0, 18.0, 19.0][..]));
+        assert!(MatrixRef::new(&data, 2, 12, 12).in_rows_of(5).is_none());
+        assert!(MatrixRef::new(&data, 2, 8, 12).in_rows_of(4).is_none());
+        assert_eq!(MatrixRef::new(&data, 1, 8, 12).in_rows_of(4).unwrap().rows(), 2);
+        MatrixMut::new(&mut data, 2, 12, 12).in_rows_of(6).unwrap().row(3)[5] = 7.0;
+        assert_eq!(data[23], 7.0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod grouped;
 mod grouped_rules;
 mod images;
 mod pass;
+mod pointwise;
 mod pytorch;
 mod pytorch_images;
 #[path = "../common/splitmix.rs"]

@@ -1,0 +1,224 @@
+//! The convolution under a window of one pixel: a dense layer applied to each pixel, or to each of those
+//! that a stride leaves (Lin, Chen, Yan, "Network in Network", 2013).
+
+use std::ops::Range;
+
+use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::gemm::{self, Finish};
+use crate::kernels::image::{Image, Window};
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// Floats of the input that a gradient goes through together: they stay near while each of its tiles
+/// reads them.
+const TOGETHER: usize = 16 << 10;
+
+/// A convolution with a kernel of one pixel and without padding, with its activation, which must be one
+/// whose derivative follows from its output.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    pub input: Image,
+    pub stride: usize,
+    /// The layer of one pixel.
+    pub patch: Dense,
+}
+
+impl Pointwise {
+    fn output(&self) -> Image {
+        Window::plain(1, self.stride).output(self.input, self.patch.outputs)
+    }
+
+    /// The first float of each pixel that the stride leaves, in order.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        let (Image { width, pitch, .. }, stride) = (self.input, self.stride);
+        let Image { height: down, width: across, .. } = self.output();
+        let place = move |y, x| (y * stride * width + x * stride) * pitch;
+        (0..down).flat_map(move |y| (0..across).map(move |x| place(y, x)))
+    }
+
+    /// The pixels of a sample that the stride leaves, `[pixels, channels]`.
+    fn pixels<'a>(&self, x: &'a [f32], scratch: &'a mut [f32]) -> MatrixRef<'a> {
+        let (pixels, Image { channels, pitch, .. }) = (self.output().pixels(), self.input);
+        if self.stride == 1 {
+            return MatrixRef::new(x, pixels, channels, pitch);
+        }
+        for (to, place) in scratch.chunks_exact_mut(pitch).zip(self.places()) {
+            to.copy_from_slice(&x[place..place + pitch]);
+        }
+        MatrixRef::new(scratch, pixels, channels, pitch)
+    }
+
+    /// The pixels of all rows, if they lie one after the other: `[rows * pixels, channels]`.
+    fn all_pixels<'a>(&self, x: MatrixRef<'a>) -> Option<MatrixRef<'a>> {
+        let pixels = x.in_rows_of(self.input.pitch).filter(|_| self.stride == 1)?;
+        Some(pixels.block(0..pixels.rows(), 0..self.input.channels))
+    }
+}
+
+impl Layer for Pointwise {
+    fn kind(&self) -> String {
+        match self.patch.activation {
+            Activation::Identity => "conv 1x1".into(),
+            activation => format!("conv 1x1 + {}", activation.name()),
+        }
+    }
+
+    fn outputs(&self) -> usize {
+        self.output().features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.output())
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        let mut parameters = self.patch.parameters();
+        parameters[0].shape = vec![self.patch.outputs, self.input.channels, 1, 1];
+        parameters[0].arrangement = Arrangement::Kernels;
+        parameters
+    }
+
+    fn derived_len(&self) -> usize {
+        self.patch.derived_len()
+    }
+
+    fn scratch_len(&self) -> usize {
+        if self.stride == 1 { 0 } else { self.output().pixels() * self.input.pitch }
+    }
+
+    fn flops(&self) -> Flops {
+        let pixels = self.output().pixels() as f64;
+        let Flops { forward, backward, gradient } = self.patch.flops();
+        Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        scratch: &mut [f32],
+    ) {
+        let Image { pitch, .. } = self.output();
+        if let Some(x) = self.all_pixels(x)
+            && let Some(y) = y.in_rows_of(pitch)
+        {
+            // Small images fill whole tiles together, which each by itself would leave half empty.
+            return self.patch.forward(y, x, storage, &[], 0..pitch, &mut []);
+        }
+        for row in 0..y.rows() {
+            let x = self.pixels(x.row(row), scratch);
+            let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
+            self.patch.forward(y, x, storage, &[], 0..pitch, &mut []);
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        mut dy: MatrixMut,
+        _x: MatrixRef,
+        y: MatrixRef,
+        _storage: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+    ) {
+        // Inverts the activation.
+        if self.patch.activation != Activation::Identity {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.patch.activation, dy.row(row), y.row(row));
+            }
+        }
+        let Some(mut dx) = dx else { return };
+        let (dy, input, Image { pitch, .. }) = (dy.as_ref(), self.input, self.output());
+        if self.stride == 1
+            && let Some(dy) = dy.in_rows_of(pitch)
+            && let Some(dx) = dx.in_rows_of(input.pitch)
+        {
+            // [pixels x out] * [out x in] -> [pixels x in], m = all pixels, n = channels in, k = out
+            return gemm::product(dx, dy, derived, None, Finish::Plain);
+        }
+        let pixels = self.output().pixels();
+        for row in 0..dx.rows() {
+            let (dx, dy) = (dx.row(row), MatrixRef::new(dy.row(row), pixels, pitch, pitch));
+            if self.stride == 1 {
+                let dx = MatrixMut::new(dx, pixels, input.pitch, input.pitch);
+                gemm::product(dx, dy, derived, None, Finish::Plain);
+                continue;
+            }
+            let seen = MatrixMut::new(scratch, pixels, input.pitch, input.pitch);
+            gemm::product(seen, dy, derived, None, Finish::Plain);
+            dx.fill(0.0);
+            for (from, place) in scratch.chunks_exact(input.pitch).zip(self.places()) {
+                dx[place..place + input.pitch].copy_from_slice(from);
+            }
+        }
+    }
+
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.patch.own_whole_columns(whole);
+    }
+
+    fn units(&self) -> usize {
+        self.patch.units()
+    }
+
+    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+        self.patch.unit_parts(unit)
+    }
+
+    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
+        self.patch.unit_roles(unit)
+    }
+
+    fn units_along_inputs(&self) -> usize {
+        self.patch.units_along_inputs()
+    }
+
+    fn sums_rows(&self) -> bool {
+        true
+    }
+
+    fn gradient_of_rows(
+        &self,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        scratch: &mut [f32],
+    ) {
+        let Image { pitch, .. } = self.output();
+        let (dw, db) = out.split_at_mut(pitch * self.input.channels);
+        let mut of_pixels = |dy: MatrixRef, x: MatrixRef, resume: bool| {
+            // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = channels in, k = pixels
+            gemm::gradient(dw, dy, x, resume);
+            if !db.is_empty() {
+                gemm::column_sums(db, dy, resume);
+            }
+        };
+        let together = (TOGETHER / self.input.columns()).max(1);
+        for start in (0..dy.rows()).step_by(together) {
+            let rows = start..(start + together).min(dy.rows());
+            let here = [dy.block(rows.clone(), 0..dy.columns()), x.block(rows.clone(), 0..x.columns())];
+            if let (Some(dy), Some(x)) = (here[0].in_rows_of(pitch), self.all_pixels(here[1])) {
+                of_pixels(dy, x, resume || start > 0);
+                continue;
+            }
+            for row in rows {
+                let x = self.pixels(x.row(row), scratch);
+                let dy = MatrixRef::new(dy.row(row), x.rows(), pitch, pitch);
+                of_pixels(dy, x, resume || row > 0);
+            }
+        }
+    }
+
+    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
+        self.patch.derived_parts(unit, each);
+    }
+
+    fn derive(&self, unit: usize, from: &Derivation) {
+        self.patch.derive(unit, from);
+    }
+}
