@@ -49,8 +49,10 @@ mod tests {
     use super::*;
     use crate::model::{Model, Recipe};
 
-    /// The inputs of each layer, and whether it adds to their gradients.
-    fn of(layers: &str) -> (Vec<(String, Vec<Input>, [bool; 2])>, Joins) {
+    /// A layer's module, its inputs, and whether it adds to their gradients.
+    type Row = (String, Vec<Input>, [bool; 2]);
+
+    fn of(layers: &str) -> (Vec<Row>, Joins) {
         let text = format!(
             "name = 'a'\n[data]\nset = 'digits'\n[optimizer]\nname = 'sgd'\n[model]\nlayers = [\n{layers}\n\
              {{ type = 'flatten' }}, {{ type = 'dense', units = 10 }} ]\n"
