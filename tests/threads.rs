@@ -352,6 +352,74 @@ fn networks_of_images() {
     }
 }
 
+/// Normalisation by batch, whose statistics cross the workers' rows, and dropout: behind layers split by
+/// features, between layers of images, in batches of several parts, of a row a part, short last ones, blocks
+/// of a batch, with averages of the parameters and their running statistics.
+#[test]
+fn normalised_networks() {
+    let layer = |rest: &str| format!("[[model.layers]]\n{rest}\n");
+    let conv = |channels: usize, rest: &str| {
+        layer(&format!("type = \"conv\"\nchannels = {channels}\nkernel = 3\nbias = false\n{rest}"))
+    };
+    let norm = |rest: &str| layer(&format!("type = \"batch-norm\"\n{rest}"));
+    let networks = [
+        layer("type = \"dense\"\nunits = 130\nbias = false")
+            + &norm("activation = \"relu\"")
+            + &layer("type = \"dropout\"\nrate = 0.2")
+            + &layer("type = \"dense\"\nunits = 33\nactivation = \"gelu\"")
+            + &layer("type = \"layer-norm\"")
+            + &norm("momentum = 0.5"),
+        norm("")
+            + &layer("type = \"dropout\"")
+            + &layer("type = \"group-norm\"\ngroups = 7\nactivation = \"tanh\""),
+        conv(6, "stride = 2\npadding = 1")
+            + &norm("activation = \"relu\"")
+            + &layer("type = \"dropout\"\nchannels = true\nrate = 0.3")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &conv(17, "activation = \"tanh\"")
+            + &layer("type = \"dropout\"\nrate = 0.1")
+            + &conv(20, "")
+            + &norm("activation = \"silu\"")
+            + &norm("")
+            + &layer("type = \"flatten\"")
+            + &layer("type = \"dense\"\nunits = 40\nbias = false")
+            + &norm("activation = \"relu\""),
+        layer("type = \"average-pool\"\nkernel = 2")
+            + &layer("type = \"layer-norm\"\nactivation = \"relu\"")
+            + &layer("type = \"group-norm\"\ngroups = 1")
+            + &layer("type = \"dropout\"\nchannels = true")
+            + &layer("type = \"flatten\""),
+    ];
+    let averages = [
+        "[average]\nmethod = \"ema\"\ndecay = 0.9\n",
+        "[lookahead]\nsteps = 2\n[average]\nmethod = \"swa\"\n",
+        "[lookahead]\nsteps = 3\n[gradient]\nclip_norm = 0.5\n",
+        "[gradient]\nclip_adaptive = 0.05\n[constraint]\nmax_norm = 2.0\n",
+    ];
+    for (turn, network) in networks.iter().enumerate() {
+        for (batch, samples) in [(2, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {
+            let (optimizer, averages) =
+                (SOME_OPTIMIZERS[turn % 3], averages[(turn + batch) % averages.len()]);
+            let toml = format!(
+                "name = \"normalised\"\n[data]\nset = \"digits\"\n[model]\n{network}\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 10\n{averages}\
+                 [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = {batch}\n"
+            );
+            let mut recipe = Recipe::parse(&toml, "test recipe").unwrap();
+            let data = some_digits(samples);
+            check(&recipe, &data);
+            if batch == 64 {
+                let whole = outcome(&recipe, &data, 1);
+                // Batches that make one step are normalised one by one.
+                (recipe.train.batch, recipe.train.accumulate) = (16, 4);
+                let accumulated = outcome(&recipe, &data, 1);
+                assert_eq!(difference(&accumulated, &outcome(&recipe, &data, 3)), None);
+                assert_eq!(difference(&accumulated, &whole).is_none(), turn == 3, "{turn}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_difference_is_seen() {
     let data = some_digits(128);

@@ -3,6 +3,7 @@
 
 pub mod image;
 mod loss;
+pub mod normalise;
 mod unitwise;
 
 pub use loss::{

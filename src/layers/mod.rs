@@ -1,24 +1,34 @@
 //! Layers: configuration only. A layer knows its shapes and its arithmetic; where its parameters
 //! lie, which worker runs it and by which rule it learns is decided elsewhere.
 
+mod affine;
+mod batch_norm;
 mod convolution;
 mod dense;
+mod dropout;
 mod elementwise;
 mod flatten;
+mod group_norm;
+mod layer_norm;
 mod pool;
 mod weight_norm;
 
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub use batch_norm::BatchNorm;
 pub use convolution::Convolution;
 pub use dense::Dense;
+pub use dropout::Dropout;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
+pub use group_norm::GroupNorm;
+pub use layer_norm::LayerNorm;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 
 use crate::init::Init;
+use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
@@ -42,6 +52,11 @@ impl ParameterSpec {
     pub fn kernels(&self) -> [usize; 3] {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
     }
+
+    /// The image whose pixels it has, of [`Arrangement::Pixels`].
+    pub fn pixels(&self) -> Image {
+        Image::new(self.shape[1], self.shape[2], self.shape[0])
+    }
 }
 
 /// How a parameter lies in storage.
@@ -54,6 +69,8 @@ pub enum Arrangement {
     /// The kernels of a convolution, `[out, channels, height, width]`, in panels:
     /// [`pack_kernels`](crate::kernels::panels::pack_kernels).
     Kernels,
+    /// One number for each of an image, `[channels, height, width]`, as images lie.
+    Pixels,
 }
 
 /// What a part of a unit is, to what acts on all incoming weights of an output.
@@ -80,6 +97,27 @@ pub struct Flops {
     pub backward: f64,
     /// Of the gradient of the parameters.
     pub gradient: f64,
+}
+
+/// What some rows that are trained on belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// Of the run.
+    pub seed: u64,
+    /// The number of the step, from 1.
+    pub step: u64,
+    /// The layer's number in its model.
+    pub layer: usize,
+    /// The number of the first row among those of the step.
+    pub first: usize,
+}
+
+/// What a layer is called that has an activation.
+fn with_activation(name: &str, activation: Activation) -> String {
+    match activation {
+        Activation::Identity => name.into(),
+        activation => format!("{name} + {}", activation.name()),
+    }
 }
 
 /// Reads part of a layer's storage.
@@ -122,6 +160,11 @@ pub trait Layer: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Tensors that belong to the model and are not trained, in storage behind the parameters.
+    fn statistics(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
     /// Floats of storage for all parameters.
     fn storage_len(&self) -> usize {
         self.parameters().last().map_or(0, |last| last.range.end)
@@ -161,6 +204,21 @@ pub trait Layer: Debug + Send + Sync {
         scratch: &mut [f32],
     );
 
+    /// [`forward`](Layer::forward) of rows that are trained on, where that is something else.
+    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    fn forward_training(
+        &self,
+        y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        columns: Range<usize>,
+        scratch: &mut [f32],
+        _training: &Training,
+    ) {
+        self.forward(y, x, storage, derived, columns, scratch);
+    }
+
     /// Floats of the derived storage, from its start, that [`forward`](Layer::forward) reads.
     fn forward_derived_len(&self) -> usize {
         0
@@ -184,6 +242,27 @@ pub trait Layer: Debug + Send + Sync {
         derived: &[f32],
         scratch: &mut [f32],
     );
+
+    /// Inverts [`forward_training`](Layer::forward_training), as [`backward`](Layer::backward).
+    #[allow(clippy::too_many_arguments)] // as above
+    fn backward_training(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        x: MatrixRef,
+        y: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+        _training: &Training,
+    ) {
+        self.backward(dx, dy, x, y, storage, derived, scratch);
+    }
+
+    /// The layer, if its rows in training depend on each other.
+    fn as_batch_norm(&self) -> Option<&BatchNorm> {
+        None
+    }
 
     /// Lets each unit hold all incoming weights of its outputs, and one of them the whole bias; or lets
     /// units be as small as is fastest. Results do not depend on it.

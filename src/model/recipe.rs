@@ -22,7 +22,7 @@ use std::path::Path;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, Shape};
+pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
     optimizer_names,
@@ -128,6 +128,21 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// The numbers of the model's running statistics.
+    pub(super) fn statistics(&self, input: [usize; 3]) -> Result<usize> {
+        let (mut shape, mut total) = (Shape::Image(Image::data(input)), 0);
+        for (index, layer) in self.layers.iter().enumerate() {
+            // Mean and variance.
+            if let LayerConfig::Normalisation(config) = layer
+                && let Over::Batch { .. } = config.over
+            {
+                total += 2 * config.scaled(layer.output(index, shape, index == 0)?);
+            }
+            shape = layer.output(index, shape, index == 0)?;
+        }
+        Ok(total)
+    }
+
     /// The trained numbers of the model for samples of this height, width and channels: a bound on its
     /// memory that costs none.
     ///
@@ -146,6 +161,8 @@ impl ModelConfig {
                     let inputs = Patches { input: image, window: config.window }.inputs();
                     (config.channels, inputs, usize::from(config.bias))
                 }
+                // A weight and a bias.
+                (LayerConfig::Normalisation(config), _) => (config.scaled(output), 2, 0),
                 _ => (0, 0, 0),
             };
             let (outputs, inputs, others) = weights;
@@ -178,7 +195,7 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
@@ -188,6 +205,7 @@ const BUILT_IN: [(&str, &str); 9] = [
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
     ("mnist-lenet5", include_str!("../../recipes/mnist-lenet5.toml")),
     ("mnist-fast99", include_str!("../../recipes/mnist-fast99.toml")),
+    ("mnist-cnn", include_str!("../../recipes/mnist-cnn.toml")),
 ];
 
 impl Recipe {

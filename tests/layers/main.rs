@@ -7,9 +7,11 @@ mod elementwise;
 #[path = "../common/golden.rs"]
 mod golden;
 mod images;
+mod normalisation;
 mod pass;
 mod pytorch;
 mod pytorch_images;
+mod pytorch_normalisation;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
 mod weight_norm;

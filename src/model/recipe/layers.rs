@@ -1,12 +1,15 @@
 //! The `[[model.layers]]` tables: one layer each, from input to output.
 
 mod images;
+mod normalisation;
 mod shapes;
 
 use std::f32::consts::SQRT_2;
 
 pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
+pub use normalisation::{NormalisationConfig, Over};
+pub(super) use normalisation::{dropout, normalisation};
 pub use shapes::Shape;
 
 use super::super::section::{Range, Section, finite, non_negative, positive};
@@ -25,13 +28,17 @@ const ACTIVATIONS: [&str; 9] =
     ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
 
 /// The kinds of layer: among them every activation but the identity as a layer of its own.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 18] = [
     "dense",
     "conv",
     "max-pool",
     "average-pool",
     "global-average-pool",
     "flatten",
+    "batch-norm",
+    "layer-norm",
+    "group-norm",
+    "dropout",
     "relu",
     "leaky-relu",
     "sigmoid",
@@ -68,6 +75,13 @@ pub enum LayerConfig {
     GlobalAveragePool,
     /// The numbers of an image as features, channel by channel.
     Flatten,
+    Normalisation(NormalisationConfig),
+    /// In training, each number, or each channel of an image, is 0 with this probability.
+    Dropout {
+        /// In [0, 1).
+        rate: f64,
+        channels: bool,
+    },
 }
 
 pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
@@ -86,6 +100,10 @@ fn read_layer(mut section: Section) -> Result<LayerConfig> {
         "average-pool" => LayerConfig::AveragePool(images::read_pool(&mut section)?),
         "global-average-pool" => LayerConfig::GlobalAveragePool,
         "flatten" => LayerConfig::Flatten,
+        kind @ ("batch-norm" | "layer-norm" | "group-norm") => {
+            normalisation::read_normalisation(&mut section, kind)?
+        }
+        "dropout" => normalisation::read_dropout(&mut section)?,
         activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
     };
     section.finish()?;

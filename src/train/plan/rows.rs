@@ -27,6 +27,9 @@ pub struct RowPlan {
     pub outputs_pass: Vec<bool>,
     /// Of each layer: whether only the rows pass needs the gradient of its output.
     pub gradients_pass: Vec<bool>,
+    /// The layers that normalise by batch, in order: all rows of a block get to one of them before the
+    /// first goes on.
+    pub norms: Vec<usize>,
 }
 
 impl RowPlan {
@@ -39,6 +42,16 @@ impl RowPlan {
             let layer: Option<&PlacedLayer> = layers.get(index);
             layer.is_some_and(|placed| placed.layer.units() > 0 && !placed.layer.sums_rows())
         };
+        let is_norm = |index: usize| {
+            layers.get(index).is_some_and(|placed: &PlacedLayer| placed.layer.as_batch_norm().is_some())
+        };
+        let norms: Vec<usize> = (0..layers.len()).filter(|&index| is_norm(index)).collect();
+        // Until the backward pass gets to a segment again, the rows of all others have been through it. What
+        // is cheap to make is made a second time.
+        let waits = |index: usize| {
+            let more_follow = norms.last().is_some_and(|&last| index < last);
+            is_norm(index + 1) || (more_follow && layers[index].layer.flops().forward > 0.0)
+        };
         let of_all = |kept: &dyn Fn(usize) -> bool| -> Vec<bool> {
             (0..layers.len()).map(|index| images && !kept(index)).collect()
         };
@@ -47,11 +60,17 @@ impl RowPlan {
             part: None,
             input_passes: images && !sums_later(0),
             // The last output is what the loss is made of.
-            outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || sums_later(index + 1)),
-            gradients_pass: of_all(&sums_later),
+            outputs_pass: of_all(&|index| {
+                index + 1 == layers.len() || index < wide || sums_later(index + 1) || waits(index)
+            }),
+            gradients_pass: of_all(&|index| sums_later(index) || is_norm(index)),
+            norms: Vec::new(),
         };
-        if images {
+        plan.norms = norms;
+        if images && plan.norms.is_empty() {
             plan.together = together(plan.passing(layers, features));
+        } else if images {
+            plan.together = together(plan.longest_segment(layers, features));
         }
         plan
     }
@@ -69,14 +88,38 @@ impl RowPlan {
         features + of(&self.outputs_pass) + of(&self.gradients_pass)
     }
 
+    /// The most floats of a row in a segment between two layers that normalise by batch: input, outputs
+    /// and gradients.
+    fn longest_segment(&self, layers: &[PlacedLayer], features: usize) -> usize {
+        let columns = |index: usize| layers[index].layer.columns();
+        let ends = self.norms.iter().copied().chain([layers.len()]);
+        let starts = [0].into_iter().chain(self.norms.iter().copied());
+        let floats = |(start, end): (usize, usize)| {
+            let input = if start == 0 { features } else { columns(start - 1) };
+            input + (start..end).map(|index| 2 * columns(index)).sum::<usize>()
+        };
+        starts.zip(ends).map(floats).max().unwrap_or(features)
+    }
+
+    /// Whether the input of all rows of a block is kept for its way back, by the worker alone whose they
+    /// are.
+    pub fn keeps_input(&self) -> bool {
+        self.input_passes && !self.norms.is_empty()
+    }
+
     /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
     /// has whole parts, of about as many as `block`.
     pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize, block: usize) -> usize {
         if !layers.iter().any(|placed| placed.layer.sums_rows()) {
             return block;
         }
+        // A block is a batch by itself where its rows depend on each other.
+        let batch = if self.norms.is_empty() { batch } else { block };
         let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK);
         self.part = Some(part);
+        if !self.norms.is_empty() {
+            return block;
+        }
         (block / part).max(1) * part
     }
 
@@ -94,6 +137,16 @@ impl RowPlan {
     pub fn part_of(&self, row: usize) -> (usize, bool) {
         let part = self.part.unwrap_or(1);
         (row / part, !row.is_multiple_of(part))
+    }
+
+    /// Rows of a part.
+    pub fn part(&self) -> usize {
+        self.part.unwrap_or(1)
+    }
+
+    /// The part of a row, and how many rows of it come before.
+    pub fn place(&self, row: usize) -> (usize, usize) {
+        (row / self.part(), row % self.part())
     }
 
     /// This worker's share of the rows of a block.
@@ -128,7 +181,8 @@ mod tests {
     use crate::team::Team;
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
-        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![] }
+        let (outputs_pass, gradients_pass, norms) = (vec![], vec![], vec![]);
+        RowPlan { together, part, input_passes: false, outputs_pass, gradients_pass, norms }
     }
 
     #[test]
