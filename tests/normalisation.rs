@@ -54,7 +54,7 @@ fn a_batch_of_one_value_is_refused() {
     assert_eq!(
         refused,
         "recipe normalised: `train.batch`: expected batches of at least 2 samples, the last one of an epoch \
-         too, with layer 4 (batch-norm + relu) in training, found batches of 1"
+         too, with layer 5 (batch-norm + relu) in training, found batches of 1"
     );
     let refused = refusal(&recipe(NORMED, 8, ""), 33).unwrap();
     assert!(refused.ends_with("found 8, which leaves a batch of 1 of 33 samples"), "{refused}");
@@ -136,7 +136,7 @@ fn a_trained_network_learns_and_answers_alone() {
     let data = data(600);
     let dropout = "[[model.layers]]\ntype = \"dropout\"\nrate = 0.2\n";
     let mut recipe = recipe(&format!("{NORMED}{dropout}"), 32, "");
-    recipe.train.epochs = 6;
+    (recipe.train.epochs, recipe.optimizer.learning_rate) = (6, 0.01);
     let team = Team::new(2).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
     let record = train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();

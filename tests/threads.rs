@@ -393,7 +393,7 @@ fn normalised_networks() {
     let averages = [
         "[average]\nmethod = \"ema\"\ndecay = 0.9\n",
         "[lookahead]\nsteps = 2\n[average]\nmethod = \"swa\"\n",
-        "[lookahead]\nsteps = 3\n[gradient]\nclip_norm = 0.5\n",
+        "[lookahead]\nsteps = 2\n[gradient]\nclip_norm = 0.5\n",
         "[gradient]\nclip_adaptive = 0.05\n[constraint]\nmax_norm = 2.0\n",
     ];
     for (turn, network) in networks.iter().enumerate() {

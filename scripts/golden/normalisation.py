@@ -53,7 +53,7 @@ CASES = [
         "name": "batch norm of features",
         "input": [3, 7, 1],
         "layers": [
-            {"type": "batch-norm", "momentum": 0.2},
+            {"type": "batch-norm", "momentum": 0.2, "activation": "tanh"},
             dense(33),
             {"type": "batch-norm", "activation": "relu"},
             dense(70),
@@ -208,6 +208,7 @@ def solved(case):
         "norms": [module for module, owner in owners if is_norm(owner)],
     }
     net, owners = initialised(case, x)
+    net.train()
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     losses = []
     start = 0

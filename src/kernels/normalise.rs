@@ -95,6 +95,7 @@ pub fn add_moments(moments: &mut [f64], before: usize, x: MatrixRef) {
         vectorise(
             #[inline(always)]
             || {
+                let (x, columns) = (x, columns);
                 for (lane, (means, squares)) in
                     means.chunks_exact_mut(LANES).zip(squares.chunks_exact_mut(LANES)).enumerate()
                 {
@@ -217,16 +218,6 @@ pub fn forward(activation: Activation, y: MatrixMut, x: MatrixRef, scaling: Scal
             #[inline(always)]
             |z| Activation::Relu.apply(z),
         ),
-        Activation::LeakyRelu { slope } => {
-            let activation = Activation::LeakyRelu { slope };
-            scale(
-                y,
-                x,
-                scaling,
-                #[inline(always)]
-                |z| activation.apply(z),
-            );
-        }
         Activation::Identity => scale(
             y,
             x,
@@ -256,6 +247,8 @@ fn scale(mut y: MatrixMut, x: MatrixRef, scaling: Scaling, finish: impl Fn(f32) 
     vectorise(
         #[inline(always)]
         || {
+            // In registers, where no store can be thought to change them.
+            let (mut y, x, scaling, columns, rows) = (y.reborrow(), x, scaling, columns, rows);
             for start in (0..rows).step_by(BLOCK) {
                 let end = (start + BLOCK).min(rows);
                 for at in (0..scaling.mean.len()).step_by(LANES) {
@@ -300,17 +293,6 @@ pub fn backward_sums(
                 |dy, y| if y <= 0.0 { 0.0 } else { dy },
             );
         }
-        Activation::LeakyRelu { slope } => {
-            sum_gradients(
-                result,
-                dy,
-                x,
-                y,
-                mean,
-                #[inline(always)]
-                |dy, y| if y <= 0.0 { slope * dy } else { dy },
-            );
-        }
         _ => {
             if activation != Activation::Identity {
                 for row in 0..dy.rows() {
@@ -345,6 +327,7 @@ fn sum_gradients(
     vectorise(
         #[inline(always)]
         || {
+            let (mut dy, x, y, mean, columns, rows) = (dy.reborrow(), x, y, mean, columns, rows);
             for at in (0..half).step_by(LANES) {
                 let mean = load(mean, at);
                 let whole = at + LANES <= columns;
@@ -379,6 +362,7 @@ pub fn gradient_sums(result: &mut [f32], dz: MatrixRef, x: MatrixRef, mean: &[f3
     vectorise(
         #[inline(always)]
         || {
+            let (dz, x, mean, columns) = (dz, x, mean, columns);
             for at in (0..half).step_by(LANES) {
                 let mean = load(mean, at);
                 let whole = at + LANES <= columns;
@@ -419,6 +403,7 @@ pub fn backward(mut dx: MatrixMut, dz: MatrixRef, x: MatrixRef, slopes: Slopes) 
     vectorise(
         #[inline(always)]
         || {
+            let (mut dx, dz, x, slopes, rows) = (dx.reborrow(), dz, x, slopes, rows);
             for start in (0..rows).step_by(BLOCK) {
                 let end = (start + BLOCK).min(rows);
                 for at in (0..slopes.mean.len()).step_by(LANES) {

@@ -2,6 +2,7 @@
 //! (Ba, Kiros, Hinton: Layer normalization, 2016). A row is pixels of `pitch` floats, `channels` of which
 //! are no padding; features are one such pixel.
 
+use super::activation::{self, Activation};
 use super::reduce::{LANES, tree};
 use super::vectorise::vectorise;
 
@@ -60,16 +61,30 @@ pub fn moments(x: &[f32], pitch: usize, channels: usize) -> Moments {
     )
 }
 
-/// `y = (x - mean) · rate · weight + bias`, all of one length; `rate` is one over the deviation.
-pub fn forward(y: &mut [f32], x: &[f32], [mean, rate]: [f32; 2], weight: &[f32], bias: &[f32]) {
+/// `y = activation((x - mean) · rate · weight + bias)`, all of one length; `rate` is one over the
+/// deviation.
+pub fn forward(
+    activation: Activation,
+    y: &mut [f32],
+    x: &[f32],
+    [mean, rate]: [f32; 2],
+    weight: &[f32],
+    bias: &[f32],
+) {
+    let is_relu = activation == Activation::Relu;
     vectorise(
         #[inline(always)]
         || {
             for (((y, x), weight), bias) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                *y = ((x - mean) * rate).mul_add(*weight, *bias);
+                let z = ((x - mean) * rate).mul_add(*weight, *bias);
+                // In this order, NaN stays NaN.
+                *y = if is_relu & (z <= 0.0) { 0.0 } else { z };
             }
         },
     );
+    if !is_relu {
+        activation::forward_in_place(activation, y);
+    }
 }
 
 /// The sums of `weight dy` and of its products with the normalised `x`. All of one length, padding with

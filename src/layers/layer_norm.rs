@@ -100,8 +100,8 @@ impl Layer for LayerNorm {
         let columns = self.columns_of_row();
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), &x.row(row)[..columns]);
-            normalise_rows::forward(&mut y[..columns], x, self.statistics(x), weight, bias);
-            activation::forward_in_place(self.activation, &mut y[..columns]);
+            let of = self.statistics(x);
+            normalise_rows::forward(self.activation, &mut y[..columns], x, of, weight, bias);
             self.clear_padding(y);
         }
     }
