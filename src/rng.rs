@@ -20,21 +20,27 @@ pub enum Purpose {
     Bootstrap = 5,
     /// Samples set aside for validation; the index is the class.
     Split = 6,
+    /// What dropout drops; the index is the step.
+    Dropout = 9,
     /// Random choices inside tests.
     Test = 4,
 }
 
 /// The stream of this seed, purpose and index.
 pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    Stream::seed_from_u64(key(seed, purpose, index))
+}
+
+/// A number for this seed, purpose and index, which generators by counters begin with.
+pub fn key(seed: u64, purpose: Purpose, index: u64) -> u64 {
     // Three rounds of SplitMix64's finaliser keep neighbouring seeds and indices apart.
-    let mut state = mix(seed);
-    state = mix(state ^ purpose as u64);
-    state = mix(state ^ index);
-    Stream::seed_from_u64(state)
+    let state = mix(seed);
+    let state = mix(state ^ purpose as u64);
+    mix(state ^ index)
 }
 
 /// One step of SplitMix64 (Steele, Lea, Flood 2014).
-fn mix(state: u64) -> u64 {
+pub fn mix(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -52,7 +58,14 @@ mod tests {
         assert_eq!(draw(1, Purpose::Init, 0), draw(1, Purpose::Init, 0));
         let mut seen = std::collections::HashSet::new();
         for seed in 0..4 {
-            for purpose in [Purpose::Init, Purpose::Shuffle, Purpose::Digits, Purpose::Split, Purpose::Test] {
+            for purpose in [
+                Purpose::Init,
+                Purpose::Shuffle,
+                Purpose::Digits,
+                Purpose::Split,
+                Purpose::Dropout,
+                Purpose::Test,
+            ] {
                 for index in 0..100 {
                     assert!(seen.insert(draw(seed, purpose, index)));
                 }

@@ -161,6 +161,14 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   [[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\ngroups = 6\n\
                   activation = \"relu\"\n[[model.layers]]\ntype = \"conv\"\nchannels = 12\nkernel = 3\n\
                   groups = 3\nactivation = \"relu\"\n[[model.layers]]\ntype = \"flatten\"\n";
+    let batches = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\n\
+                   [[model.layers]]\ntype = \"batch-norm\"\nactivation = \"relu\"\n\
+                   [[model.layers]]\ntype = \"group-norm\"\ngroups = 5\n\
+                   [[model.layers]]\ntype = \"dropout\"\nchannels = true\n\
+                   [[model.layers]]\ntype = \"flatten\"\n\
+                   [[model.layers]]\ntype = \"dense\"\nunits = 20\n\
+                   [[model.layers]]\ntype = \"batch-norm\"\nactivation = \"gelu\"\n\
+                   [[model.layers]]\ntype = \"layer-norm\"\n[[model.layers]]\ntype = \"dropout\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
         ("", "\"momentum\""),
@@ -172,6 +180,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         (images, "\"adam\""),
         (blocks, "\"adam\""),
         (groups, "\"adam\""),
+        (batches, averaged),
     ];
     for (layers, optimizer) in cases {
         let mut recipe = recipe(layers, optimizer);

@@ -377,6 +377,8 @@ fn networks_of_blocks() {
     let dense = |units: usize| format!("{{ type = \"dense\", units = {units}, activation = \"tanh\" }}");
     let gates = "{ type = \"squeeze-excite\", reduction = 2 }";
     let mean = "{ type = \"global-average-pool\" }";
+    let norm = "{ type = \"batch-norm\", activation = \"relu\" }";
+    let drop = "{ type = \"dropout\", rate = 0.2 }";
     let networks = [
         [
             block(&conv(6, 2), "{ type = \"conv\", channels = 6, kernel = 1, stride = 2 }", "relu"),
@@ -390,6 +392,14 @@ fn networks_of_blocks() {
             block(&dense(65), "", "silu"),
             dense(20),
         ],
+        // Segments of the rows pass end inside blocks; the first normalisation adds to the gradient of its
+        // input.
+        [
+            conv(6, 2),
+            block(&format!("{norm}, {}, {drop}, {norm}, {}", conv(9, 1), conv(6, 1)), "", "relu"),
+            block(&format!("{}, {norm}, {gates}", conv(7, 2)), &format!("{}, {norm}", conv(7, 2)), "relu"),
+            mean.to_string(),
+        ],
     ];
     for network in &networks {
         for (batch, samples) in [(1, 10), (7, 40), (64, 150), (300, 700), (600, 500)] {
@@ -401,6 +411,74 @@ fn networks_of_blocks() {
             );
             let recipe = Recipe::parse(&toml, "test recipe").unwrap();
             check(&recipe, &some_digits(samples));
+        }
+    }
+}
+
+/// Normalisation by batch, whose statistics cross the workers' rows, and dropout: behind layers split by
+/// features, between layers of images, in batches of several parts, of a row a part, short last ones, blocks
+/// of a batch, with averages of the parameters and their running statistics.
+#[test]
+fn normalised_networks() {
+    let layer = |rest: &str| format!("[[model.layers]]\n{rest}\n");
+    let conv = |channels: usize, rest: &str| {
+        layer(&format!("type = \"conv\"\nchannels = {channels}\nkernel = 3\nbias = false\n{rest}"))
+    };
+    let norm = |rest: &str| layer(&format!("type = \"batch-norm\"\n{rest}"));
+    let networks = [
+        layer("type = \"dense\"\nunits = 130\nbias = false")
+            + &norm("activation = \"relu\"")
+            + &layer("type = \"dropout\"\nrate = 0.2")
+            + &layer("type = \"dense\"\nunits = 33\nactivation = \"gelu\"")
+            + &layer("type = \"layer-norm\"")
+            + &norm("momentum = 0.5"),
+        norm("")
+            + &layer("type = \"dropout\"")
+            + &layer("type = \"group-norm\"\ngroups = 7\nactivation = \"tanh\""),
+        conv(6, "stride = 2\npadding = 1")
+            + &norm("activation = \"relu\"")
+            + &layer("type = \"dropout\"\nchannels = true\nrate = 0.3")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &conv(17, "activation = \"tanh\"")
+            + &layer("type = \"dropout\"\nrate = 0.1")
+            + &conv(20, "")
+            + &norm("activation = \"silu\"")
+            + &norm("")
+            + &layer("type = \"flatten\"")
+            + &layer("type = \"dense\"\nunits = 40\nbias = false")
+            + &norm("activation = \"relu\""),
+        layer("type = \"average-pool\"\nkernel = 2")
+            + &layer("type = \"layer-norm\"\nactivation = \"relu\"")
+            + &layer("type = \"group-norm\"\ngroups = 1")
+            + &layer("type = \"dropout\"\nchannels = true")
+            + &layer("type = \"flatten\""),
+    ];
+    let averages = [
+        "[average]\nmethod = \"ema\"\ndecay = 0.9\n",
+        "[lookahead]\nsteps = 2\n[average]\nmethod = \"swa\"\n",
+        "[lookahead]\nsteps = 2\n[gradient]\nclip_norm = 0.5\n",
+        "[gradient]\nclip_adaptive = 0.05\n[constraint]\nmax_norm = 2.0\n",
+    ];
+    for (turn, network) in networks.iter().enumerate() {
+        for (batch, samples) in [(2, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {
+            let (optimizer, averages) =
+                (SOME_OPTIMIZERS[turn % 3], averages[(turn + batch) % averages.len()]);
+            let toml = format!(
+                "name = \"normalised\"\n[data]\nset = \"digits\"\n[model]\n{network}\
+                 [[model.layers]]\ntype = \"dense\"\nunits = 10\n{averages}\
+                 [optimizer]\n{optimizer}\n[train]\nepochs = 2\nbatch = {batch}\n"
+            );
+            let mut recipe = Recipe::parse(&toml, "test recipe").unwrap();
+            let data = some_digits(samples);
+            check(&recipe, &data);
+            if batch == 64 {
+                let whole = outcome(&recipe, &data, 1);
+                // Batches that make one step are normalised one by one.
+                (recipe.train.batch, recipe.train.accumulate) = (16, 4);
+                let accumulated = outcome(&recipe, &data, 1);
+                assert_eq!(difference(&accumulated, &outcome(&recipe, &data, 3)), None);
+                assert_eq!(difference(&accumulated, &whole).is_none(), turn == 3, "{turn}");
+            }
         }
     }
 }

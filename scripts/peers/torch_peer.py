@@ -49,7 +49,7 @@ def start(specification):
                 if value is not None:
                     value.zero_()
         with torch.no_grad():
-            for name, values in model.state_dict().items():
+            for name, values in state_of(model).items():
                 values.copy_(initial[name])
         return itertools.cycle(samples)
 
@@ -97,6 +97,9 @@ def network_of(nn, specification):
         "average-pool": lambda kernel, stride: nn.AvgPool2d(kernel, stride),
         "global-average-pool": lambda: nn.AdaptiveAvgPool2d(1),
         "flatten": nn.Flatten,
+        "batch-norm": lambda features, image, epsilon, momentum: (nn.BatchNorm2d if image else nn.BatchNorm1d)(
+            features, epsilon, momentum
+        ),
         "activation": lambda name, parameter: activations[name](*([] if parameter is None else [parameter])),
     }
     made = []
@@ -108,6 +111,11 @@ def network_of(nn, specification):
     return nn.Sequential(*made)
 
 
+def state_of(model):
+    """Parameters and running statistics by name, without the count of batches, which is of no use."""
+    return {name: values for name, values in model.state_dict().items() if "num_batches" not in name}
+
+
 def initial_of(torch, model, specification):
     """The values to begin with, by name."""
     if specification["image"] is None:
@@ -117,9 +125,9 @@ def initial_of(torch, model, specification):
     elif specification["initial"] is not None:
         arrays = saved_tensors(specification["initial"])
     else:
-        return model.state_dict()
-    if set(arrays) != set(model.state_dict()):
-        raise Refused(f"the initial weights are {sorted(arrays)}, not {sorted(model.state_dict())}")
+        return state_of(model)
+    if set(arrays) != set(state_of(model)):
+        raise Refused(f"the initial weights are {sorted(arrays)}, not {sorted(state_of(model))}")
     return {name: torch.from_numpy(values.copy()) for name, values in arrays.items()}
 
 

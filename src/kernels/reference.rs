@@ -5,6 +5,7 @@ pub mod grouped;
 pub mod image;
 pub mod join;
 mod loss;
+pub mod normalise;
 mod unitwise;
 
 pub use loss::{

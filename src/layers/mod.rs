@@ -1,13 +1,18 @@
 //! Layers: configuration only. A layer knows its shapes and its arithmetic; where its parameters
 //! lie, which worker runs it and by which rule it learns is decided elsewhere.
 
+mod affine;
+mod batch_norm;
 mod convolution;
 mod dense;
 mod depthwise;
+mod dropout;
 mod elementwise;
 mod flatten;
+mod group_norm;
 mod grouped;
 mod join;
+mod layer_norm;
 mod pointwise;
 mod pool;
 mod weight_norm;
@@ -15,18 +20,23 @@ mod weight_norm;
 use std::fmt::Debug;
 use std::ops::Range;
 
+pub use batch_norm::BatchNorm;
 pub use convolution::Convolution;
 pub use dense::Dense;
 pub use depthwise::Depthwise;
+pub use dropout::Dropout;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
+pub use group_norm::GroupNorm;
 pub use grouped::Grouped;
 pub use join::{Add, Scale};
+pub use layer_norm::LayerNorm;
 pub use pointwise::Pointwise;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 
 use crate::init::Init;
+use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
@@ -50,6 +60,11 @@ impl ParameterSpec {
     pub fn kernels(&self) -> [usize; 3] {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
     }
+
+    /// The image whose pixels it has, of [`Arrangement::Pixels`].
+    pub fn pixels(&self) -> Image {
+        Image::new(self.shape[1], self.shape[2], self.shape[0])
+    }
 }
 
 /// How a parameter lies in storage.
@@ -64,6 +79,8 @@ pub enum Arrangement {
     Kernels,
     /// The same, the outputs of each of so many groups in panels of their own.
     GroupedKernels { groups: usize },
+    /// One number for each of an image, `[channels, height, width]`, as images lie.
+    Pixels,
 }
 
 /// What a part of a unit is, to what acts on all incoming weights of an output.
@@ -90,6 +107,27 @@ pub struct Flops {
     pub backward: f64,
     /// Of the gradient of the parameters.
     pub gradient: f64,
+}
+
+/// What some rows that are trained on belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// Of the run.
+    pub seed: u64,
+    /// The number of the step, from 1.
+    pub step: u64,
+    /// The layer's number in its model.
+    pub layer: usize,
+    /// The number of the first row among those of the step.
+    pub first: usize,
+}
+
+/// What a layer is called that has an activation.
+fn with_activation(name: &str, activation: Activation) -> String {
+    match activation {
+        Activation::Identity => name.into(),
+        activation => format!("{name} + {}", activation.name()),
+    }
 }
 
 /// Reads part of a layer's storage.
@@ -140,6 +178,11 @@ pub trait Layer: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// Tensors that belong to the model and are not trained, in storage behind the parameters.
+    fn statistics(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
     /// Floats of storage for all parameters.
     fn storage_len(&self) -> usize {
         self.parameters().last().map_or(0, |last| last.range.end)
@@ -178,6 +221,21 @@ pub trait Layer: Debug + Send + Sync {
         columns: Range<usize>,
         scratch: &mut [f32],
     );
+
+    /// [`forward`](Layer::forward) of rows that are trained on, where that is something else.
+    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    fn forward_training(
+        &self,
+        y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        columns: Range<usize>,
+        scratch: &mut [f32],
+        _training: &Training,
+    ) {
+        self.forward(y, x, storage, derived, columns, scratch);
+    }
 
     /// Floats of the derived storage, from its start, that [`forward`](Layer::forward) reads.
     fn forward_derived_len(&self) -> usize {
@@ -218,6 +276,27 @@ pub trait Layer: Debug + Send + Sync {
         _y: MatrixRef,
     ) {
         unreachable!("a layer of one input");
+    }
+
+    /// Inverts [`forward_training`](Layer::forward_training), as [`backward`](Layer::backward).
+    #[allow(clippy::too_many_arguments)] // as above
+    fn backward_training(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        x: MatrixRef,
+        y: MatrixRef,
+        storage: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+        _training: &Training,
+    ) {
+        self.backward(dx, dy, x, y, storage, derived, scratch);
+    }
+
+    /// The layer, if its rows in training depend on each other.
+    fn as_batch_norm(&self) -> Option<&BatchNorm> {
+        None
     }
 
     /// Lets each unit hold all incoming weights of its outputs, and one of them the whole bias; or lets

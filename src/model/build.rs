@@ -2,14 +2,14 @@
 
 mod blocks;
 
-use super::recipe::{ConvolutionConfig, LayerConfig, Shape};
+use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape};
 use super::{Input, Inputs, Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
-    Convolution, Dense, Depthwise, Elementwise, Flatten, GlobalAverage, Grouped, Layer, Pointwise, Pool,
-    Pooling, WeightNorm,
+    BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
+    Grouped, Layer, LayerNorm, Pointwise, Pool, Pooling, WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -143,7 +143,8 @@ fn check_input(input: [usize; 3]) -> Result<()> {
 fn own_activation(config: &LayerConfig) -> Activation {
     match config {
         LayerConfig::Dense { activation, .. }
-        | LayerConfig::Convolution(ConvolutionConfig { activation, .. }) => *activation,
+        | LayerConfig::Convolution(ConvolutionConfig { activation, .. })
+        | LayerConfig::Normalisation(NormalisationConfig { activation, .. }) => *activation,
         _ => Activation::Identity,
     }
 }
@@ -166,6 +167,8 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
         (LayerConfig::Convolution(config), Shape::Image(input)) => {
             Patches { input, window: config.window }.inputs() / config.groups
         }
+        // Weight, bias and running statistics.
+        (LayerConfig::Normalisation(_), _) => 4,
         _ => input.features(),
     }
 }
@@ -207,6 +210,14 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         (&LayerConfig::AveragePool(window), Shape::Image(input)) => {
             Box::new(Pool { input, pooling: Pooling::Average, window })
         }
+        (LayerConfig::Normalisation(config), shape) => {
+            let (image, features) = (between(shape, first), shape.features());
+            let own = if apart { Activation::Identity } else { activation };
+            normalisation(config, image, features, own)
+        }
+        (&LayerConfig::Dropout { rate, channels }, shape) => {
+            Box::new(Dropout { features: shape.features(), image: between(shape, first), rate, channels })
+        }
         (LayerConfig::GlobalAveragePool, Shape::Image(input)) => Box::new(GlobalAverage { input }),
         (LayerConfig::Flatten, Shape::Image(input)) => Box::new(Flatten { input }),
         (LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. }, _) => unreachable!("several layers"),
@@ -230,6 +241,28 @@ fn convolution(config: &ConvolutionConfig, input: Image, patch: Dense) -> Box<dy
         Box::new(Depthwise { input, window, patch })
     } else {
         Box::new(Grouped::new(input, groups, window, patch))
+    }
+}
+
+/// The image that a sample is, if it is one and not data, which are taken as features.
+fn between(shape: Shape, first: bool) -> Option<Image> {
+    match shape {
+        Shape::Image(image) if !first => Some(image),
+        _ => None,
+    }
+}
+
+fn normalisation(
+    config: &NormalisationConfig,
+    image: Option<Image>,
+    features: usize,
+    activation: Activation,
+) -> Box<dyn Layer> {
+    let epsilon = config.epsilon;
+    match config.over {
+        Over::Batch { momentum } => Box::new(BatchNorm::new(image, features, epsilon, momentum, activation)),
+        Over::Layer => Box::new(LayerNorm::new(image, features, epsilon, activation)),
+        Over::Groups(groups) => Box::new(GroupNorm::new(image, features, groups, epsilon, activation)),
     }
 }
 

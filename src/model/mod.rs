@@ -16,7 +16,7 @@ pub use inputs::{Input, Inputs};
 pub use recipe::{ModelConfig, Recipe};
 pub use summary::SummaryRow;
 
-use crate::kernels::{panels, reduce};
+use crate::kernels::{image, panels, reduce};
 use crate::layers::{Arrangement, Layer, ParameterSpec};
 use crate::losses::Loss;
 use crate::tensor::Buffer;
@@ -83,7 +83,18 @@ impl Model {
 
     /// Trainable numbers, padding not counted.
     pub fn parameters(&self) -> usize {
-        self.specs().map(|(_, spec)| spec.shape.iter().product::<usize>()).sum()
+        let specs = self.layers.iter().flat_map(|placed| placed.layer.parameters());
+        specs.map(|spec| spec.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Where in [`storage`](Model::storage) the running statistics lie.
+    pub(crate) fn statistics(&self) -> Vec<Range<usize>> {
+        let places = |placed: &PlacedLayer| {
+            let start = placed.storage.start;
+            let place = move |spec: ParameterSpec| start + spec.range.start..start + spec.range.end;
+            placed.layer.statistics().into_iter().map(place).collect::<Vec<_>>()
+        };
+        self.layers.iter().flat_map(places).collect()
     }
 
     /// Floating-point operations to train one sample: forward, backward (not of the first layer)
@@ -112,10 +123,11 @@ impl Model {
         self.layers.iter().map(row).collect()
     }
 
-    /// Each parameter with the name that files give it.
+    /// Each parameter with the name that files give it, and what is not trained.
     fn specs(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
         self.layers.iter().flat_map(|placed| {
-            placed.layer.parameters().into_iter().map(|mut spec| {
+            let specs = placed.layer.parameters().into_iter().chain(placed.layer.statistics());
+            specs.map(|mut spec| {
                 let start = placed.storage.start;
                 spec.range = start + spec.range.start..start + spec.range.end;
                 (format!("{}.{}", placed.module, spec.name), spec)
@@ -152,6 +164,7 @@ impl Model {
                 Arrangement::GroupedKernels { groups } => {
                     panels::unpack_groups(&mut values, stored, spec.kernels(), groups);
                 }
+                Arrangement::Pixels => image::flatten(&mut values, stored, spec.pixels()),
             }
             NamedTensor { name, shape: spec.shape, values }
         };
@@ -206,6 +219,7 @@ impl Model {
             Arrangement::GroupedKernels { groups } => {
                 panels::pack_groups(stored, values, spec.kernels(), groups);
             }
+            Arrangement::Pixels => image::unflatten(stored, values, spec.pixels()),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::path::Path;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, ResidualConfig, Shape};
+pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, Shape};
 pub(super) use layers::{gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
@@ -129,6 +129,19 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// The numbers of the model's running statistics.
+    pub(super) fn statistics(&self, input: [usize; 3]) -> Result<usize> {
+        let layers = layers::leaves(&self.layers, Shape::Image(Image::data(input)), true)?;
+        // Mean and variance.
+        let numbers = |(layer, shape): &(LayerConfig, Shape)| match layer {
+            LayerConfig::Normalisation(config) if matches!(config.over, Over::Batch { .. }) => {
+                2 * config.scaled(*shape)
+            }
+            _ => 0,
+        };
+        Ok(layers.iter().map(numbers).sum())
+    }
+
     /// The trained numbers of the model for samples of this height, width and channels: a bound on its
     /// memory that costs none.
     ///
@@ -146,6 +159,8 @@ impl ModelConfig {
                     let inputs = Patches { input: image, window: config.window }.inputs() / config.groups;
                     (config.channels, inputs, usize::from(config.bias))
                 }
+                // A weight and a bias.
+                (LayerConfig::Normalisation(config), _) => (config.scaled(shape), 2, 0),
                 _ => (0, 0, 0),
             };
             let (outputs, inputs, others) = weights;
@@ -177,7 +192,7 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 9] = [
+const BUILT_IN: [(&str, &str); 10] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
@@ -187,6 +202,7 @@ const BUILT_IN: [(&str, &str); 9] = [
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
     ("mnist-lenet5", include_str!("../../recipes/mnist-lenet5.toml")),
     ("mnist-fast99", include_str!("../../recipes/mnist-fast99.toml")),
+    ("mnist-cnn", include_str!("../../recipes/mnist-cnn.toml")),
 ];
 
 impl Recipe {

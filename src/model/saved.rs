@@ -67,7 +67,11 @@ pub fn load(path: &Path) -> Result<SavedModel> {
 /// Checks that the layers of the recipe have as many numbers as the file holds, before a model of
 /// that size is built: a small file must not ask for a large one.
 fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], tensors: &[NamedTensor]) -> Result<()> {
-    let expected = recipe.model.parameters(input).map_err(|error| within(path, error))?;
+    let expected = recipe.model.parameters(input).and_then(|trained| {
+        let statistics = recipe.model.statistics(input)?;
+        Ok(trained + statistics)
+    });
+    let expected = expected.map_err(|error| within(path, error))?;
     let found: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
     if expected == found {
         return Ok(());

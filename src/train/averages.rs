@@ -1,9 +1,11 @@
 //! The averages of a run: Lookahead's slow parameters, and an average over steps or epochs. Between two
 //! epochs the model holds what is to be tried and saved; during one, what is trained.
 
+use std::ops::Range;
+
 use super::workspace::Workspace;
-use crate::model::Recipe;
 use crate::model::recipe::{AverageConfig, AverageMethod};
+use crate::model::{Model, Recipe};
 use crate::optim::{Ema, Lookahead, average};
 use crate::{Error, Result};
 
@@ -67,16 +69,19 @@ pub struct Averages {
     /// The epochs in an equal average.
     epochs: u64,
     shown: Shown,
+    /// The running statistics, which are averaged as the parameters are, but have nothing slow.
+    statistics: Vec<Range<usize>>,
 }
 
 impl Averages {
-    /// Those of a run that begins with these parameters.
-    pub fn new(recipe: &Recipe, parameters: &[f32], workspace: &mut Workspace) -> Averages {
+    /// Those of a run that begins with this model.
+    pub fn new(recipe: &Recipe, model: &Model, workspace: &mut Workspace) -> Averages {
         if recipe.lookahead.is_some() {
-            workspace.averages_mut().0.copy_from_slice(parameters);
+            workspace.averages_mut().0.copy_from_slice(model.storage());
         }
+        let statistics = model.statistics();
         let (lookahead, average) = (recipe.lookahead, recipe.average);
-        Averages { lookahead, average, ema_after: None, epochs: 0, shown: Shown::Nothing }
+        Averages { lookahead, average, ema_after: None, epochs: 0, shown: Shown::Nothing, statistics }
     }
 
     /// Puts what is trained back into the model, before the epoch of this number, from 1, and after so many
@@ -108,6 +113,12 @@ impl Averages {
         parameters: &mut [f32],
         workspace: &mut Workspace,
     ) {
+        if self.lookahead.is_some() {
+            let slow = workspace.averages_mut().0;
+            for place in &self.statistics {
+                slow[place.clone()].copy_from_slice(&parameters[place.clone()]);
+            }
+        }
         if let Some(AverageConfig { method: AverageMethod::Swa, start }) = self.average
             && epoch >= start
             && is_complete

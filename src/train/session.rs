@@ -19,7 +19,7 @@ use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::Loss;
 use crate::model::recipe::{AverageMethod, StopConfig, check_samples};
-use crate::model::{Model, Recipe};
+use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
 use crate::probe::Table;
@@ -108,7 +108,10 @@ impl<'a> Session<'a> {
         let parameters = model.storage().len();
         let layers = model.layers();
         let mut plan = Plan::new(layers, features, team.threads());
-        if batch > one {
+        if !plan.rows.norms.is_empty() {
+            check_batches(recipe, layers, &plan.rows.norms, count, one)?;
+            plan.block = one;
+        } else if batch > one {
             plan.block = plan.block.min(one);
         }
         plan.cut_into_parts(layers, batch);
@@ -126,7 +129,7 @@ impl<'a> Session<'a> {
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
-        let averages = Averages::new(recipe, model.storage(), &mut workspace);
+        let averages = Averages::new(recipe, model, &mut workspace);
         let order = Vec::with_capacity(count);
         Ok(Session {
             model,
@@ -298,6 +301,7 @@ impl<'a> Session<'a> {
             plan: &self.plan,
             parameters: Shared::array(parameters),
             memory: self.workspace.share(),
+            seed: train.seed,
         };
         let live = Mutex::new(Live {
             score: BatchScore::default(),
@@ -347,6 +351,37 @@ impl<'a> Session<'a> {
         let parameters = self.model.parts_mut().1;
         self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
         Ok(record)
+    }
+}
+
+/// That there is more than one value of each feature to normalise, in every batch: one is always as far
+/// from its own mean as it gets, which is nothing.
+fn check_batches(
+    recipe: &Recipe,
+    layers: &[PlacedLayer],
+    norms: &[usize],
+    samples: usize,
+    batch: usize,
+) -> Result<()> {
+    let takes_one =
+        |index: &&usize| layers[**index].layer.as_batch_norm().is_some_and(|norm| norm.values() == 1);
+    let last = samples % batch;
+    match norms.iter().find(takes_one) {
+        Some(&index) if batch == 1 || last == 1 => Err(Error::Setting {
+            place: format!("recipe {}", recipe.name),
+            key: "train.batch".into(),
+            expected: format!(
+                "batches of at least 2 samples, the last one of an epoch too, with layer {} ({}) in training",
+                layers[index].module,
+                layers[index].layer.kind()
+            ),
+            found: if batch == 1 {
+                "batches of 1".into()
+            } else {
+                format!("{batch}, which leaves a batch of 1 of {samples} samples")
+            },
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ mod after;
 mod joins;
 mod parameters;
 mod rows;
+mod segments;
 mod unitwise;
 mod whole;
 
@@ -41,6 +42,8 @@ pub struct Step<'a> {
     pub plan: &'a Plan,
     pub parameters: Shared<'a, f32>,
     pub memory: Memory<'a>,
+    /// Of what layers draw.
+    pub seed: u64,
 }
 
 /// What is the same for all parameters in a step.
@@ -83,7 +86,7 @@ impl<'a> Batch<'a> {
     }
 
     /// The batch in blocks of at most `rows` rows.
-    fn blocks(self, rows: usize) -> impl Iterator<Item = Block<'a>> {
+    fn blocks(self, rows: usize, step: u64) -> impl Iterator<Item = Block<'a>> {
         let end = self.start + self.len();
         let next_end = (end + self.size).min(self.order.len());
         (self.start..end).step_by(rows).map(move |start| {
@@ -94,6 +97,7 @@ impl<'a> Batch<'a> {
                 next: &self.order[block_end..(block_end + rows).min(after)],
                 first: start - self.start,
                 is_last: block_end == end,
+                step,
             }
         })
     }
@@ -108,6 +112,8 @@ struct Block<'a> {
     /// Its first row's number in the batch.
     first: usize,
     is_last: bool,
+    /// The number of the step, from 1.
+    step: u64,
 }
 
 impl<'a> Block<'a> {
@@ -189,7 +195,7 @@ impl Step<'_> {
         // A batch without weight teaches nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
-        for block in batch.blocks(self.plan.block) {
+        for block in batch.blocks(self.plan.block, moment.step) {
             self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {

@@ -22,6 +22,7 @@ pub struct Workspace {
     squares: Vec<f64>,
     part_squares: Vec<f64>,
     norms: Vec<f64>,
+    moments: Vec<Vec<f64>>,
     places: Places,
 }
 
@@ -43,6 +44,7 @@ struct Places {
     average: Range<usize>,
     partials: Vec<Matrix>,
     branch: Rows,
+    states: Vec<Matrix>,
 }
 
 /// The matrices of [`Activations`].
@@ -119,7 +121,8 @@ impl Workspace {
         };
         let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
-        let inputs = activations(features, stride, plan.rows.input_passes, true);
+        let keeps = plan.rows.keeps_input();
+        let inputs = activations(features, stride, plan.rows.input_passes && !keeps, !keeps);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
@@ -129,6 +132,7 @@ impl Workspace {
             outputs.push(activations(columns, stride, plan.rows.outputs_pass[index], false));
             gradients.push(activations(columns, stride, plan.rows.gradients_pass[index], false));
         }
+        let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
         let matrices = plan.whole.as_ref().map_or(&[][..], |whole| &whole.matrices);
         let places = Places {
             inputs,
@@ -150,6 +154,9 @@ impl Workspace {
                 .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
                 .collect(),
             branch: branch(&mut layout, plan, passing_rows),
+            states: batch_norms()
+                .map(|norm| place(&mut layout, plan.owners.len(), norm.state_len(), norm.state_len()))
+                .collect(),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
         Ok(Workspace {
@@ -159,6 +166,9 @@ impl Workspace {
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
             part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
             norms: vec![0.0; NORMS * plan.units()],
+            moments: batch_norms()
+                .map(|norm| vec![0.0; norm.moments_len() * plan.rows.parts(rows)])
+                .collect(),
             places,
         })
     }
@@ -244,6 +254,10 @@ pub struct Memory<'a> {
     pub partials: Vec<Shared<'a, f32>>,
     /// What a layer gives to a gradient that others give to as well; nothing in a plain chain.
     pub branch: Activations<'a>,
+    /// Of each layer that normalises by batch, what each worker keeps of the block, `[workers, state]`.
+    pub states: Vec<Shared<'a, f32>>,
+    /// The moments of its input over each part of the block, `[parts][moments]`.
+    pub moments: Vec<Shared<'a, f64>>,
 }
 
 impl Workspace {
@@ -280,6 +294,8 @@ impl Workspace {
             average: carver.array(&places.average),
             partials: places.partials.iter().map(|place| carver.matrix(place)).collect(),
             branch: carver.activations(&places.branch),
+            states: places.states.iter().map(|place| carver.matrix(place)).collect(),
+            moments: self.moments.iter_mut().map(|moments| Shared::array(moments)).collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),

@@ -10,10 +10,12 @@ mod golden;
 mod grouped;
 mod grouped_rules;
 mod images;
+mod normalisation;
 mod pass;
 mod pointwise;
 mod pytorch;
 mod pytorch_images;
+mod pytorch_normalisation;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
 mod weight_norm;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use fallline::kernels::image::Image;
+use fallline::kernels::image::{self, Image};
 use fallline::kernels::panels;
 use fallline::layers::{Arrangement, Derivation, Layer};
 use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
@@ -84,6 +84,11 @@ impl Activations {
     /// Some columns, to be written.
     pub fn view_mut(&mut self, columns: Range<usize>) -> MatrixMut<'_> {
         MatrixMut::new(&mut self.values[columns.start..], self.rows, columns.len(), self.stride)
+    }
+
+    /// Some rows, to be written.
+    pub fn rows_mut(&mut self, rows: Range<usize>) -> MatrixMut<'_> {
+        MatrixMut::new(&mut self.values[rows.start * self.stride..], rows.len(), self.columns, self.stride)
     }
 
     /// The first `features` columns; the others must be zeros.
@@ -226,6 +231,7 @@ pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
             Arrangement::GroupedKernels { groups } => {
                 panels::pack_groups(place, values, spec.kernels(), groups);
             }
+            Arrangement::Pixels => image::unflatten(place, values, spec.pixels()),
         }
     }
     storage
@@ -243,6 +249,7 @@ fn unpacked(spec: &fallline::layers::ParameterSpec, storage: &[f32]) -> Vec<f32>
         Arrangement::GroupedKernels { groups } => {
             panels::unpack_groups(&mut values, place, spec.kernels(), groups);
         }
+        Arrangement::Pixels => image::flatten(&mut values, place, spec.pixels()),
     }
     let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
     assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);

@@ -59,6 +59,7 @@ fn pixels_alone_give_what_any_window_gives() {
                 bias_init: Init::Zeros,
                 input_gradient: !first,
                 whole_columns: turn % 2 == 0,
+                by_inputs: false,
             };
             let patches = Patches { input, window: Window::plain(1, stride) };
             let any = Convolution { patches, patch: patch.clone() };

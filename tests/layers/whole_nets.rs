@@ -91,6 +91,9 @@ impl Naive<'_> {
                     let values = x.values.iter().map(|&x| reference::activation(activation, x)).collect();
                     Sample { values, ..x }
                 }
+                LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. } => {
+                    unimplemented!("a sample alone does not tell what these make of it")
+                }
                 LayerConfig::Residual(block) => {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
                     let other = self.forward(&block.shortcut, &format!("{module}.shortcut."), &x);

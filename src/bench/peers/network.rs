@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
-use crate::model::recipe::{LayerConfig, Shape};
+use crate::model::recipe::{LayerConfig, NormalisationConfig, Over, Shape};
 
 /// A network that begins with images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -44,6 +44,13 @@ pub enum Module {
     },
     GlobalAveragePool,
     Flatten,
+    BatchNorm {
+        features: usize,
+        /// Whether it is of images.
+        image: bool,
+        epsilon: f64,
+        momentum: f64,
+    },
     /// `parameter` is the slope of leaky-relu, or the alpha of elu.
     Activation {
         name: &'static str,
@@ -105,7 +112,24 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
         }
         LayerConfig::Flatten => Module::Flatten,
         LayerConfig::Activation(activation) => activated(*activation),
-        LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. } => {
+        LayerConfig::Normalisation(NormalisationConfig {
+            over: Over::Batch { momentum },
+            epsilon,
+            activation,
+        }) => {
+            function = *activation;
+            let (epsilon, momentum) = (*epsilon, *momentum);
+            Module::BatchNorm {
+                features: channels,
+                image: matches!(input, Shape::Image(_)),
+                epsilon,
+                momentum,
+            }
+        }
+        LayerConfig::Residual(_)
+        | LayerConfig::SqueezeExcite { .. }
+        | LayerConfig::Normalisation(_)
+        | LayerConfig::Dropout { .. } => {
             return Err(format!("the peers have no {}, as layer {index} is", layer.kind()));
         }
     };
@@ -151,7 +175,7 @@ mod tests {
              {{ type = \"max-pool\", kernel = 2 }}, \
              {{ type = \"conv\", channels = 8, kernel = 3, groups = 2, activation = \"gelu\" }}, \
              {{ type = \"average-pool\", kernel = 2, stride = 1 }}, {{ type = \"elu\", alpha = 0.5 }}, \
-             {{ type = \"global-average-pool\" }}, {DENSE}"
+             {{ type = \"global-average-pool\" }}, {DENSE}, {{ type = \"batch-norm\" }}"
         );
         let network = of(&layers).unwrap().unwrap();
         let model = Model::build(&recipe(&layers).model, [28, 28, 1], 10, 1).unwrap();
@@ -160,12 +184,16 @@ mod tests {
             let (inputs, outputs) = match network.modules[number.parse::<usize>().unwrap()] {
                 Module::Conv { inputs, outputs, groups, .. } => (inputs / groups, outputs),
                 Module::Dense { inputs, outputs, .. } => (inputs, outputs),
+                Module::BatchNorm { features, image: false, .. } => {
+                    assert_eq!(tensor.shape, [features]);
+                    continue;
+                }
                 ref other => panic!("{other:?} has no {name}"),
             };
             let expected = if name == "weight" { vec![outputs, inputs] } else { vec![outputs] };
             assert_eq!(tensor.shape[..expected.len()], expected);
         }
-        assert_eq!(model.tensors().len(), 6);
+        assert_eq!(model.tensors().len(), 6 + 4);
         let json = serde_json::to_value(&network).unwrap();
         assert_eq!((&json["modules"][0]["type"], &json["modules"][3]["groups"]), (&"conv".into(), &2.into()));
         assert_eq!(json["modules"][6]["parameter"], 0.5);

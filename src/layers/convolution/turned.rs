@@ -154,6 +154,7 @@ mod tests {
             bias_init: Init::Zeros,
             input_gradient,
             whole_columns: false,
+            by_inputs: false,
         };
         Convolution { patches, patch }.turned()
     }

@@ -2,14 +2,17 @@
 
 mod blocks;
 mod images;
+mod normalisation;
 mod shapes;
 
 use std::f32::consts::SQRT_2;
 
-pub use blocks::{ResidualConfig, gate_layers, in_residual, leaves};
+pub use blocks::{ResidualConfig, find, gate_layers, in_residual, leaves};
 pub(super) use blocks::{residual, squeeze_excite};
 pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
+pub use normalisation::{NormalisationConfig, Over};
+pub(super) use normalisation::{dropout, normalisation};
 pub use shapes::Shape;
 
 use super::super::section::{Range, Section, finite, non_negative, positive};
@@ -28,7 +31,7 @@ const ACTIVATIONS: [&str; 9] =
     ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
 
 /// The kinds of layer: among them every activation but the identity as a layer of its own.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 20] = [
     "dense",
     "conv",
     "max-pool",
@@ -37,6 +40,10 @@ const LAYERS: [&str; 16] = [
     "flatten",
     "residual",
     "squeeze-excite",
+    "batch-norm",
+    "layer-norm",
+    "group-norm",
+    "dropout",
     "relu",
     "leaky-relu",
     "sigmoid",
@@ -73,6 +80,13 @@ pub enum LayerConfig {
     GlobalAveragePool,
     /// The numbers of an image as features, channel by channel.
     Flatten,
+    Normalisation(NormalisationConfig),
+    /// In training, each number, or each channel of an image, is 0 with this probability.
+    Dropout {
+        /// In [0, 1).
+        rate: f64,
+        channels: bool,
+    },
     Residual(ResidualConfig),
     /// Each channel of an image times a gate, which two dense layers find from the means of all channels.
     SqueezeExcite {
@@ -107,6 +121,10 @@ fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
         "flatten" => LayerConfig::Flatten,
         "residual" => blocks::read_residual(&mut section, depth)?,
         "squeeze-excite" => blocks::read_squeeze_excite(&mut section)?,
+        kind @ ("batch-norm" | "layer-norm" | "group-norm") => {
+            normalisation::read_normalisation(&mut section, kind)?
+        }
+        "dropout" => normalisation::read_dropout(&mut section)?,
         activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
     };
     section.finish()?;

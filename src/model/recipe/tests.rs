@@ -1,5 +1,6 @@
 mod blocks;
 mod images;
+mod normalisation;
 mod optimizers;
 
 use super::*;
@@ -20,7 +21,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 9);
+    assert_eq!(Recipe::built_in_names().len(), 10);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);

@@ -29,6 +29,9 @@ pub struct RowPlan {
     pub gradients_pass: Vec<bool>,
     /// Where gradients are added up.
     pub joins: Joins,
+    /// The layers that normalise by batch, in order: all rows of a block get to one of them before the
+    /// first goes on.
+    pub norms: Vec<usize>,
 }
 
 impl RowPlan {
@@ -49,6 +52,18 @@ impl RowPlan {
                 Input::Output(before) => read_later[before] = true,
             }
         }
+        let is_norm = |index: usize| {
+            layers.get(index).is_some_and(|placed: &PlacedLayer| placed.layer.as_batch_norm().is_some())
+        };
+        let norms: Vec<usize> = (0..layers.len()).filter(|&index| is_norm(index)).collect();
+        // Until the backward pass gets to a segment again, the rows of all others have been through it. What
+        // is cheap to make is made a second time.
+        // Where a network branches, rows of one segment are read in another.
+        let is_kept = !norms.is_empty() && !is_chain(layers);
+        let waits = |index: usize| {
+            let more_follow = norms.last().is_some_and(|&last| index < last);
+            is_kept || is_norm(index + 1) || (more_follow && layers[index].layer.flops().forward > 0.0)
+        };
         let of_all = |kept: &dyn Fn(usize) -> bool| -> Vec<bool> {
             (0..layers.len()).map(|index| images && !kept(index)).collect()
         };
@@ -57,12 +72,18 @@ impl RowPlan {
             part: None,
             input_passes: images && !data_later,
             // The last output is what the loss is made of.
-            outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || read_later[index]),
-            gradients_pass: of_all(&sums_later),
+            outputs_pass: of_all(&|index| {
+                index + 1 == layers.len() || index < wide || read_later[index] || waits(index)
+            }),
+            gradients_pass: of_all(&|index| sums_later(index) || is_norm(index) || is_kept),
             joins: Joins::new(layers),
+            norms: Vec::new(),
         };
-        if images {
+        plan.norms = norms;
+        if images && plan.norms.is_empty() {
             plan.together = together(plan.passing(layers, features));
+        } else if images {
+            plan.together = together(plan.longest_segment(layers, features));
         }
         plan
     }
@@ -80,14 +101,38 @@ impl RowPlan {
         features + of(&self.outputs_pass) + of(&self.gradients_pass) + self.joins.columns
     }
 
+    /// The most floats of a row in a segment between two layers that normalise by batch: input, outputs
+    /// and gradients.
+    fn longest_segment(&self, layers: &[PlacedLayer], features: usize) -> usize {
+        let columns = |index: usize| layers[index].layer.columns();
+        let ends = self.norms.iter().copied().chain([layers.len()]);
+        let starts = [0].into_iter().chain(self.norms.iter().copied());
+        let floats = |(start, end): (usize, usize)| {
+            let input = if start == 0 { features } else { columns(start - 1) };
+            input + self.joins.columns + (start..end).map(|index| 2 * columns(index)).sum::<usize>()
+        };
+        starts.zip(ends).map(floats).max().unwrap_or(features)
+    }
+
+    /// Whether the input of all rows of a block is kept for its way back, by the worker alone whose they
+    /// are.
+    pub fn keeps_input(&self) -> bool {
+        self.input_passes && !self.norms.is_empty()
+    }
+
     /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
     /// has whole parts, of about as many as `block`.
     pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize, block: usize) -> usize {
         if !layers.iter().any(|placed| placed.layer.sums_rows()) {
             return block;
         }
+        // A block is a batch by itself where its rows depend on each other.
+        let batch = if self.norms.is_empty() { batch } else { block };
         let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK);
         self.part = Some(part);
+        if !self.norms.is_empty() {
+            return block;
+        }
         (block / part).max(1) * part
     }
 
@@ -105,6 +150,16 @@ impl RowPlan {
     pub fn part_of(&self, row: usize) -> (usize, bool) {
         let part = self.part.unwrap_or(1);
         (row / part, !row.is_multiple_of(part))
+    }
+
+    /// Rows of a part.
+    pub fn part(&self) -> usize {
+        self.part.unwrap_or(1)
+    }
+
+    /// The part of a row, and how many rows of it come before.
+    pub fn place(&self, row: usize) -> (usize, usize) {
+        (row / self.part(), row % self.part())
     }
 
     /// This worker's share of the rows of a block.
@@ -126,6 +181,15 @@ impl RowPlan {
     }
 }
 
+/// Whether each layer reads what the one before it gave, and nothing else.
+fn is_chain(layers: &[PlacedLayer]) -> bool {
+    let reads_last = |(index, placed): (usize, &PlacedLayer)| {
+        placed.inputs.other.is_none()
+            && placed.inputs.main == index.checked_sub(1).map_or(Input::Data, Input::Output)
+    };
+    layers.iter().enumerate().all(reads_last)
+}
+
 /// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`].
 pub fn together(floats: usize) -> usize {
     let rows = (CACHED / size_of::<f32>() / floats.max(1)).clamp(1, ROW_BLOCK);
@@ -139,8 +203,9 @@ mod tests {
     use crate::team::Team;
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
+        let (outputs_pass, gradients_pass, norms) = (vec![], vec![], vec![]);
         let joins = Joins::default();
-        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![], joins }
+        RowPlan { together, part, input_passes: false, outputs_pass, gradients_pass, joins, norms }
     }
 
     #[test]

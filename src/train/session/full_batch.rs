@@ -100,6 +100,7 @@ impl Session<'_> {
                 plan: &self.plan,
                 parameters: Shared::array(parameters),
                 memory: self.workspace.share(),
+                seed: train.seed,
             };
             let seen = Mutex::new(BatchScore::default());
             let work = |worker: &Worker| {

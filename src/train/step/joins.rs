@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::Step;
+use super::{Block, Step};
 use crate::kernels::join;
 use crate::layers::InputGradient;
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
+use crate::tensor::MatrixMut;
 use crate::train::activations::Activations;
 
 impl<'a> Step<'a> {
@@ -27,7 +28,7 @@ impl<'a> Step<'a> {
     }
 
     /// The backward pass of a layer that is not [plain](crate::train::plan::Joins::is_plain).
-    pub(super) fn backward_joined(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+    pub(super) fn backward_joined(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let adds = self.plan.rows.joins.adds(index);
         let gradient = &self.memory.gradients[index];
@@ -47,7 +48,7 @@ impl<'a> Step<'a> {
         let Some(mut sum) = dx(inputs.main) else { return };
         let mut own = self.memory.branch.write(worker, rows.clone(), 0..sum.columns());
         let derived = &self.memory.derived[index];
-        layer.backward(
+        layer.backward_training(
             Some(own.reborrow()),
             dy,
             x,
@@ -55,9 +56,15 @@ impl<'a> Step<'a> {
             self.parameters.read(worker, storage.clone()),
             derived.read(worker, 0..derived.columns()),
             self.scratch(worker, index),
+            &self.training(index, &rows, block),
         );
-        for row in 0..sum.rows() {
-            join::add(sum.row(row), own.row(row));
-        }
+        add_rows(&mut sum, &mut own);
+    }
+}
+
+/// Adds what a layer gives, `own`, to the `sum` of what others gave, both `[rows, columns]`.
+pub(super) fn add_rows(sum: &mut MatrixMut, own: &mut MatrixMut) {
+    for row in 0..sum.rows() {
+        join::add(sum.row(row), own.row(row));
     }
 }

@@ -63,6 +63,7 @@ impl Step<'_> {
                 }
             }
         }
+        self.update_running(worker, block, with.averaging.average);
         let norm = (self.plan.whole_gradient && block.is_last).then(|| self.update_by_norm(worker, with));
         if let Some(whole) = self.plan.whole.as_ref().filter(|_| block.is_last) {
             self.update_whole(worker, whole, with);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Block, Step};
 use crate::kernels::loss::{Rows, Targets};
+use crate::layers::Training;
 use crate::losses::Scores;
 use crate::model::PlacedLayer;
 use crate::team::Worker;
@@ -21,9 +22,13 @@ impl Step<'_> {
                 if index > 0 {
                     worker.barrier();
                 }
-                self.forward(worker, index, 0..count, self.plan.columns[worker.index()][index].clone());
+                let columns = self.plan.columns[worker.index()][index].clone();
+                self.forward(worker, index, 0..count, columns, block);
             }
             worker.barrier();
+        }
+        if !self.plan.rows.norms.is_empty() {
+            return self.rows_in_segments(worker, block, mine, scale);
         }
         for rows in self.plan.rows.cuts(mine) {
             if split == 0 {
@@ -31,15 +36,20 @@ impl Step<'_> {
             }
             for index in split..self.layers.len() {
                 let columns = self.memory.outputs[index].columns();
-                self.forward(worker, index, rows.clone(), 0..columns);
+                self.forward(worker, index, rows.clone(), 0..columns, block);
             }
             self.loss(worker, rows.clone(), block.first, scale);
             for index in (0..self.layers.len()).rev() {
-                self.backward(worker, index, rows.clone());
-                if self.layers[index].layer.sums_rows() {
-                    self.gradient_of_rows(worker, index, rows.clone());
-                }
+                self.backward_and_sum(worker, index, rows.clone(), block);
             }
+        }
+    }
+
+    /// Back through a layer, and what its parameters' gradient gets of these rows at once.
+    pub(super) fn backward_and_sum(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+        self.backward(worker, index, rows.clone(), block);
+        if self.layers[index].layer.sums_rows() {
+            self.gradient_of_rows(worker, index, rows);
         }
     }
 
@@ -95,11 +105,24 @@ impl Step<'_> {
         self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
 
-    fn forward(&self, worker: &Worker, index: usize, rows: Range<usize>, columns: Range<usize>) {
+    /// What a layer is told of rows of a block.
+    pub(super) fn training(&self, index: usize, rows: &Range<usize>, block: Block) -> Training {
+        Training { seed: self.seed, step: block.step, layer: index, first: block.first + rows.start }
+    }
+
+    pub(super) fn forward(
+        &self,
+        worker: &Worker,
+        index: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        block: Block,
+    ) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
         let flops = layer.flops().forward * rows.len() as f64 * share;
         worker.probe("forward", index, flops as usize, 0, || {
+            let training = self.training(index, &rows, block);
             let x = self.input_of(index).read(worker, rows.clone());
             let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
             if let Some(other) = inputs.other {
@@ -108,11 +131,12 @@ impl Step<'_> {
             let derived = &self.memory.derived[index];
             let derived = derived.read(worker, 0..derived.columns());
             let scratch = self.scratch(worker, index);
-            layer.forward(y, x, self.parameters.read(worker, storage.clone()), derived, columns, scratch);
+            let storage = self.parameters.read(worker, storage.clone());
+            layer.forward_training(y, x, storage, derived, columns, scratch, &training);
         });
     }
 
-    fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, scale: f32) {
+    pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, scale: f32) {
         worker.probe("loss", self.layers.len(), 0, 0, || {
             let last = self.layers.len() - 1;
             let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
@@ -128,24 +152,25 @@ impl Step<'_> {
         });
     }
 
-    fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+    fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let flops = layer.flops().backward * rows.len() as f64;
         worker.probe("backward", index, flops as usize, 0, || {
             if !self.plan.rows.joins.is_plain(index) {
-                return self.backward_joined(worker, index, rows);
+                return self.backward_joined(worker, index, rows, block);
             }
             let gradient = &self.memory.gradients[index];
             let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));
             let derived = &self.memory.derived[index];
-            layer.backward(
+            layer.backward_training(
                 dx,
                 gradient.write(worker, rows.clone(), 0..gradient.columns()),
                 self.input_of(index).read(worker, rows.clone()),
-                self.memory.outputs[index].read(worker, rows),
+                self.memory.outputs[index].read(worker, rows.clone()),
                 self.parameters.read(worker, storage.clone()),
                 derived.read(worker, 0..derived.columns()),
                 self.scratch(worker, index),
+                &self.training(index, &rows, block),
             );
         });
     }

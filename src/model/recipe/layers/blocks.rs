@@ -139,6 +139,14 @@ pub(super) fn count(layers: &[LayerConfig]) -> usize {
     layers.iter().map(one).sum()
 }
 
+/// The first layer, also within a block, of which something holds.
+pub fn find(layers: &[LayerConfig], holds: fn(&LayerConfig) -> bool) -> Option<&LayerConfig> {
+    layers.iter().find_map(|layer| match layer {
+        LayerConfig::Residual(block) => find(&block.layers, holds).or_else(|| find(&block.shortcut, holds)),
+        layer => holds(layer).then_some(layer),
+    })
+}
+
 /// All layers, those of blocks in place of the blocks, and what goes into each.
 ///
 /// # Errors
@@ -156,6 +164,8 @@ pub fn leaves(layers: &[LayerConfig], input: Shape, first: bool) -> Result<Vec<(
             (&LayerConfig::SqueezeExcite { reduction }, Shape::Image(image)) => {
                 found.extend(leaves(&gate_layers(image.channels, reduction), shape, false)?);
             }
+            // Data are taken as features.
+            (LayerConfig::Normalisation(_), _) if first => found.push((layer.clone(), output)),
             _ => found.push((layer.clone(), shape)),
         }
         shape = output;

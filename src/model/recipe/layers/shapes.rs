@@ -1,6 +1,6 @@
 //! What comes out of a layer, given what goes in: checked before anything is allocated.
 
-use super::{ConvolutionConfig, LayerConfig};
+use super::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over};
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Window};
 
@@ -47,6 +47,8 @@ impl LayerConfig {
             LayerConfig::Flatten => "flatten",
             LayerConfig::Residual(_) => "residual",
             LayerConfig::SqueezeExcite { .. } => "squeeze-excite",
+            LayerConfig::Normalisation(config) => config.kind(),
+            LayerConfig::Dropout { .. } => "dropout",
         }
     }
 
@@ -67,8 +69,19 @@ impl LayerConfig {
             Shape::Features(features) => Err(refused("an image".into(), format!("{features} features"))),
         };
         let output = match self {
-            LayerConfig::Activation(_) if first => Shape::Features(input.features()),
-            LayerConfig::Activation(_) => input,
+            LayerConfig::Dropout { channels: true, .. } if first => {
+                let expected = "`channels = true` behind a layer that gives an image";
+                return Err(refused(expected.into(), "the data".into()));
+            }
+            LayerConfig::Activation(_) | LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. }
+                if first =>
+            {
+                let input = Shape::Features(input.features());
+                grouped(self, input, refused)?
+            }
+            LayerConfig::Dropout { channels: true, .. } => Shape::Image(image(input)?),
+            LayerConfig::Activation(_) | LayerConfig::Dropout { .. } => input,
+            LayerConfig::Normalisation(_) => grouped(self, input, refused)?,
             LayerConfig::Dense { units, .. } => match input {
                 Shape::Image(image) if !first => {
                     let expected = "features: a `flatten` or `global-average-pool` layer before it";
@@ -98,6 +111,23 @@ impl LayerConfig {
             }
         };
         Ok(output)
+    }
+}
+
+/// What goes through a layer as it is, if its groups divide it.
+fn grouped(layer: &LayerConfig, input: Shape, refused: impl Fn(String, String) -> Error) -> Result<Shape> {
+    let channels = match input {
+        Shape::Features(features) => features,
+        Shape::Image(image) => image.channels,
+    };
+    match layer {
+        LayerConfig::Normalisation(NormalisationConfig { over: Over::Groups(groups), .. })
+            if !channels.is_multiple_of(*groups) =>
+        {
+            let expected = format!("`groups` that divide the {channels} channels or features");
+            Err(refused(expected, groups.to_string()))
+        }
+        _ => Ok(input),
     }
 }
 

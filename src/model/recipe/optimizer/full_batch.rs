@@ -5,7 +5,8 @@ use super::super::TrainConfig;
 use super::table::{PENALTY, nothing, number};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result};
-use crate::model::recipe::Recipe;
+use crate::model::recipe::layers::find;
+use crate::model::recipe::{LayerConfig, Over, Recipe};
 use crate::model::section::{Section, non_negative};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::{Formula, Method, Settings};
@@ -149,6 +150,16 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
     let Recipe { optimizer, schedule, gradient, constraint, .. } = recipe;
     optimizer.rule().full_batch()?;
     let with = format!("with the optimizer `{}`", optimizer.name());
+    let changes = |layer: &LayerConfig| match layer {
+        LayerConfig::Normalisation(config) => matches!(config.over, Over::Batch { .. }),
+        layer => matches!(layer, LayerConfig::Dropout { .. }),
+    };
+    if let Some(layer) = find(&recipe.model.layers, changes) {
+        let expected = format!(
+            "neither `batch-norm` nor `dropout` {with}: they answer otherwise in training than at the end of a search"
+        );
+        return Some(("model.layers", expected, layer.kind().into()));
+    }
     if optimizer.learning_rate <= 0.0 {
         let expected = format!("a number above 0 {with}");
         return Some(("optimizer.learning_rate", expected, optimizer.learning_rate.to_string()));

@@ -1,0 +1,80 @@
+//! What a normalisation is followed by: a weight and a bias for each channel, or each number.
+
+use std::ops::Range;
+
+use super::{Arrangement, MOST_PARTS, ParameterSpec};
+use crate::init::Init;
+
+/// Weights, and biases, of one unit: they and their gradients stay in the first-level cache.
+const UNIT: usize = 1024;
+
+/// A weight and a bias of this shape, which begin as 1 and 0.
+#[derive(Clone, Debug)]
+pub(super) struct Affine {
+    shape: Vec<usize>,
+    arrangement: Arrangement,
+    /// Floats of each, padding included.
+    len: usize,
+    /// Whether both are one unit.
+    whole: bool,
+}
+
+impl Affine {
+    /// Of this shape in PyTorch, `len` floats each as they lie.
+    pub(super) fn new(shape: Vec<usize>, arrangement: Arrangement, len: usize) -> Affine {
+        Affine { shape, arrangement, len, whole: false }
+    }
+
+    /// Floats of both.
+    pub(super) fn storage_len(&self) -> usize {
+        2 * self.len
+    }
+
+    pub(super) fn weight<'a>(&self, storage: &'a [f32]) -> &'a [f32] {
+        &storage[..self.len]
+    }
+
+    pub(super) fn bias<'a>(&self, storage: &'a [f32]) -> &'a [f32] {
+        &storage[self.len..2 * self.len]
+    }
+
+    /// The same two of a gradient.
+    pub(super) fn split<'a>(&self, gradient: &'a mut [f32]) -> [&'a mut [f32]; 2] {
+        let (weight, bias) = gradient[..2 * self.len].split_at_mut(self.len);
+        [weight, bias]
+    }
+
+    pub(super) fn parameters(&self) -> Vec<ParameterSpec> {
+        let spec = |(name, number, init)| ParameterSpec {
+            name,
+            shape: self.shape.clone(),
+            range: number * self.len..(number + 1) * self.len,
+            arrangement: self.arrangement,
+            init: Some(init),
+        };
+        [("weight", 0, Init::Constant(1.0)), ("bias", 1, Init::Zeros)].map(spec).into()
+    }
+
+    pub(super) fn own_whole(&mut self, whole: bool) {
+        self.whole = whole;
+    }
+
+    fn unit(&self) -> usize {
+        if self.whole { self.len } else { UNIT }
+    }
+
+    pub(super) fn units(&self) -> usize {
+        self.len.div_ceil(self.unit())
+    }
+
+    /// Some weights and their biases. What acts on all incoming weights of an output takes each of both
+    /// for a bias, as one vector: that is what clipping and constraints make of parameters of one
+    /// dimension.
+    pub(super) fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        let (start, end) = (unit * self.unit(), ((unit + 1) * self.unit()).min(self.len));
+        parts[0] = start..end;
+        parts[1] = self.len + start..self.len + end;
+        parts
+    }
+}

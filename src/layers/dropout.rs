@@ -1,0 +1,124 @@
+//! Dropout: in training some numbers of a sample, or whole channels of an image, are 0 (Srivastava,
+//! Hinton, Krizhevsky, Sutskever, Salakhutdinov: Dropout: A Simple Way to Prevent Neural Networks from
+//! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
+//! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
+
+use std::ops::Range;
+
+use super::{Flops, Layer, Training};
+use crate::kernels::dropout::{self, Dropping};
+use crate::kernels::image::Image;
+use crate::rng::{self, Purpose};
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// Of each number, or channel, with probability `rate` in [0, 1), in training; else the identity.
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    /// Of a sample.
+    pub features: usize,
+    /// Input and output if samples are images.
+    pub image: Option<Image>,
+    pub rate: f64,
+    /// Whether whole channels of images are dropped.
+    pub channels: bool,
+}
+
+impl Dropout {
+    /// `to` becomes `from`, or 0; backward as forward.
+    fn apply(&self, mut to: MatrixMut, from: MatrixRef, scratch: &mut [f32], training: &Training) {
+        let step = rng::key(training.seed, Purpose::Dropout, training.step);
+        let key = rng::mix(step ^ training.layer as u64);
+        let dropping = Dropping::new(self.rate);
+        for row in 0..to.rows() {
+            let key = rng::mix(key ^ (training.first + row) as u64);
+            let (to, from) = (to.row(row), from.row(row));
+            match self.image {
+                Some(image) if self.channels => {
+                    dropout::apply_to_channels(to, from, &mut scratch[..image.pitch], key, dropping);
+                }
+                _ => dropout::apply(to, from, key, dropping),
+            }
+        }
+    }
+}
+
+impl Layer for Dropout {
+    fn kind(&self) -> String {
+        let what = if self.channels { " of channels" } else { "" };
+        format!("dropout {}{what}", self.rate)
+    }
+
+    fn outputs(&self) -> usize {
+        self.features
+    }
+
+    fn image(&self) -> Option<Image> {
+        self.image
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.image.filter(|_| self.channels).map_or(0, |image| image.pitch)
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        for row in 0..y.rows() {
+            let (y, padding) = y.row(row).split_at_mut(x.columns());
+            y.copy_from_slice(x.row(row));
+            padding.fill(0.0);
+        }
+    }
+
+    fn forward_training(
+        &self,
+        y: MatrixMut,
+        x: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        scratch: &mut [f32],
+        training: &Training,
+    ) {
+        self.apply(y, x, scratch, training);
+    }
+
+    fn backward(
+        &self,
+        _dx: Option<MatrixMut>,
+        _dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        unreachable!("what was dropped follows from the step")
+    }
+
+    fn backward_training(
+        &self,
+        dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        _storage: &[f32],
+        _derived: &[f32],
+        scratch: &mut [f32],
+        training: &Training,
+    ) {
+        let Some(dx) = dx else { return };
+        self.apply(dx, dy.as_ref(), scratch, training);
+    }
+}

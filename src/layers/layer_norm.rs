@@ -1,0 +1,171 @@
+//! Layer normalisation: all numbers of a sample together, each with a weight and a bias of its own (Ba,
+//! Kiros, Hinton: Layer Normalization, 2016), as `torch.nn.LayerNorm` over `[features]`, or over
+//! `[channels, height, width]`.
+
+use std::ops::Range;
+
+use super::affine::Affine;
+use super::{Arrangement, Flops, Layer, MOST_PARTS, ParameterSpec};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::Image;
+use crate::kernels::normalise_rows::{self, Moments};
+use crate::tensor::{MatrixMut, MatrixRef, padded};
+
+/// `y = activation((x - mean) / sqrt(variance + epsilon) · weight + bias)`, with an activation whose
+/// derivative follows from its output.
+#[derive(Clone, Debug)]
+pub struct LayerNorm {
+    features: usize,
+    /// Input and output if samples are images.
+    image: Option<Image>,
+    epsilon: f64,
+    activation: Activation,
+    affine: Affine,
+}
+
+impl LayerNorm {
+    /// Of images, or of so many features.
+    pub fn new(image: Option<Image>, features: usize, epsilon: f64, activation: Activation) -> LayerNorm {
+        let affine = match image {
+            Some(image) => {
+                let shape = vec![image.channels, image.height, image.width];
+                Affine::new(shape, Arrangement::Pixels, image.columns())
+            }
+            None => Affine::new(vec![features], Arrangement::Plain, padded(features)),
+        };
+        LayerNorm { features, image, epsilon, activation, affine }
+    }
+
+    /// The floats of a row from one pixel to the next, and those that are no padding; features are one
+    /// pixel.
+    fn pixel(&self) -> [usize; 2] {
+        self.image.map_or([self.features; 2], |image| [image.pitch, image.channels])
+    }
+
+    /// Floats of a row, of a sample of features without padding.
+    fn columns_of_row(&self) -> usize {
+        self.image.map_or(self.features, |image| image.columns())
+    }
+
+    /// The mean of a row, and one over its deviation.
+    fn statistics(&self, x: &[f32]) -> [f32; 2] {
+        let [pitch, channels] = self.pixel();
+        let Moments { mean, squares } = normalise_rows::moments(x, pitch, channels);
+        [mean as f32, (1.0 / (squares / self.features as f64 + self.epsilon).sqrt()) as f32]
+    }
+
+    /// Makes padding zeros again.
+    fn clear_padding(&self, row: &mut [f32]) {
+        let [pitch, channels] = self.pixel();
+        if self.image.is_none() {
+            row[channels..].fill(0.0);
+        } else if pitch != channels {
+            row.chunks_exact_mut(pitch).for_each(|pixel| pixel[channels..].fill(0.0));
+        }
+    }
+}
+
+impl Layer for LayerNorm {
+    fn kind(&self) -> String {
+        super::with_activation("layer-norm", self.activation)
+    }
+
+    fn outputs(&self) -> usize {
+        self.features
+    }
+
+    fn image(&self) -> Option<Image> {
+        self.image
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        self.affine.parameters()
+    }
+
+    /// None: by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        _scratch: &mut [f32],
+    ) {
+        let (weight, bias) = (self.affine.weight(storage), self.affine.bias(storage));
+        let columns = self.columns_of_row();
+        for row in 0..y.rows() {
+            let (y, x) = (y.row(row), &x.row(row)[..columns]);
+            let of = self.statistics(x);
+            normalise_rows::forward(self.activation, &mut y[..columns], x, of, weight, bias);
+            self.clear_padding(y);
+        }
+    }
+
+    fn backward(
+        &self,
+        dx: Option<MatrixMut>,
+        mut dy: MatrixMut,
+        x: MatrixRef,
+        y: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        _scratch: &mut [f32],
+    ) {
+        if self.activation != Activation::Identity {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
+            }
+        }
+        let Some(mut dx) = dx else { return };
+        let (dy, weight, columns) = (dy.as_ref(), self.affine.weight(storage), self.columns_of_row());
+        for row in 0..dx.rows() {
+            let (dx, dy, x) = (dx.row(row), &dy.row(row)[..columns], &x.row(row)[..columns]);
+            let (of, weight) = (self.statistics(x), &weight[..columns]);
+            let sums = normalise_rows::backward_sums(dy, x, of, weight);
+            let means = sums.map(|sum| (sum / self.features as f64) as f32);
+            normalise_rows::backward(&mut dx[..columns], dy, x, of, weight, means);
+            self.clear_padding(dx);
+        }
+    }
+
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.affine.own_whole(whole);
+    }
+
+    fn units(&self) -> usize {
+        self.affine.units()
+    }
+
+    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+        self.affine.unit_parts(unit)
+    }
+
+    fn sums_rows(&self) -> bool {
+        true
+    }
+
+    fn gradient_of_rows(
+        &self,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        _scratch: &mut [f32],
+    ) {
+        let [dweight, dbias] = self.affine.split(out);
+        if !resume {
+            dweight.fill(0.0);
+            dbias.fill(0.0);
+        }
+        let columns = self.columns_of_row();
+        for row in 0..dy.rows() {
+            let (dy, x) = (&dy.row(row)[..columns], &x.row(row)[..columns]);
+            normalise_rows::add_gradient(dweight, dbias, dy, x, self.statistics(x));
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The rows pass of a network that normalises by batch. Up to each such layer it is a segment: all rows of
+//! a block go through it before the first goes on, and a barrier stands between. What is to be known of all
+//! rows each worker makes for itself, of sums over the parts of the block in their order.
+
+use std::ops::Range;
+
+use super::joins::add_rows;
+use super::{Block, Step};
+use crate::layers::BatchNorm;
+use crate::model::PlacedLayer;
+use crate::optim::average;
+use crate::team::Worker;
+
+impl Step<'_> {
+    /// This worker's rows, `mine`, through all segments and back.
+    pub(super) fn rows_in_segments(&self, worker: &Worker, block: Block, mine: Range<usize>, scale: f32) {
+        let (norms, count) = (&self.plan.rows.norms, block.samples.len());
+        let cuts = || self.plan.rows.cuts(mine.clone());
+        let split = self.plan.feature_layers(count);
+        let mut from = split;
+        for (number, &norm) in norms.iter().enumerate() {
+            for rows in cuts() {
+                if number == 0 && split == 0 {
+                    self.gather(worker, rows.clone(), 0..self.source.width, block);
+                }
+                self.forward_through(worker, from..norm, rows.clone(), block);
+                self.add_moments(worker, number, rows);
+            }
+            worker.barrier();
+            self.prepare(worker, number, count);
+            from = norm;
+        }
+        for rows in cuts() {
+            self.forward_through(worker, from..self.layers.len(), rows.clone(), block);
+            self.loss(worker, rows.clone(), block.first, scale);
+            self.backward_through(worker, from..self.layers.len(), rows, block);
+        }
+        for (number, &norm) in norms.iter().enumerate().rev() {
+            worker.barrier();
+            self.prepare_backward(worker, number, count);
+            let from = if number == 0 { 0 } else { norms[number - 1] };
+            for rows in cuts() {
+                // Outputs that were not kept are made again: that is less than to write and read them.
+                for index in (from..norm).filter(|&index| self.plan.rows.outputs_pass[index]) {
+                    self.forward_through(worker, index..index + 1, rows.clone(), block);
+                }
+                self.backward_input(worker, number, rows.clone());
+                self.backward_through(worker, from..norm, rows, block);
+            }
+        }
+    }
+
+    fn forward_through(&self, worker: &Worker, layers: Range<usize>, rows: Range<usize>, block: Block) {
+        for index in layers {
+            match self.plan.rows.norms.binary_search(&index) {
+                Ok(number) => self.normalise(worker, number, rows.clone()),
+                Err(_) => {
+                    let columns = 0..self.memory.outputs[index].columns();
+                    self.forward(worker, index, rows.clone(), columns, block);
+                }
+            }
+        }
+    }
+
+    /// Back through some layers, up to the sums of one that normalises by batch, the first of them.
+    fn backward_through(&self, worker: &Worker, layers: Range<usize>, rows: Range<usize>, block: Block) {
+        for index in layers.rev() {
+            match self.plan.rows.norms.binary_search(&index) {
+                Ok(number) => self.backward_sums(worker, number, rows.clone()),
+                Err(_) => self.backward_and_sum(worker, index, rows.clone(), block),
+            }
+        }
+    }
+
+    fn batch_norm(&self, number: usize) -> (usize, &BatchNorm) {
+        let index = self.plan.rows.norms[number];
+        (index, self.layers[index].layer.as_batch_norm().expect("the plan counts layers that are one"))
+    }
+
+    /// Bytes of so many matrices of a layer's rows.
+    fn bytes(&self, index: usize, rows: &Range<usize>, matrices: usize) -> usize {
+        rows.len() * self.memory.outputs[index].columns() * size_of::<f32>() * matrices
+    }
+
+    /// Adds rows of a layer's input to the moments of their part.
+    fn add_moments(&self, worker: &Worker, number: usize, rows: Range<usize>) {
+        let (index, norm) = self.batch_norm(number);
+        worker.probe("statistics", index, 0, self.bytes(index, &rows, 1), || {
+            let (part, before) = self.plan.rows.place(rows.start);
+            let len = norm.moments_len();
+            let moments = self.memory.moments[number].write(worker, part * len..(part + 1) * len);
+            norm.add_moments(moments, before, self.input_of(index).read(worker, rows));
+        });
+    }
+
+    /// What this worker keeps of a batch for a layer.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    fn state<'s>(&'s self, worker: &'s Worker, number: usize) -> &'s mut [f32] {
+        let states = &self.memory.states[number];
+        states.rows_mut(worker, worker.index()..worker.index() + 1)
+    }
+
+    /// Makes it of the moments of all parts.
+    fn prepare(&self, worker: &Worker, number: usize, rows: usize) {
+        let (index, norm) = self.batch_norm(number);
+        worker.probe("statistics", index, 0, 0, || {
+            let moments = 0..self.plan.rows.parts(rows) * norm.moments_len();
+            let moments = self.memory.moments[number].read(worker, moments);
+            let storage = self.parameters.read(worker, self.layers[index].storage.clone());
+            norm.prepare(self.state(worker, number), moments, self.plan.rows.part(), rows, storage);
+        });
+    }
+
+    fn normalise(&self, worker: &Worker, number: usize, rows: Range<usize>) {
+        let (index, norm) = self.batch_norm(number);
+        worker.probe("forward", index, 0, self.bytes(index, &rows, 2), || {
+            let x = self.input_of(index).read(worker, rows.clone());
+            let outputs = &self.memory.outputs[index];
+            let y = outputs.write(worker, rows, 0..outputs.columns());
+            let storage = self.parameters.read(worker, self.layers[index].storage.clone());
+            norm.normalise(y, x, self.state(worker, number), storage);
+        });
+    }
+
+    /// Adds rows to the sums of their part, which are the gradient of the parameters, too.
+    fn backward_sums(&self, worker: &Worker, number: usize, rows: Range<usize>) {
+        let (index, norm) = self.batch_norm(number);
+        worker.probe("backward", index, 0, self.bytes(index, &rows, 4), || {
+            let (part, resume) = self.plan.rows.part_of(rows.start);
+            let (partials, gradient) = (&self.memory.partials[index], &self.memory.gradients[index]);
+            let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
+            let x = self.input_of(index).read(worker, rows.clone());
+            let y = self.memory.outputs[index].read(worker, rows.clone());
+            let dy = gradient.write(worker, rows, 0..gradient.columns());
+            let scratch = self.scratch(worker, index);
+            norm.backward_sums(out.row(0), dy, x, y, self.state(worker, number), resume, scratch);
+        });
+    }
+
+    fn prepare_backward(&self, worker: &Worker, number: usize, rows: usize) {
+        let (index, norm) = self.batch_norm(number);
+        worker.probe("statistics", index, 0, 0, || {
+            let partials = &self.memory.partials[index];
+            let sums = partials.block(worker, 0..self.plan.rows.parts(rows), 0..partials.columns());
+            norm.prepare_backward(self.state(worker, number), sums, rows);
+        });
+    }
+
+    /// Of the data there is no gradient.
+    fn backward_input(&self, worker: &Worker, number: usize, rows: Range<usize>) {
+        let (index, norm) = self.batch_norm(number);
+        let Some(gradient) = self.gradient_of(self.layers[index].inputs.main) else { return };
+        worker.probe("backward", index, 0, self.bytes(index, &rows, 3), || {
+            let mut dx = gradient.write(worker, rows.clone(), 0..gradient.columns());
+            let dz = self.memory.gradients[index].read(worker, rows.clone());
+            let x = self.input_of(index).read(worker, rows.clone());
+            let state = self.state(worker, number);
+            if !self.plan.rows.joins.adds(index)[0] {
+                return norm.backward_input(dx, dz, x, state);
+            }
+            let mut own = self.memory.branch.write(worker, rows, 0..dx.columns());
+            norm.backward_input(own.reborrow(), dz, x, state);
+            add_rows(&mut dx, &mut own);
+        });
+    }
+
+    /// Moves the running statistics towards those of the block: where no other worker reads them, and by
+    /// the owner of the layer's first unit. After the last block of a step their average follows.
+    pub(super) fn update_running(&self, worker: &Worker, block: Block, weight: Option<f32>) {
+        for number in 0..self.plan.rows.norms.len() {
+            let (index, norm) = self.batch_norm(number);
+            if !self.plan.owners[worker.index()][index].contains(&0) {
+                continue;
+            }
+            let PlacedLayer { storage, .. } = &self.layers[index];
+            let running = norm.running();
+            let place = storage.start + running.start..storage.start + running.end;
+            let running = self.parameters.write(worker, place.clone());
+            norm.update_running(running, self.state(worker, number));
+            if let Some(weight) = weight.filter(|_| block.is_last) {
+                average::blend(self.memory.average.write(worker, place), running, weight);
+            }
+        }
+    }
+}

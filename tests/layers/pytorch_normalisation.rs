@@ -1,0 +1,190 @@
+//! Small networks with normalisations against the numbers of PyTorch in `tests/golden/normalisation.json`,
+//! which `scripts/golden/normalisation.py` made.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use crate::close;
+use crate::golden::{self, count, numbers, text};
+use crate::splitmix;
+use fallline::data::{Samples, Targets};
+use fallline::model::{Model, NamedTensor, Recipe};
+use fallline::team::Team;
+use fallline::train::{self, Observer, Session};
+use serde_json::Value;
+
+/// Of the largest number, or of 1.
+const TOLERANCE: f64 = 3e-6;
+
+/// After the first steps, where single precision has made its way: relative for losses, for statistics and
+/// answers as above.
+const TRAINED: f64 = 1e-4;
+
+/// A recipe with the layers of a case and this optimizer.
+fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
+    let mut layers = String::new();
+    for layer in case["layers"].as_array().unwrap() {
+        layers += "[[model.layers]]\n";
+        for (key, value) in layer.as_object().unwrap() {
+            layers += &format!("{key} = {}\n", value.to_string().replace('_', "-"));
+        }
+    }
+    let toml = format!(
+        "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\n{layers}\
+         [optimizer]\n{optimizer}\n[train]\nbatch = {batch}\nshuffle = false\n"
+    );
+    Recipe::parse(&toml, "golden recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
+}
+
+/// The golden files' initial values, by PyTorch's names and shapes.
+fn initial(case: &Value) -> Vec<NamedTensor> {
+    let norms = golden::integers(&case["norms"]);
+    let names = case["names"].as_array().unwrap().iter().map(text);
+    let shapes = case["shapes"].as_array().unwrap().iter().map(golden::integers);
+    let mut modules: Vec<u64> = Vec::new();
+    let mut tensors = Vec::new();
+    for (name, shape) in names.zip(shapes) {
+        let (module, tensor) = name.split_once('.').unwrap();
+        let module: u64 = module.parse().unwrap();
+        if modules.last() != Some(&module) {
+            modules.push(module);
+        }
+        let number = modules.len() as u64 - 1;
+        let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+        let len = shape.iter().product();
+        let values = match tensor {
+            "weight" if norms.contains(&module) => {
+                splitmix::uniform(splitmix::WEIGHTS + number, len).iter().map(|x| 1.0 + x / 2.0).collect()
+            }
+            "weight" => splitmix::weights(number, shape[0], shape[1..].iter().product()),
+            "bias" => splitmix::biases(number, len),
+            "running_mean" => vec![0.0; len],
+            "running_var" => vec![1.0; len],
+            other => panic!("{other}"),
+        };
+        tensors.push(NamedTensor { name: name.into(), shape, values });
+    }
+    tensors
+}
+
+struct Network {
+    recipe: Recipe,
+    model: Model,
+    samples: Samples,
+}
+
+impl Network {
+    fn new(file: &Value, case: &Value, optimizer: &str, batch: usize) -> Network {
+        let input: Vec<usize> = golden::integers(&case["input"]).iter().map(|&size| size as usize).collect();
+        let input: [usize; 3] = input.try_into().unwrap();
+        let classes = count(&file["classes"]);
+        let recipe = recipe(case, optimizer, batch);
+        let mut model = Model::build(&recipe.model, input, classes, 1).unwrap();
+        let tensors = initial(case);
+        assert_eq!(recipe.model.parameters(input).unwrap(), model.parameters());
+        model.load_tensors(Path::new("golden"), tensors.clone()).unwrap();
+        assert_eq!(model.tensors(), tensors, "what was loaded comes back");
+        let samples = count(&file["samples"]);
+        let values = splitmix::uniform(splitmix::INPUTS, samples * input.iter().product::<usize>());
+        let labels = splitmix::labels(samples, classes as u64);
+        let samples = Samples::floats(values, input, Targets::Classes(labels), classes).unwrap();
+        Network { recipe, model, samples }
+    }
+
+    fn logits(&self, team: &Team) -> Vec<f32> {
+        train::outputs(&self.model, &self.samples, &self.recipe.data, team).unwrap()
+    }
+
+    fn statistics(&self) -> Vec<f32> {
+        let tensors = self.model.tensors().into_iter();
+        tensors.filter(|tensor| tensor.name.contains("running")).flat_map(|tensor| tensor.values).collect()
+    }
+}
+
+/// The loss of each step.
+#[derive(Default)]
+struct Losses(Vec<f64>);
+
+impl Observer for Losses {
+    fn step(&mut self, _: u64, loss: f64) {
+        self.0.push(loss);
+    }
+}
+
+const PARTS: [&str; 4] = ["value", "logits", "gradients", "statistics"];
+
+/// The loss in training, the logits outside of it, and by one step of gradient descent with the rate 1 the
+/// gradients and the running statistics.
+fn answer(file: &Value, case: &Value) -> [Vec<f32>; 4] {
+    let samples = count(&file["samples"]);
+    let mut network = Network::new(file, case, "name = \"sgd\"\nlearning_rate = 1.0", samples);
+    let team = Team::new(3).unwrap();
+    let logits = network.logits(&team);
+    let Network { recipe, model, samples } = &mut network;
+    let before = model.tensors();
+    let mut session = Session::new(model, samples, recipe, &team).unwrap();
+    let mut losses = Losses::default();
+    session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
+    drop(session);
+    let after = model.tensors();
+    let gradient = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {
+        before.values.iter().zip(&after.values).map(|(before, after)| before - after).collect()
+    };
+    let trained = before.iter().zip(&after).filter(|(tensor, _)| !tensor.name.contains("running"));
+    let gradients = trained.flat_map(gradient).collect();
+    [vec![losses.0[0] as f32], logits, gradients, network.statistics()]
+}
+
+fn agrees(case: &Value, key: &str, answer: &[f32], tolerance: f64) -> bool {
+    close(answer, &numbers(&Value::Array(vec![case[key].clone()])), tolerance)
+}
+
+#[test]
+fn normalised_networks_agree_with_pytorch() {
+    let file = golden::read("normalisation.json");
+    assert_eq!(golden::cases(&file).len(), 4);
+    for case in golden::cases(&file) {
+        let right = answer(&file, case);
+        for (key, right) in PARTS.into_iter().zip(&right) {
+            assert!(agrees(case, key, right, TOLERANCE), "{} {key}", case["name"]);
+            if !right.is_empty() {
+                let mut wrong = right.clone();
+                wrong[0] += 1e-4;
+                assert!(!agrees(case, key, &wrong, TOLERANCE), "{} {key}", case["name"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn first_steps_and_what_they_leave_are_pytorchs() {
+    let file = golden::read("normalisation.json");
+    for case in golden::cases(&file) {
+        let expected = numbers(&case["losses"]);
+        let outcome = |learning_rate: f64| {
+            let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
+            let mut network = Network::new(&file, case, &optimizer, count(&file["batch"]));
+            let team = Team::new(2).unwrap();
+            let mut losses = Losses::default();
+            {
+                let Network { recipe, model, samples } = &mut network;
+                let mut session = Session::new(model, samples, recipe, &team).unwrap();
+                while losses.0.len() < expected.len() {
+                    session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
+                }
+            }
+            let pairs = losses.0.iter().zip(&expected);
+            let deviation =
+                pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max);
+            (deviation, network.statistics(), network.logits(&team))
+        };
+        let rate = numbers(&file["learning_rate"])[0];
+        let (right, statistics, logits) = outcome(rate);
+        let (wrong, ..) = outcome(rate * 1.01);
+        println!("{}: {right:.1e}; with a learning rate 1 % too high {wrong:.1e}", text(&case["name"]));
+        assert!(right <= TRAINED, "{}: {right:e}", case["name"]);
+        assert!(wrong > 3.0 * right, "{}: a wrong learning rate goes unnoticed: {wrong:e}", case["name"]);
+        assert!(agrees(case, "trained_statistics", &statistics, TRAINED), "{}", case["name"]);
+        assert!(agrees(case, "trained_logits", &logits, TRAINED), "{}", case["name"]);
+    }
+}
