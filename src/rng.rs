@@ -20,6 +20,10 @@ pub enum Purpose {
     Bootstrap = 5,
     /// Samples set aside for validation; the index is the class.
     Split = 6,
+    /// What becomes of a sample; the index is made of epoch and sample.
+    Augment = 8,
+    /// What is mixed with what; the index is the epoch.
+    Mixup = 9,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -52,7 +56,15 @@ mod tests {
         assert_eq!(draw(1, Purpose::Init, 0), draw(1, Purpose::Init, 0));
         let mut seen = std::collections::HashSet::new();
         for seed in 0..4 {
-            for purpose in [Purpose::Init, Purpose::Shuffle, Purpose::Digits, Purpose::Split, Purpose::Test] {
+            for purpose in [
+                Purpose::Init,
+                Purpose::Shuffle,
+                Purpose::Digits,
+                Purpose::Split,
+                Purpose::Augment,
+                Purpose::Mixup,
+                Purpose::Test,
+            ] {
                 for index in 0..100 {
                     assert!(seen.insert(draw(seed, purpose, index)));
                 }

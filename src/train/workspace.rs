@@ -18,6 +18,8 @@ pub const NORMS: usize = 3;
 pub struct Workspace {
     floats: Buffer<f32>,
     labels: Buffer<u8>,
+    others: Buffer<u8>,
+    words: Buffer<u32>,
     correct: Buffer<u8>,
     squares: Vec<f64>,
     part_squares: Vec<f64>,
@@ -42,6 +44,7 @@ struct Places {
     slow: Range<usize>,
     average: Range<usize>,
     partials: Vec<Matrix>,
+    augment: Vec<Range<usize>>,
 }
 
 /// The matrices of [`Activations`].
@@ -110,7 +113,7 @@ impl Workspace {
         };
         let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
-        let inputs = activations(features, stride, plan.rows.input_passes, true);
+        let inputs = activations(features, stride, plan.rows.input_passes, !plan.shares_input);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
@@ -140,11 +143,16 @@ impl Workspace {
                 .iter()
                 .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
                 .collect(),
+            augment: plan.owners.iter().map(|_| layout.place(plan.augment_lens[0])).collect(),
         };
-        memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
+        let words = plan.owners.len() * plan.augment_lens[1];
+        let bytes = layout.len().saturating_add(words).saturating_mul(size_of::<f32>());
+        memory::check("gradients, optimizer and batch", bytes)?;
         Ok(Workspace {
             floats: Buffer::zeros(layout.len()),
             labels: Buffer::zeros(rows),
+            others: Buffer::zeros(if plan.mixes { rows } else { 0 }),
+            words: Buffer::zeros(words),
             correct: Buffer::zeros(batch),
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
             part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
@@ -190,7 +198,7 @@ impl Workspace {
 
 /// A workspace, cut into its parts and shared by the workers.
 pub struct Memory<'a> {
-    /// Each worker's own copy of the input, `[block, in]`.
+    /// Each worker's own copy of the input, or one for all, `[block, in]`.
     pub inputs: Activations<'a>,
     /// Each layer's output, `[block, out]` with `out` padded.
     pub outputs: Vec<Activations<'a>>,
@@ -200,6 +208,8 @@ pub struct Memory<'a> {
     pub losses: Shared<'a, f32>,
     /// Each row's class, `[block]`.
     pub labels: Shared<'a, u8>,
+    /// The class of what each row is mixed with, `[block]`, if it is.
+    pub others: Shared<'a, u8>,
     /// 1 for each row whose class was found, `[batch]`.
     pub correct: Shared<'a, u8>,
     /// What each layer derives from its parameters.
@@ -232,6 +242,10 @@ pub struct Memory<'a> {
     pub norms: Shared<'a, f64>,
     /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
     pub partials: Vec<Shared<'a, f32>>,
+    /// Each worker's scratch for augmentation.
+    pub augment_floats: Vec<Shared<'a, f32>>,
+    /// As well, `[workers, words]`.
+    pub augment_words: Shared<'a, u32>,
 }
 
 impl Workspace {
@@ -267,7 +281,13 @@ impl Workspace {
             slow: carver.array(&places.slow),
             average: carver.array(&places.average),
             partials: places.partials.iter().map(|place| carver.matrix(place)).collect(),
+            augment_floats: places.augment.iter().map(|place| carver.array(place)).collect(),
+            augment_words: {
+                let (workers, len) = (places.augment.len(), self.words.len() / places.augment.len().max(1));
+                Shared::matrix(&mut self.words, workers, len, len)
+            },
             labels: Shared::array(&mut self.labels),
+            others: Shared::array(&mut self.others),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),
             part_squares: Shared::array(&mut self.part_squares),

@@ -85,6 +85,9 @@ impl Specification {
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
         }
+        if !recipe.augment.is_off() {
+            return Err("the peers take the samples as they are".to_string());
+        }
         let (units, activation) = dense_layers(&recipe.model.layers)?;
         let (optimizer, hyper) = rule(&recipe.optimizer)?;
         Ok(Specification {

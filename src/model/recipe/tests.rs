@@ -1,3 +1,4 @@
+mod augment;
 mod images;
 mod optimizers;
 
@@ -19,7 +20,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 9);
+    assert_eq!(Recipe::built_in_names().len(), 10);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);
@@ -46,6 +47,15 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         mean = -0.1307
         deviation = 3e-5
         seed = 9223372036854775807
+        [augment]
+        shift = 2.5
+        rotation = 15
+        zoom = 0.1
+        stretch = 0.15
+        shear = 0.2
+        elastic = { sigma = 5, alpha = 36.5 }
+        erase = { probability = 0.25, area = [0.1, 0.3], aspect = [0.5, 2], fill = "zero" }
+        noise = 0.05
         [model]
         loss = "mean-squared-error"
         layers = [
