@@ -121,13 +121,15 @@ pub fn smooth(fields: &mut [f32], noise: &[f32], line: &mut [f32], rows: &Axis, 
             for (row, (xs, ys)) in xs.chunks_exact_mut(pitch).zip(ys.chunks_exact_mut(pitch)).enumerate() {
                 let (first, weights) = rows.of_pixel(row);
                 let noise = &noise[first * vectors..(first + weights.len()) * vectors];
-                for (index, sums) in line.iter_mut().enumerate() {
-                    *sums = [0.0; LANES];
-                    for (noise, &weight) in noise.chunks_exact(vectors).zip(weights) {
+                for (index, line) in line.iter_mut().enumerate() {
+                    // In a register, where a reference would be memory.
+                    let mut sums = [0.0; LANES];
+                    for (noise, &weight) in noise[index..].iter().step_by(vectors).zip(weights) {
                         for i in 0..LANES {
-                            sums[i] = weight.mul_add(noise[index][i], sums[i]);
+                            sums[i] = weight.mul_add(noise[i], sums[i]);
                         }
                     }
+                    *line = sums;
                 }
                 let (of_x, of_y) = line.as_flattened().split_at(LANES * vectors / 2);
                 let all = columns.vectors.chunks_exact(columns.vector_taps);

@@ -101,7 +101,7 @@ impl Augmenter {
     pub fn new(settings: &Augmentation, samples: &Samples) -> Result<Option<Augmenter>> {
         let [height, width, _] = samples.shape();
         let refuse = |found: String| {
-            let expected = format!("images of bytes, from 2x2 to {MOST_SIDE}x{MOST_SIDE} pixels,");
+            let expected = format!("images of bytes, from 2x2 to {MOST_SIDE}x{MOST_SIDE} pixels");
             Err(Error::Mismatch { what: "samples to augment".into(), expected, found })
         };
         if settings.is_off() {

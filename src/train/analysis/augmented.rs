@@ -36,7 +36,7 @@ pub fn versions(samples: &Samples, recipe: &Recipe, count: usize, epochs: usize)
             let [height, width, channels] = samples.shape();
             return Err(Error::Mismatch {
                 what: "samples to show".into(),
-                expected: "pictures of at most 256x256, grey or in three colours,".into(),
+                expected: "pictures of at most 256x256, grey or in three colours".into(),
                 found: format!("{height}x{width}x{channels}"),
             });
         };
