@@ -10,15 +10,17 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use fallline::bench::peak;
 use fallline::kernels::activation::{self, Activation};
 use fallline::kernels::depthwise::{self, Depthwise};
+use fallline::kernels::elastic::{self, Axis};
 use fallline::kernels::gemm::{self, Finish};
 use fallline::kernels::image::{Image, Window};
 use fallline::kernels::loss::{self, Rows};
+use fallline::kernels::warp::{self, Affine, Field, Normalised};
 use fallline::kernels::{convert, panels, reduce};
 use fallline::losses::{Loss, Scores, Targets};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::Moment;
 use fallline::team::Team;
-use fallline::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
+use fallline::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Elements of the vectors: three of them fit the second-level cache.
 const LEN: usize = 64 * 1024;
@@ -161,6 +163,31 @@ fn losses(criterion: &mut Criterion) {
     bytes(criterion, "softmax, 10 classes", 2 * 64 * ROWS, || loss::softmax(&mut gradient, &logits, rows));
 }
 
+/// Augmentation of one image of 28x28, in its pixels.
+fn deformations(criterion: &mut Criterion) {
+    const SIDE: usize = 28;
+    const SIZE: [usize; 3] = [SIDE, SIDE, 1];
+    let image = vec![100; SIDE * SIDE];
+    let mut words = vec![0; warp::words_len([SIDE, SIDE])];
+    let axis = Axis::new(SIDE, 6.0);
+    let (noise, mut line) = (ones(elastic::noise_len(&axis, &axis)), ones(elastic::line_len(&axis)));
+    let mut fields = ones(2 * SIDE * padded(SIDE));
+    let mut out = ones(SIDE * SIDE);
+    let mut group = criterion.benchmark_group("deform");
+    group.throughput(Throughput::Elements((SIDE * SIDE) as u64));
+    group.bench_function("pack", |bencher| bencher.iter(|| warp::pack(&mut words, &image, SIZE, 0)));
+    group.bench_function("smooth", |bencher| {
+        bencher.iter(|| elastic::smooth(&mut fields, &noise, &mut line, &axis, &axis));
+    });
+    let (x, y) = fields.split_at(SIDE * padded(SIDE));
+    let map = Affine { x: [0.9, 0.1, 0.3], y: [-0.1, 1.05, 0.2] };
+    let to = Normalised { scale: 1.0 / 255.0, shift: 0.0 };
+    group.bench_function("sample", |bencher| {
+        bencher.iter(|| warp::sample(&mut out, &words, SIZE, 0, &map, Some(Field { x, y }), to));
+    });
+    group.finish();
+}
+
 /// In the second-level cache; `--bench rules` has main memory.
 fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
@@ -184,6 +211,6 @@ fn updates(criterion: &mut Criterion) {
 criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_millis(500)).warm_up_time(Duration::from_millis(100));
-    targets = limits, products, depthwise, elementwise, losses, updates
+    targets = limits, products, depthwise, elementwise, losses, deformations, updates
 }
 criterion_main!(kernels);

@@ -84,7 +84,7 @@ impl Loss {
     /// `doutputs`, `outputs` \[rows, stride\]; `targets` that [`Loss::check_targets`] takes.
     ///
     /// # Panics
-    /// If the hinge loss is given values.
+    /// If the hinge loss is given anything but classes.
     pub fn gradient(
         &self,
         doutputs: &mut [f32],
@@ -122,6 +122,12 @@ impl Loss {
         }
     }
 
+    /// Whether targets may be [mixtures](Targets::Mixed) of two classes: where the loss is one of
+    /// probabilities.
+    pub fn takes_mixtures(&self) -> bool {
+        matches!(self, Loss::CrossEntropy { .. } | Loss::BinaryCrossEntropy | Loss::KlDivergence)
+    }
+
     fn pass(
         &self,
         doutputs: Option<&mut [f32]>,
@@ -143,7 +149,7 @@ impl Loss {
             }
             Loss::Hinge { margin, squared } => {
                 let Targets::Classes(labels) = targets else {
-                    unreachable!("`check_targets` refuses values");
+                    unreachable!("values and mixtures are refused before");
                 };
                 let hinge = Hinge { margin: *margin, squared: *squared };
                 return loss::hinge(doutputs, scores, outputs, labels, rows, scale, hinge);
@@ -164,9 +170,10 @@ impl Loss {
     /// `targets` of all samples; `samples`: the numbers of those that count.
     pub fn weight(&self, targets: Targets, samples: impl ExactSizeIterator<Item = usize>) -> f64 {
         match (self, targets) {
-            (Loss::CrossEntropy { class_weights, .. }, Targets::Classes(labels))
-                if !class_weights.is_empty() =>
-            {
+            (
+                Loss::CrossEntropy { class_weights, .. },
+                Targets::Classes(labels) | Targets::Mixed { labels, .. },
+            ) if !class_weights.is_empty() => {
                 samples.map(|sample| f64::from(class_weights[usize::from(labels[sample])])).sum()
             }
             _ => samples.len() as f64,

@@ -22,6 +22,10 @@ pub enum Purpose {
     Split = 6,
     /// What dropout drops; the index is the step.
     Dropout = 9,
+    /// What becomes of a sample; the index is made of epoch and sample.
+    Augment = 8,
+    /// What is mixed with what; the index is the epoch.
+    Mixup = 10,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -64,6 +68,8 @@ mod tests {
                 Purpose::Digits,
                 Purpose::Split,
                 Purpose::Dropout,
+                Purpose::Augment,
+                Purpose::Mixup,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

@@ -170,7 +170,11 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                    [[model.layers]]\ntype = \"batch-norm\"\nactivation = \"gelu\"\n\
                    [[model.layers]]\ntype = \"layer-norm\"\n[[model.layers]]\ntype = \"dropout\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
+    let augmented = "\"adam\"\n[augment]\nshift = 2\nrotation = 10\nnoise = 0.1\nmixup = 0.4\n\
+                     elastic = { sigma = 4, alpha = 30 }\nerase = { probability = 0.5 }";
     let cases = [
+        (hidden, augmented),
+        (images, augmented),
         ("", "\"momentum\""),
         (hidden, "\"adam\""),
         (hidden, "\"lamb\""),

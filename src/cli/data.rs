@@ -1,4 +1,6 @@
-//! `fallline data`: download, verify, describe and generate data sets.
+//! `fallline data`: download, verify, describe, show and generate data sets.
+
+mod show;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::data::inspect::{self, FileInfo, Values, Verdict};
 use crate::data::{folder, known, source};
 
-/// Download, check, describe and generate data sets.
+/// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Download a published data set and check it against the published checksums.
@@ -27,6 +29,11 @@ pub enum DataCommand {
         /// A folder with the files of a data set, or with such folders in it.
         dir: PathBuf,
     },
+    /// Show training samples as pictures, each beside what augmentation makes of it.
+    ///
+    /// What stands beside a sample is what a training by the recipe makes of it in its first seven epochs,
+    /// before it is mixed with others (mixup).
+    Show(show::Show),
     /// Write a generated data set as IDX files.
     Generate(Generate),
 }
@@ -95,6 +102,7 @@ pub fn run(command: DataCommand) -> anyhow::Result<()> {
         DataCommand::Download(arguments) => download(arguments),
         DataCommand::Verify { dir } => verify(&dir),
         DataCommand::Info { dir } => info(&dir),
+        DataCommand::Show(arguments) => show::run(&arguments),
         DataCommand::Generate(arguments) => generate(arguments),
     }
 }

@@ -68,7 +68,7 @@ enum Command {
     Recipes(recipes::RecipesArguments),
     /// List the update rules with their defaults, hyper-parameters and formulas.
     Optimizers(optimizers::OptimizersArguments),
-    /// Download, check, describe and generate data sets.
+    /// Download, check, describe, show and generate data sets.
     Data {
         #[command(subcommand)]
         command: data::DataCommand,

@@ -3,6 +3,7 @@
 //! [`load`] brings a [`DataSet`] by name; [`batches`] says which samples make up each mini-batch.
 //! Images stay bytes in memory and are converted when a batch is gathered.
 
+pub mod augment;
 pub mod batches;
 pub mod digits;
 #[cfg(feature = "download")]

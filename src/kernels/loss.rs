@@ -47,6 +47,11 @@ impl Rows {
         debug_assert!(doutputs.is_none_or(|doutputs| doutputs.len() == outputs.len()));
         match targets {
             Targets::Classes(labels) => self.check_labelled(outputs, labels),
+            Targets::Mixed { labels, others, share } => {
+                self.check_labelled(outputs, labels);
+                self.check_labelled(outputs, others);
+                debug_assert!((0.0..=1.0).contains(&share), "{share}");
+            }
             Targets::Values(values) => debug_assert_eq!(values.len(), scores.losses.len() * self.classes),
         }
     }
@@ -57,8 +62,8 @@ impl Rows {
 pub struct Scores<'a> {
     /// \[rows\]
     pub losses: &'a mut [f32],
-    /// \[rows\] 1 where the target is a class and the largest output, the first of several, is the
-    /// class's; otherwise 0.
+    /// \[rows\] 1 where the target is a class, or a mixture of two, and the largest output, the first of
+    /// several, is that class's; otherwise 0.
     pub correct: &'a mut [u8],
 }
 
@@ -70,6 +75,9 @@ pub enum Targets<'a> {
     Classes(&'a [u8]),
     /// \[rows, classes\], not padded.
     Values(&'a [f32]),
+    /// \[rows\] two classes, of which the first counts `share`, in [0, 1], and the other the rest. Found
+    /// is that of the larger share, the first of equal ones.
+    Mixed { labels: &'a [u8], others: &'a [u8], share: f32 },
 }
 
 impl<'a> Targets<'a> {
@@ -78,6 +86,9 @@ impl<'a> Targets<'a> {
         match self {
             Targets::Classes(labels) => Targets::Classes(&labels[rows]),
             Targets::Values(values) => Targets::Values(&values[rows.start * classes..rows.end * classes]),
+            Targets::Mixed { labels, others, share } => {
+                Targets::Mixed { labels: &labels[rows.clone()], others: &others[rows], share }
+            }
         }
     }
 
@@ -87,6 +98,9 @@ impl<'a> Targets<'a> {
         match self {
             Targets::Classes(labels) => Target::Class(usize::from(labels[row])),
             Targets::Values(values) => Target::Values(&values[row * classes..(row + 1) * classes]),
+            Targets::Mixed { labels, others, share } => {
+                Target::Mixed { classes: [labels[row], others[row]].map(usize::from), share }
+            }
         }
     }
 }
@@ -97,6 +111,11 @@ enum Target<'a> {
     Class(usize),
     /// \[classes\]
     Values(&'a [f32]),
+    /// The share of the first.
+    Mixed {
+        classes: [usize; 2],
+        share: f32,
+    },
 }
 
 impl Target<'_> {
@@ -112,6 +131,15 @@ impl Target<'_> {
                 chunk
             }
             Target::Values(values) => chunk_of(values, start, 0.0),
+            Target::Mixed { classes: [first, other], share } => {
+                let mut chunk = [0.0; LANES];
+                for (i, number) in chunk.iter_mut().enumerate() {
+                    let of_first = if start + i == first { share } else { 0.0 };
+                    let of_other = if start + i == other { 1.0 - share } else { 0.0 };
+                    *number = of_first + of_other;
+                }
+                chunk
+            }
         }
     }
 
@@ -121,6 +149,9 @@ impl Target<'_> {
         match self {
             Target::Class(class) => u8::from(is_first(row, class, max)),
             Target::Values(_) => 0,
+            Target::Mixed { classes: [first, other], share } => {
+                u8::from(is_first(row, if share >= 0.5 { first } else { other }, max))
+            }
         }
     }
 }

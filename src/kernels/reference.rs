@@ -1,6 +1,7 @@
 //! The naive twin of each kernel in f64: one row, one formula at a time, no concern for speed. The
 //! tests hold the fast kernels against these, and these against finite differences.
 
+pub mod augment;
 pub mod grouped;
 pub mod image;
 pub mod join;

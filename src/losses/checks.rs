@@ -45,8 +45,12 @@ impl Loss {
     pub fn check_targets(&self, targets: Targets, classes: usize) -> Result<()> {
         let values = match targets {
             Targets::Values(values) => values,
-            Targets::Classes(labels) if self.weight(targets, 0..labels.len()) > 0.0 => return Ok(()),
-            Targets::Classes(_) => {
+            Targets::Classes(labels) | Targets::Mixed { labels, .. }
+                if self.weight(targets, 0..labels.len()) > 0.0 =>
+            {
+                return Ok(());
+            }
+            Targets::Classes(_) | Targets::Mixed { .. } => {
                 let expected = "a sample of a class with a weight above 0".to_string();
                 return Err(mismatch("class_weights", expected, "none"));
             }

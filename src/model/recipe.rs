@@ -3,6 +3,7 @@
 //! The recipes of `recipes/` are part of the binary; a file of one's own works the same way. Every
 //! key that is not known is an error, so a misspelt setting never goes unnoticed.
 
+mod augment;
 mod average;
 mod constraint;
 mod gradient;
@@ -19,6 +20,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+pub use augment::check_augmentation;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
@@ -34,6 +36,7 @@ pub use schedule::SCHEDULES;
 pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
 use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
+use crate::data::augment::Augmentation;
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
@@ -66,6 +69,7 @@ pub struct Recipe {
     /// One line on what the recipe shows; may be empty.
     pub summary: String,
     pub data: DataConfig,
+    pub augment: Augmentation,
     pub model: ModelConfig,
     pub optimizer: OptimizerConfig,
     pub schedule: Schedules,
@@ -192,13 +196,14 @@ pub struct TrainConfig {
 }
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 10] = [
+const BUILT_IN: [(&str, &str); 11] = [
     ("digits-mlp", include_str!("../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../recipes/mnist-softmax.toml")),
     ("mnist-mlp", include_str!("../../recipes/mnist-mlp.toml")),
     ("mnist-mlp-98", include_str!("../../recipes/mnist-mlp-98.toml")),
     ("mnist-mlp-512", include_str!("../../recipes/mnist-mlp-512.toml")),
+    ("mnist-mlp-deep", include_str!("../../recipes/mnist-mlp-deep.toml")),
     ("mnist-mlp-2048", include_str!("../../recipes/mnist-mlp-2048.toml")),
     ("mnist-lenet5", include_str!("../../recipes/mnist-lenet5.toml")),
     ("mnist-fast99", include_str!("../../recipes/mnist-fast99.toml")),
@@ -286,6 +291,7 @@ impl Recipe {
         let target = root.optional_number("target", unit())?;
         let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
         let data = DataConfig::read(root.table("data")?)?;
+        let augment = augment::read(root.table("augment")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
         let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
         let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
@@ -300,6 +306,7 @@ impl Recipe {
             name,
             summary,
             data,
+            augment,
             model,
             optimizer,
             schedule,
@@ -313,6 +320,7 @@ impl Recipe {
             reproduce,
         };
         optimizer::check_full_batch(&root, &recipe)?;
+        augment::check(&root, &recipe)?;
         root.finish()?;
         Ok(recipe)
     }

@@ -123,6 +123,16 @@ pub const fn at_least_one() -> Range {
     Range { low: 1.0, text: "a number of at least 1", ..non_negative() }
 }
 
+/// [low, high]
+pub const fn between(low: f64, high: f64, text: &'static str) -> Range {
+    Range { low, includes_low: true, high, includes_high: true, text }
+}
+
+/// (low, high]
+pub const fn above(low: f64, high: f64, text: &'static str) -> Range {
+    Range { includes_low: false, ..between(low, high, text) }
+}
+
 /// One table of a recipe, with its dotted path.
 #[derive(Debug)]
 pub struct Section<'a> {

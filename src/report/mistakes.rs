@@ -8,9 +8,6 @@ use super::numbers::{counted, thousands};
 use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
 
-/// Spaces between two pictures.
-const GAP: usize = 2;
-
 /// A mistake to look at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -45,15 +42,7 @@ pub fn terminal(shown: &[Shown], count: usize, samples: usize, palette: Palette,
     };
     let mut text = format!("{among}{many}{}\n", if shown.is_empty() { "" } else { ":" });
     let blocks: Vec<Vec<String>> = shown.iter().map(|shown| block(shown, palette)).collect();
-    let width = blocks.iter().flatten().map(|line| measure_text_width(line)).max().unwrap_or(0);
-    for row in blocks.chunks(((columns + GAP) / (width + GAP)).max(1)) {
-        text.push('\n');
-        for index in 0..row.iter().map(Vec::len).max().unwrap_or(0) {
-            let cells = row.iter().map(|block| padded(block.get(index).map_or("", String::as_str), width));
-            text += cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end_matches(' ');
-            text.push('\n');
-        }
-    }
+    text += &picture::beside(&blocks, columns);
     text
 }
 
@@ -65,10 +54,6 @@ fn block(shown: &Shown, palette: Palette) -> Vec<String> {
     lines.push(caption);
     lines.push(truncate_str(&printable(&shown.name), room, "…").into_owned());
     lines
-}
-
-fn padded(text: &str, width: usize) -> String {
-    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
 }
 
 /// Those of which there is a picture, as a PNG file; `of` says whose mistakes they are.

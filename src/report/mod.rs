@@ -1,5 +1,6 @@
 //! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
+pub mod augmented;
 pub mod bench;
 pub mod calibration;
 pub mod chart;

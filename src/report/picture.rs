@@ -2,6 +2,11 @@
 
 use std::io::IsTerminal;
 
+use console::measure_text_width;
+
+/// Spaces between two pictures.
+const GAP: usize = 2;
+
 /// What the output can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Palette {
@@ -82,6 +87,26 @@ fn half_block(upper: u8, lower: u8, palette: Palette) -> String {
         _ => format!("5;{}", FIRST_GREY + usize::from(pixel) * 23 / 255),
     };
     format!("\x1b[38;{}m\x1b[48;{}m▀", colour(upper), colour(lower))
+}
+
+/// Blocks of lines, such as pictures, side by side as far as `columns` allow, an empty line before each row of
+/// them.
+pub fn beside(blocks: &[Vec<String>], columns: usize) -> String {
+    let mut text = String::new();
+    let width = blocks.iter().flatten().map(|line| measure_text_width(line)).max().unwrap_or(0);
+    for row in blocks.chunks(((columns + GAP) / (width + GAP)).max(1)) {
+        text.push('\n');
+        for index in 0..row.iter().map(Vec::len).max().unwrap_or(0) {
+            let cells = row.iter().map(|block| padded(block.get(index).map_or("", String::as_str), width));
+            text += cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end_matches(' ');
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(measure_text_width(text))))
 }
 
 #[cfg(test)]

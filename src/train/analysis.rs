@@ -1,7 +1,9 @@
 //! What a trained model gets right and wrong.
 
+mod augmented;
 mod picture;
 
+pub use augmented::{Versions, versions};
 pub use picture::{Picture, picture_of};
 
 use base64::Engine;

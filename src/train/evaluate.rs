@@ -50,7 +50,7 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
     Ok(Evaluation {
         loss: reduce::sum_f64(&losses) / model.loss().weight(targets, 0..samples.len()),
         accuracy: match targets {
-            Targets::Classes(_) => hits / samples.len() as f64,
+            Targets::Classes(_) | Targets::Mixed { .. } => hits / samples.len() as f64,
             Targets::Values(_) => f64::NAN,
         },
     })

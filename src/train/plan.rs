@@ -64,6 +64,12 @@ pub struct Plan {
     pub fetches_updates: bool,
     /// What the rule does with whole parameters, if it does.
     pub whole: Option<WholePlan>,
+    /// Whether all workers have one input, of which each makes its own rows; otherwise each has its own.
+    pub shares_input: bool,
+    /// Floats and words that each worker needs for augmentation.
+    pub augment_lens: [usize; 2],
+    /// Whether samples are mixed with others.
+    pub mixes: bool,
     /// Whether Lookahead's slow parameters are kept.
     pub keeps_slow: bool,
     /// Whether an average of the parameters is kept.
@@ -91,6 +97,9 @@ impl Plan {
             whole_gradient: false,
             fetches_updates: false,
             whole: None,
+            shares_input: false,
+            augment_lens: [0; 2],
+            mixes: false,
             keeps_slow: false,
             keeps_average: false,
         }
@@ -106,6 +115,15 @@ impl Plan {
     /// Decides whether updates that touch so many bytes, of all workers together, are asked for ahead.
     pub fn fetch_updates(&mut self, bytes: usize) {
         self.fetches_updates = bytes / self.owners.len() > SETTLED;
+    }
+
+    /// Lets rows be made by augmentation, with so many floats and words for each worker, and a row more to
+    /// mix them if `mixed` says its length.
+    pub fn augment(&mut self, [floats, words]: [usize; 2], mixed: Option<usize>) {
+        // What passes is each worker's own, and made once as it is.
+        self.shares_input = !self.rows.input_passes;
+        self.augment_lens = [floats + mixed.unwrap_or(0), padded(words)];
+        self.mixes = mixed.is_some();
     }
 
     /// Whether the gradients of all units are kept to the end of a step.

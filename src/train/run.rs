@@ -201,7 +201,7 @@ pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Tar
 pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
     match targets_for(model, samples)? {
         Targets::Classes(labels) => Ok(labels),
-        Targets::Values(_) => Err(mismatch("targets", "classes".into(), "values".into())),
+        _ => Err(mismatch("targets", "classes".into(), "values".into())),
     }
 }
 

@@ -12,13 +12,14 @@ use super::norms;
 use super::plan::{Plan, WholePlan};
 use super::record::{EpochRecord, Evaluation, Observer, Progress};
 use super::run::targets_for;
-use super::step::{Batch, BatchScore, Source, Step};
+use super::step::{Augmented, Batch, BatchScore, Source, Step};
 use super::stop::{Ending, after_step};
 use super::workspace::Workspace;
+use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::Loss;
-use crate::model::recipe::{AverageMethod, StopConfig, check_samples};
+use crate::model::recipe::{AverageMethod, StopConfig, check_augmentation, check_samples};
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
@@ -47,6 +48,8 @@ pub struct Session<'a> {
     plan: Plan,
     workspace: Workspace,
     averages: Averages,
+    augmenter: Option<Augmenter>,
+    mixing: Option<Mixing>,
     order: Vec<u32>,
     batch: usize,
     epochs: usize,
@@ -62,8 +65,8 @@ impl<'a> Session<'a> {
     /// [`epoch`](Session::epoch) sets some aside himself, if the recipe asks for it.
     ///
     /// # Errors
-    /// If memory is short, the samples do not fit the model or its loss, a schedule does not fit into the
-    /// run, or the optimizer is for the full batch and a step takes less.
+    /// If memory is short, the samples do not fit the model, its loss or the recipe's augmentation, a
+    /// schedule does not fit into the run, or the optimizer is for the full batch and a step takes less.
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -95,6 +98,12 @@ impl<'a> Session<'a> {
         }
         let targets = targets_for(model, samples)?;
         check_samples(recipe, count)?;
+        check_augmentation(recipe)?;
+        let augmenter = Augmenter::new(&recipe.augment, samples)?;
+        if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_)) {
+            let (expected, found) = ("classes with `augment.mixup`".into(), "values".into());
+            return Err(Error::Mismatch { what: "targets".into(), expected, found });
+        }
         let loss = model.loss().clone();
         let one = recipe.train.batch.clamp(1, count);
         model.own_whole_columns(recipe.needs_whole_columns());
@@ -121,6 +130,10 @@ impl<'a> Session<'a> {
             || rule.full_batch().is_some();
         plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
         (plan.keeps_slow, plan.keeps_average) = (recipe.lookahead.is_some(), recipe.average.is_some());
+        if let Some(augmenter) = &augmenter {
+            plan.augment(augmenter.scratch_lens(), recipe.augment.mixup.map(|_| features));
+        }
+        let mixing = recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, batch)).transpose()?;
         let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
         let mut workspace =
             Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
@@ -145,6 +158,8 @@ impl<'a> Session<'a> {
             plan,
             workspace,
             averages,
+            augmenter,
+            mixing,
             order,
             batch,
             epochs: 0,
@@ -285,6 +300,12 @@ impl<'a> Session<'a> {
         if let Some(kept) = &self.kept {
             self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
         }
+        let epoch = self.epochs as u64;
+        if let Some(mixing) = &mut self.mixing {
+            mixing.draw(&self.order, train.seed, epoch);
+        }
+        let augmented =
+            self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch });
         self.epochs += 1;
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
@@ -294,6 +315,7 @@ impl<'a> Session<'a> {
             loss: &self.loss,
             classes,
             source: Source::new(self.samples, self.targets, &self.recipe.data),
+            augmented,
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
             constraint: &self.recipe.constraint,
@@ -316,6 +338,7 @@ impl<'a> Session<'a> {
             About { epoch: self.epochs, epochs: train.epochs, of: count, begun, run_begun, stop_rules };
         let halt = AtomicBool::new(false);
         let (order, size, done) = (&self.order[..], self.batch, self.steps);
+        let mixing = self.mixing.as_ref();
         let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
         let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
         let learning_rate = recipe.optimizer.learning_rate * reduced;
@@ -324,7 +347,7 @@ impl<'a> Session<'a> {
             step.derive_all(worker);
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
-                let batch = Batch { order, start, size };
+                let batch = Batch { order, start, size, mixing };
                 if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
                     // Read by the others only after the barrier, and written again only after the next.

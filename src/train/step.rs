@@ -7,6 +7,7 @@
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod after;
+mod augmented;
 mod joins;
 mod parameters;
 mod rows;
@@ -16,9 +17,12 @@ mod whole;
 
 use std::ops::Range;
 
+pub use augmented::Augmented;
+
 use super::averages::{Averaging, Due};
 use super::plan::Plan;
 use super::workspace::Memory;
+use crate::data::augment::Mixing;
 use crate::data::{Features, Samples};
 use crate::kernels::loss::Targets;
 use crate::kernels::prefetch::prefetch;
@@ -35,6 +39,8 @@ pub struct Step<'a> {
     pub loss: &'a Loss,
     pub classes: usize,
     pub source: Source<'a>,
+    /// What is done to samples that are trained on; nothing without it.
+    pub augmented: Option<Augmented<'a>>,
     pub rule: &'a dyn Rule,
     pub treatment: &'a GradientConfig,
     pub constraint: &'a ConstraintConfig,
@@ -73,6 +79,8 @@ pub struct Batch<'a> {
     pub start: usize,
     /// Samples of a batch; the last one of the epoch may have fewer.
     pub size: usize,
+    /// What the samples of the epoch are mixed with, if they are.
+    pub mixing: Option<&'a Mixing>,
 }
 
 impl<'a> Batch<'a> {
@@ -89,12 +97,16 @@ impl<'a> Batch<'a> {
     fn blocks(self, rows: usize, step: u64) -> impl Iterator<Item = Block<'a>> {
         let end = self.start + self.len();
         let next_end = (end + self.size).min(self.order.len());
+        let partners = self.mixing.map_or(&[][..], Mixing::partners);
+        let share = self.mixing.map_or(1.0, |mixing| mixing.share(self.start));
         (self.start..end).step_by(rows).map(move |start| {
             let block_end = (start + rows).min(end);
             let after = if block_end < end { end } else { next_end };
             Block {
                 samples: &self.order[start..block_end],
                 next: &self.order[block_end..(block_end + rows).min(after)],
+                partners: partners.get(start..block_end).unwrap_or(&[]),
+                share,
                 first: start - self.start,
                 is_last: block_end == end,
                 step,
@@ -109,6 +121,10 @@ struct Block<'a> {
     samples: &'a [u32],
     /// The samples of the block after this one, be it of the next batch.
     next: &'a [u32],
+    /// What the samples are mixed with; none if they are not.
+    partners: &'a [u32],
+    /// Of the samples themselves in the mixture.
+    share: f32,
     /// Its first row's number in the batch.
     first: usize,
     is_last: bool,
@@ -120,7 +136,8 @@ impl<'a> Block<'a> {
     /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
     fn awaited(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
         let next = self.next;
-        if plan.feature_layers(next.len()) > 0 { next } else { &next[plan.rows.share(worker, next.len())] }
+        let all = plan.feature_layers(next.len()) > 0 && !plan.shares_input;
+        if all { next } else { &next[plan.rows.share(worker, next.len())] }
     }
 }
 
@@ -231,7 +248,9 @@ impl Step<'_> {
         let losses = self.memory.losses.read(worker, 0..samples);
         let correct = self.memory.correct.read(worker, 0..samples);
         let correct = match self.source.targets {
-            Targets::Classes(_) => correct.iter().map(|&hit| usize::from(hit)).sum::<usize>() as f64,
+            Targets::Classes(_) | Targets::Mixed { .. } => {
+                correct.iter().map(|&hit| usize::from(hit)).sum::<usize>() as f64
+            }
             Targets::Values(_) => f64::NAN,
         };
         BatchScore { loss_sum: reduce::sum_f64(losses), weight, correct, samples, gradient_norm: None }

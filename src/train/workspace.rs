@@ -18,6 +18,8 @@ pub const NORMS: usize = 3;
 pub struct Workspace {
     floats: Buffer<f32>,
     labels: Buffer<u8>,
+    others: Buffer<u8>,
+    words: Buffer<u32>,
     correct: Buffer<u8>,
     squares: Vec<f64>,
     part_squares: Vec<f64>,
@@ -45,6 +47,7 @@ struct Places {
     partials: Vec<Matrix>,
     branch: Rows,
     states: Vec<Matrix>,
+    augment: Vec<Range<usize>>,
 }
 
 /// The matrices of [`Activations`].
@@ -121,8 +124,10 @@ impl Workspace {
         };
         let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
+        // Kept for all rows of a block, or made by one worker for all.
         let keeps = plan.rows.keeps_input();
-        let inputs = activations(features, stride, plan.rows.input_passes && !keeps, !keeps);
+        let each = !keeps && !plan.shares_input;
+        let inputs = activations(features, stride, plan.rows.input_passes && !keeps, each);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
@@ -157,11 +162,16 @@ impl Workspace {
             states: batch_norms()
                 .map(|norm| place(&mut layout, plan.owners.len(), norm.state_len(), norm.state_len()))
                 .collect(),
+            augment: plan.owners.iter().map(|_| layout.place(plan.augment_lens[0])).collect(),
         };
-        memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
+        let words = plan.owners.len() * plan.augment_lens[1];
+        let bytes = layout.len().saturating_add(words).saturating_mul(size_of::<f32>());
+        memory::check("gradients, optimizer and batch", bytes)?;
         Ok(Workspace {
             floats: Buffer::zeros(layout.len()),
             labels: Buffer::zeros(rows),
+            others: Buffer::zeros(if plan.mixes { rows } else { 0 }),
+            words: Buffer::zeros(words),
             correct: Buffer::zeros(batch),
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
             part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
@@ -210,7 +220,7 @@ impl Workspace {
 
 /// A workspace, cut into its parts and shared by the workers.
 pub struct Memory<'a> {
-    /// Each worker's own copy of the input, `[block, in]`.
+    /// Each worker's own copy of the input, or one for all, `[block, in]`.
     pub inputs: Activations<'a>,
     /// Each layer's output, `[block, out]` with `out` padded.
     pub outputs: Vec<Activations<'a>>,
@@ -220,6 +230,8 @@ pub struct Memory<'a> {
     pub losses: Shared<'a, f32>,
     /// Each row's class, `[block]`.
     pub labels: Shared<'a, u8>,
+    /// The class of what each row is mixed with, `[block]`, if it is.
+    pub others: Shared<'a, u8>,
     /// 1 for each row whose class was found, `[batch]`.
     pub correct: Shared<'a, u8>,
     /// What each layer derives from its parameters.
@@ -258,6 +270,10 @@ pub struct Memory<'a> {
     pub states: Vec<Shared<'a, f32>>,
     /// The moments of its input over each part of the block, `[parts][moments]`.
     pub moments: Vec<Shared<'a, f64>>,
+    /// Each worker's scratch for augmentation.
+    pub augment_floats: Vec<Shared<'a, f32>>,
+    /// As well, `[workers, words]`.
+    pub augment_words: Shared<'a, u32>,
 }
 
 impl Workspace {
@@ -296,7 +312,13 @@ impl Workspace {
             branch: carver.activations(&places.branch),
             states: places.states.iter().map(|place| carver.matrix(place)).collect(),
             moments: self.moments.iter_mut().map(|moments| Shared::array(moments)).collect(),
+            augment_floats: places.augment.iter().map(|place| carver.array(place)).collect(),
+            augment_words: {
+                let (workers, len) = (places.augment.len(), self.words.len() / places.augment.len().max(1));
+                Shared::matrix(&mut self.words, workers, len, len)
+            },
             labels: Shared::array(&mut self.labels),
+            others: Shared::array(&mut self.others),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),
             part_squares: Shared::array(&mut self.part_squares),

@@ -15,6 +15,7 @@ pub fn digits() -> &'static DataSet {
 }
 
 /// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
+#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn noise() -> DataSet {
     let train = &digits().train;
     let pixels = (0..SAMPLES).flat_map(|i| train.row_bytes(i).unwrap().to_vec()).collect();

@@ -185,6 +185,41 @@ fn agree_with_the_reference_over_many_shapes() {
     }
 }
 
+/// Bit for bit; and found is the class of the larger share.
+#[test]
+fn mixtures_are_the_probabilities_that_they_stand_for() {
+    for (count, classes) in SHAPES {
+        let block = block(count, classes, &spread(count * classes, 3.0));
+        let others: Vec<u8> = (0..count).map(|row| ((row * row + 1) % classes) as u8).collect();
+        for share in [0.0, 0.25, 0.5, 0.9, 1.0] {
+            let mut values = vec![0.0; count * classes];
+            for (row, values) in values.chunks_exact_mut(classes).enumerate() {
+                values[usize::from(block.labels[row])] += share;
+                values[usize::from(others[row])] += 1.0 - share;
+            }
+            let larger = if share >= 0.5 { &block.labels } else { &others };
+            for loss in losses(classes).into_iter().filter(Loss::takes_mixtures) {
+                let pass = |targets| {
+                    on_every_isa(|| {
+                        let mut gradient = vec![f32::NAN; block.outputs.len()];
+                        let (mut losses, mut correct) = (vec![f32::NAN; count], vec![9; count]);
+                        let scores = Scores { losses: &mut losses, correct: &mut correct };
+                        loss.gradient(&mut gradient, scores, &block.outputs, targets, block.rows, SCALE);
+                        [gradient, losses, correct.into_iter().map(f32::from).collect()].concat()
+                    })
+                };
+                let mixed = Targets::Mixed { labels: &block.labels, others: &others, share };
+                let (mixed, values) = (pass(mixed.rows(0..count, classes)), pass(Targets::Values(&values)));
+                let (mixed, found) = mixed.split_at(block.outputs.len() + count);
+                assert_eq!(bits(mixed), bits(&values[..mixed.len()]), "{loss:?} {count} x {classes} {share}");
+                let of_classes = pass(Targets::Classes(larger));
+                assert_eq!(found, &of_classes[mixed.len()..], "{loss:?} {count} x {classes} {share}");
+            }
+        }
+    }
+    assert!(losses(3).iter().filter(|loss| loss.takes_mixtures()).count() < losses(3).len());
+}
+
 #[test]
 fn a_wrong_result_trips_the_comparison() {
     let block = block(5, 10, &spread(50, 3.0));

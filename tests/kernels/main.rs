@@ -2,6 +2,7 @@
 //! the twins against finite differences.
 
 mod activation;
+mod augment;
 mod columns;
 mod gradients;
 mod loss;

@@ -88,6 +88,9 @@ impl Specification {
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
         }
+        if !recipe.augment.is_off() {
+            return Err("the peers take the samples as they are".to_string());
+        }
         let image = ImageNetwork::of(&recipe.model.layers, samples.shape())?;
         let (widths, activation) = if image.is_some() {
             (Vec::new(), Activation::Identity)

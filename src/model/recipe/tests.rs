@@ -1,3 +1,4 @@
+mod augment;
 mod blocks;
 mod images;
 mod normalisation;
@@ -48,6 +49,15 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         mean = -0.1307
         deviation = 3e-5
         seed = 9223372036854775807
+        [augment]
+        shift = 2.5
+        rotation = 15
+        zoom = 0.1
+        stretch = 0.15
+        shear = 0.2
+        elastic = { sigma = 5, alpha = 36.5 }
+        erase = { probability = 0.25, area = [0.1, 0.3], aspect = [0.5, 2], fill = "zero" }
+        noise = 0.05
         [model]
         loss = "mean-squared-error"
         layers = [

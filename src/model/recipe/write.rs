@@ -3,8 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, average,
-    layers, schedule,
+    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment,
+    average, layers, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -24,6 +24,7 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     table.insert("schedule".into(), schedule::to_table(&recipe.schedule).into());
     table.insert("train".into(), train(&recipe.train).into());
     let parts = [
+        ("augment", augment::table(&recipe.augment)),
         ("gradient", recipe.gradient.table()),
         ("constraint", recipe.constraint.table()),
         ("stop", recipe.stop.table()),

@@ -79,7 +79,7 @@ impl Session<'_> {
             stop_rules: &self.recipe.stop,
         };
         let moment = Moment::new(self.steps + 1, self.recipe.optimizer.learning_rate);
-        let batch = Batch { order: &self.order, start: 0, size: self.batch };
+        let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
         let classes = self.model.outputs();
         let Some(Search { solver, weight_decay, scores }) = &mut self.search else {
             unreachable!("whoever calls this has a search")
@@ -93,6 +93,7 @@ impl Session<'_> {
                 loss: &self.loss,
                 classes,
                 source: Source::new(self.samples, self.targets, &self.recipe.data),
+                augmented: None,
                 rule: self.rule.as_ref(),
                 treatment: &self.recipe.gradient,
                 constraint: &self.recipe.constraint,

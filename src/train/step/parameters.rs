@@ -20,7 +20,7 @@ impl Step<'_> {
         let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
-        if self.plan.feature_layers(count) == 0 && !self.plan.rows.input_passes {
+        if self.plan.feature_layers(count) == 0 && !self.plan.shares_input && !self.plan.rows.input_passes {
             let mine = self.plan.rows.share(worker, count);
             let features = &self.plan.features[worker.index()];
             self.gather(worker, 0..mine.start, features.clone(), block);

@@ -17,7 +17,12 @@ impl Step<'_> {
         self.gather_targets(worker, mine.clone(), block);
         let split = self.plan.feature_layers(count);
         if split > 0 {
-            self.gather(worker, 0..count, 0..self.source.width, block);
+            if self.plan.shares_input {
+                self.gather(worker, mine.clone(), 0..self.source.width, block);
+                worker.barrier();
+            } else {
+                self.gather(worker, 0..count, 0..self.source.width, block);
+            }
             for index in 0..split {
                 if index > 0 {
                     worker.barrier();
@@ -38,7 +43,7 @@ impl Step<'_> {
                 let columns = self.memory.outputs[index].columns();
                 self.forward(worker, index, rows.clone(), 0..columns, block);
             }
-            self.loss(worker, rows.clone(), block.first, scale);
+            self.loss(worker, rows.clone(), block, scale);
             for index in (0..self.layers.len()).rev() {
                 self.backward_and_sum(worker, index, rows.clone(), block);
             }
@@ -55,10 +60,16 @@ impl Step<'_> {
 
     fn gather_targets(&self, worker: &Worker, rows: Range<usize>, block: Block) {
         match self.source.targets {
-            Targets::Classes(of_all) => {
+            Targets::Classes(of_all) | Targets::Mixed { labels: of_all, .. } => {
                 let labels = self.memory.labels.write(worker, rows.clone());
-                for (label, &sample) in labels.iter_mut().zip(&block.samples[rows]) {
+                for (label, &sample) in labels.iter_mut().zip(&block.samples[rows.clone()]) {
                     *label = of_all[sample as usize];
+                }
+                if let Some(partners) = block.partners.get(rows.clone()) {
+                    let others = self.memory.others.write(worker, rows);
+                    for (label, &sample) in others.iter_mut().zip(partners) {
+                        *label = of_all[sample as usize];
+                    }
                 }
             }
             Targets::Values(of_all) => {
@@ -72,10 +83,16 @@ impl Step<'_> {
     }
 
     /// What [`gather_targets`](Step::gather_targets) wrote.
-    fn targets_of<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> Targets<'s> {
+    fn targets_of<'s>(&'s self, worker: &'s Worker, rows: Range<usize>, share: f32) -> Targets<'s> {
         let width = self.classes;
         match self.source.targets {
-            Targets::Classes(_) => Targets::Classes(self.memory.labels.read(worker, rows)),
+            Targets::Classes(_) | Targets::Mixed { .. } if self.plan.mixes => {
+                let others = self.memory.others.read(worker, rows.clone());
+                Targets::Mixed { labels: self.memory.labels.read(worker, rows), others, share }
+            }
+            Targets::Classes(_) | Targets::Mixed { .. } => {
+                Targets::Classes(self.memory.labels.read(worker, rows))
+            }
             Targets::Values(_) => {
                 Targets::Values(self.memory.targets.read(worker, rows.start * width..rows.end * width))
             }
@@ -84,10 +101,14 @@ impl Step<'_> {
 
     /// Converts these features of some rows of the block into this worker's own copy of the input. Each
     /// worker converts what it needs of other workers' rows, too: that is cheaper than reading theirs, four
-    /// times as long, and it spares taking them back from the reader's cache at the next write.
+    /// times as long, and it spares taking them back from the reader's cache at the next write. Rows that
+    /// are made by augmentation cost more than that, and are made once, whole, in one matrix for all.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
         worker.probe("gather", 0, 0, rows.len() * features.len() * 5, || {
             let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
+            if let Some(how) = self.augmented {
+                return self.augment(worker, input, rows, block, how);
+            }
             for (index, row) in rows.enumerate() {
                 self.source.gather(input.row(index), block.samples[row] as usize, features.clone());
             }
@@ -136,7 +157,8 @@ impl Step<'_> {
         });
     }
 
-    pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, first: usize, scale: f32) {
+    pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {
+        let first = block.first;
         worker.probe("loss", self.layers.len(), 0, 0, || {
             let last = self.layers.len() - 1;
             let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
@@ -144,7 +166,7 @@ impl Step<'_> {
                 losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
                 correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
             };
-            let targets = self.targets_of(worker, rows.clone());
+            let targets = self.targets_of(worker, rows.clone(), block.share);
             let shape = Rows { classes: self.classes, stride: outputs.columns() };
             let doutputs = gradients.whole_rows_mut(worker, rows.clone());
             let outputs = outputs.whole_rows(worker, rows);

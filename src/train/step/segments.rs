@@ -32,7 +32,7 @@ impl Step<'_> {
         }
         for rows in cuts() {
             self.forward_through(worker, from..self.layers.len(), rows.clone(), block);
-            self.loss(worker, rows.clone(), block.first, scale);
+            self.loss(worker, rows.clone(), block, scale);
             self.backward_through(worker, from..self.layers.len(), rows, block);
         }
         for (number, &norm) in norms.iter().enumerate().rev() {

@@ -1,0 +1,57 @@
+//! `fallline data show`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::atomic_file;
+use crate::model::Recipe;
+use crate::report::augmented::{self, VERSIONS};
+use crate::report::picture::Palette;
+use crate::train::analysis;
+use crate::train::dataset;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Show {
+    /// A built-in recipe, or a file that ends with .toml: its data set, its augmentation, its seed.
+    recipe: String,
+    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
+    /// datasets/, then the user's cache folder].
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Show the first so many training samples.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    samples: u16,
+    /// Replace any value of the recipe, such as augment.rotation=30; may be given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Write the pictures as a contact sheet to this PNG file, instead of showing them in the terminal.
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline data show digits-mlp --set augment.rotation=15 --set augment.shift=2
+  fallline data show mnist-mlp-deep --samples 10 --sheet digits.png";
+
+pub fn run(arguments: &Show) -> anyhow::Result<()> {
+    let overrides = arguments.set.iter().map(|text| text.parse()).collect::<crate::Result<Vec<_>>>()?;
+    let recipe = Recipe::load(&arguments.recipe, &overrides)?;
+    let written: Vec<&Path> = arguments.sheet.iter().map(PathBuf::as_path).collect();
+    super::super::output::check(&written, &[Path::new(&arguments.recipe)])?;
+    let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    let versions = analysis::versions(&data.train, &recipe, arguments.samples.into(), VERSIONS)?;
+    let text = match &arguments.sheet {
+        None => augmented::terminal(&versions, Palette::of_stdout(), super::super::columns()),
+        Some(path) => {
+            let sheet = augmented::sheet(&versions, &recipe.name);
+            atomic_file::write(path, |file| file.write_all(&sheet))?;
+            format!("wrote {}\n", path.display())
+        }
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
