@@ -145,6 +145,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
     let images = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\npadding = 1\n\
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 33\nkernel = 3\npadding = 1\n\
                   [[model.layers]]\ntype = \"flatten\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let cases = [
