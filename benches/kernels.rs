@@ -12,15 +12,15 @@ use fallline::kernels::activation::{self, Activation};
 use fallline::kernels::depthwise::{self, Depthwise};
 use fallline::kernels::elastic::{self, Axis};
 use fallline::kernels::gemm::{self, Finish};
-use fallline::kernels::image::{Image, Window};
+use fallline::kernels::image::{Image, Patches, Window};
 use fallline::kernels::loss::{self, Rows};
 use fallline::kernels::warp::{self, Affine, Field, Normalised};
-use fallline::kernels::{convert, panels, reduce};
+use fallline::kernels::{convert, convolve, panels, reduce};
 use fallline::losses::{Loss, Scores, Targets};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::Moment;
 use fallline::team::Team;
-use fallline::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
+use fallline::tensor::{Buffer, LANES, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Elements of the vectors: three of them fit the second-level cache.
 const LEN: usize = 64 * 1024;
@@ -88,6 +88,46 @@ fn depthwise(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("weight gradient", &name), |bencher| {
             bencher.iter(|| depthwise::weight_gradient(&mut dw, &y, &x, shape, false));
+        });
+    }
+    group.finish();
+}
+
+/// The three products of convolutions of four samples, 3x3 pixels wide with padding, in flops.
+fn convolutions(criterion: &mut Criterion) {
+    const SAMPLES: usize = 4;
+    let mut group = criterion.benchmark_group("convolutions");
+    for [side, channels, outputs] in [[28, 32, 32], [14, 32, 64], [14, 64, 64], [7, 64, 128], [7, 128, 128]] {
+        let window = Window { padding: 1, ..Window::plain(3, 1) };
+        let patches = Patches { input: Image::new(side, side, channels), window };
+        // The gradient of the input is a convolution, too.
+        let turned = Patches { input: Image::new(side, side, outputs), window };
+        let (inputs, pixels) = (patches.inputs(), side * side);
+        let (x_stride, y_stride) = (row_stride(pixels * channels), row_stride(pixels * outputs));
+        let (mut x, mut y) = (ones(SAMPLES * x_stride), ones(SAMPLES * y_stride));
+        let (weights, mut dw) = (ones(outputs * inputs), ones(outputs * inputs));
+        let mut scratch = ones(patches.correlation_scratch().max(turned.correlation_scratch()));
+        let name = format!("{side}x{side} {channels} to {outputs}");
+        group.throughput(Throughput::Elements(2 * (SAMPLES * pixels * outputs * inputs) as u64));
+        let mut run =
+            |kind: &str, patches: &Patches, y: &mut [f32], x: &[f32], [y_stride, x_stride]: [usize; 2]| {
+                // Rows may lie further apart than they are long.
+                let columns = [y_stride, x_stride].map(|stride| stride / (LANES * pixels) * LANES * pixels);
+                group.bench_function(BenchmarkId::new(kind, &name), |bencher| {
+                    bencher.iter(|| {
+                        for (y, x) in y.chunks_exact_mut(y_stride).zip(x.chunks_exact(x_stride)) {
+                            let (y, x) = (&mut y[..columns[0]], &x[..columns[1]]);
+                            convolve::correlate(y, x, patches, &weights, None, Finish::Plain, &mut scratch);
+                        }
+                    });
+                });
+            };
+        run("forward", &patches, &mut y, &x, [y_stride, x_stride]);
+        run("gradient of the input", &turned, &mut x, &y, [x_stride, y_stride]);
+        group.bench_function(BenchmarkId::new("gradient of the weights", &name), |bencher| {
+            let x = MatrixRef::new(&x, SAMPLES, pixels * channels, x_stride);
+            let dy = MatrixRef::new(&y, SAMPLES, pixels * outputs, y_stride);
+            bencher.iter(|| convolve::gradient(&mut dw, dy, x, &patches, false, &mut []));
         });
     }
     group.finish();
@@ -211,6 +251,6 @@ fn updates(criterion: &mut Criterion) {
 criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_millis(500)).warm_up_time(Duration::from_millis(100));
-    targets = limits, products, depthwise, elementwise, losses, deformations, updates
+    targets = limits, products, convolutions, depthwise, elementwise, losses, deformations, updates
 }
 criterion_main!(kernels);

@@ -149,6 +149,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
     let images = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\npadding = 1\n\
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 33\nkernel = 3\npadding = 1\n\
                   [[model.layers]]\ntype = \"flatten\"\n";
     let blocks = "[[model.layers]]\ntype = \"residual\"\nactivation = \"relu\"\n\
                   layers = [{ type = \"conv\", channels = 5, kernel = 3, stride = 2, padding = 1 }, \

@@ -381,6 +381,12 @@ fn networks_of_images() {
             + &conv(20, "kernel = 3\ngroups = 4\nactivation = \"relu\"")
             + &conv(20, "kernel = 2\nstride = 2\ngroups = 20\nbias = false")
             + &layer("type = \"flatten\""),
+        // Wide ones: of the last, whose weights are more than its images, units sum the gradient.
+        conv(16, "kernel = 4\nstride = 4\nactivation = \"relu\"")
+            + &conv(40, "kernel = 3\npadding = 1\nactivation = \"relu\"")
+            + &conv(72, "kernel = 3\npadding = 1\nactivation = \"sigmoid\"")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &layer("type = \"global-average-pool\""),
     ];
     for network in &networks {
         for (batch, samples) in [(1, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {

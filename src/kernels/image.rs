@@ -143,20 +143,25 @@ impl Patches {
     /// channels of neighbouring pixels are one run of a patch.
     pub fn frame(&self, framed: &mut [f32], x: &[f32]) {
         let Image { width, channels, pitch, .. } = self.input;
-        framed[..self.framed_len()].fill(0.0);
+        let framed = &mut framed[..self.framed_len()];
+        // How far it is written.
+        let mut end = 0;
         for (start, row) in self.framed_rows().zip(x.chunks_exact(width * pitch)) {
+            framed[end..start].fill(0.0);
+            end = start + width * channels;
             if channels == pitch {
-                framed[start..start + row.len()].copy_from_slice(row);
+                framed[start..end].copy_from_slice(row);
                 continue;
             }
             for (pixel, x) in row.chunks_exact(pitch).enumerate() {
                 let start = start + pixel * channels;
-                // Whole vectors: what is too much is zero, as the frame, or overwritten by the next pixel.
+                // Whole vectors: what is too much is overwritten, by the next pixel or by the frame.
                 for (lane, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
                     framed[start + lane * LANES..start + (lane + 1) * LANES].copy_from_slice(x);
                 }
             }
         }
+        framed[end..].fill(0.0);
     }
 
     /// The inverse of [`frame`](Patches::frame): `dx` `[height, width, pitch]` from `[framed_len]`.

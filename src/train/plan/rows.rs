@@ -15,6 +15,11 @@ const PARTS: usize = 16;
 /// Bytes of activations and their gradients that stay in a second-level cache.
 const CACHED: usize = 640 << 10;
 
+/// Rows that are taken together though they do not stay in that cache, if they stay in this many bytes of
+/// a third-level cache: weights are then read, and gradients of them written, less often.
+const FEW: usize = 4;
+const CACHED_FEW: usize = 4 << 20;
+
 /// How rows are cut.
 pub struct RowPlan {
     /// Rows that a worker takes through all layers together.
@@ -192,7 +197,8 @@ fn is_chain(layers: &[PlacedLayer]) -> bool {
 
 /// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`].
 pub fn together(floats: usize) -> usize {
-    let rows = (CACHED / size_of::<f32>() / floats.max(1)).clamp(1, ROW_BLOCK);
+    let fitting = |bytes: usize| bytes / size_of::<f32>() / floats.max(1);
+    let rows = fitting(CACHED).max(fitting(CACHED_FEW).min(FEW)).clamp(1, ROW_BLOCK);
     // Dense layers take rows four by four.
     if rows < 4 { rows } else { rows / 4 * 4 }
 }
@@ -215,6 +221,13 @@ mod tests {
         assert_eq!(cuts(&plan(4, None), 3..12), [3..7, 7..11, 11..12]);
         assert!(cuts(&plan(4, None), 3..3).is_empty());
         assert_eq!([5, 6, 7].map(|row| plan(4, Some(6)).part_of(row)), [(0, true), (1, false), (1, true)]);
+    }
+
+    #[test]
+    fn rows_taken_together_fit_a_cache() {
+        assert_eq!([1, 2000, 17_000, 35_000].map(together), [128, 80, 8, 4]);
+        // A few where they fit the next cache, and one at a time where none do.
+        assert_eq!([160_000, 262_144, 400_000, 2_000_000].map(together), [4, 4, 2, 1]);
     }
 
     #[test]
