@@ -5,6 +5,7 @@ mod convolution;
 mod dense;
 mod elementwise;
 mod flatten;
+mod narrow;
 mod pool;
 mod weight_norm;
 
@@ -15,6 +16,7 @@ pub use convolution::Convolution;
 pub use dense::Dense;
 pub use elementwise::Elementwise;
 pub use flatten::Flatten;
+pub use narrow::NarrowConvolution;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
 
@@ -135,9 +137,21 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
-    /// Floats of scratch that the functions on rows want.
+    /// Floats of scratch that the functions on rows want, besides what is [kept](Layer::kept_len).
     fn scratch_len(&self) -> usize {
         0
+    }
+
+    /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so
+    /// much longer, for [`backward`](Layer::backward) of the same rows, and that for
+    /// [`gradient_of_rows`](Layer::gradient_of_rows) of these.
+    fn kept_len(&self, _rows: usize) -> usize {
+        0
+    }
+
+    /// Rows that take as long as one of them: a power of two up to 16.
+    fn rows_at_once(&self) -> usize {
+        1
     }
 
     /// Work for one sample.

@@ -6,7 +6,8 @@ use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
-    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling, WeightNorm,
+    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, NarrowConvolution, Pool, Pooling,
+    WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -30,9 +31,20 @@ impl Model {
         let mut layout = Layout::default();
         let mut shape = Shape::Image(Image::data(input));
         let mut module = 0;
+        let mut pool_is_done = false;
         for (index, layer_config) in config.layers.iter().enumerate() {
             let output = layer_config.output(index, shape, index == 0)?;
-            for layer in realise(layer_config, shape, layers.is_empty()) {
+            if std::mem::take(&mut pool_is_done) {
+                // A module of its own, but not a layer.
+                (shape, module) = (output, module + modules(layer_config));
+                continue;
+            }
+            let pooled =
+                config.layers.get(index + 1).and_then(|next| narrow(layer_config, next, shape, index == 0));
+            pool_is_done = pooled.is_some();
+            for layer in
+                pooled.map_or_else(|| realise(layer_config, shape, layers.is_empty()), |layer| vec![layer])
+            {
                 let len = checked_len(index, layer.as_ref(), inputs(layer_config, shape), layout.len())?;
                 layers.push(PlacedLayer { layer, module, storage: layout.place(len) });
                 module += modules(layer_config);
@@ -116,16 +128,45 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
     }
 }
 
+/// A convolution as a layer, with this activation.
+fn convolution(config: &ConvolutionConfig, input: Image, first: bool, activation: Activation) -> Convolution {
+    let patches = Patches { input, window: config.window };
+    let patch = Dense {
+        inputs: patches.inputs(),
+        outputs: config.channels,
+        bias: config.bias,
+        activation,
+        weight_init: config.weight_init,
+        bias_init: config.bias_init,
+        input_gradient: !first,
+        whole_columns: false,
+    };
+    Convolution { patches, patch }
+}
+
+/// The one layer that a convolution and the entry after it are, if that is a max-pool which it can do at
+/// the same time.
+fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Box<dyn Layer>> {
+    let (LayerConfig::Convolution(config), LayerConfig::MaxPool(window), Shape::Image(input)) =
+        (config, next, input)
+    else {
+        return None;
+    };
+    let layer = NarrowConvolution::new(convolution(config, input, first, config.activation), *window)?;
+    Some(Box::new(layer))
+}
+
 /// The layers that one entry of a recipe, whose input has been checked, stands for.
 fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer>> {
     let activation = own_activation(config);
     let apart = activation != Activation::Identity && !fuses(config);
-    // A layer with weights, before its activation if that is a layer of its own.
+    // That of a layer with weights, before its activation if that is a layer of its own.
+    let own = if apart { Activation::Identity } else { activation };
     let dense = |outputs, weight_init, bias_init, bias| Dense {
         inputs: inputs(config, input),
         outputs,
         bias,
-        activation: if apart { Activation::Identity } else { activation },
+        activation: own,
         weight_init,
         bias_init,
         input_gradient: !first,
@@ -142,10 +183,9 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
             let dense = dense(units, weight_init, bias_init, bias);
             if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) }
         }
-        (LayerConfig::Convolution(config), Shape::Image(input)) => Box::new(Convolution {
-            patches: Patches { input, window: config.window },
-            patch: dense(config.channels, config.weight_init, config.bias_init, config.bias),
-        }),
+        (LayerConfig::Convolution(config), Shape::Image(input)) => {
+            Box::new(convolution(config, input, first, own))
+        }
         (&LayerConfig::MaxPool(window), Shape::Image(input)) => {
             Box::new(Pool { input, pooling: Pooling::Max, window })
         }

@@ -42,6 +42,7 @@ struct Places {
     slow: Range<usize>,
     average: Range<usize>,
     partials: Vec<Matrix>,
+    kept: Vec<Vec<Range<usize>>>,
 }
 
 /// The matrices of [`Activations`].
@@ -65,6 +66,12 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 /// Two matrices of this shape, columns padded.
 fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
     [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
+}
+
+/// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
+fn kept(layout: &mut Layout, placed: &PlacedLayer, rows: usize) -> Range<usize> {
+    let kept = placed.layer.kept_len(rows);
+    layout.place(if kept > 0 { placed.layer.scratch_len().saturating_add(kept) } else { 0 })
 }
 
 /// One gradient of all parameters for each part of a block, if the layer sums by rows.
@@ -139,6 +146,11 @@ impl Workspace {
             partials: layers
                 .iter()
                 .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
+                .collect(),
+            kept: plan
+                .owners
+                .iter()
+                .map(|_| layers.iter().map(|placed| kept(&mut layout, placed, passing_rows)).collect())
                 .collect(),
         };
         memory::check("gradients, optimizer and batch", layout.len().saturating_mul(size_of::<f32>()))?;
@@ -232,6 +244,8 @@ pub struct Memory<'a> {
     pub norms: Shared<'a, f64>,
     /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
     pub partials: Vec<Shared<'a, f32>>,
+    /// Each worker's scratch of each layer that keeps something in it; empty for others.
+    pub kept: Vec<Vec<Shared<'a, f32>>>,
 }
 
 impl Workspace {
@@ -267,6 +281,11 @@ impl Workspace {
             slow: carver.array(&places.slow),
             average: carver.array(&places.average),
             partials: places.partials.iter().map(|place| carver.matrix(place)).collect(),
+            kept: places
+                .kept
+                .iter()
+                .map(|layers| layers.iter().map(|place| carver.array(place)).collect())
+                .collect(),
             labels: Shared::array(&mut self.labels),
             correct: Shared::array(&mut self.correct),
             squares: Shared::array(&mut self.squares),

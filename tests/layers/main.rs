@@ -7,6 +7,7 @@ mod elementwise;
 #[path = "../common/golden.rs"]
 mod golden;
 mod images;
+mod narrow;
 mod pass;
 mod pytorch;
 mod pytorch_images;

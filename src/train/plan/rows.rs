@@ -21,6 +21,8 @@ pub struct RowPlan {
     together: usize,
     /// Rows of a part of the batch; the last part may have fewer. Shares are whole parts.
     part: Option<usize>,
+    /// Rows that some layer takes at once.
+    at_once: usize,
     /// Whether only the rows pass needs the input.
     pub input_passes: bool,
     /// Of each layer: whether only the rows pass needs its output.
@@ -45,13 +47,14 @@ impl RowPlan {
         let mut plan = RowPlan {
             together: ROW_BLOCK,
             part: None,
+            at_once: rows_at_once(layers),
             input_passes: images && !sums_later(0),
             // The last output is what the loss is made of.
             outputs_pass: of_all(&|index| index + 1 == layers.len() || index < wide || sums_later(index + 1)),
             gradients_pass: of_all(&sums_later),
         };
         if images {
-            plan.together = together(plan.passing(layers, features));
+            plan.together = together(plan.passing(layers, features), plan.at_once);
         }
         plan
     }
@@ -75,7 +78,7 @@ impl RowPlan {
         if !layers.iter().any(|placed| placed.layer.sums_rows()) {
             return block;
         }
-        let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK);
+        let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK).next_multiple_of(self.at_once);
         self.part = Some(part);
         (block / part).max(1) * part
     }
@@ -115,9 +118,18 @@ impl RowPlan {
     }
 }
 
-/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`].
-pub fn together(floats: usize) -> usize {
+/// The most rows that a layer takes at once.
+pub fn rows_at_once(layers: &[PlacedLayer]) -> usize {
+    layers.iter().map(|placed| placed.layer.rows_at_once()).max().unwrap_or(1)
+}
+
+/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`] and as many
+/// as are taken `at_once`, or a multiple of it.
+pub fn together(floats: usize, at_once: usize) -> usize {
     let rows = (CACHED / size_of::<f32>() / floats.max(1)).clamp(1, ROW_BLOCK);
+    if at_once > 1 {
+        return rows.max(at_once) / at_once * at_once;
+    }
     // Dense layers take rows four by four.
     if rows < 4 { rows } else { rows / 4 * 4 }
 }
@@ -128,7 +140,14 @@ mod tests {
     use crate::team::Team;
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
-        RowPlan { together, part, input_passes: false, outputs_pass: vec![], gradients_pass: vec![] }
+        RowPlan {
+            together,
+            part,
+            at_once: 1,
+            input_passes: false,
+            outputs_pass: vec![],
+            gradients_pass: vec![],
+        }
     }
 
     #[test]
