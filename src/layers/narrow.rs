@@ -37,8 +37,7 @@ impl NarrowConvolution {
     /// The convolution with the pool of this window, if shapes allow it and make it worth while.
     pub fn new(mut convolution: Convolution, pool: Window) -> Option<NarrowConvolution> {
         let (patches, patch) = (convolution.patches, &convolution.patch);
-        let window = patches.window;
-        let input_gradient = patch.input_gradient;
+        let (window, input_gradient) = (patches.window, patch.input_gradient);
         let narrow = Narrow { patches, outputs: patch.outputs, pools: true };
         let fits = Narrow::is_its_pool(pool)
             && matches!(patch.activation, Activation::Identity | Activation::Relu)

@@ -6,6 +6,7 @@ mod columns;
 mod gradients;
 mod loss;
 mod losses;
+mod narrow;
 mod slices;
 
 use fallline::kernels::isa::{self, Isa};

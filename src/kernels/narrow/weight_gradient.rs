@@ -18,7 +18,7 @@ use crate::tensor::LANES;
 const OUTPUTS: usize = 4;
 
 /// Bytes of a band: of its gradient and of its rows of the input.
-const BAND: usize = 40 << 10;
+const BAND: usize = 32 << 10;
 
 impl Narrow {
     /// Rows of results that are taken together, those of whole windows of the pool.

@@ -9,7 +9,7 @@ use crate::team::Worker;
 
 /// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
 /// or more of at most [`ROW_BLOCK`] rows. How many does not follow from the number of workers, so that
-/// neither does the order of any sum.
+/// neither does the order of any sum. Parts are whole groups of rows that a layer takes at once.
 const PARTS: usize = 16;
 
 /// Bytes of activations and their gradients that stay in a second-level cache.
@@ -157,6 +157,25 @@ mod tests {
         assert_eq!(cuts(&plan(4, None), 3..12), [3..7, 7..11, 11..12]);
         assert!(cuts(&plan(4, None), 3..3).is_empty());
         assert_eq!([5, 6, 7].map(|row| plan(4, Some(6)).part_of(row)), [(0, true), (1, false), (1, true)]);
+    }
+
+    /// Where 16 rows take as long as one, they are not cut.
+    #[test]
+    fn rows_that_are_taken_at_once_stay_together() {
+        let recipe = crate::model::Recipe::built_in("mnist-lenet5").unwrap();
+        let model = crate::model::Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let layers = model.layers();
+        assert_eq!(rows_at_once(layers), 16);
+        let mut plan = RowPlan::new(layers, 0, 784);
+        assert!(plan.together().is_multiple_of(16), "{}", plan.together());
+        for (batch, part, parts) in [(128, 16, 8), (3, 16, 1), (256, 16, 16), (300, 32, 10), (5000, 128, 40)]
+        {
+            let block = plan.cut_into_parts(layers, batch, 256);
+            assert_eq!((plan.part, plan.parts(batch)), (Some(part), parts), "batch {batch}");
+            assert!(block.is_multiple_of(part));
+        }
+        // However large the rows are.
+        assert_eq!([together(1 << 30, 16), together(1, 16), together(1 << 30, 1)], [16, 128, 1]);
     }
 
     #[test]
