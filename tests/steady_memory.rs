@@ -148,6 +148,8 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\nweight_norm = true\n";
     let images = "[[model.layers]]\ntype = \"conv\"\nchannels = 5\nkernel = 5\nstride = 2\npadding = 1\n\
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 4\nkernel = 2\n\
+                  [[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 33\nkernel = 3\npadding = 1\n\
                   [[model.layers]]\ntype = \"flatten\"\n";

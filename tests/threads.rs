@@ -387,6 +387,12 @@ fn networks_of_images() {
             + &conv(72, "kernel = 3\npadding = 1\nactivation = \"sigmoid\"")
             + &layer("type = \"max-pool\"\nkernel = 2")
             + &layer("type = \"global-average-pool\""),
+        conv(23, "kernel = 3\npadding = 1\nactivation = \"relu\"")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &conv(7, "kernel = 4\nbias = false")
+            + &layer("type = \"max-pool\"\nkernel = 2")
+            + &layer("type = \"flatten\"")
+            + &layer("type = \"dense\"\nunits = 33\nactivation = \"relu\""),
     ];
     for network in &networks {
         for (batch, samples) in [(1, 20), (7, 40), (64, 150), (300, 700), (2100, 1999)] {

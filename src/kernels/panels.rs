@@ -117,53 +117,16 @@ pub fn transpose_block(transposed: &mut [f32], block: &[f32]) {
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
-    use std::arch::x86_64::*;
+    use super::super::lanes::avx512::{load, store, transposed};
 
-    /// Transposes 16 x 16 floats in registers: pairs of rows, then of pairs, give the columns of each
-    /// quarter; two rounds over quarters put them together.
+    /// Transposes 16 x 16 floats in registers.
     ///
     /// # Safety
     /// The CPU must have AVX-512 F; `from` and `to` must point to 256 floats.
     #[target_feature(enable = "avx512f")]
     pub unsafe fn transpose(to: *mut f32, from: *const f32) {
         // Safety: the caller's.
-        unsafe {
-            let mut columns = [_mm512_setzero_ps(); 16];
-            for first in (0..16).step_by(4) {
-                let row = |i: usize| _mm512_loadu_ps(from.add(16 * (first + i)));
-                let (a, b, c, d) = (row(0), row(1), row(2), row(3));
-                let (ab, cd) = (pairs(_mm512_unpacklo_ps(a, b)), pairs(_mm512_unpacklo_ps(c, d)));
-                columns[first] = floats(_mm512_unpacklo_pd(ab, cd));
-                columns[first + 1] = floats(_mm512_unpackhi_pd(ab, cd));
-                let (ab, cd) = (pairs(_mm512_unpackhi_ps(a, b)), pairs(_mm512_unpackhi_ps(c, d)));
-                columns[first + 2] = floats(_mm512_unpacklo_pd(ab, cd));
-                columns[first + 3] = floats(_mm512_unpackhi_pd(ab, cd));
-            }
-            for j in 0..4 {
-                let [a, b, c, d] = [columns[j], columns[4 + j], columns[8 + j], columns[12 + j]];
-                let store = |column: usize, values| _mm512_storeu_ps(to.add(16 * column), values);
-                let (ab, cd) = (_mm512_shuffle_f32x4::<EVEN>(a, b), _mm512_shuffle_f32x4::<EVEN>(c, d));
-                store(j, _mm512_shuffle_f32x4::<EVEN>(ab, cd));
-                store(8 + j, _mm512_shuffle_f32x4::<ODD>(ab, cd));
-                let (ab, cd) = (_mm512_shuffle_f32x4::<ODD>(a, b), _mm512_shuffle_f32x4::<ODD>(c, d));
-                store(4 + j, _mm512_shuffle_f32x4::<EVEN>(ab, cd));
-                store(12 + j, _mm512_shuffle_f32x4::<ODD>(ab, cd));
-            }
-        }
-    }
-
-    /// The even or the odd quarters of two vectors.
-    const EVEN: i32 = 0b10_00_10_00;
-    const ODD: i32 = 0b11_01_11_01;
-
-    #[target_feature(enable = "avx512f")]
-    fn pairs(x: __m512) -> __m512d {
-        _mm512_castps_pd(x)
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn floats(x: __m512d) -> __m512 {
-        _mm512_castpd_ps(x)
+        unsafe { store(to, 16, 16, transposed(load(from, 16, 16, 16)), 16) }
     }
 }
 

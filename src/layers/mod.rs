@@ -13,6 +13,7 @@ mod group_norm;
 mod grouped;
 mod join;
 mod layer_norm;
+mod narrow;
 mod pointwise;
 mod pool;
 mod weight_norm;
@@ -31,6 +32,7 @@ pub use group_norm::GroupNorm;
 pub use grouped::Grouped;
 pub use join::{Add, Scale};
 pub use layer_norm::LayerNorm;
+pub use narrow::NarrowConvolution;
 pub use pointwise::Pointwise;
 pub use pool::{GlobalAverage, Pool, Pooling};
 pub use weight_norm::WeightNorm;
@@ -196,9 +198,21 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
-    /// Floats of scratch that the functions on rows want.
+    /// Floats of scratch that the functions on rows want, besides what is [kept](Layer::kept_len).
     fn scratch_len(&self) -> usize {
         0
+    }
+
+    /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so
+    /// much longer, for [`backward`](Layer::backward) of the same rows, and that for
+    /// [`gradient_of_rows`](Layer::gradient_of_rows) of these.
+    fn kept_len(&self, _rows: usize) -> usize {
+        0
+    }
+
+    /// Rows that take as long as one of them: a power of two up to 16.
+    fn rows_at_once(&self) -> usize {
+        1
     }
 
     /// Work for one sample.

@@ -2,14 +2,14 @@
 
 mod blocks;
 
-use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape};
+use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape, find_layer};
 use super::{Input, Inputs, Model, ModelConfig, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
     BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
-    Grouped, Layer, LayerNorm, Pointwise, Pool, Pooling, WeightNorm,
+    Grouped, Layer, LayerNorm, NarrowConvolution, Pointwise, Pool, Pooling, WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -29,10 +29,16 @@ impl Model {
     /// outputs.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
-        let mut builder = Builder::default();
+        // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
+        // under way; with normalisation by batch, all others come in between.
+        let normalises = |layer: &LayerConfig| {
+            matches!(layer, LayerConfig::Normalisation(NormalisationConfig { over: Over::Batch { .. }, .. }))
+        };
+        let narrows = find_layer(&config.layers, normalises).is_none();
+        let mut builder = Builder { narrows, ..Builder::default() };
         let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
-        let Builder { layers, layout } = builder;
+        let Builder { layers, layout, .. } = builder;
         if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
@@ -78,15 +84,25 @@ struct Flow {
 struct Builder {
     layers: Vec<PlacedLayer>,
     layout: Layout,
+    /// Whether convolutions of few channels are done with their pools.
+    narrows: bool,
 }
 
 impl Builder {
     /// Places a list of layers, whose modules have numbers behind `prefix`. Returns what the last gives.
     fn sequence(&mut self, configs: &[LayerConfig], prefix: &str, input: Flow) -> Result<Flow> {
-        let (mut flow, mut module) = (input, 0);
+        let (mut flow, mut module, mut pool_is_done) = (input, 0, false);
         for (index, config) in configs.iter().enumerate() {
             let first = flow.from == Input::Data;
             let output = config.output(index, flow.shape, first)?;
+            if std::mem::take(&mut pool_is_done) {
+                // A module of its own, but not a layer.
+                (flow.shape, module) = (output, module + modules(config));
+                continue;
+            }
+            let next = configs.get(index + 1).filter(|_| self.narrows);
+            let pooled = next.and_then(|next| narrow(config, next, flow.shape, first));
+            pool_is_done = pooled.is_some();
             let name = |module| format!("{prefix}{module}");
             match (config, output) {
                 (LayerConfig::Residual(block), _) => {
@@ -98,7 +114,9 @@ impl Builder {
                     module += 1;
                 }
                 _ => {
-                    for layer in realise(config, flow.shape, first) {
+                    for layer in
+                        pooled.map_or_else(|| realise(config, flow.shape, first), |layer| vec![layer])
+                    {
                         let (reads, each) = (Inputs::one(flow.from), inputs(config, flow.shape));
                         flow.from = self.place(index, layer, reads, name(module), each)?;
                         module += modules(config);
@@ -173,16 +191,43 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
     }
 }
 
+/// The one layer that a convolution and the entry after it are, if that is a max-pool which it can do at
+/// the same time.
+fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Box<dyn Layer>> {
+    let (LayerConfig::Convolution(config), LayerConfig::MaxPool(window), Shape::Image(input)) =
+        (config, next, input)
+    else {
+        return None;
+    };
+    if config.groups > 1 {
+        return None;
+    }
+    let patches = Patches { input, window: config.window };
+    let patch = Dense {
+        inputs: patches.inputs(),
+        outputs: config.channels,
+        bias: config.bias,
+        activation: config.activation,
+        weight_init: config.weight_init,
+        bias_init: config.bias_init,
+        input_gradient: !first,
+        whole_columns: false,
+        by_inputs: false,
+    };
+    Some(Box::new(NarrowConvolution::new(Convolution { patches, patch }, *window)?))
+}
+
 /// The layers that one entry of a recipe, whose input has been checked, stands for.
 fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer>> {
     let activation = own_activation(config);
     let apart = activation != Activation::Identity && !fuses(config);
-    // A layer with weights, before its activation if that is a layer of its own.
+    // That of a layer with weights, before its activation if that is a layer of its own.
+    let own = if apart { Activation::Identity } else { activation };
     let dense = |outputs, weight_init, bias_init, bias| Dense {
         inputs: inputs(config, input),
         outputs,
         bias,
-        activation: if apart { Activation::Identity } else { activation },
+        activation: own,
         weight_init,
         bias_init,
         input_gradient: !first,

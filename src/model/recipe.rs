@@ -25,7 +25,7 @@ pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
 pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, Shape};
-pub(super) use layers::{gate_layers, in_residual};
+pub(super) use layers::{find_layer, gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
     optimizer_names,

@@ -158,6 +158,13 @@ impl<'a> MatrixMut<'a> {
         Some(unsafe { MatrixMut::from_raw(self.start, rows, columns, columns) })
     }
 
+    /// Some of the rows.
+    pub fn into_rows(self, rows: Range<usize>) -> MatrixMut<'a> {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        // Within `self`; an empty view is never written.
+        MatrixMut { start: self.start.wrapping_add(rows.start * self.stride), rows: rows.len(), ..self }
+    }
+
     /// A shorter borrow of the same view.
     pub fn reborrow(&mut self) -> MatrixMut<'_> {
         MatrixMut { life: PhantomData, ..*self }

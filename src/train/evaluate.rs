@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::metrics;
-use super::plan::together;
+use super::plan::{rows_at_once, together};
 use super::record::Evaluation;
 use super::run::{labels_for, targets_for};
 use super::step::Source;
@@ -13,7 +13,7 @@ use crate::kernels::reduce;
 use crate::losses::{Scores, Targets};
 use crate::memory;
 use crate::model::recipe::DataConfig;
-use crate::model::{Input, Model};
+use crate::model::{Input, Model, PlacedLayer};
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 use crate::{Error, Result};
@@ -223,13 +223,12 @@ struct ForwardPass<'a> {
 impl<'a> ForwardPass<'a> {
     fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Self {
         let features = model.input().iter().product();
-        let [scratch, ..] = Self::lens(model);
         ForwardPass {
             model,
             derived,
             input: Buffer::zeros(rows * row_stride(features)),
             outputs: Self::strides(model).map(|stride| Buffer::zeros(rows * stride)).collect(),
-            scratch: Buffer::zeros(scratch),
+            scratch: Buffer::zeros(Self::scratch(model, rows)),
         }
     }
 
@@ -237,21 +236,25 @@ impl<'a> ForwardPass<'a> {
     /// not stay in the cache.
     fn rows(model: &Model) -> usize {
         let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
-        let [_, row] = Self::lens(model);
-        if images { together(row).min(BLOCK) } else { BLOCK }
+        if images { together(Self::row(model), rows_at_once(model.layers())).min(BLOCK) } else { BLOCK }
     }
 
     /// Floats of all memory for so many rows.
     fn floats(model: &Model, rows: usize) -> usize {
-        let [scratch, row] = Self::lens(model);
-        row.saturating_mul(rows).saturating_add(scratch)
+        Self::row(model).saturating_mul(rows).saturating_add(Self::scratch(model, rows))
     }
 
-    /// Floats of scratch, and of a row of all matrices.
-    fn lens(model: &Model) -> [usize; 2] {
-        let scratch = model.layers().iter().map(|placed| placed.layer.scratch_len()).max();
+    /// Floats of scratch for so many rows.
+    fn scratch(model: &Model, rows: usize) -> usize {
+        let of =
+            |placed: &PlacedLayer| placed.layer.scratch_len().saturating_add(placed.layer.kept_len(rows));
+        model.layers().iter().map(of).max().unwrap_or(0)
+    }
+
+    /// Floats of a row of all matrices.
+    fn row(model: &Model) -> usize {
         let input = row_stride(model.input().iter().product());
-        [scratch.unwrap_or(0), Self::strides(model).fold(input, usize::saturating_add)]
+        Self::strides(model).fold(input, usize::saturating_add)
     }
 
     /// Floats from row to row of each layer's output.
@@ -297,8 +300,7 @@ impl<'a> ForwardPass<'a> {
                 continue;
             }
             let storage = &self.model.storage()[placed.storage.clone()];
-            let scratch = &mut self.scratch[..placed.layer.scratch_len()];
-            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, scratch);
+            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, &mut self.scratch);
         }
         &self.outputs[last][..rows * form(last).1]
     }

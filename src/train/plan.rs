@@ -7,7 +7,7 @@ mod whole;
 use std::ops::Range;
 
 pub use joins::Joins;
-pub use rows::{RowPlan, together};
+pub use rows::{RowPlan, rows_at_once, together};
 pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
 use crate::model::PlacedLayer;

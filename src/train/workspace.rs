@@ -48,6 +48,7 @@ struct Places {
     branch: Rows,
     states: Vec<Matrix>,
     augment: Vec<Range<usize>>,
+    kept: Vec<Vec<Range<usize>>>,
 }
 
 /// The matrices of [`Activations`].
@@ -71,6 +72,12 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 /// Two matrices of this shape, columns padded.
 fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
     [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
+}
+
+/// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
+fn kept(layout: &mut Layout, placed: &PlacedLayer, rows: usize) -> Range<usize> {
+    let kept = placed.layer.kept_len(rows);
+    layout.place(if kept > 0 { placed.layer.scratch_len().saturating_add(kept) } else { 0 })
 }
 
 /// One gradient of all parameters for each part of a block, if the layer sums by rows.
@@ -163,6 +170,11 @@ impl Workspace {
                 .map(|norm| place(&mut layout, plan.owners.len(), norm.state_len(), norm.state_len()))
                 .collect(),
             augment: plan.owners.iter().map(|_| layout.place(plan.augment_lens[0])).collect(),
+            kept: plan
+                .owners
+                .iter()
+                .map(|_| layers.iter().map(|placed| kept(&mut layout, placed, passing_rows)).collect())
+                .collect(),
         };
         let words = plan.owners.len() * plan.augment_lens[1];
         let bytes = layout.len().saturating_add(words).saturating_mul(size_of::<f32>());
@@ -274,6 +286,8 @@ pub struct Memory<'a> {
     pub augment_floats: Vec<Shared<'a, f32>>,
     /// As well, `[workers, words]`.
     pub augment_words: Shared<'a, u32>,
+    /// Each worker's scratch of each layer that keeps something in it; empty for others.
+    pub kept: Vec<Vec<Shared<'a, f32>>>,
 }
 
 impl Workspace {
@@ -317,6 +331,11 @@ impl Workspace {
                 let (workers, len) = (places.augment.len(), self.words.len() / places.augment.len().max(1));
                 Shared::matrix(&mut self.words, workers, len, len)
             },
+            kept: places
+                .kept
+                .iter()
+                .map(|layers| layers.iter().map(|place| carver.array(place)).collect())
+                .collect(),
             labels: Shared::array(&mut self.labels),
             others: Shared::array(&mut self.others),
             correct: Shared::array(&mut self.correct),

@@ -7,6 +7,7 @@ mod columns;
 mod gradients;
 mod loss;
 mod losses;
+mod narrow;
 mod normalise;
 mod slices;
 

@@ -10,6 +10,7 @@ mod golden;
 mod grouped;
 mod grouped_rules;
 mod images;
+mod narrow;
 mod normalisation;
 mod pass;
 mod pointwise;

@@ -1,7 +1,7 @@
 //! One layer run as the training step runs it: parameters in storage, matrices padded, gradients
 //! unit by unit.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -108,19 +108,21 @@ pub struct Placed<'a> {
     pub layer: &'a dyn Layer,
     pub storage: Vec<f32>,
     derived: Vec<f32>,
+    /// As training hands it over: what a layer keeps of some rows stays there.
+    scratch: RefCell<Vec<f32>>,
 }
 
 impl<'a> Placed<'a> {
     /// A layer whose parameters lie in `storage`.
     pub fn new(layer: &'a dyn Layer, storage: Vec<f32>) -> Placed<'a> {
         let derived = derive(layer, &storage);
-        Placed { layer, storage, derived }
+        Placed { layer, storage, derived, scratch: RefCell::default() }
     }
 
     /// The output, computed in the given ranges of columns one after the other.
     pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
         let mut y = Activations::unwritten(x.rows, self.layer.columns());
-        let scratch = &mut self.scratch();
+        let mut scratch = self.scratch(x.rows);
         for columns in ranges {
             self.layer.forward(
                 y.view_mut(columns.clone()),
@@ -128,14 +130,18 @@ impl<'a> Placed<'a> {
                 &self.storage,
                 &self.derived,
                 columns.clone(),
-                scratch,
+                &mut scratch,
             );
         }
         y
     }
 
-    fn scratch(&self) -> Vec<f32> {
-        vec![UNWRITTEN; self.layer.scratch_len()]
+    fn scratch(&self, rows: usize) -> RefMut<'_, Vec<f32>> {
+        let mut scratch = self.scratch.borrow_mut();
+        let (own, kept) = (self.layer.scratch_len(), self.layer.kept_len(rows));
+        scratch.resize(own + kept, UNWRITTEN);
+        scratch[..own].fill(UNWRITTEN);
+        scratch
     }
 
     /// The output, computed at once.
@@ -161,7 +167,7 @@ impl<'a> Placed<'a> {
             y.view(),
             &self.storage,
             &self.derived,
-            &mut self.scratch(),
+            &mut self.scratch(x.rows),
         );
         dx
     }
@@ -171,12 +177,16 @@ impl<'a> Placed<'a> {
     pub fn gradient(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
         let mut gradient = vec![UNWRITTEN; self.storage.len()];
         if self.layer.sums_rows() {
-            // In two parts of rows, the second carried on from the first.
-            let half = dy.rows / 2;
+            // In two parts of rows, the second carried on from the first; but rows that a layer has kept
+            // something of belong together.
+            let half = if self.layer.kept_len(dy.rows) > 0 { dy.rows } else { dy.rows / 2 };
             for (rows, resume) in [(0..half.max(1), false), (half.max(1)..dy.rows, true)] {
+                if rows.is_empty() {
+                    continue;
+                }
                 let x = x.view().block(rows.clone(), 0..x.columns);
                 let dy = dy.view().block(rows, 0..dy.columns);
-                self.layer.gradient_of_rows(&mut gradient, dy, x, resume, &mut self.scratch());
+                self.layer.gradient_of_rows(&mut gradient, dy, x, resume, &mut self.scratch(dy.rows()));
             }
             return self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect();
         }
@@ -193,6 +203,16 @@ impl<'a> Placed<'a> {
                 place.copy_from_slice(values);
             }
             assert!(rest.is_empty(), "a unit is its parts");
+        }
+        self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
+    }
+
+    /// The gradient of rows that a layer has kept, once and carried on.
+    pub fn gradient_twice(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
+        let mut gradient = vec![UNWRITTEN; self.storage.len()];
+        for resume in [false, true] {
+            let scratch = &mut self.scratch(dy.rows);
+            self.layer.gradient_of_rows(&mut gradient, dy.view(), x.view(), resume, scratch);
         }
         self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
     }

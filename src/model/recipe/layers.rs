@@ -7,7 +7,7 @@ mod shapes;
 
 use std::f32::consts::SQRT_2;
 
-pub use blocks::{ResidualConfig, find, gate_layers, in_residual, leaves};
+pub use blocks::{ResidualConfig, find_layer, gate_layers, in_residual, leaves};
 pub(super) use blocks::{residual, squeeze_excite};
 pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};

@@ -9,7 +9,7 @@ use crate::team::Worker;
 
 /// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
 /// or more of at most [`ROW_BLOCK`] rows. How many does not follow from the number of workers, so that
-/// neither does the order of any sum.
+/// neither does the order of any sum. Parts are whole groups of rows that a layer takes at once.
 const PARTS: usize = 16;
 
 /// Bytes of activations and their gradients that stay in a second-level cache.
@@ -26,6 +26,8 @@ pub struct RowPlan {
     together: usize,
     /// Rows of a part of the batch; the last part may have fewer. Shares are whole parts.
     part: Option<usize>,
+    /// Rows that some layer takes at once.
+    at_once: usize,
     /// Whether only the rows pass needs the input.
     pub input_passes: bool,
     /// Of each layer: whether only the rows pass needs its output.
@@ -75,6 +77,7 @@ impl RowPlan {
         let mut plan = RowPlan {
             together: ROW_BLOCK,
             part: None,
+            at_once: rows_at_once(layers),
             input_passes: images && !data_later,
             // The last output is what the loss is made of.
             outputs_pass: of_all(&|index| {
@@ -86,9 +89,9 @@ impl RowPlan {
         };
         plan.norms = norms;
         if images && plan.norms.is_empty() {
-            plan.together = together(plan.passing(layers, features));
+            plan.together = together(plan.passing(layers, features), plan.at_once);
         } else if images {
-            plan.together = together(plan.longest_segment(layers, features));
+            plan.together = together(plan.longest_segment(layers, features), plan.at_once);
         }
         plan
     }
@@ -133,7 +136,7 @@ impl RowPlan {
         }
         // A block is a batch by itself where its rows depend on each other.
         let batch = if self.norms.is_empty() { batch } else { block };
-        let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK);
+        let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK).next_multiple_of(self.at_once);
         self.part = Some(part);
         if !self.norms.is_empty() {
             return block;
@@ -195,10 +198,19 @@ fn is_chain(layers: &[PlacedLayer]) -> bool {
     layers.iter().enumerate().all(reads_last)
 }
 
-/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`].
-pub fn together(floats: usize) -> usize {
+/// The most rows that a layer takes at once.
+pub fn rows_at_once(layers: &[PlacedLayer]) -> usize {
+    layers.iter().map(|placed| placed.layer.rows_at_once()).max().unwrap_or(1)
+}
+
+/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`] and as many
+/// as are taken `at_once`, or a multiple of it.
+pub fn together(floats: usize, at_once: usize) -> usize {
     let fitting = |bytes: usize| bytes / size_of::<f32>() / floats.max(1);
     let rows = fitting(CACHED).max(fitting(CACHED_FEW).min(FEW)).clamp(1, ROW_BLOCK);
+    if at_once > 1 {
+        return rows.max(at_once) / at_once * at_once;
+    }
     // Dense layers take rows four by four.
     if rows < 4 { rows } else { rows / 4 * 4 }
 }
@@ -210,8 +222,8 @@ mod tests {
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
         let (outputs_pass, gradients_pass, norms) = (vec![], vec![], vec![]);
-        let joins = Joins::default();
-        RowPlan { together, part, input_passes: false, outputs_pass, gradients_pass, joins, norms }
+        let (joins, at_once) = (Joins::default(), 1);
+        RowPlan { together, part, at_once, input_passes: false, outputs_pass, gradients_pass, joins, norms }
     }
 
     #[test]
@@ -223,11 +235,30 @@ mod tests {
         assert_eq!([5, 6, 7].map(|row| plan(4, Some(6)).part_of(row)), [(0, true), (1, false), (1, true)]);
     }
 
+    /// Where 16 rows take as long as one, they are not cut.
+    #[test]
+    fn rows_that_are_taken_at_once_stay_together() {
+        let recipe = crate::model::Recipe::built_in("mnist-lenet5").unwrap();
+        let model = crate::model::Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let layers = model.layers();
+        assert_eq!(rows_at_once(layers), 16);
+        let mut plan = RowPlan::new(layers, 0, 784);
+        assert!(plan.together().is_multiple_of(16), "{}", plan.together());
+        for (batch, part, parts) in [(128, 16, 8), (3, 16, 1), (256, 16, 16), (300, 32, 10), (5000, 128, 40)]
+        {
+            let block = plan.cut_into_parts(layers, batch, 256);
+            assert_eq!((plan.part, plan.parts(batch)), (Some(part), parts), "batch {batch}");
+            assert!(block.is_multiple_of(part));
+        }
+        // However large the rows are.
+        assert_eq!([together(1 << 30, 16), together(1, 16), together(1 << 30, 1)], [16, 128, 1]);
+    }
+
     #[test]
     fn rows_taken_together_fit_a_cache() {
-        assert_eq!([1, 2000, 17_000, 35_000].map(together), [128, 80, 8, 4]);
+        assert_eq!([1, 2000, 17_000, 35_000].map(|floats| together(floats, 1)), [128, 80, 8, 4]);
         // A few where they fit the next cache, and one at a time where none do.
-        assert_eq!([160_000, 262_144, 400_000, 2_000_000].map(together), [4, 4, 2, 1]);
+        assert_eq!([160_000, 262_144, 400_000, 2_000_000].map(|floats| together(floats, 1)), [4, 4, 2, 1]);
     }
 
     #[test]

@@ -123,6 +123,10 @@ impl Step<'_> {
     /// What a layer wants besides.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
+        let kept = &self.memory.kept[worker.index()][index];
+        if kept.columns() > 0 {
+            return kept.write(worker, 0..kept.columns());
+        }
         self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
 

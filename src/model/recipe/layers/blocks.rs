@@ -140,9 +140,11 @@ pub(super) fn count(layers: &[LayerConfig]) -> usize {
 }
 
 /// The first layer, also within a block, of which something holds.
-pub fn find(layers: &[LayerConfig], holds: fn(&LayerConfig) -> bool) -> Option<&LayerConfig> {
+pub fn find_layer(layers: &[LayerConfig], holds: fn(&LayerConfig) -> bool) -> Option<&LayerConfig> {
     layers.iter().find_map(|layer| match layer {
-        LayerConfig::Residual(block) => find(&block.layers, holds).or_else(|| find(&block.shortcut, holds)),
+        LayerConfig::Residual(block) => {
+            find_layer(&block.layers, holds).or_else(|| find_layer(&block.shortcut, holds))
+        }
         layer => holds(layer).then_some(layer),
     })
 }

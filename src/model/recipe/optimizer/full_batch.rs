@@ -5,7 +5,7 @@ use super::super::TrainConfig;
 use super::table::{PENALTY, nothing, number};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result};
-use crate::model::recipe::layers::find;
+use crate::model::recipe::layers::find_layer;
 use crate::model::recipe::{LayerConfig, Over, Recipe};
 use crate::model::section::{Section, non_negative};
 use crate::optim::FullBatch;
@@ -154,7 +154,7 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
         LayerConfig::Normalisation(config) => matches!(config.over, Over::Batch { .. }),
         layer => matches!(layer, LayerConfig::Dropout { .. }),
     };
-    if let Some(layer) = find(&recipe.model.layers, changes) {
+    if let Some(layer) = find_layer(&recipe.model.layers, changes) {
         let expected = format!(
             "neither `batch-norm` nor `dropout` {with}: they answer otherwise in training than at the end of a search"
         );

@@ -103,19 +103,33 @@ fn groups_share_the_parameters_out() {
 
 #[test]
 fn shapes_and_parameters_follow_from_the_layers() {
-    let recipe = parsed(&[CONV, POOL, "type = 'conv'\nchannels = 16\nkernel = 3\nstride = 2", FLATTEN]);
+    let recipe = parsed(&[
+        "type = 'conv'\nchannels = 6\nkernel = 5\nactivation = 'relu'",
+        POOL,
+        "type = 'conv'\nchannels = 16\nkernel = 3\nstride = 2",
+        FLATTEN,
+    ]);
     let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
     let rows = model.summary();
     let outputs: Vec<&str> = rows.iter().map(|row| row.output.as_str()).collect();
-    assert_eq!(outputs, ["24x24x6", "12x12x6", "5x5x16", "400", "10"]);
+    assert_eq!(outputs, ["12x12x6", "5x5x16", "400", "10"]);
+    // The pool is done by the convolution, but keeps its number.
+    let names: Vec<[&str; 2]> = rows.iter().map(|row| [row.name.as_str(), row.kind.as_str()]).collect();
+    assert_eq!(names[0], ["0", "conv 5x5 + relu + max-pool 2x2"]);
+    assert_eq!(names[1], ["3", "conv 3x3"]);
     let parameters = 6 * 26 + 16 * (6 * 9 + 1) + 10 * 401;
     assert_eq!(recipe.model.parameters([28, 28, 1]).unwrap(), parameters);
     assert_eq!(model.parameters(), parameters);
     // 2 k n for each output pixel; the first layer has no gradient of its input.
     assert_eq!(rows[0].flops, 2.0 * 2.0 * 576.0 * 25.0 * 6.0);
-    assert_eq!(rows[2].flops, 3.0 * 2.0 * 25.0 * 54.0 * 16.0);
+    assert_eq!(rows[1].flops, 3.0 * 2.0 * 25.0 * 54.0 * 16.0);
     let columns: Vec<usize> = model.layers().iter().map(|placed| placed.layer.columns()).collect();
-    assert_eq!(columns, [576 * 16, 144 * 16, 25 * 16, 400, padded(10)]);
+    assert_eq!(columns, [144 * 16, 25 * 16, 400, padded(10)]);
+    // A pool of another window is a layer of its own.
+    let apart = parsed(&[CONV, "type = 'max-pool'\nkernel = 3", FLATTEN]);
+    let model = Model::build(&apart.model, [28, 28, 1], 10, 1).unwrap();
+    let kinds: Vec<String> = model.summary().into_iter().map(|row| row.kind).collect();
+    assert_eq!(kinds, ["conv 5x5", "max-pool 3x3", "flatten", "dense"]);
 }
 
 #[test]

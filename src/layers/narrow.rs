@@ -1,0 +1,206 @@
+//! The convolution of a few channels with its ReLU and the max-pool after it: 16 samples at once.
+
+use std::ops::Range;
+
+use super::{Convolution, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use crate::kernels::activation::Activation;
+use crate::kernels::image::{Image, Window};
+use crate::kernels::narrow::{GROUP, Narrow};
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// With more channels in, patches of real channels make a product that is as fast.
+const MOST_CHANNELS: usize = 24;
+
+/// The most floats of a group's images, so that they stay in the second-level cache, or nearly.
+const MOST_FLOATS: usize = 384 << 10;
+
+/// A [`Convolution`] with dilation 1 and no activation or a ReLU, and a max-pool of 2 x 2 pixels, with
+/// 16 samples in the lanes of a vector: [`kernels::narrow`](crate::kernels::narrow).
+#[derive(Clone, Debug)]
+pub struct NarrowConvolution {
+    /// Keeps the parameters. It is told that there is no gradient of the input, for which nothing has to
+    /// be derived from the weights here.
+    convolution: Convolution,
+    input_gradient: bool,
+    narrow: Narrow,
+}
+
+/// What is kept of a group, one after the other: its input, which pixels take the gradient, the gradient
+/// of its output.
+struct Kept<'a> {
+    x: &'a mut [f32],
+    takers: &'a mut [f32],
+    dy: &'a mut [f32],
+}
+
+impl NarrowConvolution {
+    /// The convolution with the pool of this window, if shapes allow it and make it worth while.
+    pub fn new(mut convolution: Convolution, pool: Window) -> Option<NarrowConvolution> {
+        let (patches, patch) = (convolution.patches, &convolution.patch);
+        let (window, input_gradient) = (patches.window, patch.input_gradient);
+        let narrow = Narrow { patches, outputs: patch.outputs, pools: true };
+        let fits = Narrow::is_its_pool(pool)
+            && matches!(patch.activation, Activation::Identity | Activation::Relu)
+            && window.dilation == 1
+            && (window.stride == 1 || !input_gradient)
+            && patches.input.channels <= MOST_CHANNELS
+            && narrow.input_len() + 2 * narrow.output_len() <= MOST_FLOATS;
+        convolution.patch.input_gradient = false;
+        fits.then_some(NarrowConvolution { convolution, input_gradient, narrow })
+    }
+
+    /// Floats that are kept of a group.
+    fn group_len(&self) -> usize {
+        self.narrow.input_len() + 2 * self.narrow.output_len()
+    }
+
+    /// The scratch, and what is kept of a group.
+    fn kept<'a>(&self, scratch: &'a mut [f32], group: usize) -> (&'a mut [f32], Kept<'a>) {
+        let (scratch, kept) = scratch.split_at_mut(self.scratch_len());
+        let kept = &mut kept[group * self.group_len()..][..self.group_len()];
+        let (x, kept) = kept.split_at_mut(self.narrow.input_len());
+        let (takers, dy) = kept.split_at_mut(self.narrow.output_len());
+        (scratch, Kept { x, takers, dy })
+    }
+
+    fn bias<'a>(&self, storage: &'a [f32]) -> Option<&'a [f32]> {
+        self.convolution.patch.bias.then(|| &storage[self.weights_len()..])
+    }
+
+    fn weights_len(&self) -> usize {
+        self.narrow.output().pitch * self.narrow.patches.inputs()
+    }
+}
+
+/// The rows of each group of a batch.
+fn groups(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(GROUP).map(move |start| start..(start + GROUP).min(rows))
+}
+
+/// Some rows, to be written.
+fn rows_of<'a>(matrix: &'a mut MatrixMut, rows: &Range<usize>) -> MatrixMut<'a> {
+    matrix.reborrow().into_rows(rows.clone())
+}
+
+impl Layer for NarrowConvolution {
+    fn kind(&self) -> String {
+        format!("{} + max-pool 2x2", self.convolution.kind())
+    }
+
+    fn outputs(&self) -> usize {
+        self.narrow.output().features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.narrow.output())
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        self.convolution.parameters()
+    }
+
+    fn scratch_len(&self) -> usize {
+        let gradient = self.narrow.weight_gradient_scratch();
+        if !self.input_gradient {
+            return gradient;
+        }
+        gradient.max(self.narrow.input_len() + self.narrow.input_gradient_scratch())
+    }
+
+    fn kept_len(&self, rows: usize) -> usize {
+        rows.div_ceil(GROUP) * self.group_len()
+    }
+
+    fn rows_at_once(&self) -> usize {
+        GROUP
+    }
+
+    fn flops(&self) -> Flops {
+        let flops = self.convolution.flops();
+        Flops { backward: if self.input_gradient { flops.forward } else { 0.0 }, ..flops }
+    }
+
+    fn forward(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        _columns: Range<usize>,
+        scratch: &mut [f32],
+    ) {
+        let relu = self.convolution.patch.activation == Activation::Relu;
+        for (group, rows) in groups(x.rows()).enumerate() {
+            let (_, kept) = self.kept(scratch, group);
+            self.narrow.gather_input(kept.x, x.block(rows.clone(), 0..x.columns()));
+            let (y, weights) = (rows_of(&mut y, &rows), &storage[..self.weights_len()]);
+            self.narrow.forward(y, kept.takers, kept.x, weights, self.bias(storage), relu);
+        }
+    }
+
+    fn backward(
+        &self,
+        mut dx: Option<MatrixMut>,
+        dy: MatrixMut,
+        _x: MatrixRef,
+        _y: MatrixRef,
+        storage: &[f32],
+        _derived: &[f32],
+        scratch: &mut [f32],
+    ) {
+        let dy = dy.as_ref();
+        for (group, rows) in groups(dy.rows()).enumerate() {
+            let (scratch, kept) = self.kept(scratch, group);
+            // Inverts the activation and the pool, but for handing the gradient to the pixels that take it.
+            self.narrow.gather_gradient(kept.dy, dy.block(rows.clone(), 0..dy.columns()), kept.takers);
+            let Some(dx) = &mut dx else { continue };
+            let (lanes, scratch) = scratch.split_at_mut(self.narrow.input_len());
+            let weights = &storage[..self.weights_len()];
+            self.narrow.input_gradient(lanes, kept.dy, kept.takers, weights, scratch);
+            self.narrow.scatter_input(rows_of(dx, &rows), lanes);
+        }
+    }
+
+    fn units(&self) -> usize {
+        self.convolution.units()
+    }
+
+    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+        self.convolution.unit_parts(unit)
+    }
+
+    fn units_along_inputs(&self) -> usize {
+        self.convolution.units_along_inputs()
+    }
+
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.convolution.own_whole_columns(whole);
+    }
+
+    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
+        self.convolution.unit_roles(unit)
+    }
+
+    fn sums_rows(&self) -> bool {
+        true
+    }
+
+    fn gradient_of_rows(
+        &self,
+        out: &mut [f32],
+        dy: MatrixRef,
+        _x: MatrixRef,
+        resume: bool,
+        scratch: &mut [f32],
+    ) {
+        let (dw, db) = out.split_at_mut(self.weights_len());
+        for (group, _) in groups(dy.rows()).enumerate() {
+            let (scratch, Kept { x, takers, dy }) = self.kept(scratch, group);
+            self.narrow.weight_gradient(dw, db, dy, takers, x, scratch, resume || group > 0);
+        }
+    }
+
+    fn derive(&self, unit: usize, from: &Derivation) {
+        self.convolution.derive(unit, from);
+    }
+}

@@ -1,0 +1,88 @@
+//! Convolutions with 16 samples in the lanes: the same bits on every instruction set, whose tiles differ.
+//! (What the bits should be is tested with the layer, in tests/layers/narrow.rs.)
+
+use crate::{on_every_isa, spread};
+use fallline::kernels::image::{Image, Patches, Window};
+use fallline::kernels::narrow::Narrow;
+use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
+
+/// Height, width, channels, kernel, padding, outputs, samples.
+const SHAPES: [[usize; 7]; 6] = [
+    [2, 2, 1, 1, 0, 1, 1],
+    [7, 9, 6, 5, 1, 16, 16],
+    [6, 12, 5, 3, 0, 23, 7],
+    [5, 4, 13, 2, 2, 3, 16],
+    [9, 5, 2, 4, 0, 6, 12],
+    [4, 3, 24, 3, 1, 33, 2],
+];
+
+/// Output, who takes its gradient, and all gradients; NaN where nothing is to be read.
+fn all(narrow: &Narrow, samples: usize) -> [Vec<f32>; 5] {
+    let (input, output) = (narrow.patches.input, narrow.output());
+    let stride = row_stride(input.columns());
+    let mut x = spread(samples * stride, 1.0);
+    for pixel in x.chunks_exact_mut(input.pitch) {
+        pixel[input.channels..].fill(0.0);
+    }
+    let weights = spread(output.pitch * narrow.patches.inputs(), 0.3);
+    let bias = spread(padded(narrow.outputs), 0.1);
+    let (mut lanes, mut dx_lanes) = (vec![f32::NAN; narrow.input_len()], vec![f32::NAN; narrow.input_len()]);
+    narrow.gather_input(&mut lanes, MatrixRef::new(&x, samples, input.columns(), stride));
+    let columns = output.columns();
+    let mut y = vec![f32::NAN; samples * columns];
+    let mut takers = vec![f32::NAN; if narrow.pools { narrow.output_len() } else { 0 }];
+    let matrix = MatrixMut::new(&mut y, samples, columns, columns);
+    narrow.forward(matrix, &mut takers, &lanes, &weights, Some(&bias), true);
+
+    let dy = spread(samples * columns, 1.0);
+    let mut dy_lanes = vec![f32::NAN; narrow.output_len()];
+    narrow.gather_gradient(&mut dy_lanes, MatrixRef::new(&dy, samples, columns, columns), &takers);
+    let mut scratch = vec![f32::NAN; narrow.input_gradient_scratch().max(narrow.weight_gradient_scratch())];
+    narrow.input_gradient(&mut dx_lanes, &dy_lanes, &takers, &weights, &mut scratch);
+    let mut dx = vec![0.0; samples * stride];
+    narrow.scatter_input(MatrixMut::new(&mut dx, samples, input.columns(), stride), &dx_lanes);
+    scratch.fill(f32::NAN);
+    let (mut dw, mut db) = (vec![f32::NAN; weights.len()], vec![f32::NAN; bias.len()]);
+    narrow.weight_gradient(&mut dw, &mut db, &dy_lanes, &takers, &lanes, &mut scratch, false);
+    [y, takers, dx, dw, db]
+}
+
+#[test]
+fn every_instruction_set_gives_the_same_bits() {
+    for [height, width, channels, kernel, padding, outputs, samples] in SHAPES {
+        for pools in [true, false] {
+            let window = Window { padding, ..Window::plain(kernel, 1) };
+            let patches = Patches { input: Image::new(height, width, channels), window };
+            let narrow = Narrow { patches, outputs, pools };
+            let results = on_every_isa(|| all(&narrow, samples).concat());
+            assert!(results.iter().all(|x| x.is_finite()), "{narrow:?}");
+            let [y, _, dx, dw, db] = all(&narrow, samples);
+            let some = |values: &[f32]| values.iter().any(|&x| x != 0.0);
+            assert!(some(&y) && some(&dx) && some(&dw) && some(&db), "{narrow:?}");
+        }
+    }
+}
+
+/// Without a pool, the pixels that a pool would take the largest of.
+#[test]
+fn the_pool_takes_the_largest_of_what_comes_out_without_it() {
+    for [height, width, channels, kernel, padding, outputs, samples] in SHAPES {
+        let window = Window { padding, ..Window::plain(kernel, 1) };
+        let patches = Patches { input: Image::new(height, width, channels), window };
+        let narrow = Narrow { patches, outputs, pools: true };
+        let (pooled, image) = (narrow.output(), narrow.unpooled());
+        let [y, ..] = all(&narrow, samples);
+        let [z, ..] = all(&Narrow { pools: false, ..narrow }, samples);
+        for (y, z) in y.chunks_exact(pooled.columns()).zip(z.chunks_exact(image.columns())) {
+            for place in 0..y.len() {
+                let (pixel, channel) = (place / pooled.pitch, place % pooled.pitch);
+                let corner = pixel / pooled.width * 2 * image.width + pixel % pooled.width * 2;
+                let at = |right: usize, down: usize| {
+                    z[(corner + down * image.width + right) * image.pitch + channel]
+                };
+                let largest = at(0, 0).max(at(1, 0)).max(at(0, 1)).max(at(1, 1));
+                assert_eq!(y[place].to_bits(), largest.to_bits(), "{narrow:?} {place}");
+            }
+        }
+    }
+}
