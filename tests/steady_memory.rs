@@ -150,7 +150,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                   activation = \"relu\"\n[[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 4\nkernel = 2\n\
                   [[model.layers]]\ntype = \"max-pool\"\nkernel = 2\n\
-                  [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 3\nactivation = \"gelu\"\n\
+                  [[model.layers]]\ntype = \"conv\"\nchannels = 17\nkernel = 2\nactivation = \"gelu\"\n\
                   [[model.layers]]\ntype = \"conv\"\nchannels = 33\nkernel = 3\npadding = 1\n\
                   [[model.layers]]\ntype = \"flatten\"\n";
     let blocks = "[[model.layers]]\ntype = \"residual\"\nactivation = \"relu\"\n\
