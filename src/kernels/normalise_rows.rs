@@ -42,13 +42,7 @@ pub fn moments(x: &[f32], pitch: usize, channels: usize) -> Moments {
     vectorise(
         #[inline(always)]
         || {
-            let mean = lanes(
-                x,
-                pitch,
-                channels,
-                #[inline(always)]
-                |x| f64::from(x),
-            ) / count;
+            let mean = lanes(x, pitch, channels, f64::from) / count;
             let squares = lanes(
                 x,
                 pitch,

@@ -18,7 +18,7 @@ const TOLERANCE: f64 = 3e-6;
 
 /// After the first steps, where single precision has made its way: relative for losses, for statistics and
 /// answers as above.
-const TRAINED: f64 = 1e-3;
+const TRAINED: f64 = 2e-3;
 
 /// A recipe with the layers of a case and this optimizer.
 fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
