@@ -65,15 +65,18 @@ pub(super) fn evenly(count: usize, most: usize, mut each: impl FnMut(usize, usiz
     }
 }
 
+/// Cuts a product into tiles within limits, and hands each to a function that computes it.
+pub(super) type Cut<'a> = dyn FnMut(Limits, &mut dyn FnMut(&Tile)) + 'a;
+
 /// Lets `work` hand out tiles within its limits, each of which is computed at once.
 ///
 /// # Safety
 /// All that the tiles address must be readable, and their results the caller's alone.
-pub(super) unsafe fn in_tiles(work: &mut dyn FnMut(Limits, &mut dyn FnMut(&Tile))) {
+pub(super) unsafe fn in_tiles(work: &mut Cut) {
     dispatch(Work(work));
 }
 
-struct Work<'a>(&'a mut dyn FnMut(Limits, &mut dyn FnMut(&Tile)));
+struct Work<'a>(&'a mut Cut<'a>);
 
 impl WithSimd for Work<'_> {
     type Output = ();
