@@ -20,8 +20,9 @@ impl WithSimd for KernelSums {
         // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
         unsafe {
             match self.walk.kernel {
-                3 => self.unrolled::<S, 3>(simd),
-                5 => self.unrolled::<S, 5>(simd),
+                3 => self.unrolled::<S, 3, RUN>(simd),
+                // The sums alone fill the registers.
+                5 => self.unrolled::<S, 5, 1>(simd),
                 _ => self.of_any_size(simd),
             }
         }
@@ -29,18 +30,18 @@ impl WithSimd for KernelSums {
 }
 
 impl KernelSums {
-    /// With the sums of all numbers of a kernel in registers.
+    /// With the sums of all numbers of a kernel in registers, and `P` places of a row worked on together.
     ///
     /// # Safety
     /// As for the fields.
     #[inline(always)]
-    unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
+    unsafe fn unrolled<S: Simd, const K: usize, const P: usize>(&self, simd: S) {
         // Safety: the caller's.
         unsafe {
             if self.walk.stride == 1 && self.walk.dilation == 1 {
-                self.in_runs::<S, K, true>(simd);
+                self.in_runs::<S, K, P, true>(simd);
             } else {
-                self.in_runs::<S, K, false>(simd);
+                self.in_runs::<S, K, P, false>(simd);
             }
         }
     }
@@ -51,7 +52,7 @@ impl KernelSums {
     /// As for the fields.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
-    unsafe fn in_runs<S: Simd, const K: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
+    unsafe fn in_runs<S: Simd, const K: usize, const P: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
         let (walk, x, dy) = (self.walk, self.x, self.dy);
         let [down, across] = walk.steps();
         let along = walk.stride as usize * walk.pitch;
@@ -73,13 +74,13 @@ impl KernelSums {
                     while column < walk.places[1] {
                         let from = start.wrapping_add(column * along);
                         let dy = dy.wrapping_add(walk.place(row, column, lane));
-                        if is_inner && inner.contains(&column) && column + RUN <= inner.end {
-                            let mut dys = [simd.splat_f32s(0.0); RUN];
-                            for p in 0..RUN {
+                        if is_inner && inner.contains(&column) && column + P <= inner.end {
+                            let mut dys = [simd.splat_f32s(0.0); P];
+                            for p in 0..P {
                                 dys[p] = load::<S>(dy.wrapping_add(p * walk.pitch));
                             }
                             for i in 0..K {
-                                for p in 0..RUN {
+                                for p in 0..P {
                                     for j in 0..K {
                                         let pixel = if SIDE_BY_SIDE {
                                             (p + j) * along
@@ -91,7 +92,7 @@ impl KernelSums {
                                     }
                                 }
                             }
-                            column += RUN;
+                            column += P;
                             continue;
                         }
                         let (corner, dy) = (walk.corner(row, column), load::<S>(dy));
