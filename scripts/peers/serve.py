@@ -1,11 +1,11 @@
 """The lines that fallline and a peer exchange: JSON, one object a line, on the standard streams.
 
     to the peer      its specification: {"images": FILE, "labels": FILE, "mean": 0.1307,
-                     "deviation": 0.3081, "image": null, "widths": [784, 128, 10], "activation": "relu",
+                     "deviation": 0.3081, "widths": [784, 128, 10], "activation": "relu",
                      "loss": "cross-entropy", "optimizer": "adam", "hyper": {"learning_rate": 0.001,
                      "momentum": 0, "nesterov": false, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
-                     "weight_decay": 0}, "batch": 64, "threads": 2, "mode": "eager",
-                     "initial": FILE or null}; for a network of images, instead of widths and
+                     "weight_decay": 0}, "batch": 64, "threads": 2, "image": null,
+                     "initial": FILE or null, "mode": "eager"}; for a network of images, instead of widths and
                      activation, "image": {"input": [28, 28, 1], "modules": [{"type": "conv",
                      "inputs": 1, "outputs": 6, "kernel": 5, ...}, ...]}
     from the peer    {"ready": true, "framework": "pytorch-eager", "version": "2.15.0"}

@@ -36,7 +36,8 @@ pub struct BenchRecord {
 /// A network trained by one rule, with one batch size, on so many threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseRecord {
-    /// [`FALLLINE`], or the other framework: "pytorch-eager", "pytorch-channels-last", "pytorch-compile", "jax".
+    /// [`FALLLINE`], or the other framework: "pytorch-eager", "pytorch-channels-last",
+    /// "pytorch-compile", "jax".
     pub framework: String,
     /// The recipe's name.
     pub recipe: String,

@@ -5,12 +5,23 @@
 //! `[pitch / 16][kernel²][16]`. Every sum is one chain of fused multiply-adds: of outputs and inputs in
 //! the order of the kernel, of kernels in the order of the pixels.
 
-use pulp::{Simd, WithSimd};
+mod correlation;
+mod kernel_sums;
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use correlation::{Correlation, Spread};
+use kernel_sums::KernelSums;
 
 use super::gemm::Finish;
 use super::image::{Image, Window};
 use super::isa::dispatch;
 use crate::tensor::LANES;
+
+/// Places of a row that are worked on together: they share what lies under several of them.
+const RUN: usize = 4;
 
 /// What a pixel beside the image holds.
 static NOTHING: [f32; LANES] = [0.0; LANES];
@@ -142,11 +153,22 @@ impl Walk {
         [row as isize * self.stride - self.padding, column as isize * self.stride - self.padding]
     }
 
-    /// Whether all of the window lies on the image.
+    /// The places of a row at which no pixel of the window lies to the left or the right of the image.
+    fn inner_columns(&self) -> Range<usize> {
+        let fits = |&column: &usize| self.is_across(self.corner(0, column)[1]);
+        let first = (0..self.places[1]).find(fits).unwrap_or(0);
+        first..first + (first..self.places[1]).take_while(fits).count()
+    }
+
     #[inline(always)]
-    fn is_inside(&self, [y, x]: [isize; 2]) -> bool {
-        let span = self.dilation * (self.kernel as isize - 1);
-        y >= 0 && x >= 0 && y + span < self.height && x + span < self.width
+    fn is_across(&self, x: isize) -> bool {
+        x >= 0 && x + self.dilation * (self.kernel as isize - 1) < self.width
+    }
+
+    /// Whether row i of the window lies on the image.
+    #[inline(always)]
+    fn holds_row(&self, y: isize, i: usize) -> bool {
+        (0..self.height).contains(&(y + i as isize * self.dilation))
     }
 
     /// Whether pixel (i, j) of the window does.
@@ -196,294 +218,4 @@ unsafe fn load<S: Simd>(from: *const f32) -> S::f32s {
 unsafe fn store<S: Simd>(to: *mut f32, values: S::f32s) {
     // Safety: the caller's.
     unsafe { to.cast::<S::f32s>().write_unaligned(values) }
-}
-
-#[inline(always)]
-fn finished<S: Simd>(simd: S, sum: S::f32s, finish: Finish) -> S::f32s {
-    let zero = simd.splat_f32s(0.0);
-    match finish {
-        Finish::Plain => sum,
-        // Not a maximum: that would lose a NaN, by which divergence is noticed.
-        Finish::Relu => simd.select_f32s(simd.less_than_f32s(sum, zero), zero, sum),
-        Finish::LeakyRelu { slope } => {
-            let scaled = simd.mul_f32s(sum, simd.splat_f32s(slope));
-            simd.select_f32s(simd.less_than_f32s(sum, zero), scaled, sum)
-        }
-    }
-}
-
-/// [`forward`], and with the window turned round the gradient of the input. All that `walk` and `check`
-/// speak of must be readable, and `y` the caller's alone.
-struct Correlation {
-    walk: Walk,
-    y: *mut f32,
-    x: *const f32,
-    weights: *const f32,
-    bias: Option<*const f32>,
-    turned: bool,
-    finish: Finish,
-}
-
-impl WithSimd for Correlation {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
-        unsafe {
-            match self.walk.kernel {
-                3 => self.unrolled::<S, 3>(simd),
-                5 => self.unrolled::<S, 5>(simd),
-                _ => self.of_any_size(simd),
-            }
-        }
-    }
-}
-
-impl Correlation {
-    #[inline(always)]
-    fn tap(&self, i: usize, j: usize) -> usize {
-        let (kernel, tap) = (self.walk.kernel, i * self.walk.kernel + j);
-        if self.turned { kernel * kernel - 1 - tap } else { tap }
-    }
-
-    /// # Safety
-    /// As for a vector of the bias.
-    #[inline(always)]
-    unsafe fn begin<S: Simd>(&self, simd: S, lane: usize) -> S::f32s {
-        match self.bias {
-            // Safety: the caller's.
-            Some(bias) => unsafe { load::<S>(bias.wrapping_add(lane)) },
-            None => simd.splat_f32s(0.0),
-        }
-    }
-
-    /// With the kernel in registers: a load and a multiply-add for each of its numbers.
-    ///
-    /// # Safety
-    /// As for the fields.
-    #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // they unroll entirely
-    unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
-        let (walk, x, y, finish) = (self.walk, self.x, self.y, self.finish);
-        let [down, across] = walk.steps();
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            let mut kernel = [[simd.splat_f32s(0.0); K]; K];
-            // Safety: the caller's, for all of it.
-            unsafe {
-                for i in 0..K {
-                    for j in 0..K {
-                        let place = walk.weight(self.tap(i, j), lane);
-                        kernel[i][j] = load::<S>(self.weights.wrapping_add(place));
-                    }
-                }
-                let begin = self.begin(simd, lane);
-                for row in 0..walk.places[0] {
-                    for column in 0..walk.places[1] {
-                        let corner = walk.corner(row, column);
-                        let from = x.wrapping_offset(walk.start(corner, lane));
-                        let mut sum = begin;
-                        if walk.is_inside(corner) {
-                            for i in 0..K {
-                                for j in 0..K {
-                                    let x = load::<S>(from.wrapping_add(i * down + j * across));
-                                    sum = simd.mul_add_f32s(kernel[i][j], x, sum);
-                                }
-                            }
-                        } else {
-                            for i in 0..K {
-                                for j in 0..K {
-                                    let x = from.wrapping_add(i * down + j * across);
-                                    let x = if walk.holds(corner, i, j) { x } else { NOTHING.as_ptr() };
-                                    sum = simd.mul_add_f32s(kernel[i][j], load::<S>(x), sum);
-                                }
-                            }
-                        }
-                        let to = y.wrapping_add(walk.place(row, column, lane));
-                        store::<S>(to, finished(simd, sum, finish));
-                    }
-                }
-            }
-        }
-    }
-
-    /// # Safety
-    /// As for the fields.
-    #[inline(always)]
-    unsafe fn of_any_size<S: Simd>(&self, simd: S) {
-        let (walk, [down, across]) = (self.walk, self.walk.steps());
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            // Safety: the caller's, for all of it.
-            unsafe {
-                let begin = self.begin(simd, lane);
-                for row in 0..walk.places[0] {
-                    for column in 0..walk.places[1] {
-                        let corner = walk.corner(row, column);
-                        let from = self.x.wrapping_offset(walk.start(corner, lane));
-                        let mut sum = begin;
-                        for i in 0..walk.kernel {
-                            for j in 0..walk.kernel {
-                                if walk.holds(corner, i, j) {
-                                    let weight = walk.weight(self.tap(i, j), lane);
-                                    let weight = load::<S>(self.weights.wrapping_add(weight));
-                                    let x = load::<S>(from.wrapping_add(i * down + j * across));
-                                    sum = simd.mul_add_f32s(weight, x, sum);
-                                }
-                            }
-                        }
-                        let to = self.y.wrapping_add(walk.place(row, column, lane));
-                        store::<S>(to, finished(simd, sum, self.finish));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// [`input_gradient`] of a window that moves by several pixels, which meets some pixels more often than
-/// others: each place adds to the pixels under it. `dx` holds zeros.
-struct Spread {
-    walk: Walk,
-    dx: *mut f32,
-    dy: *const f32,
-    weights: *const f32,
-}
-
-impl WithSimd for Spread {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let (walk, [down, across]) = (self.walk, self.walk.steps());
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            for row in 0..walk.places[0] {
-                for column in 0..walk.places[1] {
-                    let corner = walk.corner(row, column);
-                    let to = self.dx.wrapping_offset(walk.start(corner, lane));
-                    // Safety: `check` holds all slices to their sizes, and pixels beside an image are
-                    // left alone.
-                    unsafe {
-                        let dy = load::<S>(self.dy.wrapping_add(walk.place(row, column, lane)));
-                        for i in 0..walk.kernel {
-                            for j in 0..walk.kernel {
-                                if walk.holds(corner, i, j) {
-                                    let weight = walk.weight(i * walk.kernel + j, lane);
-                                    let weight = load::<S>(self.weights.wrapping_add(weight));
-                                    let to = to.wrapping_add(i * down + j * across);
-                                    store::<S>(to, simd.mul_add_f32s(weight, dy, load::<S>(to)));
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// [`weight_gradient`], added to what `dw` holds.
-struct KernelSums {
-    walk: Walk,
-    dw: *mut f32,
-    dy: *const f32,
-    x: *const f32,
-}
-
-impl WithSimd for KernelSums {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
-        unsafe {
-            match self.walk.kernel {
-                3 => self.unrolled::<S, 3>(simd),
-                5 => self.unrolled::<S, 5>(simd),
-                _ => self.of_any_size(simd),
-            }
-        }
-    }
-}
-
-impl KernelSums {
-    /// With the sums of all numbers of a kernel in registers.
-    ///
-    /// # Safety
-    /// As for the fields.
-    #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // they unroll entirely
-    unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
-        let (walk, x, dy) = (self.walk, self.x, self.dy);
-        let [down, across] = walk.steps();
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            let mut sums = [[simd.splat_f32s(0.0); K]; K];
-            // Safety: the caller's, for all of it.
-            unsafe {
-                for i in 0..K {
-                    for j in 0..K {
-                        sums[i][j] = load::<S>(self.dw.wrapping_add(walk.weight(i * K + j, lane)));
-                    }
-                }
-                for row in 0..walk.places[0] {
-                    for column in 0..walk.places[1] {
-                        let corner = walk.corner(row, column);
-                        let from = x.wrapping_offset(walk.start(corner, lane));
-                        let dy = load::<S>(dy.wrapping_add(walk.place(row, column, lane)));
-                        if walk.is_inside(corner) {
-                            for i in 0..K {
-                                for j in 0..K {
-                                    let x = load::<S>(from.wrapping_add(i * down + j * across));
-                                    sums[i][j] = simd.mul_add_f32s(dy, x, sums[i][j]);
-                                }
-                            }
-                        } else {
-                            for i in 0..K {
-                                for j in 0..K {
-                                    let x = from.wrapping_add(i * down + j * across);
-                                    let x = if walk.holds(corner, i, j) { x } else { NOTHING.as_ptr() };
-                                    sums[i][j] = simd.mul_add_f32s(dy, load::<S>(x), sums[i][j]);
-                                }
-                            }
-                        }
-                    }
-                }
-                for i in 0..K {
-                    for j in 0..K {
-                        store::<S>(self.dw.wrapping_add(walk.weight(i * K + j, lane)), sums[i][j]);
-                    }
-                }
-            }
-        }
-    }
-
-    /// One number of the kernel after the other.
-    ///
-    /// # Safety
-    /// As for the fields.
-    #[inline(always)]
-    unsafe fn of_any_size<S: Simd>(&self, simd: S) {
-        let (walk, [down, across]) = (self.walk, self.walk.steps());
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            for tap in 0..walk.kernel * walk.kernel {
-                let (i, j) = (tap / walk.kernel, tap % walk.kernel);
-                let dw = self.dw.wrapping_add(walk.weight(tap, lane));
-                // Safety: the caller's, for all of it.
-                unsafe {
-                    let mut sum = load::<S>(dw);
-                    for row in 0..walk.places[0] {
-                        for column in 0..walk.places[1] {
-                            let corner = walk.corner(row, column);
-                            if walk.holds(corner, i, j) {
-                                let x = walk.start(corner, lane) + (i * down + j * across) as isize;
-                                let x = load::<S>(self.x.wrapping_offset(x));
-                                let dy = load::<S>(self.dy.wrapping_add(walk.place(row, column, lane)));
-                                sum = simd.mul_add_f32s(dy, x, sum);
-                            }
-                        }
-                    }
-                    store::<S>(dw, sum);
-                }
-            }
-        }
-    }
 }

@@ -20,11 +20,10 @@ pub struct Specification {
     /// The network sees (pixel / 255 - mean) / deviation.
     pub mean: f32,
     pub deviation: f32,
-    /// The network, if it has layers of images.
-    pub image: Option<ImageNetwork>,
-    /// If not: features of a sample, then the output features of each dense layer...
+    /// Features of a sample, then the output features of each dense layer; empty if there are layers of
+    /// images.
     pub widths: Vec<usize>,
-    /// ...and what stands behind every dense layer but the last.
+    /// Behind every dense layer but the last.
     pub activation: &'static str,
     pub loss: &'static str,
     /// The rule: "sgd", with or without momentum, or "adam".
@@ -33,6 +32,8 @@ pub struct Specification {
     /// Samples of a step; a last short batch is left out.
     pub batch: usize,
     pub threads: usize,
+    /// The network, if it has layers of images.
+    pub image: Option<ImageNetwork>,
     /// A saved model that the training begins with; without it the weights are random.
     pub initial: Option<PathBuf>,
 }
@@ -103,7 +104,6 @@ impl Specification {
             data: data.clone(),
             mean: recipe.data.mean,
             deviation: recipe.data.deviation,
-            image,
             widths,
             activation: activation.name(),
             loss: recipe.model.loss.name(),
@@ -111,6 +111,7 @@ impl Specification {
             hyper,
             batch: recipe.train.batch.min(samples.len()),
             threads,
+            image,
             initial: None,
         })
     }
