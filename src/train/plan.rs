@@ -10,7 +10,7 @@ pub use joins::Joins;
 pub use rows::{RowPlan, rows_at_once, together};
 pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
-use crate::model::PlacedLayer;
+use crate::model::{Input, PlacedLayer};
 use crate::tensor::{LANES, padded};
 
 /// Rows that a worker takes through all layers together, so that what a layer has written is still
@@ -187,9 +187,9 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 
 /// Which of the data's features these units of each layer read: from the first to the last of them.
 fn read_features(layers: &[PlacedLayer], owned: &[Range<usize>], features: usize) -> Range<usize> {
-    let Some((first, units)) = layers.first().zip(owned.first()) else { return 0..0 };
-    let inputs = units.clone().map(|unit| first.layer.unit_inputs(unit)).filter(|inputs| !inputs.is_empty());
-    let ends = inputs.map(|inputs| (inputs.start, inputs.end.min(features)));
+    let readers = layers.iter().zip(owned).filter(|(placed, _)| placed.inputs.main == Input::Data);
+    let inputs = readers.flat_map(|(placed, units)| units.clone().map(|unit| placed.layer.unit_inputs(unit)));
+    let ends = inputs.filter(|inputs| !inputs.is_empty()).map(|range| (range.start, range.end.min(features)));
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
 
