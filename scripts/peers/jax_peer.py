@@ -39,11 +39,17 @@ def start(specification):
     x, y = (jnp.asarray(part) for part in batches(specification))
     weights = [(jnp.array(weight.T), jnp.array(bias)) for weight, bias in initial_weights(specification)]
 
+    smoothing = specification["label_smoothing"]
+
     def loss_of(parameters, x, y):
         for weight, bias in parameters[:-1]:
             x = activation(x @ weight + bias)
         weight, bias = parameters[-1]
-        return optax.softmax_cross_entropy_with_integer_labels(x @ weight + bias, y).mean()
+        logits = x @ weight + bias
+        if smoothing == 0:
+            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+        targets = optax.smooth_labels(jax.nn.one_hot(y, logits.shape[-1]), smoothing)
+        return optax.softmax_cross_entropy(logits, targets).mean()
 
     def step(carry, batch):
         parameters, state = carry

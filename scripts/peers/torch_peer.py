@@ -26,7 +26,7 @@ def start(specification):
         model = model.to(memory_format=torch.channels_last)
     initial = {name: values.clone() for name, values in initial_of(torch, model, specification).items()}
     optimizer = optimizer_of(torch.optim, model.parameters(), specification)
-    criterion = torch.nn.CrossEntropyLoss()
+    criterion = torch.nn.CrossEntropyLoss(label_smoothing=specification["label_smoothing"])
     loss_of, update = (lambda x, y: criterion(model(x), y)), optimizer.step
     if specification["mode"] == "compile":
         loss_of, update = torch.compile(loss_of), torch.compile(update)

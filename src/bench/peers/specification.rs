@@ -26,6 +26,8 @@ pub struct Specification {
     /// Behind every dense layer but the last.
     pub activation: &'static str,
     pub loss: &'static str,
+    /// The part of each target that is spread over all classes.
+    pub label_smoothing: f32,
     /// The rule: "sgd", with or without momentum, or "adam".
     pub optimizer: &'static str,
     pub hyper: Hyper,
@@ -83,9 +85,13 @@ impl Specification {
         data: &DataFiles,
         threads: usize,
     ) -> Result<Specification, String> {
-        if recipe.model.loss != Loss::default() {
-            return Err(format!("the peers have no loss {}", recipe.model.loss.name()));
-        }
+        let label_smoothing = match &recipe.model.loss {
+            Loss::CrossEntropy { class_weights, .. } if !class_weights.is_empty() => {
+                return Err("the peers have no class weights".to_string());
+            }
+            Loss::CrossEntropy { label_smoothing, .. } => *label_smoothing,
+            other => return Err(format!("the peers have no loss {}", other.name())),
+        };
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
         }
@@ -107,6 +113,7 @@ impl Specification {
             widths,
             activation: activation.name(),
             loss: recipe.model.loss.name(),
+            label_smoothing,
             optimizer,
             hyper,
             batch: recipe.train.batch.min(samples.len()),
@@ -221,15 +228,9 @@ mod tests {
             let recipe = Recipe::built_in(name).unwrap();
             let dense = |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. });
             match of(&recipe) {
-                // They smooth their labels, or deform their samples.
                 Err(refused) => {
-                    let known =
-                        ["the peers have no loss cross-entropy", "the peers take the samples as they are"];
-                    assert!(known.contains(&refused.as_str()), "{name}: {refused}");
-                    assert!(
-                        ["mnist-mlp-98", "mnist-cnn", "mnist-mlp-deep"].contains(&name),
-                        "{name}: {refused}"
-                    );
+                    let expected = ("mnist-mlp-deep", "the peers take the samples as they are");
+                    assert_eq!((name, refused.as_str()), expected);
                 }
                 Ok(told) => assert_eq!(told.image.is_none(), recipe.model.layers.iter().all(dense), "{name}"),
             }
@@ -295,6 +296,10 @@ mod tests {
         let mut recipe = Recipe::built_in("digits-mlp").unwrap();
         recipe.model.loss = Loss::MeanSquaredError;
         assert!(of(&recipe).unwrap_err().contains("no loss"));
+        recipe.model.loss = Loss::CrossEntropy { label_smoothing: 0.1, class_weights: Vec::new() };
+        assert_eq!(of(&recipe).unwrap().label_smoothing, 0.1);
+        recipe.model.loss = Loss::CrossEntropy { label_smoothing: 0.1, class_weights: vec![1.0; 10] };
+        assert!(of(&recipe).unwrap_err().contains("no class weights"));
     }
 
     #[test]
