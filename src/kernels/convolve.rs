@@ -1,5 +1,5 @@
 //! The products of a convolution without its patches: pixels and elements of the window are read from
-//! the image where they lie ([`walk`](super::walk)).
+//! the image where they lie (`kernels/walk.rs`).
 //!
 //! Every element is one chain of fused multiply-adds, bit for bit that of the product of gathered
 //! patches, but for what the window sees beyond the edge: terms of that are zeros, and where a whole tile
