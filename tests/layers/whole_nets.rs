@@ -92,7 +92,9 @@ impl Naive<'_> {
                     Sample { values, ..x }
                 }
                 LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. } => {
-                    unimplemented!("a sample alone does not tell what these make of it")
+                    panic!(
+                        "the networks of this test have none: a sample alone does not tell what these make of it"
+                    )
                 }
                 LayerConfig::Residual(block) => {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
