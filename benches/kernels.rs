@@ -14,6 +14,7 @@ use fallline::kernels::elastic::{self, Axis};
 use fallline::kernels::gemm::{self, Finish};
 use fallline::kernels::image::{Image, Patches, Window};
 use fallline::kernels::loss::{self, Rows};
+use fallline::kernels::prefetch::Ahead;
 use fallline::kernels::warp::{self, Affine, Field, Normalised};
 use fallline::kernels::{convert, convolve, panels, reduce};
 use fallline::losses::{Loss, Scores, Targets};
@@ -57,7 +58,13 @@ fn products(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("gradient", &name), |bencher| {
             bencher.iter(|| {
                 let dy = MatrixRef::new(&y, rows, outputs, y_stride);
-                gemm::gradient(&mut dw, dy, MatrixRef::new(&x, rows, inputs, x_stride), false);
+                gemm::gradient(
+                    &mut dw,
+                    dy,
+                    MatrixRef::new(&x, rows, inputs, x_stride),
+                    false,
+                    &Ahead::default(),
+                );
             });
         });
     }

@@ -4,7 +4,7 @@
 //!
 //!     cargo run --release --example phases -- [RECIPE] [OPTIMIZER] [BATCH] [THREADS]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fallline::bench::peak;
 use fallline::bench::plan::{BenchPlan, Choice};
@@ -45,8 +45,16 @@ fn main() -> Result<()> {
     let mut case = Case::new(&mut planned.model, samples, &planned.recipe, &team)?;
     case.run(Duration::from_millis(500))?;
     let peak = peak::flops_per_second(&team, Duration::from_millis(50));
-    println!("arithmetic {:.2} us a step at {:.1} GFLOP/s", flops / peak * 1e6, peak / 1e9);
-    for (worker, table) in case.probed_epoch()?.iter().enumerate() {
+    let start = Instant::now();
+    let tables = case.probed_epoch()?;
+    let step = start.elapsed().as_secs_f64() / steps as f64;
+    println!(
+        "step {:.2} us, arithmetic {:.2} us at {:.1} GFLOP/s",
+        step * 1e6,
+        flops / peak * 1e6,
+        peak / 1e9
+    );
+    for (worker, table) in tables.iter().enumerate() {
         let per_step = |time: Duration| time.as_secs_f64() * 1e6 / steps as f64;
         println!("worker {worker}: waiting {:.2} us a step", per_step(table.waiting));
         for entry in &table.entries {

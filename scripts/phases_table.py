@@ -17,19 +17,21 @@ import sys
 
 PROGRAM = pathlib.Path(__file__).parent.parent / "target/release/examples/phases"
 PRODUCTS = ("forward", "backward", "gradient")
-COLUMNS = ("arithmetic", "products", "gather", "loss", "update", "waiting", "rest")
+COLUMNS = ("step", "arithmetic", "products", "gather", "loss", "update", "waiting", "rest")
 
 
 def run(case):
     """One run: microseconds a step by column."""
     output = subprocess.run([PROGRAM, *case.split(":")], check=True, capture_output=True, text=True).stdout
     times = collections.Counter()
-    times["arithmetic"] = float(re.search(r"arithmetic ([\d.]+) us", output)[1])
+    for column in ("step", "arithmetic"):
+        times[column] = float(re.search(column + r" ([\d.]+) us", output)[1])
     workers = re.findall(r"waiting ([\d.]+) us", output)
     times["waiting"] = sum(map(float, workers)) / len(workers)
     for name, time in re.findall(r"^  (.*?) +layer \d+ +([\d.]+) us", output, re.M):
-        column = "products" if name in PRODUCTS else name if name in COLUMNS else "rest"
+        column = "products" if name in PRODUCTS else "update" if name == "derive" else name
         times[column] += float(time) / len(workers)
+    times["rest"] = times["step"] - sum(times[column] for column in COLUMNS[2:-1])
     return times
 
 
@@ -42,13 +44,12 @@ def main():
     for _ in range(rounds):
         for case in arguments:
             seen[case].append(run(case))
-    header = ["recipe", "rule", "batch", "threads", *COLUMNS, "arithmetic / all"]
+    header = ["recipe", "rule", "batch", "threads", *COLUMNS, "arithmetic / step"]
     print("| " + " | ".join(header) + " |\n" + "|" + "---|" * len(header))
     for case, runs in seen.items():
         medians = {column: statistics.median(times[column] for times in runs) for column in COLUMNS}
-        total = sum(medians.values()) - medians["arithmetic"]
         cells = [*case.split(":"), *(f"{medians[column]:.1f}" for column in COLUMNS)]
-        print("| " + " | ".join([*cells, f"{medians['arithmetic'] / total:.2f}"]) + " |")
+        print("| " + " | ".join([*cells, f"{medians['arithmetic'] / medians['step']:.2f}"]) + " |")
 
 
 if __name__ == "__main__":

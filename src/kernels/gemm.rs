@@ -6,7 +6,8 @@
 //! cut into tiles and shared among workers, and it equals that of three nested loops bit for bit.
 
 use super::isa::dispatch;
-use super::tile::{Begin, Problem, Tiles};
+use super::prefetch::{Ahead, RESIDENT};
+use super::tile::{Begin, Meanwhile, Problem, Tiles};
 use super::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
@@ -38,6 +39,7 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
         result_panel: LANES,
         begin: bias.map_or(Begin::Zero, |bias| Begin::Row(bias.as_ptr())),
         finish,
+        meanwhile: if size_of_val(weights) > RESIDENT { Meanwhile::Panels } else { Meanwhile::Runs(&[]) },
     };
     // Safety: the assertions above hold y, x, weights and bias to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
@@ -47,8 +49,8 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
 ///
 /// `dw` is `[panels][in][16]` for the columns of `dy`, a multiple of 16, and the columns of `x`,
 /// which may be some of a layer's inputs. It is overwritten, or with `resume` carried on from what
-/// earlier rows have left there.
-pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+/// earlier rows have left there. `ahead` is asked for meanwhile.
+pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool, ahead: &Ahead) {
     let (rows, outputs, inputs) = (dy.rows(), dy.columns(), x.columns());
     assert_eq!(x.rows(), rows, "rows of x");
     assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
@@ -68,6 +70,7 @@ pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
         result_panel: inputs * LANES,
         begin: if resume { Begin::Result } else { Begin::Zero },
         finish: Finish::Plain,
+        meanwhile: Meanwhile::Runs(ahead.runs()),
     };
     // Safety: the assertions above hold dw, dy and x to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
@@ -105,6 +108,7 @@ fn row_major(mut y: MatrixMut, left: MatrixRef, [left_row, left_step]: [usize; 2
         result_panel: LANES,
         begin: Begin::Zero,
         finish: Finish::Plain,
+        meanwhile: Meanwhile::Runs(&[]),
     };
     // Safety: the assertions here and of the two callers hold y, left and right to these sizes.
     dispatch(unsafe { Tiles::new(problem) });

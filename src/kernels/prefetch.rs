@@ -1,19 +1,239 @@
 //! Fetching memory ahead of its use.
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Bytes of two.
+const PAIR: usize = 2 * LINE;
+
+/// What a step comes back to is still in the second-level cache if it is no more than so many bytes.
+pub const RESIDENT: usize = 512 << 10;
+
+/// Runs that an [`Ahead`] holds: two panels of 7 blocks, three arrays and the rows of a batch, and some.
+const MOST_RUNS: usize = 32;
+
 /// Asks for `data` to be brought into the second-level cache. Changes no result.
 #[inline]
 pub fn prefetch<T>(data: &[T]) {
+    Run::of(data).for_each(fetch);
+}
+
+/// Memory that is about to be used, to be asked for little by little while something else is computed. All
+/// at once, more lines than a core can wait for stop it until they are there. Changes no result.
+#[derive(Clone, Debug)]
+pub struct Ahead {
+    runs: [Run; MOST_RUNS],
+    len: usize,
+}
+
+/// Pairs of cache lines at even distances. Never read, so they may lie anywhere.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run {
+    start: *const u8,
+    distance: usize,
+    pairs: usize,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Ahead { runs: [Run::NONE; MOST_RUNS], len: 0 }
+    }
+}
+
+impl Ahead {
+    /// Forgets what was added.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    /// Adds some memory.
+    pub fn add<T>(&mut self, data: &[T]) {
+        self.push(Run::of(data));
+    }
+
+    /// Adds 32 floats of each row of a matrix whose rows are `stride` floats apart; the first begin at
+    /// `start`.
+    pub fn add_rows(&mut self, start: *const f32, rows: usize, stride: usize) {
+        self.push(Run { start: start.cast(), distance: stride * size_of::<f32>(), pairs: rows });
+    }
+
+    /// What finds no place is asked for at once.
+    fn push(&mut self, run: Run) {
+        match self.runs.get_mut(self.len) {
+            Some(place) => (*place, self.len) = (run, self.len + 1),
+            None => run.for_each(fetch),
+        }
+    }
+
+    /// Asks for everything at once, where there is nothing to do meanwhile.
+    pub fn ask(&self) {
+        self.runs().iter().for_each(|run| run.for_each(fetch));
+    }
+
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs[..self.len]
+    }
+}
+
+impl Run {
+    const NONE: Run = Run { start: std::ptr::null(), distance: 0, pairs: 0 };
+
+    #[inline(always)]
+    fn of<T>(data: &[T]) -> Run {
+        Run::at(data.as_ptr().cast(), size_of_val(data))
+    }
+
+    /// So many bytes.
+    #[inline(always)]
+    pub(super) fn at(start: *const u8, bytes: usize) -> Run {
+        Run { start, distance: PAIR, pairs: bytes.div_ceil(PAIR) }
+    }
+
+    /// The way along it in so many steps a pair, or one if the pairs do not follow each other.
+    #[inline(always)]
+    fn walk(&self, share: usize) -> Walk {
+        let share = if self.distance == PAIR { share } else { 1 };
+        Walk { start: self.start, distance: self.distance.div_ceil(share), steps: self.pairs * share }
+    }
+
+    #[inline(always)]
+    fn for_each(self, mut each: impl FnMut(*const u8)) {
+        for pair in 0..self.pairs {
+            each(self.start.wrapping_add(pair * self.distance));
+        }
+    }
+}
+
+/// A number of steps, in each of which the pair of lines at a place is asked for that moves on evenly.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    pub start: *const u8,
+    pub distance: usize,
+    pub steps: usize,
+}
+
+/// Spreads runs evenly over a number of steps.
+pub(super) struct Pace<'a> {
+    rest: std::slice::Iter<'a, Run>,
+    walk: Walk,
+    /// Steps of a pair.
+    share: usize,
+}
+
+impl<'a> Pace<'a> {
+    /// Asks at once for as many pairs as there are more than steps.
+    #[inline(always)]
+    pub fn new(runs: &'a [Run], steps: usize) -> Self {
+        let pairs: usize = runs.iter().map(|run| run.pairs).sum();
+        let mut rest = runs.iter();
+        let mut excess = pairs.saturating_sub(steps);
+        let mut walk = Walk { start: std::ptr::null(), distance: 0, steps: 0 };
+        while excess > 0
+            && let Some(run) = rest.next()
+        {
+            let now = Run { pairs: excess.min(run.pairs), ..*run };
+            now.for_each(fetch);
+            excess -= now.pairs;
+            let start = run.start.wrapping_add(now.pairs * run.distance);
+            walk = Walk { start, distance: run.distance, steps: run.pairs - now.pairs };
+        }
+        Pace { rest, walk, share: (steps / pairs.max(1)).max(1) }
+    }
+
+    /// Of one run.
+    #[inline(always)]
+    pub fn of(run: Run, steps: usize) -> Self {
+        let share = (steps / run.pairs.max(1)).max(1);
+        Pace { rest: [].iter(), walk: run.walk(share), share }
+    }
+
+    /// What to ask for in the next steps, at most so many: `idle`, if there is nothing left.
+    #[inline(always)]
+    pub fn next(&mut self, most: usize, idle: *const u8) -> Walk {
+        while self.walk.steps == 0 {
+            match self.rest.next() {
+                Some(run) => self.walk = run.walk(self.share),
+                None => return Walk { start: idle, distance: 0, steps: most },
+            }
+        }
+        let steps = self.walk.steps.min(most);
+        let next = Walk { steps, ..self.walk };
+        self.walk.start = self.walk.start.wrapping_add(steps * self.walk.distance);
+        self.walk.steps -= steps;
+        next
+    }
+}
+
+/// Asks for two lines that follow each other.
+#[inline(always)]
+pub(super) fn fetch(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        /// A cache line.
-        const LINE: usize = 64;
-        let start = data.as_ptr().cast::<i8>();
-        for offset in (0..size_of_val(data)).step_by(LINE) {
-            // Safety: a hint; it never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(offset)) }
+        // Safety: hints; they never fault.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(place.cast());
+            _mm_prefetch::<_MM_HINT_T1>(place.wrapping_add(LINE).cast());
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = data;
+    let _ = place;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All places that a pace asks for in so many steps, taken a few at a time.
+    fn places(mut pace: Pace, steps: usize, at_a_time: usize) -> Vec<usize> {
+        let mut places = Vec::new();
+        for _ in 0..steps.div_ceil(at_a_time) {
+            let mut left = at_a_time;
+            while left > 0 {
+                let walk = pace.next(left, std::ptr::null());
+                assert!((1..=left).contains(&walk.steps));
+                if walk.distance > 0 {
+                    let at = |step| walk.start.wrapping_add(step * walk.distance) as usize;
+                    places.extend((0..walk.steps).map(at));
+                }
+                left -= walk.steps;
+            }
+        }
+        places
+    }
+
+    #[test]
+    fn every_pair_is_asked_for() {
+        let (data, matrix) = (vec![0.0f32; 100], vec![0.0f32; 40 * 50]);
+        let mut ahead = Ahead::default();
+        ahead.add(&data);
+        ahead.add(&data[..0]);
+        ahead.add_rows(matrix[16..].as_ptr(), 40, 50);
+        // 100 floats are 4 pairs, in steps / 44 steps each.
+        for (steps, at_a_time, excess) in
+            [(44, 7, 0), (60, 11, 0), (100, 100, 0), (300, 64, 0), (30, 8, 14), (3, 1, 41)]
+        {
+            let seen = places(Pace::new(ahead.runs(), steps), steps, at_a_time);
+            let covers = |place: usize| seen.iter().any(|seen| (*seen..seen + PAIR).contains(&place));
+            for pair in excess..44 {
+                let place = match pair {
+                    0..4 => data.as_ptr() as usize + pair * PAIR,
+                    _ => matrix.as_ptr() as usize + ((pair - 4) * 50 + 16) * 4,
+                };
+                assert!(covers(place), "pair {pair} in {steps} steps");
+            }
+            assert!(seen.len() <= steps, "{} steps of {steps}", seen.len());
+            assert!(excess == 0 || seen.len() == steps, "the rest in all steps");
+        }
+        assert_eq!(places(Pace::of(Run::of(&data), 9), 9, 3).len(), 8, "two steps a pair");
+        assert!(places(Pace::new(&[], 9), 9, 3).is_empty());
+    }
+
+    #[test]
+    fn what_finds_no_place_is_not_kept() {
+        let data = [0.0f32; 16];
+        let mut ahead = Ahead::default();
+        (0..MOST_RUNS + 3).for_each(|_| ahead.add(&data));
+        assert_eq!(ahead.runs().len(), MOST_RUNS);
+    }
 }

@@ -11,6 +11,7 @@ use std::hint::black_box;
 
 use pulp::{Simd, WithSimd};
 
+use super::prefetch::{Pace, Run, Walk, fetch};
 use crate::tensor::LANES;
 
 /// What is done to a result on its way from the registers to memory.
@@ -34,9 +35,18 @@ pub(super) enum Begin {
     Result,
 }
 
+/// What is asked for while a product is computed: what lies beyond the second-level cache would be waited for.
+#[derive(Clone, Copy)]
+pub(super) enum Meanwhile<'a> {
+    /// The panels that the next tiles read. They must lie without gaps.
+    Panels,
+    /// This.
+    Runs(&'a [Run]),
+}
+
 /// Sizes, places and distances (in floats) of the factors and the result.
 #[derive(Clone, Copy)]
-pub(super) struct Problem {
+pub(super) struct Problem<'a> {
     pub rows: usize,
     pub panels: usize,
     pub steps: usize,
@@ -51,33 +61,42 @@ pub(super) struct Problem {
     pub result_panel: usize,
     pub begin: Begin,
     pub finish: Finish,
+    pub meanwhile: Meanwhile<'a>,
 }
 
 /// A problem to be cut into tiles and run by [`dispatch`](super::isa::dispatch).
-pub(super) struct Tiles(Problem);
+pub(super) struct Tiles<'a>(Problem<'a>);
 
-impl Tiles {
+impl<'a> Tiles<'a> {
     /// # Safety
     /// All that the problem addresses must be readable, and its result this caller's alone.
-    pub unsafe fn new(problem: Problem) -> Self {
+    pub unsafe fn new(problem: Problem<'a>) -> Self {
         Tiles(problem)
     }
 }
 
-impl WithSimd for Tiles {
+impl WithSimd for Tiles<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Tiles(problem) = self;
+        let steps = tiles::<S>(problem.rows) * problem.steps;
+        let mut pace = match problem.meanwhile {
+            Meanwhile::Panels => Pace::new(&[], steps),
+            Meanwhile::Runs(runs) => Pace::new(runs, steps),
+        };
         let mut panel = 0;
         while panel < problem.panels {
             let panels = tile_panels::<S>(problem.panels - panel);
+            if let Meanwhile::Panels = problem.meanwhile {
+                pace = Pace::of(problem.panels_from(panel + panels, panels), steps);
+            }
             let mut row = 0;
             while row < problem.rows {
                 let rows = tile_rows::<S>(problem.rows - row);
                 // Safety: the tile lies inside the problem, for which `new`'s caller vouches.
-                unsafe { problem.from(row, panel).tile(simd, rows, panels) };
+                unsafe { problem.from(row, panel).tile(simd, rows, panels, &mut pace) };
                 row += rows;
             }
             panel += panels;
@@ -107,10 +126,21 @@ fn tile_rows<S: Simd>(left: usize) -> usize {
     }
 }
 
-impl Problem {
+/// Tiles of so many rows.
+#[inline(always)]
+fn tiles<S: Simd>(mut rows: usize) -> usize {
+    let mut tiles = 0;
+    while rows > 0 {
+        rows -= tile_rows::<S>(rows);
+        tiles += 1;
+    }
+    tiles
+}
+
+impl<'a> Problem<'a> {
     /// The part from this row and panel on.
     #[inline(always)]
-    fn from(self, row: usize, panel: usize) -> Problem {
+    fn from(self, row: usize, panel: usize) -> Problem<'a> {
         let begin = match self.begin {
             Begin::Row(row) => Begin::Row(row.wrapping_add(panel * LANES)),
             other => other,
@@ -124,32 +154,40 @@ impl Problem {
         }
     }
 
+    /// So many panels from one on, or as many as there are.
+    #[inline(always)]
+    fn panels_from(&self, panel: usize, panels: usize) -> Run {
+        let panels = panels.min(self.panels.saturating_sub(panel));
+        let start = self.right.wrapping_add(panel * self.right_panel);
+        Run::at(start.cast(), panels * self.right_panel * size_of::<f32>())
+    }
+
     /// The tile of the first `rows` rows and `panels` panels.
     ///
     /// # Safety
     /// As for [`Tiles::new`].
     #[inline(always)]
-    unsafe fn tile<S: Simd>(&self, simd: S, rows: usize, panels: usize) {
+    unsafe fn tile<S: Simd>(&self, simd: S, rows: usize, panels: usize, pace: &mut Pace) {
         // Safety: handed on.
         unsafe {
             match (S::F32_LANES, rows, panels) {
-                (16, 14, 2) => self.sums::<S, 14, 2>(simd),
-                (16, 8, 2) => self.sums::<S, 8, 2>(simd),
-                (16, 4, 2) => self.sums::<S, 4, 2>(simd),
-                (16, 2, 2) => self.sums::<S, 2, 2>(simd),
-                (16, 1, 2) => self.sums::<S, 1, 2>(simd),
-                (16, 14, 1) => self.sums::<S, 14, 1>(simd),
-                (16, 8, 1) => self.sums::<S, 8, 1>(simd),
-                (16, 4, 1) => self.sums::<S, 4, 1>(simd),
-                (16, 2, 1) => self.sums::<S, 2, 1>(simd),
-                (16, 1, 1) => self.sums::<S, 1, 1>(simd),
-                (8, 4, 1) => self.sums::<S, 4, 2>(simd),
-                (8, 2, 1) => self.sums::<S, 2, 2>(simd),
-                (8, 1, 1) => self.sums::<S, 1, 2>(simd),
-                (4, 4, 1) => self.sums::<S, 4, 4>(simd),
-                (4, 2, 1) => self.sums::<S, 2, 4>(simd),
-                (4, 1, 1) => self.sums::<S, 1, 4>(simd),
-                (1, 1, 1) => self.sums::<S, 1, 16>(simd),
+                (16, 14, 2) => self.sums::<S, 14, 2>(simd, pace),
+                (16, 8, 2) => self.sums::<S, 8, 2>(simd, pace),
+                (16, 4, 2) => self.sums::<S, 4, 2>(simd, pace),
+                (16, 2, 2) => self.sums::<S, 2, 2>(simd, pace),
+                (16, 1, 2) => self.sums::<S, 1, 2>(simd, pace),
+                (16, 14, 1) => self.sums::<S, 14, 1>(simd, pace),
+                (16, 8, 1) => self.sums::<S, 8, 1>(simd, pace),
+                (16, 4, 1) => self.sums::<S, 4, 1>(simd, pace),
+                (16, 2, 1) => self.sums::<S, 2, 1>(simd, pace),
+                (16, 1, 1) => self.sums::<S, 1, 1>(simd, pace),
+                (8, 4, 1) => self.sums::<S, 4, 2>(simd, pace),
+                (8, 2, 1) => self.sums::<S, 2, 2>(simd, pace),
+                (8, 1, 1) => self.sums::<S, 1, 2>(simd, pace),
+                (4, 4, 1) => self.sums::<S, 4, 4>(simd, pace),
+                (4, 2, 1) => self.sums::<S, 2, 4>(simd, pace),
+                (4, 1, 1) => self.sums::<S, 1, 4>(simd, pace),
+                (1, 1, 1) => self.sums::<S, 1, 16>(simd, pace),
                 (lanes, ..) => unreachable!("no tile of {rows} x {panels} for {lanes} lanes"),
             }
         }
@@ -161,7 +199,7 @@ impl Problem {
     /// As for [`Tiles::new`].
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
-    unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S) {
+    unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, pace: &mut Pace) {
         // Plain index loops: they unroll entirely, and only then do the sums stay in registers.
         let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
         // Safety: the caller's, for all of it.
@@ -184,21 +222,41 @@ impl Problem {
             for (group, left) in lefts.iter_mut().enumerate().take(ROWS.div_ceil(4)) {
                 *left = black_box(left.wrapping_add(4 * group * self.left_row));
             }
-            for _ in 0..self.steps {
-                let mut factors = [simd.splat_f32s(0.0); VECTORS];
-                for v in 0..VECTORS {
-                    factors[v] = load::<S>(right, self.right_panel, v);
-                }
-                for r in 0..ROWS {
-                    let factor = simd.splat_f32s(*lefts[r / 4].wrapping_add(r % 4 * self.left_row));
-                    for v in 0..VECTORS {
-                        sums[r][v] = simd.mul_add_f32s(factor, factors[v], sums[r][v]);
+            // Not a closure: called at two places, it might not be inlined.
+            macro_rules! steps_of {
+                ($steps:expr, $meanwhile:block) => {
+                    for _ in 0..$steps {
+                        $meanwhile
+                        let mut factors = [simd.splat_f32s(0.0); VECTORS];
+                        for v in 0..VECTORS {
+                            factors[v] = load::<S>(right, self.right_panel, v);
+                        }
+                        for r in 0..ROWS {
+                            let factor = simd.splat_f32s(*lefts[r / 4].wrapping_add(r % 4 * self.left_row));
+                            for v in 0..VECTORS {
+                                sums[r][v] = simd.mul_add_f32s(factor, factors[v], sums[r][v]);
+                            }
+                        }
+                        for row in lefts.iter_mut().take(ROWS.div_ceil(4)) {
+                            *row = row.wrapping_add(self.left_step);
+                        }
+                        right = right.wrapping_add(self.right_step);
                     }
+                };
+            }
+            let mut left = self.steps;
+            while left > 0 {
+                let Walk { start: mut ahead, distance, steps } = pace.next(left, right.cast());
+                // Two lines a step cost 1 % of a product, so nothing is asked for without need.
+                if distance == 0 {
+                    steps_of!(steps, {});
+                } else {
+                    steps_of!(steps, {
+                        fetch(ahead);
+                        ahead = ahead.wrapping_add(distance);
+                    });
                 }
-                for left in lefts.iter_mut().take(ROWS.div_ceil(4)) {
-                    *left = left.wrapping_add(self.left_step);
-                }
-                right = right.wrapping_add(self.right_step);
+                left -= steps;
             }
             // Matched outside the loops: a branch within would keep the sums in memory throughout.
             let zero = simd.splat_f32s(0.0);

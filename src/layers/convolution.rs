@@ -13,6 +13,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Patches};
+use crate::kernels::prefetch::Ahead;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Floats of the patches that are gathered together: they, and the results made of them, stay in the
@@ -261,7 +262,16 @@ impl Layer for Convolution {
         self.unit_len(unit) * if self.sums_rows() { 1 } else { self.output().pixels() }
     }
 
-    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+    fn gradient(
+        &self,
+        unit: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        ahead: &mut Ahead,
+    ) {
+        ahead.ask();
         if self.patch.is_bias(unit) {
             return self.bias_gradient(out, dy, 0..out.len(), resume);
         }

@@ -7,6 +7,7 @@ use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::panels;
+use crate::kernels::prefetch::{Ahead, RESIDENT};
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
 /// Panels of one unit: as many as a register tile is wide.
@@ -259,16 +260,28 @@ impl Layer for Dense {
         if self.by_inputs { 1 } else { self.units_along() }
     }
 
-    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+    fn gradient(
+        &self,
+        unit: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        ahead: &mut Ahead,
+    ) {
         if self.is_bias(unit) {
             gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), resume);
             return;
         }
         let Unit { panels, inputs } = self.unit(unit);
+        // The next unit reads the same inputs, and the next panels.
+        if panels.end < self.panels() && dy.rows() * dy.stride() * size_of::<f32>() > RESIDENT {
+            ahead.add_rows(dy.as_ptr().wrapping_add(panels.end * LANES), dy.rows(), dy.stride());
+        }
         let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
         let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
         // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
-        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), resume);
+        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), resume, ahead);
         if !db.is_empty() {
             gemm::column_sums(db, dy, resume);
         }

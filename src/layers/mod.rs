@@ -40,6 +40,7 @@ pub use weight_norm::WeightNorm;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
+use crate::kernels::prefetch::Ahead;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
 /// One parameter of a layer, such as its weight.
@@ -358,8 +359,18 @@ pub trait Layer: Debug + Send + Sync {
 
     /// The gradient of one unit's parameters, summed over rows `x` `[rows, in]` and `dy`
     /// `[rows, out]`, the latter as [`backward`](Layer::backward) left it. `out` `[unit_len]` takes
-    /// it in the order of the unit's parts, and carries on from what is there if `resume`.
-    fn gradient(&self, _unit: usize, _out: &mut [f32], _dy: MatrixRef, _x: MatrixRef, _resume: bool) {}
+    /// it in the order of the unit's parts, and carries on from what is there if `resume`. `ahead` is to be
+    /// asked for meanwhile; what the next unit reads may be added to it.
+    fn gradient(
+        &self,
+        _unit: usize,
+        _out: &mut [f32],
+        _dy: MatrixRef,
+        _x: MatrixRef,
+        _resume: bool,
+        _ahead: &mut Ahead,
+    ) {
+    }
 
     /// Turns what [`gradient`](Layer::gradient) has come to over all rows of a batch, `out` `[unit_len]`,
     /// into the gradient of the unit's parameters, where it is not yet.

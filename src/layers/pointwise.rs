@@ -7,6 +7,7 @@ use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterS
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Window};
+use crate::kernels::prefetch::Ahead;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// Floats of the input that a gradient goes through together: they stay near while each of its tiles
@@ -193,7 +194,7 @@ impl Layer for Pointwise {
         let (dw, db) = out.split_at_mut(pitch * self.input.channels);
         let mut of_pixels = |dy: MatrixRef, x: MatrixRef, resume: bool| {
             // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = channels in, k = pixels
-            gemm::gradient(dw, dy, x, resume);
+            gemm::gradient(dw, dy, x, resume, &Ahead::default());
             if !db.is_empty() {
                 gemm::column_sums(db, dy, resume);
             }

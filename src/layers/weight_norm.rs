@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::dense::Unit;
 use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Reader, Role};
+use crate::kernels::prefetch::Ahead;
 use crate::kernels::weight_norm;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
@@ -155,9 +156,17 @@ impl Layer for WeightNorm {
     }
 
     /// That of w, in the place of that of v; the place of that of g is left as it is.
-    fn gradient(&self, unit: usize, out: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool) {
+    fn gradient(
+        &self,
+        unit: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        resume: bool,
+        ahead: &mut Ahead,
+    ) {
         let len = self.dense.unit_len(unit);
-        self.dense.gradient(unit, &mut out[..len], dy, x, resume);
+        self.dense.gradient(unit, &mut out[..len], dy, x, resume, ahead);
     }
 
     fn finish_gradient(&self, unit: usize, out: &mut [f32], from: &Reader) {

@@ -25,7 +25,7 @@ use super::workspace::Memory;
 use crate::data::augment::Mixing;
 use crate::data::{Features, Samples};
 use crate::kernels::loss::Targets;
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::Ahead;
 use crate::kernels::{convert, reduce};
 use crate::losses::Loss;
 use crate::model::PlacedLayer;
@@ -181,11 +181,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Asks for one sample's features ahead of [`gather`](Source::gather).
-    fn prefetch(&self, sample: usize) {
+    /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).
+    fn await_row(&self, sample: usize, ahead: &mut Ahead) {
         // Floats are left to the hardware: they are for small data sets.
         if let Features::Bytes(bytes) = self.features {
-            prefetch(&bytes[sample * self.width..(sample + 1) * self.width]);
+            ahead.add(&bytes[sample * self.width..(sample + 1) * self.width]);
         }
     }
 

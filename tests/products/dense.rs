@@ -7,6 +7,7 @@ use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
 use fallline::kernels::gemm::{self, Finish};
 use fallline::kernels::isa::{self, Isa};
+use fallline::kernels::prefetch::Ahead;
 use fallline::tensor::LANES;
 
 /// The instruction set is the process's: tests that choose one take turns.
@@ -221,7 +222,13 @@ impl Gradient {
         let mut dw = Surrounded::new(1, self.dy.columns * self.x.columns, 0, |_, _| f32::NAN);
         for (rows, resume) in self.halves() {
             let dy = self.dy.view().block(rows.clone(), 0..self.dy.columns);
-            gemm::gradient(dw.slice_mut(), dy, self.x.view().block(rows, 0..self.x.columns), resume);
+            gemm::gradient(
+                dw.slice_mut(),
+                dy,
+                self.x.view().block(rows, 0..self.x.columns),
+                resume,
+                &Ahead::default(),
+            );
         }
         assert!(dw.is_tidy(), "written beside the gradient");
         dw.values()

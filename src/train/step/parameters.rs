@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{Block, Step, Turn};
-use crate::kernels::prefetch::prefetch;
+use crate::kernels::prefetch::Ahead;
 use crate::kernels::{clip, gemm, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
@@ -31,14 +31,16 @@ impl Step<'_> {
         let awaited = block.awaited(worker, self.plan);
         let units: usize = self.plan.owners[worker.index()].iter().map(Range::len).sum();
         let mut awaited = awaited.chunks(awaited.len().div_ceil(units.max(1)).max(1));
+        let mut ahead = Ahead::default();
         for index in 0..self.layers.len() {
             let layer = &self.layers[index].layer;
             let owned = self.plan.owners[worker.index()][index].clone();
             let along = layer.units_along_inputs();
             // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
             for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
+                ahead.clear();
                 for &sample in awaited.next().unwrap_or(&[]) {
-                    self.source.prefetch(sample as usize);
+                    self.source.await_row(sample as usize, &mut ahead);
                 }
                 let len = layer.unit_len(unit);
                 let gradient = if in_one_block && !kept {
@@ -47,9 +49,9 @@ impl Step<'_> {
                     self.kept_gradient(worker, index, unit)
                 };
                 if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-                    self.await_update(worker, index, unit);
+                    self.await_update(worker, index, unit, &mut ahead);
                 }
-                self.gradient(worker, index, unit, block, gradient);
+                self.gradient(worker, index, unit, block, gradient, &mut ahead);
                 if block.is_last {
                     self.finish_gradient(worker, index, unit, gradient);
                     self.treat(worker, index, unit, gradient);
@@ -84,17 +86,17 @@ impl Step<'_> {
 
     /// Asks for all that the update of a unit touches, while the gradient is computed: it was last
     /// used a step ago, and lies beyond the second-level cache in all but small models.
-    fn await_update(&self, worker: &Worker, index: usize, unit: usize) {
+    fn await_update(&self, worker: &Worker, index: usize, unit: usize, ahead: &mut Ahead) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         for part in layer.unit_parts(unit) {
             let place = storage.start + part.start..storage.start + part.end;
-            prefetch(self.parameters.read(worker, place.clone()));
+            ahead.add(self.parameters.read(worker, place.clone()));
             for slot in &self.memory.slots {
-                prefetch(slot.read(worker, place.clone()));
+                ahead.add(slot.read(worker, place.clone()));
             }
         }
         let derived = &self.memory.derived[index];
-        layer.derived_parts(unit, &mut |part| prefetch(derived.read(worker, part)));
+        layer.derived_parts(unit, &mut |part| ahead.add(derived.read(worker, part)));
     }
 
     /// A unit's place among the gradients of all units, `[unit_len]`.
@@ -152,17 +154,26 @@ impl Step<'_> {
     }
 
     /// The gradient of a unit over a block, added to that over the blocks before.
-    fn gradient(&self, worker: &Worker, index: usize, unit: usize, block: Block, out: &mut [f32]) {
+    fn gradient(
+        &self,
+        worker: &Worker,
+        index: usize,
+        unit: usize,
+        block: Block,
+        out: &mut [f32],
+        ahead: &mut Ahead,
+    ) {
         let layer = &self.layers[index].layer;
         let (rows, resume) = (block.samples.len(), block.first > 0);
         if layer.sums_rows() {
+            ahead.ask();
             return worker
                 .probe("gradient", index, 0, 0, || self.sum_parts(worker, index, unit, rows, out, resume));
         }
         worker.probe("gradient", index, 2 * layer.unit_work(unit) * rows, 0, || {
             let x = self.input_of(index).read(worker, 0..rows);
             let dy = self.memory.gradients[index].read(worker, 0..rows);
-            layer.gradient(unit, out, dy, x, resume);
+            layer.gradient(unit, out, dy, x, resume, ahead);
         });
     }
 
