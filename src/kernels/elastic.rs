@@ -1,9 +1,9 @@
 //! Smooth random fields: noise convolved with a Gaussian.
 //!
 //! A field of white noise that a Gaussian of deviation σ has smoothed holds nothing much finer than σ, so
-//! it is made of noise on points that are σ / 2 apart. By Poisson's summation formula, the Gaussians
-//! around such points add up to the covariance of the convolution over all pixels but for a part of
-//! exp(-π² σ² / spacing²), which is 10^-17; that the Gaussian ends at 3 σ costs 10^-4. Below σ = 2 the
+//! it is made of noise on points that are σ apart. By Poisson's summation formula, the Gaussians around
+//! such points add up to the covariance of the convolution over all pixels but for a part of
+//! exp(-π² σ² / spacing²), which is 5·10^-5; that the Gaussian ends at 3 σ costs 10^-4. Below σ = 1 the
 //! points are the pixels.
 
 use super::vectorise::vectorise;
@@ -11,7 +11,7 @@ use super::warp::starts;
 use crate::tensor::{LANES, padded};
 
 /// Points of a deviation of the Gaussian.
-const POINTS: f64 = 2.0;
+const POINTS: f64 = 1.0;
 /// Deviations from its middle to its end.
 const REACH: f64 = 3.0;
 /// Deviations to which the Gaussian over all pixels is summed up that the sums are measured by.

@@ -1,5 +1,9 @@
 //! Fetching memory ahead of its use.
 
+use std::ops::Range;
+
+use crate::tensor::MatrixRef;
+
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -24,6 +28,7 @@ pub fn prefetch<T>(data: &[T]) {
 pub struct Ahead {
     runs: [Run; MOST_RUNS],
     len: usize,
+    is_new: bool,
 }
 
 /// Pairs of cache lines at even distances. Never read, so they may lie anywhere.
@@ -36,14 +41,14 @@ pub(super) struct Run {
 
 impl Default for Ahead {
     fn default() -> Self {
-        Ahead { runs: [Run::NONE; MOST_RUNS], len: 0 }
+        Ahead { runs: [Run::NONE; MOST_RUNS], len: 0, is_new: true }
     }
 }
 
 impl Ahead {
-    /// Forgets what was added.
-    pub fn clear(&mut self) {
-        self.len = 0;
+    /// Forgets what was added. Whether the matrices of which columns will be added are new to this worker.
+    pub fn restart(&mut self, is_new: bool) {
+        (self.len, self.is_new) = (0, is_new);
     }
 
     /// Adds some memory.
@@ -51,10 +56,15 @@ impl Ahead {
         self.push(Run::of(data));
     }
 
-    /// Adds 32 floats of each row of a matrix whose rows are `stride` floats apart; the first begin at
-    /// `start`.
-    pub fn add_rows(&mut self, start: *const f32, rows: usize, stride: usize) {
-        self.push(Run { start: start.cast(), distance: stride * size_of::<f32>(), pairs: rows });
+    /// Adds some columns of a matrix, unless it is not new and small enough to be in cache.
+    pub fn add_columns(&mut self, matrix: MatrixRef, columns: Range<usize>) {
+        let distance = matrix.stride() * size_of::<f32>();
+        if self.is_new || matrix.rows() * distance > RESIDENT {
+            for column in columns.step_by(PAIR / size_of::<f32>()) {
+                let start = matrix.as_ptr().wrapping_add(column).cast();
+                self.push(Run { start, distance, pairs: matrix.rows() });
+            }
+        }
     }
 
     /// What finds no place is asked for at once.
@@ -204,11 +214,15 @@ mod tests {
 
     #[test]
     fn every_pair_is_asked_for() {
-        let (data, matrix) = (vec![0.0f32; 100], vec![0.0f32; 40 * 50]);
+        let (data, matrix) = (vec![0.0f32; 100], vec![0.0f32; 40 * 5000]);
         let mut ahead = Ahead::default();
         ahead.add(&data);
+        ahead.restart(false);
+        ahead.add_columns(MatrixRef::new(&matrix, 2, 5000, 5000), 16..48);
+        assert!(ahead.runs().is_empty(), "small, and not new");
+        ahead.add(&data);
         ahead.add(&data[..0]);
-        ahead.add_rows(matrix[16..].as_ptr(), 40, 50);
+        ahead.add_columns(MatrixRef::new(&matrix, 40, 5000, 5000), 16..48);
         // 100 floats are 4 pairs, in steps / 44 steps each.
         for (steps, at_a_time, excess) in
             [(44, 7, 0), (60, 11, 0), (100, 100, 0), (300, 64, 0), (30, 8, 14), (3, 1, 41)]
@@ -218,7 +232,7 @@ mod tests {
             for pair in excess..44 {
                 let place = match pair {
                     0..4 => data.as_ptr() as usize + pair * PAIR,
-                    _ => matrix.as_ptr() as usize + ((pair - 4) * 50 + 16) * 4,
+                    _ => matrix.as_ptr() as usize + ((pair - 4) * 5000 + 16) * 4,
                 };
                 assert!(covers(place), "pair {pair} in {steps} steps");
             }

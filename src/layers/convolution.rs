@@ -269,7 +269,7 @@ impl Layer for Convolution {
         dy: MatrixRef,
         x: MatrixRef,
         resume: bool,
-        ahead: &mut Ahead,
+        ahead: &Ahead,
     ) {
         ahead.ask();
         if self.patch.is_bias(unit) {

@@ -7,7 +7,7 @@ use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::panels;
-use crate::kernels::prefetch::{Ahead, RESIDENT};
+use crate::kernels::prefetch::Ahead;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
 /// Panels of one unit: as many as a register tile is wide.
@@ -267,23 +267,32 @@ impl Layer for Dense {
         dy: MatrixRef,
         x: MatrixRef,
         resume: bool,
-        ahead: &mut Ahead,
+        ahead: &Ahead,
     ) {
         if self.is_bias(unit) {
             gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), resume);
             return;
         }
         let Unit { panels, inputs } = self.unit(unit);
-        // The next unit reads the same inputs, and the next panels.
-        if panels.end < self.panels() && dy.rows() * dy.stride() * size_of::<f32>() > RESIDENT {
-            ahead.add_rows(dy.as_ptr().wrapping_add(panels.end * LANES), dy.rows(), dy.stride());
-        }
         let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
         let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
         // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
         gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), resume, ahead);
         if !db.is_empty() {
             gemm::column_sums(db, dy, resume);
+        }
+    }
+
+    fn await_gradient(&self, unit: usize, before: usize, dy: MatrixRef, x: MatrixRef, ahead: &mut Ahead) {
+        if self.is_bias(unit) || self.is_bias(before) {
+            return;
+        }
+        let (unit, before) = (self.unit(unit), self.unit(before));
+        if unit.panels != before.panels {
+            ahead.add_columns(dy, unit.panels.start * LANES..unit.panels.end * LANES);
+        }
+        if unit.inputs != before.inputs {
+            ahead.add_columns(x, unit.inputs);
         }
     }
 

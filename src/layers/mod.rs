@@ -360,7 +360,7 @@ pub trait Layer: Debug + Send + Sync {
     /// The gradient of one unit's parameters, summed over rows `x` `[rows, in]` and `dy`
     /// `[rows, out]`, the latter as [`backward`](Layer::backward) left it. `out` `[unit_len]` takes
     /// it in the order of the unit's parts, and carries on from what is there if `resume`. `ahead` is to be
-    /// asked for meanwhile; what the next unit reads may be added to it.
+    /// asked for meanwhile.
     fn gradient(
         &self,
         _unit: usize,
@@ -368,6 +368,18 @@ pub trait Layer: Debug + Send + Sync {
         _dy: MatrixRef,
         _x: MatrixRef,
         _resume: bool,
+        _ahead: &Ahead,
+    ) {
+    }
+
+    /// Adds what the gradient of a unit reads, of the same rows, that the gradient of the unit `before` did
+    /// not.
+    fn await_gradient(
+        &self,
+        _unit: usize,
+        _before: usize,
+        _dy: MatrixRef,
+        _x: MatrixRef,
         _ahead: &mut Ahead,
     ) {
     }

@@ -163,10 +163,14 @@ impl Layer for WeightNorm {
         dy: MatrixRef,
         x: MatrixRef,
         resume: bool,
-        ahead: &mut Ahead,
+        ahead: &Ahead,
     ) {
         let len = self.dense.unit_len(unit);
         self.dense.gradient(unit, &mut out[..len], dy, x, resume, ahead);
+    }
+
+    fn await_gradient(&self, unit: usize, before: usize, dy: MatrixRef, x: MatrixRef, ahead: &mut Ahead) {
+        self.dense.await_gradient(unit, before, dy, x, ahead);
     }
 
     fn finish_gradient(&self, unit: usize, out: &mut [f32], from: &Reader) {

@@ -10,6 +10,7 @@ use crate::layers::Derivation;
 use crate::model::PlacedLayer;
 use crate::optim::MOST_SLOTS;
 use crate::team::Worker;
+use crate::tensor::MatrixRef;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
 const NORM_EPSILON: f64 = 1e-6;
@@ -37,8 +38,14 @@ impl Step<'_> {
             let owned = self.plan.owners[worker.index()][index].clone();
             let along = layer.units_along_inputs();
             // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
-            for unit in (0..along).flat_map(|first| owned.clone().filter(move |unit| unit % along == first)) {
-                ahead.clear();
+            let mut order = (0..along)
+                .flat_map(|first| owned.clone().filter(move |unit| unit % along == first))
+                .peekable();
+            let first = order.peek().map(|unit| layer.unit_inputs(*unit));
+            while let Some(unit) = order.next() {
+                // What other workers have written is in their caches until it has been read once.
+                let is_first = first.as_ref() == Some(&layer.unit_inputs(unit));
+                ahead.restart(is_first && self.plan.owners.len() > 1);
                 for &sample in awaited.next().unwrap_or(&[]) {
                     self.source.await_row(sample as usize, &mut ahead);
                 }
@@ -48,10 +55,9 @@ impl Step<'_> {
                 } else {
                     self.kept_gradient(worker, index, unit)
                 };
-                if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-                    self.await_update(worker, index, unit, &mut ahead);
-                }
-                self.gradient(worker, index, unit, block, gradient, &mut ahead);
+                let next = order.peek().copied().unwrap_or(unit);
+                self.await_unit(worker, index, [unit, next], block, &mut ahead);
+                self.gradient(worker, index, unit, block, gradient, &ahead);
                 if block.is_last {
                     self.finish_gradient(worker, index, unit, gradient);
                     self.treat(worker, index, unit, gradient);
@@ -84,8 +90,27 @@ impl Step<'_> {
         }
     }
 
-    /// Asks for all that the update of a unit touches, while the gradient is computed: it was last
-    /// used a step ago, and lies beyond the second-level cache in all but small models.
+    /// Adds what will be read soon: by the update of a unit, and by the gradient of the next one.
+    fn await_unit(
+        &self,
+        worker: &Worker,
+        index: usize,
+        [unit, next]: [usize; 2],
+        block: Block,
+        ahead: &mut Ahead,
+    ) {
+        if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
+            self.await_update(worker, index, unit, ahead);
+        }
+        let layer = &self.layers[index].layer;
+        if next != unit && !layer.sums_rows() {
+            let [dy, x] = self.factors(worker, index, block.samples.len());
+            layer.await_gradient(next, unit, dy, x, ahead);
+        }
+    }
+
+    /// Adds all that the update of a unit touches: it was last used a step ago, and lies beyond the
+    /// second-level cache in all but small models.
     fn await_update(&self, worker: &Worker, index: usize, unit: usize, ahead: &mut Ahead) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         for part in layer.unit_parts(unit) {
@@ -161,7 +186,7 @@ impl Step<'_> {
         unit: usize,
         block: Block,
         out: &mut [f32],
-        ahead: &mut Ahead,
+        ahead: &Ahead,
     ) {
         let layer = &self.layers[index].layer;
         let (rows, resume) = (block.samples.len(), block.first > 0);
@@ -171,10 +196,14 @@ impl Step<'_> {
                 .probe("gradient", index, 0, 0, || self.sum_parts(worker, index, unit, rows, out, resume));
         }
         worker.probe("gradient", index, 2 * layer.unit_work(unit) * rows, 0, || {
-            let x = self.input_of(index).read(worker, 0..rows);
-            let dy = self.memory.gradients[index].read(worker, 0..rows);
+            let [dy, x] = self.factors(worker, index, rows);
             layer.gradient(unit, out, dy, x, resume, ahead);
         });
+    }
+
+    /// What the gradients of a layer are products of, these rows of a block.
+    fn factors<'s>(&'s self, worker: &'s Worker, index: usize, rows: usize) -> [MatrixRef<'s>; 2] {
+        [self.memory.gradients[index].read(worker, 0..rows), self.input_of(index).read(worker, 0..rows)]
     }
 
     /// Adds up a unit's gradients over the parts of a block, in their order.
