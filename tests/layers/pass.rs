@@ -193,7 +193,7 @@ impl<'a> Placed<'a> {
         }
         for unit in 0..self.layer.units() {
             let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
-            self.layer.gradient(unit, &mut values, dy.view(), x.view(), false, &mut Ahead::default());
+            self.layer.gradient(unit, &mut values, dy.view(), x.view(), false, &Ahead::default());
             self.layer.finish_gradient(unit, &mut values, &|part| &self.storage[part]);
             let mut rest = &values[..];
             for part in self.layer.unit_parts(unit) {
