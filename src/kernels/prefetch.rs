@@ -13,17 +13,13 @@ const PAIR: usize = 2 * LINE;
 /// What a step comes back to is still in the second-level cache if it is no more than so many bytes.
 pub const RESIDENT: usize = 512 << 10;
 
-/// Runs that an [`Ahead`] holds: two panels of 7 blocks, three arrays and the rows of a batch, and some.
-const MOST_RUNS: usize = 32;
+/// Runs that an [`Ahead`] holds. A unit of a dense layer with Adam is 9 of parameters and slots and 14 of the
+/// transposed copy, the factors of the next are up to 5; then come rows of the next batch.
+const MOST_RUNS: usize = 40;
 
-/// Asks for `data` to be brought into the second-level cache. Changes no result.
-#[inline]
-pub fn prefetch<T>(data: &[T]) {
-    Run::of(data).for_each(fetch);
-}
-
-/// Memory that is about to be used, to be asked for little by little while something else is computed. All
-/// at once, more lines than a core can wait for stop it until they are there. Changes no result.
+/// Memory that is about to be used, to be brought into the second-level cache little by little while
+/// something else is computed. A core can wait for some tens of lines; asked for more at once, it stops until
+/// they have come. Changes no result.
 #[derive(Clone, Debug)]
 pub struct Ahead {
     runs: [Run; MOST_RUNS],
