@@ -3,15 +3,15 @@
 //! A field of white noise that a Gaussian of deviation σ has smoothed holds nothing much finer than σ, so
 //! it is made of noise on points that are σ apart. By Poisson's summation formula, the Gaussians around
 //! such points add up to the covariance of the convolution over all pixels but for a part of
-//! exp(-π² σ² / spacing²), which is 5·10^-5; that the Gaussian ends at 3 σ costs 10^-4. Below σ = 1 the
+//! exp(-π² σ² / spacing²), which is 5·10^-5; that the Gaussian ends at 3 σ costs 10^-4. Below σ = 2 the
 //! points are the pixels.
 
 use super::vectorise::vectorise;
 use super::warp::starts;
 use crate::tensor::{LANES, padded};
 
-/// Points of a deviation of the Gaussian.
-const POINTS: f64 = 1.0;
+/// Below this deviation every pixel is a point: so few points would feel where the Gaussian ends.
+const FINE: f64 = 2.0;
 /// Deviations from its middle to its end.
 const REACH: f64 = 3.0;
 /// Deviations to which the Gaussian over all pixels is summed up that the sums are measured by.
@@ -38,7 +38,7 @@ impl Axis {
     /// variance 1 becomes a line of the variance that a convolution of all pixels with the Gaussian,
     /// its sum being 1, gives.
     pub fn new(pixels: usize, deviation: f64) -> Axis {
-        let spacing = (deviation / POINTS).max(1.0);
+        let spacing = if deviation < FINE { 1.0 } else { deviation };
         let reach = (REACH * deviation / spacing).ceil();
         let taps = 2 * reach as usize + 1;
         let firsts: Vec<usize> = (0..pixels).map(|pixel| first_point(pixel, spacing)).collect();
