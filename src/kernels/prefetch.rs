@@ -13,6 +13,10 @@ const PAIR: usize = 2 * LINE;
 /// What a step comes back to is still in the second-level cache if it is no more than so many bytes.
 pub const RESIDENT: usize = 512 << 10;
 
+/// Columns of a matrix no larger than this, taken in turn, are still there each time, beside what is taken
+/// but once meanwhile.
+const RESIDENT_COLUMNS: usize = 256 << 10;
+
 /// Runs that an [`Ahead`] holds. A unit of a dense layer with Adam is 9 of parameters and slots and 14 of the
 /// transposed copy, the factors of the next are up to 5; then come rows of the next batch.
 const MOST_RUNS: usize = 40;
@@ -55,7 +59,7 @@ impl Ahead {
     /// Adds some columns of a matrix, unless it is not new and small enough to be in cache.
     pub fn add_columns(&mut self, matrix: MatrixRef, columns: Range<usize>) {
         let distance = matrix.stride() * size_of::<f32>();
-        if self.is_new || matrix.rows() * distance > RESIDENT {
+        if self.is_new || matrix.rows() * distance > RESIDENT_COLUMNS {
             for column in columns.step_by(PAIR / size_of::<f32>()) {
                 let start = matrix.as_ptr().wrapping_add(column).cast();
                 self.push(Run { start, distance, pairs: matrix.rows() });

@@ -283,15 +283,22 @@ impl Layer for Dense {
         }
     }
 
-    fn await_gradient(&self, unit: usize, before: usize, dy: MatrixRef, x: MatrixRef, ahead: &mut Ahead) {
-        if self.is_bias(unit) || self.is_bias(before) {
+    fn await_gradient(
+        &self,
+        unit: usize,
+        before: Option<usize>,
+        dy: MatrixRef,
+        x: MatrixRef,
+        ahead: &mut Ahead,
+    ) {
+        if self.is_bias(unit) || before.is_some_and(|before| self.is_bias(before)) {
             return;
         }
-        let (unit, before) = (self.unit(unit), self.unit(before));
-        if unit.panels != before.panels {
+        let (unit, before) = (self.unit(unit), before.map(|before| self.unit(before)));
+        if before.as_ref().is_none_or(|before| unit.panels != before.panels) {
             ahead.add_columns(dy, unit.panels.start * LANES..unit.panels.end * LANES);
         }
-        if unit.inputs != before.inputs {
+        if before.is_none_or(|before| unit.inputs != before.inputs) {
             ahead.add_columns(x, unit.inputs);
         }
     }

@@ -372,12 +372,12 @@ pub trait Layer: Debug + Send + Sync {
     ) {
     }
 
-    /// Adds what the gradient of a unit reads, of the same rows, that the gradient of the unit `before` did
-    /// not.
+    /// Adds what the gradient of a unit reads, of the same rows, that the gradient of the layer's unit
+    /// `before`, if there was one, did not.
     fn await_gradient(
         &self,
         _unit: usize,
-        _before: usize,
+        _before: Option<usize>,
         _dy: MatrixRef,
         _x: MatrixRef,
         _ahead: &mut Ahead,

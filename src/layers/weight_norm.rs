@@ -169,7 +169,14 @@ impl Layer for WeightNorm {
         self.dense.gradient(unit, &mut out[..len], dy, x, resume, ahead);
     }
 
-    fn await_gradient(&self, unit: usize, before: usize, dy: MatrixRef, x: MatrixRef, ahead: &mut Ahead) {
+    fn await_gradient(
+        &self,
+        unit: usize,
+        before: Option<usize>,
+        dy: MatrixRef,
+        x: MatrixRef,
+        ahead: &mut Ahead,
+    ) {
         self.dense.await_gradient(unit, before, dy, x, ahead);
     }
 

@@ -33,41 +33,44 @@ impl Step<'_> {
         let units: usize = self.plan.owners[worker.index()].iter().map(Range::len).sum();
         let mut awaited = awaited.chunks(awaited.len().div_ceil(units.max(1)).max(1));
         let mut ahead = Ahead::default();
-        for index in 0..self.layers.len() {
+        let mut order = self.units_in_turn(worker).peekable();
+        // The layer under way, and what its first unit reads.
+        let mut first = None;
+        while let Some((index, unit)) = order.next() {
             let layer = &self.layers[index].layer;
-            let owned = self.plan.owners[worker.index()][index].clone();
-            let along = layer.units_along_inputs();
-            // All owned units of the same inputs in turn: these inputs stay in cache meanwhile.
-            let mut order = (0..along)
-                .flat_map(|first| owned.clone().filter(move |unit| unit % along == first))
-                .peekable();
-            let first = order.peek().map(|unit| layer.unit_inputs(*unit));
-            while let Some(unit) = order.next() {
-                // What other workers have written is in their caches until it has been read once.
-                let is_first = first.as_ref() == Some(&layer.unit_inputs(unit));
-                ahead.restart(is_first && self.plan.owners.len() > 1);
-                for &sample in awaited.next().unwrap_or(&[]) {
-                    self.source.await_row(sample as usize, &mut ahead);
-                }
-                let len = layer.unit_len(unit);
-                let gradient = if in_one_block && !kept {
-                    self.memory.scratch[worker.index()].write(worker, 0..len)
+            // What other workers have written is in their caches until it has been read once.
+            let inputs = Some((index, layer.unit_inputs(unit)));
+            if first.as_ref().is_none_or(|(layer, _)| *layer != index) {
+                first.clone_from(&inputs);
+            }
+            let next = order.peek().copied();
+            let is_new = first == inputs || next.is_some_and(|(layer, _)| layer != index);
+            ahead.restart(is_new && self.plan.owners.len() > 1);
+            for &sample in awaited.next().unwrap_or(&[]) {
+                self.source.await_row(sample as usize, &mut ahead);
+            }
+            let len = layer.unit_len(unit);
+            let gradient = if in_one_block && !kept {
+                self.memory.scratch[worker.index()].write(worker, 0..len)
+            } else {
+                self.kept_gradient(worker, index, unit)
+            };
+            if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
+                self.await_update(worker, index, unit, &mut ahead);
+            }
+            if let Some(next) = next {
+                self.await_gradient(worker, (index, unit), next, block, &mut ahead);
+            }
+            self.gradient(worker, index, unit, block, gradient, &ahead);
+            if block.is_last {
+                self.finish_gradient(worker, index, unit, gradient);
+                self.treat(worker, index, unit, gradient);
+                if self.plan.whole_gradient {
+                    let number = self.plan.numbers[index] + unit;
+                    let squares = self.memory.squares.write(worker, number..number + 1);
+                    squares[0] = reduce::sum_of_squares(gradient);
                 } else {
-                    self.kept_gradient(worker, index, unit)
-                };
-                let next = order.peek().copied().unwrap_or(unit);
-                self.await_unit(worker, index, [unit, next], block, &mut ahead);
-                self.gradient(worker, index, unit, block, gradient, &ahead);
-                if block.is_last {
-                    self.finish_gradient(worker, index, unit, gradient);
-                    self.treat(worker, index, unit, gradient);
-                    if self.plan.whole_gradient {
-                        let number = self.plan.numbers[index] + unit;
-                        let squares = self.memory.squares.write(worker, number..number + 1);
-                        squares[0] = reduce::sum_of_squares(gradient);
-                    } else {
-                        self.advance(worker, index, unit, gradient, with);
-                    }
+                    self.advance(worker, index, unit, gradient, with);
                 }
             }
         }
@@ -90,22 +93,34 @@ impl Step<'_> {
         }
     }
 
-    /// Adds what will be read soon: by the update of a unit, and by the gradient of the next one.
-    fn await_unit(
+    /// The units that a worker owns, each after its layer: those of the same inputs in turn, so that these
+    /// inputs stay in cache meanwhile.
+    fn units_in_turn(&self, worker: &Worker) -> impl Iterator<Item = (usize, usize)> {
+        self.plan.owners[worker.index()].iter().enumerate().flat_map(|(index, owned)| {
+            let along = self.layers[index].layer.units_along_inputs();
+            let of_same = move |first| owned.clone().filter(move |unit| unit % along == first);
+            (0..along).flat_map(of_same).map(move |unit| (index, unit))
+        })
+    }
+
+    /// Adds what the gradient of the next unit reads that the one before did not, and what it carries on:
+    /// sums over earlier blocks have left the second-level cache, and each tile would wait for its own.
+    fn await_gradient(
         &self,
         worker: &Worker,
-        index: usize,
-        [unit, next]: [usize; 2],
+        (index, unit): (usize, usize),
+        (next_index, next): (usize, usize),
         block: Block,
         ahead: &mut Ahead,
     ) {
-        if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-            self.await_update(worker, index, unit, ahead);
+        let layer = &self.layers[next_index].layer;
+        if !layer.sums_rows() {
+            let [dy, x] = self.factors(worker, next_index, block.samples.len());
+            let before = Some(unit).filter(|_| next_index == index);
+            layer.await_gradient(next, before, dy, x, ahead);
         }
-        let layer = &self.layers[index].layer;
-        if next != unit && !layer.sums_rows() {
-            let [dy, x] = self.factors(worker, index, block.samples.len());
-            layer.await_gradient(next, unit, dy, x, ahead);
+        if block.first > 0 {
+            ahead.add(self.kept_gradient(worker, next_index, next));
         }
     }
 
