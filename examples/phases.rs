@@ -2,13 +2,16 @@
 //! each worker; before them, what its arithmetic alone would take at the multiply-add peak, measured
 //! just then. `scripts/phases_table.py` makes a table of several cases.
 //!
-//!     cargo run --release --example phases -- [RECIPE] [OPTIMIZER] [BATCH] [THREADS]
+//!     cargo run --release --example phases -- [RECIPE] [OPTIMIZER] [BATCH] [THREADS] [ISA]
+//!
+//! ISA is "baseline", "AVX2" or "AVX-512": the best that the CPU has, unless it is given.
 
 use std::time::{Duration, Instant};
 
 use fallline::bench::peak;
 use fallline::bench::plan::{BenchPlan, Choice};
 use fallline::bench::throughput::Case;
+use fallline::kernels::isa::{Isa, force};
 use fallline::team::Team;
 use fallline::train::machine::usable_cores;
 use fallline::{Error, Result};
@@ -28,6 +31,15 @@ fn main() -> Result<()> {
         })
     };
     let threads = number(3, "THREADS", usable_cores())?;
+    if let Some(name) = arguments.get(4) {
+        let found = Isa::available().into_iter().find(|isa| isa.name().eq_ignore_ascii_case(name));
+        force(found.ok_or_else(|| Error::Setting {
+            place: "command line".into(),
+            key: "ISA".into(),
+            expected: Isa::available().iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "),
+            found: name.clone(),
+        })?);
+    }
     let choice = Choice {
         recipes: vec![argument(0, "digits-mlp")],
         optimizers: vec![argument(1, "adam")],

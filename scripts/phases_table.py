@@ -4,8 +4,9 @@
     cargo build --release --example phases
     scripts/phases_table.py [ROUNDS] CASE...
 
-A case is RECIPE:OPTIMIZER:BATCH:THREADS. All cases run in turn, ROUNDS (3) times; each figure is the median
-over the rounds of the mean over the workers, in microseconds a step. Nothing else may run meanwhile.
+A case is RECIPE:OPTIMIZER:BATCH:THREADS, and :ISA where it is not the best instruction set of the CPU. All
+cases run in turn, ROUNDS (3) times; each figure is the median over the rounds of the mean over the workers, in
+microseconds a step. Nothing else may run meanwhile.
 """
 
 import collections
@@ -44,11 +45,15 @@ def main():
     for _ in range(rounds):
         for case in arguments:
             seen[case].append(run(case))
-    header = ["recipe", "rule", "batch", "threads", *COLUMNS, "arithmetic / step"]
+    columns = ["recipe", "rule", "batch", "threads", "instructions"]
+    columns = columns[: max(case.count(":") + 1 for case in seen)]
+    header = [*columns, *COLUMNS, "arithmetic / step"]
     print("| " + " | ".join(header) + " |\n" + "|" + "---|" * len(header))
     for case, runs in seen.items():
         medians = {column: statistics.median(times[column] for times in runs) for column in COLUMNS}
-        cells = [*case.split(":"), *(f"{medians[column]:.1f}" for column in COLUMNS)]
+        cells = case.split(":")
+        cells += ["best"] * (len(columns) - len(cells))
+        cells += [f"{medians[column]:.1f}" for column in COLUMNS]
         print("| " + " | ".join([*cells, f"{medians['arithmetic'] / medians['step']:.2f}"]) + " |")
 
 
