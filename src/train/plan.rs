@@ -38,6 +38,17 @@ const SETTLED: usize = 2 << 20;
 /// Columns that are never cut: a register tile's width.
 const TILE_COLUMNS: usize = 2 * LANES;
 
+/// A unit of a layer, in its worker's order.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnUnit {
+    pub layer: usize,
+    pub unit: usize,
+    /// Its parameters.
+    pub len: usize,
+    /// Whether its gradient reads what that of the worker's first unit of the layer does.
+    pub reads_first: bool,
+}
+
 /// The shares of all workers.
 pub struct Plan {
     /// Rows that go through both passes together. A larger batch takes several blocks, and its
@@ -52,6 +63,8 @@ pub struct Plan {
     pub columns: Vec<Vec<Range<usize>>>,
     /// Of each worker, of each layer: the units of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
+    /// Of each worker: these units in the order in which their gradients are computed.
+    pub turns: Vec<Vec<OwnUnit>>,
     /// Of each worker: the features of the data that the gradients of its units read.
     pub features: Vec<Range<usize>>,
     /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
@@ -91,6 +104,7 @@ impl Plan {
             wide,
             columns: (0..workers).map(columns).collect(),
             features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
+            turns: owners.iter().map(|owned| turns(layers, owned)).collect(),
             owners,
             gradients: gradient_places(layers),
             numbers: unit_numbers(layers),
@@ -183,6 +197,25 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
         before += work;
     }
     owners
+}
+
+/// A worker's units of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
+fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnUnit> {
+    let mut turns = Vec::new();
+    for (index, (placed, owned)) in layers.iter().zip(owned).enumerate() {
+        let layer = &placed.layer;
+        let along = layer.units_along_inputs();
+        let mut units: Vec<usize> = owned.clone().collect();
+        units.sort_by_key(|unit| unit % along);
+        let first = units.first().map(|&unit| layer.unit_inputs(unit));
+        turns.extend(units.into_iter().map(|unit| OwnUnit {
+            layer: index,
+            unit,
+            len: layer.unit_len(unit),
+            reads_first: first.as_ref() == Some(&layer.unit_inputs(unit)),
+        }));
+    }
+    turns
 }
 
 /// Which of the data's features these units of each layer read: from the first to the last of them.

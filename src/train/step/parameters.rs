@@ -11,6 +11,7 @@ use crate::model::PlacedLayer;
 use crate::optim::MOST_SLOTS;
 use crate::team::Worker;
 use crate::tensor::MatrixRef;
+use crate::train::plan::OwnUnit;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
 const NORM_EPSILON: f64 = 1e-6;
@@ -27,29 +28,21 @@ impl Step<'_> {
             self.gather(worker, 0..mine.start, features.clone(), block);
             self.gather(worker, mine.end..count, features.clone(), block);
         }
+        let units = &self.plan.turns[worker.index()];
         // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
         // units: all at once would wait for each other.
         let awaited = block.awaited(worker, self.plan);
-        let units: usize = self.plan.owners[worker.index()].iter().map(Range::len).sum();
-        let mut awaited = awaited.chunks(awaited.len().div_ceil(units.max(1)).max(1));
+        let mut awaited = awaited.chunks(awaited.len().div_ceil(units.len().max(1)).max(1));
         let mut ahead = Ahead::default();
-        let mut order = self.units_in_turn(worker).peekable();
-        // The layer under way, and what its first unit reads.
-        let mut first = None;
-        while let Some((index, unit)) = order.next() {
-            let layer = &self.layers[index].layer;
+        for (turn, &own) in units.iter().enumerate() {
+            let OwnUnit { layer: index, unit, len, reads_first } = own;
+            let next = units.get(turn + 1);
             // What other workers have written is in their caches until it has been read once.
-            let inputs = Some((index, layer.unit_inputs(unit)));
-            if first.as_ref().is_none_or(|(layer, _)| *layer != index) {
-                first.clone_from(&inputs);
-            }
-            let next = order.peek().copied();
-            let is_new = first == inputs || next.is_some_and(|(layer, _)| layer != index);
+            let is_new = reads_first || next.is_some_and(|next| next.layer != index);
             ahead.restart(is_new && self.plan.owners.len() > 1);
             for &sample in awaited.next().unwrap_or(&[]) {
                 self.source.await_row(sample as usize, &mut ahead);
             }
-            let len = layer.unit_len(unit);
             let gradient = if in_one_block && !kept {
                 self.memory.scratch[worker.index()].write(worker, 0..len)
             } else {
@@ -59,7 +52,7 @@ impl Step<'_> {
                 self.await_update(worker, index, unit, &mut ahead);
             }
             if let Some(next) = next {
-                self.await_gradient(worker, (index, unit), next, block, &mut ahead);
+                self.await_gradient(worker, own, *next, block, &mut ahead);
             }
             self.gradient(worker, index, unit, block, gradient, &ahead);
             if block.is_last {
@@ -93,34 +86,17 @@ impl Step<'_> {
         }
     }
 
-    /// The units that a worker owns, each after its layer: those of the same inputs in turn, so that these
-    /// inputs stay in cache meanwhile.
-    fn units_in_turn(&self, worker: &Worker) -> impl Iterator<Item = (usize, usize)> {
-        self.plan.owners[worker.index()].iter().enumerate().flat_map(|(index, owned)| {
-            let along = self.layers[index].layer.units_along_inputs();
-            let of_same = move |first| owned.clone().filter(move |unit| unit % along == first);
-            (0..along).flat_map(of_same).map(move |unit| (index, unit))
-        })
-    }
-
     /// Adds what the gradient of the next unit reads that the one before did not, and what it carries on:
     /// sums over earlier blocks have left the second-level cache, and each tile would wait for its own.
-    fn await_gradient(
-        &self,
-        worker: &Worker,
-        (index, unit): (usize, usize),
-        (next_index, next): (usize, usize),
-        block: Block,
-        ahead: &mut Ahead,
-    ) {
-        let layer = &self.layers[next_index].layer;
+    fn await_gradient(&self, worker: &Worker, own: OwnUnit, next: OwnUnit, block: Block, ahead: &mut Ahead) {
+        let layer = &self.layers[next.layer].layer;
         if !layer.sums_rows() {
-            let [dy, x] = self.factors(worker, next_index, block.samples.len());
-            let before = Some(unit).filter(|_| next_index == index);
-            layer.await_gradient(next, before, dy, x, ahead);
+            let [dy, x] = self.factors(worker, next.layer, block.samples.len());
+            let before = Some(own.unit).filter(|_| next.layer == own.layer);
+            layer.await_gradient(next.unit, before, dy, x, ahead);
         }
         if block.first > 0 {
-            ahead.add(self.kept_gradient(worker, next_index, next));
+            ahead.add(self.kept_gradient(worker, next.layer, next.unit));
         }
     }
 
