@@ -18,7 +18,7 @@ pub const RESIDENT: usize = 512 << 10;
 const RESIDENT_COLUMNS: usize = 256 << 10;
 
 /// Runs that an [`Ahead`] holds. A unit of a dense layer with Adam is 9 of parameters and slots and 14 of the
-/// transposed copy, the factors of the next are up to 5; then come rows of the next batch.
+/// transposed copy, the factors of the next are up to 8 and its sums one; then come rows of the next batch.
 const MOST_RUNS: usize = 40;
 
 /// Memory that is about to be used, to be brought into the second-level cache little by little while
