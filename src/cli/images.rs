@@ -9,6 +9,7 @@ use png::{ColorType, Transformations};
 
 use crate::data::idx::{Elements, Idx};
 use crate::error::Error;
+use crate::panics;
 
 /// The first bytes of every PNG file.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
@@ -107,7 +108,11 @@ fn read_png(path: &Path, [height, width]: [usize; 2], ground: u8) -> anyhow::Res
         return Err(wrong_size(path, [height, width], format_args!("{}x{}", found[0], found[1])));
     }
     let mut bytes = vec![0; reader.output_buffer_size().with_context(unreadable)?];
-    reader.next_frame(&mut bytes).map_err(describe)?;
+    // A palette that is no whole colours makes the crate panic.
+    let decoded = panics::caught(|| reader.next_frame(&mut bytes));
+    decoded
+        .map_err(|panic| anyhow::anyhow!("{}, found one that {panic}", unreadable()))?
+        .map_err(describe)?;
     let (colour, _) = reader.output_color_type();
     let pixels: Vec<u8> =
         bytes.chunks_exact(colour.samples()).map(|pixel| grey(pixel, colour, ground)).collect();

@@ -12,6 +12,7 @@ use super::eval::{MOST_MISTAKES, ON_SHEET};
 use super::images::{self, Picture};
 use crate::atomic_file;
 use crate::model::saved;
+use crate::report::markup::for_terminal;
 use crate::report::mistakes as shown;
 use crate::report::numbers::{percent, thousands};
 use crate::report::picture::{self, Palette};
@@ -84,6 +85,11 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let bytes: Vec<u8> = pictures.iter().flat_map(|picture| &picture.pixels).copied().collect();
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     let probabilities = train::predict(&saved.model, &bytes, &saved.recipe.data, &team)?;
+    let is_lost = |probabilities: &Vec<f32>| probabilities.iter().any(|value| !value.is_finite());
+    if let Some(index) = probabilities.iter().position(is_lost) {
+        let model = arguments.model.display();
+        bail!("{model}: expected finite outputs, found others for {}", pictures[index].label);
+    }
 
     let palette = Palette::of_stdout();
     let mut out = std::io::stdout().lock();
@@ -121,7 +127,7 @@ fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
         .take(top)
         .map(|&class| format!("{class}: {}", percent(f64::from(probabilities[class]))))
         .collect();
-    format!("{}  class {best}  ({})", picture.label, shares.join(", "))
+    format!("{}  class {best}  ({})", for_terminal(&picture.label), shares.join(", "))
 }
 
 /// All classes, the most probable first.

@@ -156,7 +156,8 @@ mod tests {
         room(root.path()).unwrap()
     }
 
-    const STATUS: (&str, &str) = ("proc/self/status", "Name:\tx\nVmSize:\t  102400 kB\nVmData:\t   51200 kB\n");
+    const STATUS: (&str, &str) =
+        ("proc/self/status", "Name:\tx\nVmSize:\t  102400 kB\nVmData:\t   51200 kB\n");
     const UNLIMITED: &str = "Limit                     Soft Limit           Hard Limit           Units     \n\
         Max data size             unlimited            unlimited            bytes     \n\
         Max address space         unlimited            unlimited            bytes     \n";

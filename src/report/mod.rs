@@ -6,7 +6,7 @@ pub mod calibration;
 pub mod chart;
 pub mod comparison;
 pub mod json;
-mod markup;
+pub mod markup;
 pub mod mistakes;
 pub mod numbers;
 pub mod page;
