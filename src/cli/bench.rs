@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use super::output::Outputs;
 use crate::bench::compare::Comparison;
 use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
@@ -125,14 +126,13 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let records: Vec<&Path> = [&arguments.json, &record_file].into_iter().flatten().map(|p| &**p).collect();
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
-    if let Some(folder) = &arguments.out {
-        super::output::check_folder(folder)?;
-    }
-    let written: Vec<&Path> = [&arguments.json, &arguments.csv].into_iter().flatten().map(|p| &**p).collect();
-    super::output::check(&written, arguments.baseline.as_deref().as_slice())?;
+    let outputs = Outputs::files([&arguments.json, &arguments.csv].into_iter().flatten())
+        .report(arguments.out.as_ref(), &[RECORD, "report.html", "cases.csv"]);
+    outputs.check(arguments.recipes.iter().map(Path::new).chain(arguments.baseline.as_deref()))?;
 
     let stop = super::stop_on_ctrl_c()?;
     let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;
+    plan.data.iter().try_for_each(|data| outputs.check_data(data))?;
     let most = plan.cases.iter().map(|case| case.threads).max().unwrap_or(1);
     if most > machine::usable_cores() {
         plan.notes.push(format!(

@@ -68,7 +68,7 @@ pub fn read(argument: &str, [height, width]: [usize; 2], invert: bool) -> anyhow
 }
 
 /// The path and index of `FILE:INDEX`; a file whose name really ends so is taken as it is.
-fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
+pub(super) fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
     let whole = PathBuf::from(argument);
     if whole.exists() {
         return (whole, None);

@@ -3,13 +3,14 @@
 mod mistakes;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::eval::{MOST_MISTAKES, ON_SHEET};
 use super::images::{self, Picture};
+use super::output::Outputs;
 use crate::atomic_file;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
@@ -65,11 +66,10 @@ Examples:
 Each line names the picture, its class, and the most probable classes with their probabilities.";
 
 pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
-    if let Some(path) = &arguments.sheet {
-        let images = arguments.images.iter().map(Path::new);
-        let read: Vec<&Path> = images.chain([&*arguments.model]).chain(arguments.labels.as_deref()).collect();
-        super::output::check(&[path], &read)?;
-    }
+    let images: Vec<PathBuf> =
+        arguments.images.iter().map(|argument| images::split_index(argument).0).collect();
+    let read = images.iter().chain([&arguments.model]).chain(&arguments.labels);
+    Outputs::files(&arguments.sheet).check(read.map(PathBuf::as_path))?;
     let saved = saved::load(&arguments.model)?;
     let [height, width, channels] = saved.input;
     if channels != 1 {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use anyhow::{anyhow, bail};
 use clap::Args;
 
+use super::output::Outputs;
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::report::numbers::percent;
@@ -77,7 +78,9 @@ missed, and else 130.";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
-    check_outputs(&arguments)?;
+    let outputs =
+        Outputs::files(&arguments.json).report(arguments.out.as_ref(), &[tables::JSON, tables::PAGE]);
+    outputs.check(arguments.recipes.iter().map(Path::new))?;
     let records: Vec<PathBuf> = arguments
         .json
         .iter()
@@ -87,6 +90,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
 
     let until = arguments.until_accuracy;
     let tasks = reproduce::tasks(recipes, arguments.seeds, until, arguments.data.as_deref())?;
+    tasks.iter().try_for_each(|task| outputs.check_data(&task.data))?;
     let team = Team::new(arguments.threads.unwrap_or_else(machine::usable_cores))?;
     reproduce::check(&tasks, &team)?;
     if let Some(folder) = &arguments.out {
@@ -143,21 +147,6 @@ fn recipes(arguments: &ReproduceArguments) -> anyhow::Result<Vec<Recipe>> {
         false => arguments.recipes.iter().map(String::as_str).collect(),
     };
     Ok(names.iter().map(|name| Recipe::load(name, &overrides)).collect::<Result<_>>()?)
-}
-
-/// That all that is to be written can be.
-fn check_outputs(arguments: &ReproduceArguments) -> Result<()> {
-    let mut files: Vec<PathBuf> = arguments.json.iter().cloned().collect();
-    if let Some(folder) = &arguments.out {
-        super::output::check_folder(folder)?;
-        // Names in a folder that is not there yet cannot be anything else.
-        if folder.exists() {
-            files.extend([tables::JSON, tables::PAGE].map(|name| folder.join(name)));
-        }
-    }
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let read: Vec<&Path> = arguments.recipes.iter().map(Path::new).collect();
-    super::output::check(&files, &read)
 }
 
 /// What was typed, in quotes where a shell needs them.
