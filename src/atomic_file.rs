@@ -40,7 +40,7 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
     }
 }
 
-/// Checks that [`write`] can write the file at `path`, by the steps that it will take, and says how it
+/// Checks that [`write()`] can write the file at `path`, by the steps that it will take, and says how it
 /// will. Nothing is left behind, not even if the process is killed.
 ///
 /// # Errors
