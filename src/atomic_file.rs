@@ -74,6 +74,8 @@ pub fn check(path: &Path) -> Result<Way> {
             }
             Err(Error::io(path, "replace")(error))
         }
+        // A program that is running can be replaced, though not written to.
+        (Ok(_), Err(error)) if error.kind() == io::ErrorKind::ExecutableFileBusy => Ok(Way::Whole),
         (_, Err(error)) => Err(Error::io(path, "write")(error)),
         (Ok(made), Ok(_)) if !is_kept(&existing, &folder, &made) && !is_mounted(&target) => Ok(Way::Whole),
         (_, Ok(_)) => Ok(Way::InPlace),

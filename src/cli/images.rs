@@ -101,7 +101,8 @@ fn read_png(path: &Path, [height, width]: [usize; 2], ground: u8) -> anyhow::Res
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     let mut decoder = png::Decoder::new(BufReader::new(file));
     decoder.set_transformations(Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(describe)?;
+    let broken = |panic: String| anyhow::anyhow!("{}, found one that {panic}", unreadable());
+    let mut reader = panics::caught(|| decoder.read_info()).map_err(broken)?.map_err(describe)?;
     let found = [reader.info().height as usize, reader.info().width as usize];
     // Before the picture is allocated: a header may promise any size.
     if found != [height, width] {
@@ -109,10 +110,7 @@ fn read_png(path: &Path, [height, width]: [usize; 2], ground: u8) -> anyhow::Res
     }
     let mut bytes = vec![0; reader.output_buffer_size().with_context(unreadable)?];
     // A palette that is no whole colours makes the crate panic.
-    let decoded = panics::caught(|| reader.next_frame(&mut bytes));
-    decoded
-        .map_err(|panic| anyhow::anyhow!("{}, found one that {panic}", unreadable()))?
-        .map_err(describe)?;
+    panics::caught(|| reader.next_frame(&mut bytes)).map_err(broken)?.map_err(describe)?;
     let (colour, _) = reader.output_color_type();
     let pixels: Vec<u8> =
         bytes.chunks_exact(colour.samples()).map(|pixel| grey(pixel, colour, ground)).collect();

@@ -48,7 +48,10 @@ impl Outputs {
         for (index, path) in written.iter().enumerate() {
             if atomic_file::check(path)? == Way::InPlace {
                 let path = path.display();
-                let text = format!("warning: {path}: cannot be replaced, will be written in place\n");
+                let text = format!(
+                    "warning: {path}: cannot be replaced as a whole and will be written in place; a full disk \
+                     would then spoil it\n"
+                );
                 std::io::stderr().write_all(text.as_bytes()).ok();
             }
             if written[..index].iter().any(|other| is_same(path, other)) {

@@ -1,6 +1,6 @@
 //! `fallline reproduce`
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
@@ -99,7 +99,8 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let mut record = ReproduceRecord::new(&tasks, command(), team.threads(), until);
     let stop = super::stop_on_ctrl_c()?;
     let (line, threads) = (Spinner::new(), team.threads());
-    let mut watcher = Watcher { line, what: String::new(), records: &records, threads, until };
+    let mut watcher =
+        Watcher { line, what: String::new(), records: &records, threads, until, unprinted: None };
     let outcome = reproduce::run(&mut record, &tasks, &team, &stop, &mut watcher);
     watcher.line.finish();
     if let Err(error) = outcome {
@@ -120,9 +121,12 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
     }
-    // A closed pipe does not change the verdict.
-    std::io::stdout().write_all(text.as_bytes()).ok();
-    Ok(exit_code(&record))
+    let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    match printed {
+        // A closed pipe does not change the verdict.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(exit_code(&record)),
+    }
 }
 
 fn exit_code(record: &ReproduceRecord) -> ExitCode {
@@ -177,12 +181,18 @@ struct Watcher<'a> {
     records: &'a [PathBuf],
     threads: usize,
     until: Option<f64>,
+    /// Why the first text that could not be printed was not.
+    unprinted: Option<std::io::Error>,
 }
 
 impl Watcher<'_> {
-    fn print(&self, text: &str) {
-        // The results are written even if nobody reads along.
-        self.line.suspend(|| std::io::stdout().write_all(text.as_bytes()).ok());
+    fn print(&mut self, text: &str) {
+        // The results are written even if nobody reads along; what could not be printed is told at the end.
+        let mut printed = Ok(());
+        self.line.suspend(|| printed = std::io::stdout().write_all(text.as_bytes()));
+        if let Err(error) = printed {
+            self.unprinted.get_or_insert(error);
+        }
     }
 }
 

@@ -17,8 +17,9 @@ use crate::{atomic_file, memory, panics};
 
 /// The largest model file that is read, in bytes.
 const LARGEST_FILE: u64 = 16 << 30;
-/// The largest header that the format allows, in bytes.
-const LARGEST_HEADER: u64 = 100_000_000;
+/// The largest header that is read, in bytes: a recipe is at most one MiB, and a tensor some hundred bytes.
+/// Parsing takes several times as much memory.
+const LARGEST_HEADER: u64 = 8 << 20;
 /// Bytes before the header: its length as a little-endian u64.
 const LENGTH_BYTES: u64 = 8;
 
@@ -108,8 +109,13 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<St
     Ok((file.read()?, metadata))
 }
 
-/// What PyTorch's batch normalisation counts beside its running statistics; nothing here needs it.
-const BATCHES_COUNTED: &str = ".num_batches_tracked";
+/// Whether a tensor is the count that PyTorch's batch normalisation keeps beside its running statistics, one
+/// integer, which nothing here needs.
+fn is_batch_count(name: &str, info: &TensorInfo) -> bool {
+    name.ends_with(".num_batches_tracked")
+        && info.dtype == Dtype::I64
+        && info.shape.iter().all(|&size| size == 1)
+}
 
 /// A model file whose header has been read and no tensor yet: so what is no model costs no memory.
 pub struct ModelFile<R> {
@@ -184,7 +190,7 @@ impl<R: Read> ModelFile<R> {
         tensors.sort_by_key(|(_, info)| info.data_offsets);
         for (name, info) in &tensors {
             let is_read = [Dtype::F32, Dtype::F64, Dtype::F16, Dtype::BF16].contains(&info.dtype);
-            if !is_read && !name.ends_with(BATCHES_COUNTED) {
+            if !is_read && !is_batch_count(name, info) {
                 let (expected, found) = ("numbers of type F32, F64, F16 or BF16", info.dtype.to_string());
                 return Err(format_error(path, format!("tensor {name}"), expected, found));
             }
@@ -198,7 +204,7 @@ impl<R: Read> ModelFile<R> {
 
     /// Numbers of all tensors that [`read`](ModelFile::read) gives.
     pub fn numbers(&self) -> usize {
-        let given = self.tensors.iter().filter(|(name, _)| !name.ends_with(BATCHES_COUNTED));
+        let given = self.tensors.iter().filter(|(name, info)| !is_batch_count(name, info));
         given.map(|(_, info)| info.shape.iter().product::<usize>()).sum()
     }
 
@@ -211,8 +217,8 @@ impl<R: Read> ModelFile<R> {
         memory::check("the tensors of a model file", self.numbers().saturating_mul(size_of::<f32>()))?;
         let mut read = Vec::with_capacity(self.tensors.len());
         for (name, info) in std::mem::take(&mut self.tensors) {
-            let values = self.values(&info)?;
-            if !name.ends_with(BATCHES_COUNTED) {
+            let values = self.values(&name, &info)?;
+            if !is_batch_count(&name, &info) {
                 read.push(NamedTensor { name, shape: info.shape, values });
             }
         }
@@ -225,7 +231,7 @@ impl<R: Read> ModelFile<R> {
         Ok(read)
     }
 
-    fn values(&mut self, info: &TensorInfo) -> Result<Vec<f32>> {
+    fn values(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>> {
         /// Bytes that are converted together: a multiple of every size of a number.
         const CHUNK: usize = 1 << 16;
         let mut left = info.data_offsets.1 - info.data_offsets.0;
@@ -240,7 +246,19 @@ impl<R: Read> ModelFile<R> {
             match info.dtype {
                 Dtype::F32 => values.extend(part.chunks_exact(size).map(|b| f32::from_le_bytes(array(b)))),
                 Dtype::F64 => {
-                    values.extend(part.chunks_exact(size).map(|b| f64::from_le_bytes(array(b)) as f32))
+                    for value in part.chunks_exact(size).map(|b| f64::from_le_bytes(array(b))) {
+                        if value.is_finite() && !(value as f32).is_finite() {
+                            let found = format!("{value:e} at index {}", values.len());
+                            let place = format!("tensor {name}");
+                            return Err(format_error(
+                                &self.path,
+                                place,
+                                "numbers within the range of f32",
+                                found,
+                            ));
+                        }
+                        values.push(value as f32);
+                    }
                 }
                 Dtype::F16 => {
                     values.extend(part.chunks_exact(size).map(|b| f16::from_le_bytes(array(b)).to_f32()))
@@ -414,15 +432,16 @@ mod tests {
     /// What PyTorch writes of a network in another precision, with the counters of its batch normalisation.
     #[test]
     fn other_floating_point_types_are_converted_and_counters_passed_over() {
-        let view = |dtype, bytes| safetensors::tensor::TensorView::new(dtype, vec![2], bytes).unwrap();
+        let tensor = safetensors::tensor::TensorView::new;
+        let view = |dtype, bytes| tensor(dtype, vec![2], bytes).unwrap();
         let double: Vec<u8> = [0.1f64, -1e-3].iter().flat_map(|x| x.to_le_bytes()).collect();
         let half: Vec<u8> =
             [f16::from_f32(0.1), f16::MIN_POSITIVE_SUBNORMAL].iter().flat_map(|x| x.to_le_bytes()).collect();
         let brain: Vec<u8> = [bf16::from_f32(0.1), bf16::MAX].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let counted = [7u8; 16];
+        let counted = 7i64.to_le_bytes();
         let tensors = [
             ("0.weight", view(Dtype::F64, &double)),
-            ("1.num_batches_tracked", view(Dtype::I64, &counted)),
+            ("1.num_batches_tracked", tensor(Dtype::I64, vec![], &counted).unwrap()),
             ("2.weight", view(Dtype::F16, &half)),
             ("3.weight", view(Dtype::BF16, &brain)),
         ];
@@ -436,6 +455,18 @@ mod tests {
             ("3.weight", &[0.100097656, 3.3895314e38]),
         ];
         assert_eq!(values, expected);
+
+        let refusal = |name: &str, view| {
+            let bytes = safetensors::serialize([(name, view)], None).unwrap();
+            parse(&bytes, Path::new("m")).map(|(tensors, _)| tensors.len()).map_err(|error| error.to_string())
+        };
+        // A name alone makes no count: what has another type or shape is a tensor like others.
+        let counts = view(Dtype::I64, &double);
+        assert!(refusal("1.num_batches_tracked", counts).unwrap_err().ends_with("F16 or BF16, found I64"));
+        assert_eq!(refusal("1.num_batches_tracked", view(Dtype::F64, &double)), Ok(1));
+        let large: Vec<u8> = [1.0, 1e300f64].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let expected = "m: tensor w: expected numbers within the range of f32, found 1e300 at index 1";
+        assert_eq!(refusal("w", view(Dtype::F64, &large)).unwrap_err(), expected);
     }
 
     #[test]
