@@ -101,7 +101,7 @@ fn charts_show_each_seed_the_mean_and_the_target() {
 fn the_page_has_every_recipe_and_seed_and_no_foreign_markup() {
     let mut record = reproduce_record(None);
     record.command = "fallline reproduce '<script>'".into();
-    record.recipes[0].runs[1].test = Some(Evaluation { loss: 0.125, accuracy: 0.875 });
+    record.recipes[0].runs[1].test = Some(Evaluation::new(0.125, 0.875));
     let html = page(&record);
     for text in
         ["mnist-mlp", "other", "91.000 %", "88.516 to 93.484 %", "87.50 %", "0.1250", "&lt;script&gt;"]
