@@ -122,8 +122,8 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if record.recipes.len() > 1 {
         text += &format!("{}\n", tables::table(&record));
     }
-    if stop.signal().is_some() {
-        text += &tables::missing(&record);
+    if let Some(signal) = stop.signal() {
+        text += &tables::missing(&record, signal.text());
     }
     for path in &records {
         json::write(path, &record)?;

@@ -31,6 +31,14 @@ impl Signal {
         }
     }
 
+    /// What people call it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "Ctrl-C",
+            other => other.name(),
+        }
+    }
+
     /// The exit code of a program that it has ended: 128 and its number, as shells have it.
     pub fn exit_code(self) -> u8 {
         128 + match self {

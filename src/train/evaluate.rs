@@ -350,3 +350,43 @@ impl<'a> ForwardPass<'a> {
         &self.outputs[last][..rows * form(last).1]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Recipe;
+
+    /// Two large samples ask for two rows, however many threads there are.
+    #[test]
+    fn memory_is_that_of_the_samples_that_there_are() {
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let bytes = |count, threads| ForwardPass::bytes(&model, count, &Team::new(threads).unwrap());
+        let one = bytes(1, 1);
+        assert_eq!((bytes(2, 16), bytes(1, 16), bytes(0, 16)), (2 * one, one, 0));
+        // Whatever the count, blocks are all that is taken.
+        assert_eq!(bytes(10_000, 1), bytes(BLOCK, 1));
+        assert_eq!(bytes(10_000, 16), 16 * bytes(BLOCK, 1));
+        assert!(bytes(BLOCK, 1) > one && bytes(BLOCK, 1) <= BLOCK * one);
+    }
+
+    #[test]
+    fn the_first_sample_without_a_finite_loss_is_named() {
+        assert_eq!(not_finite(&[0.5, 0.0]), None);
+        let seen = not_finite(&[0.5, f32::INFINITY, 0.0, f32::NAN]);
+        assert_eq!(seen, Some(NotFinite { samples: 2, first: 1 }));
+    }
+
+    /// A check at the start is worth something only if it refuses.
+    #[test]
+    fn memory_that_is_not_there_is_refused() {
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let team = Team::new(1).unwrap();
+        check_memory(&model, 10, &team, 0).unwrap();
+        if memory::available().is_some() {
+            let refused = check_memory(&model, 10, &team, usize::MAX).unwrap_err().to_string();
+            assert!(refused.starts_with("memory for an evaluation: expected at most the "), "{refused}");
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use super::outcomes::Outcomes;
 use super::watchers::Watchers;
 use super::{TrainArguments, heading};
-use crate::cli::signals;
+use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
 use crate::error::Error;
 use crate::model::{Model, Recipe};
@@ -43,7 +43,7 @@ pub fn run(
     let record = record?;
 
     let mut outcomes = Outcomes::default();
-    let mut text = result(&record, stop.signal().map(|signal| signal.name()));
+    let mut text = result(&record, stop.signal());
     let is_whole = record.incomplete_of.is_none();
     match (&arguments.json, watchers.partial) {
         (Some(path), partial) if is_whole => {
@@ -111,19 +111,13 @@ impl Partial {
 }
 
 /// What the folds come to, as far as they are done.
-fn result(record: &FoldsRecord, signal: Option<&str>) -> String {
+fn result(record: &FoldsRecord, signal: Option<Signal>) -> String {
     let FoldsRecord { accuracy, loss: losses, folds, .. } = record;
-    let mut text = match (record.incomplete_of, signal) {
-        (None, _) => String::new(),
-        (Some(all), signal) => {
-            let by = match signal {
-                Some("SIGINT") | None => "Ctrl-C",
-                Some(name) => name,
-            };
-            let kept = if folds.is_empty() { "" } else { "; these are no result of all" };
-            format!("interrupted by {by}: {} of {all} folds are done{kept}\n", folds.len())
-        }
-    };
+    let mut text = String::new();
+    if let Some(all) = record.incomplete_of {
+        let by = signal.unwrap_or(Signal::Interrupt).text();
+        text += &format!("interrupted by {by}: {} of {all} folds are done\n", folds.len());
+    }
     if folds.is_empty() {
         return text;
     }
