@@ -191,7 +191,7 @@ fn folds_that_are_done_are_kept_beside_the_results_of_all() {
     let done = record["folds"].as_array().unwrap().len();
     assert!((2..100).contains(&done) && record["incomplete_of"] == 100, "{done}");
     assert!(record["accuracy"]["mean"].is_f64());
-    let told = format!("interrupted by SIGTERM: {done} of 100 folds are done\n");
+    let told = format!("interrupted by SIGTERM: {done} of 100 folds are done; these are no result of all\n");
     assert!(ended.out.contains(&told) && ended.out.contains("wrote f.json.partial\n"), "{ended:?}");
 
     // The results of all take its place.

@@ -94,6 +94,7 @@ fn begin(work: Work) {
 /// what is still done: "testing and saving".
 pub fn listen(line: Line, what: &'static str) -> Stop {
     let stop = Stop { flag: Arc::default(), first: Arc::default() };
+    // Waiting for the reader of a pipe is given up here: `pipe::give_up_when(stop.flag.clone())`.
     begin(Work { line, stop: Some((stop.clone(), what)) });
     stop
 }
