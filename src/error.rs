@@ -71,9 +71,18 @@ pub enum Error {
 
     /// A run whose loss or parameters are no longer finite.
     #[error(
-        "training diverged: {what} is {value} at step {step} of epoch {epoch}; try a smaller learning rate"
+        "training diverged: {what} is {value} at step {step} of epoch {epoch}; the learning rate was {}: \
+         try a smaller one",
+        rate(*learning_rate)
     )]
-    Diverged { what: String, value: f64, step: u64, epoch: usize },
+    Diverged {
+        what: String,
+        value: f64,
+        step: u64,
+        epoch: usize,
+        /// The recipe's `optimizer.learning_rate`, which schedules start from.
+        learning_rate: f64,
+    },
 }
 
 impl Error {
@@ -111,6 +120,11 @@ fn suggestion(nearest: &Option<String>, known: &[String]) -> String {
     }
 }
 
+/// A learning rate as it is typed: 0.05, 1e10.
+pub(crate) fn rate(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e6).contains(&value) { value.to_string() } else { format!("{value:e}") }
+}
+
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -118,6 +132,13 @@ fn list(paths: &[PathBuf]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn learning_rates_stay_short() {
+        for (value, text) in [(0.0, "0"), (0.05, "0.05"), (1.0, "1"), (1e10, "1e10"), (2e-6, "2e-6")] {
+            assert_eq!(rate(value), text);
+        }
+    }
 
     #[test]
     fn a_near_name_is_suggested_and_a_far_one_is_not() {

@@ -127,7 +127,7 @@ fn folds_are_augmented_as_well() {
     let run = |settings: &[&str]| {
         let stop = AtomicBool::new(false);
         let team = Team::new(2).unwrap();
-        train::cross_validate(digits(), &recipe(settings), 3, &team, &stop, &mut Quiet).unwrap().unwrap()
+        train::cross_validate(digits(), &recipe(settings), 3, &team, &stop, &mut Quiet).unwrap()
     };
     let [plain, nothing, moved] =
         [&["train.epochs=2"][..], &["train.epochs=2", NOTHING], &["train.epochs=2", "augment.shift=2"]]

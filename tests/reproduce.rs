@@ -243,7 +243,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
         [&SMALL[1..], &["--set=optimizer.learning_rate=1e30", "--set=optimizer.name=sgd"]].concat();
     let output = fallline(path, &[&["reproduce"], &diverging[..]].concat());
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(4));
     assert!(error.starts_with("error: digits-mlp, seed 1: training diverged: "), "{error}");
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use fallline::data::{DataSet, Samples, split};
 use fallline::model::{Model, NamedTensor, Recipe};
 use fallline::team::Team;
-use fallline::train::{self, Observer, Session, TrainRecord};
+use fallline::train::{self, FoldsRecord, Observer, Session, TrainRecord};
 
 use small::{CLASSES, SAMPLES, build, digits, noise, recipe};
 
@@ -178,7 +178,7 @@ fn divergence(settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)) -> Result<(),
 
 #[test]
 fn what_is_not_finite_is_named_with_layer_and_step() {
-    let hint = "; try a smaller learning rate";
+    let hint = "; the learning rate was 0.05: try a smaller one";
     let error = |settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)| {
         divergence(settings, spoil).expect_err("it diverges")
     };
@@ -200,7 +200,8 @@ fn what_is_not_finite_is_named_with_layer_and_step() {
     // The loss of the only step is that before the update.
     let once = error(&["optimizer.learning_rate=1e39", "train.batch=600"], &|_| {});
     assert!(once.starts_with("training diverged: an element of 0.weight is "), "{once}");
-    assert!(once.ends_with(&format!(" at step 1 of epoch 1{hint}")), "{once}");
+    let named = "; the learning rate was 1e39: try a smaller one";
+    assert!(once.ends_with(&format!(" at step 1 of epoch 1{named}")), "{once}");
 
     // Every hidden number is 0.01; the loss is 2e38, and the gradient of the first bias the sum of 60
     // rows of up to 1e37.
@@ -229,14 +230,15 @@ fn cross_validation_tries_each_sample_once() {
     #[derive(Default)]
     struct Folds(Vec<(usize, usize, f64)>);
     impl Observer for Folds {
-        fn fold(&mut self, fold: usize, folds: usize, record: &TrainRecord) {
-            self.0.push((fold, folds, record.validation.as_ref().unwrap().accuracy));
+        fn fold(&mut self, done: &FoldsRecord) {
+            let last = done.folds.last().unwrap().validation.as_ref().unwrap();
+            self.0.push((done.folds.len(), done.asked(), last.accuracy));
         }
     }
     let mut watched = Folds::default();
     let stop = AtomicBool::new(false);
-    let record = train::cross_validate(digits(), &recipe, 4, &team, &stop, &mut watched).unwrap().unwrap();
-    assert_eq!(record.folds.len(), 4);
+    let record = train::cross_validate(digits(), &recipe, 4, &team, &stop, &mut watched).unwrap();
+    assert_eq!((record.folds.len(), record.incomplete_of), (4, None));
     let splits = split::folds(&digits().train, 4, true, recipe.train.seed).unwrap();
     for (index, (fold, split)) in record.folds.iter().zip(&splits).enumerate() {
         assert!(fold.test.is_none() && fold.epochs.iter().all(|epoch| epoch.samples == Some(450)));
@@ -261,7 +263,8 @@ fn cross_validation_tries_each_sample_once() {
     let message = refusal(&self::recipe(&["data.validation=10"]), 2);
     assert!(message.starts_with("recipe small: `data.validation`: expected none with folds"), "{message}");
     let stopped = AtomicBool::new(true);
-    assert_eq!(train::cross_validate(digits(), &recipe, 2, &team, &stopped, &mut Quiet).unwrap(), None);
+    let none = train::cross_validate(digits(), &recipe, 2, &team, &stopped, &mut Quiet).unwrap();
+    assert_eq!((none.folds.len(), none.incomplete_of), (0, Some(2)));
 }
 
 #[test]

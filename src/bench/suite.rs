@@ -78,8 +78,13 @@ pub fn run(
         seconds_per_case: (plan.slice * ROUNDS as u32).as_secs_f64(),
         cases: Vec::new(),
     };
-    let bare = bare_memory(plan);
     let teams = teams(&plan.cases)?;
+    // What is wrong with the last case is better known before the first.
+    for planned in &mut plan.cases {
+        let (set, team) = (&plan.data[planned.data], &teams[&planned.threads]);
+        Case::new(&mut planned.model, &set.train, &planned.recipe, team)?;
+    }
+    let bare = bare_memory(plan);
     let mut turns = Vec::new();
     let mut specifications = Vec::new();
     let files = DataFolders::new(plan)?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::output::Outputs;
+use super::signals;
 use crate::bench::compare::Comparison;
 use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
@@ -20,6 +21,9 @@ use crate::report::results::{self, Results};
 use crate::report::{bench as tables, comparison, json};
 use crate::team::MAX_THREADS;
 use crate::train::machine;
+
+/// What is still done after the first signal.
+const STOPPING: &str = "after the run under way, whose results are kept";
 
 /// The exit code if a case is slower than the baseline.
 const SLOWER: u8 = 3;
@@ -106,7 +110,7 @@ medians and their 95 % bootstrap intervals. The fraction of the peak is that of 
 multiply-adds that the same threads did in registers just before each run. Nothing else should run
 meanwhile.
 
-Ctrl-C ends the benchmark after the run under way; results are kept. The exit code is 3 if
+Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way; results are kept. The exit code is 3 if
 --baseline has found a case, or all of them together, to be slower than --tolerance allows, with
 95 % confidence.";
 
@@ -130,7 +134,6 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
         .report(arguments.out.as_ref(), &[RECORD, "report.html", "cases.csv"]);
     outputs.check(arguments.recipes.iter().map(Path::new).chain(arguments.baseline.as_deref()))?;
 
-    let stop = super::stop_on_ctrl_c()?;
     let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;
     plan.data.iter().try_for_each(|data| outputs.check_data(data))?;
     if let (Some(baseline), Some(path)) = (&baseline, &arguments.baseline) {
@@ -148,7 +151,8 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     }
     let mut watcher = Watcher::new(&records);
     let calibration = calibrate::load_cached();
-    let record = suite::run(&mut plan, calibration, previous.as_ref(), &stop, &mut watcher);
+    let stop = signals::listen(watcher.line.line(), STOPPING);
+    let record = suite::run(&mut plan, calibration, previous.as_ref(), stop.flag(), &mut watcher);
     watcher.line.finish();
     let record = record?;
 

@@ -35,6 +35,7 @@ pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
     Outputs::files(&arguments.json).check([])?;
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let spinner = Spinner::new();
+    super::signals::show(spinner.line());
     let measured = calibrate::run(threads, &mut |what| spinner.say(what));
     spinner.finish();
     let measured = measured?;

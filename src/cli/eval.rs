@@ -15,12 +15,12 @@ use crate::model::saved;
 use crate::report::mistakes::{self, Shown};
 use crate::report::numbers::{percent, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, numbers};
+use crate::report::{json, numbers, run};
 use crate::team::Team;
 use crate::train::analysis::{self, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, ClassMetrics};
-use crate::train::{self, Evaluation, dataset};
+use crate::train::{self, Evaluation, Phase, dataset};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -121,6 +121,9 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         metrics,
         mistakes: worst.as_ref().map(|(mistakes, _)| mistakes.clone()),
     };
+    if let Some(samples) = &record.test.not_finite {
+        super::say("warning", &run::not_finite(Phase::Testing, samples));
+    }
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }

@@ -11,22 +11,22 @@ mod predict;
 mod recipes;
 mod report;
 mod reproduce;
+mod signals;
 mod train;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::Error;
 use crate::report::markup::for_terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
 
-/// The exit code after a second Ctrl-C: 128 + SIGINT, as shells have it.
-const KILLED: i32 = 130;
+/// The exit code of a training that has diverged.
+const DIVERGED: u8 = 4;
 
 /// Trains neural networks by gradient descent on multicore CPUs, close to the speed of the hardware.
 #[derive(Debug, Parser)]
@@ -48,7 +48,8 @@ Examples:
   fallline bench --out report          how fast it trains
   fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
 
-Every failure prints a line that starts with `error:` and exits with code 2.";
+Every failure prints a line that starts with `error:` and exits with code 2; with code 4 if a training
+has diverged, which is that it ends with a larger loss than it began with, or with none that is finite.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -80,8 +81,12 @@ enum Command {
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
-    let result = match Arguments::parse().command {
-        Command::Train(arguments) => train::run(arguments).map(done),
+    let arguments = Arguments::parse();
+    if let Err(error) = signals::install() {
+        return failed(&anyhow::anyhow!("cannot listen for signals: {error}"));
+    }
+    let result = match arguments.command {
+        Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
@@ -96,13 +101,31 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         // Whoever reads our output has seen enough, as in `fallline recipes | head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-            // Names in it may come from foreign files.
-            writeln!(std::io::stderr(), "error: {}", for_terminal(&error.to_string())).ok();
-            ExitCode::from(FAILURE)
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what has failed, and gives the exit code for it.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    say("error", error);
+    match error.downcast_ref::<Error>() {
+        Some(Error::Diverged { .. }) => ExitCode::from(DIVERGED),
+        _ => ExitCode::from(FAILURE),
+    }
+}
+
+/// A line on standard error.
+fn say(kind: &str, text: &dyn std::fmt::Display) {
+    // Unlike `eprintln!`, this does not panic where standard error is closed or full.
+    // Names in it may come from foreign files.
+    writeln!(std::io::stderr(), "{kind}: {}", for_terminal(&text.to_string())).ok();
+}
+
+/// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was
+/// `allowed`.
+fn diverged(text: Option<String>, allowed: bool) -> Option<ExitCode> {
+    say(if allowed { "warning" } else { "error" }, &text?);
+    (!allowed).then(|| ExitCode::from(DIVERGED))
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
@@ -115,18 +138,6 @@ const COLUMNS: usize = 80;
 /// The columns of the terminal that standard output goes to.
 fn columns() -> usize {
     console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
-}
-
-/// A flag that the first Ctrl-C (or a request to terminate) sets; the second one ends the process.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(KILLED);
-        }
-    })?;
-    Ok(stop)
 }
 
 #[cfg(test)]

@@ -3,20 +3,20 @@
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering::Relaxed;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use clap::Args;
 
 use super::output::Outputs;
+use super::signals::{self, Signal};
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::report::numbers::percent;
 use crate::report::progress::Spinner;
-use crate::report::{json, reproduce as tables};
+use crate::report::{json, reproduce as tables, run};
 use crate::team::{MAX_THREADS, Team};
 use crate::train::reproduce::{self, RecipeRecord, ReproduceRecord};
-use crate::train::{Observer, Progress, machine};
+use crate::train::{Evaluation, Observer, Phase, Progress, TrainRecord, machine};
 use crate::{Error, Result};
 
 /// The exit code if a recipe has missed its target.
@@ -52,6 +52,9 @@ pub struct ReproduceArguments {
     /// times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Do not fail because of trainings that diverge. They are named all the same, and they count.
+    #[arg(long)]
+    allow_divergence: bool,
     /// Write the results to this file as JSON, anew after each training.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -72,9 +75,12 @@ Each network is tested once, when its training has ended; nothing is chosen by t
 The mean of all seeds is compared with the recipe's `target`. Training time is that of the epochs,
 without loading, testing and validation.
 
-Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed. Ctrl-C keeps the
-trainings that are done and says what is missing; the exit code is then 1 if a target has been
-missed, and else 130.";
+Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed, 4 if a training has
+diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that are done and says what is
+missing; the exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM, 129 for SIGHUP).";
+
+/// What is still done after the first signal.
+const STOPPING: &str = "the trainings that are done are kept";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
@@ -97,22 +103,27 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
     let mut record = ReproduceRecord::new(&tasks, command(), team.threads(), until);
-    let stop = super::stop_on_ctrl_c()?;
     let (line, threads) = (Spinner::new(), team.threads());
-    let mut watcher =
-        Watcher { line, what: String::new(), records: &records, threads, until, unprinted: None };
-    let outcome = reproduce::run(&mut record, &tasks, &team, &stop, &mut watcher);
+    let stop = signals::listen(line.line(), STOPPING);
+    let mut watcher = Watcher {
+        line,
+        what: String::new(),
+        named: String::new(),
+        records: &records,
+        threads,
+        until,
+        unprinted: None,
+    };
+    let outcome = reproduce::run(&mut record, &tasks, &team, stop.flag(), &mut watcher);
     watcher.line.finish();
-    if let Err(error) = outcome {
-        return Err(placed(error, &record));
-    }
+    outcome?;
 
     let mut text = String::new();
     if record.recipes.len() > 1 {
         text += &format!("{}\n", tables::table(&record));
     }
-    if stop.load(Relaxed) {
-        text += &tables::missing(&record);
+    if let Some(signal) = stop.signal() {
+        text += &tables::missing(&record, signal.text());
     }
     for path in &records {
         json::write(path, &record)?;
@@ -122,21 +133,32 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
         text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
     }
     let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    let diverged = super::diverged(diverged(&record), arguments.allow_divergence);
     match printed {
         // A closed pipe does not change the verdict.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(exit_code(&record)),
+        _ => Ok(diverged.unwrap_or_else(|| exit_code(&record, stop.signal()))),
     }
 }
 
-fn exit_code(record: &ReproduceRecord) -> ExitCode {
+fn exit_code(record: &ReproduceRecord, signal: Option<Signal>) -> ExitCode {
     if record.has_missed() {
         ExitCode::from(MISSED)
     } else if record.is_complete() {
         ExitCode::SUCCESS
     } else {
-        ExitCode::from(super::KILLED as u8)
+        ExitCode::from(signal.unwrap_or(Signal::Interrupt).exit_code())
     }
+}
+
+/// The trainings that have diverged, a line for each.
+fn diverged(record: &ReproduceRecord) -> Option<String> {
+    let line = |(recipe, record): (&str, &TrainRecord)| {
+        let text = run::divergence(record.diverged.as_ref()?);
+        Some(format!("{recipe}, seed {}: {text}", record.seed))
+    };
+    let lines: Vec<String> = record.diverged().into_iter().filter_map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The recipes that were asked for, changed by `--set`.
@@ -164,20 +186,13 @@ fn command() -> String {
     ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The error with the recipe and the seed that it ended.
-fn placed(error: Error, record: &ReproduceRecord) -> anyhow::Error {
-    let unfinished = record.recipes.iter().find_map(|recipe| Some((recipe, *recipe.missing().first()?)));
-    match (&error, unfinished) {
-        (Error::Diverged { .. }, Some((recipe, seed))) => anyhow!("{}, seed {seed}: {error}", recipe.recipe),
-        _ => error.into(),
-    }
-}
-
 /// Shows what is trained, prints what is done, and keeps it.
 struct Watcher<'a> {
     line: Spinner,
     /// Recipe and seed under way.
     what: String,
+    /// The one whose validation samples without a finite loss have been named.
+    named: String,
     records: &'a [PathBuf],
     threads: usize,
     until: Option<f64>,
@@ -201,6 +216,20 @@ impl Observer for Watcher<'_> {
         let Progress { epoch, epochs, accuracy, .. } = progress;
         let accuracy = percent(*accuracy);
         self.line.say(&format!("{}: epoch {epoch}/{epochs}, training accuracy {accuracy}", self.what));
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        self.line.say(&format!("{}: {}", self.what, phase.text()));
+    }
+
+    fn evaluated(&mut self, phase: Phase, seen: &Evaluation) {
+        // Of validation once for each seed, not after each epoch.
+        let is_new = phase != Phase::Validating || self.named != self.what;
+        if let Some(samples) = seen.not_finite.as_ref().filter(|_| is_new) {
+            let text = run::not_finite(phase, samples);
+            self.line.line().announce(&format!("warning: {}: {text}", self.what));
+            self.named.clone_from(&self.what);
+        }
     }
 }
 

@@ -1,25 +1,30 @@
 //! `fallline train`
 
 mod folds;
+mod outcomes;
 mod watchers;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 
+use outcomes::Outcomes;
 use watchers::Watchers;
 
 use super::output::{self, Outputs};
+use super::signals;
+
 use crate::data::{DataSet, Origin};
 use crate::model::recipe::{AverageMethod, Override, TrainConfig, check_samples};
-use crate::model::{Model, Recipe, saved};
+use crate::model::{Model, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
 use crate::report::tensorboard::EventWriter;
 use crate::report::{json, progress::TerminalObserver, run, summary};
 use crate::team::Team;
-use crate::train::{self, TrainRecord, dataset, machine};
+use crate::train::{self, Ending, TrainRecord, dataset, machine};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -89,6 +94,9 @@ pub struct TrainArguments {
     /// mnist-mlp-adam-seed1-2. Watch them with `tensorboard --logdir DIR`.
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
+    /// Exit with code 0 from a training that diverges, too. It is said all the same.
+    #[arg(long)]
+    allow_divergence: bool,
     /// Print the final result only.
     #[arg(long, short)]
     quiet: bool,
@@ -108,10 +116,19 @@ Examples:
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
-Ctrl-C ends the training after the step under way; the model is still tested and saved, the results
-are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code 130.";
+Ctrl-C ends the training after the step under way; the model is still saved and tested, the results
+are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code 130. SIGTERM
+and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops the fold under way;
+those that are done are in FILE.partial of --json FILE, and the code is 130.
 
-pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
+A training has diverged if its last training loss is not finite, or above that of its first step by
+more than chance explains (docs/training.md). The model is saved and the results are written, unless
+parameters are no longer finite; the exit code is 4, or 0 with --allow-divergence.";
+
+/// What is still done after the first signal.
+const STOPPING: &str = "testing and saving";
+
+pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
     let outputs = check_outputs(&arguments)?;
 
@@ -125,6 +142,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     check_samples(&recipe, data.train.len() - held)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
+    // Before a word is said or a folder made.
+    train::check(&mut model, &data, &recipe, &team)?;
     if let Some(folder) = &arguments.report {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
@@ -133,43 +152,54 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     let mut watchers = Watchers {
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
         events: events.transpose()?,
+        partial: None,
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
         std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
-    let stop = super::stop_on_ctrl_c()?;
-    let record = train::run(&mut model, &data, &recipe, &team, &stop, &mut watchers);
-    watchers.terminal.finish();
+    let stop = signals::listen(watchers.terminal.line(), STOPPING);
+    let trained = train::train(&mut model, &data, &recipe, &team, stop.flag(), &mut watchers);
+    let mut outcomes = Outcomes::default();
+    let mut record = match trained {
+        Ok(record) => record,
+        Err(error) => {
+            watchers.terminal.finish();
+            outcomes.events(watchers.events, None);
+            return Err(error.into());
+        }
+    };
+    if record.stop_reason == Ending::Interrupted.name() {
+        record.signal = stop.signal().map(|signal| signal.name().into());
+    }
+
+    // First of all what took the time; and everything is tried before any failure is reported.
+    if let Some(path) = &arguments.save {
+        watchers.terminal.say("saving");
+        outcomes.model(path, &model, &recipe, &data);
+    }
+    let tested = train::test(&mut record, &model, &data, &recipe, &team, &mut watchers);
+    outcomes.step(tested);
+    if arguments.report.is_some() && record.test.is_some() {
+        watchers.terminal.say("looking at the mistakes");
+        record.analysis = outcomes.step(train::analyse(&model, &data.test, &recipe.data, &team));
+    }
+    watchers.terminal.say("writing the results");
+    if let Some(path) = &arguments.json {
+        outcomes.wrote(json::write(path, &record).map(|()| path.display().to_string()));
+    }
+    if let Some(folder) = &arguments.report {
+        outcomes.wrote(run::write(folder, &record));
+    }
     // Also of a run that diverged, whose events show where.
-    let events = watchers.events.map(|events| {
-        let path = events.path().to_path_buf();
-        events.finish(record.as_ref().ok()).map(|()| path.display().to_string())
-    });
-    let mut record = record?;
-    if arguments.report.is_some() {
-        // Cannot fail: the model has been tested on these samples.
-        record.analysis = Some(train::analyse(&model, &data.test, &recipe.data, &team)?);
-    }
+    outcomes.events(watchers.events, Some(&record));
+    watchers.terminal.finish();
 
-    // All files are tried before any failure is reported: what was trained shall not be lost.
-    let saved = arguments.save.as_deref().map(|path| {
-        let save = |path: &Path| saved::save(path, &model, &recipe, data.train.shape(), data.classes);
-        output::save_or_rescue(path, save).map(|()| path.display().to_string())
-    });
-    let written =
-        arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path.display().to_string()));
-    let report = arguments.report.as_deref().map(|folder| run::write(folder, &record));
-
-    let mut text = result(&record, &recipe);
-    let outcomes: Vec<Result<String>> = [saved, written, report, events].into_iter().flatten().collect();
-    for path in outcomes.iter().flatten() {
-        text += &format!("wrote {path}\n");
-    }
-    let printed = std::io::stdout().write_all(text.as_bytes());
-    outcomes.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(printed?)
+    let printed = std::io::stdout().write_all((result(&record, &recipe) + &outcomes.written).as_bytes());
+    let text = record.diverged.as_ref().map(run::divergence);
+    let code = super::diverged(text, arguments.allow_divergence);
+    outcomes.end(printed, code)
 }
 
 /// That all that is to be written can be, before hours are spent.
@@ -283,7 +313,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         run::epochs(record),
         duration(record.train_seconds),
         counted(record.threads, "thread"),
-        ending(&record.stop_reason),
+        run::ending(record),
     );
     if let Some(seen) = &record.validation {
         text +=
@@ -300,22 +330,16 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
             text += &format!(" (target {}: {outcome})", percent(target));
         }
         text.push('\n');
+    } else if record.diverged.is_some() {
+        text += "not tested: parameters are not finite\n";
     }
     text
-}
-
-/// The short reason of the record, in words.
-fn ending(stop_reason: &str) -> &str {
-    match stop_reason {
-        "interrupted" => "interrupted by Ctrl-C",
-        other => run::ending(other),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{Evaluation, ModelFacts};
+    use crate::train::{Divergence, Evaluation, ModelFacts};
 
     #[test]
     fn the_result_compares_with_the_target() {
@@ -331,10 +355,13 @@ mod tests {
             machine: machine::Machine::current(),
             model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0 },
             epochs: Vec::new(),
+            epochs_every: None,
             warnings: Vec::new(),
-            test: Some(Evaluation { loss: 0.08, accuracy: 0.9765 }),
+            test: Some(Evaluation::new(0.08, 0.9765)),
             train_seconds: 2.5,
             stop_reason: "epochs".into(),
+            signal: None,
+            diverged: None,
             best_epoch: None,
             validation: None,
             analysis: None,
@@ -345,10 +372,17 @@ mod tests {
             "trained 0 epochs in 2.5 s on 2 threads: all epochs done\n\
              test loss 0.0800, test accuracy 97.65 % (target 97.30 %: reached)\n"
         );
-        record.test = Some(Evaluation { loss: 0.08, accuracy: 0.97 });
-        record.stop_reason = "interrupted".into();
+        record.test = Some(Evaluation::new(0.08, 0.97));
+        (record.stop_reason, record.signal) = ("interrupted".into(), Some("SIGINT".into()));
         let text = result(&record, &recipe);
         assert!(text.ends_with("97.00 % (target 97.30 %: not reached)\n"), "{text}");
         assert!(text.contains("2 threads: interrupted by Ctrl-C\n"), "{text}");
+        record.signal = Some("SIGTERM".into());
+        assert!(result(&record, &recipe).contains("2 threads: interrupted by SIGTERM\n"));
+        record.test = None;
+        let (step, epoch, learning_rate) = (7, 1, 10.0);
+        let what = "the loss".to_string();
+        record.diverged = Some(Divergence { what, value: f64::NAN, first: None, step, epoch, learning_rate });
+        assert!(result(&record, &recipe).ends_with("not tested: parameters are not finite\n"));
     }
 }

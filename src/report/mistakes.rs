@@ -8,6 +8,14 @@ use super::numbers::{counted, thousands};
 use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
 
+/// "7 read as 2, 98.2 %"; without the probability where the network's outputs are no numbers.
+pub fn caption(mistake: &Mistake) -> String {
+    let Mistake { label, predicted, probability, .. } = mistake;
+    let sure =
+        if probability.is_finite() { format!(", {:.1} %", 100.0 * probability) } else { String::new() };
+    format!("{label} read as {predicted}{sure}")
+}
+
 /// A mistake to look at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -21,8 +29,7 @@ pub struct Shown {
 impl Shown {
     /// "7 read as 2, 98.2 %"
     fn caption(&self) -> String {
-        let Mistake { label, predicted, probability, .. } = self.mistake;
-        format!("{label} read as {predicted}, {:.1} %", 100.0 * probability)
+        caption(&self.mistake)
     }
 
     fn drawn(&self, palette: Palette) -> String {

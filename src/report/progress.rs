@@ -1,5 +1,6 @@
 //! Watching a training run in the terminal: a bar while an epoch is under way, and one line for
-//! each that is done; and for other work, a line that says what is going on.
+//! each that is done; and for other work, a line that says what is going on. Both can be spoken to from
+//! another thread.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -7,12 +8,29 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::{counted, duration, loss, percent, rounded};
-use super::run::{ending, warning};
+use super::run::{ending, not_finite, warning};
 use super::terminal::Narrow;
-use crate::train::{EpochRecord, Observer, Progress, TrainRecord, Warning};
+use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, TrainRecord, Warning};
 
 /// How often the bar is drawn at most, per second.
 const REDRAWS: u8 = 10;
+
+/// What is shown of some work on standard error, for those who have something to say meanwhile.
+#[derive(Clone)]
+pub struct Line(ProgressBar);
+
+impl Line {
+    /// Writes a line of its own.
+    pub fn announce(&self, text: &str) {
+        // Unlike `eprintln!`, this does not panic where standard error is closed or full.
+        self.0.suspend(|| writeln!(std::io::stderr(), "{text}").ok());
+    }
+
+    /// Removes it.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
 
 /// Shows a run on standard error (the bar, warnings) and standard output (the lines).
 pub struct TerminalObserver {
@@ -22,6 +40,8 @@ pub struct TerminalObserver {
     start: Instant,
     /// The validation accuracy of the last epoch.
     validated: Option<f64>,
+    /// Whether validation samples without a finite loss have been named.
+    named: bool,
 }
 
 impl TerminalObserver {
@@ -39,7 +59,20 @@ impl TerminalObserver {
             .expect("the template is valid")
             .progress_chars("━╸─");
         bar.set_style(style);
-        TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now(), validated: None }
+        TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now(), validated: None, named: false }
+    }
+
+    /// What others may speak through.
+    pub fn line(&self) -> Line {
+        Line(self.bar.clone())
+    }
+
+    /// Says what is going on beside the steps: "saving".
+    pub fn say(&self, what: &str) {
+        if !self.bar.is_hidden() {
+            self.bar.set_message(what.to_string());
+            self.bar.tick();
+        }
     }
 
     /// Removes the bar.
@@ -78,10 +111,24 @@ impl Observer for TerminalObserver {
         self.print(|| epoch_line(record, self.epochs));
     }
 
-    fn fold(&mut self, fold: usize, folds: usize, record: &TrainRecord) {
-        self.print(|| fold_line(fold, folds, record));
+    fn phase(&mut self, phase: Phase) {
+        self.say(phase.text());
+    }
+
+    fn evaluated(&mut self, phase: Phase, seen: &Evaluation) {
+        // Of validation once, not after each epoch.
+        let is_new = phase != Phase::Validating || !self.named;
+        if let Some(samples) = seen.not_finite.as_ref().filter(|_| is_new) {
+            self.named = phase == Phase::Validating;
+            self.line().announce(&format!("warning: {}", not_finite(phase, samples)));
+        }
+    }
+
+    fn fold(&mut self, done: &FoldsRecord) {
+        let Some(record) = done.folds.last() else { return };
+        self.print(|| fold_line(done.folds.len(), done.asked(), record));
         // The next one starts anew.
-        (self.start, self.validated) = (Instant::now(), None);
+        (self.start, self.validated, self.named) = (Instant::now(), None, false);
     }
 }
 
@@ -98,6 +145,11 @@ impl Spinner {
         // It moves only when there is news: a thread that turns it would disturb measurements.
         let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
         Spinner(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// What others may speak through.
+    pub fn line(&self) -> Line {
+        Line(self.0.clone())
     }
 
     /// Says what is going on from now on.
@@ -169,7 +221,10 @@ fn fold_line(fold: usize, folds: usize, record: &TrainRecord) -> String {
         line += &format!("  validation loss {}  accuracy {:>8}", loss(seen.loss), percent(seen.accuracy));
     }
     let time = duration(record.train_seconds);
-    line + &format!("  {} in {time}: {}", counted(record.epochs.len(), "epoch"), ending(&record.stop_reason))
+    if record.diverged.is_some() {
+        line += "  diverged";
+    }
+    line + &format!("  {} in {time}: {}", counted(record.epochs_begun(), "epoch"), ending(record))
 }
 
 /// " 3/10"
@@ -200,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_fold_is_one_line() {
-        let seen = crate::train::Evaluation { loss: 0.25, accuracy: 0.975 };
+        let seen = Evaluation::new(0.25, 0.975);
         let record =
             TrainRecord { validation: Some(seen), stop_reason: "patience".into(), ..samples::train_record() };
         assert_eq!(

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use charts::Figure;
 pub use facts::{ending, epochs};
-pub use warnings::text as warning;
+pub use warnings::{divergence, not_finite, text as warning};
 
 use super::json;
 use super::numbers::{counted, duration, percent};
@@ -109,7 +109,11 @@ fn epoch_section(record: &TrainRecord) -> Section {
         1..=MOST_EPOCHS => Section { heading, parts: vec![Part::Table(facts::epoch_table(record))] },
         count => {
             let text = format!("{} are in the record, too many for a table.", counted(count, "epoch"));
-            Section { heading, parts: vec![Part::Text(text)] }
+            let every = record.epochs_every.map(|every| {
+                let all = counted(record.epochs_begun(), "epoch");
+                format!(" Of {all} it keeps about one in {every}.")
+            });
+            Section { heading, parts: vec![Part::Text(text + &every.unwrap_or_default())] }
         }
     }
 }

@@ -39,10 +39,13 @@ pub fn train_record() -> TrainRecord {
         },
         model: ModelFacts { parameters: 101_770, train_flops_per_sample: 409_984.0 },
         epochs: vec![epoch, second],
+        epochs_every: None,
         warnings: Vec::new(),
-        test: Some(Evaluation { loss: 0.3, accuracy: 0.9 }),
+        test: Some(Evaluation::new(0.3, 0.9)),
         train_seconds: 4.0,
         stop_reason: "epochs".into(),
+        signal: None,
+        diverged: None,
         best_epoch: None,
         validation: None,
         analysis: None,
@@ -94,7 +97,7 @@ pub fn reproduce_record(until_accuracy: Option<f64>) -> ReproduceRecord {
     };
     for (seed, accuracy) in [(9, 0.9), (10, 0.92), (11, 0.91)] {
         let mut run = TrainRecord { seed, ..train_record() };
-        run.test = Some(Evaluation { loss: 0.3, accuracy });
+        run.test = Some(Evaluation::new(0.3, accuracy));
         for (epoch, accuracy) in run.epochs.iter_mut().zip([0.75, 0.85]) {
             epoch.validation_accuracy = Some(accuracy);
         }

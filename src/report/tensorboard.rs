@@ -68,7 +68,7 @@ impl EventWriter {
     pub fn finish(mut self, record: Option<&TrainRecord>) -> Result<()> {
         self.write_steps();
         if let Some((test, epoch)) =
-            record.and_then(|record| Some((record.test.as_ref()?, record.epochs.len())))
+            record.and_then(|record| Some((record.test.as_ref()?, record.epochs_begun())))
         {
             self.write_scalars(epoch, &[("test/loss", test.loss), ("test/accuracy", test.accuracy)]);
         }

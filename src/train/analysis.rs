@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{Answer, answers};
+use super::record::null_is_nan;
 use super::run::labels_for;
 use crate::Result;
 use crate::data::Samples;
@@ -53,8 +54,11 @@ pub struct Mistake {
     pub index: usize,
     pub label: usize,
     pub predicted: usize,
-    /// That the model gave to the predicted class, as a fraction of 1.
+    /// That the model gave to the predicted class, as a fraction of 1; this and the loss are `null` in JSON
+    /// where they are not finite.
+    #[serde(deserialize_with = "null_is_nan")]
     pub probability: f64,
+    #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
     /// The sample as a PNG file in base64 (RFC 4648, §4); absent if it is no picture, or a large one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,8 +133,11 @@ pub fn worst_mistakes(
 fn worst(answers: &[Answer], labels: &[u8], most: usize) -> Vec<usize> {
     let is_wrong = |&index: &usize| answers[index].class != usize::from(labels[index]);
     let mut wrong: Vec<usize> = (0..answers.len()).filter(is_wrong).collect();
+    // Of NaN, the sign means nothing: it is as bad as infinity.
+    let loss =
+        |index: usize| Some(answers[index].loss).filter(|loss| !loss.is_nan()).unwrap_or(f32::INFINITY);
     // Stable.
-    wrong.sort_by(|&a, &b| answers[b].loss.total_cmp(&answers[a].loss));
+    wrong.sort_by(|&a, &b| loss(b).total_cmp(&loss(a)));
     wrong.truncate(most);
     wrong
 }
@@ -177,6 +184,8 @@ mod tests {
         let answers = [answer(1, 1.0), answer(0, 9.0), answer(1, 4.0), answer(1, 4.0), answer(1, 5.0)];
         assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 25), [4, 2, 3, 0], "sample 1 was read rightly");
         assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 2), [4, 2]);
+        let lost = [answer(1, 1.0), answer(1, -f32::NAN), answer(1, 2.0), answer(1, f32::INFINITY)];
+        assert_eq!(worst(&lost, &[0; 4], 25), [1, 3, 2, 0]);
         let many: Vec<Answer> = (0..100).map(|loss| answer(1, loss as f32)).collect();
         assert_eq!(worst(&many, &[0; 100], 25), (75..100).rev().collect::<Vec<_>>());
     }

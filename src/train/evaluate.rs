@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::metrics;
 use super::plan::{rows_at_once, together};
-use super::record::Evaluation;
+use super::record::{Evaluation, NotFinite};
 use super::run::{labels_for, targets_for};
-use super::step::Source;
+use super::step::{Source, spread};
 use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
@@ -26,6 +26,19 @@ const BLOCK: usize = 112;
 /// # Errors
 /// If the samples do not fit the model.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
+    Ok(evaluate_with_spread(model, samples, data, team)?.0)
+}
+
+/// [`evaluate`], with the standard deviation of the samples' parts of the loss.
+///
+/// # Errors
+/// As there.
+pub(super) fn evaluate_with_spread(
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
     let rows = rows_of(model);
     let mut losses = vec![0.0; samples.len()];
@@ -47,13 +60,35 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
         )?;
     }
     let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
-    Ok(Evaluation {
-        loss: reduce::sum_f64(&losses) / model.loss().weight(targets, 0..samples.len()),
+    let weight = model.loss().weight(targets, 0..samples.len());
+    let seen = Evaluation {
+        loss: reduce::sum_f64(&losses) / weight,
         accuracy: match targets {
             Targets::Classes(_) | Targets::Mixed { .. } => hits / samples.len() as f64,
             Targets::Values(_) => f64::NAN,
         },
-    })
+        not_finite: not_finite(&losses),
+    };
+    Ok((seen, spread(&losses, weight)))
+}
+
+fn not_finite(losses: &[f32]) -> Option<NotFinite> {
+    let first = losses.iter().position(|loss| !loss.is_finite())?;
+    let samples = losses[first..].iter().filter(|loss| !loss.is_finite()).count();
+    Some(NotFinite { samples, first })
+}
+
+/// Refuses what [`evaluate`] or an analysis of so many samples takes, `beside` so many bytes, if memory is
+/// short.
+///
+/// # Errors
+/// Those of [`memory::check`].
+pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usize) -> Result<()> {
+    let derived: usize = model.layers().iter().map(|placed| placed.layer.forward_derived_len()).sum();
+    let answers = count.saturating_mul(size_of::<Answer>());
+    let bytes = derived.saturating_mul(size_of::<f32>()).saturating_add(answers);
+    let pass = ForwardPass::bytes(model, count, team);
+    memory::check("an evaluation", beside.saturating_add(bytes).saturating_add(pass))
 }
 
 /// What the network answers to each of the samples: `[samples, outputs]`.
@@ -183,12 +218,15 @@ fn forward(
 ) -> Result<()> {
     let derived = derived(model)?;
     let rows = ForwardPass::rows(model);
-    let bytes = ForwardPass::floats(model, rows).saturating_mul(team.threads() * size_of::<f32>());
-    memory::check("an evaluation", bytes)?;
+    memory::check("an evaluation", ForwardPass::bytes(model, count, team))?;
     team.run(
         |worker| {
-            let mut pass = ForwardPass::new(model, &derived, rows);
             let share = worker.share(count);
+            // A worker without samples takes no memory, and none takes more than its samples need.
+            if share.is_empty() {
+                return;
+            }
+            let mut pass = ForwardPass::new(model, &derived, rows.min(share.len()));
             for start in share.clone().step_by(rows) {
                 let block = start..(start + rows).min(share.end);
                 work(worker, block.clone(), pass.run(source, block));
@@ -237,6 +275,13 @@ impl<'a> ForwardPass<'a> {
     fn rows(model: &Model) -> usize {
         let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
         if images { together(Self::row(model), rows_at_once(model.layers())).min(BLOCK) } else { BLOCK }
+    }
+
+    /// Bytes of all workers that share so many samples.
+    fn bytes(model: &Model, count: usize, team: &Team) -> usize {
+        let rows = Self::rows(model).min(count.div_ceil(team.threads()));
+        let workers = team.threads().min(count);
+        Self::floats(model, rows).saturating_mul(workers).saturating_mul(size_of::<f32>())
     }
 
     /// Floats of all memory for so many rows.
@@ -303,5 +348,45 @@ impl<'a> ForwardPass<'a> {
             placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, &mut self.scratch);
         }
         &self.outputs[last][..rows * form(last).1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Recipe;
+
+    /// Two large samples ask for two rows, however many threads there are.
+    #[test]
+    fn memory_is_that_of_the_samples_that_there_are() {
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let bytes = |count, threads| ForwardPass::bytes(&model, count, &Team::new(threads).unwrap());
+        let one = bytes(1, 1);
+        assert_eq!((bytes(2, 16), bytes(1, 16), bytes(0, 16)), (2 * one, one, 0));
+        // Whatever the count, blocks are all that is taken.
+        assert_eq!(bytes(10_000, 1), bytes(BLOCK, 1));
+        assert_eq!(bytes(10_000, 16), 16 * bytes(BLOCK, 1));
+        assert!(bytes(BLOCK, 1) > one && bytes(BLOCK, 1) <= BLOCK * one);
+    }
+
+    #[test]
+    fn the_first_sample_without_a_finite_loss_is_named() {
+        assert_eq!(not_finite(&[0.5, 0.0]), None);
+        let seen = not_finite(&[0.5, f32::INFINITY, 0.0, f32::NAN]);
+        assert_eq!(seen, Some(NotFinite { samples: 2, first: 1 }));
+    }
+
+    /// A check at the start is worth something only if it refuses.
+    #[test]
+    fn memory_that_is_not_there_is_refused() {
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        let team = Team::new(1).unwrap();
+        check_memory(&model, 10, &team, 0).unwrap();
+        if memory::available().is_some() {
+            let refused = check_memory(&model, 10, &team, usize::MAX).unwrap_err().to_string();
+            assert!(refused.starts_with("memory for an evaluation: expected at most the "), "{refused}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Cross-validation: as many models as folds, each tried on the samples that it was not trained on.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Observer, TrainRecord};
-use super::run::{Training, fit};
+use super::record::{Evaluation, Observer, TrainRecord, null_is_nan};
+use super::run::{Training, check_training, fit};
+use super::stop::Ending;
 use crate::data::{DataSet, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
@@ -21,6 +23,9 @@ pub struct FoldsRecord {
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,
+    /// How many were asked for, if not all of them are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete_of: Option<usize>,
     /// Of the validation accuracies, fractions of 1.
     pub accuracy: Spread,
     /// Of the validation losses.
@@ -32,9 +37,12 @@ pub struct FoldsRecord {
 /// Mean and standard deviation of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
+    /// NaN, which is `null` in JSON, if one of the numbers is absent or not finite.
+    #[serde(deserialize_with = "null_is_nan")]
     pub mean: f64,
-    /// Of the sample: the sum of squares is divided by one less than the count, of which there must be
-    /// two.
+    /// Of the sample: the sum of squares is divided by one less than the count. NaN of one number, and where
+    /// the mean is.
+    #[serde(deserialize_with = "null_is_nan")]
     pub deviation: f64,
 }
 
@@ -47,13 +55,37 @@ impl Spread {
     }
 }
 
+impl FoldsRecord {
+    fn of(recipe: &Recipe, folds: usize, records: Vec<TrainRecord>) -> FoldsRecord {
+        // One that is missing is no reason to average the others as if they were all.
+        let spread = |value: fn(&Evaluation) -> f64| {
+            let value = |record: &TrainRecord| record.validation.as_ref().map_or(f64::NAN, value);
+            Spread::of(&records.iter().map(value).collect::<Vec<_>>())
+        };
+        FoldsRecord {
+            schema: FOLDS_SCHEMA.into(),
+            recipe: recipe.name.clone(),
+            incomplete_of: (records.len() < folds).then_some(folds),
+            accuracy: spread(|seen| seen.accuracy),
+            loss: spread(|seen| seen.loss),
+            folds: records,
+        }
+    }
+
+    /// How many folds were asked for.
+    pub fn asked(&self) -> usize {
+        self.incomplete_of.unwrap_or(self.folds.len())
+    }
+}
+
 /// Trains a model of the recipe on all but one of `folds` parts of the training samples, for each of
 /// the parts, and tries it on that part. The test samples are not looked at. Every model begins with
-/// the same parameters. There is no result if `stop` is set meanwhile.
+/// the same parameters. If `stop` is set meanwhile, the fold under way is left out, and so are those after
+/// it.
 ///
 /// # Errors
 /// [`Error::Setting`] if the recipe sets samples aside itself; those of [`split::folds`]; those of
-/// [`run`](super::run).
+/// [`check`](super::check), for all folds before the first one.
 pub fn cross_validate(
     data: &DataSet,
     recipe: &Recipe,
@@ -61,7 +93,7 @@ pub fn cross_validate(
     team: &Team,
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
-) -> Result<Option<FoldsRecord>> {
+) -> Result<FoldsRecord> {
     if recipe.data.validation.is_some() {
         return Err(Error::Setting {
             place: format!("recipe {}", recipe.name),
@@ -71,28 +103,24 @@ pub fn cross_validate(
         });
     }
     let seed = recipe.train.seed;
-    let mut records = Vec::new();
-    for (fold, split) in
-        split::folds(&data.train, folds, recipe.data.stratified, seed)?.into_iter().enumerate()
-    {
-        let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, seed)?;
-        let (record, _) = fit(&mut model, &Training::of(data), Some(split), recipe, team, stop, observer)?;
-        if stop.load(Relaxed) {
-            return Ok(None);
-        }
-        observer.fold(fold + 1, folds, &record);
-        records.push(record);
+    let build = || Model::build(&recipe.model, data.train.shape(), data.classes, seed);
+    let splits = split::folds(&data.train, folds, recipe.data.stratified, seed)?;
+    // What can go wrong depends on how many samples there are, of which there are one or two numbers.
+    let mut sizes = HashSet::new();
+    for split in splits.iter().filter(|split| sizes.insert((split.kept.len(), split.held.len()))) {
+        check_training(&mut build()?, &data.train, Some(split), recipe, team)?;
     }
-    let spread = |value: fn(&TrainRecord) -> Option<f64>| {
-        Spread::of(&records.iter().filter_map(value).collect::<Vec<_>>())
-    };
-    Ok(Some(FoldsRecord {
-        schema: FOLDS_SCHEMA.into(),
-        recipe: recipe.name.clone(),
-        accuracy: spread(|record| Some(record.validation.as_ref()?.accuracy)),
-        loss: spread(|record| Some(record.validation.as_ref()?.loss)),
-        folds: records,
-    }))
+    let mut done = FoldsRecord::of(recipe, folds, Vec::new());
+    for split in splits {
+        let record = fit(&mut build()?, &Training::of(data), Some(split), recipe, team, stop, observer)?;
+        if record.stop_reason == Ending::Interrupted.name() {
+            break;
+        }
+        done.folds.push(record);
+        done = FoldsRecord::of(recipe, folds, done.folds);
+        observer.fold(&done);
+    }
+    Ok(done)
 }
 
 #[cfg(test)]
@@ -105,5 +133,10 @@ mod tests {
         let spread = Spread::of(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
         assert_eq!(spread.mean, 5.0);
         assert!((spread.deviation - (32.0f64 / 7.0).sqrt()).abs() < 1e-15);
+        let one = Spread::of(&[2.0]);
+        assert!(one.mean == 2.0 && one.deviation.is_nan());
+        let json = serde_json::to_string(&one).unwrap();
+        assert_eq!(json, r#"{"mean":2.0,"deviation":null}"#);
+        assert!(serde_json::from_str::<Spread>(&json).unwrap().deviation.is_nan());
     }
 }

@@ -120,13 +120,20 @@ impl Health {
 
     /// The warnings that are new in this epoch, from the layer next to the input on. The very first step of
     /// a run is not judged: layers that begin with zeros hold back the gradient of others until they have
-    /// made a step.
-    pub fn after_epoch(&mut self, epoch: usize, steps: u64, norms: &[LayerNorms]) -> Vec<Warning> {
+    /// made a step. Of a training that `diverges`, gradients say nothing about the network, and only the
+    /// length of its steps is judged.
+    pub fn after_epoch(
+        &mut self,
+        epoch: usize,
+        steps: u64,
+        norms: &[LayerNorms],
+        diverges: bool,
+    ) -> Vec<Warning> {
         if steps < 2 {
             return Vec::new();
         }
         let all = (0..norms.len()).flat_map(|index| judged(epoch, norms, index, self.searches));
-        let mut new: Vec<Warning> = all.collect();
+        let mut new: Vec<Warning> = all.filter(|warning| !diverges || warning.other.is_none()).collect();
         new.retain(|warning| !self.known.contains(&(warning.trouble, warning.layer.clone())));
         self.known.extend(new.iter().map(|warning| (warning.trouble, warning.layer.clone())));
         new
@@ -169,7 +176,7 @@ mod tests {
 
     /// Layer, trouble and what it was compared with.
     fn seen(norms: &[LayerNorms]) -> Vec<(String, Trouble, Option<String>)> {
-        let warnings = Health::default().after_epoch(1, 2, norms);
+        let warnings = Health::default().after_epoch(1, 2, norms, false);
         warnings.into_iter().map(|warning| (warning.layer, warning.trouble, warning.other)).collect()
     }
 
@@ -201,25 +208,38 @@ mod tests {
         use Trouble::Exploding;
         assert_eq!(seen(&[layer(0, 1.0, 0.99, 1.0)]), []);
         assert_eq!(seen(&[layer(0, 1.0, 1.01, 1.0)]), [warned(0, Exploding, None)]);
-        assert_eq!(Health::new(true).after_epoch(1, 2, &[layer(0, 1.0, 1.01, 1.0)]), []);
+        assert_eq!(Health::new(true).after_epoch(1, 2, &[layer(0, 1.0, 1.01, 1.0)], false), []);
         assert_eq!(seen(&[layer(0, 1.0, 1.0, 0.0)]), [], "it begins with zeros");
         let growing = [layer(0, 2e6, 1e-3, 1.0), layer(1, 1e3, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0)];
         assert_eq!(seen(&growing), [warned(0, Exploding, Some(2))]);
         assert_eq!(seen(&growing[1..]), []);
     }
 
+    /// Whatever the activation.
+    #[test]
+    fn of_a_training_that_diverges_only_the_steps_are_judged() {
+        let norms = [layer(0, 0.0, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0), layer(4, 1.0, 2.0, 1.0)];
+        let warned = |diverges| {
+            let warnings = Health::default().after_epoch(2, 2, &norms, diverges);
+            warnings.into_iter().map(|warning| (warning.layer, warning.trouble)).collect::<Vec<_>>()
+        };
+        let steps = ("4".to_string(), Trouble::Exploding);
+        assert_eq!(warned(true), [steps.clone()]);
+        assert_eq!(warned(false), [("0".to_string(), Trouble::Vanishing), steps]);
+    }
+
     #[test]
     fn each_is_told_once_and_the_first_step_is_not_judged() {
         let mut health = Health::default();
         let norms = [layer(0, 0.0, 0.0, 1.0), layer(2, 1.0, 2.0, 1.0)];
-        assert_eq!(health.after_epoch(1, 1, &norms), []);
-        let first = health.after_epoch(2, 2, &norms);
+        assert_eq!(health.after_epoch(1, 1, &norms, false), []);
+        let first = health.after_epoch(2, 2, &norms, false);
         assert_eq!(first.iter().map(|warning| warning.trouble).collect::<Vec<_>>(), {
             [Trouble::Vanishing, Trouble::Exploding]
         });
         assert_eq!((first[1].epoch, first[1].ratio, &first[1].other), (2, 2.0, &None));
-        assert_eq!(health.after_epoch(3, 3, &norms), []);
-        let other = health.after_epoch(4, 4, &[layer(0, 1.0, 3.0, 1.0), layer(2, 1.0, 2.0, 1.0)]);
+        assert_eq!(health.after_epoch(3, 3, &norms, false), []);
+        let other = health.after_epoch(4, 4, &[layer(0, 1.0, 3.0, 1.0), layer(2, 1.0, 2.0, 1.0)], false);
         assert_eq!(other.len(), 1, "another trouble of a known layer: {other:?}");
         assert_eq!((other[0].layer.as_str(), other[0].trouble), ("0", Trouble::Exploding));
     }

@@ -1,8 +1,10 @@
 //! What a training run leaves behind, and how it is watched. All reports are made from these.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::analysis::Analysis;
+use super::divergence::Divergence;
+use super::folds::FoldsRecord;
 use super::machine::Machine;
 use super::norms::{LayerNorms, Warning};
 
@@ -54,10 +56,35 @@ fn is_false(value: &bool) -> bool {
 /// A model on a set of samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Mean over the samples.
+    /// Mean over the samples; `null` in JSON if it is not finite.
+    #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
     /// As a fraction of 1.
     pub accuracy: f64,
+    /// The samples whose own loss is not finite; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_finite: Option<NotFinite>,
+}
+
+impl Evaluation {
+    /// Without samples whose loss is not finite.
+    pub fn new(loss: f64, accuracy: f64) -> Evaluation {
+        Evaluation { loss, accuracy, not_finite: None }
+    }
+}
+
+/// Samples whose loss is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotFinite {
+    /// How many there are.
+    pub samples: usize,
+    /// The index of the first one in its set, from 0: of samples set aside, among the training samples.
+    pub first: usize,
+}
+
+/// Reads what [`serde_json`] writes of a number that may not be finite.
+pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 /// The size of a model.
@@ -92,16 +119,27 @@ pub struct TrainRecord {
     pub threads: usize,
     pub machine: Machine,
     pub model: ModelFacts,
+    /// All of them, or of a long run some: see [`epochs_every`](TrainRecord::epochs_every).
     pub epochs: Vec<EpochRecord>,
+    /// Absent if [`epochs`](TrainRecord::epochs) has all of them. Otherwise it has the first, every so many
+    /// after it, the best one so far (which patience may take back), and the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs_every: Option<usize>,
     /// Of layers whose gradients vanish or explode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Absent if the run was stopped before it.
+    /// Absent if the model could not be tested.
     pub test: Option<Evaluation>,
     /// Wall-clock time of all epochs.
     pub train_seconds: f64,
     /// Why training ended: the name of an [`Ending`](super::Ending).
     pub stop_reason: String,
+    /// The signal that interrupted it, such as "SIGINT" (Ctrl-C) or "SIGTERM", where the program knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Where the training has failed: absent if it has not, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged: Option<Divergence>,
     /// The epoch whose parameters were taken back at the end; only with patience.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_epoch: Option<usize>,
@@ -111,6 +149,30 @@ pub struct TrainRecord {
     /// What it gets right and wrong on the test samples; only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
+}
+
+impl TrainRecord {
+    /// Epochs that were begun, those that the record leaves out too.
+    pub fn epochs_begun(&self) -> usize {
+        self.epochs.last().map_or(0, |last| last.epoch)
+    }
+}
+
+/// What goes on beside the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Validating,
+    Testing,
+}
+
+impl Phase {
+    /// "validating", "testing"
+    pub fn text(self) -> &'static str {
+        match self {
+            Phase::Validating => "validating",
+            Phase::Testing => "testing",
+        }
+    }
 }
 
 /// How far training is, within an epoch.
@@ -147,9 +209,14 @@ pub trait Observer {
     /// each layer and trouble.
     fn warning(&mut self, _warning: &Warning) {}
 
-    /// Called at the end of each training of a cross-validation, of which this is number `fold`, from 1,
-    /// of `folds`.
-    fn fold(&mut self, _fold: usize, _folds: usize, _record: &TrainRecord) {}
+    /// Called before something else than a step that may take a while.
+    fn phase(&mut self, _phase: Phase) {}
+
+    /// Called after [`phase`](Observer::phase) with what was seen.
+    fn evaluated(&mut self, _phase: Phase, _seen: &Evaluation) {}
+
+    /// Called at the end of each training of a cross-validation with all that are done.
+    fn fold(&mut self, _done: &FoldsRecord) {}
 }
 
 #[cfg(test)]
@@ -200,12 +267,15 @@ mod tests {
             machine,
             model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0 },
             epochs: vec![epoch, validated],
+            epochs_every: None,
             warnings: vec![warning, vanishing],
-            test: Some(Evaluation { loss: 0.125, accuracy: 0.5 }),
+            test: Some(Evaluation::new(0.125, 0.5)),
             train_seconds: 4.0,
             stop_reason: "patience".into(),
+            signal: None,
+            diverged: None,
             best_epoch: Some(1),
-            validation: Some(Evaluation { loss: 0.25, accuracy: 1.0 }),
+            validation: Some(Evaluation::new(0.25, 1.0)),
             analysis: None,
         };
         let json = serde_json::to_string(&record).unwrap();
@@ -228,6 +298,42 @@ mod tests {
         );
         assert_eq!(json, expected);
         assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), record);
+
+        let failed = Divergence {
+            what: "the mean loss".into(),
+            value: 6e22,
+            first: Some(2.5),
+            step: 30,
+            epoch: 2,
+            learning_rate: 1e10,
+        };
+        let interrupted = TrainRecord {
+            epochs_every: Some(2),
+            signal: Some("SIGTERM".into()),
+            diverged: Some(failed.clone()),
+            ..record.clone()
+        };
+        let json = serde_json::to_string(&interrupted).unwrap();
+        for part in [
+            r#"}],"epochs_every":2,"warnings""#,
+            r#","signal":"SIGTERM","diverged":{"what":"the mean loss","value":6e22,"first":2.5,"step":30,"#,
+            r#""epoch":2,"learning_rate":10000000000.0},"best_epoch":1"#,
+        ] {
+            assert!(json.contains(part), "{part} in {json}");
+        }
+        assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), interrupted);
+    }
+
+    /// JSON has no word for them but `null`.
+    #[test]
+    fn losses_that_are_not_finite_are_read_back() {
+        let not_finite = Some(NotFinite { samples: 2, first: 7 });
+        let json =
+            serde_json::to_string(&Evaluation { loss: f64::INFINITY, accuracy: 0.5, not_finite }).unwrap();
+        assert_eq!(json, r#"{"loss":null,"accuracy":0.5,"not_finite":{"samples":2,"first":7}}"#);
+        let read: Evaluation = serde_json::from_str(&json).unwrap();
+        assert!(read.loss.is_nan() && read.not_finite == not_finite);
+        assert!(serde_json::from_str::<Evaluation>(r#"{"accuracy":0.5}"#).is_err(), "no loss at all");
     }
 
     /// A file that the first version wrote.

@@ -56,6 +56,8 @@ pub struct Session<'a> {
     steps: u64,
     begun: Option<Instant>,
     ended: Option<Ending>,
+    /// What the very first step came to.
+    first: Option<BatchScore>,
     /// What moves the parameters, if the rule does not.
     search: Option<full_batch::Search>,
 }
@@ -166,6 +168,7 @@ impl<'a> Session<'a> {
             steps: 0,
             begun: None,
             ended: None,
+            first: None,
             search,
         })
     }
@@ -201,16 +204,23 @@ impl<'a> Session<'a> {
         self.ended
     }
 
-    /// Mean loss and accuracy of the model as it is, on other samples.
+    /// What the very first step came to, once it is done.
+    pub(super) fn first(&self) -> Option<&BatchScore> {
+        self.first.as_ref()
+    }
+
+    /// Bytes of gradients, optimizer and batch.
+    pub(super) fn bytes(&self) -> usize {
+        self.workspace.bytes()
+    }
+
+    /// Mean loss and accuracy of the model as it is, on other samples. The loss is not finite where that of
+    /// one of them is not, which is then named.
     ///
     /// # Errors
-    /// If the samples do not fit the model; [`Error::Diverged`] if the loss is not finite.
+    /// If the samples do not fit the model, or memory is short.
     pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation> {
-        let seen = evaluate(self.model, samples, &self.recipe.data, self.team)?;
-        if seen.loss.is_finite() {
-            return Ok(seen);
-        }
-        Err(self.diverged("the validation loss".into(), seen.loss))
+        evaluate(self.model, samples, &self.recipe.data, self.team)
     }
 
     /// Looks at all parameters, those behind an average too.
@@ -226,7 +236,8 @@ impl<'a> Session<'a> {
     }
 
     fn diverged(&self, what: String, value: f64) -> Error {
-        Error::Diverged { what, value, step: self.steps, epoch: self.epochs }
+        let learning_rate = self.recipe.optimizer.learning_rate;
+        Error::Diverged { what, value, step: self.steps, epoch: self.epochs, learning_rate }
     }
 
     /// What to call a loss that is not finite: with the first layer whose output is not, among the
@@ -328,6 +339,7 @@ impl<'a> Session<'a> {
         let live = Mutex::new(Live {
             score: BatchScore::default(),
             steps: self.steps,
+            first: None,
             diverged: None,
             ended: None,
             observer,
@@ -362,6 +374,7 @@ impl<'a> Session<'a> {
         self.team.run(work, probes);
         let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
         (self.steps, self.ended) = (live.steps, live.ended);
+        self.first = self.first.or(live.first);
         match live.diverged {
             Some(Diverged::Loss(value)) => return Err(self.diverged(self.lost(), value)),
             Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
@@ -432,6 +445,8 @@ fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> 
 struct Live<'a> {
     score: BatchScore,
     steps: u64,
+    /// The very first batch, if it is among them.
+    first: Option<BatchScore>,
     diverged: Option<Diverged>,
     ended: Option<Ending>,
     observer: &'a mut (dyn Observer + Send),
@@ -459,6 +474,9 @@ impl Live<'_> {
     /// Takes a batch's score; says whether to go on.
     fn add(&mut self, batch: BatchScore, about: &About) -> bool {
         self.steps += 1;
+        if self.steps == 1 {
+            self.first = Some(batch);
+        }
         self.score.loss_sum += batch.loss_sum;
         self.score.weight += batch.weight;
         self.score.correct += batch.correct;

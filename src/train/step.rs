@@ -152,6 +152,8 @@ pub struct BatchScore {
     pub samples: usize,
     /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,
+    /// The standard deviation of the samples' parts of the mean loss; of the first step of a run only.
+    pub spread: Option<f64>,
 }
 
 impl BatchScore {
@@ -216,7 +218,7 @@ impl Step<'_> {
             self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
-                score = Some(self.score(worker, batch.len(), weight));
+                score = Some(self.score(worker, batch.len(), weight, moment.step == 1));
             }
             let norm = self.parameters_pass(worker, block, &turn);
             if let Some(score) = &mut score {
@@ -244,7 +246,7 @@ impl Step<'_> {
     }
 
     /// Losses and hits of the batch, added up in the order of its rows.
-    fn score(&self, worker: &Worker, samples: usize, weight: f64) -> BatchScore {
+    fn score(&self, worker: &Worker, samples: usize, weight: f64, is_first: bool) -> BatchScore {
         let losses = self.memory.losses.read(worker, 0..samples);
         let correct = self.memory.correct.read(worker, 0..samples);
         let correct = match self.source.targets {
@@ -253,6 +255,21 @@ impl Step<'_> {
             }
             Targets::Values(_) => f64::NAN,
         };
-        BatchScore { loss_sum: reduce::sum_f64(losses), weight, correct, samples, gradient_norm: None }
+        BatchScore {
+            loss_sum: reduce::sum_f64(losses),
+            weight,
+            correct,
+            samples,
+            gradient_norm: None,
+            spread: is_first.then(|| spread(losses, weight)),
+        }
     }
+}
+
+/// The standard deviation of each sample's part of a mean that divides the sum by `weight`; 0 of one sample.
+pub(super) fn spread(losses: &[f32], weight: f64) -> f64 {
+    let count = losses.len() as f64;
+    let mean = reduce::sum_f64(losses) / count;
+    let squares: f64 = losses.iter().map(|&loss| (f64::from(loss) - mean).powi(2)).sum();
+    if weight == 0.0 { 0.0 } else { (squares / count).sqrt() * count / weight }
 }

@@ -11,6 +11,8 @@ use crate::model::recipe::{Patience, StopConfig, Watched};
 pub enum Ending {
     Epochs,
     Interrupted,
+    /// Something is no longer finite.
+    Diverged,
     Steps,
     Seconds,
     GradientNorm,
@@ -32,6 +34,7 @@ impl Ending {
         match self {
             Ending::Epochs => "epochs",
             Ending::Interrupted => "interrupted",
+            Ending::Diverged => "diverged",
             Ending::Steps => "steps",
             Ending::Seconds => "seconds",
             Ending::GradientNorm => "gradient-norm",
@@ -111,7 +114,10 @@ impl<'a> Watch<'a> {
             Watched::Loss => record.validation_loss,
             Watched::Accuracy => record.validation_accuracy.map(|accuracy| -accuracy),
         };
-        let Some(value) = value else { return false };
+        // What is no number is no improvement.
+        let Some(value) = value.map(|value| if value.is_nan() { f64::INFINITY } else { value }) else {
+            return false;
+        };
         match &mut self.best {
             Some(best) if value >= best.value => record.epoch - best.epoch >= rule.epochs,
             Some(best) => {
@@ -212,6 +218,21 @@ mod tests {
         };
         assert_eq!(best(Watched::Loss), Some((3, vec![2.0])));
         assert_eq!(best(Watched::Accuracy), Some((2, vec![1.0])));
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_no_improvement() {
+        let rules = StopConfig {
+            patience: Some(Patience { epochs: 2, watched: Watched::Loss }),
+            ..StopConfig::default()
+        };
+        let losses = |losses: &[f64]| {
+            let epochs: Vec<_> = losses.iter().map(|&loss| (Some([loss, 0.5]), [1.0, 0.5])).collect();
+            ended(&rules, &epochs).map(|(epoch, _)| epoch)
+        };
+        assert_eq!(losses(&[1.0, f64::NAN, f64::INFINITY]), Some(3));
+        assert_eq!(losses(&[f64::NAN, 1.0, 0.5, 0.4]), None);
+        assert_eq!(losses(&[f64::NAN, f64::INFINITY, f64::NAN]), Some(3));
     }
 
     #[test]

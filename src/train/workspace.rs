@@ -197,6 +197,11 @@ impl Workspace {
 }
 
 impl Workspace {
+    /// Bytes of the floats and words, which are nearly all.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.floats[..]).saturating_add(size_of_val(&self.words[..]))
+    }
+
     /// All units' gradients, as the plan places them, if they are kept.
     pub fn sums(&self) -> &[f32] {
         &self.floats[self.places.sums.clone()]

@@ -1,48 +1,134 @@
 //! `fallline train --folds K`
 
+use std::ffi::OsString;
+use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use super::outcomes::Outcomes;
 use super::watchers::Watchers;
 use super::{TrainArguments, heading};
+use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
+use crate::error::Error;
 use crate::model::{Model, Recipe};
 use crate::report::numbers::{counted, loss, percent};
-use crate::report::{json, progress::TerminalObserver};
+use crate::report::{json, progress::TerminalObserver, run};
 use crate::team::Team;
 use crate::train::{self, FoldsRecord, machine};
 
-pub fn run(arguments: &TrainArguments, folds: usize, recipe: &Recipe, data: &DataSet) -> anyhow::Result<()> {
+/// What is still done after the first signal.
+const STOPPING: &str = "the folds that are done are kept";
+
+pub fn run(
+    arguments: &TrainArguments,
+    folds: usize,
+    recipe: &Recipe,
+    data: &DataSet,
+) -> anyhow::Result<ExitCode> {
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
-    let mut watchers =
-        Watchers { terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet), events: None };
+    let mut watchers = Watchers {
+        terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
+        events: None,
+        partial: arguments.json.as_deref().and_then(Partial::of),
+    };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
         std::io::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
     }
-    let stop = crate::cli::stop_on_ctrl_c()?;
-    let record = train::cross_validate(data, recipe, folds, &team, &stop, &mut watchers);
+    let stop = signals::listen(watchers.terminal.line(), STOPPING);
+    let record = train::cross_validate(data, recipe, folds, &team, stop.flag(), &mut watchers);
     watchers.terminal.finish();
-    let Some(record) = record? else {
-        return Ok(writeln!(std::io::stdout(), "interrupted by Ctrl-C: no result")?);
-    };
-    let mut text = result(&record);
-    let written = arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path)).transpose();
-    if let Ok(Some(path)) = &written {
-        text += &format!("wrote {}\n", path.display());
+    let record = record?;
+
+    let mut outcomes = Outcomes::default();
+    let mut text = result(&record, stop.signal());
+    let is_whole = record.incomplete_of.is_none();
+    match (&arguments.json, watchers.partial) {
+        (Some(path), partial) if is_whole => {
+            let written = json::write(path, &record).map(|()| path.display().to_string());
+            // What was written of it before is no more news.
+            if written.is_ok()
+                && let Some(partial) = partial
+            {
+                partial.remove();
+            }
+            outcomes.wrote(written);
+        }
+        (_, Some(partial)) if !record.folds.is_empty() => outcomes.wrote(partial.end()),
+        _ => {}
     }
+    text += &outcomes.written;
     let printed = std::io::stdout().write_all(text.as_bytes());
-    written?;
-    Ok(printed?)
+    let diverged = |(index, record): (usize, &train::TrainRecord)| {
+        let text = run::divergence(record.diverged.as_ref()?);
+        Some(format!("fold {}: {text}", index + 1))
+    };
+    let texts: Vec<String> = record.folds.iter().enumerate().filter_map(diverged).collect();
+    let text = (!texts.is_empty()).then(|| texts.join("\n"));
+    let failed = crate::cli::diverged(text, arguments.allow_divergence);
+    let interrupted = stop.signal().filter(|_| !is_whole).map(|signal| ExitCode::from(signal.exit_code()));
+    outcomes.end(printed, failed.or(interrupted))
 }
 
-fn result(record: &FoldsRecord) -> String {
+/// The results of the folds that are done, kept beside the file that is to have all of them.
+pub struct Partial {
+    path: PathBuf,
+    failure: Option<Error>,
+    is_written: bool,
+}
+
+impl Partial {
+    /// Beside `path`; nothing for what is no regular file, such as /dev/stdout.
+    fn of(path: &Path) -> Option<Partial> {
+        if fs::metadata(path).is_ok_and(|existing| !existing.is_file()) {
+            return None;
+        }
+        let mut name = OsString::from(path);
+        name.push(".partial");
+        Some(Partial { path: name.into(), failure: None, is_written: false })
+    }
+
+    /// Writes them anew, unless they are whole. A failure is kept for the end: the folds go on.
+    pub fn write(&mut self, done: &FoldsRecord) {
+        if done.incomplete_of.is_some() {
+            self.failure = json::write(&self.path, done).err();
+            self.is_written |= self.failure.is_none();
+        }
+    }
+
+    /// The file, if it has been written.
+    fn end(self) -> crate::Result<String> {
+        self.failure.map_or(Ok(self.path.display().to_string()), Err)
+    }
+
+    fn remove(self) {
+        if self.is_written {
+            fs::remove_file(self.path).ok();
+        }
+    }
+}
+
+/// What the folds come to, as far as they are done.
+fn result(record: &FoldsRecord, signal: Option<Signal>) -> String {
     let FoldsRecord { accuracy, loss: losses, folds, .. } = record;
-    format!(
+    let mut text = String::new();
+    if let Some(all) = record.incomplete_of {
+        let by = signal.unwrap_or(Signal::Interrupt).text();
+        text += &format!("interrupted by {by}: {} of {all} folds are done\n", folds.len());
+    }
+    if folds.is_empty() {
+        return text;
+    }
+    let deviation = |value: f64, text: String| if value.is_finite() { text } else { "-".into() };
+    text += &format!(
         "{}: validation accuracy {} ± {}, validation loss {} ± {} (mean ± standard deviation)\n",
         counted(folds.len(), "fold"),
         percent(accuracy.mean),
         percent(accuracy.deviation),
-        loss(losses.mean),
-        loss(losses.deviation),
-    )
+        deviation(losses.mean, loss(losses.mean)),
+        deviation(losses.deviation, loss(losses.deviation)),
+    );
+    text
 }

@@ -1,13 +1,15 @@
 //! Those who watch a run from the command line.
 
+use super::folds::Partial;
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
-use crate::train::{EpochRecord, Observer, Progress, TrainRecord, Warning};
+use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, Warning};
 
-/// The terminal, and an event file where one was asked for.
+/// The terminal, an event file where one was asked for, and the file of a cross-validation under way.
 pub struct Watchers {
     pub terminal: TerminalObserver,
     pub events: Option<EventWriter>,
+    pub partial: Option<Partial>,
 }
 
 impl Observer for Watchers {
@@ -32,7 +34,18 @@ impl Observer for Watchers {
         }
     }
 
-    fn fold(&mut self, fold: usize, folds: usize, record: &TrainRecord) {
-        self.terminal.fold(fold, folds, record);
+    fn phase(&mut self, phase: Phase) {
+        self.terminal.phase(phase);
+    }
+
+    fn evaluated(&mut self, phase: Phase, seen: &Evaluation) {
+        self.terminal.evaluated(phase, seen);
+    }
+
+    fn fold(&mut self, done: &FoldsRecord) {
+        self.terminal.fold(done);
+        if let Some(partial) = &mut self.partial {
+            partial.write(done);
+        }
     }
 }

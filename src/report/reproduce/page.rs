@@ -132,8 +132,8 @@ fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
         }
         cells.extend([
             Cell::number(duration(run.train_seconds), run.train_seconds),
-            Cell::number(epochs(run), run.epochs.len() as f64),
-            Cell::text(ending(&run.stop_reason)),
+            Cell::number(epochs(run), run.epochs_begun() as f64),
+            Cell::text(&ended(run)),
         ]);
         cells
     };
@@ -146,6 +146,10 @@ fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
         columns: columns.iter().map(|(title, hint)| Column::new(title, hint)).collect(),
         rows: recipe.runs.iter().map(row).collect(),
     }
+}
+
+fn ended(run: &TrainRecord) -> String {
+    if run.diverged.is_some() { format!("{}; diverged", ending(run)) } else { ending(run) }
 }
 
 fn facts(record: &ReproduceRecord) -> Vec<(String, String)> {

@@ -50,7 +50,8 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
         line += &format!("  test accuracy {:>8}", percent(test.accuracy));
     }
     let time = duration(run.train_seconds);
-    line + &format!("  {time:>7}  {}: {}\n", epochs(run), ending(&run.stop_reason))
+    let diverged = if run.diverged.is_some() { ", diverged" } else { "" };
+    line + &format!("  {time:>7}  {}: {}{diverged}\n", epochs(run), ending(run))
 }
 
 /// What the seeds come to, with the verdict.
@@ -139,8 +140,9 @@ pub fn table(record: &ReproduceRecord) -> String {
     table::table(&columns, &rows, 0)
 }
 
-/// What an interrupted reproduction lacks, a line for each recipe; empty if it is complete.
-pub fn missing(record: &ReproduceRecord) -> String {
+/// What a reproduction lacks that was interrupted by Ctrl-C or a signal of this name, a line for each
+/// recipe; empty if it is complete.
+pub fn missing(record: &ReproduceRecord, by: &str) -> String {
     let line = |recipe: &RecipeRecord| {
         let missing = recipe.missing();
         let (done, all) = (recipe.runs.len(), recipe.seeds.len());
@@ -149,5 +151,5 @@ pub fn missing(record: &ReproduceRecord) -> String {
             .then(|| format!("  {name}: {done} of {all} done, {} missing\n", seeds(&missing)))
     };
     let lines: String = record.recipes.iter().filter_map(line).collect();
-    if lines.is_empty() { lines } else { format!("interrupted by Ctrl-C; what is done is kept:\n{lines}") }
+    if lines.is_empty() { lines } else { format!("interrupted by {by}; what is done is kept:\n{lines}") }
 }

@@ -47,14 +47,14 @@ fn without_a_target_or_a_second_seed_it_says_so() {
 fn what_is_missing_is_named() {
     let mut record = reproduce_record(None);
     assert_eq!(
-        missing(&record),
+        missing(&record, "Ctrl-C"),
         "interrupted by Ctrl-C; what is done is kept:\n  other: 0 of 2 done, seeds 1, 2 missing\n"
     );
     assert!(plain(&result(&record.recipes[1], None)).contains("unfinished: seeds 1, 2 missing"));
     record.recipes[1].seeds = (1..=13).collect();
-    assert!(missing(&record).contains("seeds 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more missing"));
+    assert!(missing(&record, "Ctrl-C").contains("seeds 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 3 more missing"));
     record.recipes.pop();
-    assert_eq!(missing(&record), "");
+    assert_eq!(missing(&record, "Ctrl-C"), "");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn charts_show_each_seed_the_mean_and_the_target() {
 fn the_page_has_every_recipe_and_seed_and_no_foreign_markup() {
     let mut record = reproduce_record(None);
     record.command = "fallline reproduce '<script>'".into();
-    record.recipes[0].runs[1].test = Some(Evaluation { loss: 0.125, accuracy: 0.875 });
+    record.recipes[0].runs[1].test = Some(Evaluation::new(0.125, 0.875));
     let html = page(&record);
     for text in
         ["mnist-mlp", "other", "91.000 %", "88.516 to 93.484 %", "87.50 %", "0.1250", "&lt;script&gt;"]

@@ -117,7 +117,8 @@ fn own_accuracies(record: &TrainRecord) -> Vec<Series> {
 /// The lines of one run; the test is made once, after the last epoch.
 fn own(record: &TrainRecord, training: Value, validation: Value, test: Option<f64>) -> Vec<Series> {
     let last = record.epochs.last().map_or(0, |epoch| epoch.epoch) as f64;
-    let test = test.map(|value| Point::new(last, value)).into_iter().collect();
+    let test = test.filter(|value| value.is_finite()).map(|value| Point::new(last, value));
+    let test = test.into_iter().collect();
     let all = [
         ("training", points(record, training)),
         ("validation", points(record, validation)),
@@ -143,7 +144,9 @@ fn points(record: &TrainRecord, value: impl Fn(&EpochRecord) -> Option<f64>) -> 
         .iter()
         .enumerate()
         .filter(|(index, _)| index % every == 0 || *index == last)
-        .filter_map(|(_, epoch)| Some(Point::new(epoch.epoch as f64, value(epoch)?)))
+        .filter_map(|(_, epoch)| {
+            Some(Point::new(epoch.epoch as f64, value(epoch).filter(|y| y.is_finite())?))
+        })
         .collect()
 }
 
@@ -268,6 +271,19 @@ mod tests {
         // A run without a value keeps its place, and so its colour.
         let expected = [("a".to_string(), vec![]), ("b".to_string(), vec![(4.0, 0.9)])];
         assert_eq!(series(&figures, "test"), expected);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_left_out() {
+        let mut record = train_record();
+        record.epochs[0].validation_loss = Some(f64::INFINITY);
+        record.epochs[1].validation_loss = Some(0.4);
+        record.test.as_mut().unwrap().loss = f64::NAN;
+        let expected = [
+            ("training".to_string(), vec![(1.0, 0.5), (2.0, 0.25)]),
+            ("validation".to_string(), vec![(2.0, 0.4)]),
+        ];
+        assert_eq!(series(&curves(&[("run", &record)]), "loss"), expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::report::numbers::{counted, duration, loss, percent, rounded, thousand
 use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
 use crate::stats;
 use crate::train::analysis::Analysis;
-use crate::train::{EpochRecord, TrainRecord};
+use crate::train::{EpochRecord, Phase, TrainRecord};
 
 /// What the page begins with: the facts of one run, or a table of several.
 pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
@@ -22,9 +22,9 @@ pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
 
 /// "3 epochs", "2 epochs and a part"
 pub fn epochs(record: &TrainRecord) -> String {
-    let whole = whole_epochs(record).count();
-    let part = if whole < record.epochs.len() { " and a part" } else { "" };
-    counted(whole, "epoch") + part
+    let incomplete = record.epochs.last().is_some_and(|last| last.incomplete);
+    let part = if incomplete { " and a part" } else { "" };
+    counted(record.epochs_begun() - usize::from(incomplete), "epoch") + part
 }
 
 fn whole_epochs(record: &TrainRecord) -> impl Iterator<Item = &EpochRecord> {
@@ -41,13 +41,19 @@ fn throughput(record: &TrainRecord) -> Option<f64> {
     (!speeds.is_empty()).then(|| stats::median(&speeds))
 }
 
-/// An incomplete epoch, and warnings.
+/// A divergence, an incomplete epoch, samples without a finite loss, and warnings.
 fn notes(name: &str, record: &TrainRecord) -> Vec<String> {
     let incomplete = record.epochs.last().filter(|epoch| epoch.incomplete).map(|last| {
         let samples = last.samples.map(|samples| format!(", after {}", counted(samples, "sample")));
         format!("epoch {} is incomplete{}", last.epoch, samples.unwrap_or_default())
     });
-    let all = incomplete.into_iter().chain(record.warnings.iter().map(warnings::text));
+    let diverged = record.diverged.as_ref().map(warnings::divergence);
+    let seen = [(Phase::Validating, &record.validation), (Phase::Testing, &record.test)];
+    let outliers = seen
+        .iter()
+        .filter_map(|(phase, seen)| Some(warnings::not_finite(*phase, seen.as_ref()?.not_finite.as_ref()?)));
+    let all = diverged.into_iter().chain(incomplete).chain(outliers);
+    let all = all.chain(record.warnings.iter().map(warnings::text));
     all.map(|note| format!("{name}: {note}.")).collect()
 }
 
@@ -64,7 +70,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Batch", record.batch.map(|batch| counted(batch, "sample"))),
         ("Seed", Some(record.seed.to_string())),
         ("Epochs", Some(epochs(record))),
-        ("Ended", Some(ending(&record.stop_reason).to_string())),
+        ("Ended", Some(ending(record))),
         ("Best epoch", record.best_epoch.map(|epoch| format!("{epoch}, whose parameters are kept"))),
         ("Validation accuracy", record.validation.as_ref().map(|seen| percent(seen.accuracy))),
         ("Training time", Some(duration(record.train_seconds))),
@@ -85,9 +91,15 @@ fn learning_rate(record: &TrainRecord) -> Option<f64> {
     record.epochs.last()?.learning_rate
 }
 
-/// The short reason of a record why training ended, in words.
-pub fn ending(stop_reason: &str) -> &str {
-    match stop_reason {
+/// Why the training of a record ended, in words.
+pub fn ending(record: &TrainRecord) -> String {
+    let text = match record.stop_reason.as_str() {
+        "interrupted" => match record.signal.as_deref() {
+            None => "interrupted",
+            Some("SIGINT") => "interrupted by Ctrl-C",
+            Some(signal) => return format!("interrupted by {signal}"),
+        },
+        "diverged" => "no longer finite",
         "epochs" => "all epochs done",
         "steps" => "all steps done",
         "seconds" => "time is up",
@@ -100,7 +112,8 @@ pub fn ending(stop_reason: &str) -> &str {
         "tolerance-change" => "converged: an iteration changed less than tolerance_change",
         "line-search" => "the line search found no lower loss, not even along the gradient",
         other => other,
-    }
+    };
+    text.to_string()
 }
 
 fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
@@ -117,14 +130,14 @@ fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
             optional(accuracy(record), percent).toned(if is_best { Tone::Good } else { Tone::Plain }),
             optional(record.test.as_ref().map(|test| test.loss), loss),
             optional(last.map(|epoch| epoch.train_loss), loss),
-            Cell::number(epochs(record), record.epochs.len() as f64),
+            Cell::number(epochs(record), record.epochs_begun() as f64),
             Cell::number(duration(record.train_seconds), record.train_seconds),
             optional(throughput(record), rounded),
             optional(learning_rate(record), |rate| rate.to_string()),
             optional(record.batch.map(|batch| batch as f64), rounded),
             count(record.threads),
             count(record.model.parameters),
-            Cell::text(ending(&record.stop_reason)),
+            Cell::text(&ending(record)),
         ]
     };
     let columns = [

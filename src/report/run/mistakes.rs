@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::report::mistakes::caption;
 use crate::report::numbers::{loss, percent};
 use crate::report::page::{Cell, Column, Image, Part, Table};
 use crate::train::analysis::{Analysis, Mistake};
@@ -41,11 +42,11 @@ pub fn parts(analysis: &Analysis) -> Vec<Part> {
 }
 
 fn image(mistake: &Mistake, png: Vec<u8>) -> Image {
-    let Mistake { index, label, predicted, probability, .. } = mistake;
+    let Mistake { index, label, predicted, .. } = mistake;
     Image {
         png,
         width: WIDTH,
-        caption: format!("{label} read as {predicted}, {:.1} %", 100.0 * probability),
+        caption: caption(mistake),
         description: format!("Test sample {index}, of class {label}, read as {predicted}"),
     }
 }

@@ -9,7 +9,7 @@ use crate::train::TrainRecord;
 const FURTHER: [fn(&TrainRecord) -> Option<String>; 4] = [
     |record| record.epochs.last()?.learning_rate.map(|rate| format!("learning rate {rate}")),
     |record| Some(format!("batch {}", record.batch?)),
-    |record| Some(counted(record.epochs.len(), "epoch")),
+    |record| Some(counted(record.epochs_begun(), "epoch")),
     |record| Some(counted(record.threads, "thread")),
 ];
 

@@ -1,7 +1,9 @@
 //! Warnings of a training in words.
 
+use crate::error::rate;
 use crate::report::chart::short;
-use crate::train::{Trouble, Warning};
+use crate::report::numbers::{loss, thousands};
+use crate::train::{Divergence, NotFinite, Phase, Trouble, Warning};
 
 /// What is wrong, and what may help.
 pub fn text(warning: &Warning) -> String {
@@ -23,9 +25,68 @@ pub fn text(warning: &Warning) -> String {
     )
 }
 
+/// That a training has failed, and by what learning rate.
+pub fn divergence(diverged: &Divergence) -> String {
+    if let Some(error) = diverged.error() {
+        return error.to_string();
+    }
+    let Divergence { what, value, first, epoch, learning_rate, .. } = diverged;
+    let first = first.map_or("-".to_string(), loss);
+    format!(
+        "training diverged: {what} of epoch {epoch} is {}, above the {first} of the first step; the learning rate \
+         was {}: try a smaller one",
+        loss(*value),
+        rate(*learning_rate),
+    )
+}
+
+/// That some samples have no finite loss, so that the mean of all has none.
+pub fn not_finite(phase: Phase, seen: &NotFinite) -> String {
+    let set = match phase {
+        Phase::Validating => "training sample",
+        Phase::Testing => "test sample",
+    };
+    let what = match seen.samples {
+        1 => format!("the loss of {set} {}", seen.first),
+        several => {
+            format!("the loss of {} {set}s, the first of them {},", thousands(several as u64), seen.first)
+        }
+    };
+    format!("{what} is not finite, so the mean is not; is it an outlier, or a broken value?")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_divergence_names_the_learning_rate() {
+        let above = Divergence {
+            what: "the mean training loss".into(),
+            value: 6.6e22,
+            first: Some(2.4012),
+            step: 100,
+            epoch: 5,
+            learning_rate: 1e10,
+        };
+        assert_eq!(
+            divergence(&above),
+            "training diverged: the mean training loss of epoch 5 is 6.600e22, above the 2.4012 of the first step; \
+             the learning rate was 1e10: try a smaller one"
+        );
+        let lost = Divergence { what: "the loss".into(), value: f64::NAN, first: None, ..above };
+        assert_eq!(
+            divergence(&lost),
+            "training diverged: the loss is NaN at step 100 of epoch 5; the learning rate was 1e10: try a smaller one"
+        );
+    }
+
+    #[test]
+    fn samples_without_a_finite_loss_are_named() {
+        let seen = |samples| not_finite(Phase::Testing, &NotFinite { samples, first: 7 });
+        assert!(seen(1).starts_with("the loss of test sample 7 is not finite, so the mean is not"));
+        assert!(seen(1200).starts_with("the loss of 1,200 test samples, the first of them 7, is not finite"));
+    }
 
     #[test]
     fn each_trouble_is_one_sentence() {

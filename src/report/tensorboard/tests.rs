@@ -88,7 +88,7 @@ fn the_test_comes_last() {
     let path = writer.path().to_path_buf();
     writer.epoch(&epoch(1));
     let mut record = crate::report::samples::train_record();
-    record.test = Some(Evaluation { loss: 0.25, accuracy: 0.5 });
+    record.test = Some(Evaluation::new(0.25, 0.5));
     writer.finish(Some(&record)).unwrap();
     let written = records(&path);
     let [.., loss, accuracy] = &written[..] else { panic!("{written:?}") };

@@ -6,6 +6,7 @@
 
 mod record;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,8 +15,7 @@ pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdi
 
 use super::dataset;
 use super::record::{Observer, TrainRecord};
-use super::run::{Training, fit, split, targets_for, tested};
-use super::session::Session;
+use super::run::{Training, check_test, check_training, fit, split, test};
 use super::stop::Ending;
 use crate::Result;
 use crate::data::DataSet;
@@ -96,11 +96,18 @@ fn is_same_data(a: &Recipe, b: &Recipe) -> bool {
 /// # Errors
 /// What the first step of one of them would fail with.
 pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
-    for Task { recipe, data, .. } in tasks {
+    for Task { recipe, data, seeds } in tasks {
         let mut model = build(recipe, data)?;
-        targets_for(&model, &data.test)?;
-        let kept = split(&data.train, recipe)?.map(|split| split.kept);
-        Session::on_part(&mut model, &data.train, kept, recipe, team)?;
+        check_test(&model, data, team)?;
+        // What can go wrong depends on how many samples there are, which a seed should not change.
+        let mut sizes = HashSet::new();
+        for &seed in seeds {
+            let recipe = seeded(recipe, seed);
+            let split = split(&data.train, &recipe)?;
+            if sizes.insert(split.as_ref().map(|split| split.held.len())) {
+                check_training(&mut model, &data.train, split.as_ref(), &recipe, team)?;
+            }
+        }
     }
     Ok(())
 }
@@ -109,8 +116,10 @@ pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
 /// [`ReproduceRecord::new`] has made of the same tasks. A run that `stop` ends is left out, and so are
 /// those after it.
 ///
+/// A training that diverges counts like any other, and without a test if its network is of no use.
+///
 /// # Errors
-/// If a training diverges, or the watcher fails; what was done before is in the record.
+/// If the watcher fails; what was done before is in the record.
 pub fn run(
     record: &mut ReproduceRecord,
     tasks: &[Task],
@@ -139,15 +148,21 @@ fn one(
     watcher: &mut (dyn Watcher + Send),
 ) -> Result<Option<TrainRecord>> {
     let Task { recipe, data, .. } = task;
-    let mut recipe = recipe.clone();
-    recipe.train.seed = seed;
+    let recipe = seeded(recipe, seed);
     let mut model = build(&recipe, data)?;
     let split = split(&data.train, &recipe)?;
-    let fitted = fit(&mut model, &Training::of(data), split, &recipe, team, stop, watcher)?;
-    if fitted.0.stop_reason == Ending::Interrupted.name() {
+    let mut record = fit(&mut model, &Training::of(data), split, &recipe, team, stop, watcher)?;
+    if record.stop_reason == Ending::Interrupted.name() {
         return Ok(None);
     }
-    tested(fitted, &model, data, &recipe, team).map(Some)
+    test(&mut record, &model, data, &recipe, team, watcher)?;
+    Ok(Some(record))
+}
+
+fn seeded(recipe: &Recipe, seed: u64) -> Recipe {
+    let mut recipe = recipe.clone();
+    recipe.train.seed = seed;
+    recipe
 }
 
 fn build(recipe: &Recipe, data: &DataSet) -> Result<Model> {

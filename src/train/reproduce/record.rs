@@ -112,6 +112,12 @@ impl ReproduceRecord {
         self.recipes.iter().all(|recipe| recipe.verdict != Verdict::Unfinished)
     }
 
+    /// The runs that have diverged, each with its recipe's name.
+    pub fn diverged(&self) -> Vec<(&str, &TrainRecord)> {
+        let runs = self.recipes.iter().flat_map(|of| of.runs.iter().map(|run| (of.recipe.as_str(), run)));
+        runs.filter(|(_, run)| run.diverged.is_some()).collect()
+    }
+
     /// Whether a recipe has missed what it had to reach.
     pub fn has_missed(&self) -> bool {
         self.recipes.iter().any(|recipe| recipe.verdict == Verdict::Missed)
@@ -161,8 +167,12 @@ impl RecipeRecord {
         self.verdict = match (&times, self.target, &self.accuracy) {
             _ if !self.missing().is_empty() => Verdict::Unfinished,
             (Some(times), ..) => met(times.iter().all(|time| time.is_finite())),
-            (None, Some(target), Some(accuracy)) => met(accuracy.mean >= target - ROUNDING),
-            _ => Verdict::NoTarget,
+            (None, None, _) => Verdict::NoTarget,
+            // A network that cannot be tested meets nothing.
+            (None, Some(_), _) if self.runs.iter().any(|run| run.test.is_none()) => Verdict::Missed,
+            (None, Some(target), accuracy) => {
+                met(accuracy.as_ref().is_some_and(|accuracy| accuracy.mean >= target - ROUNDING))
+            }
         };
     }
 }
@@ -182,9 +192,11 @@ pub struct Reached {
 
 /// The end of the first epoch whose validation accuracy is at least this, if there is one.
 pub fn time_to(run: &TrainRecord, accuracy: f64) -> Option<Reached> {
-    let mut seconds = 0.0;
+    let (mut seconds, mut before) = (0.0, 0);
     run.epochs.iter().find_map(|epoch| {
-        seconds += epoch.seconds;
+        // In place of epochs that the record of a long run leaves out.
+        seconds += epoch.seconds * epoch.epoch.saturating_sub(before) as f64;
+        before = epoch.epoch;
         let accuracy = epoch.validation_accuracy.filter(|found| *found >= accuracy)?;
         Some(Reached { seconds, epochs: epoch.epoch, accuracy })
     })
@@ -278,6 +290,23 @@ mod tests {
         assert_eq!(found, Reached { seconds: 1.0, epochs: 2, accuracy: 0.9 });
         assert_eq!(time_to(&run(&[0.6, 0.9]), 0.6).unwrap().epochs, 1);
         assert_eq!(time_to(&run(&[0.6, 0.9]), 0.91), None);
+        let mut thinned = run(&[0.6, 0.6, 0.9]);
+        thinned.epochs.remove(1);
+        assert_eq!(time_to(&thinned, 0.7).unwrap(), Reached { seconds: 1.5, epochs: 3, accuracy: 0.9 });
+    }
+
+    /// Whatever the others reach.
+    #[test]
+    fn a_run_without_a_test_misses_the_target() {
+        let mut record = record(vec![recipe(Some(0.5), &[7, 8]), recipe(None, &[7])], None);
+        let lost = TrainRecord { test: None, ..run(7, 0.9, &[]) };
+        record.add(0, lost.clone());
+        record.add(0, run(8, 0.9, &[0.5]));
+        record.add(1, lost);
+        assert_eq!(record.recipes[0].accuracy.unwrap().mean, 0.9);
+        assert_eq!((record.recipes[0].verdict, record.recipes[1].verdict), {
+            (Verdict::Missed, Verdict::NoTarget)
+        });
     }
 
     #[test]

@@ -129,6 +129,7 @@ impl Session<'_> {
         };
         let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut evaluate)?;
         let (before, after) = (scores[0], scores[taken]);
+        self.first = self.first.or(Some(before));
         scores.clear();
         scores.push(after);
         let norm = vector::dot(solver.gradient(), solver.gradient()).sqrt();

@@ -1,0 +1,211 @@
+//! Whether a training has plainly failed.
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::evaluate_with_spread;
+use super::record::{EpochRecord, null_is_nan};
+use super::step::BatchScore;
+use crate::data::Samples;
+use crate::error::Error;
+use crate::model::{Model, Recipe};
+use crate::team::Team;
+
+/// A loss may end above that of the first step by this part of it without being called diverged: where
+/// there is nothing to learn, steps of any length make it a little larger.
+const SLACK: f64 = 0.1;
+
+/// So many standard errors of the first step's loss are no sign either.
+const STANDARD_ERRORS: f64 = 4.0;
+
+/// The loss of a first step of fewer samples says too little: as many as [`MOST_TRIED`] are looked at before.
+const FEW: usize = 32;
+
+/// Samples that are tried before a first step of few, at most...
+const MOST_TRIED: usize = 256;
+
+/// ...and bytes that a copy of them may take.
+const MOST_BYTES: usize = 16 << 20;
+
+/// How a training has failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Divergence {
+    /// What is not finite, or "the mean training loss".
+    pub what: String,
+    /// `null` in JSON if it is not finite.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub value: f64,
+    /// The loss of the first step, above which it is; absent if it is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<f64>,
+    /// The last step.
+    pub step: u64,
+    /// The epoch of that step, from 1.
+    pub epoch: usize,
+    /// The recipe's `optimizer.learning_rate`, which schedules start from.
+    pub learning_rate: f64,
+}
+
+impl Divergence {
+    /// That of an [`Error::Diverged`]; the error back, if it is another one.
+    pub(super) fn of(error: Error) -> Result<Divergence, Error> {
+        match error {
+            Error::Diverged { what, value, step, epoch, learning_rate } => {
+                Ok(Divergence { what, value, first: None, step, epoch, learning_rate })
+            }
+            other => Err(other),
+        }
+    }
+
+    /// As an error, if something is not finite.
+    pub fn error(&self) -> Option<Error> {
+        let Divergence { what, value, first, step, epoch, learning_rate } = self.clone();
+        first.is_none().then_some(Error::Diverged { what, value, step, epoch, learning_rate })
+    }
+}
+
+/// Mean loss and spread of an untrained model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Untrained {
+    loss: f64,
+    spread: f64,
+}
+
+impl Untrained {
+    /// Of `model` on some of the samples that are trained on, if a step of `batch` takes few; nothing if it
+    /// takes enough, or if that cannot be told.
+    pub fn of(
+        model: &Model,
+        samples: &Samples,
+        kept: Option<&[u32]>,
+        batch: usize,
+        recipe: &Recipe,
+        team: &Team,
+    ) -> Option<Untrained> {
+        let count = kept.map_or(samples.len(), <[u32]>::len);
+        if batch >= FEW.min(count) {
+            return None;
+        }
+        let bytes = samples.bytes().div_ceil(samples.len().max(1)).max(1);
+        let most = (MOST_BYTES / bytes).clamp(1, MOST_TRIED).min(count);
+        // At equal distances, since samples may be sorted by class.
+        let place = |number: usize| number * count / most;
+        let index = |number: usize| kept.map_or(place(number), |kept| kept[place(number)] as usize);
+        let tried = samples.take(&(0..most).map(index).collect::<Vec<_>>()).ok()?;
+        let (seen, spread) = evaluate_with_spread(model, &tried, &recipe.data, team).ok()?;
+        (seen.loss.is_finite() && spread.is_finite()).then_some(Untrained { loss: seen.loss, spread })
+    }
+}
+
+/// What a training loss is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reference {
+    /// Of the first step.
+    first: f64,
+    /// Above which a training has diverged.
+    limit: f64,
+}
+
+impl Reference {
+    /// From what the first step came to, and if it took few samples, the untrained model.
+    pub fn new(first: &BatchScore, untrained: Option<Untrained>) -> Reference {
+        let loss = first.mean_loss();
+        let (mut base, mut spread) = (loss, first.spread.unwrap_or(0.0));
+        if let Some(untrained) = untrained {
+            base = base.max(untrained.loss);
+            spread = spread.max(untrained.spread);
+        }
+        let noise = STANDARD_ERRORS * spread / (first.samples as f64).sqrt();
+        Reference { first: loss, limit: base + noise.max(SLACK * base.abs()) }
+    }
+
+    /// Whether a training loss is so high that the training has failed, or is about to.
+    pub fn is_above(&self, loss: f64) -> bool {
+        // Also if it is NaN.
+        !(loss <= self.limit)
+    }
+
+    /// The loss of the first step.
+    pub fn first(&self) -> f64 {
+        self.first
+    }
+}
+
+/// The mean training loss that a run ends with: that of its last epoch; if this is incomplete, of the epoch
+/// before it, too, since a few samples say too little. Nothing without a whole epoch if the run was
+/// `interrupted`, which leaves open what it would have come to.
+pub(super) fn last_loss(
+    before: Option<&EpochRecord>,
+    last: Option<&EpochRecord>,
+    interrupted: bool,
+) -> Option<f64> {
+    let last = last?;
+    match before {
+        _ if !last.incomplete => Some(last.train_loss),
+        None => (!interrupted).then_some(last.train_loss),
+        Some(before) => {
+            let [old, new] = [before, last].map(|epoch| epoch.samples.unwrap_or(0) as f64);
+            Some((old * before.train_loss + new * last.train_loss) / (old + new))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(loss: f64, samples: usize, spread: f64) -> BatchScore {
+        let weight = samples as f64;
+        BatchScore { loss_sum: loss * weight, weight, samples, spread: Some(spread), ..BatchScore::default() }
+    }
+
+    #[test]
+    fn what_is_plainly_above_the_first_step_has_failed() {
+        let reference = Reference::new(&first(2.3, 64, 0.4), None);
+        for loss in [6.6e22, f64::INFINITY, f64::NAN, 2.6] {
+            assert!(reference.is_above(loss), "{loss}");
+        }
+        for loss in [2.3, 2.52, 0.0, -1.0] {
+            assert!(!reference.is_above(loss), "{loss}");
+        }
+        assert_eq!(reference.first(), 2.3);
+        // A loss may be negative: Poisson's.
+        let negative = Reference::new(&first(-2.0, 64, 0.0), None);
+        assert!(!negative.is_above(-1.9) && negative.is_above(-1.5));
+        // What begins with no loss at all can only lose it.
+        assert!(!Reference::new(&first(0.0, 64, 0.0), None).is_above(0.0));
+    }
+
+    /// One sample may happen to be read rightly.
+    #[test]
+    fn a_first_step_of_few_samples_is_not_taken_at_its_word() {
+        let untrained = Some(Untrained { loss: 2.3, spread: 0.5 });
+        let alone = Reference::new(&first(0.1, 1, 0.0), untrained);
+        assert!(!alone.is_above(2.4) && !alone.is_above(4.2) && alone.is_above(4.4));
+        let four = Reference::new(&first(0.1, 4, 0.1), untrained);
+        assert!(!four.is_above(3.2) && four.is_above(3.4));
+    }
+
+    #[test]
+    fn a_few_steps_of_a_last_epoch_count_with_the_epoch_before() {
+        let epoch = |loss: f64, samples: usize, incomplete: bool| EpochRecord {
+            epoch: 1,
+            train_loss: loss,
+            train_accuracy: 0.5,
+            validation_loss: None,
+            validation_accuracy: None,
+            seconds: 1.0,
+            samples_per_second: 1.0,
+            samples: Some(samples),
+            incomplete,
+            learning_rate: None,
+            evaluations: None,
+            layers: Vec::new(),
+        };
+        let (whole, part) = (epoch(1.0, 30, false), epoch(5.0, 10, true));
+        assert_eq!(last_loss(Some(&part), Some(&whole), true), Some(1.0));
+        assert_eq!(last_loss(Some(&whole), Some(&part), true), Some(2.0));
+        assert_eq!(last_loss(None, Some(&part), true), None);
+        assert_eq!(last_loss(None, Some(&part), false), Some(5.0), "ended by a rule of its own");
+        assert_eq!(last_loss(None, None, false), None);
+    }
+}
