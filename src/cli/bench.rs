@@ -1,5 +1,6 @@
 //! `fallline bench`
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
 use crate::error::Error;
+use crate::model::Recipe;
 use crate::report::numbers::duration;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
@@ -39,7 +41,7 @@ pub struct BenchArguments {
     /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml
     /// [default: the suite's].
     #[arg(value_name = "RECIPE")]
-    recipes: Vec<String>,
+    recipes: Vec<OsString>,
     /// Update rules, such as sgd,adam; all that `fallline optimizers` lists [default: the suite's; with
     /// RECIPE, the recipe's own].
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
@@ -128,7 +130,9 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
     let outputs = Outputs::files([&arguments.json, &arguments.csv].into_iter().flatten())
         .report(arguments.out.as_ref(), &[RECORD, "report.html", "cases.csv"]);
-    outputs.check(arguments.recipes.iter().map(Path::new).chain(arguments.baseline.as_deref()))?;
+    outputs.check(
+        arguments.recipes.iter().filter_map(|name| Recipe::path(name)).chain(arguments.baseline.as_deref()),
+    )?;
 
     let stop = super::stop_on_ctrl_c()?;
     let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;

@@ -14,12 +14,15 @@ mod reproduce;
 mod train;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::atomic_file;
+use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
@@ -79,6 +82,10 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    pipe::on_waiting(tell_waiting);
+    // Where a file may grow no further, writing it then fails and can be told, and the program goes on.
+    #[cfg(unix)]
+    signal_hook::flag::register(libc::SIGXFSZ, Arc::default()).ok();
     let done = |()| ExitCode::SUCCESS;
     let result = match Arguments::parse().command {
         Command::Train(arguments) => train::run(arguments).map(done),
@@ -105,6 +112,16 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says why nothing happens.
+fn tell_waiting(path: &Path, awaited: Awaited) {
+    let awaited = match awaited {
+        Awaited::Reader => "reads this pipe",
+        Awaited::Writer => "writes to this pipe",
+    };
+    let text = format!("{}: waiting for a program that {awaited}", path.display());
+    writeln!(std::io::stderr(), "{}", for_terminal(&text)).ok();
+}
+
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
@@ -121,8 +138,10 @@ fn columns() -> usize {
 fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
+    pipe::give_up_when(Arc::clone(&stop));
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
+            atomic_file::remove_temporaries();
             std::process::exit(KILLED);
         }
     })?;

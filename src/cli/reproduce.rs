@@ -1,7 +1,8 @@
 //! `fallline reproduce`
 
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -27,7 +28,7 @@ const MISSED: u8 = 1;
 pub struct ReproduceArguments {
     /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml.
     #[arg(value_name = "RECIPE")]
-    recipes: Vec<String>,
+    recipes: Vec<OsString>,
     /// All built-in recipes.
     #[arg(long, conflicts_with = "recipes")]
     all: bool,
@@ -80,7 +81,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
     let outputs =
         Outputs::files(&arguments.json).report(arguments.out.as_ref(), &[tables::JSON, tables::PAGE]);
-    outputs.check(arguments.recipes.iter().map(Path::new))?;
+    outputs.check(arguments.recipes.iter().filter_map(|name| Recipe::path(name)))?;
     let records: Vec<PathBuf> = arguments
         .json
         .iter()
@@ -143,12 +144,12 @@ fn exit_code(record: &ReproduceRecord) -> ExitCode {
 fn recipes(arguments: &ReproduceArguments) -> anyhow::Result<Vec<Recipe>> {
     let overrides: Vec<Override> = arguments.set.iter().map(|text| text.parse()).collect::<Result<_>>()?;
     let built_in = Recipe::built_in_names();
-    let names: Vec<&str> = match arguments.all {
-        true => built_in,
+    let names: Vec<&OsStr> = match arguments.all {
+        true => built_in.iter().map(OsStr::new).collect(),
         false if arguments.recipes.is_empty() => {
             bail!("expected the name of a recipe, or --all; built-in recipes: {}", built_in.join(", "))
         }
-        false => arguments.recipes.iter().map(String::as_str).collect(),
+        false => arguments.recipes.iter().map(OsString::as_os_str).collect(),
     };
     Ok(names.iter().map(|name| Recipe::load(name, &overrides)).collect::<Result<_>>()?)
 }

@@ -3,6 +3,7 @@
 mod folds;
 mod watchers;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ use crate::{Error, Result};
 pub struct TrainArguments {
     /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
     #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
-    recipe: String,
+    recipe: OsString,
     /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
     /// datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
@@ -179,7 +180,7 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
     }
     let outputs = Outputs::files([&arguments.save, &arguments.json].into_iter().flatten())
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
-    outputs.check([Path::new(&arguments.recipe)])?;
+    outputs.check(Recipe::path(&arguments.recipe))?;
     Ok(outputs)
 }
 
