@@ -1,6 +1,7 @@
 //! Files that are replaced whole or not at all: whoever opens the path sees the old content or the
 //! new, and the old content survives a full disk, a crash or an error half-way.
 
+mod stream;
 mod temporary;
 
 use std::fs::File;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::pipe;
+pub use stream::is_standard_stream;
 use temporary::Temporary;
 pub use temporary::remove_temporaries;
 
@@ -32,12 +34,16 @@ const MOST_LINKS: usize = 40;
 /// A symbolic link is followed, also to a file that is not there yet. What exists but is no regular file
 /// (`/dev/stdout`, a pipe) cannot be renamed over and is written to directly; a named pipe waits for its
 /// reader, as [`pipe::create`] says. A file that may be written but not replaced (one that is mounted,
-/// another user's in a folder such as `/tmp`) is written in place.
+/// another user's in a folder such as `/tmp`) is written in place. `/dev/stdout` and `/dev/stderr` go on where
+/// they are, also in a file.
 ///
 /// # Errors
 /// [`Error::Io`] from the file system or from `content`; the old file is then untouched, unless it is
 /// written in place, and no temporary file is left behind.
 pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    if let Some(stream) = stream::standard_stream(path) {
+        return fill(stream.map_err(Error::io(path, "open"))?, content).map_err(Error::io(path, "write"));
+    }
     let target = resolve(path).map_err(Error::io(path, "open"))?;
     match std::fs::metadata(&target) {
         Ok(metadata) if metadata.is_file() => replace(&target, Some(metadata.permissions()), content),
@@ -56,6 +62,9 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// # Errors
 /// [`Error::Io`] naming the path, or the folder in which no file can be made.
 pub fn check(path: &Path) -> Result<Way> {
+    if is_standard_stream(path) {
+        return Ok(Way::Directly);
+    }
     let target = resolve(path).map_err(Error::io(path, "write"))?;
     let existing = match std::fs::metadata(&target) {
         Ok(existing) if existing.is_dir() => {

@@ -7,6 +7,7 @@ mod eval;
 mod images;
 mod optimizers;
 mod output;
+mod partial;
 mod predict;
 mod recipes;
 mod report;

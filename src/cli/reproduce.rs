@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,6 +10,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::output::Outputs;
+use super::partial::Growing;
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::report::numbers::percent;
@@ -53,10 +54,12 @@ pub struct ReproduceArguments {
     /// times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Write the results to this file as JSON, anew after each training.
+    /// Write the results to this file as JSON. It is replaced when all trainings are done; until then,
+    /// after each of them, what there is goes to FILE.partial.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write report.html, reproduce.json and each chart as SVG and PNG into this folder.
+    /// Write report.html, reproduce.json and each chart as SVG and PNG into this folder. Files of these
+    /// names are replaced when all trainings are done.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -74,20 +77,19 @@ The mean of all seeds is compared with the recipe's `target`. Training time is t
 without loading, testing and validation.
 
 Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed. Ctrl-C keeps the
-trainings that are done and says what is missing; the exit code is then 1 if a target has been
-missed, and else 130.";
+trainings that are done in FILE.partial (reproduce.json.partial in DIR) and says what is missing;
+results of an earlier command stay as they are. The exit code is then 1 if a target has been missed,
+and else 130.";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
-    let outputs =
-        Outputs::files(&arguments.json).report(arguments.out.as_ref(), &[tables::JSON, tables::PAGE]);
+    let in_folder = arguments.out.as_ref().map(|folder| folder.join(tables::JSON));
+    let records: Vec<Growing> =
+        arguments.json.iter().chain(&in_folder).map(|file| Growing::new(file)).collect();
+    let json = records.first().filter(|_| arguments.json.is_some());
+    let outputs = Outputs::files(json.into_iter().flat_map(Growing::paths))
+        .report(arguments.out.as_ref(), &[tables::JSON, tables::PARTIAL, tables::PAGE]);
     outputs.check(arguments.recipes.iter().filter_map(|name| Recipe::path(name)))?;
-    let records: Vec<PathBuf> = arguments
-        .json
-        .iter()
-        .cloned()
-        .chain(arguments.out.iter().map(|folder| folder.join(tables::JSON)))
-        .collect();
 
     let until = arguments.until_accuracy;
     let tasks = reproduce::tasks(recipes, arguments.seeds, until, arguments.data.as_deref())?;
@@ -105,7 +107,8 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let outcome = reproduce::run(&mut record, &tasks, &team, &stop, &mut watcher);
     watcher.line.finish();
     if let Err(error) = outcome {
-        return Err(placed(error, &record));
+        let kept = records.iter().find_map(Growing::partial).filter(|_| has_runs(&record));
+        return Err(placed(error, &record, kept));
     }
 
     let mut text = String::new();
@@ -115,19 +118,54 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if stop.load(Relaxed) {
         text += &tables::missing(&record);
     }
-    for path in &records {
-        json::write(path, &record)?;
-        text += &format!("wrote {}\n", path.display());
-    }
-    if let Some(folder) = &arguments.out {
-        text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
-    }
+    let written = match record.is_complete() {
+        true => finish(&arguments, &record, &records, &mut text),
+        false => keep(&record, &records, &mut text),
+    };
     let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    written?;
     match printed {
         // A closed pipe does not change the verdict.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(exit_code(&record)),
     }
+}
+
+/// Writes everything that was asked for, and adds to `text` what was written.
+fn finish(
+    arguments: &ReproduceArguments,
+    record: &ReproduceRecord,
+    records: &[Growing],
+    text: &mut String,
+) -> Result<()> {
+    for growing in records {
+        growing.finish(|path| json::write(path, record))?;
+        *text += &format!("wrote {}\n", growing.file().display());
+    }
+    if let Some(folder) = &arguments.out {
+        *text += &format!("wrote {} and the charts beside it\n", tables::write(folder, record)?);
+    }
+    Ok(())
+}
+
+/// Keeps the trainings that are done, leaves the results of an earlier command as they are, and adds to
+/// `text` what there is to say.
+fn keep(record: &ReproduceRecord, records: &[Growing], text: &mut String) -> Result<()> {
+    if !has_runs(record) {
+        return Ok(());
+    }
+    for growing in records {
+        let path = growing.leave(|path| json::write(path, record))?.display();
+        *text += &format!("kept in {path}");
+        let page = format!("; `fallline report {path}` makes a page of it");
+        *text += if growing.partial().is_some() { &page } else { "" };
+        text.push('\n');
+    }
+    Ok(())
+}
+
+fn has_runs(record: &ReproduceRecord) -> bool {
+    record.recipes.iter().any(|recipe| !recipe.runs.is_empty())
 }
 
 fn exit_code(record: &ReproduceRecord) -> ExitCode {
@@ -165,11 +203,14 @@ fn command() -> String {
     ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
-/// The error with the recipe and the seed that it ended.
-fn placed(error: Error, record: &ReproduceRecord) -> anyhow::Error {
+/// The error with the recipe and the seed that it ended, and where the trainings before it are kept.
+fn placed(error: Error, record: &ReproduceRecord, kept: Option<&Path>) -> anyhow::Error {
     let unfinished = record.recipes.iter().find_map(|recipe| Some((recipe, *recipe.missing().first()?)));
     match (&error, unfinished) {
-        (Error::Diverged { .. }, Some((recipe, seed))) => anyhow!("{}, seed {seed}: {error}", recipe.recipe),
+        (Error::Diverged { .. }, Some((recipe, seed))) => {
+            let kept = kept.map(|path| format!("; the trainings before it are kept in {}", path.display()));
+            anyhow!("{}, seed {seed}: {error}{}", recipe.recipe, kept.unwrap_or_default())
+        }
         _ => error.into(),
     }
 }
@@ -179,7 +220,7 @@ struct Watcher<'a> {
     line: Spinner,
     /// Recipe and seed under way.
     what: String,
-    records: &'a [PathBuf],
+    records: &'a [Growing],
     threads: usize,
     until: Option<f64>,
     /// Why the first text that could not be printed was not.
@@ -224,7 +265,7 @@ impl reproduce::Watcher for Watcher<'_> {
             text += &format!("{}\n", tables::result(recipe, self.until));
         }
         self.print(&text);
-        self.records.iter().try_for_each(|path| json::write(path, record))
+        self.records.iter().try_for_each(|growing| growing.keep(|path| json::write(path, record)))
     }
 }
 

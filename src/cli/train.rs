@@ -74,10 +74,12 @@ pub struct TrainArguments {
     /// given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Save the trained model to this file (safetensors).
+    /// Save the trained model to this file (safetensors). A file of this name is replaced once the new
+    /// one is whole; nothing that is read is written over. If that fails in the end, the model goes to
+    /// another file, which is named.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Write the results to this file as JSON.
+    /// Write the results to this file as JSON; the same holds for it.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write a report into this folder, made if it is not there: run.json, report.html, and each chart
@@ -159,8 +161,10 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
         let save = |path: &Path| saved::save(path, &model, &recipe, data.train.shape(), data.classes);
         output::save_or_rescue(path, save).map(|()| path.display().to_string())
     });
-    let written =
-        arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path.display().to_string()));
+    let written = arguments.json.as_deref().map(|path| {
+        let write = |path: &Path| json::write(path, &record);
+        output::save_or_rescue(path, write).map(|()| path.display().to_string())
+    });
     let report = arguments.report.as_deref().map(|folder| run::write(folder, &record));
 
     let mut text = result(&record, &recipe);

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::watchers::Watchers;
 use super::{TrainArguments, heading};
+use crate::cli::output::save_or_rescue;
 use crate::data::DataSet;
 use crate::model::{Model, Recipe};
 use crate::report::numbers::{counted, loss, percent};
@@ -26,7 +27,11 @@ pub fn run(arguments: &TrainArguments, folds: usize, recipe: &Recipe, data: &Dat
         return Ok(writeln!(std::io::stdout(), "interrupted by Ctrl-C: no result")?);
     };
     let mut text = result(&record);
-    let written = arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path)).transpose();
+    let written = arguments
+        .json
+        .as_deref()
+        .map(|path| save_or_rescue(path, |path| json::write(path, &record)).map(|()| path));
+    let written = written.transpose();
     if let Ok(Some(path)) = &written {
         text += &format!("wrote {}\n", path.display());
     }
