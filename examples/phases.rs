@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         })?);
     }
     let choice = Choice {
-        recipes: vec![argument(0, "digits-mlp")],
+        recipes: vec![argument(0, "digits-mlp").into()],
         optimizers: vec![argument(1, "adam")],
         batches: vec![number(2, "BATCH", 64)?],
         threads: vec![threads],

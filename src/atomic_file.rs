@@ -1,11 +1,18 @@
 //! Files that are replaced whole or not at all: whoever opens the path sees the old content or the
 //! new, and the old content survives a full disk, a crash or an error half-way.
 
+mod stream;
+mod temporary;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::pipe;
+pub use stream::is_standard_stream;
+use temporary::Temporary;
+pub use temporary::remove_temporaries;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,16 +32,25 @@ const MOST_LINKS: usize = 40;
 /// over `path`, and the folder flushed too, so that the rename outlives a power cut.
 ///
 /// A symbolic link is followed, also to a file that is not there yet. What exists but is no regular file
-/// (`/dev/stdout`, a pipe) cannot be renamed over and is written to directly. A file that may be written
-/// but not replaced (one that is mounted, another user's in a folder such as `/tmp`) is written in place.
+/// (`/dev/stdout`, a pipe) cannot be renamed over and is written to directly; a named pipe waits for its
+/// reader, as [`pipe::create`] says. A file that may be written but not replaced (one that is mounted,
+/// another user's in a folder such as `/tmp`) is written in place. `/dev/stdout` and `/dev/stderr` go on where
+/// they are, also in a file.
 ///
 /// # Errors
 /// [`Error::Io`] from the file system or from `content`; the old file is then untouched, unless it is
 /// written in place, and no temporary file is left behind.
 pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    if let Some(stream) = stream::standard_stream(path) {
+        return fill(stream.map_err(Error::io(path, "open"))?, content).map_err(Error::io(path, "write"));
+    }
     let target = resolve(path).map_err(Error::io(path, "open"))?;
     match std::fs::metadata(&target) {
         Ok(metadata) if metadata.is_file() => replace(&target, Some(metadata.permissions()), content),
+        Ok(metadata) if pipe::is_pipe(&metadata) => {
+            let pipe = pipe::create(path).map_err(Error::io(path, "open"))?;
+            fill(pipe, content).map_err(Error::io(path, "write"))
+        }
         Ok(_) => write_directly(path, content),
         Err(_) => replace(&target, None, content),
     }
@@ -46,10 +62,17 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// # Errors
 /// [`Error::Io`] naming the path, or the folder in which no file can be made.
 pub fn check(path: &Path) -> Result<Way> {
+    if is_standard_stream(path) {
+        return Ok(Way::Directly);
+    }
     let target = resolve(path).map_err(Error::io(path, "write"))?;
     let existing = match std::fs::metadata(&target) {
         Ok(existing) if existing.is_dir() => {
             return Err(Error::io(path, "write")(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(existing) if is_socket(&existing) => {
+            let reason = "expected a file, found a socket";
+            return Err(Error::io(path, "write")(io::Error::new(io::ErrorKind::Unsupported, reason)));
         }
         Ok(existing) if !existing.is_file() => return Ok(Way::Directly),
         Ok(existing) => Some(existing),
@@ -129,6 +152,17 @@ fn names_folder(path: &Path) -> bool {
     path.file_name().is_none() || ends('/') || ends(std::path::MAIN_SEPARATOR)
 }
 
+/// Sockets have names, and cannot be opened.
+fn is_socket(metadata: &std::fs::Metadata) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type());
+    #[cfg(not(unix))]
+    return {
+        let _ = metadata;
+        false
+    };
+}
+
 fn is_missing(error: &io::Error) -> bool {
     [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
@@ -180,7 +214,7 @@ fn replace(
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let folder = folder_of(path);
-    let temporary = match create_in(&folder) {
+    let temporary = match Temporary::create_in(&folder) {
         Ok(temporary) => temporary,
         // A folder that takes no new file may hold one that can be written.
         Err(refused) if permissions.is_some() => {
@@ -196,21 +230,24 @@ fn replace(
         Err(refused) => return Err(Error::io(path, "create")(refused)),
     };
     // From here on an early return drops `temporary`, which deletes the file.
-    fill(temporary.as_file(), content).map_err(Error::io(path, "write"))?;
+    fill(temporary.file(), content).map_err(Error::io(path, "write"))?;
     if let Some(permissions) = permissions {
-        temporary.as_file().set_permissions(permissions).map_err(Error::io(path, "write"))?;
+        temporary.file().set_permissions(permissions).map_err(Error::io(path, "write"))?;
     }
-    temporary.as_file().sync_all().map_err(Error::io(path, "write"))?;
-    if let Err(refused) = temporary.persist(path) {
+    temporary.file().sync_all().map_err(Error::io(path, "write"))?;
+    if let Err((temporary, refused)) = temporary.rename(path) {
         // Whole as it is, it is copied over a file that cannot be replaced.
-        return copy_over(refused.file.path(), path).map_err(|_| Error::io(path, "replace")(refused.error));
+        return copy_over(temporary.path(), path).map_err(|_| Error::io(path, "replace")(refused));
     }
     sync_folder(&folder).map_err(Error::io(&folder, "flush"))
 }
 
 fn fill(file: impl Write, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut buffered = BufWriter::new(file);
-    content(&mut buffered).and_then(|()| buffered.flush())
+    let written = content(&mut buffered).and_then(|()| buffered.flush());
+    // What is in the buffer still after a failure is not tried again.
+    drop(buffered.into_parts());
+    written
 }
 
 /// Copies the content of one file over that of another, which must be there.
@@ -233,15 +270,6 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
         _ => PathBuf::from("."),
     }
-}
-
-fn create_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fallline-").suffix(".tmp");
-    // Temporary files are private by default; this one becomes an ordinary file under the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
 }
 
 #[cfg(unix)]

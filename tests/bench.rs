@@ -134,9 +134,11 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let at = |name: &str| folder.path().join(name);
     let slow =
         ["bench", "digits-mlp", "--batch", "64", "--threads", "1", "--seconds", "6", "--json", "r.json"];
+    // The results of an earlier benchmark.
+    fs::write(at("r.json"), "whole").unwrap();
     let child = command(folder.path(), &slow).stdout(Stdio::piped()).spawn().unwrap();
     // The first results are there: the suite is under way.
-    while !at("r.json").exists() {
+    while !at("r.json.partial").exists() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
@@ -144,11 +146,14 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("interrupted after ") && text.contains("--resume goes on"), "{text}");
-    let before = json(&at("r.json"))["cases"][0]["samples_per_second"]["runs"].clone();
+    assert!(text.contains("kept in r.json.partial\n"), "{text}");
+    assert_eq!(fs::read_to_string(at("r.json")).unwrap(), "whole");
+    let before = json(&at("r.json.partial"))["cases"][0]["samples_per_second"]["runs"].clone();
     let made = before.as_array().unwrap().len();
     assert!((1..30).contains(&made), "{made} runs");
 
     succeeded(fallline(folder.path(), &[&slow[..], &["--resume"]].concat()));
+    assert!(!at("r.json.partial").exists());
     let after = json(&at("r.json"));
     let after = after["cases"][0]["samples_per_second"]["runs"].as_array().unwrap();
     assert_eq!(after.len(), 30);

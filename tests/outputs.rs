@@ -112,6 +112,16 @@ fn a_baseline_is_not_written_over_and_files_of_reports_are_not_shared() {
     succeeds(path, &format!("{bench} --json b.json"));
     succeeds(path, &format!("{bench} --json b.json --resume"));
     refused(path, &format!("{bench} --json b.json --baseline b.json"), "b.json, which is read");
+    // What is kept until results are whole lies beside them.
+    std::fs::copy(path.join("b.json"), path.join("b.json.partial")).unwrap();
+    refused(
+        path,
+        &format!("{bench} --json b.json --baseline b.json.partial"),
+        "b.json.partial, which is read",
+    );
+    refused(path, &format!("{bench} --json b.json --csv b.json.partial"), "twice");
+    refused(path, &format!("reproduce r.toml --data d --json {}", "r".repeat(250)), "cannot ");
+    std::fs::remove_file(path.join("b.json.partial")).unwrap();
     std::fs::create_dir(path.join("out")).unwrap();
     for name in ["bench.json", "cases.csv", "report.html"] {
         refused(path, &format!("{bench} --out out --json out/{name}"), "twice");
@@ -136,6 +146,37 @@ fn names_that_cannot_be_written_are_refused_before_the_work() {
         refused(path, &format!("eval --model m.st --data d --json {name}"), "cannot ");
         refused(path, &format!("bench r.toml --data d --json {name}"), "cannot ");
     }
+}
+
+/// What the program keeps of this machine is an input as well.
+#[test]
+fn a_calibration_that_is_kept_is_not_written_over() {
+    let folder = workplace();
+    let path = folder.path();
+    let kept = fallline::bench::calibrate::cached_at().expect("a cache folder");
+    let kept = path.join("fallline").join(kept.file_name().unwrap());
+    std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "{}").unwrap();
+    let kept = kept.strip_prefix(path).unwrap().display();
+    let bench = "bench r.toml --data d --batch 16 --threads 1 --seconds 0.01";
+    refused(path, &format!("{bench} --json {kept}"), "which is read");
+    refused(path, &format!("calibrate --json {kept}"), "which is read");
+}
+
+/// Standard output goes on where it is, also in a file, and none of it is lost.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_printed_stays_beside_what_is_written_to_standard_output() {
+    let folder = workplace();
+    let path = folder.path();
+    std::fs::write(path.join("log"), "earlier\n").unwrap();
+    let log = std::fs::File::options().append(true).open(path.join("log")).unwrap();
+    let line = ["train", "r.toml", "--data", "d", "-q", "--json", "/dev/stdout"];
+    let status = program::command(path, &line).stdout(log).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let text = std::fs::read_to_string(path.join("log")).unwrap();
+    assert!(text.starts_with("earlier\n{"), "{text}");
+    assert!(text.ends_with("wrote /dev/stdout\n"), "{text}");
 }
 
 #[cfg(unix)]

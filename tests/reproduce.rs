@@ -143,14 +143,16 @@ fn ctrl_c_keeps_the_seeds_that_are_done_and_names_the_others() {
     // The first seed is done soon, the last of a thousand is not.
     let interrupted = |target: &str, code: i32| {
         let arguments = [&SMALL[..2], &SMALL[3..], &["--seeds=1000", "--json=r.json", target]].concat();
+        fs::write(path.join("r.json"), "the results of an earlier command").unwrap();
         let child = command(path, &arguments).stdout(Stdio::piped()).spawn().unwrap();
-        while !path.join("r.json").exists() {
+        while !path.join("r.json.partial").exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let text = ended(child.wait_with_output().unwrap(), code);
-        let record = json(&path.join("r.json"));
-        fs::remove_file(path.join("r.json")).unwrap();
+        let record = json(&path.join("r.json.partial"));
+        assert_eq!(fs::read_to_string(path.join("r.json")).unwrap(), "the results of an earlier command");
+        assert!(text.contains("kept in r.json.partial; `fallline report r.json.partial` makes"), "{text}");
         (text, record)
     };
     // There is no verdict, however far the mean is from the target.
@@ -166,6 +168,33 @@ fn ctrl_c_keeps_the_seeds_that_are_done_and_names_the_others() {
     );
     assert_eq!(text.lines().filter(|line| line.starts_with("seed ")).count(), done, "{text}");
     assert!(recipe["runs"].as_array().unwrap().iter().all(|run| run["stop_reason"] == "epochs"));
+}
+
+#[test]
+fn recipes_of_similar_names_have_charts_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let recipe = ended(fallline(path, &["recipes", "show", "digits-mlp"]), 0);
+    let mut arguments = vec!["reproduce"];
+    let names = ["net.1", "net-1", "NET_1"];
+    let files = names.map(|name| format!("{name}.toml"));
+    for (name, file) in names.iter().zip(&files) {
+        let text = recipe.replace("name = \"digits-mlp\"", &format!("name = \"{name}\""));
+        assert!(text.contains(name));
+        fs::write(path.join(file), text).unwrap();
+        arguments.push(file);
+    }
+    arguments.extend(&SMALL[3..]);
+    arguments.extend(["--set=train.epochs=1", "--set=target=0.01", "--seeds=1", "--out=page"]);
+    ended(fallline(path, &arguments), 0);
+    let mut charts: Vec<String> = fs::read_dir(path.join("page"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().to_string_lossy().to_lowercase())
+        .filter(|name| name.ends_with(".svg"))
+        .collect();
+    charts.sort();
+    charts.dedup();
+    assert_eq!(charts.len(), 6, "{charts:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a benchmark runs: recipes, rules, batch sizes and threads, one case for each combination.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub const ROUNDS: usize = 30;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
     /// Built-in names or paths of recipes.
-    pub recipes: Vec<String>,
+    pub recipes: Vec<OsString>,
     pub optimizers: Vec<String>,
     pub batches: Vec<usize>,
     pub threads: Vec<usize>,
@@ -44,10 +45,11 @@ impl Suite {
     /// What the suite runs with up to so many threads.
     pub fn choice(self, cores: usize) -> Choice {
         let texts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+        let names = |names: &[&str]| names.iter().map(OsString::from).collect();
         let optimizers = texts(&["sgd", "momentum", "adam"]);
         match self {
             Suite::Quick => Choice {
-                recipes: texts(&["mnist-mlp"]),
+                recipes: names(&["mnist-mlp"]),
                 optimizers,
                 batches: vec![16, 64, 256, 1024],
                 threads: if cores > 1 { vec![1, cores] } else { vec![1] },
@@ -55,7 +57,7 @@ impl Suite {
                 peers: Vec::new(),
             },
             Suite::Full => Choice {
-                recipes: texts(&["mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"]),
+                recipes: names(&["mnist-mlp", "mnist-mlp-512", "mnist-mlp-2048"]),
                 optimizers,
                 batches: vec![1, 16, 64, 256, 1024, 4096],
                 threads: doublings(cores),
@@ -146,7 +148,8 @@ impl BenchPlan {
 fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
     let mut recipes = Vec::new();
     for name in &choice.recipes {
-        let own = Recipe::load(name, &[])?;
+        let (text, place) = Recipe::text(name)?;
+        let own = Recipe::parse(&text, &place)?;
         let optimizers = or_own(&choice.optimizers, own.optimizer.name().to_string());
         for optimizer in optimizers {
             for batch in or_own(&choice.batches, own.train.batch) {
@@ -162,7 +165,7 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                     ALL_SAMPLES => Override::new("train.batch", "all"),
                     batch => Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)),
                 });
-                let recipe = Recipe::load(name, &overrides)?;
+                let recipe = Recipe::parse_with(&text, &place, &overrides)?;
                 if recipe.optimizer.kind().searches() {
                     return Err(Error::Setting {
                         place: "command line".into(),

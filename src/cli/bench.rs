@@ -1,5 +1,6 @@
 //! `fallline bench`
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,13 +9,16 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::output::Outputs;
+use super::partial::{self, Growing};
 use super::signals;
+use crate::atomic_file;
 use crate::bench::compare::Comparison;
 use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
 use crate::error::Error;
+use crate::model::Recipe;
 use crate::report::numbers::duration;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
@@ -30,6 +34,8 @@ const SLOWER: u8 = 3;
 
 /// The results' file in the folder of `--out`.
 const RECORD: &str = "bench.json";
+/// The same before they are whole.
+const PARTIAL: &str = "bench.json.partial";
 
 /// Results are saved after each run, but no more often than this.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -43,7 +49,7 @@ pub struct BenchArguments {
     /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml
     /// [default: the suite's].
     #[arg(value_name = "RECIPE")]
-    recipes: Vec<String>,
+    recipes: Vec<OsString>,
     /// Update rules, such as sgd,adam; all that `fallline optimizers` lists [default: the suite's; with
     /// RECIPE, the recipe's own].
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
@@ -68,13 +74,15 @@ pub struct BenchArguments {
     /// cache folder; generated digits stand in for what is in none of them].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Write report.html, bench.json, cases.csv and each chart as SVG and PNG into this folder.
+    /// Write report.html, bench.json, cases.csv and each chart as SVG and PNG into this folder. Files of
+    /// these names are replaced when the benchmark is done.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write the results to this file as JSON.
+    /// Write the results to this file as JSON. It is replaced when they are whole; until then they are
+    /// kept in FILE.partial.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the results to this file as CSV, one line for each case.
+    /// Write the results to this file as CSV, one line for each case. It is replaced when they are whole.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Run other frameworks beside each case: pytorch (all of its kinds), pytorch-eager,
@@ -83,7 +91,8 @@ pub struct BenchArguments {
     /// scripts/peers/setup has put into .venv; what is missing is noted and left out.
     #[arg(long, value_name = "NAME,...")]
     compare: Option<String>,
-    /// Go on with the results that an interrupted run has left in --json or --out.
+    /// Go on with the results that an interrupted run has left beside --json or in --out: those in
+    /// FILE.partial, or else in FILE.
     #[arg(long)]
     resume: bool,
     /// Compare with the results in this JSON file, case by case. Compared are fractions of the peak, so
@@ -110,7 +119,9 @@ medians and their 95 % bootstrap intervals. The fraction of the peak is that of 
 multiply-adds that the same threads did in registers just before each run. Nothing else should run
 meanwhile.
 
-Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way; results are kept. The exit code is 3 if
+Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way. What it has measured is kept in
+FILE.partial (bench.json.partial in DIR) for --resume; results of an earlier benchmark stay until those of
+this one are whole. Nothing that is read is written over. The exit code is 3 if
 --baseline has found a case, or all of them together, to be slower than --tolerance allows, with
 95 % confidence.";
 
@@ -126,13 +137,19 @@ enum Precision {
 }
 
 pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
-    let record_file = arguments.out.as_ref().map(|folder| folder.join(RECORD));
-    let records: Vec<&Path> = [&arguments.json, &record_file].into_iter().flatten().map(|p| &**p).collect();
+    let files = Files::of(&arguments);
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
-    let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
-    let outputs = Outputs::files([&arguments.json, &arguments.csv].into_iter().flatten())
-        .report(arguments.out.as_ref(), &[RECORD, "report.html", "cases.csv"]);
-    outputs.check(arguments.recipes.iter().map(Path::new).chain(arguments.baseline.as_deref()))?;
+    let previous = arguments.resume.then(|| resumed(&files.records)).transpose()?;
+    let outputs = files.outputs(&arguments);
+    let cached = calibrate::cached_at();
+    outputs.check(
+        arguments
+            .recipes
+            .iter()
+            .filter_map(|name| Recipe::path(name))
+            .chain(arguments.baseline.as_deref())
+            .chain(cached.as_deref()),
+    )?;
 
     let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;
     plan.data.iter().try_for_each(|data| outputs.check_data(data))?;
@@ -149,16 +166,22 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let mut watcher = Watcher::new(&records);
+    let mut watcher = Watcher::new(&files.records);
     let calibration = calibrate::load_cached();
     let stop = signals::listen(watcher.line.line(), STOPPING);
     let record = suite::run(&mut plan, calibration, previous.as_ref(), stop.flag(), &mut watcher);
     watcher.line.finish();
     let record = record?;
 
-    let text = finish(&arguments, &record, &records)?;
+    let mut text = tables::table(&record);
+    let written = match runs(&record) < ROUNDS * record.cases.len() && stop.signal().is_some() {
+        true => keep(&record, &files, &mut text),
+        false => finish(&arguments, &record, &files, &mut text),
+    };
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())?;
+    let printed = out.write_all(text.as_bytes());
+    written?;
+    printed?;
     let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
     let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
     out.write_all(format!("\n{}", comparison::text(&comparison)).as_bytes())?;
@@ -185,27 +208,76 @@ fn check_common(chosen: &[CaseRecord], baseline: &BenchRecord, path: &Path) -> c
     })
 }
 
-/// Writes everything that was asked for; gives what is to be printed.
-fn finish(arguments: &BenchArguments, record: &BenchRecord, records: &[&Path]) -> anyhow::Result<String> {
-    let mut text = tables::table(record);
-    let (made, all) = (runs(record), ROUNDS * record.cases.len());
-    if made < all {
-        text += &format!("interrupted after {made} of {all} runs");
-        text += if records.is_empty() { "\n" } else { "; the same command with --resume goes on\n" };
+/// Files of results.
+struct Files {
+    /// That of --json, that of --out.
+    records: Vec<Growing>,
+    csv: Option<Growing>,
+}
+
+impl Files {
+    fn of(arguments: &BenchArguments) -> Files {
+        let in_folder = arguments.out.as_ref().map(|folder| folder.join(RECORD));
+        let records = arguments.json.iter().chain(&in_folder).map(|file| Growing::new(file)).collect();
+        Files { records, csv: arguments.csv.as_deref().map(Growing::new) }
     }
-    for path in records {
-        json::write(path, record)?;
-        text += &format!("wrote {}\n", path.display());
+
+    /// All that is written. What `--resume` reads is among it.
+    fn outputs(&self, arguments: &BenchArguments) -> Outputs {
+        let record = self.records.first().filter(|_| arguments.json.is_some());
+        Outputs::files(record.into_iter().chain(&self.csv).flat_map(Growing::paths))
+            .report(arguments.out.as_ref(), &[RECORD, PARTIAL, "report.html", "cases.csv"])
     }
-    if let Some(path) = &arguments.csv {
-        crate::atomic_file::write(path, |file| file.write_all(tables::csv(record).as_bytes()))?;
-        text += &format!("wrote {}\n", path.display());
+}
+
+/// Writes everything that was asked for, and adds to `text` what was written.
+fn finish(
+    arguments: &BenchArguments,
+    record: &BenchRecord,
+    files: &Files,
+    text: &mut String,
+) -> crate::Result<()> {
+    for growing in &files.records {
+        growing.finish(|path| json::write(path, record))?;
+        *text += &format!("wrote {}\n", growing.file().display());
+    }
+    if let Some(growing) = &files.csv {
+        growing.finish(|path| write_csv(path, record))?;
+        *text += &format!("wrote {}\n", growing.file().display());
     }
     if let Some(folder) = &arguments.out {
         tables::write_all(folder, record)?;
-        text += &format!("wrote {} and the charts beside it\n", folder.join("report.html").display());
+        *text += &format!("wrote {} and the charts beside it\n", folder.join("report.html").display());
     }
-    Ok(text)
+    Ok(())
+}
+
+/// Keeps what an interrupted benchmark has measured, leaves the results of an earlier one as they are, and
+/// adds to `text` what there is to say.
+fn keep(record: &BenchRecord, files: &Files, text: &mut String) -> crate::Result<()> {
+    let (made, all) = (runs(record), ROUNDS * record.cases.len());
+    *text += &format!("interrupted after {made} of {all} runs");
+    let partial = files.records.iter().find_map(Growing::partial).filter(|_| made > 0);
+    *text += if partial.is_some() { "; the same command with --resume goes on\n" } else { "\n" };
+    if made == 0 {
+        return Ok(());
+    }
+    for growing in &files.records {
+        let place = growing.leave(|path| json::write(path, record))?;
+        *text += &format!("kept in {}\n", place.display());
+    }
+    if let Some(growing) = &files.csv {
+        let place = growing.leave(|path| write_csv(path, record))?;
+        *text += &format!("kept in {}\n", place.display());
+    }
+    if let Some(path) = partial {
+        *text += &format!("`fallline report {}` makes a page of it\n", path.display());
+    }
+    Ok(())
+}
+
+fn write_csv(path: &Path, record: &BenchRecord) -> crate::Result<()> {
+    atomic_file::write(path, |file| file.write_all(tables::csv(record).as_bytes()))
 }
 
 fn runs(record: &BenchRecord) -> usize {
@@ -242,8 +314,8 @@ fn choice(arguments: &BenchArguments) -> crate::Result<Choice> {
 }
 
 /// The record to go on with.
-fn resumed(records: &[&Path]) -> anyhow::Result<BenchRecord> {
-    match records.iter().find(|path| path.exists()).or(records.first()) {
+fn resumed(records: &[Growing]) -> anyhow::Result<BenchRecord> {
+    match partial::to_resume(records) {
         Some(path) => read(path),
         None => anyhow::bail!(
             "--resume: expected --json FILE or --out DIR with the results to go on with, found neither"
@@ -266,13 +338,13 @@ fn read(path: &Path) -> anyhow::Result<BenchRecord> {
 /// Shows which case runs, and keeps the results so far.
 struct Watcher<'a> {
     line: Spinner,
-    records: &'a [&'a Path],
+    records: &'a [Growing],
     saved: Option<Instant>,
     begun: Instant,
 }
 
 impl<'a> Watcher<'a> {
-    fn new(records: &'a [&'a Path]) -> Self {
+    fn new(records: &'a [Growing]) -> Self {
         Watcher { line: Spinner::new(), records, saved: None, begun: Instant::now() }
     }
 }
@@ -293,7 +365,7 @@ impl suite::Watcher for Watcher<'_> {
             return Ok(());
         }
         self.saved = Some(Instant::now());
-        self.records.iter().try_for_each(|path| json::write(path, record))
+        self.records.iter().try_for_each(|growing| growing.keep(|path| json::write(path, record)))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct CalibrateArguments {
     /// Measure with up to so many threads [default: the cores that this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Write the results to this file as JSON.
+    /// Write the results to this file as JSON; a file of this name is replaced.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ Close other programs first; what disturbs the measurements is told at the end. W
 the results are kept in the user's cache folder for `fallline bench`.";
 
 pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
-    Outputs::files(&arguments.json).check([])?;
+    Outputs::files(&arguments.json).check(calibrate::cached_at().as_deref())?;
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let spinner = Spinner::new();
     super::signals::show(spinner.line());

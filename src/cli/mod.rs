@@ -7,6 +7,7 @@ mod eval;
 mod images;
 mod optimizers;
 mod output;
+mod partial;
 mod predict;
 mod recipes;
 mod report;
@@ -15,11 +16,13 @@ mod signals;
 mod train;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::Error;
+use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
@@ -80,6 +83,10 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    pipe::on_waiting(tell_waiting);
+    // Where a file may grow no further, writing it then fails and can be told, and the program goes on.
+    #[cfg(unix)]
+    signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default()).ok();
     let done = |()| ExitCode::SUCCESS;
     let arguments = Arguments::parse();
     if let Err(error) = signals::install() {
@@ -126,6 +133,16 @@ fn say(kind: &str, text: &dyn std::fmt::Display) {
 fn diverged(text: Option<String>, allowed: bool) -> Option<ExitCode> {
     say(if allowed { "warning" } else { "error" }, &text?);
     (!allowed).then(|| ExitCode::from(DIVERGED))
+}
+
+/// Says why nothing happens.
+fn tell_waiting(path: &Path, awaited: Awaited) {
+    let awaited = match awaited {
+        Awaited::Reader => "reads this pipe",
+        Awaited::Writer => "writes to this pipe",
+    };
+    let text = format!("{}: waiting for a program that {awaited}", path.display());
+    writeln!(std::io::stderr(), "{}", for_terminal(&text)).ok();
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -1,5 +1,6 @@
 //! Files that a command will write at its end, checked at its start.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use crate::atomic_file::{self, Way};
 use crate::data::folder;
 use crate::data::{DataSet, samples::Origin};
 use crate::error::{Error, Result};
+use crate::pipe;
 
 /// How the names of charts end.
 const CHARTS: [&str; 2] = ["png", "svg"];
@@ -163,17 +165,27 @@ fn full(path: &Path) -> PathBuf {
     of_new().unwrap_or_else(|| target.clone())
 }
 
+/// The longest name, in bytes, that goes into that of a rescued file.
+const LONGEST_NAME: usize = 200;
+
 /// Saves what took hours to make. Where it cannot be written at `path`, it goes to a new file beside it, or
-/// else in the folder for temporary files, and the error says where it is.
+/// else in the folder for temporary files, and the error says where it is. A folder of devices is no place
+/// for files.
 ///
 /// # Errors
 /// That of `save` at `path`.
 pub fn save_or_rescue(path: &Path, save: impl Fn(&Path) -> Result<()>) -> Result<()> {
     let Err(error) = save(path) else { return Ok(()) };
-    let folders = [path.parent().map(|folder| named(folder).to_path_buf()), Some(std::env::temp_dir())];
+    let is_device = |found: fs::Metadata| !found.is_file() && !found.is_dir() && !pipe::is_pipe(&found);
+    let is_device = atomic_file::is_standard_stream(path) || fs::metadata(path).is_ok_and(is_device);
+    let beside = path.parent().filter(|_| !is_device).map(|folder| named(folder).to_path_buf());
+    let folders = [beside, Some(std::env::temp_dir())];
+    let name = path.file_name().filter(|name| name.len() <= LONGEST_NAME);
+    let mut ending = OsString::from("-");
+    ending.push(name.unwrap_or("output".as_ref()));
     let saved = folders.into_iter().flatten().find_map(|folder| {
         let mut place = tempfile::Builder::new();
-        place.prefix("fallline-rescued-").suffix(".safetensors");
+        place.prefix("fallline-rescued-").suffix(&ending);
         let (_, place) = place.tempfile_in(folder).ok()?.keep().ok()?;
         if save(&place).is_ok() {
             return Some(place);
@@ -303,5 +315,6 @@ mod tests {
         let place = error.split_once("; it is saved in ").unwrap().1.strip_suffix(" instead").unwrap();
         assert!(Path::new(place).starts_with(folder.path()), "{error}");
         assert_eq!(fs::read(place).unwrap(), b"weights");
+        assert!(place.ends_with("-folder"), "{place}");
     }
 }

@@ -62,6 +62,10 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
 /// Whether a file is a page that this program made.
 fn is_page(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
+    // A pipe in its place would be waited for.
+    if !path.is_file() {
+        return Ok(false);
+    }
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     file.take(START).read_to_end(&mut start).map_err(Error::io(path, "read"))?;
     Ok(String::from_utf8_lossy(&start).contains(page::MADE_BY))

@@ -1,13 +1,15 @@
 //! `fallline reproduce`
 
+use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::output::Outputs;
+use super::partial::Growing;
 use super::signals::{self, Signal};
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
@@ -27,7 +29,7 @@ const MISSED: u8 = 1;
 pub struct ReproduceArguments {
     /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml.
     #[arg(value_name = "RECIPE")]
-    recipes: Vec<String>,
+    recipes: Vec<OsString>,
     /// All built-in recipes.
     #[arg(long, conflicts_with = "recipes")]
     all: bool,
@@ -55,10 +57,12 @@ pub struct ReproduceArguments {
     /// Do not fail because of trainings that diverge. They are named all the same, and they count.
     #[arg(long)]
     allow_divergence: bool,
-    /// Write the results to this file as JSON, anew after each training.
+    /// Write the results to this file as JSON. It is replaced when all trainings are done; until then,
+    /// after each of them, what there is goes to FILE.partial.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write report.html, reproduce.json and each chart as SVG and PNG into this folder.
+    /// Write report.html, reproduce.json and each chart as SVG and PNG into this folder. Files of these
+    /// names are replaced when all trainings are done.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -76,23 +80,22 @@ The mean of all seeds is compared with the recipe's `target`. Training time is t
 without loading, testing and validation.
 
 Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed, 4 if a training has
-diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that are done and says what is
-missing; the exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM, 129 for SIGHUP).";
+diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that are done in FILE.partial
+(reproduce.json.partial in DIR) and says what is missing; results of an earlier command stay as they are.
+The exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM, 129 for SIGHUP).";
 
 /// What is still done after the first signal.
 const STOPPING: &str = "the trainings that are done are kept";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
-    let outputs =
-        Outputs::files(&arguments.json).report(arguments.out.as_ref(), &[tables::JSON, tables::PAGE]);
-    outputs.check(arguments.recipes.iter().map(Path::new))?;
-    let records: Vec<PathBuf> = arguments
-        .json
-        .iter()
-        .cloned()
-        .chain(arguments.out.iter().map(|folder| folder.join(tables::JSON)))
-        .collect();
+    let in_folder = arguments.out.as_ref().map(|folder| folder.join(tables::JSON));
+    let records: Vec<Growing> =
+        arguments.json.iter().chain(&in_folder).map(|file| Growing::new(file)).collect();
+    let json = records.first().filter(|_| arguments.json.is_some());
+    let outputs = Outputs::files(json.into_iter().flat_map(Growing::paths))
+        .report(arguments.out.as_ref(), &[tables::JSON, tables::PARTIAL, tables::PAGE]);
+    outputs.check(arguments.recipes.iter().filter_map(|name| Recipe::path(name)))?;
 
     let until = arguments.until_accuracy;
     let tasks = reproduce::tasks(recipes, arguments.seeds, until, arguments.data.as_deref())?;
@@ -116,7 +119,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     };
     let outcome = reproduce::run(&mut record, &tasks, &team, stop.flag(), &mut watcher);
     watcher.line.finish();
-    outcome?;
+    outcome.map_err(|error| with_kept(error, &record, &records))?;
 
     let mut text = String::new();
     if record.recipes.len() > 1 {
@@ -125,20 +128,55 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(signal) = stop.signal() {
         text += &tables::missing(&record, signal.text());
     }
-    for path in &records {
-        json::write(path, &record)?;
-        text += &format!("wrote {}\n", path.display());
-    }
-    if let Some(folder) = &arguments.out {
-        text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
-    }
+    let written = match record.is_complete() {
+        true => finish(&arguments, &record, &records, &mut text),
+        false => keep(&record, &records, &mut text),
+    };
     let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    written?;
     let diverged = super::diverged(diverged(&record), arguments.allow_divergence);
     match printed {
         // A closed pipe does not change the verdict.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(diverged.unwrap_or_else(|| exit_code(&record, stop.signal()))),
     }
+}
+
+/// Writes everything that was asked for, and adds to `text` what was written.
+fn finish(
+    arguments: &ReproduceArguments,
+    record: &ReproduceRecord,
+    records: &[Growing],
+    text: &mut String,
+) -> Result<()> {
+    for growing in records {
+        growing.finish(|path| json::write(path, record))?;
+        *text += &format!("wrote {}\n", growing.file().display());
+    }
+    if let Some(folder) = &arguments.out {
+        *text += &format!("wrote {} and the charts beside it\n", tables::write(folder, record)?);
+    }
+    Ok(())
+}
+
+/// Keeps the trainings that are done, leaves the results of an earlier command as they are, and adds to
+/// `text` what there is to say.
+fn keep(record: &ReproduceRecord, records: &[Growing], text: &mut String) -> Result<()> {
+    if !has_runs(record) {
+        return Ok(());
+    }
+    for growing in records {
+        let path = growing.leave(|path| json::write(path, record))?.display();
+        *text += &format!("kept in {path}");
+        let page = format!("; `fallline report {path}` makes a page of it");
+        *text += if growing.partial().is_some() { &page } else { "" };
+        text.push('\n');
+    }
+    Ok(())
+}
+
+fn has_runs(record: &ReproduceRecord) -> bool {
+    record.recipes.iter().any(|recipe| !recipe.runs.is_empty())
 }
 
 fn exit_code(record: &ReproduceRecord, signal: Option<Signal>) -> ExitCode {
@@ -165,12 +203,12 @@ fn diverged(record: &ReproduceRecord) -> Option<String> {
 fn recipes(arguments: &ReproduceArguments) -> anyhow::Result<Vec<Recipe>> {
     let overrides: Vec<Override> = arguments.set.iter().map(|text| text.parse()).collect::<Result<_>>()?;
     let built_in = Recipe::built_in_names();
-    let names: Vec<&str> = match arguments.all {
-        true => built_in,
+    let names: Vec<&OsStr> = match arguments.all {
+        true => built_in.iter().map(OsStr::new).collect(),
         false if arguments.recipes.is_empty() => {
             bail!("expected the name of a recipe, or --all; built-in recipes: {}", built_in.join(", "))
         }
-        false => arguments.recipes.iter().map(String::as_str).collect(),
+        false => arguments.recipes.iter().map(OsString::as_os_str).collect(),
     };
     Ok(names.iter().map(|name| Recipe::load(name, &overrides)).collect::<Result<_>>()?)
 }
@@ -186,6 +224,14 @@ fn command() -> String {
     ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
+/// The error, and where the trainings before it are kept.
+fn with_kept(error: Error, record: &ReproduceRecord, records: &[Growing]) -> anyhow::Error {
+    match records.iter().find_map(Growing::partial).filter(|_| has_runs(record)) {
+        Some(path) => anyhow!("{error}; the trainings before it are kept in {}", path.display()),
+        None => error.into(),
+    }
+}
+
 /// Shows what is trained, prints what is done, and keeps it.
 struct Watcher<'a> {
     line: Spinner,
@@ -193,7 +239,7 @@ struct Watcher<'a> {
     what: String,
     /// The one whose validation samples without a finite loss have been named.
     named: String,
-    records: &'a [PathBuf],
+    records: &'a [Growing],
     threads: usize,
     until: Option<f64>,
     /// Why the first text that could not be printed was not.
@@ -252,7 +298,7 @@ impl reproduce::Watcher for Watcher<'_> {
             text += &format!("{}\n", tables::result(recipe, self.until));
         }
         self.print(&text);
-        self.records.iter().try_for_each(|path| json::write(path, record))
+        self.records.iter().try_for_each(|growing| growing.keep(|path| json::write(path, record)))
     }
 }
 

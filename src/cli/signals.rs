@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::report::progress::Line;
+use crate::{atomic_file, pipe};
 
 /// How long a line that cannot be written holds things up.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -94,7 +95,7 @@ fn begin(work: Work) {
 /// what is still done: "testing and saving".
 pub fn listen(line: Line, what: &'static str) -> Stop {
     let stop = Stop { flag: Arc::default(), first: Arc::default() };
-    // Waiting for the reader of a pipe is given up here: `pipe::give_up_when(stop.flag.clone())`.
+    pipe::give_up_when(Arc::clone(&stop.flag));
     begin(Work { line, stop: Some((stop.clone(), what)) });
     stop
 }
@@ -121,7 +122,7 @@ fn end(signal: Signal, line: Option<Line>) -> ! {
     if let Some(line) = line {
         soon(move || line.clear());
     }
-    // Files half written are removed here: `atomic_file::remove_temporaries()`.
+    atomic_file::remove_temporaries();
     std::process::exit(signal.exit_code().into())
 }
 

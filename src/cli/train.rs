@@ -4,6 +4,7 @@ mod folds;
 mod outcomes;
 mod watchers;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use outcomes::Outcomes;
 use watchers::Watchers;
 
 use super::output::{self, Outputs};
+use super::partial::Growing;
 use super::signals;
 
 use crate::data::{DataSet, Origin};
@@ -32,7 +34,7 @@ use crate::{Error, Result};
 pub struct TrainArguments {
     /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
     #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
-    recipe: String,
+    recipe: OsString,
     /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
     /// datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
@@ -78,10 +80,12 @@ pub struct TrainArguments {
     /// given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Save the trained model to this file (safetensors).
+    /// Save the trained model to this file (safetensors). A file of this name is replaced once the new
+    /// one is whole; nothing that is read is written over. If that fails in the end, the model goes to
+    /// another file, which is named.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Write the results to this file as JSON.
+    /// Write the results to this file as JSON; the same holds for it.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write a report into this folder, made if it is not there: run.json, report.html, and each chart
@@ -152,7 +156,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let mut watchers = Watchers {
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
         events: events.transpose()?,
-        partial: None,
+        results: None,
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
@@ -187,7 +191,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     }
     watchers.terminal.say("writing the results");
     if let Some(path) = &arguments.json {
-        outcomes.wrote(json::write(path, &record).map(|()| path.display().to_string()));
+        outcomes.file(path, |path| json::write(path, &record));
     }
     if let Some(folder) = &arguments.report {
         outcomes.wrote(run::write(folder, &record));
@@ -207,9 +211,11 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
     if let Some(folder) = &arguments.tensorboard {
         output::check_folder(folder)?;
     }
-    let outputs = Outputs::files([&arguments.save, &arguments.json].into_iter().flatten())
+    let folds = arguments.json.as_deref().filter(|_| arguments.folds.is_some()).map(Growing::new);
+    let partial = folds.as_ref().and_then(Growing::partial).map(Path::to_path_buf);
+    let outputs = Outputs::files([&arguments.save, &arguments.json, &partial].into_iter().flatten())
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
-    outputs.check([Path::new(&arguments.recipe)])?;
+    outputs.check(Recipe::path(&arguments.recipe))?;
     Ok(outputs)
 }
 

@@ -2,7 +2,6 @@
 //! `[out, in]`), so that other tools read them as they are.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::{atomic_file, memory, panics};
+use crate::{atomic_file, memory, panics, pipe};
 
 /// The largest model file that is read, in bytes.
 const LARGEST_FILE: u64 = 16 << 30;
@@ -126,17 +125,15 @@ pub struct ModelFile<R> {
     tensors: Vec<(String, TensorInfo)>,
 }
 
-impl ModelFile<BufReader<File>> {
+impl ModelFile<BufReader<pipe::Input>> {
     /// Opens a file, or a pipe, and reads its header.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Format`] if it is no safetensors file, or its header does not agree with its
     /// length.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path, "open"))?;
-        let metadata = file.metadata().map_err(Error::io(path, "read"))?;
-        // A pipe has no length that could be known in advance.
-        let length = metadata.is_file().then_some(metadata.len());
+        let file = pipe::open(path).map_err(Error::io(path, "open"))?;
+        let length = file.length().map_err(Error::io(path, "read"))?;
         ModelFile::from_reader(BufReader::new(file), length, path)
     }
 }

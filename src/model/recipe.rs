@@ -16,7 +16,7 @@ mod schedule;
 mod stop;
 mod write;
 
-use std::fs::File;
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 
@@ -42,6 +42,7 @@ use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
+use crate::pipe;
 
 /// The largest recipe file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -259,13 +260,33 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`Recipe::parse_with`]; also [`Error::Io`], or [`Error::Format`] for a file that is too large.
-    pub fn load(name_or_path: &str, overrides: &[Override]) -> Result<Recipe> {
-        if name_or_path.ends_with(".toml") || name_or_path.contains(std::path::is_separator) {
-            Recipe::parse_with(&read_file(Path::new(name_or_path))?, name_or_path, overrides)
-        } else {
-            let text = Recipe::built_in_text(name_or_path)?;
-            Recipe::parse_with(text, &place_of_built_in(name_or_path), overrides)
+    pub fn load(name_or_path: impl AsRef<OsStr>, overrides: &[Override]) -> Result<Recipe> {
+        let (text, place) = Recipe::text(name_or_path)?;
+        Recipe::parse_with(&text, &place, overrides)
+    }
+
+    /// The text of a recipe, and what errors call it, as [`Recipe::load`] finds it: for whoever parses it
+    /// several times, since a pipe can be read only once.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name; [`Error::Io`], or [`Error::Format`] for a file that is too
+    /// large or not UTF-8.
+    pub fn text(name_or_path: impl AsRef<OsStr>) -> Result<(String, String)> {
+        let name_or_path = name_or_path.as_ref();
+        if let Some(path) = Recipe::path(name_or_path) {
+            return Ok((read_file(path)?, path.display().to_string()));
         }
+        // No built-in name has letters that get lost here.
+        let name = name_or_path.to_string_lossy();
+        Ok((Recipe::built_in_text(&name)?.to_string(), place_of_built_in(&name)))
+    }
+
+    /// The path, if [`Recipe::load`] takes it for one and not for a built-in name.
+    pub fn path(name_or_path: &OsStr) -> Option<&Path> {
+        let bytes = name_or_path.as_encoded_bytes();
+        let is_path =
+            bytes.ends_with(b".toml") || bytes.iter().any(|&byte| std::path::is_separator(byte.into()));
+        is_path.then(|| Path::new(name_or_path))
     }
 
     /// The recipe as TOML, with every default written out: [`Recipe::parse`] reads it back equal.
@@ -414,7 +435,7 @@ fn place_of_built_in(name: &str) -> String {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let file = pipe::open(path).map_err(Error::io(path, "open"))?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
     let wrong = |place: &str, expected: &str, found: String| Error::Format {

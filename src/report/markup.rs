@@ -1,5 +1,7 @@
 //! Texts from outside made fit for HTML, XML and file names.
 
+use std::collections::HashSet;
+
 /// Characters of a file's name.
 const LONGEST_STEM: usize = 80;
 
@@ -45,9 +47,40 @@ pub fn stem(text: &str) -> String {
     stem
 }
 
+/// Names of files without their endings, all different, also where small and capital letters are the same:
+/// titles may differ in letters that such names do not have.
+#[derive(Debug, Default)]
+pub struct Stems {
+    used: HashSet<String>,
+}
+
+impl Stems {
+    /// The stem of a title, with a number behind it if it is taken.
+    pub fn of(&mut self, title: &str) -> String {
+        let first = stem(title);
+        let mut unused = first.clone();
+        let mut number = 2;
+        while !self.used.insert(unused.clone()) {
+            unused = format!("{first}-{number}");
+            number += 1;
+        }
+        unused
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stems_are_all_different() {
+        let mut stems = Stems::default();
+        let titles = ["net.1: loss", "net-1: loss", "NET_1: loss", "net.1-loss 2", "net.2: loss"];
+        let expected = ["net-1-loss", "net-1-loss-2", "net-1-loss-3", "net-1-loss-2-2", "net-2-loss"];
+        assert_eq!(titles.map(|title| stems.of(title)), expected);
+        let long = "a".repeat(99);
+        assert_ne!(stems.of(&long), stems.of(&format!("{long}b")));
+    }
 
     #[test]
     fn hostile_texts_become_harmless() {

@@ -41,8 +41,12 @@ fn digest(machine: &Machine, topology: &Topology, release: &str) -> String {
 /// The calibration that [`store`] kept for this machine. A file that is damaged, or of another
 /// machine or version, is as good as none.
 pub fn load_cached() -> Option<Calibration> {
-    let fingerprint = fingerprint(&Machine::current(), &topology::current());
-    load(&place(&cache_dir()?, &fingerprint), &fingerprint)
+    load(&cached_at()?, &fingerprint(&Machine::current(), &topology::current()))
+}
+
+/// The file that [`load_cached`] reads; absent if the user has no cache folder.
+pub fn cached_at() -> Option<PathBuf> {
+    Some(place(&cache_dir()?, &fingerprint(&Machine::current(), &topology::current())))
 }
 
 /// Keeps a calibration for [`load_cached`], and gives the file that holds it.

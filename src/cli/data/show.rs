@@ -1,7 +1,8 @@
 //! `fallline data show`
 
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -17,7 +18,7 @@ use crate::train::dataset;
 #[command(after_help = EXAMPLES)]
 pub struct Show {
     /// A built-in recipe, or a file that ends with .toml: its data set, its augmentation, its seed.
-    recipe: String,
+    recipe: OsString,
     /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
     /// datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
@@ -43,7 +44,7 @@ pub fn run(arguments: &Show) -> anyhow::Result<()> {
     let overrides = arguments.set.iter().map(|text| text.parse()).collect::<crate::Result<Vec<_>>>()?;
     let recipe = Recipe::load(&arguments.recipe, &overrides)?;
     let outputs = Outputs::files(&arguments.sheet);
-    outputs.check([Path::new(&arguments.recipe)])?;
+    outputs.check(Recipe::path(&arguments.recipe))?;
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
     outputs.check_data(&data)?;
     let versions = analysis::versions(&data.train, &recipe, arguments.samples.into(), VERSIONS)?;

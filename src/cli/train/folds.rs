@@ -1,17 +1,15 @@
 //! `fallline train --folds K`
 
-use std::ffi::OsString;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::outcomes::Outcomes;
 use super::watchers::Watchers;
 use super::{TrainArguments, heading};
+use crate::cli::partial::Growing;
 use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
-use crate::error::Error;
 use crate::model::{Model, Recipe};
 use crate::report::numbers::{counted, loss, percent};
 use crate::report::{json, progress::TerminalObserver, run};
@@ -31,7 +29,7 @@ pub fn run(
     let mut watchers = Watchers {
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
         events: None,
-        partial: arguments.json.as_deref().and_then(Partial::of),
+        results: arguments.json.as_deref().map(Growing::new),
     };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
@@ -45,18 +43,14 @@ pub fn run(
     let mut outcomes = Outcomes::default();
     let mut text = result(&record, stop.signal());
     let is_whole = record.incomplete_of.is_none();
-    match (&arguments.json, watchers.partial) {
-        (Some(path), partial) if is_whole => {
-            let written = json::write(path, &record).map(|()| path.display().to_string());
-            // What was written of it before is no more news.
-            if written.is_ok()
-                && let Some(partial) = partial
-            {
-                partial.remove();
-            }
-            outcomes.wrote(written);
+    let write = |path: &Path| json::write(path, &record);
+    match &watchers.results {
+        Some(growing) if is_whole => {
+            outcomes.wrote(growing.finish(write).map(|()| growing.file().display().to_string()));
         }
-        (_, Some(partial)) if !record.folds.is_empty() => outcomes.wrote(partial.end()),
+        Some(growing) if !record.folds.is_empty() => {
+            outcomes.wrote(growing.leave(write).map(|path| path.display().to_string()));
+        }
         _ => {}
     }
     text += &outcomes.written;
@@ -70,44 +64,6 @@ pub fn run(
     let failed = crate::cli::diverged(text, arguments.allow_divergence);
     let interrupted = stop.signal().filter(|_| !is_whole).map(|signal| ExitCode::from(signal.exit_code()));
     outcomes.end(printed, failed.or(interrupted))
-}
-
-/// The results of the folds that are done, kept beside the file that is to have all of them.
-pub struct Partial {
-    path: PathBuf,
-    failure: Option<Error>,
-    is_written: bool,
-}
-
-impl Partial {
-    /// Beside `path`; nothing for what is no regular file, such as /dev/stdout.
-    fn of(path: &Path) -> Option<Partial> {
-        if fs::metadata(path).is_ok_and(|existing| !existing.is_file()) {
-            return None;
-        }
-        let mut name = OsString::from(path);
-        name.push(".partial");
-        Some(Partial { path: name.into(), failure: None, is_written: false })
-    }
-
-    /// Writes them anew, unless they are whole. A failure is kept for the end: the folds go on.
-    pub fn write(&mut self, done: &FoldsRecord) {
-        if done.incomplete_of.is_some() {
-            self.failure = json::write(&self.path, done).err();
-            self.is_written |= self.failure.is_none();
-        }
-    }
-
-    /// The file, if it has been written.
-    fn end(self) -> crate::Result<String> {
-        self.failure.map_or(Ok(self.path.display().to_string()), Err)
-    }
-
-    fn remove(self) {
-        if self.is_written {
-            fs::remove_file(self.path).ok();
-        }
-    }
 }
 
 /// What the folds come to, as far as they are done.

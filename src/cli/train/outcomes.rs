@@ -33,6 +33,11 @@ impl Outcomes {
         }
     }
 
+    /// Writes a file, or another one that the failure names, where what took long cannot be written in its place.
+    pub fn file(&mut self, path: &Path, write: impl Fn(&Path) -> Result<()>) {
+        self.wrote(output::save_or_rescue(path, write).map(|()| path.display().to_string()));
+    }
+
     /// Saves a model; one of which nothing can be made is left out, with a word.
     pub fn model(&mut self, path: &Path, model: &Model, recipe: &Recipe, data: &DataSet) {
         let path_text = path.display();
@@ -42,7 +47,7 @@ impl Outcomes {
             }
             None => {
                 let save = |path: &Path| saved::save(path, model, recipe, data.train.shape(), data.classes);
-                self.wrote(output::save_or_rescue(path, save).map(|()| path_text.to_string()));
+                self.file(path, save);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Those who watch a run from the command line.
 
-use super::folds::Partial;
+use crate::cli::partial::Growing;
+use crate::report::json;
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
 use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, Warning};
@@ -9,7 +10,7 @@ use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progre
 pub struct Watchers {
     pub terminal: TerminalObserver,
     pub events: Option<EventWriter>,
-    pub partial: Option<Partial>,
+    pub results: Option<Growing>,
 }
 
 impl Observer for Watchers {
@@ -44,8 +45,9 @@ impl Observer for Watchers {
 
     fn fold(&mut self, done: &FoldsRecord) {
         self.terminal.fold(done);
-        if let Some(partial) = &mut self.partial {
-            partial.write(done);
+        // A failure is met again, and told, at the end; the folds go on.
+        if let Some(partial) = self.results.as_ref().and_then(Growing::partial) {
+            json::write(partial, done).ok();
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::bench::record::{BenchRecord, CaseRecord};
 use crate::report::chart::{
     Axis, BarChart, Bars, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, Unit,
 };
-use crate::report::markup::stem;
+use crate::report::markup::Stems;
 use crate::stats::{Summary, median};
 
 /// Charts that belong together.
@@ -49,25 +49,15 @@ pub fn groups(record: &BenchRecord) -> Vec<Group> {
         ),
         (MACHINE, "", record.calibration.as_ref().map(machine::charts).unwrap_or_default()),
     ];
-    let mut stems = Vec::new();
+    let mut stems = Stems::default();
     let named = |(heading, text, charts): (&'static str, &'static str, Vec<Chart>)| {
-        let mut name = |chart: Chart| (unused_stem(&mut stems, chart.title()), chart);
+        let mut name = |chart: Chart| (stems.of(chart.title()), chart);
         let charts = charts.into_iter().map(&mut name).collect();
         Group { heading, text, charts }
     };
     let mut groups: Vec<Group> = groups.into_iter().map(named).collect();
     groups.retain(|group| !group.charts.is_empty());
     groups
-}
-
-/// A file's name that no chart has yet: names of recipes may differ in signs that files do not have.
-fn unused_stem(used: &mut Vec<String>, title: &str) -> String {
-    let first = stem(title);
-    let numbered = (2..).map(|number| format!("{first}-{number}"));
-    let mut candidates = std::iter::once(first.clone()).chain(numbered);
-    let unused = candidates.find(|stem| !used.contains(stem)).unwrap_or(first);
-    used.push(unused.clone());
-    unused
 }
 
 pub(super) fn threads_text(threads: usize) -> String {

@@ -1,7 +1,7 @@
 //! The charts of reproduced recipes.
 
 use crate::report::chart::{Axis, Chart, LineChart, Point, Series, Unit};
-use crate::report::markup::stem;
+use crate::report::markup::Stems;
 use crate::train::TrainRecord;
 use crate::train::reproduce::{RecipeRecord, ReproduceRecord, time_to};
 
@@ -11,6 +11,7 @@ const LEVEL_POINTS: usize = 32;
 /// For each recipe its charts, each with the stem of its file's name, all different. A recipe without
 /// runs has none.
 pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
+    let mut stems = Stems::default();
     let of_recipe = |(index, recipe): (usize, &RecipeRecord)| {
         // Two recipes may have one name.
         let is_first = record.recipes[..index].iter().all(|other| other.recipe != recipe.recipe);
@@ -18,7 +19,7 @@ pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
             if is_first { recipe.recipe.clone() } else { format!("{} ({})", recipe.recipe, index + 1) };
         let charts =
             if recipe.runs.is_empty() { Vec::new() } else { charts(recipe, &name, record.until_accuracy) };
-        charts.into_iter().map(|chart| (stem(chart.title()), chart)).collect()
+        charts.into_iter().map(|chart| (stems.of(chart.title()), chart)).collect()
     };
     record.recipes.iter().enumerate().map(of_recipe).collect()
 }

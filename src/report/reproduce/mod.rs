@@ -18,6 +18,8 @@ use crate::{atomic_file, train::reproduce::RecipeRecord};
 
 /// The record, in the folder of a report.
 pub const JSON: &str = "reproduce.json";
+/// The record while it is not whole.
+pub const PARTIAL: &str = "reproduce.json.partial";
 /// The page, in the folder of a report.
 pub const PAGE: &str = "report.html";
 
