@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::model::recipe::Override;
 use crate::report::markup::for_terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
@@ -107,6 +108,11 @@ pub fn main() -> ExitCode {
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// What `--set` says.
+fn settings(texts: &[String]) -> crate::Result<Vec<Override>> {
+    texts.iter().map(|text| text.parse()).collect()
 }
 
 /// Columns of a terminal that nothing is known of.
