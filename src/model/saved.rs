@@ -294,4 +294,42 @@ mod tests {
             refusal(&[("recipe", &recipe), ("input", "1x2x3"), ("classes", "ten")]).ends_with("found ten")
         );
     }
+
+    #[test]
+    fn data_of_another_type_need_a_scale() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
+        let mut saved = load(&path).unwrap();
+        assert_eq!(saved.element_type, Some(ElementType::U8));
+        let seen = |saved: &SavedModel, element_type, settings: &[&str]| {
+            let settings: Vec<Override> = settings.iter().map(|text| text.parse().unwrap()).collect();
+            saved.normalisation("x", element_type, &settings).map_err(|error| error.to_string())
+        };
+        assert_eq!(seen(&saved, ElementType::U8, &[]).unwrap(), recipe.data);
+        assert_eq!(
+            seen(&saved, ElementType::F32, &["data.mean=0"]).unwrap_err(),
+            "element type of x: expected u8, which the model was trained on, divided by 255; or --set \
+             data.scale=X, which these are to be divided by, found f32"
+        );
+        assert_eq!(seen(&saved, ElementType::F32, &["data.scale=1"]).unwrap().scale, Some(1.0));
+        let other = seen(&saved, ElementType::U8, &["train.epochs=1"]).unwrap_err();
+        assert!(other.contains("expected one of data.scale, data.mean, data.deviation"), "{other}");
+        assert!(seen(&saved, ElementType::U8, &["data.scale=-1"]).unwrap_err().contains("above 0"));
+        // A file that does not tell.
+        saved.element_type = None;
+        assert_eq!(seen(&saved, ElementType::F32, &[]).unwrap(), recipe.data);
+    }
+
+    #[test]
+    fn a_record_of_the_scale_that_makes_no_sense_is_refused() {
+        let data = Recipe::built_in("digits-mlp").unwrap().data;
+        let read = |name, scale| element_type(Path::new("m"), name, scale, &data).map_err(|e| e.to_string());
+        assert_eq!((read("u8", "255"), read("f32", "1")), (Ok(ElementType::U8), Ok(ElementType::F32)));
+        assert!(read("u16", "1").unwrap_err().ends_with("i32, f32, f64, found u16"));
+        assert!(read("u8", "1").unwrap_err().ends_with("expected 255, as the recipe has it for u8, found 1"));
+        assert!(read("u8", "x").unwrap_err().ends_with("found x"));
+    }
 }
