@@ -128,6 +128,111 @@ fn a_place_that_is_named_is_the_only_one() {
     assert!(fails(run(&[&bench[..], &["--data", "empty"]].concat())).contains("data set `mnist` not found"));
 }
 
+#[test]
+fn only_files_of_documented_names_are_data() {
+    let folder = prepared();
+    let train = || fallline(folder.path(), &["train", "r.toml", "--data", "u8", "--quiet"]);
+    let result = |text: String| text.lines().nth(1).unwrap().to_string();
+    let expected = result(succeeds(train()));
+    let place = folder.path().join("u8");
+    // What lies beside downloads, of which each would come first by its name.
+    for name in
+        ["images-idx3-ubyte.bak", "images-idx3-ubyte.gz.sha256", "labels-idx1-ubyte.bak", "labels.npy"]
+    {
+        fs::write(place.join(format!("train-{name}")), "other").unwrap();
+    }
+    fs::create_dir(place.join("train-images")).unwrap();
+    assert_eq!(result(succeeds(train())), expected);
+    assert!(succeeds(fallline(folder.path(), &["data", "verify", "u8"])).contains("train-images-idx3-ubyte"));
+
+    fs::copy(place.join("train-labels-idx1-ubyte"), place.join("train-labels")).unwrap();
+    let error = fails(train());
+    let several =
+        "files in u8: expected one file of train labels, found train-labels, train-labels-idx1-ubyte";
+    assert!(error.contains(several), "{error}");
+}
+
+/// As tapes and block devices leave it.
+#[test]
+fn zeros_behind_a_compressed_file_are_padding_and_other_bytes_are_told() {
+    let folder = prepared();
+    let images = folder.path().join("u8/train-images-idx3-ubyte");
+    let idx = Idx::read(&images).unwrap();
+    fs::remove_file(&images).unwrap();
+    let path = folder.path().join("u8/train-images-idx3-ubyte.gz");
+    idx.write(&path, true).unwrap();
+    let sound = fs::read(&path).unwrap();
+    let train = |behind: &[u8]| {
+        fs::write(&path, [&sound, behind].concat()).unwrap();
+        fallline(folder.path(), &["train", "r.toml", "--data", "u8", "--quiet"])
+    };
+    succeeds(train(&[0; 512]));
+    let error = fails(train(b"rubbish"));
+    assert!(error.contains("7 bytes after the end of the gzip stream"), "{error}");
+}
+
+/// The arguments of a prediction for a model that is trained first.
+#[cfg(unix)]
+fn predict(folder: &Path) -> [&'static str; 4] {
+    let train = ["train", "r.toml", "--data", "u8", "--quiet", "--save", "m.safetensors"];
+    succeeds(fallline(folder, &train));
+    ["predict", "--model", "m.safetensors", "--threads=1"]
+}
+
+#[cfg(unix)]
+#[test]
+fn pictures_may_come_from_a_pipe() {
+    let folder = prepared();
+    let predict = predict(folder.path());
+    let file = "u8/t10k-images-idx3-ubyte";
+    let from_file = succeeds(fallline(folder.path(), &[&predict[..], &[file]].concat()));
+    assert_eq!(from_file.lines().count(), 16);
+    let mut child = command(folder.path(), &[&predict[..], &["/dev/stdin"]].concat())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes = fs::read(folder.path().join(file)).unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &bytes).unwrap();
+    let from_pipe = succeeds(child.wait_with_output().unwrap());
+    assert_eq!(from_pipe, from_file.replace(file, "/dev/stdin"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_without_a_writer_is_an_error() {
+    let folder = prepared();
+    let predict = predict(folder.path());
+    assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
+    let picture = command(folder.path(), &[&predict[..], &["pipe"]].concat());
+    let model = command(folder.path(), &["eval", "--data", "u8", "--model", "pipe"]);
+    let recipe = command(folder.path(), &["train", "pipe"]);
+    let table = command(folder.path(), &["report", "pipe", "--out", "x.html"]);
+    // All wait at the same time.
+    let waiting = [picture, model, recipe, table].map(|mut command| {
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    });
+    for child in waiting {
+        let error = fails(child.wait_with_output().unwrap());
+        let expected = "pipe: cannot open: a named pipe that nothing writes to, not in 5 seconds";
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn pictures_may_have_names_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = prepared();
+    let predict = predict(folder.path());
+    let name = |bytes: &'static [u8]| std::ffi::OsStr::from_bytes(bytes);
+    let file = folder.path().join("u8/t10k-images-idx3-ubyte");
+    fs::copy(file, folder.path().join(name(b"caf\xe9.idx"))).unwrap();
+    let run = |bytes| succeeds(command(folder.path(), &predict).arg(name(bytes)).output().unwrap());
+    let all = run(b"caf\xe9.idx");
+    assert_eq!(run(b"caf\xe9.idx:3").trim_end(), all.lines().nth(3).unwrap());
+}
+
 #[cfg(unix)]
 #[test]
 fn pipes_in_a_folder_are_no_data_files() {

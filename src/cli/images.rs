@@ -1,6 +1,6 @@
 //! Pictures for `predict`: PNG files and IDX files.
 
-use std::fs::File;
+use std::ffi::OsStr;
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use png::{ColorType, Transformations};
 use crate::data::idx::{ElementType, IdxReader};
 use crate::data::{Features, Samples, files};
 use crate::error::Error;
-use crate::panics;
 use crate::train::analysis;
+use crate::{input, panics};
 
 /// The first bytes of every PNG file.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
@@ -56,7 +56,7 @@ pub struct Place {
 ///
 /// # Errors
 /// If a file cannot be read, its pictures are not `height` x `width`, or not all are of one element type.
-pub fn read(arguments: &[String], [height, width]: [usize; 2], invert: bool) -> anyhow::Result<Pictures> {
+pub fn read(arguments: &[PathBuf], [height, width]: [usize; 2], invert: bool) -> anyhow::Result<Pictures> {
     let mut all: Option<Part> = None;
     for argument in arguments {
         let part = read_one(argument, [height, width], invert)?;
@@ -101,9 +101,9 @@ impl Part {
     }
 }
 
-fn read_one(argument: &str, size: [usize; 2], invert: bool) -> anyhow::Result<Part> {
+fn read_one(argument: &Path, size: [usize; 2], invert: bool) -> anyhow::Result<Part> {
     let (path, index) = split_index(argument);
-    let file = File::open(&path).map_err(Error::io(&path, "open"))?;
+    let file = input::open(&path).map_err(Error::io(&path, "open"))?;
     let metadata = file.metadata().map_err(Error::io(&path, "read"))?;
     // A pipe has no length that could be known in advance.
     let length = metadata.is_file().then_some(metadata.len());
@@ -119,7 +119,7 @@ fn read_one(argument: &str, size: [usize; 2], invert: bool) -> anyhow::Result<Pa
         // What shows through a transparent picture is ground: white if the ink is dark.
         let ground = if invert { 255 } else { 0 };
         let pixels = read_png(&path, whole, size, ground)?;
-        let picture = Picture { label: argument.to_string(), place: None };
+        let picture = Picture { label: argument.display().to_string(), place: None };
         Part { pictures: vec![picture], features: Features::Bytes(pixels), element_type: ElementType::U8 }
     } else if IDX_STARTS.iter().any(|idx| start.starts_with(idx)) {
         read_idx(IdxReader::new(&path, whole, length)?, size, index)?
@@ -149,15 +149,27 @@ pub fn drawn(samples: &Samples, index: usize) -> Option<analysis::Picture> {
 }
 
 /// The path and index of `FILE:INDEX`; a file whose name really ends so is taken as it is.
-pub(super) fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
-    let whole = PathBuf::from(argument);
-    if whole.exists() {
-        return (whole, None);
+pub(super) fn split_index(argument: &Path) -> (PathBuf, Option<usize>) {
+    let split = if argument.exists() { None } else { split_colon(argument.as_os_str()) };
+    match split.map(|(path, index)| (path, index.parse())) {
+        Some((path, Ok(index))) => (path.into(), Some(index)),
+        _ => (argument.to_path_buf(), None),
     }
-    match argument.rsplit_once(':').map(|(path, index)| (path, index.parse())) {
-        Some((path, Ok(index))) => (PathBuf::from(path), Some(index)),
-        _ => (whole, None),
-    }
+}
+
+/// What stands before and after the last colon, if that is text.
+#[cfg(unix)]
+fn split_colon(argument: &OsStr) -> Option<(&OsStr, &str)> {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = argument.as_bytes();
+    let colon = bytes.iter().rposition(|&byte| byte == b':')?;
+    Some((OsStr::from_bytes(&bytes[..colon]), std::str::from_utf8(&bytes[colon + 1..]).ok()?))
+}
+
+#[cfg(not(unix))]
+fn split_colon(argument: &OsStr) -> Option<(&OsStr, &str)> {
+    let (path, index) = argument.to_str()?.rsplit_once(':')?;
+    Some((path.as_ref(), index))
 }
 
 fn wrong_size(path: &Path, [height, width]: [usize; 2], found: impl std::fmt::Display) -> anyhow::Error {

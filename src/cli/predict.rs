@@ -31,7 +31,7 @@ pub struct PredictArguments {
     /// pipe. All must have the element type of the data that the model was trained on, unless --set
     /// data.scale=X says what they are to be divided by; PNG files count as u8.
     #[arg(value_name = "IMAGE", required = true)]
-    images: Vec<String>,
+    images: Vec<PathBuf>,
     /// Replace data.scale, data.mean or data.deviation of the model's recipe: what values are divided by,
     /// what is then subtracted, and what is divided by last. May be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
@@ -84,8 +84,11 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
         bail!("{}: expected a model of grey pictures, found {channels} channels", arguments.model.display());
     }
     let Pictures { pictures, samples } = images::read(&arguments.images, [height, width], arguments.invert)?;
-    let what = if let [only] = &arguments.images[..] { only } else { "the pictures" };
-    let seen = saved.normalisation(what, samples.element_type(), &settings)?;
+    let what = match &arguments.images[..] {
+        [only] => only.display().to_string(),
+        _ => "the pictures".into(),
+    };
+    let seen = saved.normalisation(&what, samples.element_type(), &settings)?;
     let is_shown = arguments.draw || arguments.mistakes.is_some() || arguments.sheet.is_some();
     if is_shown && images::drawn(&samples, 0).is_none() {
         bail!(

@@ -120,13 +120,8 @@ pub fn only(folder: &Path, role: usize, mut candidates: Vec<PathBuf>) -> Result<
 
 /// The names of files in one folder.
 pub(super) fn names(paths: &[PathBuf]) -> String {
-    let name = |path: &PathBuf| printable(&path.file_name().unwrap_or_default().to_string_lossy());
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     paths.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
-/// A name without what would move the cursor of a terminal.
-fn printable(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 /// Whether `folder` holds any file of a data set.

@@ -8,7 +8,6 @@
 //! compressed bomb costs anything. Elements are converted piece by piece as they come, so that no second
 //! copy of a file is ever in memory.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +17,7 @@ use flate2::write::GzEncoder;
 use super::gzip::{self, Members};
 use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::{input, memory};
 
 /// An n-dimensional array, as an IDX file holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -268,7 +267,7 @@ impl<'a> IdxReader<'a> {
     /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is no IDX file or has not the size that
     /// its header promises.
     pub fn open(path: &Path) -> Result<IdxReader<'static>> {
-        let file = File::open(path).map_err(Error::io(path, "open"))?;
+        let file = input::open(path).map_err(Error::io(path, "open"))?;
         let metadata = file.metadata().map_err(Error::io(path, "read"))?;
         // A pipe has no length that could be known in advance.
         let length = metadata.is_file().then_some(metadata.len());

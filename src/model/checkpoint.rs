@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::{atomic_file, memory, panics};
+use crate::{atomic_file, input, memory, panics};
 
 /// The largest model file that is read, in bytes.
 const LARGEST_FILE: u64 = 16 << 30;
@@ -133,7 +133,7 @@ impl ModelFile<BufReader<File>> {
     /// [`Error::Io`]; [`Error::Format`] if it is no safetensors file, or its header does not agree with its
     /// length.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io(path, "open"))?;
+        let file = input::open(path).map_err(Error::io(path, "open"))?;
         let metadata = file.metadata().map_err(Error::io(path, "read"))?;
         // A pipe has no length that could be known in advance.
         let length = metadata.is_file().then_some(metadata.len());

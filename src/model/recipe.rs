@@ -16,7 +16,6 @@ mod schedule;
 mod stop;
 mod write;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -39,6 +38,7 @@ use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive
 use crate::data::augment::Augmentation;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
+use crate::input;
 use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
@@ -465,7 +465,7 @@ fn place_of_built_in(name: &str) -> String {
 }
 
 fn read_file(path: &Path) -> Result<String> {
-    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let file = input::open(path).map_err(Error::io(path, "open"))?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
     let wrong = |place: &str, expected: &str, found: String| Error::Format {

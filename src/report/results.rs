@@ -1,6 +1,5 @@
 //! Files of results, read back and checked: they may come from anywhere.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use serde_json::error::Category;
 
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
 use crate::error::{Error, Result};
+use crate::input;
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
@@ -94,7 +94,7 @@ struct Head {
 }
 
 fn content(path: &Path) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(Error::io(path, "open"))?;
+    let file = input::open(path).map_err(Error::io(path, "open"))?;
     let mut bytes = Vec::new();
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
     if bytes.len() as u64 > LARGEST_FILE {

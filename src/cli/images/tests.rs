@@ -1,10 +1,12 @@
+use std::fs::File;
+
 use png::BitDepth;
 
 use super::*;
 use crate::data::idx::{Elements, Idx};
 
 fn read(argument: &str, size: [usize; 2], invert: bool) -> anyhow::Result<Pictures> {
-    super::read(&[argument.to_string()], size, invert)
+    super::read(&[PathBuf::from(argument)], size, invert)
 }
 
 /// The bytes of a file's pictures.
@@ -117,10 +119,25 @@ fn pictures_of_other_types_are_read_as_they_are() {
     let inverted = refusal(read(name, [2, 3], true));
     assert!(inverted.ends_with("expected pixels of type u8 with --invert, found i16"), "{inverted}");
     let png = png_file(folder.path(), ColorType::Grayscale, BitDepth::Eight, &[0; 6]);
-    let mixed = refusal(super::read(&[name.into(), png.clone()], [2, 3], false));
+    let mixed = refusal(super::read(&[path.clone(), PathBuf::from(&png)], [2, 3], false));
     assert_eq!(mixed, format!("pictures: expected one element type, found i16 in {name}:0 and u8 in {png}"));
     write(Elements::F32(vec![0.0, 1.0, f32::NAN, 0.0, 0.0, 0.0]));
     assert!(refusal(read(name, [2, 3], false)).ends_with("expected finite numbers, found NaN at index 2"));
+}
+
+/// Not everyone's file names are UTF-8.
+#[cfg(unix)]
+#[test]
+fn names_that_are_no_text_are_names() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let argument = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
+    let path = argument(b"caf\xe9.idx");
+    Idx { dimensions: vec![2, 2, 3], elements: Elements::U8((0..12).collect()) }.write(&path, false).unwrap();
+    let all = super::read(&[path.clone()], [2, 3], false).unwrap().pictures;
+    assert_eq!(all[1].place, Some(Place { file: path, index: 1, of: 2 }));
+    let one = super::read(&[argument(b"caf\xe9.idx:1")], [2, 3], false).unwrap().pictures;
+    assert_eq!(one, all[1..]);
 }
 
 #[cfg(unix)]

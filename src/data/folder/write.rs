@@ -15,6 +15,7 @@ use crate::data::idx::{ElementType, Idx};
 use crate::data::known;
 use crate::data::samples::DataSet;
 use crate::error::{Error, Result};
+use crate::input;
 
 /// The name of the marker.
 pub const MARKER: &str = ".fallline-set";
@@ -147,7 +148,7 @@ pub fn check_whole(folder: &Path) -> Result<()> {
 
 /// The names of files and their checksums; none if there is no marker.
 fn read_marker(marker: &Path) -> Result<Option<BTreeMap<String, String>>> {
-    let file = match std::fs::File::open(marker) {
+    let file = match input::open(marker) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(Error::io(marker, "open"))?,
     };
