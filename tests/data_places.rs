@@ -203,18 +203,20 @@ fn pictures_may_come_from_a_pipe() {
 fn a_named_pipe_without_a_writer_is_an_error() {
     let folder = prepared();
     let predict = predict(folder.path());
-    assert!(std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap().success());
-    let picture = command(folder.path(), &[&predict[..], &["pipe"]].concat());
-    let model = command(folder.path(), &["eval", "--data", "u8", "--model", "pipe"]);
-    let recipe = command(folder.path(), &["train", "pipe"]);
-    let table = command(folder.path(), &["report", "pipe", "--out", "x.html"]);
+    assert!(
+        std::process::Command::new("mkfifo").arg(folder.path().join("pipe.toml")).status().unwrap().success()
+    );
+    let picture = command(folder.path(), &[&predict[..], &["pipe.toml"]].concat());
+    let model = command(folder.path(), &["eval", "--data", "u8", "--model", "pipe.toml"]);
+    let recipe = command(folder.path(), &["train", "pipe.toml"]);
+    let table = command(folder.path(), &["report", "pipe.toml", "--out", "x.html"]);
     // All wait at the same time.
     let waiting = [picture, model, recipe, table].map(|mut command| {
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
     });
     for child in waiting {
         let error = fails(child.wait_with_output().unwrap());
-        let expected = "pipe: cannot open: a named pipe that nothing writes to, not in 5 seconds";
+        let expected = "pipe.toml: cannot open: a named pipe that nothing writes to, not in 5 seconds";
         assert!(error.contains(expected), "{error}");
     }
 }
@@ -255,4 +257,16 @@ fn a_broken_file_of_another_name_is_not_joined_by_a_download() {
         error.contains("would lie beside the new train-images-idx3-ubyte.gz; remove it first"),
         "{error}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_folders_do_not_command_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder.path().join("sets/a\u{1b}[2J"), Elements::U8);
+    for what in ["verify", "info"] {
+        let text = succeeds(fallline(folder.path(), &["data", what, "sets"]));
+        assert!(text.contains("sets/a\u{fffd}[2J/train-images-idx3-ubyte"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
 }

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values, Verdict};
 use crate::data::{folder, known, source};
+use crate::report::markup::for_terminal;
 
 /// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
@@ -173,16 +174,17 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
     for folder in inspect::folders(dir)? {
         for check in inspect::verify(&folder)? {
             let path = check.path.display();
-            match check.outcome {
+            let line = match check.outcome {
                 Ok(Verdict::Published { set }) => {
-                    writeln!(out, "right  {path}: {} of {set}, SHA-256 as published", check.role)
+                    format!("right  {path}: {} of {set}, SHA-256 as published", check.role)
                 }
-                Ok(Verdict::Sound) => writeln!(out, "sound  {path}: {}, no published checksum", check.role),
+                Ok(Verdict::Sound) => format!("sound  {path}: {}, no published checksum", check.role),
                 Err(error) => {
                     wrong += 1;
-                    writeln!(out, "WRONG  {error}")
+                    format!("WRONG  {error}")
                 }
-            }?;
+            };
+            writeln!(out, "{}", for_terminal(&line))?;
         }
     }
     if wrong > 0 {
@@ -194,7 +196,7 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
 fn info(dir: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for file in inspect::info(dir)? {
-        writeln!(out, "{}", described(&file))?;
+        writeln!(out, "{}", for_terminal(&described(&file)))?;
     }
     Ok(())
 }

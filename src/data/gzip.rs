@@ -64,9 +64,10 @@ impl<R: BufRead> Read for Members<R> {
                         self.advance(member.into_inner())?;
                     }
                 }
-                // What follows a member and begins like another, but has not its header, is none.
+                // What follows a member and begins like another, but has not its whole header, is none.
                 Err(error)
-                    if error.kind() == io::ErrorKind::InvalidInput
+                    if [io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof]
+                        .contains(&error.kind())
                         && self.end > 0
                         && member.header().is_none() =>
                 {
@@ -169,6 +170,7 @@ mod tests {
             (b"garbage", "7 bytes"),
             (b"\0\0\0x\0", "5 bytes"),
             (b"\x1fgarbage", "8 bytes"),
+            (b"\x1f\x8b\x08", "3 bytes"),
             (b"\x1f\x8b\xffgarbage", "10 bytes"),
             (&[0x0d, 0x0a], "2 bytes"),
         ] {
