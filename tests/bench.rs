@@ -184,7 +184,7 @@ fn a_missing_data_set_is_replaced_with_a_note() {
     let arguments = ["--batch", "64", "--threads", "1", "--seconds", "0.06", "--json", "r.json"];
     succeeded(fallline(folder.path(), &[&["bench", "mnist-mlp"][..], &arguments].concat()));
     let record = json(&folder.path().join("r.json"));
-    assert_eq!(record["cases"][0]["data"], "digits");
+    assert_eq!(record["cases"][0]["data"], "digits in place of mnist");
     assert!(record["notes"].to_string().contains("generated digits stand in"), "{}", record["notes"]);
     // Who names a folder means it.
     fails(

@@ -118,7 +118,7 @@ fn the_real_mnist_is_recognised_and_one_changed_pixel_is_not() {
     let Some(set) = common::mnist() else { return };
     let folder = tempfile::tempdir().unwrap();
     folder::write(&set, folder.path(), false, false).unwrap();
-    let outcomes = inspect::verify(folder.path());
+    let outcomes = inspect::verify(folder.path()).unwrap();
     assert!(
         outcomes.iter().all(|check| *check.outcome.as_ref().unwrap() == Verdict::Published { set: "mnist" })
     );
@@ -130,7 +130,7 @@ fn the_real_mnist_is_recognised_and_one_changed_pixel_is_not() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let outcomes = inspect::verify(folder.path());
+    let outcomes = inspect::verify(folder.path()).unwrap();
     let error = outcomes[2].outcome.as_ref().unwrap_err().to_string();
     assert!(
         error.contains(

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use fallline::data::idx::Idx;
+use fallline::data::idx::{Idx, IdxReader};
 
 /// The system's allocator, keeping the books.
 struct Watched;
@@ -84,4 +84,18 @@ fn hostile_files_cost_no_memory() {
     let mut message = String::new();
     assert!(peak(|| message = parse(&bomb).unwrap_err().to_string()) < LITTLE);
     assert!(message.contains("expected the end of the data after 2 x 3 of u8, found more data"), "{message}");
+
+    // Numbers of eight bytes become some of four as they come: the file is never in memory beside them.
+    let count = 1 << 20;
+    let doubles = [file(0x0E, &[count]), 0.5f64.to_be_bytes().repeat(count as usize)].concat();
+    let packed = gzip(&doubles, 0);
+    let floats = |bytes: &[u8]| {
+        let reader = IdxReader::new(Path::new("x"), bytes, Some(bytes.len() as u64)).unwrap();
+        assert_eq!(reader.floats().unwrap().len(), count as usize);
+    };
+    assert!(peak(|| floats(&doubles)) < (4 << 20) + LITTLE);
+    // How much is in a compressed file is not known before, so a part of it is moved once.
+    assert!(peak(|| floats(&packed)) < (4 << 20) + (4 << 20) / 8 + LITTLE);
+    // As it is in its file, and no second time.
+    assert!(peak(|| parse(&doubles).unwrap()) < (8 << 20) + LITTLE);
 }

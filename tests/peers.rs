@@ -243,7 +243,8 @@ fn train_the_same(recipe: &Recipe, frameworks: &str, tolerance: f64) {
     let files = write_data(&data.train, folder.path()).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let initial = folder.path().join("initial.safetensors");
-    saved::save(&initial, &model, recipe, data.train.shape(), data.classes).unwrap();
+    saved::save(&initial, &model, recipe, data.train.shape(), data.classes, data.train.element_type())
+        .unwrap();
     let expected = own_losses(&mut model, &data, recipe);
     for framework in Framework::parse_list("test", frameworks).unwrap() {
         let mut specification = Specification::of(recipe, &data.train, &files, 1).unwrap();

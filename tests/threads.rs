@@ -60,7 +60,7 @@ fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut steps).unwrap();
     let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
     assert_eq!(record.test.as_ref(), Some(&test));
-    let images: Vec<u8> = (0..37).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();
+    let images = data.test.clone().first(37).unwrap();
     let probabilities = train::predict(&model, &images, &recipe.data, &team).unwrap();
     let norms = record.epochs.iter().flat_map(|epoch| &epoch.layers);
     let norms = norms.map(|norms| [norms.gradient, norms.update, norms.parameters].map(f64::to_bits));

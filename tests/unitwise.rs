@@ -462,7 +462,7 @@ fn evaluation_sees_the_weights_of_the_parameters() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
-    saved::save(&path, &model, &recipe, data.train.shape(), CLASSES).unwrap();
+    saved::save(&path, &model, &recipe, data.train.shape(), CLASSES, data.train.element_type()).unwrap();
     let loaded = saved::load(&path).unwrap();
     assert_eq!(loaded.recipe, recipe);
     assert_eq!(bits(&loaded.model), bits(&model));

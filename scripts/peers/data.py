@@ -27,11 +27,10 @@ def batches(specification):
     A last short batch is left out: a scan needs equal ones, and torch.compile would compile twice.
     """
     images, labels = idx(specification["images"]), idx(specification["labels"])
-    unit = 255.0 if images.dtype == numpy.uint8 else 1.0
     size = specification["batch"]
     count = len(images) // size
     x = images[: count * size].reshape(count, size, -1).astype(numpy.float32)
-    x *= numpy.float32(1 / (unit * specification["deviation"]))
+    x *= numpy.float32(1 / (specification["scale"] * specification["deviation"]))
     x -= numpy.float32(specification["mean"] / specification["deviation"])
     return x, labels[: count * size].reshape(count, size).astype(numpy.int64)
 

@@ -1,6 +1,6 @@
 """The lines that fallline and a peer exchange: JSON, one object a line, on the standard streams.
 
-    to the peer      its specification: {"images": FILE, "labels": FILE, "mean": 0.1307,
+    to the peer      its specification: {"images": FILE, "labels": FILE, "scale": 255, "mean": 0.1307,
                      "deviation": 0.3081, "widths": [784, 128, 10], "activation": "relu",
                      "loss": "cross-entropy", "label_smoothing": 0, "optimizer": "adam",
                      "hyper": {"learning_rate": 0.001, "momentum": 0, "nesterov": false, "beta1": 0.9,

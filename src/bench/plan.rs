@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::peers::Framework;
-use crate::data::{DataSet, source};
+use crate::data::DataSet;
+use crate::data::source::{self, Places};
 use crate::error::{Error, Result};
 use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, check_samples};
 use crate::model::{Model, Recipe};
@@ -97,8 +98,8 @@ pub struct BenchPlan {
 
 impl BenchPlan {
     /// Reads recipes and data and builds the models; all input is checked here. A published data set
-    /// that is not there is replaced by generated digits, with a note, unless `data_dir` names a
-    /// folder.
+    /// that is not there is replaced by generated digits, with a note and with a name that says so,
+    /// unless the user has named a folder, by `data_dir` or `$FALLLINE_DATA`.
     ///
     /// # Errors
     /// Those of [`Recipe::load`], [`dataset::load`] and [`Model::build`]; [`Error::Mismatch`] for a
@@ -187,13 +188,16 @@ fn or_own<T: Clone>(chosen: &[T], own: T) -> Vec<T> {
 
 fn load(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<String>) -> Result<DataSet> {
     match dataset::load(&recipe.data, data_dir) {
-        Err(Error::DataMissing { name, .. }) if data_dir.is_none() && recipe.data.set != "folder" => {
+        Err(Error::DataMissing { name, .. })
+            if !Places::new(data_dir).is_named() && recipe.data.set != "folder" =>
+        {
             notes.push(format!(
                 "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
                  generated digits stand in for it",
                 recipe.name
             ));
-            source::generate_digits(source::DIGITS_SAMPLES, source::DIGITS_SEED)
+            let digits = source::generate_digits(source::DIGITS_SAMPLES, source::DIGITS_SEED)?;
+            Ok(DataSet { name: format!("{} in place of {name}", digits.name), ..digits })
         }
         other => other,
     }

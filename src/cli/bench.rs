@@ -70,8 +70,9 @@ pub struct BenchArguments {
     /// Measuring time of each case, in seconds [default: the suite's, 1.2 or 3].
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     seconds: Option<f64>,
-    /// The folder that holds the data sets [default: $FALLLINE_DATA, then datasets/, then the user's
-    /// cache folder; generated digits stand in for what is in none of them].
+    /// The folder that holds the data sets; no other is looked into [default: $FALLLINE_DATA alone, or
+    /// else datasets/, then the user's cache folder; generated digits stand in for what is in neither of
+    /// these two].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Write report.html, bench.json, cases.csv and each chart as SVG and PNG into this folder. Files of

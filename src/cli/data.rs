@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values, Verdict};
 use crate::data::{folder, known, source};
+use crate::report::markup::for_terminal;
 
 /// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
@@ -18,8 +20,9 @@ pub enum DataCommand {
     Download(Download),
     /// Check data files: sound, complete, and as published.
     ///
-    /// Prints a line for each file and fails if anything is wrong. Checksums are compared in a folder
-    /// named after a published set, or with any file of one in it.
+    /// Prints a line for each file and fails if anything is wrong, or if the writing of a set was interrupted
+    /// and files of two lie there. Checksums are compared in a folder named after a published set, or with
+    /// any file of one in it.
     Verify {
         /// A folder with the files of a data set, or with such folders in it.
         dir: PathBuf,
@@ -81,7 +84,7 @@ pub struct Generate {
     /// Compress the files.
     #[arg(long)]
     gzip: bool,
-    /// Replace files that exist.
+    /// Replace files that exist: all four, or none.
     #[arg(long)]
     force: bool,
 }
@@ -169,18 +172,19 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut wrong = 0;
     for folder in inspect::folders(dir)? {
-        for check in inspect::verify(&folder) {
+        for check in inspect::verify(&folder)? {
             let path = check.path.display();
-            match check.outcome {
+            let line = match check.outcome {
                 Ok(Verdict::Published { set }) => {
-                    writeln!(out, "right  {path}: {} of {set}, SHA-256 as published", check.role)
+                    format!("right  {path}: {} of {set}, SHA-256 as published", check.role)
                 }
-                Ok(Verdict::Sound) => writeln!(out, "sound  {path}: {}, no published checksum", check.role),
+                Ok(Verdict::Sound) => format!("sound  {path}: {}, no published checksum", check.role),
                 Err(error) => {
                     wrong += 1;
-                    writeln!(out, "WRONG  {error}")
+                    format!("WRONG  {error}")
                 }
-            }?;
+            };
+            writeln!(out, "{}", for_terminal(&line))?;
         }
     }
     if wrong > 0 {
@@ -192,7 +196,7 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
 fn info(dir: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     for file in inspect::info(dir)? {
-        writeln!(out, "{}", described(&file))?;
+        writeln!(out, "{}", for_terminal(&described(&file)))?;
     }
     Ok(())
 }
@@ -202,7 +206,7 @@ fn described(file: &FileInfo) -> String {
     let dimensions: Vec<String> = file.dimensions.iter().map(usize::to_string).collect();
     let values = match &file.values {
         Values::Moments { mean, standard_deviation } => {
-            format!("mean {mean:.4}, standard deviation {standard_deviation:.4}{}", as_fractions(file))
+            format!("mean {mean:.4}, standard deviation {standard_deviation:.4}{}", as_seen(file))
         }
         Values::Histogram(counts) => {
             let counts: Vec<String> =
@@ -220,11 +224,15 @@ fn described(file: &FileInfo) -> String {
     )
 }
 
-/// The moments of bytes once more in the units that networks are normalised in: 255 is 1.
-fn as_fractions(file: &FileInfo) -> String {
+/// The moments of images once more in the units of `data.mean` and `data.deviation`, divided by what they
+/// are divided by unless a recipe says: 255 for bytes, and 1 for all other types.
+fn as_seen(file: &FileInfo) -> String {
     match (&file.values, file.element_type) {
-        (Values::Moments { mean, standard_deviation }, crate::data::idx::ElementType::U8) => {
-            format!(" (of 255: {:.4}, {:.4})", mean / 255.0, standard_deviation / 255.0)
+        (Values::Moments { mean, standard_deviation }, ElementType::U8) => {
+            format!(" (divided by 255: {:.4}, {:.4})", mean / 255.0, standard_deviation / 255.0)
+        }
+        (Values::Moments { .. }, _) if file.role.ends_with("images") => {
+            " (networks see the values as they are, unless data.scale divides them)".to_string()
         }
         _ => String::new(),
     }

@@ -28,10 +28,14 @@ pub struct EvalArguments {
     /// A file that `fallline train --save` wrote.
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
-    /// datasets/, then the user's cache folder].
+    /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
+    /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Replace data.scale, data.mean or data.deviation of the model's recipe: what values are divided by,
+    /// what is then subtracted, and what is divided by last. May be given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Write the results to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -51,6 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   fallline eval --model mlp.safetensors
   fallline eval --model mlp.safetensors --data my-mnist --json eval.json
+  fallline eval --model mlp.safetensors --data as-floats --set data.scale=1
   fallline eval --model mlp.safetensors --mistakes 6 --sheet mistakes.png";
 
 /// The most mistakes that can be shown.
@@ -78,6 +83,7 @@ struct EvalRecord {
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let outputs = Outputs::files([&arguments.json, &arguments.sheet].into_iter().flatten());
     outputs.check([&*arguments.model])?;
+    let settings = super::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
     // The training samples are not needed, so a folder may hold fewer of them than were trained on.
     let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
@@ -94,6 +100,8 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             data.name,
         );
     }
+    let what = format!("data set `{}`", data.name);
+    let seen = saved.normalisation(&what, data.test.element_type(), &settings)?;
     if arguments.sheet.is_some() && analysis::picture_of(&data.test, 0).is_none() {
         let shape = numbers::shape(data.test.shape());
         bail!("--sheet: expected samples that are pictures of at most 256x256, found {shape}");
@@ -101,13 +109,12 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
-    let test = train::evaluate(&saved.model, &data.test, &saved.recipe.data, &team)?;
+    let test = train::evaluate(&saved.model, &data.test, &seen, &team)?;
     let seconds = start.elapsed().as_secs_f64();
-    let metrics = metrics::of_classes(&saved.model, &data.test, &saved.recipe.data, &team)?;
+    let metrics = metrics::of_classes(&saved.model, &data.test, &seen, &team)?;
     let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
-    let worst = asked.map(|most| {
-        analysis::worst_mistakes(&saved.model, &data.test, &saved.recipe.data, &team, most.into())
-    });
+    let worst =
+        asked.map(|most| analysis::worst_mistakes(&saved.model, &data.test, &seen, &team, most.into()));
     let worst = worst.transpose()?;
     let record = EvalRecord {
         schema: "fallline.eval/1",

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::Error;
+use crate::model::recipe::Override;
 use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
 
@@ -147,6 +148,11 @@ fn tell_waiting(path: &Path, awaited: Awaited) {
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// What `--set` says.
+fn settings(texts: &[String]) -> crate::Result<Vec<Override>> {
+    texts.iter().map(|text| text.parse()).collect()
 }
 
 /// Columns of a terminal that nothing is known of.

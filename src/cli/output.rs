@@ -88,7 +88,7 @@ impl Outputs {
     /// [`Error::Mismatch`]
     pub fn check_data(&self, data: &DataSet) -> Result<()> {
         let Origin::Folder(folder) = &data.origin else { return Ok(()) };
-        self.check_apart(folder::find(folder).iter().flatten().map(PathBuf::as_path))
+        self.check_apart(folder::find(folder)?.iter().flatten().map(PathBuf::as_path))
     }
 
     /// The files, and those of reports except charts. Names in a folder that is not there yet cannot be

@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::eval::{MOST_MISTAKES, ON_SHEET};
-use super::images::{self, Picture};
+use super::images::{self, Picture, Pictures};
 use super::output::Outputs;
 use crate::atomic_file;
 use crate::model::saved;
@@ -27,16 +27,23 @@ pub struct PredictArguments {
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// PNG files (any depth and colours, read as grey), IDX files (every picture in them), or
-    /// FILE.idx:INDEX for one picture of an IDX file, counted from 0.
+    /// FILE.idx:INDEX for one picture of an IDX file, counted from 0. Each is read once, so it may be a
+    /// pipe. All must have the element type of the data that the model was trained on, unless --set
+    /// data.scale=X says what they are to be divided by; PNG files count as u8.
     #[arg(value_name = "IMAGE", required = true)]
-    images: Vec<String>,
-    /// Draw each picture in the terminal.
+    images: Vec<PathBuf>,
+    /// Replace data.scale, data.mean or data.deviation of the model's recipe: what values are divided by,
+    /// what is then subtracted, and what is divided by last. May be given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Draw each picture in the terminal; of other types than u8, from black for its smallest value to
+    /// white for its largest.
     #[arg(long)]
     draw: bool,
     /// Classes to print for each picture, the most probable ones first.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
-    /// The pictures are dark on light ground; models of MNIST read light on dark.
+    /// The pictures are dark on light ground; models of MNIST read light on dark. For pictures of bytes.
     #[arg(long)]
     invert: bool,
     /// The classes of the pictures, an IDX file with one for each picture of the IDX file that they are
@@ -70,21 +77,31 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
         arguments.images.iter().map(|argument| images::split_index(argument).0).collect();
     let read = images.iter().chain([&arguments.model]).chain(&arguments.labels);
     Outputs::files(&arguments.sheet).check(read.map(PathBuf::as_path))?;
+    let settings = super::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
     let [height, width, channels] = saved.input;
     if channels != 1 {
         bail!("{}: expected a model of grey pictures, found {channels} channels", arguments.model.display());
     }
-    let mut pictures = Vec::new();
-    for argument in &arguments.images {
-        pictures.extend(images::read(argument, [height, width], arguments.invert)?);
+    let Pictures { pictures, samples } = images::read(&arguments.images, [height, width], arguments.invert)?;
+    let what = match &arguments.images[..] {
+        [only] => only.display().to_string(),
+        _ => "the pictures".into(),
+    };
+    let seen = saved.normalisation(&what, samples.element_type(), &settings)?;
+    let is_shown = arguments.draw || arguments.mistakes.is_some() || arguments.sheet.is_some();
+    if is_shown && images::drawn(&samples, 0).is_none() {
+        bail!(
+            "{what}: expected pictures from 2x2 to 256x256 to be drawn (--draw, --mistakes, --sheet), found \
+             {height}x{width} of {}",
+            samples.element_type().name()
+        );
     }
     let classes = saved.classes;
     let labels =
         arguments.labels.as_deref().map(|path| mistakes::labels(path, &pictures, classes)).transpose()?;
-    let bytes: Vec<u8> = pictures.iter().flat_map(|picture| &picture.pixels).copied().collect();
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
-    let probabilities = train::predict(&saved.model, &bytes, &saved.recipe.data, &team)?;
+    let probabilities = train::predict(&saved.model, &samples, &seen, &team)?;
     let is_lost = |probabilities: &Vec<f32>| probabilities.iter().any(|value| !value.is_finite());
     if let Some(index) = probabilities.iter().position(is_lost) {
         let model = arguments.model.display();
@@ -94,16 +111,16 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let palette = Palette::of_stdout();
     let mut out = std::io::stdout().lock();
     if arguments.mistakes.is_none() {
-        for (picture, probabilities) in pictures.iter().zip(&probabilities) {
-            if arguments.draw {
-                out.write_all(picture::draw(&picture.pixels, width, palette).as_bytes())?;
+        for (index, (picture, probabilities)) in pictures.iter().zip(&probabilities).enumerate() {
+            if let Some(drawn) = images::drawn(&samples, index).filter(|_| arguments.draw) {
+                out.write_all(picture::draw(&drawn.pixels, width, palette).as_bytes())?;
             }
             writeln!(out, "{}", line(picture, probabilities, arguments.top as usize))?;
         }
     }
     let Some(labels) = labels else { return Ok(()) };
     let most = arguments.mistakes.unwrap_or(ON_SHEET);
-    let (worst, count) = mistakes::worst(&pictures, &labels, &probabilities, [height, width], most.into());
+    let (worst, count) = mistakes::worst(&pictures, &samples, &labels, &probabilities, most.into());
     if let Some(path) = &arguments.sheet {
         let sheet = shown::sheet(&worst, count, &saved.recipe.name);
         atomic_file::write(path, |file| file.write_all(&sheet))?;
@@ -144,7 +161,7 @@ mod tests {
 
     #[test]
     fn the_most_probable_classes_come_first() {
-        let picture = Picture { label: "a.png".into(), pixels: Vec::new(), place: None };
+        let picture = Picture { label: "a.png".into(), place: None };
         let probabilities = [0.05, 0.7, 0.125, 0.125];
         assert_eq!(line(&picture, &probabilities, 3), "a.png  class 1  (1: 70.00 %, 2: 12.50 %, 3: 12.50 %)");
         assert_eq!(line(&picture, &probabilities, 1), "a.png  class 1  (1: 70.00 %)");

@@ -42,8 +42,8 @@ pub struct ReproduceArguments {
     /// samples. The target is then that all seeds come to it.
     #[arg(long, value_name = "X", value_parser = accuracy, allow_negative_numbers = true)]
     until_accuracy: Option<f64>,
-    /// The folder that holds the data sets [default: $FALLLINE_DATA, then datasets/, then the user's
-    /// cache folder].
+    /// The folder that holds the data sets; no other is looked into [default: $FALLLINE_DATA alone, or
+    /// else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Threads to train with [default: the cores that this process may use]. They change times, and no

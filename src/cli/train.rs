@@ -35,8 +35,8 @@ pub struct TrainArguments {
     /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
     #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
     recipe: OsString,
-    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
-    /// datasets/, then the user's cache folder].
+    /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
+    /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Passes over the training samples [default: the recipe's].
@@ -251,13 +251,14 @@ fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> Strin
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
     let shape = shape(data.train.shape());
     format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n{}{}, \
-         learning rate {}{}, {}, {}, seed {}\n\n{}\n",
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n\
+         network sees {}\n{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
         origin(&data.origin),
         data.classes,
+        recipe.data.formula(data.train.element_type()),
         recipe.optimizer.name(),
         averages(recipe),
         recipe.optimizer.learning_rate,

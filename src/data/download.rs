@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::folder;
 use super::idx::Idx;
 use super::known::{self, KnownFile, KnownSet};
 use crate::atomic_file;
@@ -33,9 +34,11 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 const GZIP_OVERHEAD: u64 = 64 * 1024;
 
 /// Downloads the files of `set` into `folder`, which is created if need be, from the mirrors of the
-/// set or from `mirror` alone. Files that are there with the right checksum stay.
+/// set or from `mirror` alone. Files that are there with the right checksum stay, whatever they are called;
+/// a broken one of the name that is downloaded is replaced.
 ///
 /// # Errors
+/// [`Error::Mismatch`], before anything is downloaded, if another file would lie beside the right one;
 /// [`Error::Download`] with the reason of every mirror if a file could not be had from any;
 /// [`Error::Io`] if it cannot be saved. Files already in the folder are not harmed by either.
 pub fn download(
@@ -47,8 +50,12 @@ pub fn download(
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let mirrors = mirror.map_or_else(|| set.mirrors.to_vec(), |mirror| vec![mirror]);
     let agent = agent();
-    for file in &set.files {
-        match present(file, folder) {
+    let mut found = Vec::new();
+    for (role, (file, candidates)) in set.files.iter().zip(folder::candidates(folder)?).enumerate() {
+        found.push(present(file, folder, role, candidates)?);
+    }
+    for (file, path) in set.files.iter().zip(found) {
+        match path {
             Some(path) => progress(Progress::Present { path: &path }),
             None => download_file(&agent, file, folder, &mirrors, progress)?,
         }
@@ -65,10 +72,26 @@ fn agent() -> ureq::Agent {
     config.build().new_agent()
 }
 
-/// The path of `file` in `folder`, plain or compressed, if it is there with the right checksum.
-fn present(file: &KnownFile, folder: &Path) -> Option<PathBuf> {
-    let paths = [folder.join(file.name), folder.join(format!("{}.gz", file.name))];
-    paths.into_iter().find(|path| Idx::read(path).is_ok_and(|idx| known::checksum(&idx) == file.sha256))
+/// The path of `file` in `folder`, if it is the only candidate and has the right checksum; none if it can
+/// be downloaded, and nothing else then lies beside it.
+fn present(
+    file: &KnownFile,
+    folder: &Path,
+    role: usize,
+    candidates: Vec<PathBuf>,
+) -> Result<Option<PathBuf>> {
+    let Some(path) = folder::only(folder, role, candidates)? else { return Ok(None) };
+    if Idx::read(&path).is_ok_and(|idx| known::checksum(&idx) == file.sha256) {
+        return Ok(Some(path));
+    }
+    if path == folder.join(format!("{}.gz", file.name)) {
+        return Ok(None);
+    }
+    Err(Error::Mismatch {
+        what: format!("content of {}", path.display()),
+        expected: format!("{} as published", folder::ROLES[role]),
+        found: format!("something else, which would lie beside the new {}.gz; remove it first", file.name),
+    })
 }
 
 fn download_file(

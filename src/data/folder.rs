@@ -1,16 +1,22 @@
-//! The four files of a data set in a folder: finding, reading and writing them.
+//! The four files of a data set in a folder: finding and reading them; writing is in `write`.
 
-use std::io;
+mod write;
+
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::idx::{Elements, Idx};
+pub use write::{MARKER, check_whole, write};
+
+use super::files::Pair;
+use super::idx::{ElementType, Elements, Idx, joined};
 use super::samples::{DataSet, Features, Origin, Samples, Targets};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// What each of the four files holds, in the order the program lists them.
 pub const ROLES: [&str; 4] = ["train images", "train labels", "test images", "test labels"];
 
-/// The names that files are written under, by role.
+/// The names that files of bytes are written under, by role.
 pub const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -22,39 +28,134 @@ pub const NAMES: [&str; 4] = [
 const STEMS: [&[&str]; 4] =
     [&["train-images"], &["train-labels"], &["t10k-images", "test-images"], &["t10k-labels", "test-labels"]];
 
-/// The files of a data set in `folder`, by role. A file may be plain or end in `.gz`, and its name
-/// may be a stem alone or go on with `-idx` or `.idx`: `train-images-idx3-ubyte.gz`,
-/// `train-images.idx3-ubyte`. If several fit, the plain one and then the first by name is taken.
+/// The files in `folder` that may be those of a data set, by role and in the order of their names: files,
+/// or links to files, whose names are
 ///
-/// A folder that cannot be read holds no files.
-pub fn find(folder: &Path) -> [Option<PathBuf>; 4] {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    STEMS.map(|stems| {
-        let fitting = names.iter().filter(|name| stems.iter().any(|stem| fits(name, stem)));
-        fitting.min_by_key(|name| name.ends_with(".gz")).map(|name| folder.join(name))
-    })
+/// - `train-images`, `train-labels`, `t10k-images` or `test-images`, `t10k-labels` or `test-labels`,
+/// - alone, or with `.idx` behind it, or with `-idx` or `.idx`, a number, and one of `-ubyte`, `-byte`,
+///   `-short`, `-int`, `-float`, `-double`: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`,
+/// - plain or with `.gz` at the end.
+///
+/// Neither the number nor the type is compared with what is in the file. A folder that is not there holds
+/// no files.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read.
+pub fn candidates(folder: &Path) -> Result<[Vec<PathBuf>; 4]> {
+    let mut found: [Vec<PathBuf>; 4] = Default::default();
+    for path in entries(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(role) = name.and_then(role_of) else { continue };
+        // Folders, pipes and links to nowhere are no data, whatever they are called.
+        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+            found[role].push(path);
+        }
+    }
+    Ok(found)
 }
 
-fn fits(name: &str, stem: &str) -> bool {
+/// All that lies in the folder, in the order of the names.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let broken = |error| Error::io(folder, "read the folder")(error);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(broken(error)),
+    };
+    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = paths.map_err(broken)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// What the file of this name holds, as an index of [`ROLES`].
+fn role_of(name: &str) -> Option<usize> {
     let name = name.strip_suffix(".gz").unwrap_or(name);
-    name.strip_prefix(stem)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("-idx") || rest.starts_with(".idx"))
+    let fits = |stem: &&str| name.strip_prefix(*stem).is_some_and(is_ending);
+    STEMS.iter().position(|stems| stems.iter().any(|stem| fits(&stem)))
+}
+
+/// Whether a name may go on so behind its stem.
+fn is_ending(rest: &str) -> bool {
+    if ["", ".idx"].contains(&rest) {
+        return true;
+    }
+    let Some(rest) = rest.strip_prefix("-idx").or_else(|| rest.strip_prefix(".idx")) else { return false };
+    let Some((rank, element_type)) = rest.split_once('-') else { return false };
+    rank.bytes().all(|digit| digit.is_ascii_digit())
+        && rank.parse::<u8>().is_ok_and(|rank| rank > 0)
+        && ElementType::ALL.iter().any(|known| known.in_file_names() == element_type)
+}
+
+/// The files of a data set in `folder`, by role: the only [candidates] for each.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read; [`Error::Mismatch`] if there are several files for one
+/// role, or if the writing of a set was interrupted and files of two sets lie there.
+pub fn find(folder: &Path) -> Result<[Option<PathBuf>; 4]> {
+    let mut found = [const { None }; 4];
+    for (role, candidates) in candidates(folder)?.into_iter().enumerate() {
+        found[role] = only(folder, role, candidates)?;
+    }
+    check_whole(folder)?;
+    Ok(found)
+}
+
+/// The only one of the candidates for a role, if there is any.
+///
+/// # Errors
+/// [`Error::Mismatch`] that names them if there are several.
+pub fn only(folder: &Path, role: usize, mut candidates: Vec<PathBuf>) -> Result<Option<PathBuf>> {
+    if candidates.len() > 1 {
+        return Err(Error::Mismatch {
+            what: format!("files in {}", folder.display()),
+            expected: format!("one file of {}", ROLES[role]),
+            found: format!("{}; remove what is not wanted", names(&candidates)),
+        });
+    }
+    Ok(candidates.pop())
+}
+
+/// The names of files in one folder.
+pub(super) fn names(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether `folder` holds any file of a data set.
-pub fn has_any(folder: &Path) -> bool {
-    find(folder).iter().any(Option::is_some)
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read.
+pub fn has_any(folder: &Path) -> Result<bool> {
+    Ok(candidates(folder)?.iter().any(|candidates| !candidates.is_empty()))
+}
+
+/// What lies in a folder, in a few words: "x holds a, b and 3 more".
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read.
+pub fn described(folder: &Path) -> Result<String> {
+    /// Names that are told.
+    const MOST: usize = 5;
+    let (place, entries) = (folder.display(), entries(folder)?);
+    Ok(match entries.len() {
+        0 => format!("{place} is empty"),
+        count if count <= MOST => format!("{place} holds {}", names(&entries)),
+        count => format!("{place} holds {} and {} more", names(&entries[..MOST]), count - MOST),
+    })
 }
 
 /// The data set in `folder`. If the number of classes is not known, it is one more than the largest
-/// label.
+/// label. The headers of all four files are read and compared before any of their elements.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if one of the four files is missing; those of [`Samples::from_idx`].
+/// Those of [`find`]; [`Error::Mismatch`] if one of the four files is missing, if test samples have
+/// another shape or element type than training samples, or if memory does not suffice; those of
+/// [`Samples::from_idx`].
 pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet> {
-    let files = find(folder);
+    let files = find(folder)?;
     let missing: Vec<&str> =
         ROLES.iter().zip(&files).filter(|(_, file)| file.is_none()).map(|(role, _)| *role).collect();
     let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = files else {
@@ -64,9 +165,13 @@ pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet
             found: format!("no {}", missing.join(", no ")),
         });
     };
+    let (train, test) = (Pair::open(&train_images, &train_labels)?, Pair::open(&test_images, &test_labels)?);
+    check_alike(&train, &test)?;
+    let bytes = train.bytes().saturating_add(test.bytes());
+    let what = format!("the samples in {}", folder.display());
+    memory::check(&what, usize::try_from(bytes).unwrap_or(usize::MAX))?;
     let allowed = classes.unwrap_or(MOST_CLASSES);
-    let train = Samples::from_idx(&train_images, &train_labels, allowed)?;
-    let test = Samples::from_idx(&test_images, &test_labels, allowed)?;
+    let (train, test) = (train.read(allowed)?, test.read(allowed)?);
     let largest = [&train, &test].into_iter().flat_map(Samples::labels).flatten().max();
     let classes = classes.unwrap_or(usize::from(*largest.unwrap_or(&0)) + 1);
     DataSet::new(name, classes, train, test, Origin::Folder(folder.to_path_buf()))
@@ -75,43 +180,22 @@ pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet
 /// As many as a label of one byte can tell apart.
 const MOST_CLASSES: usize = 256;
 
-/// Writes the four files of `set` into `folder`, which is created if need be, and returns their
-/// paths. Files that exist are replaced only if `force`.
-///
-/// # Errors
-/// [`Error::Io`] if a file exists and may not be replaced (nothing is written then), or cannot be
-/// written; [`Error::Mismatch`] if the targets are not classes.
-pub fn write(set: &DataSet, folder: &Path, gzip: bool, force: bool) -> Result<Vec<PathBuf>> {
-    let [train_images, train_labels] = arrays(&set.train)?;
-    let [test_images, test_labels] = arrays(&set.test)?;
-    let arrays = [train_images, train_labels, test_images, test_labels];
-    let paths: Vec<PathBuf> = NAMES
-        .iter()
-        .zip(&arrays)
-        .map(|(name, array)| {
-            let name = name.replace("idx3", &format!("idx{}", array.dimensions.len()));
-            folder.join(if gzip { name + ".gz" } else { name })
+/// Checks by their headers that training and test images can go through one network, in the same units.
+fn check_alike(train: &Pair, test: &Pair) -> Result<()> {
+    let differ = |what: &str, [expected, found]: [String; 2]| {
+        Err(Error::Mismatch {
+            what: format!("{what} of {}", test.path().display()),
+            expected: format!("{expected}, as in {}", train.path().display()),
+            found,
         })
-        .collect();
-    for (existing, path) in find(folder).iter().zip(&paths) {
-        check_free(existing.as_deref(), path, force)?;
-    }
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
-    for (array, path) in arrays.iter().zip(&paths) {
-        array.write(path, gzip)?;
-    }
-    Ok(paths)
-}
-
-/// Refuses to replace a file unasked, and to put one beside another that [`find`] would prefer.
-fn check_free(existing: Option<&Path>, path: &Path, force: bool) -> Result<()> {
-    let Some(existing) = existing else { return Ok(()) };
-    let reason = match (existing == path, force) {
-        (true, true) => return Ok(()),
-        (true, false) => "it exists; --force replaces it".to_string(),
-        (false, _) => format!("it would hide {}; remove it first", path.display()),
     };
-    Err(Error::io(existing, "replace")(io::Error::new(io::ErrorKind::AlreadyExists, reason)))
+    if train.shape() != test.shape() {
+        return differ("height x width x channels", [train, test].map(|pair| joined(&pair.shape())));
+    }
+    if train.element_type() != test.element_type() {
+        return differ("element type", [train, test].map(|pair| pair.element_type().name().to_string()));
+    }
+    Ok(())
 }
 
 /// The images and the labels as arrays; images of one channel are `[samples, height, width]`.
@@ -156,28 +240,13 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let (set, path) = (set(shape, 5), folder.path().join("new/folder"));
             let written = write(&set, &path, gzip, false).unwrap();
-            assert_eq!(find(&path).map(Option::unwrap).to_vec(), written);
+            assert_eq!(find(&path).unwrap().map(Option::unwrap).to_vec(), written);
             let read = read("x", &path, None).unwrap();
             let refused = super::read("x", &path, Some(4)).unwrap_err().to_string();
             assert!(refused.contains("expected classes from 0 to 3, found 4 at index 4"), "{refused}");
             assert_eq!((&read.train, &read.test, read.classes), (&set.train, &set.test, 5));
             assert_eq!(read.origin, Origin::Folder(path));
         }
-    }
-
-    #[test]
-    fn nothing_is_replaced_unasked() {
-        let folder = tempfile::tempdir().unwrap();
-        let (old, new) = (set([2, 2, 1], 5), set([3, 3, 1], 5));
-        write(&old, folder.path(), false, false).unwrap();
-        let refused = write(&new, folder.path(), false, false).unwrap_err().to_string();
-        assert!(refused.ends_with("cannot replace: it exists; --force replaces it"), "{refused}");
-        assert_eq!(read("x", folder.path(), None).unwrap().train, old.train);
-        write(&new, folder.path(), false, true).unwrap();
-        assert_eq!(read("x", folder.path(), None).unwrap().train, new.train);
-        let hidden = write(&old, folder.path(), true, true).unwrap_err().to_string();
-        assert!(hidden.contains("it would hide "), "{hidden}");
-        assert_eq!(read("x", folder.path(), None).unwrap().train, new.train);
     }
 
     #[test]
@@ -203,13 +272,119 @@ mod tests {
             for name in names.map(|role| role[variant]) {
                 std::fs::write(folder.path().join(name), "").unwrap();
             }
-            // Neither of these is one of the files.
-            for name in ["train-images.png", "t10k-labels-old", "x-train-images"] {
+            // None of these is one of the files.
+            for name in names.map(|role| role[variant]) {
+                let whole = name.strip_suffix(".gz").unwrap_or(name);
+                for end in [".gz.sha256", ".gz.1", ".gz.part", ".part", ".npy", "~", ".bak", ".gz~", ".png"] {
+                    std::fs::write(folder.path().join(format!("{whole}{end}")), "").unwrap();
+                }
+            }
+            for name in
+                ["train-images-old", "x-train-images", "train-images-idx3", "train-images.idx3-ubyte2"]
+            {
                 std::fs::write(folder.path().join(name), "").unwrap();
             }
-            let found = find(folder.path()).map(|path| path.unwrap());
+            let found = find(folder.path()).unwrap().map(|path| path.unwrap());
             assert_eq!(found, names.map(|role| folder.path().join(role[variant])));
         }
+    }
+
+    #[test]
+    fn what_names_may_be_is_bounded() {
+        for (name, role) in [
+            ("test-images.idx", Some(2)),
+            ("train-labels.idx.gz", Some(1)),
+            ("t10k-labels-idx255-double", Some(3)),
+            ("train-images-idx03-byte", Some(0)),
+            ("train-images-idx0-byte", None),
+            ("train-images-idx256-byte", None),
+            ("train-images-idx+3-byte", None),
+            ("train-images-idx3-", None),
+            ("train-images-idx", None),
+            ("train-images_idx3-ubyte", None),
+            ("train-images.gz.gz", None),
+            ("Train-images", None),
+            ("", None),
+        ] {
+            assert_eq!(role_of(name), role, "{name}");
+        }
+    }
+
+    /// As the archive of MNIST at Kaggle has it: a folder of each file's name beside the file.
+    #[test]
+    fn only_files_count_whatever_has_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let set = set([2, 2, 1], 5);
+        for path in write(&set, folder.path(), false, false).unwrap() {
+            let dotted = path.to_str().unwrap().replace("-idx", ".idx");
+            std::fs::rename(&path, dotted).unwrap();
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("train-images-idx3-ubyte"), "").unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", at("train-images.gz")).unwrap();
+        assert_eq!(read("x", folder.path(), None).unwrap().train, set.train);
+        #[cfg(unix)]
+        {
+            // A link to a file is as good as the file.
+            std::fs::rename(at("train-images.idx3-ubyte"), at("elsewhere")).unwrap();
+            std::os::unix::fs::symlink("elsewhere", at("train-images")).unwrap();
+            assert_eq!(read("x", folder.path(), None).unwrap().train, set.train);
+        }
+    }
+
+    #[test]
+    fn several_files_for_one_role_are_an_error_that_names_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = write(&set([2, 2, 1], 5), folder.path(), false, false).unwrap();
+        for other in ["train-labels-idx1-ubyte.gz", "train-labels"] {
+            std::fs::copy(&written[1], folder.path().join(other)).unwrap();
+        }
+        let error = read("x", folder.path(), None).unwrap_err().to_string();
+        let expected = "expected one file of train labels, found train-labels, train-labels-idx1-ubyte, \
+                        train-labels-idx1-ubyte.gz; remove what is not wanted";
+        assert!(error.ends_with(expected), "{error}");
+        assert!(has_any(folder.path()).unwrap());
+    }
+
+    #[test]
+    fn test_images_of_another_type_or_shape_are_refused_by_their_headers() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = set([3, 2, 1], 5);
+        let written = write(&set, folder.path(), false, false).unwrap();
+        let refusal = |dimensions: Vec<usize>, elements| {
+            Idx { dimensions, elements }.write(&written[2], false).unwrap();
+            read("x", folder.path(), None).unwrap_err().to_string()
+        };
+        let [test, train] = [&written[2], &written[0]].map(|path| path.display().to_string());
+        assert_eq!(
+            refusal(vec![4, 3, 2], Elements::F32(vec![0.5; 24])),
+            format!("element type of {test}: expected u8, as in {train}, found f32")
+        );
+        assert_eq!(
+            refusal(vec![4, 2, 3], Elements::U8(vec![5; 24])),
+            format!(
+                "height x width x channels of {test}: expected 3 x 2 x 1, as in {train}, found 2 x 3 x 1"
+            )
+        );
+        assert!(refusal(vec![4, 6], Elements::U8(vec![5; 24])).contains("[samples, height, width]"));
+        assert!(refusal(vec![5, 3, 2], Elements::U8(vec![5; 30])).contains("expected 5, as many as images"));
+    }
+
+    #[test]
+    fn a_folder_is_described_in_a_few_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let described = || described(folder.path()).unwrap().replace(folder.path().to_str().unwrap(), "x");
+        assert_eq!(described(), "x is empty");
+        for name in ["b", "a", "c"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(described(), "x holds a, b, c");
+        for name in ["d", "e", "f", "g"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(described(), "x holds a, b, c, d, e and 2 more");
     }
 
     #[test]

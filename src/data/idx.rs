@@ -2,20 +2,22 @@
 //! bytes, the element type, the number of dimensions, the dimensions as big-endian u32, then the
 //! elements in row-major order, big-endian. Files may be compressed with gzip.
 //!
-//! Files are not trusted: nothing is allocated from a number in a header. Elements are read into
-//! a buffer that grows with the bytes really there, and no further than one byte past what the
-//! header promises, so that neither a header of terabytes nor a compressed bomb costs anything.
+//! Files are not trusted. The header of a plain file is compared with its size before anything is
+//! allocated. That of a compressed file or of a pipe cannot be, so there memory grows with the elements
+//! that have come, and nothing is read past what the header promises: neither a header of terabytes nor a
+//! compressed bomb costs anything. Elements are converted piece by piece as they come, so that no second
+//! copy of a file is ever in memory.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use byteorder::{BigEndian, ByteOrder, WriteBytesExt};
-use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
+use super::gzip::{self, Members};
 use crate::atomic_file;
 use crate::error::{Error, Result};
+use crate::{memory, pipe};
 
 /// An n-dimensional array, as an IDX file holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +70,28 @@ impl ElementType {
             ElementType::I32 => "i32",
             ElementType::F32 => "f32",
             ElementType::F64 => "f64",
+        }
+    }
+
+    /// The type of this name.
+    pub fn named(name: &str) -> Option<ElementType> {
+        ElementType::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// Whether its elements are whole numbers.
+    pub fn is_integer(self) -> bool {
+        !matches!(self, ElementType::F32 | ElementType::F64)
+    }
+
+    /// What names of files call it, as those of MNIST do: "ubyte".
+    pub fn in_file_names(self) -> &'static str {
+        match self {
+            ElementType::U8 => "ubyte",
+            ElementType::I8 => "byte",
+            ElementType::I16 => "short",
+            ElementType::I32 => "int",
+            ElementType::F32 => "float",
+            ElementType::F64 => "double",
         }
     }
 
@@ -124,23 +148,6 @@ impl Elements {
         }
     }
 
-    /// `bytes` is big-endian and holds whole elements only.
-    fn from_big_endian(element_type: ElementType, mut bytes: Vec<u8>) -> Elements {
-        let count = bytes.len() / element_type.bytes();
-        match element_type {
-            ElementType::U8 => {
-                // Kept for the whole run, so the slack of the growing buffer is given back.
-                bytes.shrink_to_fit();
-                Elements::U8(bytes)
-            }
-            ElementType::I8 => Elements::I8(bytes.into_iter().map(|byte| byte as i8).collect()),
-            ElementType::I16 => Elements::I16(convert(count, &bytes, BigEndian::read_i16_into)),
-            ElementType::I32 => Elements::I32(convert(count, &bytes, BigEndian::read_i32_into)),
-            ElementType::F32 => Elements::F32(convert(count, &bytes, BigEndian::read_f32_into)),
-            ElementType::F64 => Elements::F64(convert(count, &bytes, BigEndian::read_f64_into)),
-        }
-    }
-
     fn write_big_endian(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Elements::U8(values) => out.write_all(values),
@@ -153,40 +160,22 @@ impl Elements {
     }
 }
 
-fn convert<T: Clone + Default>(count: usize, bytes: &[u8], read_into: fn(&[u8], &mut [T])) -> Vec<T> {
-    let mut values = vec![T::default(); count];
-    read_into(bytes, &mut values);
-    values
-}
-
 impl Idx {
     /// Reads a file, plain or compressed: its first bytes tell, not its name.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not a sound IDX file.
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not a sound IDX file,
+    /// [`Error::Mismatch`] if it does not fit into memory.
     pub fn read(path: &Path) -> Result<Idx> {
-        let file = File::open(path).map_err(Error::io(path, "open"))?;
-        let metadata = file.metadata().map_err(Error::io(path, "read"))?;
-        // A pipe has no length that could be known in advance.
-        let length = metadata.is_file().then_some(metadata.len());
-        Idx::from_reader(path, BufReader::new(file), length)
+        IdxReader::open(path)?.read()
     }
 
     /// Reads an IDX file that is in memory, plain or compressed; `path` is for messages only.
     ///
     /// # Errors
-    /// [`Error::Format`] if it is not a sound IDX file.
+    /// As for [`Idx::read`].
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Idx> {
-        Idx::from_reader(path, bytes, Some(bytes.len() as u64))
-    }
-
-    fn from_reader(path: &Path, mut reader: impl BufRead, length: Option<u64>) -> Result<Idx> {
-        let start = reader.fill_buf().map_err(Error::io(path, "read"))?;
-        if start.starts_with(&GZIP_MAGIC) {
-            Source { path, gzip: true, length, reader: MultiGzDecoder::new(reader) }.parse()
-        } else {
-            Source { path, gzip: false, length, reader }.parse()
-        }
+        IdxReader::new(path, bytes, Some(bytes.len() as u64))?.read()
     }
 
     /// Writes the file whole or not at all (see [`atomic_file::write`]), compressed if `gzip`. The
@@ -197,18 +186,24 @@ impl Idx {
     /// what the format can hold.
     pub fn write(&self, path: &Path, gzip: bool) -> Result<()> {
         self.check(path)?;
-        atomic_file::write(path, |out| {
-            if !gzip {
-                return self.write_to(out);
-            }
-            let mut compressed = GzEncoder::new(out, flate2::Compression::default());
-            // Small writes are costly in the encoder.
-            let mut buffered = io::BufWriter::new(&mut compressed);
-            self.write_to(&mut buffered)?;
-            buffered.flush()?;
-            drop(buffered);
-            compressed.finish().map(drop)
-        })
+        atomic_file::write(path, |out| self.encode(out, gzip))
+    }
+
+    /// Writes the content of a file, compressed if `gzip`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(super) fn encode(&self, out: &mut dyn Write, gzip: bool) -> io::Result<()> {
+        if !gzip {
+            return self.write_to(out);
+        }
+        let mut compressed = GzEncoder::new(out, flate2::Compression::default());
+        // Small writes are costly in the encoder.
+        let mut buffered = io::BufWriter::new(&mut compressed);
+        self.write_to(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        compressed.finish().map(drop)
     }
 
     /// Writes the uncompressed content: the very bytes that the array was read from.
@@ -223,7 +218,7 @@ impl Idx {
         self.elements.write_big_endian(out)
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
         let product = self.dimensions.iter().try_fold(1usize, |product, &d| product.checked_mul(d));
         let fits = (1..=255).contains(&self.dimensions.len())
             && self.dimensions.iter().all(|&d| d >= 1 && u32::try_from(d).is_ok());
@@ -238,17 +233,21 @@ impl Idx {
     }
 }
 
-/// The first two bytes of every gzip file (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// An IDX file whose header has been read, and compared with the size of the file as far as that is
+/// known; its elements are still to come.
+pub struct IdxReader<'a> {
+    source: Source<'a>,
+    header: Header,
+}
 
-/// An IDX file being read.
-struct Source<'a, R> {
-    path: &'a Path,
+/// The bytes of an IDX file.
+struct Source<'a> {
+    path: PathBuf,
     gzip: bool,
     /// The size of the file in bytes, compressed if it is, where it is known before reading.
     length: Option<u64>,
     /// The uncompressed content.
-    reader: R,
+    reader: Box<dyn Read + 'a>,
 }
 
 /// What a header promises.
@@ -261,46 +260,181 @@ struct Header {
     payload: u64,
 }
 
-impl<R: Read> Source<'_, R> {
-    fn parse(mut self) -> Result<Idx> {
-        let header = self.header()?;
-        let what = format!("{} of {}", joined(&header.dimensions), header.element_type.name());
-        let total = header.bytes + header.payload;
-        self.check_length(total, &what)?;
-        let mut payload = Vec::new();
-        let read = Read::take(&mut self.reader, header.payload + 1).read_to_end(&mut payload);
-        let reached = header.bytes + payload.len() as u64;
-        read.map_err(|error| self.broken(reached, error))?;
-        if reached < total {
-            let expected = format!("{total} bytes in all for {what}");
-            return Err(self.format(reached, expected, "the end of the data".into()));
-        }
-        if reached > total {
-            let expected = format!("the end of the data after {what}");
-            return Err(self.format(total, expected, "more data".into()));
-        }
-        let elements = Elements::from_big_endian(header.element_type, payload);
-        Ok(Idx { dimensions: header.dimensions, elements })
+impl<'a> IdxReader<'a> {
+    /// Opens a file, plain or compressed, and reads its header.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is no IDX file or has not the size that
+    /// its header promises.
+    pub fn open(path: &Path) -> Result<IdxReader<'static>> {
+        let file = pipe::open(path).map_err(Error::io(path, "open"))?;
+        let length = file.length().map_err(Error::io(path, "read"))?;
+        IdxReader::new(path, BufReader::new(file), length)
     }
 
+    /// Reads the header of what `reader` brings, which has `length` bytes in all, if that is known;
+    /// `path` is for messages only.
+    ///
+    /// # Errors
+    /// As for [`IdxReader::open`].
+    pub fn new(path: &Path, mut reader: impl BufRead + 'a, length: Option<u64>) -> Result<IdxReader<'a>> {
+        let gzip = begins_as_gzip(&mut reader).map_err(Error::io(path, "read"))?;
+        let reader: Box<dyn Read + 'a> = if gzip { Box::new(Members::new(reader)) } else { Box::new(reader) };
+        let mut source = Source { path: path.to_path_buf(), gzip, length, reader };
+        let header = source.header()?;
+        source.check_length(&header)?;
+        Ok(IdxReader { source, header })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    pub fn element_type(&self) -> ElementType {
+        self.header.element_type
+    }
+
+    /// At least one, each at least 1, the slowest first.
+    pub fn dimensions(&self) -> &[usize] {
+        &self.header.dimensions
+    }
+
+    /// The number of elements that the header promises.
+    pub fn count(&self) -> u64 {
+        self.header.payload / self.header.element_type.bytes() as u64
+    }
+
+    /// Reads the elements.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] if there are not as many as promised, or more;
+    /// [`Error::Mismatch`] if they do not fit into memory.
+    pub fn read(mut self) -> Result<Idx> {
+        let elements = match self.header.element_type {
+            ElementType::U8 => Elements::U8(self.values(Vec::extend_from_slice)?),
+            ElementType::I8 => Elements::I8(self.values(each(|[byte]| i8::from_be_bytes([byte])))?),
+            ElementType::I16 => Elements::I16(self.values(each(i16::from_be_bytes))?),
+            ElementType::I32 => Elements::I32(self.values(each(i32::from_be_bytes))?),
+            ElementType::F32 => Elements::F32(self.values(each(f32::from_be_bytes))?),
+            ElementType::F64 => Elements::F64(self.values(each(f64::from_be_bytes))?),
+        };
+        Ok(Idx { dimensions: self.header.dimensions, elements })
+    }
+
+    /// Reads the elements, of whatever type, as f32: the nearest of each.
+    ///
+    /// # Errors
+    /// As for [`IdxReader::read`].
+    pub fn floats(mut self) -> Result<Vec<f32>> {
+        match self.header.element_type {
+            ElementType::U8 => self.values(each(|[byte]| f32::from(byte))),
+            ElementType::I8 => self.values(each(|[byte]| f32::from(byte as i8))),
+            ElementType::I16 => self.values(each(|bytes| f32::from(i16::from_be_bytes(bytes)))),
+            ElementType::I32 => self.values(each(|bytes| i32::from_be_bytes(bytes) as f32)),
+            ElementType::F32 => self.values(each(f32::from_be_bytes)),
+            ElementType::F64 => self.values(each(|bytes| f64::from_be_bytes(bytes) as f32)),
+        }
+    }
+
+    /// Reads the elements piece by piece, each of which `append` adds to the result.
+    fn values<T>(&mut self, append: impl Fn(&mut Vec<T>, &[u8])) -> Result<Vec<T>> {
+        let Header { bytes, payload, .. } = self.header;
+        let size = self.header.element_type.bytes() as u64;
+        // Addressable, since the bytes are.
+        let count = (payload / size) as usize;
+        let what = format!("the elements of {}", self.source.path.display());
+        memory::check(&what, count.saturating_mul(size_of::<T>()))?;
+        // The size of a plain file has proven the header right.
+        let is_proven = !self.source.gzip && self.source.length.is_some();
+        let mut values = Vec::new();
+        let mut piece = vec![0; PIECE.min(payload as usize)];
+        let mut read = 0;
+        while read < payload {
+            let piece = &mut piece[..(PIECE as u64).min(payload - read) as usize];
+            let expected = || self.header.total();
+            self.source.fill(piece, bytes + read, expected)?;
+            read += piece.len() as u64;
+            let added = piece.len() / size as usize;
+            if values.capacity() - values.len() < added {
+                let room = if is_proven { count } else { count.min(GROWTH * (values.len() + added)) };
+                let taken = values.try_reserve_exact(room - values.len());
+                taken.map_err(|_| no_memory(&what, room.saturating_mul(size_of::<T>())))?;
+            }
+            append(&mut values, piece);
+        }
+        if !self.source.is_at_end(bytes + payload)? {
+            let expected = format!("the end of the data after {}", self.header);
+            return Err(self.source.format(bytes + payload, expected, "more data".into()));
+        }
+        Ok(values)
+    }
+}
+
+/// Bytes that are read at once; a multiple of the size of every element.
+const PIECE: usize = 64 * 1024;
+
+/// How many times the elements that have come may take room for those that are promised.
+const GROWTH: usize = 8;
+
+fn no_memory(what: &str, bytes: usize) -> Error {
+    Error::Mismatch {
+        what: format!("memory for {what}"),
+        expected: format!("{} MiB in one piece", bytes >> 20),
+        found: "less".into(),
+    }
+}
+
+/// Converts the elements of a piece one by one.
+fn each<const SIZE: usize, T>(convert: impl Fn([u8; SIZE]) -> T) -> impl Fn(&mut Vec<T>, &[u8]) {
+    move |values, piece| values.extend(piece.as_chunks().0.iter().map(|&bytes| convert(bytes)))
+}
+
+fn begins_as_gzip(reader: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        match reader.fill_buf() {
+            // A pipe may have brought one byte only, which no IDX file begins with.
+            Ok(start) => {
+                let seen = &start[..start.len().min(gzip::MAGIC.len())];
+                return Ok(!seen.is_empty() && gzip::MAGIC.starts_with(seen));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl Header {
+    /// What is expected of the file as a whole.
+    fn total(&self) -> String {
+        format!("{} bytes in all for {self}", self.bytes + self.payload)
+    }
+}
+
+impl std::fmt::Display for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{} of {}", joined(&self.dimensions), self.element_type.name())
+    }
+}
+
+impl Source<'_> {
     /// Compares what the header promises with the size of the file, before anything is read.
-    fn check_length(&self, total: u64, what: &str) -> Result<()> {
+    fn check_length(&self, header: &Header) -> Result<()> {
         let Some(length) = self.length else { return Ok(()) };
-        let expected = format!("{total} bytes in all for {what}");
+        let total = header.bytes + header.payload;
         if !self.gzip && length != total {
-            return Err(self.format(length.min(total), expected, format!("{length} bytes")));
+            return Err(self.format(length.min(total), header.total(), format!("{length} bytes")));
         }
         let most = length.saturating_mul(DEFLATE_RATIO);
         if self.gzip && most < total {
             let found = format!("a file of {length} bytes, which cannot hold more than {most}");
-            return Err(self.format(4, expected, found));
+            return Err(self.format(4, header.total(), found));
         }
         Ok(())
     }
 
     fn header(&mut self) -> Result<Header> {
         let mut magic = [0; 4];
-        self.fill(&mut magic, 0, "an IDX header of at least 8 bytes")?;
+        self.fill(&mut magic, 0, || "an IDX header of at least 8 bytes".into())?;
         let [zero, also_zero, code, rank] = magic;
         if (zero, also_zero) != (0, 0) {
             let found = format!("0x{zero:02X} 0x{also_zero:02X}");
@@ -314,7 +448,7 @@ impl<R: Read> Source<'_, R> {
             return Err(self.format(3, "at least 1 dimension".into(), "0".into()));
         }
         let mut sizes = vec![0; 4 * usize::from(rank)];
-        self.fill(&mut sizes, 4, &format!("the sizes of {rank} dimensions"))?;
+        self.fill(&mut sizes, 4, || format!("the sizes of {rank} dimensions"))?;
         let dimensions: Vec<usize> =
             sizes.chunks_exact(4).map(|size| BigEndian::read_u32(size) as usize).collect();
         if let Some(empty) = dimensions.iter().position(|&size| size == 0) {
@@ -332,26 +466,38 @@ impl<R: Read> Source<'_, R> {
     }
 
     /// Fills `buffer` with the bytes from `position` on.
-    fn fill(&mut self, buffer: &mut [u8], position: u64, expected: &str) -> Result<()> {
+    fn fill(&mut self, buffer: &mut [u8], position: u64, expected: impl Fn() -> String) -> Result<()> {
         let mut filled = 0;
         while filled < buffer.len() {
             let reached = position + filled as u64;
-            match self.reader.read(&mut buffer[filled..]) {
-                Ok(0) => {
-                    return Err(self.format(reached, expected.into(), "the end of the data".into()));
-                }
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(reached, error)),
+            match self.read(&mut buffer[filled..], reached)? {
+                0 => return Err(self.format(reached, expected(), "the end of the data".into())),
+                count => filled += count,
             }
         }
         Ok(())
     }
 
+    /// Whether nothing follows at `position`.
+    fn is_at_end(&mut self, position: u64) -> Result<bool> {
+        Ok(self.read(&mut [0], position)? == 0)
+    }
+
+    /// Reads some bytes, which lie at `position`; 0 at the end.
+    fn read(&mut self, buffer: &mut [u8], position: u64) -> Result<usize> {
+        loop {
+            match self.reader.read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.broken(position, error)),
+            }
+        }
+    }
+
     /// An error of the reader, which for compressed files is one of the data.
     fn broken(&self, position: u64, error: io::Error) -> Error {
         if !self.gzip {
-            return Error::io(self.path, "read")(error);
+            return Error::io(&self.path, "read")(error);
         }
         let found = match error.kind() {
             io::ErrorKind::UnexpectedEof => "the end of the file".to_string(),
@@ -362,7 +508,7 @@ impl<R: Read> Source<'_, R> {
 
     fn format(&self, byte: u64, expected: String, found: String) -> Error {
         let of = if self.gzip { " of the uncompressed data" } else { "" };
-        Error::Format { path: self.path.to_path_buf(), place: format!("byte {byte}{of}"), expected, found }
+        Error::Format { path: self.path.clone(), place: format!("byte {byte}{of}"), expected, found }
     }
 }
 

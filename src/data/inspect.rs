@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, ROLES};
-use super::idx::{ElementType, Elements, Idx};
+use super::idx::{ElementType, Elements, Idx, joined};
 use super::known::{self, KNOWN, KnownSet};
 use crate::error::{Error, Result};
 
@@ -23,8 +23,8 @@ pub struct FileInfo {
 /// A summary of the elements of a file.
 #[derive(Clone, Debug)]
 pub enum Values {
-    /// Of images: in the units of the file, 0 to 255 for bytes. The deviation is that of the
-    /// population.
+    /// Of images, and of numbers that are no labels: in the units of the file, 0 to 255 for bytes. The
+    /// deviation is that of the population.
     Moments { mean: f64, standard_deviation: f64 },
     /// Of labels: how many there are of each value, in ascending order.
     Histogram(Vec<(i64, usize)>),
@@ -52,23 +52,34 @@ pub enum Verdict {
 /// What is in the data files of `folder`, in the order of [`ROLES`].
 ///
 /// # Errors
-/// As for [`folders`], and those of [`Idx::read`].
+/// As for [`folders`] and [`folder::find`], and those of [`Idx::read`].
 pub fn info(folder: &Path) -> Result<Vec<FileInfo>> {
-    let files = folders(folder)?.into_iter().flat_map(|folder| by_role(&folder));
-    files.map(|(role, path)| Ok(describe(role, Idx::read(&path)?, path))).collect()
+    let mut infos = Vec::new();
+    for folder in folders(folder)? {
+        for (role, path) in ROLES.into_iter().zip(folder::find(&folder)?) {
+            let Some(path) = path else { continue };
+            infos.push(describe(role, Idx::read(&path)?, path));
+        }
+    }
+    Ok(infos)
 }
 
 /// The folders with data files: `folder` itself, or else those directly in it.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be read, [`Error::Mismatch`] if there are none.
+/// [`Error::Io`] if one of them cannot be read, [`Error::Mismatch`] if there are none.
 pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(Error::io(folder, "read the folder"))?;
-    if folder::has_any(folder) {
+    if folder::has_any(folder)? {
         return Ok(vec![folder.to_path_buf()]);
     }
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| folder::has_any(path)).collect();
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::io(folder, "read the folder"))?.path();
+        if folder::has_any(&path)? {
+            found.push(path);
+        }
+    }
     found.sort();
     if found.is_empty() {
         return Err(Error::Mismatch {
@@ -80,18 +91,15 @@ pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn by_role(folder: &Path) -> Vec<(&'static str, PathBuf)> {
-    ROLES.into_iter().zip(folder::find(folder)).filter_map(|(role, path)| Some((role, path?))).collect()
-}
-
 fn describe(role: &'static str, idx: Idx, path: PathBuf) -> FileInfo {
     let element_type = idx.elements.element_type();
-    let values = if role.ends_with("labels") { histogram(&idx.elements) } else { moments(&idx.elements) };
+    let is_labels = role.ends_with("labels") && element_type.is_integer();
+    let values = if is_labels { histogram(&idx.elements) } else { moments(&idx.elements) };
     let bytes = idx.elements.len() * element_type.bytes();
     FileInfo { path, role, element_type, dimensions: idx.dimensions, bytes, values }
 }
 
-/// Labels of a floating-point type are counted by their integer part.
+/// Of integers, which are all that labels can be.
 fn histogram(labels: &Elements) -> Values {
     let mut counts = std::collections::BTreeMap::new();
     for label in labels.iter_f64() {
@@ -108,65 +116,121 @@ fn moments(values: &Elements) -> Values {
     Values::Moments { mean, standard_deviation: (squares / count).sqrt() }
 }
 
-/// Checks every data file of one folder: that it is sound, that images and labels agree in number,
-/// and, if the folder is that of a published set (by its name or by the checksum of any of its
-/// files), that all four are there with the published checksums.
-pub fn verify(folder: &Path) -> Vec<FileCheck> {
-    let files = folder::find(folder);
-    let contents: [Option<Result<Content>>; 4] =
-        files.each_ref().map(|path| path.as_deref().map(Content::read));
+/// Checks every data file of one folder: that it is the only one for what it holds, and sound; that images
+/// and labels agree in number, test images with training images in shape and element type; that all four
+/// are of one set, as far as can be told; and, if the folder is that of a published set (by its name or by
+/// the checksum of any of its files), that all four are there with the published checksums.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be read.
+pub fn verify(folder: &Path) -> Result<Vec<FileCheck>> {
+    let mut paths = [const { None }; 4];
+    let mut contents: [Option<Result<Content>>; 4] = [const { None }; 4];
+    for (role, candidates) in folder::candidates(folder)?.into_iter().enumerate() {
+        paths[role] = candidates.first().cloned();
+        contents[role] = match folder::only(folder, role, candidates) {
+            Ok(path) => path.map(|path| Content::read(&path, role)),
+            Err(error) => Some(Err(error)),
+        };
+    }
     let set = published(folder, &contents);
-    let counts = contents.each_ref().map(|content| match content {
-        Some(Ok(content)) => Some(content.count),
+    let known = contents.each_ref().map(|content| match content {
+        Some(Ok(content)) => Some((content.path.clone(), content.dimensions.clone(), content.element_type)),
         _ => None,
     });
     let mut checks = Vec::new();
-    for (i, (content, path)) in contents.into_iter().zip(files).enumerate() {
-        // Labels are held against the images of the same split.
-        let images = if i % 2 == 1 { counts[i - 1] } else { None };
+    for (role, (content, path)) in contents.into_iter().zip(paths).enumerate() {
         let outcome = match content {
-            Some(content) => content.and_then(|content| content.check(set, i, images)),
-            None => Err(absent(folder, i)),
+            Some(content) => content.and_then(|content| {
+                if let Some(other) = BESIDE[role].and_then(|other| known[other].as_ref()) {
+                    content.check_beside(role, other)?;
+                }
+                content.check(set, role)
+            }),
+            None => Err(absent(folder, role)),
         };
-        let path = path.unwrap_or_else(|| folder.join(folder::NAMES[i]));
-        checks.push(FileCheck { path, role: ROLES[i], outcome });
+        let path = path.unwrap_or_else(|| folder.join(folder::NAMES[role]));
+        checks.push(FileCheck { path, role: ROLES[role], outcome });
     }
-    checks
+    if let Err(error) = folder::check_whole(folder) {
+        checks.push(FileCheck { path: folder.join(folder::MARKER), role: "data set", outcome: Err(error) });
+    }
+    Ok(checks)
 }
+
+/// What each file is held against: labels against the images of the same split, test images against
+/// training images.
+const BESIDE: [Option<usize>; 4] = [None, Some(0), Some(0), Some(2)];
+
+/// Path, dimensions and element type of another file.
+type Other = (PathBuf, Vec<usize>, ElementType);
 
 /// What is compared of a file.
 struct Content {
     path: PathBuf,
     sha256: String,
-    /// The first dimension.
-    count: usize,
-    dimensions: usize,
+    dimensions: Vec<usize>,
+    element_type: ElementType,
 }
 
 impl Content {
-    fn read(path: &Path) -> Result<Content> {
+    /// What [`folder::read`] would refuse by itself is an error here, too.
+    fn read(path: &Path, role: usize) -> Result<Content> {
         let idx = Idx::read(path)?;
-        let (count, dimensions) = (idx.dimensions[0], idx.dimensions.len());
-        Ok(Content { path: path.to_path_buf(), sha256: known::checksum(&idx), count, dimensions })
+        let place = path.display();
+        let refuse = |what: String, expected: &str, found: String| {
+            Err(Error::Mismatch { what, expected: expected.into(), found })
+        };
+        let what = format!("{} in {place}", ROLES[role]);
+        let element_type = idx.elements.element_type();
+        let is_labels = ROLES[role].ends_with("labels");
+        let (ranks, expected) = match is_labels {
+            true => (1..=1, "one dimension"),
+            false => (3..=4, "[samples, height, width] or [samples, height, width, channels]"),
+        };
+        if !ranks.contains(&idx.dimensions.len()) {
+            return refuse(what, expected, joined(&idx.dimensions));
+        }
+        if is_labels && !element_type.is_integer() {
+            return refuse(what, "an integer type", element_type.name().into());
+        }
+        let (fits, expected): (fn(f64) -> bool, _) = if is_labels {
+            (|label| (0.0..=255.0).contains(&label), "classes from 0 to 255")
+        } else {
+            (|value| (value as f32).is_finite(), "finite numbers")
+        };
+        if let Some((index, value)) = idx.elements.iter_f64().enumerate().find(|&(_, value)| !fits(value)) {
+            return refuse(what, expected, format!("{value} at index {index}"));
+        }
+        let sha256 = known::checksum(&idx);
+        Ok(Content { path: path.to_path_buf(), sha256, dimensions: idx.dimensions, element_type })
     }
 
-    fn check(self, set: Option<&'static KnownSet>, role: usize, images: Option<usize>) -> Result<Verdict> {
+    fn check_beside(&self, role: usize, (path, dimensions, element_type): &Other) -> Result<()> {
+        let refuse = |what: &str, expected: String, found: String| {
+            Err(Error::Mismatch { what: format!("{what} in {}", self.path.display()), expected, found })
+        };
+        if role % 2 == 1 {
+            let (images, labels) = (dimensions[0], self.dimensions[0]);
+            if images != labels {
+                return refuse("labels", format!("{images}, as many as images"), labels.to_string());
+            }
+        } else if shape(dimensions) != shape(&self.dimensions) {
+            let [expected, found] = [dimensions, &self.dimensions].map(|all| joined(&shape(all)));
+            return refuse(
+                "height x width x channels of images",
+                format!("{expected}, as in {}", path.display()),
+                found,
+            );
+        } else if *element_type != self.element_type {
+            let expected = format!("{}, as in {}", element_type.name(), path.display());
+            return refuse("element type of images", expected, self.element_type.name().into());
+        }
+        Ok(())
+    }
+
+    fn check(self, set: Option<&'static KnownSet>, role: usize) -> Result<Verdict> {
         let place = self.path.display();
-        let is_labels = ROLES[role].ends_with("labels");
-        if is_labels != (self.dimensions == 1) {
-            return Err(Error::Mismatch {
-                what: format!("{} in {place}", ROLES[role]),
-                expected: if is_labels { "one dimension" } else { "more than one dimension" }.into(),
-                found: self.dimensions.to_string(),
-            });
-        }
-        if let Some(images) = images.filter(|&images| images != self.count) {
-            return Err(Error::Mismatch {
-                what: format!("labels in {place}"),
-                expected: format!("{images}, as many as images"),
-                found: self.count.to_string(),
-            });
-        }
         match set {
             None => Ok(Verdict::Sound),
             Some(set) if self.sha256 == set.files[role].sha256 => Ok(Verdict::Published { set: set.name }),
@@ -177,6 +241,12 @@ impl Content {
             }),
         }
     }
+}
+
+/// Height, width, channels.
+fn shape(dimensions: &[usize]) -> [usize; 3] {
+    let size = |axis: usize| dimensions.get(axis).copied().unwrap_or(1);
+    [size(1), size(2), size(3)]
 }
 
 fn published(folder: &Path, contents: &[Option<Result<Content>>; 4]) -> Option<&'static KnownSet> {

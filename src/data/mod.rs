@@ -8,7 +8,9 @@ pub mod batches;
 pub mod digits;
 #[cfg(feature = "download")]
 pub mod download;
+pub mod files;
 pub mod folder;
+mod gzip;
 pub mod idx;
 pub mod inspect;
 pub mod known;

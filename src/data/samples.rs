@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::idx::{Elements, Idx, joined};
+use super::files::Pair;
+use super::idx::{ElementType, joined};
 use crate::error::{Error, Result};
 
 /// What a network reads. Row-major, one sample after the other.
@@ -27,6 +28,8 @@ pub enum Targets {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     features: Features,
+    /// What the features were in their file.
+    element_type: ElementType,
     shape: [usize; 3],
     targets: Targets,
     count: usize,
@@ -63,7 +66,7 @@ impl Samples {
     /// `classes`.
     pub fn images(pixels: Vec<u8>, shape: [usize; 3], labels: Vec<u8>, classes: usize) -> Result<Samples> {
         check_labels("labels", &labels, classes)?;
-        Samples::checked(Features::Bytes(pixels), shape, Targets::Classes(labels))
+        Samples::checked(Features::Bytes(pixels), ElementType::U8, shape, Targets::Classes(labels))
     }
 
     /// Samples as floating-point numbers.
@@ -79,7 +82,20 @@ impl Samples {
             Targets::Classes(labels) => check_labels("labels", labels, classes)?,
             Targets::Values { values, .. } => check_finite("target values", values)?,
         }
-        Samples::checked(Features::Floats(values), shape, targets)
+        Samples::checked(Features::Floats(values), ElementType::F32, shape, targets)
+    }
+
+    /// Samples of which no targets are known, to be classified: all are of class 0. `element_type` is what
+    /// the features were in their file.
+    ///
+    /// # Errors
+    /// As for [`Samples::images`], and if a value is not finite.
+    pub fn unlabelled(features: Features, element_type: ElementType, shape: [usize; 3]) -> Result<Samples> {
+        if let Features::Floats(values) = &features {
+            check_finite("features", values)?;
+        }
+        let count = features.len() / shape.iter().product::<usize>().max(1);
+        Samples::checked(features, element_type, shape, Targets::Classes(vec![0; count]))
     }
 
     /// The samples of a file of images and a file of labels.
@@ -89,46 +105,20 @@ impl Samples {
     /// of any integer type.
     ///
     /// # Errors
-    /// Those of [`Idx::read`]; [`Error::Mismatch`] if a file has other dimensions, if the two
-    /// disagree, or if a label is not below `classes`.
+    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`] if a file has other dimensions,
+    /// if the two disagree, or if a label is not below `classes`.
     pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
-        let image_file = Idx::read(images)?;
-        let classes_of_samples = labels_from(labels, Idx::read(labels)?, classes)?;
-        let (count, shape) = match image_file.dimensions[..] {
-            [count, height, width] => (count, [height, width, 1]),
-            [count, height, width, channels] => (count, [height, width, channels]),
-            _ => {
-                return Err(mismatch(
-                    format!("dimensions of {}", images.display()),
-                    "[samples, height, width] or [samples, height, width, channels]",
-                    joined(&image_file.dimensions),
-                ));
-            }
-        };
-        if count != classes_of_samples.len() {
-            return Err(mismatch(
-                format!("labels in {}", labels.display()),
-                format!("{count}, as many as images in {}", images.display()),
-                classes_of_samples.len(),
-            ));
-        }
-        let targets = Targets::Classes(classes_of_samples);
-        match image_file.elements {
-            Elements::U8(pixels) => Samples::checked(Features::Bytes(pixels), shape, targets),
-            other => {
-                let values: Vec<f32> = other.iter_f64().map(|value| value as f32).collect();
-                check_finite(&format!("values of {}", images.display()), &values)?;
-                Samples::checked(Features::Floats(values), shape, targets)
-            }
-        }
+        Pair::open(images, labels)?.read(classes)
     }
 
     /// Checks what all constructors have in common.
-    fn checked(features: Features, shape: [usize; 3], targets: Targets) -> Result<Samples> {
-        let values = match &features {
-            Features::Bytes(pixels) => pixels.len(),
-            Features::Floats(values) => values.len(),
-        };
+    pub(super) fn checked(
+        features: Features,
+        element_type: ElementType,
+        shape: [usize; 3],
+        targets: Targets,
+    ) -> Result<Samples> {
+        let values = features.len();
         let count = match &targets {
             Targets::Classes(labels) => labels.len(),
             Targets::Values { values, width } if *width > 0 && values.len() % width == 0 => {
@@ -147,7 +137,7 @@ impl Samples {
             let product = format!("{count} x {height} x {width} x {channels}, none of them 0");
             return Err(mismatch("number of features", product, values));
         }
-        Ok(Samples { features, shape, targets, count })
+        Ok(Samples { features, element_type, shape, targets, count })
     }
 
     /// The number of samples, from 1 to `u32::MAX`.
@@ -162,6 +152,12 @@ impl Samples {
             Features::Bytes(bytes) => bytes.len(),
             Features::Floats(floats) => size_of_val(&floats[..]),
         }
+    }
+
+    /// The type of the features in the file that they were read from; u8 of bytes and f32 of floats that
+    /// were made in memory. It decides what they are divided by unless a recipe says.
+    pub fn element_type(&self) -> ElementType {
+        self.element_type
     }
 
     /// Height, width, channels.
@@ -230,12 +226,48 @@ impl Samples {
                 Targets::Values { values: rows(values, indices, *width), width: *width }
             }
         };
-        Samples::checked(features, self.shape, targets)
+        Samples::checked(features, self.element_type, self.shape, targets)
+    }
+
+    /// The first `count` samples, in the memory of all.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if `count` is 0 or above [`Samples::len`].
+    pub fn first(mut self, count: usize) -> Result<Samples> {
+        if count == 0 || count > self.count {
+            return Err(mismatch("samples", format!("1 to {}", self.count), count));
+        }
+        let size = self.features_per_sample();
+        match &mut self.features {
+            Features::Bytes(pixels) => shorten(pixels, count * size),
+            Features::Floats(values) => shorten(values, count * size),
+        }
+        match &mut self.targets {
+            Targets::Classes(labels) => shorten(labels, count),
+            Targets::Values { values, width } => shorten(values, count * *width),
+        }
+        Ok(Samples { count, ..self })
+    }
+}
+
+fn shorten<T>(values: &mut Vec<T>, length: usize) {
+    values.truncate(length);
+    values.shrink_to_fit();
+}
+
+impl Features {
+    /// The numbers of all samples together.
+    #[allow(clippy::len_without_is_empty)] // of no use for samples, of which there is always one
+    pub fn len(&self) -> usize {
+        match self {
+            Features::Bytes(pixels) => pixels.len(),
+            Features::Floats(values) => values.len(),
+        }
     }
 }
 
 impl DataSet {
-    /// Checks that train and test samples have one shape and puts them together.
+    /// Checks that train and test samples have one shape and one type and puts them together.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if they have not.
@@ -243,6 +275,10 @@ impl DataSet {
         if train.shape != test.shape {
             let what = format!("height x width x channels of the test samples of `{name}`");
             return Err(mismatch(what, joined(&train.shape), joined(&test.shape)));
+        }
+        if train.element_type != test.element_type {
+            let what = format!("element type of the test samples of `{name}`");
+            return Err(mismatch(what, train.element_type.name(), test.element_type.name()));
         }
         Ok(DataSet { name: name.to_string(), classes, train, test, origin })
     }
@@ -256,51 +292,30 @@ fn rows<T: Copy>(values: &[T], indices: &[usize], size: usize) -> Vec<T> {
     indices.iter().flat_map(|&i| row(values, i, size)).copied().collect()
 }
 
-/// Labels of any integer type as bytes below `classes`.
-fn labels_from(path: &Path, file: Idx, classes: usize) -> Result<Vec<u8>> {
-    let what = format!("labels in {}", path.display());
-    if file.dimensions.len() != 1 {
-        return Err(mismatch(what, "one dimension", joined(&file.dimensions)));
-    }
-    let labels = match file.elements {
-        Elements::U8(labels) => labels,
-        Elements::F32(_) | Elements::F64(_) => {
-            let found = file.elements.element_type().name();
-            return Err(mismatch(what, "an integer type", found));
-        }
-        integers => {
-            let narrow = |(i, value): (usize, f64)| {
-                let label = value as u8;
-                let fits = f64::from(label) == value;
-                fits.then_some(label).ok_or_else(|| bad_label(&what, i, value, classes))
-            };
-            integers.iter_f64().enumerate().map(narrow).collect::<Result<_>>()?
-        }
-    };
-    check_labels(&what, &labels, classes)?;
-    Ok(labels)
-}
-
-fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
+pub(super) fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| usize::from(label) >= classes) {
         Some(i) => Err(bad_label(what, i, labels[i], classes)),
         None => Ok(()),
     }
 }
 
-fn bad_label(what: &str, i: usize, label: impl std::fmt::Display, classes: usize) -> Error {
+pub(super) fn bad_label(what: &str, i: usize, label: impl std::fmt::Display, classes: usize) -> Error {
     let expected = format!("classes from 0 to {}", classes.saturating_sub(1));
     mismatch(what, expected, format!("{label} at index {i}"))
 }
 
-fn check_finite(what: &str, values: &[f32]) -> Result<()> {
+pub(super) fn check_finite(what: &str, values: &[f32]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(i) => Err(mismatch(what, "finite numbers", format!("{} at index {i}", values[i]))),
         None => Ok(()),
     }
 }
 
-fn mismatch(what: impl Into<String>, expected: impl Into<String>, found: impl std::fmt::Display) -> Error {
+pub(super) fn mismatch(
+    what: impl Into<String>,
+    expected: impl Into<String>,
+    found: impl std::fmt::Display,
+) -> Error {
     Error::Mismatch { what: what.into(), expected: expected.into(), found: found.to_string() }
 }
 

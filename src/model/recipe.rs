@@ -37,6 +37,7 @@ pub use stop::{Patience, StopConfig, Tolerance, Watched};
 
 use super::section::{COMMAND_LINE, Section, Source, finite, inner_unit, positive, shortened, unit};
 use crate::data::augment::Augmentation;
+use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
@@ -85,7 +86,7 @@ pub struct Recipe {
     pub reproduce: ReproduceConfig,
 }
 
-/// Which samples are trained on and how pixels become numbers: (pixel / 255 - mean) / deviation.
+/// Which samples are trained on and what the network sees of them: (value / scale - mean) / deviation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataConfig {
     /// One of [`DATA_SETS`].
@@ -99,6 +100,8 @@ pub struct DataConfig {
     pub validation: Option<Held>,
     /// Whether each class gives its share of them; of no effect where targets are no classes.
     pub stratified: bool,
+    /// What values are divided by, above 0; without it, what [`DataConfig::scale_of`] says.
+    pub scale: Option<f32>,
     pub mean: f32,
     /// Above 0.
     pub deviation: f32,
@@ -355,12 +358,60 @@ impl DataConfig {
             test_samples: section.optional_integer("test_samples", 1, MOST_SAMPLES)?,
             validation: read_held(&mut section)?,
             stratified: section.boolean("stratified", true)?,
+            scale: section.optional_single("scale", positive())?,
             mean: section.single("mean", 0.0, finite())?,
             deviation: section.single("deviation", 1.0, positive())?,
             seed: section.seed("seed", 1)?,
         };
+        config.check(&section)?;
         section.finish()?;
         Ok(config)
+    }
+
+    /// What values of this type are divided by: as the recipe says, or else 255 for u8 and 1 for all other
+    /// types.
+    pub fn scale_of(&self, element_type: ElementType) -> f32 {
+        self.scale.unwrap_or(if element_type == ElementType::U8 { 255.0 } else { 1.0 })
+    }
+
+    /// What a network sees of values of this type: the factor that each is multiplied by, and what is added
+    /// then.
+    pub fn factor_and_shift(&self, element_type: ElementType) -> [f32; 2] {
+        let scale = f64::from(self.scale_of(element_type));
+        let (mean, deviation) = (f64::from(self.mean), f64::from(self.deviation));
+        [(1.0 / (scale * deviation)) as f32, (-mean / deviation) as f32]
+    }
+
+    /// What a network sees of values of this type, as a formula: "(u8 / 255 - 0.1307) / 0.3081".
+    pub fn formula(&self, element_type: ElementType) -> String {
+        let mut text = element_type.name().to_string();
+        let scale = self.scale_of(element_type);
+        if scale != 1.0 {
+            text += &format!(" / {scale}");
+        }
+        match self.mean {
+            0.0 => {}
+            mean if mean > 0.0 => text += &format!(" - {mean}"),
+            mean => text += &format!(" + {}", -mean),
+        }
+        match self.deviation {
+            1.0 => text,
+            deviation if self.mean == 0.0 => format!("{text} / {deviation}"),
+            deviation => format!("({text}) / {deviation}"),
+        }
+    }
+
+    /// Refuses numbers each of which is sound and that make others together which no f32 holds.
+    fn check(&self, section: &Section) -> Result<()> {
+        let types = [ElementType::U8, ElementType::F32];
+        let seen = types.map(|element_type| self.factor_and_shift(element_type));
+        if seen.iter().all(|[factor, shift]| factor.is_normal() && shift.is_finite()) {
+            return Ok(());
+        }
+        let expected = "1 / (scale * deviation) and mean / deviation within the range of f32";
+        let found =
+            format!("{}, with mean {} and scale {}", self.deviation, self.mean, self.scale_of(types[0]));
+        Err(section.setting("deviation", expected, &found))
     }
 }
 

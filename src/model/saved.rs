@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::checkpoint::{self, ModelFile};
-use super::{Model, NamedTensor, Recipe};
+use super::recipe::{DataConfig, Override};
+use super::{Model, NamedTensor, Recipe, section};
+use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 
 /// Height, width and channels may not multiply to more than this.
@@ -20,19 +22,81 @@ pub struct SavedModel {
     /// Height, width, channels of an input.
     pub input: [usize; 3],
     pub classes: usize,
+    /// The type of the data that it was trained on; none of files that do not tell.
+    pub element_type: Option<ElementType>,
 }
 
-/// Writes the model with the recipe and the shape of its input.
+impl SavedModel {
+    /// How data of this type are to be normalised for the model: as in its training, or as `settings`
+    /// say, of which [`NORMALISATION`] are taken. `what` are the data in messages.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for other settings; [`Error::Mismatch`] if the model was trained on data of
+    /// another type and no setting says what these are to be divided by.
+    pub fn normalisation(
+        &self,
+        what: &str,
+        element_type: ElementType,
+        settings: &[Override],
+    ) -> Result<DataConfig> {
+        let place = section::COMMAND_LINE;
+        if let Some(other) = settings.iter().find(|setting| !NORMALISATION.contains(&setting.path())) {
+            return Err(Error::Setting {
+                place: place.to_string(),
+                key: section::shortened(other.path()),
+                expected: format!(
+                    "one of {}, which are all that a trained model leaves",
+                    NORMALISATION.join(", ")
+                ),
+                found: "another setting".to_string(),
+            });
+        }
+        let data = Recipe::parse_with(&self.recipe.to_toml(), place, settings)?.data;
+        match self.element_type.filter(|&trained| trained != element_type) {
+            Some(trained) if !settings.iter().any(|setting| setting.path() == SCALE) => {
+                Err(Error::Mismatch {
+                    what: format!("element type of {what}"),
+                    expected: format!(
+                        "{}, which the model was trained on, divided by {}; or --set {SCALE}=X, which these are to be \
+                     divided by",
+                        trained.name(),
+                        self.recipe.data.scale_of(trained),
+                    ),
+                    found: element_type.name().to_string(),
+                })
+            }
+            _ => Ok(data),
+        }
+    }
+}
+
+/// The key of what values are divided by.
+const SCALE: &str = "data.scale";
+
+/// The settings that can be changed for a trained model.
+pub const NORMALISATION: [&str; 3] = [SCALE, "data.mean", "data.deviation"];
+
+/// Writes the model with the recipe, the shape of its input, and the type of the data that it was trained
+/// on.
 ///
 /// # Errors
 /// Those of [`checkpoint::save`].
-pub fn save(path: &Path, model: &Model, recipe: &Recipe, input: [usize; 3], classes: usize) -> Result<()> {
+pub fn save(
+    path: &Path,
+    model: &Model,
+    recipe: &Recipe,
+    input: [usize; 3],
+    classes: usize,
+    element_type: ElementType,
+) -> Result<()> {
     let entry = |key: &str, value: String| (key.to_string(), value);
     let metadata = BTreeMap::from([
         entry("schema", SCHEMA.to_string()),
         entry("recipe", recipe.to_toml()),
         entry("input", input.map(|size| size.to_string()).join("x")),
         entry("classes", classes.to_string()),
+        entry("element", element_type.name().to_string()),
+        entry("scale", recipe.data.scale_of(element_type).to_string()),
     ]);
     checkpoint::save(path, &model.tensors(), &metadata)
 }
@@ -58,6 +122,10 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let input = parse_input(input).ok_or_else(|| wrong(path, "input", INPUT, input))?;
     let classes = get("classes", CLASSES)?;
     let classes = parse_classes(classes).ok_or_else(|| wrong(path, "classes", CLASSES, classes))?;
+    let element_type = match metadata.get("element") {
+        None => None,
+        Some(name) => Some(element_type(path, name, get("scale", SCALED)?, &recipe.data)?),
+    };
     check_count(path, &recipe, input, file.numbers())?;
     let tensors = file.read()?;
     check_finite(path, &tensors)?;
@@ -65,7 +133,21 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_tensors(path, tensors)?;
-    Ok(SavedModel { model, recipe, input, classes })
+    Ok(SavedModel { model, recipe, input, classes, element_type })
+}
+
+/// The type of this name, if values of it are divided by `scale` by the recipe.
+fn element_type(path: &Path, name: &str, scale: &str, data: &DataConfig) -> Result<ElementType> {
+    let Some(found) = ElementType::named(name) else {
+        let known = ElementType::ALL.map(ElementType::name).join(", ");
+        return Err(wrong(path, "element", &format!("one of {known}"), name));
+    };
+    let expected = data.scale_of(found);
+    if scale.parse() != Ok(expected) {
+        let expected = format!("{expected}, as the recipe has it for {name}");
+        return Err(wrong(path, "scale", &expected, scale));
+    }
+    Ok(found)
 }
 
 /// Checks that the layers of the recipe have as many numbers as the file holds, before a model of
@@ -127,6 +209,7 @@ fn within(path: &Path, error: Error) -> Error {
 const SCHEMA: &str = "fallline.model/1";
 const INPUT: &str = "height x width x channels such as 28x28x1";
 const CLASSES: &str = "a number of classes";
+const SCALED: &str = "what values are divided by";
 
 fn parse_input(text: &str) -> Option<[usize; 3]> {
     let sizes: Vec<usize> = text.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
@@ -142,7 +225,7 @@ fn parse_classes(text: &str) -> Option<usize> {
 }
 
 fn wrong(path: &Path, key: &str, expected: &str, found: &str) -> Error {
-    let found = super::section::shortened(found);
+    let found = section::shortened(found);
     let place = format!("metadata `{key}`");
     Error::Format { path: path.to_path_buf(), place, expected: expected.to_string(), found }
 }
@@ -210,5 +293,43 @@ mod tests {
         assert!(
             refusal(&[("recipe", &recipe), ("input", "1x2x3"), ("classes", "ten")]).ends_with("found ten")
         );
+    }
+
+    #[test]
+    fn data_of_another_type_need_a_scale() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let recipe = Recipe::built_in("digits-mlp").unwrap();
+        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+        save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
+        let mut saved = load(&path).unwrap();
+        assert_eq!(saved.element_type, Some(ElementType::U8));
+        let seen = |saved: &SavedModel, element_type, settings: &[&str]| {
+            let settings: Vec<Override> = settings.iter().map(|text| text.parse().unwrap()).collect();
+            saved.normalisation("x", element_type, &settings).map_err(|error| error.to_string())
+        };
+        assert_eq!(seen(&saved, ElementType::U8, &[]).unwrap(), recipe.data);
+        assert_eq!(
+            seen(&saved, ElementType::F32, &["data.mean=0"]).unwrap_err(),
+            "element type of x: expected u8, which the model was trained on, divided by 255; or --set \
+             data.scale=X, which these are to be divided by, found f32"
+        );
+        assert_eq!(seen(&saved, ElementType::F32, &["data.scale=1"]).unwrap().scale, Some(1.0));
+        let other = seen(&saved, ElementType::U8, &["train.epochs=1"]).unwrap_err();
+        assert!(other.contains("expected one of data.scale, data.mean, data.deviation"), "{other}");
+        assert!(seen(&saved, ElementType::U8, &["data.scale=-1"]).unwrap_err().contains("above 0"));
+        // A file that does not tell.
+        saved.element_type = None;
+        assert_eq!(seen(&saved, ElementType::F32, &[]).unwrap(), recipe.data);
+    }
+
+    #[test]
+    fn a_record_of_the_scale_that_makes_no_sense_is_refused() {
+        let data = Recipe::built_in("digits-mlp").unwrap().data;
+        let read = |name, scale| element_type(Path::new("m"), name, scale, &data).map_err(|e| e.to_string());
+        assert_eq!((read("u8", "255"), read("f32", "1")), (Ok(ElementType::U8), Ok(ElementType::F32)));
+        assert!(read("u16", "1").unwrap_err().ends_with("i32, f32, f64, found u16"));
+        assert!(read("u8", "1").unwrap_err().ends_with("expected 255, as the recipe has it for u8, found 1"));
+        assert!(read("u8", "x").unwrap_err().ends_with("found x"));
     }
 }

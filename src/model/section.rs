@@ -192,6 +192,12 @@ impl<'a> Section<'a> {
         Ok(Some(number))
     }
 
+    /// [`Section::single`] of what may be missing.
+    pub fn optional_single(&mut self, key: &'static str, range: Range) -> Result<Option<f32>> {
+        let number = self.optional_number(key, range)?;
+        number.map(|number| self.rounded(key, number, range)).transpose()
+    }
+
     /// A number that must still lie in the range, and be finite, once rounded to single precision.
     pub fn single(&mut self, key: &'static str, default: f32, range: Range) -> Result<f32> {
         let Some(number) = self.optional_number(key, range)? else { return Ok(default) };

@@ -212,9 +212,9 @@ mod tests {
         assert_eq!((worst.len(), count), (30, 500 - hits));
         let without_pictures = analysis.mistakes.iter().map(|m| Mistake { png: None, ..m.clone() });
         assert!(without_pictures.eq(worst[..MOST_MISTAKES].iter().cloned()));
-        let bytes: Vec<u8> =
-            analysis.mistakes.iter().flat_map(|m| set.test.row_bytes(m.index).unwrap()).copied().collect();
-        let probabilities = super::super::predict(&model, &bytes, &recipe.data, &team).unwrap();
+        let mistaken: Vec<usize> = analysis.mistakes.iter().map(|mistake| mistake.index).collect();
+        let mistaken = set.test.take(&mistaken).unwrap();
+        let probabilities = super::super::predict(&model, &mistaken, &recipe.data, &team).unwrap();
         for (mistake, probabilities) in analysis.mistakes.iter().zip(probabilities) {
             assert_eq!(set.test.label(mistake.index), Some(mistake.label as u8));
             assert_ne!(mistake.label, mistake.predicted);

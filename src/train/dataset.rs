@@ -2,26 +2,29 @@
 
 use std::path::Path;
 
-use crate::data::{DataSet, Origin, Samples, folder, source};
+use crate::data::{DataSet, Samples, folder, source};
 use crate::error::{Error, Result};
 use crate::model::recipe::DataConfig;
 
 /// The samples that a recipe trains and tests on.
 ///
-/// `digits` are generated, as many and from the seed that the recipe says, unless a `data_dir` is
-/// given, which must hold them then; `folder` is what is in `data_dir`; published sets are searched
-/// as [`source::load`] says.
+/// `digits` are generated, as many and from the seed that the recipe says, unless
+/// [`source::find_digits`] finds them in a folder that the user has named; `folder` is what is in
+/// `data_dir`; published sets are searched as [`source::load`] says.
 ///
 /// # Errors
-/// Those of [`source::load`]; [`Error::DataMissing`] if `data_dir` does not hold the digits;
-/// [`Error::Mismatch`] if the recipe asks for more samples than there are.
+/// Those of [`source::load`] and [`source::find_digits`]; [`Error::Mismatch`] if the recipe asks for more
+/// samples than there are.
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     let set = match (config.set.as_str(), data_dir) {
-        (source::DIGITS, None) => {
-            let [train, test] = source::DIGITS_SAMPLES;
-            let samples = [config.train_samples.unwrap_or(train), config.test_samples.unwrap_or(test)];
-            return source::generate_digits(samples, config.seed);
-        }
+        (source::DIGITS, _) => match source::find_digits(data_dir)? {
+            Some(folder) => source::read_digits(&folder)?,
+            None => {
+                let [train, test] = source::DIGITS_SAMPLES;
+                let samples = [config.train_samples.unwrap_or(train), config.test_samples.unwrap_or(test)];
+                return source::generate_digits(samples, config.seed);
+            }
+        },
         ("folder", Some(data_dir)) => folder::read("folder", data_dir, None)?,
         ("folder", None) => {
             let hint = "no folder; name it with --data DIR".to_string();
@@ -29,12 +32,6 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
         }
         (name, data_dir) => source::load(name, data_dir)?,
     };
-    // Who names a folder means what is in it; to generate digits instead would go unnoticed.
-    if let (Origin::Generated { .. }, Some(folder)) = (&set.origin, data_dir) {
-        let searched = vec![folder.join(&set.name), folder.to_path_buf()];
-        let hint = "; without --data they are generated".to_string();
-        return Err(Error::DataMissing { name: set.name, searched, hint });
-    }
     let train = first(set.train, config.train_samples, "training samples")?;
     let test = first(set.test, config.test_samples, "test samples")?;
     Ok(DataSet { train, test, ..set })
@@ -43,7 +40,7 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
 fn first(samples: Samples, count: Option<usize>, what: &str) -> Result<Samples> {
     match count {
         None => Ok(samples),
-        Some(count) if count <= samples.len() => samples.take(&(0..count).collect::<Vec<_>>()),
+        Some(count) if count <= samples.len() => samples.first(count),
         Some(count) => Err(Error::Mismatch {
             what: format!("{what} of the recipe"),
             expected: format!("at most {}, as many as the data set has", samples.len()),
@@ -63,6 +60,7 @@ mod tests {
             test_samples: test,
             validation: None,
             stratified: true,
+            scale: None,
             mean: 0.0,
             deviation: 1.0,
             seed: 5,

@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::metrics;
 use super::plan::{rows_at_once, together};
 use super::record::{Evaluation, NotFinite};
-use super::run::{labels_for, targets_for};
+use super::run::{check_shape, labels_for, targets_for};
 use super::step::{Source, spread};
+use crate::Result;
 use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
@@ -16,7 +17,6 @@ use crate::model::recipe::DataConfig;
 use crate::model::{Input, Model, PlacedLayer};
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
-use crate::{Error, Result};
 
 /// Samples that a worker takes through the network together.
 const BLOCK: usize = 112;
@@ -108,22 +108,14 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     Ok(without_padding(&answers, rows).flatten().copied().collect())
 }
 
-/// The class probabilities of each of `images`, bytes of the shape of the model's input.
+/// The class probabilities of each of the samples, whatever their targets are.
 ///
 /// # Errors
-/// If the bytes are not whole images.
-pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> Result<Vec<Vec<f32>>> {
-    let size: usize = model.input().iter().product();
-    if !images.len().is_multiple_of(size) {
-        return Err(Error::Mismatch {
-            what: "bytes of the images".into(),
-            expected: format!("a multiple of {size}"),
-            found: images.len().to_string(),
-        });
-    }
-    let count = images.len() / size;
-    let samples = Samples::images(images.to_vec(), model.input(), vec![0; count], model.outputs())?;
-    let source = Source::new(&samples, Targets::Classes(&[]), data);
+/// If the samples do not fit the model.
+pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<Vec<f32>>> {
+    check_shape(model, samples)?;
+    let count = samples.len();
+    let source = Source::new(samples, Targets::Classes(&[]), data);
     let rows = rows_of(model);
     let mut probabilities = vec![0.0; count * rows.stride];
     {

@@ -317,12 +317,17 @@ impl Held {
     }
 }
 
+pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
+    if samples.shape() == model.input() {
+        return Ok(());
+    }
+    let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
+    Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
+}
+
 /// The targets of samples that `model` can be trained or tested on.
 pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
-    if samples.shape() != model.input() {
-        let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
-        return Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())));
-    }
+    check_shape(model, samples)?;
     let outputs = model.outputs();
     let targets = match samples.targets() {
         data::Targets::Classes(labels) => {

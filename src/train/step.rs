@@ -169,18 +169,11 @@ impl BatchScore {
 }
 
 impl<'a> Source<'a> {
-    /// Samples with these targets, normalised as the recipe says: bytes as fractions of 255, then less
-    /// the mean and divided by the deviation.
+    /// Samples with these targets, normalised as the recipe says: divided by the scale, then less the mean
+    /// and divided by the deviation.
     pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
-        let unit = if matches!(samples.features(), Features::Bytes(_)) { 255.0 } else { 1.0 };
-        let (mean, deviation) = (f64::from(config.mean), f64::from(config.deviation));
-        Source {
-            features: samples.features(),
-            targets,
-            width: samples.features_per_sample(),
-            scale: (1.0 / (unit * deviation)) as f32,
-            shift: (-mean / deviation) as f32,
-        }
+        let [scale, shift] = config.factor_and_shift(samples.element_type());
+        Source { features: samples.features(), targets, width: samples.features_per_sample(), scale, shift }
     }
 
     /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).

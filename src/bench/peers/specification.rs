@@ -17,7 +17,8 @@ use crate::{Error, Result};
 pub struct Specification {
     #[serde(flatten)]
     pub data: DataFiles,
-    /// The network sees (pixel / 255 - mean) / deviation.
+    /// The network sees (value / scale - mean) / deviation.
+    pub scale: f32,
     pub mean: f32,
     pub deviation: f32,
     /// Features of a sample, then the output features of each dense layer; empty if there are layers of
@@ -108,6 +109,7 @@ impl Specification {
         let (optimizer, hyper) = rule(&recipe.optimizer)?;
         Ok(Specification {
             data: data.clone(),
+            scale: recipe.data.scale_of(samples.element_type()),
             mean: recipe.data.mean,
             deviation: recipe.data.deviation,
             widths,

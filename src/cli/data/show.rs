@@ -19,8 +19,8 @@ use crate::train::dataset;
 pub struct Show {
     /// A built-in recipe, or a file that ends with .toml: its data set, its augmentation, its seed.
     recipe: OsString,
-    /// The folder that holds the data set, or a folder named after it [default: $FALLLINE_DATA, then
-    /// datasets/, then the user's cache folder].
+    /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
+    /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Show the first so many training samples.

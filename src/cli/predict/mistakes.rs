@@ -4,10 +4,13 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::super::images::Picture;
-use crate::data::idx::{Elements, Idx};
+use super::super::images::{self, Picture};
+use crate::data::{Samples, files};
 use crate::report::mistakes::Shown;
-use crate::train::analysis::{self, Mistake};
+use crate::train::analysis::Mistake;
+
+/// The most classes that labels can tell apart.
+const MOST_CLASSES: usize = 256;
 
 /// The class of each picture, from an IDX file that has one for each picture of the file that these are
 /// from.
@@ -15,11 +18,8 @@ use crate::train::analysis::{self, Mistake};
 /// # Errors
 /// If it is no file of as many labels, all below `classes`, or the pictures are not from one IDX file.
 pub fn labels(path: &Path, pictures: &[Picture], classes: usize) -> anyhow::Result<Vec<usize>> {
-    let Idx { dimensions, elements } = Idx::read(path)?;
-    let path = path.display();
-    let (Elements::U8(labels), [count]) = (elements, &dimensions[..]) else {
-        bail!("{path}: expected labels: one dimension of bytes, found {} dimensions", dimensions.len());
-    };
+    let labels = files::read_labels(path, MOST_CLASSES)?;
+    let (path, count) = (path.display(), labels.len());
     let mut file = None;
     let label = |picture: &Picture| {
         let Some(place) = &picture.place else {
@@ -33,7 +33,7 @@ pub fn labels(path: &Path, pictures: &[Picture], classes: usize) -> anyhow::Resu
                 place.file.display()
             );
         }
-        if place.of != *count {
+        if place.of != count {
             bail!(
                 "{path}: expected a label for each of the {} pictures of {}, found {count}",
                 place.of,
@@ -56,9 +56,9 @@ pub fn labels(path: &Path, pictures: &[Picture], classes: usize) -> anyhow::Resu
 /// probable, the worst first, at most `most`; and how many there are in all.
 pub fn worst(
     pictures: &[Picture],
+    samples: &Samples,
     labels: &[usize],
     probabilities: &[Vec<f32>],
-    [height, width]: [usize; 2],
     most: usize,
 ) -> (Vec<Shown>, usize) {
     let mut mistakes: Vec<Mistake> = Vec::new();
@@ -74,11 +74,11 @@ pub fn worst(
     let count = mistakes.len();
     mistakes.truncate(most);
     let shown = |mistake: Mistake| {
-        let Picture { pixels, label, place } = &pictures[mistake.index];
-        let picture = analysis::Picture { pixels: pixels.clone(), height, width };
+        let Picture { label, place } = &pictures[mistake.index];
+        let picture = images::drawn(samples, mistake.index);
         // All are from one file.
         let name = place.as_ref().map_or(label.clone(), |place| format!("picture {}", place.index));
-        Shown { mistake, picture: Some(picture), name }
+        Shown { mistake, picture, name }
     };
     (mistakes.into_iter().map(shown).collect(), count)
 }
@@ -87,10 +87,11 @@ pub fn worst(
 mod tests {
     use super::*;
     use crate::cli::images::Place;
+    use crate::data::idx::{Elements, Idx};
 
     fn picture(index: usize, of: usize) -> Picture {
         let place = Some(Place { file: "folder/x.idx".into(), index, of });
-        Picture { label: format!("folder/x.idx:{index}"), pixels: vec![index as u8; 4], place }
+        Picture { label: format!("folder/x.idx:{index}"), place }
     }
 
     fn label_file(folder: &Path, labels: &[u8]) -> std::path::PathBuf {
@@ -124,15 +125,25 @@ mod tests {
 
         let pixels = Idx { dimensions: vec![1, 2, 2], elements: Elements::U8(vec![0; 4]) };
         pixels.write(&path, false).unwrap();
-        assert!(refusal(&[picture(0, 1)], 4).contains("expected labels: one dimension of bytes"));
+        assert!(refusal(&[picture(0, 1)], 4).ends_with("expected one dimension, found 1 x 2 x 2"));
+        let write = |elements| Idx { dimensions: vec![1], elements }.write(&path, false).unwrap();
+        write(Elements::F32(vec![1.0]));
+        assert!(refusal(&[picture(0, 1)], 4).ends_with("expected an integer type, found f32"));
+        write(Elements::I16(vec![-1]));
+        assert!(refusal(&[picture(0, 1)], 4).ends_with("classes from 0 to 255, found -1 at index 0"));
+        // As in data sets, any integer type will do.
+        write(Elements::I32(vec![3]));
+        assert_eq!(of(&[picture(0, 1)]).unwrap(), [3]);
     }
 
     #[test]
     fn the_worst_are_those_whose_own_class_is_least_probable() {
         let pictures: Vec<Picture> = (0..4).map(|index| picture(index, 4)).collect();
+        let pixels = (0..16).map(|i| i / 4).collect();
+        let samples = Samples::images(pixels, [2, 2, 1], vec![0; 4], 1).unwrap();
         let probabilities =
             [vec![0.9, 0.1, 0.0], vec![0.5, 0.3, 0.2], vec![0.2, 0.1, 0.7], vec![0.9, 0.1, 0.0]];
-        let (shown, count) = worst(&pictures, &[0, 1, 1, 2], &probabilities, [2, 2], 2);
+        let (shown, count) = worst(&pictures, &samples, &[0, 1, 1, 2], &probabilities, 2);
         assert_eq!(count, 3, "the first is read rightly");
         let facts: Vec<_> =
             shown.iter().map(|s| (s.name.as_str(), s.mistake.label, s.mistake.predicted)).collect();

@@ -46,7 +46,8 @@ impl Outcomes {
                 self.written += &format!("{path_text} is not written: an element of {name} is {value}\n");
             }
             None => {
-                let save = |path: &Path| saved::save(path, model, recipe, data.train.shape(), data.classes);
+                let (shape, element_type) = (data.train.shape(), data.train.element_type());
+                let save = |path: &Path| saved::save(path, model, recipe, shape, data.classes, element_type);
                 self.file(path, save);
             }
         }

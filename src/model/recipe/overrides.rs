@@ -27,6 +27,11 @@ impl Override {
     pub fn new(path: &str, value: impl Into<toml::Value>) -> Override {
         Override { path: path.to_string(), value: value.into() }
     }
+
+    /// The dotted path of its key.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl FromStr for Override {

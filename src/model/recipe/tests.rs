@@ -165,6 +165,7 @@ fn what_is_left_out_has_its_default() {
     };
     assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
+    assert_eq!(recipe.data.scale, None);
 }
 
 #[test]
@@ -212,6 +213,11 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             "`optimizer.dampening`: expected 0 with `nesterov = true`, found 0.1",
         ),
         (&["data.set=minst"], "`data.set`: unknown data set `minst`; did you mean `mnist`?"),
+        (&["data.scale=0"], "`data.scale`: expected a number above 0, found 0"),
+        (
+            &["data.scale=1e-30", "data.deviation=1e-30"],
+            "1 / (scale * deviation) and mean / deviation within",
+        ),
         (&["data.deviation=0"], "`data.deviation`: expected a number above 0, found 0"),
         (&["data.train_samples=0"], "`data.train_samples`: expected an integer from 1 to 100000000, found 0"),
         (&["model.layers=[]"], "`model.layers`: expected at least one [[model.layers]], found none"),
@@ -395,4 +401,33 @@ fn parameters_are_counted_and_bounded() {
     let normed =
         Recipe::parse_with(SMALL, "small", &overrides(&["model.layers.0.weight_norm=true"])).unwrap();
     assert_eq!(normed.model.parameters([1, 7, 1]).unwrap(), 90);
+}
+
+#[test]
+fn values_are_divided_by_what_their_type_or_the_recipe_says() {
+    let data = |settings: &[&str]| {
+        let overrides: Vec<Override> = settings.iter().map(|text| text.parse().unwrap()).collect();
+        let recipe = Recipe::load("digits-mlp", &overrides).unwrap();
+        let again = Recipe::parse(&recipe.to_toml(), "again").unwrap();
+        assert_eq!(again, recipe);
+        recipe.data
+    };
+    let plain = data(&["data.mean=0", "data.deviation=1"]);
+    for element_type in ElementType::ALL {
+        let scale = if element_type == ElementType::U8 { 255.0 } else { 1.0 };
+        assert_eq!(plain.scale_of(element_type), scale);
+        assert_eq!(data(&["data.scale=7"]).scale_of(element_type), 7.0);
+    }
+    assert_eq!(plain.factor_and_shift(ElementType::U8), [(1.0f64 / 255.0) as f32, 0.0]);
+    let both = data(&["data.scale=4", "data.mean=0.5", "data.deviation=0.25"]);
+    assert_eq!(both.factor_and_shift(ElementType::I16), [1.0, -2.0]);
+
+    let formula = |settings: &[&str], element_type| data(settings).formula(element_type);
+    assert_eq!(
+        formula(&["data.mean=0.1307", "data.deviation=0.3081"], ElementType::U8),
+        "(u8 / 255 - 0.1307) / 0.3081"
+    );
+    assert_eq!(formula(&["data.mean=-1", "data.deviation=2"], ElementType::F32), "(f32 + 1) / 2");
+    assert_eq!(formula(&["data.mean=0", "data.deviation=1"], ElementType::I16), "i16");
+    assert_eq!(formula(&["data.mean=0", "data.deviation=2", "data.scale=3"], ElementType::I8), "i8 / 3 / 2");
 }

@@ -52,6 +52,10 @@ fn data(data: &DataConfig) -> Table {
             table.insert(key.into(), integer(samples as u64));
         }
     }
+    // Without it the scale follows from the type of the data, which the recipe does not know.
+    if let Some(scale) = data.scale {
+        table.insert("scale".into(), single(scale));
+    }
     if let Some(held) = data.validation {
         let value = match held {
             Held::Count(count) => integer(count as u64),

@@ -120,7 +120,7 @@ fn a_saved_network_of_blocks_comes_back() {
     let path = folder.path().join("model.safetensors");
     let recipe = with(&[]).unwrap();
     let model = built(&recipe).unwrap();
-    saved::save(&path, &model, &recipe, [28, 28, 1], 10).unwrap();
+    saved::save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
     let back = saved::load(&path).unwrap();
     assert_eq!((back.model.tensors(), back.model.storage()), (model.tensors(), model.storage()));
 }

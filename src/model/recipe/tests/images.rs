@@ -95,7 +95,7 @@ fn groups_share_the_parameters_out() {
     for groups in [2, 6] {
         let (recipe, path) = (with(groups, 12), folder.path().join("model.safetensors"));
         let model = Model::build(&recipe.model, [28, 28, 1], 10, 3).unwrap();
-        crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10).unwrap();
+        crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
         let back = crate::model::saved::load(&path).unwrap();
         assert_eq!((back.model.tensors(), back.model.storage()), (model.tensors(), model.storage()));
     }
@@ -186,7 +186,7 @@ fn a_saved_network_of_images_comes_back() {
     let path = folder.path().join("model.safetensors");
     let recipe = parsed(&[CONV, POOL, FLATTEN]);
     let model = Model::build(&recipe.model, [28, 28, 1], 10, 3).unwrap();
-    crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10).unwrap();
+    crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
     let back = crate::model::saved::load(&path).unwrap();
     assert_eq!(back.model.tensors(), model.tensors());
     assert_eq!(back.model.storage(), model.storage());

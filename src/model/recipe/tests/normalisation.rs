@@ -126,7 +126,7 @@ fn a_saved_normalised_network_comes_back() {
         tensor.values.iter_mut().enumerate().for_each(|(index, x)| *x = (number * 10_000 + index) as f32);
     }
     model.load_tensors(Path::new("test"), tensors.clone()).unwrap();
-    crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10).unwrap();
+    crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
     let back = crate::model::saved::load(&path).unwrap();
     assert_eq!(back.model.tensors(), tensors);
     assert_eq!(back.model.storage(), model.storage());
