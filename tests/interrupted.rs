@@ -129,7 +129,11 @@ fn a_signal_is_answered_at_once_and_names_itself() {
 fn a_second_signal_ends_the_program_with_its_number() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = tempfile::tempdir().unwrap();
-        let slow = ["--set=data.test_samples=5000", "--set=model.layers.0.units=8192", "--batch=100"];
+        let slow = [
+            "--set=data.train_samples=20",
+            "--set=data.test_samples=10000",
+            "--set=model.layers.0.units=2048",
+        ];
         let mut command = command(folder.path(), &LONG);
         let mut working = Working::start(command.args(slow).arg("--json=j"), FIRST);
         working.send(signal);
