@@ -27,7 +27,7 @@ struct Ended {
 
 impl Working {
     /// Starts it, and waits for a line of its output that has `mark` in it.
-    fn start(mut command: Command, mark: &str) -> Working {
+    fn start(command: &mut Command, mark: &str) -> Working {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
@@ -73,7 +73,7 @@ const LONG: [&str; 5] = [
 ];
 
 fn started(folder: &Path, more: &[&str], mark: &str) -> Working {
-    Working::start(command(folder, &[&LONG[..], more].concat()), mark)
+    Working::start(&mut command(folder, &[&LONG[..], more].concat()), mark)
 }
 
 fn json(path: &Path) -> Value {
@@ -129,9 +129,13 @@ fn a_signal_is_answered_at_once_and_names_itself() {
 fn a_second_signal_ends_the_program_with_its_number() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         let folder = tempfile::tempdir().unwrap();
-        let slow = ["train", "digits-cnn", "--set=data.train_samples=100", "--set=data.test_samples=60000"];
-        let more = ["--threads=1", "--epochs=900000", "--batch=50", "--json=j"];
-        let mut working = Working::start(command(folder.path(), &[&slow[..], &more].concat()), FIRST);
+        let slow = [
+            "--set=data.train_samples=20",
+            "--set=data.test_samples=10000",
+            "--set=model.layers.0.units=2048",
+        ];
+        let mut command = command(folder.path(), &LONG);
+        let mut working = Working::start(command.args(slow).arg("--json=j"), FIRST);
         working.send(signal);
         working.hears("stopping");
         working.send(signal);
@@ -165,7 +169,7 @@ fn a_hang_up_that_is_ignored_stays_so() {
     let program = env!("CARGO_BIN_EXE_fallline");
     let mut shell = Command::new("sh");
     shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh", program]).args(LONG).current_dir(folder.path());
-    let mut working = Working::start(shell, FIRST);
+    let mut working = Working::start(&mut shell, FIRST);
     working.send("HUP");
     std::thread::sleep(std::time::Duration::from_millis(100));
     working.send("TERM");
@@ -191,7 +195,7 @@ fn folds_that_are_done_are_kept_beside_the_results_of_all() {
     let done = record["folds"].as_array().unwrap().len();
     assert!((2..100).contains(&done) && record["incomplete_of"] == 100, "{done}");
     assert!(record["accuracy"]["mean"].is_f64());
-    let told = format!("interrupted by SIGTERM: {done} of 100 folds are done; these are no result of all\n");
+    let told = format!("interrupted by SIGTERM: {done} of 100 folds are done\n");
     assert!(ended.out.contains(&told) && ended.out.contains("wrote f.json.partial\n"), "{ended:?}");
 
     // The results of all take its place.

@@ -17,18 +17,33 @@ const REDRAWS: u8 = 10;
 
 /// What is shown of some work on standard error, for those who have something to say meanwhile.
 #[derive(Clone)]
-pub struct Line(ProgressBar);
+pub struct Line {
+    bar: ProgressBar,
+    /// Looked up once: to ask the bar takes its lock, which others may hold for long.
+    is_hidden: bool,
+}
 
 impl Line {
+    fn of(bar: &ProgressBar) -> Line {
+        Line { bar: bar.clone(), is_hidden: bar.is_hidden() }
+    }
+
     /// Writes a line of its own.
     pub fn announce(&self, text: &str) {
         // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-        self.0.suspend(|| writeln!(std::io::stderr(), "{text}").ok());
+        let write = || writeln!(std::io::stderr(), "{text}").ok();
+        if self.is_hidden {
+            write()
+        } else {
+            self.bar.suspend(write)
+        };
     }
 
     /// Removes it.
     pub fn clear(&self) {
-        self.0.finish_and_clear();
+        if !self.is_hidden {
+            self.bar.finish_and_clear();
+        }
     }
 }
 
@@ -64,7 +79,7 @@ impl TerminalObserver {
 
     /// What others may speak through.
     pub fn line(&self) -> Line {
-        Line(self.bar.clone())
+        Line::of(&self.bar)
     }
 
     /// Says what is going on beside the steps: "saving".
@@ -84,7 +99,13 @@ impl TerminalObserver {
         if self.lines {
             let line = line();
             // A closed pipe is no reason to end the training.
-            self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
+            let write = || writeln!(std::io::stdout(), "{line}").ok();
+            // A pipe may be full for long, and must not keep the bar from others meanwhile.
+            if std::io::stdout().is_terminal() {
+                self.bar.suspend(write)
+            } else {
+                write()
+            };
         }
     }
 }
@@ -149,7 +170,7 @@ impl Spinner {
 
     /// What others may speak through.
     pub fn line(&self) -> Line {
-        Line(self.0.clone())
+        Line::of(&self.0)
     }
 
     /// Says what is going on from now on.

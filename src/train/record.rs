@@ -301,7 +301,7 @@ mod tests {
 
         let failed = Divergence {
             what: "the mean loss".into(),
-            value: 6e22,
+            value: 6.5,
             first: Some(2.5),
             step: 30,
             epoch: 2,
@@ -316,7 +316,7 @@ mod tests {
         let json = serde_json::to_string(&interrupted).unwrap();
         for part in [
             r#"}],"epochs_every":2,"warnings""#,
-            r#","signal":"SIGTERM","diverged":{"what":"the mean loss","value":6e22,"first":2.5,"step":30,"#,
+            r#","signal":"SIGTERM","diverged":{"what":"the mean loss","value":6.5,"first":2.5,"step":30,"#,
             r#""epoch":2,"learning_rate":10000000000.0},"best_epoch":1"#,
         ] {
             assert!(json.contains(part), "{part} in {json}");

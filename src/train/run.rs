@@ -99,7 +99,10 @@ pub fn test(
     if model.first_not_finite().is_none() {
         observer.phase(Phase::Testing);
         let seen = evaluate(model, &data.test, &recipe.data, team)?;
-        observer.evaluated(Phase::Testing, &seen);
+        // Of a training that has failed, samples without a loss are no news.
+        if record.diverged.is_none() {
+            observer.evaluated(Phase::Testing, &seen);
+        }
         record.test = Some(seen);
     }
     Ok(())

@@ -49,9 +49,10 @@ fn notes(name: &str, record: &TrainRecord) -> Vec<String> {
     });
     let diverged = record.diverged.as_ref().map(warnings::divergence);
     let seen = [(Phase::Validating, &record.validation), (Phase::Testing, &record.test)];
+    // Of a training that has failed, they are no news.
+    let seen = seen.into_iter().filter(|_| record.diverged.is_none());
     let outliers = seen
-        .iter()
-        .filter_map(|(phase, seen)| Some(warnings::not_finite(*phase, seen.as_ref()?.not_finite.as_ref()?)));
+        .filter_map(|(phase, seen)| Some(warnings::not_finite(phase, seen.as_ref()?.not_finite.as_ref()?)));
     let all = diverged.into_iter().chain(incomplete).chain(outliers);
     let all = all.chain(record.warnings.iter().map(warnings::text));
     all.map(|note| format!("{name}: {note}.")).collect()
