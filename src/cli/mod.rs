@@ -79,6 +79,7 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    crate::tensor::heed_limits();
     let done = |()| ExitCode::SUCCESS;
     let result = match Arguments::parse().command {
         Command::Train(arguments) => train::run(arguments).map(done),

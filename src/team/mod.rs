@@ -33,21 +33,20 @@ impl Team {
     /// # Errors
     /// If `threads` is 0 or above [`MAX_THREADS`], or the system refuses that many threads.
     pub fn new(threads: usize) -> Result<Team> {
-        let refused = |found: String| Error::Setting {
-            place: "team".into(),
-            key: "threads".into(),
-            expected: format!("1 to {MAX_THREADS}"),
-            found,
-        };
         if threads == 0 || threads > MAX_THREADS {
-            return Err(refused(threads.to_string()));
+            return Err(Error::Setting {
+                place: "team".into(),
+                key: "threads".into(),
+                expected: format!("1 to {MAX_THREADS}"),
+                found: threads.to_string(),
+            });
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("fallline-{index}"))
             .start_handler(|_| denormals::flush_to_zero())
             .build()
-            .map_err(|error| refused(format!("{threads} ({error})")))?;
+            .map_err(|error| refused(&threads.to_string(), &error))?;
         Ok(Team { pool, threads })
     }
 
@@ -95,6 +94,34 @@ impl Team {
         if let Some(probes) = probes {
             *probes = tables;
         }
+    }
+}
+
+/// Does `work` with as many threads for its parallel iterators as the process may use: those of the pool that it
+/// is called in, or others that end with it.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the system refuses to start them.
+pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    if rayon::current_thread_index().is_some() {
+        return Ok(work());
+    }
+    // Not rayon's global pool, which panics where its threads cannot be started.
+    let pool =
+        rayon::ThreadPoolBuilder::new().build().map_err(|error| refused("the usual number", &error))?;
+    Ok(pool.install(work))
+}
+
+/// The error for threads that the system does not start, with the system's reason.
+fn refused(wanted: &str, error: &rayon::ThreadPoolBuildError) -> Error {
+    // The words of the system are those of the cause, where there is one.
+    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::Mismatch {
+        what: "threads".into(),
+        expected: format!("{wanted}, which the system starts"),
+        found: format!(
+            "that it refuses ({reason}); limits are `ulimit -u` and, for their stacks, `ulimit -v`"
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::metrics;
 use super::plan::{rows_at_once, together};
@@ -28,8 +29,8 @@ const BLOCK: usize = 112;
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
     let targets = targets_for(model, samples)?;
     let rows = rows_of(model);
-    let mut losses = vec![0.0; samples.len()];
-    let mut correct = vec![0; samples.len()];
+    let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
+    let mut correct = memory::filled("an evaluation", 0, samples.len())?;
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
         forward(
@@ -63,14 +64,20 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
 pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let rows = rows_of(model);
-    let mut answers = vec![0.0; samples.len() * rows.stride];
+    let mut answers = memory::filled("the answers", 0.0, samples.len().saturating_mul(rows.stride))?;
     {
         let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
     }
-    Ok(without_padding(&answers, rows).flatten().copied().collect())
+    // Moved to the front, not copied: there may be many.
+    for sample in 0..samples.len() {
+        let start = sample * rows.stride;
+        answers.copy_within(start..start + rows.classes, sample * rows.classes);
+    }
+    answers.truncate(samples.len() * rows.classes);
+    Ok(answers)
 }
 
 /// The class probabilities of each of `images`, bytes of the shape of the model's input.
@@ -87,10 +94,11 @@ pub fn predict(model: &Model, images: &[u8], data: &DataConfig, team: &Team) -> 
         });
     }
     let count = images.len() / size;
-    let samples = Samples::images(images.to_vec(), model.input(), vec![0; count], model.outputs())?;
+    let pixels = memory::copied("the images", images)?;
+    let samples = Samples::images(pixels, model.input(), vec![0; count], model.outputs())?;
     let source = Source::new(&samples, Targets::Classes(&[]), data);
     let rows = rows_of(model);
-    let mut probabilities = vec![0.0; count * rows.stride];
+    let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(rows.stride))?;
     {
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
         forward(model, &source, count, team, |worker, block, outputs| {
@@ -128,7 +136,7 @@ pub(super) fn answers(
 ) -> Result<Vec<Answer>> {
     let labels = labels_for(model, samples)?;
     let rows = rows_of(model);
-    let mut answers = vec![Answer::default(); samples.len()];
+    let mut answers = memory::filled("the answers", Answer::default(), samples.len())?;
     {
         let answers = Shared::array(&mut answers);
         let targets = Targets::Classes(labels);
@@ -185,9 +193,13 @@ fn forward(
     let rows = ForwardPass::rows(model);
     let bytes = ForwardPass::floats(model, rows).saturating_mul(team.threads() * size_of::<f32>());
     memory::check("an evaluation", bytes)?;
+    // Made here, where a refusal is an error, and each taken by its worker.
+    let passes = (0..team.threads()).map(|_| ForwardPass::new(model, &derived, rows).map(Mutex::new));
+    let passes = passes.collect::<Result<Vec<_>>>()?;
     team.run(
         |worker| {
-            let mut pass = ForwardPass::new(model, &derived, rows);
+            // Nobody else asks for it.
+            let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let share = worker.share(count);
             for start in share.clone().step_by(rows) {
                 let block = start..(start + rows).min(share.end);
@@ -204,7 +216,8 @@ fn forward(
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
     memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
-    let mut derived: Vec<_> = lens().map(Buffer::zeros).collect();
+    let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
+    let mut derived = zeros.collect::<Result<Vec<_>>>()?;
     for (placed, derived) in model.layers().iter().zip(&mut derived) {
         placed.layer.derive_forward(derived, &model.storage()[placed.storage.clone()]);
     }
@@ -221,15 +234,16 @@ struct ForwardPass<'a> {
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Self {
-        let features = model.input().iter().product();
-        ForwardPass {
+    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Result<Self> {
+        let features: usize = model.input().iter().product();
+        let zeros = |len| Buffer::try_zeros("an evaluation", len);
+        Ok(ForwardPass {
             model,
             derived,
-            input: Buffer::zeros(rows * row_stride(features)),
-            outputs: Self::strides(model).map(|stride| Buffer::zeros(rows * stride)).collect(),
-            scratch: Buffer::zeros(Self::scratch(model, rows)),
-        }
+            input: zeros(rows * row_stride(features))?,
+            outputs: Self::strides(model).map(|stride| zeros(rows * stride)).collect::<Result<_>>()?,
+            scratch: zeros(Self::scratch(model, rows))?,
+        })
     }
 
     /// Samples that are taken through the network together: fewer if they are images, which would

@@ -10,7 +10,6 @@ use super::session::Session;
 use super::stop::{Ending, Watch};
 use crate::data::{self, DataSet, Samples, Split, split};
 use crate::kernels::loss::Targets;
-use crate::memory;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
 use crate::{Error, Result};
@@ -106,10 +105,7 @@ pub(super) fn fit(
     let of_held = |held: Vec<u32>| data.train.take(&held.iter().map(|&i| i as usize).collect::<Vec<_>>());
     let held = held.map(of_held).transpose()?;
     let mut session = Session::on_part(model, data.train, kept, recipe, team)?;
-    let mut watch = Watch::new(&recipe.stop);
-    if recipe.stop.patience.is_some() {
-        memory::check("a copy of the parameters", size_of_val(session.model().storage()))?;
-    }
+    let mut watch = Watch::new(&recipe.stop, session.model().storage().len())?;
     let mut epochs = Vec::new();
     let mut train_seconds = 0.0;
     let mut ending = Ending::Epochs;
