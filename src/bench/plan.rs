@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::peers::Framework;
 use crate::data::{DataSet, source};
 use crate::error::{Error, Result};
-use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, check_samples};
+use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, RecipeText, check_samples};
 use crate::model::{Model, Recipe};
 use crate::train::dataset;
 
@@ -146,7 +146,8 @@ impl BenchPlan {
 fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
     let mut recipes = Vec::new();
     for name in &choice.recipes {
-        let own = Recipe::load(name, &[])?;
+        let text = RecipeText::read(name)?;
+        let own = text.recipe(&[])?;
         let optimizers = or_own(&choice.optimizers, own.optimizer.name().to_string());
         for optimizer in optimizers {
             for batch in or_own(&choice.batches, own.train.batch) {
@@ -162,7 +163,7 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                     ALL_SAMPLES => Override::new("train.batch", "all"),
                     batch => Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)),
                 });
-                let recipe = Recipe::load(name, &overrides)?;
+                let recipe = text.recipe(&overrides)?;
                 if recipe.optimizer.kind().searches() {
                     return Err(Error::Setting {
                         place: "command line".into(),

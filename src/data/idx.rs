@@ -16,6 +16,7 @@ use flate2::write::GzEncoder;
 
 use crate::atomic_file;
 use crate::error::{Error, Result};
+use crate::panics::Guarded;
 
 /// An n-dimensional array, as an IDX file holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,7 +184,7 @@ impl Idx {
     fn from_reader(path: &Path, mut reader: impl BufRead, length: Option<u64>) -> Result<Idx> {
         let start = reader.fill_buf().map_err(Error::io(path, "read"))?;
         if start.starts_with(&GZIP_MAGIC) {
-            Source { path, gzip: true, length, reader: MultiGzDecoder::new(reader) }.parse()
+            Source { path, gzip: true, length, reader: Guarded(MultiGzDecoder::new(reader)) }.parse()
         } else {
             Source { path, gzip: false, length, reader }.parse()
         }

@@ -16,6 +16,7 @@ mod schedule;
 mod stop;
 mod write;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -42,6 +43,7 @@ use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
+use crate::panics;
 
 /// The largest recipe file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -210,6 +212,38 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("mnist-cnn", include_str!("../../recipes/mnist-cnn.toml")),
 ];
 
+/// The text of a recipe, of which several may be made that differ in what changes them. It is read once: a
+/// pipe gives it only once.
+pub struct RecipeText {
+    text: Cow<'static, str>,
+    /// What errors call it.
+    place: String,
+}
+
+impl RecipeText {
+    /// That of a file (a path with a folder or with the ending `.toml`) or of the built-in recipe of this
+    /// name.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::Io`], or [`Error::Format`] for a file that is too large.
+    pub fn read(name_or_path: &str) -> Result<RecipeText> {
+        if name_or_path.ends_with(".toml") || name_or_path.contains(std::path::is_separator) {
+            let text = read_file(Path::new(name_or_path))?.into();
+            return Ok(RecipeText { text, place: name_or_path.to_string() });
+        }
+        let text = Recipe::built_in_text(name_or_path)?.into();
+        Ok(RecipeText { text, place: place_of_built_in(name_or_path) })
+    }
+
+    /// The recipe, changed by `overrides`.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse_with`].
+    pub fn recipe(&self, overrides: &[Override]) -> Result<Recipe> {
+        Recipe::parse_with(&self.text, &self.place, overrides)
+    }
+}
+
 impl Recipe {
     /// The names of the built-in recipes, the default one first.
     pub fn built_in_names() -> Vec<&'static str> {
@@ -248,7 +282,11 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse`]; errors about overridden keys name the command line.
     pub fn parse_with(text: &str, place: &str, overrides: &[Override]) -> Result<Recipe> {
-        let mut table: toml::Table = text.parse().map_err(|error| syntax_error(text, place, &error))?;
+        let parsed = panics::caught(|| text.parse()).map_err(|panic| {
+            let message = format!("what it says {panic}");
+            Error::Syntax { place: place.to_string(), message }
+        })?;
+        let mut table: toml::Table = parsed.map_err(|error| syntax_error(text, place, &error))?;
         let mut source = Source::new(place);
         overrides::apply(&mut table, &mut source, overrides)?;
         Recipe::read(Section::root(table, &source))
@@ -260,12 +298,7 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse_with`]; also [`Error::Io`], or [`Error::Format`] for a file that is too large.
     pub fn load(name_or_path: &str, overrides: &[Override]) -> Result<Recipe> {
-        if name_or_path.ends_with(".toml") || name_or_path.contains(std::path::is_separator) {
-            Recipe::parse_with(&read_file(Path::new(name_or_path))?, name_or_path, overrides)
-        } else {
-            let text = Recipe::built_in_text(name_or_path)?;
-            Recipe::parse_with(text, &place_of_built_in(name_or_path), overrides)
-        }
+        RecipeText::read(name_or_path)?.recipe(overrides)
     }
 
     /// The recipe as TOML, with every default written out: [`Recipe::parse`] reads it back equal.

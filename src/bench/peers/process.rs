@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::{Framework, Specification, Unavailable, find_python};
+use crate::foreign;
 
 /// The longest line that is read from a peer, in bytes; a longer one is read as several.
 const LONGEST_LINE: u64 = 1 << 16;
@@ -209,7 +210,7 @@ impl Peer {
         // If the process is gone, its answer will be missing, and why is found out there.
         let _ = self.requests.write_all(&line).and_then(|()| self.requests.flush());
         match self.lines.recv_timeout(timeout) {
-            Ok(line) => match serde_json::from_slice(&line) {
+            Ok(line) => match foreign::json(&line) {
                 Ok(Answer::Good(answer)) => Ok(answer),
                 Ok(Answer::Failed { error }) => Err(self.framework.unavailable(cleaned(&error))),
                 Err(_) => {
