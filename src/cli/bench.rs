@@ -14,10 +14,11 @@ use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
 use crate::error::Error;
+use crate::report::markup::for_terminal;
 use crate::report::numbers::duration;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
-use crate::report::{bench as tables, comparison, json};
+use crate::report::{bench as tables, comparison, json, terminal};
 use crate::team::MAX_THREADS;
 use crate::train::machine;
 
@@ -153,7 +154,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let record = record?;
 
     let text = finish(&arguments, &record, &records)?;
-    let mut out = std::io::stdout();
+    let mut out = terminal::coloured_stdout();
     out.write_all(text.as_bytes())?;
     let Some(baseline) = baseline else { return Ok(ExitCode::SUCCESS) };
     let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
@@ -191,15 +192,16 @@ fn finish(arguments: &BenchArguments, record: &BenchRecord, records: &[&Path]) -
     }
     for path in records {
         json::write(path, record)?;
-        text += &format!("wrote {}\n", path.display());
+        text += &terminal::wrote(path);
     }
     if let Some(path) = &arguments.csv {
         crate::atomic_file::write(path, |file| file.write_all(tables::csv(record).as_bytes()))?;
-        text += &format!("wrote {}\n", path.display());
+        text += &terminal::wrote(path);
     }
     if let Some(folder) = &arguments.out {
         tables::write_all(folder, record)?;
-        text += &format!("wrote {} and the charts beside it\n", folder.join("report.html").display());
+        let page = folder.join("report.html").display().to_string();
+        text += &format!("wrote {} and the charts beside it\n", for_terminal(&page));
     }
     Ok(text)
 }

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::data::inspect::{self, FileInfo, Values, Verdict};
 use crate::data::{folder, known, source};
+use crate::report::terminal;
 
 /// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
@@ -129,7 +130,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
     let style = "{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(indicatif::ProgressStyle::with_template(style)?.progress_chars("=> "));
     // A terminal that went away must not stop the download.
-    let say = |line: std::fmt::Arguments| drop(writeln!(std::io::stdout(), "{line}"));
+    let say = |line: std::fmt::Arguments| drop(writeln!(terminal::stdout(), "{line}"));
     // Told once another mirror has the file; if none has, the error tells.
     let mut refusals = Vec::new();
     let mut show = |progress: Progress| match progress {
@@ -166,7 +167,7 @@ fn known_set(set: Published) -> &'static known::KnownSet {
 }
 
 fn verify(dir: &Path) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     let mut wrong = 0;
     for folder in inspect::folders(dir)? {
         for check in inspect::verify(&folder) {
@@ -190,7 +191,7 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn info(dir: &Path) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     for file in inspect::info(dir)? {
         writeln!(out, "{}", described(&file))?;
     }
@@ -233,7 +234,7 @@ fn as_fractions(file: &FileInfo) -> String {
 fn generate(arguments: Generate) -> anyhow::Result<()> {
     let Generate { set: Generated::Digits, out, train, test, seed, gzip, force } = arguments;
     let set = source::generate_digits([train as usize, test as usize], seed)?;
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = terminal::stdout();
     for path in folder::write(&set, &out, gzip, force)? {
         writeln!(stdout, "{}", path.display())?;
     }

@@ -12,10 +12,11 @@ use crate::atomic_file;
 use crate::data::Samples;
 use crate::model::recipe::DataConfig;
 use crate::model::saved;
+use crate::report::markup::for_terminal;
 use crate::report::mistakes::{self, Shown};
-use crate::report::numbers::{percent, thousands};
+use crate::report::numbers::{counted, percent, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, numbers};
+use crate::report::{json, numbers, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, Mistake};
 use crate::train::machine::{Machine, usable_cores};
@@ -103,6 +104,16 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let start = std::time::Instant::now();
     let test = train::evaluate(&saved.model, &data.test, &saved.recipe.data, &team)?;
     let seconds = start.elapsed().as_secs_f64();
+    if !test.loss.is_finite() {
+        // What would be counted of such answers contradicts itself.
+        let (count, first) =
+            train::lost(&saved.model, &data.test, &saved.recipe.data, &team)?.unwrap_or_default();
+        let model = arguments.model.display();
+        let all = counted(data.test.len(), "test sample");
+        bail!(
+            "{model}: expected finite outputs, found others for {count} of {all}, the first of which is {first}"
+        );
+    }
     let metrics = metrics::of_classes(&saved.model, &data.test, &saved.recipe.data, &team)?;
     let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
     let worst = asked.map(|most| {
@@ -124,7 +135,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    let mut text = lines(&record);
+    let mut text = for_terminal(&lines(&record));
     if let Some((mistakes, count)) = worst {
         let shown: Vec<Shown> = mistakes.into_iter().map(|mistake| shown(mistake, &data.test)).collect();
         if let Some(path) = &arguments.sheet {
@@ -139,7 +150,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             );
         }
     }
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }
 
 fn shown(mistake: Mistake, samples: &Samples) -> Shown {

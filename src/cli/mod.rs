@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Parser, Subcommand};
 
 use crate::report::markup::for_terminal;
+use crate::report::terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
@@ -81,7 +82,7 @@ enum Command {
 pub fn main() -> ExitCode {
     crate::tensor::heed_limits();
     let done = |()| ExitCode::SUCCESS;
-    let result = match Arguments::parse().command {
+    let result = match parsed().command {
         Command::Train(arguments) => train::run(arguments).map(done),
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
@@ -100,10 +101,23 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Unlike `eprintln!`, this does not panic where standard error is closed or full.
             // Names in it may come from foreign files.
-            writeln!(std::io::stderr(), "error: {}", for_terminal(&error.to_string())).ok();
+            writeln!(terminal::stderr(), "error: {error}").ok();
             ExitCode::from(FAILURE)
         }
     }
+}
+
+/// The arguments of the process. Where they are wrong, or ask for help, the program ends here.
+fn parsed() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let text = error.render().to_string();
+        if for_terminal(&text) == text {
+            error.exit();
+        }
+        // An argument that is not understood may be the name of any file.
+        terminal::stderr().write_all(text.as_bytes()).ok();
+        std::process::exit(error.exit_code())
+    })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

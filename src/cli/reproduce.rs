@@ -11,9 +11,10 @@ use clap::Args;
 use super::output::Outputs;
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
+use crate::report::markup::for_terminal;
 use crate::report::numbers::percent;
 use crate::report::progress::Spinner;
-use crate::report::{json, reproduce as tables};
+use crate::report::{json, reproduce as tables, terminal};
 use crate::team::{MAX_THREADS, Team};
 use crate::train::reproduce::{self, RecipeRecord, ReproduceRecord};
 use crate::train::{Observer, Progress, machine};
@@ -116,12 +117,14 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     }
     for path in &records {
         json::write(path, &record)?;
-        text += &format!("wrote {}\n", path.display());
+        text += &terminal::wrote(path);
     }
     if let Some(folder) = &arguments.out {
-        text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
+        text +=
+            &format!("wrote {} and the charts beside it\n", for_terminal(&tables::write(folder, &record)?));
     }
-    let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    let printed =
+        watcher.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
     match printed {
         // A closed pipe does not change the verdict.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
@@ -189,7 +192,7 @@ impl Watcher<'_> {
     fn print(&mut self, text: &str) {
         // The results are written even if nobody reads along; what could not be printed is told at the end.
         let mut printed = Ok(());
-        self.line.suspend(|| printed = std::io::stdout().write_all(text.as_bytes()));
+        self.line.suspend(|| printed = terminal::coloured_stdout().write_all(text.as_bytes()));
         if let Err(error) = printed {
             self.unprinted.get_or_insert(error);
         }

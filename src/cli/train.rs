@@ -17,7 +17,7 @@ use crate::model::{Model, Recipe, saved};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
 use crate::report::tensorboard::EventWriter;
-use crate::report::{json, progress::TerminalObserver, run, summary};
+use crate::report::{json, progress::TerminalObserver, run, summary, terminal};
 use crate::team::Team;
 use crate::train::{self, TrainRecord, dataset, machine};
 use crate::{Error, Result};
@@ -136,7 +136,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
+        terminal::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
     let stop = super::stop_on_ctrl_c()?;
@@ -167,7 +167,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     for path in outcomes.iter().flatten() {
         text += &format!("wrote {path}\n");
     }
-    let printed = std::io::stdout().write_all(text.as_bytes());
+    let printed = terminal::stdout().write_all(text.as_bytes());
     outcomes.into_iter().collect::<Result<Vec<_>>>()?;
     Ok(printed?)
 }

@@ -24,9 +24,9 @@ pub fn rounded(number: f64) -> String {
     if number.is_finite() { thousands(number.round().max(0.0) as u64) } else { "-".to_string() }
 }
 
-/// A fraction of 1 in percent, with two decimals: 97.65 %.
+/// A fraction of 1 in percent, with two decimals: 97.65 %; what is no number reads "-".
 pub fn percent(fraction: f64) -> String {
-    format!("{:.2} %", 100.0 * fraction)
+    if fraction.is_finite() { format!("{:.2} %", 100.0 * fraction) } else { "-".to_string() }
 }
 
 /// A loss with four decimals, or as a power of ten if it is huge: 0.0480, 1.5e23.
@@ -130,6 +130,6 @@ mod tests {
 
     #[test]
     fn fractions_are_percent() {
-        assert_eq!((percent(0.97651), percent(1.0)), ("97.65 %".to_string(), "100.00 %".to_string()));
+        assert_eq!([0.97651, 1.0, f64::NAN].map(percent), ["97.65 %", "100.00 %", "-"]);
     }
 }

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::markup::for_terminal;
 use super::numbers::{counted, duration, loss, percent, rounded};
 use super::run::{ending, warning};
-use super::terminal::Narrow;
+use super::terminal::{self, Narrow};
 use crate::train::{EpochRecord, Observer, Progress, TrainRecord, Warning};
 
 /// How often the bar is drawn at most, per second.
@@ -51,7 +52,7 @@ impl TerminalObserver {
         if self.lines {
             let line = line();
             // A closed pipe is no reason to end the training.
-            self.bar.suspend(|| writeln!(std::io::stdout(), "{line}").ok());
+            self.bar.suspend(|| writeln!(terminal::stdout(), "{line}").ok());
         }
     }
 }
@@ -69,7 +70,7 @@ impl Observer for TerminalObserver {
 
     fn warning(&mut self, seen: &Warning) {
         if self.lines {
-            self.bar.suspend(|| writeln!(std::io::stderr(), "warning: {}", warning(seen)).ok());
+            self.bar.suspend(|| writeln!(terminal::stderr(), "warning: {}", warning(seen)).ok());
         }
     }
 
@@ -102,7 +103,7 @@ impl Spinner {
 
     /// Says what is going on from now on.
     pub fn say(&self, what: &str) {
-        self.0.set_message(what.to_string());
+        self.0.set_message(for_terminal(what));
         self.0.tick();
     }
 

@@ -57,6 +57,22 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
     })
 }
 
+/// How many of the samples have a loss that is not finite, and which of them is the first; none if there are
+/// none.
+///
+/// # Errors
+/// If the samples do not fit the model, or their targets are values.
+pub fn lost(
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Option<(usize, usize)>> {
+    let answers = answers(model, samples, data, team)?;
+    let lost = || (0..answers.len()).filter(|&sample| !answers[sample].loss.is_finite());
+    Ok(lost().next().map(|first| (lost().count(), first)))
+}
+
 /// What the network answers to each of the samples: `[samples, outputs]`.
 ///
 /// # Errors

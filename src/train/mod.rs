@@ -19,7 +19,7 @@ mod stop;
 mod workspace;
 
 pub use analysis::analyse;
-pub use evaluate::{evaluate, outputs, predict};
+pub use evaluate::{evaluate, lost, outputs, predict};
 pub use folds::{FoldsRecord, cross_validate};
 pub use norms::{Health, LayerNorms, Trouble, Warning};
 pub use record::{EpochRecord, Evaluation, ModelFacts, Observer, Progress, TrainRecord};

@@ -7,7 +7,7 @@ use super::{TrainArguments, heading};
 use crate::data::DataSet;
 use crate::model::{Model, Recipe};
 use crate::report::numbers::{counted, loss, percent};
-use crate::report::{json, progress::TerminalObserver};
+use crate::report::{json, progress::TerminalObserver, terminal};
 use crate::team::Team;
 use crate::train::{self, FoldsRecord, machine};
 
@@ -17,20 +17,20 @@ pub fn run(arguments: &TrainArguments, folds: usize, recipe: &Recipe, data: &Dat
         Watchers { terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet), events: None };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-        std::io::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
+        terminal::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
     }
     let stop = crate::cli::stop_on_ctrl_c()?;
     let record = train::cross_validate(data, recipe, folds, &team, &stop, &mut watchers);
     watchers.terminal.finish();
     let Some(record) = record? else {
-        return Ok(writeln!(std::io::stdout(), "interrupted by Ctrl-C: no result")?);
+        return Ok(writeln!(terminal::stdout(), "interrupted by Ctrl-C: no result")?);
     };
     let mut text = result(&record);
     let written = arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path)).transpose();
     if let Ok(Some(path)) = &written {
         text += &format!("wrote {}\n", path.display());
     }
-    let printed = std::io::stdout().write_all(text.as_bytes());
+    let printed = terminal::stdout().write_all(text.as_bytes());
     written?;
     Ok(printed?)
 }
