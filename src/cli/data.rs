@@ -121,6 +121,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
 #[cfg(feature = "download")]
 fn download(arguments: Download) -> anyhow::Result<()> {
     use crate::data::download::Progress;
+    use crate::report::markup::for_terminal;
     use anyhow::Context;
 
     let set = known_set(arguments.set);
@@ -139,7 +140,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
             say(format_args!("{url}"));
             bar.reset();
             bar.set_length(bytes.unwrap_or(0));
-            bar.set_message(url.rsplit('/').next().unwrap_or(url).to_string());
+            bar.set_message(for_terminal(url.rsplit('/').next().unwrap_or(url)));
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
         Progress::Received { bytes } => bar.set_position(bytes),

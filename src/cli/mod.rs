@@ -111,7 +111,7 @@ pub fn main() -> ExitCode {
 fn parsed() -> Arguments {
     Arguments::try_parse().unwrap_or_else(|error| {
         let text = error.render().to_string();
-        if for_terminal(&text) == text {
+        if !error.use_stderr() || for_terminal(&text) == text {
             error.exit();
         }
         // An argument that is not understood may be the name of any file.
