@@ -93,7 +93,10 @@ fn threads_that_the_system_does_not_start_are_an_error_that_says_so() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let eval = refused(&["eval", "--model", "m", "--data", "d", "--threads", "3"]);
-    assert!(eval.starts_with("error: threads: expected 3, which the system starts, found "), "{eval}");
+    assert!(
+        eval.starts_with("error: threads to start: expected 3, found a refusal of the system ("),
+        "{eval}"
+    );
     assert!(eval.contains("os error") && eval.contains("`ulimit -u`"), "{eval}");
     for arguments in [
         &["train", "digits-mlp", "--quiet"][..],

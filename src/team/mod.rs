@@ -108,7 +108,7 @@ pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     }
     // Not rayon's global pool, which panics where its threads cannot be started.
     let pool =
-        rayon::ThreadPoolBuilder::new().build().map_err(|error| refused("the usual number", &error))?;
+        rayon::ThreadPoolBuilder::new().build().map_err(|error| refused("one for each processor", &error))?;
     Ok(pool.install(work))
 }
 
@@ -117,10 +117,10 @@ fn refused(wanted: &str, error: &rayon::ThreadPoolBuildError) -> Error {
     // The words of the system are those of the cause, where there is one.
     let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
     Error::Mismatch {
-        what: "threads".into(),
-        expected: format!("{wanted}, which the system starts"),
+        what: "threads to start".into(),
+        expected: wanted.into(),
         found: format!(
-            "that it refuses ({reason}); limits are `ulimit -u` and, for their stacks, `ulimit -v`"
+            "a refusal of the system ({reason}), whose limits are `ulimit -u` and, for their stacks, `ulimit -v`"
         ),
     }
 }
