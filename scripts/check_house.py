@@ -18,7 +18,7 @@ import tempfile
 FLOORS = [
     ["error", "pipe"],
     ["atomic_file", "memory", "panics", "probe", "rng"],
-    ["stats"],
+    ["foreign", "stats"],
     ["tensor"],
     ["team"],
     ["kernels"],

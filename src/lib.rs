@@ -36,6 +36,7 @@
 
 pub mod atomic_file;
 pub mod error;
+pub mod foreign;
 pub mod memory;
 pub mod panics;
 pub mod pipe;

@@ -1,9 +1,11 @@
 //! Whether memory suffices, asked before it is taken.
 
+mod fallible;
 mod limits;
 
 use std::path::Path;
 
+pub use fallible::{copied, filled, is_refusable, refusable, reserve, reserved};
 pub use limits::{Bound, Room};
 
 use crate::{Error, Result};

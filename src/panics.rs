@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::io::{self, Read};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
@@ -32,6 +33,15 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|panic| format!("makes its reader fail ({})", message(panic.as_ref())))
 }
 
+/// A reader whose panics are errors of reading.
+pub struct Guarded<R>(pub R);
+
+impl<R: Read> Read for Guarded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        caught(|| self.0.read(buffer)).map_err(|panic| io::Error::new(io::ErrorKind::InvalidData, panic))?
+    }
+}
+
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
@@ -48,6 +58,15 @@ mod tests {
         let refused = caught(|| empty[std::hint::black_box(3)]).unwrap_err();
         assert!(refused.starts_with("makes its reader fail (index out of bounds"), "{refused}");
         assert_eq!(caught(|| -> () { panic!("broken") }), Err("makes its reader fail (broken)".into()));
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("leaky")
+            }
+        }
+        let refused = Guarded(Broken).read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(refused.to_string(), "makes its reader fail (leaky)");
+        assert_eq!(Guarded(&b"abc"[..]).read_to_end(&mut Vec::new()).unwrap(), 3);
         // One inside another.
         assert_eq!(caught(|| caught(|| -> u8 { panic!("inner") }).is_err()), Ok(true));
     }

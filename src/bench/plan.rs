@@ -8,7 +8,7 @@ use super::peers::Framework;
 use crate::data::DataSet;
 use crate::data::source::{self, Places};
 use crate::error::{Error, Result};
-use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, check_samples};
+use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, RecipeText, check_samples};
 use crate::model::{Model, Recipe};
 use crate::train::dataset;
 
@@ -149,8 +149,8 @@ impl BenchPlan {
 fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
     let mut recipes = Vec::new();
     for name in &choice.recipes {
-        let (text, place) = Recipe::text(name)?;
-        let own = Recipe::parse(&text, &place)?;
+        let text = RecipeText::read(name)?;
+        let own = text.recipe(&[])?;
         let optimizers = or_own(&choice.optimizers, own.optimizer.name().to_string());
         for optimizer in optimizers {
             for batch in or_own(&choice.batches, own.train.batch) {
@@ -166,7 +166,7 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                     ALL_SAMPLES => Override::new("train.batch", "all"),
                     batch => Override::new("train.batch", i64::try_from(batch).unwrap_or(i64::MAX)),
                 });
-                let recipe = Recipe::parse_with(&text, &place, &overrides)?;
+                let recipe = text.recipe(&overrides)?;
                 if recipe.optimizer.kind().searches() {
                     return Err(Error::Setting {
                         place: "command line".into(),

@@ -19,10 +19,11 @@ use crate::bench::record::{BENCH_SCHEMA, BenchRecord, CaseRecord};
 use crate::bench::{calibrate, suite};
 use crate::error::Error;
 use crate::model::Recipe;
+use crate::report::markup::for_terminal;
 use crate::report::numbers::duration;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
-use crate::report::{bench as tables, comparison, json};
+use crate::report::{bench as tables, comparison, json, terminal};
 use crate::team::MAX_THREADS;
 use crate::train::machine;
 
@@ -179,7 +180,7 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
         true => keep(&record, &files, &mut text),
         false => finish(&arguments, &record, &files, &mut text),
     };
-    let mut out = std::io::stdout();
+    let mut out = terminal::coloured_stdout();
     let printed = out.write_all(text.as_bytes());
     written?;
     printed?;
@@ -240,15 +241,16 @@ fn finish(
 ) -> crate::Result<()> {
     for growing in &files.records {
         growing.finish(|path| json::write(path, record))?;
-        *text += &format!("wrote {}\n", growing.file().display());
+        *text += &terminal::wrote(growing.file());
     }
     if let Some(growing) = &files.csv {
         growing.finish(|path| write_csv(path, record))?;
-        *text += &format!("wrote {}\n", growing.file().display());
+        *text += &terminal::wrote(growing.file());
     }
     if let Some(folder) = &arguments.out {
         tables::write_all(folder, record)?;
-        *text += &format!("wrote {} and the charts beside it\n", folder.join("report.html").display());
+        let page = folder.join("report.html").display().to_string();
+        *text += &format!("wrote {} and the charts beside it\n", for_terminal(&page));
     }
     Ok(())
 }
@@ -265,14 +267,15 @@ fn keep(record: &BenchRecord, files: &Files, text: &mut String) -> crate::Result
     }
     for growing in &files.records {
         let place = growing.leave(|path| json::write(path, record))?;
-        *text += &format!("kept in {}\n", place.display());
+        *text += &format!("kept in {}\n", for_terminal(&place.display().to_string()));
     }
     if let Some(growing) = &files.csv {
         let place = growing.leave(|path| write_csv(path, record))?;
-        *text += &format!("kept in {}\n", place.display());
+        *text += &format!("kept in {}\n", for_terminal(&place.display().to_string()));
     }
     if let Some(path) = partial {
-        *text += &format!("`fallline report {}` makes a page of it\n", path.display());
+        let path = path.display().to_string();
+        *text += &format!("`fallline report {}` makes a page of it\n", for_terminal(&path));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::output::Outputs;
 use crate::bench::calibrate;
 use crate::report::progress::Spinner;
-use crate::report::{calibration, json};
+use crate::report::{calibration, json, terminal};
 use crate::train::machine::usable_cores;
 
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
             Err(error) => text += &format!("\nwarning: not kept for later: {error}\n"),
         }
     }
-    let printed = std::io::stdout().write_all(text.as_bytes());
+    let printed = terminal::stdout().write_all(text.as_bytes());
     written?;
     Ok(printed?)
 }

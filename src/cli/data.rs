@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values, Verdict};
 use crate::data::{folder, known, source};
-use crate::report::markup::for_terminal;
+use crate::report::{markup::for_terminal, terminal};
 
 /// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
@@ -123,6 +123,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
 #[cfg(feature = "download")]
 fn download(arguments: Download) -> anyhow::Result<()> {
     use crate::data::download::Progress;
+    use crate::report::markup::for_terminal;
     use anyhow::Context;
 
     let set = known_set(arguments.set);
@@ -132,7 +133,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
     let style = "{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(indicatif::ProgressStyle::with_template(style)?.progress_chars("=> "));
     // A terminal that went away must not stop the download.
-    let say = |line: std::fmt::Arguments| drop(writeln!(std::io::stdout(), "{line}"));
+    let say = |line: std::fmt::Arguments| drop(writeln!(terminal::stdout(), "{line}"));
     // Told once another mirror has the file; if none has, the error tells.
     let mut refusals = Vec::new();
     let mut show = |progress: Progress| match progress {
@@ -141,7 +142,7 @@ fn download(arguments: Download) -> anyhow::Result<()> {
             say(format_args!("{url}"));
             bar.reset();
             bar.set_length(bytes.unwrap_or(0));
-            bar.set_message(url.rsplit('/').next().unwrap_or(url).to_string());
+            bar.set_message(for_terminal(url.rsplit('/').next().unwrap_or(url)));
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
         }
         Progress::Received { bytes } => bar.set_position(bytes),
@@ -169,7 +170,7 @@ fn known_set(set: Published) -> &'static known::KnownSet {
 }
 
 fn verify(dir: &Path) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     let mut wrong = 0;
     for folder in inspect::folders(dir)? {
         for check in inspect::verify(&folder)? {
@@ -194,7 +195,7 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn info(dir: &Path) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::stdout();
     for file in inspect::info(dir)? {
         writeln!(out, "{}", for_terminal(&described(&file)))?;
     }
@@ -241,7 +242,7 @@ fn as_seen(file: &FileInfo) -> String {
 fn generate(arguments: Generate) -> anyhow::Result<()> {
     let Generate { set: Generated::Digits, out, train, test, seed, gzip, force } = arguments;
     let set = source::generate_digits([train as usize, test as usize], seed)?;
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = terminal::stdout();
     for path in folder::write(&set, &out, gzip, force)? {
         writeln!(stdout, "{}", path.display())?;
     }

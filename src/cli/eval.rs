@@ -12,15 +12,16 @@ use crate::atomic_file;
 use crate::data::Samples;
 use crate::model::recipe::DataConfig;
 use crate::model::saved;
+use crate::report::markup::for_terminal;
 use crate::report::mistakes::{self, Shown};
-use crate::report::numbers::{percent, thousands};
+use crate::report::numbers::{counted, percent, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, numbers, run};
+use crate::report::{json, numbers, run, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, ClassMetrics};
-use crate::train::{self, Evaluation, Phase, dataset};
+use crate::train::{self, Evaluation, NotFinite, Phase, dataset};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -128,13 +129,21 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         metrics,
         mistakes: worst.as_ref().map(|(mistakes, _)| mistakes.clone()),
     };
+    if let Some(samples) = record.test.not_finite.as_ref().filter(|lost| lost.samples == record.samples) {
+        // What would be counted of such answers says nothing.
+        let (model, all) = (arguments.model.display(), counted(record.samples, "test sample"));
+        let NotFinite { samples, first } = samples;
+        bail!(
+            "{model}: expected finite outputs, found others for {samples} of {all}, the first of which is {first}"
+        );
+    }
     if let Some(samples) = &record.test.not_finite {
         super::say("warning", &run::not_finite(Phase::Testing, samples));
     }
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    let mut text = lines(&record);
+    let mut text = for_terminal(&lines(&record));
     if let Some((mistakes, count)) = worst {
         let shown: Vec<Shown> = mistakes.into_iter().map(|mistake| shown(mistake, &data.test)).collect();
         if let Some(path) = &arguments.sheet {
@@ -149,7 +158,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             );
         }
     }
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }
 
 fn shown(mistake: Mistake, samples: &Samples) -> Shown {

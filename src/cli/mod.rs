@@ -25,6 +25,7 @@ use crate::Error;
 use crate::model::recipe::Override;
 use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
+use crate::report::terminal;
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
@@ -84,12 +85,13 @@ enum Command {
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
+    crate::tensor::heed_limits();
     pipe::on_waiting(tell_waiting);
     // Where a file may grow no further, writing it then fails and can be told, and the program goes on.
     #[cfg(unix)]
     signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default()).ok();
     let done = |()| ExitCode::SUCCESS;
-    let arguments = Arguments::parse();
+    let arguments = parsed();
     if let Err(error) = signals::install() {
         return failed(&anyhow::anyhow!("cannot listen for signals: {error}"));
     }
@@ -125,8 +127,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 /// A line on standard error.
 fn say(kind: &str, text: &dyn std::fmt::Display) {
     // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-    // Names in it may come from foreign files.
-    writeln!(std::io::stderr(), "{kind}: {}", for_terminal(&text.to_string())).ok();
+    writeln!(terminal::stderr(), "{kind}: {text}").ok();
 }
 
 /// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was
@@ -142,8 +143,20 @@ fn tell_waiting(path: &Path, awaited: Awaited) {
         Awaited::Reader => "reads this pipe",
         Awaited::Writer => "writes to this pipe",
     };
-    let text = format!("{}: waiting for a program that {awaited}", path.display());
-    writeln!(std::io::stderr(), "{}", for_terminal(&text)).ok();
+    writeln!(terminal::stderr(), "{}: waiting for a program that {awaited}", path.display()).ok();
+}
+
+/// The arguments of the process. Where they are wrong, or ask for help, the program ends here.
+fn parsed() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|error| {
+        let text = error.render().to_string();
+        if !error.use_stderr() || for_terminal(&text) == text {
+            error.exit();
+        }
+        // An argument that is not understood may be the name of any file.
+        terminal::stderr().write_all(text.as_bytes()).ok();
+        std::process::exit(error.exit_code())
+    })
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

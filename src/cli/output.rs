@@ -10,6 +10,7 @@ use crate::data::folder;
 use crate::data::{DataSet, samples::Origin};
 use crate::error::{Error, Result};
 use crate::pipe;
+use crate::report::terminal;
 
 /// How the names of charts end.
 const CHARTS: [&str; 2] = ["png", "svg"];
@@ -54,7 +55,7 @@ impl Outputs {
                     "warning: {path}: cannot be replaced as a whole and will be written in place; a full disk \
                      would then spoil it\n"
                 );
-                std::io::stderr().write_all(text.as_bytes()).ok();
+                terminal::stderr().write_all(text.as_bytes()).ok();
             }
             if written[..index].iter().any(|other| is_same(path, other)) {
                 return refused("different paths", format!("{} twice", path.display()));

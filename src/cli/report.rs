@@ -12,7 +12,7 @@ use crate::atomic_file;
 use crate::bench::record::BenchRecord;
 use crate::error::{Error, Result};
 use crate::report::results::{self, Results};
-use crate::report::{bench, page, reproduce, run};
+use crate::report::{bench, page, reproduce, run, terminal};
 use crate::train::TrainRecord;
 use crate::train::reproduce::ReproduceRecord;
 
@@ -56,7 +56,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         Records::Reproduce(record) => reproduce::page(&record),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
-    Ok(writeln!(std::io::stdout(), "wrote {}", out.display())?)
+    Ok(terminal::stdout().write_all(terminal::wrote(out).as_bytes())?)
 }
 
 /// Whether a file is a page that this program made.

@@ -13,9 +13,10 @@ use super::partial::Growing;
 use super::signals::{self, Signal};
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
+use crate::report::markup::for_terminal;
 use crate::report::numbers::percent;
 use crate::report::progress::Spinner;
-use crate::report::{json, reproduce as tables, run};
+use crate::report::{json, reproduce as tables, run, terminal};
 use crate::team::{MAX_THREADS, Team};
 use crate::train::reproduce::{self, RecipeRecord, ReproduceRecord};
 use crate::train::{Evaluation, Observer, Phase, Progress, TrainRecord, machine};
@@ -132,7 +133,8 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
         true => finish(&arguments, &record, &records, &mut text),
         false => keep(&record, &records, &mut text),
     };
-    let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    let printed =
+        watcher.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
     written?;
     let diverged = super::diverged(diverged(&record), arguments.allow_divergence);
     match printed {
@@ -151,10 +153,11 @@ fn finish(
 ) -> Result<()> {
     for growing in records {
         growing.finish(|path| json::write(path, record))?;
-        *text += &format!("wrote {}\n", growing.file().display());
+        *text += &terminal::wrote(growing.file());
     }
     if let Some(folder) = &arguments.out {
-        *text += &format!("wrote {} and the charts beside it\n", tables::write(folder, record)?);
+        *text +=
+            &format!("wrote {} and the charts beside it\n", for_terminal(&tables::write(folder, record)?));
     }
     Ok(())
 }
@@ -166,7 +169,8 @@ fn keep(record: &ReproduceRecord, records: &[Growing], text: &mut String) -> Res
         return Ok(());
     }
     for growing in records {
-        let path = growing.leave(|path| json::write(path, record))?.display();
+        let path = growing.leave(|path| json::write(path, record))?.display().to_string();
+        let path = for_terminal(&path);
         *text += &format!("kept in {path}");
         let page = format!("; `fallline report {path}` makes a page of it");
         *text += if growing.partial().is_some() { &page } else { "" };
@@ -250,7 +254,7 @@ impl Watcher<'_> {
     fn print(&mut self, text: &str) {
         // The results are written even if nobody reads along; what could not be printed is told at the end.
         let mut printed = Ok(());
-        self.line.suspend(|| printed = std::io::stdout().write_all(text.as_bytes()));
+        self.line.suspend(|| printed = terminal::coloured_stdout().write_all(text.as_bytes()));
         if let Err(error) = printed {
             self.unprinted.get_or_insert(error);
         }

@@ -24,7 +24,7 @@ use crate::model::{Model, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
 use crate::report::tensorboard::EventWriter;
-use crate::report::{json, progress::TerminalObserver, run, summary};
+use crate::report::{json, progress::TerminalObserver, run, summary, terminal};
 use crate::team::Team;
 use crate::train::{self, Ending, TrainRecord, dataset, machine};
 use crate::{Error, Result};
@@ -160,7 +160,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        std::io::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
+        terminal::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
     }
 
     let stop = signals::listen(watchers.terminal.line(), STOPPING);
@@ -200,7 +200,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     outcomes.events(watchers.events, Some(&record));
     watchers.terminal.finish();
 
-    let printed = std::io::stdout().write_all((result(&record, &recipe) + &outcomes.written).as_bytes());
+    let printed = terminal::stdout().write_all((result(&record, &recipe) + &outcomes.written).as_bytes());
     let text = record.diverged.as_ref().map(run::divergence);
     let code = super::diverged(text, arguments.allow_divergence);
     outcomes.end(printed, code)

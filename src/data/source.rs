@@ -9,6 +9,7 @@ use super::idx::Idx;
 use super::known::{self, KNOWN};
 use super::samples::{DataSet, Origin, Samples};
 use crate::error::{Error, Result};
+use crate::memory;
 
 /// The name of the generated data set.
 pub const DIGITS: &str = "digits";
@@ -180,7 +181,7 @@ pub fn generate_digits(samples: [usize; 2], seed: u64) -> Result<DataSet> {
 
 /// Checks that `count` digits can be held in memory, before they are made.
 fn check_room(count: usize) -> Result<()> {
-    let room = |bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
+    let room = |bytes| memory::reserved::<u8>("digits", bytes).is_ok();
     let fits = (1..=u32::MAX as usize).contains(&count) && count.checked_mul(28 * 28).is_some_and(room);
     if fits {
         return Ok(());

@@ -49,16 +49,16 @@ impl Model {
         }
         config.loss.check(classes)?;
         memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
-        let parameters = Buffer::zeros(layout.len());
+        let parameters = Buffer::try_zeros("the parameters", layout.len())?;
         let mut model = Model { layers, parameters, input, loss: config.loss.clone() };
-        model.initialise(seed);
+        model.initialise(seed)?;
         Ok(model)
     }
 
-    fn initialise(&mut self, seed: u64) {
+    fn initialise(&mut self, seed: u64) -> Result<()> {
         let drawn: Vec<_> = self.specs().filter_map(|(_, spec)| spec.init.map(|init| (spec, init))).collect();
         for (number, (spec, init)) in drawn.iter().enumerate() {
-            let mut values = vec![0.0; spec.shape.iter().product()];
+            let mut values = memory::filled("initial values", 0.0, spec.shape.iter().product())?;
             // Each number of a kernel's window goes to an output of its own, as in PyTorch.
             let fan_out = spec.shape[0] * spec.shape.iter().skip(2).product::<usize>();
             let fan_in = spec.shape[1..].iter().product();
@@ -69,6 +69,7 @@ impl Model {
         for placed in &self.layers {
             placed.layer.complete(&mut self.parameters[placed.storage.clone()]);
         }
+        Ok(())
     }
 }
 

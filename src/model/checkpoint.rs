@@ -22,6 +22,9 @@ const LARGEST_HEADER: u64 = 8 << 20;
 /// Bytes before the header: its length as a little-endian u64.
 const LENGTH_BYTES: u64 = 8;
 
+/// What the memory of tensors is for, in messages.
+const TENSORS: &str = "the tensors of a model file";
+
 /// A tensor of a saved model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
@@ -38,19 +41,6 @@ pub struct NamedTensor {
 /// # Errors
 /// [`Error::Io`]; [`Error::Mismatch`] if a tensor's values are not as many as its shape says.
 pub fn save(path: &Path, tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> Result<()> {
-    let header = header(tensors, metadata)?;
-    atomic_file::write(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
-        tensors.iter().try_for_each(|tensor| write_values(file, &tensor.values))
-    })
-}
-
-/// The header of the format, written here because the crate orders metadata at random.
-fn header(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> Result<String> {
-    let mut entries = Map::new();
-    entries.insert("__metadata__".to_string(), json!(metadata));
-    let mut offset = 0;
     for tensor in tensors {
         let count: usize = tensor.shape.iter().product();
         if count != tensor.values.len() {
@@ -60,13 +50,40 @@ fn header(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> Resul
                 found: tensor.values.len().to_string(),
             });
         }
-        let end = offset + 4 * count;
-        let entry = json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, end] });
-        if entries.insert(tensor.name.clone(), entry).is_some() {
+    }
+    let shapes: Vec<_> = tensors.iter().map(|tensor| (&*tensor.name, &*tensor.shape)).collect();
+    save_each(path, &shapes, metadata, |index, write| write(&tensors[index].values))
+}
+
+/// [`save`], where the values of each tensor, by its number, are made when their turn comes: `values` hands them
+/// on, so that they need not all be in memory at once.
+pub(super) fn save_each(
+    path: &Path,
+    tensors: &[(&str, &[usize])],
+    metadata: &BTreeMap<String, String>,
+    mut values: impl FnMut(usize, &mut dyn FnMut(&[f32]) -> io::Result<()>) -> io::Result<()>,
+) -> Result<()> {
+    let header = header(tensors, metadata)?;
+    atomic_file::write(path, |file| {
+        file.write_all(&(header.len() as u64).to_le_bytes())?;
+        file.write_all(header.as_bytes())?;
+        (0..tensors.len()).try_for_each(|index| values(index, &mut |values| write_values(file, values)))
+    })
+}
+
+/// The header of the format, written here because the crate orders metadata at random.
+fn header(tensors: &[(&str, &[usize])], metadata: &BTreeMap<String, String>) -> Result<String> {
+    let mut entries = Map::new();
+    entries.insert("__metadata__".to_string(), json!(metadata));
+    let mut offset = 0;
+    for (name, shape) in tensors {
+        let end = offset + 4 * shape.iter().product::<usize>();
+        let entry = json!({ "dtype": "F32", "shape": shape, "data_offsets": [offset, end] });
+        if entries.insert(name.to_string(), entry).is_some() {
             return Err(Error::Mismatch {
                 what: "names of tensors".to_string(),
                 expected: "each of them once".to_string(),
-                found: format!("{} twice", tensor.name),
+                found: format!("{name} twice"),
             });
         }
         offset = end;
@@ -123,6 +140,8 @@ pub struct ModelFile<R> {
     metadata: BTreeMap<String, String>,
     /// In the order in which they lie in the file.
     tensors: Vec<(String, TensorInfo)>,
+    /// Whether the file is known to be as long as its header promises.
+    is_whole: bool,
 }
 
 impl ModelFile<BufReader<pipe::Input>> {
@@ -192,7 +211,7 @@ impl<R: Read> ModelFile<R> {
                 return Err(format_error(path, format!("tensor {name}"), expected, found));
             }
         }
-        Ok(ModelFile { reader, path: path.into(), metadata, tensors })
+        Ok(ModelFile { reader, path: path.into(), metadata, tensors, is_whole: length.is_some() })
     }
 
     pub fn metadata(&self) -> &BTreeMap<String, String> {
@@ -205,18 +224,38 @@ impl<R: Read> ModelFile<R> {
         given.map(|(_, info)| info.shape.iter().product::<usize>()).sum()
     }
 
+    /// Names and shapes of the tensors that [`read`](ModelFile::read) gives, in the order in which they lie
+    /// in the file.
+    pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
+        let given = self.tensors.iter().filter(|(name, info)| !is_batch_count(name, info));
+        given.map(|(name, info)| (&**name, &*info.shape))
+    }
+
     /// Reads the tensors, sorted by name, as f32: those of other types become the nearest.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Format`] if the file ends before or goes on behind them; an error if memory
     /// is short.
-    pub fn read(mut self) -> Result<Vec<NamedTensor>> {
-        memory::check("the tensors of a model file", self.numbers().saturating_mul(size_of::<f32>()))?;
+    pub fn read(self) -> Result<Vec<NamedTensor>> {
+        memory::check(TENSORS, self.numbers().saturating_mul(size_of::<f32>()))?;
         let mut read = Vec::with_capacity(self.tensors.len());
+        self.read_each(|tensor| {
+            read.push(tensor);
+            Ok(())
+        })?;
+        read.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(read)
+    }
+
+    /// Reads one tensor after the other, in the order of the file, for `take`.
+    ///
+    /// # Errors
+    /// As [`read`](ModelFile::read), and those of `take`.
+    pub fn read_each(mut self, mut take: impl FnMut(NamedTensor) -> Result<()>) -> Result<()> {
         for (name, info) in std::mem::take(&mut self.tensors) {
             let values = self.values(&name, &info)?;
             if !is_batch_count(&name, &info) {
-                read.push(NamedTensor { name, shape: info.shape, values });
+                take(NamedTensor { name, shape: info.shape, values })?;
             }
         }
         let more = self.reader.read(&mut [0]).map_err(Error::io(&self.path, "read"))?;
@@ -224,8 +263,7 @@ impl<R: Read> ModelFile<R> {
             let expected = "as many bytes as the tensors of its header fill";
             return Err(format_error(&self.path, "file".into(), expected, "more".into()));
         }
-        read.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(read)
+        Ok(())
     }
 
     fn values(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>> {
@@ -234,12 +272,18 @@ impl<R: Read> ModelFile<R> {
         let mut left = info.data_offsets.1 - info.data_offsets.0;
         let size = info.dtype.bitsize() / 8;
         // Of a pipe nobody knows whether it holds what its header promises, so the values grow with it.
-        let mut values = Vec::new();
+        let mut values = memory::reserved(TENSORS, if self.is_whole { left / size } else { 0 })?;
         let mut chunk = vec![0; CHUNK.min(left)];
         while left > 0 {
             let part = &mut chunk[..CHUNK.min(left)];
             let expected = "as many bytes as the tensors of its header fill";
             self.reader.read_exact(part).map_err(|error| broken(&self.path, error, expected))?;
+            let room = values.capacity() - values.len();
+            if room < part.len() / size {
+                // By halves, not by chunks: otherwise it would be copied for each of them.
+                let more = (part.len() / size).max(values.len() / 2);
+                memory::reserve(TENSORS, &mut values, more)?;
+            }
             match info.dtype {
                 Dtype::F32 => values.extend(part.chunks_exact(size).map(|b| f32::from_le_bytes(array(b)))),
                 Dtype::F64 => {

@@ -8,10 +8,12 @@ pub mod saved;
 mod section;
 mod summary;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-pub use checkpoint::NamedTensor;
+pub use checkpoint::{ModelFile, NamedTensor};
 pub use inputs::{Input, Inputs};
 pub use recipe::{ModelConfig, Recipe};
 pub use summary::SummaryRow;
@@ -20,7 +22,7 @@ use crate::kernels::{image, panels, reduce};
 use crate::layers::{Arrangement, Layer, ParameterSpec};
 use crate::losses::Loss;
 use crate::tensor::Buffer;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A feed-forward network: layers in order, and all their parameters in one buffer.
 pub struct Model {
@@ -154,21 +156,43 @@ impl Model {
     /// A copy of all parameters, with PyTorch's names, shapes and layouts.
     pub fn tensors(&self) -> Vec<NamedTensor> {
         let tensor = |(name, spec): (String, ParameterSpec)| {
-            let len: usize = spec.shape.iter().product();
-            let mut values = vec![0.0; len];
-            let stored = &self.parameters[spec.range.clone()];
-            match spec.arrangement {
-                Arrangement::Plain => values.copy_from_slice(&stored[..len]),
-                Arrangement::Panels => panels::unpack(&mut values, stored, spec.shape[0], spec.shape[1]),
-                Arrangement::Kernels => panels::unpack_kernels(&mut values, stored, spec.kernels()),
-                Arrangement::GroupedKernels { groups } => {
-                    panels::unpack_groups(&mut values, stored, spec.kernels(), groups);
-                }
-                Arrangement::Pixels => image::flatten(&mut values, stored, spec.pixels()),
-            }
+            let mut values = vec![0.0; spec.shape.iter().product()];
+            self.get(&spec, &mut values);
             NamedTensor { name, shape: spec.shape, values }
         };
         self.specs().map(tensor).collect()
+    }
+
+    /// Writes all parameters and this metadata to a file, with PyTorch's names, shapes and layouts; of the
+    /// parameters, a copy of one after the other is made.
+    ///
+    /// # Errors
+    /// Those of [`checkpoint::save`].
+    pub fn save_tensors(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
+        let specs: Vec<_> = self.specs().collect();
+        let shapes: Vec<_> = specs.iter().map(|(name, spec)| (&**name, &*spec.shape)).collect();
+        let largest = shapes.iter().map(|(_, shape)| shape.iter().product()).max().unwrap_or(0);
+        let mut values = memory::filled("a copy of a tensor", 0.0, largest)?;
+        checkpoint::save_each(path, &shapes, metadata, |index, write| {
+            let spec = &specs[index].1;
+            let values = &mut values[..spec.shape.iter().product()];
+            self.get(spec, values);
+            write(values)
+        })
+    }
+
+    /// One parameter in PyTorch's layout.
+    fn get(&self, spec: &ParameterSpec, values: &mut [f32]) {
+        let stored = &self.parameters[spec.range.clone()];
+        match spec.arrangement {
+            Arrangement::Plain => values.copy_from_slice(&stored[..values.len()]),
+            Arrangement::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
+            Arrangement::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
+            Arrangement::GroupedKernels { groups } => {
+                panels::unpack_groups(values, stored, spec.kernels(), groups);
+            }
+            Arrangement::Pixels => image::flatten(values, stored, spec.pixels()),
+        }
     }
 
     /// Takes all parameters from `tensors`, which came from the file `path`.
@@ -176,37 +200,62 @@ impl Model {
     /// # Errors
     /// If a tensor is missing, unknown, or of another shape. The model is unchanged then.
     pub fn load_tensors(&mut self, path: &Path, tensors: Vec<NamedTensor>) -> Result<()> {
-        let specs: Vec<_> = self.specs().collect();
-        let wrong = |name: &str, expected: String, found: String| Error::Format {
-            path: path.to_path_buf(),
-            place: format!("tensor {name}"),
-            expected,
-            found,
-        };
-        if let Some(extra) = tensors.iter().find(|tensor| specs.iter().all(|(name, _)| *name != tensor.name))
-        {
-            return Err(wrong(
-                &extra.name,
-                "no tensor of this name in a model of its recipe".into(),
-                format!("one of shape {:?}", extra.shape),
-            ));
+        let specs = self.checked(path, tensors.iter().map(|tensor| (&*tensor.name, &*tensor.shape)))?;
+        let is_short = |tensor: &&NamedTensor| tensor.values.len() != tensor.shape.iter().product::<usize>();
+        if let Some(short) = tensors.iter().find(is_short) {
+            let expected = format!("as many values as shape {:?} says", short.shape);
+            return Err(wrong_tensor(path, &short.name, expected, short.values.len().to_string()));
         }
-        let mut found = Vec::with_capacity(specs.len());
-        for (name, spec) in &specs {
-            let expected = || format!("shape {:?}", spec.shape);
-            let tensor = tensors
-                .iter()
-                .find(|tensor| tensor.name == *name)
-                .ok_or_else(|| wrong(name, expected(), "no such tensor".into()))?;
-            if tensor.shape != spec.shape || tensor.values.len() != spec.shape.iter().product::<usize>() {
-                return Err(wrong(name, expected(), format!("shape {:?}", tensor.shape)));
-            }
-            found.push(tensor);
-        }
-        for ((_, spec), tensor) in specs.iter().zip(found) {
-            self.set(spec, &tensor.values);
+        for tensor in &tensors {
+            self.set(&specs[&*tensor.name], &tensor.values);
         }
         Ok(())
+    }
+
+    /// Takes all parameters from a file, one tensor after the other, each as `check` lets it pass: so none of
+    /// them is in memory for long beside the model.
+    ///
+    /// # Errors
+    /// As [`load_tensors`](Model::load_tensors), those of [`ModelFile::read_each`] and those of `check`. Some
+    /// parameters may have been taken by then.
+    pub fn load_file<R: Read>(
+        &mut self,
+        path: &Path,
+        file: ModelFile<R>,
+        check: impl Fn(&NamedTensor) -> Result<()>,
+    ) -> Result<()> {
+        let specs = self.checked(path, file.shapes())?;
+        file.read_each(|tensor| {
+            check(&tensor)?;
+            self.set(&specs[&*tensor.name], &tensor.values);
+            Ok(())
+        })
+    }
+
+    /// The place of each parameter by its name, if tensors of these names and shapes are those of the model.
+    fn checked<'a>(
+        &self,
+        path: &Path,
+        tensors: impl Iterator<Item = (&'a str, &'a [usize])>,
+    ) -> Result<BTreeMap<String, ParameterSpec>> {
+        let specs: BTreeMap<_, _> = self.specs().collect();
+        let mut found = BTreeSet::new();
+        for (name, shape) in tensors {
+            let Some(spec) = specs.get(name) else {
+                let expected = "no tensor of this name in a model of its recipe".to_string();
+                return Err(wrong_tensor(path, name, expected, format!("one of shape {shape:?}")));
+            };
+            if spec.shape != shape {
+                let expected = format!("shape {:?}", spec.shape);
+                return Err(wrong_tensor(path, name, expected, format!("shape {shape:?}")));
+            }
+            found.insert(name);
+        }
+        if let Some((name, spec)) = specs.iter().find(|(name, _)| !found.contains(&***name)) {
+            let expected = format!("shape {:?}", spec.shape);
+            return Err(wrong_tensor(path, name, expected, "no such tensor".into()));
+        }
+        Ok(specs)
     }
 
     /// Stores one parameter given in PyTorch's layout.
@@ -222,6 +271,10 @@ impl Model {
             Arrangement::Pixels => image::unflatten(stored, values, spec.pixels()),
         }
     }
+}
+
+fn wrong_tensor(path: &Path, name: &str, expected: String, found: String) -> Error {
+    Error::Format { path: path.to_path_buf(), place: format!("tensor {name}"), expected, found }
 }
 
 fn train_flops(layer: &dyn Layer) -> f64 {

@@ -16,6 +16,7 @@ mod schedule;
 mod stop;
 mod write;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
@@ -43,7 +44,7 @@ use crate::kernels::image::{Image, Patches};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
-use crate::pipe;
+use crate::{panics, pipe};
 
 /// The largest recipe file that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -214,6 +215,39 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("mnist-cnn", include_str!("../../recipes/mnist-cnn.toml")),
 ];
 
+/// The text of a recipe, of which several may be made that differ in what changes them. It is read once: a
+/// pipe gives it only once.
+pub struct RecipeText {
+    text: Cow<'static, str>,
+    /// What errors call it.
+    place: String,
+}
+
+impl RecipeText {
+    /// That of a file (a path with a folder or with the ending `.toml`) or of the built-in recipe of this
+    /// name.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`], [`Error::Io`], or [`Error::Format`] for a file that is too large.
+    pub fn read(name_or_path: impl AsRef<OsStr>) -> Result<RecipeText> {
+        let name_or_path = name_or_path.as_ref();
+        if let Some(path) = Recipe::path(name_or_path) {
+            return Ok(RecipeText { text: read_file(path)?.into(), place: path.display().to_string() });
+        }
+        // No built-in name has letters that get lost here.
+        let name = name_or_path.to_string_lossy();
+        Ok(RecipeText { text: Recipe::built_in_text(&name)?.into(), place: place_of_built_in(&name) })
+    }
+
+    /// The recipe, changed by `overrides`.
+    ///
+    /// # Errors
+    /// As [`Recipe::parse_with`].
+    pub fn recipe(&self, overrides: &[Override]) -> Result<Recipe> {
+        Recipe::parse_with(&self.text, &self.place, overrides)
+    }
+}
+
 impl Recipe {
     /// The names of the built-in recipes, the default one first.
     pub fn built_in_names() -> Vec<&'static str> {
@@ -252,7 +286,11 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse`]; errors about overridden keys name the command line.
     pub fn parse_with(text: &str, place: &str, overrides: &[Override]) -> Result<Recipe> {
-        let mut table: toml::Table = text.parse().map_err(|error| syntax_error(text, place, &error))?;
+        let parsed = panics::caught(|| text.parse()).map_err(|panic| {
+            let message = format!("what it says {panic}");
+            Error::Syntax { place: place.to_string(), message }
+        })?;
+        let mut table: toml::Table = parsed.map_err(|error| syntax_error(text, place, &error))?;
         let mut source = Source::new(place);
         overrides::apply(&mut table, &mut source, overrides)?;
         Recipe::read(Section::root(table, &source))
@@ -264,24 +302,7 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse_with`]; also [`Error::Io`], or [`Error::Format`] for a file that is too large.
     pub fn load(name_or_path: impl AsRef<OsStr>, overrides: &[Override]) -> Result<Recipe> {
-        let (text, place) = Recipe::text(name_or_path)?;
-        Recipe::parse_with(&text, &place, overrides)
-    }
-
-    /// The text of a recipe, and what errors call it, as [`Recipe::load`] finds it: for whoever parses it
-    /// several times, since a pipe can be read only once.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] with the nearest name; [`Error::Io`], or [`Error::Format`] for a file that is too
-    /// large or not UTF-8.
-    pub fn text(name_or_path: impl AsRef<OsStr>) -> Result<(String, String)> {
-        let name_or_path = name_or_path.as_ref();
-        if let Some(path) = Recipe::path(name_or_path) {
-            return Ok((read_file(path)?, path.display().to_string()));
-        }
-        // No built-in name has letters that get lost here.
-        let name = name_or_path.to_string_lossy();
-        Ok((Recipe::built_in_text(&name)?.to_string(), place_of_built_in(&name)))
+        RecipeText::read(name_or_path)?.recipe(overrides)
     }
 
     /// The path, if [`Recipe::load`] takes it for one and not for a built-in name.

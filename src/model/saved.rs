@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::checkpoint::{self, ModelFile};
+use super::checkpoint::ModelFile;
 use super::recipe::{DataConfig, Override};
 use super::{Model, NamedTensor, Recipe, section};
 use crate::data::idx::ElementType;
@@ -80,7 +80,7 @@ pub const NORMALISATION: [&str; 3] = [SCALE, "data.mean", "data.deviation"];
 /// on.
 ///
 /// # Errors
-/// Those of [`checkpoint::save`].
+/// Those of [`Model::save_tensors`].
 pub fn save(
     path: &Path,
     model: &Model,
@@ -98,13 +98,13 @@ pub fn save(
         entry("element", element_type.name().to_string()),
         entry("scale", recipe.data.scale_of(element_type).to_string()),
     ]);
-    checkpoint::save(path, &model.tensors(), &metadata)
+    model.save_tensors(path, &metadata)
 }
 
 /// Reads a file that [`save`] wrote.
 ///
 /// # Errors
-/// Those of [`checkpoint::load`]; [`Error::Format`] if the metadata is missing or makes no sense;
+/// Those of [`ModelFile::open`] and [`Model::load_file`]; [`Error::Format`] if the metadata is missing or makes no sense;
 /// those of [`Recipe::parse`] and of building the model; an error if tensors and recipe disagree.
 pub fn load(path: &Path) -> Result<SavedModel> {
     let file = ModelFile::open(path)?;
@@ -127,12 +127,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         Some(name) => Some(element_type(path, name, get("scale", SCALED)?, &recipe.data)?),
     };
     check_count(path, &recipe, input, file.numbers())?;
-    let tensors = file.read()?;
-    check_finite(path, &tensors)?;
-    check_variances(path, &tensors)?;
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
-    model.load_tensors(path, tensors)?;
+    model.load_file(path, file, |tensor| check_values(path, tensor))?;
     Ok(SavedModel { model, recipe, input, classes, element_type })
 }
 
@@ -169,24 +166,17 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) ->
     })
 }
 
-/// Checks that every number is one: a model with others has nothing to say.
-fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
-    for tensor in tensors {
-        if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
-            let (place, expected) = (format!("tensor {}", tensor.name), "finite numbers".to_string());
-            let found = format!("{} at index {index}", tensor.values[index]);
-            return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
-        }
-    }
-    Ok(())
-}
-
-/// Checks that what a normalisation divides by the root of is not below zero.
-fn check_variances(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
-    for tensor in tensors.iter().filter(|tensor| tensor.name.ends_with(".running_var")) {
-        if let Some(index) = tensor.values.iter().position(|&value| value < 0.0) {
-            let (place, expected) =
-                (format!("tensor {}", tensor.name), "variances of at least 0".to_string());
+/// Checks that every number is one, for a model with others has nothing to say; and that what a normalisation
+/// divides by the root of is not below zero.
+fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
+    let is_variance = tensor.name.ends_with(".running_var");
+    let checks: [(&str, &dyn Fn(f32) -> bool); 2] = [
+        ("finite numbers", &|value| value.is_finite()),
+        ("variances of at least 0", &|value| !is_variance || value >= 0.0),
+    ];
+    for (expected, is_right) in checks {
+        if let Some(index) = tensor.values.iter().position(|&value| !is_right(value)) {
+            let (place, expected) = (format!("tensor {}", tensor.name), expected.to_string());
             let found = format!("{} at index {index}", tensor.values[index]);
             return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
         }
@@ -232,6 +222,7 @@ fn wrong(path: &Path, key: &str, expected: &str, found: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checkpoint;
     use super::*;
 
     #[test]
@@ -251,7 +242,7 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_refused() {
         let tensor = |value| NamedTensor { name: "0.bias".into(), shape: vec![2], values: vec![1.0, value] };
-        let check = |value| check_finite(Path::new("m"), &[tensor(value)]);
+        let check = |value| check_values(Path::new("m"), &tensor(value));
         check(f32::MAX).unwrap();
         let refused = check(f32::NAN).unwrap_err().to_string();
         assert_eq!(refused, "m: tensor 0.bias: expected finite numbers, found NaN at index 1");
@@ -262,7 +253,7 @@ mod tests {
     fn variances_below_zero_are_refused() {
         let tensor =
             |name: &str, value| NamedTensor { name: name.into(), shape: vec![2], values: vec![0.0, value] };
-        let check = |name, value| check_variances(Path::new("m"), &[tensor(name, value)]);
+        let check = |name, value| check_values(Path::new("m"), &tensor(name, value));
         check("1.running_var", 0.5).unwrap();
         check("1.running_mean", -0.5).unwrap();
         let refused = check("1.running_var", -0.5).unwrap_err().to_string();

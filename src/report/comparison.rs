@@ -2,6 +2,7 @@
 
 use console::style;
 
+use super::markup::for_terminal;
 use super::table::{Side, table};
 use crate::bench::compare::{Change, Comparison, Verdict};
 
@@ -22,7 +23,11 @@ pub fn text(comparison: &Comparison) -> String {
         count(Verdict::Same),
         count(Verdict::Slower),
         100.0 * comparison.tolerance,
-        comparison.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect::<String>()
+        comparison
+            .warnings
+            .iter()
+            .map(|warning| format!("warning: {}\n", for_terminal(warning)))
+            .collect::<String>()
     )
 }
 

@@ -19,6 +19,28 @@ pub fn for_terminal(text: &str) -> String {
     text.chars().map(|letter| if forbidden(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
+/// [`for_terminal`], except that colours stay (`ESC [ … m`): for texts of our own in which names from elsewhere
+/// have been made fit already.
+pub fn for_coloured_terminal(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("\u{1b}[") {
+        let parameters = &rest[start + 2..];
+        let end = parameters.find(|letter: char| !letter.is_ascii_digit() && letter != ';');
+        let colour = end.filter(|&end| parameters[end..].starts_with('m')).map(|end| start + 2 + end + 1);
+        // What is no colour is a control character and what follows it.
+        let until = colour.unwrap_or(start + 1);
+        safe += &for_terminal(&rest[..start]);
+        safe += &if colour.is_some() {
+            rest[start..until].to_string()
+        } else {
+            for_terminal(&rest[start..until])
+        };
+        rest = &rest[until..];
+    }
+    safe + &for_terminal(rest)
+}
+
 /// The text as it stands in HTML and XML, between tags or quotes.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -89,6 +111,10 @@ mod tests {
             "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;\u{fffd}\u{fffd}"
         );
         assert_eq!(for_terminal("a\u{1b}[2J\nb\u{202e}c\t"), "a\u{fffd}[2J\nb\u{fffd}c\u{fffd}");
+        assert_eq!(
+            for_coloured_terminal("\u{1b}[1;31mred\u{1b}[0m\n\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}[31"),
+            "\u{1b}[1;31mred\u{1b}[0m\n\u{fffd}[2J\u{fffd}]0;x\u{fffd}\u{fffd}[31"
+        );
         assert_eq!(stem("../../etc/Passwd <x>, 2 threads"), "etc-passwd-x-2-threads");
         assert_eq!((stem("…").as_str(), stem(&"a".repeat(999)).len()), ("chart", LONGEST_STEM));
     }

@@ -3,7 +3,7 @@
 use console::{measure_text_width, truncate_str};
 
 use super::chart::{Tile, contact_sheet};
-use super::markup::printable;
+use super::markup::for_terminal;
 use super::numbers::{counted, thousands};
 use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
@@ -59,7 +59,7 @@ fn block(shown: &Shown, palette: Palette) -> Vec<String> {
     let caption = shown.caption();
     let room = lines.first().map_or(usize::MAX, |line| measure_text_width(line).max(caption.len()));
     lines.push(caption);
-    lines.push(truncate_str(&printable(&shown.name), room, "…").into_owned());
+    lines.push(truncate_str(&for_terminal(&shown.name).replace('\n', " "), room, "…").into_owned());
     lines
 }
 

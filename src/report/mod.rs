@@ -20,4 +20,4 @@ mod samples;
 pub mod summary;
 pub mod table;
 pub mod tensorboard;
-mod terminal;
+pub mod terminal;

@@ -130,7 +130,6 @@ mod tests {
 
     #[test]
     fn fractions_are_percent() {
-        assert_eq!(percent(f64::NAN), "-");
-        assert_eq!((percent(0.97651), percent(1.0)), ("97.65 %".to_string(), "100.00 %".to_string()));
+        assert_eq!([0.97651, 1.0, f64::NAN].map(percent), ["97.65 %", "100.00 %", "-"]);
     }
 }

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::markup::for_terminal;
 use super::numbers::{counted, duration, loss, percent, rounded};
 use super::run::{ending, not_finite, warning};
-use super::terminal::Narrow;
+use super::terminal::{self, Narrow};
 use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, TrainRecord, Warning};
 
 /// How often the bar is drawn at most, per second.
@@ -99,7 +100,7 @@ impl TerminalObserver {
         if self.lines {
             let line = line();
             // A closed pipe is no reason to end the training.
-            let write = || writeln!(std::io::stdout(), "{line}").ok();
+            let write = || writeln!(terminal::stdout(), "{line}").ok();
             // A pipe may be full for long, and must not keep the bar from others meanwhile.
             if std::io::stdout().is_terminal() {
                 self.bar.suspend(write)
@@ -123,7 +124,7 @@ impl Observer for TerminalObserver {
 
     fn warning(&mut self, seen: &Warning) {
         if self.lines {
-            self.bar.suspend(|| writeln!(std::io::stderr(), "warning: {}", warning(seen)).ok());
+            self.bar.suspend(|| writeln!(terminal::stderr(), "warning: {}", warning(seen)).ok());
         }
     }
 
@@ -175,7 +176,7 @@ impl Spinner {
 
     /// Says what is going on from now on.
     pub fn say(&self, what: &str) {
-        self.0.set_message(what.to_string());
+        self.0.set_message(for_terminal(what));
         self.0.tick();
     }
 

@@ -1,24 +1,19 @@
 //! Files of results, read back and checked: they may come from anywhere.
 
-use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
 use crate::error::{Error, Result};
-use crate::pipe;
+use crate::foreign::{self, shortened};
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
 use crate::train::reproduce::{REPRODUCE_SCHEMA, ReproduceRecord};
-
-/// The largest file that is read, in bytes: a record of a million epochs of three layers is smaller.
-const LARGEST_FILE: u64 = 1 << 30;
 
 /// How every PNG file begins.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
@@ -47,7 +42,7 @@ impl Results {
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
 pub fn read(path: &Path) -> Result<Results> {
-    let bytes = content(path)?;
+    let bytes = foreign::read(path)?;
     let format = |place: &str, expected: &str, found: String| Error::Format {
         path: path.into(),
         place: place.into(),
@@ -64,7 +59,7 @@ pub fn read(path: &Path) -> Result<Results> {
         None => return Err(format("start of the file", "a JSON object", "nothing".into())),
     }
     let head: Head = parsed(path, &bytes)?;
-    match head.schema.as_ref().and_then(|schema| schema.as_str()) {
+    match head.schema.as_ref().and_then(Schema::name) {
         Some(TRAIN_SCHEMA) => {
             let record: TrainRecord = parsed(path, &bytes)?;
             check_run(&record).map_err(|(place, expected, found)| format(&place, expected, found))?;
@@ -82,7 +77,7 @@ pub fn read(path: &Path) -> Result<Results> {
         }
         _ => {
             let schemas = format!("\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\" or \"{REPRODUCE_SCHEMA}\"");
-            let found = head.schema.map_or("none".to_string(), |schema| shortened(&schema.to_string()));
+            let found = head.schema.map_or("none".to_string(), |schema| schema.shown());
             Err(format("key `schema`", &schemas, found))
         }
     }
@@ -90,47 +85,81 @@ pub fn read(path: &Path) -> Result<Results> {
 
 #[derive(Deserialize)]
 struct Head {
-    schema: Option<serde_json::Value>,
+    schema: Option<Schema>,
 }
 
-fn content(path: &Path) -> Result<Vec<u8>> {
-    let file = pipe::open(path).map_err(Error::io(path, "open"))?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        let expected = format!("at most {LARGEST_FILE} bytes");
-        let (place, found) = ("length of the file".into(), "more".into());
-        return Err(Error::Format { path: path.into(), place, expected, found });
+/// What stands in the place of a schema's name; of what is no name only what it is.
+enum Schema {
+    Name(String),
+    Other(String),
+}
+
+impl Schema {
+    fn name(&self) -> Option<&str> {
+        if let Schema::Name(name) = self { Some(name) } else { None }
     }
-    Ok(bytes)
+
+    /// For messages.
+    fn shown(self) -> String {
+        match self {
+            Schema::Name(name) => format!("{:?}", shortened(&name)),
+            Schema::Other(what) => what,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(SchemaVisitor)
+    }
+}
+
+/// Passes over lists and objects, however large they are.
+struct SchemaVisitor;
+
+impl<'de> Visitor<'de> for SchemaVisitor {
+    type Value = Schema;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.write_str("the name of a schema")
+    }
+
+    fn visit_str<E>(self, name: &str) -> std::result::Result<Schema, E> {
+        Ok(Schema::Name(name.to_string()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Schema, E> {
+        Ok(Schema::Other(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Schema, E> {
+        Ok(Schema::Other(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Schema, E> {
+        Ok(Schema::Other(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Schema, E> {
+        Ok(Schema::Other(value.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Schema, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Schema::Other("a list".into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> std::result::Result<Schema, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Schema::Other("an object".into()))
+    }
 }
 
 fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        // The place stands in front already.
-        let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
-        let expected = match error.classify() {
-            Category::Data => "a record of results",
-            Category::Eof => "the whole of a JSON file",
-            Category::Syntax | Category::Io => "JSON",
-        };
-        Error::Format {
-            path: path.into(),
-            place: format!("line {}, column {}", error.line(), error.column()),
-            expected: expected.into(),
-            found: shortened(message),
-        }
+    foreign::json(bytes).map_err(|fault| {
+        let foreign::Fault { place, expected, found } = fault;
+        Error::Format { path: path.into(), place, expected, found }
     })
-}
-
-/// What a message can hold of a text that may be long.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 120;
-    if text.chars().count() <= LONGEST {
-        return text.to_string();
-    }
-    text.chars().take(LONGEST).chain(['…']).collect()
 }
 
 /// That a run does not contradict itself: place, what was expected and what was found if it does.
@@ -214,6 +243,9 @@ mod tests {
         );
         refused("{\"schema\": \"fallline.train/2\"}", "found \"fallline.train/2\"");
         refused("{\"schema\": 7}", "found 7");
+        refused("{\"schema\": [[], {\"a\": [1]}], \"b\": 1}", "found a list");
+        refused("{\"schema\": {\"a\": [1]}}", "found an object");
+        refused(&format!("{{\"schema\": {}", "[".repeat(1 << 20)), "expected the whole of a JSON file");
         refused("{\"schema\": \"fallline.train/1\"}", "a record of results, found missing field `recipe`");
         let typed = whole.replace("\"seed\": 1", "\"seed\": -1");
         refused(&typed, "line 7, column 12: expected a record of results, found invalid value");

@@ -1,9 +1,50 @@
-//! The terminal as the progress bar sees it.
+//! The terminal: what is printed on it, made harmless, and how the progress bar sees it.
 
-use std::io;
+use std::io::{self, StderrLock, StdoutLock, Write};
+use std::path::Path;
 
 use console::Term;
 use indicatif::TermLike;
+
+use super::markup::{for_coloured_terminal, for_terminal};
+
+/// A standard stream. Names of files, models and records may come from anywhere; no control character in them
+/// gets through, but the ends of lines.
+pub struct Clean<W> {
+    to: W,
+    make: fn(&str) -> String,
+}
+
+impl<W: Write> Write for Clean<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to.write_all((self.make)(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Standard output.
+pub fn stdout() -> Clean<StdoutLock<'static>> {
+    Clean { to: io::stdout().lock(), make: for_terminal }
+}
+
+/// Standard output for texts of our own with colours, in which names have been made harmless before.
+pub fn coloured_stdout() -> Clean<StdoutLock<'static>> {
+    Clean { to: io::stdout().lock(), make: for_coloured_terminal }
+}
+
+/// Standard error.
+pub fn stderr() -> Clean<StderrLock<'static>> {
+    Clean { to: io::stderr().lock(), make: for_terminal }
+}
+
+/// The line that says that a file has been written.
+pub fn wrote(path: &Path) -> String {
+    format!("wrote {}\n", for_terminal(&path.display().to_string()))
+}
 
 /// Columns that are left free: a terminal echoes `^C` behind the bar.
 const FREE: u16 = 3;
@@ -46,11 +87,11 @@ impl TermLike for Narrow {
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.0.write_line(text)
+        self.0.write_line(&for_coloured_terminal(text))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.write_str(text)
+        self.0.write_str(&for_coloured_terminal(text))
     }
 
     fn clear_line(&self) -> io::Result<()> {
@@ -59,5 +100,18 @@ impl TermLike for Narrow {
 
     fn flush(&self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_commands_the_terminal() {
+        let mut seen = Vec::new();
+        write!(Clean { to: &mut seen, make: for_terminal }, "wrote {}: {}\n", "a\u{1b}[31m", 1).unwrap();
+        assert_eq!(String::from_utf8(seen).unwrap(), "wrote a\u{fffd}[31m: 1\n");
+        assert_eq!(wrote(Path::new("\u{1b}]0;x\u{7}\u{202e}")), "wrote \u{fffd}]0;x\u{fffd}\u{fffd}\n");
     }
 }

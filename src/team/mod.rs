@@ -33,21 +33,20 @@ impl Team {
     /// # Errors
     /// If `threads` is 0 or above [`MAX_THREADS`], or the system refuses that many threads.
     pub fn new(threads: usize) -> Result<Team> {
-        let refused = |found: String| Error::Setting {
-            place: "team".into(),
-            key: "threads".into(),
-            expected: format!("1 to {MAX_THREADS}"),
-            found,
-        };
         if threads == 0 || threads > MAX_THREADS {
-            return Err(refused(threads.to_string()));
+            return Err(Error::Setting {
+                place: "team".into(),
+                key: "threads".into(),
+                expected: format!("1 to {MAX_THREADS}"),
+                found: threads.to_string(),
+            });
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("fallline-{index}"))
             .start_handler(|_| denormals::flush_to_zero())
             .build()
-            .map_err(|error| refused(format!("{threads} ({error})")))?;
+            .map_err(|error| refused(&threads.to_string(), &error))?;
         Ok(Team { pool, threads })
     }
 
@@ -98,6 +97,34 @@ impl Team {
     }
 }
 
+/// Does `work` with as many threads for its parallel iterators as the process may use: those of the pool that it
+/// is called in, or others that end with it.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the system refuses to start them.
+pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    if rayon::current_thread_index().is_some() {
+        return Ok(work());
+    }
+    // Not rayon's global pool, which panics where its threads cannot be started.
+    let pool =
+        rayon::ThreadPoolBuilder::new().build().map_err(|error| refused("one for each processor", &error))?;
+    Ok(pool.install(work))
+}
+
+/// The error for threads that the system does not start, with the system's reason.
+fn refused(wanted: &str, error: &rayon::ThreadPoolBuildError) -> Error {
+    // The words of the system are those of the cause, where there is one.
+    let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::Mismatch {
+        what: "threads to start".into(),
+        expected: wanted.into(),
+        found: format!(
+            "a refusal of the system ({reason}), whose limits are `ulimit -u` and, for their stacks, `ulimit -v`"
+        ),
+    }
+}
+
 /// One worker inside [`Team::run`].
 pub struct Worker<'a> {
     index: usize,
@@ -108,6 +135,12 @@ pub struct Worker<'a> {
     probe: RefCell<Probe>,
     /// Time of the probes inside the one that is running.
     nested: Cell<Duration>,
+}
+
+/// What the worker of number `index` among `count` is given of `0..items`.
+pub(crate) fn share(items: usize, index: usize, count: usize) -> Range<usize> {
+    let cut = |worker: usize| (items as u128 * worker as u128 / count as u128) as usize;
+    cut(index)..cut(index + 1)
 }
 
 impl Worker<'_> {
@@ -139,8 +172,7 @@ impl Worker<'_> {
     /// This worker's consecutive share of `0..items`. Nothing computed may depend on where the
     /// shares are cut.
     pub fn share(&self, items: usize) -> Range<usize> {
-        let cut = |worker: usize| (items as u128 * worker as u128 / self.count as u128) as usize;
-        cut(self.index)..cut(self.index + 1)
+        share(items, self.index, self.count)
     }
 
     /// Runs and, if probes are on, times `work` under `name`; `flops` and `bytes` are what it does

@@ -5,6 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use super::ALIGNMENT;
+use crate::Result;
+use crate::memory::{refusable, refused};
 
 /// A huge page, in bytes.
 const HUGE: usize = 2 << 20;
@@ -29,30 +31,45 @@ unsafe impl<T: Number> Send for Buffer<T> {}
 unsafe impl<T: Number> Sync for Buffer<T> {}
 
 impl<T: Number> Buffer<T> {
-    /// `len` zeros.
+    /// `len` zeros. Where they may be many, [`try_zeros`](Buffer::try_zeros) is better.
     ///
     /// # Panics
     /// If `len` elements are more than the address space holds.
     pub fn zeros(len: usize) -> Self {
+        let layout = Self::layout(len).expect("a buffer smaller than the address space");
+        Self::of(len, layout).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    /// `len` zeros; `what` names them in the error.
+    ///
+    /// # Errors
+    /// [`crate::Error::Mismatch`] with the size if the system refuses the memory.
+    pub fn try_zeros(what: &str, len: usize) -> Result<Self> {
+        let made = Self::layout(len).and_then(|layout| refusable(|| Self::of(len, layout)));
+        made.ok_or_else(|| refused(what, len.saturating_mul(size_of::<T>())))
+    }
+
+    /// Zeros in memory of this layout, which is that of `len` of them; none if the system refuses it.
+    fn of(len: usize, layout: Layout) -> Option<Self> {
         if len == 0 {
-            return Buffer { start: NonNull::dangling(), len };
+            return Some(Buffer { start: NonNull::dangling(), len });
         }
-        let layout = Self::layout(len);
         // Safety: the layout's size is not zero.
         let pointer = unsafe { alloc(layout) }.cast::<T>();
-        let start = NonNull::new(pointer).unwrap_or_else(|| handle_alloc_error(layout));
+        let start = NonNull::new(pointer)?;
         // Before the first write, which decides on the size of pages.
         advise_huge_pages(pointer.cast(), layout.size());
         // Safety: within the allocation; all bits zero is a number.
         unsafe { pointer.write_bytes(0, len) };
-        Buffer { start, len }
+        Some(Buffer { start, len })
     }
 
-    fn layout(len: usize) -> Layout {
-        let array = Layout::array::<T>(len).expect("a buffer smaller than the address space");
+    /// None if `len` elements are more than the address space holds.
+    fn layout(len: usize) -> Option<Layout> {
+        let array = Layout::array::<T>(len).ok()?;
         let large = array.size() >= HUGE_WORTH;
-        let aligned = array.align_to(if large { HUGE } else { ALIGNMENT }).expect("a power of two");
-        if large { aligned.pad_to_align() } else { aligned }
+        let aligned = array.align_to(if large { HUGE } else { ALIGNMENT }).ok()?;
+        Some(if large { aligned.pad_to_align() } else { aligned })
     }
 }
 
@@ -94,9 +111,9 @@ pub fn prefer_huge_pages(data: &[u8]) {
 
 impl<T: Number> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.len > 0 {
-            // Safety: allocated in `zeros` with this very layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), Self::layout(self.len)) }
+        if let Some(layout) = Self::layout(self.len).filter(|_| self.len > 0) {
+            // Safety: allocated in `of` with this very layout.
+            unsafe { dealloc(self.start.as_ptr().cast(), layout) }
         }
     }
 }
@@ -139,5 +156,14 @@ mod tests {
             b.fill(2.0);
             assert!(a.iter().all(|&x| x == 1.0));
         }
+    }
+
+    #[test]
+    fn memory_that_no_system_has_is_an_error() {
+        for len in [usize::MAX, isize::MAX as usize / 4, 1 << 50] {
+            let refused = Buffer::<f32>::try_zeros("the moons", len).map(drop).unwrap_err().to_string();
+            assert!(refused.starts_with("memory for the moons: expected what the system gives"), "{refused}");
+        }
+        assert!(Buffer::<u8>::try_zeros("x", 0).is_ok_and(|none| none.is_empty()));
     }
 }

@@ -1,6 +1,7 @@
 //! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use super::metrics;
 use super::plan::{rows_at_once, together};
@@ -15,7 +16,7 @@ use crate::losses::{Scores, Targets};
 use crate::memory;
 use crate::model::recipe::DataConfig;
 use crate::model::{Input, Model, PlacedLayer};
-use crate::team::{Shared, Team, Worker};
+use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Samples that a worker takes through the network together.
@@ -41,8 +42,8 @@ pub(super) fn evaluate_with_spread(
 ) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
     let rows = rows_of(model);
-    let mut losses = vec![0.0; samples.len()];
-    let mut correct = vec![0; samples.len()];
+    let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
+    let mut correct = memory::filled("an evaluation", 0, samples.len())?;
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
         forward(
@@ -98,14 +99,20 @@ pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usi
 pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let rows = rows_of(model);
-    let mut answers = vec![0.0; samples.len() * rows.stride];
+    let mut answers = memory::filled("the answers", 0.0, samples.len().saturating_mul(rows.stride))?;
     {
         let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
     }
-    Ok(without_padding(&answers, rows).flatten().copied().collect())
+    // Moved to the front, not copied: there may be many.
+    for sample in 0..samples.len() {
+        let start = sample * rows.stride;
+        answers.copy_within(start..start + rows.classes, sample * rows.classes);
+    }
+    answers.truncate(samples.len() * rows.classes);
+    Ok(answers)
 }
 
 /// The class probabilities of each of the samples, whatever their targets are.
@@ -117,7 +124,7 @@ pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     let count = samples.len();
     let source = Source::new(samples, Targets::Classes(&[]), data);
     let rows = rows_of(model);
-    let mut probabilities = vec![0.0; count * rows.stride];
+    let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(rows.stride))?;
     {
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
         forward(model, &source, count, team, |worker, block, outputs| {
@@ -155,7 +162,7 @@ pub(super) fn answers(
 ) -> Result<Vec<Answer>> {
     let labels = labels_for(model, samples)?;
     let rows = rows_of(model);
-    let mut answers = vec![Answer::default(); samples.len()];
+    let mut answers = memory::filled("the answers", Answer::default(), samples.len())?;
     {
         let answers = Shared::array(&mut answers);
         let targets = Targets::Classes(labels);
@@ -175,8 +182,12 @@ pub(super) fn answers(
                     let outputs = &outputs[row * rows.stride..][..rows.classes];
                     // Not the largest probability: rounding may make two of them equal.
                     let class = largest(outputs);
+                    let label = usize::from(labels[block.start + row]);
+                    // With outputs that are NaN there is no answer: it counts as a wrong one everywhere.
+                    let is_missed = class == label && correct[row] == 0;
+                    let class = if is_missed { (label + 1) % rows.classes } else { class };
                     let probability = probabilities[row * rows.stride + class];
-                    let rank = metrics::rank(outputs, usize::from(labels[block.start + row]));
+                    let rank = metrics::rank(outputs, label);
                     *answer = Answer { loss: losses[row], class, probability, rank };
                 }
             },
@@ -211,14 +222,20 @@ fn forward(
     let derived = derived(model)?;
     let rows = ForwardPass::rows(model);
     memory::check("an evaluation", ForwardPass::bytes(model, count, team))?;
+    // Made here, where a refusal is an error, and each taken by its worker. One without samples takes no
+    // memory, and none takes more than its samples need.
+    let shares = (0..team.threads()).map(|index| share(count, index, team.threads()).len());
+    let passes = shares.map(|own| match own {
+        0 => Ok(None),
+        _ => ForwardPass::new(model, &derived, rows.min(own)).map(Some),
+    });
+    let passes = passes.map(|pass| pass.map(Mutex::new)).collect::<Result<Vec<_>>>()?;
     team.run(
         |worker| {
+            // Nobody else asks for it.
+            let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(pass) = pass.as_mut() else { return };
             let share = worker.share(count);
-            // A worker without samples takes no memory, and none takes more than its samples need.
-            if share.is_empty() {
-                return;
-            }
-            let mut pass = ForwardPass::new(model, &derived, rows.min(share.len()));
             for start in share.clone().step_by(rows) {
                 let block = start..(start + rows).min(share.end);
                 work(worker, block.clone(), pass.run(source, block));
@@ -234,7 +251,8 @@ fn forward(
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
     memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
-    let mut derived: Vec<_> = lens().map(Buffer::zeros).collect();
+    let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
+    let mut derived = zeros.collect::<Result<Vec<_>>>()?;
     for (placed, derived) in model.layers().iter().zip(&mut derived) {
         placed.layer.derive_forward(derived, &model.storage()[placed.storage.clone()]);
     }
@@ -251,15 +269,16 @@ struct ForwardPass<'a> {
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Self {
-        let features = model.input().iter().product();
-        ForwardPass {
+    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Result<Self> {
+        let features: usize = model.input().iter().product();
+        let zeros = |len| Buffer::try_zeros("an evaluation", len);
+        Ok(ForwardPass {
             model,
             derived,
-            input: Buffer::zeros(rows * row_stride(features)),
-            outputs: Self::strides(model).map(|stride| Buffer::zeros(rows * stride)).collect(),
-            scratch: Buffer::zeros(Self::scratch(model, rows)),
-        }
+            input: zeros(rows * row_stride(features))?,
+            outputs: Self::strides(model).map(|stride| zeros(rows * stride)).collect::<Result<_>>()?,
+            scratch: zeros(Self::scratch(model, rows))?,
+        })
     }
 
     /// Samples that are taken through the network together: fewer if they are images, which would

@@ -12,10 +12,9 @@ use super::session::Session;
 use super::stop::{Ending, Watch};
 use crate::data::{self, DataSet, Samples, Split, split};
 use crate::kernels::loss::Targets;
-use crate::memory;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// The split of the training samples that `recipe` asks for, if it does: some to train on, some for
 /// validation.
@@ -197,7 +196,7 @@ pub(super) fn fit(
     let untrained = Untrained::of(model, data.train, kept.as_deref(), batch, recipe, team);
     let count = held.as_ref().map_or(0, |held| held.samples.len());
     let mut session = prepared(model, data.train, kept, count, recipe, team)?;
-    let mut watch = Watch::new(&recipe.stop);
+    let mut watch = Watch::new(&recipe.stop, session.model().storage().len())?;
     let mut epochs = Epochs::new();
     let mut train_seconds = 0.0;
     let mut validation = None;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::record::EpochRecord;
 use super::step::BatchScore;
 use crate::model::recipe::{Patience, StopConfig, Watched};
+use crate::{Result, memory};
 
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub struct Watch<'a> {
     /// Epochs in a row whose loss stood still.
     still: usize,
     best: Option<Best>,
+    /// Room for the parameters of the best epoch, until there is one.
+    room: Vec<f32>,
 }
 
 /// The best epoch.
@@ -81,8 +84,16 @@ struct Best {
 }
 
 impl<'a> Watch<'a> {
-    pub fn new(rules: &'a StopConfig) -> Watch<'a> {
-        Watch { rules, last_loss: None, still: 0, best: None }
+    /// With room for a copy of so many parameters, if there is patience.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn new(rules: &'a StopConfig, parameters: usize) -> Result<Watch<'a>> {
+        const USE: &str = "a copy of the parameters";
+        let parameters = if rules.patience.is_some() { parameters } else { 0 };
+        memory::check(USE, parameters.saturating_mul(size_of::<f32>()))?;
+        let room = memory::filled(USE, 0.0, parameters)?;
+        Ok(Watch { rules, last_loss: None, still: 0, best: None, room })
     }
 
     /// What an epoch ends, after which the parameters were these.
@@ -126,8 +137,9 @@ impl<'a> Watch<'a> {
                 false
             }
             None => {
-                let parameters = parameters.to_vec();
-                self.best = Some(Best { epoch: record.epoch, value, parameters });
+                let mut copy = std::mem::take(&mut self.room);
+                copy.copy_from_slice(parameters);
+                self.best = Some(Best { epoch: record.epoch, value, parameters: copy });
                 false
             }
         }
@@ -163,7 +175,7 @@ mod tests {
 
     /// The epoch at which the rules end a training of these losses and accuracies, and why.
     fn ended(rules: &StopConfig, epochs: &[(Option<[f64; 2]>, [f64; 2])]) -> Option<(usize, Ending)> {
-        let mut watch = Watch::new(rules);
+        let mut watch = Watch::new(rules, 1).unwrap();
         epochs.iter().enumerate().find_map(|(index, &(validation, train))| {
             let ending = watch.after_epoch(&record(index + 1, validation, train), &[index as f32]);
             ending.map(|ending| (index + 1, ending))
@@ -210,7 +222,7 @@ mod tests {
         assert_eq!(ended(&rule(3, Watched::Loss), &epochs), None);
         let best = |watched| {
             let rules = rule(9, watched);
-            let mut watch = Watch::new(&rules);
+            let mut watch = Watch::new(&rules, 1).unwrap();
             for (index, &(validation, train)) in epochs.iter().enumerate() {
                 assert_eq!(watch.after_epoch(&record(index + 1, validation, train), &[index as f32]), None);
             }

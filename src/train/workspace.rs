@@ -98,6 +98,9 @@ fn branch(layout: &mut Layout, plan: &Plan, rows: usize) -> Rows {
     Rows { matrices, passing: true }
 }
 
+/// What the memory of a run is for, in messages.
+const USE: &str = "gradients, optimizer and batch";
+
 impl Workspace {
     /// Memory for batches of up to `batch` samples of `features` features and `targets` values to come
     /// close to (0 if the targets are classes), and a rule with `slots` numbers for each of
@@ -178,13 +181,13 @@ impl Workspace {
         };
         let words = plan.owners.len() * plan.augment_lens[1];
         let bytes = layout.len().saturating_add(words).saturating_mul(size_of::<f32>());
-        memory::check("gradients, optimizer and batch", bytes)?;
+        memory::check(USE, bytes)?;
         Ok(Workspace {
-            floats: Buffer::zeros(layout.len()),
-            labels: Buffer::zeros(rows),
-            others: Buffer::zeros(if plan.mixes { rows } else { 0 }),
-            words: Buffer::zeros(words),
-            correct: Buffer::zeros(batch),
+            floats: Buffer::try_zeros(USE, layout.len())?,
+            labels: Buffer::try_zeros(USE, rows)?,
+            others: Buffer::try_zeros(USE, if plan.mixes { rows } else { 0 })?,
+            words: Buffer::try_zeros(USE, words)?,
+            correct: Buffer::try_zeros(USE, batch)?,
             squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
             part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
             norms: vec![0.0; NORMS * plan.units()],

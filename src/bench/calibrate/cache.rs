@@ -12,7 +12,7 @@ use crate::bench::topology;
 use crate::data::source::cache_dir;
 use crate::kernels::peak::available;
 use crate::train::machine::Machine;
-use crate::{Error, Result};
+use crate::{Error, Result, foreign};
 
 /// Hexadecimal digits of a fingerprint: 64 bits.
 const DIGITS: usize = 16;
@@ -83,7 +83,7 @@ fn load(path: &Path, fingerprint: &str) -> Option<Calibration> {
     }
     let mut text = String::new();
     File::open(path).ok()?.take(MOST_BYTES).read_to_string(&mut text).ok()?;
-    let found: Calibration = serde_json::from_str(&text).ok()?;
+    let found: Calibration = foreign::json(text.as_bytes()).ok()?;
     (found.schema == CALIBRATION_SCHEMA && found.fingerprint == fingerprint).then_some(found)
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crate::bench::record::Latency;
@@ -28,7 +29,7 @@ const END: u64 = u64::MAX;
 struct Ball(AtomicU64);
 
 /// The latencies between these processors, or some of them if they are many. None where threads
-/// cannot be kept on a processor.
+/// cannot be started or kept on a processor.
 pub fn measure(allowed: &[usize], progress: &mut dyn FnMut(&str)) -> Vec<Latency> {
     let some = spread(allowed, PROCESSORS);
     let mut found = Vec::new();
@@ -61,9 +62,14 @@ fn between(from: usize, to: usize) -> Option<f64> {
         pinned.load(Relaxed) == 2
     };
     std::thread::scope(|scope| {
-        let serve = scope.spawn(|| stand(from).then(|| serve(&ball.0)));
-        scope.spawn(|| stand(to).then(|| answer(&ball.0)));
-        serve.join().unwrap_or_default()
+        let serves = || stand(from).then(|| serve(&ball.0));
+        let server = Builder::new().spawn_scoped(scope, serves).ok()?;
+        let answers = || stand(to).then(|| answer(&ball.0));
+        if Builder::new().spawn_scoped(scope, answers).is_err() {
+            // The system starts no second thread; the first one must not wait for it.
+            start.wait();
+        }
+        server.join().unwrap_or_default()
     })
 }
 

@@ -1,6 +1,6 @@
 //! The process of a peer: lines of JSON to it and from it, bounded in length and in time.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use super::{Framework, Specification, Unavailable, find_python};
+use crate::foreign;
 
 /// The longest line that is read from a peer, in bytes; a longer one is read as several.
 const LONGEST_LINE: u64 = 1 << 16;
@@ -134,8 +135,15 @@ impl Peer {
         };
         // One line at most waits here; a process that says more is held up by its full pipe.
         let (sender, lines) = sync_channel(1);
-        thread::spawn(move || read_lines(output, &sender));
-        let complaints = Complaints::listen(errors);
+        let reader = thread::Builder::new().spawn(move || read_lines(output, &sender));
+        let complaints = match reader.and_then(|_| Complaints::listen(errors)) {
+            Ok(complaints) => complaints,
+            Err(error) => {
+                // Nobody would wait for it.
+                child.kill().and_then(|()| child.wait().map(drop)).ok();
+                return Err(framework.unavailable(format!("no thread can be started for it: {error}")));
+            }
+        };
         let version = String::new();
         let mut peer = Peer { framework, version, child, requests, lines, complaints, _scripts: scripts };
         let ready: Ready = peer.ask(&Task { specification, mode }, timeout)?;
@@ -202,7 +210,7 @@ impl Peer {
         // If the process is gone, its answer will be missing, and why is found out there.
         let _ = self.requests.write_all(&line).and_then(|()| self.requests.flush());
         match self.lines.recv_timeout(timeout) {
-            Ok(line) => match serde_json::from_slice(&line) {
+            Ok(line) => match foreign::json(&line) {
                 Ok(Answer::Good(answer)) => Ok(answer),
                 Ok(Answer::Failed { error }) => Err(self.framework.unavailable(cleaned(&error))),
                 Err(_) => {
@@ -284,11 +292,11 @@ struct Complaints {
 }
 
 impl Complaints {
-    fn listen(mut stream: impl Read + Send + 'static) -> Complaints {
+    fn listen(mut stream: impl Read + Send + 'static) -> io::Result<Complaints> {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let (sender, ended) = sync_channel(0);
         let shared = Arc::clone(&kept);
-        thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             let _open = sender;
             let mut block = [0; KEPT];
             while let Ok(read @ 1..) = stream.read(&mut block) {
@@ -297,8 +305,8 @@ impl Complaints {
                 let excess = kept.len().saturating_sub(KEPT);
                 kept.drain(..excess);
             }
-        });
-        Complaints { kept, ended }
+        })?;
+        Ok(Complaints { kept, ended })
     }
 
     /// The last three lines that are not empty, in one; waits a little for the end of the output.
@@ -345,7 +353,7 @@ mod tests {
     #[test]
     fn the_end_of_what_was_said_is_kept() {
         let text: String = (0..10_000).map(|line| format!("line\x1b[31m {line}\n\n")).collect();
-        let complaints = Complaints::listen(std::io::Cursor::new(text.into_bytes()));
+        let complaints = Complaints::listen(std::io::Cursor::new(text.into_bytes())).unwrap();
         let said = complaints.last_lines();
         assert_eq!(said, "line [31m 9997 / line [31m 9998 / line [31m 9999");
         assert!(complaints.kept.lock().unwrap().len() <= KEPT);

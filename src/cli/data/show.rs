@@ -11,6 +11,7 @@ use crate::atomic_file;
 use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
 use crate::report::picture::Palette;
+use crate::report::terminal;
 use crate::train::analysis;
 use crate::train::dataset;
 
@@ -53,8 +54,8 @@ pub fn run(arguments: &Show) -> anyhow::Result<()> {
         Some(path) => {
             let sheet = augmented::sheet(&versions, &recipe.name);
             atomic_file::write(path, |file| file.write_all(&sheet))?;
-            format!("wrote {}\n", path.display())
+            terminal::wrote(path)
         }
     };
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }

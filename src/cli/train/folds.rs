@@ -12,7 +12,7 @@ use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
 use crate::model::{Model, Recipe};
 use crate::report::numbers::{counted, loss, percent};
-use crate::report::{json, progress::TerminalObserver, run};
+use crate::report::{json, progress::TerminalObserver, run, terminal};
 use crate::team::Team;
 use crate::train::{self, FoldsRecord, machine};
 
@@ -33,7 +33,7 @@ pub fn run(
     };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-        std::io::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
+        terminal::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
     }
     let stop = signals::listen(watchers.terminal.line(), STOPPING);
     let record = train::cross_validate(data, recipe, folds, &team, stop.flag(), &mut watchers);
@@ -54,7 +54,7 @@ pub fn run(
         _ => {}
     }
     text += &outcomes.written;
-    let printed = std::io::stdout().write_all(text.as_bytes());
+    let printed = terminal::stdout().write_all(text.as_bytes());
     let diverged = |(index, record): (usize, &train::TrainRecord)| {
         let text = run::divergence(record.diverged.as_ref()?);
         Some(format!("fold {}: {text}", index + 1))

@@ -12,7 +12,7 @@ mod render;
 mod strokes;
 
 use crate::rng::{Purpose, Stream, stream};
-use crate::{Error, Result};
+use crate::{Error, Result, memory, team};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 use strokes::{STYLES, Style};
@@ -46,11 +46,11 @@ pub struct Digits {
 /// The samples `first` to `first + count` of the data set that belongs to `seed`.
 ///
 /// Sample i depends on the seed and i alone, so parts of a data set may be generated apart; the
-/// result does not depend on the number of threads. Runs on the current rayon pool.
+/// result does not depend on the number of threads. Runs on the current rayon pool, if there is one.
 ///
 /// # Errors
 /// [`Error::Setting`] when there are more than [`MOST_SAMPLES`], when the memory for them cannot be
-/// had, or when `first + count` exceeds 64 bits.
+/// had, or when `first + count` exceeds 64 bits; an error if the system refuses to start threads.
 pub fn generate(count: usize, seed: u64, first: u64) -> Result<Digits> {
     let refuse = |key: &str, expected: String, found: String| Error::Setting {
         place: "digits".into(),
@@ -68,14 +68,14 @@ pub fn generate(count: usize, seed: u64, first: u64) -> Result<Digits> {
         let expected = format!("samples that fit in memory ({PIXELS} bytes each)");
         refuse("count", expected, count.to_string())
     };
-    let mut images = Vec::new();
-    images.try_reserve_exact(count * PIXELS).map_err(no_memory)?;
-    images.resize(count * PIXELS, 0);
-    let mut labels = vec![0; count];
-    images.par_chunks_exact_mut(PIXELS).zip(&mut labels).enumerate().for_each(|(i, (image, label))| {
-        let mut stream = stream(seed, Purpose::Digits, first + i as u64);
-        *label = draw(image, &mut stream);
-    });
+    let mut images = memory::filled("digits", 0, count * PIXELS).map_err(no_memory)?;
+    let mut labels = memory::filled("digits", 0, count).map_err(no_memory)?;
+    team::in_parallel(|| {
+        images.par_chunks_exact_mut(PIXELS).zip(&mut labels).enumerate().for_each(|(i, (image, label))| {
+            let mut stream = stream(seed, Purpose::Digits, first + i as u64);
+            *label = draw(image, &mut stream);
+        });
+    })?;
     Ok(Digits { images, labels })
 }
 

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::super::section::{COMMAND_LINE, Source, described, shortened};
 use crate::error::{Error, Result};
+use crate::panics;
 
 /// The most parts that a dotted path may have; the deepest key of a recipe, in blocks of layers that lie in
 /// each other, has 21.
@@ -51,7 +52,9 @@ impl FromStr for Override {
         if path.split('.').any(str::is_empty) || path.split('.').count() > MOST_PARTS {
             return Err(wrong("--set"));
         }
-        Ok(Override::new(path, value.parse().unwrap_or_else(|_| toml::Value::from(value))))
+        // A value at which the parser fails is a text, too.
+        let parsed = panics::caught(|| value.parse()).ok().and_then(std::result::Result::ok);
+        Ok(Override::new(path, parsed.unwrap_or_else(|| toml::Value::from(value))))
     }
 }
 

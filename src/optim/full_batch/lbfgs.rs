@@ -1,6 +1,7 @@
 //! L-BFGS: the inverse of the Hessian, as the last steps saw it.
 
 use super::vector::{add_scaled, dot, set_negative};
+use crate::{Result, memory};
 
 /// The last pairs of a step s and the change y of the gradient over it.
 #[derive(Debug)]
@@ -26,11 +27,15 @@ pub struct History {
 
 impl History {
     /// Of up to `capacity` pairs of vectors of `count` numbers.
-    pub fn new(count: usize, capacity: usize) -> History {
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn new(count: usize, capacity: usize) -> Result<History> {
         let places = capacity + 1;
-        let [steps, changes] = [0; 2].map(|_| vec![0.0; places * count]);
+        let vectors = || memory::filled(super::USE, 0.0, places.saturating_mul(count));
+        let (steps, changes) = (vectors()?, vectors()?);
         let [inverses, factors] = [0; 2].map(|_| vec![0.0; places]);
-        History { count, capacity, oldest: 0, pairs: 0, steps, changes, inverses, factors, scale: 1.0 }
+        Ok(History { count, capacity, oldest: 0, pairs: 0, steps, changes, inverses, factors, scale: 1.0 })
     }
 
     /// Bytes of such a history.
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn pairs_along_the_axes_give_the_inverse_of_a_diagonal() {
         let hessian = [1.0, 4.0, 16.0];
-        let mut history = History::new(3, 3);
+        let mut history = History::new(3, 3).unwrap();
         for (axis, curvature) in hessian.into_iter().enumerate() {
             let mut direction = [0.0; 3];
             direction[axis] = -1.0;
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_oldest_pair_makes_room_and_bad_pairs_are_left_out() {
-        let mut history = History::new(2, 1);
+        let mut history = History::new(2, 1).unwrap();
         history.add(1.0, &[1.0, 0.0], &[0.0; 2], &[4.0, 0.0]);
         let mut direction = [0.0; 2];
         history.direct(&mut direction, &[1.0, 1.0]);

@@ -7,7 +7,7 @@
 
 use super::Objective;
 use super::vector::{add_scaled, dot, max_abs};
-use crate::Result;
+use crate::{Result, memory};
 
 /// c₁ of the first condition: the part of the promised decrease that is enough.
 const DECREASE: f64 = 1e-4;
@@ -33,8 +33,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    fn new(count: usize) -> Trial {
-        Trial { step: 0.0, loss: 0.0, slope: 0.0, gradient: vec![0.0; count], evaluation: 0 }
+    fn new(count: usize) -> Result<Trial> {
+        let gradient = memory::filled(super::USE, 0.0, count)?;
+        Ok(Trial { step: 0.0, loss: 0.0, slope: 0.0, gradient, evaluation: 0 })
     }
 }
 
@@ -77,9 +78,12 @@ pub struct LineSearch {
 
 impl LineSearch {
     /// For vectors of `count` numbers.
-    pub fn new(count: usize) -> LineSearch {
-        let [low, high, new] = [0; 3].map(|_| Trial::new(count));
-        LineSearch { place: vec![0.0; count], low, high, new, evaluations: 0 }
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn new(count: usize) -> Result<LineSearch> {
+        let (low, high, new) = (Trial::new(count)?, Trial::new(count)?, Trial::new(count)?);
+        Ok(LineSearch { place: memory::filled(super::USE, 0.0, count)?, low, high, new, evaluations: 0 })
     }
 
     /// Counts evaluations from 0 again.
@@ -230,7 +234,7 @@ mod tests {
     use super::*;
 
     fn trial(step: f64, loss: f64, slope: f64) -> Trial {
-        Trial { step, loss, slope, ..Trial::new(1) }
+        Trial { step, loss, slope, ..Trial::new(1).unwrap() }
     }
 
     #[test]
@@ -261,7 +265,7 @@ mod tests {
         let direction = [-slope.signum()];
         let line =
             Line { point: &[from], direction: &direction, loss, slope: -slope.abs(), gradient: &[slope] };
-        let mut search = LineSearch::new(1);
+        let mut search = LineSearch::new(1).unwrap();
         let mut objective = |x: &[f64], gradient: &mut [f64]| {
             let [loss, slope] = function(x[0]);
             gradient[0] = slope;

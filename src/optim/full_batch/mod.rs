@@ -125,6 +125,9 @@ struct Last {
     slope: f64,
 }
 
+/// What the memory of a minimisation is for, in messages.
+const USE: &str = "the history and the line search";
+
 /// A minimisation under way.
 #[derive(Debug)]
 pub struct Solver {
@@ -159,23 +162,24 @@ impl Solver {
             Method::ConjugateGradient { .. } => 0,
         };
         let vectors = count.saturating_mul(VECTORS * size_of::<f64>());
-        memory::check("the history and the line search", history.saturating_add(vectors))?;
+        memory::check(USE, history.saturating_add(vectors))?;
+        let zeros = || memory::filled(USE, 0.0, count);
         Ok(Solver {
             settings,
             learning_rate,
-            point: start.to_vec(),
+            point: memory::copied(USE, start)?,
             loss: 0.0,
-            gradient: vec![0.0; count],
-            before: vec![0.0; count],
-            direction: vec![0.0; count],
+            gradient: zeros()?,
+            before: zeros()?,
+            direction: zeros()?,
             past: match settings.method {
-                Method::Lbfgs { history_size } => Past::Lbfgs(History::new(count, pairs(history_size))),
+                Method::Lbfgs { history_size } => Past::Lbfgs(History::new(count, pairs(history_size))?),
                 Method::ConjugateGradient { formula } => {
                     Past::ConjugateGradient { formula, since_restart: 0 }
                 }
             },
             last: None,
-            search: LineSearch::new(count),
+            search: LineSearch::new(count)?,
             is_evaluated: false,
         })
     }

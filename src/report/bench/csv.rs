@@ -1,6 +1,7 @@
 //! Cases as comma-separated values (RFC 4180), one in a line.
 
 use crate::bench::record::{BenchRecord, CaseRecord};
+use crate::report::markup::printable;
 
 const COLUMNS: [&str; 25] = [
     "framework",
@@ -34,7 +35,7 @@ const COLUMNS: [&str; 25] = [
 pub fn csv(record: &BenchRecord) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for case in &record.cases {
-        text += &values(record, case).map(|value| quoted(&value)).join(",");
+        text += &values(record, case).map(|value| quoted(&printable(&value))).join(",");
         text.push('\n');
     }
     text

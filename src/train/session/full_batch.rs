@@ -19,7 +19,7 @@ use crate::train::plan::Plan;
 use crate::train::record::{EpochRecord, Observer};
 use crate::train::step::{Batch, BatchScore, Source, Step};
 use crate::train::stop::{Ending, after_step};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A search for the least loss, from one iteration to the next.
 pub struct Search {
@@ -35,7 +35,8 @@ impl Search {
     /// # Errors
     /// If memory is short.
     pub fn new(method: FullBatch, model: &Model, recipe: &Recipe) -> Result<Search> {
-        let start: Vec<f64> = model.storage().iter().map(|&p| f64::from(p)).collect();
+        let mut start: Vec<f64> = memory::reserved("the parameters in f64", model.storage().len())?;
+        start.extend(model.storage().iter().map(|&p| f64::from(p)));
         let steps =
             recipe.stop.steps.map_or(usize::MAX, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
         let iterations = recipe.train.epochs.min(steps);
