@@ -19,7 +19,7 @@ fn target(read: fn(&Input) -> Result<Accepted, String>) -> Target {
             bytes
         },
         read,
-        memory: |input| 2 * input.len() + 4096,
+        memory: |input| 2 * input.len() + 8192,
     }
 }
 
