@@ -67,7 +67,7 @@ pub fn words() -> &'static [String] {
         let texts = texts();
         let names = optimizer_names().into_iter().chain(SCHEDULES).chain(DATA_SETS);
         let mut all: Vec<&str> = texts.iter().map(String::as_str).collect();
-        all.extend(code.chain(names));
+        code.chain(names).for_each(|text| all.push(text));
         text::words(all)
     })
 }
