@@ -53,7 +53,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn spoil(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
-    let (which, file) = random.pick(seeds).split_first().unwrap();
+    let (which, file) = random.pick(seeds).split_first().unwrap_or((&0, &[]));
     let file = idx::spoil(random, &[file.to_vec()]);
     [vec![*which], file].concat()
 }
