@@ -4,7 +4,7 @@ mod bench;
 mod calibrate;
 pub mod data;
 mod eval;
-mod images;
+pub mod images;
 mod optimizers;
 mod output;
 mod partial;

@@ -17,6 +17,7 @@ use crate::report::markup::for_terminal;
 use crate::report::mistakes as shown;
 use crate::report::numbers::{percent, thousands};
 use crate::report::picture::{self, Palette};
+use crate::report::terminal;
 use crate::team::Team;
 use crate::train::{self, machine};
 
@@ -109,7 +110,7 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     }
 
     let palette = Palette::of_stdout();
-    let mut out = std::io::stdout().lock();
+    let mut out = terminal::coloured_stdout();
     if arguments.mistakes.is_none() {
         for (index, (picture, probabilities)) in pictures.iter().zip(&probabilities).enumerate() {
             if let Some(drawn) = images::drawn(&samples, index).filter(|_| arguments.draw) {

@@ -76,7 +76,8 @@ fn place(folder: &Path, fingerprint: &str) -> PathBuf {
     folder.join(format!("calibration-{fingerprint}.json"))
 }
 
-fn load(path: &Path, fingerprint: &str) -> Option<Calibration> {
+/// The calibration in this file, if it is a sound one of the machine with this fingerprint.
+pub fn load(path: &Path, fingerprint: &str) -> Option<Calibration> {
     // A pipe in its place would be waited for.
     if !fs::metadata(path).ok()?.is_file() {
         return None;

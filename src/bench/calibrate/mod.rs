@@ -8,7 +8,7 @@ mod latency;
 
 use std::time::{Duration, Instant};
 
-pub use cache::{cached_at, fingerprint, load_cached, store};
+pub use cache::{cached_at, fingerprint, load, load_cached, store};
 
 use super::record::{Barrier, CALIBRATION_SCHEMA, Calibration, Peak};
 use super::{peak, rates::best, topology};

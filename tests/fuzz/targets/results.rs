@@ -1,0 +1,145 @@
+//! Files of results as JSON, of `train`, `bench` and `reproduce`: what `report`, `bench --baseline` and
+//! `--resume` read.
+
+use std::sync::OnceLock;
+
+use fallline::bench::compare::Comparison;
+use fallline::report::results::{self, Results};
+use fallline::report::{bench, reproduce};
+use serde_json::{Value, json};
+
+use crate::bench_record;
+use crate::harness::{Accepted, Input, Target};
+use crate::random::Random;
+use crate::{bytes, text};
+
+pub static TARGET: Target = Target { name: "results", share: 1, seeds, spoil, read, memory };
+
+/// What the parser makes of a text, entry by entry.
+pub fn memory(input: &[u8]) -> usize {
+    100 * input.len() + (256 << 10)
+}
+
+fn read(input: &Input) -> Result<Accepted, String> {
+    let found = results::read(input.path).map_err(|error| error.to_string())?;
+    let again = input.path.with_extension("again");
+    Ok(Box::new(move || {
+        let text = match &found {
+            Results::Train(record) => serde_json::to_string(record),
+            Results::Bench(record) => serde_json::to_string(record),
+            Results::Reproduce(record) => serde_json::to_string(record),
+        };
+        std::fs::write(&again, text.map_err(|error| error.to_string())?).unwrap();
+        // What is shown of it must not fail either.
+        match &found {
+            Results::Bench(record) => {
+                bench::table(record);
+                Comparison::of(record, record, 0.05);
+            }
+            Results::Reproduce(record) => drop(reproduce::table(record)),
+            Results::Train(_) => {}
+        }
+        match results::read(&again) {
+            Ok(read) if read == found => Ok(()),
+            Ok(_) => Err("another record is read back".into()),
+            Err(error) => Err(format!("it cannot be read back: {error}")),
+        }
+    }))
+}
+
+/// A run of one epoch with all that a run may have.
+fn run() -> Value {
+    // A PNG file of one black pixel.
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+    json!({
+        "schema": "fallline.train/1",
+        "recipe": "mnist-mlp",
+        "data": "mnist",
+        "optimizer": "adam",
+        "averages": ["ema"],
+        "batch": 64,
+        "seed": 1,
+        "threads": 2,
+        "machine": { "cpu": "Processor X", "cores": 2, "instruction_set": "AVX2", "os": "linux x86_64" },
+        "model": { "parameters": 101770, "train_flops_per_sample": 409984.0 },
+        "epochs": [{
+            "epoch": 1, "train_loss": 0.5, "train_accuracy": 0.75, "validation_loss": 0.4,
+            "validation_accuracy": 0.8, "seconds": 2.0, "samples_per_second": 30000.0, "samples": 60000,
+            "incomplete": true, "learning_rate": 0.001, "evaluations": 3,
+            "layers": [{ "layer": "0", "gradient": 0.1, "update": 0.01, "parameters": 3.5 }]
+        }],
+        "warnings": [{ "trouble": "vanishing", "layer": "0", "epoch": 1, "ratio": 1e-4, "other": "2" }],
+        "test": { "loss": 0.3, "accuracy": 0.9 },
+        "train_seconds": 4.0,
+        "stop_reason": "epochs",
+        "best_epoch": 1,
+        "validation": { "loss": 0.35, "accuracy": 0.85 },
+        "analysis": {
+            "confusion": [[5, 1], [1, 0]],
+            "classes": [
+                { "samples": 6, "precision": 0.8, "recall": 0.8, "f1": 0.8 },
+                { "samples": 1, "precision": null, "recall": 0.0, "f1": null }
+            ],
+            "mistakes": [
+                { "index": 17, "label": 1, "predicted": 0, "probability": 0.982, "loss": 4.0, "png": png },
+                { "index": 3, "label": 0, "predicted": 1, "probability": 0.6, "loss": 0.9 }
+            ]
+        }
+    })
+}
+
+fn seeds() -> Vec<Vec<u8>> {
+    let mut plain = run();
+    for key in ["averages", "warnings", "best_epoch", "validation", "analysis"] {
+        plain.as_object_mut().unwrap().remove(key);
+    }
+    let reproduced = json!({
+        "schema": "fallline.reproduce/1",
+        "version": "0.1.0",
+        "command": "fallline reproduce mnist-mlp",
+        "machine": run()["machine"],
+        "threads": 2,
+        "until_accuracy": 0.9,
+        "recipes": [{
+            "recipe": "mnist-mlp", "summary": "a network", "settings": "name = \"x\"\n", "data": "mnist",
+            "target": 0.9, "seeds": [9, 10], "runs": [plain.clone()],
+            "accuracy": { "mean": 0.9, "deviation": 0.01, "interval": [0.88, 0.92] },
+            "train_seconds": 4.0, "seconds_to_accuracy": 3.0, "verdict": "unfinished"
+        }]
+    });
+    let mut benched = bench_record::record();
+    benched.cases.truncate(2);
+    let values = [run(), plain, reproduced, serde_json::to_value(benched).unwrap()];
+    let texts = values.iter().flat_map(|value| [value.to_string(), format!("{value:#}")]);
+    texts.map(String::into_bytes).collect()
+}
+
+fn spoil(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+    static WORDS: OnceLock<Vec<String>> = OnceLock::new();
+    let words = WORDS.get_or_init(|| {
+        let texts = seeds.iter().filter_map(|seed| std::str::from_utf8(seed).ok());
+        let names = ["fallline.eval/1 fallline.folds/1 met missed no-target exploding pytorch-eager"];
+        text::words(texts.chain(names))
+    });
+    let seed = random.pick(seeds).clone();
+    spoilt(random, seed, seeds, words)
+}
+
+/// A JSON text spoilt in its values, its words, or its bytes.
+pub fn spoilt(random: &mut Random, seed: Vec<u8>, seeds: &[Vec<u8>], words: &[String]) -> Vec<u8> {
+    let mut bytes = seed;
+    if let (Ok(mut value), false) = (serde_json::from_slice(&bytes), random.one_in(4)) {
+        crate::json::spoil(random, &mut value, words);
+        bytes = value.to_string().into_bytes();
+        if random.one_in(2) {
+            return bytes;
+        }
+    }
+    if let (Ok(text), false) = (std::str::from_utf8(&bytes), random.one_in(4)) {
+        let mut text = text.to_string();
+        text::spoil(random, &mut text, words);
+        return text.into_bytes();
+    }
+    bytes::spoil(random, &mut bytes, seeds);
+    bytes
+}
