@@ -145,7 +145,8 @@ fn files_that_are_read_are_not_written_over() {
 #[test]
 fn digits_are_not_generated_in_place_of_a_folder_that_was_named() {
     fails(&["train", "--data", "nowhere"], "nowhere: cannot read the folder: ");
-    fails(&["train", "--data", "."], "data set `digits` not found; looked in ./digits, .; without --data");
+    fails(&["train", "--data", "."], "data set `digits` not found; looked in ./digits, .; . holds ");
+    fails(&["train", "--data", "."], "; without --data they are generated");
 }
 
 /// Whoever reads the output may go away: the model is trained and saved all the same.
