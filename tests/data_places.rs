@@ -110,7 +110,11 @@ fn a_place_that_is_named_is_the_only_one() {
     // What would be found if no place were named.
     put(&folder.path().join("datasets/mnist"), Elements::U8);
     fs::create_dir(folder.path().join("empty")).unwrap();
-    fs::write(folder.path().join("mnist.toml"), RECIPE.replace("folder", "mnist")).unwrap();
+    fs::write(
+        folder.path().join("mnist.toml"),
+        RECIPE.replace("folder", "mnist").replace("units = 3", "units = 10"),
+    )
+    .unwrap();
     succeeds(run(&["train", "mnist.toml", "--quiet"]));
     let error = fails(run(&["train", "mnist.toml", "--data", "empty"]));
     let expected = "data set `mnist` not found; looked in empty/mnist, empty; empty is empty; run \

@@ -356,9 +356,15 @@ impl<'a> IdxReader<'a> {
             read += piece.len() as u64;
             let added = piece.len() / size as usize;
             if values.capacity() - values.len() < added {
-                let room = if is_proven { count } else { count.min(GROWTH * (values.len() + added)) };
+                let come = values.len() + added;
+                // Never more than an eighth of all is moved to a larger place.
+                let room = if is_proven || come >= count / GROWTH {
+                    count
+                } else {
+                    (GROWTH * come).min(count / GROWTH)
+                };
                 let taken = values.try_reserve_exact(room - values.len());
-                taken.map_err(|_| no_memory(&what, room.saturating_mul(size_of::<T>())))?;
+                taken.map_err(|_| memory::refused(&what, room.saturating_mul(size_of::<T>())))?;
             }
             append(&mut values, piece);
         }
@@ -375,14 +381,6 @@ const PIECE: usize = 64 * 1024;
 
 /// How many times the elements that have come may take room for those that are promised.
 const GROWTH: usize = 8;
-
-fn no_memory(what: &str, bytes: usize) -> Error {
-    Error::Mismatch {
-        what: format!("memory for {what}"),
-        expected: format!("{} MiB in one piece", bytes >> 20),
-        found: "less".into(),
-    }
-}
 
 /// Converts the elements of a piece one by one.
 fn each<const SIZE: usize, T>(convert: impl Fn([u8; SIZE]) -> T) -> impl Fn(&mut Vec<T>, &[u8]) {

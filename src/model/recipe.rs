@@ -430,8 +430,12 @@ impl DataConfig {
             return Ok(());
         }
         let expected = "1 / (scale * deviation) and mean / deviation within the range of f32";
-        let found =
-            format!("{}, with mean {} and scale {}", self.deviation, self.mean, self.scale_of(types[0]));
+        let found = format!(
+            "{:?}, with mean {:?} and scale {:?}",
+            self.deviation,
+            self.mean,
+            self.scale_of(types[0])
+        );
         Err(section.setting("deviation", expected, &found))
     }
 }

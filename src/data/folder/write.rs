@@ -64,7 +64,12 @@ fn write_in_steps(
     let mut sums = String::from(EXPLANATION);
     for (array, name) in arrays.iter().zip(&names) {
         step(&folder.join(name))?;
-        array.write(&staged.path().join(name), gzip)?;
+        // The user knows the folder, not the one in it.
+        let of_target = |error| match error {
+            Error::Io { action, source, .. } => Error::Io { path: folder.join(name), action, source },
+            other => other,
+        };
+        array.write(&staged.path().join(name), gzip).map_err(of_target)?;
         sums += &format!("{}  {name}\n", known::checksum(array));
     }
     let marker = folder.join(MARKER);

@@ -216,7 +216,8 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         (&["data.scale=0"], "`data.scale`: expected a number above 0, found 0"),
         (
             &["data.scale=1e-30", "data.deviation=1e-30"],
-            "1 / (scale * deviation) and mean / deviation within",
+            "`data.deviation`: expected 1 / (scale * deviation) and mean / deviation within the range of f32, \
+             found 1e-30, with mean 0.0 and scale 1e-30",
         ),
         (&["data.deviation=0"], "`data.deviation`: expected a number above 0, found 0"),
         (&["data.train_samples=0"], "`data.train_samples`: expected an integer from 1 to 100000000, found 0"),
