@@ -245,7 +245,14 @@ fn pipes_in_a_folder_are_no_data_files() {
     let folder = prepared();
     let pipe = folder.path().join("u8/train-images.gz");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    succeeds(fallline(folder.path(), &["train", "r.toml", "--data", "u8", "--quiet"]));
+    let train = ["train", "r.toml", "--data", "u8", "--quiet"];
+    succeeds(fallline(folder.path(), &train));
+    fs::remove_file(folder.path().join("u8/train-images-idx3-ubyte")).unwrap();
+    let error = fails(fallline(folder.path(), &train));
+    assert!(
+        error.contains("found no train images, since these are no regular files: train-images.gz"),
+        "{error}"
+    );
 }
 
 #[cfg(feature = "download")]

@@ -43,15 +43,19 @@ const STEMS: [&[&str]; 4] =
 /// [`Error::Io`] if the folder cannot be read.
 pub fn candidates(folder: &Path) -> Result<[Vec<PathBuf>; 4]> {
     let mut found: [Vec<PathBuf>; 4] = Default::default();
-    for path in entries(folder)? {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(role) = name.and_then(role_of) else { continue };
+    for (role, path) in named(folder)? {
         // Folders, pipes and links to nowhere are no data, whatever they are called.
-        if std::fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        if path.is_file() {
             found[role].push(path);
         }
     }
     Ok(found)
+}
+
+/// What has the name of a data file, whatever it is, with its role.
+fn named(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
+    let role = |path: &Path| role_of(path.file_name()?.to_str()?);
+    Ok(entries(folder)?.into_iter().filter_map(|path| Some((role(&path)?, path))).collect())
 }
 
 /// All that lies in the folder, in the order of the names.
@@ -156,13 +160,22 @@ pub fn described(folder: &Path) -> Result<String> {
 /// [`Samples::from_idx`].
 pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet> {
     let files = find(folder)?;
-    let missing: Vec<&str> =
-        ROLES.iter().zip(&files).filter(|(_, file)| file.is_none()).map(|(role, _)| *role).collect();
+    let missing: Vec<usize> = (0..ROLES.len()).filter(|&role| files[role].is_none()).collect();
     let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = files else {
+        let others: Vec<PathBuf> = named(folder)?
+            .into_iter()
+            .filter(|(role, _)| missing.contains(role))
+            .map(|(_, path)| path)
+            .collect();
+        let found: Vec<String> = missing.iter().map(|&role| format!("no {}", ROLES[role])).collect();
+        let but = match &others[..] {
+            [] => String::new(),
+            others => format!(", since these are no regular files: {}", names(others)),
+        };
         return Err(Error::Mismatch {
             what: format!("files in {}", folder.display()),
             expected: format!("those of a data set, such as {}", NAMES.join(", ")),
-            found: format!("no {}", missing.join(", no ")),
+            found: found.join(", ") + &but,
         });
     };
     let (train, test) = (Pair::open(&train_images, &train_labels)?, Pair::open(&test_images, &test_labels)?);
