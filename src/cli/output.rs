@@ -188,6 +188,8 @@ pub fn save_or_rescue(path: &Path, save: impl Fn(&Path) -> Result<()>) -> Result
         let mut place = tempfile::Builder::new();
         place.prefix("fallline-rescued-").suffix(&ending);
         let (_, place) = place.tempfile_in(folder).ok()?.keep().ok()?;
+        // "x/./y" is "x/y".
+        let place: PathBuf = place.components().collect();
         if save(&place).is_ok() {
             return Some(place);
         }
