@@ -1,8 +1,10 @@
 //! Saved models (safetensors).
 
+use std::path::Path;
 use std::sync::OnceLock;
 
-use fallline::model::{Model, Recipe, saved};
+use fallline::model::saved::{self, SavedModel};
+use fallline::model::{Model, Recipe};
 use serde_json::{Value, json};
 
 use super::recipe;
@@ -31,14 +33,17 @@ fn read(input: &Input) -> Result<Accepted, String> {
         {
             return Err(format!("numbers that are none in {}", tensor.name));
         }
-        saved::save(&again, &saved.model, &saved.recipe, saved.input, saved.classes)
-            .map_err(|error| error.to_string())?;
+        save(&again, &saved).map_err(|error| error.to_string())?;
         match saved::load(&again) {
             Ok(loaded) if loaded.model.tensors() == tensors && loaded.recipe == saved.recipe => Ok(()),
             Ok(_) => Err("another model is read back".into()),
             Err(error) => Err(format!("it cannot be read back: {error}")),
         }
     }))
+}
+
+fn save(path: &Path, saved: &SavedModel) -> fallline::Result<()> {
+    saved::save(path, &saved.model, &saved.recipe, saved.input, saved.classes)
 }
 
 /// Small networks for samples of this height, width and channels: their layers.
@@ -70,7 +75,7 @@ fn seeds() -> Vec<Vec<u8>> {
             format!("name = 'a'\n[data]\nset = 'folder'\n[model]\n{layers}[optimizer]\nname = 'sgd'\n");
         let recipe = Recipe::parse(&text, "seed").unwrap();
         let model = Model::build(&recipe.model, input, 2, 1).unwrap();
-        saved::save(&path, &model, &recipe, input, 2).unwrap();
+        save(&path, &SavedModel { model, recipe, input, classes: 2 }).unwrap();
         let file = std::fs::read(&path).unwrap();
         seeds.extend(["F64", "F16", "BF16"].map(|dtype| of_type(&file, dtype)));
         seeds.push(file);
