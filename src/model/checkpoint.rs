@@ -373,8 +373,21 @@ fn unreadable(path: &Path, error: &SafeTensorError) -> Error {
     format_error(path, place, expected, error.to_string())
 }
 
+/// `place` and `found` may hold names from the file.
 fn format_error(path: &Path, place: String, expected: &str, found: String) -> Error {
+    let (place, found) = (on_one_line(&place), on_one_line(&found));
     Error::Format { path: path.to_path_buf(), place, expected: expected.to_string(), found }
+}
+
+/// A text with names of any length as a message can hold it.
+fn on_one_line(text: &str) -> String {
+    const LONGEST: usize = 160;
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let mut line: String = text.chars().take(LONGEST).map(clean).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -468,6 +481,15 @@ mod tests {
         let bytes = safetensors::serialize([("0.weight", view)], None).unwrap();
         let expected = "tensor 0.weight: expected numbers of type F32, F64, F16 or BF16, found I64";
         assert_eq!(refusal(&path, &bytes), expected);
+    }
+
+    #[test]
+    fn names_from_a_file_make_no_further_line_and_no_long_message() {
+        let (_folder, path, _) = saved();
+        let name = format!("0.weight\nerror: {}", "x".repeat(5000));
+        let view = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
+        let message = refusal(&path, &safetensors::serialize([(name, view)], None).unwrap());
+        assert!(message.lines().count() == 1 && message.len() < 400, "{message}");
     }
 
     /// What PyTorch writes of a network in another precision, with the counters of its batch normalisation.

@@ -18,7 +18,7 @@ use super::watchdog::{self, Work};
 const QUICK: u64 = 20_000;
 
 /// The longest message that a terminal is not flooded by, in bytes.
-const LONGEST_MESSAGE: usize = 2000;
+const LONGEST_MESSAGE: usize = 4000;
 
 /// Memory that a thread may have kept after many inputs, such as tables that are made once.
 const KEPT: isize = 1 << 20;

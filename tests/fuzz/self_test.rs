@@ -76,7 +76,7 @@ fn messages_that_cannot_be_shown_are_caught() {
         b"seed" => sound(),
         [] => Err(String::new()),
         bytes if bytes.len() % 2 == 0 => Err("two\nlines".into()),
-        _ => Err("long ".repeat(1000)),
+        _ => Err("long ".repeat(1200)),
     };
     assert_eq!(kinds(&tried(&target(read), &options(400))), ["message"; 3]);
 }

@@ -1,9 +1,11 @@
 //! Saved models (safetensors).
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use fallline::data::idx::ElementType;
-use fallline::model::{Model, Recipe, saved};
+use fallline::model::saved::{self, SavedModel};
+use fallline::model::{Model, Recipe};
 use serde_json::{Value, json};
 
 use super::recipe;
@@ -32,15 +34,18 @@ fn read(input: &Input) -> Result<Accepted, String> {
         {
             return Err(format!("numbers that are none in {}", tensor.name));
         }
-        let element_type = saved.element_type.unwrap_or(ElementType::U8);
-        saved::save(&again, &saved.model, &saved.recipe, saved.input, saved.classes, element_type)
-            .map_err(|error| error.to_string())?;
+        save(&again, &saved).map_err(|error| error.to_string())?;
         match saved::load(&again) {
             Ok(loaded) if loaded.model.tensors() == tensors && loaded.recipe == saved.recipe => Ok(()),
             Ok(_) => Err("another model is read back".into()),
             Err(error) => Err(format!("it cannot be read back: {error}")),
         }
     }))
+}
+
+fn save(path: &Path, saved: &SavedModel) -> fallline::Result<()> {
+    let element_type = saved.element_type.unwrap_or(ElementType::U8);
+    saved::save(path, &saved.model, &saved.recipe, saved.input, saved.classes, element_type)
 }
 
 /// Small networks for samples of this height, width and channels: their layers.
@@ -72,7 +77,8 @@ fn seeds() -> Vec<Vec<u8>> {
             format!("name = 'a'\n[data]\nset = 'folder'\n[model]\n{layers}[optimizer]\nname = 'sgd'\n");
         let recipe = Recipe::parse(&text, "seed").unwrap();
         let model = Model::build(&recipe.model, input, 2, 1).unwrap();
-        saved::save(&path, &model, &recipe, input, 2, ElementType::U8).unwrap();
+        let element_type = Some(ElementType::U8);
+        save(&path, &SavedModel { model, recipe, input, classes: 2, element_type }).unwrap();
         let file = std::fs::read(&path).unwrap();
         seeds.extend(["F64", "F16", "BF16"].map(|dtype| of_type(&file, dtype)));
         seeds.push(file);

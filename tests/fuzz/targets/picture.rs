@@ -93,8 +93,12 @@ fn rows(colour: u8, depth: u8, interlaced: bool) -> Vec<u8> {
         for filter in (0..height).filter(|_| width > 0) {
             bytes.push((filter % 5) as u8);
             let count = (width * samples * usize::from(depth)).div_ceil(8);
-            // Small, so that they are entries of a palette too.
-            bytes.extend((0..count).map(|i| if depth >= 8 && colour != 3 { 40 * i as u8 } else { 0x11 }));
+            let sample = |i: usize| match (colour, depth) {
+                (3, 8) => (i % 2) as u8,
+                (_, 8 | 16) => (40 * i) as u8,
+                _ => 0x11,
+            };
+            bytes.extend((0..count).map(sample));
         }
     }
     bytes

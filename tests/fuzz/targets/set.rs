@@ -37,7 +37,7 @@ fn seeds() -> Vec<Vec<u8>> {
         &[
             "digits-cnn",
             "model.layers.0.channels=4",
-            "model.loss={ type = 'cross-entropy', smoothing = 0.1 }",
+            "model.loss={ type = 'cross-entropy', label_smoothing = 0.1 }",
         ],
         &["mnist-mlp", "schedule.name=one-cycle", "schedule.pct_start=0.2"],
         &["mnist-mlp", "average.method=ema", "lookahead.steps=5", "gradient.clip_norm=1"],
