@@ -2,6 +2,85 @@
 
 use std::time::Duration;
 
+/// What a part of a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Samples become rows of the input, by augmentation if there is one; targets are looked up.
+    Gather,
+    Forward,
+    /// The forward pass of a layer whose output was not kept, once more on the way back.
+    Recompute,
+    /// The sums that a normalisation takes of the batch, in either direction.
+    Statistics,
+    Loss,
+    /// The gradient of a layer's input.
+    InputGradient,
+    /// The gradient of a layer's parameters.
+    WeightGradient,
+    /// Penalties, clipping, norms of gradients, constraints on parameters.
+    Clip,
+    /// Norms for the record, in the last step of an epoch.
+    Norms,
+    /// The update rule.
+    Update,
+    /// The products of a rule for whole matrices.
+    Orthogonalise,
+    /// Copies that a layer derives from its parameters, such as transposed weights.
+    Derive,
+    /// Moving averages of the parameters, and Lookahead.
+    Average,
+    /// The line search of a full-batch method.
+    Search,
+    /// The outputs of inference, made into answers.
+    Predict,
+    /// Waiting for other workers.
+    Barrier,
+}
+
+impl Operation {
+    /// Every operation, in the order of a step.
+    pub const ALL: [Operation; 16] = [
+        Operation::Gather,
+        Operation::Forward,
+        Operation::Recompute,
+        Operation::Statistics,
+        Operation::Loss,
+        Operation::InputGradient,
+        Operation::WeightGradient,
+        Operation::Clip,
+        Operation::Norms,
+        Operation::Update,
+        Operation::Orthogonalise,
+        Operation::Derive,
+        Operation::Average,
+        Operation::Search,
+        Operation::Predict,
+        Operation::Barrier,
+    ];
+
+    /// Its name in tables and files: "weight-gradient".
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Gather => "gather",
+            Operation::Forward => "forward",
+            Operation::Recompute => "recompute",
+            Operation::Statistics => "statistics",
+            Operation::Loss => "loss",
+            Operation::InputGradient => "input-gradient",
+            Operation::WeightGradient => "weight-gradient",
+            Operation::Clip => "clip",
+            Operation::Norms => "norms",
+            Operation::Update => "update",
+            Operation::Orthogonalise => "orthogonalise",
+            Operation::Derive => "derive",
+            Operation::Average => "average",
+            Operation::Search => "search",
+            Operation::Predict => "predict",
+            Operation::Barrier => "barrier",
+        }
+    }
+}
+
 /// What one kernel of one layer cost a worker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry {
