@@ -8,6 +8,7 @@
 
 mod after;
 mod augmented;
+mod costs;
 mod joins;
 mod parameters;
 mod rows;
@@ -31,6 +32,7 @@ use crate::losses::Loss;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
 use crate::optim::{Coefficients, Moment, Rule};
+use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Worker};
 
 /// What the workers share in all steps of a run.
@@ -208,7 +210,7 @@ impl Step<'_> {
             averaging: self.averages.at(moment.step),
             is_measured: batch.is_last(),
         };
-        let weight = self.weight(batch);
+        let weight = worker.probe(Operation::Loss, None, || Cost::local(batch.len()), || self.weight(batch));
         // A batch without weight teaches nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
@@ -216,7 +218,10 @@ impl Step<'_> {
             self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
-                score = Some(self.score(worker, batch.len(), weight));
+                let count = batch.len();
+                let cost = || Cost::local(count * size_of::<f32>());
+                let work = || Some(self.score(worker, count, weight));
+                score = worker.probe(Operation::Loss, None, cost, work);
             }
             let norm = self.parameters_pass(worker, block, &turn);
             if let Some(score) = &mut score {
@@ -232,7 +237,17 @@ impl Step<'_> {
     /// Makes what layers derive from their parameters, before the first step.
     pub fn derive_all(&self, worker: &Worker) {
         for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
-            units.clone().for_each(|unit| self.derive(worker, index, unit));
+            if units.is_empty() || self.memory.derived[index].columns() == 0 {
+                continue;
+            }
+            let layer = &self.layers[index].layer;
+            let cost = || {
+                let bytes = units.clone().map(|unit| layer.unit_len(unit)).sum::<usize>() * size_of::<f32>();
+                self.update_step_cost(0, 2 * bytes)
+            };
+            worker.probe(Operation::Derive, Some(index), cost, || {
+                units.clone().for_each(|unit| self.derive(worker, index, unit));
+            });
         }
     }
 
