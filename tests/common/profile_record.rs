@@ -156,7 +156,10 @@ fn record(name: &str, data: &str, sites: &[Made], uncovered: f64) -> ProfileReco
                 ),
                 command: Some(format!("fallline profile {name} --batch 1024")),
             },
-            Finding { text: "The forward pass runs at 94 % of the compute roof: nothing to gain.".into(), command: None },
+            Finding {
+                text: "The forward pass runs at 94 % of the compute roof: nothing to gain.".into(),
+                command: None,
+            },
         ],
         notes: vec!["The roofs were measured in the same run.".into()],
         counters: None,
@@ -232,10 +235,13 @@ pub fn convolutions() -> ProfileRecord {
         let (layer, size) = (Some(layer.as_str()), 1.0 + (index * 5 % 7) as f64);
         let flops = if kind.starts_with("conv") { 9e8 * size } else { 4e6 * size };
         let roof = if kind.starts_with("conv") { "compute" } else { ["L2", "L3", "DRAM"][index % 3] };
-        let rate = roofs().levels.iter().find(|level| level.name == roof).map_or(PEAK, |l| l.bytes_per_second);
+        let rate =
+            roofs().levels.iter().find(|level| level.name == roof).map_or(PEAK, |l| l.bytes_per_second);
         let bytes = if roof == "compute" { 4e6 * size } else { 3e6 * size };
         let least = if roof == "compute" { flops / PEAK } else { bytes / rate };
-        for (part, operation) in ["forward", "input-gradient", "weight-gradient", "statistics"].iter().enumerate() {
+        for (part, operation) in
+            ["forward", "input-gradient", "weight-gradient", "statistics"].iter().enumerate()
+        {
             let seconds = least * (1.08 + 0.6 * (part * index % 5) as f64);
             made.push((layer, kind, operation, 256.0, seconds, flops, 0.9 * flops, bytes, roof));
         }

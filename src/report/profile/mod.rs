@@ -28,11 +28,13 @@ use crate::bench::profile::compare::ProfileComparison;
 use crate::error::{Error, Result};
 use crate::report::json;
 
-/// The files that [`write_all`] makes, without the charts.
+/// The files that [`write_all`] makes.
 pub const RECORD: &str = "profile.json";
 pub const PAGE: &str = "report.html";
 const SITES: &str = "sites.csv";
 const FLAME: &str = "flame.svg";
+/// Without the charts.
+pub const FILES: [&str; 4] = [RECORD, PAGE, SITES, FLAME];
 
 /// Writes `report.html`, `profile.json`, `sites.csv`, `flame.svg`, and the charts as SVG and PNG into a folder,
 /// which is made if it is missing.
