@@ -92,7 +92,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let mut record = ReproduceRecord::new(&tasks, command(), team.threads(), until);
+    let mut record = ReproduceRecord::new(&tasks, super::command_line(), team.threads(), until);
     let stop = super::stop_on_ctrl_c()?;
     let (line, threads) = (Spinner::new(), team.threads());
     let mut watcher = Watcher { line, what: String::new(), records: &records, threads, until };
@@ -158,17 +158,6 @@ fn check_outputs(arguments: &ReproduceArguments) -> Result<()> {
     let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
     let read: Vec<&Path> = arguments.recipes.iter().map(Path::new).collect();
     super::output::check(&files, &read)
-}
-
-/// What was typed, in quotes where a shell needs them.
-fn command() -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:+@%".contains(letter);
-    let word = |text: String| match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    };
-    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The error with the recipe and the seed that it ended.

@@ -1,4 +1,4 @@
-//! Texts from outside made fit for HTML, XML and file names.
+//! Texts from outside made fit for HTML, XML, CSV and file names.
 
 /// Characters of a file's name.
 const LONGEST_STEM: usize = 80;
@@ -25,6 +25,15 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
+/// The text as a field of comma-separated values (RFC 4180): in quotes if it must be.
+pub fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
+}
+
 /// The text as a file's name without its ending: small letters, digits and single hyphens.
 pub fn stem(text: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
@@ -47,6 +56,7 @@ mod tests {
             escaped("<b a=\"1\" c='2'>&\u{0}\n"),
             "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;\u{fffd}\u{fffd}"
         );
+        assert_eq!((quoted("a b").as_str(), quoted("a,\"b\"").as_str()), ("a b", "\"a,\"\"b\"\"\""));
         assert_eq!(stem("../../etc/Passwd <x>, 2 threads"), "etc-passwd-x-2-threads");
         assert_eq!((stem("…").as_str(), stem(&"a".repeat(999)).len()), ("chart", LONGEST_STEM));
     }
