@@ -247,7 +247,7 @@ pub fn convolutions() -> ProfileRecord {
         }
     }
     made.push((None, "cross-entropy", "loss", 4.0, 9e-6, 9e4, 9e4, 3.1e4, "L1"));
-    made.push((Some("27"), "adam", "update", 12.0, 40e-6, 1.2e6, 1.2e6, 4e6, "L3"));
+    made.push((Some("27"), "adam", "update", 12.0, 40e-6, 1.2e6, 1.2e6, 3e6, "L3"));
     made.push((None, "", "barrier", 6.0, 12e-6, 0.0, 0.0, 0.0, "none"));
     record("mnist-cnn", "mnist", &made, 90e-6)
 }

@@ -3,6 +3,7 @@
 use console::{measure_text_width, style};
 
 use super::facts::{micros, percent};
+use super::terminal::{cut, longest_name};
 use crate::bench::profile::compare::{ProfileComparison, SiteChange};
 use crate::report::markup::printable;
 use crate::report::table::{Side, table};
@@ -10,8 +11,6 @@ use crate::report::wrap::wrapped;
 
 /// Sentences are no wider.
 const WIDEST_TEXT: usize = 100;
-/// Letters of a name that the table shows.
-const LONGEST_NAME: usize = 24;
 
 /// A column: its title, what it means, and how it is shown; empty where it has no value.
 pub(super) struct Column {
@@ -85,7 +84,8 @@ pub fn text(comparison: &ProfileComparison, columns: usize) -> String {
     }
     let mut shown: Vec<&Column> = COLUMNS.iter().collect();
     let row = |site: &SiteChange, shown: &[&Column]| {
-        let names = [site.layer.as_deref().unwrap_or("-"), &site.operation].map(cut);
+        let names = [site.layer.as_deref().unwrap_or("-"), &site.operation]
+            .map(|name| cut(name, longest_name(columns)));
         let cells = shown.iter().map(|column| cell(comparison, site, column));
         names.into_iter().chain(cells).collect::<Vec<String>>()
     };
@@ -124,12 +124,4 @@ fn cell(comparison: &ProfileComparison, site: &SiteChange, column: &Column) -> S
         () if value < 1.0 / (1.0 + comparison.tolerance) => style(text).green().to_string(),
         () => text,
     }
-}
-
-fn cut(name: &str) -> String {
-    let name = printable(name);
-    if name.chars().count() <= LONGEST_NAME {
-        return name;
-    }
-    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
 }

@@ -19,8 +19,11 @@ use crate::report::wrap::wrapped;
 /// Sentences are no wider, however wide the terminal is.
 const WIDEST_TEXT: usize = 100;
 
-/// Letters of a layer, an operation, a kind or a verdict that a table shows.
+/// Letters of a layer, an operation, a kind or a verdict that a table shows, and that one shows which is narrower
+/// than [`NARROW`].
 const LONGEST_NAME: usize = 24;
+const LONGEST_OF_NARROW: usize = 16;
+const NARROW: usize = 80;
 
 /// A saving of more than this part of the step is marked, and a fraction of a roof that is worth its name.
 const MUCH: f64 = 0.05;
@@ -34,6 +37,8 @@ struct Row<'a> {
     record: &'a ProfileRecord,
     site: Option<&'a Site>,
     name: &'a str,
+    /// Letters of a name that are shown.
+    longest: usize,
     seconds: f64,
     median: Option<f64>,
     flops: f64,
@@ -57,9 +62,11 @@ const fn column(title: &'static str, side: Side, yields: u8, text: fn(&Row) -> S
 }
 
 const COLUMNS: [Column; 17] = [
-    column("layer", Side::Left, 0, |row| of(row, |site| cut(site.layer.as_deref().unwrap_or("-")))),
-    column("operation", Side::Left, 0, |row| cut(row.name)),
-    column("kind", Side::Left, 8, |row| of(row, |site| cut(&site.kind))),
+    column("layer", Side::Left, 0, |row| {
+        of(row, |site| cut(site.layer.as_deref().unwrap_or("-"), row.longest))
+    }),
+    column("operation", Side::Left, 0, |row| cut(row.name, row.longest)),
+    column("kind", Side::Left, 8, |row| of(row, |site| cut(&site.kind, row.longest))),
     column("calls", Side::Right, 9, |row| positive(row.calls, digits)),
     column("median µs", Side::Right, 2, |row| row.median.map(micros).unwrap_or_default()),
     column("mean µs", Side::Right, 12, |row| micros(row.seconds)),
@@ -72,12 +79,12 @@ const COLUMNS: [Column; 17] = [
         counters(row, |counters| digits(rate(counters.instructions, counters.cycles)))
     }),
     column("misses", Side::Right, 13, |row| counters(row, |counters| rounded(counters.cache_misses))),
-    column("roof", Side::Left, 4, |row| of(row, |site| cut(&site.roof))),
+    column("roof", Side::Left, 4, |row| of(row, |site| cut(&site.roof, row.longest))),
     column("of roof", Side::Right, 3, |row| of(row, fraction)),
     column("could save µs", Side::Right, 0, |row| {
         row.saving.map(|saving| saved(row, saving)).unwrap_or_default()
     }),
-    column("bound by", Side::Left, 7, |row| of(row, |site| cut(&site.verdict))),
+    column("bound by", Side::Left, 7, |row| of(row, |site| cut(&site.verdict, row.longest))),
 ];
 
 fn of(row: &Row, text: impl Fn(&Site) -> String) -> String {
@@ -105,12 +112,17 @@ fn saved(row: &Row, saving: f64) -> String {
 }
 
 /// A name short enough for a column.
-fn cut(name: &str) -> String {
+pub(super) fn cut(name: &str, longest: usize) -> String {
     let name = printable(name);
-    if name.chars().count() <= LONGEST_NAME {
+    if name.chars().count() <= longest {
         return name;
     }
-    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+    name.chars().take(longest - 1).chain(['…']).collect()
+}
+
+/// Letters of a name that a table of so many columns shows.
+pub(super) fn longest_name(columns: usize) -> usize {
+    if columns < NARROW { LONGEST_OF_NARROW } else { LONGEST_NAME }
 }
 
 /// The report of a profile in lines of at most `columns`. With a `layer`, the call sites of that layer and of
@@ -180,10 +192,12 @@ fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String 
     let is_shown = |site: &&Site| layer.is_none_or(|module| is_part_of(site.layer.as_deref(), module));
     let shown: Vec<&Site> = record.sites.iter().filter(is_shown).collect();
     let total = |value: fn(&Site) -> f64| shown.iter().map(|site| value(site)).sum::<f64>();
+    let longest = longest_name(columns);
     let sum = |name, seconds| Row {
         record,
         site: None,
         name,
+        longest,
         seconds,
         median: None,
         flops: 0.0,
@@ -198,6 +212,7 @@ fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String 
             record,
             site: Some(site),
             name: &site.operation,
+            longest,
             seconds: site.seconds_per_step,
             median: Some(site.median_seconds),
             flops: site.flops,
