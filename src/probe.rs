@@ -192,14 +192,16 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub sites: Vec<Site>,
-    /// Steps without probes, and those with them.
+    /// All that have begun, measured or not.
+    pub steps_begun: u64,
+    /// Measured steps without probes, and those with them.
     pub steps_seen: [u64; 2],
     /// Their ticks.
     pub ticks_seen: [u64; 2],
     /// Not more than [`MOST_STEPS`].
     pub steps: Vec<Step>,
     /// Of each step, of each site that was known: its ticks.
-    pub step_ticks: Vec<u32>,
+    pub step_ticks: Vec<u64>,
     /// In the order of their ends; not more than [`Probes::most_calls`].
     pub calls: Vec<Call>,
     /// Calls that found no place in [`calls`](Table::calls).
@@ -222,7 +224,7 @@ pub struct SystemTime {
 
 impl Table {
     /// Ticks of a step at a site.
-    pub fn ticks_of(&self, step: usize, site: usize) -> u32 {
+    pub fn ticks_of(&self, step: usize, site: usize) -> u64 {
         let first = self.steps[step].first;
         let end = self.steps.get(step + 1).map_or(self.step_ticks.len(), |next| next.first);
         if site < end - first { self.step_ticks[first + site] } else { 0 }
@@ -281,7 +283,7 @@ impl Turns {
 }
 
 /// Steps of which a worker keeps sums of their own; of later ones the totals alone are kept.
-pub const MOST_STEPS: usize = 20_000;
+pub const MOST_STEPS: usize = 100_000;
 
 /// A worker's own recorder, of what happens in steps.
 pub struct Probe {
@@ -393,6 +395,7 @@ impl Probe {
     /// The step of this number begins, if it is measured. What lies between steps is not recorded.
     pub fn begin_step(&mut self, number: u64, turn: Option<bool>) {
         self.step = turn.map(|is_probed| (number, is_probed));
+        self.table.steps_begun += 1;
         if self.step.is_some() {
             self.current.fill(0);
             self.begun = self.now();
@@ -417,8 +420,7 @@ impl Probe {
             if !is_probed {
                 return;
             }
-            let sums = self.current.iter().map(|&ticks| u32::try_from(ticks).unwrap_or(u32::MAX));
-            self.table.step_ticks.extend(sums);
+            self.table.step_ticks.extend_from_slice(&self.current);
         }
     }
 

@@ -78,7 +78,7 @@ fn cases() -> Vec<Recipe> {
         .collect();
     let ways: [&[&str]; 12] = [
         &[],
-        &["optimizer.name=sgd", "model.loss=\"mse\""],
+        &["optimizer.name=sgd", "model.loss=\"mean-squared-error\""],
         &["optimizer.name=lamb"],
         &["optimizer.name=muon"],
         &["optimizer.name=lbfgs", "train.batch=all"],
@@ -157,8 +157,7 @@ fn all_of_a_step_is_in_its_probes_or_between_them() {
                 assert_eq!((inside, all), (calls, 2 * calls + table.steps.len() as u64), "{name:?}");
             }
             for (index, step) in table.steps.iter().enumerate() {
-                let of_step: u64 =
-                    (0..table.sites.len()).map(|site| u64::from(table.ticks_of(index, site))).sum();
+                let of_step: u64 = (0..table.sites.len()).map(|site| table.ticks_of(index, site)).sum();
                 assert!(of_step > 0 && of_step <= step.ended - step.begun, "{name:?}");
             }
             assert!(table.sites.iter().any(|site| site.operation == Operation::Barrier), "{name:?}");

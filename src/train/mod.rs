@@ -6,6 +6,7 @@ mod averages;
 pub mod dataset;
 mod evaluate;
 pub mod folds;
+pub mod inference;
 pub mod machine;
 pub mod metrics;
 pub mod norms;

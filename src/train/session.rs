@@ -196,6 +196,15 @@ impl<'a> Session<'a> {
         self.batch
     }
 
+    /// Samples that are trained on.
+    pub fn samples(&self) -> usize {
+        self.count()
+    }
+
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
+    }
+
     /// What ended the last epoch, or would have let no further step follow, if anything did.
     pub fn ended(&self) -> Option<Ending> {
         self.ended

@@ -23,9 +23,10 @@ pub struct ProfileRecord {
     pub roofs: Roofs,
     /// Steps that were measured with the probes on.
     pub steps: usize,
-    /// Median wall-clock time of a step with the probes on.
+    /// Mean wall-clock time of a step with the probes on, of those steps that nothing disturbed: the
+    /// others took far longer than the median.
     pub step_seconds: f64,
-    /// Median wall-clock time of the same steps without probes, measured in turn with them.
+    /// The same of steps without probes, which took turns with them.
     pub plain_step_seconds: f64,
     /// What the probes cost, as a part of [`plain_step_seconds`](ProfileRecord::plain_step_seconds); noise
     /// may make it negative.

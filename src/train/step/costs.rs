@@ -1,7 +1,7 @@
 //! What the parts of a step do by their shapes, for the probes. Floating-point operations are nominal here,
 //! those of the summary: what is executed, the kernels count themselves.
 
-use super::Step;
+use super::{Source, Step};
 use crate::data::Features;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
@@ -9,20 +9,22 @@ use crate::probe::Cost;
 /// Bytes of a number.
 pub(super) const FLOAT: usize = size_of::<f32>();
 
-impl Step<'_> {
-    pub(super) fn targets_cost(&self, rows: usize) -> Cost {
-        // A label of one byte; numbers are not counted, for there may be none.
-        Cost::local(2 * rows)
-    }
-
+impl Source<'_> {
     /// Samples come from the whole data set, in a shuffled order; the rows that they become stay near.
-    pub(super) fn gather_cost(&self, rows: usize, features: usize) -> Cost {
-        let (size, all) = match self.source.features {
+    pub fn gather_cost(&self, rows: usize, features: usize) -> Cost {
+        let (size, all) = match self.features {
             Features::Bytes(bytes) => (1, bytes.len()),
             Features::Floats(floats) => (FLOAT, size_of_val(&floats[..])),
         };
         let written = rows * features * FLOAT;
         Cost::NONE.and(0, rows * features * size, all).and(1, written, written)
+    }
+}
+
+impl Step<'_> {
+    pub(super) fn targets_cost(&self, rows: usize) -> Cost {
+        // A label of one byte; numbers are not counted, for there may be none.
+        Cost::local(2 * rows)
     }
 
     /// Columns of what a layer reads.
