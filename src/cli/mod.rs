@@ -5,6 +5,7 @@ mod calibrate;
 pub mod data;
 mod eval;
 mod images;
+mod kernel;
 mod optimizers;
 mod output;
 mod predict;

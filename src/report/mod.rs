@@ -6,6 +6,7 @@ pub mod calibration;
 pub mod chart;
 pub mod comparison;
 pub mod json;
+pub mod kernels;
 mod markup;
 pub mod mistakes;
 pub mod numbers;

@@ -1,5 +1,6 @@
 //! A model in training: what lives from one epoch to the next, and an epoch.
 
+mod alone;
 mod full_batch;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

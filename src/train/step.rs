@@ -7,6 +7,7 @@
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod after;
+mod alone;
 mod augmented;
 mod costs;
 mod joins;
@@ -18,6 +19,7 @@ mod whole;
 
 use std::ops::Range;
 
+pub use alone::ALONE;
 pub use augmented::Augmented;
 
 use super::averages::{Averaging, Due};

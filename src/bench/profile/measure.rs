@@ -114,12 +114,18 @@ pub fn of_session(session: &Session, probes: &Probes, roofs: Roofs) -> ProfileRe
     analyse::record(&probes.tables, clock::seconds_per_tick(), roofs, &subject)
 }
 
-/// The recipe as it is run: nothing ends it but the time that was asked for.
-fn recipe_for(request: &Request, data: &DataSet) -> Result<Recipe> {
-    let mut recipe = request.recipe.clone();
+/// The recipe without its rules that end a training.
+pub(super) fn endless(recipe: &Recipe) -> Recipe {
+    let mut recipe = recipe.clone();
     // The norm of the gradient is work of the step, whatever follows from it.
     let gradient_norm = recipe.stop.gradient_norm.map(|_| 0.0);
     recipe.stop = StopConfig { gradient_norm, ..StopConfig::default() };
+    recipe
+}
+
+/// The recipe as it is run: nothing ends it but the time that was asked for.
+fn recipe_for(request: &Request, data: &DataSet) -> Result<Recipe> {
+    let mut recipe = endless(&request.recipe);
     let samples = if request.predict { data.test.len() } else { data.train.len() };
     if recipe.train.batch == ALL_SAMPLES {
         if request.predict {

@@ -4,6 +4,7 @@ mod analyse;
 pub mod check;
 pub mod compare;
 mod findings;
+pub mod kernel;
 pub mod measure;
 pub mod record;
 pub mod request;

@@ -22,7 +22,6 @@ const NORM_EPSILON: f64 = 1e-6;
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
     pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Turn) -> Option<f64> {
-        let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
         if self.plan.feature_layers(count) == 0 && !self.plan.shares_input && !self.plan.rows.input_passes {
@@ -38,34 +37,11 @@ impl Step<'_> {
         let mut awaited = awaited.chunks(awaited.len().div_ceil(units.len().max(1)).max(1));
         let mut ahead = Ahead::default();
         for (turn, &own) in units.iter().enumerate() {
-            let OwnUnit { layer: index, unit, len, reads_first } = own;
-            let next = units.get(turn + 1);
-            let gradient = if in_one_block && !kept {
-                self.memory.scratch[worker.index()].write(worker, 0..len)
-            } else {
-                self.kept_gradient(worker, index, unit)
-            };
-            let fetched = Cell::new(0);
-            let cost = || self.unit_cost(index, unit, count, fetched.get());
-            worker.probe(Operation::WeightGradient, Some(index), cost, || {
-                // What other workers have written is in their caches until it has been read once.
-                let is_new = reads_first || next.is_some_and(|next| next.layer != index);
-                ahead.restart(is_new && self.plan.owners.len() > 1);
-                for &sample in awaited.next().unwrap_or(&[]) {
-                    self.source.await_row(sample as usize, &mut ahead);
-                }
-                if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-                    self.await_update(worker, index, unit, &mut ahead);
-                }
-                if let Some(next) = next {
-                    self.await_gradient(worker, own, *next, block, &mut ahead);
-                }
-                self.gradient(worker, index, unit, block, gradient, &ahead);
-                if block.is_last {
-                    self.finish_gradient(worker, index, unit, gradient);
-                }
-                fetched.set(ahead.bytes());
-            });
+            let OwnUnit { layer: index, unit, len, .. } = own;
+            let next = units.get(turn + 1).copied();
+            let gradient = self.gradient_of_unit(worker, own, in_one_block);
+            let rows = awaited.next().unwrap_or(&[]);
+            self.unit_gradient(worker, own, next, block, gradient, rows, &mut ahead);
             if block.is_last {
                 self.treat(worker, index, unit, gradient);
                 if self.plan.whole_gradient {
@@ -86,6 +62,71 @@ impl Step<'_> {
             self.update_whole(worker, whole, with);
         }
         norm
+    }
+
+    /// The gradients of a layer's units over a block, and nothing else.
+    pub(super) fn unit_gradients(&self, worker: &Worker, index: usize, block: Block) {
+        let in_one_block = block.first == 0 && block.is_last;
+        let of_layer = |own: &&OwnUnit| own.layer == index;
+        let mut units = self.plan.turns[worker.index()].iter().filter(of_layer).copied().peekable();
+        let mut ahead = Ahead::default();
+        while let Some(own) = units.next() {
+            let gradient = self.gradient_of_unit(worker, own, in_one_block);
+            self.unit_gradient(worker, own, units.peek().copied(), block, gradient, &[], &mut ahead);
+        }
+    }
+
+    /// Where the gradient of a unit goes, `[unit_len]`: what it is wanted for follows at once if all rows of
+    /// the batch are `in_one_block`.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    pub(super) fn gradient_of_unit<'s>(
+        &'s self,
+        worker: &'s Worker,
+        own: OwnUnit,
+        in_one_block: bool,
+    ) -> &'s mut [f32] {
+        if in_one_block && !self.plan.keeps_gradients() {
+            self.memory.scratch[worker.index()].write(worker, 0..own.len)
+        } else {
+            self.kept_gradient(worker, own.layer, own.unit)
+        }
+    }
+
+    /// The gradient of a unit over a block, `[unit_len]`. Meanwhile what the `next` one reads is asked for, and
+    /// some samples of the next block.
+    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    fn unit_gradient(
+        &self,
+        worker: &Worker,
+        own: OwnUnit,
+        next: Option<OwnUnit>,
+        block: Block,
+        gradient: &mut [f32],
+        awaited: &[u32],
+        ahead: &mut Ahead,
+    ) {
+        let OwnUnit { layer: index, unit, reads_first, .. } = own;
+        let fetched = Cell::new(0);
+        let cost = || self.unit_cost(index, unit, block.samples.len(), fetched.get());
+        worker.probe(Operation::WeightGradient, Some(index), cost, || {
+            // What other workers have written is in their caches until it has been read once.
+            let is_new = reads_first || next.is_some_and(|next| next.layer != index);
+            ahead.restart(is_new && self.plan.owners.len() > 1);
+            for &sample in awaited {
+                self.source.await_row(sample as usize, ahead);
+            }
+            if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
+                self.await_update(worker, index, unit, ahead);
+            }
+            if let Some(next) = next {
+                self.await_gradient(worker, own, next, block, ahead);
+            }
+            self.gradient(worker, index, unit, block, gradient, ahead);
+            if block.is_last {
+                self.finish_gradient(worker, index, unit, gradient);
+            }
+            fetched.set(ahead.bytes());
+        });
     }
 
     /// All that a unit's gradient alone decides: its update, or the first half of it.
@@ -299,8 +340,13 @@ impl Step<'_> {
             worker.probe(Operation::Norms, Some(index), cost, || self.measure_after(worker, index, unit));
         }
         self.average(worker, index, unit, with);
+        self.derive_again(worker, index, unit);
+    }
+
+    /// Brings what is derived from a unit's parameters up to date with them.
+    pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize) {
         if self.memory.derived[index].columns() > 0 {
-            let cost = || self.derive_cost(len);
+            let cost = || self.derive_cost(self.layers[index].layer.unit_len(unit));
             worker.probe(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
         }
     }

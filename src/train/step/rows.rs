@@ -201,7 +201,7 @@ impl Step<'_> {
         );
     }
 
-    fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+    pub(super) fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let cost = || self.input_gradient_cost(index, rows.len());
         worker.probe(Operation::InputGradient, Some(index), cost, || {
@@ -225,7 +225,7 @@ impl Step<'_> {
     }
 
     /// Adds the gradient over these rows to that over the rows before them in their part.
-    fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+    pub(super) fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
         let layer = &self.layers[index].layer;
         let cost = || self.rows_gradient_cost(index, rows.len());
         worker.probe(Operation::WeightGradient, Some(index), cost, || {
