@@ -9,6 +9,7 @@ use super::sums::{SiteSum, Sums, typical_step};
 use super::trace::TraceEvent;
 use crate::bench::topology;
 use crate::probe::{Operation, Table};
+use crate::train::Session;
 use crate::train::machine::Machine;
 
 /// At this part of a roof, that is what bounds a call site.
@@ -127,6 +128,9 @@ fn site(sum: &SiteSum, sums: &Sums, roofs: &Roofs, workers: &[WorkerTime], subje
         Some(_) if of_call < SHORT_CALL => "small calls".into(),
         Some(_) => "latency".into(),
     };
+    let kernel = layer.iter().map(String::as_str).chain([sum.operation.name()]).collect::<Vec<_>>().join(" ");
+    let is_alone = !subject.predict && Session::runs_alone(subject.model, sum.operation, sum.layer);
+    let command = if is_alone { findings::kernel_command(&subject.command, &kernel) } else { None };
     Site {
         layer,
         kind,
@@ -145,7 +149,7 @@ fn site(sum: &SiteSum, sums: &Sums, roofs: &Roofs, workers: &[WorkerTime], subje
         saving,
         verdict,
         worker_seconds: sum.seconds.clone(),
-        command: None,
+        command,
         counters: None,
     }
 }

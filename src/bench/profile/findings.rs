@@ -148,17 +148,54 @@ fn with(command: &str, option: &str, value: usize) -> Option<String> {
         return None;
     }
     let names: &[&str] = if option == "--batch" { &["--batch", "--batch-size"] } else { &[option] };
-    let mut words: Vec<&str> = Vec::new();
-    let mut given = command.split(' ').peekable();
+    let mut kept: Vec<&str> = Vec::new();
+    let mut given = words(command).into_iter();
     while let Some(word) = given.next() {
         let name = word.split('=').next().unwrap_or(word);
         if !names.contains(&name) {
-            words.push(word);
+            kept.push(word);
         } else if word == name {
             given.next();
         }
     }
-    Some(format!("{} {option} {value}", words.join(" ")))
+    Some(format!("{} {option} {value}", kept.join(" ")))
+}
+
+/// The words of a command line, with their quotes.
+fn words(command: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let ends = |letter: char| {
+        is_quoted ^= letter == '\'';
+        letter == ' ' && !is_quoted
+    };
+    command.split(ends).filter(|word| !word.is_empty()).collect()
+}
+
+/// The command that runs a kernel of what was profiled by itself; none if there is no command line, or it names
+/// something else than a recipe.
+pub fn kernel_command(command: &str, kernel: &str) -> Option<String> {
+    let mut given = words(command).into_iter();
+    let (program, _profile) = (given.next()?, given.next()?);
+    let (mut recipe, mut options) = (None, Vec::new());
+    while let Some(word) = given.next() {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let is_flag = ["--predict", "--counters"].contains(&name);
+        let value = if name.starts_with("--") && !is_flag { value.or_else(|| given.next()) } else { None };
+        match (name, value) {
+            ("--data" | "--optimizer" | "--batch" | "--threads" | "--set", Some(value)) => {
+                options.push(format!("{name} {value}"));
+            }
+            ("--batch-size", Some(value)) => options.push(format!("--batch {value}")),
+            _ if !name.starts_with("--") => recipe = Some(word),
+            _ => {}
+        }
+    }
+    let recipe = recipe.unwrap_or("digits-mlp");
+    let is_recipe = !recipe.trim_matches('\'').ends_with(".safetensors");
+    // The whole data set is no number.
+    let is_number = !options.iter().any(|option| option == "--batch all");
+    let words = [program, "bench", recipe].map(String::from).into_iter().chain(options);
+    (is_recipe && is_number).then(|| format!("{} --kernel '{kernel}'", words.collect::<Vec<_>>().join(" ")))
 }
 
 /// "dense + relu 0, weight gradient"; "adam on layer 0"; "gather".
@@ -179,15 +216,32 @@ fn percent(part: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with;
+    use super::{kernel_command, with};
 
     #[test]
     fn an_option_is_replaced_wherever_it_stands() {
-        let replaced = |command| with(command, "--batch", 128).unwrap();
+        let replaced = |command: &str| with(command, "--batch", 128).unwrap();
         let expected = "fallline profile mnist-mlp --seconds 2 --batch 128";
         for batch in ["--batch 64 ", "--batch=64 ", "--batch-size 64 ", ""] {
             assert_eq!(replaced(&format!("fallline profile mnist-mlp {batch}--seconds 2")), expected);
         }
         assert_eq!(with("", "--batch", 2), None);
+        let quoted = with("fallline profile --set 'a=\"b  c\"'", "--threads", 1);
+        assert_eq!(quoted.as_deref(), Some("fallline profile --set 'a=\"b  c\"' --threads 1"));
+    }
+
+    #[test]
+    fn a_kernel_is_run_on_what_was_profiled() {
+        let command = |text| kernel_command(text, "0 forward");
+        let all =
+            "fallline profile --seconds 2 mnist-mlp --batch-size=64 --set 'a=\"b c\"' --out d --threads 2";
+        let expected =
+            "fallline bench mnist-mlp --batch 64 --set 'a=\"b c\"' --threads 2 --kernel '0 forward'";
+        assert_eq!(command(all).as_deref(), Some(expected));
+        let expected = "fallline bench digits-mlp --kernel '0 forward'";
+        assert_eq!(command("fallline profile --counters").as_deref(), Some(expected));
+        for none in ["", "fallline profile net.safetensors", "fallline profile x --batch all"] {
+            assert_eq!(command(none), None);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Session;
 use crate::data::batches;
-use crate::model::PlacedLayer;
+use crate::model::Model;
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
@@ -21,31 +21,22 @@ impl Session<'_> {
     /// The operations that [`alone`](Session::alone) can run by themselves, of each layer and of none, in the
     /// order of a step.
     pub fn kernels(&self) -> Vec<(Operation, Option<usize>)> {
-        let mut kernels = Vec::new();
-        if self.search.is_some() {
-            return kernels;
-        }
-        for operation in ALONE {
-            match operation {
-                Operation::Gather | Operation::Loss => kernels.push((operation, None)),
-                _ => {
-                    let layers = self.model.layers().iter().enumerate();
-                    let has = |(index, placed): &(usize, &PlacedLayer)| self.has(operation, *index, placed);
-                    kernels.extend(layers.filter(has).map(|(index, _)| (operation, Some(index))));
-                }
-            }
-        }
-        kernels
+        let places = || [None].into_iter().chain((0..self.model.layers().len()).map(Some));
+        let all = ALONE.into_iter().flat_map(|operation| places().map(move |layer| (operation, layer)));
+        all.filter(|&(operation, layer)| Session::runs_alone(self.model, operation, layer)).collect()
     }
 
-    fn has(&self, operation: Operation, index: usize, placed: &PlacedLayer) -> bool {
-        let layer = &placed.layer;
-        let is_norm = self.plan.rows.norms.contains(&index);
-        match operation {
-            Operation::Forward | Operation::InputGradient => !is_norm,
-            Operation::WeightGradient => !is_norm && layer.units() > 0,
-            Operation::Update => layer.units() > 0,
-            Operation::Derive => layer.derived_len() > 0,
+    /// Whether an operation of a layer, or of none, can be run by itself.
+    pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
+        let layer = layer.and_then(|index| model.layers().get(index)).map(|placed| &placed.layer);
+        // Rows that are normalised together wait for each other.
+        let waits = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
+        match (operation, layer) {
+            (Operation::Gather | Operation::Loss, None) => true,
+            (Operation::Forward | Operation::InputGradient, Some(_)) => !waits,
+            (Operation::WeightGradient, Some(layer)) => !waits && layer.units() > 0,
+            (Operation::Update, Some(layer)) => layer.units() > 0,
+            (Operation::Derive, Some(layer)) => layer.derived_len() > 0,
             _ => false,
         }
     }
