@@ -155,6 +155,8 @@ pub struct Site {
     pub nominal_flops: f64,
     /// Bytes are sums, working sets the largest.
     pub streams: [TrafficSum; STREAMS],
+    /// Hardware counters, if they were asked for and there are any: cycles, instructions, cache misses.
+    pub counted: [u64; 3],
 }
 
 /// The traffic of many calls.
@@ -211,6 +213,8 @@ pub struct Table {
     pub last: u64,
     /// In measured steps and between them; what the system did with the thread, where it tells.
     pub system: Option<SystemTime>,
+    /// Why there are no hardware counters, where they were asked for.
+    pub uncounted: Option<String>,
 }
 
 /// What the system did with a thread.
@@ -244,6 +248,8 @@ pub struct Probes {
     /// Calls to keep one by one, of each worker.
     pub most_calls: usize,
     pub turns: Turns,
+    /// Whether hardware counters are read at each call. That takes so long that times mean little then.
+    pub counts: bool,
     /// One table a worker; empty before the first run.
     pub tables: Vec<Table>,
 }
@@ -251,7 +257,7 @@ pub struct Probes {
 impl Probes {
     /// Probes that are on in all steps.
     pub fn new(now: fn() -> u64) -> Probes {
-        Probes { now, most_calls: 0, turns: Turns::ALL, tables: Vec::new() }
+        Probes { now, most_calls: 0, turns: Turns::ALL, counts: false, tables: Vec::new() }
     }
 }
 
@@ -366,6 +372,20 @@ impl Probe {
         }
     }
 
+    /// Adds to the hardware counters of a site.
+    pub fn count(&mut self, operation: Operation, layer: Option<usize>, counted: [u64; 3]) {
+        if self.is_probing() {
+            let index = self.site(operation, layer);
+            let sums = &mut self.table.sites[index].counted;
+            sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
+        }
+    }
+
+    /// Notes why there are no hardware counters.
+    pub fn cannot_count(&mut self, reason: String) {
+        self.table.uncounted = Some(reason);
+    }
+
     /// Whether a step is under way that is probed.
     pub fn is_probing(&self) -> bool {
         self.step.is_some_and(|(_, is_probed)| is_probed)
@@ -377,7 +397,16 @@ impl Probe {
             return index as usize;
         }
         let (sites, streams) = (&mut self.table.sites, Default::default());
-        sites.push(Site { operation, layer, calls: 0, ticks: 0, flops: 0, nominal_flops: 0.0, streams });
+        sites.push(Site {
+            operation,
+            layer,
+            calls: 0,
+            ticks: 0,
+            flops: 0,
+            nominal_flops: 0.0,
+            streams,
+            counted: [0; 3],
+        });
         self.current.push(0);
         let index = sites.len() - 1;
         self.set_place(place, index);

@@ -3,6 +3,7 @@
 
 mod barrier;
 pub mod clock;
+pub mod counters;
 mod denormals;
 mod pin;
 mod shared;
@@ -14,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use barrier::Barrier;
+use counters::Counters;
 pub use pin::pin;
 pub use shared::Shared;
 
@@ -68,6 +70,7 @@ impl Team {
         let mut probes = probes;
         let (clock, most_calls, turns) =
             probes.as_ref().map_or((None, 0, Turns::ALL), |p| (Some(p.now), p.most_calls, p.turns));
+        let counts = probes.as_ref().is_some_and(|probes| probes.counts);
         let mut before = probes.as_mut().map(|probes| std::mem::take(&mut probes.tables));
         before.iter_mut().for_each(|tables| tables.resize_with(self.threads, Table::default));
         let before = Mutex::new(before);
@@ -87,7 +90,15 @@ impl Team {
                 now: Cell::new(None),
                 probe: RefCell::new(Probe::new(clock.unwrap_or(clock::ticks), most_calls, table)),
                 nested: Cell::default(),
+                counters: RefCell::new(None),
+                nested_counts: Cell::default(),
             };
+            if counts {
+                match Counters::open() {
+                    Ok(counters) => *worker.counters.borrow_mut() = Some(counters),
+                    Err(reason) => worker.probe.borrow_mut().cannot_count(reason),
+                }
+            }
             let begun = clock.and_then(|_| system::time_of_thread());
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
             if outcome.is_err() {
@@ -138,6 +149,9 @@ pub struct Worker<'a> {
     probe: RefCell<Probe>,
     /// Ticks and flops of the probes inside the one that is running.
     nested: Cell<[u64; 2]>,
+    /// Hardware counters, where they are asked for.
+    counters: RefCell<Option<Counters>>,
+    nested_counts: Cell<[u64; 3]>,
 }
 
 impl Worker<'_> {
@@ -184,6 +198,7 @@ impl Worker<'_> {
         work: impl FnOnce() -> R,
     ) -> R {
         let Some(now) = self.now.get() else { return work() };
+        let counting = self.begin_counting();
         let outer = self.nested.replace([0; 2]);
         let (first, begun) = (probe::counted_flops(), now());
         let result = work();
@@ -193,7 +208,27 @@ impl Worker<'_> {
         let own = [0, 1].map(|i| all[i].saturating_sub(inner[i]));
         self.nested.set([0, 1].map(|i| outer[i] + all[i]));
         self.probe.borrow_mut().record(operation, layer, cost(), [begun, ended], own);
+        if let Some(counting) = counting {
+            self.end_counting(operation, layer, counting);
+        }
         result
+    }
+
+    /// What was counted so far, of this thread and of the probes inside the one around; none if nothing is.
+    #[inline]
+    fn begin_counting(&self) -> Option<[[u64; 3]; 2]> {
+        let mut counters = self.counters.borrow_mut();
+        counters.as_mut().map(|counters| [counters.read(), self.nested_counts.replace([0; 3])])
+    }
+
+    /// Adds what was counted since then to a site, without that of the probes inside.
+    #[cold]
+    fn end_counting(&self, operation: Operation, layer: Option<usize>, [first, outer]: [[u64; 3]; 2]) {
+        let Some(last) = self.counters.borrow_mut().as_mut().map(Counters::read) else { return };
+        let (all, inner) = ([0, 1, 2].map(|i| last[i].saturating_sub(first[i])), self.nested_counts.get());
+        let own = [0, 1, 2].map(|i| all[i].saturating_sub(inner[i]));
+        self.nested_counts.set([0, 1, 2].map(|i| outer[i] + all[i]));
+        self.probe.borrow_mut().count(operation, layer, own);
     }
 
     /// Tells the probes that the step of this number begins, counted from 0 in a run.

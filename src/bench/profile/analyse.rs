@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::findings::{self, Subject};
-use super::record::{Event, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime};
+use super::record::{Counters, Event, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime};
 use super::roofs::{bound, level_of};
 use super::sums::{SiteSum, Sums, typical_step};
 use super::trace::TraceEvent;
 use crate::bench::topology;
 use crate::probe::{Operation, Table};
+use crate::team::counters::COUNTED;
 use crate::train::Session;
 use crate::train::machine::Machine;
 
@@ -238,6 +239,26 @@ pub fn events(tables: &[Table], seconds_per_tick: f64, subject: &Subject) -> (Ve
         }
     }
     (events, tables.iter().map(|table| table.calls_left_out).sum())
+}
+
+/// Adds what was counted in other steps of the same to the sites of a record; says what was.
+pub fn add_counters(record: &mut ProfileRecord, tables: &[Table], subject: &Subject) -> String {
+    let steps = tables.first().map_or(0, |table| table.steps_seen[1]).max(1) as f64;
+    for site in &mut record.sites {
+        let mut sums = [0.0; 3];
+        for counted in tables.iter().flat_map(|table| &table.sites) {
+            let (layer, _) = names(counted.operation, counted.layer, subject);
+            if counted.operation.name() == site.operation && layer == site.layer {
+                sums.iter_mut().zip(counted.counted).for_each(|(sum, one)| *sum += one as f64 / steps);
+            }
+        }
+        let [cycles, instructions, cache_misses] = sums;
+        // Barriers are not looked into.
+        if cycles > 0.0 {
+            site.counters = Some(Counters { cycles, instructions, cache_misses });
+        }
+    }
+    format!("{} of the program itself, in {steps:.0} steps of their own", COUNTED.join(", "))
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -13,7 +13,8 @@ use crate::data::{DataSet, Samples};
 use crate::error::{Error, Result};
 use crate::model::recipe::{ALL_SAMPLES, StopConfig, check_samples};
 use crate::model::{Model, Recipe};
-use crate::probe::{Probes, Turns};
+use crate::probe::{Probes, Table, Turns};
+use crate::team::counters::Counters;
 use crate::team::{Team, clock};
 use crate::train::{Observer, Session, dataset, inference, split};
 
@@ -22,6 +23,9 @@ const WARM_UP: Duration = Duration::from_millis(100);
 
 /// Steps of a slice with or without probes.
 const SLICE: u64 = 2;
+
+/// Seconds in which hardware counters are read.
+const COUNTING: f64 = 0.5;
 
 /// Calls that each worker keeps for the timeline, and for a trace.
 const TIMELINE_CALLS: usize = 20_000;
@@ -79,6 +83,13 @@ pub fn measure(
         command: request.command.clone(),
     };
     let mut record = analyse::record(&probes.tables, tick, roofs, &subject);
+    if request.counters {
+        let text = match counted(request, &data, &recipe, &team, stop, progress)? {
+            Ok(tables) => analyse::add_counters(&mut record, &tables, &subject),
+            Err(reason) => reason,
+        };
+        record.counters = Some(text);
+    }
     let mut events = Vec::new();
     if request.trace {
         let (all, left_out) = analyse::events(&probes.tables, tick, &subject);
@@ -94,6 +105,33 @@ pub fn measure(
     }
     record.notes.splice(0..0, notes);
     Ok((record, events))
+}
+
+/// The tables of a shorter run in which each call reads hardware counters, or why there are none.
+fn counted(
+    request: &Request,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(&str),
+) -> Result<std::result::Result<Vec<Table>, String>> {
+    if let Err(reason) = Counters::open() {
+        return Ok(Err(reason));
+    }
+    progress("hardware counters");
+    let mut probes = Probes::new(clock::ticks);
+    probes.counts = true;
+    let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
+    let length = Length::Seconds(COUNTING);
+    let how = (&mut probes, &length, stop);
+    if request.predict {
+        run_inference(&model, &data.test, recipe, team, how)?;
+    } else {
+        run_training(&mut model, &data.train, recipe, team, how, &mut Vec::new())?;
+    }
+    let reason = probes.tables.iter().find_map(|table| table.uncounted.clone());
+    Ok(reason.map_or(Ok(probes.tables), Err))
 }
 
 /// The same record of steps that a program of its own has run: those that [`Session::probed_epoch`] has added to
