@@ -80,13 +80,23 @@ fn kernels_run_by_themselves() {
     for name in ["gather", "0 forward", "0 weight-gradient", "loss", "0 update"] {
         assert!(list.contains(name), "{name} in {list}");
     }
-    let arguments =
-        ["bench", "digits-mlp", "--kernel", "0 weight-gradient", "--batch", "64", "--threads", "2", "--seconds"];
+    let arguments = [
+        "bench",
+        "digits-mlp",
+        "--kernel",
+        "0 weight-gradient",
+        "--batch",
+        "64",
+        "--threads",
+        "2",
+        "--seconds",
+    ];
     let text = succeeds(folder.path(), &[&arguments[..], &["0.1"]].concat());
     for part in ["warm", "cold", "GFLOP/s", "of roof", "roofs:", "0 weight-gradient"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    let all = ["bench", "digits-cnn", "--kernel", "all", "--seconds", "0.01", "--threads", "2", "--batch", "20"];
+    let all =
+        ["bench", "digits-cnn", "--kernel", "all", "--seconds", "0.01", "--threads", "2", "--batch", "20"];
     let all = succeeds(folder.path(), &all);
     assert!(all.matches("warm").count() > 8 && all.matches("warm").count() == all.matches("cold").count());
     fails(folder.path(), &["bench", "digits-mlp", "--kernel", "0 sideways"], &["--kernel", "0 sideways"]);

@@ -45,7 +45,7 @@ impl Step<'_> {
                 let of_layer = |own: &&OwnUnit| own.layer == index;
                 for &own in self.plan.turns[worker.index()].iter().filter(of_layer) {
                     if operation == Operation::Derive {
-                        self.derive_again(worker, index, own.unit);
+                        self.derive_again(worker, index, own.unit, own.len);
                         continue;
                     }
                     let gradient = self.gradient_of_unit(worker, own, in_one_block);

@@ -5,6 +5,7 @@ use super::{Source, Step};
 use crate::data::Features;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
+use crate::train::plan::OwnUnit;
 
 /// Bytes of a number.
 pub(super) const FLOAT: usize = size_of::<f32>();
@@ -88,21 +89,18 @@ impl Step<'_> {
 
     /// Of the parameters of one unit, over the rows of a block, while so many bytes are fetched ahead for
     /// others.
-    pub(super) fn unit_gradient_cost(&self, index: usize, unit: usize, rows: usize, fetched: usize) -> Cost {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        let len = layer.unit_len(unit);
-        let inputs = self.input_columns(index);
-        let read = layer.unit_inputs(unit);
-        let read = read.end.min(inputs).saturating_sub(read.start);
-        let moved = Self::rows_bytes(rows, read + if read > 0 { len / read } else { 0 }) + len * FLOAT;
-        let part = len as f64 / storage.len().max(1) as f64;
+    pub(super) fn unit_gradient_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
+        let PlacedLayer { layer, storage, .. } = &self.layers[own.layer];
+        let read = own.inputs.min(self.input_columns(own.layer));
+        let moved = Self::rows_bytes(rows, read + own.len / read.max(1)) + own.len * FLOAT;
+        let part = own.len as f64 / storage.len().max(1) as f64;
         let nominal_flops = layer.flops().gradient * rows as f64 * part;
         Cost { nominal_flops, ..Cost::NONE.and(0, moved, moved).and(2, fetched, self.step_bytes()) }
     }
 
     /// Of the sums of a unit's gradient over the parts of a batch.
-    pub(super) fn parts_cost(&self, index: usize, unit: usize, parts: usize) -> Cost {
-        Cost::local(self.layers[index].layer.unit_len(unit) * FLOAT * (parts + 1))
+    pub(super) fn parts_cost(&self, own: OwnUnit, parts: usize) -> Cost {
+        Cost::local(own.len * FLOAT * (parts + 1))
     }
 
     /// Bytes of parameters and slots that a worker goes through before it comes back to the first of them:

@@ -107,7 +107,7 @@ impl Step<'_> {
     ) {
         let OwnUnit { layer: index, unit, reads_first, .. } = own;
         let fetched = Cell::new(0);
-        let cost = || self.unit_cost(index, unit, block.samples.len(), fetched.get());
+        let cost = || self.unit_cost(own, block.samples.len(), fetched.get());
         worker.probe(Operation::WeightGradient, Some(index), cost, || {
             // What other workers have written is in their caches until it has been read once.
             let is_new = reads_first || next.is_some_and(|next| next.layer != index);
@@ -264,11 +264,11 @@ impl Step<'_> {
     }
 
     /// Of the gradient of a unit over so many rows.
-    fn unit_cost(&self, index: usize, unit: usize, rows: usize, fetched: usize) -> Cost {
-        if self.layers[index].layer.sums_rows() {
-            self.parts_cost(index, unit, self.plan.rows.parts(rows))
+    fn unit_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
+        if self.layers[own.layer].layer.sums_rows() {
+            self.parts_cost(own, self.plan.rows.parts(rows))
         } else {
-            self.unit_gradient_cost(index, unit, rows, fetched)
+            self.unit_gradient_cost(own, rows, fetched)
         }
     }
 
@@ -340,13 +340,13 @@ impl Step<'_> {
             worker.probe(Operation::Norms, Some(index), cost, || self.measure_after(worker, index, unit));
         }
         self.average(worker, index, unit, with);
-        self.derive_again(worker, index, unit);
+        self.derive_again(worker, index, unit, len);
     }
 
-    /// Brings what is derived from a unit's parameters up to date with them.
-    pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize) {
+    /// Brings what is derived from a unit's parameters, so many, up to date with them.
+    pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize, len: usize) {
         if self.memory.derived[index].columns() > 0 {
-            let cost = || self.derive_cost(self.layers[index].layer.unit_len(unit));
+            let cost = || self.derive_cost(len);
             worker.probe(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
         }
     }
