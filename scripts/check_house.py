@@ -17,7 +17,7 @@ import tempfile
 # From the ground up. Modules of one floor do not know each other.
 FLOORS = [
     ["error"],
-    ["atomic_file", "memory", "probe", "rng"],
+    ["atomic_file", "memory", "panics", "probe", "rng"],
     ["stats"],
     ["tensor"],
     ["team"],

@@ -7,24 +7,171 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Another file takes its place once it is whole.
+    Whole,
+    /// Over the old content, which a failure half-way spoils: the file may be written, not replaced.
+    InPlace,
+    /// To a device or a pipe.
+    Directly,
+}
+
+/// Links that lead to links, as many as Linux follows.
+const MOST_LINKS: usize = 40;
+
 /// Writes the file at `path`: a temporary file in the same folder, flushed to the disk, renamed
 /// over `path`, and the folder flushed too, so that the rename outlives a power cut.
 ///
-/// A symbolic link is followed. What exists but is no regular file (`/dev/stdout`, a pipe) cannot
-/// be renamed over and is written to directly.
+/// A symbolic link is followed, also to a file that is not there yet. What exists but is no regular file
+/// (`/dev/stdout`, a pipe) cannot be renamed over and is written to directly. A file that may be written
+/// but not replaced (one that is mounted, another user's in a folder such as `/tmp`) is written in place.
 ///
 /// # Errors
-/// [`Error::Io`] from the file system or from `content`; the old file is then untouched and no
-/// temporary file is left behind.
+/// [`Error::Io`] from the file system or from `content`; the old file is then untouched, unless it is
+/// written in place, and no temporary file is left behind.
 pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => {
-            let target = path.canonicalize().map_err(Error::io(path, "open"))?;
-            replace(&target, Some(metadata.permissions()), content)
-        }
+    let target = resolve(path).map_err(Error::io(path, "open"))?;
+    match std::fs::metadata(&target) {
+        Ok(metadata) if metadata.is_file() => replace(&target, Some(metadata.permissions()), content),
         Ok(_) => write_directly(path, content),
-        Err(_) => replace(path, None, content),
+        Err(_) => replace(&target, None, content),
     }
+}
+
+/// Checks that [`write()`] can write the file at `path`, by the steps that it will take, and says how it
+/// will. Nothing is left behind, not even if the process is killed.
+///
+/// # Errors
+/// [`Error::Io`] naming the path, or the folder in which no file can be made.
+pub fn check(path: &Path) -> Result<Way> {
+    let target = resolve(path).map_err(Error::io(path, "write"))?;
+    let existing = match std::fs::metadata(&target) {
+        Ok(existing) if existing.is_dir() => {
+            return Err(Error::io(path, "write")(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(existing) if !existing.is_file() => return Ok(Way::Directly),
+        Ok(existing) => Some(existing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && names_folder(&target) => {
+            let reason = "expected the name of a file, found that of a folder which is not there";
+            return Err(Error::io(path, "write")(io::Error::new(io::ErrorKind::NotFound, reason)));
+        }
+        // A missing folder is told by its own name below.
+        Err(error) if is_missing(&error) => None,
+        Err(error) => return Err(Error::io(path, "write")(error)),
+    };
+    let folder = folder_of(&target);
+    let made = check_folder(&folder);
+    let Some(existing) = existing else { return made.map(|_| Way::Whole) };
+    let opened = File::options().write(true).open(&target);
+    match (made, opened) {
+        (Ok(made), Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // The permissions of a file do not keep it from being replaced; a mark of the file system
+            // ("immutable", EPERM) and what is mounted or in a folder of many users do.
+            if is_denied_by_mode(&error) && !is_kept(&existing, &folder, &made) && !is_mounted(&target) {
+                return Ok(Way::Whole);
+            }
+            Err(Error::io(path, "replace")(error))
+        }
+        // A program that is running can be replaced, though not written to.
+        (Ok(_), Err(error)) if error.kind() == io::ErrorKind::ExecutableFileBusy => Ok(Way::Whole),
+        (_, Err(error)) => Err(Error::io(path, "write")(error)),
+        (Ok(made), Ok(_)) if !is_kept(&existing, &folder, &made) && !is_mounted(&target) => Ok(Way::Whole),
+        (_, Ok(_)) => Ok(Way::InPlace),
+    }
+}
+
+/// Checks that a file can be made in an existing folder; gives what the system says of one that was,
+/// which had no name.
+///
+/// # Errors
+/// [`Error::Io`] naming the folder.
+pub fn check_folder(folder: &Path) -> Result<std::fs::Metadata> {
+    // The system's own words for a missing folder are clearer than those for the kind of error.
+    std::fs::metadata(folder)
+        .and_then(|_| tempfile::tempfile_in(folder))
+        .and_then(|file| file.metadata())
+        .map_err(Error::io(folder, "create a file in this folder"))
+}
+
+/// The file that `path` leads to, through all links, also if it is not there yet.
+///
+/// # Errors
+/// Those of the file system; links that lead in a circle.
+pub fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match std::fs::metadata(path) {
+        Ok(existing) if existing.is_file() => return path.canonicalize(),
+        // What the links of `/dev/stdout` say is no path.
+        Ok(_) => return Ok(path.to_path_buf()),
+        Err(_) => {}
+    }
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&target) {
+            // What the link says counts from the folder in which it lies.
+            Ok(next) => target = folder_of(&target).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    // The system's own error for too many links.
+    target.canonicalize()
+}
+
+/// "models/", "x/.", "..": names that only a folder can have.
+fn names_folder(path: &Path) -> bool {
+    let text = path.as_os_str().as_encoded_bytes();
+    let ends = |separator: char| {
+        let mut end = [0; 4];
+        let end = separator.encode_utf8(&mut end).as_bytes();
+        text.ends_with(end) || text.strip_suffix(b".").is_some_and(|rest| rest.ends_with(end))
+    };
+    path.file_name().is_none() || ends('/') || ends(std::path::MAIN_SEPARATOR)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
+}
+
+/// Whether a "permission denied" is about the bits of a file's mode.
+fn is_denied_by_mode(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return error.raw_os_error() == Some(libc::EACCES);
+    #[cfg(not(unix))]
+    return error.kind() != io::ErrorKind::PermissionDenied;
+}
+
+/// Whether a file is another user's in a folder where only owners replace files, as `/tmp` is. `own` is
+/// a file that this process has made.
+#[cfg(unix)]
+fn is_kept(existing: &std::fs::Metadata, folder: &Path, own: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    const STICKY: u32 = 0o1000;
+    let user = own.uid();
+    let is_foreign = user != 0 && user != existing.uid();
+    is_foreign
+        && std::fs::metadata(folder).is_ok_and(|folder| folder.mode() & STICKY != 0 && folder.uid() != user)
+}
+
+#[cfg(not(unix))]
+fn is_kept(_existing: &std::fs::Metadata, _folder: &Path, _own: &std::fs::Metadata) -> bool {
+    false
+}
+
+/// Whether something is mounted at `target`, as containers do with single files; it cannot be renamed
+/// over. Only Linux tells.
+fn is_mounted(target: &Path) -> bool {
+    let mut escaped = Vec::new();
+    for &byte in target.as_os_str().as_encoded_bytes() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => escaped.extend(format!("\\{byte:03o}").into_bytes()),
+            _ => escaped.push(byte),
+        }
+    }
+    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    // The fifth word of each line is the place.
+    let place = |line: &[u8]| line.split(|&byte| byte == b' ').nth(4).is_some_and(|place| place == escaped);
+    mounts.split(|&byte| byte == b'\n').any(place)
 }
 
 fn replace(
@@ -33,24 +180,51 @@ fn replace(
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
     let folder = folder_of(path);
-    let temporary = create_in(&folder).map_err(Error::io(path, "create"))?;
-    let mut buffered = BufWriter::new(temporary.as_file());
-    let written = content(&mut buffered).and_then(|()| buffered.flush());
-    drop(buffered);
+    let temporary = match create_in(&folder) {
+        Ok(temporary) => temporary,
+        // A folder that takes no new file may hold one that can be written.
+        Err(refused) if permissions.is_some() => {
+            let file = File::options().write(true).open(path);
+            let file = file.map_err(|_| Error::io(path, "create")(refused))?;
+            let write = |mut file: File| {
+                file.set_len(0)?;
+                fill(&mut file, content)?;
+                file.sync_all()
+            };
+            return write(file).map_err(Error::io(path, "write"));
+        }
+        Err(refused) => return Err(Error::io(path, "create")(refused)),
+    };
     // From here on an early return drops `temporary`, which deletes the file.
-    written.map_err(Error::io(path, "write"))?;
+    fill(temporary.as_file(), content).map_err(Error::io(path, "write"))?;
     if let Some(permissions) = permissions {
         temporary.as_file().set_permissions(permissions).map_err(Error::io(path, "write"))?;
     }
     temporary.as_file().sync_all().map_err(Error::io(path, "write"))?;
-    temporary.persist(path).map_err(|refused| Error::io(path, "replace")(refused.error))?;
+    if let Err(refused) = temporary.persist(path) {
+        // Whole as it is, it is copied over a file that cannot be replaced.
+        return copy_over(refused.file.path(), path).map_err(|_| Error::io(path, "replace")(refused.error));
+    }
     sync_folder(&folder).map_err(Error::io(&folder, "flush"))
+}
+
+fn fill(file: impl Write, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut buffered = BufWriter::new(file);
+    content(&mut buffered).and_then(|()| buffered.flush())
+}
+
+/// Copies the content of one file over that of another, which must be there.
+fn copy_over(from: &Path, to: &Path) -> io::Result<()> {
+    let mut old = File::options().write(true).open(to)?;
+    let mut new = File::open(from)?;
+    old.set_len(0)?;
+    io::copy(&mut new, &mut old)?;
+    old.sync_all()
 }
 
 fn write_directly(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let file = File::options().write(true).open(path).map_err(Error::io(path, "open"))?;
-    let mut buffered = BufWriter::new(file);
-    content(&mut buffered).and_then(|()| buffered.flush()).map_err(Error::io(path, "write"))
+    fill(file, content).map_err(Error::io(path, "write"))
 }
 
 /// The folder that holds `path`; "." for a bare file name.
@@ -154,5 +328,45 @@ mod tests {
         assert_eq!(std::fs::read(&real).unwrap(), b"new");
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_target_of_a_link_is_made_where_it_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::os::unix::fs::symlink("real/target", at("link")).unwrap();
+        std::os::unix::fs::symlink("link", at("first")).unwrap();
+        assert_eq!(check(&at("first")).unwrap(), Way::Whole);
+        assert!(names(&at("real")).is_empty());
+        write(&at("first"), |out| out.write_all(b"new")).unwrap();
+        assert_eq!(std::fs::read(at("real/target")).unwrap(), b"new");
+        assert!(std::fs::symlink_metadata(at("link")).unwrap().is_symlink());
+
+        std::os::unix::fs::symlink("b", at("a")).unwrap();
+        std::os::unix::fs::symlink("a", at("b")).unwrap();
+        assert!(check(&at("a")).is_err() && write(&at("a"), |_| Ok(())).is_err());
+    }
+
+    #[test]
+    fn names_that_no_file_can_have_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["n".repeat(300).as_str(), "models/", "x/.", "x/..", "none/x"] {
+            assert!(check(&folder.path().join(name)).is_err(), "{name}");
+        }
+        assert_eq!(check(&folder.path().join("x")).unwrap(), Way::Whole);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn whole_content_is_copied_over_what_cannot_be_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "new").unwrap();
+        assert!(copy_over(&from, &to).is_err());
+        std::fs::write(&to, "old and longer").unwrap();
+        copy_over(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
     }
 }

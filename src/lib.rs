@@ -37,6 +37,7 @@
 pub mod atomic_file;
 pub mod error;
 pub mod memory;
+pub mod panics;
 pub mod probe;
 pub mod rng;
 pub mod stats;

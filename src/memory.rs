@@ -1,29 +1,59 @@
 //! Whether memory suffices, asked before it is taken.
 
+mod limits;
+
+use std::path::Path;
+
+pub use limits::{Bound, Room};
+
 use crate::{Error, Result};
 
-/// Refuses `bytes` for `what` if the system says that it has less.
+/// What a run takes beside its large buffers: texts, records, the allocator's own.
+const BESIDE: u64 = 8 << 20;
+
+/// Refuses `bytes` for `what` if that is more than the smallest of these leaves: the machine's free
+/// memory, the limits of the control groups (as containers have them), of the address space and of the
+/// data segment. A few MiB of it are left for what is too small to be asked for.
 ///
 /// # Errors
-/// [`Error::Mismatch`] with both numbers. Where the system cannot be asked, nothing is refused.
+/// [`Error::Mismatch`] with both numbers, and which of the limits it is. Where the system cannot be
+/// asked, nothing is refused.
 pub fn check(what: &str, bytes: usize) -> Result<()> {
-    within(what, bytes, available())
+    within(what, bytes, room())
 }
 
-fn within(what: &str, bytes: usize, available: Option<usize>) -> Result<()> {
-    match available {
-        Some(available) if bytes > available => Err(Error::Mismatch {
-            what: format!("memory for {what}"),
-            expected: format!("at most the {} MiB that are free", available >> 20),
-            found: format!("{} MiB", bytes >> 20),
-        }),
+/// The error for `bytes` that were asked for and that the system did not give.
+pub fn refused(what: &str, bytes: usize) -> Error {
+    let left = room().map_or(String::new(), |room| format!(", at most {room}"));
+    mismatch(what, format!("what the system gives{left}"), bytes)
+}
+
+fn within(what: &str, bytes: usize, room: Option<Room>) -> Result<()> {
+    match room {
+        Some(room) if bytes as u64 > room.bytes => Err(mismatch(what, format!("at most {room}"), bytes)),
         _ => Ok(()),
     }
 }
 
-/// Bytes that can be taken without swapping, where the system tells.
+fn mismatch(what: &str, expected: String, bytes: usize) -> Error {
+    Error::Mismatch { what: format!("memory for {what}"), expected, found: size(bytes as u64) }
+}
+
+/// What is left for large buffers, and within what bound; none where the system does not tell.
+fn room() -> Option<Room> {
+    let room = limits::room(Path::new("/"))?;
+    Some(Room { bytes: room.bytes.saturating_sub(BESIDE), ..room })
+}
+
+/// Bytes that can be taken for large buffers without swapping and within all limits, where the system
+/// tells.
 pub fn available() -> Option<usize> {
-    parse(&std::fs::read_to_string("/proc/meminfo").ok()?)
+    room().map(|room| usize::try_from(room.bytes).unwrap_or(usize::MAX))
+}
+
+/// "476 MiB", or "12 KiB" below a mebibyte.
+pub fn size(bytes: u64) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
 
 /// Resident memory of this process in bytes: now, and at its highest since [`forget_peak`] or the
@@ -45,24 +75,29 @@ pub fn status_bytes(status: &str, key: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-fn parse(meminfo: &str) -> Option<usize> {
-    status_bytes(meminfo, "MemAvailable:")?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn free_memory_is_read_and_compared() {
-        let meminfo = "MemTotal:  24 kB\nMemAvailable:     4096 kB\nBuffers: 1 kB\n";
-        assert_eq!(parse(meminfo), Some(4 << 20));
-        assert_eq!(parse("MemTotal: 24 kB"), None);
-        assert!(
-            within("a model", 4 << 20, Some(4 << 20)).is_ok() && within("a model", usize::MAX, None).is_ok()
-        );
-        let refused = within("a model", 9 << 20, Some(4 << 20)).unwrap_err().to_string();
+    fn what_is_more_than_is_left_is_refused_with_the_limit() {
+        let room = |bytes| Some(Room { bytes, bound: Bound::Free });
+        within("a model", 4 << 20, room(4 << 20)).unwrap();
+        within("a model", usize::MAX, None).unwrap();
+        let refused = within("a model", 9 << 20, room(4 << 20)).unwrap_err().to_string();
         assert_eq!(refused, "memory for a model: expected at most the 4 MiB that are free, found 9 MiB");
+        let space = Some(Room { bytes: 400 << 10, bound: Bound::AddressSpace });
+        let refused = within("a model", 500 << 10, space).unwrap_err().to_string();
+        assert!(refused.ends_with("at most the 400 KiB that `ulimit -v` leaves, found 500 KiB"), "{refused}");
+    }
+
+    #[test]
+    fn the_system_tells_what_is_left() {
+        let said = super::refused("a model", 1 << 20).to_string();
+        assert!(said.starts_with("memory for a model: expected what the system gives"), "{said}");
+        if cfg!(target_os = "linux") {
+            assert!(available().is_some_and(|bytes| bytes > 0), "{said}");
+        }
     }
 
     #[test]

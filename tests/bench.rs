@@ -109,6 +109,16 @@ fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
     fs::write(at("then.json"), scaled(&record, 1000.0).to_string()).unwrap();
     succeeded(small(folder.path(), &["--baseline", "then.json", "--tolerance", "0.9999"]));
 
+    // Without a common case nothing can be judged, and nothing is measured.
+    let mut foreign = record.clone();
+    for (case, batch) in foreign["cases"].as_array_mut().unwrap().iter_mut().zip([16, 128]) {
+        case["batch"] = batch.into();
+    }
+    fs::write(at("foreign.json"), foreign.to_string()).unwrap();
+    let message = "foreign.json: key `cases`: expected a case that is measured now (digits-mlp adam, batch 32, \
+                   1 thread and 1 more), found digits-mlp adam, batch 16, 1 thread and 1 more";
+    fails(folder.path(), &[&SMALL[..], &["--baseline", "foreign.json"]].concat(), message);
+
     let mut other = record.clone();
     other["machine"]["cpu"] = "another".into();
     other["cases"][0]["batch"] = 16.into();

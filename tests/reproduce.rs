@@ -310,3 +310,15 @@ fn a_stop_before_the_end_leaves_the_run_out() {
     reproduce::run(&mut record, &tasks, &Team::new(1).unwrap(), &stop, &mut Quiet).unwrap();
     assert_eq!((record.recipes[0].runs.len(), record.recipes[0].verdict), (0, Verdict::Unfinished));
 }
+
+/// As with all other commands; the results are written all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_printed_are_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = program::command(folder.path(), &[&SMALL[..], &["--json=r.json"]].concat());
+    let status = command.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert_eq!(json(&folder.path().join("r.json"))["recipes"][0]["runs"].as_array().unwrap().len(), 2);
+}

@@ -165,6 +165,11 @@ fn of_peer(own: &CaseRecord, framework: &str) -> CaseRecord {
     }
 }
 
+/// The cases of a plan, not measured yet; without those of other frameworks.
+pub fn cases(plan: &BenchPlan) -> Vec<CaseRecord> {
+    plan.cases.iter().map(|planned| describe(planned, &plan.data[planned.data].name)).collect()
+}
+
 /// A case before it is measured.
 fn describe(planned: &PlannedCase, data: &str) -> CaseRecord {
     let PlannedCase { recipe, model, threads, .. } = planned;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use super::output::Outputs;
 use crate::bench::compare::Comparison;
 use crate::bench::peers::Framework;
 use crate::bench::plan::{BenchPlan, Choice, ROUNDS, Suite};
@@ -138,14 +139,16 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let records: Vec<&Path> = [&arguments.json, &record_file].into_iter().flatten().map(|p| &**p).collect();
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let previous = arguments.resume.then(|| resumed(&records)).transpose()?;
-    if let Some(folder) = &arguments.out {
-        super::output::check_folder(folder)?;
-    }
-    let written: Vec<&Path> = [&arguments.json, &arguments.csv].into_iter().flatten().map(|p| &**p).collect();
-    super::output::check(&written, arguments.baseline.as_deref().as_slice())?;
+    let outputs = Outputs::files([&arguments.json, &arguments.csv].into_iter().flatten())
+        .report(arguments.out.as_ref(), &[RECORD, "report.html", "cases.csv"]);
+    outputs.check(arguments.recipes.iter().map(Path::new).chain(arguments.baseline.as_deref()))?;
 
     let stop = super::stop_on_ctrl_c()?;
     let mut plan = BenchPlan::new(&choice(&arguments)?, arguments.data.as_deref())?;
+    plan.data.iter().try_for_each(|data| outputs.check_data(data))?;
+    if let (Some(baseline), Some(path)) = (&baseline, &arguments.baseline) {
+        check_common(&suite::cases(&plan), baseline, path)?;
+    }
     let most = plan.cases.iter().map(|case| case.threads).max().unwrap_or(1);
     if most > machine::usable_cores() {
         plan.notes.push(format!(
@@ -169,6 +172,26 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     let comparison = Comparison::of(&record, &baseline, arguments.tolerance);
     out.write_all(format!("\n{}", comparison::text(&comparison)).as_bytes())?;
     Ok(if comparison.is_slower() { ExitCode::from(SLOWER) } else { ExitCode::SUCCESS })
+}
+
+/// That the baseline has one of the cases that will be measured, before they are.
+fn check_common(chosen: &[CaseRecord], baseline: &BenchRecord, path: &Path) -> crate::Result<()> {
+    let is_common = |case: &CaseRecord| baseline.cases.iter().any(|old| old.is_same_case(case));
+    if chosen.iter().any(is_common) {
+        return Ok(());
+    }
+    // Enough to see what is another: the recipe, the rule, the batch, the threads.
+    let first = |cases: &[CaseRecord]| match cases {
+        [] => "none".to_string(),
+        [one] => one.full_title(),
+        [one, rest @ ..] => format!("{} and {} more", one.full_title(), rest.len()),
+    };
+    Err(Error::Format {
+        path: path.into(),
+        place: "key `cases`".into(),
+        expected: format!("a case that is measured now ({})", first(chosen)),
+        found: first(&baseline.cases),
+    })
 }
 
 /// Writes everything that was asked for; gives what is to be printed.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::output::Outputs;
 use crate::bench::calibrate;
 use crate::report::progress::Spinner;
 use crate::report::{calibration, json};
@@ -31,9 +32,7 @@ Close other programs first; what disturbs the measurements is told at the end. W
 the results are kept in the user's cache folder for `fallline bench`.";
 
 pub fn run(arguments: CalibrateArguments) -> anyhow::Result<()> {
-    if let Some(path) = arguments.json.as_deref() {
-        super::output::check(&[path], &[])?;
-    }
+    Outputs::files(&arguments.json).check([])?;
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let spinner = Spinner::new();
     let measured = calibrate::run(threads, &mut |what| spinner.say(what));

@@ -1,12 +1,13 @@
 //! `fallline eval`
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
+use super::output::Outputs;
 use crate::atomic_file;
 use crate::data::Samples;
 use crate::model::recipe::DataConfig;
@@ -75,13 +76,13 @@ struct EvalRecord {
 }
 
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
-    let written: Vec<&Path> =
-        [&arguments.json, &arguments.sheet].into_iter().flatten().map(|p| &**p).collect();
-    super::output::check(&written, &[&arguments.model])?;
+    let outputs = Outputs::files([&arguments.json, &arguments.sheet].into_iter().flatten());
+    outputs.check([&*arguments.model])?;
     let saved = saved::load(&arguments.model)?;
     // The training samples are not needed, so a folder may hold fewer of them than were trained on.
     let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
     let data = dataset::load(&wanted, arguments.data.as_deref())?;
+    outputs.check_data(&data)?;
     if data.test.shape() != saved.input || data.classes != saved.classes {
         bail!(
             "{}: expected samples of {} in {} classes, found {} in {} classes in data set `{}`",

@@ -9,6 +9,7 @@ use png::{ColorType, Transformations};
 
 use crate::data::idx::{Elements, Idx};
 use crate::error::Error;
+use crate::panics;
 
 /// The first bytes of every PNG file.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
@@ -67,7 +68,7 @@ pub fn read(argument: &str, [height, width]: [usize; 2], invert: bool) -> anyhow
 }
 
 /// The path and index of `FILE:INDEX`; a file whose name really ends so is taken as it is.
-fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
+pub(super) fn split_index(argument: &str) -> (PathBuf, Option<usize>) {
     let whole = PathBuf::from(argument);
     if whole.exists() {
         return (whole, None);
@@ -100,14 +101,16 @@ fn read_png(path: &Path, [height, width]: [usize; 2], ground: u8) -> anyhow::Res
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     let mut decoder = png::Decoder::new(BufReader::new(file));
     decoder.set_transformations(Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().map_err(describe)?;
+    let broken = |panic: String| anyhow::anyhow!("{}, found one that {panic}", unreadable());
+    let mut reader = panics::caught(|| decoder.read_info()).map_err(broken)?.map_err(describe)?;
     let found = [reader.info().height as usize, reader.info().width as usize];
     // Before the picture is allocated: a header may promise any size.
     if found != [height, width] {
         return Err(wrong_size(path, [height, width], format_args!("{}x{}", found[0], found[1])));
     }
     let mut bytes = vec![0; reader.output_buffer_size().with_context(unreadable)?];
-    reader.next_frame(&mut bytes).map_err(describe)?;
+    // A palette that is no whole colours makes the crate panic.
+    panics::caught(|| reader.next_frame(&mut bytes)).map_err(broken)?.map_err(describe)?;
     let (colour, _) = reader.output_color_type();
     let pixels: Vec<u8> =
         bytes.chunks_exact(colour.samples()).map(|pixel| grey(pixel, colour, ground)).collect();

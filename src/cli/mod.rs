@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
+use crate::report::markup::for_terminal;
+
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
 
@@ -102,7 +104,8 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-            writeln!(std::io::stderr(), "error: {error}").ok();
+            // Names in it may come from foreign files.
+            writeln!(std::io::stderr(), "error: {}", for_terminal(&error.to_string())).ok();
             ExitCode::from(FAILURE)
         }
     }

@@ -3,15 +3,17 @@
 mod mistakes;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 
 use super::eval::{MOST_MISTAKES, ON_SHEET};
 use super::images::{self, Picture};
+use super::output::Outputs;
 use crate::atomic_file;
 use crate::model::saved;
+use crate::report::markup::for_terminal;
 use crate::report::mistakes as shown;
 use crate::report::numbers::{percent, thousands};
 use crate::report::picture::{self, Palette};
@@ -64,11 +66,10 @@ Examples:
 Each line names the picture, its class, and the most probable classes with their probabilities.";
 
 pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
-    if let Some(path) = &arguments.sheet {
-        let images = arguments.images.iter().map(Path::new);
-        let read: Vec<&Path> = images.chain([&*arguments.model]).chain(arguments.labels.as_deref()).collect();
-        super::output::check(&[path], &read)?;
-    }
+    let images: Vec<PathBuf> =
+        arguments.images.iter().map(|argument| images::split_index(argument).0).collect();
+    let read = images.iter().chain([&arguments.model]).chain(&arguments.labels);
+    Outputs::files(&arguments.sheet).check(read.map(PathBuf::as_path))?;
     let saved = saved::load(&arguments.model)?;
     let [height, width, channels] = saved.input;
     if channels != 1 {
@@ -84,6 +85,11 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let bytes: Vec<u8> = pictures.iter().flat_map(|picture| &picture.pixels).copied().collect();
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     let probabilities = train::predict(&saved.model, &bytes, &saved.recipe.data, &team)?;
+    let is_lost = |probabilities: &Vec<f32>| probabilities.iter().any(|value| !value.is_finite());
+    if let Some(index) = probabilities.iter().position(is_lost) {
+        let model = arguments.model.display();
+        bail!("{model}: expected finite outputs, found others for {}", pictures[index].label);
+    }
 
     let palette = Palette::of_stdout();
     let mut out = std::io::stdout().lock();
@@ -121,7 +127,7 @@ fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
         .take(top)
         .map(|&class| format!("{class}: {}", percent(f64::from(probabilities[class]))))
         .collect();
-    format!("{}  class {best}  ({})", picture.label, shares.join(", "))
+    format!("{}  class {best}  ({})", for_terminal(&picture.label), shares.join(", "))
 }
 
 /// All classes, the most probable first.

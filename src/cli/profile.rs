@@ -9,11 +9,13 @@ use anyhow::bail;
 use clap::Args;
 use std::io::Write;
 
+use super::output::Outputs;
 use crate::bench::profile::compare::ProfileComparison;
 use crate::bench::profile::record::PROFILE_SCHEMA;
 use crate::bench::profile::request::is_part_of;
 use crate::bench::profile::trace::of_timeline;
 use crate::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
+use crate::data::folder;
 use crate::error::Error;
 use crate::model::recipe::Override;
 use crate::model::{Recipe, saved};
@@ -117,7 +119,7 @@ code is 3 if --compare finds the step slower than --tolerance allows.";
 
 pub fn run(arguments: ProfileArguments) -> anyhow::Result<ExitCode> {
     let shown_again = arguments.target.ends_with(".json").then(|| PathBuf::from(&arguments.target));
-    check_outputs(&arguments, shown_again.as_deref())?;
+    let outputs = check_outputs(&arguments, shown_again.as_deref())?;
     let other = arguments.compare.as_deref().map(read).transpose()?;
     let (record, events) = match &shown_again {
         Some(path) => {
@@ -126,7 +128,7 @@ pub fn run(arguments: ProfileArguments) -> anyhow::Result<ExitCode> {
             let events = of_timeline(&record);
             (record, events)
         }
-        None => measured(&arguments)?,
+        None => measured(&arguments, &outputs)?,
     };
     let compared = other.map(|other| ProfileComparison::of(&record, &other, arguments.tolerance));
     let layer = arguments.layer.as_deref();
@@ -148,13 +150,23 @@ pub fn run(arguments: ProfileArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs the steps, with a line on a terminal that says what is going on.
-fn measured(arguments: &ProfileArguments) -> anyhow::Result<(ProfileRecord, Vec<TraceEvent>)> {
+fn measured(
+    arguments: &ProfileArguments,
+    outputs: &Outputs,
+) -> anyhow::Result<(ProfileRecord, Vec<TraceEvent>)> {
     let length = match (&arguments.steps, arguments.seconds) {
         (Some(steps), _) => Length::Steps(steps.clone()),
         (None, seconds) => Length::Seconds(seconds.unwrap_or(SECONDS)),
     };
+    let recipe = recipe(arguments)?;
+    outputs.check_apart([Path::new(&arguments.target)])?;
+    if let Some(folder) = &arguments.data {
+        // Where data are read, nothing is written over them.
+        let found = [folder.clone(), folder.join(&recipe.data.set)].map(|folder| folder::find(&folder));
+        outputs.check_apart(found.iter().flatten().flatten().map(PathBuf::as_path))?;
+    }
     let request = Request {
-        recipe: recipe(arguments)?,
+        recipe,
         data_dir: arguments.data.clone(),
         threads: arguments.threads.unwrap_or_else(machine::usable_cores),
         length,
@@ -236,20 +248,12 @@ fn write(
     outcomes.into_iter().collect::<crate::Result<Vec<_>>>().map(drop)
 }
 
-/// That all that is to be written can be, before anything is measured.
-fn check_outputs(arguments: &ProfileArguments, shown_again: Option<&Path>) -> crate::Result<()> {
+/// All that is to be written; that it can be, before anything is measured.
+fn check_outputs(arguments: &ProfileArguments, shown_again: Option<&Path>) -> crate::Result<Outputs> {
     let own = [&arguments.json, &arguments.csv, &arguments.folded, &arguments.trace];
-    let mut written: Vec<PathBuf> = own.into_iter().flatten().cloned().collect();
-    let read: Vec<&Path> = shown_again.into_iter().chain(arguments.compare.as_deref()).collect();
-    if let Some(folder) = &arguments.out {
-        super::output::check_folder(folder)?;
-        // Names in a folder that is not there yet cannot be anything else.
-        if folder.exists() {
-            written.extend(tables::FILES.map(|name| folder.join(name)));
-        }
-    }
-    let written: Vec<&Path> = written.iter().map(PathBuf::as_path).collect();
-    super::output::check(&written, &read)
+    let outputs = Outputs::files(own.into_iter().flatten()).report(arguments.out.as_ref(), &tables::FILES);
+    outputs.check(shown_again.into_iter().chain(arguments.compare.as_deref()))?;
+    Ok(outputs)
 }
 
 /// That nothing was asked of a profile that only a measurement can give.

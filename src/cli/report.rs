@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail};
 use clap::Args;
 
+use super::output::Outputs;
 use crate::atomic_file;
 use crate::bench::profile::ProfileRecord;
 use crate::bench::record::BenchRecord;
@@ -45,9 +46,8 @@ Examples:
 The page is one file that needs nothing else: no network, no other files.";
 
 pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
-    let out = arguments.out.as_deref().unwrap_or(Path::new(DEFAULT_OUT));
-    let read: Vec<&Path> = arguments.files.iter().map(PathBuf::as_path).collect();
-    super::output::check(&[out], &read)?;
+    let out = &arguments.out.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_OUT));
+    Outputs::files([out]).check(arguments.files.iter().map(PathBuf::as_path))?;
     if arguments.out.is_none() && out.exists() && !is_page(out)? {
         bail!("{DEFAULT_OUT}: expected a page that fallline made, found another file; name one with --out");
     }

@@ -1,6 +1,6 @@
 //! `fallline reproduce`
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use anyhow::{anyhow, bail};
 use clap::Args;
 
+use super::output::Outputs;
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::report::numbers::percent;
@@ -77,7 +78,9 @@ missed, and else 130.";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
-    check_outputs(&arguments)?;
+    let outputs =
+        Outputs::files(&arguments.json).report(arguments.out.as_ref(), &[tables::JSON, tables::PAGE]);
+    outputs.check(arguments.recipes.iter().map(Path::new))?;
     let records: Vec<PathBuf> = arguments
         .json
         .iter()
@@ -87,6 +90,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
 
     let until = arguments.until_accuracy;
     let tasks = reproduce::tasks(recipes, arguments.seeds, until, arguments.data.as_deref())?;
+    tasks.iter().try_for_each(|task| outputs.check_data(&task.data))?;
     let team = Team::new(arguments.threads.unwrap_or_else(machine::usable_cores))?;
     reproduce::check(&tasks, &team)?;
     if let Some(folder) = &arguments.out {
@@ -95,7 +99,8 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let mut record = ReproduceRecord::new(&tasks, super::command_line(), team.threads(), until);
     let stop = super::stop_on_ctrl_c()?;
     let (line, threads) = (Spinner::new(), team.threads());
-    let mut watcher = Watcher { line, what: String::new(), records: &records, threads, until };
+    let mut watcher =
+        Watcher { line, what: String::new(), records: &records, threads, until, unprinted: None };
     let outcome = reproduce::run(&mut record, &tasks, &team, &stop, &mut watcher);
     watcher.line.finish();
     if let Err(error) = outcome {
@@ -116,9 +121,12 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         text += &format!("wrote {} and the charts beside it\n", tables::write(folder, &record)?);
     }
-    // A closed pipe does not change the verdict.
-    std::io::stdout().write_all(text.as_bytes()).ok();
-    Ok(exit_code(&record))
+    let printed = watcher.unprinted.map_or_else(|| std::io::stdout().write_all(text.as_bytes()), Err);
+    match printed {
+        // A closed pipe does not change the verdict.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(exit_code(&record)),
+    }
 }
 
 fn exit_code(record: &ReproduceRecord) -> ExitCode {
@@ -145,21 +153,6 @@ fn recipes(arguments: &ReproduceArguments) -> anyhow::Result<Vec<Recipe>> {
     Ok(names.iter().map(|name| Recipe::load(name, &overrides)).collect::<Result<_>>()?)
 }
 
-/// That all that is to be written can be.
-fn check_outputs(arguments: &ReproduceArguments) -> Result<()> {
-    let mut files: Vec<PathBuf> = arguments.json.iter().cloned().collect();
-    if let Some(folder) = &arguments.out {
-        super::output::check_folder(folder)?;
-        // Names in a folder that is not there yet cannot be anything else.
-        if folder.exists() {
-            files.extend([tables::JSON, tables::PAGE].map(|name| folder.join(name)));
-        }
-    }
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    let read: Vec<&Path> = arguments.recipes.iter().map(Path::new).collect();
-    super::output::check(&files, &read)
-}
-
 /// The error with the recipe and the seed that it ended.
 fn placed(error: Error, record: &ReproduceRecord) -> anyhow::Error {
     let unfinished = record.recipes.iter().find_map(|recipe| Some((recipe, *recipe.missing().first()?)));
@@ -177,12 +170,18 @@ struct Watcher<'a> {
     records: &'a [PathBuf],
     threads: usize,
     until: Option<f64>,
+    /// Why the first text that could not be printed was not.
+    unprinted: Option<std::io::Error>,
 }
 
 impl Watcher<'_> {
-    fn print(&self, text: &str) {
-        // The results are written even if nobody reads along.
-        self.line.suspend(|| std::io::stdout().write_all(text.as_bytes()).ok());
+    fn print(&mut self, text: &str) {
+        // The results are written even if nobody reads along; what could not be printed is told at the end.
+        let mut printed = Ok(());
+        self.line.suspend(|| printed = std::io::stdout().write_all(text.as_bytes()));
+        if let Err(error) = printed {
+            self.unprinted.get_or_insert(error);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use clap::Args;
 
 use watchers::Watchers;
 
+use super::output::{self, Outputs};
 use crate::data::{DataSet, Origin};
 use crate::model::recipe::{AverageMethod, Override, TrainConfig, check_samples};
 use crate::model::{Model, Recipe, saved};
@@ -112,9 +113,10 @@ are written, and the exit code is 0. A second Ctrl-C ends the program at once, w
 
 pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
     let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
-    check_outputs(&arguments)?;
+    let outputs = check_outputs(&arguments)?;
 
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    outputs.check_data(&data)?;
     if let Some(number) = arguments.folds {
         return folds::run(&arguments, number, &recipe, &data);
     }
@@ -153,8 +155,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
 
     // All files are tried before any failure is reported: what was trained shall not be lost.
     let saved = arguments.save.as_deref().map(|path| {
-        saved::save(path, &model, &recipe, data.train.shape(), data.classes)
-            .map(|()| path.display().to_string())
+        let save = |path: &Path| saved::save(path, &model, &recipe, data.train.shape(), data.classes);
+        output::save_or_rescue(path, save).map(|()| path.display().to_string())
     });
     let written =
         arguments.json.as_deref().map(|path| json::write(path, &record).map(|()| path.display().to_string()));
@@ -171,17 +173,14 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<()> {
 }
 
 /// That all that is to be written can be, before hours are spent.
-fn check_outputs(arguments: &TrainArguments) -> Result<()> {
-    let mut files: Vec<PathBuf> = [&arguments.save, &arguments.json].into_iter().flatten().cloned().collect();
-    for folder in [&arguments.report, &arguments.tensorboard].into_iter().flatten() {
-        super::output::check_folder(folder)?;
+fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
+    if let Some(folder) = &arguments.tensorboard {
+        output::check_folder(folder)?;
     }
-    // Names in a folder that is not there yet cannot be anything else.
-    if let Some(folder) = arguments.report.as_ref().filter(|folder| folder.exists()) {
-        files.extend([run::JSON, run::PAGE].map(|name| folder.join(name)));
-    }
-    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-    super::output::check(&files, &[Path::new(&arguments.recipe)])
+    let outputs = Outputs::files([&arguments.save, &arguments.json].into_iter().flatten())
+        .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
+    outputs.check([Path::new(&arguments.recipe)])?;
+    Ok(outputs)
 }
 
 /// The options that stand for values of the recipe, then what `--set` says.

@@ -1,21 +1,25 @@
 //! Files of saved models: safetensors with PyTorch's names and layouts (`0.weight` is
 //! `[out, in]`), so that other tools read them as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use half::{bf16, f16};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensorError};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::atomic_file;
 use crate::error::{Error, Result};
+use crate::{atomic_file, memory, panics};
 
 /// The largest model file that is read, in bytes.
 const LARGEST_FILE: u64 = 16 << 30;
-/// The largest header that the format allows, in bytes.
-const LARGEST_HEADER: u64 = 100_000_000;
+/// The largest header that is read, in bytes: a recipe is at most one MiB, and a tensor some hundred bytes.
+/// Parsing takes several times as much memory.
+const LARGEST_HEADER: u64 = 8 << 20;
 /// Bytes before the header: its length as a little-endian u64.
 const LENGTH_BYTES: u64 = 8;
 
@@ -88,11 +92,11 @@ fn write_values(file: &mut dyn Write, values: &[f32]) -> io::Result<()> {
 /// Reads the tensors, sorted by name, and the metadata.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Format`] if the file is no safetensors file, is incomplete, or holds
-/// numbers of another type than F32.
+/// Those of [`ModelFile::open`] and [`ModelFile::read`].
 pub fn load(path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)> {
-    let bytes = read_file(path)?;
-    parse(&bytes, path)
+    let file = ModelFile::open(path)?;
+    let metadata = file.metadata().clone();
+    Ok((file.read()?, metadata))
 }
 
 /// Reads the bytes of a model file; `path` is what errors call it.
@@ -100,45 +104,210 @@ pub fn load(path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)>
 /// # Errors
 /// [`Error::Format`], as [`load`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| unreadable(path, &error))?;
-    let file = SafeTensors::deserialize(bytes).map_err(|error| unreadable(path, &error))?;
-    let mut tensors = Vec::new();
-    for (name, view) in file.iter() {
-        if view.dtype() != Dtype::F32 {
-            let found = view.dtype().to_string();
-            return Err(format_error(path, format!("tensor {name}"), "numbers of type F32", found));
-        }
-        // The reader has checked that the bytes are there and are as many as the shape says.
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let (name, shape) = (name.to_string(), view.shape().to_vec());
-        tensors.push(NamedTensor { name, shape, values: values.collect() });
-    }
-    tensors.sort_by(|a, b| a.name.cmp(&b.name));
-    let metadata = header.metadata().iter().flatten();
-    Ok((tensors, metadata.map(|(key, value)| (key.clone(), value.clone())).collect()))
+    let file = ModelFile::from_reader(bytes, Some(bytes.len() as u64), path)?;
+    let metadata = file.metadata().clone();
+    Ok((file.read()?, metadata))
 }
 
-/// The bytes of a file whose length and header length make sense.
-fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let mut file = File::open(path).map_err(Error::io(path, "open"))?;
-    let length = file.metadata().map_err(Error::io(path, "read"))?.len();
-    let mut start = [0; LENGTH_BYTES as usize];
-    if length < LENGTH_BYTES {
-        return Err(format_error(path, "file".into(), "at least 8 bytes", length.to_string()));
+/// Whether a tensor is the count that PyTorch's batch normalisation keeps beside its running statistics, one
+/// integer, which nothing here needs.
+fn is_batch_count(name: &str, info: &TensorInfo) -> bool {
+    name.ends_with(".num_batches_tracked")
+        && info.dtype == Dtype::I64
+        && info.shape.iter().all(|&size| size == 1)
+}
+
+/// A model file whose header has been read and no tensor yet: so what is no model costs no memory.
+pub struct ModelFile<R> {
+    reader: R,
+    path: PathBuf,
+    metadata: BTreeMap<String, String>,
+    /// In the order in which they lie in the file.
+    tensors: Vec<(String, TensorInfo)>,
+}
+
+impl ModelFile<BufReader<File>> {
+    /// Opens a file, or a pipe, and reads its header.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] if it is no safetensors file, or its header does not agree with its
+    /// length.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io(path, "open"))?;
+        let metadata = file.metadata().map_err(Error::io(path, "read"))?;
+        // A pipe has no length that could be known in advance.
+        let length = metadata.is_file().then_some(metadata.len());
+        ModelFile::from_reader(BufReader::new(file), length, path)
     }
-    if length > LARGEST_FILE {
-        return Err(format_error(path, "file".into(), "at most 16 GiB", format!("{length} bytes")));
+}
+
+impl<R: Read> ModelFile<R> {
+    /// Reads the header; `length` is that of the whole file, if it is known, and `path` what errors call it.
+    ///
+    /// # Errors
+    /// As [`ModelFile::open`].
+    pub fn from_reader(mut reader: R, length: Option<u64>, path: &Path) -> Result<Self> {
+        if let Some(length) = length.filter(|&length| length < LENGTH_BYTES) {
+            return Err(format_error(path, "file".into(), "at least 8 bytes", length.to_string()));
+        }
+        if let Some(length) = length.filter(|&length| length > LARGEST_FILE) {
+            return Err(format_error(path, "file".into(), "at most 16 GiB", format!("{length} bytes")));
+        }
+        let mut start = [0; LENGTH_BYTES as usize];
+        reader.read_exact(&mut start).map_err(|error| broken(path, error, "at least 8 bytes"))?;
+        let header_bytes = u64::from_le_bytes(start);
+        let most = length.map_or(LARGEST_HEADER, |length| (length - LENGTH_BYTES).min(LARGEST_HEADER));
+        if header_bytes > most {
+            let expected = format!("a safetensors header of at most {most} bytes");
+            let found = format!("a length of {header_bytes}");
+            return Err(format_error(path, "byte 0".into(), &expected, found));
+        }
+        let mut header = Vec::new();
+        reader.by_ref().take(header_bytes).read_to_end(&mut header).map_err(Error::io(path, "read"))?;
+        if (header.len() as u64) < header_bytes {
+            let expected = format!("a header of {header_bytes} bytes");
+            return Err(format_error(path, "file".into(), &expected, format!("{} bytes", header.len())));
+        }
+        let header = panics::caught(|| checked(&header)).map_err(|panic| {
+            format_error(path, "header".into(), "a safetensors header", format!("one that {panic}"))
+        })?;
+        let header = header.map_err(|error| unreadable(path, &error))?;
+        let tensors_len = header.data_len() as u64;
+        let total = LENGTH_BYTES + header_bytes + tensors_len;
+        let expected = "as many bytes as the tensors of its header fill";
+        if let Some(length) = length.filter(|&length| length != total) {
+            let found = format!("{length} bytes where the header promises {total}");
+            return Err(format_error(path, "file".into(), expected, found));
+        }
+        if total > LARGEST_FILE {
+            let found = format!("a header that promises {total} bytes");
+            return Err(format_error(path, "file".into(), "at most 16 GiB", found));
+        }
+        let metadata = header.metadata().iter().flatten();
+        let metadata = metadata.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let info = |name: String| header.info(&name).cloned().map(|info| (name, info));
+        let mut tensors: Vec<_> = header.offset_keys().into_iter().filter_map(info).collect();
+        tensors.sort_by_key(|(_, info)| info.data_offsets);
+        for (name, info) in &tensors {
+            let is_read = [Dtype::F32, Dtype::F64, Dtype::F16, Dtype::BF16].contains(&info.dtype);
+            if !is_read && !is_batch_count(name, info) {
+                let (expected, found) = ("numbers of type F32, F64, F16 or BF16", info.dtype.to_string());
+                return Err(format_error(path, format!("tensor {name}"), expected, found));
+            }
+        }
+        Ok(ModelFile { reader, path: path.into(), metadata, tensors })
     }
-    file.read_exact(&mut start).map_err(Error::io(path, "read"))?;
-    let header = u64::from_le_bytes(start);
-    let most = (length - LENGTH_BYTES).min(LARGEST_HEADER);
-    if header > most {
-        let expected = format!("a safetensors header of at most {most} bytes");
-        return Err(format_error(path, "byte 0".into(), &expected, format!("a length of {header}")));
+
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
     }
-    let mut bytes = start.to_vec();
-    file.take(length - LENGTH_BYTES).read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
-    Ok(bytes)
+
+    /// Numbers of all tensors that [`read`](ModelFile::read) gives.
+    pub fn numbers(&self) -> usize {
+        let given = self.tensors.iter().filter(|(name, info)| !is_batch_count(name, info));
+        given.map(|(_, info)| info.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Reads the tensors, sorted by name, as f32: those of other types become the nearest.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] if the file ends before or goes on behind them; an error if memory
+    /// is short.
+    pub fn read(mut self) -> Result<Vec<NamedTensor>> {
+        memory::check("the tensors of a model file", self.numbers().saturating_mul(size_of::<f32>()))?;
+        let mut read = Vec::with_capacity(self.tensors.len());
+        for (name, info) in std::mem::take(&mut self.tensors) {
+            let values = self.values(&name, &info)?;
+            if !is_batch_count(&name, &info) {
+                read.push(NamedTensor { name, shape: info.shape, values });
+            }
+        }
+        let more = self.reader.read(&mut [0]).map_err(Error::io(&self.path, "read"))?;
+        if more > 0 {
+            let expected = "as many bytes as the tensors of its header fill";
+            return Err(format_error(&self.path, "file".into(), expected, "more".into()));
+        }
+        read.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(read)
+    }
+
+    fn values(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>> {
+        /// Bytes that are converted together: a multiple of every size of a number.
+        const CHUNK: usize = 1 << 16;
+        let mut left = info.data_offsets.1 - info.data_offsets.0;
+        let size = info.dtype.bitsize() / 8;
+        // Of a pipe nobody knows whether it holds what its header promises, so the values grow with it.
+        let mut values = Vec::new();
+        let mut chunk = vec![0; CHUNK.min(left)];
+        while left > 0 {
+            let part = &mut chunk[..CHUNK.min(left)];
+            let expected = "as many bytes as the tensors of its header fill";
+            self.reader.read_exact(part).map_err(|error| broken(&self.path, error, expected))?;
+            match info.dtype {
+                Dtype::F32 => values.extend(part.chunks_exact(size).map(|b| f32::from_le_bytes(array(b)))),
+                Dtype::F64 => {
+                    for value in part.chunks_exact(size).map(|b| f64::from_le_bytes(array(b))) {
+                        if value.is_finite() && !(value as f32).is_finite() {
+                            let found = format!("{value:e} at index {}", values.len());
+                            let place = format!("tensor {name}");
+                            return Err(format_error(
+                                &self.path,
+                                place,
+                                "numbers within the range of f32",
+                                found,
+                            ));
+                        }
+                        values.push(value as f32);
+                    }
+                }
+                Dtype::F16 => {
+                    values.extend(part.chunks_exact(size).map(|b| f16::from_le_bytes(array(b)).to_f32()))
+                }
+                Dtype::BF16 => {
+                    values.extend(part.chunks_exact(size).map(|b| bf16::from_le_bytes(array(b)).to_f32()))
+                }
+                // Passed over.
+                _ => {}
+            }
+            left -= part.len();
+        }
+        Ok(values)
+    }
+}
+
+/// A chunk of exactly so many bytes.
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(bytes);
+    array
+}
+
+/// The header, whose tensors have been found to follow each other and to be as long as their shapes say.
+fn checked(header: &[u8]) -> std::result::Result<Metadata, SafeTensorError> {
+    let text = std::str::from_utf8(header).map_err(SafeTensorError::InvalidHeader)?;
+    let header: Header = serde_json::from_str(text).map_err(SafeTensorError::InvalidHeaderDeserialization)?;
+    let mut tensors: Vec<_> = header.tensors.into_iter().collect();
+    tensors.sort_by(|a, b| a.1.data_offsets.cmp(&b.1.data_offsets).then_with(|| a.0.cmp(&b.0)));
+    Metadata::new(header.metadata, tensors)
+}
+
+/// A header as its text says it.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__")]
+    metadata: Option<HashMap<String, String>>,
+    #[serde(flatten)]
+    tensors: HashMap<String, TensorInfo>,
+}
+
+/// An error while reading; the end of the file is one of its format.
+fn broken(path: &Path, error: io::Error, expected: &str) -> Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            format_error(path, "file".into(), expected, "the end of the file".into())
+        }
+        _ => Error::io(path, "read")(error),
+    }
 }
 
 /// An error of the safetensors reader in our words, with the place in the file.
@@ -254,9 +423,63 @@ mod tests {
     #[test]
     fn numbers_of_another_type_are_refused() {
         let (_folder, path, _) = saved();
-        let view = safetensors::tensor::TensorView::new(Dtype::F64, vec![1], &[0; 8]).unwrap();
+        let view = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
         let bytes = safetensors::serialize([("0.weight", view)], None).unwrap();
-        assert_eq!(refusal(&path, &bytes), "tensor 0.weight: expected numbers of type F32, found F64");
+        let expected = "tensor 0.weight: expected numbers of type F32, F64, F16 or BF16, found I64";
+        assert_eq!(refusal(&path, &bytes), expected);
+    }
+
+    /// What PyTorch writes of a network in another precision, with the counters of its batch normalisation.
+    #[test]
+    fn other_floating_point_types_are_converted_and_counters_passed_over() {
+        let tensor = safetensors::tensor::TensorView::new;
+        let view = |dtype, bytes| tensor(dtype, vec![2], bytes).unwrap();
+        let double: Vec<u8> = [0.1f64, -1e-3].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let half: Vec<u8> =
+            [f16::from_f32(0.1), f16::MIN_POSITIVE_SUBNORMAL].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let brain: Vec<u8> = [bf16::from_f32(0.1), bf16::MAX].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let counted = 7i64.to_le_bytes();
+        let tensors = [
+            ("0.weight", view(Dtype::F64, &double)),
+            ("1.num_batches_tracked", tensor(Dtype::I64, vec![], &counted).unwrap()),
+            ("2.weight", view(Dtype::F16, &half)),
+            ("3.weight", view(Dtype::BF16, &brain)),
+        ];
+        let bytes = safetensors::serialize(tensors, None).unwrap();
+        let (read, _) = parse(&bytes, Path::new("m")).unwrap();
+        let values: Vec<_> = read.iter().map(|tensor| (tensor.name.as_str(), &tensor.values[..])).collect();
+        // By hand: 0.1 is 0x2e66 as f16 and 0x3dcd as bf16; the least f16 is 2^-24.
+        let expected: [(&str, &[f32]); 3] = [
+            ("0.weight", &[0.1, -1e-3]),
+            ("2.weight", &[0.099975586, 5.9604645e-8]),
+            ("3.weight", &[0.100097656, 3.3895314e38]),
+        ];
+        assert_eq!(values, expected);
+
+        let refusal = |name: &str, view| {
+            let bytes = safetensors::serialize([(name, view)], None).unwrap();
+            parse(&bytes, Path::new("m")).map(|(tensors, _)| tensors.len()).map_err(|error| error.to_string())
+        };
+        // A name alone makes no count: what has another type or shape is a tensor like others.
+        let counts = view(Dtype::I64, &double);
+        assert!(refusal("1.num_batches_tracked", counts).unwrap_err().ends_with("F16 or BF16, found I64"));
+        assert_eq!(refusal("1.num_batches_tracked", view(Dtype::F64, &double)), Ok(1));
+        let large: Vec<u8> = [1.0, 1e300f64].iter().flat_map(|x| x.to_le_bytes()).collect();
+        let expected = "m: tensor w: expected numbers within the range of f32, found 1e300 at index 1";
+        assert_eq!(refusal("w", view(Dtype::F64, &large)).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn a_pipe_is_read_once_and_to_its_end() {
+        let (_folder, path, bytes) = saved();
+        let from_pipe = |bytes: &[u8]| ModelFile::from_reader(bytes, None, &path).and_then(ModelFile::read);
+        assert_eq!(from_pipe(&bytes).unwrap(), sample().0);
+        for length in [0, 7, 20, bytes.len() - 1] {
+            let message = from_pipe(&bytes[..length]).unwrap_err().to_string();
+            assert!(message.contains("model.safetensors: file: expected"), "{length}: {message}");
+        }
+        let longer = from_pipe(&[&bytes[..], b"!"].concat()).unwrap_err().to_string();
+        assert!(longer.ends_with("as the tensors of its header fill, found more"), "{longer}");
     }
 
     #[test]

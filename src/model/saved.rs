@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Model, NamedTensor, Recipe, checkpoint};
+use super::checkpoint::{self, ModelFile};
+use super::{Model, NamedTensor, Recipe};
 use crate::error::{Error, Result};
 
 /// Height, width and channels may not multiply to more than this.
@@ -42,7 +43,8 @@ pub fn save(path: &Path, model: &Model, recipe: &Recipe, input: [usize; 3], clas
 /// Those of [`checkpoint::load`]; [`Error::Format`] if the metadata is missing or makes no sense;
 /// those of [`Recipe::parse`] and of building the model; an error if tensors and recipe disagree.
 pub fn load(path: &Path) -> Result<SavedModel> {
-    let (tensors, metadata) = checkpoint::load(path)?;
+    let file = ModelFile::open(path)?;
+    let metadata = file.metadata().clone();
     let get = |key: &str, expected: &str| match metadata.get(key) {
         Some(value) => Ok(value.as_str()),
         None => Err(wrong(path, key, expected, "nothing; was the file saved by fallline?")),
@@ -56,8 +58,10 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let input = parse_input(input).ok_or_else(|| wrong(path, "input", INPUT, input))?;
     let classes = get("classes", CLASSES)?;
     let classes = parse_classes(classes).ok_or_else(|| wrong(path, "classes", CLASSES, classes))?;
-    check_count(path, &recipe, input, &tensors)?;
+    check_count(path, &recipe, input, file.numbers())?;
+    let tensors = file.read()?;
     check_finite(path, &tensors)?;
+    check_variances(path, &tensors)?;
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_tensors(path, tensors)?;
@@ -66,13 +70,12 @@ pub fn load(path: &Path) -> Result<SavedModel> {
 
 /// Checks that the layers of the recipe have as many numbers as the file holds, before a model of
 /// that size is built: a small file must not ask for a large one.
-fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], tensors: &[NamedTensor]) -> Result<()> {
+fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) -> Result<()> {
     let expected = recipe.model.parameters(input).and_then(|trained| {
         let statistics = recipe.model.statistics(input)?;
         Ok(trained + statistics)
     });
     let expected = expected.map_err(|error| within(path, error))?;
-    let found: usize = tensors.iter().map(|tensor| tensor.values.len()).sum();
     if expected == found {
         return Ok(());
     }
@@ -89,6 +92,19 @@ fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
     for tensor in tensors {
         if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
             let (place, expected) = (format!("tensor {}", tensor.name), "finite numbers".to_string());
+            let found = format!("{} at index {index}", tensor.values[index]);
+            return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that what a normalisation divides by the root of is not below zero.
+fn check_variances(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
+    for tensor in tensors.iter().filter(|tensor| tensor.name.ends_with(".running_var")) {
+        if let Some(index) = tensor.values.iter().position(|&value| value < 0.0) {
+            let (place, expected) =
+                (format!("tensor {}", tensor.name), "variances of at least 0".to_string());
             let found = format!("{} at index {index}", tensor.values[index]);
             return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
         }
@@ -157,6 +173,20 @@ mod tests {
         let refused = check(f32::NAN).unwrap_err().to_string();
         assert_eq!(refused, "m: tensor 0.bias: expected finite numbers, found NaN at index 1");
         assert!(check(f32::NEG_INFINITY).is_err());
+    }
+
+    #[test]
+    fn variances_below_zero_are_refused() {
+        let tensor =
+            |name: &str, value| NamedTensor { name: name.into(), shape: vec![2], values: vec![0.0, value] };
+        let check = |name, value| check_variances(Path::new("m"), &[tensor(name, value)]);
+        check("1.running_var", 0.5).unwrap();
+        check("1.running_mean", -0.5).unwrap();
+        let refused = check("1.running_var", -0.5).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "m: tensor 1.running_var: expected variances of at least 0, found -0.5 at index 1"
+        );
     }
 
     #[test]

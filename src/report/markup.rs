@@ -9,6 +9,14 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
+/// The text as it may go to a terminal, which obeys control characters and turns text round at marks of its
+/// direction. Lines stay lines.
+pub fn for_terminal(text: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let forbidden = |letter: char| (letter.is_control() && letter != '\n') || turns(letter);
+    text.chars().map(|letter| if forbidden(letter) { '\u{fffd}' } else { letter }).collect()
+}
+
 /// The text as it stands in HTML and XML, between tags or quotes.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -57,6 +65,7 @@ mod tests {
             "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;\u{fffd}\u{fffd}"
         );
         assert_eq!((quoted("a b").as_str(), quoted("a,\"b\"").as_str()), ("a b", "\"a,\"\"b\"\"\""));
+        assert_eq!(for_terminal("a\u{1b}[2J\nb\u{202e}c\t"), "a\u{fffd}[2J\nb\u{fffd}c\u{fffd}");
         assert_eq!(stem("../../etc/Passwd <x>, 2 threads"), "etc-passwd-x-2-threads");
         assert_eq!((stem("…").as_str(), stem(&"a".repeat(999)).len()), ("chart", LONGEST_STEM));
     }

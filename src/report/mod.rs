@@ -7,7 +7,7 @@ pub mod chart;
 pub mod comparison;
 pub mod json;
 pub mod kernels;
-mod markup;
+pub mod markup;
 pub mod mistakes;
 pub mod numbers;
 pub mod page;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::super::output::Outputs;
 use crate::atomic_file;
 use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
@@ -41,9 +42,10 @@ Examples:
 pub fn run(arguments: &Show) -> anyhow::Result<()> {
     let overrides = arguments.set.iter().map(|text| text.parse()).collect::<crate::Result<Vec<_>>>()?;
     let recipe = Recipe::load(&arguments.recipe, &overrides)?;
-    let written: Vec<&Path> = arguments.sheet.iter().map(PathBuf::as_path).collect();
-    super::super::output::check(&written, &[Path::new(&arguments.recipe)])?;
+    let outputs = Outputs::files(&arguments.sheet);
+    outputs.check([Path::new(&arguments.recipe)])?;
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    outputs.check_data(&data)?;
     let versions = analysis::versions(&data.train, &recipe, arguments.samples.into(), VERSIONS)?;
     let text = match &arguments.sheet {
         None => augmented::terminal(&versions, Palette::of_stdout(), super::super::columns()),

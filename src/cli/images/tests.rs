@@ -91,3 +91,30 @@ fn idx_files_give_all_pictures_or_the_one_asked_for() {
     Idx { dimensions: vec![2, 3], elements: Elements::F32(vec![0.0; 6]) }.write(&path, false).unwrap();
     assert!(refusal(name, [2, 3]).contains("expected pixels of type u8, found "));
 }
+
+/// The file of `png_file`, whose palette is then said to have one byte less, its checksum mended.
+#[test]
+fn a_palette_that_is_no_whole_colours_is_the_files_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = png_file(folder.path(), ColorType::Indexed, BitDepth::Eight, &[0, 1, 2, 2, 1, 0]);
+    let bytes = std::fs::read(&path).unwrap();
+    let palette = bytes.windows(4).position(|name| name == b"PLTE").unwrap();
+    for length in [1, 4, 8] {
+        let mut body = b"PLTE".to_vec();
+        body.extend(&bytes[palette + 4..palette + 4 + length]);
+        let mut broken = bytes[..palette - 4].to_vec();
+        broken.extend((length as u32).to_be_bytes());
+        broken.extend(&body);
+        broken.extend(crc32(&body).to_be_bytes());
+        broken.extend(&bytes[palette + 4 + 9 + 4..]);
+        std::fs::write(&path, broken).unwrap();
+        let message = read(&path, [2, 3], false).unwrap_err().to_string();
+        assert!(message.contains("expected a sound PNG file, found"), "{length}: {message}");
+    }
+}
+
+/// As the PNG specification has it, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _: u32| if crc & 1 == 1 { 0xedb8_8320 ^ (crc >> 1) } else { crc >> 1 };
+    !bytes.iter().fold(u32::MAX, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
+}
