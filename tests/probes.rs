@@ -16,7 +16,7 @@ use small::{CLASSES, digits};
 struct Quiet;
 impl Observer for Quiet {}
 
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 const STEPS: usize = 3;
 
 /// Three batches of digits.
