@@ -12,7 +12,8 @@ use fallline::bench::peak;
 use fallline::bench::plan::{BenchPlan, Choice};
 use fallline::bench::throughput::Case;
 use fallline::kernels::isa::{Isa, force};
-use fallline::team::Team;
+use fallline::probe::Operation;
+use fallline::team::{Team, clock};
 use fallline::train::machine::usable_cores;
 use fallline::{Error, Result};
 
@@ -66,17 +67,20 @@ fn main() -> Result<()> {
         flops / peak * 1e6,
         peak / 1e9
     );
+    let tick = clock::seconds_per_tick();
     for (worker, table) in tables.iter().enumerate() {
-        let per_step = |time: Duration| time.as_secs_f64() * 1e6 / steps as f64;
-        println!("worker {worker}: waiting {:.2} us a step", per_step(table.waiting));
-        for entry in &table.entries {
+        let per_step = |ticks: u64| ticks as f64 * tick * 1e6 / steps as f64;
+        println!("worker {worker}: waiting {:.2} us a step", per_step(table.waiting()));
+        for site in table.sites.iter().filter(|site| site.operation != Operation::Barrier) {
+            let seconds = site.ticks as f64 * tick;
+            let bytes: u64 = site.streams.iter().map(|stream| stream.bytes).sum();
             println!(
-                "  {:10} layer {}  {:9.2} us  {:6.1} GFLOP/s  {:6.1} GB/s",
-                entry.name,
-                entry.layer,
-                per_step(entry.time),
-                entry.flops as f64 / entry.time.as_secs_f64() / 1e9,
-                entry.bytes as f64 / entry.time.as_secs_f64() / 1e9,
+                "  {:15} layer {}  {:9.2} us  {:6.1} GFLOP/s  {:6.1} GB/s",
+                site.operation.name(),
+                site.layer.map_or("-".into(), |layer| layer.to_string()),
+                per_step(site.ticks),
+                site.flops as f64 / seconds / 1e9,
+                bytes as f64 / seconds / 1e9,
             );
         }
     }

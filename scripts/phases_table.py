@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 PROGRAM = pathlib.Path(__file__).parent.parent / "target/release/examples/phases"
-PRODUCTS = ("forward", "backward", "gradient")
+PRODUCTS = ("forward", "input-gradient", "weight-gradient")
 COLUMNS = ("step", "arithmetic", "products", "gather", "loss", "update", "waiting", "rest")
 
 
@@ -29,7 +29,7 @@ def run(case):
         times[column] = float(re.search(column + r" ([\d.]+) us", output)[1])
     workers = re.findall(r"waiting ([\d.]+) us", output)
     times["waiting"] = sum(map(float, workers)) / len(workers)
-    for name, time in re.findall(r"^  (.*?) +layer \d+ +([\d.]+) us", output, re.M):
+    for name, time in re.findall(r"^  (.*?) +layer (?:\d+|-) +([\d.]+) us", output, re.M):
         column = "products" if name in PRODUCTS else "update" if name == "derive" else name
         times[column] += float(time) / len(workers)
     times["rest"] = times["step"] - sum(times[column] for column in COLUMNS[2:-1])

@@ -1,64 +1,456 @@
-//! Scoped kernel timers with declared flops and bytes. Off, a probe costs one predictable branch.
+//! Scoped timers of the parts of a step, with what they do by their shapes. Off, a probe costs one
+//! predictable branch.
+//!
+//! Times are ticks of the clock that [`Probes`] were made with. Executed floating-point operations are counted
+//! by the kernels themselves ([`count_flops`]), so that padding which is computed in vain counts, and terms
+//! that are left out do not.
 
-use std::time::Duration;
+use std::cell::Cell;
 
-/// What one kernel of one layer cost a worker.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Entry {
-    /// The kernel, such as "forward".
-    pub name: &'static str,
-    /// The layer's index in the model.
-    pub layer: usize,
+/// What a part of a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// Samples become rows of the input, by augmentation if there is one; targets are looked up.
+    Gather,
+    Forward,
+    /// The forward pass of a layer whose output was not kept, once more on the way back.
+    Recompute,
+    /// The sums that a normalisation takes of the batch, in either direction.
+    Statistics,
+    Loss,
+    /// The gradient of a layer's input.
+    InputGradient,
+    /// The gradient of a layer's parameters.
+    WeightGradient,
+    /// Penalties, clipping, norms of gradients, constraints on parameters.
+    Clip,
+    /// Norms for the record, in the last step of an epoch.
+    Norms,
+    /// The update rule.
+    Update,
+    /// The products of a rule for whole matrices.
+    Orthogonalise,
+    /// Copies that a layer derives from its parameters, such as transposed weights.
+    Derive,
+    /// Moving averages of the parameters, and Lookahead.
+    Average,
+    /// The line search of a full-batch method.
+    Search,
+    /// The outputs of inference, made into answers.
+    Predict,
+    /// Waiting for other workers.
+    Barrier,
+}
+
+impl Operation {
+    /// Every operation, in the order of a step.
+    pub const ALL: [Operation; 16] = [
+        Operation::Gather,
+        Operation::Forward,
+        Operation::Recompute,
+        Operation::Statistics,
+        Operation::Loss,
+        Operation::InputGradient,
+        Operation::WeightGradient,
+        Operation::Clip,
+        Operation::Norms,
+        Operation::Update,
+        Operation::Orthogonalise,
+        Operation::Derive,
+        Operation::Average,
+        Operation::Search,
+        Operation::Predict,
+        Operation::Barrier,
+    ];
+
+    /// Its name in tables and files: "weight-gradient".
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Gather => "gather",
+            Operation::Forward => "forward",
+            Operation::Recompute => "recompute",
+            Operation::Statistics => "statistics",
+            Operation::Loss => "loss",
+            Operation::InputGradient => "input-gradient",
+            Operation::WeightGradient => "weight-gradient",
+            Operation::Clip => "clip",
+            Operation::Norms => "norms",
+            Operation::Update => "update",
+            Operation::Orthogonalise => "orthogonalise",
+            Operation::Derive => "derive",
+            Operation::Average => "average",
+            Operation::Search => "search",
+            Operation::Predict => "predict",
+            Operation::Barrier => "barrier",
+        }
+    }
+}
+
+thread_local! {
+    static FLOPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Adds floating-point operations that a kernel executes on this thread, a multiply-add counting as two. Each
+/// kernel calls it once for many of them.
+#[inline(always)]
+pub fn count_flops(flops: usize) {
+    FLOPS.with(|sum| sum.set(sum.get().wrapping_add(flops as u64)));
+}
+
+/// All that this thread has counted.
+#[inline(always)]
+pub fn counted_flops() -> u64 {
+    FLOPS.with(Cell::get)
+}
+
+/// Memory that a call goes through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Read and written, each operand once.
+    pub bytes: usize,
+    /// Bytes of memory that are gone through before the same ones are come back to: they tell the level of
+    /// memory that the traffic comes from.
+    pub working_set: usize,
+}
+
+/// Kinds of traffic that a call may have.
+pub const STREAMS: usize = 3;
+
+/// What a call does by the definition of its operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Floating-point operations as the summary of a model counts them, without padding.
+    pub nominal_flops: f64,
+    pub streams: [Traffic; STREAMS],
+}
+
+impl Cost {
+    /// A call that moves nothing worth counting.
+    pub const NONE: Cost =
+        Cost { nominal_flops: 0.0, streams: [Traffic { bytes: 0, working_set: 0 }; STREAMS] };
+
+    /// So many bytes that are in cache, and none besides.
+    pub fn local(bytes: usize) -> Cost {
+        Cost::NONE.and(0, bytes, bytes)
+    }
+
+    /// With this traffic as the stream of that number.
+    pub fn and(mut self, stream: usize, bytes: usize, working_set: usize) -> Cost {
+        self.streams[stream] = Traffic { bytes, working_set };
+        self
+    }
+}
+
+/// All calls of an operation of a layer by one worker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    pub operation: Operation,
+    /// The layer's index in the model; none where the operation belongs to no layer.
+    pub layer: Option<usize>,
     pub calls: u64,
-    pub time: Duration,
-    /// Floating-point operations by the kernel's definition.
+    /// Without the probes inside it.
+    pub ticks: u64,
+    /// Executed.
     pub flops: u64,
-    /// Bytes read and written by the kernel's definition.
+    pub nominal_flops: f64,
+    /// Bytes are sums, working sets the largest.
+    pub streams: [TrafficSum; STREAMS],
+    /// Hardware counters, if they were asked for and there are any: cycles, instructions, cache misses.
+    pub counted: [u64; 3],
+}
+
+/// The traffic of many calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrafficSum {
+    pub bytes: u64,
+    pub working_set: usize,
+}
+
+/// A call. Calls that belong to one step lie between its [`Step::begun`] and [`Step::ended`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its index in [`Table::sites`].
+    pub site: usize,
+    pub begun: u64,
+    pub ended: u64,
+    pub flops: u64,
     pub bytes: u64,
 }
 
-/// What one worker did in a run.
-#[derive(Clone, Debug, Default)]
-pub struct Table {
-    pub entries: Vec<Entry>,
-    /// Time spent waiting for other workers.
-    pub waiting: Duration,
-    pub barriers: u64,
+/// A step of one worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Among all steps of the run, from 0.
+    pub number: u64,
+    /// Whether the probes were on; else its time alone is known.
+    pub is_probed: bool,
+    pub begun: u64,
+    pub ended: u64,
+    /// Where its sums begin in [`Table::step_ticks`]: one for each site that was known when it ended.
+    pub first: usize,
 }
 
-/// A worker's own recorder.
+/// What one worker did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub sites: Vec<Site>,
+    /// All that have begun, measured or not.
+    pub steps_begun: u64,
+    /// Measured steps without probes, and those with them.
+    pub steps_seen: [u64; 2],
+    /// Their ticks.
+    pub ticks_seen: [u64; 2],
+    /// Not more than [`MOST_STEPS`].
+    pub steps: Vec<Step>,
+    /// Of each step, of each site that was known: its ticks.
+    pub step_ticks: Vec<u64>,
+    /// In the order of their ends; not more than [`Probes::most_calls`].
+    pub calls: Vec<Call>,
+    /// Calls that found no place in [`calls`](Table::calls).
+    pub calls_left_out: u64,
+    pub barriers: u64,
+    /// Barriers at which the others were waiting already.
+    pub last: u64,
+    /// In measured steps and between them; what the system did with the thread, where it tells.
+    pub system: Option<SystemTime>,
+    /// Why there are no hardware counters, where they were asked for.
+    pub uncounted: Option<String>,
+}
+
+/// What the system did with a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SystemTime {
+    /// Nanoseconds in which it was ready to run and had no processor.
+    pub taken: u64,
+    /// Times that its processor was taken from it.
+    pub switches: u64,
+}
+
+impl Table {
+    /// Ticks of a step at a site.
+    pub fn ticks_of(&self, step: usize, site: usize) -> u64 {
+        let first = self.steps[step].first;
+        let end = self.steps.get(step + 1).map_or(self.step_ticks.len(), |next| next.first);
+        if site < end - first { self.step_ticks[first + site] } else { 0 }
+    }
+
+    /// All ticks that the worker waited at barriers.
+    pub fn waiting(&self) -> u64 {
+        self.sites.iter().filter(|site| site.operation == Operation::Barrier).map(|site| site.ticks).sum()
+    }
+}
+
+/// What is asked of the probes, and what they have seen.
+#[derive(Clone, Debug)]
+pub struct Probes {
+    /// The clock, in ticks.
+    pub now: fn() -> u64,
+    /// Calls to keep one by one, of each worker.
+    pub most_calls: usize,
+    pub turns: Turns,
+    /// Whether hardware counters are read at each call. That takes so long that times mean little then.
+    pub counts: bool,
+    /// One table a worker; empty before the first run.
+    pub tables: Vec<Table>,
+}
+
+impl Probes {
+    /// Probes that are on in all steps.
+    pub fn new(now: fn() -> u64) -> Probes {
+        Probes { now, most_calls: 0, turns: Turns::ALL, counts: false, tables: Vec::new() }
+    }
+}
+
+/// In which steps the probes are on: in slices of steps that take turns with slices in which they are off, so
+/// that whatever the machine goes through meets both alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turns {
+    /// The first step that is measured in either way.
+    pub first: u64,
+    /// And the first that is not any more.
+    pub end: u64,
+    /// Steps of a slice; 0 if the probes stay on.
+    pub slice: u64,
+}
+
+impl Turns {
+    /// On in all steps.
+    pub const ALL: Turns = Turns { first: 0, end: u64::MAX, slice: 0 };
+
+    /// Whether the probes are on in this step; none if it is not measured at all. The first slice is probed.
+    pub fn at(self, step: u64) -> Option<bool> {
+        if !(self.first..self.end).contains(&step) {
+            return None;
+        }
+        let slice = (step - self.first).checked_div(self.slice).unwrap_or(0);
+        // The sequence of Thue and Morse, which keeps step with no epoch.
+        Some(slice.count_ones().is_multiple_of(2))
+    }
+}
+
+/// Steps of which a worker keeps sums of their own; of later ones the totals alone are kept.
+pub const MOST_STEPS: usize = 100_000;
+
+/// A worker's own recorder, of what happens in steps.
 pub struct Probe {
-    on: bool,
+    now: fn() -> u64,
+    most_calls: usize,
     table: Table,
+    /// Of each site, in the step under way.
+    current: Vec<u64>,
+    /// The index of each site, by [`place`].
+    places: Vec<u32>,
+    begun: u64,
+    /// The step under way, if it is measured, and whether it is probed.
+    step: Option<(u64, bool)>,
+}
+
+/// That a place has no site.
+const NO_SITE: u32 = u32::MAX;
+
+/// Where a site's index stands.
+fn place(operation: Operation, layer: Option<usize>) -> usize {
+    layer.map_or(0, |layer| layer + 1) * Operation::ALL.len() + operation as usize
 }
 
 impl Probe {
-    pub fn new(on: bool) -> Self {
-        Probe { on, table: Table::default() }
+    /// Goes on with what is in `table`.
+    pub fn new(now: fn() -> u64, most_calls: usize, table: Table) -> Self {
+        let current = vec![0; table.sites.len()];
+        let mut probe = Probe { now, most_calls, table, current, places: Vec::new(), begun: 0, step: None };
+        for index in 0..probe.table.sites.len() {
+            let Site { operation, layer, .. } = probe.table.sites[index];
+            probe.set_place(place(operation, layer), index);
+        }
+        probe
     }
 
-    pub fn is_on(&self) -> bool {
-        self.on
+    fn set_place(&mut self, place: usize, index: usize) {
+        if self.places.len() <= place {
+            self.places.resize(place + 1, NO_SITE);
+        }
+        self.places[place] = index as u32;
     }
 
-    /// Adds one call. There are few kernels, so a linear search is faster than hashing.
-    pub fn record(&mut self, name: &'static str, layer: usize, time: Duration, flops: usize, bytes: usize) {
-        let entries = &mut self.table.entries;
-        let position = entries.iter().position(|entry| entry.layer == layer && entry.name == name);
-        let position = position.unwrap_or_else(|| {
-            entries.push(Entry { name, layer, calls: 0, time: Duration::ZERO, flops: 0, bytes: 0 });
-            entries.len() - 1
+    /// The clock.
+    pub fn now(&self) -> u64 {
+        (self.now)()
+    }
+
+    /// Adds one call; `own` are its ticks and flops without those of the probes inside it.
+    pub fn record(
+        &mut self,
+        operation: Operation,
+        layer: Option<usize>,
+        cost: Cost,
+        [begun, ended]: [u64; 2],
+        [own_ticks, own_flops]: [u64; 2],
+    ) {
+        if !self.is_probing() {
+            return;
+        }
+        let index = self.site(operation, layer);
+        let site = &mut self.table.sites[index];
+        site.calls += 1;
+        site.ticks += own_ticks;
+        site.flops += own_flops;
+        site.nominal_flops += cost.nominal_flops;
+        let mut bytes = 0;
+        for (sum, stream) in site.streams.iter_mut().zip(cost.streams) {
+            sum.bytes += stream.bytes as u64;
+            sum.working_set = sum.working_set.max(stream.working_set);
+            bytes += stream.bytes as u64;
+        }
+        self.current[index] += own_ticks;
+        if self.most_calls == 0 {
+            return;
+        }
+        if self.table.calls.len() < self.most_calls {
+            self.table.calls.push(Call { site: index, begun, ended, flops: own_flops, bytes });
+        } else {
+            self.table.calls_left_out += 1;
+        }
+    }
+
+    /// Adds to the hardware counters of a site.
+    pub fn count(&mut self, operation: Operation, layer: Option<usize>, counted: [u64; 3]) {
+        if self.is_probing() {
+            let index = self.site(operation, layer);
+            let sums = &mut self.table.sites[index].counted;
+            sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
+        }
+    }
+
+    /// Notes why there are no hardware counters.
+    pub fn cannot_count(&mut self, reason: String) {
+        self.table.uncounted = Some(reason);
+    }
+
+    /// Whether a step is under way that is probed.
+    pub fn is_probing(&self) -> bool {
+        self.step.is_some_and(|(_, is_probed)| is_probed)
+    }
+
+    fn site(&mut self, operation: Operation, layer: Option<usize>) -> usize {
+        let place = place(operation, layer);
+        if let Some(&index) = self.places.get(place).filter(|&&index| index != NO_SITE) {
+            return index as usize;
+        }
+        let (sites, streams) = (&mut self.table.sites, Default::default());
+        sites.push(Site {
+            operation,
+            layer,
+            calls: 0,
+            ticks: 0,
+            flops: 0,
+            nominal_flops: 0.0,
+            streams,
+            counted: [0; 3],
         });
-        let entry = &mut entries[position];
-        entry.calls += 1;
-        entry.time += time;
-        entry.flops += flops as u64;
-        entry.bytes += bytes as u64;
+        self.current.push(0);
+        let index = sites.len() - 1;
+        self.set_place(place, index);
+        index
     }
 
-    pub fn waited(&mut self, time: Duration) {
-        self.table.waiting += time;
-        self.table.barriers += 1;
+    /// Notes a barrier that was passed.
+    pub fn passed(&mut self, begun: u64, ended: u64, is_last: bool) {
+        self.table.barriers += u64::from(self.is_probing());
+        self.table.last += u64::from(is_last && self.is_probing());
+        let ticks = ended.saturating_sub(begun);
+        self.record(Operation::Barrier, None, Cost::NONE, [begun, ended], [ticks, 0]);
+    }
+
+    /// The step of this number begins, if it is measured. What lies between steps is not recorded.
+    pub fn begin_step(&mut self, number: u64, turn: Option<bool>) {
+        self.step = turn.map(|is_probed| (number, is_probed));
+        self.table.steps_begun += 1;
+        if self.step.is_some() {
+            self.current.fill(0);
+            self.begun = self.now();
+        }
+    }
+
+    /// Lets the step under way begin at an earlier tick, with an operation from then until now.
+    pub fn begun_before(&mut self, begun: u64, now: u64, operation: Operation) {
+        self.begun = begun.min(now);
+        self.record(operation, None, Cost::NONE, [begun, now], [now.saturating_sub(begun), 0]);
+    }
+
+    /// The step under way has ended.
+    pub fn end_step(&mut self) {
+        let Some((number, is_probed)) = self.step.take() else { return };
+        let (begun, ended) = (self.begun, self.now());
+        self.table.steps_seen[usize::from(is_probed)] += 1;
+        self.table.ticks_seen[usize::from(is_probed)] += ended.saturating_sub(begun);
+        if self.table.steps.len() < MOST_STEPS {
+            let first = self.table.step_ticks.len();
+            self.table.steps.push(Step { number, is_probed, begun, ended, first });
+            if !is_probed {
+                return;
+            }
+            self.table.step_ticks.extend_from_slice(&self.current);
+        }
     }
 
     pub fn into_table(self) -> Table {
@@ -70,16 +462,84 @@ impl Probe {
 mod tests {
     use super::*;
 
+    fn probe(most_calls: usize) -> Probe {
+        thread_local! { static TIME: Cell<u64> = const { Cell::new(0) } }
+        // A clock that goes on by one at each look.
+        fn now() -> u64 {
+            TIME.with(|time| time.replace(time.get() + 1))
+        }
+        Probe::new(now, most_calls, Table::default())
+    }
+
     #[test]
-    fn calls_add_up_by_kernel_and_layer() {
-        let mut probe = Probe::new(true);
-        let millisecond = Duration::from_millis(1);
-        probe.record("forward", 0, millisecond, 10, 1);
-        probe.record("forward", 1, millisecond, 20, 2);
-        probe.record("forward", 0, millisecond, 10, 1);
+    fn calls_add_up_by_operation_and_layer() {
+        let mut probe = probe(2);
+        probe.begin_step(0, Some(true));
+        let cost = |bytes| Cost { nominal_flops: 2.0, ..Cost::NONE.and(1, bytes, bytes * 10) };
+        for (layer, bytes, ticks) in [(0, 1, 5), (1, 2, 7), (0, 3, 9)] {
+            probe.record(Operation::Forward, Some(layer), cost(bytes), [100, 100 + ticks], [ticks, 10]);
+        }
         let table = probe.into_table();
-        assert_eq!(table.entries.len(), 2);
-        let first = table.entries[0];
-        assert_eq!((first.calls, first.flops, first.bytes, first.time), (2, 20, 2, 2 * millisecond));
+        assert_eq!(table.sites.len(), 2);
+        let first = &table.sites[0];
+        assert_eq!((first.calls, first.ticks, first.flops, first.nominal_flops), (2, 14, 20, 4.0));
+        assert_eq!(first.streams[1], TrafficSum { bytes: 4, working_set: 30 });
+        assert_eq!((table.calls.len(), table.calls_left_out), (2, 1));
+        assert_eq!(table.calls[1], Call { site: 1, begun: 100, ended: 107, flops: 10, bytes: 2 });
+    }
+
+    #[test]
+    fn each_step_has_its_own_sums() {
+        let mut probe = probe(0);
+        let call = |probe: &mut Probe, layer, ticks| {
+            probe.record(Operation::Forward, Some(layer), Cost::NONE, [0, ticks], [ticks, 0]);
+        };
+        // Before the first step.
+        call(&mut probe, 0, 50);
+        probe.begin_step(0, Some(true));
+        call(&mut probe, 0, 3);
+        call(&mut probe, 0, 4);
+        probe.end_step();
+        // One without probes, and one that is not measured.
+        probe.begin_step(1, Some(false));
+        call(&mut probe, 0, 100);
+        probe.end_step();
+        probe.begin_step(2, None);
+        call(&mut probe, 0, 100);
+        probe.end_step();
+        probe.begin_step(3, Some(true));
+        call(&mut probe, 1, 6);
+        probe.passed(10, 15, true);
+        probe.end_step();
+        let table = probe.into_table();
+        assert_eq!(table.sites.iter().map(|site| site.ticks).collect::<Vec<_>>(), [7, 6, 5]);
+        // The second site was not known when the first step ended.
+        assert_eq!(
+            [[0, 0], [0, 1], [2, 0], [2, 1]].map(|[step, site]| table.ticks_of(step, site)),
+            [7, 0, 0, 6]
+        );
+        assert_eq!(
+            table.steps.iter().map(|step| (step.number, step.is_probed)).collect::<Vec<_>>(),
+            [(0, true), (1, false), (3, true)]
+        );
+        assert_eq!((table.steps_seen, table.ticks_of(1, 0)), ([1, 2], 0));
+        assert_eq!((table.waiting(), table.barriers, table.last), (5, 1, 1));
+        assert!(table.steps.iter().all(|step| step.ended > step.begun) && table.steps.len() == 3);
+    }
+
+    #[test]
+    fn probes_are_on_in_every_other_slice_in_the_mean() {
+        let turns = Turns { first: 10, end: 20, slice: 2 };
+        let expected = [true, true, false, false, false, false, true, true, false, false];
+        assert_eq!((10..20).map(|step| turns.at(step).unwrap()).collect::<Vec<_>>(), expected);
+        assert_eq!([0, 9, 20].map(|step| turns.at(step)), [None; 3]);
+        assert_eq!(Turns::ALL.at(u64::MAX - 1), Some(true));
+        let long = Turns { first: 0, end: 4096, slice: 1 };
+        // Whatever part of them is taken.
+        for every in [1, 2, 3, 5, 938] {
+            let on: i64 =
+                (0..4096).step_by(every).map(|step| if long.at(step).unwrap() { 1 } else { -1 }).sum();
+            assert!(on.unsigned_abs() as usize * every <= 4096 * 2 / 3, "{every}: {on}");
+        }
     }
 }

@@ -187,7 +187,7 @@ fn folds_that_are_done_are_kept_beside_the_results_of_all() {
     let mut working = started(folder.path(), &few, "fold   2/100");
     working.send("TERM");
     let answer = working.hears("stopping");
-    assert_eq!(answer, "SIGTERM: stopping: the folds that are done are kept; another signal ends at once");
+    assert_eq!(answer, "SIGTERM: stopping: the fold under way is dropped; another signal ends at once");
     let ended = working.end();
     assert_eq!(ended.code, Some(143), "{ended:?}");
     assert_eq!(fs::read_to_string(&whole).unwrap(), "of an earlier run");

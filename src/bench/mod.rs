@@ -5,6 +5,7 @@ pub mod compare;
 pub mod peak;
 pub mod peers;
 pub mod plan;
+pub mod profile;
 mod rates;
 pub mod record;
 pub mod suite;

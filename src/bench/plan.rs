@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::peers::Framework;
 use crate::data::DataSet;
-use crate::data::source::{self, Places};
 use crate::error::{Error, Result};
 use crate::model::recipe::{ALL_SAMPLES, DataConfig, Override, RecipeText, check_samples};
 use crate::model::{Model, Recipe};
@@ -118,7 +117,7 @@ impl BenchPlan {
             let data = match known {
                 Some(index) => index,
                 None => {
-                    plan.data.push(load(&recipe, data_dir, &mut plan.notes)?);
+                    plan.data.push(dataset::load_or_digits(&recipe, data_dir, &mut plan.notes)?);
                     loaded.push(recipe.data.clone());
                     plan.data.len() - 1
                 }
@@ -184,23 +183,6 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
 
 fn or_own<T: Clone>(chosen: &[T], own: T) -> Vec<T> {
     if chosen.is_empty() { vec![own] } else { chosen.to_vec() }
-}
-
-fn load(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<String>) -> Result<DataSet> {
-    match dataset::load(&recipe.data, data_dir) {
-        Err(Error::DataMissing { name, .. })
-            if !Places::new(data_dir).is_named() && recipe.data.set != "folder" =>
-        {
-            notes.push(format!(
-                "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
-                 generated digits stand in for it",
-                recipe.name
-            ));
-            let digits = source::generate_digits(source::DIGITS_SAMPLES, source::DIGITS_SEED)?;
-            Ok(DataSet { name: format!("{} in place of {name}", digits.name), ..digits })
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

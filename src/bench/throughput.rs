@@ -7,8 +7,8 @@ use super::peak;
 use crate::Result;
 use crate::data::Samples;
 use crate::model::{Model, Recipe};
-use crate::probe::Table;
-use crate::team::Team;
+use crate::probe::{Probes, Table};
+use crate::team::{Team, clock};
 use crate::train::{Observer, Session};
 
 /// How long the peak is measured before each run...
@@ -86,7 +86,7 @@ impl<'a> Case<'a> {
     /// As [`Session::epoch`].
     pub fn run(&mut self, time: Duration) -> Result<Sample> {
         let peak = peak_of(self.team);
-        let (samples, seconds) = self.train(Some(time), u64::MAX, &mut None)?;
+        let (samples, seconds) = self.train(Some(time), u64::MAX, None)?;
         let samples_per_second = samples / seconds;
         Ok(Sample { samples_per_second, fraction_of_peak: samples_per_second * self.flops_per_sample / peak })
     }
@@ -96,7 +96,7 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Session::epoch`].
     pub fn steps(&mut self, steps: u64) -> Result<Duration> {
-        let (_, seconds) = self.train(None, steps, &mut None)?;
+        let (_, seconds) = self.train(None, steps, None)?;
         Ok(Duration::from_secs_f64(seconds))
     }
 
@@ -105,10 +105,11 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Session::epoch`].
     pub fn waiting(&mut self, time: Duration) -> Result<f64> {
-        let mut tables = Some(Vec::new());
-        let (_, seconds) = self.train(Some(time), u64::MAX, &mut tables)?;
-        let waiting: f64 = tables.iter().flatten().map(|table| table.waiting.as_secs_f64()).sum();
-        Ok(waiting / (seconds * self.team.threads() as f64))
+        let mut probes = Probes::new(clock::ticks);
+        self.train(Some(time), u64::MAX, Some(&mut probes))?;
+        let sum = |of: fn(&Table) -> u64| probes.tables.iter().map(of).sum::<u64>() as f64;
+        let all = sum(|table| table.ticks_seen.iter().sum());
+        Ok(if all > 0.0 { sum(Table::waiting) / all } else { 0.0 })
     }
 
     /// Trains for one epoch with probes on: one table a worker.
@@ -116,31 +117,28 @@ impl<'a> Case<'a> {
     /// # Errors
     /// As [`Session::epoch`].
     pub fn probed_epoch(&mut self) -> Result<Vec<Table>> {
-        let mut tables = Vec::new();
+        let mut probes = Probes::new(clock::ticks);
         let stop = AtomicBool::new(false);
         let mut never = Until { stop: &stop, time: None, steps: u64::MAX };
-        self.session.probed_epoch(&stop, &mut never, Some(&mut tables))?;
-        Ok(tables)
+        self.session.probed_epoch(&stop, &mut never, Some(&mut probes))?;
+        Ok(probes.tables)
     }
 
-    /// Samples trained on and seconds taken; the workers' tables of all epochs are added to `tables`.
+    /// Samples trained on and seconds taken.
     fn train(
         &mut self,
         time: Option<Duration>,
         steps: u64,
-        tables: &mut Option<Vec<Table>>,
+        mut probes: Option<&mut Probes>,
     ) -> Result<(f64, f64)> {
         let stop = AtomicBool::new(false);
         let time = time.map(|time| Instant::now() + time);
         let mut until = Until { stop: &stop, time, steps: steps.max(1) };
         let (mut samples, mut seconds) = (0.0, 0.0);
         while !until.is_reached() {
-            let mut of_epoch = Vec::new();
-            let probes = tables.is_some().then_some(&mut of_epoch);
-            let record = self.session.probed_epoch(&stop, &mut until, probes)?;
+            let record = self.session.probed_epoch(&stop, &mut until, probes.as_deref_mut())?;
             samples += record.samples_per_second * record.seconds;
             seconds += record.seconds;
-            tables.iter_mut().for_each(|tables| tables.append(&mut of_epoch));
         }
         Ok((samples, seconds))
     }

@@ -50,18 +50,18 @@ pub struct BenchArguments {
     /// Built-in recipes (see `fallline recipes`), or paths of recipe files that end with .toml
     /// [default: the suite's].
     #[arg(value_name = "RECIPE")]
-    recipes: Vec<OsString>,
+    pub(super) recipes: Vec<OsString>,
     /// Update rules, such as sgd,adam; all that `fallline optimizers` lists [default: the suite's; with
     /// RECIPE, the recipe's own].
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    optimizer: Vec<String>,
+    pub(super) optimizer: Vec<String>,
     /// Samples of a step, such as 16,256 [default: the suite's].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = positive, allow_negative_numbers = true)]
-    batch: Vec<usize>,
+    pub(super) batch: Vec<usize>,
     /// Numbers of threads, such as 1,2 [default: 1 and the cores that this process may use; the full
     /// suite takes the powers of two between them, too].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = threads, allow_negative_numbers = true)]
-    threads: Vec<usize>,
+    pub(super) threads: Vec<usize>,
     /// The numbers that products work on.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "f32")]
     precision: Vec<Precision>,
@@ -70,12 +70,12 @@ pub struct BenchArguments {
     suite: SuiteName,
     /// Measuring time of each case, in seconds [default: the suite's, 1.2 or 3].
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
-    seconds: Option<f64>,
+    pub(super) seconds: Option<f64>,
     /// The folder that holds the data sets; no other is looked into [default: $FALLLINE_DATA alone, or
     /// else datasets/, then the user's cache folder; generated digits stand in for what is in neither of
     /// these two].
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// Write report.html, bench.json, cases.csv and each chart as SVG and PNG into this folder. Files of
     /// these names are replaced when the benchmark is done.
     #[arg(long, value_name = "DIR")]
@@ -101,6 +101,14 @@ pub struct BenchArguments {
     /// that a clock which has changed since then counts for nothing.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Run one kernel of a network by itself, on its real shapes, warm and cold, against its roof: an operation
+    /// of a layer, such as '0 weight-gradient'; `all` of them one by one; or `list` them.
+    #[arg(long, value_name = "KERNEL", conflicts_with_all = ["suite", "out", "json", "csv", "compare", "resume", "baseline"])]
+    pub(super) kernel: Option<String>,
+    /// With --kernel: replace any value of the recipe, such as model.layers.0.units=64; may be given many
+    /// times.
+    #[arg(long, value_name = "KEY=VALUE", requires = "kernel")]
+    pub(super) set: Vec<String>,
     /// The part of the baseline's throughput that a case may lose or win and count as the same.
     #[arg(long, value_name = "X", default_value = "0.05", value_parser = tolerance, allow_negative_numbers = true)]
     tolerance: f64,
@@ -115,6 +123,8 @@ Examples:
   fallline bench --batch 64,1024 --optimizer adam --threads 2 --compare pytorch,jax
   fallline bench mnist-lenet5 mnist-fast99 --threads 2 --compare pytorch
   fallline bench --baseline before.json
+  fallline bench mnist-mlp --batch 64 --kernel list
+  fallline bench mnist-mlp --batch 64 --kernel '0 weight-gradient'
 
 All cases run in turn, again and again, so that the machine's moods meet them all. Quoted are
 medians and their 95 % bootstrap intervals. The fraction of the peak is that of the f32
@@ -139,6 +149,9 @@ enum Precision {
 }
 
 pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
+    if let Some(kernel) = &arguments.kernel {
+        return super::kernel::run(&arguments, kernel);
+    }
     let files = Files::of(&arguments);
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let previous = arguments.resume.then(|| resumed(&files.records)).transpose()?;

@@ -5,10 +5,12 @@ mod calibrate;
 pub mod data;
 mod eval;
 pub mod images;
+mod kernel;
 mod optimizers;
 mod output;
 mod partial;
 mod predict;
+mod profile;
 mod recipes;
 mod report;
 mod reproduce;
@@ -51,6 +53,7 @@ Examples:
   fallline predict --model mlp.safetensors --draw digit.png
   fallline calibrate                   what this machine can do
   fallline bench --out report          how fast it trains
+  fallline profile mnist-mlp           where the time of a step goes
   fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
 
 Every failure prints a line that starts with `error:` and exits with code 2; with code 4 if a training
@@ -68,6 +71,8 @@ enum Command {
     Reproduce(reproduce::ReproduceArguments),
     /// Measure training throughput per update rule, batch size and threads.
     Bench(bench::BenchArguments),
+    /// Show where the time of a training step goes, how much could be saved, and why.
+    Profile(profile::ProfileArguments),
     /// Measure what this machine can do: arithmetic, memory, threads.
     Calibrate(calibrate::CalibrateArguments),
     /// Make a page of charts from the results of training runs, or of a benchmark.
@@ -101,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Profile(arguments) => profile::run(arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments).map(done),
         Command::Report(arguments) => report::run(arguments).map(done),
         Command::Recipes(arguments) => recipes::run(arguments).map(done),
@@ -174,6 +180,17 @@ const COLUMNS: usize = 80;
 /// The columns of the terminal that standard output goes to.
 fn columns() -> usize {
     console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
+}
+
+/// What was typed, in quotes where a shell needs them.
+fn command_line() -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:+@%".contains(letter);
+    let word = |text: String| match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    };
+    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

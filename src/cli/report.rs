@@ -9,10 +9,11 @@ use clap::Args;
 
 use super::output::Outputs;
 use crate::atomic_file;
+use crate::bench::profile::ProfileRecord;
 use crate::bench::record::BenchRecord;
 use crate::error::{Error, Result};
 use crate::report::results::{self, Results};
-use crate::report::{bench, page, reproduce, run, terminal};
+use crate::report::{bench, page, profile, reproduce, run, terminal};
 use crate::train::TrainRecord;
 use crate::train::reproduce::ReproduceRecord;
 
@@ -27,7 +28,7 @@ const START: u64 = 1024;
 pub struct ReportArguments {
     /// Results of training runs (from `fallline train`, with --json or --report), whose curves are laid
     /// over each other; or those of one benchmark (from `fallline bench`), or of one `fallline
-    /// reproduce`.
+    /// reproduce` or `fallline profile`.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The page to write; a file of this name is replaced [default: report.html, which is replaced only
@@ -54,6 +55,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         Records::Train(records) => run::page(&records),
         Records::Bench(record) => bench::page(&record),
         Records::Reproduce(record) => reproduce::page(&record),
+        Records::Profile(record) => profile::page(&record, None),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
     Ok(terminal::stdout().write_all(terminal::wrote(out).as_bytes())?)
@@ -76,6 +78,7 @@ enum Records {
     Train(Vec<TrainRecord>),
     Bench(Box<BenchRecord>),
     Reproduce(Box<ReproduceRecord>),
+    Profile(Box<ProfileRecord>),
 }
 
 /// The records of the files, which must be of one kind.
@@ -86,8 +89,10 @@ fn records(files: &[PathBuf]) -> anyhow::Result<Records> {
             Results::Train(record) => runs.push(*record),
             Results::Bench(record) if files.len() == 1 => return Ok(Records::Bench(record)),
             Results::Reproduce(record) if files.len() == 1 => return Ok(Records::Reproduce(record)),
+            Results::Profile(record) if files.len() == 1 => return Ok(Records::Profile(record)),
             Results::Bench(_) => return Err(alone(path, "a benchmark", files.len())),
             Results::Reproduce(_) => return Err(alone(path, "`fallline reproduce`", files.len())),
+            Results::Profile(_) => return Err(alone(path, "`fallline profile`", files.len())),
         }
     }
     Ok(Records::Train(runs))

@@ -86,7 +86,7 @@ diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that ar
 The exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM, 129 for SIGHUP).";
 
 /// What is still done after the first signal.
-const STOPPING: &str = "the trainings that are done are kept";
+const STOPPING: &str = "the training under way is dropped";
 
 pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let recipes = recipes(&arguments)?;
@@ -106,7 +106,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let mut record = ReproduceRecord::new(&tasks, command(), team.threads(), until);
+    let mut record = ReproduceRecord::new(&tasks, super::command_line(), team.threads(), until);
     let (line, threads) = (Spinner::new(), team.threads());
     let stop = signals::listen(line.line(), STOPPING);
     let mut watcher = Watcher {
@@ -215,17 +215,6 @@ fn recipes(arguments: &ReproduceArguments) -> anyhow::Result<Vec<Recipe>> {
         false => arguments.recipes.iter().map(OsString::as_os_str).collect(),
     };
     Ok(names.iter().map(|name| Recipe::load(name, &overrides)).collect::<Result<_>>()?)
-}
-
-/// What was typed, in quotes where a shell needs them.
-fn command() -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:+@%".contains(letter);
-    let word = |text: String| match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    };
-    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// The error, and where the trainings before it are kept.

@@ -18,6 +18,7 @@ use kernel_sums::KernelSums;
 use super::gemm::Finish;
 use super::image::{Image, Window};
 use super::isa::dispatch;
+use crate::probe::count_flops;
 use crate::tensor::LANES;
 
 /// Places of a row that are worked on together: they share what lies under several of them.
@@ -77,8 +78,10 @@ pub fn forward(
 ) {
     shape.check(x, y, weights);
     assert!(bias.is_none_or(|bias| bias.len() == shape.input.pitch), "bias of {shape:?}");
+    let walk = shape.walk();
+    count_flops(walk.flops(walk.is_unrolled()));
     dispatch(Correlation {
-        walk: shape.walk(),
+        walk,
         y: y.as_mut_ptr(),
         x: x.as_ptr(),
         weights: weights.as_ptr(),
@@ -94,10 +97,13 @@ pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthw
     let walk = shape.walk();
     if walk.stride > 1 {
         dx.fill(0.0);
+        count_flops(walk.flops(false));
         return dispatch(Spread { walk, dx: dx.as_mut_ptr(), dy: dy.as_ptr(), weights: weights.as_ptr() });
     }
+    let walk = walk.back();
+    count_flops(walk.flops(walk.is_unrolled()));
     dispatch(Correlation {
-        walk: walk.back(),
+        walk,
         y: dx.as_mut_ptr(),
         x: dy.as_ptr(),
         weights: weights.as_ptr(),
@@ -114,7 +120,9 @@ pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, 
     if !resume {
         dw.fill(0.0);
     }
-    dispatch(KernelSums { walk: shape.walk(), dw: dw.as_mut_ptr(), dy: dy.as_ptr(), x: x.as_ptr() });
+    let walk = shape.walk();
+    count_flops(walk.flops(walk.is_unrolled()));
+    dispatch(KernelSums { walk, dw: dw.as_mut_ptr(), dy: dy.as_ptr(), x: x.as_ptr() });
 }
 
 /// The way of a window over an image.
@@ -169,6 +177,33 @@ impl Walk {
     #[inline(always)]
     fn holds_row(&self, y: isize, i: usize) -> bool {
         (0..self.height).contains(&(y + i as isize * self.dilation))
+    }
+
+    /// Pairs of a place and a pixel of the window that is on the image.
+    fn pairs_inside(&self) -> usize {
+        let along = |places: usize, side: isize| -> usize {
+            // Places at which pixel i of the window is inside.
+            let inside = |i: usize| {
+                let before = self.padding - i as isize * self.dilation;
+                let first = (before.max(0) + self.stride - 1) / self.stride;
+                let end = ((side + before).max(0) + self.stride - 1) / self.stride;
+                (end.min(places as isize) - first).max(0) as usize
+            };
+            (0..self.kernel).map(inside).sum()
+        };
+        along(self.places[0], self.height) * along(self.places[1], self.width)
+    }
+
+    /// Floating-point operations, for each channel, padding included: of a multiply-add for each such pair, or
+    /// if `all` for the others, too.
+    fn flops(&self, all: bool) -> usize {
+        let pairs = self.places[0] * self.places[1] * self.kernel * self.kernel;
+        2 * self.pitch * if all { pairs } else { self.pairs_inside() }
+    }
+
+    /// Whether kernels are small enough for registers: terms beside the image are computed in vain then.
+    fn is_unrolled(&self) -> bool {
+        matches!(self.kernel, 3 | 5)
     }
 
     /// Whether pixel (i, j) of the window does.

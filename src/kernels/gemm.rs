@@ -9,6 +9,7 @@ use super::isa::dispatch;
 use super::prefetch::{Ahead, RESIDENT};
 use super::tile::{Begin, Meanwhile, Problem, Tiles};
 use super::vectorise::vectorise;
+use crate::probe::count_flops;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
 pub use super::tile::Finish;
@@ -41,6 +42,7 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
         finish,
         meanwhile: if size_of_val(weights) > RESIDENT { Meanwhile::Panels } else { Meanwhile::Runs(&[]) },
     };
+    count_flops(problem.flops());
     // Safety: the assertions above hold y, x, weights and bias to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
 }
@@ -72,6 +74,7 @@ pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, resume: bool, ahead
         finish: Finish::Plain,
         meanwhile: Meanwhile::Runs(ahead.runs()),
     };
+    count_flops(problem.flops());
     // Safety: the assertions above hold dw, dy and x to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
 }
@@ -110,6 +113,7 @@ fn row_major(mut y: MatrixMut, left: MatrixRef, [left_row, left_step]: [usize; 2
         finish: Finish::Plain,
         meanwhile: Meanwhile::Runs(&[]),
     };
+    count_flops(problem.flops());
     // Safety: the assertions here and of the two callers hold y, left and right to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
 }

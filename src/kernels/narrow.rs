@@ -71,6 +71,12 @@ impl Narrow {
         self.output().pixels() * self.outputs * LANES
     }
 
+    /// Floating-point operations of a group for so many results in each row, a multiply-add with each weight.
+    fn flops(&self, columns: usize) -> usize {
+        let Geometry { rows, inputs, outputs, .. } = self.geometry();
+        2 * rows * columns * inputs * outputs * LANES
+    }
+
     /// Sizes that the tiles need.
     fn geometry(&self) -> Geometry {
         let Patches { input, window } = self.patches;

@@ -80,6 +80,11 @@ impl Ahead {
         self.runs().iter().for_each(|run| run.for_each(fetch));
     }
 
+    /// How many bytes were added, but for what found no place.
+    pub fn bytes(&self) -> usize {
+        self.runs().iter().map(|run| run.pairs * PAIR).sum()
+    }
+
     pub(super) fn runs(&self) -> &[Run] {
         &self.runs[..self.len]
     }

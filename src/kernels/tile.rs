@@ -64,6 +64,13 @@ pub(super) struct Problem<'a> {
     pub meanwhile: Meanwhile<'a>,
 }
 
+impl Problem<'_> {
+    /// Floating-point operations of all tiles.
+    pub fn flops(&self) -> usize {
+        2 * self.rows * self.panels * LANES * self.steps
+    }
+}
+
 /// A problem to be cut into tiles and run by [`dispatch`](super::isa::dispatch).
 pub(super) struct Tiles<'a>(Problem<'a>);
 

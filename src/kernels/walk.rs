@@ -11,6 +11,7 @@ use pulp::{Simd, WithSimd};
 use super::gemm::Finish;
 use super::isa::dispatch;
 use super::tile::{Begin, load, place};
+use crate::probe::count_flops;
 use crate::tensor::LANES;
 
 /// The most rows of a tile on any instruction set.
@@ -83,8 +84,13 @@ impl WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let mut flops = 0;
         // The closure is compiled for the baseline, what `vectorize` runs is not.
-        (self.0)(Limits::of::<S>(), &mut |tile| simd.vectorize(Run(tile)));
+        (self.0)(Limits::of::<S>(), &mut |tile| {
+            flops += tile.flops();
+            simd.vectorize(Run(tile));
+        });
+        count_flops(flops);
     }
 }
 
@@ -145,6 +151,10 @@ impl WithSimd for Run<'_> {
 }
 
 impl Tile {
+    fn flops(&self) -> usize {
+        2 * self.rows * self.panels * LANES * self.counts.iter().product::<usize>()
+    }
+
     /// `ROWS` rows of `VECTORS` vectors, in registers.
     ///
     /// # Safety

@@ -1,4 +1,4 @@
-//! Texts from outside made fit for HTML, XML and file names.
+//! Texts from outside made fit for HTML, XML, CSV and file names.
 
 use std::collections::HashSet;
 
@@ -57,6 +57,15 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
+/// The text as a field of comma-separated values (RFC 4180): in quotes if it must be.
+pub fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
+}
+
 /// The text as a file's name without its ending: small letters, digits and single hyphens.
 pub fn stem(text: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { ' ' };
@@ -110,6 +119,7 @@ mod tests {
             escaped("<b a=\"1\" c='2'>&\u{0}\n"),
             "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;\u{fffd}\u{fffd}"
         );
+        assert_eq!((quoted("a b").as_str(), quoted("a,\"b\"").as_str()), ("a b", "\"a,\"\"b\"\"\""));
         assert_eq!(for_terminal("a\u{1b}[2J\nb\u{202e}c\t"), "a\u{fffd}[2J\nb\u{fffd}c\u{fffd}");
         assert_eq!(
             for_coloured_terminal("\u{1b}[1;31mred\u{1b}[0m\n\u{1b}[2J\u{1b}]0;x\u{7}\u{1b}[31"),

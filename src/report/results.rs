@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::bench::profile::check::check as check_profile;
+use crate::bench::profile::record::{PROFILE_SCHEMA, ProfileRecord};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
 use crate::error::{Error, Result};
 use crate::foreign::{self, shortened};
@@ -24,6 +26,7 @@ pub enum Results {
     Train(Box<TrainRecord>),
     Bench(Box<BenchRecord>),
     Reproduce(Box<ReproduceRecord>),
+    Profile(Box<ProfileRecord>),
 }
 
 impl Results {
@@ -33,11 +36,12 @@ impl Results {
             Results::Train(_) => TRAIN_SCHEMA,
             Results::Bench(_) => BENCH_SCHEMA,
             Results::Reproduce(_) => REPRODUCE_SCHEMA,
+            Results::Profile(_) => PROFILE_SCHEMA,
         }
     }
 }
 
-/// Reads a file that `train`, `bench` or `reproduce` wrote as JSON.
+/// Reads a file that `train`, `bench`, `reproduce` or `profile` wrote as JSON.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
@@ -75,8 +79,15 @@ pub fn read(path: &Path) -> Result<Results> {
             }
             Ok(Results::Reproduce(Box::new(record)))
         }
+        Some(PROFILE_SCHEMA) => {
+            let record: ProfileRecord = parsed(path, &bytes)?;
+            check_profile(&record).map_err(|(place, expected, found)| format(&place, expected, found))?;
+            Ok(Results::Profile(Box::new(record)))
+        }
         _ => {
-            let schemas = format!("\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\" or \"{REPRODUCE_SCHEMA}\"");
+            let schemas = format!(
+                "\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\", \"{REPRODUCE_SCHEMA}\" or \"{PROFILE_SCHEMA}\""
+            );
             let found = head.schema.map_or("none".to_string(), |schema| schema.shown());
             Err(format("key `schema`", &schemas, found))
         }
@@ -239,7 +250,7 @@ mod tests {
         refused(&whole[..whole.len() / 2], "expected the whole of a JSON file, found EOF while parsing");
         refused(
             "{}",
-            "key `schema`: expected \"fallline.train/1\", \"fallline.bench/1\" or \"fallline.reproduce/1\", found none",
+            "key `schema`: expected \"fallline.train/1\", \"fallline.bench/1\", \"fallline.reproduce/1\" or \"fallline.profile/1\", found none",
         );
         refused("{\"schema\": \"fallline.train/2\"}", "found \"fallline.train/2\"");
         refused("{\"schema\": 7}", "found 7");

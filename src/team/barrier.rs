@@ -45,13 +45,14 @@ impl Barrier {
         }
     }
 
-    /// Waits for all members.
+    /// Waits for all members. Says whether all others had come before this one.
     ///
     /// # Panics
     /// With [`Released`] once the barrier is poisoned.
-    pub fn wait(&self) {
+    pub fn wait(&self) -> bool {
         let generation = self.generation.load(Acquire);
-        if self.arrived.fetch_add(1, AcqRel) + 1 == self.members {
+        let is_last = self.arrived.fetch_add(1, AcqRel) + 1 == self.members;
+        if is_last {
             self.arrived.store(0, Relaxed);
             self.generation.store(generation.wrapping_add(1), SeqCst);
             self.wake_sleepers();
@@ -61,6 +62,7 @@ impl Barrier {
         if self.poisoned.load(Acquire) {
             resume_unwind(Box::new(Released));
         }
+        is_last
     }
 
     /// Releases everyone for good: a member will not come any more.

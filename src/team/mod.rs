@@ -2,20 +2,24 @@
 //! barriers that cost a fraction of a microsecond, instead of forking and joining per operation.
 
 mod barrier;
+pub mod clock;
+pub mod counters;
 mod denormals;
 mod pin;
 mod shared;
+mod system;
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use barrier::Barrier;
+use counters::Counters;
 pub use pin::pin;
 pub use shared::Shared;
 
-use crate::probe::{Probe, Table};
+use crate::probe::{self, Cost, Operation, Probe, Probes, Table, Turns};
 use crate::{Error, Result};
 
 /// More workers than this are surely a slip of the keyboard.
@@ -56,27 +60,59 @@ impl Team {
     }
 
     /// Runs `work` once on every worker, at the same time, and returns when all have ended.
-    /// What the probes saw is added to `probes` (one table a worker) if it is given.
+    /// What the probes see is added to `probes` if it is given.
     ///
     /// # Panics
     /// With the panic of the first worker that panics; the others are released from their barriers.
-    pub fn run(&self, work: impl Fn(&Worker) + Sync, probes: Option<&mut Vec<Table>>) {
+    pub fn run(&self, work: impl Fn(&Worker) + Sync, probes: Option<&mut Probes>) {
         let barrier = Barrier::new(self.threads);
-        let probing = probes.is_some();
+        let mut probes = probes;
+        let (clock, most_calls, turns) =
+            probes.as_ref().map_or((None, 0, Turns::ALL), |p| (Some(p.now), p.most_calls, p.turns));
+        let counts = probes.as_ref().is_some_and(|probes| probes.counts);
+        let mut before = probes.as_mut().map(|probes| std::mem::take(&mut probes.tables));
+        before.iter_mut().for_each(|tables| tables.resize_with(self.threads, Table::default));
+        let before = Mutex::new(before);
         let outcomes = self.pool.broadcast(|context| {
+            let index = context.index();
+            let table = match &mut *before.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(tables) => std::mem::take(&mut tables[index]),
+                None => Table::default(),
+            };
             let worker = Worker {
-                index: context.index(),
+                index,
                 count: self.threads,
                 phase: Cell::new(0),
                 barrier: &barrier,
-                probe: RefCell::new(Probe::new(probing)),
+                clock,
+                turns,
+                now: Cell::new(None),
+                probe: RefCell::new(Probe::new(clock.unwrap_or(clock::ticks), most_calls, table)),
                 nested: Cell::default(),
+                counters: RefCell::new(None),
+                nested_counts: Cell::default(),
             };
+            if counts {
+                match Counters::open() {
+                    Ok(counters) => *worker.counters.borrow_mut() = Some(counters),
+                    Err(reason) => worker.probe.borrow_mut().cannot_count(reason),
+                }
+            }
+            let begun = clock.and_then(|_| system::time_of_thread());
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
             if outcome.is_err() {
                 barrier.poison();
             }
-            outcome.map(|()| worker.probe.into_inner().into_table())
+            let ended = clock.and_then(|_| system::time_of_thread());
+            outcome.map(|()| {
+                let mut table = worker.probe.into_inner().into_table();
+                if let Some((begun, ended)) = begun.zip(ended) {
+                    let sum = table.system.get_or_insert_default();
+                    sum.taken += ended.taken.saturating_sub(begun.taken);
+                    sum.switches += ended.switches.saturating_sub(begun.switches);
+                }
+                table
+            })
         });
         let mut tables = Vec::with_capacity(outcomes.len());
         let mut panics = Vec::new();
@@ -92,7 +128,7 @@ impl Team {
             resume_unwind(panics.swap_remove(cause));
         }
         if let Some(probes) = probes {
-            *probes = tables;
+            probes.tables = tables;
         }
     }
 }
@@ -132,9 +168,17 @@ pub struct Worker<'a> {
     /// How many barriers this worker has passed: the clock of the race detector, in debug builds.
     phase: Cell<u64>,
     barrier: &'a Barrier,
+    /// The clock of the probes, if there are some.
+    clock: Option<fn() -> u64>,
+    turns: Turns,
+    /// The clock while they are on.
+    now: Cell<Option<fn() -> u64>>,
     probe: RefCell<Probe>,
-    /// Time of the probes inside the one that is running.
-    nested: Cell<Duration>,
+    /// Ticks and flops of the probes inside the one that is running.
+    nested: Cell<[u64; 2]>,
+    /// Hardware counters, where they are asked for.
+    counters: RefCell<Option<Counters>>,
+    nested_counts: Cell<[u64; 3]>,
 }
 
 /// What the worker of number `index` among `count` is given of `0..items`.
@@ -161,11 +205,11 @@ impl Worker<'_> {
 
     /// Waits until every worker has come here. What any of them wrote before, all see after.
     pub fn barrier(&self) {
-        let begun = self.probe.borrow().is_on().then(Instant::now);
-        self.barrier.wait();
+        let begun = self.now.get().map(|now| now());
+        let is_last = self.barrier.wait();
         self.phase.set(self.phase.get() + 1);
-        if let Some(begun) = begun {
-            self.probe.borrow_mut().waited(begun.elapsed());
+        if let (Some(begun), Some(now)) = (begun, self.now.get()) {
+            self.probe.borrow_mut().passed(begun, now(), is_last);
         }
     }
 
@@ -175,28 +219,78 @@ impl Worker<'_> {
         share(items, self.index, self.count)
     }
 
-    /// Runs and, if probes are on, times `work` under `name`; `flops` and `bytes` are what it does
-    /// by its definition, not what it happens to execute. Probes inside it are not part of its time.
+    /// Runs and, if probes are on, times `work` as an operation of a layer; `cost` is what it does by its
+    /// definition. Probes inside it are not part of its time.
     #[inline]
     pub fn probe<R>(
         &self,
-        name: &'static str,
-        layer: usize,
-        flops: usize,
-        bytes: usize,
+        operation: Operation,
+        layer: Option<usize>,
+        cost: impl FnOnce() -> Cost,
         work: impl FnOnce() -> R,
     ) -> R {
-        if !self.probe.borrow().is_on() {
-            return work();
-        }
-        let outer = self.nested.replace(Duration::ZERO);
-        let begun = Instant::now();
+        let Some(now) = self.now.get() else { return work() };
+        let counting = self.begin_counting();
+        let outer = self.nested.replace([0; 2]);
+        let (first, begun) = (probe::counted_flops(), now());
         let result = work();
-        let elapsed = begun.elapsed();
-        let own = elapsed.saturating_sub(self.nested.get());
-        self.nested.set(outer + elapsed);
-        self.probe.borrow_mut().record(name, layer, own, flops, bytes);
+        let ended = now();
+        let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(first)];
+        let inner = self.nested.get();
+        let own = [0, 1].map(|i| all[i].saturating_sub(inner[i]));
+        self.nested.set([0, 1].map(|i| outer[i] + all[i]));
+        self.probe.borrow_mut().record(operation, layer, cost(), [begun, ended], own);
+        if let Some(counting) = counting {
+            self.end_counting(operation, layer, counting);
+        }
         result
+    }
+
+    /// What was counted so far, of this thread and of the probes inside the one around; none if nothing is.
+    #[inline]
+    fn begin_counting(&self) -> Option<[[u64; 3]; 2]> {
+        let mut counters = self.counters.borrow_mut();
+        counters.as_mut().map(|counters| [counters.read(), self.nested_counts.replace([0; 3])])
+    }
+
+    /// Adds what was counted since then to a site, without that of the probes inside.
+    #[cold]
+    fn end_counting(&self, operation: Operation, layer: Option<usize>, [first, outer]: [[u64; 3]; 2]) {
+        let Some(last) = self.counters.borrow_mut().as_mut().map(Counters::read) else { return };
+        let (all, inner) = ([0, 1, 2].map(|i| last[i].saturating_sub(first[i])), self.nested_counts.get());
+        let own = [0, 1, 2].map(|i| all[i].saturating_sub(inner[i]));
+        self.nested_counts.set([0, 1, 2].map(|i| outer[i] + all[i]));
+        self.probe.borrow_mut().count(operation, layer, own);
+    }
+
+    /// Tells the probes that the step of this number begins, counted from 0 in a run.
+    pub fn begin_step(&self, number: u64) {
+        if let Some(clock) = self.clock {
+            let turn = self.turns.at(number);
+            self.now.set((turn == Some(true)).then_some(clock));
+            self.probe.borrow_mut().begin_step(number, turn);
+        }
+    }
+
+    /// [`begin_step`](Worker::begin_step), of one that has begun at this tick with what one thread alone does,
+    /// before the workers come together: worker 0 counts it as this operation, the others as waiting.
+    pub fn begin_step_alone(&self, number: u64, begun: Option<u64>, operation: Operation) {
+        self.begin_step(number);
+        if let (Some(begun), Some(clock)) = (begun, self.clock) {
+            self.probe.borrow_mut().begun_before(
+                begun,
+                clock(),
+                if self.index == 0 { operation } else { Operation::Barrier },
+            );
+        }
+    }
+
+    /// Tells them that it has ended.
+    pub fn end_step(&self) {
+        if self.clock.is_some() {
+            self.now.set(None);
+            self.probe.borrow_mut().end_step();
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use crate::data::source::Places;
 use crate::data::{DataSet, Samples, folder, source};
 use crate::error::{Error, Result};
+use crate::model::Recipe;
 use crate::model::recipe::DataConfig;
 
 /// The samples that a recipe trains and tests on.
@@ -35,6 +37,28 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     let train = first(set.train, config.train_samples, "training samples")?;
     let test = first(set.test, config.test_samples, "test samples")?;
     Ok(DataSet { train, test, ..set })
+}
+
+/// [`load`], but that generated digits stand in, with a note, for a published set that is not there, unless the
+/// user has named a place: for what is measured of training, and not learnt.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_or_digits(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<String>) -> Result<DataSet> {
+    match load(&recipe.data, data_dir) {
+        Err(Error::DataMissing { name, .. })
+            if !Places::new(data_dir).is_named() && recipe.data.set != "folder" =>
+        {
+            notes.push(format!(
+                "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
+                 generated digits stand in for it",
+                recipe.name
+            ));
+            let digits = source::generate_digits(source::DIGITS_SAMPLES, source::DIGITS_SEED)?;
+            Ok(DataSet { name: format!("{} in place of {name}", digits.name), ..digits })
+        }
+        other => other,
+    }
 }
 
 fn first(samples: Samples, count: Option<usize>, what: &str) -> Result<Samples> {

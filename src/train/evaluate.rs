@@ -16,6 +16,7 @@ use crate::losses::{Scores, Targets};
 use crate::memory;
 use crate::model::recipe::DataConfig;
 use crate::model::{Input, Model, PlacedLayer};
+use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 
@@ -203,7 +204,7 @@ fn largest(values: &[f32]) -> usize {
 }
 
 /// How rows of the model's outputs lie.
-fn rows_of(model: &Model) -> Rows {
+pub(super) fn rows_of(model: &Model) -> Rows {
     Rows { classes: model.outputs(), stride: padded(model.outputs()) }
 }
 
@@ -238,7 +239,7 @@ fn forward(
             let share = worker.share(count);
             for start in share.clone().step_by(rows) {
                 let block = start..(start + rows).min(share.end);
-                work(worker, block.clone(), pass.run(source, block));
+                work(worker, block.clone(), pass.run(worker, source, block));
             }
         },
         None,
@@ -248,7 +249,7 @@ fn forward(
 
 /// What each layer derives from its parameters for the forward pass, made from them as they are now:
 /// they may come from a file, from training, or be those of an earlier epoch.
-fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
+pub(super) fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
     memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
     let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
@@ -260,7 +261,7 @@ fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
 }
 
 /// One worker's forward pass over blocks of samples.
-struct ForwardPass<'a> {
+pub(super) struct ForwardPass<'a> {
     model: &'a Model,
     derived: &'a [Buffer<f32>],
     input: Buffer<f32>,
@@ -269,7 +270,7 @@ struct ForwardPass<'a> {
 }
 
 impl<'a> ForwardPass<'a> {
-    fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Result<Self> {
+    pub fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Result<Self> {
         let features: usize = model.input().iter().product();
         let zeros = |len| Buffer::try_zeros("an evaluation", len);
         Ok(ForwardPass {
@@ -283,7 +284,7 @@ impl<'a> ForwardPass<'a> {
 
     /// Samples that are taken through the network together: fewer if they are images, which would
     /// not stay in the cache.
-    fn rows(model: &Model) -> usize {
+    pub fn rows(model: &Model) -> usize {
         let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
         if images { together(Self::row(model), rows_at_once(model.layers())).min(BLOCK) } else { BLOCK }
     }
@@ -296,7 +297,7 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// Floats of all memory for so many rows.
-    fn floats(model: &Model, rows: usize) -> usize {
+    pub fn floats(model: &Model, rows: usize) -> usize {
         Self::row(model).saturating_mul(rows).saturating_add(Self::scratch(model, rows))
     }
 
@@ -326,13 +327,20 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
-    fn run(&mut self, source: &Source, samples: Range<usize>) -> &[f32] {
+    pub fn run(&mut self, worker: &Worker, source: &Source, samples: Range<usize>) -> &[f32] {
         let rows = samples.len();
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
-        for (row, sample) in samples.enumerate() {
-            source.gather(input.row(row), sample, 0..features);
-        }
+        worker.probe(
+            Operation::Gather,
+            None,
+            || source.gather_cost(rows, features),
+            || {
+                for (row, sample) in samples.enumerate() {
+                    source.gather(input.row(row), sample, 0..features);
+                }
+            },
+        );
         let last = self.model.layers().len() - 1;
         // Columns of an output, and floats from row to row.
         let form = |index: usize| {
@@ -351,12 +359,20 @@ impl<'a> ForwardPass<'a> {
             let x = read(placed.inputs.main);
             let (columns, stride) = form(index);
             let y = MatrixMut::new(&mut after[0], rows, columns, stride);
-            if let Some(other) = placed.inputs.other {
-                placed.layer.forward_two(y, [x, read(other)]);
-                continue;
-            }
+            let other = placed.inputs.other.map(read);
+            let read_columns = x.columns() + other.map_or(0, |other| other.columns());
+            let cost = || {
+                let (parameters, moved) = (placed.storage.len(), rows * (read_columns + columns));
+                let [parameters, moved] = [parameters, moved].map(|floats| floats * size_of::<f32>());
+                let nominal_flops = placed.layer.flops().forward * rows as f64;
+                Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
+            };
+            let (derived, scratch) = (&self.derived[index], &mut self.scratch);
             let storage = &self.model.storage()[placed.storage.clone()];
-            placed.layer.forward(y, x, storage, &self.derived[index], 0..columns, &mut self.scratch);
+            worker.probe(Operation::Forward, Some(index), cost, || match other {
+                Some(other) => placed.layer.forward_two(y, [x, other]),
+                None => placed.layer.forward(y, x, storage, derived, 0..columns, scratch),
+            });
         }
         &self.outputs[last][..rows * form(last).1]
     }

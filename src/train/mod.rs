@@ -8,6 +8,7 @@ mod divergence;
 mod epochs;
 mod evaluate;
 pub mod folds;
+pub mod inference;
 pub mod machine;
 pub mod metrics;
 pub mod norms;

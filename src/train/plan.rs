@@ -45,6 +45,8 @@ pub struct OwnUnit {
     pub unit: usize,
     /// Its parameters.
     pub len: usize,
+    /// The inputs that its gradient reads, or more if it reads all.
+    pub inputs: usize,
     /// Whether its gradient reads what that of the worker's first unit of the layer does.
     pub reads_first: bool,
 }
@@ -212,6 +214,7 @@ fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnUnit> {
             layer: index,
             unit,
             len: layer.unit_len(unit),
+            inputs: layer.unit_inputs(unit).len(),
             reads_first: first.as_ref() == Some(&layer.unit_inputs(unit)),
         }));
     }

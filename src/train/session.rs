@@ -1,5 +1,6 @@
 //! A model in training: what lives from one epoch to the next, and an epoch.
 
+mod alone;
 mod full_batch;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -23,7 +24,7 @@ use crate::model::recipe::{AverageMethod, StopConfig, check_augmentation, check_
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
-use crate::probe::Table;
+use crate::probe::Probes;
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::prefer_huge_pages;
 use crate::{Error, Result};
@@ -199,6 +200,15 @@ impl<'a> Session<'a> {
         self.batch
     }
 
+    /// Samples that are trained on.
+    pub fn samples(&self) -> usize {
+        self.count()
+    }
+
+    pub fn recipe(&self) -> &Recipe {
+        self.recipe
+    }
+
     /// What ended the last epoch, or would have let no further step follow, if anything did.
     pub fn ended(&self) -> Option<Ending> {
         self.ended
@@ -290,7 +300,8 @@ impl<'a> Session<'a> {
         self.probed_epoch(stop, observer, None)
     }
 
-    /// [`epoch`](Session::epoch), with one table of what the probes saw for each worker.
+    /// [`epoch`](Session::epoch); what the probes see is added to `probes`. Whether there are any changes no
+    /// number that is trained.
     ///
     /// # Errors
     /// As there.
@@ -298,7 +309,7 @@ impl<'a> Session<'a> {
         &mut self,
         stop: &AtomicBool,
         observer: &mut (dyn Observer + Send),
-        probes: Option<&mut Vec<Table>>,
+        probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
         if self.search.is_some() {
             return self.searched_epoch(observer, probes);
@@ -359,6 +370,7 @@ impl<'a> Session<'a> {
             step.derive_all(worker);
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
+                worker.begin_step(done + index as u64);
                 let batch = Batch { order, start, size, mixing };
                 if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
@@ -366,6 +378,7 @@ impl<'a> Session<'a> {
                     halt.store(!go_on || stop.load(Relaxed), Relaxed);
                 }
                 worker.barrier();
+                worker.end_step();
                 if halt.load(Relaxed) {
                     break;
                 }

@@ -7,7 +7,9 @@
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod after;
+mod alone;
 mod augmented;
+mod costs;
 mod joins;
 mod parameters;
 mod rows;
@@ -17,6 +19,7 @@ mod whole;
 
 use std::ops::Range;
 
+pub use alone::ALONE;
 pub use augmented::Augmented;
 
 use super::averages::{Averaging, Due};
@@ -31,6 +34,7 @@ use crate::losses::Loss;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
 use crate::optim::{Coefficients, Moment, Rule};
+use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Worker};
 
 /// What the workers share in all steps of a run.
@@ -203,7 +207,7 @@ impl Step<'_> {
             averaging: self.averages.at(moment.step),
             is_measured: batch.is_last(),
         };
-        let weight = self.weight(batch);
+        let weight = worker.probe(Operation::Loss, None, || Cost::local(batch.len()), || self.weight(batch));
         // A batch without weight teaches nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
@@ -211,7 +215,10 @@ impl Step<'_> {
             self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
-                score = Some(self.score(worker, batch.len(), weight, moment.step == 1));
+                let (count, is_first) = (batch.len(), moment.step == 1);
+                let cost = || Cost::local(count * size_of::<f32>());
+                let work = || Some(self.score(worker, count, weight, is_first));
+                score = worker.probe(Operation::Loss, None, cost, work);
             }
             let norm = self.parameters_pass(worker, block, &turn);
             if let Some(score) = &mut score {
@@ -227,7 +234,17 @@ impl Step<'_> {
     /// Makes what layers derive from their parameters, before the first step.
     pub fn derive_all(&self, worker: &Worker) {
         for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
-            units.clone().for_each(|unit| self.derive(worker, index, unit));
+            if units.is_empty() || self.memory.derived[index].columns() == 0 {
+                continue;
+            }
+            let layer = &self.layers[index].layer;
+            let cost = || {
+                let bytes = units.clone().map(|unit| layer.unit_len(unit)).sum::<usize>() * size_of::<f32>();
+                self.update_step_cost(0, 2 * bytes)
+            };
+            worker.probe(Operation::Derive, Some(index), cost, || {
+                units.clone().for_each(|unit| self.derive(worker, index, unit));
+            });
         }
     }
 

@@ -24,6 +24,7 @@ pub fn noise() -> DataSet {
 }
 
 /// A small network; `settings` as on the command line.
+#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn recipe(settings: &[&str]) -> Recipe {
     let text = "name = \"small\"\n[data]\nset = \"digits\"\n[model]\n\
         [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
@@ -33,6 +34,7 @@ pub fn recipe(settings: &[&str]) -> Recipe {
     Recipe::parse_with(text, "small", &overrides).unwrap()
 }
 
+#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn build(recipe: &Recipe) -> Model {
     Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
 }

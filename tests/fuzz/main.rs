@@ -10,6 +10,8 @@ mod bench_record;
 mod bytes;
 mod harness;
 mod json;
+#[path = "../common/profile_record.rs"]
+mod profile_record;
 mod random;
 mod self_test;
 mod targets;

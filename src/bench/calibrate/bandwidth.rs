@@ -44,15 +44,10 @@ pub struct Level {
 /// The known levels for so many threads, with their working sets: that of a cache is all of the
 /// caches before it and half of a thread's share of it. `free` is the memory that can be taken.
 pub fn levels(topology: &Topology, threads: usize, free: Option<usize>) -> Vec<Level> {
-    let share = |cache: &Cache| {
-        let cores = cache.shared_by / topology.threads_per_core.max(1);
-        cache.bytes / cores.clamp(1, threads)
-    };
     let mut levels = Vec::new();
     let mut before = 0;
-    for cache in topology.caches.iter().filter(|cache| cache.kind != "Instruction") {
-        let share = share(cache);
-        levels.push(Level { name: format!("L{}", cache.level), bytes: before + share / 2 });
+    for Level { name, bytes: share } in shares(topology, threads) {
+        levels.push(Level { name, bytes: before + share / 2 });
         before = before.max(share);
     }
     let wanted = if before == 0 { UNKNOWN_CACHES / threads } else { before.saturating_mul(BEYOND_CACHES) };
@@ -60,6 +55,15 @@ pub fn levels(topology: &Topology, threads: usize, free: Option<usize>) -> Vec<L
     levels.retain(|level| level.bytes <= most);
     levels.push(Level { name: "DRAM".into(), bytes: wanted.min(most) });
     levels
+}
+
+/// What one of so many threads has of each cache.
+pub fn shares(topology: &Topology, threads: usize) -> Vec<Level> {
+    let share = |cache: &Cache| {
+        let cores = cache.shared_by / topology.threads_per_core.max(1);
+        Level { name: format!("L{}", cache.level), bytes: cache.bytes / cores.clamp(1, threads) }
+    };
+    topology.caches.iter().filter(|cache| cache.kind != "Instruction").map(share).collect()
 }
 
 /// Measures all levels on a team.

@@ -1,7 +1,7 @@
 //! What this machine can do: the numbers that every fraction is a fraction of.
 
-mod bandwidth;
-mod barrier;
+pub(super) mod bandwidth;
+pub(super) mod barrier;
 mod cache;
 mod conditions;
 mod latency;

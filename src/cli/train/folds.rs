@@ -17,7 +17,7 @@ use crate::team::Team;
 use crate::train::{self, FoldsRecord, machine};
 
 /// What is still done after the first signal.
-const STOPPING: &str = "the folds that are done are kept";
+const STOPPING: &str = "the fold under way is dropped";
 
 pub fn run(
     arguments: &TrainArguments,

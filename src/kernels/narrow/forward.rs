@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 use super::{Geometry, NOBODY, Narrow, is_wide, piece, read, write};
 use crate::kernels::isa::dispatch;
 use crate::kernels::lanes::{self, Square};
+use crate::probe::count_flops;
 use crate::tensor::{LANES, MatrixMut};
 
 /// Pixels of a tile: of a row, or a window of the pool.
@@ -33,6 +34,10 @@ impl Narrow {
         assert_eq!(weights.len(), output.pitch * self.patches.inputs(), "weights");
         assert!(bias.is_none_or(|bias| bias.len() >= self.outputs), "bias");
         let samples = y.rows();
+        let Geometry { columns, pools, .. } = self.geometry();
+        // The last tile of a row goes back over some that are done.
+        let computed = if pools || columns < PIXELS { columns } else { columns.next_multiple_of(PIXELS) };
+        count_flops(self.flops(computed));
         // Safety: the assertions hold all of it to these sizes.
         dispatch(Forward {
             geometry: self.geometry(),

@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{Geometry, Narrow, is_wide, piece, read, spread, write};
 use crate::kernels::isa::dispatch;
+use crate::probe::count_flops;
 use crate::tensor::LANES;
 
 impl Narrow {
@@ -92,6 +93,7 @@ impl WithSimd for InputGradient {
             let dz = (self.dz, self.pitch);
             spread::<S>(simd, &self.geometry, dz, self.dy, self.takers, whole, 0..outputs);
         }
+        let mut terms = 0;
         let pieces = channels.div_ceil(if is_wide::<S>() { 6 } else { 2 });
         for row in self.padding..self.padding + self.height {
             // Rows of the window at which there is a result: row - i.
@@ -99,6 +101,7 @@ impl WithSimd for InputGradient {
             if from >= to {
                 continue;
             }
+            terms += to - from;
             let mut column = 0;
             while column < columns {
                 let count = match columns - column {
@@ -124,6 +127,8 @@ impl WithSimd for InputGradient {
                 column += count;
             }
         }
+        // For each row of the window: with its columns, channels and outputs.
+        count_flops(2 * terms * columns * run * outputs * LANES);
     }
 }
 

@@ -12,6 +12,7 @@ use pulp::{Simd, WithSimd};
 use super::{Geometry, Narrow, is_wide, piece, read, spread, write};
 use crate::kernels::isa::dispatch;
 use crate::kernels::lanes;
+use crate::probe::count_flops;
 use crate::tensor::LANES;
 
 /// Outputs of a tile.
@@ -67,6 +68,7 @@ impl Narrow {
             db.fill(0.0);
         }
         let geometry = self.geometry();
+        count_flops(self.flops(geometry.columns));
         let (dz, sums) = scratch.split_at_mut(self.band() * geometry.columns * OUTPUTS * LANES);
         // Safety: the assertions hold all of it to these sizes.
         dispatch(WeightGradient {

@@ -1,7 +1,7 @@
 //! Cases as comma-separated values (RFC 4180), one in a line.
 
 use crate::bench::record::{BenchRecord, CaseRecord};
-use crate::report::markup::printable;
+use crate::report::markup::{printable, quoted};
 
 const COLUMNS: [&str; 25] = [
     "framework",
@@ -74,13 +74,4 @@ fn values(record: &BenchRecord, case: &CaseRecord) -> [String; COLUMNS.len()] {
 
 fn optional(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
-}
-
-/// In quotes if it must be.
-fn quoted(value: &str) -> String {
-    if value.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", value.replace('"', "\"\""))
-    } else {
-        value.to_string()
-    }
 }

@@ -5,7 +5,7 @@ use plotters::backend::DrawingBackend;
 use super::axis::{Span, Unit, short};
 use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
 use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
-use super::{BarChart, Point};
+use super::{BarChart, Point, WIDTH};
 
 /// Of the grid.
 const HEIGHT: f64 = 268.0;
@@ -20,7 +20,7 @@ const WIDEST: f64 = 56.0;
 const VALUE_SIZE: f64 = 10.5;
 
 pub(super) fn height(chart: &BarChart) -> u32 {
-    (frame::top(&names(chart)) + HEIGHT + BELOW_GRID) as u32
+    (frame::top(&names(chart), f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
 }
 
 fn names(chart: &BarChart) -> Vec<&str> {

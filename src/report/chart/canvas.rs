@@ -7,6 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, ShapeStyle, TextStyle, register_font};
 
 use super::FINE;
+use super::spots::Spots;
 use crate::report::markup::printable;
 
 /// A colour on white paper, and what a dark page makes of it.
@@ -87,6 +88,8 @@ pub(super) struct Canvas<B> {
     pub height: f64,
     em: f64,
     sink: f64,
+    /// What pages tell of places.
+    pub spots: Spots,
 }
 
 impl<'a> Canvas<SVGBackend<'a>> {
@@ -105,7 +108,7 @@ impl<B: DrawingBackend> Canvas<B> {
     fn new(backend: B, size: (u32, u32), em: f64, sink: f64) -> Canvas<B> {
         register();
         let pixels = |units: u32| f64::from(units) / f64::from(FINE);
-        Canvas { backend, width: pixels(size.0), height: pixels(size.1), em, sink }
+        Canvas { backend, width: pixels(size.0), height: pixels(size.1), em, sink, spots: Spots::default() }
     }
 
     /// A line through some points.
@@ -129,6 +132,14 @@ impl<B: DrawingBackend> Canvas<B> {
     /// A disc.
     pub fn disc(&mut self, centre: (f64, f64), radius: f64, ink: Ink) {
         done(self.backend.draw_circle(fine(&centre), fine_width(radius), &ink.light.filled(), true));
+    }
+
+    /// A pale disc with a rim: others shine through.
+    pub fn bubble(&mut self, centre: (f64, f64), radius: f64, ink: Ink) {
+        let (at, radius) = (fine(&centre), fine_width(radius));
+        done(self.backend.draw_circle(at, radius, &ink.light.mix(0.45).filled(), true));
+        let rim = ShapeStyle { color: ink.light.to_rgba(), filled: false, stroke_width: fine_width(1.25) };
+        done(self.backend.draw_circle(at, radius, &rim, false));
     }
 
     /// One line of text, its letters' middle at the height of `at`.

@@ -4,7 +4,7 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::{Axis, Span};
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
-use super::{WIDTH, cut};
+use super::cut;
 
 const MARGIN: f64 = 16.0;
 pub(super) const TITLE_SIZE: f64 = 16.0;
@@ -63,13 +63,13 @@ pub(super) fn look(index: usize) -> Look {
     Look { ink: PALETTE[index % PALETTE.len()], mark: MARKS[index % MARKS.len()] }
 }
 
-/// The line and the place in it, in pixels, of each name of a legend.
-fn legend_places(names: &[&str]) -> Vec<(usize, f64)> {
+/// The line and the place in it, in pixels, of each name of a legend in a chart that is `room` wide.
+fn legend_places(names: &[&str], room: f64) -> Vec<(usize, f64)> {
     let (mut line, mut x) = (0, MARGIN);
     let mut places = Vec::new();
     for name in names {
         let width = LEGEND_MARK + text_width(&cut(name), LABEL_SIZE) * WIDER_LETTERS;
-        if x > MARGIN && x + width > f64::from(WIDTH) - MARGIN {
+        if x > MARGIN && x + width > room - MARGIN {
             (line, x) = (line + 1, MARGIN);
         }
         places.push((line, x));
@@ -78,12 +78,12 @@ fn legend_places(names: &[&str]) -> Vec<(usize, f64)> {
     places
 }
 
-/// Down to the grid. One series needs no legend.
-pub(super) fn top(names: &[&str]) -> f64 {
+/// Down to the grid of a chart of this width. One series needs no legend.
+pub(super) fn top(names: &[&str], width: f64) -> f64 {
     let lines = if names.len() < 2 {
         return ABOVE_LEGEND + ABOVE_GRID - LEGEND_LINE;
     } else {
-        legend_places(names).last().map_or(0, |&(line, _)| line)
+        legend_places(names, width).last().map_or(0, |&(line, _)| line)
     };
     ABOVE_LEGEND + lines as f64 * LEGEND_LINE + ABOVE_GRID
 }
@@ -103,15 +103,10 @@ pub(super) fn draw<B: DrawingBackend>(
 ) -> Frame {
     draw_title(canvas, title);
     let names: Vec<&str> = entries.iter().map(|(name, _)| *name).collect();
-    if entries.len() > 1 {
-        for ((name, look), (line, x)) in entries.iter().zip(legend_places(&names)) {
-            let height = ABOVE_LEGEND + line as f64 * LEGEND_LINE;
-            draw_entry(canvas, name, *look, (x, height));
-        }
-    }
+    draw_legend(canvas, entries);
     let widest = y.ticks.iter().map(|(_, label)| text_width(label, LABEL_SIZE)).fold(0.0, f64::max);
     let left = MARGIN + widest * WIDER_LETTERS + 8.0;
-    let (top, bottom) = (top(&names), canvas.height - BELOW_GRID);
+    let (top, bottom) = (top(&names, canvas.width), canvas.height - BELOW_GRID);
     let frame = Frame { left, right: canvas.width - MARGIN - 8.0, top, bottom, y };
     let room = canvas.width - 2.0 * MARGIN;
     canvas.text_within(&axis.label, (MARGIN, top - 22.0), LABEL_SIZE, QUIET, Side::Begin, room);
@@ -122,6 +117,17 @@ pub(super) fn draw<B: DrawingBackend>(
     }
     canvas.line(&[(left, bottom), (frame.right, bottom)], 1.0, AXIS);
     frame
+}
+
+/// The names of several series.
+pub(super) fn draw_legend<B: DrawingBackend>(canvas: &mut Canvas<B>, entries: &[(&str, Look)]) {
+    let names: Vec<&str> = entries.iter().map(|(name, _)| *name).collect();
+    if entries.len() > 1 {
+        for ((name, look), (line, x)) in entries.iter().zip(legend_places(&names, canvas.width)) {
+            let height = ABOVE_LEGEND + line as f64 * LEGEND_LINE;
+            draw_entry(canvas, name, *look, (x, height));
+        }
+    }
 }
 
 /// The label of the x axis, below the labels of its ticks.

@@ -5,7 +5,7 @@ use plotters::backend::DrawingBackend;
 use super::axis::Span;
 use super::canvas::{AXIS, Canvas, GRID, QUIET, Side, text_width};
 use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look};
-use super::{LineChart, Point, Series};
+use super::{LineChart, Point, Series, WIDTH};
 
 /// Of the grid.
 const HEIGHT: f64 = 268.0;
@@ -17,7 +17,7 @@ const MOST_MARKED: usize = 24;
 const SIDE: f64 = 0.02;
 
 pub(super) fn height(chart: &LineChart) -> u32 {
-    (frame::top(&names(chart)) + HEIGHT + BELOW_GRID) as u32
+    (frame::top(&names(chart), f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
 }
 
 fn names(chart: &LineChart) -> Vec<&str> {
@@ -41,13 +41,13 @@ pub(super) fn draw<B: DrawingBackend>(chart: &LineChart, canvas: &mut Canvas<B>)
     }
 }
 
-fn x_of(frame: &Frame, x: &Span, value: f64) -> Option<f64> {
+pub(super) fn x_of(frame: &Frame, x: &Span, value: f64) -> Option<f64> {
     let (left, width) = (frame.left, frame.right - frame.left);
     x.place(value).map(|place| left + width * (SIDE + place * (1.0 - 2.0 * SIDE)))
 }
 
 /// Labels that would touch the one before are left out.
-fn draw_x_axis<B: DrawingBackend>(canvas: &mut Canvas<B>, frame: &Frame, x: &Span) {
+pub(super) fn draw_x_axis<B: DrawingBackend>(canvas: &mut Canvas<B>, frame: &Frame, x: &Span) {
     let mut free_from = f64::NEG_INFINITY;
     for (value, label) in &x.ticks {
         let Some(at) = x_of(frame, x, *value) else { continue };

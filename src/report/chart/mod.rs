@@ -9,7 +9,10 @@ mod canvas;
 mod frame;
 mod heat;
 mod lines;
+mod roofline;
 mod sheet;
+mod spans;
+mod spots;
 
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
@@ -19,8 +22,9 @@ use super::markup::escaped;
 use canvas::Canvas;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
-/// The width of every chart, in CSS pixels.
+/// The width of charts, in CSS pixels, and of those that need twice as much.
 const WIDTH: u32 = 660;
+const WIDE: u32 = 1270;
 
 /// Units of the drawing in a CSS pixel: plotters' coordinates are integers, and this makes them fine
 /// enough for thin lines.
@@ -38,6 +42,8 @@ pub enum Chart {
     Lines(LineChart),
     Bars(BarChart),
     Heat(HeatMap),
+    Roofline(Roofline),
+    Spans(SpanChart),
 }
 
 /// Values over a number, one line for each series.
@@ -113,12 +119,96 @@ pub struct Shade {
     pub text: String,
 }
 
+/// Arithmetic over intensity, both on logarithmic axes, under the limits of the machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Roofline {
+    pub title: String,
+    pub x_label: String,
+    pub y_label: String,
+    pub roofs: Vec<Roof>,
+    /// The kinds of dots, each in a colour of its own.
+    pub series: Vec<String>,
+    pub dots: Vec<Dot>,
+}
+
+/// A limit: so much for each unit of intensity, up to a most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Roof {
+    pub name: String,
+    /// 0 for the limit of the arithmetic itself.
+    pub slope: f64,
+    pub most: f64,
+}
+
+impl Roof {
+    /// The limit at an intensity.
+    pub fn at(&self, x: f64) -> f64 {
+        if self.slope > 0.0 { self.most.min(self.slope * x) } else { self.most }
+    }
+}
+
+/// What reaches so much at its intensity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dot {
+    pub name: String,
+    pub x: f64,
+    pub y: f64,
+    /// From 0 to 1: its part of the whole.
+    pub area: f64,
+    /// Its place among the chart's series.
+    pub series: usize,
+    /// The place among the chart's roofs of the one that bounds it.
+    pub roof: Option<usize>,
+    /// What a page tells of it, its name first.
+    pub lines: Vec<String>,
+}
+
+/// Bars in rows, from a beginning to an end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanChart {
+    pub title: String,
+    /// Without a label, the axis is not drawn.
+    pub x: Axis,
+    /// From above.
+    pub rows: Vec<String>,
+    /// In CSS pixels.
+    pub row_height: f64,
+    /// Whether it is as wide as the page.
+    pub is_wide: bool,
+    /// The kinds of bars, each in a colour of its own.
+    pub series: Vec<String>,
+    /// In the order of their beginnings within a row.
+    pub spans: Vec<Bar>,
+}
+
+impl SpanChart {
+    fn width(&self) -> u32 {
+        if self.is_wide { WIDE } else { WIDTH }
+    }
+}
+
+/// A bar of a [`SpanChart`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bar {
+    pub row: usize,
+    pub start: f64,
+    pub end: f64,
+    /// Its place among the chart's series; grey without.
+    pub series: Option<usize>,
+    /// Shown in it where it fits.
+    pub name: String,
+    /// What a page tells of it, its name first.
+    pub lines: Vec<String>,
+}
+
 impl Chart {
     pub fn title(&self) -> &str {
         match self {
             Chart::Lines(chart) => &chart.title,
             Chart::Bars(chart) => &chart.title,
             Chart::Heat(chart) => &chart.title,
+            Chart::Roofline(chart) => &chart.title,
+            Chart::Spans(chart) => &chart.title,
         }
     }
 
@@ -145,17 +235,42 @@ impl Chart {
             Chart::Heat(chart) => {
                 format!("Heat map: {}. {} against {}.", chart.title, chart.y_label, chart.x_label)
             }
+            Chart::Roofline(chart) => format!(
+                "Roofline chart: {}. {} against {}, {} dots under {}.",
+                chart.title,
+                chart.y_label,
+                chart.x_label,
+                chart.dots.len(),
+                names(&mut chart.roofs.iter().map(|roof| &roof.name))
+            ),
+            Chart::Spans(chart) => {
+                let rows = names(&mut chart.rows.iter().take(8));
+                format!(
+                    "Bars in rows: {}. {}, {} bars for {rows}.",
+                    chart.title,
+                    chart.x.label,
+                    chart.spans.len()
+                )
+            }
         }
+    }
+
+    /// Whether it takes the width of a page.
+    pub fn is_wide(&self) -> bool {
+        self.size().0 > WIDTH
     }
 
     /// Width and height in CSS pixels.
     fn size(&self) -> (u32, u32) {
+        let width = if let Chart::Spans(chart) = self { chart.width() } else { WIDTH };
         let height = match self {
             Chart::Lines(chart) => lines::height(chart),
             Chart::Bars(chart) => bars::height(chart),
             Chart::Heat(chart) => heat::height(chart),
+            Chart::Roofline(chart) => roofline::height(chart),
+            Chart::Spans(chart) => spans::height(chart),
         };
-        (WIDTH, height)
+        (width, height)
     }
 
     fn draw<B: DrawingBackend>(&self, canvas: &mut Canvas<B>) {
@@ -163,6 +278,8 @@ impl Chart {
             Chart::Lines(chart) => lines::draw(chart, canvas),
             Chart::Bars(chart) => bars::draw(chart, canvas),
             Chart::Heat(chart) => heat::draw(chart, canvas),
+            Chart::Roofline(chart) => roofline::draw(chart, canvas),
+            Chart::Spans(chart) => spans::draw(chart, canvas),
         }
     }
 
@@ -172,24 +289,32 @@ impl Chart {
         let paper = "<rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>\n";
         let attributes =
             format!("xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\"");
-        self.svg(&attributes, paper)
+        self.svg(&attributes, paper, false)
     }
 
     /// For a page: without paper, as wide as its place, named for those who cannot see it.
     pub fn to_inline_svg(&self) -> String {
         let label = escaped(&self.description());
-        self.svg(&format!("role=\"img\" aria-label=\"{label}\""), "")
+        // What is in a picture cannot be reached by keyboard.
+        let role = if matches!(self, Chart::Roofline(_) | Chart::Spans(_)) { "group" } else { "img" };
+        self.svg(&format!("role=\"{role}\" aria-label=\"{label}\""), "", true)
     }
 
-    fn svg(&self, attributes: &str, paper: &str) -> String {
+    /// With `spots`, places tell their numbers.
+    fn svg(&self, attributes: &str, paper: &str, spots: bool) -> String {
         let (width, height) = self.size();
         let mut drawn = String::new();
         let size = (width * FINE, height * FINE);
         let mut canvas = Canvas::of_svg(SVGBackend::with_string(&mut drawn, size), size);
         self.draw(&mut canvas);
+        let told = std::mem::take(&mut canvas.spots).into_svg();
         drop(canvas);
         // The first line is the opening tag, whose size would be that of the fine drawing.
         let body = drawn.split_once('\n').map_or("", |(_, body)| body);
+        let body = match body.rsplit_once("</svg>") {
+            Some((body, _)) if spots && !told.is_empty() => format!("{body}{told}</svg>\n"),
+            _ => body.to_string(),
+        };
         format!(
             "<svg {attributes} viewBox=\"0 0 {} {}\" \
              stroke-linejoin=\"round\" stroke-linecap=\"round\">\n{paper}{body}",

@@ -25,3 +25,45 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// Places of charts tell their numbers to the mouse and to the keyboard; arrows go from one to the next.
+const spots = [...document.querySelectorAll("[data-tip]")];
+if (spots.length > 0) {
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.setAttribute("role", "status");
+  tip.hidden = true;
+  document.body.append(tip);
+  const show = (spot) => {
+    tip.textContent = spot.dataset.tip;
+    tip.hidden = false;
+    const place = spot.getBoundingClientRect();
+    const [width, height] = [tip.offsetWidth, tip.offsetHeight];
+    const page = document.documentElement;
+    const left = Math.min(Math.max(8, place.x + place.width / 2 - width / 2), page.clientWidth - width - 8);
+    const above = place.y - height - 8;
+    const below = Math.min(place.bottom + 8, page.clientHeight - height - 8);
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${Math.max(8, above >= 8 ? above : below)}px`;
+  };
+  const hide = () => { tip.hidden = true; };
+  for (const spot of spots) {
+    spot.addEventListener("pointerenter", () => show(spot));
+    spot.addEventListener("pointerleave", hide);
+    spot.addEventListener("focus", () => show(spot));
+    spot.addEventListener("blur", hide);
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+    const spot = document.activeElement;
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!way || !spot?.matches("[data-tip]")) return;
+    const of = [...spot.closest("svg").querySelectorAll("[data-tip]")];
+    const next = of[of.indexOf(spot) + way];
+    if (next) { event.preventDefault(); next.focus(); }
+  });
+  // Focus may scroll the page, and the tip stays at its place.
+  addEventListener("scroll", () => {
+    const spot = document.activeElement;
+    if (!tip.hidden && spot?.matches("[data-tip]")) show(spot); else hide();
+  }, { passive: true, capture: true });
+}

@@ -14,6 +14,10 @@ pub enum Part {
     Facts(Vec<(String, String)>),
     /// What the reader should know before believing the rest.
     Notes(Vec<String>),
+    /// Sentences, each perhaps with a command to try.
+    Findings(Vec<(String, Option<String>)>),
+    /// Lines as they are typed.
+    Code(String),
     /// Side by side where there is room.
     Charts(Vec<Chart>),
     Table(Table),
@@ -114,9 +118,25 @@ impl Part {
                 let note = |note: &String| format!("<li>{}</li>\n", escaped(note));
                 format!("<ul class=\"notes\">\n{}</ul>\n", notes.iter().map(note).collect::<String>())
             }
+            Part::Findings(findings) => {
+                let command = |command: &String| format!("<br>try <code>{}</code>", escaped(command));
+                let item = |(text, tried): &(String, Option<String>)| {
+                    let tried = tried.as_ref().map(command).unwrap_or_default();
+                    format!("<li>{}{tried}</li>\n", escaped(text))
+                };
+                format!("<ol class=\"findings\">\n{}</ol>\n", findings.iter().map(item).collect::<String>())
+            }
+            Part::Code(code) => {
+                let lines: Vec<String> = code.lines().map(escaped).collect();
+                let lines = lines.join("\n");
+                // A part that scrolls must be reachable by keyboard.
+                format!("<pre tabindex=\"0\"><code>{lines}</code></pre>\n")
+            }
             Part::Charts(charts) => {
-                let figure =
-                    |chart: &Chart| format!("<figure class=\"chart\">\n{}</figure>\n", chart.to_inline_svg());
+                let figure = |chart: &Chart| {
+                    let class = if chart.is_wide() { "chart wide" } else { "chart" };
+                    format!("<figure class=\"{class}\">\n{}</figure>\n", chart.to_inline_svg())
+                };
                 format!("<div class=\"charts\">\n{}</div>\n", charts.iter().map(figure).collect::<String>())
             }
             Part::Table(table) => table_html(table),

@@ -11,7 +11,7 @@ use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
 use crate::optim::{FullBatch, Moment};
-use crate::probe::Table;
+use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::train::averages::Due;
 use crate::train::norms::{self, LayerNorms};
@@ -27,6 +27,8 @@ pub struct Search {
     weight_decay: f64,
     /// What the samples came to where the iteration begins and in each of its evaluations.
     scores: Vec<BatchScore>,
+    /// Of the loss and its gradient, in all iterations.
+    evaluations: u64,
 }
 
 impl Search {
@@ -44,7 +46,7 @@ impl Search {
         let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
         // Two searches at most, the second along the gradient.
         let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
-        Ok(Search { solver, weight_decay, scores })
+        Ok(Search { solver, weight_decay, scores, evaluations: 0 })
     }
 }
 
@@ -56,7 +58,7 @@ impl Session<'_> {
     pub(super) fn searched_epoch(
         &mut self,
         observer: &mut (dyn Observer + Send),
-        mut probes: Option<&mut Vec<Table>>,
+        mut probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
         let begun = Instant::now();
         let run_begun = *self.begun.get_or_insert(begun);
@@ -82,10 +84,12 @@ impl Session<'_> {
         let moment = Moment::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
         let classes = self.model.outputs();
-        let Some(Search { solver, weight_decay, scores }) = &mut self.search else {
+        let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
             unreachable!("whoever calls this has a search")
         };
         let mut told = begun;
+        // An evaluation is a step to the probes, with what was decided and computed before it.
+        let mut searching = probes.as_ref().map(|probes| (probes.now)());
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
             let (layers, parameters) = self.model.parts_mut();
             parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
@@ -105,18 +109,20 @@ impl Session<'_> {
                 seed: train.seed,
             };
             let seen = Mutex::new(BatchScore::default());
+            let number = *done;
+            *done += 1;
             let work = |worker: &Worker| {
+                worker.begin_step_alone(number, searching, Operation::Search);
                 step.derive_all(worker);
                 worker.barrier();
                 if let Some(score) = step.run(worker, batch, moment) {
                     *seen.lock().unwrap_or_else(PoisonError::into_inner) = score;
                 }
+                worker.barrier();
+                worker.end_step();
             };
-            let mut tables = probes.as_ref().map(|_| Vec::new());
-            self.team.run(work, tables.as_mut());
-            if let (Some(probes), Some(tables)) = (&mut probes, tables) {
-                probes.extend(tables);
-            }
+            self.team.run(work, probes.as_deref_mut());
+            searching = probes.as_ref().map(|probes| (probes.now)());
             let score = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
             drop(step);
             scores.push(score);

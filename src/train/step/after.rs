@@ -1,9 +1,11 @@
 //! What follows the update of a unit: averages of its parameters, and in an epoch's last step its norms.
 
+use super::costs::FLOAT;
 use super::{Step, Turn};
 use crate::kernels::reduce;
 use crate::model::PlacedLayer;
 use crate::optim::average;
+use crate::probe::Operation;
 use crate::team::Worker;
 use crate::train::workspace::NORMS;
 
@@ -15,10 +17,13 @@ impl Step<'_> {
             return;
         }
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        // Each reads and writes two arrays.
+        // Lookahead reads and writes both, an average reads the parameters.
+        let bytes = layer.unit_len(unit) * FLOAT;
+        let local =
+            bytes * (2 * usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some()));
         let passes = usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some());
-        let bytes = layer.unit_len(unit) * size_of::<f32>() * 4 * passes;
-        worker.probe("average", index, 0, bytes, || {
+        let cost = || self.update_step_cost(local, 2 * bytes * passes);
+        worker.probe(Operation::Average, Some(index), cost, || {
             for part in layer.unit_parts(unit).into_iter().filter(|part| !part.is_empty()) {
                 let place = storage.start + part.start..storage.start + part.end;
                 let parameters = self.parameters.write(worker, place.clone());

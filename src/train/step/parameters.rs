@@ -1,14 +1,17 @@
 //! The parameters pass: each worker's own parameters, their gradient over the whole batch and their
 //! update.
 
+use std::cell::Cell;
 use std::ops::Range;
 
+use super::costs::FLOAT;
 use super::{Block, Step, Turn};
 use crate::kernels::prefetch::Ahead;
 use crate::kernels::{clip, gemm, reduce};
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
 use crate::optim::MOST_SLOTS;
+use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 use crate::tensor::MatrixRef;
 use crate::train::plan::OwnUnit;
@@ -19,7 +22,6 @@ const NORM_EPSILON: f64 = 1e-6;
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
     pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Turn) -> Option<f64> {
-        let kept = self.plan.keeps_gradients();
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
         if self.plan.feature_layers(count) == 0 && !self.plan.shares_input && !self.plan.rows.input_passes {
@@ -35,33 +37,20 @@ impl Step<'_> {
         let mut awaited = awaited.chunks(awaited.len().div_ceil(units.len().max(1)).max(1));
         let mut ahead = Ahead::default();
         for (turn, &own) in units.iter().enumerate() {
-            let OwnUnit { layer: index, unit, len, reads_first } = own;
-            let next = units.get(turn + 1);
-            // What other workers have written is in their caches until it has been read once.
-            let is_new = reads_first || next.is_some_and(|next| next.layer != index);
-            ahead.restart(is_new && self.plan.owners.len() > 1);
-            for &sample in awaited.next().unwrap_or(&[]) {
-                self.source.await_row(sample as usize, &mut ahead);
-            }
-            let gradient = if in_one_block && !kept {
-                self.memory.scratch[worker.index()].write(worker, 0..len)
-            } else {
-                self.kept_gradient(worker, index, unit)
-            };
-            if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-                self.await_update(worker, index, unit, &mut ahead);
-            }
-            if let Some(next) = next {
-                self.await_gradient(worker, own, *next, block, &mut ahead);
-            }
-            self.gradient(worker, index, unit, block, gradient, &ahead);
+            let OwnUnit { layer: index, unit, len, .. } = own;
+            let next = units.get(turn + 1).copied();
+            let gradient = self.gradient_of_unit(worker, own, in_one_block);
+            let rows = awaited.next().unwrap_or(&[]);
+            self.unit_gradient(worker, own, next, block, gradient, rows, &mut ahead);
             if block.is_last {
-                self.finish_gradient(worker, index, unit, gradient);
                 self.treat(worker, index, unit, gradient);
                 if self.plan.whole_gradient {
-                    let number = self.plan.numbers[index] + unit;
-                    let squares = self.memory.squares.write(worker, number..number + 1);
-                    squares[0] = reduce::sum_of_squares(gradient);
+                    let cost = || Cost::local(len * FLOAT);
+                    worker.probe(Operation::Clip, Some(index), cost, || {
+                        let number = self.plan.numbers[index] + unit;
+                        let squares = self.memory.squares.write(worker, number..number + 1);
+                        squares[0] = reduce::sum_of_squares(gradient);
+                    });
                 } else {
                     self.advance(worker, index, unit, gradient, with);
                 }
@@ -75,10 +64,79 @@ impl Step<'_> {
         norm
     }
 
+    /// The gradients of a layer's units over a block, and nothing else.
+    pub(super) fn unit_gradients(&self, worker: &Worker, index: usize, block: Block) {
+        let in_one_block = block.first == 0 && block.is_last;
+        let of_layer = |own: &&OwnUnit| own.layer == index;
+        let mut units = self.plan.turns[worker.index()].iter().filter(of_layer).copied().peekable();
+        let mut ahead = Ahead::default();
+        while let Some(own) = units.next() {
+            let gradient = self.gradient_of_unit(worker, own, in_one_block);
+            self.unit_gradient(worker, own, units.peek().copied(), block, gradient, &[], &mut ahead);
+        }
+    }
+
+    /// Where the gradient of a unit goes, `[unit_len]`: what it is wanted for follows at once if all rows of
+    /// the batch are `in_one_block`.
+    #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
+    pub(super) fn gradient_of_unit<'s>(
+        &'s self,
+        worker: &'s Worker,
+        own: OwnUnit,
+        in_one_block: bool,
+    ) -> &'s mut [f32] {
+        if in_one_block && !self.plan.keeps_gradients() {
+            self.memory.scratch[worker.index()].write(worker, 0..own.len)
+        } else {
+            self.kept_gradient(worker, own.layer, own.unit)
+        }
+    }
+
+    /// The gradient of a unit over a block, `[unit_len]`. Meanwhile what the `next` one reads is asked for, and
+    /// some samples of the next block.
+    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    fn unit_gradient(
+        &self,
+        worker: &Worker,
+        own: OwnUnit,
+        next: Option<OwnUnit>,
+        block: Block,
+        gradient: &mut [f32],
+        awaited: &[u32],
+        ahead: &mut Ahead,
+    ) {
+        let OwnUnit { layer: index, unit, reads_first, .. } = own;
+        let fetched = Cell::new(0);
+        let cost = || self.unit_cost(own, block.samples.len(), fetched.get());
+        worker.probe(Operation::WeightGradient, Some(index), cost, || {
+            // What other workers have written is in their caches until it has been read once.
+            let is_new = reads_first || next.is_some_and(|next| next.layer != index);
+            ahead.restart(is_new && self.plan.owners.len() > 1);
+            for &sample in awaited {
+                self.source.await_row(sample as usize, ahead);
+            }
+            if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
+                self.await_update(worker, index, unit, ahead);
+            }
+            if let Some(next) = next {
+                self.await_gradient(worker, own, next, block, ahead);
+            }
+            self.gradient(worker, index, unit, block, gradient, ahead);
+            if block.is_last {
+                self.finish_gradient(worker, index, unit, gradient);
+            }
+            fetched.set(ahead.bytes());
+        });
+    }
+
     /// All that a unit's gradient alone decides: its update, or the first half of it.
     fn advance(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Turn) {
         if with.is_measured {
-            self.measure_gradient(worker, index, unit, gradient);
+            let bytes = size_of_val(&gradient[..]);
+            let cost = || Cost::local(bytes);
+            worker.probe(Operation::Norms, Some(index), cost, || {
+                self.measure_gradient(worker, index, unit, gradient);
+            });
         }
         match &self.plan.whole {
             None => self.update(worker, index, unit, gradient, with),
@@ -129,30 +187,42 @@ impl Step<'_> {
 
     /// What is done to a unit's gradient, `[unit_len]`, that needs no other unit.
     fn treat(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32]) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        if self.treatment.l1 != 0.0 {
-            let mut rest = &mut *gradient;
-            for part in layer.unit_parts(unit) {
-                let (gradient, after) = rest.split_at_mut(part.len());
-                rest = after;
-                let place = storage.start + part.start..storage.start + part.end;
-                clip::add_signs(gradient, self.parameters.read(worker, place), self.treatment.l1);
+        let treatment = self.treatment;
+        if treatment.l1 == 0.0 && treatment.clip_value.is_none() && treatment.clip_adaptive.is_none() {
+            return;
+        }
+        let bytes = size_of_val(&gradient[..]);
+        let reads_parameters = treatment.l1 != 0.0 || treatment.clip_adaptive.is_some();
+        let cost = || self.update_step_cost(2 * bytes, if reads_parameters { bytes } else { 0 });
+        worker.probe(Operation::Clip, Some(index), cost, || {
+            let PlacedLayer { layer, storage, .. } = &self.layers[index];
+            if treatment.l1 != 0.0 {
+                let mut rest = &mut *gradient;
+                for part in layer.unit_parts(unit) {
+                    let (gradient, after) = rest.split_at_mut(part.len());
+                    rest = after;
+                    let place = storage.start + part.start..storage.start + part.end;
+                    clip::add_signs(gradient, self.parameters.read(worker, place), treatment.l1);
+                }
             }
-        }
-        if let Some(limit) = self.treatment.clip_value {
-            clip::clamp(gradient, limit);
-        }
-        if let Some(limit) = self.treatment.clip_adaptive {
-            self.clip_adaptively(worker, index, unit, gradient, limit);
-        }
+            if let Some(limit) = treatment.clip_value {
+                clip::clamp(gradient, limit);
+            }
+            if let Some(limit) = treatment.clip_adaptive {
+                self.clip_adaptively(worker, index, unit, gradient, limit);
+            }
+        });
     }
 
     /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
     fn update_by_norm(&self, worker: &Worker, with: &Turn) -> f64 {
         worker.barrier();
         // Every worker adds up all units, in the same order.
-        let squares = self.memory.squares.read(worker, 0..self.plan.units());
-        let norm = squares.iter().sum::<f64>().sqrt();
+        let units = self.plan.units();
+        let cost = || Cost::local(units * size_of::<f64>());
+        let norm = worker.probe(Operation::Clip, None, cost, || {
+            self.memory.squares.read(worker, 0..units).iter().sum::<f64>().sqrt()
+        });
         // As `torch.nn.utils.clip_grad_norm_`.
         let limit = self.treatment.clip_norm.map_or(f64::INFINITY, f64::from);
         let factor = limit / (norm + NORM_EPSILON);
@@ -161,7 +231,11 @@ impl Step<'_> {
                 let gradient = self.kept_gradient(worker, index, unit);
                 // Not a comparison that NaN would pass: it must reach the parameters.
                 if factor.is_nan() || factor < 1.0 {
-                    clip::scale(gradient, factor as f32);
+                    let bytes = size_of_val(&gradient[..]);
+                    let cost = || self.update_step_cost(0, 2 * bytes);
+                    worker.probe(Operation::Clip, Some(index), cost, || {
+                        clip::scale(gradient, factor as f32);
+                    });
                 }
                 self.advance(worker, index, unit, gradient, with);
             }
@@ -183,13 +257,19 @@ impl Step<'_> {
         let (rows, resume) = (block.samples.len(), block.first > 0);
         if layer.sums_rows() {
             ahead.ask();
-            return worker
-                .probe("gradient", index, 0, 0, || self.sum_parts(worker, index, unit, rows, out, resume));
+            return self.sum_parts(worker, index, unit, rows, out, resume);
         }
-        worker.probe("gradient", index, 2 * layer.unit_work(unit) * rows, 0, || {
-            let [dy, x] = self.factors(worker, index, rows);
-            layer.gradient(unit, out, dy, x, resume, ahead);
-        });
+        let [dy, x] = self.factors(worker, index, rows);
+        layer.gradient(unit, out, dy, x, resume, ahead);
+    }
+
+    /// Of the gradient of a unit over so many rows.
+    fn unit_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
+        if self.layers[own.layer].layer.sums_rows() {
+            self.parts_cost(own, self.plan.rows.parts(rows))
+        } else {
+            self.unit_gradient_cost(own, rows, fetched)
+        }
     }
 
     /// What the gradients of a layer are products of, these rows of a block.
@@ -235,12 +315,15 @@ impl Step<'_> {
         with: &Turn,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let len = gradient.len();
         if with.is_measured {
-            self.measure_before(worker, index, unit);
+            let cost = || self.update_step_cost(len * FLOAT, len * FLOAT);
+            worker.probe(Operation::Norms, Some(index), cost, || self.measure_before(worker, index, unit));
         }
         // A rule for whole parameters has been at them before.
         let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
-        worker.probe("update", index, 0, self.update_bytes(gradient.len(), slots), || {
+        let cost = || self.update_cost(len, slots);
+        worker.probe(Operation::Update, Some(index), cost, || {
             let mut rest = gradient;
             for part in layer.unit_parts(unit) {
                 let (gradient, after) = rest.split_at_mut(part.len());
@@ -253,15 +336,19 @@ impl Step<'_> {
         });
         self.constrain(worker, index, unit);
         if with.is_measured {
-            self.measure_after(worker, index, unit);
+            let cost = || Cost::local(2 * len * FLOAT);
+            worker.probe(Operation::Norms, Some(index), cost, || self.measure_after(worker, index, unit));
         }
         self.average(worker, index, unit, with);
-        worker.probe("derive", index, 0, 0, || self.derive(worker, index, unit));
+        self.derive_again(worker, index, unit, len);
     }
 
-    /// Reads the gradient; reads and writes the parameters and the slots.
-    pub(super) fn update_bytes(&self, parameters: usize, slots: usize) -> usize {
-        parameters * size_of::<f32>() * (3 + 2 * slots)
+    /// Brings what is derived from a unit's parameters, so many, up to date with them.
+    pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize, len: usize) {
+        if self.memory.derived[index].columns() > 0 {
+            let cost = || self.derive_cost(len);
+            worker.probe(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
+        }
     }
 
     fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Turn) {

@@ -7,6 +7,7 @@ use crate::kernels::loss::{Rows, Targets};
 use crate::layers::Training;
 use crate::losses::Scores;
 use crate::model::PlacedLayer;
+use crate::probe::Operation;
 use crate::team::Worker;
 use crate::train::activations::Activations;
 
@@ -14,7 +15,12 @@ impl Step<'_> {
     pub(super) fn rows_pass(&self, worker: &Worker, block: Block, scale: f32) {
         let count = block.samples.len();
         let mine = self.plan.rows.share(worker, count);
-        self.gather_targets(worker, mine.clone(), block);
+        worker.probe(
+            Operation::Gather,
+            None,
+            || self.targets_cost(mine.len()),
+            || self.gather_targets(worker, mine.clone(), block),
+        );
         let split = self.plan.feature_layers(count);
         if split > 0 {
             if self.plan.shares_input {
@@ -104,12 +110,13 @@ impl Step<'_> {
     /// times as long, and it spares taking them back from the reader's cache at the next write. Rows that
     /// are made by augmentation cost more than that, and are made once, whole, in one matrix for all.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
-        worker.probe("gather", 0, 0, rows.len() * features.len() * 5, || {
+        let cost = || self.source.gather_cost(rows.len(), features.len());
+        worker.probe(Operation::Gather, None, cost, || {
             let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
             if let Some(how) = self.augmented {
-                return self.augment(worker, input, rows, block, how);
+                return self.augment(worker, input, rows.clone(), block, how);
             }
-            for (index, row) in rows.enumerate() {
+            for (index, row) in rows.clone().enumerate() {
                 self.source.gather(input.row(index), block.samples[row] as usize, features.clone());
             }
         });
@@ -143,47 +150,63 @@ impl Step<'_> {
         columns: Range<usize>,
         block: Block,
     ) {
-        let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
-        let share = columns.len() as f64 / self.memory.outputs[index].columns() as f64;
-        let flops = layer.flops().forward * rows.len() as f64 * share;
-        worker.probe("forward", index, flops as usize, 0, || {
-            let training = self.training(index, &rows, block);
-            let x = self.input_of(index).read(worker, rows.clone());
-            let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
-            if let Some(other) = inputs.other {
-                return layer.forward_two(y, [x, self.read_from(other).read(worker, rows)]);
-            }
-            let derived = &self.memory.derived[index];
-            let derived = derived.read(worker, 0..derived.columns());
-            let scratch = self.scratch(worker, index);
-            let storage = self.parameters.read(worker, storage.clone());
-            layer.forward_training(y, x, storage, derived, columns, scratch, &training);
+        let cost = || self.forward_cost(index, rows.len(), columns.len());
+        worker.probe(Operation::Forward, Some(index), cost, || {
+            self.forward_of(worker, index, rows.clone(), columns.clone(), block);
         });
+    }
+
+    /// [`forward`](Step::forward), for whoever has a probe around it.
+    pub(super) fn forward_of(
+        &self,
+        worker: &Worker,
+        index: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        block: Block,
+    ) {
+        let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
+        let training = self.training(index, &rows, block);
+        let x = self.input_of(index).read(worker, rows.clone());
+        let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
+        if let Some(other) = inputs.other {
+            return layer.forward_two(y, [x, self.read_from(other).read(worker, rows)]);
+        }
+        let derived = &self.memory.derived[index];
+        let derived = derived.read(worker, 0..derived.columns());
+        let scratch = self.scratch(worker, index);
+        let storage = self.parameters.read(worker, storage.clone());
+        layer.forward_training(y, x, storage, derived, columns, scratch, &training);
     }
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {
         let first = block.first;
-        worker.probe("loss", self.layers.len(), 0, 0, || {
-            let last = self.layers.len() - 1;
-            let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
-            let scores = Scores {
-                losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
-                correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
-            };
-            let targets = self.targets_of(worker, rows.clone(), block.share);
-            let shape = Rows { classes: self.classes, stride: outputs.columns() };
-            let doutputs = gradients.whole_rows_mut(worker, rows.clone());
-            let outputs = outputs.whole_rows(worker, rows);
-            self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
-        });
+        worker.probe(
+            Operation::Loss,
+            None,
+            || self.loss_cost(rows.len()),
+            || {
+                let last = self.layers.len() - 1;
+                let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
+                let scores = Scores {
+                    losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
+                    correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
+                };
+                let targets = self.targets_of(worker, rows.clone(), block.share);
+                let shape = Rows { classes: self.classes, stride: outputs.columns() };
+                let doutputs = gradients.whole_rows_mut(worker, rows.clone());
+                let outputs = outputs.whole_rows(worker, rows.clone());
+                self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
+            },
+        );
     }
 
-    fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+    pub(super) fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
-        let flops = layer.flops().backward * rows.len() as f64;
-        worker.probe("backward", index, flops as usize, 0, || {
+        let cost = || self.input_gradient_cost(index, rows.len());
+        worker.probe(Operation::InputGradient, Some(index), cost, || {
             if !self.plan.rows.joins.is_plain(index) {
-                return self.backward_joined(worker, index, rows, block);
+                return self.backward_joined(worker, index, rows.clone(), block);
             }
             let gradient = &self.memory.gradients[index];
             let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));
@@ -202,15 +225,15 @@ impl Step<'_> {
     }
 
     /// Adds the gradient over these rows to that over the rows before them in their part.
-    fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
+    pub(super) fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
         let layer = &self.layers[index].layer;
-        let flops = layer.flops().gradient * rows.len() as f64;
-        worker.probe("gradient", index, flops as usize, 0, || {
+        let cost = || self.rows_gradient_cost(index, rows.len());
+        worker.probe(Operation::WeightGradient, Some(index), cost, || {
             let (part, resume) = self.plan.rows.part_of(rows.start);
             let partials = &self.memory.partials[index];
             let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
             let x = self.input_of(index).read(worker, rows.clone());
-            let dy = self.memory.gradients[index].read(worker, rows);
+            let dy = self.memory.gradients[index].read(worker, rows.clone());
             layer.gradient_of_rows(out.row(0), dy, x, resume, self.scratch(worker, index));
         });
     }

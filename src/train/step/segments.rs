@@ -4,11 +4,13 @@
 
 use std::ops::Range;
 
+use super::costs::FLOAT;
 use super::joins::add_rows;
 use super::{Block, Step};
 use crate::layers::BatchNorm;
 use crate::model::PlacedLayer;
 use crate::optim::average;
+use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
 impl Step<'_> {
@@ -42,7 +44,7 @@ impl Step<'_> {
             for rows in cuts() {
                 // Outputs that were not kept are made again: that is less than to write and read them.
                 for index in (from..norm).filter(|&index| self.plan.rows.outputs_pass[index]) {
-                    self.forward_through(worker, index..index + 1, rows.clone(), block);
+                    self.forward_again(worker, index, rows.clone(), block);
                 }
                 self.backward_input(worker, number, rows.clone());
                 self.backward_through(worker, from..norm, rows, block);
@@ -62,6 +64,19 @@ impl Step<'_> {
         }
     }
 
+    /// Once more, for the way back, if its output was not kept.
+    fn forward_again(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+        let columns = self.memory.outputs[index].columns();
+        // Nominally there is one forward pass.
+        let cost = || Cost { nominal_flops: 0.0, ..self.forward_cost(index, rows.len(), columns) };
+        worker.probe(Operation::Recompute, Some(index), cost, || {
+            match self.plan.rows.norms.binary_search(&index) {
+                Ok(number) => self.normalise_rows(worker, number, rows.clone()),
+                Err(_) => self.forward_of(worker, index, rows.clone(), 0..columns, block),
+            }
+        });
+    }
+
     /// Back through some layers, up to the sums of one that normalises by batch, the first of them.
     fn backward_through(&self, worker: &Worker, layers: Range<usize>, rows: Range<usize>, block: Block) {
         for index in layers.rev() {
@@ -77,19 +92,15 @@ impl Step<'_> {
         (index, self.layers[index].layer.as_batch_norm().expect("the plan counts layers that are one"))
     }
 
-    /// Bytes of so many matrices of a layer's rows.
-    fn bytes(&self, index: usize, rows: &Range<usize>, matrices: usize) -> usize {
-        rows.len() * self.memory.outputs[index].columns() * size_of::<f32>() * matrices
-    }
-
     /// Adds rows of a layer's input to the moments of their part.
     fn add_moments(&self, worker: &Worker, number: usize, rows: Range<usize>) {
         let (index, norm) = self.batch_norm(number);
-        worker.probe("statistics", index, 0, self.bytes(index, &rows, 1), || {
+        let cost = || self.matrices_cost(index, rows.len(), 1);
+        worker.probe(Operation::Statistics, Some(index), cost, || {
             let (part, before) = self.plan.rows.place(rows.start);
             let len = norm.moments_len();
             let moments = self.memory.moments[number].write(worker, part * len..(part + 1) * len);
-            norm.add_moments(moments, before, self.input_of(index).read(worker, rows));
+            norm.add_moments(moments, before, self.input_of(index).read(worker, rows.clone()));
         });
     }
 
@@ -103,35 +114,44 @@ impl Step<'_> {
     /// Makes it of the moments of all parts.
     fn prepare(&self, worker: &Worker, number: usize, rows: usize) {
         let (index, norm) = self.batch_norm(number);
-        worker.probe("statistics", index, 0, 0, || {
-            let moments = 0..self.plan.rows.parts(rows) * norm.moments_len();
-            let moments = self.memory.moments[number].read(worker, moments);
+        let moments = 0..self.plan.rows.parts(rows) * norm.moments_len();
+        let cost = || Cost::local(moments.len() * size_of::<f64>());
+        worker.probe(Operation::Statistics, Some(index), cost, || {
+            let moments = self.memory.moments[number].read(worker, moments.clone());
             let storage = self.parameters.read(worker, self.layers[index].storage.clone());
             norm.prepare(self.state(worker, number), moments, self.plan.rows.part(), rows, storage);
         });
     }
 
     fn normalise(&self, worker: &Worker, number: usize, rows: Range<usize>) {
-        let (index, norm) = self.batch_norm(number);
-        worker.probe("forward", index, 0, self.bytes(index, &rows, 2), || {
-            let x = self.input_of(index).read(worker, rows.clone());
-            let outputs = &self.memory.outputs[index];
-            let y = outputs.write(worker, rows, 0..outputs.columns());
-            let storage = self.parameters.read(worker, self.layers[index].storage.clone());
-            norm.normalise(y, x, self.state(worker, number), storage);
+        let (index, _) = self.batch_norm(number);
+        let cost = || self.matrices_cost(index, rows.len(), 2);
+        worker.probe(Operation::Forward, Some(index), cost, || {
+            self.normalise_rows(worker, number, rows.clone())
         });
+    }
+
+    /// [`normalise`](Step::normalise), for whoever has a probe around it.
+    fn normalise_rows(&self, worker: &Worker, number: usize, rows: Range<usize>) {
+        let (index, norm) = self.batch_norm(number);
+        let x = self.input_of(index).read(worker, rows.clone());
+        let outputs = &self.memory.outputs[index];
+        let y = outputs.write(worker, rows, 0..outputs.columns());
+        let storage = self.parameters.read(worker, self.layers[index].storage.clone());
+        norm.normalise(y, x, self.state(worker, number), storage);
     }
 
     /// Adds rows to the sums of their part, which are the gradient of the parameters, too.
     fn backward_sums(&self, worker: &Worker, number: usize, rows: Range<usize>) {
         let (index, norm) = self.batch_norm(number);
-        worker.probe("backward", index, 0, self.bytes(index, &rows, 4), || {
+        let cost = || self.matrices_cost(index, rows.len(), 4);
+        worker.probe(Operation::Statistics, Some(index), cost, || {
             let (part, resume) = self.plan.rows.part_of(rows.start);
             let (partials, gradient) = (&self.memory.partials[index], &self.memory.gradients[index]);
             let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
             let x = self.input_of(index).read(worker, rows.clone());
             let y = self.memory.outputs[index].read(worker, rows.clone());
-            let dy = gradient.write(worker, rows, 0..gradient.columns());
+            let dy = gradient.write(worker, rows.clone(), 0..gradient.columns());
             let scratch = self.scratch(worker, index);
             norm.backward_sums(out.row(0), dy, x, y, self.state(worker, number), resume, scratch);
         });
@@ -139,9 +159,10 @@ impl Step<'_> {
 
     fn prepare_backward(&self, worker: &Worker, number: usize, rows: usize) {
         let (index, norm) = self.batch_norm(number);
-        worker.probe("statistics", index, 0, 0, || {
-            let partials = &self.memory.partials[index];
-            let sums = partials.block(worker, 0..self.plan.rows.parts(rows), 0..partials.columns());
+        let (partials, parts) = (&self.memory.partials[index], self.plan.rows.parts(rows));
+        let cost = || Cost::local(parts * partials.columns() * FLOAT);
+        worker.probe(Operation::Statistics, Some(index), cost, || {
+            let sums = partials.block(worker, 0..parts, 0..partials.columns());
             norm.prepare_backward(self.state(worker, number), sums, rows);
         });
     }
@@ -150,7 +171,8 @@ impl Step<'_> {
     fn backward_input(&self, worker: &Worker, number: usize, rows: Range<usize>) {
         let (index, norm) = self.batch_norm(number);
         let Some(gradient) = self.gradient_of(self.layers[index].inputs.main) else { return };
-        worker.probe("backward", index, 0, self.bytes(index, &rows, 3), || {
+        let cost = || self.matrices_cost(index, rows.len(), 3);
+        worker.probe(Operation::InputGradient, Some(index), cost, || {
             let mut dx = gradient.write(worker, rows.clone(), 0..gradient.columns());
             let dz = self.memory.gradients[index].read(worker, rows.clone());
             let x = self.input_of(index).read(worker, rows.clone());
@@ -158,7 +180,7 @@ impl Step<'_> {
             if !self.plan.rows.joins.adds(index)[0] {
                 return norm.backward_input(dx, dz, x, state);
             }
-            let mut own = self.memory.branch.write(worker, rows, 0..dx.columns());
+            let mut own = self.memory.branch.write(worker, rows.clone(), 0..dx.columns());
             norm.backward_input(own.reborrow(), dz, x, state);
             add_rows(&mut dx, &mut own);
         });
@@ -175,11 +197,14 @@ impl Step<'_> {
             let PlacedLayer { storage, .. } = &self.layers[index];
             let running = norm.running();
             let place = storage.start + running.start..storage.start + running.end;
-            let running = self.parameters.write(worker, place.clone());
-            norm.update_running(running, self.state(worker, number));
-            if let Some(weight) = weight.filter(|_| block.is_last) {
-                average::blend(self.memory.average.write(worker, place), running, weight);
-            }
+            let cost = || Cost::local(4 * place.len() * FLOAT);
+            worker.probe(Operation::Statistics, Some(index), cost, || {
+                let running = self.parameters.write(worker, place.clone());
+                norm.update_running(running, self.state(worker, number));
+                if let Some(weight) = weight.filter(|_| block.is_last) {
+                    average::blend(self.memory.average.write(worker, place.clone()), running, weight);
+                }
+            });
         }
     }
 }

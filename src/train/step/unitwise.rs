@@ -6,6 +6,7 @@ use super::Step;
 use crate::kernels::{clip, columns};
 use crate::layers::Role;
 use crate::model::PlacedLayer;
+use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
 impl Step<'_> {
@@ -41,20 +42,24 @@ impl Step<'_> {
             return;
         }
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        for (part, place) in layer.unit_parts(unit).into_iter().enumerate() {
-            let place = storage.start + place.start..storage.start + place.end;
-            let parameters = self.parameters.write(worker, place);
-            if let Some(limit) = clip_weights {
-                clip::clamp(parameters, limit);
-            }
-            if let Some(limit) = max_norm {
-                match layer.unit_roles(unit)[part] {
-                    Role::Weights => columns::limit_norms(parameters, limit),
-                    // The norm of the weights is that of g, whatever v is.
-                    Role::Lengths => clip::clamp(parameters, limit),
-                    Role::Directions | Role::Bias => {}
+        // Their update has left them near.
+        let cost = || Cost::local(2 * layer.unit_len(unit) * size_of::<f32>());
+        worker.probe(Operation::Clip, Some(index), cost, || {
+            for (part, place) in layer.unit_parts(unit).into_iter().enumerate() {
+                let place = storage.start + place.start..storage.start + place.end;
+                let parameters = self.parameters.write(worker, place);
+                if let Some(limit) = clip_weights {
+                    clip::clamp(parameters, limit);
+                }
+                if let Some(limit) = max_norm {
+                    match layer.unit_roles(unit)[part] {
+                        Role::Weights => columns::limit_norms(parameters, limit),
+                        // The norm of the weights is that of g, whatever v is.
+                        Role::Lengths => clip::clamp(parameters, limit),
+                        Role::Directions | Role::Bias => {}
+                    }
                 }
             }
-        }
+        });
     }
 }

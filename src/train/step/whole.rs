@@ -3,10 +3,12 @@
 
 use std::ops::Range;
 
+use super::costs::FLOAT;
 use super::{Step, Turn};
 use crate::kernels::{clip, gemm, newton_schulz, reduce};
 use crate::model::PlacedLayer;
 use crate::optim::{Orthogonal, Whole};
+use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 use crate::train::plan::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
 
@@ -23,9 +25,15 @@ impl Step<'_> {
         with: &Turn,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        // Reads the parameters; reads and writes the gradient and the slots.
-        let bytes = self.update_bytes(gradient.len(), self.memory.slots.len());
-        worker.probe("direct", index, 0, bytes, || {
+        // Reads the parameters; reads and writes the gradient, which was made just now unless all of it was
+        // waited for, and the slots.
+        let bytes = gradient.len() * FLOAT;
+        let once = bytes * (1 + 2 * self.memory.slots.len());
+        let cost = || match self.plan.whole_gradient {
+            true => self.update_step_cost(0, 2 * bytes + once),
+            false => self.update_step_cost(2 * bytes, once),
+        };
+        worker.probe(Operation::Update, Some(index), cost, || {
             let number = (self.plan.numbers[index] + unit) * NORMS_PER_UNIT;
             let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_UNIT);
             let mut rest = gradient;
@@ -60,15 +68,29 @@ impl Step<'_> {
 
     fn scale_by_trust(&self, worker: &Worker, whole: &WholePlan) {
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
-            for parameter in whole.parameters[index].iter().filter(|_| !owned.is_empty()) {
-                let [direction, own] = self.whole_norms(worker, index, &parameter.range);
-                // A comparison that NaN passes: it must reach the parameters.
-                let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
-                for unit in owned.clone() {
-                    self.parts_of(worker, index, unit, &parameter.range, |_, direction| {
-                        clip::scale(direction, ratio as f32);
-                    });
-                }
+            if owned.is_empty() {
+                continue;
+            }
+            let layer = &self.layers[index].layer;
+            let cost = || {
+                let floats: usize = owned.clone().map(|unit| layer.unit_len(unit)).sum();
+                self.update_step_cost(0, 2 * floats * FLOAT)
+            };
+            worker.probe(Operation::Update, Some(index), cost, || {
+                self.scale_layer_by_trust(worker, whole, index, owned.clone());
+            });
+        }
+    }
+
+    fn scale_layer_by_trust(&self, worker: &Worker, whole: &WholePlan, index: usize, owned: Range<usize>) {
+        for parameter in &whole.parameters[index] {
+            let [direction, own] = self.whole_norms(worker, index, &parameter.range);
+            // A comparison that NaN passes: it must reach the parameters.
+            let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
+            for unit in owned.clone() {
+                self.parts_of(worker, index, unit, &parameter.range, |_, direction| {
+                    clip::scale(direction, ratio as f32);
+                });
             }
         }
     }
@@ -117,14 +139,21 @@ impl Step<'_> {
     fn make_orthogonal(&self, worker: &Worker, whole: &WholePlan, how: &Orthogonal) {
         let matrices = || whole.matrices.iter().enumerate();
         for (number, matrix) in matrices() {
-            let [norm, _] = self.whole_norms(worker, matrix.layer, &matrix.range);
-            // A maximum would lose a NaN.
-            let divisor = if norm < how.epsilon { how.epsilon } else { norm };
-            self.owned_parts(worker, matrix, |part, direction| {
-                let [rows, columns] = matrix.place(part);
-                let to = self.memory.iterates[number][0].block_mut(worker, rows, columns);
-                newton_schulz::spread(to, direction, matrix.is_upright(), (1.0 / divisor) as f32);
-            });
+            worker.probe(
+                Operation::Orthogonalise,
+                Some(matrix.layer),
+                || self.copies_cost(worker, matrix),
+                || {
+                    let [norm, _] = self.whole_norms(worker, matrix.layer, &matrix.range);
+                    // A maximum would lose a NaN.
+                    let divisor = if norm < how.epsilon { how.epsilon } else { norm };
+                    self.owned_parts(worker, matrix, |part, direction| {
+                        let [rows, columns] = matrix.place(part);
+                        let to = self.memory.iterates[number][0].block_mut(worker, rows, columns);
+                        newton_schulz::spread(to, direction, matrix.is_upright(), (1.0 / divisor) as f32);
+                    });
+                },
+            );
         }
         worker.barrier();
         for step in 0..how.steps {
@@ -143,12 +172,26 @@ impl Step<'_> {
         }
         for (number, matrix) in matrices() {
             let factor = how.adjustment.factor(matrix.outputs, matrix.inputs);
-            self.owned_parts(worker, matrix, |part, direction| {
-                let [rows, columns] = matrix.place(part);
-                let from = self.memory.iterates[number][how.steps % 2].block(worker, rows, columns);
-                newton_schulz::gather(direction, from, matrix.is_upright(), factor as f32);
-            });
+            worker.probe(
+                Operation::Orthogonalise,
+                Some(matrix.layer),
+                || self.copies_cost(worker, matrix),
+                || {
+                    self.owned_parts(worker, matrix, |part, direction| {
+                        let [rows, columns] = matrix.place(part);
+                        let from = self.memory.iterates[number][how.steps % 2].block(worker, rows, columns);
+                        newton_schulz::gather(direction, from, matrix.is_upright(), factor as f32);
+                    });
+                },
+            );
         }
+    }
+
+    /// Of this worker's units of a matrix, copied to or from an iterate.
+    fn copies_cost(&self, worker: &Worker, matrix: &MatrixPlan) -> Cost {
+        let own = self.plan.owners[worker.index()][matrix.layer].len();
+        let all = self.layers[matrix.layer].layer.units().max(1);
+        self.update_step_cost(0, 2 * matrix.range.len() * own / all * FLOAT)
     }
 
     /// [`parts_of`](Step::parts_of) all of this worker's units of a matrix.
@@ -168,12 +211,12 @@ impl Step<'_> {
         let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
         let iterate = &self.memory.iterates[number][iterate];
         let columns = iterate.columns();
-        let flops = 2 * rows.len() * side * matrix.rows();
-        worker.probe("orthogonalise", matrix.layer, flops, 0, || {
+        let cost = || self.product_cost([rows.len(), matrix.rows(), side]);
+        worker.probe(Operation::Orthogonalise, Some(matrix.layer), cost, || {
             let all = iterate.block(worker, 0..matrix.rows(), 0..columns);
             let gram = self.memory.grams[number][0].block_mut(worker, rows.clone(), 0..columns);
             // [short x long] * [long x short] -> [short x short]
-            gemm::multiply_transposed(gram, all.block(0..matrix.rows(), rows), all);
+            gemm::multiply_transposed(gram, all.block(0..matrix.rows(), rows.clone()), all);
         });
     }
 
@@ -182,7 +225,8 @@ impl Step<'_> {
         let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
         let [gram, result] = &self.memory.grams[number];
         let columns = gram.columns();
-        worker.probe("orthogonalise", matrix.layer, 2 * rows.len() * side * side, 0, || {
+        let cost = || self.product_cost([rows.len(), side, side]);
+        worker.probe(Operation::Orthogonalise, Some(matrix.layer), cost, || {
             let all = gram.block(worker, 0..side, 0..columns);
             let mut result = result.block_mut(worker, rows.clone(), 0..columns);
             // [short x short] * [short x short] -> [short x short]
@@ -196,10 +240,10 @@ impl Step<'_> {
         let (rows, side) = (worker.share(matrix.rows()), matrix.columns());
         let iterates = &self.memory.iterates[number];
         let columns = iterates[0].columns();
-        let flops = 2 * rows.len() * side * side;
-        worker.probe("orthogonalise", matrix.layer, flops, 0, || {
+        let cost = || self.product_cost([rows.len(), side, side]);
+        worker.probe(Operation::Orthogonalise, Some(matrix.layer), cost, || {
             let from = iterates[iterate].block(worker, rows.clone(), 0..side);
-            let to = iterates[1 - iterate].block_mut(worker, rows, 0..columns);
+            let to = iterates[1 - iterate].block_mut(worker, rows.clone(), 0..columns);
             // [long x short] * [short x short] -> [long x short]
             gemm::multiply(to, from, self.memory.grams[number][1].block(worker, 0..side, 0..columns));
         });

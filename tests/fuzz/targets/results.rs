@@ -1,16 +1,17 @@
-//! Files of results as JSON, of `train`, `bench` and `reproduce`: what `report`, `bench --baseline` and
-//! `--resume` read.
+//! Files of results as JSON, of `train`, `bench`, `reproduce` and `profile`: what `report`, `bench --baseline`,
+//! `profile --compare` and `--resume` read.
 
 use std::sync::OnceLock;
 
 use fallline::bench::compare::Comparison;
+use fallline::bench::profile::compare::ProfileComparison;
 use fallline::report::results::{self, Results};
-use fallline::report::{bench, reproduce};
+use fallline::report::{bench, profile, reproduce};
 use serde_json::{Value, json};
 
-use crate::bench_record;
 use crate::harness::{Accepted, Input, Target};
 use crate::random::Random;
+use crate::{bench_record, profile_record};
 use crate::{bytes, text};
 
 pub static TARGET: Target = Target { name: "results", share: 1, seeds, spoil, read, memory };
@@ -28,6 +29,7 @@ fn read(input: &Input) -> Result<Accepted, String> {
             Results::Train(record) => serde_json::to_string(record),
             Results::Bench(record) => serde_json::to_string(record),
             Results::Reproduce(record) => serde_json::to_string(record),
+            Results::Profile(record) => serde_json::to_string(record),
         };
         std::fs::write(&again, text.map_err(|error| error.to_string())?).unwrap();
         // What is shown of it must not fail either.
@@ -37,6 +39,9 @@ fn read(input: &Input) -> Result<Accepted, String> {
                 Comparison::of(record, record, 0.05);
             }
             Results::Reproduce(record) => drop(reproduce::table(record)),
+            Results::Profile(record) => {
+                profile::table(record, 100, None, Some(&ProfileComparison::of(record, record, 0.05)));
+            }
             Results::Train(_) => {}
         }
         match results::read(&again) {
@@ -109,7 +114,8 @@ fn seeds() -> Vec<Vec<u8>> {
     });
     let mut benched = bench_record::record();
     benched.cases.truncate(2);
-    let values = [run(), plain, reproduced, serde_json::to_value(benched).unwrap()];
+    let profiled = serde_json::to_value(profile_record::perceptron()).unwrap();
+    let values = [run(), plain, reproduced, serde_json::to_value(benched).unwrap(), profiled];
     let texts = values.iter().flat_map(|value| [value.to_string(), format!("{value:#}")]);
     texts.map(String::into_bytes).collect()
 }

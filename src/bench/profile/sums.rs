@@ -1,0 +1,233 @@
+//! What the tables of all workers come to, in seconds of a step.
+
+use std::collections::BTreeMap;
+
+use crate::probe::{Operation, STREAMS, Table};
+use crate::stats::{median, quantile};
+
+/// A step that takes so many times the median was disturbed by something else.
+const DISTURBED: f64 = 1.25;
+
+/// Steps, and what they come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// Probed steps, and how many of those whose own times are known were disturbed; times are without these.
+    pub steps: u64,
+    pub disturbed: usize,
+    /// Seconds of a probed step, and of one without probes, the means over the workers.
+    pub step_seconds: f64,
+    pub plain_step_seconds: f64,
+    /// Seconds of a step that no probe covers, of each worker.
+    pub uncovered: Vec<f64>,
+    pub sites: Vec<SiteSum>,
+}
+
+/// A call site of all workers. Amounts are of all workers together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SiteSum {
+    pub operation: Operation,
+    pub layer: Option<usize>,
+    pub calls: f64,
+    /// Of each worker.
+    pub seconds: Vec<f64>,
+    /// Over the steps, of the mean over the workers.
+    pub median_seconds: f64,
+    pub flops: f64,
+    pub nominal_flops: f64,
+    /// Bytes, and the largest working set, of each kind of traffic.
+    pub streams: [(f64, usize); STREAMS],
+}
+
+impl Sums {
+    /// From one table of each worker, which have seen the same steps.
+    pub fn of(tables: &[Table], seconds_per_tick: f64) -> Sums {
+        let workers = tables.len();
+        let Some(first) = tables.first() else { return Sums::default() };
+        let mean = |of: &dyn Fn(&Table) -> u64| {
+            tables.iter().map(of).sum::<u64>() as f64 * seconds_per_tick / workers as f64
+        };
+        let known = tables.iter().map(|table| table.steps.len()).min().unwrap_or(0);
+        let durations: Vec<f64> = (0..known).map(|step| mean(&|table| duration(table, step))).collect();
+        let of_kind = |is_probed: bool| -> Vec<usize> {
+            (0..known).filter(|&step| first.steps[step].is_probed == is_probed).collect()
+        };
+        let (probed, plain) = (of_kind(true), of_kind(false));
+        let undisturbed = |steps: &[usize]| -> Vec<usize> {
+            let middle = median(&steps.iter().map(|&step| durations[step]).collect::<Vec<_>>());
+            steps.iter().copied().filter(|&step| durations[step] <= DISTURBED * middle).collect()
+        };
+        let (kept, kept_plain) = (undisturbed(&probed), undisturbed(&plain));
+        let mean_of = |steps: &[usize]| {
+            steps.iter().map(|&step| durations[step]).sum::<f64>() / (steps.len().max(1)) as f64
+        };
+        let scale = seconds_per_tick / kept.len().max(1) as f64;
+        let steps = first.steps_seen[1];
+        let mut keys: BTreeMap<(Option<usize>, Operation), Vec<Option<usize>>> = BTreeMap::new();
+        for (worker, table) in tables.iter().enumerate() {
+            for (index, site) in table.sites.iter().enumerate() {
+                let places = keys.entry((site.layer, site.operation)).or_insert_with(|| vec![None; workers]);
+                places[worker] = Some(index);
+            }
+        }
+        let site = |((layer, operation), places): ((Option<usize>, Operation), Vec<Option<usize>>)| {
+            let ticks = |step: usize| {
+                let of_worker = |(table, place): (&Table, &Option<usize>)| {
+                    place.map_or(0, |site| table.ticks_of(step, site))
+                };
+                tables.iter().zip(&places).map(of_worker).collect::<Vec<u64>>()
+            };
+            let mut seconds = vec![0.0; workers];
+            let mut means = Vec::with_capacity(kept.len());
+            for &step in &kept {
+                let ticks = ticks(step);
+                seconds.iter_mut().zip(&ticks).for_each(|(sum, &ticks)| *sum += ticks as f64 * scale);
+                means.push(ticks.iter().sum::<u64>() as f64 * seconds_per_tick / workers as f64);
+            }
+            let mut sum = SiteSum {
+                operation,
+                layer,
+                calls: 0.0,
+                seconds,
+                median_seconds: median(&means),
+                flops: 0.0,
+                nominal_flops: 0.0,
+                streams: Default::default(),
+            };
+            for (table, place) in tables.iter().zip(&places) {
+                let Some(site) = place.map(|place| &table.sites[place]) else { continue };
+                let per_step = 1.0 / steps.max(1) as f64;
+                sum.calls += site.calls as f64 * per_step;
+                sum.flops += site.flops as f64 * per_step;
+                sum.nominal_flops += site.nominal_flops * per_step;
+                for ((bytes, working_set), stream) in sum.streams.iter_mut().zip(&site.streams) {
+                    *bytes += stream.bytes as f64 * per_step;
+                    *working_set = (*working_set).max(stream.working_set);
+                }
+            }
+            sum
+        };
+        let sites: Vec<SiteSum> = keys.into_iter().map(site).collect();
+        let uncovered = |(worker, table): (usize, &Table)| {
+            let all: u64 = kept.iter().map(|&step| duration(table, step)).sum();
+            let covered: f64 = sites.iter().map(|site| site.seconds[worker]).sum();
+            (all as f64 * scale - covered).max(0.0)
+        };
+        let uncovered = tables.iter().enumerate().map(uncovered).collect();
+        Sums {
+            steps,
+            disturbed: probed.len() - kept.len(),
+            step_seconds: mean_of(&kept),
+            plain_step_seconds: mean_of(&kept_plain),
+            uncovered,
+            sites,
+        }
+    }
+}
+
+/// Ticks of a step of one worker.
+fn duration(table: &Table, step: usize) -> u64 {
+    table.steps[step].ended.saturating_sub(table.steps[step].begun)
+}
+
+/// The number of the probed step, of those whose calls are all kept, that is nearest to the median; by its index
+/// in each table's steps.
+pub fn typical_step(tables: &[Table]) -> Option<usize> {
+    let first = tables.first()?;
+    let known = tables.iter().map(|table| table.steps.len()).min()?;
+    // The last call that was kept may be one of a step that has not all of them.
+    let kept_until = |table: &Table| match table.calls_left_out {
+        0 => u64::MAX,
+        _ => table.calls.last().map_or(0, |call| call.begun),
+    };
+    let is_whole = |step: &usize| tables.iter().all(|table| table.steps[*step].ended <= kept_until(table));
+    let whole: Vec<usize> = (0..known).filter(|&step| first.steps[step].is_probed).filter(is_whole).collect();
+    let durations: Vec<f64> = whole.iter().map(|&step| duration(first, step) as f64).collect();
+    let middle = quantile(&durations, 0.5);
+    let far = |&index: &usize| (durations[index] - middle).abs();
+    (0..whole.len()).min_by(|a, b| far(a).total_cmp(&far(b))).map(|index| whole[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Cost, Probe};
+
+    /// A worker whose steps are these: of each, the ticks that a site takes, and those beside it.
+    pub fn worker(steps: &[(bool, &[(Operation, Option<usize>, u64)], u64)]) -> Table {
+        thread_local! { static TIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
+        fn now() -> u64 {
+            TIME.with(|time| time.get())
+        }
+        let pass = |ticks: u64| TIME.with(|time| time.set(time.get() + ticks));
+        let mut probe = Probe::new(now, 1000, Table::default());
+        for (number, &(is_probed, sites, rest)) in steps.iter().enumerate() {
+            probe.begin_step(number as u64, Some(is_probed));
+            for &(operation, layer, ticks) in sites {
+                let begun = now();
+                pass(ticks);
+                let cost = Cost { nominal_flops: 3.0, ..Cost::local(10 * ticks as usize) };
+                if is_probed {
+                    probe.record(operation, layer, cost, [begun, now()], [ticks, 7]);
+                }
+            }
+            pass(rest);
+            probe.end_step();
+        }
+        probe.into_table()
+    }
+
+    const A: (Operation, Option<usize>) = (Operation::Forward, Some(0));
+    const B: (Operation, Option<usize>) = (Operation::Loss, None);
+
+    #[test]
+    fn known_durations_come_back_exactly() {
+        let at = |(operation, layer): (Operation, Option<usize>), ticks| (operation, layer, ticks);
+        let one = worker(&[
+            (true, &[at(A, 100), at(A, 20), at(B, 50)], 30),
+            (false, &[at(A, 100), at(A, 20), at(B, 50)], 20),
+            (true, &[at(A, 100), at(A, 20), at(B, 50)], 30),
+            // Something else ran.
+            (true, &[at(A, 9100), at(A, 20), at(B, 50)], 30),
+        ]);
+        let other = worker(&[
+            (true, &[at(A, 80)], 120),
+            (false, &[at(A, 80)], 110),
+            (true, &[at(A, 80)], 120),
+            (true, &[at(A, 80)], 9120),
+        ]);
+        let sums = Sums::of(&[one.clone(), other.clone()], 0.5);
+        assert_eq!((sums.steps, sums.disturbed), (3, 1));
+        assert_eq!((sums.step_seconds, sums.plain_step_seconds), (100.0, 95.0));
+        assert_eq!(sums.uncovered, [15.0, 60.0]);
+        let [b, a] = &sums.sites[..] else { panic!("{sums:?}") };
+        assert_eq!(((a.operation, a.layer), (b.operation, b.layer)), (A, B));
+        assert_eq!((&a.seconds[..], a.median_seconds), (&[60.0, 40.0][..], 50.0));
+        assert_eq!((&b.seconds[..], b.median_seconds), (&[25.0, 0.0][..], 12.5));
+        assert_eq!((a.calls, a.flops, a.nominal_flops), (3.0, 21.0, 9.0));
+        // The disturbed step moved bytes, too: what is moved does not depend on the time.
+        let a_bytes: usize = [2 * 120 + 9120, 3 * 80].iter().sum();
+        assert_eq!(a.streams[0], (10.0 * a_bytes as f64 / 3.0, 91_000));
+        let covered: f64 = sums.sites.iter().flat_map(|site| &site.seconds).sum();
+        assert_eq!((covered + sums.uncovered.iter().sum::<f64>()) / 2.0, sums.step_seconds);
+        assert_eq!(typical_step(&[one, other]), Some(0));
+    }
+
+    #[test]
+    fn of_nothing_there_is_nothing() {
+        assert_eq!(Sums::of(&[], 1.0), Sums::default());
+        let sums = Sums::of(&[Table::default()], 1.0);
+        assert_eq!((sums.step_seconds, sums.sites.len()), (0.0, 0));
+        assert_eq!((typical_step(&[]), typical_step(&[Table::default()])), (None, None));
+    }
+
+    #[test]
+    fn a_step_whose_calls_were_left_out_is_not_typical() {
+        let at = |ticks| (A.0, A.1, ticks);
+        let mut table = worker(&[(true, &[at(5)], 0), (true, &[at(9)], 0), (true, &[at(9)], 0)]);
+        table.calls.truncate(1);
+        table.calls_left_out = 2;
+        assert_eq!(typical_step(&[table.clone()]), None);
+        table.calls_left_out = 0;
+        assert_eq!(typical_step(&[table]), Some(1));
+    }
+}

@@ -1,0 +1,310 @@
+//! The tables of a terminal.
+
+use console::{measure_text_width, style};
+
+use super::facts::{
+    billions, digits, level, micros, peak, percent, plain_seconds, rate, seconds_of, settings, share,
+    step_time,
+};
+use super::{comparison, workers};
+use crate::bench::profile::ProfileRecord;
+use crate::bench::profile::compare::ProfileComparison;
+use crate::bench::profile::record::Site;
+use crate::bench::profile::request::is_part_of;
+use crate::report::markup::printable;
+use crate::report::numbers::{counted, rounded};
+use crate::report::table::{Side, table as lines_of};
+use crate::report::wrap::wrapped;
+
+/// Sentences are no wider, however wide the terminal is.
+const WIDEST_TEXT: usize = 100;
+
+/// Letters of a layer, an operation, a kind or a verdict that a table shows, and that one shows which is narrower
+/// than [`NARROW`].
+const LONGEST_NAME: usize = 24;
+const LONGEST_OF_NARROW: usize = 16;
+const NARROW: usize = 80;
+
+/// A saving of more than this part of the step is marked, and a fraction of a roof that is worth its name.
+const MUCH: f64 = 0.05;
+const AT_ROOF: f64 = 0.8;
+
+/// So many commands that run a kernel alone are shown.
+const COMMANDS: usize = 5;
+
+/// A row of the table: a call site, or a sum.
+struct Row<'a> {
+    record: &'a ProfileRecord,
+    site: Option<&'a Site>,
+    name: &'a str,
+    /// Letters of a name that are shown.
+    longest: usize,
+    seconds: f64,
+    median: Option<f64>,
+    flops: f64,
+    nominal: f64,
+    bytes: f64,
+    calls: f64,
+    saving: Option<f64>,
+}
+
+/// A column: its title, the side of its texts, how soon it gives way where there is no room (0: never), and
+/// its text, empty where it has none.
+struct Column {
+    title: &'static str,
+    side: Side,
+    yields: u8,
+    text: fn(&Row) -> String,
+}
+
+const fn column(title: &'static str, side: Side, yields: u8, text: fn(&Row) -> String) -> Column {
+    Column { title, side, yields, text }
+}
+
+const COLUMNS: [Column; 17] = [
+    column("layer", Side::Left, 0, |row| {
+        of(row, |site| cut(site.layer.as_deref().unwrap_or("-"), row.longest))
+    }),
+    column("operation", Side::Left, 0, |row| cut(row.name, row.longest)),
+    column("kind", Side::Left, 8, |row| of(row, |site| cut(&site.kind, row.longest))),
+    column("calls", Side::Right, 9, |row| positive(row.calls, digits)),
+    column("median µs", Side::Right, 2, |row| row.median.map(micros).unwrap_or_default()),
+    column("mean µs", Side::Right, 12, |row| micros(row.seconds)),
+    column("share", Side::Right, 1, |row| percent(share(row.record, row.seconds))),
+    column("GFLOP/s", Side::Right, 5, |row| positive(rate(row.flops, row.seconds), billions)),
+    column("GB/s", Side::Right, 6, |row| positive(rate(row.bytes, row.seconds), billions)),
+    column("flops/byte", Side::Right, 10, |row| positive(rate(row.flops, row.bytes), digits)),
+    column("nominal Gflop", Side::Right, 11, |row| positive(row.nominal, billions)),
+    column("instr/cycle", Side::Right, 14, |row| {
+        counters(row, |counters| digits(rate(counters.instructions, counters.cycles)))
+    }),
+    column("misses", Side::Right, 13, |row| counters(row, |counters| rounded(counters.cache_misses))),
+    column("roof", Side::Left, 4, |row| of(row, |site| cut(&site.roof, row.longest))),
+    column("of roof", Side::Right, 3, |row| of(row, fraction)),
+    column("could save µs", Side::Right, 0, |row| {
+        row.saving.map(|saving| saved(row, saving)).unwrap_or_default()
+    }),
+    column("bound by", Side::Left, 7, |row| of(row, |site| cut(&site.verdict, row.longest))),
+];
+
+fn of(row: &Row, text: impl Fn(&Site) -> String) -> String {
+    row.site.map(text).unwrap_or_default()
+}
+
+fn positive(number: f64, text: fn(f64) -> String) -> String {
+    if number > 0.0 { text(number) } else { String::new() }
+}
+
+fn counters(row: &Row, text: fn(&crate::bench::profile::record::Counters) -> String) -> String {
+    row.site.and_then(|site| site.counters.as_ref()).map(text).unwrap_or_default()
+}
+
+fn fraction(site: &Site) -> String {
+    let Some(fraction) = site.fraction_of_roof else { return String::new() };
+    let text = format!("{:.0} %", 100.0 * fraction);
+    if fraction >= AT_ROOF { style(text).green().to_string() } else { text }
+}
+
+fn saved(row: &Row, saving: f64) -> String {
+    let text = micros(saving);
+    let is_much = row.site.is_some() && share(row.record, saving) > MUCH;
+    if is_much { style(text).yellow().bold().to_string() } else { text }
+}
+
+/// A name short enough for a column.
+pub(super) fn cut(name: &str, longest: usize) -> String {
+    let name = printable(name);
+    if name.chars().count() <= longest {
+        return name;
+    }
+    name.chars().take(longest - 1).chain(['…']).collect()
+}
+
+/// Letters of a name that a table of so many columns shows.
+pub(super) fn longest_name(columns: usize) -> usize {
+    if columns < NARROW { LONGEST_OF_NARROW } else { LONGEST_NAME }
+}
+
+/// The report of a profile in lines of at most `columns`. With a `layer`, the call sites of that layer and of
+/// what it is made of. Coloured if standard output is a terminal that wants it.
+pub fn table(
+    record: &ProfileRecord,
+    columns: usize,
+    layer: Option<&str>,
+    compared: Option<&ProfileComparison>,
+) -> String {
+    let narrow = columns.min(WIDEST_TEXT);
+    let mut text = heading(record, narrow);
+    text += "\n";
+    text += &sites(record, columns, layer);
+    text += "\n";
+    text += &of_workers(record, columns);
+    for (index, finding) in record.findings.iter().enumerate() {
+        if index == 0 {
+            text += &format!("\n{}\n", style("Findings").bold());
+        }
+        text += &wrapped(&printable(&finding.text), narrow, &format!("{:2}. ", index + 1));
+        if let Some(command) = &finding.command {
+            text += &format!("    try: {}\n", style(printable(command)).cyan());
+        }
+    }
+    text += &commands(record, layer);
+    if let Some(compared) = compared {
+        text += "\n";
+        text += &comparison::text(compared, columns);
+    }
+    let notes = record.notes.iter().chain(&record.counters);
+    for (index, note) in notes.enumerate() {
+        text += if index == 0 { "\n" } else { "" };
+        text += &wrapped(&printable(note), narrow, "note: ");
+    }
+    text
+}
+
+fn heading(record: &ProfileRecord, columns: usize) -> String {
+    let name = style(printable(&record.settings.recipe)).bold();
+    let mut text = wrapped(&format!("{name} · {}", settings(record).join(" · ")), columns, "");
+    let speed = rate(record.settings.batch as f64, plain_seconds(record));
+    let probes = if record.plain_step_seconds > 0.0 {
+        format!(
+            ", {} without probes: they cost {}",
+            step_time(record.plain_step_seconds),
+            percent(record.overhead)
+        )
+    } else {
+        ", not measured without probes".to_string()
+    };
+    let steps = counted(record.steps, "step");
+    let step = step_time(record.step_seconds);
+    text += &wrapped(
+        &format!("step {step}, the median of {steps}{probes} · {} samples/s", rounded(speed)),
+        columns,
+        "",
+    );
+    let levels: Vec<String> = record.roofs.levels.iter().map(level).collect();
+    let roofs = std::iter::once(peak(record)).chain(levels).collect::<Vec<_>>().join(" · ");
+    text += &wrapped(&roofs, columns, "roofs: ");
+    text
+}
+
+/// The table of call sites, without the columns that have no room.
+fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String {
+    let is_shown = |site: &&Site| layer.is_none_or(|module| is_part_of(site.layer.as_deref(), module));
+    let shown: Vec<&Site> = record.sites.iter().filter(is_shown).collect();
+    let total = |value: fn(&Site) -> f64| shown.iter().map(|site| value(site)).sum::<f64>();
+    let longest = longest_name(columns);
+    let sum = |name, seconds| Row {
+        record,
+        site: None,
+        name,
+        longest,
+        seconds,
+        median: None,
+        flops: 0.0,
+        nominal: 0.0,
+        bytes: 0.0,
+        calls: 0.0,
+        saving: None,
+    };
+    let mut rows: Vec<Row> = shown
+        .iter()
+        .map(|site| Row {
+            record,
+            site: Some(site),
+            name: &site.operation,
+            longest,
+            seconds: site.seconds_per_step,
+            median: Some(site.median_seconds),
+            flops: site.flops,
+            nominal: site.nominal_flops,
+            bytes: site.bytes,
+            calls: site.calls,
+            saving: Some(site.saving),
+        })
+        .collect();
+    let uncovered = Row { median: Some(record.uncovered), ..sum("uncovered", record.uncovered) };
+    let seconds = total(|site| site.seconds_per_step);
+    // Of one layer the uncovered part is unknown; it is that of the whole step all the same.
+    let (name, seconds) =
+        if layer.is_some() { ("these sites", seconds) } else { ("total", seconds + record.uncovered) };
+    let whole = Row {
+        median: Some(seconds),
+        flops: total(|site| site.flops),
+        nominal: total(|site| site.nominal_flops),
+        bytes: total(|site| site.bytes),
+        calls: total(|site| site.calls),
+        saving: Some(total(|site| site.saving)),
+        ..sum(name, seconds)
+    };
+    rows.extend([uncovered, whole]);
+
+    let filled = |column: &&Column| rows.iter().any(|row| !(column.text)(row).is_empty());
+    let mut kept: Vec<&Column> = COLUMNS.iter().filter(filled).collect();
+    let mut dropped = Vec::new();
+    let text = loop {
+        let cells = |row: &Row| kept.iter().map(|column| (column.text)(row)).collect::<Vec<String>>();
+        let titles: Vec<(&str, Side)> = kept.iter().map(|column| (column.title, column.side)).collect();
+        let text = lines_of(&titles, &rows.iter().map(cells).collect::<Vec<_>>(), 2);
+        let first = kept.iter().map(|column| column.yields).max().unwrap_or(0);
+        if first == 0 || fits(&text, columns) {
+            break text;
+        }
+        dropped.extend(kept.iter().filter(|column| column.yields == first).map(|column| column.title));
+        kept.retain(|column| column.yields != first);
+    };
+    text + &left_out(&dropped, columns.min(WIDEST_TEXT))
+}
+
+fn fits(text: &str, columns: usize) -> bool {
+    text.lines().all(|line| measure_text_width(line) <= columns)
+}
+
+fn left_out(dropped: &[&str], columns: usize) -> String {
+    if dropped.is_empty() {
+        return String::new();
+    }
+    let names = dropped.join(", ");
+    let text = format!("no room for: {names}; a wider terminal, --out or --csv shows them");
+    style(wrapped(&text, columns, "")).dim().to_string()
+}
+
+fn of_workers(record: &ProfileRecord, columns: usize) -> String {
+    let shown =
+        workers::COLUMNS.iter().filter(|column| record.workers.iter().any(|w| (column.value)(w).is_some()));
+    let mut shown: Vec<&workers::Column> = shown.collect();
+    let text = loop {
+        let row = |worker| {
+            let cell = |column: &&workers::Column| {
+                (column.value)(worker).map_or_else(|| "-".into(), |value| (column.text)(value))
+            };
+            shown.iter().map(cell).collect::<Vec<String>>()
+        };
+        let titles: Vec<(&str, Side)> = shown.iter().map(|column| (column.title, Side::Right)).collect();
+        let rows: Vec<Vec<String>> = record.workers.iter().map(row).collect();
+        let text = lines_of(&titles, &rows, 0);
+        // What is in the middle is what the others follow from.
+        let least = ["switches", "taken µs", "uncovered µs"];
+        let yields = least.iter().find(|title| shown.iter().any(|column| column.title == **title));
+        match yields {
+            Some(title) if !fits(&text, columns) => shown.retain(|column| column.title != *title),
+            _ => break text,
+        }
+    };
+    let waiting = seconds_of(record, super::facts::BARRIER);
+    let mut text = text;
+    let sentence = workers::sentence(record).unwrap_or_default();
+    let share = format!("{} of a step is waiting at barriers.", percent(share(record, waiting)));
+    if record.workers.len() > 1 {
+        text += &wrapped(&format!("{share} {sentence}"), columns.min(WIDEST_TEXT), "");
+    }
+    text
+}
+
+/// What runs the kernels alone that have the most to save.
+fn commands(record: &ProfileRecord, layer: Option<&str>) -> String {
+    let is_shown = |site: &&Site| layer.is_none_or(|module| is_part_of(site.layer.as_deref(), module));
+    let commands = record.sites.iter().filter(is_shown).filter_map(|site| site.command.as_deref());
+    let lines: String =
+        commands.take(COMMANDS).map(|command| format!("    {}\n", printable(command))).collect();
+    if lines.is_empty() { lines } else { format!("\n{}\n{lines}", style("A kernel alone").bold()) }
+}

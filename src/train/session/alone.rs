@@ -1,0 +1,112 @@
+//! A kernel of a step by itself.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use super::Session;
+use crate::data::batches;
+use crate::model::Model;
+use crate::probe::{Operation, Probes};
+use crate::team::{Shared, Worker};
+use crate::tensor::Buffer;
+use crate::train::averages::Due;
+use crate::train::record::Observer;
+use crate::train::step::{ALONE, Augmented, Batch, Source, Step};
+
+impl Session<'_> {
+    /// Bytes that each worker goes through before a kernel that is to be cold: more than a cache that one core
+    /// has for itself.
+    pub const SWEEP: usize = 32 << 20;
+
+    /// The operations that [`alone`](Session::alone) can run by themselves, of each layer and of none, in the
+    /// order of a step.
+    pub fn kernels(&self) -> Vec<(Operation, Option<usize>)> {
+        let places = || [None].into_iter().chain((0..self.model.layers().len()).map(Some));
+        let all = ALONE.into_iter().flat_map(|operation| places().map(move |layer| (operation, layer)));
+        all.filter(|&(operation, layer)| Session::runs_alone(self.model, operation, layer)).collect()
+    }
+
+    /// Whether an operation of a layer, or of none, can be run by itself.
+    pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
+        let layer = layer.and_then(|index| model.layers().get(index)).map(|placed| &placed.layer);
+        // Rows that are normalised together wait for each other.
+        let waits = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
+        match (operation, layer) {
+            (Operation::Gather | Operation::Loss, None) => true,
+            (Operation::Forward | Operation::InputGradient, Some(_)) => !waits,
+            (Operation::WeightGradient, Some(layer)) => !waits && layer.units() > 0,
+            (Operation::Update, Some(layer)) => layer.units() > 0,
+            (Operation::Derive, Some(layer)) => layer.derived_len() > 0,
+            _ => false,
+        }
+    }
+
+    /// Runs all calls that a step makes for one of the [`kernels`](Session::kernels), on the memory of a real
+    /// step, again and again until the observer, or another thread, sets `halt`: at least once. To the probes each time
+    /// is a step. If `cold`, [`SWEEP`](Session::SWEEP) bytes of other memory are gone through before each. The model is of no use
+    /// afterwards.
+    pub fn alone(
+        &mut self,
+        kernel: (Operation, Option<usize>),
+        cold: bool,
+        (halt, observer): (&AtomicBool, &mut (dyn Observer + Send)),
+        probes: Option<&mut Probes>,
+    ) {
+        let train = &self.recipe.train;
+        batches::order(self.count(), train.seed, 0, train.shuffle, &mut self.order);
+        if let Some(kept) = &self.kept {
+            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        }
+        if let Some(mixing) = &mut self.mixing {
+            mixing.draw(&self.order, train.seed, 0);
+        }
+        let augmented =
+            self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch: 0 });
+        let classes = self.model.outputs();
+        let (layers, parameters) = self.model.parts_mut();
+        let step = Step {
+            layers,
+            loss: &self.loss,
+            classes,
+            source: Source::new(self.samples, self.targets, &self.recipe.data),
+            augmented,
+            rule: self.rule.as_ref(),
+            treatment: &self.recipe.gradient,
+            constraint: &self.recipe.constraint,
+            averages: Due::default(),
+            plan: &self.plan,
+            parameters: Shared::array(parameters),
+            memory: self.workspace.share(),
+            seed: train.seed,
+        };
+        let (learning_rate, momentum) = (self.recipe.optimizer.learning_rate, self.rule.momentum());
+        let moment = self.recipe.schedule.moment(1, self.span, learning_rate, momentum);
+        let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: self.mixing.as_ref() };
+        let observer = Mutex::new(observer);
+        let work = |worker: &Worker| {
+            let mut sweep = cold.then(|| Buffer::<f32>::zeros(Self::SWEEP / size_of::<f32>()));
+            step.derive_all(worker);
+            worker.barrier();
+            step.run(worker, batch, moment);
+            worker.barrier();
+            for number in 0.. {
+                sweep.iter_mut().for_each(|memory| memory.fill(number as f32));
+                worker.barrier();
+                worker.begin_step(number);
+                step.run_alone(worker, batch, moment, kernel);
+                worker.end_step();
+                if worker.index() == 0 {
+                    observer.lock().unwrap_or_else(PoisonError::into_inner).step(number + 1, 0.0);
+                }
+                worker.barrier();
+                // All have read it before it is written again.
+                let is_over = halt.load(Relaxed);
+                worker.barrier();
+                if is_over {
+                    break;
+                }
+            }
+        };
+        self.team.run(work, probes);
+    }
+}

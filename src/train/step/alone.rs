@@ -1,0 +1,87 @@
+//! A kernel of a step by itself: the calls of one layer's operation on the real shapes, rows and units, again and
+//! again, with nothing of the step between them.
+
+use super::{Batch, Step, Turn};
+use crate::optim::Moment;
+use crate::probe::Operation;
+use crate::team::Worker;
+use crate::train::plan::OwnUnit;
+
+/// The operations that can be run by themselves.
+pub const ALONE: [Operation; 7] = [
+    Operation::Gather,
+    Operation::Forward,
+    Operation::Loss,
+    Operation::InputGradient,
+    Operation::WeightGradient,
+    Operation::Update,
+    Operation::Derive,
+];
+
+impl Step<'_> {
+    /// Runs all calls that this worker makes for an operation in a step, on what the last whole step has left in
+    /// memory. The parameters are of no use afterwards: an update has been made again and again. Layers that
+    /// normalise by batch wait for each other, and cannot be run like this.
+    pub fn run_alone(
+        &self,
+        worker: &Worker,
+        batch: Batch,
+        moment: Moment,
+        (operation, layer): (Operation, Option<usize>),
+    ) {
+        let turn = Turn {
+            coefficients: self.rule.coefficients(moment),
+            averaging: self.averages.at(moment.step),
+            is_measured: false,
+        };
+        let index = layer.unwrap_or(0);
+        let all_blocks = || batch.blocks(self.plan.block, moment.step);
+        match operation {
+            Operation::WeightGradient if !self.layers[index].layer.sums_rows() => {
+                all_blocks().for_each(|block| self.unit_gradients(worker, index, block));
+            }
+            Operation::Update | Operation::Derive => {
+                let in_one_block = batch.len() <= self.plan.block;
+                let of_layer = |own: &&OwnUnit| own.layer == index;
+                for &own in self.plan.turns[worker.index()].iter().filter(of_layer) {
+                    if operation == Operation::Derive {
+                        self.derive_again(worker, index, own.unit, own.len);
+                        continue;
+                    }
+                    let gradient = self.gradient_of_unit(worker, own, in_one_block);
+                    self.update(worker, index, own.unit, gradient, &turn);
+                }
+            }
+            _ => {
+                for block in all_blocks() {
+                    let count = block.samples.len();
+                    let mine = self.plan.rows.share(worker, count);
+                    let split = self.plan.feature_layers(count);
+                    if operation == Operation::Forward && index < split {
+                        let columns = self.plan.columns[worker.index()][index].clone();
+                        self.forward(worker, index, 0..count, columns, block);
+                        continue;
+                    }
+                    if operation == Operation::Gather && split > 0 {
+                        let rows = if self.plan.shares_input { mine } else { 0..count };
+                        self.gather(worker, rows, 0..self.source.width, block);
+                        continue;
+                    }
+                    for rows in self.plan.rows.cuts(mine) {
+                        match operation {
+                            Operation::Gather => self.gather(worker, rows, 0..self.source.width, block),
+                            Operation::Forward => {
+                                let columns = 0..self.memory.outputs[index].columns();
+                                self.forward(worker, index, rows, columns, block);
+                            }
+                            Operation::Loss => self.loss(worker, rows, block, 1.0),
+                            Operation::InputGradient => self.backward(worker, index, rows, block),
+                            Operation::WeightGradient => self.gradient_of_rows(worker, index, rows),
+                            other => unreachable!("{other:?} is not run alone"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the parts of a step do by their shapes, for the probes. Floating-point operations are nominal here,
+//! those of the summary: what is executed, the kernels count themselves.
+
+use super::{Source, Step};
+use crate::data::Features;
+use crate::model::{Input, PlacedLayer};
+use crate::probe::Cost;
+use crate::train::plan::OwnUnit;
+
+/// Bytes of a number.
+pub(super) const FLOAT: usize = size_of::<f32>();
+
+impl Source<'_> {
+    /// Samples come from the whole data set, in a shuffled order; the rows that they become stay near.
+    pub fn gather_cost(&self, rows: usize, features: usize) -> Cost {
+        let (size, all) = match self.features {
+            Features::Bytes(bytes) => (1, bytes.len()),
+            Features::Floats(floats) => (FLOAT, size_of_val(&floats[..])),
+        };
+        let written = rows * features * FLOAT;
+        Cost::NONE.and(0, rows * features * size, all).and(1, written, written)
+    }
+}
+
+impl Step<'_> {
+    pub(super) fn targets_cost(&self, rows: usize) -> Cost {
+        // A label of one byte; numbers are not counted, for there may be none.
+        Cost::local(2 * rows)
+    }
+
+    /// Columns of what a layer reads.
+    fn input_columns(&self, index: usize) -> usize {
+        let columns = |input| match input {
+            Input::Data => self.source.width,
+            Input::Output(earlier) => self.memory.outputs[earlier].columns(),
+        };
+        let inputs = &self.layers[index].inputs;
+        columns(inputs.main) + inputs.other.map_or(0, columns)
+    }
+
+    /// Of rows of these matrices.
+    fn rows_bytes(rows: usize, columns: usize) -> usize {
+        rows * columns * FLOAT
+    }
+
+    /// For some of a layer's output columns.
+    pub(super) fn forward_cost(&self, index: usize, rows: usize, columns: usize) -> Cost {
+        let placed = &self.layers[index];
+        let all = self.memory.outputs[index].columns().max(1);
+        let share = columns as f64 / all as f64;
+        let parameters = (placed.storage.len() as f64 * share) as usize * FLOAT;
+        let moved = Self::rows_bytes(rows, self.input_columns(index) + columns);
+        let nominal_flops = placed.layer.flops().forward * rows as f64 * share;
+        Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
+    }
+
+    /// Outputs are read, gradients written.
+    pub(super) fn loss_cost(&self, rows: usize) -> Cost {
+        Cost::local(2 * Self::rows_bytes(rows, self.memory.outputs[self.layers.len() - 1].columns()))
+    }
+
+    /// The gradient of the output is read, that of the input written, where there is one.
+    pub(super) fn input_gradient_cost(&self, index: usize, rows: usize) -> Cost {
+        let placed = &self.layers[index];
+        let flops = placed.layer.flops().backward;
+        let derived = self.memory.derived[index].columns();
+        let weights = if flops == 0.0 {
+            0
+        } else if derived > 0 {
+            derived
+        } else {
+            placed.storage.len()
+        };
+        let dx = if self.gradient_of(placed.inputs.main).is_some() { self.input_columns(index) } else { 0 };
+        let moved = Self::rows_bytes(rows, self.memory.gradients[index].columns() + dx);
+        let nominal_flops = flops * rows as f64;
+        Cost { nominal_flops, ..Cost::NONE.and(0, weights * FLOAT, weights * FLOAT).and(1, moved, moved) }
+    }
+
+    /// Of all parameters of a layer, over some rows.
+    pub(super) fn rows_gradient_cost(&self, index: usize, rows: usize) -> Cost {
+        let layer = &self.layers[index].layer;
+        let sums = self.memory.partials[index].columns() * FLOAT;
+        let columns = self.input_columns(index) + self.memory.gradients[index].columns();
+        let moved = Self::rows_bytes(rows, columns);
+        let nominal_flops = layer.flops().gradient * rows as f64;
+        Cost { nominal_flops, ..Cost::NONE.and(0, sums, sums).and(1, moved, moved) }
+    }
+
+    /// Of the parameters of one unit, over the rows of a block, while so many bytes are fetched ahead for
+    /// others.
+    pub(super) fn unit_gradient_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
+        let PlacedLayer { layer, storage, .. } = &self.layers[own.layer];
+        let read = own.inputs.min(self.input_columns(own.layer));
+        let moved = Self::rows_bytes(rows, read + own.len / read.max(1)) + own.len * FLOAT;
+        let part = own.len as f64 / storage.len().max(1) as f64;
+        let nominal_flops = layer.flops().gradient * rows as f64 * part;
+        Cost { nominal_flops, ..Cost::NONE.and(0, moved, moved).and(2, fetched, self.step_bytes()) }
+    }
+
+    /// Of the sums of a unit's gradient over the parts of a batch.
+    pub(super) fn parts_cost(&self, own: OwnUnit, parts: usize) -> Cost {
+        Cost::local(own.len * FLOAT * (parts + 1))
+    }
+
+    /// Bytes of parameters and slots that a worker goes through before it comes back to the first of them:
+    /// at the least its share, for the owners' shares are about equal.
+    fn step_bytes(&self) -> usize {
+        let all = self.layers.last().map_or(0, |placed| placed.storage.end);
+        all * FLOAT * (1 + self.memory.slots.len()) / self.plan.owners.len()
+    }
+
+    /// So many bytes that are in cache, and so many of what is gone through once a step.
+    pub(super) fn update_step_cost(&self, local: usize, once: usize) -> Cost {
+        Cost::NONE.and(0, local, local).and(1, once, self.step_bytes())
+    }
+
+    /// Parameters are read where their update has left them, the copy is written once a step.
+    pub(super) fn derive_cost(&self, parameters: usize) -> Cost {
+        let fetched = self.plan.fetches_updates && !self.plan.whole_gradient && self.plan.whole.is_none();
+        let bytes = parameters * FLOAT;
+        if fetched { Cost::local(2 * bytes) } else { self.update_step_cost(bytes, bytes) }
+    }
+
+    /// Of a layer that normalises by batch: so many matrices of its rows.
+    pub(super) fn matrices_cost(&self, index: usize, rows: usize, matrices: usize) -> Cost {
+        Cost::local(Self::rows_bytes(rows, self.memory.outputs[index].columns()) * matrices)
+    }
+
+    /// Of the next iterate, or of a Gram matrix: multiply-adds of a share of a product, and its factors and
+    /// result.
+    pub(super) fn product_cost(&self, [rows, inner, columns]: [usize; 3]) -> Cost {
+        let (own, all) = (rows * (inner + columns) * FLOAT, inner * columns * FLOAT);
+        Cost::NONE.and(0, own, own).and(1, all, all)
+    }
+
+    /// Reads the gradient; reads and writes the parameters and so many slots. What was fetched ahead comes
+    /// from near.
+    pub(super) fn update_cost(&self, parameters: usize, slots: usize) -> Cost {
+        let (gradient, own) = (parameters * FLOAT, parameters * FLOAT * 2 * (1 + slots));
+        let fetched = self.plan.fetches_updates && !self.plan.whole_gradient && self.plan.whole.is_none();
+        let working_set = if fetched { own } else { self.step_bytes() };
+        Cost::NONE.and(0, gradient, gradient).and(1, own, working_set)
+    }
+}

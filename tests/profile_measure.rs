@@ -1,0 +1,150 @@
+//! Profiles that are measured: that their numbers agree with each other, with the model, and with the machine.
+
+use std::sync::atomic::AtomicBool;
+
+use fallline::bench::profile::check::check;
+use fallline::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
+use fallline::data::{DataSet, source};
+use fallline::model::{Model, Recipe};
+use fallline::probe::Probes;
+use fallline::team::{Team, clock};
+use fallline::train::{Observer, Session, dataset};
+
+/// A dot above its roof is a fault in the counting. The machine may be slower while a roof is measured than while
+/// steps run, hence the margin.
+const ABOVE: f64 = 1.25;
+
+fn request(settings: &[&str], length: Length) -> Request {
+    let overrides: Vec<_> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
+    Request {
+        recipe: Recipe::load("digits-mlp", &overrides).unwrap(),
+        threads: 2,
+        length,
+        layer: None,
+        predict: false,
+        trace: false,
+        counters: false,
+        command: "fallline profile digits-mlp".into(),
+    }
+}
+
+fn data(request: &Request) -> DataSet {
+    dataset::load(&request.recipe.data, None).unwrap()
+}
+
+fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
+    let (record, events) =
+        profile::measure(request, &data(request), &AtomicBool::new(false), &mut |_| ()).unwrap();
+    assert_eq!(check(&record), Ok(()));
+    let covered: f64 = record.sites.iter().map(|site| site.seconds_per_step).sum();
+    let ratio = (covered + record.uncovered) / record.step_seconds;
+    assert!((ratio - 1.0).abs() < 1e-6, "{ratio}");
+    for site in &record.sites {
+        let fraction = site.fraction_of_roof.unwrap_or(0.0);
+        assert!(fraction <= ABOVE, "{site:?}");
+        assert_eq!(site.worker_seconds.len(), request.threads);
+    }
+    assert!(record.sites.is_sorted_by(|a, b| a.saving >= b.saving));
+    assert!(!record.timeline.is_empty());
+    for event in &record.timeline {
+        assert!(event.start + event.seconds <= 2.0 * record.step_seconds + 1e-3, "{event:?}");
+    }
+    (record, events)
+}
+
+#[test]
+fn a_training_has_all_its_parts() {
+    let (record, events) = measured(&request(&["train.batch=64"], Length::Steps(4..16)));
+    // The turns of probed and plain steps.
+    assert!(record.steps >= 4 && record.steps < 12, "{}", record.steps);
+    assert!(record.plain_step_seconds > 0.0 && events.is_empty());
+    let settings = &record.settings;
+    assert_eq!((settings.mode.as_str(), settings.batch, settings.threads), ("train", 64, 2));
+    let nominal: f64 = record.sites.iter().map(|site| site.nominal_flops).sum();
+    let expected = settings.flops_per_sample * settings.batch as f64;
+    assert!((nominal / expected - 1.0).abs() < 1e-9, "{nominal}, {expected}");
+    for operation in ["gather", "forward", "loss", "input-gradient", "weight-gradient", "update", "barrier"] {
+        assert!(record.sites.iter().any(|site| site.operation == operation), "{operation}");
+    }
+    assert!(record.roofs.flops_per_second > 0.0 && record.roofs.levels.len() > 1);
+}
+
+#[test]
+fn inference_has_its_forward_pass_alone() {
+    let request = Request { predict: true, ..request(&["train.batch=100"], Length::Seconds(0.1)) };
+    let (record, _) = measured(&request);
+    let mut operations: Vec<&str> = record.sites.iter().map(|site| site.operation.as_str()).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    assert_eq!(operations, ["barrier", "forward", "gather", "predict"]);
+    let nominal: f64 = record.sites.iter().map(|site| site.nominal_flops).sum();
+    assert!((nominal / record.settings.flops_per_sample / 100.0 - 1.0).abs() < 1e-9);
+    assert_eq!(record.settings.mode, "predict");
+}
+
+#[test]
+fn whatever_can_be_trained_can_be_profiled() {
+    let ways: [&[&str]; 5] = [
+        &["optimizer.name=lbfgs", "train.batch=all", "data.train_samples=200"],
+        &["optimizer.name=muon", "augment.rotation=5", "average.method=\"ema\""],
+        &["gradient.clip_norm=1", "stop.gradient_norm=100", "stop.steps=1"],
+        &["data.validation=100", "train.accumulate=2"],
+        &["optimizer.name=lamb", "model.loss=\"hinge\""],
+    ];
+    for settings in ways {
+        let (record, _) = measured(&request(settings, Length::Seconds(0.1)));
+        assert!(record.steps > 0, "{settings:?}");
+    }
+}
+
+#[test]
+fn a_trace_holds_the_calls_of_the_steps_and_the_layer_that_was_asked_for() {
+    let all = Request { trace: true, ..request(&[], Length::Steps(3..9)) };
+    let (record, events) = measured(&all);
+    let calls: f64 = record.sites.iter().map(|site| site.calls).sum();
+    assert_eq!(events.len() as f64, (calls * record.steps as f64).round());
+    assert!(events.iter().all(|event| (3..9).contains(&event.step) && event.worker < 2));
+    let first = Request { layer: Some("0".into()), ..all.clone() };
+    let (_, events) = measured(&first);
+    assert!(!events.is_empty() && events.iter().all(|event| event.layer.as_deref() == Some("0")));
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    let fails = |request: &Request, stop: bool| {
+        profile::measure(request, &data(request), &AtomicBool::new(stop), &mut |_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    let few = || Length::Steps(0..2);
+    let layer = Request { layer: Some("7".into()), ..request(&[], few()) };
+    let message = fails(&layer, false);
+    assert!(message.contains("--layer") && message.contains('7'), "{message}");
+    let large = fails(&request(&["train.batch=1000000"], few()), false);
+    assert!(large.contains("at most") && large.contains("1000000"), "{large}");
+    let interrupted = fails(&request(&[], Length::Steps(100..200)), true);
+    assert!(interrupted.contains("interruption"), "{interrupted}");
+}
+
+struct Quiet;
+impl Observer for Quiet {}
+
+/// A program of its own gets the same record.
+#[test]
+fn a_session_gives_a_profile() {
+    let recipe = Recipe::load("digits-mlp", &["train.batch=50".parse().unwrap()]).unwrap();
+    let data = source::generate_digits([500, 10], 1).unwrap();
+    let mut model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
+    let team = Team::new(2).unwrap();
+    let roofs = profile::measure_roofs(&team, &mut |_| ());
+    let mut session = Session::new(&mut model, &data.train, &recipe, &team).unwrap();
+    let mut probes = Probes::new(clock::ticks);
+    probes.most_calls = 10_000;
+    for _ in 0..2 {
+        session.probed_epoch(&AtomicBool::new(false), &mut Quiet, Some(&mut probes)).unwrap();
+    }
+    let record = profile::of_session(&session, &probes, roofs);
+    assert_eq!(check(&record), Ok(()));
+    assert_eq!((record.steps, record.settings.batch), (20, 50));
+    assert!(record.sites.iter().any(|site| site.operation == "weight-gradient"));
+}
