@@ -117,10 +117,9 @@ multiply-adds that the same threads did in registers just before each run. Nothi
 meanwhile.
 
 Ctrl-C ends the benchmark after the run under way. What it has measured is kept in FILE.partial
-(bench.json.partial in DIR) for --resume; results of an earlier benchmark stay until those of this one
-are whole. Nothing that is read is written over. The exit code is 3 if
---baseline has found a case, or all of them together, to be slower than --tolerance allows, with
-95 % confidence.";
+(bench.json.partial in DIR) for --resume; results of an earlier benchmark stay until those of this
+one are whole. Nothing that is read is written over. The exit code is 3 if --baseline has found a
+case, or all of them together, to be slower than --tolerance allows, with 95 % confidence.";
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum SuiteName {
