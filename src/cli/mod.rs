@@ -52,6 +52,8 @@ Examples:
   fallline bench --out report          how fast it trains
   fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
 
+Whatever a command writes takes the place of a file of that name once it is whole; what the command
+reads is never written over.
 Every failure prints a line that starts with `error:` and exits with code 2.";
 
 #[derive(Debug, Subcommand)]
