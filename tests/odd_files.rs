@@ -87,6 +87,7 @@ fn ended(mut child: Child, what: &str) -> Output {
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed() > PATIENCE {
             child.kill().unwrap();
+            child.wait().unwrap();
             panic!("{what}: does not end");
         }
         std::thread::sleep(Duration::from_millis(20));
@@ -113,6 +114,7 @@ fn waiting(mut command: Command, what: &str, awaited: &str) -> Child {
         }
         Err(_) => {
             child.kill().unwrap();
+            child.wait().unwrap();
             panic!("{what}: waits without a word");
         }
     }

@@ -65,7 +65,9 @@ impl Growing {
     pub fn finish(&self, write: impl Fn(&Path) -> Result<()>) -> Result<()> {
         save_or_rescue(&self.file, write)?;
         // There is none where they were whole at once.
-        self.partial.as_ref().map(fs::remove_file);
+        if let Some(partial) = &self.partial {
+            fs::remove_file(partial).ok();
+        }
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub fn open(path: &Path) -> io::Result<Input> {
     let own = path.to_path_buf();
     thread::Builder::new().name("pipe".into()).spawn(move || pass_on(&own, &sender))?;
     let mut pipe = Pipe { path: path.to_path_buf(), receiver, chunk: Vec::new(), position: 0 };
-    pipe.next()?;
+    pipe.refill()?;
     Ok(Input::Pipe(pipe))
 }
 
@@ -73,7 +73,7 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    fn next(&mut self) -> io::Result<()> {
+    fn refill(&mut self) -> io::Result<()> {
         let mut waiting = Waiting::new(&self.path, Awaited::Writer);
         loop {
             match self.receiver.recv_timeout(PAUSE) {
@@ -95,7 +95,7 @@ impl Pipe {
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.position == self.chunk.len() {
-            self.next()?;
+            self.refill()?;
         }
         let count = (&self.chunk[self.position..]).read(buffer)?;
         self.position += count;
