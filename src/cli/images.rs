@@ -196,6 +196,9 @@ fn read_png(
     }
     let mut decoder = png::Decoder::new(Cursor::new(file_bytes));
     decoder.set_transformations(Transformations::normalize_to_color8());
+    // Nobody asks for them, and a small profile may inflate to many megabytes.
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
     let broken = |panic: String| anyhow::anyhow!("{}, found one that {panic}", unreadable());
     let mut reader = panics::caught(|| decoder.read_info()).map_err(broken)?.map_err(describe)?;
     let found = [reader.info().height as usize, reader.info().width as usize];

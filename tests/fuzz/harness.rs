@@ -15,7 +15,7 @@ use super::targets;
 use super::watchdog::{self, Work};
 
 /// Inputs of all targets together, unless the environment says otherwise.
-const QUICK: u64 = 20_000;
+const QUICK: u64 = 12_000;
 
 /// The longest message that a terminal is not flooded by, in bytes.
 const LONGEST_MESSAGE: usize = 4000;

@@ -44,7 +44,7 @@ fn change(random: &mut Random, value: &mut Value, words: &[String]) {
                 let at = random.below(items.len());
                 match random.below(3) {
                     0 => drop(items.remove(at)),
-                    1 => items.extend(vec![items[at].clone(); random.below(40)]),
+                    1 => items.extend(vec![items[at].clone(); random.few(6)]),
                     _ => items.insert(at, edge(random, words)),
                 }
             }
