@@ -25,7 +25,7 @@ const ABOVE_ROOF: f64 = 1.05;
 /// The record of what the probes of all workers saw of steps of `subject`.
 pub fn record(tables: &[Table], seconds_per_tick: f64, roofs: Roofs, subject: &Subject) -> ProfileRecord {
     let sums = Sums::of(tables, seconds_per_tick);
-    let workers = workers(tables, &sums);
+    let workers = workers(tables, &sums, seconds_per_tick);
     let mut sites: Vec<Site> =
         sums.sites.iter().map(|sum| site(sum, &sums, &roofs, &workers, subject)).collect();
     sites.sort_by(|a, b| b.saving.total_cmp(&a.saving));
@@ -162,7 +162,7 @@ fn is_uneven(waiting: f64, workers: &[WorkerTime]) -> bool {
     waiting > 0.0 && mean(&idle) >= 0.5 * waiting
 }
 
-fn workers(tables: &[Table], sums: &Sums) -> Vec<WorkerTime> {
+fn workers(tables: &[Table], sums: &Sums, seconds_per_tick: f64) -> Vec<WorkerTime> {
     let is_waiting = |site: &&SiteSum| site.operation == Operation::Barrier;
     let busy = |worker: usize| -> f64 {
         sums.sites.iter().filter(|site| !is_waiting(site)).map(|site| site.seconds[worker]).sum()
@@ -170,13 +170,16 @@ fn workers(tables: &[Table], sums: &Sums) -> Vec<WorkerTime> {
     let all: Vec<f64> = (0..tables.len()).map(busy).collect();
     let of = |(worker, table): (usize, &Table)| {
         let steps = table.steps_begun.max(1) as f64;
+        // Of all the time that the system told of: more was taken in the steps that are left out.
+        let all_seconds = table.ticks_seen.iter().sum::<u64>() as f64 * seconds_per_tick;
+        let part = |nanoseconds: u64| ratio(nanoseconds as f64 * 1e-9, all_seconds).min(1.0);
         WorkerTime {
             worker,
             busy: all[worker],
             waiting: sums.sites.iter().filter(is_waiting).map(|site| site.seconds[worker]).sum(),
             uncovered: sums.uncovered[worker],
             imbalance: if mean(&all) > 0.0 { all[worker] / mean(&all) - 1.0 } else { 0.0 },
-            taken: table.system.map(|system| system.taken as f64 * 1e-9 / steps),
+            taken: table.system.map(|system| part(system.taken) * sums.step_seconds),
             switches: table.system.map(|system| system.switches as f64 / steps),
             last: ratio(table.last as f64, table.barriers as f64),
         }

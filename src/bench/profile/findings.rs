@@ -142,23 +142,70 @@ fn longer(subject: &Subject) -> Option<String> {
     (batch <= MOST_SAMPLES.min(subject.samples)).then(|| with(&subject.command, "--batch", batch)).flatten()
 }
 
-/// A command line with another value of an option; none of none.
-fn with(command: &str, option: &str, value: usize) -> Option<String> {
-    if command.is_empty() {
-        return None;
-    }
-    let names: &[&str] = if option == "--batch" { &["--batch", "--batch-size"] } else { &[option] };
-    let mut kept: Vec<&str> = Vec::new();
-    let mut given = words(command).into_iter();
-    while let Some(word) = given.next() {
-        let name = word.split('=').next().unwrap_or(word);
-        if !names.contains(&name) {
-            kept.push(word);
-        } else if word == name {
-            given.next();
+/// What a command line says that decides what is measured: the program, what it is told to measure, and the options,
+/// each with its value.
+struct Asked<'a> {
+    program: &'a str,
+    target: Option<&'a str>,
+    options: Vec<(&'a str, Option<&'a str>)>,
+}
+
+/// Options without a value, and those that decide nothing but what becomes of the results.
+const FLAGS: [&str; 2] = ["--predict", "--counters"];
+const RESULTS: [&str; 9] =
+    ["--json", "--csv", "--out", "--trace", "--folded", "--compare", "--tolerance", "--layer", "--counters"];
+
+impl<'a> Asked<'a> {
+    fn of(command: &'a str) -> Option<Asked<'a>> {
+        let mut given = words(command).into_iter();
+        let (program, _profile) = (given.next()?, given.next()?);
+        let (mut target, mut options) = (None, Vec::new());
+        while let Some(word) = given.next() {
+            if !word.starts_with("--") {
+                target = Some(word);
+                continue;
+            }
+            let (name, value) =
+                word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+            let name = if name == "--batch-size" { "--batch" } else { name };
+            let value = if FLAGS.contains(&name) { None } else { value.or_else(|| given.next()) };
+            if !RESULTS.contains(&name) {
+                options.push((name, value));
+            }
         }
+        Some(Asked { program, target, options })
     }
-    Some(format!("{} {option} {value}", kept.join(" ")))
+
+    /// With a space before each.
+    fn options(&self, is_kept: impl Fn(&str) -> bool) -> String {
+        let kept = self.options.iter().filter(|(name, _)| is_kept(name));
+        kept.map(|(name, value)| match value {
+            Some(value) => format!(" {name} {value}"),
+            None => format!(" {name}"),
+        })
+        .collect()
+    }
+}
+
+/// The command line of a profile with another value of an option; none of none.
+fn with(command: &str, option: &str, value: usize) -> Option<String> {
+    let asked = Asked::of(command)?;
+    let target = asked.target.map_or(String::new(), |target| format!(" {target}"));
+    let options = asked.options(|name| name != option);
+    Some(format!("{} profile{target}{options} {option} {value}", asked.program))
+}
+
+/// The command that runs a kernel of what was profiled by itself; none if there is no command line, or it names
+/// something else than a recipe.
+pub fn kernel_command(command: &str, kernel: &str) -> Option<String> {
+    let asked = Asked::of(command)?;
+    let target = asked.target.unwrap_or("digits-mlp");
+    let is_recipe = !target.trim_matches('\'').ends_with(".safetensors");
+    // The whole data set is no number.
+    let is_number = !asked.options.contains(&("--batch", Some("all")));
+    let options =
+        asked.options(|name| ["--data", "--optimizer", "--batch", "--threads", "--set"].contains(&name));
+    (is_recipe && is_number).then(|| format!("{} bench {target}{options} --kernel '{kernel}'", asked.program))
 }
 
 /// The words of a command line, with their quotes.
@@ -169,33 +216,6 @@ fn words(command: &str) -> Vec<&str> {
         letter == ' ' && !is_quoted
     };
     command.split(ends).filter(|word| !word.is_empty()).collect()
-}
-
-/// The command that runs a kernel of what was profiled by itself; none if there is no command line, or it names
-/// something else than a recipe.
-pub fn kernel_command(command: &str, kernel: &str) -> Option<String> {
-    let mut given = words(command).into_iter();
-    let (program, _profile) = (given.next()?, given.next()?);
-    let (mut recipe, mut options) = (None, Vec::new());
-    while let Some(word) = given.next() {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
-        let is_flag = ["--predict", "--counters"].contains(&name);
-        let value = if name.starts_with("--") && !is_flag { value.or_else(|| given.next()) } else { None };
-        match (name, value) {
-            ("--data" | "--optimizer" | "--batch" | "--threads" | "--set", Some(value)) => {
-                options.push(format!("{name} {value}"));
-            }
-            ("--batch-size", Some(value)) => options.push(format!("--batch {value}")),
-            _ if !name.starts_with("--") => recipe = Some(word),
-            _ => {}
-        }
-    }
-    let recipe = recipe.unwrap_or("digits-mlp");
-    let is_recipe = !recipe.trim_matches('\'').ends_with(".safetensors");
-    // The whole data set is no number.
-    let is_number = !options.iter().any(|option| option == "--batch all");
-    let words = [program, "bench", recipe].map(String::from).into_iter().chain(options);
-    (is_recipe && is_number).then(|| format!("{} --kernel '{kernel}'", words.collect::<Vec<_>>().join(" ")))
 }
 
 /// "dense + relu 0, weight gradient"; "adam on layer 0"; "gather".
@@ -222,7 +242,7 @@ mod tests {
     fn an_option_is_replaced_wherever_it_stands() {
         let replaced = |command: &str| with(command, "--batch", 128).unwrap();
         let expected = "fallline profile mnist-mlp --seconds 2 --batch 128";
-        for batch in ["--batch 64 ", "--batch=64 ", "--batch-size 64 ", ""] {
+        for batch in ["--batch 64 ", "--batch=64 ", "--batch-size 64 ", "--json p.json --out=d ", ""] {
             assert_eq!(replaced(&format!("fallline profile mnist-mlp {batch}--seconds 2")), expected);
         }
         assert_eq!(with("", "--batch", 2), None);

@@ -39,7 +39,7 @@ fn summary(record: &ProfileRecord) -> Vec<Part> {
     let fact = |name: &str, value: String| (name.to_string(), value);
     let mut facts = vec![fact(
         "Step",
-        format!("{} (median of {})", step_time(record.step_seconds), counted(record.steps, "step")),
+        format!("{} (mean of {})", step_time(record.step_seconds), counted(record.steps, "step")),
     )];
     if record.plain_step_seconds > 0.0 {
         let plain = step_time(record.plain_step_seconds);

@@ -177,7 +177,7 @@ fn heading(record: &ProfileRecord, columns: usize) -> String {
     let steps = counted(record.steps, "step");
     let step = step_time(record.step_seconds);
     text += &wrapped(
-        &format!("step {step}, the median of {steps}{probes} · {} samples/s", rounded(speed)),
+        &format!("step {step}, the mean of {steps}{probes} · {} samples/s", rounded(speed)),
         columns,
         "",
     );
