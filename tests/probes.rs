@@ -95,7 +95,7 @@ fn cases() -> Vec<Recipe> {
     recipes
 }
 
-fn of<'a>(tables: &'a [Table], operation: Operation) -> impl Iterator<Item = &'a Site> {
+fn of(tables: &[Table], operation: Operation) -> impl Iterator<Item = &Site> {
     tables.iter().flat_map(|table| &table.sites).filter(move |site| site.operation == operation)
 }
 

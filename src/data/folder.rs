@@ -78,7 +78,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 fn role_of(name: &str) -> Option<usize> {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let fits = |stem: &&str| name.strip_prefix(*stem).is_some_and(is_ending);
-    STEMS.iter().position(|stems| stems.iter().any(|stem| fits(&stem)))
+    STEMS.iter().position(|stems| stems.iter().any(&fits))
 }
 
 /// Whether a name may go on so behind its stem.

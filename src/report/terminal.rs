@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn no_name_commands_the_terminal() {
         let mut seen = Vec::new();
-        write!(Clean { to: &mut seen, make: for_terminal }, "wrote {}: {}\n", "a\u{1b}[31m", 1).unwrap();
+        let name = "a\u{1b}[31m";
+        writeln!(Clean { to: &mut seen, make: for_terminal }, "wrote {name}: {}", 1).unwrap();
         assert_eq!(String::from_utf8(seen).unwrap(), "wrote a\u{fffd}[31m: 1\n");
         assert_eq!(wrote(Path::new("\u{1b}]0;x\u{7}\u{202e}")), "wrote \u{fffd}]0;x\u{fffd}\u{fffd}\n");
     }

@@ -120,8 +120,7 @@ impl Reference {
 
     /// Whether a training loss is so high that the training has failed, or is about to.
     pub fn is_above(&self, loss: f64) -> bool {
-        // Also if it is NaN.
-        !(loss <= self.limit)
+        loss > self.limit || loss.is_nan()
     }
 
     /// The loss of the first step.

@@ -224,7 +224,7 @@ mod tests {
             warnings.into_iter().map(|warning| (warning.layer, warning.trouble)).collect::<Vec<_>>()
         };
         let steps = ("4".to_string(), Trouble::Exploding);
-        assert_eq!(warned(true), [steps.clone()]);
+        assert_eq!(warned(true), std::slice::from_ref(&steps));
         assert_eq!(warned(false), [("0".to_string(), Trouble::Vanishing), steps]);
     }
 

@@ -172,7 +172,7 @@ fn timeline(sites: &[Site]) -> Vec<Event> {
     let mut now = [0.0, 0.0];
     let mut events = Vec::new();
     for site in sites {
-        for worker in 0..2 {
+        for (worker, now) in now.iter_mut().enumerate() {
             let calls = (site.calls / 2.0).clamp(1.0, 6.0).floor();
             for _ in 0..calls as usize {
                 let seconds = site.worker_seconds[worker] / calls;
@@ -180,12 +180,12 @@ fn timeline(sites: &[Site]) -> Vec<Event> {
                     worker,
                     layer: site.layer.clone(),
                     operation: site.operation.clone(),
-                    start: now[worker],
+                    start: *now,
                     seconds,
                     flops: site.flops / calls / 2.0,
                     bytes: site.bytes / calls / 2.0,
                 });
-                now[worker] += seconds;
+                *now += seconds;
             }
         }
     }

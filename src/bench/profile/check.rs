@@ -32,7 +32,7 @@ pub fn check(record: &ProfileRecord) -> Result<(), Contradiction> {
     quantity("plain_step_seconds", record.plain_step_seconds)?;
     quantity("uncovered", record.uncovered)?;
     quantity("settings.flops_per_sample", settings.flops_per_sample)?;
-    if !(record.overhead.abs() < LARGEST) {
+    if !is_below(record.overhead) {
         return Err(wrong("overhead", "a finite number", record.overhead));
     }
     quantity("roofs.flops_per_second", record.roofs.flops_per_second)?;
@@ -53,7 +53,7 @@ pub fn check(record: &ProfileRecord) -> Result<(), Contradiction> {
         for (key, number) in numbers {
             quantity(&format!("workers.{index}.{key}"), number)?;
         }
-        if !(worker.imbalance.abs() < LARGEST) {
+        if !is_below(worker.imbalance) {
             return Err(wrong(&format!("workers.{index}.imbalance"), "a finite number", worker.imbalance));
         }
     }
@@ -73,6 +73,11 @@ pub fn check(record: &ProfileRecord) -> Result<(), Contradiction> {
         }
     }
     Ok(())
+}
+
+/// Whether a number of any sign has a size that can be; not if it is NaN.
+fn is_below(number: f64) -> bool {
+    number.abs() < LARGEST
 }
 
 fn check_sites(record: &ProfileRecord, workers: usize) -> Result<(), Contradiction> {

@@ -152,8 +152,11 @@ mod tests {
     use super::*;
     use crate::probe::{Cost, Probe};
 
+    /// Whether a step is probed, its call sites with their ticks, and the ticks beside them.
+    type Made<'a> = (bool, &'a [(Operation, Option<usize>, u64)], u64);
+
     /// A worker whose steps are these: of each, the ticks that a site takes, and those beside it.
-    pub fn worker(steps: &[(bool, &[(Operation, Option<usize>, u64)], u64)]) -> Table {
+    pub fn worker(steps: &[Made]) -> Table {
         thread_local! { static TIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
         fn now() -> u64 {
             TIME.with(|time| time.get())

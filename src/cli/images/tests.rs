@@ -134,7 +134,7 @@ fn names_that_are_no_text_are_names() {
     let argument = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
     let path = argument(b"caf\xe9.idx");
     Idx { dimensions: vec![2, 2, 3], elements: Elements::U8((0..12).collect()) }.write(&path, false).unwrap();
-    let all = super::read(&[path.clone()], [2, 3], false).unwrap().pictures;
+    let all = super::read(std::slice::from_ref(&path), [2, 3], false).unwrap().pictures;
     assert_eq!(all[1].place, Some(Place { file: path, index: 1, of: 2 }));
     let one = super::read(&[argument(b"caf\xe9.idx:1")], [2, 3], false).unwrap().pictures;
     assert_eq!(one, all[1..]);

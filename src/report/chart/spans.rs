@@ -124,10 +124,13 @@ fn draw_axis<B: DrawingBackend>(
 /// A bar's place among `spans`, and its corners.
 type Placed = (usize, (f64, f64), (f64, f64));
 
+/// A bar of a colour, and its corners.
+type Bar = (Ink, (f64, f64), (f64, f64));
+
 /// Bars of one colour that touch are one if they are too narrow to be told apart.
-fn joined(chart: &SpanChart, places: &[Placed]) -> Vec<(Ink, (f64, f64), (f64, f64))> {
+fn joined(chart: &SpanChart, places: &[Placed]) -> Vec<Bar> {
     const NARROW: f64 = 1.0;
-    let mut bars: Vec<(Ink, (f64, f64), (f64, f64))> = Vec::new();
+    let mut bars: Vec<Bar> = Vec::new();
     // The last bar of each row.
     let mut last: Vec<Option<usize>> = vec![None; chart.rows.len()];
     for &(index, from, to) in places {

@@ -42,7 +42,7 @@ pub(super) fn billions(number: f64) -> String {
 /// Three digits: 0.412, 6.25, 41.7, 498, 1,204.
 pub(super) fn digits(number: f64) -> String {
     match number {
-        number if number == 0.0 => "0".into(),
+        0.0 => "0".into(),
         number if number < 0.9995 => format!("{number:.3}"),
         number if number < 9.995 => format!("{number:.2}"),
         number if number < 99.95 => format!("{number:.1}"),
