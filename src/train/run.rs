@@ -62,7 +62,7 @@ pub fn run(
     Ok(record)
 }
 
-/// [`run`] without the test, which [`test`] makes up for: what was trained can be saved before. A training
+/// [`run`] without the test, which [`test()`] makes up for: what was trained can be saved before. A training
 /// that comes to something that is not finite has a record, too; with patience the model then has its best
 /// parameters, and otherwise what it had come to, of which some may not be finite.
 ///

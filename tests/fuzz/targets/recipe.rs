@@ -65,7 +65,7 @@ pub fn words() -> &'static [String] {
         // In the documentation, code stands between ticks, in blocks too.
         let code = DOCUMENTS.iter().flat_map(|text| text.split('`').skip(1).step_by(2));
         let texts = texts();
-        let names = optimizer_names().into_iter().chain(SCHEDULES).chain(DATA_SETS);
+        let names = optimizer_names().chain(SCHEDULES).chain(DATA_SETS);
         let mut all: Vec<&str> = texts.iter().map(String::as_str).collect();
         code.chain(names).for_each(|text| all.push(text));
         text::words(all)
