@@ -47,7 +47,7 @@ fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
     assert!(record.sites.is_sorted_by(|a, b| a.saving >= b.saving));
     assert!(!record.timeline.is_empty());
     for event in &record.timeline {
-        assert!(event.start + event.seconds <= 2.0 * record.step_seconds + 1e-3, "{event:?}");
+        assert!(event.worker < request.threads && event.start >= 0.0 && event.seconds >= 0.0, "{event:?}");
     }
     (record, events)
 }

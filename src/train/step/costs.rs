@@ -137,6 +137,10 @@ impl Step<'_> {
     /// Reads the gradient; reads and writes the parameters and so many slots. What was fetched ahead comes
     /// from near.
     pub(super) fn update_cost(&self, parameters: usize, slots: usize) -> Cost {
+        if self.rule.full_batch().is_some() {
+            // The parameters are moved by the search.
+            return Cost::NONE;
+        }
         let (gradient, own) = (parameters * FLOAT, parameters * FLOAT * 2 * (1 + slots));
         let fetched = self.plan.fetches_updates && !self.plan.whole_gradient && self.plan.whole.is_none();
         let working_set = if fetched { own } else { self.step_bytes() };

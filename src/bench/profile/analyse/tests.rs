@@ -102,7 +102,7 @@ fn known_durations_and_amounts_come_back_exactly() {
     let update = of(&record, "update", Some("0"));
     assert_eq!((update.roof.as_str(), update.roof_seconds, update.saving), ("DRAM", 30.0, 30.0));
     assert_eq!((update.verdict.as_str(), update.kind.as_str()), ("latency", recipe().optimizer.name()));
-    let near = of(&record, "forward", Some("1"));
+    let near = of(&record, "forward", Some("2"));
     assert_eq!((near.verdict.as_str(), near.fraction_of_roof, near.saving), ("L1", Some(1.0), 0.0));
     let search = of(&record, "search", None);
     assert_eq!((search.verdict.as_str(), search.saving, search.fraction_of_roof), ("unknown", 0.0, None));
@@ -112,7 +112,7 @@ fn known_durations_and_amounts_come_back_exactly() {
     let covered: f64 = record.sites.iter().map(|site| site.seconds_per_step).sum();
     assert_eq!(covered + record.uncovered, record.step_seconds);
     let shares: f64 = record.sites.iter().map(|site| site.share).sum();
-    assert_eq!(shares, 195.0 / 200.0);
+    assert!((shares - 195.0 / 200.0).abs() < 1e-12, "{shares}");
     let worker = &record.workers[0];
     assert_eq!((worker.busy, worker.waiting, worker.uncovered, worker.imbalance), (175.0, 20.0, 5.0, 0.0));
     assert_eq!(crate::bench::profile::check::check(&record), Ok(()));
@@ -161,7 +161,8 @@ fn what_was_slowed_down_is_found_first() {
         let (operation, layer, ..) = CALLS[index];
         let first = &record.sites[0];
         assert_eq!((first.operation.as_str(), first.saving), (operation.name(), saving));
-        assert_eq!(first.layer, layer.map(|layer| layer.to_string()));
+        // Between the two layers is an activation, which is part of the first.
+        assert_eq!(first.layer.as_deref(), layer.map(|layer| ["0", "2"][layer]));
         let gain = format!("{:.2} times as fast at best", 270.0 / (270.0 - saving));
         assert!(record.findings.iter().any(|finding| finding.text.contains(&gain)), "{:?}", record.findings);
     }
