@@ -13,6 +13,7 @@ use bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
 use fallline::bench::record::{BenchRecord, FALLLINE};
 use fallline::report::bench::{charts, csv, page, table, write_all};
 use fallline::report::chart::Chart;
+use fallline::report::markup::printable;
 
 const HOSTILE: &str = "a<b>\"&',\u{1b}[31m\u{7}\n</script><script>alert(1)</script>";
 
@@ -70,7 +71,7 @@ fn comma_separated_values_are_the_record_again() {
             assert_eq!(row.len(), rows[0].len());
             assert_eq!(
                 [value("framework"), value("recipe"), value("data")],
-                [&case.framework, &case.recipe, &case.data]
+                [&case.framework, &printable(&case.recipe), &printable(&case.data)].map(String::as_str)
             );
             assert_eq!([value("optimizer"), value("precision")], [&case.optimizer, &case.precision]);
             let speed = &case.samples_per_second;
