@@ -339,7 +339,7 @@ fn format_error(path: &Path, place: String, expected: &str, found: String) -> Er
 }
 
 /// A text with names of any length as a message can hold it.
-fn on_one_line(text: &str) -> String {
+pub(super) fn on_one_line(text: &str) -> String {
     const LONGEST: usize = 160;
     let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
     let mut line: String = text.chars().take(LONGEST).map(clean).collect();

@@ -91,7 +91,7 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) ->
 fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
     for tensor in tensors {
         if let Some(index) = tensor.values.iter().position(|value| !value.is_finite()) {
-            let (place, expected) = (format!("tensor {}", tensor.name), "finite numbers".to_string());
+            let (place, expected) = (place_of(tensor), "finite numbers".to_string());
             let found = format!("{} at index {index}", tensor.values[index]);
             return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
         }
@@ -99,12 +99,15 @@ fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
     Ok(())
 }
 
+fn place_of(tensor: &NamedTensor) -> String {
+    format!("tensor {}", checkpoint::on_one_line(&tensor.name))
+}
+
 /// Checks that what a normalisation divides by the root of is not below zero.
 fn check_variances(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
     for tensor in tensors.iter().filter(|tensor| tensor.name.ends_with(".running_var")) {
         if let Some(index) = tensor.values.iter().position(|&value| value < 0.0) {
-            let (place, expected) =
-                (format!("tensor {}", tensor.name), "variances of at least 0".to_string());
+            let (place, expected) = (place_of(tensor), "variances of at least 0".to_string());
             let found = format!("{} at index {index}", tensor.values[index]);
             return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
         }
