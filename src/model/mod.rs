@@ -179,7 +179,7 @@ impl Model {
         let specs: Vec<_> = self.specs().collect();
         let wrong = |name: &str, expected: String, found: String| Error::Format {
             path: path.to_path_buf(),
-            place: format!("tensor {}", checkpoint::on_one_line(name)),
+            place: format!("tensor {}", section::on_one_line(name)),
             expected,
             found,
         };

@@ -100,7 +100,7 @@ fn check_finite(path: &Path, tensors: &[NamedTensor]) -> Result<()> {
 }
 
 fn place_of(tensor: &NamedTensor) -> String {
-    format!("tensor {}", checkpoint::on_one_line(&tensor.name))
+    format!("tensor {}", super::section::on_one_line(&tensor.name))
 }
 
 /// Checks that what a normalisation divides by the root of is not below zero.

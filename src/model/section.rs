@@ -423,5 +423,16 @@ pub fn shortened(text: &str) -> String {
     short
 }
 
+/// A text with names of any length as a message can hold it.
+pub fn on_one_line(text: &str) -> String {
+    const LONGEST: usize = 160;
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let mut line: String = text.chars().take(LONGEST).map(clean).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests;

@@ -124,13 +124,12 @@ fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// What a message can hold of a text that may be long.
+/// What a message can hold of a text that may be long, on one line.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 120;
-    if text.chars().count() <= LONGEST {
-        return text.to_string();
-    }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let more = text.chars().nth(LONGEST).map(|_| '…');
+    text.chars().take(LONGEST).map(clean).chain(more).collect()
 }
 
 /// That a run does not contradict itself: place, what was expected and what was found if it does.
@@ -217,6 +216,8 @@ mod tests {
         refused("{\"schema\": \"fallline.train/1\"}", "a record of results, found missing field `recipe`");
         let typed = whole.replace("\"seed\": 1", "\"seed\": -1");
         refused(&typed, "line 7, column 12: expected a record of results, found invalid value");
+        let lines = whole.replace("\"seed\": 1", "\"seed\": \"a\\nb\"");
+        refused(&lines, "found invalid type: string \"a\u{fffd}b\"");
         assert!(
             read(Path::new("none.json")).unwrap_err().to_string().starts_with("none.json: cannot open: ")
         );
