@@ -100,14 +100,16 @@ fn beyond(text: &[u8], most: usize) -> Option<usize> {
     None
 }
 
-/// What a message can hold of a text that may be long.
+/// What a message can hold of a text that may be long, on one line.
 pub fn shortened(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let mut short: String = text.chars().take(LONGEST).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        short.push('…');
-    }
-    short
+    line(text, 120)
+}
+
+/// At most so many letters of a text, on one line.
+pub fn line(text: &str, longest: usize) -> String {
+    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
+    let more = text.chars().nth(longest).map(|_| '…');
+    text.chars().take(longest).map(clean).chain(more).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use safetensors::{Dtype, SafeTensorError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::section::on_one_line;
 use crate::error::{Error, Result};
 use crate::{atomic_file, memory, panics, pipe};
 
@@ -377,17 +378,6 @@ fn unreadable(path: &Path, error: &SafeTensorError) -> Error {
 fn format_error(path: &Path, place: String, expected: &str, found: String) -> Error {
     let (place, found) = (on_one_line(&place), on_one_line(&found));
     Error::Format { path: path.to_path_buf(), place, expected: expected.to_string(), found }
-}
-
-/// A text with names of any length as a message can hold it.
-fn on_one_line(text: &str) -> String {
-    const LONGEST: usize = 160;
-    let clean = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
-    let mut line: String = text.chars().take(LONGEST).map(clean).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]

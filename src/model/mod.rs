@@ -274,7 +274,12 @@ impl Model {
 }
 
 fn wrong_tensor(path: &Path, name: &str, expected: String, found: String) -> Error {
-    Error::Format { path: path.to_path_buf(), place: format!("tensor {name}"), expected, found }
+    Error::Format {
+        path: path.to_path_buf(),
+        place: format!("tensor {}", section::on_one_line(name)),
+        expected,
+        found,
+    }
 }
 
 fn train_flops(layer: &dyn Layer) -> f64 {

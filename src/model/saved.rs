@@ -176,7 +176,8 @@ fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
     ];
     for (expected, is_right) in checks {
         if let Some(index) = tensor.values.iter().position(|&value| !is_right(value)) {
-            let (place, expected) = (format!("tensor {}", tensor.name), expected.to_string());
+            let place = format!("tensor {}", section::on_one_line(&tensor.name));
+            let expected = expected.to_string();
             let found = format!("{} at index {index}", tensor.values[index]);
             return Err(Error::Format { path: path.to_path_buf(), place, expected, found });
         }

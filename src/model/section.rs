@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
+use crate::foreign;
 
 /// Where the values of a recipe came from.
 #[derive(Clone, Debug)]
@@ -427,6 +428,11 @@ pub fn shortened(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+/// A text with names of any length as a message can hold it.
+pub fn on_one_line(text: &str) -> String {
+    foreign::line(text, 160)
 }
 
 #[cfg(test)]

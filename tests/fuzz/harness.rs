@@ -199,7 +199,7 @@ impl Trial<'_> {
     }
 
     fn note(&mut self, fault: Fault) {
-        let sort: String = fault.text.chars().filter(|letter| !letter.is_ascii_digit()).take(100).collect();
+        let sort: String = fault.text.chars().filter(|letter| !letter.is_ascii_digit()).take(60).collect();
         if let Some((_, _, count)) = self.tally.faults.get_mut(&sort) {
             *count += 1;
             return;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::super::section::{COMMAND_LINE, Source, described, shortened};
+use super::super::section::{COMMAND_LINE, Source, described, on_one_line, shortened};
 use crate::error::{Error, Result};
 use crate::panics;
 
@@ -129,8 +129,8 @@ fn entry<'a>(
 fn no_table(change: &Override, part: &str, found: &str) -> Error {
     Error::Setting {
         place: COMMAND_LINE.to_string(),
-        key: change.path.clone(),
-        expected: format!("a table at `{part}`"),
+        key: on_one_line(&change.path),
+        expected: format!("a table at `{}`", shortened(part)),
         found: found.to_string(),
     }
 }
@@ -179,6 +179,8 @@ mod tests {
         ] {
             assert_eq!(applied(text, &[setting]).unwrap_err(), message);
         }
+        let long = applied(text, &[&format!("name.\nerror: {}=1", "x".repeat(9000))]).unwrap_err();
+        assert!(long.len() < 500 && long.lines().count() == 1, "{long}");
         for setting in ["x", "=1", "a..b=1", ".a=1", "a.=1", &format!("{}b=1", "a.".repeat(60_000))] {
             assert!(applied(text, &[setting]).unwrap_err().contains("expected KEY=VALUE"), "{setting}");
         }

@@ -62,6 +62,24 @@ fn paths() -> &'static [String] {
     })
 }
 
+/// Those of them that have values of their own, with these.
+fn assignments() -> &'static [String] {
+    static ASSIGNMENTS: OnceLock<Vec<String>> = OnceLock::new();
+    ASSIGNMENTS.get_or_init(|| {
+        let tables: Vec<toml::Value> =
+            recipe::texts().iter().map(|text| text.parse::<toml::Table>().unwrap().into()).collect();
+        let of = |table: &toml::Value, path: &String| {
+            let value = path.split('.').try_fold(table, |value, part| match part.parse::<usize>() {
+                Ok(index) => value.get(index),
+                Err(_) => value.get(part),
+            })?;
+            Some(format!("{path}={value}")).filter(|_| !value.is_table())
+        };
+        let all = tables.iter().flat_map(|table| paths().iter().filter_map(move |path| of(table, path)));
+        all.collect()
+    })
+}
+
 fn collect(value: &toml::Value, path: &str, paths: &mut Vec<String>) {
     let mut inner = |key: &str, value| {
         let path = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
@@ -84,8 +102,16 @@ fn spoil(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
         arguments[0] = random.pick(&Recipe::built_in_names()).to_string();
     }
     for _ in 0..random.few(3) {
-        let key = random.pick(paths());
-        arguments.push(format!("{key}={}", random.pick(recipe::words())));
+        // What is right in one recipe may not be in another.
+        if random.one_in(2) {
+            arguments.push(random.pick(assignments()).clone());
+        } else {
+            let value = random.pick(recipe::words());
+            arguments.push(format!("{}={value}", random.pick(paths())));
+        }
+    }
+    if random.one_in(4) {
+        return arguments.join("\0").into_bytes();
     }
     let at = random.below(arguments.len());
     let words = if random.one_in(2) { paths() } else { recipe::words() };
