@@ -41,7 +41,9 @@ fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
     assert!((ratio - 1.0).abs() < 1e-6, "{ratio}");
     for site in &record.sites {
         let fraction = site.fraction_of_roof.unwrap_or(0.0);
-        assert!(fraction <= ABOVE, "{site:?}");
+        // Other programs take more of what all cores share.
+        let most = if site.roof == "compute" { ABOVE } else { 2.0 };
+        assert!(fraction <= most, "{site:?}");
         assert_eq!(site.worker_seconds.len(), request.threads);
     }
     assert!(record.sites.is_sorted_by(|a, b| a.saving >= b.saving));

@@ -60,7 +60,11 @@ fn the_largest_saving_stands_first_and_sums_stand_last() {
     assert!(total.contains("360") && total.contains("100.0 %"), "{total}");
     assert!(text.contains("roofs: AVX-512 f32 480 GFLOP/s · L1 820 GB/s up to 48 KiB"), "{text}");
     assert!(text.contains("they cost 0.4 %"), "{text}");
-    assert!(text.contains("The others wait for worker 1: it comes last to 77.0 % of the barriers"), "{text}");
+    let unbroken = text.replace('\n', " ");
+    assert!(
+        unbroken.contains("The others wait for worker 1: it comes last to 77.0 % of the barriers"),
+        "{text}"
+    );
     assert!(text.contains("try: fallline profile mnist-mlp --batch 1024"), "{text}");
     assert!(
         text.contains("fallline bench --kernel 'dense 784 → 128 + relu batch 256 weight-gradient'"),
@@ -219,7 +223,11 @@ fn every_operation_has_a_family_and_every_dot_lies_under_its_roof() {
         };
         assert!(chart.dots.len() > 5);
         for dot in &chart.dots {
-            let roof = &chart.roofs[dot.roof.unwrap()];
+            // A record from outside may name a roof that it does not have.
+            let Some(roof) = dot.roof.map(|index| &chart.roofs[index]) else {
+                assert_eq!(record, hostile());
+                continue;
+            };
             assert!(dot.y <= 1.000_001 * roof.at(dot.x), "{} is above {}", dot.name, roof.name);
             assert!(dot.lines.iter().any(|line| line.contains("GFLOP/s")), "{:?}", dot.lines);
         }

@@ -256,7 +256,7 @@ fn run_training(
         }
     }
     let (time, end) = limits(length);
-    probes.turns = turns(length);
+    probes.turns = turns(length, session.steps());
     let mut until = Until::new(stop, &halt, time, end);
     let begun = |probes: &Probes| probes.tables.first().map_or(0, |table| table.steps_begun);
     while !halt.load(Relaxed) && begun(probes) < end {
@@ -290,14 +290,15 @@ fn run_inference(
         inference::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), None)?;
     }
     let (time, end) = limits(length);
-    probes.turns = turns(length);
+    probes.turns = turns(length, 0);
     let mut until = Until::new(stop, &halt, time, end);
     inference::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), Some(probes))
 }
 
-fn turns(length: &Length) -> Turns {
+/// The first step that is measured is probed, if that of the number `next` is to be the first.
+fn turns(length: &Length, next: u64) -> Turns {
     match length {
-        Length::Seconds(_) => Turns { first: 0, end: u64::MAX, slice: SLICE },
+        Length::Seconds(_) => Turns { first: next, end: u64::MAX, slice: SLICE },
         Length::Steps(steps) => Turns { first: steps.start, end: steps.end, slice: SLICE },
     }
 }

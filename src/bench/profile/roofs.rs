@@ -1,17 +1,22 @@
 //! What the machine can do, measured in the same run as the steps.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::record::{LevelRoof, Roofs};
 use crate::bench::calibrate::{bandwidth, barrier};
-use crate::bench::{peak, topology};
+use crate::bench::rates::each;
+use crate::bench::topology;
 use crate::kernels::isa::Isa;
+use crate::kernels::peak::{Precision, multiply_adds};
 use crate::team::Team;
 
-/// One measurement of the peak, and how often it is made: the best counts, for whatever else happens on a
-/// machine only slows down.
-const PEAK_TIME: Duration = Duration::from_millis(5);
-const PEAK_TRIES: usize = 10;
+/// How long the peak is measured, and each of its measurements. Of each worker the best counts, for whatever
+/// else happens on a machine only slows down; a few of these are undisturbed where all workers together never are.
+const PEAK_TIME: Duration = Duration::from_millis(60);
+const PEAK_ONCE: Duration = Duration::from_millis(1);
+
+/// Multiply-adds of each chain between two looks at the clock.
+const ROUND: usize = 10_000;
 
 /// A working set of so many times a cache still comes from it for a good part, so that the roof of the next
 /// level would be too low.
@@ -34,9 +39,21 @@ pub fn measure(team: &Team, progress: &mut dyn FnMut(&str)) -> Roofs {
     Roofs { instruction_set: Isa::current().name().into(), flops_per_second, levels, barrier_seconds }
 }
 
-/// The multiply-add peak of a team.
+/// The multiply-add peak of a team: the sum of those of its workers, while all of them are at it.
 pub fn peak_of(team: &Team) -> f64 {
-    (0..PEAK_TRIES).map(|_| peak::flops_per_second(team, PEAK_TIME)).fold(0.0, f64::max)
+    let own = each(team, |worker| {
+        worker.barrier();
+        let (begun, mut best) = (Instant::now(), 0.0f64);
+        while begun.elapsed() < PEAK_TIME {
+            let (once, mut flops) = (Instant::now(), 0);
+            while once.elapsed() < PEAK_ONCE {
+                flops += multiply_adds(Isa::current(), Precision::F32, ROUND).flops;
+            }
+            best = best.max(flops as f64 / once.elapsed().as_secs_f64());
+        }
+        best
+    });
+    own.iter().sum()
 }
 
 /// The level that a working set of one worker lives in; none if no level is known.

@@ -28,6 +28,14 @@ impl Step<'_> {
         Cost::local(2 * rows)
     }
 
+    /// As [`Source::gather_cost`], but bytes were asked for ahead, and come from near.
+    pub(super) fn gather_cost(&self, rows: usize, features: usize) -> Cost {
+        match self.source.features {
+            Features::Bytes(_) => Cost::local(rows * features * (1 + FLOAT)),
+            Features::Floats(_) => self.source.gather_cost(rows, features),
+        }
+    }
+
     /// Columns of what a layer reads.
     fn input_columns(&self, index: usize) -> usize {
         let columns = |input| match input {

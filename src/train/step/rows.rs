@@ -110,7 +110,7 @@ impl Step<'_> {
     /// times as long, and it spares taking them back from the reader's cache at the next write. Rows that
     /// are made by augmentation cost more than that, and are made once, whole, in one matrix for all.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
-        let cost = || self.source.gather_cost(rows.len(), features.len());
+        let cost = || self.gather_cost(rows.len(), features.len());
         worker.probe(Operation::Gather, None, cost, || {
             let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
             if let Some(how) = self.augmented {
