@@ -10,9 +10,10 @@ use fallline::probe::Probes;
 use fallline::team::{Team, clock};
 use fallline::train::{Observer, Session, dataset};
 
-/// A dot above its roof is a fault in the counting. The machine may be slower while a roof is measured than while
-/// steps run, hence the margin.
-const ABOVE: f64 = 1.25;
+/// A dot far above its roof is a fault in the counting. A machine that others use may be much slower while a roof
+/// is measured than while steps run, hence the margin; `scripts/check_profile.py` holds a narrow one on a quiet
+/// machine, and known durations, with a clock that is none, are held exactly.
+const ABOVE: f64 = 5.0;
 
 fn request(settings: &[&str], length: Length) -> Request {
     let overrides: Vec<_> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
@@ -41,9 +42,7 @@ fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
     assert!((ratio - 1.0).abs() < 1e-6, "{ratio}");
     for site in &record.sites {
         let fraction = site.fraction_of_roof.unwrap_or(0.0);
-        // Other programs take more of what all cores share.
-        let most = if site.roof == "compute" { ABOVE } else { 2.0 };
-        assert!(fraction <= most, "{site:?}");
+        assert!(fraction <= ABOVE, "{site:?}");
         assert_eq!(site.worker_seconds.len(), request.threads);
     }
     assert!(record.sites.is_sorted_by(|a, b| a.saving >= b.saving));

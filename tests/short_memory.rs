@@ -94,7 +94,9 @@ fn threads_that_the_system_does_not_start_are_an_error_that_says_so() {
     };
     let eval = refused(&["eval", "--model", "m", "--data", "d", "--threads", "3"]);
     assert!(
-        eval.starts_with("error: threads to start: expected 3, found a refusal of the system ("),
+        eval.starts_with(
+            "error: threads to start: expected one that listens for signals, found a refusal of the system ("
+        ),
         "{eval}"
     );
     assert!(eval.contains("os error") && eval.contains("`ulimit -u`"), "{eval}");

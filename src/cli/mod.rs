@@ -28,6 +28,7 @@ use crate::model::recipe::Override;
 use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
 use crate::report::terminal;
+use crate::team::not_started;
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
@@ -100,7 +101,7 @@ pub fn main() -> ExitCode {
     let done = |()| ExitCode::SUCCESS;
     let arguments = parsed();
     if let Err(error) = signals::install() {
-        return failed(&anyhow::anyhow!("cannot listen for signals: {error}"));
+        return failed(&not_started("one that listens for signals", &error).into());
     }
     let result = match arguments.command {
         Command::Train(arguments) => train::run(arguments),

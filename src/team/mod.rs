@@ -152,6 +152,11 @@ pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
 fn refused(wanted: &str, error: &rayon::ThreadPoolBuildError) -> Error {
     // The words of the system are those of the cause, where there is one.
     let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    not_started(wanted, &reason)
+}
+
+/// The error for threads that the system does not start, for this reason.
+pub(crate) fn not_started(wanted: &str, reason: &dyn std::fmt::Display) -> Error {
     Error::Mismatch {
         what: "threads to start".into(),
         expected: wanted.into(),
