@@ -73,7 +73,10 @@ fn comma_separated_values_are_the_record_again() {
                 [value("framework"), value("recipe"), value("data")],
                 [&case.framework, &printable(&case.recipe), &printable(&case.data)].map(String::as_str)
             );
-            assert_eq!([value("optimizer"), value("precision")], [&case.optimizer, &case.precision]);
+            assert_eq!(
+                [value("optimizer"), value("precision")],
+                [printable(&case.optimizer).as_str(), case.precision.as_str()]
+            );
             let speed = &case.samples_per_second;
             let fraction = &case.fraction_of_peak;
             for (name, expected) in [
