@@ -71,11 +71,11 @@ fn comma_separated_values_are_the_record_again() {
             assert_eq!(row.len(), rows[0].len());
             assert_eq!(
                 [value("framework"), value("recipe"), value("data")],
-                [&case.framework, &printable(&case.recipe), &printable(&case.data)].map(String::as_str)
+                [&case.framework, &case.recipe, &case.data].map(|text| printable(text))
             );
             assert_eq!(
                 [value("optimizer"), value("precision")],
-                [printable(&case.optimizer).as_str(), case.precision.as_str()]
+                [&case.optimizer, &case.precision].map(|text| printable(text))
             );
             let speed = &case.samples_per_second;
             let fraction = &case.fraction_of_peak;
