@@ -131,10 +131,11 @@ medians and their 95 % bootstrap intervals. The fraction of the peak is that of 
 multiply-adds that the same threads did in registers just before each run. Nothing else should run
 meanwhile.
 
-Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way. What it has measured is kept in
-FILE.partial (bench.json.partial in DIR) for --resume; results of an earlier benchmark stay until those of
-this one are whole. Nothing that is read is written over. The exit code is 3 if --baseline has found a
-case, or all of them together, to be slower than --tolerance allows, with 95 % confidence.";
+Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way. What it has measured is
+kept in FILE.partial (bench.json.partial in DIR) for --resume; results of an earlier benchmark
+stay until those of this one are whole. Nothing that is read is written over. The exit code is 3
+if --baseline has found a case, or all of them together, to be slower than --tolerance allows,
+with 95 % confidence.";
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum SuiteName {

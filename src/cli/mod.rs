@@ -57,10 +57,11 @@ Examples:
   fallline profile mnist-mlp           where the time of a step goes
   fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
 
-Whatever a command writes takes the place of a file of that name once it is whole; what the command
-reads is never written over.
-Every failure prints a line that starts with `error:` and exits with code 2; with code 4 if a training
-has diverged, which is that it ends with a larger loss than it began with, or with none that is finite.";
+Whatever a command writes takes the place of a file of that name once it is whole; what the
+command reads is never written over.
+Every failure prints a line that starts with `error:` and exits with code 2; with code 4 if a
+training has diverged, which is that it ends with a larger loss than it began with, or with none
+that is finite.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

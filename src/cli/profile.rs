@@ -45,8 +45,8 @@ pub struct ProfileArguments {
     /// that ends with .json, which is shown again and not measured.
     #[arg(value_name = "RECIPE|FILE", default_value = "digits-mlp")]
     target: OsString,
-    /// The folder that holds the data set [default: $FALLLINE_DATA, then datasets/, then the user's cache
-    /// folder].
+    /// The folder that holds the data set; no other is looked into [default: $FALLLINE_DATA alone, or else
+    /// datasets/, then the user's cache folder; generated digits stand in for what is in neither of these two].
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// The update rule [default: the recipe's]; see `fallline optimizers`.
@@ -114,12 +114,12 @@ Examples:
   fallline profile mnist-mlp --compare before.json
   fallline profile before.json --layer 0 --csv sites.csv
 
-The table names call sites, an operation of a layer each, with the largest possible saving first; its
-columns are explained in docs/profile.md. Roofs are measured in the same run. Nothing else should run
-meanwhile.
+The table names call sites, an operation of a layer each, with the largest possible saving first;
+its columns are explained in docs/profile.md. Roofs are measured in the same run. Nothing else
+should run meanwhile.
 
-Ctrl-C ends the measurement after the step under way; what was measured is shown and written. The exit
-code is 3 if --compare finds the step slower than --tolerance allows.";
+Ctrl-C ends the measurement after the step under way; what was measured is shown and written. The
+exit code is 3 if --compare finds the step slower than --tolerance allows.";
 
 pub fn run(arguments: ProfileArguments) -> anyhow::Result<ExitCode> {
     let shown_again = ends_with(&arguments.target, ".json").then(|| PathBuf::from(&arguments.target));

@@ -80,10 +80,11 @@ Each network is tested once, when its training has ended; nothing is chosen by t
 The mean of all seeds is compared with the recipe's `target`. Training time is that of the epochs,
 without loading, testing and validation.
 
-Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed, 4 if a training has
-diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that are done in FILE.partial
-(reproduce.json.partial in DIR) and says what is missing; results of an earlier command stay as they are.
-The exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM, 129 for SIGHUP).";
+Exit codes: 0 if all targets are met, 1 if one is missed, 2 if something failed, 4 if a training
+has diverged and --allow-divergence is not given. Ctrl-C keeps the trainings that are done in
+FILE.partial (reproduce.json.partial in DIR) and says what is missing; results of an earlier
+command stay as they are. The exit code is then 4 or 1 as before, and else 130 (143 for SIGTERM,
+129 for SIGHUP).";
 
 /// What is still done after the first signal.
 const STOPPING: &str = "the training under way is dropped";

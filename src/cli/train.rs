@@ -120,14 +120,14 @@ Examples:
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
 
-Ctrl-C ends the training after the step under way; the model is still saved and tested, the results
-are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code 130. SIGTERM
-and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops the fold under way;
-those that are done are in FILE.partial of --json FILE, and the code is 130.
+Ctrl-C ends the training after the step under way; the model is still saved and tested, the
+results are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code
+130. SIGTERM and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops
+the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130.
 
-A training has diverged if its last training loss is not finite, or above that of its first step by
-more than chance explains (docs/training.md). The model is saved and the results are written, unless
-parameters are no longer finite; the exit code is 4, or 0 with --allow-divergence.";
+A training has diverged if its last training loss is not finite, or above that of its first step
+by more than chance explains (docs/training.md). The model is saved and the results are written,
+unless parameters are no longer finite; the exit code is 4, or 0 with --allow-divergence.";
 
 /// What is still done after the first signal.
 const STOPPING: &str = "testing and saving";
