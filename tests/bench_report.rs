@@ -5,11 +5,14 @@
 
 #[path = "common/bench_record.rs"]
 mod bench_record;
+#[path = "common/csv.rs"]
+mod csv_text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
+use csv_text::parsed;
 use fallline::bench::record::{BenchRecord, FALLLINE};
 use fallline::report::bench::{charts, csv, page, table, write_all};
 use fallline::report::chart::Chart;
@@ -35,26 +38,6 @@ fn hostile() -> BenchRecord {
 
 fn titles(record: &BenchRecord) -> Vec<String> {
     charts(record).iter().map(|(_, chart)| chart.title().to_string()).collect()
-}
-
-/// The fields of comma-separated values as RFC 4180 has them.
-fn parsed(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match (letter, quoted) {
-            ('"', true) if letters.peek() == Some(&'"') => field.extend(letters.next()),
-            ('"', _) => quoted = !quoted,
-            (',', false) => row.push(std::mem::take(&mut field)),
-            ('\n', false) => {
-                row.push(std::mem::take(&mut field));
-                rows.push(std::mem::take(&mut row));
-            }
-            (letter, _) => field.push(letter),
-        }
-    }
-    assert!(row.is_empty() && field.is_empty() && !quoted, "the text ends inside a line");
-    rows
 }
 
 #[test]

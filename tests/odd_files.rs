@@ -4,6 +4,8 @@
 
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/small_recipe.rs"]
+mod small_recipe;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,25 +19,7 @@ use std::time::{Duration, Instant};
 
 use fallline::atomic_file;
 use program::{command, fallline};
-
-const RECIPE: &str = "\
-name = \"small\"
-summary = \"a small network\"
-[data]
-set = \"digits\"
-[model]
-loss = \"cross-entropy\"
-[[model.layers]]
-type = \"dense\"
-units = 10
-[optimizer]
-name = \"sgd\"
-learning_rate = 0.1
-[train]
-epochs = 1
-batch = 16
-seed = 1
-";
+use small_recipe::RECIPE;
 
 /// How long another program may take, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -3,10 +3,13 @@
 
 #[path = "common/program.rs"]
 mod program;
+#[path = "common/small_recipe.rs"]
+mod small_recipe;
 
 use std::path::Path;
 
 use program::fallline;
+use small_recipe::RECIPE;
 
 const DATA: [&str; 4] = [
     "d/train-images-idx3-ubyte",
@@ -14,25 +17,6 @@ const DATA: [&str; 4] = [
     "d/t10k-images-idx3-ubyte",
     "d/t10k-labels-idx1-ubyte",
 ];
-
-const RECIPE: &str = "\
-name = \"small\"
-summary = \"a small network\"
-[data]
-set = \"digits\"
-[model]
-loss = \"cross-entropy\"
-[[model.layers]]
-type = \"dense\"
-units = 10
-[optimizer]
-name = \"sgd\"
-learning_rate = 0.1
-[train]
-epochs = 1
-batch = 16
-seed = 1
-";
 
 /// Runs a command line without spaces in its words; its exit code and all that it printed.
 fn run(folder: &Path, line: &str) -> (i32, String) {

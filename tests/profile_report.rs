@@ -3,11 +3,14 @@
 //! The pages are left in `$FALLLINE_PAGE_DIR`, or in the folder for temporary files of tests, where
 //! `scripts/check_page.py` opens them.
 
+#[path = "common/csv.rs"]
+mod csv_text;
 #[path = "common/profile_record.rs"]
 mod profile_record;
 
 use std::path::PathBuf;
 
+use csv_text::parsed;
 use fallline::bench::profile::ProfileRecord;
 use fallline::bench::profile::compare::ProfileComparison;
 use fallline::probe::Operation;
@@ -125,26 +128,6 @@ fn what_was_not_measured_is_no_number() {
         assert!(!text.contains("NaN") && !text.contains("inf "), "{text}");
     }
     assert!(charts(&record).is_empty());
-}
-
-/// The fields of comma-separated values as RFC 4180 has them.
-fn parsed(text: &str) -> Vec<Vec<String>> {
-    let (mut rows, mut row, mut field, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match (letter, quoted) {
-            ('"', true) if letters.peek() == Some(&'"') => field.extend(letters.next()),
-            ('"', _) => quoted = !quoted,
-            (',', false) => row.push(std::mem::take(&mut field)),
-            ('\n', false) => {
-                row.push(std::mem::take(&mut field));
-                rows.push(std::mem::take(&mut row));
-            }
-            (letter, _) => field.push(letter),
-        }
-    }
-    assert!(row.is_empty() && field.is_empty() && !quoted, "the text ends inside a line");
-    rows
 }
 
 #[test]
