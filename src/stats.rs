@@ -73,6 +73,21 @@ pub fn outliers(values: &[f64]) -> usize {
     if limit > 0.0 { distances.iter().filter(|&&distance| distance > limit).count() } else { 0 }
 }
 
+/// The distribution-free interval of the median, of at least 95 %: order statistics whose ranks follow from the
+/// binomial distribution, by its normal approximation (Conover: Practical nonparametric statistics, 1999, §3.2).
+/// None of fewer than 6 numbers, which have no such interval.
+pub fn median_interval(values: &[f64]) -> Option<(f64, f64)> {
+    let count = values.len();
+    if count < 6 {
+        return None;
+    }
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let reach = 1.96 * (count as f64).sqrt() / 2.0;
+    let low = (count as f64 / 2.0 - reach).floor().max(1.0) as usize - 1;
+    Some((sorted[low], sorted[count - 1 - low]))
+}
+
 /// The 95 % percentile bootstrap interval of `statistic` of some groups, each resampled by itself
 /// (Efron, Tibshirani: An introduction to the bootstrap, 1993, §13).
 pub fn interval(groups: &[&[f64]], statistic: impl Fn(&[&[f64]]) -> f64) -> (f64, f64) {
@@ -101,6 +116,20 @@ mod tests {
         let mut random = stream(1, Purpose::Test, index);
         let normal = Normal::new(mean, deviation).unwrap();
         (0..count).map(|_| normal.sample(&mut random)).collect()
+    }
+
+    #[test]
+    fn the_interval_of_a_median_holds_it_as_often_as_it_says() {
+        let holds = |index: &u64| {
+            let values = normal(25, 3.0, 2.0, *index);
+            let (low, high) = median_interval(&values).unwrap();
+            (low..=high).contains(&3.0)
+        };
+        let held = (0..1000).filter(holds).count();
+        assert!((940..990).contains(&held), "{held}");
+        assert_eq!(median_interval(&[1.0; 5]), None);
+        // All six numbers lie on one side of the median in 2 of 64 cases.
+        assert_eq!(median_interval(&[6.0, 2.0, 3.0, 4.0, 5.0, 1.0]), Some((1.0, 6.0)));
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn the_largest_saving_stands_first_and_sums_stand_last() {
     let total = lines.iter().find(|line| line.contains("total ")).unwrap();
     assert!(total.contains("360") && total.contains("100.0 %"), "{total}");
     assert!(text.contains("roofs: AVX-512 f32 480 GFLOP/s · L1 820 GB/s up to 48 KiB"), "{text}");
-    assert!(text.contains("they cost 0.4 %"), "{text}");
+    assert!(text.contains("they cost 0.4 % (0.1 to 0.7)"), "{text}");
     let unbroken = text.replace('\n', " ");
     assert!(
         unbroken.contains("The others wait for worker 1: it comes last to 77.0 % of the barriers"),

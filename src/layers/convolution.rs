@@ -206,6 +206,10 @@ impl Layer for Convolution {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.patch.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         mut dx: Option<MatrixMut>,

@@ -194,6 +194,10 @@ impl Layer for Dense {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

@@ -112,6 +112,10 @@ impl Layer for Depthwise {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.patch.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

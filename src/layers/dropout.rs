@@ -94,6 +94,10 @@ impl Layer for Dropout {
         self.apply(y, x, scratch, training);
     }
 
+    fn prepares_gradient(&self) -> bool {
+        false
+    }
+
     fn backward(
         &self,
         _dx: Option<MatrixMut>,

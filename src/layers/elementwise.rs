@@ -59,6 +59,10 @@ impl Layer for Elementwise {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        false
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

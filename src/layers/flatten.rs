@@ -42,6 +42,10 @@ impl Layer for Flatten {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        false
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

@@ -200,6 +200,10 @@ impl Layer for Grouped {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

@@ -106,6 +106,10 @@ impl Layer for LayerNorm {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

@@ -309,6 +309,12 @@ pub trait Layer: Debug + Send + Sync {
         self.backward(dx, dy, x, y, storage, derived, scratch);
     }
 
+    /// Whether [`backward`](Layer::backward) has work where nobody wants the gradient of the input: it inverts an
+    /// activation in `dy`, say.
+    fn prepares_gradient(&self) -> bool {
+        true
+    }
+
     /// The layer, if its rows in training depend on each other.
     fn as_batch_norm(&self) -> Option<&BatchNorm> {
         None

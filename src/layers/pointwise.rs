@@ -116,6 +116,10 @@ impl Layer for Pointwise {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.patch.activation != Activation::Identity
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

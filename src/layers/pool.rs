@@ -68,6 +68,10 @@ impl Layer for Pool {
         }
     }
 
+    fn prepares_gradient(&self) -> bool {
+        false
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,
@@ -122,6 +126,10 @@ impl Layer for GlobalAverage {
         for row in 0..y.rows() {
             pool::global_average_forward(y.row(row), x.row(row), self.input);
         }
+    }
+
+    fn prepares_gradient(&self) -> bool {
+        false
     }
 
     fn backward(

@@ -116,6 +116,10 @@ impl Layer for WeightNorm {
         derived[bias.clone()].copy_from_slice(&storage[bias]);
     }
 
+    fn prepares_gradient(&self) -> bool {
+        self.dense.prepares_gradient()
+    }
+
     fn backward(
         &self,
         dx: Option<MatrixMut>,

@@ -144,6 +144,7 @@ fn record(name: &str, data: &str, sites: &[Made], uncovered: f64) -> ProfileReco
         step_seconds: step,
         plain_step_seconds: step / 1.004,
         overhead: 0.004,
+        overhead_interval: Some([0.001, 0.007]),
         uncovered,
         workers: (0..2).map(worker).collect(),
         timeline,

@@ -45,10 +45,6 @@ pub fn record(tables: &[Table], seconds_per_tick: f64, roofs: Roofs, subject: &S
             site.fraction_of_roof.unwrap_or(0.0)
         ));
     }
-    let overhead = match sums.plain_step_seconds {
-        plain if plain > 0.0 => sums.step_seconds / plain - 1.0,
-        _ => 0.0,
-    };
     let mut record = ProfileRecord {
         schema: PROFILE_SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -60,7 +56,8 @@ pub fn record(tables: &[Table], seconds_per_tick: f64, roofs: Roofs, subject: &S
         steps: sums.steps as usize,
         step_seconds: sums.step_seconds,
         plain_step_seconds: sums.plain_step_seconds,
-        overhead,
+        overhead: sums.overhead.median,
+        overhead_interval: sums.overhead.interval.map(|(low, high)| [low, high]),
         uncovered: mean(&sums.uncovered),
         sites,
         workers,

@@ -32,8 +32,10 @@ pub fn check(record: &ProfileRecord) -> Result<(), Contradiction> {
     quantity("plain_step_seconds", record.plain_step_seconds)?;
     quantity("uncovered", record.uncovered)?;
     quantity("settings.flops_per_sample", settings.flops_per_sample)?;
-    if !is_below(record.overhead) {
-        return Err(wrong("overhead", "a finite number", record.overhead));
+    for number in record.overhead_interval.iter().flatten().chain([&record.overhead]) {
+        if !is_below(*number) {
+            return Err(wrong("overhead", "a finite number", *number));
+        }
     }
     quantity("roofs.flops_per_second", record.roofs.flops_per_second)?;
     quantity("roofs.barrier_seconds", record.roofs.barrier_seconds)?;

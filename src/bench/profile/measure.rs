@@ -8,6 +8,7 @@ use super::findings::Subject;
 use super::record::{ProfileRecord, Roofs};
 use super::request::{Length, Request, is_part_of};
 use super::roofs;
+use super::sums::SLICE;
 use super::trace::TraceEvent;
 use crate::data::{DataSet, Samples};
 use crate::error::{Error, Result};
@@ -20,9 +21,6 @@ use crate::train::{Observer, Session, inference, split};
 
 /// Steps before the first that is measured, if nothing is said: pages are touched, caches and clocks warm up.
 const WARM_UP: Duration = Duration::from_millis(100);
-
-/// Steps of a slice with or without probes.
-const SLICE: u64 = 2;
 
 /// Seconds in which hardware counters are read.
 const COUNTING: f64 = 0.5;

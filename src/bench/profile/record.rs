@@ -28,9 +28,12 @@ pub struct ProfileRecord {
     pub step_seconds: f64,
     /// The same of steps without probes, which took turns with them.
     pub plain_step_seconds: f64,
-    /// What the probes cost, as a part of [`plain_step_seconds`](ProfileRecord::plain_step_seconds); noise
-    /// may make it negative.
+    /// What the probes cost, as a part of a step without them: the median over pairs of a few steps with and
+    /// without, one right after the other; noise may make it negative.
     pub overhead: f64,
+    /// The 95 % interval of that median; absent if there were too few pairs to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overhead_interval: Option<[f64; 2]>,
     /// Seconds per step that no probe covers, the mean over the workers.
     pub uncovered: f64,
     /// The largest [`saving`](Site::saving) first.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::probe::{Operation, STREAMS, Table};
-use crate::stats::{median, quantile};
+use crate::stats::{median, median_interval, quantile};
+
+/// Steps of a slice with or without probes. Two slices that follow each other are one of each kind.
+pub const SLICE: u64 = 2;
 
 /// A step that takes so many times the median was disturbed by something else.
 const DISTURBED: f64 = 1.25;
@@ -17,9 +20,36 @@ pub struct Sums {
     /// Seconds of a probed step, and of one without probes, the means over the workers.
     pub step_seconds: f64,
     pub plain_step_seconds: f64,
+    /// What the probes cost.
+    pub overhead: Overhead,
     /// Seconds of a step that no probe covers, of each worker.
     pub uncovered: Vec<f64>,
     pub sites: Vec<SiteSum>,
+}
+
+/// What the probes cost, as a part of a step without them: the median over pairs of slices that followed each
+/// other, so that whatever the machine went through met both.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Overhead {
+    pub median: f64,
+    /// Its 95 % interval, if there were enough pairs.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl Overhead {
+    /// Of the duration of each step, in their order, and whether it was probed.
+    fn of(steps: &[(f64, bool)]) -> Overhead {
+        let ratio = |pair: &[(f64, bool)]| {
+            let mean = |kind: bool| {
+                let of_kind = || pair.iter().filter(|step| step.1 == kind).map(|step| step.0);
+                of_kind().sum::<f64>() / of_kind().count() as f64
+            };
+            // Not a number if the last pair lacks one kind.
+            Some(mean(true) / mean(false) - 1.0).filter(|ratio| ratio.is_finite())
+        };
+        let ratios: Vec<f64> = steps.chunks(2 * SLICE as usize).filter_map(ratio).collect();
+        Overhead { median: median(&ratios), interval: median_interval(&ratios) }
+    }
 }
 
 /// A call site of all workers. Amounts are of all workers together.
@@ -48,6 +78,8 @@ impl Sums {
         };
         let known = tables.iter().map(|table| table.steps.len()).min().unwrap_or(0);
         let durations: Vec<f64> = (0..known).map(|step| mean(&|table| duration(table, step))).collect();
+        let kinds: Vec<(f64, bool)> =
+            durations.iter().zip(&first.steps).map(|(&duration, step)| (duration, step.is_probed)).collect();
         let of_kind = |is_probed: bool| -> Vec<usize> {
             (0..known).filter(|&step| first.steps[step].is_probed == is_probed).collect()
         };
@@ -118,6 +150,7 @@ impl Sums {
             disturbed: probed.len() - kept.len(),
             step_seconds: mean_of(&kept),
             plain_step_seconds: mean_of(&kept_plain),
+            overhead: Overhead::of(&kinds),
             uncovered,
             sites,
         }
@@ -213,6 +246,26 @@ mod tests {
         let covered: f64 = sums.sites.iter().flat_map(|site| &site.seconds).sum();
         assert_eq!((covered + sums.uncovered.iter().sum::<f64>()) / 2.0, sums.step_seconds);
         assert_eq!(typical_step(&[one, other]), Some(0));
+    }
+
+    #[test]
+    fn what_probes_cost_is_the_median_of_pairs() {
+        let step = |is_probed, ticks| (is_probed, &[] as &[(Operation, Option<usize>, u64)], ticks);
+        // The machine becomes slower and slower, once something else runs, and the last pair has one kind only.
+        let mut steps = Vec::new();
+        for pair in 0..8_u64 {
+            let slow = if pair == 3 { 50_000 } else { 0 };
+            let [with, without] = [(true, 1010 * (pair + 1) + slow), (false, 1000 * (pair + 1))];
+            let order = if pair.is_multiple_of(2) { [with, without] } else { [without, with] };
+            steps.extend(order.into_iter().flat_map(|kind| [kind; 2]));
+        }
+        steps.push((true, 1));
+        let made: Vec<Made> = steps.into_iter().map(|(is_probed, ticks)| step(is_probed, ticks)).collect();
+        let overhead = Sums::of(&[worker(&made)], 1e-9).overhead;
+        assert!((overhead.median - 0.01).abs() < 1e-9, "{overhead:?}");
+        let (low, high) = overhead.interval.unwrap();
+        assert!((low - 0.01).abs() < 1e-9 && high > 1.0, "{overhead:?}");
+        assert_eq!(Sums::of(&[worker(&made[..8])], 1e-9).overhead.interval, None);
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub(super) fn percent(fraction: f64) -> String {
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0 + 0.0)
 }
 
+/// What the probes cost, and between which limits that lies; none if there were too few steps to tell.
+pub(super) fn overhead(record: &ProfileRecord) -> Option<String> {
+    let tenths = |fraction: f64| (1000.0 * fraction).round() / 10.0 + 0.0;
+    let [low, high] = record.overhead_interval?.map(tenths);
+    Some(format!("{} ({low:.1} to {high:.1})", percent(record.overhead)))
+}
+
 /// Billions, in three digits: 0.412, 6.25, 41.7, 498.
 pub(super) fn billions(number: f64) -> String {
     digits(number / 1e9)

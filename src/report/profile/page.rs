@@ -2,8 +2,8 @@
 
 use super::charts::{parts, roofline, timeline, without_arithmetic};
 use super::facts::{
-    BARRIER, billions, digits, level, micros, name, peak, percent, plain_seconds, rate, seconds_of, settings,
-    share, step_time, time,
+    BARRIER, billions, digits, level, micros, name, overhead, peak, percent, plain_seconds, rate, seconds_of,
+    settings, share, step_time, time,
 };
 use super::{comparison, workers};
 use crate::bench::profile::ProfileRecord;
@@ -43,7 +43,8 @@ fn summary(record: &ProfileRecord) -> Vec<Part> {
     )];
     if record.plain_step_seconds > 0.0 {
         let plain = step_time(record.plain_step_seconds);
-        facts.push(fact("Cost of the probes", format!("{} ({plain} without)", percent(record.overhead))));
+        let cost = overhead(record).unwrap_or_else(|| "too few steps to tell".into());
+        facts.push(fact("Cost of the probes", format!("{cost}; {plain} without")));
     }
     let speed = rate(record.settings.batch as f64, plain_seconds(record));
     facts.push(fact("Samples a second", rounded(speed)));

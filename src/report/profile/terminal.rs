@@ -3,8 +3,8 @@
 use console::{measure_text_width, style};
 
 use super::facts::{
-    billions, digits, level, micros, peak, percent, plain_seconds, rate, seconds_of, settings, share,
-    step_time,
+    billions, digits, level, micros, overhead, peak, percent, plain_seconds, rate, seconds_of, settings,
+    share, step_time,
 };
 use super::{comparison, workers};
 use crate::bench::profile::ProfileRecord;
@@ -166,11 +166,11 @@ fn heading(record: &ProfileRecord, columns: usize) -> String {
     let mut text = wrapped(&format!("{name} · {}", settings(record).join(" · ")), columns, "");
     let speed = rate(record.settings.batch as f64, plain_seconds(record));
     let probes = if record.plain_step_seconds > 0.0 {
-        format!(
-            ", {} without probes: they cost {}",
-            step_time(record.plain_step_seconds),
-            percent(record.overhead)
-        )
+        let cost = match overhead(record) {
+            Some(cost) => format!("they cost {cost}"),
+            None => "too few steps to tell what they cost".to_string(),
+        };
+        format!(", {} without probes: {cost}", step_time(record.plain_step_seconds))
     } else {
         ", not measured without probes".to_string()
     };

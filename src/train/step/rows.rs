@@ -203,6 +203,10 @@ impl Step<'_> {
 
     pub(super) fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
+        let is_first = inputs.other.is_none() && self.gradient_of(inputs.main).is_none();
+        if is_first && !layer.prepares_gradient() {
+            return;
+        }
         let cost = || self.input_gradient_cost(index, rows.len());
         worker.probe(Operation::InputGradient, Some(index), cost, || {
             if !self.plan.rows.joins.is_plain(index) {
