@@ -129,6 +129,16 @@ impl Cost {
     pub const NONE: Cost =
         Cost { nominal_flops: 0.0, streams: [Traffic { bytes: 0, working_set: 0 }; STREAMS] };
 
+    /// That of two calls together.
+    pub fn plus(mut self, other: Cost) -> Cost {
+        self.nominal_flops += other.nominal_flops;
+        for (sum, stream) in self.streams.iter_mut().zip(other.streams) {
+            sum.bytes += stream.bytes;
+            sum.working_set = sum.working_set.max(stream.working_set);
+        }
+        self
+    }
+
     /// So many bytes that are in cache, and none besides.
     pub fn local(bytes: usize) -> Cost {
         Cost::NONE.and(0, bytes, bytes)
@@ -296,6 +306,9 @@ pub struct Probe {
     now: fn() -> u64,
     most_calls: usize,
     table: Table,
+    /// Calls that are not in the table yet. Its parts have left the first-level cache from one call to the next, so
+    /// that to add each by itself took twice as long as to add some of them together.
+    pending: Vec<Pending>,
     /// Of each site, in the step under way.
     current: Vec<u64>,
     /// The index of each site, by [`place`].
@@ -304,6 +317,18 @@ pub struct Probe {
     /// The step under way, if it is measured, and whether it is probed.
     step: Option<(u64, bool)>,
 }
+
+/// A call that is to be added to the table; `own` are its ticks and flops without those of the probes inside it.
+struct Pending {
+    operation: Operation,
+    layer: Option<usize>,
+    cost: Cost,
+    span: [u64; 2],
+    own: [u64; 2],
+}
+
+/// Calls that are added to the table at a time.
+const TOGETHER: usize = 64;
 
 /// That a place has no site.
 const NO_SITE: u32 = u32::MAX;
@@ -317,7 +342,8 @@ impl Probe {
     /// Goes on with what is in `table`.
     pub fn new(now: fn() -> u64, most_calls: usize, table: Table) -> Self {
         let current = vec![0; table.sites.len()];
-        let mut probe = Probe { now, most_calls, table, current, places: Vec::new(), begun: 0, step: None };
+        let (pending, places) = (Vec::with_capacity(TOGETHER), Vec::new());
+        let mut probe = Probe { now, most_calls, table, pending, current, places, begun: 0, step: None };
         for index in 0..probe.table.sites.len() {
             let Site { operation, layer, .. } = probe.table.sites[index];
             probe.set_place(place(operation, layer), index);
@@ -338,17 +364,32 @@ impl Probe {
     }
 
     /// Adds one call; `own` are its ticks and flops without those of the probes inside it.
+    #[inline]
     pub fn record(
         &mut self,
         operation: Operation,
         layer: Option<usize>,
         cost: Cost,
-        [begun, ended]: [u64; 2],
-        [own_ticks, own_flops]: [u64; 2],
+        span: [u64; 2],
+        own: [u64; 2],
     ) {
         if !self.is_probing() {
             return;
         }
+        if self.pending.len() == TOGETHER {
+            self.add_pending();
+        }
+        self.pending.push(Pending { operation, layer, cost, span, own });
+    }
+
+    fn add_pending(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.drain(..).for_each(|call| self.add(call));
+        self.pending = pending;
+    }
+
+    fn add(&mut self, call: Pending) {
+        let Pending { operation, layer, cost, span: [begun, ended], own: [own_ticks, own_flops] } = call;
         let index = self.site(operation, layer);
         let site = &mut self.table.sites[index];
         site.calls += 1;
@@ -440,6 +481,7 @@ impl Probe {
     /// The step under way has ended.
     pub fn end_step(&mut self) {
         let Some((number, is_probed)) = self.step.take() else { return };
+        self.add_pending();
         let (begun, ended) = (self.begun, self.now());
         self.table.steps_seen[usize::from(is_probed)] += 1;
         self.table.ticks_seen[usize::from(is_probed)] += ended.saturating_sub(begun);
@@ -453,7 +495,8 @@ impl Probe {
         }
     }
 
-    pub fn into_table(self) -> Table {
+    pub fn into_table(mut self) -> Table {
+        self.add_pending();
         self.table
     }
 }

@@ -186,6 +186,18 @@ pub struct Worker<'a> {
     nested_counts: Cell<[u64; 3]>,
 }
 
+/// A probe that is running.
+struct Probed {
+    now: fn() -> u64,
+    /// The hardware counters when it began.
+    counting: Option<[[u64; 3]; 2]>,
+    /// [`Worker::nested`] of the probe around it.
+    outer: [u64; 2],
+    /// Those that were counted when it began.
+    flops: u64,
+    begun: u64,
+}
+
 /// What the worker of number `index` among `count` is given of `0..items`.
 pub(crate) fn share(items: usize, index: usize, count: usize) -> Range<usize> {
     let cut = |worker: usize| (items as u128 * worker as u128 / count as u128) as usize;
@@ -234,21 +246,35 @@ impl Worker<'_> {
         cost: impl FnOnce() -> Cost,
         work: impl FnOnce() -> R,
     ) -> R {
-        let Some(now) = self.now.get() else { return work() };
+        // There is one place where the work is done: a second copy of its code, for probed steps alone, would be out
+        // of the caches whenever the probes have been off for a while.
+        let probed = self.now.get().map(|now| self.begin_probe(now));
+        let result = work();
+        if let Some(probed) = probed {
+            let ended = (probed.now)();
+            self.end_probe(operation, layer, cost(), probed, ended);
+        }
+        result
+    }
+
+    #[inline(never)]
+    fn begin_probe(&self, now: fn() -> u64) -> Probed {
         let counting = self.begin_counting();
         let outer = self.nested.replace([0; 2]);
-        let (first, begun) = (probe::counted_flops(), now());
-        let result = work();
-        let ended = now();
-        let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(first)];
+        Probed { now, counting, outer, flops: probe::counted_flops(), begun: now() }
+    }
+
+    #[inline(never)]
+    fn end_probe(&self, operation: Operation, layer: Option<usize>, cost: Cost, probed: Probed, ended: u64) {
+        let Probed { counting, outer, flops, begun, .. } = probed;
+        let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(flops)];
         let inner = self.nested.get();
         let own = [0, 1].map(|i| all[i].saturating_sub(inner[i]));
         self.nested.set([0, 1].map(|i| outer[i] + all[i]));
-        self.probe.borrow_mut().record(operation, layer, cost(), [begun, ended], own);
+        self.probe.borrow_mut().record(operation, layer, cost, [begun, ended], own);
         if let Some(counting) = counting {
             self.end_counting(operation, layer, counting);
         }
-        result
     }
 
     /// What was counted so far, of this thread and of the probes inside the one around; none if nothing is.

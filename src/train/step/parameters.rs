@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::slice::Chunks;
 
 use super::costs::FLOAT;
 use super::{Block, Step, Turn};
@@ -36,13 +37,16 @@ impl Step<'_> {
         let awaited = block.awaited(worker, self.plan);
         let mut awaited = awaited.chunks(awaited.len().div_ceil(units.len().max(1)).max(1));
         let mut ahead = Ahead::default();
-        for (turn, &own) in units.iter().enumerate() {
-            let OwnUnit { layer: index, unit, len, .. } = own;
-            let next = units.get(turn + 1).copied();
-            let gradient = self.gradient_of_unit(worker, own, in_one_block);
-            let rows = awaited.next().unwrap_or(&[]);
-            self.unit_gradient(worker, own, next, block, gradient, rows, &mut ahead);
+        let mut rest = &units[..];
+        while let Some(&OwnUnit { layer: index, unit, len, .. }) = rest.first() {
+            // Before the last block nothing follows a unit's gradient.
+            let is_same = |own: &&OwnUnit| !block.is_last && own.layer == index;
+            let together = rest.iter().take_while(is_same).count().max(1);
+            let (now, after) = rest.split_at(together);
+            self.gradients_of_units(worker, now, after.first(), block, &mut awaited, &mut ahead);
+            rest = after;
             if block.is_last {
+                let gradient = self.gradient_of_unit(worker, now[0], in_one_block);
                 self.treat(worker, index, unit, gradient);
                 if self.plan.whole_gradient {
                     let cost = || Cost::local(len * FLOAT);
@@ -66,13 +70,9 @@ impl Step<'_> {
 
     /// The gradients of a layer's units over a block, and nothing else.
     pub(super) fn unit_gradients(&self, worker: &Worker, index: usize, block: Block) {
-        let in_one_block = block.first == 0 && block.is_last;
-        let of_layer = |own: &&OwnUnit| own.layer == index;
-        let mut units = self.plan.turns[worker.index()].iter().filter(of_layer).copied().peekable();
-        let mut ahead = Ahead::default();
-        while let Some(own) = units.next() {
-            let gradient = self.gradient_of_unit(worker, own, in_one_block);
-            self.unit_gradient(worker, own, units.peek().copied(), block, gradient, &[], &mut ahead);
+        let mut units = self.plan.turns[worker.index()].chunk_by(|a, b| a.layer == b.layer);
+        if let Some(units) = units.find(|units| units[0].layer == index) {
+            self.gradients_of_units(worker, units, None, block, &mut [].chunks(1), &mut Ahead::default());
         }
     }
 
@@ -92,41 +92,55 @@ impl Step<'_> {
         }
     }
 
-    /// The gradient of a unit over a block, `[unit_len]`. Meanwhile what the `next` one reads is asked for, and
-    /// some samples of the next block.
-    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
-    fn unit_gradient(
+    /// The gradients of some consecutive `units` of a layer over a block. During each, what the next one reads is
+    /// asked for, that `after` the last one included, and the next of the `awaited` samples.
+    fn gradients_of_units(
+        &self,
+        worker: &Worker,
+        units: &[OwnUnit],
+        after: Option<&OwnUnit>,
+        block: Block,
+        awaited: &mut Chunks<u32>,
+        ahead: &mut Ahead,
+    ) {
+        let fetched = Cell::new(0);
+        let cost = || self.units_cost(units, block.samples.len(), fetched.get());
+        worker.probe(Operation::WeightGradient, Some(units[0].layer), cost, || {
+            for (turn, &own) in units.iter().enumerate() {
+                let next = units.get(turn + 1).or(after).copied();
+                self.gradient_of_one(worker, own, next, block, awaited.next().unwrap_or(&[]), ahead);
+                fetched.set(fetched.get() + ahead.bytes());
+            }
+        });
+    }
+
+    fn gradient_of_one(
         &self,
         worker: &Worker,
         own: OwnUnit,
         next: Option<OwnUnit>,
         block: Block,
-        gradient: &mut [f32],
         awaited: &[u32],
         ahead: &mut Ahead,
     ) {
         let OwnUnit { layer: index, unit, reads_first, .. } = own;
-        let fetched = Cell::new(0);
-        let cost = || self.unit_cost(own, block.samples.len(), fetched.get());
-        worker.probe(Operation::WeightGradient, Some(index), cost, || {
-            // What other workers have written is in their caches until it has been read once.
-            let is_new = reads_first || next.is_some_and(|next| next.layer != index);
-            ahead.restart(is_new && self.plan.owners.len() > 1);
-            for &sample in awaited {
-                self.source.await_row(sample as usize, ahead);
-            }
-            if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-                self.await_update(worker, index, unit, ahead);
-            }
-            if let Some(next) = next {
-                self.await_gradient(worker, own, next, block, ahead);
-            }
-            self.gradient(worker, index, unit, block, gradient, ahead);
-            if block.is_last {
-                self.finish_gradient(worker, index, unit, gradient);
-            }
-            fetched.set(ahead.bytes());
-        });
+        let gradient = self.gradient_of_unit(worker, own, block.first == 0 && block.is_last);
+        // What other workers have written is in their caches until it has been read once.
+        let is_new = reads_first || next.is_some_and(|next| next.layer != index);
+        ahead.restart(is_new && self.plan.owners.len() > 1);
+        for &sample in awaited {
+            self.source.await_row(sample as usize, ahead);
+        }
+        if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
+            self.await_update(worker, index, unit, ahead);
+        }
+        if let Some(next) = next {
+            self.await_gradient(worker, own, next, block, ahead);
+        }
+        self.gradient(worker, index, unit, block, gradient, ahead);
+        if block.is_last {
+            self.finish_gradient(worker, index, unit, gradient);
+        }
     }
 
     /// All that a unit's gradient alone decides: its update, or the first half of it.
@@ -263,13 +277,16 @@ impl Step<'_> {
         layer.gradient(unit, out, dy, x, resume, ahead);
     }
 
-    /// Of the gradient of a unit over so many rows.
-    fn unit_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
-        if self.layers[own.layer].layer.sums_rows() {
-            self.parts_cost(own, self.plan.rows.parts(rows))
-        } else {
-            self.unit_gradient_cost(own, rows, fetched)
-        }
+    /// Of the gradients of some units of a layer over so many rows, while so many bytes are fetched ahead.
+    fn units_cost(&self, units: &[OwnUnit], rows: usize, fetched: usize) -> Cost {
+        let of_unit = |(turn, &own): (usize, &OwnUnit)| {
+            if self.layers[own.layer].layer.sums_rows() {
+                self.parts_cost(own, self.plan.rows.parts(rows))
+            } else {
+                self.unit_gradient_cost(own, rows, if turn == 0 { fetched } else { 0 })
+            }
+        };
+        units.iter().enumerate().map(of_unit).fold(Cost::NONE, Cost::plus)
     }
 
     /// What the gradients of a layer are products of, these rows of a block.
