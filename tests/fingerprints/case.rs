@@ -28,14 +28,17 @@ pub struct Case {
     pub table: Option<Table>,
     pub data: Data,
     pub samples: usize,
-    /// Whether it takes too long where each multiply-add is a call.
+    /// Whether it is one of [`LARGE`].
     pub is_large: bool,
 }
 
 /// Samples and batch of built-in recipes: three steps, the last of which is a short one.
-const BUILT_IN: [usize; 2] = [40, 16];
+const USUAL: [usize; 2] = [40, 16];
 /// Of those that take long.
-const LARGE: [usize; 2] = [16, 8];
+const FEW: [usize; 2] = [16, 8];
+
+/// The recipes that take too long where each multiply-add is a call.
+const LARGE: [&str; 4] = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn", "large-network"];
 
 struct Quiet;
 impl Observer for Quiet {}
@@ -45,8 +48,8 @@ impl Case {
     pub fn built_in() -> Vec<Case> {
         let case = |name: &str| {
             let mut recipe = Recipe::built_in(name).unwrap();
-            let is_large = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn"].contains(&name);
-            let [samples, batch] = if is_large { LARGE } else { BUILT_IN };
+            let is_large = LARGE.contains(&name);
+            let [samples, batch] = if is_large { FEW } else { USUAL };
             (recipe.train.epochs, recipe.train.batch) = (1, batch);
             Case { name: name.into(), recipe, table: None, data: Data::Digits, samples, is_large }
         };
@@ -60,7 +63,7 @@ impl Case {
         data.as_table_mut().unwrap().insert("set".into(), "digits".into());
         let recipe = parse(&table).unwrap_or_else(|error| panic!("{}: {error}", row.name));
         let (name, data, samples) = (row.name.into(), row.data, row.samples);
-        Case { name, recipe, table: Some(table), data, samples, is_large: false }
+        Case { name, recipe, table: Some(table), data, samples, is_large: LARGE.contains(&row.name) }
     }
 
     /// A hash of all bits that training gives.

@@ -88,7 +88,9 @@ fn names_and_keys(table: &Table, names: &mut Kinds, keys: &mut Kinds) {
                 let entries = [("type", Value::from(name.as_str())), (UNKNOWN, 0.into())];
                 let long = Table::from_iter(entries.map(|(key, value)| (key.to_string(), value)));
                 if let Some(("key", known)) = refused(table, &path, long.clone().into()) {
-                    add_keys(keys.entry(kind_of(&path, &long)).or_default(), known);
+                    let kind = keys.entry(kind_of(&path, &long)).or_default();
+                    add_keys(kind, known);
+                    kind.used.insert("type".into());
                 }
             }
             Value::Table(inner) => {
@@ -198,8 +200,12 @@ pub fn idle_settings(case: &Case, team: &Team) -> Vec<String> {
             changed.fingerprint(team).is_ok_and(|found| found == plain)
         }
     };
-    let is_setting =
-        |path: &[Step]| matches!(path.last(), Some(Step::Key(key)) if key != "name" || path.len() > 1);
+    // How long a training is that ends early does not matter.
+    let is_setting = |path: &[Step]| match path {
+        [Step::Key(key)] => key != "name",
+        [.., Step::Key(key)] => key != "epochs",
+        _ => false,
+    };
     let paths = places(table).into_iter().map(|(path, _)| path).filter(|path| is_setting(path));
     paths.filter(|path| is_idle(path)).map(|path| format!("{}: {path:?}", case.name)).collect()
 }

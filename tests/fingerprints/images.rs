@@ -30,7 +30,7 @@ pub const RECIPES: &[Row] = &[
         samples: 48,
         text: r#"
             model.layers = [
-                { type = "conv", channels = 17, kernel = 3, stride = 2, padding = 2, dilation = 2, activation = "silu" },
+                { type = "conv", channels = 17, kernel = 3, stride = 2, padding = 5, dilation = 2, activation = "silu" },
                 { type = "conv", channels = 20, kernel = 3, padding = 1, activation = { type = "leaky-relu", slope = 0.1 }, bias_init = "uniform" },
                 { type = "max-pool", kernel = 3, stride = 2 },
                 { type = "conv", channels = 8, kernel = 2, bias = false, weight_init = "orthogonal" },

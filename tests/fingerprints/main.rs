@@ -30,6 +30,7 @@ mod record;
 mod rules;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use fallline::kernels::isa::{self, Isa};
 use fallline::team::Team;
@@ -73,7 +74,7 @@ fn trained_networks_have_their_recorded_bits() {
         }
         isa::force(isa);
         for &threads in THREADS[usize::from(isa != best)] {
-            let team = Team::new(threads).unwrap();
+            let (team, begun) = (Team::new(threads).unwrap(), Instant::now());
             for case in &cases {
                 if isa == Isa::Baseline && isa != best && case.is_large {
                     continue;
@@ -87,6 +88,7 @@ fn trained_networks_have_their_recorded_bits() {
                     ));
                 }
             }
+            eprintln!("{threads} threads, {}: {:.1} s", isa.name(), begun.elapsed().as_secs_f64());
         }
     }
     isa::force(best);

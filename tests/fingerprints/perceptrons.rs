@@ -82,6 +82,17 @@ pub const RECIPES: &[Row] = &[
         "#,
     },
     Row {
+        // Gradients too large for the caches, which makes the blocks of rows larger.
+        name: "large-network",
+        data: Digits,
+        samples: 600,
+        text: r#"
+            model.layers = [{ type = "dense", units = 2700, activation = "relu" }, { type = "dense", units = 10 }]
+            optimizer = { name = "momentum", learning_rate = 0.01 }
+            train = { epochs = 1, batch = "all" }
+        "#,
+    },
+    Row {
         name: "accumulated",
         data: Digits,
         samples: 100,
@@ -100,7 +111,8 @@ pub const RECIPES: &[Row] = &[
             model.layers = [{ type = "dense", units = 33, activation = "tanh" }, { type = "dense", units = 10 }]
             model.loss = "mean-squared-error"
             optimizer = { name = "adam", learning_rate = 0.003 }
-            train = { epochs = 2, batch = 16 }
+            schedule = { name = "plateau", patience = 0, threshold = 0.9, threshold_mode = "rel" }
+            train = { epochs = 4, batch = 16 }
         "#,
     },
     Row {
@@ -110,8 +122,20 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             data = { validation = 0.3, stratified = false }
             model.layers = [{ type = "dense", units = 10 }]
-            optimizer = { name = "sgd", learning_rate = 0.3 }
-            stop = { patience = 2, watch = "accuracy" }
+            optimizer = { name = "sgd", learning_rate = 0.6 }
+            stop = { patience = 1, watch = "accuracy" }
+            train = { epochs = 12, batch = 16 }
+        "#,
+    },
+    Row {
+        name: "stop-patience-loss",
+        data: Digits,
+        samples: 80,
+        text: r#"
+            data.validation = 0.3
+            model.layers = [{ type = "dense", units = 40, activation = "relu" }, { type = "dense", units = 10 }]
+            optimizer = { name = "adam", learning_rate = 0.02 }
+            stop = { patience = 1, watch = "loss" }
             train = { epochs = 12, batch = 16 }
         "#,
     },
@@ -145,7 +169,7 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             model.layers = [{ type = "dense", units = 10 }]
             optimizer = { name = "sgd", learning_rate = 0.05 }
-            stop.loss = 1.0
+            stop.loss = 1.7
             train = { epochs = 8, batch = 16 }
         "#,
     },

@@ -43,7 +43,7 @@ pub const RECIPES: &[Row] = &[
             every_epochs = 1
             gamma = 0.5
             [train]
-            epochs = 3
+            epochs = 4
             batch = 16
             seed = 5
         "#,
@@ -211,7 +211,7 @@ pub const RECIPES: &[Row] = &[
             amsgrad = true
             [schedule]
             name = "cosine-restarts"
-            first_steps = 2
+            first_steps = 3
             multiplier = 2
             end_factor = 0.1
             weight_decay = { name = "linear" }
@@ -230,7 +230,10 @@ pub const RECIPES: &[Row] = &[
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "adamax", learning_rate = 0.02, beta1 = 0.8, beta2 = 0.9, epsilon = 1e-4, weight_decay = 0.01 }
-            [schedule]
+            [[schedule.sequence]]
+            name = "constant"
+            length_steps = 3
+            [[schedule.sequence]]
             name = "one-cycle"
             pct_start = 0.4
             div_factor = 10
@@ -305,7 +308,7 @@ pub const RECIPES: &[Row] = &[
             model.layers = [{ type = "dense", units = 33, activation = "relu" }, { type = "dense", units = 10 }]
             optimizer = { name = "lion", learning_rate = 0.001, beta1 = 0.7, beta2 = 0.8, weight_decay = 0.1 }
             gradient = { clip_norm = 0.3 }
-            schedule = { name = "one-cycle", cycle_momentum = false, warmup_epochs = 1, momentum = { name = "linear", end_factor = 0.5 } }
+            schedule = { name = "one-cycle", anneal = "cos", cycle_momentum = false, warmup_epochs = 1, momentum = { name = "linear", end_factor = 0.5 } }
             train = { epochs = 3, batch = 16 }
         "#,
     },
@@ -370,12 +373,13 @@ pub const RECIPES: &[Row] = &[
             learning_rate = 0.01
             momentum = 0.9
             nesterov = false
+            adjust_learning_rate = "original"
             weight_decay = 0.2
             newton_schulz_steps = 4
             newton_schulz_a = 3.4
             newton_schulz_b = -4.7
             newton_schulz_c = 2.0
-            epsilon = 1e-2
+            epsilon = 1.0
             adam_factor = 0.3
             adam_beta1 = 0.8
             adam_beta2 = 0.9
@@ -417,7 +421,7 @@ pub const RECIPES: &[Row] = &[
         samples: 60,
         text: r#"
             model.layers = [{ type = "dense", units = 16, activation = "tanh" }, { type = "dense", units = 10 }]
-            optimizer = { name = "rprop", learning_rate = 0.02, shrink = 0.4, grow = 1.3, smallest = 0.015, largest = 0.03 }
+            optimizer = { name = "rprop", learning_rate = 0.02, shrink = 0.4, grow = 1.3, smallest = 0.009, largest = 0.03 }
             train.epochs = 5
         "#,
     },
@@ -427,7 +431,7 @@ pub const RECIPES: &[Row] = &[
         samples: 60,
         text: r#"
             model.layers = [{ type = "dense", units = 16, activation = "tanh" }, { type = "dense", units = 10 }]
-            optimizer = { name = "lbfgs", learning_rate = 0.5, history_size = 2, max_eval = 2, weight_decay = 0.01 }
+            optimizer = { name = "lbfgs", learning_rate = 0.5, history_size = 2, max_eval = 1, weight_decay = 0.01 }
             train.epochs = 6
         "#,
     },
@@ -438,7 +442,7 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             model.layers = [{ type = "dense", units = 10 }]
             optimizer = { name = "lbfgs", tolerance_change = 0.1 }
-            train.epochs = 30
+            train = { epochs = 30, seed = 2 }
         "#,
     },
     Row {
@@ -448,7 +452,7 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             model.layers = [{ type = "dense", units = 10 }]
             optimizer = { name = "lbfgs", tolerance_grad = 0.05 }
-            train.epochs = 30
+            train = { epochs = 30, seed = 2 }
         "#,
     },
     Row {
@@ -467,8 +471,8 @@ pub const RECIPES: &[Row] = &[
         samples: 60,
         text: r#"
             model.layers = [{ type = "dense", units = 10 }]
-            optimizer = { name = "cg", formula = "hestenes-stiefel", tolerance_change = 0.1 }
-            train.epochs = 30
+            optimizer = { name = "cg", formula = "hestenes-stiefel", tolerance_change = 0.02 }
+            train = { epochs = 30, seed = 2 }
         "#,
     },
     Row {
@@ -478,7 +482,7 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             model.layers = [{ type = "dense", units = 10 }]
             optimizer = { name = "cg", formula = "polak-ribiere", tolerance_grad = 0.05 }
-            train.epochs = 30
+            train = { epochs = 30, seed = 2 }
         "#,
     },
 ];
