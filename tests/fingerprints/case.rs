@@ -28,17 +28,15 @@ pub struct Case {
     pub table: Option<Table>,
     pub data: Data,
     pub samples: usize,
-    /// Whether it is one of [`LARGE`].
-    pub is_large: bool,
 }
 
-/// Samples and batch of built-in recipes: three steps, the last of which is a short one.
+/// The built-in recipes that take long where each multiply-add is a call.
+const LARGE: [&str; 3] = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn"];
+
+/// Samples and batch of the others: three steps, the last of which is a short one.
 const USUAL: [usize; 2] = [40, 16];
 /// Of those that take long.
 const FEW: [usize; 2] = [16, 8];
-
-/// The recipes that take too long where each multiply-add is a call.
-const LARGE: [&str; 4] = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn", "large-network"];
 
 struct Quiet;
 impl Observer for Quiet {}
@@ -48,10 +46,9 @@ impl Case {
     pub fn built_in() -> Vec<Case> {
         let case = |name: &str| {
             let mut recipe = Recipe::built_in(name).unwrap();
-            let is_large = LARGE.contains(&name);
-            let [samples, batch] = if is_large { FEW } else { USUAL };
+            let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
             (recipe.train.epochs, recipe.train.batch) = (1, batch);
-            Case { name: name.into(), recipe, table: None, data: Data::Digits, samples, is_large }
+            Case { name: name.into(), recipe, table: None, data: Data::Digits, samples }
         };
         Recipe::built_in_names().into_iter().map(case).collect()
     }
@@ -63,7 +60,7 @@ impl Case {
         data.as_table_mut().unwrap().insert("set".into(), "digits".into());
         let recipe = parse(&table).unwrap_or_else(|error| panic!("{}: {error}", row.name));
         let (name, data, samples) = (row.name.into(), row.data, row.samples);
-        Case { name, recipe, table: Some(table), data, samples, is_large: LARGE.contains(&row.name) }
+        Case { name, recipe, table: Some(table), data, samples }
     }
 
     /// A hash of all bits that training gives.
