@@ -362,4 +362,125 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 2, batch = 16 }
         "#,
     },
+    Row {
+        name: "lanes-of-large-batches",
+        data: Digits,
+        samples: 330,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 4, kernel = 5, stride = 2, activation = "relu" },
+                { type = "max-pool", kernel = 2 },
+                { type = "flatten" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 1, batch = 300 }
+        "#,
+    },
+    Row {
+        name: "searched-images",
+        data: Channels,
+        samples: 48,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 6, kernel = 3, activation = "tanh" },
+                { type = "average-pool", kernel = 2 },
+                { type = "layer-norm" },
+                { type = "flatten" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "lbfgs", weight_decay = 0.001 }
+            average = { method = "ema", decay = 0.5 }
+            train = { epochs = 4, batch = 16, accumulate = 3 }
+        "#,
+    },
+    Row {
+        name: "all-at-once",
+        data: Channels,
+        samples: 72,
+        text: r#"
+            augment = { shift = 1, erase = { probability = 0.6 }, mixup = 0.4 }
+            gradient = { l1 = 0.001, clip_value = 0.05, clip_adaptive = 0.05, clip_norm = 0.2 }
+            constraint = { clip_weights = 0.3, max_norm = 0.9 }
+            lookahead = { steps = 3 }
+            average = { method = "swa", start = 2 }
+            optimizer = { name = "momentum", learning_rate = 0.05, weight_decay = 0.01 }
+            train = { epochs = 4, batch = 12, accumulate = 2 }
+            [data]
+            validation = 12
+            mean = 0.1
+            [schedule]
+            name = "cosine"
+            warmup_steps = 2
+            momentum = { name = "linear", end_factor = 0.5 }
+            weight_decay = { name = "step" }
+            [[model.layers]]
+            type = "residual"
+            activation = "relu"
+            layers = [
+                { type = "conv", channels = 12, kernel = 3, padding = 1, bias = false },
+                { type = "batch-norm", activation = "relu" },
+                { type = "squeeze-excite", reduction = 3 },
+            ]
+            shortcut = [{ type = "conv", channels = 12, kernel = 1, bias = false }, { type = "batch-norm" }]
+            [[model.layers]]
+            type = "conv"
+            channels = 12
+            kernel = 3
+            stride = 2
+            groups = 12
+            [[model.layers]]
+            type = "dropout"
+            rate = 0.1
+            [[model.layers]]
+            type = "flatten"
+            [[model.layers]]
+            type = "dense"
+            units = 20
+            weight_norm = true
+            activation = "gelu"
+            [[model.layers]]
+            type = "dense"
+            units = 10
+            weight_norm = true
+        "#,
+    },
+    Row {
+        name: "whole-parameters-at-once",
+        data: Channels,
+        samples: 60,
+        text: r#"
+            augment = { rotation = 10 }
+            gradient = { clip_adaptive = 0.05, clip_norm = 0.5 }
+            constraint = { max_norm = 1.0 }
+            lookahead = { steps = 2 }
+            average = { method = "ema", decay = 0.7 }
+            optimizer = { name = "muon", learning_rate = 0.02 }
+            schedule = { name = "linear" }
+            train = { epochs = 2, batch = 10, accumulate = 2 }
+            [[model.layers]]
+            type = "conv"
+            channels = 16
+            kernel = 3
+            stride = 2
+            bias = false
+            [[model.layers]]
+            type = "group-norm"
+            groups = 4
+            activation = "relu"
+            [[model.layers]]
+            type = "flatten"
+            [[model.layers]]
+            type = "dense"
+            units = 70
+            weight_norm = true
+            activation = "relu"
+            [[model.layers]]
+            type = "residual"
+            layers = [{ type = "dense", units = 70, activation = "relu" }, { type = "dropout", rate = 0.2 }]
+            [[model.layers]]
+            type = "dense"
+            units = 10
+        "#,
+    },
 ];
