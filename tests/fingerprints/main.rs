@@ -16,7 +16,7 @@
 //! What is assumed of a machine: training computes in f32 by its own functions, whose bits are the same
 //! everywhere. A few numbers of each step (powers of Adam's betas, cosines of schedules), of augmentation
 //! (the sine and cosine of a rotation, the weights of a Gaussian), of mixing shares and of normal random
-//! numbers in the tails come from the platform's mathematical functions, mostly in f64 and rounded to f32.
+//! numbers in the tails come from the platform's mathematical functions, in f64, and are rounded to f32.
 //! Orthogonal initial weights come from a QR factorisation in f64 by a crate that chooses its instruction set
 //! itself. Where those functions differ in the last bit of an f64, the f32 hardly ever does; a fingerprint
 //! that differs on another platform, and there on all its instruction sets alike, may come from that.
