@@ -1,0 +1,112 @@
+//! A recipe with its few samples, and the fingerprint of what it trains.
+
+use std::sync::atomic::AtomicBool;
+
+use fallline::model::{Model, Recipe};
+use fallline::team::Team;
+use fallline::train::{self, Observer};
+use fallline::{Error, Result};
+use toml::Table;
+
+use crate::data::Data;
+
+/// A line of the tables.
+pub struct Row {
+    pub name: &'static str,
+    pub data: Data,
+    /// To train on.
+    pub samples: usize,
+    /// A recipe without its name and the name of its data.
+    pub text: &'static str,
+}
+
+#[derive(Clone)]
+pub struct Case {
+    pub name: String,
+    pub recipe: Recipe,
+    /// The recipe as a table, if it is one of the tables' and not a built-in one.
+    pub table: Option<Table>,
+    pub data: Data,
+    pub samples: usize,
+}
+
+/// The built-in recipes that take long where each multiply-add is a call.
+const LARGE: [&str; 3] = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn"];
+
+/// Samples and batch of the others: three steps, the last of which is a short one.
+const USUAL: [usize; 2] = [40, 16];
+/// Of those that take long.
+const FEW: [usize; 2] = [16, 8];
+
+struct Quiet;
+impl Observer for Quiet {}
+
+impl Case {
+    /// The built-in recipes, of one epoch.
+    pub fn built_in() -> Vec<Case> {
+        let case = |name: &str| {
+            let mut recipe = Recipe::built_in(name).unwrap();
+            let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
+            (recipe.train.epochs, recipe.train.batch) = (1, batch);
+            Case { name: name.into(), recipe, table: None, data: Data::Digits, samples }
+        };
+        Recipe::built_in_names().into_iter().map(case).collect()
+    }
+
+    pub fn generated(row: &Row) -> Case {
+        let mut table: Table = row.text.parse().unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        table.insert("name".into(), row.name.into());
+        let data = table.entry("data").or_insert_with(|| Table::new().into());
+        data.as_table_mut().unwrap().insert("set".into(), "digits".into());
+        let recipe = parse(&table).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let (name, data, samples) = (row.name.into(), row.data, row.samples);
+        Case { name, recipe, table: Some(table), data, samples }
+    }
+
+    /// A hash of all bits that training gives.
+    pub fn fingerprint(&self, team: &Team) -> Result<String> {
+        let (recipe, data) = (&self.recipe, self.data.set(self.samples));
+        let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
+        let record = train::run(&mut model, &data, recipe, team, &AtomicBool::new(false), &mut Quiet)?;
+        let train_loss = record.epochs.last().map(|epoch| epoch.train_loss);
+        let test_loss = record.test.map(|test| test.loss);
+        let [Some(train_loss), Some(test_loss)] =
+            [train_loss, test_loss].map(|loss| loss.filter(|loss| loss.is_finite()))
+        else {
+            let expected = "finite losses".to_string();
+            let found = format!("{train_loss:?} and {test_loss:?}");
+            return Err(Error::Mismatch { what: format!("training of {}", self.name), expected, found });
+        };
+        let mut hash = Hash::new();
+        [train_loss, test_loss].iter().for_each(|loss| hash.take(&loss.to_bits().to_le_bytes()));
+        let mut tensors = model.tensors();
+        // Where a network keeps them is no result.
+        tensors.sort_by(|one, other| one.name.cmp(&other.name));
+        for tensor in tensors {
+            hash.take(tensor.name.as_bytes());
+            tensor.shape.iter().for_each(|&size| hash.take(&(size as u64).to_le_bytes()));
+            tensor.values.iter().for_each(|value| hash.take(&value.to_bits().to_le_bytes()));
+        }
+        Ok(format!("{:016x}", hash.0))
+    }
+}
+
+/// The recipe of a table.
+pub fn parse(table: &Table) -> Result<Recipe> {
+    Recipe::parse(&table.to_string(), "fingerprints")
+}
+
+/// FNV-1a, of 64 bits (Fowler, Noll, Vo 1991).
+struct Hash(u64);
+
+impl Hash {
+    fn new() -> Hash {
+        Hash(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
