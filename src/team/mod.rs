@@ -89,6 +89,8 @@ impl Team {
                 now: Cell::new(None),
                 probe: RefCell::new(Probe::new(clock.unwrap_or(clock::ticks), most_calls, table)),
                 nested: Cell::default(),
+                ended: Cell::default(),
+                counts,
                 counters: RefCell::new(None),
                 nested_counts: Cell::default(),
             };
@@ -181,21 +183,13 @@ pub struct Worker<'a> {
     probe: RefCell<Probe>,
     /// Ticks and flops of the probes inside the one that is running.
     nested: Cell<[u64; 2]>,
+    /// When the last probe, or barrier, ended.
+    ended: Cell<u64>,
+    /// Whether hardware counters are asked for.
+    counts: bool,
     /// Hardware counters, where they are asked for.
     counters: RefCell<Option<Counters>>,
     nested_counts: Cell<[u64; 3]>,
-}
-
-/// A probe that is running.
-struct Probed {
-    now: fn() -> u64,
-    /// The hardware counters when it began.
-    counting: Option<[[u64; 3]; 2]>,
-    /// [`Worker::nested`] of the probe around it.
-    outer: [u64; 2],
-    /// Those that were counted when it began.
-    flops: u64,
-    begun: u64,
 }
 
 /// What the worker of number `index` among `count` is given of `0..items`.
@@ -226,7 +220,8 @@ impl Worker<'_> {
         let is_last = self.barrier.wait();
         self.phase.set(self.phase.get() + 1);
         if let (Some(begun), Some(now)) = (begun, self.now.get()) {
-            self.probe.borrow_mut().passed(begun, now(), is_last);
+            self.ended.set(now());
+            self.probe.borrow_mut().passed(begun, self.ended.get(), is_last);
         }
     }
 
@@ -246,35 +241,49 @@ impl Worker<'_> {
         cost: impl FnOnce() -> Cost,
         work: impl FnOnce() -> R,
     ) -> R {
-        // There is one place where the work is done: a second copy of its code, for probed steps alone, would be out
-        // of the caches whenever the probes have been off for a while.
-        let probed = self.now.get().map(|now| self.begin_probe(now));
-        let result = work();
-        if let Some(probed) = probed {
-            let ended = (probed.now)();
-            self.end_probe(operation, layer, cost(), probed, ended);
+        let Some(now) = self.now.get() else { return work() };
+        self.probe_since(now(), operation, layer, cost, work)
+    }
+
+    /// [`probe`](Worker::probe) of a call that follows another with nothing between them but a loop: it begins when
+    /// that has ended, for a look at the clock is the larger part of what a probe costs.
+    #[inline]
+    pub fn probe_next<R>(
+        &self,
+        operation: Operation,
+        layer: Option<usize>,
+        cost: impl FnOnce() -> Cost,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        if self.now.get().is_none() {
+            return work();
         }
-        result
+        self.probe_since(self.ended.get(), operation, layer, cost, work)
     }
 
-    #[inline(never)]
-    fn begin_probe(&self, now: fn() -> u64) -> Probed {
-        let counting = self.begin_counting();
-        let outer = self.nested.replace([0; 2]);
-        Probed { now, counting, outer, flops: probe::counted_flops(), begun: now() }
-    }
-
-    #[inline(never)]
-    fn end_probe(&self, operation: Operation, layer: Option<usize>, cost: Cost, probed: Probed, ended: u64) {
-        let Probed { counting, outer, flops, begun, .. } = probed;
+    #[inline]
+    fn probe_since<R>(
+        &self,
+        begun: u64,
+        operation: Operation,
+        layer: Option<usize>,
+        cost: impl FnOnce() -> Cost,
+        work: impl FnOnce() -> R,
+    ) -> R {
+        let counting = if self.counts { self.begin_counting() } else { None };
+        let (outer, flops) = (self.nested.replace([0; 2]), probe::counted_flops());
+        let result = work();
+        let ended = self.now.get().map_or(begun, |now| now());
+        self.ended.set(ended);
         let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(flops)];
         let inner = self.nested.get();
         let own = [0, 1].map(|i| all[i].saturating_sub(inner[i]));
         self.nested.set([0, 1].map(|i| outer[i] + all[i]));
-        self.probe.borrow_mut().record(operation, layer, cost, [begun, ended], own);
+        self.probe.borrow_mut().record(operation, layer, cost(), [begun, ended], own);
         if let Some(counting) = counting {
             self.end_counting(operation, layer, counting);
         }
+        result
     }
 
     /// What was counted so far, of this thread and of the probes inside the one around; none if nothing is.

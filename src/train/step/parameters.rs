@@ -340,7 +340,7 @@ impl Step<'_> {
         // A rule for whole parameters has been at them before.
         let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
         let cost = || self.update_cost(len, slots);
-        worker.probe(Operation::Update, Some(index), cost, || {
+        worker.probe_next(Operation::Update, Some(index), cost, || {
             let mut rest = gradient;
             for part in layer.unit_parts(unit) {
                 let (gradient, after) = rest.split_at_mut(part.len());
@@ -364,7 +364,7 @@ impl Step<'_> {
     pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize, len: usize) {
         if self.memory.derived[index].columns() > 0 {
             let cost = || self.derive_cost(len);
-            worker.probe(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
+            worker.probe_next(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
         }
     }
 
