@@ -89,16 +89,18 @@ def roofline_findings(chart):
         else:
             roof = height_at(roofs[dot["under"]], dot["at"][0])
             known.append((dot, dot["at"][1], roof))
-    # Both axes are logarithmic. Pixels of a factor of e, from all pairs of a height and the value that it stands for;
-    # the median, so that one dot at a wrong place is told from the others.
-    marks = [(math.log(dot["y"]), height) for dot, height, _ in known]
-    marks += [(math.log(dot["limit"]), roof) for dot, _, roof in known]
-    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.combinations(marks, 2) if abs(b[0] - a[0]) > 0.1]
-    if known and not slopes:
-        yield f"roofline: `{title}` has no scale"
+    # Both axes are logarithmic. Pixels of a factor of e, from the heights of the dots and the values that they stand
+    # for; the median, so that a dot at a wrong place is told from the others. Few dots have their roofs' help.
+    dots_at = [(math.log(dot["y"]), height) for dot, height, _ in known]
+    roofs_at = [(math.log(dot["limit"]), roof) for dot, _, roof in known]
+    marks = dots_at if len(known) > 3 else dots_at + roofs_at
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.combinations(marks, 2) if abs(b[0] - a[0]) > 0.02]
+    if not slopes:
+        if known:
+            yield f"roofline: `{title}` has no scale"
         return
-    slope = statistics.median(slopes) if slopes else -1.0
-    base = statistics.median(height - slope * value for value, height in marks) if marks else 0.0
+    slope = statistics.median(slopes)
+    base = statistics.median(height - slope * value for value, height in marks)
     for dot, height, roof in known:
         name = first_line(dot["tip"])
         for what, value, drawn in (("it", dot["y"], height), ("its roof", dot["limit"], roof)):
