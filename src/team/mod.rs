@@ -239,6 +239,7 @@ impl Worker<'_> {
         let outer = self.nested.replace([0; 2]);
         let (first, begun) = (probe::counted_flops(), now());
         let result = work();
+        probe::delay(operation, layer);
         let ended = now();
         let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(first)];
         let inner = self.nested.get();
