@@ -32,9 +32,10 @@ SUM = 0.03
 FULL, UNCOVERED, OVERHEAD = 256, 0.03, 0.01
 # The peak varies by as much from one measurement to the next.
 ROOF = 1.05
-# Operations and layers that are slowed down, each of them by this part of the step; how well that is found again.
+# Operations and layers that are slowed down, each of them by this part of the step; how well that is found again. By
+# one thread, which waits for no other.
 SLOWED = [("forward", "0"), ("update", "1"), ("loss", "-")]
-PART, FOUND = 0.3, 0.1
+PART, FOUND, THREADS = 0.5, 0.1, 1
 
 
 def profile(case, folder):
@@ -72,7 +73,7 @@ def slowed():
     subprocess.run(build, check=True, cwd=root)
     failed = False
     for operation, layer in SLOWED:
-        command = [PROGRAM.parent / "examples/slowed_kernel", operation, layer, str(PART)]
+        command = [PROGRAM.parent / "examples/slowed_kernel", operation, layer, str(PART), str(THREADS)]
         told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
         def site_of(record):
