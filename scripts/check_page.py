@@ -13,7 +13,9 @@ Needs Chromium (`apt-get install chromium`; another one by $CHROMIUM) and Python
   the keyboard.
 - Letters stand out from what is behind them, light and dark; pictures are decoded; the page is no
   wider than a desktop's or a telephone's window.
-- SVG files that lie beside the page are XML and have something drawn in them.
+- Dots of a roofline lie under their roofs; every place of a chart that has words tells them to the mouse
+  and to the keyboard (page_spots.py).
+- SVG files that lie beside the page are XML, PNG files are whole, and both have something drawn in them.
 
 `--self-test` breaks the page in several ways and sees each of them noticed.
 """
@@ -25,11 +27,15 @@ import os
 import pathlib
 import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree
+import zlib
+
+import page_spots
 
 # Seconds for one answer of the browser.
 PATIENCE = 60
@@ -40,7 +46,7 @@ CHART_CONTRAST = 3.0
 
 CHARTS = """
 [...document.querySelectorAll('figure.chart')].map(figure => {
-  const svg = figure.querySelector('svg[role=img]');
+  const svg = figure.querySelector('svg[role=img], svg[role=group]');
   if (!svg) return {title: '', width: 0, height: 0, shapes: 0};
   const {width, height} = svg.getBoundingClientRect();
   const shapes = [...svg.querySelectorAll('polyline, polygon, rect, circle')];
@@ -203,10 +209,13 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def press_enter(self):
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-        self.call("Input.dispatchKeyEvent", type="keyDown", **key)
-        self.call("Input.dispatchKeyEvent", type="keyUp", key="Enter", code="Enter", windowsVirtualKeyCode=13)
+    def move(self, x, y):
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def press(self, name, code, **text):
+        key = {"key": name, "code": name, "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **key, **text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 
     def screenshot(self, path):
         picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
@@ -284,7 +293,7 @@ def sorting_findings(browser):
                 if numbers and state["numbers"] != expected:
                     yield f"{where}: not {state['sort']}: {state['numbers'][:8]}"
         browser.value(f"document.querySelectorAll('table.sortable')[{table}].querySelector('button').focus()")
-        browser.press_enter()
+        browser.press("Enter", 13, text="\r")
         if browser.value(COLUMN % (table, 0, 0, 0, 0))["sort"] is None:
             yield f"tables: table {table} does not listen to the keyboard"
 
@@ -330,8 +339,41 @@ def look_findings(browser, screenshots, name):
         browser.window(1280, 900)
 
 
+def picture_fault(data):
+    """What is wrong with a PNG file; none if it is whole and shows more than one colour."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        return "does not begin as a PNG file does"
+    at, kinds, body = 8, [], b""
+    while at + 12 <= len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        chunk = data[at + 8:at + 8 + length]
+        if data[at + 8 + length:at + 12 + length] != struct.pack(">I", zlib.crc32(kind + chunk)):
+            return f"has a chunk {kind!r} whose checksum is wrong"
+        body += chunk if kind == b"IDAT" else b""
+        header = chunk if kind == b"IHDR" else header if kinds else b""
+        kinds.append(kind)
+        at += 12 + length
+    if at != len(data) or kinds[:1] != [b"IHDR"] or kinds[-1:] != [b"IEND"]:
+        return "is cut off"
+    width, height, depth, colours = struct.unpack(">IIBB", header[:10])
+    try:
+        pixels = zlib.decompress(body)
+    except zlib.error as error:
+        return f"cannot be decompressed: {error}"
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colours]
+    if len(pixels) != height * (1 + (width * channels * depth + 7) // 8):
+        return f"has {len(pixels)} bytes for {width} by {height} pixels"
+    if len(set(pixels)) < 3:
+        return "shows nothing"
+    return None
+
+
 def file_findings(folder):
-    """SVG files that no strict reader would take."""
+    """SVG and PNG files that no strict reader would take."""
+    for path in sorted(folder.glob("*.png")):
+        fault = picture_fault(path.read_bytes())
+        if fault:
+            yield f"files: {path.name} {fault}"
     for path in sorted(folder.glob("*.svg")):
         try:
             root = xml.etree.ElementTree.parse(path).getroot()
@@ -352,10 +394,21 @@ def check(browser, page, titles=(), screenshots=None):
         findings.append(f"images: {undecoded} cannot be decoded")
     findings += look_findings(browser, screenshots, page.stem)
     browser.scheme("light")
+    findings += page_spots.findings(browser)
     findings += sorting_findings(browser)
     findings += event_findings(browser.events, address)
     browser.close_tab(target)
     return findings
+
+
+def png(width, rows, row, height=None):
+    """A picture of so many equal rows that says it has `height` of them."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height or rows, 8, 2, 0, 0, 0)
+    body = zlib.compress((b"\0" + row) * rows)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def self_test(browser, page):
@@ -387,6 +440,7 @@ def self_test(browser, page):
             replaced("<meta http-equiv=\"Content-Security-Policy\"", "<meta name=\"none\"").replace(
                 "</main>", "<img src='elsewhere.png'></main>", 1), "network: loads"),
     }
+    breaches.update(page_spots.breaches(text, replaced))
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name, (broken, expected) in breaches.items():
@@ -400,14 +454,21 @@ def self_test(browser, page):
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "broken.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><text>a & b")
         (pathlib.Path(folder) / "empty.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+        whole = png(8, 8, bytes(range(24)))
+        for name, content in (("no", b"GIF89a"), ("cut", whole[:-12]), ("wrong", whole.replace(b"IDAT", b"IDAU")),
+                              ("blank", png(8, 8, bytes(24))), ("short", png(8, 7, bytes(range(24)), 8))):
+            (pathlib.Path(folder) / f"{name}.png").write_bytes(content)
+        assert picture_fault(whole) is None
         others = {
             "a chart that was asked for": list(check(browser, page, ["No such chart"])),
             "broken and empty files": list(file_findings(pathlib.Path(folder))),
         }
-    for (name, findings), expected in zip(others.items(), (["is missing"], ["is no XML", "is no drawing"])):
+    for (name, findings), expected in zip(others.items(), (
+            ["is missing"],
+            ["is no XML", "is no drawing", "does not begin", "is cut off", "checksum is wrong", "shows nothing", "has 175 bytes"])):
         noticed = all(any(text in finding for finding in findings) for text in expected)
         missed += not noticed
-        print(f"{'noticed' if noticed else 'MISSED '} {name}: {findings}"[:160])
+        print(f"{'noticed' if noticed else 'MISSED '} {name}: {findings}"[:400])
     total = len(breaches) + len(others)
     print(f"self-test: {total - missed} of {total} breaches noticed")
     return missed

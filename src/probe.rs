@@ -6,6 +6,8 @@
 //! that are left out do not.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// What a part of a step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +103,30 @@ pub fn count_flops(flops: usize) {
 #[inline(always)]
 pub fn counted_flops() -> u64 {
     FLOPS.with(Cell::get)
+}
+
+/// The call site that is slowed down, as its [`place`] plus one, and nanoseconds of each of its calls.
+static SLOWED: AtomicUsize = AtomicUsize::new(0);
+static DELAY: AtomicU64 = AtomicU64::new(0);
+
+/// Makes each probed call of an operation of a layer last longer by `delay`, in all threads, until it is called
+/// with none. For those who want to see whether a profile finds what is slow: nothing of the program itself calls it.
+#[doc(hidden)]
+pub fn slow_down(site: Option<(Operation, Option<usize>)>, delay: Duration) {
+    DELAY.store(delay.as_nanos() as u64, Relaxed);
+    SLOWED.store(site.map_or(0, |(operation, layer)| place(operation, layer) + 1), Relaxed);
+}
+
+/// Lasts as long as [`slow_down`] has asked for. Calls that are not probed never come here.
+#[inline(always)]
+pub fn delay(operation: Operation, layer: Option<usize>) {
+    let slowed = SLOWED.load(Relaxed);
+    if slowed != 0 && slowed == place(operation, layer) + 1 {
+        let (begun, delay) = (Instant::now(), Duration::from_nanos(DELAY.load(Relaxed)));
+        while begun.elapsed() < delay {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// Memory that a call goes through.
@@ -463,13 +489,15 @@ impl Probe {
     }
 
     /// The step of this number begins, if it is measured. What lies between steps is not recorded.
-    pub fn begin_step(&mut self, number: u64, turn: Option<bool>) {
+    /// Returns the tick at which it began.
+    pub fn begin_step(&mut self, number: u64, turn: Option<bool>) -> u64 {
         self.step = turn.map(|is_probed| (number, is_probed));
         self.table.steps_begun += 1;
         if self.step.is_some() {
             self.current.fill(0);
             self.begun = self.now();
         }
+        self.begun
     }
 
     /// Lets the step under way begin at an earlier tick, with an operation from then until now.

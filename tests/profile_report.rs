@@ -47,7 +47,7 @@ fn the_largest_saving_stands_first_and_sums_stand_last() {
         "GFLOP/s",
         "GB/s",
         "flops/byte",
-        "nominal Gflop",
+        "nominal Mflop",
         "roof",
         "of roof",
         "could save µs",

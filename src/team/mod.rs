@@ -273,6 +273,7 @@ impl Worker<'_> {
         let counting = if self.counts { self.begin_counting() } else { None };
         let (outer, flops) = (self.nested.replace([0; 2]), probe::counted_flops());
         let result = work();
+        probe::delay(operation, layer);
         let ended = self.now.get().map_or(begun, |now| now());
         self.ended.set(ended);
         let all = [ended.saturating_sub(begun), probe::counted_flops().wrapping_sub(flops)];
@@ -308,7 +309,8 @@ impl Worker<'_> {
         if let Some(clock) = self.clock {
             let turn = self.turns.at(number);
             self.now.set((turn == Some(true)).then_some(clock));
-            self.probe.borrow_mut().begin_step(number, turn);
+            let begun = self.probe.borrow_mut().begin_step(number, turn);
+            self.ended.set(begun);
         }
     }
 

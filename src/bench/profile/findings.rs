@@ -218,12 +218,13 @@ fn words(command: &str) -> Vec<&str> {
     command.split(ends).filter(|word| !word.is_empty()).collect()
 }
 
-/// "dense + relu 0, weight gradient"; "adam on layer 0"; "gather".
+/// "layer 0 (dense + relu), weight gradient"; "adam on layer 0"; "gather".
 pub fn title(site: &Site) -> String {
     let operation = site.operation.replace('-', " ");
     match (&site.layer, site.operation.as_str()) {
         (Some(layer), "update") => format!("{} on layer {layer}", site.kind),
-        (Some(layer), _) => format!("{} {layer}, {operation}", site.kind),
+        (Some(layer), _) if site.kind.is_empty() => format!("layer {layer}, {operation}"),
+        (Some(layer), _) => format!("layer {layer} ({}), {operation}", site.kind),
         (None, "barrier") => "waiting at barriers".into(),
         (None, _) => operation,
     }

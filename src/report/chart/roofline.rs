@@ -118,7 +118,15 @@ fn draw_dots<B: DrawingBackend>(chart: &Roofline, canvas: &mut Canvas<B>, frame:
     for (dot, at, radius) in &dots {
         canvas.bubble(*at, *radius, ink_of(dot.series));
     }
-    let mut taken: Vec<[f64; 4]> = Vec::new();
+    // Names keep clear of dots, lines and each other.
+    let around = |at: &(f64, f64), radius: f64| [at.0 - radius, at.1 - radius, at.0 + radius, at.1 + radius];
+    let mut taken: Vec<[f64; 4]> = dots.iter().map(|(_, at, radius)| around(at, *radius)).collect();
+    let slanted = chart.roofs.iter().filter(|roof| roof.slope > 0.0);
+    taken.extend(slanted.flat_map(|roof| pieces(frame, x, roof)));
+    taken.extend(chart.roofs.iter().filter_map(|roof| frame.y(roof.most)).map(|y| {
+        // The arithmetic's limit has a name above it.
+        [frame.left, y - 18.0, frame.right, y + 2.0]
+    }));
     for (dot, at, radius) in dots.iter().take(MOST_NAMES).filter(|(dot, ..)| dot.area >= LEAST_NAMED) {
         if let Some((place, side)) = free_place(&dot.name, *at, *radius, frame, &mut taken) {
             canvas.text(&dot.name, place, NAME_SIZE, TEXT, side);
@@ -137,7 +145,25 @@ fn draw_dots<B: DrawingBackend>(chart: &Roofline, canvas: &mut Canvas<B>, frame:
     }
 }
 
-/// Beside, below or above the dot, wherever no other name stands.
+/// A slanted line as a row of small rectangles.
+fn pieces(frame: &Frame, x: &Span, roof: &Roof) -> Vec<[f64; 4]> {
+    const PIECES: usize = 64;
+    const HALF: f64 = 2.0;
+    let ridge = roof.most / roof.slope;
+    let (Some(end), Some(top)) = (x_of(frame, x, ridge), frame.y(roof.most)) else { return Vec::new() };
+    // Both axes are logarithmic, so that a second point tells all others.
+    let (Some(other), Some(low)) = (x_of(frame, x, ridge / 10.0), frame.y(roof.most / 10.0)) else {
+        return Vec::new();
+    };
+    let point = |part: f64| (end + part * (other - end), top + part * (low - top));
+    (0..PIECES)
+        .map(|piece| [piece, piece + 1].map(|end| point(2.0 * end as f64 / PIECES as f64)))
+        .map(|[right, left]| [left.0 - HALF, right.1 - HALF, right.0 + HALF, left.1 + HALF])
+        .collect()
+}
+
+/// Beside, below or above the dot, wherever nothing else is; none where there is no such place. Places near the
+/// dot come first, for others could be taken for another dot's.
 fn free_place(
     name: &str,
     (x, y): (f64, f64),
@@ -146,16 +172,16 @@ fn free_place(
     taken: &mut Vec<[f64; 4]>,
 ) -> Option<((f64, f64), Side)> {
     let width = text_width(name, NAME_SIZE) * WIDER_LETTERS;
-    let (beside, over) = (radius + 4.0, radius + 9.0);
+    let (beside, over, corner) = (radius + 4.0, radius + 9.0, 0.71 * radius + 6.0);
     let candidates = [
         ((x + beside, y), Side::Begin),
         ((x - beside, y), Side::End),
         ((x, y + over), Side::Middle),
         ((x, y - over), Side::Middle),
-        ((x + beside, y + 12.0), Side::Begin),
-        ((x - beside, y + 12.0), Side::End),
-        ((x, y + over + 12.0), Side::Middle),
-        ((x, y + over + 24.0), Side::Middle),
+        ((x + corner, y - corner), Side::Begin),
+        ((x + corner, y + corner), Side::Begin),
+        ((x - corner, y - corner), Side::End),
+        ((x - corner, y + corner), Side::End),
     ];
     for ((x, y), side) in candidates {
         let left = match side {

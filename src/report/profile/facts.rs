@@ -46,6 +46,11 @@ pub(super) fn billions(number: f64) -> String {
     digits(number / 1e9)
 }
 
+/// Operations are counted in millions: small layers have far less than a billion.
+pub(super) fn millions(number: f64) -> String {
+    digits(number / 1e6)
+}
+
 /// Three digits: 0.412, 6.25, 41.7, 498, 1,204.
 pub(super) fn digits(number: f64) -> String {
     match number {

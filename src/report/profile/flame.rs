@@ -1,6 +1,6 @@
 //! A flame graph as an SVG file.
 
-use inferno::flamegraph::{self, Options};
+use inferno::flamegraph::{self, Options, TextTruncateDirection};
 
 use super::facts::{settings, step_time};
 use super::folded::folded;
@@ -19,6 +19,8 @@ pub fn flame(record: &ProfileRecord) -> Result<String> {
         Some(format!("{}: {}, all workers", step_time(record.step_seconds), settings(record).join(", ")));
     options.count_name = "ns".into();
     options.font_type = "sans-serif".into();
+    // Names are told by how they begin.
+    options.text_truncate_direction = TextTruncateDirection::Right;
     // The same colours each time.
     options.hash = true;
     let stacks = folded(record);

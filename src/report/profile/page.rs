@@ -2,8 +2,8 @@
 
 use super::charts::{parts, roofline, timeline, without_arithmetic};
 use super::facts::{
-    BARRIER, billions, digits, level, micros, name, overhead, peak, percent, plain_seconds, rate, seconds_of,
-    settings, share, step_time, time,
+    BARRIER, billions, digits, level, micros, millions, name, overhead, peak, percent, plain_seconds, rate,
+    seconds_of, settings, share, step_time, time,
 };
 use super::{comparison, workers};
 use crate::bench::profile::ProfileRecord;
@@ -24,7 +24,7 @@ pub fn page(record: &ProfileRecord, compared: Option<&ProfileComparison>) -> Str
         section("Where the time goes", summary(record)),
         section("Compared with the other profile", compared.map(of_comparison).unwrap_or_default()),
         section("Roofline", of_roofline(record)),
-        section("Call sites", vec![sites(record)]),
+        section("Call sites", [sites(record)].into_iter().chain(verdicts(record)).collect()),
         section("One step", of_timeline(record)),
         section("Flame graph", of_parts(record)),
         section("Workers", of_workers(record)),
@@ -114,15 +114,12 @@ fn positive(number: f64, text: fn(f64) -> String) -> Option<Cell> {
     (number > 0.0).then(|| Cell::number(text(number), number))
 }
 
+/// What is needed first stands first: a window may be narrower than the table.
 const COLUMNS: [Shown; 18] = [
     shown("layer", "its module", |_, site| site.layer.as_deref().map(Cell::text)),
     shown("operation", "", |_, site| Some(Cell::text(&site.operation))),
     shown("kind", "what the layer is, or the rule of an update", |_, site| {
         (!site.kind.is_empty()).then(|| Cell::text(&site.kind))
-    }),
-    shown("calls", "in a step, of all workers together", |_, site| positive(site.calls, digits)),
-    shown("median µs", "microseconds of a step, median over the steps, mean over the workers", |_, site| {
-        Some(Cell::number(micros(site.median_seconds), site.median_seconds))
     }),
     shown("mean µs", "microseconds of a step, mean over steps and workers", |_, site| {
         Some(Cell::number(micros(site.seconds_per_step), site.seconds_per_step))
@@ -130,6 +127,24 @@ const COLUMNS: [Shown; 18] = [
     shown("share", "of the step's time", |record, site| {
         let share = share(record, site.seconds_per_step);
         Some(Cell::number(percent(share), share))
+    }),
+    shown("of roof", "the time at the roof over the time that it took", |_, site| {
+        let fraction = site.fraction_of_roof?;
+        let tone = if fraction >= AT_ROOF { Tone::Good } else { Tone::Plain };
+        Some(Cell::number(percent(fraction), fraction).toned(tone))
+    }),
+    shown("roof", "the limit that applies", |_, site| {
+        (site.fraction_of_roof.is_some()).then(|| Cell::text(&site.roof))
+    }),
+    shown("could save µs", "microseconds of a step, if it ran at its roof", |record, site| {
+        let is_much = share(record, site.saving) > MUCH;
+        let tone = if is_much { Tone::Warning } else { Tone::Plain };
+        Some(Cell::number(micros(site.saving), site.saving).toned(tone))
+    }),
+    shown("bound by", "what keeps it from being faster", |_, site| Some(Cell::text(&site.verdict))),
+    shown("calls", "in a step, of all workers together", |_, site| positive(site.calls, digits)),
+    shown("median µs", "microseconds of a step, median over the steps, mean over the workers", |_, site| {
+        Some(Cell::number(micros(site.median_seconds), site.median_seconds))
     }),
     shown("GFLOP/s", "executed operations of all workers together", |_, site| {
         positive(rate(site.flops, site.seconds_per_step), billions)
@@ -140,9 +155,9 @@ const COLUMNS: [Shown; 18] = [
     shown("flops/byte", "executed operations over bytes", |_, site| {
         positive(rate(site.flops, site.bytes), digits)
     }),
-    shown("Gflop", "executed operations of a step", |_, site| positive(site.flops, billions)),
-    shown("nominal Gflop", "operations of a step by the layer's definition", |_, site| {
-        positive(site.nominal_flops, billions)
+    shown("Mflop", "millions of executed operations of a step", |_, site| positive(site.flops, millions)),
+    shown("nominal Mflop", "millions of operations of a step by the layer's definition", |_, site| {
+        positive(site.nominal_flops, millions)
     }),
     shown("instr/cycle", "instructions over cycles", |_, site| {
         site.counters.and_then(|counters| positive(rate(counters.instructions, counters.cycles), digits))
@@ -150,20 +165,6 @@ const COLUMNS: [Shown; 18] = [
     shown("cache misses", "in a step", |_, site| {
         site.counters.and_then(|counters| positive(counters.cache_misses, rounded))
     }),
-    shown("roof", "the limit that applies", |_, site| {
-        (site.fraction_of_roof.is_some()).then(|| Cell::text(&site.roof))
-    }),
-    shown("of roof", "the time at the roof over the time that it took", |_, site| {
-        let fraction = site.fraction_of_roof?;
-        let tone = if fraction >= AT_ROOF { Tone::Good } else { Tone::Plain };
-        Some(Cell::number(percent(fraction), fraction).toned(tone))
-    }),
-    shown("could save µs", "microseconds of a step, if it ran at its roof", |record, site| {
-        let is_much = share(record, site.saving) > MUCH;
-        let tone = if is_much { Tone::Warning } else { Tone::Plain };
-        Some(Cell::number(micros(site.saving), site.saving).toned(tone))
-    }),
-    shown("bound by", "what keeps it from being faster", |_, site| Some(Cell::text(&site.verdict))),
 ];
 
 /// The table of call sites, and what no probe covers. Columns without a value are left out.
@@ -191,6 +192,33 @@ fn sites(record: &ProfileRecord) -> Part {
         columns: columns.iter().map(|column| Column::new(column.title, column.hint)).collect(),
         rows,
     })
+}
+
+/// What the verdicts say that are no roof's name.
+const VERDICTS: [(&str, &str); 5] = [
+    (
+        "latency",
+        "it stays below its roof because of dependent instructions, cache misses that are waited for, or other \
+         instructions than multiply-adds",
+    ),
+    ("small calls", "its calls take less than a microsecond; a larger batch makes them longer"),
+    ("imbalance", "workers wait because another one has more to do"),
+    ("waiting", "workers wait because the system took a processor away, or because they meet too often"),
+    ("unknown", "neither operations nor bytes are counted"),
+];
+
+fn verdicts(record: &ProfileRecord) -> Vec<Part> {
+    let has = |verdict: &str| record.sites.iter().any(|site| site.verdict == verdict);
+    let mut texts = Vec::new();
+    if record.sites.iter().any(|site| site.fraction_of_roof.is_some() && site.verdict == site.roof) {
+        texts.push("a roof: it reaches 80 % of it or more, and there is nothing to gain".to_string());
+    }
+    let shown = VERDICTS.iter().filter(|(verdict, _)| has(verdict));
+    texts.extend(shown.map(|(verdict, meaning)| format!("{verdict}: {meaning}")));
+    if texts.is_empty() {
+        return Vec::new();
+    }
+    vec![Part::Text(format!("Bound by {}.", texts.join("; ")))]
 }
 
 fn of_workers(record: &ProfileRecord) -> Vec<Part> {

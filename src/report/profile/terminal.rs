@@ -3,8 +3,8 @@
 use console::{measure_text_width, style};
 
 use super::facts::{
-    billions, digits, level, micros, overhead, peak, percent, plain_seconds, rate, seconds_of, settings,
-    share, step_time,
+    billions, digits, level, micros, millions, overhead, peak, percent, plain_seconds, rate, seconds_of,
+    settings, share, step_time,
 };
 use super::{comparison, workers};
 use crate::bench::profile::ProfileRecord;
@@ -74,7 +74,7 @@ const COLUMNS: [Column; 17] = [
     column("GFLOP/s", Side::Right, 5, |row| positive(rate(row.flops, row.seconds), billions)),
     column("GB/s", Side::Right, 6, |row| positive(rate(row.bytes, row.seconds), billions)),
     column("flops/byte", Side::Right, 10, |row| positive(rate(row.flops, row.bytes), digits)),
-    column("nominal Gflop", Side::Right, 11, |row| positive(row.nominal, billions)),
+    column("nominal Mflop", Side::Right, 11, |row| positive(row.nominal, millions)),
     column("instr/cycle", Side::Right, 14, |row| {
         counters(row, |counters| digits(rate(counters.instructions, counters.cycles)))
     }),

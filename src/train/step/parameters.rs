@@ -105,7 +105,7 @@ impl Step<'_> {
     ) {
         let fetched = Cell::new(0);
         let cost = || self.units_cost(units, block.samples.len(), fetched.get());
-        worker.probe(Operation::WeightGradient, Some(units[0].layer), cost, || {
+        worker.probe_next(Operation::WeightGradient, Some(units[0].layer), cost, || {
             for (turn, &own) in units.iter().enumerate() {
                 let next = units.get(turn + 1).or(after).copied();
                 self.gradient_of_one(worker, own, next, block, awaited.next().unwrap_or(&[]), ahead);

@@ -111,7 +111,7 @@ impl Step<'_> {
     /// are made by augmentation cost more than that, and are made once, whole, in one matrix for all.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
         let cost = || self.gather_cost(rows.len(), features.len());
-        worker.probe(Operation::Gather, None, cost, || {
+        worker.probe_next(Operation::Gather, None, cost, || {
             let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
             if let Some(how) = self.augmented {
                 return self.augment(worker, input, rows.clone(), block, how);
@@ -151,7 +151,7 @@ impl Step<'_> {
         block: Block,
     ) {
         let cost = || self.forward_cost(index, rows.len(), columns.len());
-        worker.probe(Operation::Forward, Some(index), cost, || {
+        worker.probe_next(Operation::Forward, Some(index), cost, || {
             self.forward_of(worker, index, rows.clone(), columns.clone(), block);
         });
     }
@@ -181,7 +181,7 @@ impl Step<'_> {
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {
         let first = block.first;
-        worker.probe(
+        worker.probe_next(
             Operation::Loss,
             None,
             || self.loss_cost(rows.len()),
@@ -208,7 +208,7 @@ impl Step<'_> {
             return;
         }
         let cost = || self.input_gradient_cost(index, rows.len());
-        worker.probe(Operation::InputGradient, Some(index), cost, || {
+        worker.probe_next(Operation::InputGradient, Some(index), cost, || {
             if !self.plan.rows.joins.is_plain(index) {
                 return self.backward_joined(worker, index, rows.clone(), block);
             }
@@ -232,7 +232,7 @@ impl Step<'_> {
     pub(super) fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
         let layer = &self.layers[index].layer;
         let cost = || self.rows_gradient_cost(index, rows.len());
-        worker.probe(Operation::WeightGradient, Some(index), cost, || {
+        worker.probe_next(Operation::WeightGradient, Some(index), cost, || {
             let (part, resume) = self.plan.rows.part_of(rows.start);
             let partials = &self.memory.partials[index];
             let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());

@@ -174,7 +174,7 @@ fn findings_are_sentences_with_what_to_try() {
     let texts: Vec<&str> = record.findings.iter().map(|finding| finding.text.as_str()).collect();
     assert_eq!(
         texts[0],
-        "dense + relu 0, forward: 50 % of the step at 90 % of the compute roof: nothing to gain."
+        "layer 0 (dense + relu), forward: 50 % of the step at 90 % of the compute roof: nothing to gain."
     );
     let expected = "on layer 0: 30 % of the step at 50 % of the DRAM roof: 1.18 times as fast at best; a larger \
                     batch would spread it.";
