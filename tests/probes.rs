@@ -161,11 +161,14 @@ fn all_of_a_step_is_in_its_probes_or_between_them() {
             let all: u64 = table.steps.iter().map(|step| step.ended - step.begun).sum();
             let inside: u64 = table.sites.iter().map(|site| site.ticks).sum();
             let calls: u64 = table.sites.iter().map(|site| site.calls).sum();
-            // A call looks twice, so that one tick is in it and one after it, and a step ends with one more.
+            // A call looks at its end, so that one tick is in it; most look at their beginning, too. A step ends with
+            // one more.
             let is_search = |site: &Site| site.operation == Operation::Search;
             let name = (&recipe.name, recipe.optimizer.name());
             if !table.sites.iter().any(is_search) && recipe.optimizer.name() != "lbfgs" {
-                assert_eq!((inside, all), (calls, 2 * calls + table.steps.len() as u64), "{name:?}");
+                let steps = table.steps.len() as u64;
+                assert_eq!(inside, calls, "{name:?}");
+                assert!((calls + steps..=2 * calls + steps).contains(&all), "{name:?}: {all}, {calls}");
             }
             for (index, step) in table.steps.iter().enumerate() {
                 let of_step: u64 = (0..table.sites.len()).map(|site| table.ticks_of(index, site)).sum();

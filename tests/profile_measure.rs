@@ -1,8 +1,11 @@
 //! Profiles that are measured: that their numbers agree with each other, with the model, and with the machine.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use fallline::bench::profile::check::check;
+use fallline::bench::profile::record::Site;
 use fallline::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
 use fallline::data::{DataSet, source};
 use fallline::model::{Model, Recipe};
@@ -10,10 +13,32 @@ use fallline::probe::Probes;
 use fallline::team::{Team, clock};
 use fallline::train::{Observer, Session, dataset};
 
-/// A dot far above its roof is a fault in the counting. A machine that others use may be much slower while a roof
-/// is measured than while steps run, hence the margin; `scripts/check_profile.py` holds a narrow one on a quiet
-/// machine, and known durations, with a clock that is none, are held exactly.
-const ABOVE: f64 = 5.0;
+/// A dot above its roof is a fault in the counting. A machine that others use may be slower while a roof is measured
+/// than while steps run: hence a margin, and more tries. What is counted wrongly is above in all of them.
+const ABOVE: f64 = 1.25;
+const TRIES: usize = 6;
+
+/// Tests that measure take turns: each has the machine for itself.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Layers of all kinds; the first has nothing to do on the way back.
+const LAYERS: &str = r#"model.layers=[
+    { type = "conv", channels = 16, kernel = 3, padding = 1, bias = false },
+    { type = "batch-norm", activation = "relu" },
+    { type = "conv", channels = 16, kernel = 3, padding = 1, groups = 16, activation = "relu" },
+    { type = "max-pool", kernel = 2 },
+    { type = "residual", layers = [
+        { type = "conv", channels = 16, kernel = 1 },
+        { type = "group-norm", groups = 4 },
+        { type = "squeeze-excite" } ] },
+    { type = "conv", channels = 24, kernel = 3, stride = 2, activation = "silu" },
+    { type = "conv", channels = 24, kernel = 3, groups = 2 },
+    { type = "average-pool", kernel = 2 },
+    { type = "flatten" },
+    { type = "dense", units = 64 },
+    { type = "layer-norm", activation = "relu" },
+    { type = "dropout", rate = 0.1 },
+    { type = "dense", units = 10, weight_norm = true } ]"#;
 
 fn request(settings: &[&str], length: Length) -> Request {
     let overrides: Vec<_> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
@@ -34,6 +59,7 @@ fn data(request: &Request) -> DataSet {
 }
 
 fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (record, events) =
         profile::measure(request, &data(request), &AtomicBool::new(false), &mut |_| ()).unwrap();
     assert_eq!(check(&record), Ok(()));
@@ -41,8 +67,6 @@ fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
     let ratio = (covered + record.uncovered) / record.step_seconds;
     assert!((ratio - 1.0).abs() < 1e-6, "{ratio}");
     for site in &record.sites {
-        let fraction = site.fraction_of_roof.unwrap_or(0.0);
-        assert!(fraction <= ABOVE, "{site:?}");
         assert_eq!(site.worker_seconds.len(), request.threads);
     }
     assert!(record.sites.is_sorted_by(|a, b| a.saving >= b.saving));
@@ -51,6 +75,38 @@ fn measured(request: &Request) -> (ProfileRecord, Vec<TraceEvent>) {
         assert!(event.worker < request.threads && event.start >= 0.0 && event.seconds >= 0.0, "{event:?}");
     }
     (record, events)
+}
+
+/// Call sites that are above their roofs.
+fn above(record: &ProfileRecord) -> BTreeSet<(Option<String>, String)> {
+    let is_above = |site: &&Site| site.fraction_of_roof.is_some_and(|fraction| fraction > ABOVE);
+    record.sites.iter().filter(is_above).map(|site| (site.layer.clone(), site.operation.clone())).collect()
+}
+
+#[test]
+fn nothing_is_above_its_roof_each_time() {
+    let ways: [(&[&str], bool, usize); 4] = [
+        (&["train.batch=1000", "optimizer.name=lamb"], false, 2),
+        (&[LAYERS, "train.batch=32"], false, 1),
+        (&[LAYERS, "train.batch=32"], true, 2),
+        (&["optimizer.name=muon"], false, 2),
+    ];
+    for (settings, predict, threads) in ways {
+        let request = Request { predict, threads, ..request(settings, Length::Seconds(0.1)) };
+        let mut always = above(&measured(&request).0);
+        for _ in 1..TRIES {
+            if !always.is_empty() {
+                always = &always & &above(&measured(&request).0);
+            }
+        }
+        assert!(always.is_empty(), "{settings:?} on {threads}, predict {predict}: {always:?}");
+    }
+    // A roof that is too low by a miscount is noticed.
+    let mut record = measured(&request(&[], Length::Seconds(0.1))).0;
+    let site = record.sites.iter_mut().find(|site| site.fraction_of_roof.is_some()).unwrap();
+    site.fraction_of_roof = Some(1.1 * ABOVE);
+    let wrong = (site.layer.clone(), site.operation.clone());
+    assert!(above(&record).contains(&wrong));
 }
 
 #[test]
