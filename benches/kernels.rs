@@ -150,14 +150,14 @@ fn bytes(criterion: &mut Criterion, name: &str, bytes: usize, mut work: impl FnM
 fn elementwise(criterion: &mut Criterion) {
     let (x, mut y) = (ones(LEN), ones(LEN));
     for activation in [
-        Activation::Relu,
-        Activation::LeakyRelu { slope: 0.01 },
-        Activation::Sigmoid,
-        Activation::Tanh,
-        Activation::Gelu,
-        Activation::Silu,
-        Activation::Softplus,
-        Activation::Elu { alpha: 1.0 },
+        Activation::RELU,
+        Activation::leaky_relu(0.01),
+        Activation::SIGMOID,
+        Activation::TANH,
+        Activation::GELU,
+        Activation::SILU,
+        Activation::SOFTPLUS,
+        Activation::elu(1.0),
     ] {
         let name = activation.name();
         bytes(criterion, &format!("{name} forward"), 8 * LEN, || activation::forward(activation, &mut y, &x));

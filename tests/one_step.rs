@@ -76,7 +76,7 @@ fn exact(samples: &Samples) -> Step {
         bias: tensors[2 * layer + 1].clone(),
         activation,
     };
-    let (first, last) = (dense(0, Activation::Tanh), dense(1, Activation::Identity));
+    let (first, last) = (dense(0, Activation::TANH), dense(1, Activation::IDENTITY));
     let pixels = (0..samples.len()).flat_map(|i| samples.row_bytes(i).expect("images are bytes"));
     let x: Vec<f64> = pixels.map(|&byte| f64::from(byte) / 255.0).collect();
     assert_eq!(x.len(), samples.len() * PIXELS);

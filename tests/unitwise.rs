@@ -421,7 +421,7 @@ fn naive_outputs(model: &Model, samples: &Samples) -> Vec<f64> {
     use fallline::kernels::activation::Activation;
     let pixels = (0..samples.len()).flat_map(|i| samples.row_bytes(i).unwrap());
     let x: Vec<f64> = pixels.map(|&byte| f64::from(byte) / 255.0).collect();
-    layer(2, Activation::Identity).forward(&layer(0, Activation::Relu).forward(&x))
+    layer(2, Activation::IDENTITY).forward(&layer(0, Activation::RELU).forward(&x))
 }
 
 /// Evaluation sees the weights that the parameters stand for: at first, after training, of the best

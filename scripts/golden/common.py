@@ -70,6 +70,8 @@ ACTIVATIONS = {
     "silu": torch.nn.SiLU,
     "softplus": torch.nn.Softplus,
     "elu": lambda: torch.nn.ELU(alpha=1.0),
+    "mish": torch.nn.Mish,
+    "hard_swish": torch.nn.Hardswish,
 }
 
 

@@ -34,6 +34,8 @@ def start(specification):
         "gelu": functools.partial(jax.nn.gelu, approximate=False),
         "silu": jax.nn.silu,
         "softplus": jax.nn.softplus,
+        "mish": jax.nn.mish,
+        "hard-swish": jax.nn.hard_swish,
     }[specification["activation"]]
     optimizer = optimizer_of(optax, specification)
     x, y = (jnp.asarray(part) for part in batches(specification))

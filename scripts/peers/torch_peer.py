@@ -84,6 +84,8 @@ def network_of(nn, specification):
         "silu": nn.SiLU,
         "softplus": nn.Softplus,
         "elu": nn.ELU,
+        "mish": nn.Mish,
+        "hard-swish": nn.Hardswish,
     }
     if specification["image"] is None:
         widths, layers = specification["widths"], []

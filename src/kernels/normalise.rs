@@ -210,33 +210,26 @@ pub struct Scaling<'a> {
 /// `y = activation((x - mean) scale + bias)`, column by column: `y`, `x` `[observations, columns]`, of
 /// which `features` are no padding.
 pub fn forward(activation: Activation, y: MatrixMut, x: MatrixRef, scaling: Scaling, features: usize) {
-    match activation {
-        Activation::Relu => scale(
+    if activation == Activation::RELU {
+        return scale(
             y,
             x,
             scaling,
             #[inline(always)]
-            |z| Activation::Relu.apply(z),
-        ),
-        Activation::Identity => scale(
-            y,
-            x,
-            scaling,
-            #[inline(always)]
-            |z| z,
-        ),
-        _ => {
-            let mut y = y;
-            scale(
-                y.reborrow(),
-                x,
-                scaling,
-                #[inline(always)]
-                |z| z,
-            );
-            for row in 0..y.rows() {
-                activation::forward_in_place(activation, &mut y.row(row)[..features]);
-            }
+            |z| if z <= 0.0 { 0.0 } else { z },
+        );
+    }
+    let mut y = y;
+    scale(
+        y.reborrow(),
+        x,
+        scaling,
+        #[inline(always)]
+        |z| z,
+    );
+    if activation != Activation::IDENTITY {
+        for row in 0..y.rows() {
+            activation::forward_in_place(activation, &mut y.row(row)[..features]);
         }
     }
 }
@@ -281,35 +274,31 @@ pub fn backward_sums(
     y: MatrixRef,
     mean: &[f32],
 ) {
-    match activation {
-        Activation::Relu => {
-            sum_gradients(
-                result,
-                dy,
-                x,
-                y,
-                mean,
-                #[inline(always)]
-                |dy, y| if y <= 0.0 { 0.0 } else { dy },
-            );
-        }
-        _ => {
-            if activation != Activation::Identity {
-                for row in 0..dy.rows() {
-                    activation::backward_in_place(activation, dy.row(row), y.row(row));
-                }
-            }
-            sum_gradients(
-                result,
-                dy,
-                x,
-                y,
-                mean,
-                #[inline(always)]
-                |dy, _| dy,
-            );
+    if activation == Activation::RELU {
+        return sum_gradients(
+            result,
+            dy,
+            x,
+            y,
+            mean,
+            #[inline(always)]
+            |dy, y| if y <= 0.0 { 0.0 } else { dy },
+        );
+    }
+    if activation != Activation::IDENTITY {
+        for row in 0..dy.rows() {
+            activation::backward_in_place(activation, dy.row(row), y.row(row));
         }
     }
+    sum_gradients(
+        result,
+        dy,
+        x,
+        y,
+        mean,
+        #[inline(always)]
+        |dy, _| dy,
+    );
 }
 
 #[inline(always)]

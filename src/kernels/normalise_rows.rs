@@ -65,7 +65,7 @@ pub fn forward(
     weight: &[f32],
     bias: &[f32],
 ) {
-    let is_relu = activation == Activation::Relu;
+    let is_relu = activation == Activation::RELU;
     vectorise(
         #[inline(always)]
         || {

@@ -38,67 +38,27 @@ pub fn erf(x: f64) -> f64 {
     2.0 / PI.sqrt() * (-x * x).exp() * sum
 }
 
-fn sigmoid(x: f64) -> f64 {
+/// The logistic function.
+pub(super) fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
 /// The distribution function of the standard normal.
-fn normal_distribution(x: f64) -> f64 {
+pub(super) fn normal_distribution(x: f64) -> f64 {
     0.5 * (1.0 + erf(x / SQRT_2))
 }
 
 /// An activation of one number.
 pub fn activation(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::Identity => x,
-        Activation::Relu => x.max(0.0),
-        Activation::LeakyRelu { slope } => {
-            if x > 0.0 {
-                x
-            } else {
-                f64::from(slope) * x
-            }
-        }
-        Activation::Sigmoid => sigmoid(x),
-        Activation::Tanh => x.tanh(),
-        Activation::Gelu => x * normal_distribution(x),
-        Activation::Silu => x * sigmoid(x),
-        Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
-        Activation::Elu { alpha } => {
-            if x > 0.0 {
-                x
-            } else {
-                f64::from(alpha) * x.exp_m1()
-            }
-        }
-    }
+    (activation.entry().reference)(f64::from(activation.parameter().map_or(0.0, |(_, value)| value)), x)
 }
 
 /// The derivative of an activation at the input `x`.
 pub fn activation_derivative(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::Identity => 1.0,
-        Activation::Relu => f64::from(x > 0.0),
-        Activation::LeakyRelu { slope } => {
-            if x > 0.0 {
-                1.0
-            } else {
-                f64::from(slope)
-            }
-        }
-        Activation::Sigmoid => sigmoid(x) * (1.0 - sigmoid(x)),
-        Activation::Tanh => 1.0 - x.tanh().powi(2),
-        Activation::Gelu => normal_distribution(x) + x * (-0.5 * x * x).exp() / (2.0 * PI).sqrt(),
-        Activation::Silu => sigmoid(x) + x * sigmoid(x) * (1.0 - sigmoid(x)),
-        Activation::Softplus => sigmoid(x),
-        Activation::Elu { alpha } => {
-            if x > 0.0 {
-                1.0
-            } else {
-                f64::from(alpha) * x.exp()
-            }
-        }
-    }
+    (activation.entry().reference_derivative)(
+        f64::from(activation.parameter().map_or(0.0, |(_, value)| value)),
+        x,
+    )
 }
 
 /// A dense layer, `y = activation(x · wᵀ + bias)`.

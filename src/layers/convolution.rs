@@ -145,10 +145,7 @@ fn pixels_of_mut<'a>(image: &'a mut [f32], pixels: &Range<usize>, pitch: usize) 
 impl Layer for Convolution {
     fn kind(&self) -> String {
         let kernel = self.patches.window.kernel;
-        match self.patch.activation {
-            Activation::Identity => format!("conv {kernel}x{kernel}"),
-            activation => format!("conv {kernel}x{kernel} + {}", activation.name()),
-        }
+        super::with_activation(&format!("conv {kernel}x{kernel}"), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -207,7 +204,7 @@ impl Layer for Convolution {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.patch.activation != Activation::Identity
+        self.patch.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -224,7 +221,7 @@ impl Layer for Convolution {
         for row in 0..dy.rows() {
             let dy = dy.row(row);
             // Inverts the activation.
-            if self.patch.activation != Activation::Identity {
+            if self.patch.activation != Activation::IDENTITY {
                 activation::backward_in_place(self.patch.activation, dy, y.row(row));
             }
             let Some(dx) = &mut dx else { continue };

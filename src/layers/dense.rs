@@ -116,10 +116,10 @@ impl Dense {
 
     /// What the product does by itself; every other activation is a pass of its own.
     pub(super) fn finish(&self) -> Option<Finish> {
-        match self.activation {
-            Activation::Identity => Some(Finish::Plain),
-            Activation::Relu => Some(Finish::Relu),
-            Activation::LeakyRelu { slope } => Some(Finish::LeakyRelu { slope }),
+        match (self.activation.name(), self.activation.parameter()) {
+            ("identity", _) => Some(Finish::Plain),
+            ("relu", _) => Some(Finish::Relu),
+            ("leaky-relu", Some((_, slope))) => Some(Finish::LeakyRelu { slope }),
             _ => None,
         }
     }
@@ -127,10 +127,7 @@ impl Dense {
 
 impl Layer for Dense {
     fn kind(&self) -> String {
-        match self.activation {
-            Activation::Identity => "dense".into(),
-            activation => format!("dense + {}", activation.name()),
-        }
+        super::with_activation("dense", self.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -195,7 +192,7 @@ impl Layer for Dense {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.activation != Activation::Identity
+        self.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -209,7 +206,7 @@ impl Layer for Dense {
         _scratch: &mut [f32],
     ) {
         // Inverts the activation: dy becomes the gradient of x · wᵀ + b.
-        if self.activation != Activation::Identity {
+        if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.activation, dy.row(row), y.row(row));
             }

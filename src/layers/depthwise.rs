@@ -59,10 +59,7 @@ impl Depthwise {
 impl Layer for Depthwise {
     fn kind(&self) -> String {
         let kernel = self.window.kernel;
-        match self.patch.activation {
-            Activation::Identity => format!("depthwise {kernel}x{kernel}"),
-            activation => format!("depthwise {kernel}x{kernel} + {}", activation.name()),
-        }
+        super::with_activation(&format!("depthwise {kernel}x{kernel}"), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -113,7 +110,7 @@ impl Layer for Depthwise {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.patch.activation != Activation::Identity
+        self.patch.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -127,7 +124,7 @@ impl Layer for Depthwise {
         scratch: &mut [f32],
     ) {
         // Inverts the activation.
-        if self.patch.activation != Activation::Identity {
+        if self.patch.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.patch.activation, dy.row(row), y.row(row));
             }

@@ -46,7 +46,7 @@ impl Grouped {
         let (bias, bias_init, activation) = (patch.bias, patch.bias_init, patch.activation);
         let patches = Patches { input: Image::new(height, width, channels / groups), window };
         let outputs = patch.outputs / groups;
-        let patch = Dense { outputs, bias: false, activation: Activation::Identity, ..patch };
+        let patch = Dense { outputs, bias: false, activation: Activation::IDENTITY, ..patch };
         Grouped { input, groups, group: Convolution { patches, patch }, bias, bias_init, activation }
     }
 
@@ -110,10 +110,7 @@ fn one_mut(image: &mut [f32]) -> MatrixMut<'_> {
 impl Layer for Grouped {
     fn kind(&self) -> String {
         let kind = format!("{} in {} groups", self.group.kind(), self.groups);
-        match self.activation {
-            Activation::Identity => kind,
-            activation => format!("{kind} + {}", activation.name()),
-        }
+        super::with_activation(&kind, self.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -181,7 +178,7 @@ impl Layer for Grouped {
             if self.bias {
                 channels::add_bias(y, bias);
             }
-            if self.activation != Activation::Identity {
+            if self.activation != Activation::IDENTITY {
                 activation::forward_in_place(self.activation, y);
                 channels::clear_padding(y, image);
             }
@@ -201,7 +198,7 @@ impl Layer for Grouped {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.activation != Activation::Identity
+        self.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -215,7 +212,7 @@ impl Layer for Grouped {
         scratch: &mut [f32],
     ) {
         // Inverts the activation.
-        if self.activation != Activation::Identity {
+        if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.activation, dy.row(row), y.row(row));
             }

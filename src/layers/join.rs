@@ -43,10 +43,7 @@ impl Add {
 
 impl Layer for Add {
     fn kind(&self) -> String {
-        match self.activation {
-            Activation::Identity => "add".into(),
-            activation => format!("add + {}", activation.name()),
-        }
+        super::with_activation("add", self.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -108,7 +105,7 @@ impl Layer for Add {
         y: MatrixRef,
     ) {
         // Inverts the activation: dy becomes the gradient of a + b, and so of each.
-        if self.activation != Activation::Identity {
+        if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.activation, dy.row(row), y.row(row));
             }

@@ -107,7 +107,7 @@ impl Layer for LayerNorm {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.activation != Activation::Identity
+        self.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -120,7 +120,7 @@ impl Layer for LayerNorm {
         _derived: &[f32],
         _scratch: &mut [f32],
     ) {
-        if self.activation != Activation::Identity {
+        if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.activation, dy.row(row), y.row(row));
             }

@@ -127,10 +127,7 @@ pub struct Training {
 
 /// What a layer is called that has an activation.
 fn with_activation(name: &str, activation: Activation) -> String {
-    match activation {
-        Activation::Identity => name.into(),
-        activation => format!("{name} + {}", activation.name()),
-    }
+    if activation == Activation::IDENTITY { name.into() } else { format!("{name} + {}", activation.name()) }
 }
 
 /// Reads part of a layer's storage.

@@ -40,7 +40,7 @@ impl NarrowConvolution {
         let (window, input_gradient) = (patches.window, patch.input_gradient);
         let narrow = Narrow { patches, outputs: patch.outputs, pools: true };
         let fits = Narrow::is_its_pool(pool)
-            && matches!(patch.activation, Activation::Identity | Activation::Relu)
+            && [Activation::IDENTITY, Activation::RELU].contains(&patch.activation)
             && window.dilation == 1
             && (window.stride == 1 || !input_gradient)
             && patches.input.channels <= MOST_CHANNELS
@@ -129,7 +129,7 @@ impl Layer for NarrowConvolution {
         _columns: Range<usize>,
         scratch: &mut [f32],
     ) {
-        let relu = self.convolution.patch.activation == Activation::Relu;
+        let relu = self.convolution.patch.activation == Activation::RELU;
         for (group, rows) in groups(x.rows()).enumerate() {
             let (_, kept) = self.kept(scratch, group);
             self.narrow.gather_input(kept.x, x.block(rows.clone(), 0..x.columns()));

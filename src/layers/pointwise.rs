@@ -58,10 +58,7 @@ impl Pointwise {
 
 impl Layer for Pointwise {
     fn kind(&self) -> String {
-        match self.patch.activation {
-            Activation::Identity => "conv 1x1".into(),
-            activation => format!("conv 1x1 + {}", activation.name()),
-        }
+        super::with_activation("conv 1x1", self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -117,7 +114,7 @@ impl Layer for Pointwise {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.patch.activation != Activation::Identity
+        self.patch.activation != Activation::IDENTITY
     }
 
     fn backward(
@@ -131,7 +128,7 @@ impl Layer for Pointwise {
         scratch: &mut [f32],
     ) {
         // Inverts the activation.
-        if self.patch.activation != Activation::Identity {
+        if self.patch.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.patch.activation, dy.row(row), y.row(row));
             }

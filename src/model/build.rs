@@ -164,14 +164,14 @@ fn own_activation(config: &LayerConfig) -> Activation {
         LayerConfig::Dense { activation, .. }
         | LayerConfig::Convolution(ConvolutionConfig { activation, .. })
         | LayerConfig::Normalisation(NormalisationConfig { activation, .. }) => *activation,
-        _ => Activation::Identity,
+        _ => Activation::IDENTITY,
     }
 }
 
 /// Whether an activation is computed by the layer before it.
 fn fuses(config: &LayerConfig) -> bool {
     let activation = own_activation(config);
-    activation != Activation::Identity && activation.derivative_from_output()
+    activation != Activation::IDENTITY && activation.derivative_from_output()
 }
 
 /// How many modules each layer of an entry is in PyTorch's `Sequential`: a fused activation is one of its
@@ -221,9 +221,9 @@ fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -
 /// The layers that one entry of a recipe, whose input has been checked, stands for.
 fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer>> {
     let activation = own_activation(config);
-    let apart = activation != Activation::Identity && !fuses(config);
+    let apart = activation != Activation::IDENTITY && !fuses(config);
     // That of a layer with weights, before its activation if that is a layer of its own.
-    let own = if apart { Activation::Identity } else { activation };
+    let own = if apart { Activation::IDENTITY } else { activation };
     let dense = |outputs, weight_init, bias_init, bias| Dense {
         inputs: inputs(config, input),
         outputs,
@@ -258,7 +258,7 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         }
         (LayerConfig::Normalisation(config), shape) => {
             let (image, features) = (between(shape, first), shape.features());
-            let own = if apart { Activation::Identity } else { activation };
+            let own = if apart { Activation::IDENTITY } else { activation };
             normalisation(config, image, features, own)
         }
         (&LayerConfig::Dropout { rate, channels }, shape) => {

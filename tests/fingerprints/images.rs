@@ -165,6 +165,21 @@ pub const RECIPES: &[Row] = &[
         "#,
     },
     Row {
+        name: "newer-activations",
+        data: Channels,
+        samples: 48,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 12, kernel = 3, stride = 2, activation = "hard-swish" },
+                { type = "flatten" },
+                { type = "dense", units = 30, activation = "mish" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.003 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
+    Row {
         name: "activations",
         data: Channels,
         samples: 48,

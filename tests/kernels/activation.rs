@@ -3,20 +3,17 @@ use fallline::kernels::activation::{self, Activation};
 use fallline::kernels::reference;
 use proptest::prelude::*;
 
-pub const ACTIVATIONS: [Activation; 12] = [
-    Activation::Identity,
-    Activation::Relu,
-    Activation::LeakyRelu { slope: 0.01 },
-    Activation::LeakyRelu { slope: 0.0 },
-    Activation::LeakyRelu { slope: -0.5 },
-    Activation::Sigmoid,
-    Activation::Tanh,
-    Activation::Gelu,
-    Activation::Silu,
-    Activation::Softplus,
-    Activation::Elu { alpha: 0.7 },
-    Activation::Elu { alpha: -0.7 },
-];
+/// All that have no parameter, and the others with usual and unusual ones.
+pub fn activations() -> Vec<Activation> {
+    let mut all = Vec::new();
+    for entry in activation::ALL {
+        let parameters = if entry.parameter.is_some() { &[0.7, 0.01, 0.0, -0.5][..] } else { &[0.0] };
+        all.extend(parameters.iter().map(|&parameter| Activation::of(entry, parameter)));
+    }
+    // Both sides of an ELU of 0 look alike in its output and in its input.
+    all.retain(|activation| *activation != Activation::elu(0.0));
+    all
+}
 
 const TOLERANCE: f64 = 5e-7;
 
@@ -47,7 +44,7 @@ fn exact_backward(activation: Activation, dy: &[f32], x: &[f32]) -> Vec<f64> {
 
 #[test]
 fn agree_with_the_reference_at_every_length() {
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         for length in LENGTHS {
             let (x, dy) = (spread(length, 14.0), spread(length, 1.0));
             let y = on_every_isa(|| forward(activation, &x));
@@ -60,7 +57,7 @@ fn agree_with_the_reference_at_every_length() {
 
 #[test]
 fn in_place_is_the_same() {
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         for length in LENGTHS {
             let (x, dy) = (spread(length, 14.0), spread(length, 1.0));
             let y = forward(activation, &x);
@@ -85,14 +82,16 @@ fn in_place_is_the_same() {
 fn far_inputs_give_the_limits() {
     let far = |activation| forward(activation, &[-1e30, -100.0, 100.0, 1e30, f32::INFINITY]);
     let inf = f32::INFINITY;
-    assert_eq!(far(Activation::Relu), [0.0, 0.0, 100.0, 1e30, inf]);
-    assert_eq!(far(Activation::Sigmoid), [0.0, 0.0, 1.0, 1.0, 1.0]);
-    assert_eq!(far(Activation::Tanh), [-1.0, -1.0, 1.0, 1.0, 1.0]);
-    assert_eq!(far(Activation::Gelu), [0.0, 0.0, 100.0, 1e30, inf]);
-    assert_eq!(far(Activation::Silu)[2..], [100.0, 1e30, inf]);
-    assert_eq!(far(Activation::Softplus)[2..], [100.0, 1e30, inf]);
-    assert_eq!(far(Activation::Elu { alpha: 0.5 }), [-0.5, -0.5, 100.0, 1e30, inf]);
-    for activation in ACTIVATIONS {
+    assert_eq!(far(Activation::RELU), [0.0, 0.0, 100.0, 1e30, inf]);
+    assert_eq!(far(Activation::SIGMOID), [0.0, 0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(far(Activation::TANH), [-1.0, -1.0, 1.0, 1.0, 1.0]);
+    assert_eq!(far(Activation::GELU), [0.0, 0.0, 100.0, 1e30, inf]);
+    assert_eq!(far(Activation::SILU)[2..], [100.0, 1e30, inf]);
+    assert_eq!(far(Activation::SOFTPLUS)[2..], [100.0, 1e30, inf]);
+    assert_eq!(far(Activation::MISH)[2..], [100.0, 1e30, inf]);
+    assert_eq!(far(Activation::HARD_SWISH), [0.0, 0.0, 100.0, 1e30, inf]);
+    assert_eq!(far(Activation::elu(0.5)), [-0.5, -0.5, 100.0, 1e30, inf]);
+    for activation in activations() {
         let x = [-1e30, -300.0, -90.0, 90.0, 300.0, 1e30];
         let dx = on_every_isa(|| backward(activation, &[1.0; 6], &x));
         assert!(close(&dx, &exact_backward(activation, &[1.0; 6], &x), TOLERANCE), "{activation:?} {dx:?}");
@@ -101,7 +100,7 @@ fn far_inputs_give_the_limits() {
 
 #[test]
 fn not_a_number_is_never_hidden() {
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         assert!(forward(activation, &[f32::NAN; 17]).iter().all(|y| y.is_nan()), "{activation:?}");
         assert!(backward(activation, &[f32::NAN; 17], &[0.5; 17]).iter().all(|dx| dx.is_nan()));
     }
@@ -110,16 +109,16 @@ fn not_a_number_is_never_hidden() {
 #[test]
 fn a_slightly_wrong_kernel_trips_the_comparison() {
     let (x, dy) = (spread(100, 14.0), spread(100, 1.0));
-    let exact = exact_forward(Activation::LeakyRelu { slope: 0.01 }, &x);
-    assert!(!close(&forward(Activation::LeakyRelu { slope: 0.010_001 }, &x), &exact, TOLERANCE));
+    let exact = exact_forward(Activation::leaky_relu(0.01), &x);
+    assert!(!close(&forward(Activation::leaky_relu(0.010_001), &x), &exact, TOLERANCE));
     // The tanh approximation of GELU is off by up to 5e-4.
     let tanh_gelu = |x: f32| 0.5 * x * (1.0 + (0.797_884_6 * (x + 0.044_715 * x * x * x)).tanh());
     let approximate: Vec<f32> = x.iter().map(|&x| tanh_gelu(x)).collect();
-    assert!(!close(&approximate, &exact_forward(Activation::Gelu, &x), TOLERANCE));
+    assert!(!close(&approximate, &exact_forward(Activation::GELU, &x), TOLERANCE));
     // The derivative of sigmoid taken from the input instead of the output.
     let mut dx = vec![0.0; 100];
-    activation::backward(Activation::Sigmoid, &mut dx, &dy, &x);
-    assert!(!close(&dx, &exact_backward(Activation::Sigmoid, &dy, &x), TOLERANCE));
+    activation::backward(Activation::SIGMOID, &mut dx, &dy, &x);
+    assert!(!close(&dx, &exact_backward(Activation::SIGMOID, &dy, &x), TOLERANCE));
 }
 
 proptest! {
@@ -127,9 +126,9 @@ proptest! {
     fn agree_with_the_reference_however_the_slice_is_cut(
         pairs in prop::collection::vec((-60f32..60.0, -3f32..3.0), 0..150),
         cut in 0usize..150,
-        which in 0..ACTIVATIONS.len(),
+        which in 0..activations().len(),
     ) {
-        let activation = ACTIVATIONS[which];
+        let activation = activations()[which];
         let (x, dy): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
         let cut = cut.min(x.len());
         let (y, dx) = (forward(activation, &x), backward(activation, &dy, &x));

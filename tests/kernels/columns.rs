@@ -193,7 +193,7 @@ fn normalised_weights_agree_with_their_twin() {
                 g: vec![length.into()],
                 v: column(&v, i),
                 bias: vec![0.0],
-                activation: Activation::Identity,
+                activation: Activation::IDENTITY,
             };
             exact_w.push(twin.dense().weight);
             // With one row, the gradient of w is dy x: dw for x, and 1 for dy.

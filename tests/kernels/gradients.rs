@@ -1,7 +1,7 @@
 //! The gradients of the reference functions against central differences, in f64. The fast kernels
 //! are held against the same reference functions elsewhere.
 
-use crate::activation::ACTIVATIONS;
+use crate::activation::activations;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference::{self, numeric_gradient};
 
@@ -24,8 +24,8 @@ fn derivative_is_right(activation: Activation, derivative: impl Fn(f64) -> f64) 
 }
 
 #[test]
-fn activations() {
-    for activation in ACTIVATIONS {
+fn elementwise() {
+    for activation in activations() {
         let derivative = |x| reference::activation_derivative(activation, x);
         assert!(derivative_is_right(activation, derivative), "{activation:?}");
         let broken = |x| reference::activation_derivative(activation, x) * (1.0 + 1e-5);

@@ -2,7 +2,7 @@
 
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use crate::{ACTIVATIONS, close, widened};
+use crate::{activations, close, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference;
@@ -115,7 +115,7 @@ impl Case {
 
 /// The activations that a dense layer computes itself.
 fn fused() -> impl Iterator<Item = Activation> {
-    ACTIVATIONS.into_iter().filter(|activation| activation.derivative_from_output())
+    activations().into_iter().filter(|activation| activation.derivative_from_output())
 }
 
 /// All batch sizes and features; activation, bias and place in the network by turns.
@@ -166,7 +166,7 @@ fn a_broken_gradient_is_seen() {
         inputs: 33,
         outputs: 17,
         bias: true,
-        activation: Activation::Relu,
+        activation: Activation::RELU,
         first: false,
         whole: false,
     };
@@ -194,7 +194,7 @@ fn a_forgotten_row_is_seen() {
         inputs: 10,
         outputs: 16,
         bias: true,
-        activation: Activation::Identity,
+        activation: Activation::IDENTITY,
         first: true,
         whole: false,
     };
@@ -252,7 +252,7 @@ fn whole_columns_change_no_bit() {
                     inputs,
                     outputs,
                     bias,
-                    activation: Activation::Relu,
+                    activation: Activation::RELU,
                     first: false,
                     whole,
                 };
@@ -273,7 +273,7 @@ fn units_own_what_they_count() {
                 inputs,
                 outputs,
                 bias: true,
-                activation: Activation::Relu,
+                activation: Activation::RELU,
                 first: false,
                 whole,
             };

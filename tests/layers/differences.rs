@@ -1,6 +1,6 @@
 //! The gradients of the naive dense layer against central differences, in f64.
 
-use crate::ACTIVATIONS;
+use crate::activations;
 use crate::splitmix::uniform;
 use crate::widened;
 use fallline::kernels::activation::Activation;
@@ -51,7 +51,7 @@ impl Case {
 
 #[test]
 fn the_naive_dense_layer_has_the_gradients_of_its_output() {
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         for shape in [[1, 1, 1], [3, 5, 4], [1, 7, 2], [6, 1, 3]] {
             let case = Case::new(shape, activation);
             assert!(case.is_gradient(&case.dense.backward(&case.dy, &case.x)), "{activation:?} {shape:?}");
@@ -61,7 +61,7 @@ fn the_naive_dense_layer_has_the_gradients_of_its_output() {
 
 #[test]
 fn a_broken_gradient_is_seen() {
-    let case = Case::new([3, 5, 4], Activation::Tanh);
+    let case = Case::new([3, 5, 4], Activation::TANH);
     let right = case.dense.backward(&case.dy, &case.x);
     let broken: [fn(&mut DenseGradients); 4] = [
         |gradients| gradients.x[7] += 1e-5,

@@ -160,12 +160,12 @@ impl Case {
 }
 
 const SOME_ACTIVATIONS: [Activation; 5] = [
-    Activation::Relu,
-    Activation::Identity,
-    Activation::Tanh,
+    Activation::RELU,
+    Activation::IDENTITY,
+    Activation::TANH,
     // Not zero at zero: padding must stay so.
-    Activation::Sigmoid,
-    Activation::LeakyRelu { slope: 0.1 },
+    Activation::SIGMOID,
+    Activation::leaky_relu(0.1),
 ];
 
 #[test]
@@ -206,7 +206,7 @@ fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
 #[test]
 fn a_broken_gradient_is_seen() {
     for (turn, shape) in [(0, DEPTHWISE[15]), (0, GROUPED[2])] {
-        let case = Case::new(turn, shape, false, Activation::Relu);
+        let case = Case::new(turn, shape, false, Activation::RELU);
         let right = case.fast();
         assert!(case.agrees(&right));
         let broken: [fn(&mut Answer); 6] = [
@@ -223,7 +223,7 @@ fn a_broken_gradient_is_seen() {
             assert!(!case.agrees(&wrong));
         }
         // Channels that belong to other groups would show.
-        let mut other = Case::new(turn, shape, false, Activation::Relu);
+        let mut other = Case::new(turn, shape, false, Activation::RELU);
         other.twin.groups = 1;
         other.twin.weight = other.twin.weight.repeat(shape.2);
         assert!(!close(&right.y, &other.twin.forward(&widened(&other.x)), TOLERANCE));
@@ -234,7 +234,7 @@ fn a_broken_gradient_is_seen() {
 #[test]
 fn rows_do_not_depend_on_each_other() {
     for shape in [DEPTHWISE[3], DEPTHWISE[5], DEPTHWISE[17], GROUPED[2], GROUPED[5]] {
-        let case = Case::new(0, shape, false, Activation::Relu);
+        let case = Case::new(0, shape, false, Activation::RELU);
         let (placed, image) = (case.placed(), case.layer.image().unwrap());
         let whole = placed.forward_at_once(&Activations::images(&case.x, case.input));
         let by_row: Vec<f32> = case
@@ -274,7 +274,7 @@ fn the_twin_has_the_gradients_of_its_output() {
     for shape in
         [0, 5, 10, 12, 13, 14, 15].map(|i| DEPTHWISE[i]).into_iter().chain([0, 2, 8].map(|i| GROUPED[i]))
     {
-        let case = Case::new(0, shape, false, Activation::Tanh);
+        let case = Case::new(0, shape, false, Activation::TANH);
         let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
         let weighted = |y: Vec<f64>| -> f64 { y.iter().zip(&dy).map(|(y, dy)| y * dy).sum() };
         let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
@@ -297,7 +297,7 @@ fn the_twin_has_the_gradients_of_its_output() {
 fn units_own_all_parameters_once() {
     for (turn, shape) in shapes() {
         for whole in [false, true] {
-            let mut case = Case::new(turn, shape, false, Activation::Relu);
+            let mut case = Case::new(turn, shape, false, Activation::RELU);
             case.layer.own_whole_columns(whole);
             let layer = &case.layer;
             let mut owned = vec![0; layer.storage_len()];

@@ -128,11 +128,11 @@ impl Case {
 }
 
 const SOME_ACTIVATIONS: [Activation; 4] = [
-    Activation::Relu,
-    Activation::Identity,
-    Activation::Tanh,
+    Activation::RELU,
+    Activation::IDENTITY,
+    Activation::TANH,
     // Not zero at zero: padding must stay so.
-    Activation::Sigmoid,
+    Activation::SIGMOID,
 ];
 
 #[test]
@@ -148,7 +148,7 @@ fn convolutions_agree_with_their_twin() {
 
 #[test]
 fn a_broken_gradient_is_seen() {
-    let case = Case::new(6, false, Activation::Relu);
+    let case = Case::new(6, false, Activation::RELU);
     let right = case.fast();
     assert!(case.agrees(&right));
     let broken: [fn(&mut Answer); 6] = [
@@ -165,7 +165,7 @@ fn a_broken_gradient_is_seen() {
         assert!(!case.agrees(&wrong));
     }
     // Another stride, or a frame that is not zero, would show as well.
-    let mut other = Case::new(4, false, Activation::Relu);
+    let mut other = Case::new(4, false, Activation::RELU);
     assert!(other.agrees(&other.fast()));
     other.twin.window.padding = 0;
     other.twin.window.kernel = 1;
@@ -177,7 +177,7 @@ fn a_broken_gradient_is_seen() {
 #[test]
 fn rows_do_not_depend_on_each_other() {
     for turn in [2, 3, 4, 9, 15, 17] {
-        let case = Case::new(turn, false, Activation::Relu);
+        let case = Case::new(turn, false, Activation::RELU);
         let input = case.layer.patches.input;
         let placed = Placed::new(&case.layer, packed(&case.layer, &case.parameters));
         let whole = placed.forward_at_once(&Activations::images(&case.x, input));
@@ -296,7 +296,7 @@ fn images_become_features_and_back() {
 fn activations_of_images_are_those_of_their_numbers() {
     let image = Image::new(2, 3, 5);
     let (x, dy) = (uniform(1, 30), uniform(2, 30));
-    for activation in crate::ACTIVATIONS {
+    for activation in crate::activations() {
         let of = |image: Option<Image>, features| Elementwise { features, activation, image };
         let (images, flat) = (of(Some(image), 5), of(None, 30));
         let (images, flat) = (Placed::new(&images, Vec::new()), Placed::new(&flat, Vec::new()));

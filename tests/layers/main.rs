@@ -22,21 +22,14 @@ mod splitmix;
 mod weight_norm;
 mod whole_nets;
 
-use fallline::kernels::activation::Activation;
+use fallline::kernels::activation::{self, Activation};
 
 /// Every activation, some with unusual parameters.
-const ACTIVATIONS: [Activation; 10] = [
-    Activation::Identity,
-    Activation::Relu,
-    Activation::LeakyRelu { slope: 0.01 },
-    Activation::LeakyRelu { slope: 0.0 },
-    Activation::Sigmoid,
-    Activation::Tanh,
-    Activation::Gelu,
-    Activation::Silu,
-    Activation::Softplus,
-    Activation::Elu { alpha: 1.5 },
-];
+fn activations() -> Vec<Activation> {
+    let usual =
+        activation::ALL.map(|entry| Activation::of(entry, entry.parameter.map_or(0.0, |own| own.default)));
+    usual.into_iter().chain([Activation::leaky_relu(0.0), Activation::elu(1.5)]).collect()
+}
 
 /// Whether all pairs agree to `tolerance` of the largest exact number, or of 1 if that is less.
 fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {

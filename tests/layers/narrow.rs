@@ -141,7 +141,7 @@ impl Case {
 fn all() -> impl Iterator<Item = Case> {
     (0..CASES.len()).flat_map(|turn| {
         let strides = CASES[turn].1.stride > 1;
-        let activations = [Activation::Relu, Activation::Identity];
+        let activations = [Activation::RELU, Activation::IDENTITY];
         let of = move |first: bool| Case::new(turn, first, activations[(turn + usize::from(first)) % 2]);
         [false, true].into_iter().filter(move |first| *first || !strides).map(of)
     })
@@ -167,7 +167,7 @@ fn gradients_agree_with_the_twins() {
 
 #[test]
 fn a_broken_gradient_is_seen() {
-    let case = Case::new(7, false, Activation::Relu);
+    let case = Case::new(7, false, Activation::RELU);
     let right = || case.fast();
     let broken: [fn(&mut Answer); 6] = [
         |answer| answer.y[5] += 1e-3,
@@ -189,7 +189,7 @@ fn a_broken_gradient_is_seen() {
 #[test]
 fn rows_do_not_depend_on_each_other() {
     for turn in [1, 4, 7] {
-        let case = Case::new(turn, false, Activation::Relu);
+        let case = Case::new(turn, false, Activation::RELU);
         let input = case.convolution.patches.input;
         let placed = Placed::new(&case.narrow, packed(&case.narrow, &case.parameters));
         let image = case.narrow.image().unwrap();
@@ -203,7 +203,7 @@ fn rows_do_not_depend_on_each_other() {
 #[test]
 fn gradients_are_carried_on() {
     for turn in [1, 6, 11] {
-        let case = Case::new(turn, true, Activation::Relu);
+        let case = Case::new(turn, true, Activation::RELU);
         let placed = Placed::new(&case.narrow, packed(&case.narrow, &case.parameters));
         let (x, mut dy) = case.images();
         let y = placed.forward_at_once(&x);
@@ -229,16 +229,16 @@ fn the_first_of_equal_numbers_takes_the_gradient() {
     for (x, relu_passes, taker) in
         [([1.0, 2.0, 2.0, 2.0], true, 1), ([3.0; 4], true, 0), ([-4.0, -1.0, -2.0, -1.0], false, 1)]
     {
-        for activation in [Activation::Relu, Activation::Identity] {
+        for activation in [Activation::RELU, Activation::IDENTITY] {
             let mut case = case(activation);
             (case.x, case.dy) = (x.to_vec(), vec![7.0]);
-            let passes = relu_passes || activation == Activation::Identity;
+            let passes = relu_passes || activation == Activation::IDENTITY;
             let expected = |i| if i == taker && passes { 7.0 } else { 0.0 };
             assert_eq!(case.fast().dx, (0..4).map(expected).collect::<Vec<f32>>(), "{x:?} {activation:?}");
         }
     }
     for place in 0..4 {
-        let mut case = case(Activation::Relu);
+        let mut case = case(Activation::RELU);
         case.x = (0..4).map(|i| if i == place { f32::NAN } else { i as f32 }).collect();
         assert!(case.fast().y[0].is_nan(), "a NaN at {place} is lost");
     }
@@ -248,14 +248,14 @@ fn the_first_of_equal_numbers_takes_the_gradient() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let new = |turn: usize, change: &dyn Fn(&mut Convolution, &mut Window)| {
-        let (mut convolution, mut pool) = (Case::new(turn, false, Activation::Relu).convolution, POOL);
+        let (mut convolution, mut pool) = (Case::new(turn, false, Activation::RELU).convolution, POOL);
         change(&mut convolution, &mut pool);
         NarrowConvolution::new(convolution, pool).is_some()
     };
     assert!(new(1, &|_, _| {}));
     assert!(!new(1, &|_, pool| pool.kernel = 3));
     assert!(!new(1, &|_, pool| pool.stride = 1));
-    assert!(!new(1, &|convolution, _| convolution.patch.activation = Activation::Tanh));
+    assert!(!new(1, &|convolution, _| convolution.patch.activation = Activation::TANH));
     assert!(!new(1, &|convolution, _| convolution.patches.window.dilation = 2));
     assert!(!new(1, &|convolution, _| convolution.patches.window.stride = 2));
     assert!(new(1, &|convolution, _| {

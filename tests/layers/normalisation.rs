@@ -30,12 +30,12 @@ const SHAPES: [(usize, usize, Option<[usize; 2]>); 12] = [
 ];
 
 const ACTIVATIONS: [Activation; 5] = [
-    Activation::Relu,
-    Activation::Identity,
-    Activation::LeakyRelu { slope: 0.1 },
-    Activation::Tanh,
+    Activation::RELU,
+    Activation::IDENTITY,
+    Activation::leaky_relu(0.1),
+    Activation::TANH,
     // Not zero at zero: padding must stay so.
-    Activation::Sigmoid,
+    Activation::SIGMOID,
 ];
 
 /// A normalisation with weights and biases, and a batch for it.
@@ -231,7 +231,7 @@ fn batches_agree_with_their_twin_in_any_parts() {
 #[test]
 fn running_statistics_serve_outside_training() {
     for turn in [1, 7, 8] {
-        let case = Case::new(turn, Over::Batch, Activation::Tanh).unwrap();
+        let case = Case::new(turn, Over::Batch, Activation::TANH).unwrap();
         let norm = case.batch_norm();
         let channels = case.twin.channels;
         let running = [uniform(5, channels), uniform(6, channels).iter().map(|x| x + 1.5).collect()];
@@ -260,7 +260,7 @@ fn a_broken_normalisation_is_seen() {
         |answer| answer.dbias[1] *= 1.001,
     ];
     for over in [Over::Batch, Over::Layer, Over::Groups(2)] {
-        let case = Case::new(8, over, Activation::Relu).unwrap();
+        let case = Case::new(8, over, Activation::RELU).unwrap();
         let right = if over == Over::Batch { case.by_batch(1, 1).0 } else { case.by_rows() };
         assert!(case.agrees(&right));
         for break_it in broken {
@@ -274,7 +274,7 @@ fn a_broken_normalisation_is_seen() {
 /// Numbers whose squares are 10⁸ times their variance keep it.
 #[test]
 fn nothing_cancels_far_from_zero() {
-    let mut case = Case::new(11, Over::Batch, Activation::Identity).unwrap();
+    let mut case = Case::new(11, Over::Batch, Activation::IDENTITY).unwrap();
     case.x.iter_mut().for_each(|x| *x = 1e4 + (*x - 7.0));
     let [_, exact] = case.twin.moments(&widened(&case.x));
     let (_, running) = case.by_batch(1, 1);
@@ -295,7 +295,7 @@ fn the_twins_have_the_gradients_of_their_output() {
     const STEP: f64 = 1e-5;
     for turn in [0, 1, 2, 5, 6, 8] {
         for over in [Over::Batch, Over::Layer, Over::Groups(1), Over::Groups(3)] {
-            let Some(case) = Case::new(turn, over, Activation::Tanh) else { continue };
+            let Some(case) = Case::new(turn, over, Activation::TANH) else { continue };
             let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
             let value = |y: Vec<f64>| y.iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
             let NormalisationGradients { x: dx, weight, bias } = twin.backward(&dy, &x);

@@ -42,7 +42,7 @@ fn answer(layer: &dyn Layer, input: Image, bias: bool, first: bool, rows: usize)
 fn pixels_alone_give_what_any_window_gives() {
     for (turn, ([height, width, channels], stride, outputs, rows)) in SHAPES.into_iter().enumerate() {
         for (first, activation) in
-            [(false, Activation::Relu), (true, Activation::Identity), (false, Activation::Sigmoid)]
+            [(false, Activation::RELU), (true, Activation::IDENTITY), (false, Activation::SIGMOID)]
         {
             let input = if first {
                 Image::data([height, width, channels])

@@ -115,7 +115,7 @@ impl Network {
         let apart = self.model.layers().len() > 2;
         let activation = match self.recipe.model.layers[0] {
             LayerConfig::Dense { activation, .. } if !apart => activation,
-            _ => Activation::Identity,
+            _ => Activation::IDENTITY,
         };
         let zeros = Init::Zeros;
         let layer = Dense {

@@ -5,7 +5,7 @@
 use crate::golden::{self, count, numbers, text};
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::{self, uniform};
-use crate::{ACTIVATIONS, close, widened};
+use crate::{activations, close, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference::{self, numeric_gradient};
@@ -129,7 +129,8 @@ fn normalised_layers_agree_with_their_twin() {
     for rows in [1, 17, 300] {
         for inputs in [1, 3, 16, 33, 113, 225] {
             for outputs in [1, 10, 16, 33, 65] {
-                let fused = ACTIVATIONS.into_iter().filter(|activation| activation.derivative_from_output());
+                let fused =
+                    activations().into_iter().filter(|activation| activation.derivative_from_output());
                 let activation = fused.clone().cycle().nth(turn).expect("a cycle");
                 turn += 1;
                 let case = Case::new([rows, inputs, outputs], turn % 3 > 0, activation);
@@ -137,7 +138,7 @@ fn normalised_layers_agree_with_their_twin() {
             }
         }
     }
-    let case = Case::new([4, 7, 5], true, Activation::Tanh);
+    let case = Case::new([4, 7, 5], true, Activation::TANH);
     for break_it in BREAKS {
         let mut wrong = case.fast();
         break_it(&mut wrong);
@@ -151,10 +152,10 @@ fn normalised_layers_agree_with_pytorch() {
     assert_eq!(golden::cases(&file).len(), 4);
     for golden in golden::cases(&file) {
         let activation = match text(&golden["activation"]) {
-            "tanh" => Activation::Tanh,
-            "relu" => Activation::Relu,
-            "sigmoid" => Activation::Sigmoid,
-            _ => Activation::Identity,
+            "tanh" => Activation::TANH,
+            "relu" => Activation::RELU,
+            "sigmoid" => Activation::SIGMOID,
+            _ => Activation::IDENTITY,
         };
         let shape = ["rows", "in", "out"].map(|key| count(&golden[key]));
         let case = Case::new(shape, true, activation);
@@ -169,7 +170,7 @@ fn normalised_layers_agree_with_pytorch() {
         let right = case.fast();
         assert!(agrees(&right), "{golden}");
         // A dead output has no gradient to break.
-        if shape[1] > 1 && activation != Activation::Relu {
+        if shape[1] > 1 && activation != Activation::RELU {
             for break_it in BREAKS {
                 let mut wrong = right.clone();
                 break_it(&mut wrong);
@@ -195,7 +196,7 @@ fn normalised_layers_agree_with_pytorch() {
 #[test]
 fn the_forward_pass_alone_derives_the_same() {
     for bias in [false, true] {
-        let case = Case::new([17, 113, 33], bias, Activation::Relu);
+        let case = Case::new([17, 113, 33], bias, Activation::RELU);
         let storage = case.storage();
         let mut derived = vec![f32::NAN; case.layer.forward_derived_len()];
         case.layer.derive_forward(&mut derived, &storage);
@@ -209,7 +210,7 @@ fn the_forward_pass_alone_derives_the_same() {
 
 #[test]
 fn the_naive_layer_has_the_gradients_of_its_output() {
-    for activation in ACTIVATIONS {
+    for activation in activations() {
         for shape in [[1, 1, 1], [3, 5, 4], [1, 7, 2], [6, 1, 3]] {
             let case = Case::new(shape, true, activation);
             let (twin, x, dy) = (case.twin(), widened(&case.x), widened(&case.dy));
@@ -242,7 +243,7 @@ fn the_naive_layer_has_the_gradients_of_its_output() {
 #[test]
 fn units_own_whole_columns() {
     for (inputs, outputs, bias) in [(1, 1, true), (784, 10, true), (113, 225, true), (784, 512, false)] {
-        let layer = Case::new([1, inputs, outputs], bias, Activation::Identity).layer;
+        let layer = Case::new([1, inputs, outputs], bias, Activation::IDENTITY).layer;
         let owned: usize = (0..layer.units()).map(|unit| layer.unit_len(unit)).sum();
         assert_eq!(owned, layer.storage_len());
         assert_eq!(owned, padded(outputs) * (inputs + 1 + usize::from(bias)));

@@ -71,11 +71,11 @@ impl Naive<'_> {
             };
             x = match layer {
                 &LayerConfig::Dense { activation, .. } => {
-                    number += usize::from(activation != Activation::Identity);
+                    number += usize::from(activation != Activation::IDENTITY);
                     self.dense(&module, &x, activation)
                 }
                 &LayerConfig::Convolution(ConvolutionConfig { window, activation, channels, .. }) => {
-                    number += usize::from(activation != Activation::Identity);
+                    number += usize::from(activation != Activation::IDENTITY);
                     let [weight, bias] = self.of(&module);
                     let twin = Convolution { input: x.shape, window, weight, bias, activation };
                     x.placed(window, channels, twin.forward(&x.values))
@@ -104,8 +104,8 @@ impl Naive<'_> {
                     Sample { values, ..main }
                 }
                 LayerConfig::SqueezeExcite { .. } => {
-                    let hidden = self.dense(&format!("{module}.fc1"), &means(&x), Activation::Relu);
-                    let gate = self.dense(&format!("{module}.fc2"), &hidden, Activation::Sigmoid);
+                    let hidden = self.dense(&format!("{module}.fc1"), &means(&x), Activation::RELU);
+                    let gate = self.dense(&format!("{module}.fc2"), &hidden, Activation::SIGMOID);
                     let values = join::scale(&x.values, &gate.values, x.pixels());
                     Sample { values, ..x }
                 }

@@ -87,7 +87,7 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
         Shape::Image(image) => image.channels,
         Shape::Features(features) => features,
     };
-    let mut function = Activation::Identity;
+    let mut function = Activation::IDENTITY;
     let module = match layer {
         LayerConfig::Convolution(config) => {
             function = config.activation;
@@ -134,18 +134,14 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
         }
     };
     modules.push(module);
-    if function != Activation::Identity {
+    if function != Activation::IDENTITY {
         modules.push(activated(function));
     }
     Ok(())
 }
 
 fn activated(activation: Activation) -> Module {
-    let parameter = match activation {
-        Activation::LeakyRelu { slope } => Some(slope),
-        Activation::Elu { alpha } => Some(alpha),
-        _ => None,
-    };
+    let parameter = activation.parameter().map(|(_, value)| value);
     Module::Activation { name: activation.name(), parameter }
 }
 

@@ -101,7 +101,7 @@ impl Specification {
         }
         let image = ImageNetwork::of(&recipe.model.layers, samples.shape())?;
         let (widths, activation) = if image.is_some() {
-            (Vec::new(), Activation::Identity)
+            (Vec::new(), Activation::IDENTITY)
         } else {
             let (units, activation) = dense_layers(&recipe.model.layers)?;
             (std::iter::once(samples.features_per_sample()).chain(units).collect(), activation)
@@ -138,7 +138,7 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
                 return Err(format!("the peers have no weight normalisation, as layer {index} has"));
             }
             (LayerConfig::Dense { units, activation, .. }, _) => dense.push((*units, *activation)),
-            (LayerConfig::Activation(own), Some((_, before))) if *before == Activation::Identity => {
+            (LayerConfig::Activation(own), Some((_, before))) if *before == Activation::IDENTITY => {
                 *before = *own;
             }
             (LayerConfig::Activation(own), _) => {
@@ -149,18 +149,16 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
-    if let Some(last) = activations.pop().filter(|last| *last != Activation::Identity) {
+    if let Some(last) = activations.pop().filter(|last| *last != Activation::IDENTITY) {
         return Err(format!("the peers have no {} behind the last layer", last.name()));
     }
-    let activation = activations.first().copied().unwrap_or(Activation::Identity);
+    let activation = activations.first().copied().unwrap_or(Activation::IDENTITY);
     if activations.iter().any(|other| *other != activation) {
         return Err("the peers have one activation for all layers".to_string());
     }
-    match activation {
-        Activation::LeakyRelu { .. } | Activation::Elu { .. } => {
-            Err(format!("the peers have no {}", activation.name()))
-        }
-        _ => Ok((units, activation)),
+    match activation.parameter() {
+        Some(_) => Err(format!("the peers have no {}", activation.name())),
+        None => Ok((units, activation)),
     }
 }
 

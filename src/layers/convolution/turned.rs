@@ -149,7 +149,7 @@ mod tests {
             inputs: patches.inputs(),
             outputs,
             bias: true,
-            activation: Activation::Identity,
+            activation: Activation::IDENTITY,
             weight_init: Init::Zeros,
             bias_init: Init::Zeros,
             input_gradient,

@@ -28,13 +28,13 @@ impl Builder {
         };
         let [main, other] = [way(&block.layers, "layers")?, way(&block.shortcut, "shortcut")?];
         let activation = block.activation;
-        let apart = activation != Activation::Identity && !activation.derivative_from_output();
+        let apart = activation != Activation::IDENTITY && !activation.derivative_from_output();
         let image = match shape {
             Shape::Image(image) => Some(image),
             Shape::Features(_) => None,
         };
         let features = image.map_or(shape.features(), |image| image.channels);
-        let own = if apart { Activation::Identity } else { activation };
+        let own = if apart { Activation::IDENTITY } else { activation };
         let add = Add { features, activation: own, image };
         let inputs = Inputs { main: main.from, other: Some(other.from) };
         let sum = self.place(index, Box::new(add), inputs, module.to_string(), 0)?;

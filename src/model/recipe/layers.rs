@@ -18,7 +18,7 @@ pub use shapes::Shape;
 use super::super::section::{Range, Section, finite, non_negative, positive};
 use crate::error::Result;
 use crate::init::Init;
-use crate::kernels::activation::Activation;
+use crate::kernels::activation::{self, Activation, Limit, Parameter};
 use crate::kernels::image::Window;
 
 /// The most layers of a model, counted with those in blocks.
@@ -26,12 +26,8 @@ const MOST_LAYERS: usize = 1000;
 /// The most output features of a dense layer.
 const MOST_UNITS: usize = 1 << 20;
 
-/// The activations that a recipe may name.
-const ACTIVATIONS: [&str; 9] =
-    ["identity", "relu", "leaky-relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu"];
-
-/// The kinds of layer: among them every activation but the identity as a layer of its own.
-const LAYERS: [&str; 20] = [
+/// The kinds of layer, besides the activations.
+const LAYERS: [&str; 12] = [
     "dense",
     "conv",
     "max-pool",
@@ -44,15 +40,18 @@ const LAYERS: [&str; 20] = [
     "layer-norm",
     "group-norm",
     "dropout",
-    "relu",
-    "leaky-relu",
-    "sigmoid",
-    "tanh",
-    "gelu",
-    "silu",
-    "softplus",
-    "elu",
 ];
+
+/// The names of the activations that a recipe may ask for.
+fn activation_names() -> [&'static str; activation::ALL.len()] {
+    activation::ALL.map(|entry| entry.name)
+}
+
+/// All kinds of layer: every activation but the identity may be a layer of its own.
+fn layer_names() -> Vec<&'static str> {
+    let activations = activation_names().into_iter().filter(|name| *name != Activation::IDENTITY.name());
+    LAYERS.into_iter().chain(activations).collect()
+}
 
 /// One layer of a model, before the shape of its input is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +111,7 @@ pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
 
 /// `depth` blocks lie around it.
 fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
-    let layer = match section.choice("type", "layer", None, &LAYERS)? {
+    let layer = match section.choice("type", "layer", None, &layer_names())? {
         "dense" => read_dense(&mut section)?,
         "conv" => images::read_convolution(&mut section)?,
         "max-pool" => LayerConfig::MaxPool(images::read_pool(&mut section)?),
@@ -135,7 +134,7 @@ fn read_dense(section: &mut Section) -> Result<LayerConfig> {
     let units = section.required_integer("units", 1, MOST_UNITS)?;
     let activation = match section.named("activation")? {
         Some(section) => read_activation(section)?,
-        None => Activation::Identity,
+        None => Activation::IDENTITY,
     };
     let weight_init = match section.named("weight_init")? {
         Some(section) => read_initialiser(section)?,
@@ -163,32 +162,35 @@ fn read_dense(section: &mut Section) -> Result<LayerConfig> {
 /// Kaiming's for activations that pass about half of their input (He et al. 2015), Xavier's for
 /// the others (Glorot and Bengio 2010).
 fn default_weight_init(activation: Activation) -> Init {
-    match activation {
-        Activation::Identity | Activation::Sigmoid | Activation::Tanh => Init::XavierUniform { gain: 1.0 },
-        _ => Init::KaimingUniform { gain: SQRT_2 },
+    if activation.entry().is_linear_near_0 {
+        Init::XavierUniform { gain: 1.0 }
+    } else {
+        Init::KaimingUniform { gain: SQRT_2 }
     }
 }
 
 fn read_activation(mut section: Section) -> Result<Activation> {
-    let name = section.choice("type", "activation", None, &ACTIVATIONS)?;
+    let name = section.choice("type", "activation", None, &activation_names())?;
     let activation = read_parameters(&mut section, name)?;
     section.finish()?;
     Ok(activation)
 }
 
-/// The activation of this name, which is one of [`ACTIVATIONS`], with its parameters.
+/// The activation of this name, which there is, with its parameter.
 fn read_parameters(section: &mut Section, name: &str) -> Result<Activation> {
-    Ok(match name {
-        "relu" => Activation::Relu,
-        "leaky-relu" => Activation::LeakyRelu { slope: section.single("slope", 0.01, non_negative())? },
-        "sigmoid" => Activation::Sigmoid,
-        "tanh" => Activation::Tanh,
-        "gelu" => Activation::Gelu,
-        "silu" => Activation::Silu,
-        "softplus" => Activation::Softplus,
-        "elu" => Activation::Elu { alpha: section.single("alpha", 1.0, positive())? },
-        _ => Activation::Identity,
-    })
+    let Some(entry) = activation::ALL.into_iter().find(|entry| entry.name == name) else {
+        return Ok(Activation::IDENTITY);
+    };
+    let parameter = match entry.parameter {
+        Some(Parameter { key, default, limit: Limit::Positive }) => {
+            section.single(key, default, positive())?
+        }
+        Some(Parameter { key, default, limit: Limit::NonNegative }) => {
+            section.single(key, default, non_negative())?
+        }
+        None => 0.0,
+    };
+    Ok(Activation::of(entry, parameter))
 }
 
 fn read_initialiser(mut section: Section) -> Result<Init> {
@@ -227,5 +229,29 @@ fn read_bias_initialiser(section: Section) -> Result<Init> {
     match read_initialiser(section)? {
         init @ (Init::Zeros | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. }) => Ok(init),
         _ => Err(refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the documentation says of activations is what the table says.
+    #[test]
+    fn the_documentation_has_every_activation() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/layers.md")).unwrap();
+        let has = |name: &str, formula: &str, parameter: &str, source: &str| {
+            page.contains(&format!("| `{name}` | {formula} | {parameter} | {source} |"))
+        };
+        for entry in activation::ALL {
+            let parameter = entry.parameter.map(|own| format!("`{}` ({})", own.key, own.default));
+            let parameter = parameter.unwrap_or_default();
+            assert!(
+                has(entry.name, entry.formula, &parameter, entry.source),
+                "docs/layers.md lacks {}",
+                entry.name
+            );
+            assert!(!has(entry.name, "x + 1", &parameter, entry.source));
+        }
     }
 }

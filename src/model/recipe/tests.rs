@@ -114,9 +114,9 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
     "#;
     let recipe = Recipe::parse(text, "all.toml").unwrap();
     let LayerConfig::Dense { activation, bias_init, .. } = &recipe.model.layers[1] else { panic!() };
-    assert_eq!(*activation, Activation::LeakyRelu { slope: 0.3 });
+    assert_eq!(*activation, Activation::leaky_relu(0.3));
     assert_eq!(*bias_init, Init::Constant(0.1));
-    assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::Elu { alpha: 0.7 }));
+    assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::elu(0.7)));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     assert!(recipe.to_toml().contains("mean = -0.1307\n"));
 
@@ -157,7 +157,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((recipe.target, recipe.reproduce), (None, ReproduceConfig { seeds: 5 }));
     let dense = LayerConfig::Dense {
         units: 10,
-        activation: Activation::Identity,
+        activation: Activation::IDENTITY,
         weight_init: Init::XavierUniform { gain: 1.0 },
         bias_init: Init::Zeros,
         bias: true,

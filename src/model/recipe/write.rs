@@ -123,18 +123,7 @@ pub(super) fn layer(layer: &LayerConfig) -> Table {
 }
 
 fn activation(activation: Activation) -> Table {
-    let (name, parameter) = match activation {
-        Activation::Identity => ("identity", None),
-        Activation::Relu => ("relu", None),
-        Activation::LeakyRelu { slope } => ("leaky-relu", Some(("slope", slope))),
-        Activation::Sigmoid => ("sigmoid", None),
-        Activation::Tanh => ("tanh", None),
-        Activation::Gelu => ("gelu", None),
-        Activation::Silu => ("silu", None),
-        Activation::Softplus => ("softplus", None),
-        Activation::Elu { alpha } => ("elu", Some(("alpha", alpha))),
-    };
-    typed(name, parameter)
+    typed(activation.name(), activation.parameter())
 }
 
 pub(super) fn initialiser(init: &Init) -> Table {

@@ -41,7 +41,7 @@ pub(super) fn read_residual(section: &mut Section, depth: usize) -> Result<Layer
     }
     let activation = match section.named("activation")? {
         Some(section) => read_activation(section)?,
-        None => Activation::Identity,
+        None => Activation::IDENTITY,
     };
     Ok(LayerConfig::Residual(ResidualConfig { layers, shortcut, activation }))
 }
@@ -76,8 +76,8 @@ pub fn gate_layers(channels: usize, reduction: usize) -> [LayerConfig; 3] {
         weight_norm: false,
     };
     let hidden = (channels / reduction).max(1);
-    let gate = dense(channels, Activation::Sigmoid);
-    [LayerConfig::GlobalAveragePool, dense(hidden, Activation::Relu), gate]
+    let gate = dense(channels, Activation::SIGMOID);
+    [LayerConfig::GlobalAveragePool, dense(hidden, Activation::RELU), gate]
 }
 
 impl ResidualConfig {

@@ -45,7 +45,7 @@ pub(super) fn read_convolution(section: &mut Section) -> Result<LayerConfig> {
     }
     let activation = match section.named("activation")? {
         Some(section) => read_activation(section)?,
-        None => Activation::Identity,
+        None => Activation::IDENTITY,
     };
     let weight_init = match section.named("weight_init")? {
         Some(section) => read_initialiser(section)?,

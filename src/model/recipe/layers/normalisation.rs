@@ -60,7 +60,7 @@ pub(super) fn read_normalisation(section: &mut Section, kind: &str) -> Result<La
     let epsilon = section.number("epsilon", EPSILON, divisor())?;
     let activation = match section.named("activation")? {
         Some(section) => read_activation(section)?,
-        None => Activation::Identity,
+        None => Activation::IDENTITY,
     };
     Ok(LayerConfig::Normalisation(NormalisationConfig { over, epsilon, activation }))
 }

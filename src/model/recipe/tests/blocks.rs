@@ -66,12 +66,12 @@ fn blocks_are_written_and_read() {
     let recipe = with(&[]).unwrap();
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     let LayerConfig::Residual(block) = &recipe.model.layers[1] else { panic!() };
-    assert_eq!((block.layers.len(), block.shortcut.len(), block.activation), (2, 1, Activation::Gelu));
+    assert_eq!((block.layers.len(), block.shortcut.len(), block.activation), (2, 1, Activation::GELU));
     assert_eq!(block.layers[1], LayerConfig::SqueezeExcite { reduction: 4 });
     assert_eq!(recipe.model.layers[2], LayerConfig::SqueezeExcite { reduction: 16 });
     let LayerConfig::Residual(outer) = &recipe.model.layers[3] else { panic!() };
     let LayerConfig::Residual(inner) = &outer.layers[0] else { panic!() };
-    assert_eq!((inner.layers.len(), inner.shortcut.len(), inner.activation), (1, 0, Activation::Identity));
+    assert_eq!((inner.layers.len(), inner.shortcut.len(), inner.activation), (1, 0, Activation::IDENTITY));
     // Settings reach into them.
     let changed = with(&["model.layers.3.layers.0.layers.0.bias=false", "model.layers.1.activation=relu"]);
     let LayerConfig::Residual(outer) = &changed.as_ref().unwrap().model.layers[3] else { panic!() };

@@ -43,7 +43,7 @@ fn normalisations_are_written_and_read() {
     let plain = NormalisationConfig {
         over: Over::Batch { momentum: 0.1 },
         epsilon: 1e-5,
-        activation: Activation::Identity,
+        activation: Activation::IDENTITY,
     };
     assert_eq!(layer(6), LayerConfig::Normalisation(plain));
     assert_eq!(layer(7), LayerConfig::Dropout { rate: 0.5, channels: false });

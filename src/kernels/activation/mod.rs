@@ -1,0 +1,273 @@
+//! Activation functions, forward and backward, over slices of any length.
+//!
+//! Each is a file of its own with an [`Entry`] in [`ALL`]: recipes, documentation, peers and tests read the entry.
+
+mod elu;
+mod gelu;
+mod hard_swish;
+mod identity;
+mod leaky_relu;
+mod mish;
+mod relu;
+mod sigmoid;
+mod silu;
+mod softplus;
+mod tanh;
+
+use std::fmt;
+
+use super::vectorise::vectorise;
+
+/// Every activation, in the order in which documentation lists them.
+pub const ALL: [&Entry; 11] = [
+    &identity::ENTRY,
+    &relu::ENTRY,
+    &leaky_relu::ENTRY,
+    &sigmoid::ENTRY,
+    &tanh::ENTRY,
+    &gelu::ENTRY,
+    &silu::ENTRY,
+    &softplus::ENTRY,
+    &elu::ENTRY,
+    &mish::ENTRY,
+    &hard_swish::ENTRY,
+];
+
+/// An elementwise nonlinearity: one of [`ALL`], with its parameter if it has one.
+#[derive(Clone, Copy)]
+pub struct Activation {
+    entry: &'static Entry,
+    /// 0 if there is none.
+    parameter: f32,
+}
+
+/// All that is known of an activation.
+pub struct Entry {
+    /// The name in recipes and tables.
+    pub name: &'static str,
+    /// y of x, in plain text.
+    pub formula: &'static str,
+    /// Who has proposed it, where that is known.
+    pub source: &'static str,
+    pub parameter: Option<Parameter>,
+    /// Whether a layer in front of it begins with Xavier's weights, for an activation that is about linear near 0;
+    /// else with Kaiming's, for one that passes half of its input (Glorot, Bengio 2010; He et al. 2015).
+    pub is_linear_near_0: bool,
+    /// Whether the derivative follows from the output, for this parameter.
+    pub derivative_from_output: fn(f32) -> bool,
+    /// The same in f64, naively, of parameter and x: for tests.
+    pub reference: fn(f64, f64) -> f64,
+    /// The derivative of that by x.
+    pub reference_derivative: fn(f64, f64) -> f64,
+    pub kernels: Kernels,
+}
+
+/// The number that belongs to an activation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// The key in recipes.
+    pub key: &'static str,
+    pub default: f32,
+    /// What recipes may ask for.
+    pub limit: Limit,
+}
+
+/// A range of numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    Positive,
+    NonNegative,
+}
+
+/// The formulas of an activation. Formulas and limits are PyTorch's, and NaN stays NaN.
+trait Elementwise: Copy {
+    /// With this parameter, if it has one.
+    fn new(parameter: f32) -> Self;
+
+    /// y of x.
+    fn apply(self, x: f32) -> f32;
+
+    /// dy/dx, from y if the entry says so, from x otherwise.
+    fn derivative(self, saved: f32) -> f32;
+}
+
+/// The loops of an activation over slices, each compiled with its formula alone; the first argument is the
+/// parameter.
+pub struct Kernels {
+    apply: fn(f32, f32) -> f32,
+    forward: fn(f32, Elements),
+    backward: fn(f32, Elements, &[f32]),
+}
+
+impl Kernels {
+    const fn of<E: Elementwise>() -> Kernels {
+        Kernels { apply: apply::<E>, forward: forward_on::<E>, backward: backward_on::<E> }
+    }
+}
+
+impl Activation {
+    pub const IDENTITY: Activation = Activation::plain(&identity::ENTRY);
+    pub const RELU: Activation = Activation::plain(&relu::ENTRY);
+    pub const SIGMOID: Activation = Activation::plain(&sigmoid::ENTRY);
+    pub const TANH: Activation = Activation::plain(&tanh::ENTRY);
+    pub const GELU: Activation = Activation::plain(&gelu::ENTRY);
+    pub const SILU: Activation = Activation::plain(&silu::ENTRY);
+    pub const SOFTPLUS: Activation = Activation::plain(&softplus::ENTRY);
+    pub const MISH: Activation = Activation::plain(&mish::ENTRY);
+    pub const HARD_SWISH: Activation = Activation::plain(&hard_swish::ENTRY);
+
+    const fn plain(entry: &'static Entry) -> Activation {
+        Activation { entry, parameter: 0.0 }
+    }
+
+    /// x above 0, `slope` * x below.
+    pub const fn leaky_relu(slope: f32) -> Activation {
+        Activation { entry: &leaky_relu::ENTRY, parameter: slope }
+    }
+
+    /// x above 0, `alpha` (e^x - 1) below.
+    pub const fn elu(alpha: f32) -> Activation {
+        Activation { entry: &elu::ENTRY, parameter: alpha }
+    }
+
+    /// The activation of an entry, with this parameter if it has one.
+    pub fn of(entry: &'static Entry, parameter: f32) -> Activation {
+        Activation { entry, parameter: if entry.parameter.is_some() { parameter } else { 0.0 } }
+    }
+
+    pub fn entry(self) -> &'static Entry {
+        self.entry
+    }
+
+    /// The key of its parameter and the parameter, if it has one.
+    pub fn parameter(self) -> Option<(&'static str, f32)> {
+        self.entry.parameter.map(|parameter| (parameter.key, self.parameter))
+    }
+
+    /// The name in recipes and tables.
+    pub fn name(self) -> &'static str {
+        self.entry.name
+    }
+
+    /// Whether the backward pass reads the output; it reads the input otherwise.
+    pub fn derivative_from_output(self) -> bool {
+        (self.entry.derivative_from_output)(self.parameter)
+    }
+
+    /// The activation of one number.
+    pub fn apply(self, x: f32) -> f32 {
+        (self.entry.kernels.apply)(self.parameter, x)
+    }
+}
+
+impl PartialEq for Activation {
+    fn eq(&self, other: &Activation) -> bool {
+        self.entry.name == other.entry.name && self.parameter == other.parameter
+    }
+}
+
+impl fmt::Debug for Activation {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.name())?;
+        match self.parameter() {
+            Some((key, value)) => write!(formatter, " with {key} {value}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// y = activation(x), elementwise over slices of equal length.
+pub fn forward(activation: Activation, y: &mut [f32], x: &[f32]) {
+    debug_assert_eq!(y.len(), x.len());
+    (activation.entry.kernels.forward)(activation.parameter, Elements::Apart(y, x));
+}
+
+/// y = activation(y), elementwise.
+pub fn forward_in_place(activation: Activation, y: &mut [f32]) {
+    (activation.entry.kernels.forward)(activation.parameter, Elements::InPlace(y));
+}
+
+/// dx = dy * activation'(saved), elementwise over slices of equal length; `saved` is the output of
+/// the forward pass if [`Activation::derivative_from_output`] and its input otherwise.
+pub fn backward(activation: Activation, dx: &mut [f32], dy: &[f32], saved: &[f32]) {
+    debug_assert!(dx.len() == dy.len() && dx.len() == saved.len());
+    (activation.entry.kernels.backward)(activation.parameter, Elements::Apart(dx, dy), saved);
+}
+
+/// dy = dy * activation'(saved): [`backward`] in place.
+pub fn backward_in_place(activation: Activation, dy: &mut [f32], saved: &[f32]) {
+    debug_assert_eq!(dy.len(), saved.len());
+    (activation.entry.kernels.backward)(activation.parameter, Elements::InPlace(dy), saved);
+}
+
+/// What an elementwise function writes, and reads: another slice, or the same.
+enum Elements<'a> {
+    Apart(&'a mut [f32], &'a [f32]),
+    InPlace(&'a mut [f32]),
+}
+
+fn apply<E: Elementwise>(parameter: f32, x: f32) -> f32 {
+    E::new(parameter).apply(x)
+}
+
+fn forward_on<E: Elementwise>(parameter: f32, elements: Elements) {
+    let activation = E::new(parameter);
+    map(
+        elements,
+        #[inline(always)]
+        move |x| activation.apply(x),
+    );
+}
+
+/// The loops of [`forward_on`], with each gradient multiplied by the derivative.
+fn backward_on<E: Elementwise>(parameter: f32, elements: Elements, saved: &[f32]) {
+    let activation = E::new(parameter);
+    zip(
+        elements,
+        saved,
+        #[inline(always)]
+        move |dy, saved| dy * activation.derivative(saved),
+    );
+}
+
+fn map(elements: Elements, f: impl Fn(f32) -> f32) {
+    match elements {
+        Elements::Apart(y, x) => vectorise(
+            #[inline(always)]
+            || {
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y = f(x);
+                }
+            },
+        ),
+        Elements::InPlace(y) => vectorise(
+            #[inline(always)]
+            || {
+                for y in y.iter_mut() {
+                    *y = f(*y);
+                }
+            },
+        ),
+    }
+}
+
+fn zip(elements: Elements, saved: &[f32], f: impl Fn(f32, f32) -> f32) {
+    match elements {
+        Elements::Apart(dx, dy) => vectorise(
+            #[inline(always)]
+            || {
+                for ((dx, &dy), &saved) in dx.iter_mut().zip(dy).zip(saved) {
+                    *dx = f(dy, saved);
+                }
+            },
+        ),
+        Elements::InPlace(dy) => vectorise(
+            #[inline(always)]
+            || {
+                for (dy, &saved) in dy.iter_mut().zip(saved) {
+                    *dy = f(*dy, saved);
+                }
+            },
+        ),
+    }
+}
