@@ -172,7 +172,10 @@ pub const RECIPES: &[Row] = &[
             model.layers = [
                 { type = "conv", channels = 12, kernel = 3, stride = 2, activation = "hard-swish" },
                 { type = "flatten" },
+                { type = "hard-swish" },
                 { type = "dense", units = 30, activation = "mish" },
+                { type = "dense", units = 20 },
+                { type = "mish" },
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "adam", learning_rate = 0.003 }
