@@ -45,8 +45,6 @@ fn main() -> fallline::Result<()> {
     for _ in 0..recipe.train.epochs {
         let record = session.epoch(&stop, &mut Printer)?;
         session.check_parameters()?;
-        // A schedule that waits for a plateau wants to know.
-        session.end_epoch(&record);
         Printer.epoch(&record);
         if record.train_accuracy > 0.99 {
             break;

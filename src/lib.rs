@@ -1,38 +1,53 @@
 //! `fallline` trains neural networks by gradient descent on multicore CPUs, close to the speed of
 //! the hardware.
 //!
-//! The path of a batch through the modules, which a reader may follow from left to right:
-//! [`data`] → [`layers`] → [`losses`] → [`optim`], all of it on top of [`kernels`], which stand on
-//! [`team`] (the workers) and [`tensor`] (the memory). [`model`] builds a network from a recipe,
-//! [`train`] runs the step and the epochs, [`report`] is what prints.
-//!
-//! A network that learns to read 2,000 drawn digits:
+//! A network that learns a curve, of numbers that the program has itself:
 //!
 //! ```
-//! use fallline::data::source;
-//! use fallline::model::{Model, Recipe};
-//! use fallline::team::Team;
-//! use fallline::train::{self, Observer};
-//! use std::sync::atomic::AtomicBool;
-//!
-//! struct Quiet;
-//! impl Observer for Quiet {} // has methods that are called with the progress
+//! use fallline::{Activation, Loss, Model, Optimizer, Predictor, Samples, Trainer};
 //!
 //! fn main() -> fallline::Result<()> {
-//!     let recipe = Recipe::built_in("digits-mlp")?;
-//!     let data = source::generate_digits([2_000, 500], 1)?;
-//!     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-//!     let team = Team::new(2)?; // threads
-//!     let stop = AtomicBool::new(false); // ends the training early when another thread sets it
-//!     let record = train::run(&mut model, &data, &recipe, &team, &stop, &mut Quiet)?;
-//!     let test = record.test.expect("the model is tested when its training has ended");
-//!     println!("{:.1} % of {} test digits are read right", 100.0 * test.accuracy, data.test.len());
-//!     assert!(test.accuracy > 0.85);
+//!     // 500 samples of one feature, and a value for each.
+//!     let x: Vec<f32> = (0..500).map(|i| i as f32 / 250.0 - 1.0).collect();
+//!     let y: Vec<f32> = x.iter().map(|x| (3.0 * x).sin()).collect();
+//!     let samples = Samples::from_rows(x, 1).values(y)?;
+//!
+//!     let mut model = Model::sequential(1)
+//!         .dense(32, Activation::TANH)
+//!         .dense(1, Activation::IDENTITY)
+//!         .loss(Loss::MeanSquaredError)
+//!         .build()?;
+//!     let trainer = Trainer::new().optimizer(Optimizer::adam(0.01)).batch(50).epochs(100);
+//!     let record = trainer.fit(&mut model, &samples)?;
+//!     println!("loss {:.5} after {} epochs", record.epochs[99].train_loss, record.epochs.len());
+//!
+//!     let predictor = Predictor::new(model)?;
+//!     let mut answers = [0.0; 2];
+//!     predictor.predict(&[0.0, 0.5], &mut answers)?; // two new samples
+//!     println!("sin(0) is about {:.3}, sin(1.5) about {:.3}", answers[0], answers[1]);
+//!     assert!(answers[0].abs() < 0.1 && (answers[1] - 1.5_f32.sin()).abs() < 0.1);
 //!     Ok(())
 //! }
 //! ```
 //!
-//! `examples/train_digits.rs` has a training loop of its own.
+//! - **Data** are [`Samples`]: a matrix of one's own with values or classes, or images as bytes. [`data`] reads files.
+//! - **A network** is a [`Model`]: layers in order, made with a [`ModelBuilder`] of [`LayerConfig`]s, and a [`Loss`].
+//!   [`Model::save`] and [`Model::load`] keep it in a file.
+//! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
+//!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller.
+//! - **In use** a model is in a [`Predictor`], which threads share.
+//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`train::run`] runs one.
+//!
+//! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
+//! bits on any number of threads.
+//!
+//! These names, at the top of the crate, are its front door, and are meant to stay as they are; an incompatible change
+//! to them is a new minor version until 1.0. The modules below are the engine. They are open to be read and built
+//! upon, and may change with any version. A batch goes through them in this order: [`data`] → [`layers`] → [`losses`] →
+//! [`optim`], all on top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`]
+//! builds networks, [`train`] runs the step and the epochs, [`report`] is what prints.
+//!
+//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `serve`, `train_digits`.
 
 pub mod atomic_file;
 pub mod error;
@@ -64,4 +79,13 @@ pub mod bench;
 pub mod cli;
 pub mod report;
 
+pub use data::{FeaturesRef, SampleRows, Samples, Targets, TargetsRef};
 pub use error::{Error, Result};
+pub use init::Init;
+pub use kernels::activation::Activation;
+pub use kernels::image::Window;
+pub use losses::Loss;
+pub use model::recipe::{ConvolutionConfig, LayerConfig, OptimizerConfig as Optimizer};
+pub use model::{Model, ModelBuilder, Normalisation, Recipe};
+pub use optim::schedule::{Curve, Schedule};
+pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};

@@ -9,7 +9,7 @@ use fallline::model::recipe::{ALL_SAMPLES, ConstraintConfig};
 use fallline::model::{Model, Recipe};
 use fallline::optim::full_batch::{Formula, Method, Settings, Solver};
 use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::train::{Observer, Predictor, Session, Trainer};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -140,6 +140,41 @@ fn searched(method: Method) -> (usize, usize) {
     (ALLOCATIONS.load(SeqCst) - before, evaluations)
 }
 
+/// The allocations of predictions after the first, of single samples and of many.
+fn of_predictions(recipe: &Recipe, softmax: bool) -> usize {
+    let samples = samples(300);
+    let model = Model::build(&recipe.model, samples.shape(), 10, 1).unwrap();
+    let predictor = Predictor::new(model).unwrap();
+    let predictor = if softmax { predictor.with_softmax() } else { predictor };
+    let bytes: Vec<u8> = (0..300).flat_map(|sample| samples.row_bytes(sample).unwrap().to_vec()).collect();
+    let floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    let mut out = vec![0.0; 3000];
+    let mut call = || {
+        let before = ALLOCATIONS.load(SeqCst);
+        predictor.predict(&bytes, &mut out).unwrap();
+        predictor.predict(&floats, &mut out).unwrap();
+        predictor.predict(&bytes[..784], &mut out[..10]).unwrap();
+        ALLOCATIONS.load(SeqCst) - before
+    };
+    assert!(call() > 0, "the first call takes the memory");
+    (0..EPOCHS).map(|_| call()).min().expect("some calls")
+}
+
+/// The least allocations of a step of so many samples that the caller hands in.
+fn of_steps(threads: usize, count: usize) -> usize {
+    let samples = samples(count);
+    let recipe = recipe("", "\"adam\"");
+    let mut model = Model::build(&recipe.model, samples.shape(), 10, 1).unwrap();
+    let mut steps = Trainer::from_recipe(&recipe).threads(threads).steps(&mut model).unwrap();
+    let bytes: Vec<u8> = (0..count).flat_map(|sample| samples.row_bytes(sample).unwrap().to_vec()).collect();
+    let mut step = || {
+        let before = ALLOCATIONS.load(SeqCst);
+        steps.step(&bytes, samples.labels().unwrap()).unwrap();
+        ALLOCATIONS.load(SeqCst) - before
+    };
+    (0..20).map(|_| step()).min().expect("some steps")
+}
+
 #[test]
 fn allocations_do_not_grow_with_the_number_of_steps() {
     let hidden = "[[model.layers]]\ntype = \"dense\"\nunits = 70\nactivation = \"relu\"\n\
@@ -224,6 +259,20 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
             );
             assert!(early > 0 && early == late, "{optimizer}, {threads} threads: {early}, {late}");
         }
+    }
+
+    for (layers, _) in cases {
+        for softmax in [false, true] {
+            let made = of_predictions(&recipe(layers, "\"sgd\""), softmax);
+            assert_eq!(made, 0, "{layers}: {made} allocations in predictions");
+        }
+    }
+
+    // Steps with batches of the caller's own: what a call of the workers allocates, and no more for more samples.
+    for threads in [1, 3] {
+        let [few, many] = [1, BATCH].map(|samples| of_steps(threads, samples));
+        println!("{threads} threads: {few} allocations in a step of 1 sample, {many} of {BATCH}");
+        assert_eq!(few, many, "{threads} threads");
     }
 
     // The count sees what is allocated within a step.

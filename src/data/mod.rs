@@ -17,7 +17,9 @@ pub mod known;
 pub mod samples;
 pub mod source;
 pub mod split;
+mod views;
 
 pub use samples::{DataSet, Features, Origin, Samples, Targets};
 pub use source::load;
 pub use split::Split;
+pub use views::{FeaturesRef, SampleRows, TargetsRef};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::FeaturesRef;
 use super::files::Pair;
 use super::idx::{ElementType, joined};
 use crate::error::{Error, Result};
@@ -256,6 +257,14 @@ fn shorten<T>(values: &mut Vec<T>, length: usize) {
 }
 
 impl Features {
+    /// The features, borrowed.
+    pub fn view(&self) -> FeaturesRef<'_> {
+        match self {
+            Features::Bytes(bytes) => FeaturesRef::Bytes(bytes),
+            Features::Floats(floats) => FeaturesRef::Floats(floats),
+        }
+    }
+
     /// The numbers of all samples together.
     #[allow(clippy::len_without_is_empty)] // of no use for samples, of which there is always one
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 mod blocks;
 
 use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape, find_layer};
-use super::{Input, Inputs, Model, ModelConfig, PlacedLayer};
+use super::{Input, Inputs, Model, ModelConfig, PlacedLayer, Seen};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
@@ -50,7 +50,7 @@ impl Model {
         config.loss.check(classes)?;
         memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
         let parameters = Buffer::try_zeros("the parameters", layout.len())?;
-        let mut model = Model { layers, parameters, input, loss: config.loss.clone() };
+        let mut model = Model { layers, parameters, input, config: config.clone(), seen: Seen::default() };
         model.initialise(seed)?;
         Ok(model)
     }
@@ -145,7 +145,7 @@ impl Builder {
     }
 }
 
-fn check_input(input: [usize; 3]) -> Result<()> {
+pub(super) fn check_input(input: [usize; 3]) -> Result<()> {
     let product = input.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if product.is_some_and(|features| (1..=MOST_PARAMETERS).contains(&features)) {
         return Ok(());

@@ -3,9 +3,11 @@
 mod build;
 pub mod checkpoint;
 mod inputs;
+mod normalisation;
 pub mod recipe;
 pub mod saved;
 mod section;
+mod sequential;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,9 @@ use std::path::Path;
 
 pub use checkpoint::{ModelFile, NamedTensor};
 pub use inputs::{Input, Inputs};
+pub use normalisation::{Normalisation, Seen};
 pub use recipe::{ModelConfig, Recipe};
+pub use sequential::ModelBuilder;
 pub use summary::SummaryRow;
 
 use crate::kernels::{image, panels, reduce};
@@ -29,7 +33,8 @@ pub struct Model {
     layers: Vec<PlacedLayer>,
     parameters: Buffer<f32>,
     input: [usize; 3],
-    loss: Loss,
+    config: ModelConfig,
+    seen: Seen,
 }
 
 /// A layer and where it stands.
@@ -55,7 +60,22 @@ impl Model {
     }
 
     pub fn loss(&self) -> &Loss {
-        &self.loss
+        &self.config.loss
+    }
+
+    /// The layers and the loss that it was made of.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// What it was last trained to see, or what its file says of that.
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Remembers what it is trained to see.
+    pub(crate) fn set_seen(&mut self, seen: Seen) {
+        self.seen = seen;
     }
 
     /// The layers, from input to output.

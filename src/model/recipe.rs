@@ -11,6 +11,7 @@ mod layers;
 mod loss;
 mod optimizer;
 mod overrides;
+mod program;
 mod reproduce;
 mod schedule;
 mod stop;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::checkpoint::ModelFile;
 use super::recipe::{DataConfig, Override};
-use super::{Model, NamedTensor, Recipe, section};
+use super::{Model, NamedTensor, Normalisation, Recipe, Seen, section};
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 
@@ -89,16 +89,51 @@ pub fn save(
     classes: usize,
     element_type: ElementType,
 ) -> Result<()> {
+    write(path, model, recipe, input, classes, Some(element_type))
+}
+
+fn write(
+    path: &Path,
+    model: &Model,
+    recipe: &Recipe,
+    input: [usize; 3],
+    classes: usize,
+    element_type: Option<ElementType>,
+) -> Result<()> {
     let entry = |key: &str, value: String| (key.to_string(), value);
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         entry("schema", SCHEMA.to_string()),
         entry("recipe", recipe.to_toml()),
         entry("input", input.map(|size| size.to_string()).join("x")),
         entry("classes", classes.to_string()),
-        entry("element", element_type.name().to_string()),
-        entry("scale", recipe.data.scale_of(element_type).to_string()),
     ]);
+    if let Some(element_type) = element_type {
+        let scale = recipe.data.scale_of(element_type).to_string();
+        metadata.extend([entry("element", element_type.name().to_string()), entry("scale", scale)]);
+    }
     model.save_tensors(path, &metadata)
+}
+
+impl Model {
+    /// Writes the model to a file that [`Model::load`], the commands `eval` and `predict`, and PyTorch read: its
+    /// parameters, its layers and loss, and what it was trained to see of its data. How it was trained is not in
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written; it is complete or not there.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut recipe = Recipe::of_model(self.config().clone());
+        self.seen().normalisation.put_into(&mut recipe.data);
+        write(path.as_ref(), self, &recipe, self.input(), self.outputs(), self.seen().element_type)
+    }
+
+    /// Reads a model that [`Model::save`], or `fallline train --save`, has written.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, and [`Error::Format`] if it is not such a model.
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        Ok(load(path.as_ref())?.model)
+    }
 }
 
 /// Reads a file that [`save`] wrote.
@@ -130,6 +165,7 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_file(path, file, |tensor| check_values(path, tensor))?;
+    model.set_seen(Seen { normalisation: Normalisation::of(&recipe.data), element_type });
     Ok(SavedModel { model, recipe, input, classes, element_type })
 }
 

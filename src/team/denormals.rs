@@ -3,28 +3,92 @@
 
 /// Makes this thread read and write denormals as zero, where the CPU can.
 pub fn flush_to_zero() {
-    #[cfg(target_arch = "x86_64")]
-    {
-        /// Flush-to-zero (bit 15) and denormals-are-zero (bit 6) of MXCSR.
-        const FLUSH: u32 = 1 << 15 | 1 << 6;
-        let mut control: u32 = 0;
-        // Safety: sets two documented bits of a register that every x86-64 CPU has.
-        unsafe {
-            std::arch::asm!("stmxcsr [{}]", in(reg) &mut control, options(nostack));
-            control |= FLUSH;
-            std::arch::asm!("ldmxcsr [{}]", in(reg) &control, options(nostack));
+    set(control() | FLUSH);
+}
+
+/// Does something with denormals read and written as zero, as on a worker, on a thread that is not one: with the
+/// same bits therefore. Afterwards the thread does what it did before.
+pub fn flushed<T>(work: impl FnOnce() -> T) -> T {
+    /// What the control register held, which is put back also after a panic.
+    struct Before(Control);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            set((control() & !FLUSH) | (self.0 & FLUSH));
         }
     }
-    #[cfg(target_arch = "aarch64")]
-    {
-        /// Flush-to-zero (bit 24) of FPCR.
-        const FLUSH: u64 = 1 << 24;
-        let mut control: u64;
-        // Safety: sets one documented bit of a register that every AArch64 CPU has.
-        unsafe {
-            std::arch::asm!("mrs {}, fpcr", out(reg) control, options(nostack, nomem));
-            control |= FLUSH;
-            std::arch::asm!("msr fpcr, {}", in(reg) control, options(nostack, nomem));
-        }
+    let before = Before(control());
+    set(before.0 | FLUSH);
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+type Control = u32;
+
+/// Flush-to-zero (bit 15) and denormals-are-zero (bit 6) of MXCSR.
+#[cfg(target_arch = "x86_64")]
+const FLUSH: Control = 1 << 15 | 1 << 6;
+
+#[cfg(target_arch = "x86_64")]
+fn control() -> Control {
+    let mut control: Control = 0;
+    // Safety: reads a register that every x86-64 CPU has.
+    unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &mut control, options(nostack)) };
+    control
+}
+
+#[cfg(target_arch = "x86_64")]
+fn set(control: Control) {
+    // Safety: whoever calls it changes two documented bits of what the register held.
+    unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &control, options(nostack)) };
+}
+
+#[cfg(target_arch = "aarch64")]
+type Control = u64;
+
+/// Flush-to-zero (bit 24) of FPCR.
+#[cfg(target_arch = "aarch64")]
+const FLUSH: Control = 1 << 24;
+
+#[cfg(target_arch = "aarch64")]
+fn control() -> Control {
+    let control: Control;
+    // Safety: reads a register that every AArch64 CPU has.
+    unsafe { std::arch::asm!("mrs {}, fpcr", out(reg) control, options(nostack, nomem)) };
+    control
+}
+
+#[cfg(target_arch = "aarch64")]
+fn set(control: Control) {
+    // Safety: whoever calls it changes one documented bit of what the register held.
+    unsafe { std::arch::asm!("msr fpcr, {}", in(reg) control, options(nostack)) };
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+type Control = u32;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const FLUSH: Control = 0;
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn control() -> Control {
+    0
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn set(_: Control) {}
+
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tests {
+    use super::flushed;
+    use std::hint::black_box;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn a_thread_keeps_its_denormals() {
+        let product = || black_box(1e-39f32) * black_box(1.0);
+        assert_eq!(flushed(product), 0.0);
+        assert!(product() > 0.0);
+        assert!(catch_unwind(|| flushed(|| panic!("it falls"))).is_err());
+        assert!(product() > 0.0);
     }
 }

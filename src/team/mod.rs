@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use barrier::Barrier;
 use counters::Counters;
+pub use denormals::flushed;
 pub use pin::pin;
 pub use shared::Shared;
 

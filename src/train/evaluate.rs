@@ -1,5 +1,6 @@
 //! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -220,7 +221,7 @@ fn forward(
     team: &Team,
     work: impl Fn(&Worker, Range<usize>, &[f32]) + Sync,
 ) -> Result<()> {
-    let derived = derived(model)?;
+    let network = Network::new(model)?;
     let rows = ForwardPass::rows(model);
     memory::check("an evaluation", ForwardPass::bytes(model, count, team))?;
     // Made here, where a refusal is an error, and each taken by its worker. One without samples takes no
@@ -228,7 +229,7 @@ fn forward(
     let shares = (0..team.threads()).map(|index| share(count, index, team.threads()).len());
     let passes = shares.map(|own| match own {
         0 => Ok(None),
-        _ => ForwardPass::new(model, &derived, rows.min(own)).map(Some),
+        _ => ForwardPass::new(model, rows.min(own)).map(Some),
     });
     let passes = passes.map(|pass| pass.map(Mutex::new)).collect::<Result<Vec<_>>>()?;
     team.run(
@@ -239,7 +240,7 @@ fn forward(
             let share = worker.share(count);
             for start in share.clone().step_by(rows) {
                 let block = start..(start + rows).min(share.end);
-                work(worker, block.clone(), pass.run(worker, source, block));
+                work(worker, block.clone(), pass.run(&network, Some(worker), source, block));
             }
         },
         None,
@@ -249,7 +250,7 @@ fn forward(
 
 /// What each layer derives from its parameters for the forward pass, made from them as they are now:
 /// they may come from a file, from training, or be those of an earlier epoch.
-pub(super) fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
+fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
     memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
     let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
@@ -260,22 +261,39 @@ pub(super) fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     Ok(derived)
 }
 
-/// One worker's forward pass over blocks of samples.
-pub(super) struct ForwardPass<'a> {
-    model: &'a Model,
-    derived: &'a [Buffer<f32>],
+/// A model whose layers are ready for the forward pass.
+pub(super) struct Network<M> {
+    pub model: M,
+    derived: Vec<Buffer<f32>>,
+}
+
+impl<M: Borrow<Model>> Network<M> {
+    /// With what its layers derive from the parameters as they are now.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn new(model: M) -> Result<Network<M>> {
+        let derived = derived(model.borrow())?;
+        Ok(Network { model, derived })
+    }
+}
+
+/// The memory of one thread's forward pass over blocks of samples.
+pub(super) struct ForwardPass {
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
     scratch: Buffer<f32>,
 }
 
-impl<'a> ForwardPass<'a> {
-    pub fn new(model: &'a Model, derived: &'a [Buffer<f32>], rows: usize) -> Result<Self> {
+impl ForwardPass {
+    /// For up to so many samples at once.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn new(model: &Model, rows: usize) -> Result<Self> {
         let features: usize = model.input().iter().product();
         let zeros = |len| Buffer::try_zeros("an evaluation", len);
         Ok(ForwardPass {
-            model,
-            derived,
             input: zeros(rows * row_stride(features))?,
             outputs: Self::strides(model).map(|stride| zeros(rows * stride)).collect::<Result<_>>()?,
             scratch: zeros(Self::scratch(model, rows))?,
@@ -327,27 +345,38 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
-    pub fn run(&mut self, worker: &Worker, source: &Source, samples: Range<usize>) -> &[f32] {
+    ///
+    /// `worker` has the probes, if there are some.
+    pub fn run<M: Borrow<Model>>(
+        &mut self,
+        network: &Network<M>,
+        worker: Option<&Worker>,
+        source: &Source,
+        samples: Range<usize>,
+    ) -> &[f32] {
+        let model = network.model.borrow();
         let rows = samples.len();
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
-        worker.probe(
-            Operation::Gather,
-            None,
-            || source.gather_cost(rows, features),
-            || {
-                for (row, sample) in samples.enumerate() {
-                    source.gather(input.row(row), sample, 0..features);
-                }
-            },
-        );
-        let last = self.model.layers().len() - 1;
+        let gather = || {
+            for (row, sample) in samples.enumerate() {
+                source.gather(input.row(row), sample, 0..features);
+            }
+        };
+        match worker {
+            Some(worker) => {
+                let cost = || source.gather_cost(rows, features);
+                worker.probe(Operation::Gather, None, cost, gather);
+            }
+            None => gather(),
+        }
+        let last = model.layers().len() - 1;
         // Columns of an output, and floats from row to row.
         let form = |index: usize| {
-            let columns = self.model.layers()[index].layer.columns();
+            let columns = model.layers()[index].layer.columns();
             (columns, Self::stride(columns, index == last))
         };
-        for (index, placed) in self.model.layers().iter().enumerate() {
+        for (index, placed) in model.layers().iter().enumerate() {
             let (before, after) = self.outputs.split_at_mut(index);
             let read = |input| match input {
                 Input::Data => MatrixRef::new(&self.input, rows, features, row_stride(features)),
@@ -367,12 +396,16 @@ impl<'a> ForwardPass<'a> {
                 let nominal_flops = placed.layer.flops().forward * rows as f64;
                 Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
             };
-            let (derived, scratch) = (&self.derived[index], &mut self.scratch);
-            let storage = &self.model.storage()[placed.storage.clone()];
-            worker.probe(Operation::Forward, Some(index), cost, || match other {
+            let (derived, scratch) = (&network.derived[index], &mut self.scratch);
+            let storage = &model.storage()[placed.storage.clone()];
+            let compute = || match other {
                 Some(other) => placed.layer.forward_two(y, [x, other]),
                 None => placed.layer.forward(y, x, storage, derived, 0..columns, scratch),
-            });
+            };
+            match worker {
+                Some(worker) => worker.probe(Operation::Forward, Some(index), cost, compute),
+                None => compute(),
+            }
         }
         &self.outputs[last][..rows * form(last).1]
     }

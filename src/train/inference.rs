@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use super::evaluate::{ForwardPass, derived, rows_of};
+use super::evaluate::{ForwardPass, Network, rows_of};
 use super::record::Observer;
 use super::run::targets_for;
 use super::step::Source;
@@ -37,14 +37,14 @@ pub fn run(
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let batches = samples.len() / batch;
     assert!(batches > 0, "{} samples are less than a batch of {batch}", samples.len());
-    let derived = derived(model)?;
+    let network = Network::new(model)?;
     let form = rows_of(model);
     let rows = ForwardPass::rows(model);
     let floats = ForwardPass::floats(model, rows).saturating_mul(team.threads());
     let floats = floats.saturating_add(batch.saturating_mul(form.stride));
     memory::check("inference", floats.saturating_mul(size_of::<f32>()))?;
     // Made here, where a refusal is an error, and each taken by its worker.
-    let passes = (0..team.threads()).map(|_| ForwardPass::new(model, &derived, rows).map(Mutex::new));
+    let passes = (0..team.threads()).map(|_| ForwardPass::new(model, rows).map(Mutex::new));
     let passes = passes.collect::<Result<Vec<_>>>()?;
     let are_classes = matches!(samples.targets(), Targets::Classes(_));
     let mut answers = memory::filled("inference", 0.0, batch.saturating_mul(form.stride))?;
@@ -61,7 +61,8 @@ pub fn run(
                 let first = (number % batches as u64) as usize * batch;
                 for start in share.clone().step_by(rows) {
                     let block = start..(start + rows).min(share.end);
-                    let outputs = pass.run(worker, &source, first + block.start..first + block.end);
+                    let outputs =
+                        pass.run(&network, Some(worker), &source, first + block.start..first + block.end);
                     let cost = || Cost::local(2 * size_of_val(outputs));
                     worker.probe(Operation::Predict, None, cost, || {
                         let answers = answers.rows_mut(worker, block.clone());

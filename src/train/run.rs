@@ -229,9 +229,9 @@ pub(super) fn fit(
         if let Some(held) = &held {
             let seen = held.try_on(&session, observer)?;
             (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), Some(seen.accuracy));
+            session.validated(seen.loss);
             validation = Some(seen);
         }
-        session.end_epoch(&record);
         observer.epoch(&record);
         train_seconds += record.seconds;
         let after_epoch = watch.after_epoch(&record, session.model().storage());
@@ -319,6 +319,7 @@ impl Held {
     }
 }
 
+/// That samples have the shape of the model's input.
 pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
     if samples.shape() == model.input() {
         return Ok(());

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::averages::{self, Averages};
+use super::averages::Averages;
 use super::evaluate::evaluate;
 use super::norms;
-use super::plan::{Plan, WholePlan};
+use super::plan::Plan;
+use super::prepare::{Prepared, Request};
 use super::record::{EpochRecord, Evaluation, Observer, Progress};
 use super::run::targets_for;
 use super::step::{Augmented, Batch, BatchScore, Source, Step};
@@ -21,7 +22,7 @@ use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::Loss;
 use crate::model::recipe::{AverageMethod, StopConfig, check_augmentation, check_samples};
-use crate::model::{Model, PlacedLayer, Recipe};
+use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
 use crate::probe::Probes;
@@ -44,6 +45,8 @@ pub struct Session<'a> {
     team: &'a Team,
     rule: Box<dyn Rule>,
     plateau: Option<PlateauState>,
+    /// The loss of the last epoch, which the plateau has not heard of.
+    epoch_loss: Option<f64>,
     /// Of the whole run.
     span: Span,
     plan: Plan,
@@ -108,44 +111,25 @@ impl<'a> Session<'a> {
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
         let loss = model.loss().clone();
-        let one = recipe.train.batch.clamp(1, count);
-        model.own_whole_columns(recipe.needs_whole_columns());
-        model.own_by_inputs(Plan::owns_by_inputs(one));
-        let rule = recipe.optimizer.rule();
-        // Batches that make one step are blocks of one batch.
-        let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
-        let span = span(recipe, count.div_ceil(batch) as u64, rule.as_ref())?;
-        averages::check(recipe, span.steps)?;
-        let features = samples.features_per_sample();
-        let parameters = model.storage().len();
-        let layers = model.layers();
-        let mut plan = Plan::new(layers, features, team.threads());
-        if !plan.rows.norms.is_empty() {
-            check_batches(recipe, layers, &plan.rows.norms, count, one)?;
-            plan.block = one;
-        } else if batch > one {
-            plan.block = plan.block.min(one);
-        }
-        plan.cut_into_parts(layers, batch);
-        plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
-        plan.whole_gradient = recipe.gradient.clip_norm.is_some()
-            || recipe.stop.gradient_norm.is_some()
-            || rule.full_batch().is_some();
-        plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
-        (plan.keeps_slow, plan.keeps_average) = (recipe.lookahead.is_some(), recipe.average.is_some());
-        if let Some(augmenter) = &augmenter {
-            plan.augment(augmenter.scratch_lens(), recipe.augment.mixup.map(|_| features));
-        }
+        let are_values = matches!(targets, Targets::Values(_));
+        let augmenting = augmenter.as_ref();
+        let request = Request {
+            recipe,
+            count,
+            are_values,
+            threads: team.threads(),
+            augmenter: augmenting,
+            wants_norm: false,
+        };
+        let Prepared { rule, span, plan, workspace, averages, batch } = request.prepare(model)?;
         let mixing = recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, batch)).transpose()?;
-        let target_width = if matches!(targets, Targets::Values(_)) { model.outputs() } else { 0 };
-        let mut workspace =
-            Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
         let search =
             rule.full_batch().map(|method| full_batch::Search::new(method, model, recipe)).transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
-        let averages = Averages::new(recipe, model, &mut workspace);
+        let normalisation = Normalisation::of(&recipe.data);
+        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()) });
         let order = Vec::with_capacity(count);
         Ok(Session {
             model,
@@ -157,6 +141,7 @@ impl<'a> Session<'a> {
             team,
             rule,
             plateau: recipe.schedule.learning_rate.plateau().map(PlateauState::new),
+            epoch_loss: None,
             span,
             plan,
             workspace,
@@ -279,12 +264,11 @@ impl<'a> Session<'a> {
         size_of_val(self.model.storage()) * (3 + 2 * (self.rule.slots() + usize::from(moves)))
     }
 
-    /// Tells the schedule how an epoch went, which a plateau waits for: by its validation loss if it has
-    /// one, else by its training loss. [`run()`](super::run()) calls it; a loop of one's own has to.
-    pub fn end_epoch(&mut self, record: &EpochRecord) {
-        if let Some(plateau) = &mut self.plateau {
-            plateau.observe(record.validation_loss.unwrap_or(record.train_loss));
-        }
+    /// Puts the loss on validation samples in the place of the last epoch's training loss, for a schedule that
+    /// waits for a plateau: the next [`epoch`](Session::epoch) looks at it. Where nobody calls it, the schedule goes
+    /// by the training loss.
+    pub fn validated(&mut self, loss: f64) {
+        self.epoch_loss = Some(loss);
     }
 
     /// One pass over the samples, or one iteration of an optimizer that searches along lines; less if
@@ -311,9 +295,25 @@ impl<'a> Session<'a> {
         observer: &mut (dyn Observer + Send),
         probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
-        if self.search.is_some() {
-            return self.searched_epoch(observer, probes);
+        // Now that it is known whether somebody has looked at other samples.
+        if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.epoch_loss.take()) {
+            plateau.observe(loss);
         }
+        let record = match self.search {
+            Some(_) => self.searched_epoch(observer, probes),
+            None => self.stepped_epoch(observer, probes, stop),
+        }?;
+        self.epoch_loss = Some(record.train_loss);
+        Ok(record)
+    }
+
+    /// An epoch of a rule that does not search.
+    fn stepped_epoch(
+        &mut self,
+        observer: &mut (dyn Observer + Send),
+        probes: Option<&mut Probes>,
+        stop: &AtomicBool,
+    ) -> Result<EpochRecord> {
         let begun = Instant::now();
         let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
@@ -401,57 +401,6 @@ impl<'a> Session<'a> {
         self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
         Ok(record)
     }
-}
-
-/// That there is more than one value of each feature to normalise, in every batch: one is always as far
-/// from its own mean as it gets, which is nothing.
-fn check_batches(
-    recipe: &Recipe,
-    layers: &[PlacedLayer],
-    norms: &[usize],
-    samples: usize,
-    batch: usize,
-) -> Result<()> {
-    let takes_one =
-        |index: &&usize| layers[**index].layer.as_batch_norm().is_some_and(|norm| norm.values() == 1);
-    let last = samples % batch;
-    match norms.iter().find(takes_one) {
-        Some(&index) if batch == 1 || last == 1 => Err(Error::Setting {
-            place: format!("recipe {}", recipe.name),
-            key: "train.batch".into(),
-            expected: format!(
-                "batches of at least 2 samples, the last one of an epoch too, with layer {} ({}) in training",
-                layers[index].module,
-                layers[index].layer.kind()
-            ),
-            found: if batch == 1 {
-                "batches of 1".into()
-            } else {
-                format!("{batch}, which leaves a batch of 1 of {samples} samples")
-            },
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// How long the run of a recipe is, once its schedules have been found to fit.
-fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> {
-    let epochs = recipe.train.epochs;
-    let refused = |key: &str, expected: String, found: String| Error::Setting {
-        place: format!("recipe {}", recipe.name),
-        key: format!("schedule.{key}"),
-        expected,
-        found,
-    };
-    if let Err(misfit) = recipe.schedule.check(epochs, Some(steps_per_epoch)) {
-        return Err(refused(&misfit.key, misfit.expected, misfit.found));
-    }
-    // A recipe that was read has been checked for it; one that a program made may have not.
-    if recipe.schedule.needs_momentum() && rule.momentum().is_none() {
-        let expected = format!("none with the optimizer `{}`", recipe.optimizer.name());
-        return Err(refused("momentum", expected, "a scheduled momentum".into()));
-    }
-    Ok(Span { steps: steps_per_epoch.saturating_mul(epochs as u64), steps_per_epoch })
 }
 
 /// What worker 0 keeps during an epoch.

@@ -26,7 +26,7 @@ use super::averages::{Averaging, Due};
 use super::plan::Plan;
 use super::workspace::Memory;
 use crate::data::augment::Mixing;
-use crate::data::{Features, Samples};
+use crate::data::{FeaturesRef, Samples};
 use crate::kernels::loss::Targets;
 use crate::kernels::prefetch::Ahead;
 use crate::kernels::{convert, reduce};
@@ -66,7 +66,7 @@ struct Turn {
 
 /// Where batches come from: the samples, and how their numbers are normalised.
 pub struct Source<'a> {
-    features: &'a Features,
+    features: FeaturesRef<'a>,
     targets: Targets<'a>,
     /// Features of a sample.
     pub width: usize,
@@ -176,14 +176,24 @@ impl<'a> Source<'a> {
     /// Samples with these targets, normalised as the recipe says: divided by the scale, then less the mean
     /// and divided by the deviation.
     pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
-        let [scale, shift] = config.factor_and_shift(samples.element_type());
-        Source { features: samples.features(), targets, width: samples.features_per_sample(), scale, shift }
+        let (features, width) = (samples.features().view(), samples.features_per_sample());
+        Source::of(features, width, targets, config.factor_and_shift(samples.element_type()))
+    }
+
+    /// Samples of `width` features each, which are multiplied by a factor and then shifted.
+    pub fn of(
+        features: FeaturesRef<'a>,
+        width: usize,
+        targets: Targets<'a>,
+        [scale, shift]: [f32; 2],
+    ) -> Self {
+        Source { features, targets, width, scale, shift }
     }
 
     /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).
     fn await_row(&self, sample: usize, ahead: &mut Ahead) {
         // Floats are left to the hardware: they are for small data sets.
-        if let Features::Bytes(bytes) = self.features {
+        if let FeaturesRef::Bytes(bytes) = self.features {
             ahead.add(&bytes[sample * self.width..(sample + 1) * self.width]);
         }
     }
@@ -192,8 +202,10 @@ impl<'a> Source<'a> {
     pub fn gather(&self, row: &mut [f32], sample: usize, features: Range<usize>) {
         let part = sample * self.width + features.start..sample * self.width + features.end;
         match self.features {
-            Features::Bytes(bytes) => convert::bytes_to_floats(row, &bytes[part], self.scale, self.shift),
-            Features::Floats(floats) => convert::scale_and_shift(row, &floats[part], self.scale, self.shift),
+            FeaturesRef::Bytes(bytes) => convert::bytes_to_floats(row, &bytes[part], self.scale, self.shift),
+            FeaturesRef::Floats(floats) => {
+                convert::scale_and_shift(row, &floats[part], self.scale, self.shift)
+            }
         }
     }
 }

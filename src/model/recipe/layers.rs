@@ -2,6 +2,7 @@
 
 mod blocks;
 mod images;
+mod make;
 mod normalisation;
 mod shapes;
 

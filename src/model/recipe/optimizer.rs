@@ -1,6 +1,7 @@
 //! The `[optimizer]` table: the name of an update rule, its learning rate and hyper-parameters.
 
 mod full_batch;
+mod make;
 mod table;
 
 pub(super) use full_batch::check as check_full_batch;

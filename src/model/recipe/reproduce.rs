@@ -19,6 +19,12 @@ pub struct ReproduceConfig {
     pub seeds: usize,
 }
 
+impl Default for ReproduceConfig {
+    fn default() -> ReproduceConfig {
+        ReproduceConfig { seeds: SEEDS }
+    }
+}
+
 impl ReproduceConfig {
     pub(super) fn read(mut section: Section) -> Result<ReproduceConfig> {
         let config = ReproduceConfig { seeds: section.integer("seeds", SEEDS, 1, MOST_SEEDS)? };

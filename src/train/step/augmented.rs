@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Block, Step};
-use crate::data::Features;
+use crate::data::FeaturesRef;
 use crate::data::augment::{self, Augmenter, Scratch, blend};
 use crate::kernels::warp::Normalised;
 use crate::team::Worker;
@@ -46,7 +46,7 @@ impl Step<'_> {
     }
 
     fn make(&self, row: &mut [f32], sample: u32, how: Augmented, floats: &mut [f32], words: &mut [u32]) {
-        let Features::Bytes(bytes) = self.source.features else {
+        let FeaturesRef::Bytes(bytes) = self.source.features else {
             unreachable!("an augmenter is made for bytes only")
         };
         let width = self.source.width;

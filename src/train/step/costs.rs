@@ -2,7 +2,7 @@
 //! those of the summary: what is executed, the kernels count themselves.
 
 use super::{Source, Step};
-use crate::data::Features;
+use crate::data::FeaturesRef;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
 use crate::train::plan::OwnUnit;
@@ -14,8 +14,8 @@ impl Source<'_> {
     /// Samples come from the whole data set, in a shuffled order; the rows that they become stay near.
     pub fn gather_cost(&self, rows: usize, features: usize) -> Cost {
         let (size, all) = match self.features {
-            Features::Bytes(bytes) => (1, bytes.len()),
-            Features::Floats(floats) => (FLOAT, size_of_val(&floats[..])),
+            FeaturesRef::Bytes(bytes) => (1, bytes.len()),
+            FeaturesRef::Floats(floats) => (FLOAT, size_of_val(floats)),
         };
         let written = rows * features * FLOAT;
         Cost::NONE.and(0, rows * features * size, all).and(1, written, written)
@@ -31,8 +31,8 @@ impl Step<'_> {
     /// As [`Source::gather_cost`], but bytes were asked for ahead, and come from near.
     pub(super) fn gather_cost(&self, rows: usize, features: usize) -> Cost {
         match self.source.features {
-            Features::Bytes(_) => Cost::local(rows * features * (1 + FLOAT)),
-            Features::Floats(_) => self.source.gather_cost(rows, features),
+            FeaturesRef::Bytes(_) => Cost::local(rows * features * (1 + FLOAT)),
+            FeaturesRef::Floats(_) => self.source.gather_cost(rows, features),
         }
     }
 

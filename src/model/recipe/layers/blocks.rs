@@ -3,9 +3,8 @@
 use super::super::super::section::Section;
 use super::super::write::{integer, layer as table_of_layer, table_of};
 use super::images::MOST_CHANNELS;
-use super::{LayerConfig, MOST_LAYERS, Shape, default_weight_init, read_activation, read_layer};
+use super::{LayerConfig, MOST_LAYERS, Shape, read_activation, read_layer};
 use crate::error::{Error, Result};
-use crate::init::Init;
 use crate::kernels::activation::Activation;
 
 /// The deepest that blocks may lie in each other.
@@ -67,17 +66,9 @@ pub(in super::super) fn squeeze_excite(reduction: usize) -> toml::Table {
 /// The layers that find the gate of each of so many channels: the mean of all pixels, then as many hidden
 /// units as `reduction` channels make, at least one, and a number from 0 to 1 for each channel.
 pub fn gate_layers(channels: usize, reduction: usize) -> [LayerConfig; 3] {
-    let dense = |units, activation| LayerConfig::Dense {
-        units,
-        activation,
-        weight_init: default_weight_init(activation),
-        bias_init: Init::Zeros,
-        bias: true,
-        weight_norm: false,
-    };
     let hidden = (channels / reduction).max(1);
-    let gate = dense(channels, Activation::SIGMOID);
-    [LayerConfig::GlobalAveragePool, dense(hidden, Activation::RELU), gate]
+    let gate = LayerConfig::dense(channels, Activation::SIGMOID);
+    [LayerConfig::GlobalAveragePool, LayerConfig::dense(hidden, Activation::RELU), gate]
 }
 
 impl ResidualConfig {

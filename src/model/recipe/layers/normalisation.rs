@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::kernels::activation::Activation;
 
 /// ε and momentum where a recipe says none, as in PyTorch.
-const EPSILON: f64 = 1e-5;
-const MOMENTUM: f64 = 0.1;
+pub(super) const EPSILON: f64 = 1e-5;
+pub(super) const MOMENTUM: f64 = 0.1;
 /// As `torch.nn.Dropout`.
 const RATE: f64 = 0.5;
 

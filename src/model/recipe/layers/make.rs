@@ -1,0 +1,86 @@
+//! Layers as a program writes them: the defaults are those of a recipe.
+
+use super::{
+    ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, default_weight_init,
+    normalisation,
+};
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+use crate::kernels::image::Window;
+
+impl LayerConfig {
+    /// A dense layer of `units` outputs, with a bias: Kaiming's or Xavier's initial weights, by the activation,
+    /// and no bias at first.
+    pub fn dense(units: usize, activation: Activation) -> LayerConfig {
+        LayerConfig::Dense {
+            units,
+            activation,
+            weight_init: default_weight_init(activation),
+            bias_init: Init::Zeros,
+            bias: true,
+            weight_norm: false,
+        }
+    }
+
+    /// A convolution with a bias: `channels` come out, of windows of `kernel` x `kernel` pixels, one pixel apart
+    /// and without padding. [`ConvolutionConfig::new`] is for others.
+    pub fn convolution(channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
+        LayerConfig::Convolution(ConvolutionConfig::new(channels, kernel, activation))
+    }
+
+    /// The largest number of each channel in windows of `kernel` x `kernel` pixels, side by side.
+    pub fn max_pool(kernel: usize) -> LayerConfig {
+        LayerConfig::MaxPool(Window::plain(kernel, kernel))
+    }
+
+    /// The mean instead.
+    pub fn average_pool(kernel: usize) -> LayerConfig {
+        LayerConfig::AveragePool(Window::plain(kernel, kernel))
+    }
+
+    /// Normalisation by batch, with the ε and momentum of PyTorch.
+    pub fn batch_norm() -> LayerConfig {
+        LayerConfig::over(Over::Batch { momentum: normalisation::MOMENTUM })
+    }
+
+    /// Normalisation of each sample.
+    pub fn layer_norm() -> LayerConfig {
+        LayerConfig::over(Over::Layer)
+    }
+
+    /// Normalisation of each sample in so many groups of channels.
+    pub fn group_norm(groups: usize) -> LayerConfig {
+        LayerConfig::over(Over::Groups(groups))
+    }
+
+    /// Dropout of single numbers with this probability, in [0, 1).
+    pub fn dropout(rate: f64) -> LayerConfig {
+        LayerConfig::Dropout { rate, channels: false }
+    }
+
+    /// A residual block, activation(layers(x) + x).
+    pub fn residual(layers: Vec<LayerConfig>, activation: Activation) -> LayerConfig {
+        LayerConfig::Residual(ResidualConfig { layers, shortcut: Vec::new(), activation })
+    }
+
+    fn over(over: Over) -> LayerConfig {
+        let (epsilon, activation) = (normalisation::EPSILON, Activation::IDENTITY);
+        LayerConfig::Normalisation(NormalisationConfig { over, epsilon, activation })
+    }
+}
+
+impl ConvolutionConfig {
+    /// A convolution with a bias, windows of `kernel` x `kernel` pixels one pixel apart, no padding and one group:
+    /// what differs is set afterwards.
+    pub fn new(channels: usize, kernel: usize, activation: Activation) -> ConvolutionConfig {
+        ConvolutionConfig {
+            channels,
+            window: Window::plain(kernel, 1),
+            groups: 1,
+            activation,
+            weight_init: default_weight_init(activation),
+            bias_init: Init::Zeros,
+            bias: true,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Recipes that a program makes, and not a text.
+
+use super::{
+    BATCH, ConstraintConfig, DataConfig, GradientConfig, ModelConfig, OptimizerConfig, Recipe,
+    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind,
+};
+use crate::data::augment::Augmentation;
+use crate::error::Result;
+use crate::optim::schedule::Schedules;
+
+/// What a recipe that no text gave is called.
+const NAME: &str = "program";
+
+/// Passes over the samples where nothing else is said.
+const EPOCHS: usize = 10;
+
+impl Recipe {
+    /// A recipe for this network with the defaults of all other settings: ten epochs of batches of 64 samples with
+    /// Adam. Its data are those of a folder, which a program may give itself.
+    ///
+    /// # Panics
+    /// Never: the update rule has an entry.
+    pub fn of_model(model: ModelConfig) -> Recipe {
+        let adam = optimizer_kind("adam", NAME).expect("the table of rules has Adam");
+        Recipe {
+            name: NAME.into(),
+            summary: String::new(),
+            data: DataConfig::of_program(),
+            augment: Augmentation::default(),
+            model,
+            optimizer: OptimizerConfig::new(adam),
+            schedule: Schedules::constant(),
+            train: TrainConfig { epochs: EPOCHS, batch: BATCH, accumulate: 1, seed: 1, shuffle: true },
+            gradient: GradientConfig::default(),
+            constraint: ConstraintConfig::default(),
+            lookahead: None,
+            average: None,
+            stop: StopConfig::default(),
+            target: None,
+            reproduce: ReproduceConfig::default(),
+        }
+    }
+
+    /// That all values are in their ranges and go together, as in a recipe that was read: it is written, and read
+    /// again. `place` is what errors call it.
+    ///
+    /// # Errors
+    /// Those of [`Recipe::parse`].
+    pub fn check(&self, place: &str) -> Result<()> {
+        Recipe::parse(&self.to_toml(), place).map(drop)
+    }
+}
+
+impl DataConfig {
+    /// Samples that a program has itself; the network sees them as they are, and bytes divided by 255.
+    pub fn of_program() -> DataConfig {
+        DataConfig {
+            set: "folder".into(),
+            train_samples: None,
+            test_samples: None,
+            validation: None,
+            stratified: true,
+            scale: None,
+            mean: 0.0,
+            deviation: 1.0,
+            seed: 1,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A network made by a program, layer by layer.
+
+use super::recipe::{LayerConfig, Shape};
+use super::{Model, ModelConfig, Recipe};
+use crate::error::Result;
+use crate::kernels::activation::Activation;
+use crate::kernels::image::Image;
+use crate::losses::Loss;
+
+/// What errors about its settings call a network that a program makes.
+const PLACE: &str = "model";
+
+/// A network under construction, from input to output. Made by [`Model::sequential`] or [`Model::of_images`].
+#[derive(Clone, Debug)]
+pub struct ModelBuilder {
+    input: [usize; 3],
+    config: ModelConfig,
+    seed: u64,
+}
+
+impl Model {
+    /// Begins a network for samples of so many features; the loss is softmax cross-entropy, unless
+    /// [another](ModelBuilder::loss) is named.
+    ///
+    /// ```
+    /// use fallline::{Activation, Loss, Model};
+    ///
+    /// let model = Model::sequential(8)
+    ///     .dense(32, Activation::RELU)
+    ///     .dense(1, Activation::IDENTITY)
+    ///     .loss(Loss::MeanSquaredError)
+    ///     .build()?;
+    /// assert_eq!((model.outputs(), model.parameters()), (1, 8 * 32 + 32 + 32 + 1));
+    /// # fallline::Result::Ok(())
+    /// ```
+    pub fn sequential(features: usize) -> ModelBuilder {
+        Model::of_images([1, 1, features])
+    }
+
+    /// The same for images of this height, width and number of channels.
+    pub fn of_images(shape: [usize; 3]) -> ModelBuilder {
+        let config = ModelConfig { layers: Vec::new(), loss: Loss::default() };
+        ModelBuilder { input: shape, config, seed: 1 }
+    }
+}
+
+impl ModelBuilder {
+    /// Adds a layer of any kind; [`LayerConfig`] has a constructor for each.
+    pub fn layer(mut self, layer: LayerConfig) -> ModelBuilder {
+        self.config.layers.push(layer);
+        self
+    }
+
+    /// Adds [`LayerConfig::dense`].
+    pub fn dense(self, units: usize, activation: Activation) -> ModelBuilder {
+        self.layer(LayerConfig::dense(units, activation))
+    }
+
+    /// Adds [`LayerConfig::convolution`].
+    pub fn convolution(self, channels: usize, kernel: usize, activation: Activation) -> ModelBuilder {
+        self.layer(LayerConfig::convolution(channels, kernel, activation))
+    }
+
+    /// Adds [`LayerConfig::max_pool`].
+    pub fn max_pool(self, kernel: usize) -> ModelBuilder {
+        self.layer(LayerConfig::max_pool(kernel))
+    }
+
+    /// Makes features of an image, which a dense layer takes.
+    pub fn flatten(self) -> ModelBuilder {
+        self.layer(LayerConfig::Flatten)
+    }
+
+    /// Adds [`LayerConfig::dropout`].
+    pub fn dropout(self, rate: f64) -> ModelBuilder {
+        self.layer(LayerConfig::dropout(rate))
+    }
+
+    /// What training makes small.
+    pub fn loss(mut self, loss: Loss) -> ModelBuilder {
+        self.config.loss = loss;
+        self
+    }
+
+    /// The seed of the initial weights; 1 unless it is set.
+    pub fn seed(mut self, seed: u64) -> ModelBuilder {
+        self.seed = seed;
+        self
+    }
+
+    /// The network, freshly initialised: the same bits for the same seed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) for a number out of its range, named as in a recipe;
+    /// [`Error::Shape`](crate::Error::Shape) if the layers do not fit together or the last one does not give
+    /// features; [`Error::Mismatch`](crate::Error::Mismatch) if the parameters are too many, or the loss does not
+    /// fit the outputs.
+    pub fn build(self) -> Result<Model> {
+        let mut recipe = Recipe::of_model(self.config);
+        recipe.train.seed = self.seed;
+        recipe.check(PLACE)?;
+        let config = recipe.model;
+        let outputs = match outputs(&config.layers, self.input)? {
+            Shape::Features(features) => features,
+            // The error of an image at the end is that of a model from a recipe.
+            Shape::Image(_) => 0,
+        };
+        config.parameters(self.input)?;
+        Model::build(&config, self.input, outputs, self.seed)
+    }
+}
+
+/// What comes out of the last of some layers.
+fn outputs(layers: &[LayerConfig], input: [usize; 3]) -> Result<Shape> {
+    super::build::check_input(input)?;
+    let mut shape = Shape::Image(Image::data(input));
+    for (index, layer) in layers.iter().enumerate() {
+        shape = layer.output(index, shape, index == 0)?;
+    }
+    Ok(shape)
+}

@@ -1,0 +1,158 @@
+//! A trained model in use: shared by threads, and without allocations from call to call.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::evaluate::{ForwardPass, Network, rows_of};
+use super::step::Source;
+use super::stepper::{check_finite, mismatch};
+use crate::data::FeaturesRef;
+use crate::data::idx::ElementType;
+use crate::kernels::loss;
+use crate::losses::Targets;
+use crate::model::Model;
+use crate::team::flushed;
+use crate::tensor::Buffer;
+use crate::{Result, memory};
+
+/// Answers samples with a model. Any number of threads may share one: each call computes on the thread that makes
+/// it, and takes its memory from a pool, so that only the first call, or the first of so many at the same time,
+/// allocates.
+///
+/// A sample's answer has the same bits alone and among others, on any thread, and those of `fallline predict`.
+///
+/// ```
+/// use fallline::{Activation, Model, Predictor};
+///
+/// let model = Model::sequential(3).dense(2, Activation::IDENTITY).build()?;
+/// let predictor = Predictor::new(model)?.with_softmax();
+/// let mut probabilities = [0.0; 4];
+/// predictor.predict(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], &mut probabilities)?; // two samples
+/// assert!((probabilities[0] + probabilities[1] - 1.0).abs() < 1e-6);
+/// # fallline::Result::Ok(())
+/// ```
+pub struct Predictor {
+    network: Network<Model>,
+    softmax: bool,
+    /// What floats, and bytes, are multiplied by, and what is added then.
+    seen: [[f32; 2]; 2],
+    /// Samples that go through the network together.
+    rows: usize,
+    pool: Mutex<Vec<Place>>,
+}
+
+/// The memory of a call.
+struct Place {
+    pass: ForwardPass,
+    /// The softmax of a block, rows padded.
+    probabilities: Buffer<f32>,
+}
+
+impl Predictor {
+    /// Answers with the outputs of `model`.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn new(model: Model) -> Result<Predictor> {
+        let rows = ForwardPass::rows(&model);
+        let data = model.seen().normalisation.data();
+        let seen = [ElementType::F32, ElementType::U8].map(|of| data.factor_and_shift(of));
+        Ok(Predictor { network: Network::new(model)?, softmax: false, seen, rows, pool: Mutex::default() })
+    }
+
+    /// Answers with the model of a file that [`Model::save`], or `fallline train --save`, has written.
+    ///
+    /// # Errors
+    /// Those of [`Model::load`]; if memory is short.
+    pub fn load(path: impl AsRef<Path>) -> Result<Predictor> {
+        Predictor::new(Model::load(path)?)
+    }
+
+    /// Answers with the softmax of the outputs: with probabilities, if the loss was one of logits of classes.
+    pub fn with_softmax(mut self) -> Predictor {
+        self.softmax = true;
+        self
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.network.model
+    }
+
+    /// The model, to be trained on.
+    pub fn into_model(self) -> Model {
+        self.network.model
+    }
+
+    /// Writes the answers to the samples `x` `[samples, features]`, floats or bytes, to `out` `[samples, outputs]`.
+    /// There may be any number of samples. The network sees them as it was trained to; floats and bytes mean the same
+    /// only if the model has a [`scale`](crate::Normalisation::scale).
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if the sizes disagree or are not those of the model, a number is
+    /// not finite, or the model was trained on bytes and is given floats, or the other way round, and does not say
+    /// what they are divided by. If memory is short, in a first call. `out` is unchanged then.
+    pub fn predict<'a>(&self, x: impl Into<FeaturesRef<'a>>, out: &mut [f32]) -> Result<()> {
+        let (x, model) = (x.into(), self.model());
+        let (width, outputs) = (model.input().iter().product(), model.outputs());
+        let count = x.len() / width;
+        if x.len() != count * width {
+            return Err(mismatch("number of features", format!("rows of {width}"), x.len()));
+        }
+        if out.len() != count * outputs {
+            return Err(mismatch("room for the outputs", format!("{count} x {outputs}"), out.len()));
+        }
+        let source = Source::of(x, width, Targets::Classes(&[]), self.factor_and_shift(x)?);
+        let mut place = self.place()?;
+        let form = rows_of(model);
+        flushed(|| {
+            for start in (0..count).step_by(self.rows) {
+                let block = start..(start + self.rows).min(count);
+                let mut answers = place.pass.run(&self.network, None, &source, block.clone());
+                if self.softmax {
+                    let probabilities = &mut place.probabilities[..answers.len()];
+                    loss::softmax(probabilities, answers, form);
+                    answers = probabilities;
+                }
+                let out = out[block.start * outputs..block.end * outputs].chunks_exact_mut(outputs);
+                for (to, answer) in out.zip(answers.chunks_exact(form.stride)) {
+                    to.copy_from_slice(&answer[..outputs]);
+                }
+            }
+        });
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+        Ok(())
+    }
+
+    /// How the network sees these numbers, if that can be told.
+    fn factor_and_shift(&self, x: FeaturesRef) -> Result<[f32; 2]> {
+        let are_bytes = matches!(x, FeaturesRef::Bytes(_));
+        if let FeaturesRef::Floats(floats) = x {
+            check_finite("features", floats)?;
+        }
+        let seen = self.model().seen();
+        // What was not u8 in its file has become f32.
+        let trained_on_bytes = seen.element_type.map(|trained| trained == ElementType::U8);
+        if trained_on_bytes.is_some_and(|bytes| bytes != are_bytes) && seen.normalisation.scale.is_none() {
+            let name = |bytes| if bytes { "bytes" } else { "floats" };
+            let expected = format!("{}, as in the training, or a model with a scale", name(!are_bytes));
+            return Err(mismatch("type of the features", expected, name(are_bytes)));
+        }
+        Ok(self.seen[usize::from(are_bytes)])
+    }
+
+    /// Memory that no other call uses.
+    fn place(&self) -> Result<Place> {
+        let unused = self.pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(place) = unused {
+            return Ok(place);
+        }
+        let (model, form) = (self.model(), rows_of(self.model()));
+        let floats = ForwardPass::floats(model, self.rows).saturating_add(self.rows * form.stride);
+        memory::check("a prediction", floats.saturating_mul(size_of::<f32>()))?;
+        Ok(Place {
+            pass: ForwardPass::new(model, self.rows)?,
+            probabilities: Buffer::try_zeros("a prediction", self.rows * form.stride)?,
+        })
+    }
+}

@@ -1,0 +1,246 @@
+//! How a program trains: settings with defaults, then whole epochs or its own steps.
+
+use std::sync::atomic::AtomicBool;
+
+use super::divergence::Divergence;
+use super::evaluate::evaluate;
+use super::machine::usable_cores;
+use super::record::{Evaluation, Observer, TrainRecord};
+use super::run::{Training, fit, split};
+use super::stepper::Stepper;
+use crate::Result;
+use crate::data::Samples;
+use crate::losses::Loss;
+use crate::model::recipe::{
+    ALL_SAMPLES, GradientConfig, Held, ModelConfig, OptimizerConfig, Patience, Watched,
+};
+use crate::model::{Model, Normalisation, Recipe};
+use crate::optim::schedule::Schedule;
+use crate::team::Team;
+
+/// What errors about its settings call a trainer.
+const PLACE: &str = "trainer";
+
+/// The settings of a training. Those that are not named have the defaults of a recipe: ten epochs of batches of 64
+/// samples with Adam, a constant learning rate, seed 1, on all cores that the process may use.
+///
+/// It is the same training that a recipe of these settings gives, with the same bits on any number of threads. What
+/// is wrong with a setting is found when the training begins.
+///
+/// ```
+/// use fallline::{Activation, Loss, Model, Optimizer, Samples, Trainer};
+///
+/// let x: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
+/// let y = x.iter().map(|x| 3.0 * x - 1.0).collect();
+/// let samples = Samples::from_rows(x, 1).values(y)?;
+/// let mut model =
+///     Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MeanSquaredError).build()?;
+/// let trainer = Trainer::new().optimizer(Optimizer::adam(0.05)).batch(20).epochs(60);
+/// let record = trainer.fit(&mut model, &samples)?;
+/// assert_eq!(record.epochs.len(), 60);
+/// assert!(trainer.evaluate(&model, &samples)?.loss < 0.01);
+/// # fallline::Result::Ok(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Trainer {
+    /// Its model is that of each training.
+    recipe: Recipe,
+    /// As it was set.
+    batch: Option<usize>,
+    threads: Option<usize>,
+    /// What the network is to see of the samples, if it is not what the model was trained to see before.
+    normalisation: Option<Normalisation>,
+}
+
+impl Default for Trainer {
+    fn default() -> Trainer {
+        Trainer::new()
+    }
+}
+
+impl Trainer {
+    /// With all defaults.
+    pub fn new() -> Trainer {
+        let model = ModelConfig { layers: Vec::new(), loss: Loss::default() };
+        let recipe = Recipe::of_model(model);
+        Trainer { recipe, batch: None, threads: None, normalisation: None }
+    }
+
+    /// With the settings of a recipe: all but its model and its data set, which are given to each training. What its
+    /// network sees of the data is taken from it.
+    pub fn from_recipe(recipe: &Recipe) -> Trainer {
+        let mut recipe = recipe.clone();
+        // The samples that are given are those to train on.
+        (recipe.data.train_samples, recipe.data.test_samples) = (None, None);
+        let (batch, normalisation) = (recipe.train.batch, Normalisation::of(&recipe.data));
+        Trainer { recipe, batch: Some(batch), threads: None, normalisation: Some(normalisation) }
+    }
+
+    /// The update rule, with its learning rate: the highest one, if there is a schedule.
+    pub fn optimizer(mut self, optimizer: OptimizerConfig) -> Trainer {
+        self.recipe.optimizer = optimizer;
+        self
+    }
+
+    /// The course of the learning rate over all epochs.
+    pub fn schedule(mut self, schedule: Schedule) -> Trainer {
+        self.recipe.schedule.learning_rate = schedule;
+        self
+    }
+
+    /// The most passes over the samples; at least 1.
+    pub fn epochs(mut self, epochs: usize) -> Trainer {
+        self.recipe.train.epochs = epochs;
+        self
+    }
+
+    /// Samples of a step; at least 1. With more than there are, all of them make a step. An update rule for all
+    /// samples takes all unless this is set.
+    pub fn batch(mut self, batch: usize) -> Trainer {
+        self.batch = Some(batch);
+        self
+    }
+
+    /// The seed of the order of the samples, of samples set aside, and of dropout.
+    pub fn seed(mut self, seed: u64) -> Trainer {
+        self.recipe.train.seed = seed;
+        self
+    }
+
+    /// Whether each epoch takes the samples in a new order; it does unless this is set.
+    pub fn shuffle(mut self, shuffle: bool) -> Trainer {
+        self.recipe.train.shuffle = shuffle;
+        self
+    }
+
+    /// Threads that train together, at least 1. No result depends on how many.
+    pub fn threads(mut self, threads: usize) -> Trainer {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Scales gradients down to this Euclidean norm, above 0, where theirs is larger.
+    pub fn clip_norm(mut self, norm: f32) -> Trainer {
+        self.recipe.gradient = GradientConfig { clip_norm: Some(norm), ..self.recipe.gradient };
+        self
+    }
+
+    /// Sets this part of the samples aside, in (0, 1), to look at after each epoch.
+    pub fn validation(mut self, part: f64) -> Trainer {
+        self.recipe.data.validation = Some(Held::Part(part));
+        self
+    }
+
+    /// Ends the training after so many epochs in which the loss on the samples set aside was not better than before,
+    /// and takes the best parameters back.
+    pub fn patience(mut self, epochs: usize) -> Trainer {
+        self.recipe.stop.patience = Some(Patience { epochs, watched: Watched::Loss });
+        self
+    }
+
+    /// What the network sees of each value of its data. Without it that is what the model was trained to see before;
+    /// at first, floats as they are and bytes divided by 255. The model remembers it, for predictions and in files.
+    pub fn normalise(mut self, normalisation: Normalisation) -> Trainer {
+        self.normalisation = Some(normalisation);
+        self
+    }
+
+    /// Changes any other setting that a recipe has.
+    ///
+    /// ```
+    /// let trainer = fallline::Trainer::new().change(|recipe| recipe.gradient.l1 = 1e-4);
+    /// # let _ = trainer;
+    /// ```
+    pub fn change(mut self, change: impl FnOnce(&mut Recipe)) -> Trainer {
+        let batch = self.recipe.train.batch;
+        change(&mut self.recipe);
+        if self.recipe.train.batch != batch {
+            self.batch = Some(self.recipe.train.batch);
+        }
+        self
+    }
+
+    /// Trains `model` on `samples` until all epochs are done, or a setting ends it before. The record has the loss of
+    /// each epoch; so that it says nothing of other samples, [`evaluate`](Trainer::evaluate) them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range, [`Error::Mismatch`](crate::Error::Mismatch) if the samples do not fit the model or
+    /// its loss, or memory is short: nothing has been trained then. [`Error::Diverged`](crate::Error::Diverged) if something is no longer
+    /// finite.
+    pub fn fit(&self, model: &mut Model, samples: &Samples) -> Result<TrainRecord> {
+        struct Quiet;
+        impl Observer for Quiet {}
+        self.fit_with(model, samples, &AtomicBool::new(false), &mut Quiet)
+    }
+
+    /// [`fit`](Trainer::fit), and tells `observer` of the progress, each epoch among it. Whoever sets `stop`, the
+    /// observer or another thread, ends the training after the step under way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fit_with(
+        &self,
+        model: &mut Model,
+        samples: &Samples,
+        stop: &AtomicBool,
+        observer: &mut (dyn Observer + Send),
+    ) -> Result<TrainRecord> {
+        let (recipe, team) = (self.recipe_for(model)?, self.team()?);
+        let split = split(samples, &recipe)?;
+        let training = Training { name: &recipe.name, train: samples };
+        let record = fit(model, &training, split, &recipe, &team, stop, observer)?;
+        match record.diverged.as_ref().and_then(Divergence::error) {
+            Some(error) => Err(error),
+            None => Ok(record),
+        }
+    }
+
+    /// Begins a training whose batches the caller hands in. It takes the update rule, the clipping of gradients, the
+    /// most samples of a step and the threads from here; what goes by epochs is refused, but their number, and what
+    /// ends a training, are the caller's own.
+    ///
+    /// ```
+    /// use fallline::{Activation, Loss, Model, Optimizer, Trainer};
+    ///
+    /// let mut model =
+    ///     Model::sequential(2).dense(1, Activation::IDENTITY).loss(Loss::MeanSquaredError).build()?;
+    /// let mut steps = Trainer::new().optimizer(Optimizer::sgd(0.1)).batch(4).steps(&mut model)?;
+    /// let first = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?; // two samples
+    /// let second = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?;
+    /// assert!(second.loss < first.loss && first.gradient_norm > 0.0);
+    /// # fallline::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range or goes by epochs; an error if memory is short.
+    pub fn steps<'a>(&self, model: &'a mut Model) -> Result<Stepper<'a>> {
+        let (recipe, team) = (self.recipe_for(model)?, self.team()?);
+        Stepper::new(model, recipe, team)
+    }
+
+    /// Mean loss and accuracy of `model` on samples, of which it sees what it was trained to see.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.
+    pub fn evaluate(&self, model: &Model, samples: &Samples) -> Result<Evaluation> {
+        evaluate(model, samples, &model.seen().normalisation.data(), &self.team()?)
+    }
+
+    fn team(&self) -> Result<Team> {
+        Team::new(self.threads.unwrap_or_else(usable_cores))
+    }
+
+    /// The recipe of the training of a model.
+    fn recipe_for(&self, model: &Model) -> Result<Recipe> {
+        let mut recipe = self.recipe.clone();
+        recipe.model = model.config().clone();
+        self.normalisation.unwrap_or(model.seen().normalisation).put_into(&mut recipe.data);
+        recipe.train.batch = match self.batch {
+            Some(batch) => batch,
+            None if recipe.optimizer.kind().full_batch => ALL_SAMPLES,
+            None => recipe.train.batch,
+        };
+        recipe.check(PLACE)?;
+        Ok(recipe)
+    }
+}
