@@ -99,6 +99,16 @@ fn kernels_run_by_themselves() {
         ["bench", "digits-cnn", "--kernel", "all", "--seconds", "0.01", "--threads", "2", "--batch", "20"];
     let all = succeeds(folder.path(), &all);
     assert!(all.matches("warm").count() > 8 && all.matches("warm").count() == all.matches("cold").count());
+    // A layer that normalises by batch, too.
+    let recipe = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/recipes/digits-mlp.toml")).unwrap();
+    let norm = "[[model.layers]]\ntype = \"batch-norm\"\n\n[[model.layers]]";
+    fs::write(folder.path().join("norm.toml"), recipe.replacen("[[model.layers]]", norm, 1)).unwrap();
+    let list = succeeds(folder.path(), &["bench", "norm.toml", "--kernel", "list"]);
+    assert!(list.contains("0 statistics") && list.contains("0 forward"), "{list}");
+    let statistics =
+        ["bench", "norm.toml", "--kernel", "0 statistics", "--seconds", "0.05", "--threads", "2"];
+    let text = succeeds(folder.path(), &statistics);
+    assert!(text.contains("0 statistics") && text.contains("warm"), "{text}");
     fails(folder.path(), &["bench", "digits-mlp", "--kernel", "0 sideways"], &["--kernel", "0 sideways"]);
     fails(folder.path(), &["bench", "--kernel", "list", "--batch", "1,2"], &["--batch", "one"]);
     fails(folder.path(), &["bench", "--kernel", "list", "--json", "x.json"], &["--json"]);

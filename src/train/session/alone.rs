@@ -29,12 +29,13 @@ impl Session<'_> {
     /// Whether an operation of a layer, or of none, can be run by itself.
     pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
         let layer = layer.and_then(|index| model.layers().get(index)).map(|placed| &placed.layer);
-        // Rows that are normalised together wait for each other.
-        let waits = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
+        // Its gradient is among the statistics.
+        let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
         match (operation, layer) {
             (Operation::Gather | Operation::Loss, None) => true,
-            (Operation::Forward | Operation::InputGradient, Some(_)) => !waits,
-            (Operation::WeightGradient, Some(layer)) => !waits && layer.units() > 0,
+            (Operation::Forward | Operation::InputGradient, Some(_)) => true,
+            (Operation::Statistics, Some(_)) => is_norm,
+            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.units() > 0,
             (Operation::Update, Some(layer)) => layer.units() > 0,
             (Operation::Derive, Some(layer)) => layer.derived_len() > 0,
             _ => false,

@@ -8,9 +8,10 @@ use crate::team::Worker;
 use crate::train::plan::OwnUnit;
 
 /// The operations that can be run by themselves.
-pub const ALONE: [Operation; 7] = [
+pub const ALONE: [Operation; 8] = [
     Operation::Gather,
     Operation::Forward,
+    Operation::Statistics,
     Operation::Loss,
     Operation::InputGradient,
     Operation::WeightGradient,
@@ -20,8 +21,7 @@ pub const ALONE: [Operation; 7] = [
 
 impl Step<'_> {
     /// Runs all calls that this worker makes for an operation in a step, on what the last whole step has left in
-    /// memory. The parameters are of no use afterwards: an update has been made again and again. Layers that
-    /// normalise by batch wait for each other, and cannot be run like this.
+    /// memory. The parameters are of no use afterwards: an update has been made again and again.
     pub fn run_alone(
         &self,
         worker: &Worker,
@@ -57,6 +57,11 @@ impl Step<'_> {
                     let count = block.samples.len();
                     let mine = self.plan.rows.share(worker, count);
                     let split = self.plan.feature_layers(count);
+                    let norm = layer.and_then(|index| self.plan.rows.norms.binary_search(&index).ok());
+                    if let Some(number) = norm {
+                        self.norm_alone(worker, operation, number, mine, count);
+                        continue;
+                    }
                     if operation == Operation::Forward && index < split {
                         let columns = self.plan.columns[worker.index()][index].clone();
                         self.forward(worker, index, 0..count, columns, block);

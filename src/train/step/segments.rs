@@ -52,6 +52,31 @@ impl Step<'_> {
         }
     }
 
+    /// What this worker does of an operation of a layer that normalises by batch, on its rows `mine` of so many.
+    pub(super) fn norm_alone(
+        &self,
+        worker: &Worker,
+        operation: Operation,
+        number: usize,
+        mine: Range<usize>,
+        count: usize,
+    ) {
+        let cuts = || self.plan.rows.cuts(mine.clone());
+        match operation {
+            Operation::Forward => cuts().for_each(|rows| self.normalise(worker, number, rows)),
+            Operation::InputGradient => cuts().for_each(|rows| self.backward_input(worker, number, rows)),
+            Operation::Statistics => {
+                cuts().for_each(|rows| self.add_moments(worker, number, rows));
+                worker.barrier();
+                self.prepare(worker, number, count);
+                cuts().for_each(|rows| self.backward_sums(worker, number, rows));
+                worker.barrier();
+                self.prepare_backward(worker, number, count);
+            }
+            other => unreachable!("{other:?} of a normalisation is not run alone"),
+        }
+    }
+
     fn forward_through(&self, worker: &Worker, layers: Range<usize>, rows: Range<usize>, block: Block) {
         for index in layers {
             match self.plan.rows.norms.binary_search(&index) {
