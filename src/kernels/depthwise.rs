@@ -7,6 +7,7 @@
 
 mod correlation;
 mod kernel_sums;
+mod transposed;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use pulp::Simd;
 
 use correlation::{Correlation, Spread};
 use kernel_sums::KernelSums;
+use transposed::Transposed;
 
 use super::gemm::Finish;
 use super::image::{Image, Window};
@@ -96,9 +98,16 @@ pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthw
     shape.check(dx, dy, weights);
     let walk = shape.walk();
     if walk.stride > 1 {
-        dx.fill(0.0);
         count_flops(walk.flops(false));
-        return dispatch(Spread { walk, dx: dx.as_mut_ptr(), dy: dy.as_ptr(), weights: weights.as_ptr() });
+        let overlap = walk.dilation * (walk.kernel as isize - 1) >= walk.stride;
+        if !overlap {
+            dx.fill(0.0);
+        }
+        let (dx, dy, weights) = (dx.as_mut_ptr(), dy.as_ptr(), weights.as_ptr());
+        if overlap {
+            return dispatch(Transposed { walk, dx, dy, weights });
+        }
+        return dispatch(Spread { walk, dx, dy, weights });
     }
     let walk = walk.back();
     count_flops(walk.flops(walk.is_unrolled()));

@@ -203,6 +203,43 @@ fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
     }
 }
 
+/// The gradient of the input, bit for bit: each place adds to the pixels under it, in their order.
+#[test]
+fn gradients_of_depthwise_inputs_are_summed_in_the_order_of_the_places() {
+    use fallline::kernels::depthwise::{self, Depthwise as Kernel};
+    let more = [(4, 2, 1, 1), (6, 2, 2, 1), (5, 3, 4, 2), (3, 2, 2, 2), (2, 3, 0, 1), (7, 4, 3, 1)]
+        .map(|(kernel, stride, padding, dilation)| window(kernel, stride, padding, dilation));
+    let more = more.map(|window| ([16, 29, 21], window));
+    let shapes = DEPTHWISE.map(|(image, window, ..)| (image, window)).into_iter().chain(more);
+    for ([height, width, channels], window) in shapes {
+        let shape = Kernel { input: Image::new(height, width, channels), window };
+        let (input, output) = (shape.input, shape.output());
+        let (dy, weights) = (uniform(2, output.columns()), uniform(3, shape.weights_len()));
+        let mut expected = vec![0.0f32; input.columns()];
+        let taps = window.kernel * window.kernel;
+        for place in 0..output.pixels() {
+            for tap in 0..taps {
+                let at = |place: usize, tap: usize, side: usize| {
+                    (place * window.stride + tap * window.dilation)
+                        .checked_sub(window.padding)
+                        .filter(|at| *at < side)
+                };
+                let y = at(place / output.width, tap / window.kernel, height);
+                let x = at(place % output.width, tap % window.kernel, width);
+                let Some((y, x)) = y.zip(x) else { continue };
+                for channel in 0..input.pitch {
+                    let weight = weights[(channel / 16 * taps + tap) * 16 + channel % 16];
+                    let dx = &mut expected[(y * width + x) * input.pitch + channel];
+                    *dx = weight.mul_add(dy[place * input.pitch + channel], *dx);
+                }
+            }
+        }
+        let mut dx = vec![9.0; input.columns()];
+        depthwise::input_gradient(&mut dx, &dy, &weights, shape);
+        assert_eq!(bits(&dx), bits(&expected), "{shape:?}");
+    }
+}
+
 #[test]
 fn a_broken_gradient_is_seen() {
     for (turn, shape) in [(0, DEPTHWISE[15]), (0, GROUPED[2])] {

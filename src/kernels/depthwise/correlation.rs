@@ -178,8 +178,8 @@ impl Correlation {
     }
 }
 
-/// [`input_gradient`](super::input_gradient) of a window that moves by several pixels, which meets some pixels more often than
-/// others: each place adds to the pixels under it. `dx` holds zeros.
+/// [`input_gradient`](super::input_gradient) of a window that moves by so many pixels that it meets none twice:
+/// each place adds to the pixels under it. `dx` holds zeros.
 pub struct Spread {
     pub walk: Walk,
     pub dx: *mut f32,
