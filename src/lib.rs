@@ -36,7 +36,7 @@
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
 //!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller.
 //! - **In use** a model is in a [`Predictor`], which threads share.
-//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`train::run`] runs one.
+//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`train::run()`] runs one.
 //!
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.

@@ -88,7 +88,7 @@ impl Samples {
     /// let regression = Samples::from_rows(x.clone(), 2).values(vec![0.5, 1.5, 2.5])?;
     /// let classification = Samples::from_rows(x, 2).classes(vec![0, 1, 1])?;
     /// assert_eq!((regression.len(), classification.len()), (3, 3));
-    /// # fallline::Result::Ok(())
+    /// # Ok::<(), fallline::Error>(())
     /// ```
     pub fn from_rows(x: Vec<f32>, width: usize) -> SampleRows {
         SampleRows { x, width }

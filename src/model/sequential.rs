@@ -31,7 +31,7 @@ impl Model {
     ///     .loss(Loss::MeanSquaredError)
     ///     .build()?;
     /// assert_eq!((model.outputs(), model.parameters()), (1, 8 * 32 + 32 + 32 + 1));
-    /// # fallline::Result::Ok(())
+    /// # Ok::<(), fallline::Error>(())
     /// ```
     pub fn sequential(features: usize) -> ModelBuilder {
         Model::of_images([1, 1, features])

@@ -29,7 +29,7 @@ use crate::{Result, memory};
 /// let mut probabilities = [0.0; 4];
 /// predictor.predict(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], &mut probabilities)?; // two samples
 /// assert!((probabilities[0] + probabilities[1] - 1.0).abs() < 1e-6);
-/// # fallline::Result::Ok(())
+/// # Ok::<(), fallline::Error>(())
 /// ```
 pub struct Predictor {
     network: Network<Model>,

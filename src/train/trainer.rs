@@ -39,7 +39,7 @@ const PLACE: &str = "trainer";
 /// let record = trainer.fit(&mut model, &samples)?;
 /// assert_eq!(record.epochs.len(), 60);
 /// assert!(trainer.evaluate(&model, &samples)?.loss < 0.01);
-/// # fallline::Result::Ok(())
+/// # Ok::<(), fallline::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Trainer {
@@ -208,7 +208,7 @@ impl Trainer {
     /// let first = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?; // two samples
     /// let second = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?;
     /// assert!(second.loss < first.loss && first.gradient_norm > 0.0);
-    /// # fallline::Result::Ok(())
+    /// # Ok::<(), fallline::Error>(())
     /// ```
     ///
     /// # Errors

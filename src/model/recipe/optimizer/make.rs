@@ -16,7 +16,7 @@ impl OptimizerConfig {
     /// let rule = Optimizer::named("adamw")?.rate(2e-3).with("weight_decay", 0.05)?;
     /// assert_eq!(rule.learning_rate, 2e-3);
     /// assert!(Optimizer::named("adamv").is_err());
-    /// # fallline::Result::Ok(())
+    /// # Ok::<(), fallline::Error>(())
     /// ```
     ///
     /// # Errors
