@@ -13,7 +13,7 @@ struct Printer;
 
 impl Observer for Printer {
     fn epoch(&mut self, record: &EpochRecord) {
-        if record.epoch % 10 == 0 {
+        if record.epoch.is_multiple_of(10) {
             let validation = record.validation_loss.unwrap_or(f64::NAN);
             println!("epoch {:2}: loss {:.6}, validation {validation:.6}", record.epoch, record.train_loss);
         }
