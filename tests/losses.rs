@@ -143,7 +143,7 @@ fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (Vec<f64>, f64, V
     let team = Team::new(threads).unwrap();
     let record = train::run(&mut model, data, recipe, &team, &stop, &mut losses).unwrap();
     let bits = model.storage().iter().map(|x| x.to_bits()).collect();
-    (losses.0, record.test.unwrap().accuracy, bits)
+    (losses.0, record.test.unwrap().accuracy.unwrap_or(f64::NAN), bits)
 }
 
 /// Every loss teaches the digits, and the same on one thread and on three.

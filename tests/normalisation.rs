@@ -140,7 +140,7 @@ fn a_trained_network_learns_and_answers_alone() {
     let team = Team::new(2).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
     let record = train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
-    let accuracy = record.test.as_ref().unwrap().accuracy;
+    let accuracy = record.test.as_ref().unwrap().accuracy.unwrap();
     println!("{accuracy}");
     assert!(accuracy > 0.7, "{accuracy}");
     let all = train::outputs(&model, &data.test, &recipe.data, &team).unwrap();

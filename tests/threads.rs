@@ -65,11 +65,15 @@ fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let norms = record.epochs.iter().flat_map(|epoch| &epoch.layers);
     let norms = norms.map(|norms| [norms.gradient, norms.update, norms.parameters].map(f64::to_bits));
     let norms = norms.collect();
-    let epochs = record.epochs.iter().map(|epoch| [epoch.train_loss, epoch.train_accuracy]);
+    let epochs =
+        record.epochs.iter().map(|epoch| [epoch.train_loss, epoch.train_accuracy.unwrap_or(f64::NAN)]);
     Outcome {
         steps: steps.0,
         norms,
-        epochs: epochs.chain([[test.loss, test.accuracy]]).map(|pair| pair.map(f64::to_bits)).collect(),
+        epochs: epochs
+            .chain([[test.loss, test.accuracy.unwrap_or(f64::NAN)]])
+            .map(|pair| pair.map(f64::to_bits))
+            .collect(),
         tensors: model.tensors().into_iter().map(|tensor| (tensor.name, bits(&tensor.values))).collect(),
         probabilities: bits(&probabilities.concat()),
     }

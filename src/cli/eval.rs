@@ -176,7 +176,7 @@ fn lines(record: &EvalRecord) -> String {
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
-        percent(record.test.accuracy),
+        record.test.accuracy.map_or("–".into(), percent),
         numbers::duration(record.seconds),
         percent(precision),
         percent(recall),

@@ -254,8 +254,9 @@ impl Watcher<'_> {
 impl Observer for Watcher<'_> {
     fn progress(&mut self, progress: &Progress) {
         let Progress { epoch, epochs, accuracy, .. } = progress;
-        let accuracy = percent(*accuracy);
-        self.line.say(&format!("{}: epoch {epoch}/{epochs}, training accuracy {accuracy}", self.what));
+        let accuracy =
+            accuracy.map_or(String::new(), |part| format!(", training accuracy {}", percent(part)));
+        self.line.say(&format!("{}: epoch {epoch}/{epochs}{accuracy}", self.what));
     }
 
     fn phase(&mut self, phase: Phase) {

@@ -323,17 +323,22 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         run::ending(record),
     );
     if let Some(seen) = &record.validation {
-        text +=
-            &format!("validation loss {}, validation accuracy {}", loss(seen.loss), percent(seen.accuracy));
+        text += &format!("validation loss {}", loss(seen.loss));
+        if let Some(accuracy) = seen.accuracy {
+            text += &format!(", validation accuracy {}", percent(accuracy));
+        }
         if let Some(epoch) = record.best_epoch {
             text += &format!("; the parameters are those of epoch {epoch}, the best");
         }
         text.push('\n');
     }
     if let Some(test) = &record.test {
-        text += &format!("test loss {}, test accuracy {}", loss(test.loss), percent(test.accuracy));
-        if let Some(target) = recipe.target {
-            let outcome = if test.accuracy >= target { "reached" } else { "not reached" };
+        text += &format!("test loss {}", loss(test.loss));
+        if let Some(accuracy) = test.accuracy {
+            text += &format!(", test accuracy {}", percent(accuracy));
+        }
+        if let Some((target, accuracy)) = recipe.target.zip(test.accuracy) {
+            let outcome = if accuracy >= target { "reached" } else { "not reached" };
             text += &format!(" (target {}: {outcome})", percent(target));
         }
         text.push('\n');

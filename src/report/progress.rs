@@ -193,12 +193,13 @@ impl Spinner {
 
 /// Of one accuracy only, that there is room: the validation's if it is known.
 fn bar_message(progress: &Progress, validated: Option<f64>, elapsed: f64) -> String {
-    let accuracy = match validated {
-        Some(accuracy) => format!("validation {}", percent(accuracy)),
-        None => format!("accuracy {}", percent(progress.accuracy)),
+    let accuracy = match (validated, progress.accuracy) {
+        (Some(accuracy), _) => format!("validation {}  ", percent(accuracy)),
+        (None, Some(accuracy)) => format!("accuracy {}  ", percent(accuracy)),
+        (None, None) => String::new(),
     };
     format!(
-        "loss {}  {accuracy}  {}/s  {} left",
+        "loss {}  {accuracy}{}/s  {} left",
         loss(progress.loss),
         rounded(progress.samples_per_second),
         duration(seconds_left(progress, elapsed)),
@@ -214,12 +215,10 @@ fn seconds_left(progress: &Progress, elapsed: f64) -> f64 {
 
 /// One epoch in one line; numbers stand below each other.
 fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
-    let mut line = format!(
-        "epoch {}  loss {}  accuracy {:>8}",
-        of(record.epoch, epochs),
-        loss(record.train_loss),
-        percent(record.train_accuracy),
-    );
+    let mut line = format!("epoch {}  loss {}", of(record.epoch, epochs), loss(record.train_loss));
+    if let Some(accuracy) = record.train_accuracy {
+        line += &format!("  accuracy {:>8}", percent(accuracy));
+    }
     if let Some(value) = record.validation_loss {
         line += &format!("  validation loss {}", loss(value));
     }
@@ -240,7 +239,10 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
 fn fold_line(fold: usize, folds: usize, record: &TrainRecord) -> String {
     let mut line = format!("fold {}", of(fold, folds));
     if let Some(seen) = &record.validation {
-        line += &format!("  validation loss {}  accuracy {:>8}", loss(seen.loss), percent(seen.accuracy));
+        line += &format!("  validation loss {}", loss(seen.loss));
+        if let Some(accuracy) = seen.accuracy {
+            line += &format!("  accuracy {:>8}", percent(accuracy));
+        }
     }
     let time = duration(record.train_seconds);
     if record.diverged.is_some() {
@@ -261,7 +263,7 @@ mod tests {
     use crate::report::samples;
 
     fn progress() -> Progress {
-        let (loss, accuracy, samples_per_second) = (0.25, 0.5, 41_000.4);
+        let (loss, accuracy, samples_per_second) = (0.25, Some(0.5), 41_000.4);
         Progress { epoch: 2, epochs: 10, samples: 500, of: 1000, loss, accuracy, samples_per_second }
     }
 
@@ -271,6 +273,8 @@ mod tests {
         assert_eq!(message, "loss 0.2500  accuracy 50.00 %  41,000/s  1 min 25 s left");
         let message = bar_message(&progress(), Some(0.975), 15.0);
         assert_eq!(message, "loss 0.2500  validation 97.50 %  41,000/s  1 min 25 s left");
+        let of_values = Progress { accuracy: None, ..progress() };
+        assert_eq!(bar_message(&of_values, None, 15.0), "loss 0.2500  41,000/s  1 min 25 s left");
         assert_eq!(seconds_left(&Progress { epoch: 1, samples: 0, ..progress() }, 5.0), 0.0);
         assert_eq!(seconds_left(&Progress { epoch: 10, samples: 1000, ..progress() }, 5.0), 0.0);
     }
@@ -292,7 +296,7 @@ mod tests {
         let record = EpochRecord {
             epoch: 3,
             train_loss: 0.12345,
-            train_accuracy: 0.9712,
+            train_accuracy: Some(0.9712),
             validation_loss: None,
             validation_accuracy: None,
             seconds: 0.156,
@@ -310,6 +314,8 @@ mod tests {
         assert!(
             epoch_line(&validated, 10).contains("  validation loss 0.5000  validation accuracy 100.00 %  ")
         );
+        let of_values = EpochRecord { train_accuracy: None, ..record.clone() };
+        assert!(!epoch_line(&of_values, 10).contains("accuracy"));
         let cut = EpochRecord { incomplete: true, samples: Some(1_280), ..record };
         assert!(epoch_line(&cut, 10).ends_with("  156 ms  incomplete: 1,280 samples"));
     }

@@ -13,7 +13,7 @@ pub use facts::{ending, epochs};
 pub use warnings::{divergence, not_finite, text as warning};
 
 use super::json;
-use super::numbers::{counted, duration, percent};
+use super::numbers::{counted, duration, loss, percent};
 use super::page::{Page, Part, Section};
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
@@ -72,14 +72,17 @@ pub fn page(records: &[TrainRecord]) -> String {
 /// Title and subtitle.
 fn headline(runs: &[(&str, &TrainRecord)]) -> (String, String) {
     let [(name, record)] = runs else {
-        let best = runs.iter().filter_map(|(name, record)| Some((record.test.as_ref()?.accuracy, *name)));
+        let best = runs.iter().filter_map(|(name, record)| Some((record.test.as_ref()?.accuracy?, *name)));
         let best = best.max_by(|a, b| a.0.total_cmp(&b.0));
         let subtitle = best.map(|(accuracy, name)| {
             format!("Highest test accuracy: {}, reached by {name}", percent(accuracy))
         });
         return (counted(runs.len(), "training run"), subtitle.unwrap_or_default());
     };
-    let test = record.test.as_ref().map(|test| format!(", test accuracy {}", percent(test.accuracy)));
+    let test = record.test.as_ref().map(|test| match test.accuracy {
+        Some(accuracy) => format!(", test accuracy {}", percent(accuracy)),
+        None => format!(", test loss {}", loss(test.loss)),
+    });
     let epochs = epochs(record);
     let subtitle = format!("{epochs} in {}{}", duration(record.train_seconds), test.unwrap_or_default());
     (format!("Training of {name}"), subtitle)

@@ -10,7 +10,7 @@ pub fn train_record() -> TrainRecord {
     let epoch = EpochRecord {
         epoch: 1,
         train_loss: 0.5,
-        train_accuracy: 0.75,
+        train_accuracy: Some(0.75),
         validation_loss: None,
         validation_accuracy: None,
         seconds: 2.0,
@@ -21,7 +21,7 @@ pub fn train_record() -> TrainRecord {
         evaluations: None,
         layers: Vec::new(),
     };
-    let second = EpochRecord { epoch: 2, train_loss: 0.25, train_accuracy: 0.875, ..epoch.clone() };
+    let second = EpochRecord { epoch: 2, train_loss: 0.25, train_accuracy: Some(0.875), ..epoch.clone() };
     TrainRecord {
         schema: crate::train::record::TRAIN_SCHEMA.into(),
         recipe: "mnist-mlp".into(),

@@ -70,7 +70,9 @@ impl EventWriter {
         if let Some((test, epoch)) =
             record.and_then(|record| Some((record.test.as_ref()?, record.epochs_begun())))
         {
-            self.write_scalars(epoch, &[("test/loss", test.loss), ("test/accuracy", test.accuracy)]);
+            let accuracy = test.accuracy.map(|accuracy| ("test/accuracy", accuracy));
+            let known: Vec<_> = [("test/loss", test.loss)].into_iter().chain(accuracy).collect();
+            self.write_scalars(epoch, &known);
         }
         let synced = self.file.as_ref().map_or(Ok(()), File::sync_all);
         match self.failure.take().map_or(synced, Err) {
@@ -114,7 +116,7 @@ impl Observer for EventWriter {
         self.write_steps();
         let figures = [
             ("train/loss", Some(record.train_loss)),
-            ("train/accuracy", Some(record.train_accuracy)),
+            ("train/accuracy", record.train_accuracy),
             ("validation/loss", record.validation_loss),
             ("validation/accuracy", record.validation_accuracy),
             ("learning_rate", record.learning_rate),

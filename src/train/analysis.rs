@@ -204,7 +204,7 @@ mod tests {
         let team = Team::new(1).unwrap();
         let evaluation = super::super::evaluate(&model, &set.test, &recipe.data, &team).unwrap();
         let hits: usize = (0..10).map(|class| analysis.confusion[class][class]).sum();
-        assert_eq!(hits as f64 / 500.0, evaluation.accuracy);
+        assert_eq!(Some(hits as f64 / 500.0), evaluation.accuracy);
         assert_eq!(analysis.confusion.iter().flatten().sum::<usize>(), 500);
 
         assert_eq!(analysis.mistakes.len(), MOST_MISTAKES);

@@ -189,7 +189,7 @@ mod tests {
         let epoch = |loss: f64, samples: usize, incomplete: bool| EpochRecord {
             epoch: 1,
             train_loss: loss,
-            train_accuracy: 0.5,
+            train_accuracy: Some(0.5),
             validation_loss: None,
             validation_accuracy: None,
             seconds: 1.0,

@@ -70,7 +70,7 @@ mod tests {
         EpochRecord {
             epoch,
             train_loss: 1.0,
-            train_accuracy: 0.5,
+            train_accuracy: Some(0.5),
             validation_loss: None,
             validation_accuracy: None,
             seconds: 1.0,

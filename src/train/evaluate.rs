@@ -24,7 +24,7 @@ use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
 /// Samples that a worker takes through the network together.
 const BLOCK: usize = 112;
 
-/// Mean loss and accuracy of `model` on `samples`; the accuracy is NaN if their targets are values.
+/// Mean loss and accuracy of `model` on `samples`; of targets that are values there is no accuracy.
 ///
 /// # Errors
 /// If the samples do not fit the model.
@@ -67,8 +67,8 @@ pub(super) fn evaluate_with_spread(
     let seen = Evaluation {
         loss: reduce::sum_f64(&losses) / weight,
         accuracy: match targets {
-            Targets::Classes(_) | Targets::Mixed { .. } => hits / samples.len() as f64,
-            Targets::Values(_) => f64::NAN,
+            Targets::Classes(_) | Targets::Mixed { .. } => Some(hits / samples.len() as f64),
+            Targets::Values(_) => None,
         },
         not_finite: not_finite(&losses),
     };

@@ -27,7 +27,8 @@ pub struct FoldsRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incomplete_of: Option<usize>,
     /// Of the validation accuracies, fractions of 1.
-    pub accuracy: Spread,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Spread>,
     /// Of the validation losses.
     pub loss: Spread,
     /// The training of each fold, without a test.
@@ -62,11 +63,15 @@ impl FoldsRecord {
             let value = |record: &TrainRecord| record.validation.as_ref().map_or(f64::NAN, value);
             Spread::of(&records.iter().map(value).collect::<Vec<_>>())
         };
+        let is_of_values =
+            |record: &TrainRecord| record.validation.as_ref().is_some_and(|seen| seen.accuracy.is_none());
+        let has_classes = !records.iter().any(is_of_values);
         FoldsRecord {
             schema: FOLDS_SCHEMA.into(),
             recipe: recipe.name.clone(),
             incomplete_of: (records.len() < folds).then_some(folds),
-            accuracy: spread(|seen| seen.accuracy),
+            // Of values there is none.
+            accuracy: has_classes.then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
             loss: spread(|seen| seen.loss),
             folds: records,
         }

@@ -19,8 +19,9 @@ pub struct EpochRecord {
     /// Mean over the samples, each at the moment it was trained on; with an optimizer that searches along
     /// lines, at the end of the epoch.
     pub train_loss: f64,
-    /// As a fraction of 1.
-    pub train_accuracy: f64,
+    /// As a fraction of 1; absent where the targets are values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
     /// As a fraction of 1.
@@ -59,17 +60,18 @@ pub struct Evaluation {
     /// Mean over the samples; `null` in JSON if it is not finite.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// As a fraction of 1.
-    pub accuracy: f64,
+    /// As a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// The samples whose own loss is not finite; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
 }
 
 impl Evaluation {
-    /// Without samples whose loss is not finite.
+    /// Of samples with classes, without one whose loss is not finite.
     pub fn new(loss: f64, accuracy: f64) -> Evaluation {
-        Evaluation { loss, accuracy, not_finite: None }
+        Evaluation { loss, accuracy: Some(accuracy), not_finite: None }
     }
 }
 
@@ -188,8 +190,8 @@ pub struct Progress {
     pub of: usize,
     /// Mean over the samples done.
     pub loss: f64,
-    /// As a fraction of 1.
-    pub accuracy: f64,
+    /// As a fraction of 1; none where the targets are values.
+    pub accuracy: Option<f64>,
     pub samples_per_second: f64,
 }
 
@@ -229,7 +231,7 @@ mod tests {
         let epoch = EpochRecord {
             epoch: 1,
             train_loss: 0.5,
-            train_accuracy: 0.75,
+            train_accuracy: Some(0.75),
             validation_loss: None,
             validation_accuracy: None,
             seconds: 2.0,
@@ -329,11 +331,29 @@ mod tests {
     fn losses_that_are_not_finite_are_read_back() {
         let not_finite = Some(NotFinite { samples: 2, first: 7 });
         let json =
-            serde_json::to_string(&Evaluation { loss: f64::INFINITY, accuracy: 0.5, not_finite }).unwrap();
+            serde_json::to_string(&Evaluation { loss: f64::INFINITY, accuracy: Some(0.5), not_finite })
+                .unwrap();
         assert_eq!(json, r#"{"loss":null,"accuracy":0.5,"not_finite":{"samples":2,"first":7}}"#);
         let read: Evaluation = serde_json::from_str(&json).unwrap();
         assert!(read.loss.is_nan() && read.not_finite == not_finite);
         assert!(serde_json::from_str::<Evaluation>(r#"{"accuracy":0.5}"#).is_err(), "no loss at all");
+    }
+
+    /// Of values there is none; what earlier versions wrote of that can be read, too.
+    #[test]
+    fn accuracies_may_be_missing() {
+        let seen = Evaluation { loss: 0.5, accuracy: None, not_finite: None };
+        assert_eq!(serde_json::to_string(&seen).unwrap(), r#"{"loss":0.5}"#);
+        for json in [r#"{"loss":0.5}"#, r#"{"loss":0.5,"accuracy":null}"#] {
+            assert_eq!(serde_json::from_str::<Evaluation>(json).unwrap(), seen);
+        }
+        let json = r#"{"epoch":1,"train_loss":0.5,"train_accuracy":null,"validation_loss":0.25,
+            "validation_accuracy":null,"seconds":2.0,"samples_per_second":3.0}"#;
+        let epoch: EpochRecord = serde_json::from_str(json).unwrap();
+        assert_eq!((epoch.train_accuracy, epoch.validation_accuracy), (None, None));
+        let written = serde_json::to_string(&epoch).unwrap();
+        assert!(!written.contains("accuracy"), "{written}");
+        assert_eq!(serde_json::from_str::<EpochRecord>(&written).unwrap(), epoch);
     }
 
     /// A file that the first version wrote.

@@ -228,7 +228,7 @@ pub(super) fn fit(
         }
         if let Some(held) = &held {
             let seen = held.try_on(&session, observer)?;
-            (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), Some(seen.accuracy));
+            (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), seen.accuracy);
             session.validated(seen.loss);
             validation = Some(seen);
         }

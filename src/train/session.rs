@@ -441,7 +441,10 @@ impl Live<'_> {
         }
         self.score.loss_sum += batch.loss_sum;
         self.score.weight += batch.weight;
-        self.score.correct += batch.correct;
+        self.score.correct = match (self.score.correct, batch.correct) {
+            (Some(before), Some(more)) => Some(before + more),
+            (before, more) => before.or(more),
+        };
         self.score.samples += batch.samples;
         let loss = batch.mean_loss();
         if !loss.is_finite() {

@@ -151,8 +151,8 @@ pub struct BatchScore {
     pub loss_sum: f64,
     /// What the sum is divided by to be the mean, by [`Loss::weight`].
     pub weight: f64,
-    /// Samples whose class was found; NaN where the targets are values.
-    pub correct: f64,
+    /// Samples whose class was found; none where the targets are values.
+    pub correct: Option<usize>,
     pub samples: usize,
     /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,
@@ -166,9 +166,9 @@ impl BatchScore {
         if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
     }
 
-    /// As a fraction of 1; NaN where the targets are values.
-    pub fn accuracy(&self) -> f64 {
-        self.correct / self.samples as f64
+    /// As a fraction of 1; none where the targets are values.
+    pub fn accuracy(&self) -> Option<f64> {
+        Some(self.correct? as f64 / self.samples as f64)
     }
 }
 
@@ -273,9 +273,9 @@ impl Step<'_> {
         let correct = self.memory.correct.read(worker, 0..samples);
         let correct = match self.source.targets {
             Targets::Classes(_) | Targets::Mixed { .. } => {
-                correct.iter().map(|&hit| usize::from(hit)).sum::<usize>() as f64
+                Some(correct.iter().map(|&hit| usize::from(hit)).sum())
             }
-            Targets::Values(_) => f64::NAN,
+            Targets::Values(_) => None,
         };
         BatchScore {
             loss_sum: reduce::sum_f64(losses),

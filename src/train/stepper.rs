@@ -143,8 +143,7 @@ impl<'a> Stepper<'a> {
                 return Err(Error::Diverged { what, value, step, epoch: 1, learning_rate });
             }
         }
-        let accuracy = Some(score.accuracy()).filter(|accuracy| !accuracy.is_nan());
-        Ok(StepRecord { step: self.steps, loss, gradient_norm, accuracy })
+        Ok(StepRecord { step: self.steps, loss, gradient_norm, accuracy: score.accuracy() })
     }
 
     /// The number of samples, and their targets, if all fits the model.

@@ -99,12 +99,15 @@ impl<'a> Watch<'a> {
     /// What an epoch ends, after which the parameters were these.
     pub fn after_epoch(&mut self, record: &EpochRecord, parameters: &[f32]) -> Option<Ending> {
         let loss = record.validation_loss.unwrap_or(record.train_loss);
-        let accuracy = record.validation_accuracy.unwrap_or(record.train_accuracy);
+        let accuracy = record.validation_accuracy.or(record.train_accuracy);
         // All rules look at every epoch.
         let waited = self.rules.patience.is_some_and(|rule| self.has_waited(rule, record, parameters));
         let stood = self.has_stood_still(loss);
         let endings = [
-            (self.rules.accuracy.is_some_and(|target| accuracy >= target), Ending::Accuracy),
+            (
+                self.rules.accuracy.zip(accuracy).is_some_and(|(target, found)| found >= target),
+                Ending::Accuracy,
+            ),
             (self.rules.loss.is_some_and(|target| loss <= target), Ending::Loss),
             (waited, Ending::Patience),
             (stood, Ending::Tolerance),
@@ -160,7 +163,7 @@ mod tests {
         EpochRecord {
             epoch,
             train_loss: train[0],
-            train_accuracy: train[1],
+            train_accuracy: Some(train[1]),
             validation_loss: validation.map(|v| v[0]),
             validation_accuracy: validation.map(|v| v[1]),
             seconds: 1.0,

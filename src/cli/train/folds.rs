@@ -78,11 +78,12 @@ fn result(record: &FoldsRecord, signal: Option<Signal>) -> String {
         return text;
     }
     let deviation = |value: f64, text: String| if value.is_finite() { text } else { "-".into() };
+    let accuracies = accuracy.map_or(String::new(), |all| {
+        format!("validation accuracy {} ± {}, ", percent(all.mean), percent(all.deviation))
+    });
     text += &format!(
-        "{}: validation accuracy {} ± {}, validation loss {} ± {} (mean ± standard deviation)\n",
+        "{}: {accuracies}validation loss {} ± {} (mean ± standard deviation)\n",
         counted(folds.len(), "fold"),
-        percent(accuracy.mean),
-        percent(accuracy.deviation),
         deviation(losses.mean, loss(losses.mean)),
         deviation(losses.deviation, loss(losses.deviation)),
     );

@@ -25,7 +25,7 @@ pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
 }
 
 fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
-    let accuracy = |run: &TrainRecord| Some(run.test.as_ref()?.accuracy);
+    let accuracy = |run: &TrainRecord| run.test.as_ref()?.accuracy;
     let mut accuracies = vec![scatter("a seed", recipe, accuracy)];
     if let Some(estimate) = &recipe.accuracy {
         let [low, high] = estimate.interval.unwrap_or([estimate.mean; 2]);

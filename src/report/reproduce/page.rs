@@ -121,11 +121,11 @@ fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
         let test = run.test.as_ref();
         let mut cells = vec![
             Cell::number(run.seed.to_string(), run.seed as f64),
-            number(test.map(|test| test.accuracy), percent),
+            number(test.and_then(|test| test.accuracy), percent),
             number(test.map(|test| test.loss), loss),
         ];
         if validated {
-            cells.push(number(run.validation.as_ref().map(|seen| seen.accuracy), percent));
+            cells.push(number(run.validation.as_ref().and_then(|seen| seen.accuracy), percent));
         }
         if let Some(accuracy) = until {
             cells.push(number(time_to(run, accuracy).map(|reached| reached.seconds), duration));

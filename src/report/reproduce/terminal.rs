@@ -46,8 +46,8 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
             None => format!("  validation accuracy {:>8} at best", percent(best)),
         };
     }
-    if let Some(test) = &run.test {
-        line += &format!("  test accuracy {:>8}", percent(test.accuracy));
+    if let Some(accuracy) = run.test.as_ref().and_then(|test| test.accuracy) {
+        line += &format!("  test accuracy {:>8}", percent(accuracy));
     }
     let time = duration(run.train_seconds);
     let diverged = if run.diverged.is_some() { ", diverged" } else { "" };

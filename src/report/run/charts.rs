@@ -39,7 +39,7 @@ pub fn curves(runs: &[(&str, &TrainRecord)]) -> Vec<Figure> {
             Figure { file: "loss", chart: losses("Training loss", each(runs, |e| Some(e.train_loss))) },
             Figure {
                 file: "accuracy",
-                chart: accuracies("Training accuracy", each(runs, |e| Some(e.train_accuracy))),
+                chart: accuracies("Training accuracy", each(runs, |e| e.train_accuracy)),
             },
             Figure {
                 file: "validation-loss",
@@ -110,8 +110,8 @@ fn own_losses(record: &TrainRecord) -> Vec<Series> {
 }
 
 fn own_accuracies(record: &TrainRecord) -> Vec<Series> {
-    let test = record.test.as_ref().map(|test| test.accuracy);
-    own(record, |e| Some(e.train_accuracy), |e| e.validation_accuracy, test)
+    let test = record.test.as_ref().and_then(|test| test.accuracy);
+    own(record, |e| e.train_accuracy, |e| e.validation_accuracy, test)
 }
 
 /// The lines of one run; the test is made once, after the last epoch.
@@ -168,7 +168,8 @@ fn accuracies(title: &str, series: Vec<Series>) -> Chart {
 
 /// What each run reached, and in what time.
 fn tests(runs: &[(&str, &TrainRecord)]) -> Chart {
-    let point = |record: &TrainRecord| Some(Point::new(record.train_seconds, record.test.as_ref()?.accuracy));
+    let point =
+        |record: &TrainRecord| Some(Point::new(record.train_seconds, record.test.as_ref()?.accuracy?));
     let series = runs
         .iter()
         .map(|(name, record)| Series { name: name.to_string(), points: point(record).into_iter().collect() })

@@ -61,7 +61,7 @@ fn notes(name: &str, record: &TrainRecord) -> Vec<String> {
 fn facts(record: &TrainRecord) -> Vec<(String, String)> {
     let machine = &record.machine;
     let facts = [
-        ("Test accuracy", record.test.as_ref().map(|test| percent(test.accuracy))),
+        ("Test accuracy", record.test.as_ref().and_then(|test| test.accuracy).map(percent)),
         ("Test loss", record.test.as_ref().map(|test| loss(test.loss))),
         ("Recipe", Some(record.recipe.clone())),
         ("Data set", record.data.clone()),
@@ -73,7 +73,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Epochs", Some(epochs(record))),
         ("Ended", Some(ending(record))),
         ("Best epoch", record.best_epoch.map(|epoch| format!("{epoch}, whose parameters are kept"))),
-        ("Validation accuracy", record.validation.as_ref().map(|seen| percent(seen.accuracy))),
+        ("Validation accuracy", record.validation.as_ref().and_then(|seen| seen.accuracy).map(percent)),
         ("Training time", Some(duration(record.train_seconds))),
         ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
         ("Trained numbers", Some(thousands(record.model.parameters as u64))),
@@ -118,7 +118,7 @@ pub fn ending(record: &TrainRecord) -> String {
 }
 
 fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
-    let accuracy = |record: &TrainRecord| record.test.as_ref().map(|test| test.accuracy);
+    let accuracy = |record: &TrainRecord| record.test.as_ref().and_then(|test| test.accuracy);
     let accuracies = || runs.iter().filter_map(|(_, record)| accuracy(record));
     let best = accuracies().fold(f64::NEG_INFINITY, f64::max);
     // Accuracies on different data do not compare.
@@ -204,7 +204,7 @@ pub fn epoch_table(record: &TrainRecord) -> Table {
         let mut cells = vec![
             count(epoch.epoch),
             Cell::number(loss(epoch.train_loss), epoch.train_loss),
-            Cell::number(percent(epoch.train_accuracy), epoch.train_accuracy),
+            optional(epoch.train_accuracy, percent),
         ];
         if validated {
             cells.push(optional(epoch.validation_loss, loss));

@@ -41,7 +41,7 @@ fn several_runs_share_their_charts_and_a_table() {
 #[test]
 fn the_best_of_comparable_runs_is_emphasised() {
     let mut better = train_record();
-    better.test.as_mut().unwrap().accuracy = 0.95;
+    better.test.as_mut().unwrap().accuracy = Some(0.95);
     let page = page(&[train_record(), better]);
     assert_eq!(count(&page, "class=\"number good\" data-value=\"0.95\""), 1);
     assert_eq!(count(&page, "class=\"number good\""), 1);
@@ -78,7 +78,7 @@ fn odd_records_have_pages_too() {
     (empty.epochs, empty.test) = (Vec::new(), None);
     let mut absurd = analysed_record();
     for epoch in &mut absurd.epochs {
-        (epoch.train_loss, epoch.train_accuracy, epoch.samples_per_second) = (-1e308, 1e308, f64::MAX);
+        (epoch.train_loss, epoch.train_accuracy, epoch.samples_per_second) = (-1e308, Some(1e308), f64::MAX);
         (epoch.epoch, epoch.learning_rate) = (usize::MAX, Some(f64::MIN_POSITIVE));
         let norms = |gradient, update, parameters| LayerNorms {
             layer: "</svg>".into(),

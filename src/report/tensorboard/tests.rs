@@ -5,7 +5,7 @@ fn epoch(epoch: usize) -> EpochRecord {
     EpochRecord {
         epoch,
         train_loss: 0.5,
-        train_accuracy: 0.75,
+        train_accuracy: Some(0.75),
         validation_loss: None,
         validation_accuracy: None,
         seconds: 1.0,

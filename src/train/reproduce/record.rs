@@ -144,7 +144,7 @@ impl RecipeRecord {
 
     /// The test accuracies of all runs, as fractions of 1.
     pub fn accuracies(&self) -> Vec<f64> {
-        self.runs.iter().filter_map(|run| Some(run.test.as_ref()?.accuracy)).collect()
+        self.runs.iter().filter_map(|run| run.test.as_ref()?.accuracy).collect()
     }
 
     /// The seeds that are not done.
