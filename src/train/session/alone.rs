@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Session;
 use crate::data::batches;
-use crate::model::Model;
+use crate::model::{Input, Model};
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
@@ -28,12 +28,17 @@ impl Session<'_> {
 
     /// Whether an operation of a layer, or of none, can be run by itself.
     pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
-        let layer = layer.and_then(|index| model.layers().get(index)).map(|placed| &placed.layer);
+        let placed = layer.and_then(|index| model.layers().get(index));
+        let reads_data =
+            placed.is_some_and(|placed| placed.inputs.main == Input::Data && placed.inputs.other.is_none());
+        let layer = placed.map(|placed| &placed.layer);
         // Its gradient is among the statistics.
         let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
         match (operation, layer) {
             (Operation::Gather | Operation::Loss, None) => true,
-            (Operation::Forward | Operation::InputGradient, Some(_)) => true,
+            (Operation::Forward, Some(_)) => true,
+            // Of the data there is no gradient.
+            (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
             (Operation::Statistics, Some(_)) => is_norm,
             (Operation::WeightGradient, Some(layer)) => !is_norm && layer.units() > 0,
             (Operation::Update, Some(layer)) => layer.units() > 0,
