@@ -247,7 +247,7 @@ impl Worker<'_> {
     }
 
     /// [`probe`](Worker::probe) of a call that follows another with nothing between them but a loop: it begins when
-    /// that has ended, for a look at the clock is the larger part of what a probe costs.
+    /// that has ended, which spares a look at the clock, some 26 ns on a virtual machine.
     #[inline]
     pub fn probe_next<R>(
         &self,
