@@ -328,33 +328,47 @@ impl Turns {
 pub const MOST_STEPS: usize = 100_000;
 
 /// A worker's own recorder, of what happens in steps.
+///
+/// A call adds to three numbers that lie side by side, and nothing else where the step is like the one before: it then
+/// has the costs of that one. To ask each call for its cost, and to add that to the table, took half of what a probe
+/// cost: the table leaves the first-level cache from one call to the next.
 pub struct Probe {
     now: fn() -> u64,
     most_calls: usize,
     table: Table,
-    /// Calls that are not in the table yet: its parts have left the first-level cache from one call to the next, so
-    /// some are added together. That and fewer probes before the last block took 0.2 % less of a step at batch 256.
-    pending: Vec<Pending>,
-    /// Of each site, in the step under way.
-    current: Vec<u64>,
+    /// Of each site, the step under way.
+    current: Vec<Current>,
+    /// Of each site, the costs of this step and of the one that it is like.
+    costs: Vec<Costs>,
     /// The index of each site, by [`place`].
     places: Vec<u32>,
     begun: u64,
     /// The step under way, if it is measured, and whether it is probed.
     step: Option<(u64, bool)>,
+    /// What the step is like, if that is known, and what the costs that are known are of.
+    kinds: [Option<u64>; 2],
 }
 
-/// A call that is to be added to the table; `own` are its ticks and flops without those of the probes inside it.
-struct Pending {
-    operation: Operation,
-    layer: Option<usize>,
-    cost: Cost,
-    span: [u64; 2],
-    own: [u64; 2],
+/// The calls of a site in a step.
+#[derive(Clone, Copy, Default)]
+struct Current {
+    /// Without the probes inside.
+    ticks: u64,
+    flops: u64,
+    calls: u32,
+    /// Whether the costs are those of an earlier step.
+    is_known: bool,
 }
 
-/// Calls that are added to the table at a time.
-const TOGETHER: usize = 64;
+/// What the calls of a site in a step do.
+#[derive(Clone, Copy)]
+struct Costs {
+    /// Of the step under way, as far as it was asked.
+    asked: Cost,
+    /// Of all calls of an earlier step, and their number.
+    known: Cost,
+    calls: u32,
+}
 
 /// That a place has no site.
 const NO_SITE: u32 = u32::MAX;
@@ -367,9 +381,9 @@ fn place(operation: Operation, layer: Option<usize>) -> usize {
 impl Probe {
     /// Goes on with what is in `table`.
     pub fn new(now: fn() -> u64, most_calls: usize, table: Table) -> Self {
-        let current = vec![0; table.sites.len()];
-        let (pending, places) = (Vec::with_capacity(TOGETHER), Vec::new());
-        let mut probe = Probe { now, most_calls, table, pending, current, places, begun: 0, step: None };
+        let (current, costs, places) = (Vec::new(), Vec::new(), Vec::new());
+        let (step, kinds) = (None, [None; 2]);
+        let mut probe = Probe { now, most_calls, table, current, costs, places, begun: 0, step, kinds };
         for index in 0..probe.table.sites.len() {
             let Site { operation, layer, .. } = probe.table.sites[index];
             probe.set_place(place(operation, layer), index);
@@ -382,6 +396,8 @@ impl Probe {
             self.places.resize(place + 1, NO_SITE);
         }
         self.places[place] = index as u32;
+        self.current.push(Current::default());
+        self.costs.push(Costs { asked: Cost::NONE, known: Cost::NONE, calls: 0 });
     }
 
     /// The clock.
@@ -389,51 +405,39 @@ impl Probe {
         (self.now)()
     }
 
-    /// Adds one call; `own` are its ticks and flops without those of the probes inside it.
+    /// Adds one call; `own` are its ticks and flops without those of the probes inside it. `cost` is asked for what it
+    /// does, unless a step like this one has told.
     #[inline]
     pub fn record(
         &mut self,
         operation: Operation,
         layer: Option<usize>,
-        cost: Cost,
+        cost: impl FnOnce() -> Cost,
         span: [u64; 2],
         own: [u64; 2],
     ) {
         if !self.is_probing() {
             return;
         }
-        if self.pending.len() == TOGETHER {
-            self.add_pending();
+        let site = self.site(operation, layer);
+        let current = &mut self.current[site];
+        current.ticks += own[0];
+        current.flops += own[1];
+        current.calls += 1;
+        if !current.is_known {
+            self.add_cost(site, cost(), span, own[1]);
         }
-        self.pending.push(Pending { operation, layer, cost, span, own });
     }
 
-    fn add_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.drain(..).for_each(|call| self.add(call));
-        self.pending = pending;
-    }
-
-    fn add(&mut self, call: Pending) {
-        let Pending { operation, layer, cost, span: [begun, ended], own: [own_ticks, own_flops] } = call;
-        let index = self.site(operation, layer);
-        let site = &mut self.table.sites[index];
-        site.calls += 1;
-        site.ticks += own_ticks;
-        site.flops += own_flops;
-        site.nominal_flops += cost.nominal_flops;
-        let mut bytes = 0;
-        for (sum, stream) in site.streams.iter_mut().zip(cost.streams) {
-            sum.bytes += stream.bytes as u64;
-            sum.working_set = sum.working_set.max(stream.working_set);
-            bytes += stream.bytes as u64;
-        }
-        self.current[index] += own_ticks;
+    #[cold]
+    fn add_cost(&mut self, site: usize, cost: Cost, [begun, ended]: [u64; 2], flops: u64) {
+        self.costs[site].asked = self.costs[site].asked.plus(cost);
         if self.most_calls == 0 {
             return;
         }
         if self.table.calls.len() < self.most_calls {
-            self.table.calls.push(Call { site: index, begun, ended, flops: own_flops, bytes });
+            let bytes = cost.streams.iter().map(|stream| stream.bytes as u64).sum();
+            self.table.calls.push(Call { site, begun, ended, flops, bytes });
         } else {
             self.table.calls_left_out += 1;
         }
@@ -458,11 +462,16 @@ impl Probe {
         self.step.is_some_and(|(_, is_probed)| is_probed)
     }
 
+    #[inline]
     fn site(&mut self, operation: Operation, layer: Option<usize>) -> usize {
-        let place = place(operation, layer);
-        if let Some(&index) = self.places.get(place).filter(|&&index| index != NO_SITE) {
-            return index as usize;
+        match self.places.get(place(operation, layer)) {
+            Some(&site) if site != NO_SITE => site as usize,
+            _ => self.add_site(operation, layer),
         }
+    }
+
+    #[cold]
+    fn add_site(&mut self, operation: Operation, layer: Option<usize>) -> usize {
         let (sites, streams) = (&mut self.table.sites, Default::default());
         sites.push(Site {
             operation,
@@ -474,9 +483,8 @@ impl Probe {
             streams,
             counted: [0; 3],
         });
-        self.current.push(0);
         let index = sites.len() - 1;
-        self.set_place(place, index);
+        self.set_place(place(operation, layer), index);
         index
     }
 
@@ -485,16 +493,24 @@ impl Probe {
         self.table.barriers += u64::from(self.is_probing());
         self.table.last += u64::from(is_last && self.is_probing());
         let ticks = ended.saturating_sub(begun);
-        self.record(Operation::Barrier, None, Cost::NONE, [begun, ended], [ticks, 0]);
+        self.record(Operation::Barrier, None, || Cost::NONE, [begun, ended], [ticks, 0]);
     }
 
-    /// The step of this number begins, if it is measured. What lies between steps is not recorded.
+    /// The step of this number begins, if it is measured. What lies between steps is not recorded. Steps of the same
+    /// `kind` do the same: of such, each call's cost is asked for once.
     /// Returns the tick at which it began.
-    pub fn begin_step(&mut self, number: u64, turn: Option<bool>) -> u64 {
+    pub fn begin_step(&mut self, number: u64, turn: Option<bool>, kind: Option<u64>) -> u64 {
         self.step = turn.map(|is_probed| (number, is_probed));
         self.table.steps_begun += 1;
+        if self.is_probing() {
+            // Who keeps calls one by one wants to know the bytes of each.
+            let is_known = kind.is_some() && kind == self.kinds[1] && self.most_calls == 0;
+            self.kinds[0] = kind;
+            for (current, costs) in self.current.iter_mut().zip(&self.costs) {
+                *current = Current { is_known: is_known && costs.calls > 0, ..Current::default() };
+            }
+        }
         if self.step.is_some() {
-            self.current.fill(0);
             self.begun = self.now();
         }
         self.begun
@@ -503,29 +519,73 @@ impl Probe {
     /// Lets the step under way begin at an earlier tick, with an operation from then until now.
     pub fn begun_before(&mut self, begun: u64, now: u64, operation: Operation) {
         self.begun = begun.min(now);
-        self.record(operation, None, Cost::NONE, [begun, now], [now.saturating_sub(begun), 0]);
+        self.record(operation, None, || Cost::NONE, [begun, now], [now.saturating_sub(begun), 0]);
     }
 
     /// The step under way has ended.
     pub fn end_step(&mut self) {
         let Some((number, is_probed)) = self.step.take() else { return };
-        self.add_pending();
+        if is_probed {
+            self.add_current();
+        }
         let (begun, ended) = (self.begun, self.now());
         self.table.steps_seen[usize::from(is_probed)] += 1;
         self.table.ticks_seen[usize::from(is_probed)] += ended.saturating_sub(begun);
         if self.table.steps.len() < MOST_STEPS {
             let first = self.table.step_ticks.len();
             self.table.steps.push(Step { number, is_probed, begun, ended, first });
-            if !is_probed {
-                return;
+            if is_probed {
+                self.table.step_ticks.extend(self.current.iter().map(|current| current.ticks));
             }
-            self.table.step_ticks.extend_from_slice(&self.current);
         }
     }
 
+    /// Adds the step under way to the sums of all.
+    fn add_current(&mut self) {
+        let is_new = self.kinds[0] != self.kinds[1];
+        for ((site, current), costs) in self.table.sites.iter_mut().zip(&self.current).zip(&mut self.costs) {
+            site.calls += u64::from(current.calls);
+            site.ticks += current.ticks;
+            site.flops += current.flops;
+            let cost = if current.is_known { costs.known_of(current.calls) } else { costs.asked };
+            site.add(cost);
+            costs.asked = Cost::NONE;
+            if !current.is_known && (is_new || current.calls > 0) {
+                (costs.known, costs.calls) = (cost, current.calls);
+            }
+        }
+        self.kinds[1] = self.kinds[0];
+    }
+
     pub fn into_table(mut self) -> Table {
-        self.add_pending();
+        if self.is_probing() {
+            self.add_current();
+        }
         self.table
+    }
+}
+
+impl Costs {
+    /// What is known, of so many calls.
+    fn known_of(&self, calls: u32) -> Cost {
+        if calls == self.calls {
+            return self.known;
+        }
+        let part = f64::from(calls) / f64::from(self.calls);
+        let mut cost = self.known;
+        cost.nominal_flops *= part;
+        cost.streams.iter_mut().for_each(|stream| stream.bytes = (stream.bytes as f64 * part) as usize);
+        cost
+    }
+}
+
+impl Site {
+    fn add(&mut self, cost: Cost) {
+        self.nominal_flops += cost.nominal_flops;
+        for (sum, stream) in self.streams.iter_mut().zip(cost.streams) {
+            sum.bytes += stream.bytes as u64;
+            sum.working_set = sum.working_set.max(stream.working_set);
+        }
     }
 }
 

@@ -12,10 +12,10 @@ fn probe(most_calls: usize) -> Probe {
 #[test]
 fn calls_add_up_by_operation_and_layer() {
     let mut probe = probe(2);
-    probe.begin_step(0, Some(true));
+    probe.begin_step(0, Some(true), None);
     let cost = |bytes| Cost { nominal_flops: 2.0, ..Cost::NONE.and(1, bytes, bytes * 10) };
     for (layer, bytes, ticks) in [(0, 1, 5), (1, 2, 7), (0, 3, 9)] {
-        probe.record(Operation::Forward, Some(layer), cost(bytes), [100, 100 + ticks], [ticks, 10]);
+        probe.record(Operation::Forward, Some(layer), || cost(bytes), [100, 100 + ticks], [ticks, 10]);
     }
     let table = probe.into_table();
     assert_eq!(table.sites.len(), 2);
@@ -30,22 +30,22 @@ fn calls_add_up_by_operation_and_layer() {
 fn each_step_has_its_own_sums() {
     let mut probe = probe(0);
     let call = |probe: &mut Probe, layer, ticks| {
-        probe.record(Operation::Forward, Some(layer), Cost::NONE, [0, ticks], [ticks, 0]);
+        probe.record(Operation::Forward, Some(layer), || Cost::NONE, [0, ticks], [ticks, 0]);
     };
     // Before the first step.
     call(&mut probe, 0, 50);
-    probe.begin_step(0, Some(true));
+    probe.begin_step(0, Some(true), None);
     call(&mut probe, 0, 3);
     call(&mut probe, 0, 4);
     probe.end_step();
     // One without probes, and one that is not measured.
-    probe.begin_step(1, Some(false));
+    probe.begin_step(1, Some(false), None);
     call(&mut probe, 0, 100);
     probe.end_step();
-    probe.begin_step(2, None);
+    probe.begin_step(2, None, None);
     call(&mut probe, 0, 100);
     probe.end_step();
-    probe.begin_step(3, Some(true));
+    probe.begin_step(3, Some(true), None);
     call(&mut probe, 1, 6);
     probe.passed(10, 15, true);
     probe.end_step();
@@ -60,6 +60,39 @@ fn each_step_has_its_own_sums() {
     assert_eq!((table.steps_seen, table.ticks_of(1, 0)), ([1, 2], 0));
     assert_eq!((table.waiting(), table.barriers, table.last), (5, 1, 1));
     assert!(table.steps.iter().all(|step| step.ended > step.begun) && table.steps.len() == 3);
+}
+
+/// Of steps of one kind each call's cost is asked for once; of others, and of calls that are new, again.
+#[test]
+fn steps_that_are_alike_have_the_same_costs() {
+    let asked = Cell::new(0);
+    let mut probe = probe(0);
+    let step = |probe: &mut Probe, number, kind, layers: &[usize], bytes| {
+        probe.begin_step(number, Some(true), Some(kind));
+        for &layer in layers {
+            let cost = || {
+                asked.set(asked.get() + 1);
+                Cost { nominal_flops: 2.0, ..Cost::NONE.and(0, bytes, bytes) }
+            };
+            probe.record(Operation::Forward, Some(layer), cost, [0, 1], [1, 3]);
+        }
+        probe.end_step();
+        asked.get()
+    };
+    assert_eq!(step(&mut probe, 0, 64, &[0, 0, 1], 10), 3);
+    assert_eq!(step(&mut probe, 1, 64, &[0, 0, 1], 10), 3);
+    // A shorter batch, and one of the first kind after it.
+    assert_eq!(step(&mut probe, 2, 17, &[0, 0, 1], 4), 6);
+    assert_eq!(step(&mut probe, 3, 64, &[0, 0, 1], 10), 9);
+    // A call that the step before did not have, and calls of which there are fewer.
+    assert_eq!(step(&mut probe, 4, 64, &[0, 1, 2], 10), 10);
+    let table = probe.into_table();
+    let sums = |site: &Site| (site.calls, site.flops, site.nominal_flops, site.streams[0].bytes);
+    let sums: Vec<_> = table.sites.iter().map(sums).collect();
+    assert_eq!(
+        sums,
+        [(9, 27, 18.0, 20 + 20 + 8 + 20 + 10), (5, 15, 10.0, 10 + 10 + 4 + 10 + 10), (1, 3, 2.0, 10)]
+    );
 }
 
 #[test]

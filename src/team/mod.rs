@@ -281,7 +281,7 @@ impl Worker<'_> {
         let inner = self.nested.get();
         let own = [0, 1].map(|i| all[i].saturating_sub(inner[i]));
         self.nested.set([0, 1].map(|i| outer[i] + all[i]));
-        self.probe.borrow_mut().record(operation, layer, cost(), [begun, ended], own);
+        self.probe.borrow_mut().record(operation, layer, cost, [begun, ended], own);
         if let Some(counting) = counting {
             self.end_counting(operation, layer, counting);
         }
@@ -305,12 +305,13 @@ impl Worker<'_> {
         self.probe.borrow_mut().count(operation, layer, own);
     }
 
-    /// Tells the probes that the step of this number begins, counted from 0 in a run.
-    pub fn begin_step(&self, number: u64) {
+    /// Tells the probes that the step of this number begins, counted from 0 in a run. Steps of the same `kind`, if that is
+    /// known, do the same, such as those of as many samples.
+    pub fn begin_step(&self, number: u64, kind: Option<u64>) {
         if let Some(clock) = self.clock {
             let turn = self.turns.at(number);
             self.now.set((turn == Some(true)).then_some(clock));
-            let begun = self.probe.borrow_mut().begin_step(number, turn);
+            let begun = self.probe.borrow_mut().begin_step(number, turn, kind);
             self.ended.set(begun);
         }
     }
@@ -318,7 +319,7 @@ impl Worker<'_> {
     /// [`begin_step`](Worker::begin_step), of one that has begun at this tick with what one thread alone does,
     /// before the workers come together: worker 0 counts it as this operation, the others as waiting.
     pub fn begin_step_alone(&self, number: u64, begun: Option<u64>, operation: Operation) {
-        self.begin_step(number);
+        self.begin_step(number, None);
         if let (Some(begun), Some(clock)) = (begun, self.clock) {
             self.probe.borrow_mut().begun_before(
                 begun,

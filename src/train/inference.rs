@@ -57,7 +57,7 @@ pub fn run(
             let share = worker.share(batch);
             worker.barrier();
             for number in 0.. {
-                worker.begin_step(number);
+                worker.begin_step(number, Some(batch as u64));
                 let first = (number % batches as u64) as usize * batch;
                 for start in share.clone().step_by(rows) {
                     let block = start..(start + rows).min(share.end);

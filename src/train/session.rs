@@ -370,7 +370,7 @@ impl<'a> Session<'a> {
             step.derive_all(worker);
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
-                worker.begin_step(done + index as u64);
+                worker.begin_step(done + index as u64, Some(size.min(order.len() - start) as u64));
                 let batch = Batch { order, start, size, mixing };
                 if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);

@@ -197,13 +197,13 @@ mod tests {
         let pass = |ticks: u64| TIME.with(|time| time.set(time.get() + ticks));
         let mut probe = Probe::new(now, 1000, Table::default());
         for (number, &(is_probed, sites, rest)) in steps.iter().enumerate() {
-            probe.begin_step(number as u64, Some(is_probed));
+            probe.begin_step(number as u64, Some(is_probed), None);
             for &(operation, layer, ticks) in sites {
                 let begun = now();
                 pass(ticks);
                 let cost = Cost { nominal_flops: 3.0, ..Cost::local(10 * ticks as usize) };
                 if is_probed {
-                    probe.record(operation, layer, cost, [begun, now()], [ticks, 7]);
+                    probe.record(operation, layer, || cost, [begun, now()], [ticks, 7]);
                 }
             }
             pass(rest);

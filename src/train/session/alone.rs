@@ -98,7 +98,8 @@ impl Session<'_> {
             for number in 0.. {
                 sweep.iter_mut().for_each(|memory| memory.fill(number as f32));
                 worker.barrier();
-                worker.begin_step(number);
+                // Each time the same.
+                worker.begin_step(number, Some(0));
                 step.run_alone(worker, batch, moment, kernel);
                 worker.end_step();
                 if worker.index() == 0 {

@@ -34,7 +34,7 @@ fn worker(calls: &[Call], uncovered: u64, steps: u64) -> Table {
     let mut probe = Probe::new(now, 1000, Table::default());
     for number in 0..2 * steps {
         let is_probed = number % 2 == 0;
-        probe.begin_step(number, Some(is_probed));
+        probe.begin_step(number, Some(is_probed), None);
         for &(operation, layer, ticks, flops, bytes, working_set) in calls {
             let begun = now();
             pass(ticks);
@@ -43,7 +43,7 @@ fn worker(calls: &[Call], uncovered: u64, steps: u64) -> Table {
             } else if is_probed {
                 let mut cost = Cost { nominal_flops: flops as f64 / 2.0, ..Cost::NONE };
                 cost.streams[0] = Traffic { bytes, working_set };
-                probe.record(operation, layer, cost, [begun, now()], [ticks, flops]);
+                probe.record(operation, layer, || cost, [begun, now()], [ticks, flops]);
             }
         }
         pass(uncovered);
