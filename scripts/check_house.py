@@ -18,7 +18,7 @@ import tempfile
 FLOORS = [
     ["error", "pipe"],
     ["atomic_file", "hyper", "memory", "panics", "probe", "rng"],
-    ["foreign", "stats"],
+    ["foreign", "registry", "stats"],
     ["tensor"],
     ["team"],
     ["kernels"],
@@ -26,7 +26,7 @@ FLOORS = [
     ["layers"],
     ["model"],
     ["train"],
-    ["bench", "profile"],
+    ["bench", "profile", "testing"],
     ["report"],
     ["cli"],
 ]

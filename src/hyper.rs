@@ -185,6 +185,16 @@ impl HyperParameter {
         HyperParameter { key, about, allowed: Allowed::Choice(default) }
     }
 
+    /// One of some names.
+    pub const fn name(
+        key: &'static str,
+        default: &'static str,
+        names: &'static [&'static str],
+        about: &'static str,
+    ) -> HyperParameter {
+        HyperParameter { key, about, allowed: Allowed::Name(default, names) }
+    }
+
     /// A number for each class, none below 0 and one above; 1 for each unless it is set.
     pub const fn class_weights(key: &'static str, about: &'static str) -> HyperParameter {
         HyperParameter { key, about, allowed: Allowed::ClassWeights }

@@ -57,6 +57,7 @@ pub mod memory;
 pub mod panics;
 pub mod pipe;
 pub mod probe;
+mod registry;
 pub mod rng;
 pub mod stats;
 
@@ -74,6 +75,9 @@ pub mod optim;
 pub mod model;
 
 pub mod train;
+
+pub mod extend;
+pub mod testing;
 
 pub mod bench;
 

@@ -221,7 +221,7 @@ impl Layer for Convolution {
         !self.has_heavy_weights()
     }
 
-    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch, .. }: RowsGradient) {
         let (dw, db) = out.split_at_mut(self.patch.weights_len());
         // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
         convolve::gradient(dw, dy, x, &self.patches, accumulate, scratch);

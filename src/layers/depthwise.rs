@@ -123,7 +123,7 @@ impl Layer for Depthwise {
         }
     }
 
-    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch, .. }: RowsGradient) {
         let (shape, Image { pitch, .. }) = (self.shape(), self.output());
         let (dw, db) = out.split_at_mut(shape.weights_len());
         for row in 0..dy.rows() {

@@ -176,7 +176,7 @@ impl Layer for GroupNorm {
         }
     }
 
-    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch, .. }: RowsGradient) {
         let [dweight, dbias] = self.affine.split(out);
         if !accumulate {
             dweight.fill(0.0);

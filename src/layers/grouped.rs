@@ -215,7 +215,7 @@ impl Layer for Grouped {
         }
     }
 
-    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, storage, scratch }: RowsGradient) {
         let Scratch { group: scratch, input, output } = self.cut(scratch);
         let Image { pitch, .. } = self.output();
         let (dw, db) = out.split_at_mut(self.weights_len());
@@ -226,7 +226,8 @@ impl Layer for Grouped {
                 channels::take(output, dy, pitch, self.given(group));
                 let out = &mut dw[self.part(group, self.weights_len())];
                 let (dy, x) = (one(output), one(input));
-                self.group.gradient(RowsGradient { out, dy, x, accumulate, scratch });
+                let storage = &storage[self.part(group, self.weights_len())];
+                self.group.gradient(RowsGradient { out, dy, x, accumulate, storage, scratch });
             }
             if self.bias {
                 let pixels = MatrixRef::new(dy, self.output().pixels(), pitch, pitch);

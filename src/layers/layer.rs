@@ -76,8 +76,55 @@ pub struct RowsGradient<'a> {
     pub x: MatrixRef<'a>,
     /// Whether it is added to what is in `out`, which else is to be overwritten.
     pub accumulate: bool,
+    pub storage: &'a [f32],
     /// As the backward pass gets it.
     pub scratch: &'a mut [f32],
+}
+
+impl Forward<'_> {
+    /// Calls `each` with the numbers of each row, `y` `[outputs]` and `x` `[inputs]`, and with the parameters; pads the
+    /// output. For layers of features.
+    pub fn by_row(mut self, [outputs, inputs]: [usize; 2], mut each: impl FnMut(&mut [f32], &[f32], &[f32])) {
+        for row in 0..self.y.rows() {
+            let (y, padding) = self.y.row(row).split_at_mut(outputs);
+            each(y, &self.x.row(row)[..inputs], self.storage);
+            padding.fill(0.0);
+        }
+    }
+}
+
+impl Backward<'_> {
+    /// Calls `each` with the numbers of each row, `dx` `[inputs]`, `dy` `[outputs]` and `x` `[inputs]`, and with the
+    /// parameters, if the gradient of the input is wanted; pads that. For layers of features.
+    pub fn by_row(
+        self,
+        [outputs, inputs]: [usize; 2],
+        mut each: impl FnMut(&mut [f32], &[f32], &[f32], &[f32]),
+    ) {
+        let (Some(mut dx), dy) = (self.dx, self.dy.as_ref()) else { return };
+        for row in 0..dx.rows() {
+            let (dx, padding) = dx.row(row).split_at_mut(inputs);
+            each(dx, &dy.row(row)[..outputs], &self.x.row(row)[..inputs], self.storage);
+            padding.fill(0.0);
+        }
+    }
+}
+
+impl RowsGradient<'_> {
+    /// Calls `each` with where the gradient is added up, `[storage_len]`, the numbers of each row, `dy` `[outputs]` and `x`
+    /// `[inputs]`, and the parameters. For layers of features.
+    pub fn by_row(
+        self,
+        [outputs, inputs]: [usize; 2],
+        mut each: impl FnMut(&mut [f32], &[f32], &[f32], &[f32]),
+    ) {
+        if !self.accumulate {
+            self.out.fill(0.0);
+        }
+        for row in 0..self.dy.rows() {
+            each(self.out, &self.dy.row(row)[..outputs], &self.x.row(row)[..inputs], self.storage);
+        }
+    }
 }
 
 /// A layer of a feed-forward network that reads one input, and each row of a batch by itself.
@@ -89,8 +136,11 @@ pub struct RowsGradient<'a> {
 /// All functions work on the rows they are given, and a row's result depends neither on which other rows these are
 /// nor on anything but the arguments: so results are the same for any number of threads.
 pub trait Layer: Debug + Send + Sync {
-    /// The name in tables: "dense + relu".
-    fn kind(&self) -> String;
+    /// The name in tables: "dense + relu". That of the type, unless it says more.
+    fn kind(&self) -> String {
+        let name = std::any::type_name::<Self>();
+        name.rsplit("::").next().unwrap_or(name).to_lowercase()
+    }
 
     /// Features of a sample that come out, padding not counted.
     fn outputs(&self) -> usize;

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::init::Init;
 use crate::kernels::image::Image;
+use crate::tensor::padded;
 
 /// One parameter of a layer, such as its weight.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,19 @@ pub struct ParameterSpec {
 }
 
 impl ParameterSpec {
+    /// Parameters that lie one behind the other, each row-major and padded with zeros to a multiple of 16 floats: of
+    /// these names, shapes and initial values.
+    pub fn in_order<const N: usize>(parameters: [(&'static str, Vec<usize>, Init); N]) -> Vec<ParameterSpec> {
+        let mut end = 0;
+        let place = |(name, shape, init): (_, Vec<usize>, _)| {
+            let range = end..end + padded(shape.iter().product());
+            end = range.end;
+            let arrangement = Arrangement::Plain;
+            ParameterSpec { name, shape, range, arrangement, init: Some(init) }
+        };
+        parameters.map(place).into()
+    }
+
     /// Outputs, channels and area of the kernels of a convolution.
     pub fn kernels(&self) -> [usize; 3] {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
@@ -46,4 +60,9 @@ pub enum Arrangement {
     GroupedKernels { groups: usize },
     /// One number for each of an image, `[channels, height, width]`, as images lie.
     Pixels,
+}
+
+/// The numbers that these parameters hold, padding not counted.
+pub fn trained_numbers(specs: &[ParameterSpec]) -> usize {
+    specs.iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
 }

@@ -138,7 +138,7 @@ impl Layer for Pointwise {
         }
     }
 
-    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch, .. }: RowsGradient) {
         let Image { pitch, .. } = self.output();
         let (dw, db) = out.split_at_mut(pitch * self.input.channels);
         let mut of_pixels = |dy: MatrixRef, x: MatrixRef, accumulate: bool| {

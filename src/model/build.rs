@@ -2,14 +2,14 @@
 
 mod blocks;
 
-use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Shape, find_layer};
+use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, find_layer};
 use super::{Input, Inputs, Model, ModelConfig, PlacedLayer, Seen};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
     BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
-    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, WeightNorm,
+    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -186,6 +186,8 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
         (LayerConfig::Convolution(config), Shape::Image(input)) => {
             Patches { input, window: config.window }.inputs() / config.groups
         }
+        // What these have is little, and counted as it is.
+        (LayerConfig::Of(_), _) => 0,
         // Weight, bias and running statistics.
         (LayerConfig::Normalisation(_), _) => 4,
         _ => input.features(),
@@ -263,6 +265,9 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Node> {
         }
         (&LayerConfig::Dropout { rate, channels }, shape) => {
             Box::new(Dropout { features: shape.features(), image: between(shape, first), rate, channels })
+        }
+        (LayerConfig::Of(settings), shape) => {
+            settings.make(if first { Shape::Features(shape.features()) } else { shape })
         }
         (LayerConfig::GlobalAveragePool, Shape::Image(input)) => Box::new(GlobalAverage { input }),
         (LayerConfig::Flatten, Shape::Image(input)) => Box::new(Flatten { input }),

@@ -23,7 +23,7 @@ pub use sequential::ModelBuilder;
 pub use summary::SummaryRow;
 
 use crate::kernels::{image, panels, reduce};
-use crate::layers::{Arrangement, Node, ParameterSpec};
+use crate::layers::{Arrangement, Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
 use crate::tensor::Buffer;
 use crate::{Error, Result, memory};
@@ -110,8 +110,7 @@ impl Model {
 
     /// Trainable numbers, padding not counted.
     pub fn parameters(&self) -> usize {
-        let specs = self.layers.iter().flat_map(|placed| placed.layer.parameters());
-        specs.map(|spec| spec.shape.iter().product::<usize>()).sum()
+        self.layers.iter().map(|placed| trained_numbers(&placed.layer.parameters())).sum()
     }
 
     /// Where in [`storage`](Model::storage) the running statistics lie.
@@ -139,12 +138,7 @@ impl Model {
                 Some(image) => image.to_string(),
                 None => placed.layer.outputs().to_string(),
             },
-            parameters: placed
-                .layer
-                .parameters()
-                .iter()
-                .map(|spec| spec.shape.iter().product::<usize>())
-                .sum(),
+            parameters: trained_numbers(&placed.layer.parameters()),
             flops: train_flops(&placed.layer),
         };
         self.layers.iter().map(row).collect()

@@ -27,7 +27,7 @@ pub use augment::check_augmentation;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, Shape};
+pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig};
 pub(super) use layers::{find_layer, gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
@@ -43,6 +43,7 @@ use crate::data::augment::Augmentation;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Patches};
+use crate::layers::{Shape, trained_numbers};
 use crate::losses::Loss;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
@@ -170,6 +171,7 @@ impl ModelConfig {
                     let inputs = Patches { input: image, window: config.window }.inputs() / config.groups;
                     (config.channels, inputs, usize::from(config.bias))
                 }
+                (LayerConfig::Of(settings), _) => (trained_numbers(&settings.make(shape).parameters()), 1, 0),
                 // A weight and a bias.
                 (LayerConfig::Normalisation(config), _) => (config.scaled(shape), 2, 0),
                 _ => (0, 0, 0),

@@ -1,10 +1,11 @@
 //! A network made by a program, layer by layer.
 
-use super::recipe::{LayerConfig, Shape};
+use super::recipe::LayerConfig;
 use super::{Model, ModelConfig, Recipe};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
+use crate::layers::Shape;
 use crate::losses::Loss;
 
 /// What errors about its settings call a network that a program makes.

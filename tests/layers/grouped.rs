@@ -281,6 +281,7 @@ fn rows_do_not_depend_on_each_other() {
             .collect();
         assert_eq!(bits(&whole.channels(image)), bits(&by_row));
         let (x, dy) = (Activations::images(&case.x, case.input), Activations::images(&case.dy, image));
+        let storage = packed(case.layer.as_ref(), &case.parameters);
         let sums = |cuts: &[usize]| {
             let mut out = vec![f32::NAN; storage_len(case.layer.as_ref())];
             for rows in cuts.windows(2) {
@@ -288,7 +289,7 @@ fn rows_do_not_depend_on_each_other() {
                 let dy = dy.view().block(rows[0]..rows[1], 0..dy.columns);
                 let mut scratch = vec![f32::NAN; case.layer.scratch_len()];
                 let (out, scratch, accumulate) = (&mut out, &mut scratch, rows[0] > 0);
-                case.layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
+                case.layer.gradient(RowsGradient { out, dy, x, accumulate, storage: &storage, scratch });
             }
             bits(&out)
         };

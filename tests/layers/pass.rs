@@ -221,8 +221,8 @@ impl<'a> Placed<'a> {
     }
 
     fn sum_rows(&self, out: &mut [f32], dy: MatrixRef, x: MatrixRef, accumulate: bool) {
-        let scratch = &mut self.scratch(dy.rows());
-        self.layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
+        let (storage, scratch) = (&self.storage, &mut self.scratch(dy.rows()));
+        self.layer.gradient(RowsGradient { out, dy, x, accumulate, storage, scratch });
     }
 }
 

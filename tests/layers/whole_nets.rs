@@ -91,7 +91,7 @@ impl Naive<'_> {
                     let values = x.values.iter().map(|&x| reference::activation(activation, x)).collect();
                     Sample { values, ..x }
                 }
-                LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. } => {
+                LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. } | LayerConfig::Of(_) => {
                     panic!(
                         "the networks of this test have none: a sample alone does not tell what these make of it"
                     )

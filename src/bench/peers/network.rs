@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
-use crate::model::recipe::{LayerConfig, NormalisationConfig, Over, Shape};
+use crate::layers::Shape;
+use crate::model::recipe::{LayerConfig, NormalisationConfig, Over};
 
 /// A network that begins with images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -129,7 +130,8 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
         LayerConfig::Residual(_)
         | LayerConfig::SqueezeExcite { .. }
         | LayerConfig::Normalisation(_)
-        | LayerConfig::Dropout { .. } => {
+        | LayerConfig::Dropout { .. }
+        | LayerConfig::Of(_) => {
             return Err(format!("the peers have no {}, as layer {index} is", layer.kind()));
         }
     };

@@ -4,8 +4,8 @@ use super::{Builder, Flow, inputs, realise};
 use crate::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::layers::{Add, Elementwise, Node, Scale};
-use crate::model::recipe::{ResidualConfig, Shape, gate_layers, in_residual};
+use crate::layers::{Add, Elementwise, Node, Scale, Shape};
+use crate::model::recipe::{ResidualConfig, gate_layers, in_residual};
 use crate::model::{Input, Inputs};
 
 /// The modules of a squeeze-excite block that find the gates.

@@ -14,34 +14,19 @@ pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
 pub use normalisation::{NormalisationConfig, Over};
 pub(super) use normalisation::{dropout, normalisation};
-pub use shapes::Shape;
 
 use super::super::section::{Range, Section, finite, non_negative, positive};
+use super::keys;
 use crate::error::Result;
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation, Limit, Parameter};
 use crate::kernels::image::Window;
+use crate::layers::{LayerKind, LayerSettings, OTHERS, Shape};
 
 /// The most layers of a model, counted with those in blocks.
 const MOST_LAYERS: usize = 1000;
 /// The most output features of a dense layer.
 const MOST_UNITS: usize = 1 << 20;
-
-/// The kinds of layer, besides the activations.
-const LAYERS: [&str; 12] = [
-    "dense",
-    "conv",
-    "max-pool",
-    "average-pool",
-    "global-average-pool",
-    "flatten",
-    "residual",
-    "squeeze-excite",
-    "batch-norm",
-    "layer-norm",
-    "group-norm",
-    "dropout",
-];
 
 /// The names of the activations that a recipe may ask for.
 fn activation_names() -> [&'static str; activation::ALL.len()] {
@@ -51,7 +36,8 @@ fn activation_names() -> [&'static str; activation::ALL.len()] {
 /// All kinds of layer: every activation but the identity may be a layer of its own.
 fn layer_names() -> Vec<&'static str> {
     let activations = activation_names().into_iter().filter(|name| *name != Activation::IDENTITY.name());
-    LAYERS.into_iter().chain(activations).collect()
+    let kinds = LayerKind::all().into_iter().map(LayerKind::name);
+    OTHERS.into_iter().chain(activations).chain(kinds).collect()
 }
 
 /// One layer of a model, before the shape of its input is known.
@@ -93,6 +79,8 @@ pub enum LayerConfig {
         /// Channels for each hidden unit; at least 1.
         reduction: usize,
     },
+    /// A layer of a table entry, which may be a program's own.
+    Of(LayerSettings),
 }
 
 pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
@@ -125,7 +113,13 @@ fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
             normalisation::read_normalisation(&mut section, kind)?
         }
         "dropout" => normalisation::read_dropout(&mut section)?,
-        activation => LayerConfig::Activation(read_parameters(&mut section, activation)?),
+        name => match LayerKind::named(name) {
+            Some(kind) => {
+                let values = keys::read(&mut section, kind.about().2)?;
+                LayerConfig::Of(LayerSettings::with_values(kind, values))
+            }
+            None => LayerConfig::Activation(read_parameters(&mut section, name)?),
+        },
     };
     section.finish()?;
     Ok(layer)

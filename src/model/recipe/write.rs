@@ -104,6 +104,11 @@ pub(super) fn layer(layer: &LayerConfig) -> Table {
         }
         LayerConfig::Residual(config) => layers::residual(config, activation(config.activation)),
         LayerConfig::SqueezeExcite { reduction } => layers::squeeze_excite(*reduction),
+        LayerConfig::Of(settings) => {
+            let mut table = table_of([("type", layer.kind().into())]);
+            table.extend(keys::write(settings.values()));
+            table
+        }
         LayerConfig::GlobalAveragePool | LayerConfig::Flatten => table_of([("type", layer.kind().into())]),
         LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias, weight_norm } => {
             let mut table = table_of([

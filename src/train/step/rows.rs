@@ -241,7 +241,8 @@ impl Step<'_> {
             let x = self.input_of(index).read(worker, rows.clone());
             let dy = self.memory.gradients[index].read(worker, rows.clone());
             let (out, scratch) = (out.row(0), self.scratch(worker, index));
-            layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
+            let storage = self.parameters.read(worker, self.layers[index].storage.clone());
+            layer.gradient(RowsGradient { out, dy, x, accumulate, storage, scratch });
         });
     }
 }

@@ -157,6 +157,9 @@ pub fn leaves(layers: &[LayerConfig], input: Shape, first: bool) -> Result<Vec<(
             (&LayerConfig::SqueezeExcite { reduction }, Shape::Image(image)) => {
                 found.extend(leaves(&gate_layers(image.channels, reduction), shape, false)?);
             }
+            (LayerConfig::Of(_), _) if first => {
+                found.push((layer.clone(), Shape::Features(shape.features())));
+            }
             // Data are taken as features.
             (LayerConfig::Normalisation(_), _) if first => found.push((layer.clone(), output)),
             _ => found.push((layer.clone(), shape)),

@@ -4,9 +4,12 @@ use super::{
     ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, default_weight_init,
     normalisation,
 };
+use crate::error::{Error, Result};
+use crate::hyper::HyperValue;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
+use crate::layers::{LayerKind, LayerSettings};
 
 impl LayerConfig {
     /// A dense layer of `units` outputs, with a bias: Kaiming's or Xavier's initial weights, by the activation,
@@ -61,6 +64,39 @@ impl LayerConfig {
     /// A residual block, activation(layers(x) + x).
     pub fn residual(layers: Vec<LayerConfig>, activation: Activation) -> LayerConfig {
         LayerConfig::Residual(ResidualConfig { layers, shortcut: Vec::new(), activation })
+    }
+
+    /// A layer of a kind of the table, built in or the program's own, with all its defaults; [`with`](LayerConfig::with)
+    /// sets others.
+    pub fn of(kind: &'static LayerKind) -> LayerConfig {
+        LayerConfig::Of(LayerSettings::of(kind))
+    }
+
+    /// The layer of the table of this name, built in or [registered](LayerKind::register), with all its defaults.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest name.
+    pub fn named(name: &str) -> Result<LayerConfig> {
+        let names = || LayerKind::all().into_iter().map(LayerKind::name);
+        let unknown = || Error::unknown("layer", "layer", name, names());
+        LayerKind::named(name).map(LayerConfig::of).ok_or_else(unknown)
+    }
+
+    /// With this value of a hyper-parameter, by its key in a recipe: of a layer of the table.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the layer has no such key, with the nearest one; [`Error::Setting`] if its value is of
+    /// another kind.
+    pub fn with(self, key: &str, value: impl Into<HyperValue>) -> Result<LayerConfig> {
+        match self {
+            LayerConfig::Of(settings) => Ok(LayerConfig::Of(settings.with(key, value)?)),
+            other => Err(Error::Setting {
+                place: "layer".into(),
+                key: key.chars().take(40).collect(),
+                expected: "a layer of the table; others have their settings as fields".into(),
+                found: other.kind().into(),
+            }),
+        }
     }
 
     fn over(over: Over) -> LayerConfig {

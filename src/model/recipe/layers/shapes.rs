@@ -3,36 +3,10 @@
 use super::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over};
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Window};
+use crate::layers::Shape;
 
 /// The most numbers of a sample between two layers of images, padding included.
 const MOST_COLUMNS: usize = 1 << 24;
-
-/// A sample between two layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// So many numbers.
-    Features(usize),
-    Image(Image),
-}
-
-impl Shape {
-    /// Numbers without padding.
-    pub fn features(self) -> usize {
-        match self {
-            Shape::Features(features) => features,
-            Shape::Image(image) => image.features(),
-        }
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Shape::Features(features) => write!(f, "{features}"),
-            Shape::Image(image) => write!(f, "{image}"),
-        }
-    }
-}
 
 impl LayerConfig {
     /// The type, as a recipe calls it.
@@ -49,6 +23,7 @@ impl LayerConfig {
             LayerConfig::SqueezeExcite { .. } => "squeeze-excite",
             LayerConfig::Normalisation(config) => config.kind(),
             LayerConfig::Dropout { .. } => "dropout",
+            LayerConfig::Of(settings) => settings.kind().name(),
         }
     }
 
@@ -69,6 +44,10 @@ impl LayerConfig {
             Shape::Features(features) => Err(refused("an image".into(), format!("{features} features"))),
         };
         let output = match self {
+            LayerConfig::Of(settings) if first => {
+                settings.output(index, Shape::Features(input.features()))?
+            }
+            LayerConfig::Of(settings) => settings.output(index, input)?,
             LayerConfig::Dropout { channels: true, .. } if first => {
                 let expected = "`channels = true` behind a layer that gives an image";
                 return Err(refused(expected.into(), "the data".into()));

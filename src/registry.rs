@@ -1,0 +1,162 @@
+//! Tables of kinds, of layers, losses or rules: those that are built in, and those that a program adds.
+
+use std::sync::{PoisonError, RwLock};
+
+use crate::error::{Error, Result};
+use crate::hyper::HyperParameter;
+
+/// The most characters of a name or a key.
+const LONGEST: usize = 40;
+
+/// What a table has entries of.
+pub(crate) trait Kind: 'static {
+    /// What recipes call it.
+    fn name(&self) -> &'static str;
+
+    /// What recipes may set.
+    fn hyper_parameters(&self) -> &'static [HyperParameter];
+}
+
+/// All kinds of one sort.
+pub(crate) struct Registry<T: 'static> {
+    /// The sort, as errors call it: "layer".
+    what: &'static str,
+    built_in: &'static [&'static T],
+    /// Keys that every entry has in a recipe.
+    taken: &'static [&'static str],
+    /// Those of the program, in the order in which they came.
+    registered: RwLock<Vec<&'static T>>,
+}
+
+impl<T: Kind> Registry<T> {
+    /// A table of what is built in.
+    pub(crate) const fn new(
+        what: &'static str,
+        built_in: &'static [&'static T],
+        taken: &'static [&'static str],
+    ) -> Registry<T> {
+        Registry { what, built_in, taken, registered: RwLock::new(Vec::new()) }
+    }
+
+    /// What is built in, then what is registered.
+    pub(crate) fn all(&self) -> Vec<&'static T> {
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        self.built_in.iter().chain(registered.iter()).copied().collect()
+    }
+
+    /// The kind of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&'static T> {
+        self.all().into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Adds a kind; one that is there already is left as it is. `others` are names that mean something else.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a recipe could not name it, or one of its keys, or would take it for another.
+    pub(crate) fn register(&self, kind: &'static T, others: &[&str]) -> Result<()> {
+        self.check(kind)?;
+        let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
+        let known = self.built_in.iter().chain(registered.iter()).find(|known| known.name() == kind.name());
+        match known {
+            Some(known) if std::ptr::eq(*known, kind) => Ok(()),
+            None if !others.contains(&kind.name()) => {
+                registered.push(kind);
+                Ok(())
+            }
+            _ => {
+                let expected = format!("a name that no other {} has", self.what);
+                Err(self.wrong(kind, "name", expected, kind.name()))
+            }
+        }
+    }
+
+    /// That recipes can name the kind and its keys.
+    fn check(&self, kind: &'static T) -> Result<()> {
+        let letters = |mark| format!("1 to {LONGEST} of a-z, 0-9 and {mark}, a letter first");
+        if !is_name(kind.name(), b'-') {
+            return Err(self.wrong(kind, "name", letters('-'), kind.name()));
+        }
+        let mut keys = self.taken.to_vec();
+        for HyperParameter { key, .. } in kind.hyper_parameters() {
+            if !is_name(key, b'_') {
+                return Err(self.wrong(kind, "hyper_parameters", letters('_'), key));
+            }
+            if keys.contains(key) {
+                let expected = "keys that differ, also from those that all have".to_string();
+                return Err(self.wrong(kind, "hyper_parameters", expected, key));
+            }
+            keys.push(key);
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, kind: &T, key: &str, expected: String, found: &str) -> Error {
+        let place = format!("{} {:?}", self.what, kind.name());
+        Error::Setting { place, key: key.into(), expected, found: format!("{found:?}") }
+    }
+}
+
+fn is_name(name: &str, mark: u8) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == mark;
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(fits) && name.as_bytes()[0].is_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hyper::unit;
+
+    struct Named(&'static str, &'static [HyperParameter]);
+
+    impl Kind for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn hyper_parameters(&self) -> &'static [HyperParameter] {
+            self.1
+        }
+    }
+
+    static BUILT_IN: Named = Named("built-in", &[]);
+    static BUILT_INS: &[&Named] = &[&BUILT_IN];
+    static ADDED: Named = Named("added", &[]);
+    static SECOND: Named = Named("added", &[]);
+
+    #[test]
+    fn a_kind_is_known_once_it_is_registered() {
+        let registry = Registry::new("thing", BUILT_INS, &["type"]);
+        assert!(registry.named("added").is_none() && registry.named("built-in").is_some());
+        registry.register(&ADDED, &[]).unwrap();
+        registry.register(&ADDED, &[]).unwrap();
+        let names: Vec<_> = registry.all().iter().map(|kind| kind.name()).collect();
+        assert_eq!(names, ["built-in", "added"]);
+    }
+
+    #[test]
+    fn names_that_mean_something_else_and_those_that_no_recipe_can_have_are_refused() {
+        let registry = Registry::new("thing", BUILT_INS, &["type"]);
+        registry.register(&ADDED, &[]).unwrap();
+        let refused =
+            |kind: &'static Named, others: &[&str]| registry.register(kind, others).unwrap_err().to_string();
+        assert_eq!(
+            refused(&SECOND, &[]),
+            "thing \"added\": `name`: expected a name that no other thing has, found \"added\""
+        );
+        static TAKEN: Named = Named("built-in", &[]);
+        assert!(refused(&TAKEN, &[]).contains("no other thing"));
+        static OTHER: Named = Named("dense", &[]);
+        assert!(refused(&OTHER, &["dense"]).contains("no other thing"));
+        for kind in [&Named("", &[]), &Named("Upper", &[]), &Named("two words", &[]), &Named("9", &[])] {
+            assert!(refused(kind, &[]).contains("a letter first"), "{}", kind.0);
+        }
+        static DOUBLE: Named = Named(
+            "double",
+            &[HyperParameter::number("key", 0.5, unit(), ""), HyperParameter::number("key", 0.5, unit(), "")],
+        );
+        assert!(refused(&DOUBLE, &[]).contains("keys that differ"));
+        static TYPE: Named = Named("typed", &[HyperParameter::number("type", 0.5, unit(), "")]);
+        assert!(refused(&TYPE, &[]).contains("keys that differ"));
+        assert_eq!(registry.all().len(), 2);
+    }
+}
