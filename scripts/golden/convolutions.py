@@ -124,7 +124,7 @@ def solved(case, initialised):
         "gradients": [
             common.rounded(values.grad.reshape(-1), DIGITS)
             for owner in owners
-            for values in (owner.weight, owner.bias)
+            for values in owner.parameters()
         ],
         "names": list(net.state_dict()),
         "shapes": [list(values.shape) for values in net.state_dict().values()],

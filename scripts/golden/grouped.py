@@ -131,7 +131,7 @@ def main():
         "clip_adaptive": CLIPPING,
         "max_norm": NORM,
     }
-    cases = [convolutions.solved(case) | {"rules": {rule: losses(case, rule) for rule in RULES}} for case in CASES]
+    cases = [convolutions.solved(case, convolutions.initialised) | {"rules": {rule: losses(case, rule) for rule in RULES}} for case in CASES]
     common.write(common.golden_path("grouped.json"), "grouped.py", header, cases)
 
 

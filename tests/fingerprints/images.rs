@@ -501,4 +501,23 @@ pub const RECIPES: &[Row] = &[
             units = 10
         "#,
     },
+    Row {
+        name: "slopes-and-gates-of-images",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 6, kernel = 5, stride = 2 },
+                { type = "prelu", by_channel = true, slope = 0.1 },
+                { type = "conv", channels = 20, kernel = 3, stride = 2 },
+                { type = "glu" },
+                { type = "conv", channels = 12, kernel = 3 },
+                { type = "swiglu" },
+                { type = "flatten" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
 ];

@@ -195,4 +195,23 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 12, batch = 16 }
         "#,
     },
+    Row {
+        name: "slopes-and-gates",
+        data: Digits,
+        samples: 60,
+        text: r#"
+            model.layers = [
+                { type = "dense", units = 40 },
+                { type = "glu", gate = "gelu" },
+                { type = "batch-norm" },
+                { type = "prelu" },
+                { type = "dense", units = 34 },
+                { type = "swiglu" },
+                { type = "prelu", by_channel = true },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "momentum", learning_rate = 0.05 }
+            train = { epochs = 2, batch = 16 }
+        "#,
+    },
 ];

@@ -5,6 +5,7 @@ mod blocks;
 mod dense;
 mod differences;
 mod elementwise;
+mod gated;
 #[path = "../common/golden.rs"]
 mod golden;
 mod grouped;

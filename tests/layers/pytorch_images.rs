@@ -1,6 +1,6 @@
-//! Small convolutional networks, such of residual and squeeze-excite blocks, and of convolutions in groups,
-//! against the numbers of PyTorch in `tests/golden`, which `scripts/golden/convolutions.py`, `residual.py`
-//! and `grouped.py` made.
+//! Small networks, of convolutions, also in groups, of residual and squeeze-excite blocks, of trained slopes and gates,
+//! against the numbers of PyTorch in `tests/golden`, which `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`
+//! and `gated.py` made.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ use fallline::train::{self, Observer, Session};
 use serde_json::Value;
 
 /// The golden files, of three networks each.
-const FILES: [&str; 3] = ["convolutions.json", "residual.json", "grouped.json"];
+const FILES: [&str; 4] = ["convolutions.json", "residual.json", "grouped.json", "gated.json"];
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;
@@ -25,7 +25,8 @@ pub const LOSSES: f64 = 1e-4;
 
 /// A recipe with the layers of a case and this optimizer.
 fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
-    let layers: Value = serde_json::from_str(&case["layers"].to_string().replace('_', "-")).unwrap();
+    let layers: Value =
+        serde_json::from_str(&case["layers"].to_string().replace("leaky_relu", "leaky-relu")).unwrap();
     let layers = toml::Value::try_from(layers).unwrap();
     let toml = format!(
         "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\nlayers = {layers}\n\
@@ -38,9 +39,13 @@ fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
 fn initial(case: &Value) -> Vec<NamedTensor> {
     let names = case["names"].as_array().unwrap().iter().map(text);
     let shapes = case["shapes"].as_array().unwrap().iter().map(golden::integers);
-    let tensor = |(number, (name, shape)): (usize, (&str, Vec<u64>))| {
+    let (mut modules, mut module) = (0, "");
+    let tensor = |(name, shape): (&str, Vec<u64>)| {
         let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
-        let (layer, outputs) = (number as u64 / 2, shape[0]);
+        let own = name.rsplit_once('.').unwrap().0;
+        modules += u64::from(own != module);
+        module = own;
+        let (layer, outputs) = (modules - 1, shape[0]);
         let values = if name.ends_with("weight") {
             splitmix::weights(layer, outputs, shape[1..].iter().product())
         } else {
@@ -48,7 +53,7 @@ fn initial(case: &Value) -> Vec<NamedTensor> {
         };
         NamedTensor { name: name.into(), shape, values }
     };
-    names.zip(shapes).enumerate().map(tensor).collect()
+    names.zip(shapes).map(tensor).collect()
 }
 
 struct Network {

@@ -249,4 +249,21 @@ mod tests {
             assert!(!has(entry.name, "x + 1", &parameter, entry.source));
         }
     }
+
+    /// The same of the layers of the table.
+    #[test]
+    fn the_documentation_has_every_layer_of_the_table() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/layers.md")).unwrap();
+        let row = |name: &str, kind: &LayerKind| {
+            let (formula, source, parameters) = kind.about();
+            let keys: Vec<_> =
+                parameters.iter().map(|own| format!("`{}` ({})", own.key, own.default())).collect();
+            format!("| `{name}` | {formula} | {} | {source} |", keys.join(", "))
+        };
+        for name in ["prelu", "glu", "swiglu"] {
+            let kind = LayerKind::named(name).unwrap();
+            assert!(page.contains(&row(name, kind)), "docs/layers.md lacks {}", row(name, kind));
+            assert!(!page.contains(&row("another", kind)));
+        }
+    }
 }
