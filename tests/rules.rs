@@ -10,7 +10,8 @@ use fallline::kernels::isa::{self, Isa};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::reference::{self, Memory};
 use fallline::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd,
+    Yogi,
 };
 use golden::{numbers, text};
 use serde_json::{Value, json};
@@ -83,6 +84,10 @@ fn pair(name: &str, options: &Value) -> Pair {
             paired(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay }, reference::yogi)
         }
         "adabelief" => paired(Adabelief { beta1, beta2, epsilon, weight_decay }, reference::adabelief),
+        "adan" => {
+            let [beta1, beta2, beta3] = [0, 1, 2].map(|i| numbers(&options["betas"])[i]);
+            paired(Adan { beta1, beta2, beta3, epsilon, weight_decay }, reference::adan)
+        }
         "rprop" => {
             let ([shrink, grow], [smallest, largest]) = (two("etas"), two("step_sizes"));
             paired(Rprop { shrink, grow, smallest, largest }, reference::rprop)
@@ -164,11 +169,18 @@ fn slightly_wrong(options: &Value) -> Vec<(String, Value)> {
     for (key, value) in options.as_object().expect("options") {
         let changed = match value {
             Value::Bool(choice) => vec![json!(!choice)],
-            Value::Array(pair) => {
-                let [first, second] = [0, 1].map(|i| pair[i].as_f64().unwrap());
-                // The usual bounds of Rprop's step sizes are never reached.
-                let second_wrong = if second > 1.5 { 0.01 } else { second - 0.001 };
-                vec![json!([first + 0.001, second]), json!([first, second_wrong])]
+            Value::Array(several) => {
+                let wrong = |place: usize| {
+                    let mut several = numbers(value);
+                    several[place] = match several[place] {
+                        first if place == 0 => first + 0.001,
+                        // The usual bounds of Rprop's step sizes are never reached.
+                        bound if bound > 1.5 => 0.01,
+                        part => part - 0.001,
+                    };
+                    json!(several)
+                };
+                (0..several.len()).map(wrong).collect()
             }
             // Too small an epsilon, initial value or decay of the momentum to show by a little.
             number if number.as_f64() < Some(5e-3) => vec![json!(0.01)],
@@ -193,7 +205,7 @@ fn bits(snapshots: &[Vec<f32>]) -> Vec<u32> {
 fn rules_agree_with_pytorch() {
     let file = golden::read("rules.json");
     assert_eq!((golden::count(&file["count"]), golden::count(&file["steps"])), (COUNT, STEPS));
-    assert_eq!(golden::cases(&file).len(), 34);
+    assert_eq!(golden::cases(&file).len(), 36);
     for case in golden::cases(&file) {
         let [fast, exact] = deviations(&pair_of(case), case);
         println!("{}: {fast:.1e}, in f64 {exact:.1e}", text(&case["name"]));

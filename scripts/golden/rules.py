@@ -66,6 +66,32 @@ class AdaBelief:
         self.p -= self.lr * mean / (square.sqrt() + self.eps)
 
 
+class Adan:
+    """Algorithm 1 of the Adan paper, as the authors' program (sail-sg/Adan) computes it by default, which calls beta
+    what is 1 - beta in the paper: the parameter shrinks after the step."""
+
+    def __init__(self, parameters, lr, betas, eps, weight_decay=0.0):
+        self.p, self.lr, self.betas, self.eps, self.decay = parameters[0], lr, betas, eps, weight_decay
+        self.t, self.before = 0, None
+        self.m, self.v, self.n = (torch.zeros_like(self.p) for _ in range(3))
+
+    @torch.no_grad()
+    def step(self):
+        beta1, beta2, beta3 = self.betas
+        self.t += 1
+        g = self.p.grad.clone()
+        difference = torch.zeros_like(g) if self.before is None else g - self.before
+        self.before = g
+        self.m.mul_(beta1).add_(g, alpha=1 - beta1)
+        self.v.mul_(beta2).add_(difference, alpha=1 - beta2)
+        update = g + beta2 * difference
+        self.n.mul_(beta3).addcmul_(update, update, value=1 - beta3)
+        denominator = self.n.sqrt() / (1 - beta3**self.t) ** 0.5 + self.eps
+        self.p.addcdiv_(self.m, denominator, value=-self.lr / (1 - beta1**self.t))
+        self.p.addcdiv_(self.v, denominator, value=-self.lr * beta2 / (1 - beta2**self.t))
+        self.p.div_(1 + self.lr * self.decay)
+
+
 def lion(lr, betas, weight_decay=0.0):
     return optax.lion(lr, b1=betas[0], b2=betas[1], weight_decay=weight_decay)
 
@@ -145,6 +171,11 @@ RULES = {
     "adabelief_other_constants": (
         AdaBelief,
         {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.01, "weight_decay": 0.1},
+    ),
+    "adan": (Adan, {"lr": 0.01, "betas": [0.98, 0.92, 0.99], "eps": 1e-8}),
+    "adan_other_constants": (
+        Adan,
+        {"lr": 0.02, "betas": [0.7, 0.8, 0.9], "eps": 0.1, "weight_decay": 0.1},
     ),
     "rprop": (torch.optim.Rprop, {"lr": 0.01, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50.0]}),
     "rprop_other_constants": (

@@ -6,6 +6,7 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+mod adan;
 pub mod average;
 pub mod full_batch;
 mod lamb;
@@ -26,6 +27,7 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use adan::Adan;
 pub use average::{Ema, Lookahead};
 pub use full_batch::FullBatch;
 pub use lamb::Lamb;
@@ -143,6 +145,26 @@ fn each_3(
             let slots = a.iter_mut().zip(b.iter_mut()).zip(c.iter_mut());
             for ((p, &g), ((a, b), c)) in parameters.iter_mut().zip(gradients).zip(slots) {
                 element(p, g, a, b, c);
+            }
+        },
+    );
+}
+
+/// As [`each_0`], with the elements of four slots.
+#[inline(always)]
+fn each_4(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, &mut f32, &mut f32, &mut f32, &mut f32),
+) {
+    let [a, b, c, d] = slots else { unreachable!("four slots") };
+    vectorise(
+        #[inline(always)]
+        || {
+            let slots = a.iter_mut().zip(b.iter_mut()).zip(c.iter_mut()).zip(d.iter_mut());
+            for ((p, &g), (((a, b), c), d)) in parameters.iter_mut().zip(gradients).zip(slots) {
+                element(p, g, a, b, c, d);
             }
         },
     );

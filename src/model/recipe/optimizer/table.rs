@@ -7,12 +7,12 @@ use super::super::super::section::{
 use super::full_batch::{CG, LBFGS};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adjustment, Lamb, Lion, Muon, Nadam, Orthogonal, Radam,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Adjustment, Lamb, Lion, Muon, Nadam, Orthogonal, Radam,
     Rmsprop, Rprop, Sgd, Yogi,
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 20] = [
+pub static OPTIMIZERS: [OptimizerKind; 21] = [
     OptimizerKind {
         name: "sgd",
         learning_rate: 0.1,
@@ -265,6 +265,28 @@ pub static OPTIMIZERS: [OptimizerKind; 20] = [
         make: |config| {
             let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
             Box::new(Adabelief { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "adan",
+        learning_rate: 5e-3,
+        formula: "d = g - g', g' the gradient of the step before, in the first step d = 0; m ← β₁ m + (1 - β₁) g; \
+            v ← β₂ v + (1 - β₂) d; n ← β₃ n + (1 - β₃) (g + β₂ d)²; p ← (p - rate · (m̂ + β₂ v̂) / (√n̂ + ε)) / \
+            (1 + rate · weight_decay), each mean divided by 1 - βᵗ",
+        source: "Xie, Zhou, Li, Lin, Yan: Adan, adaptive Nesterov momentum algorithm for faster optimizing \
+            deep models (2022), algorithm 1, β being one minus the paper's",
+        full_batch: false,
+        hyper_parameters: &[
+            number("beta1", 0.98, unit_open(), "the part of m that is kept in a step"),
+            number("beta2", 0.92, unit_open(), "the part of v that is kept in a step, and the weight of v"),
+            number("beta3", 0.99, unit_open(), "the part of n that is kept in a step"),
+            epsilon(1e-8),
+            shrinkage(0.0),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Adan { beta1, beta2, beta3: config.number("beta3"), epsilon, weight_decay })
         },
     },
     OptimizerKind {

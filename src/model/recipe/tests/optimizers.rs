@@ -3,8 +3,8 @@
 use super::*;
 use crate::optim::full_batch::{Formula, Method};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, FullBatch, Lamb, Lion, Muon, Nadam, Radam, Rmsprop, Rprop,
-    Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, FullBatch, Lamb, Lion, Muon, Nadam, Radam, Rmsprop,
+    Rprop, Sgd, Yogi,
 };
 
 fn with(settings: &[String]) -> crate::Result<Recipe> {
@@ -25,8 +25,8 @@ fn names_and_keys_are_unique() {
         assert!(keys.iter().enumerate().all(|(at, key)| !keys[..at].contains(key)), "{}", kind.name);
     }
     assert_eq!(optimizer_kind("adam", "test").unwrap().name, "adam");
-    let error = optimizer_kind("adan", "here").unwrap_err().to_string();
-    assert_eq!(error, "here: unknown optimizer `adan`; did you mean `adam`?");
+    let error = optimizer_kind("adem", "here").unwrap_err().to_string();
+    assert_eq!(error, "here: unknown optimizer `adem`; did you mean `adam`?");
 }
 
 /// The defaults of the table are those of the rules, which are PyTorch's.
@@ -35,7 +35,7 @@ fn each_name_is_its_rule() {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
     let cg = Method::ConjugateGradient { formula: Formula::PolakRibiere };
-    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 20] = [
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 21] = [
         ("sgd", 0.1, Box::new(Sgd::default())),
         ("momentum", 0.05, Box::new(momentum)),
         ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
@@ -51,6 +51,7 @@ fn each_name_is_its_rule() {
         ("lion", 3e-4, Box::new(Lion::default())),
         ("yogi", 0.01, Box::new(Yogi::default())),
         ("adabelief", 1e-3, Box::new(Adabelief::default())),
+        ("adan", 5e-3, Box::new(Adan::default())),
         ("lamb", 2e-3, Box::new(Lamb::default())),
         ("muon", 5e-3, Box::new(Muon::default())),
         ("rprop", 0.01, Box::new(Rprop::default())),
@@ -124,15 +125,25 @@ fn parts_that_must_be_below_1_are() {
     let mut parts = 0;
     for kind in &OPTIMIZERS {
         for parameter in kind.hyper_parameters {
-            if ["beta1", "beta2", "adam_beta1", "adam_beta2", "rho", "alpha", "momentum", "dampening"]
-                .contains(&parameter.key)
+            if [
+                "beta1",
+                "beta2",
+                "beta3",
+                "adam_beta1",
+                "adam_beta2",
+                "rho",
+                "alpha",
+                "momentum",
+                "dampening",
+            ]
+            .contains(&parameter.key)
             {
                 assert_eq!(parameter.range(), "a number in [0, 1)", "{} of {}", parameter.key, kind.name);
                 parts += 1;
             }
         }
     }
-    assert_eq!(parts, 11 * 2 + 7);
+    assert_eq!(parts, 12 * 2 + 8);
 }
 
 #[test]
