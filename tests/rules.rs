@@ -10,8 +10,8 @@ use fallline::kernels::isa::{self, Isa};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::reference::{self, Memory};
 use fallline::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd,
-    Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd,
+    StepSettings, Yogi,
 };
 use golden::{numbers, text};
 use serde_json::{Value, json};
@@ -113,8 +113,8 @@ fn steps(pair: &Pair, count: usize, cuts: &[usize]) -> Vec<Vec<f32>> {
         let ends = cuts.iter().copied().chain([count]);
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
-            let moment = Moment::new(step, *learning_rate);
-            rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, moment);
+            let settings = StepSettings::new(step, *learning_rate);
+            rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, settings);
         }
         snapshots.push(parameters.clone());
     }

@@ -1,6 +1,6 @@
 //! Adan: Adam with Nesterov's look ahead, made of the difference of two gradients.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_4};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_4};
 
 /// With `d = g - g'`, g' the gradient of the step before, and 0 in the first step:
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) d`, `n ← β₃ n + (1 - β₃) (g + β₂ d)²`,
@@ -33,15 +33,15 @@ impl Rule for Adan {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let (rate, step) = (moment.learning_rate, moment.step as f64);
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let (rate, step) = (settings.learning_rate, settings.step as f64);
         let step_size = rate / (1.0 - beta1.powf(step));
         let difference_size = rate * self.beta2 / (1.0 - self.beta2.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta3.powf(step)).sqrt();
-        let shrink = 1.0 / (1.0 + rate * self.weight_decay * moment.decay);
+        let shrink = 1.0 / (1.0 + rate * self.weight_decay * settings.decay);
         // The first gradient has none before it.
-        let differs = if moment.step == 1 { 0.0 } else { 1.0 };
+        let differs = if settings.step == 1 { 0.0 } else { 1.0 };
         let [keep1, keep2, keep3] = [beta1, self.beta2, self.beta3];
         let [new1, new2, new3] = [1.0 - keep1, 1.0 - keep2, 1.0 - keep3];
         let epsilon = self.epsilon;

@@ -46,9 +46,9 @@ use crate::kernels::vectorise::vectorise;
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
 
-/// When an update happens.
+/// What is known of a step before its update: its number, and what schedules make of the rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
+pub struct StepSettings {
     /// The number of this step, from 1.
     pub step: u64,
     /// The learning rate of this step.
@@ -59,10 +59,10 @@ pub struct Moment {
     pub decay: f64,
 }
 
-impl Moment {
+impl StepSettings {
     /// A step without any schedule.
-    pub fn new(step: u64, learning_rate: f64) -> Moment {
-        Moment { step, learning_rate, momentum: None, decay: 1.0 }
+    pub fn new(step: u64, learning_rate: f64) -> StepSettings {
+        StepSettings { step, learning_rate, momentum: None, decay: 1.0 }
     }
 }
 
@@ -188,7 +188,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
 
     /// The coefficients of one step. They are made once a step: powers cost as much as hundreds of
     /// updates.
-    fn coefficients(&self, moment: Moment) -> Coefficients;
+    fn coefficients(&self, settings: StepSettings) -> Coefficients;
 
     /// What it does with whole parameters; None if it works element by element, which
     /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
@@ -229,9 +229,9 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         parameters: &mut [f32],
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
-        moment: Moment,
+        settings: StepSettings,
     ) {
         debug_assert!(self.whole().is_none(), "half a step of {self:?}");
-        self.apply(&self.coefficients(moment), parameters, gradients, slots);
+        self.apply(&self.coefficients(settings), parameters, gradients, slots);
     }
 }
