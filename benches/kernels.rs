@@ -240,7 +240,7 @@ fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
     let settings = StepSettings::new(2, 1e-12);
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        let rule = OptimizerConfig::new(kind).rule();
+        let rule = OptimizerConfig::of(kind).rule();
         // Its update is no single pass.
         if rule.whole().is_some() {
             continue;

@@ -78,7 +78,7 @@ fn rules(criterion: &mut Criterion) {
             bencher.iter(|| triad(&mut a, &b, &c, threads));
         });
         for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-            let rule = OptimizerConfig::new(kind).rule();
+            let rule = OptimizerConfig::of(kind).rule();
             // Its update is no single pass.
             if rule.whole().is_some() {
                 continue;

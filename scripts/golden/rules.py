@@ -14,6 +14,7 @@ class after its paper.
 import jax
 import numpy
 import optax
+import schedulefree
 import torch
 
 import common
@@ -90,6 +91,14 @@ class Adan:
         self.p.addcdiv_(self.m, denominator, value=-self.lr / (1 - beta1**self.t))
         self.p.addcdiv_(self.v, denominator, value=-self.lr * beta2 / (1 - beta2**self.t))
         self.p.div_(1 + self.lr * self.decay)
+
+
+class ScheduleFree(schedulefree.AdamWScheduleFree):
+    """In training from the start."""
+
+    def __init__(self, parameters, **options):
+        super().__init__(parameters, foreach=False, **options)
+        self.train()
 
 
 def lion(lr, betas, weight_decay=0.0):
@@ -177,6 +186,14 @@ RULES = {
         Adan,
         {"lr": 0.02, "betas": [0.7, 0.8, 0.9], "eps": 0.1, "weight_decay": 0.1},
     ),
+    "schedule-free-adamw": (
+        ScheduleFree,
+        {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "warmup_steps": 0},
+    ),
+    "schedule-free-adamw_other_constants": (
+        ScheduleFree,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.1, "warmup_steps": 7},
+    ),
     "rprop": (torch.optim.Rprop, {"lr": 0.01, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50.0]}),
     "rprop_other_constants": (
         torch.optim.Rprop,
@@ -190,14 +207,20 @@ def solved(name, constructor, options):
     parameters = torch.from_numpy(common.uniform(common.PARAMETERS, COUNT)).double().requires_grad_()
     gradients = torch.from_numpy(common.uniform(common.GRADIENTS, STEPS * COUNT)).double().reshape(STEPS, COUNT)
     rule = constructor([parameters], **options)
-    snapshots = {}
+    snapshots, evaluated = {}, {}
     for step in range(1, STEPS + 1):
         parameters.grad = gradients[step - 1].clone()
         rule.step()
         if step in SNAPSHOTS:
             snapshots[str(step)] = common.rounded(parameters.detach(), DIGITS)
+            if hasattr(rule, "eval"):
+                rule.eval()
+                evaluated[str(step)] = common.rounded(parameters.detach(), DIGITS)
+                rule.train()
     # "momentum_dampening" is a case of the rule "momentum".
-    return {"name": name, "rule": name.split("_")[0], "options": options, "parameters_after": snapshots}
+    case = {"name": name, "rule": name.split("_")[0], "options": options, "parameters_after": snapshots}
+    # Where that is another point.
+    return case | {"evaluated_after": evaluated} if evaluated else case
 
 
 def main():

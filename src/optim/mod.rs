@@ -3,6 +3,7 @@
 
 mod adabelief;
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
@@ -18,12 +19,14 @@ pub mod reference;
 mod rmsprop;
 mod rprop;
 pub mod schedule;
+mod schedule_free;
 mod sgd;
 mod whole;
 mod yogi;
 
 pub use adabelief::Adabelief;
 pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
@@ -37,8 +40,9 @@ pub use nadam::Nadam;
 pub use radam::Radam;
 pub use rmsprop::Rmsprop;
 pub use rprop::Rprop;
+pub use schedule_free::ScheduleFree;
 pub use sgd::Sgd;
-pub use whole::{Adjustment, Orthogonal, Whole};
+pub use whole::{Adjustment, Factored, Orthogonal, Whole};
 pub use yogi::Yogi;
 
 use crate::kernels::vectorise::vectorise;
@@ -69,8 +73,8 @@ impl StepSettings {
 /// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
 pub type Coefficients = [f32; 12];
 
-/// Some coefficients, and zeros for the rest.
-fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
+/// Some coefficients, rounded, and zeros for the rest: at most 12.
+pub fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
     let mut all = [0.0; 12];
     all.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
     all
@@ -79,7 +83,7 @@ fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
 /// Calls `element` with each parameter and its gradient, compiled for the instruction set in use.
 /// `element` must be marked `#[inline(always)]`.
 #[inline(always)]
-fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
+pub fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
     vectorise(
         #[inline(always)]
         || {
@@ -93,7 +97,7 @@ fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mu
 /// As [`each_0`], with the element of a slot. One function for each number of slots: an array of
 /// references instead is beyond what the compiler turns into vectors (measured: six times slower).
 #[inline(always)]
-fn each_1(
+pub fn each_1(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -112,7 +116,7 @@ fn each_1(
 
 /// As [`each_0`], with the elements of two slots.
 #[inline(always)]
-fn each_2(
+pub fn each_2(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -132,7 +136,7 @@ fn each_2(
 
 /// As [`each_0`], with the elements of three slots.
 #[inline(always)]
-fn each_3(
+pub fn each_3(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -152,7 +156,7 @@ fn each_3(
 
 /// As [`each_0`], with the elements of four slots.
 #[inline(always)]
-fn each_4(
+pub fn each_4(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -170,9 +174,12 @@ fn each_4(
     );
 }
 
-/// An update rule: immutable hyper-parameters and, in essence, one function.
+/// An update rule: immutable hyper-parameters and, in essence, one function. A rule that works element by element
+/// has three methods of its own, [`slots`](Rule::slots), [`coefficients`](Rule::coefficients) and
+/// [`apply`](Rule::apply), and [`momentum`](Rule::momentum) if a schedule may replace it; averages, clipping,
+/// schedules and threads are the engine's.
 pub trait Rule: Send + Sync + std::fmt::Debug {
-    /// Numbers it keeps for each parameter.
+    /// Numbers that it keeps for each parameter; at most [`MOST_SLOTS`].
     fn slots(&self) -> usize;
 
     /// Its momentum, or β₁, if a schedule may replace it.
@@ -183,6 +190,12 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
     /// all samples.
     fn full_batch(&self) -> Option<FullBatch> {
+        None
+    }
+
+    /// The slot that holds what the model is evaluated and saved with, of a rule that trains at another point than the
+    /// one it arrives at. It begins as the parameters, not as zeros. Between epochs it has changed places with them.
+    fn evaluated(&self) -> Option<usize> {
         None
     }
 
@@ -199,17 +212,22 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     }
 
     /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
-    /// into directions, and updates the slots. `orthogonal` says whether these directions are then
-    /// made so. An element's result depends on that element and the coefficients alone.
+    /// into directions, and updates the slots. `matrix` says whether they are a matrix's that is made
+    /// orthogonal then; matrices that are [factored](Whole::Factored) are not directed here, and all else has one
+    /// slot with them. An element's result depends on that element and the coefficients alone.
     fn direct(
         &self,
         _coefficients: &Coefficients,
-        _orthogonal: bool,
+        _matrix: bool,
         _parameters: &[f32],
         _gradients: &mut [f32],
         _slots: &mut [&mut [f32]],
     ) {
     }
+
+    /// Brings mean squares over rows or columns of a matrix up to date with those of a step, both `[n]`, for a rule
+    /// that [factors](Whole::Factored) them.
+    fn blend(&self, _coefficients: &Coefficients, _means: &mut [f32], _of_step: &[f32]) {}
 
     /// Updates some parameters. All slices have the same length; `slots` are as the last step left
     /// them, zeros at first. `gradients` may be overwritten. An element's result depends on that

@@ -10,6 +10,7 @@ mod after;
 mod alone;
 mod augmented;
 mod costs;
+mod factored;
 mod joins;
 mod parameters;
 mod rows;

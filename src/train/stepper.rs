@@ -227,6 +227,8 @@ fn check(recipe: &Recipe) -> Result<()> {
     let name = recipe.optimizer.name();
     let parts = [
         ("optimizer", recipe.optimizer.kind().full_batch, name),
+        // The model has the average between epochs only.
+        ("optimizer", recipe.optimizer.rule().evaluated().is_some(), name),
         ("schedule", recipe.schedule != Schedules::constant(), "a schedule"),
         ("augment", !recipe.augment.is_off(), "augmentation"),
         ("lookahead", recipe.lookahead.is_some(), "lookahead"),
