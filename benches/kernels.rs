@@ -19,7 +19,7 @@ use fallline::kernels::warp::{self, Affine, Field, Normalised};
 use fallline::kernels::{convert, convolve, panels, reduce};
 use fallline::losses::{Loss, Scores, Targets};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
-use fallline::optim::Moment;
+use fallline::optim::StepSettings;
 use fallline::team::Team;
 use fallline::tensor::{Buffer, LANES, MatrixMut, MatrixRef, padded, row_stride};
 
@@ -238,9 +238,9 @@ fn deformations(criterion: &mut Criterion) {
 /// In the second-level cache; `--bench rules` has main memory.
 fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
-    let moment = Moment::new(2, 1e-12);
+    let settings = StepSettings::new(2, 1e-12);
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        let rule = OptimizerConfig::new(kind).rule();
+        let rule = OptimizerConfig::of(kind).rule();
         // Its update is no single pass.
         if rule.whole().is_some() {
             continue;
@@ -250,7 +250,7 @@ fn updates(criterion: &mut Criterion) {
         let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[..]).collect();
         let moved = 4 * PARAMETERS * (3 + 2 * rule.slots());
         bytes(criterion, &format!("{}, {PARAMETERS} parameters", kind.name), moved, || {
-            rule.update(&mut parameters, &mut gradients, &mut slots, moment);
+            rule.update(&mut parameters, &mut gradients, &mut slots, settings);
         });
     }
 }

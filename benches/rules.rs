@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fallline::kernels::stream;
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
-use fallline::optim::{Coefficients, Moment, Rule};
+use fallline::optim::{Coefficients, Rule, StepSettings};
 use fallline::tensor::Buffer;
 use fallline::train::machine;
 
@@ -78,14 +78,14 @@ fn rules(criterion: &mut Criterion) {
             bencher.iter(|| triad(&mut a, &b, &c, threads));
         });
         for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-            let rule = OptimizerConfig::new(kind).rule();
+            let rule = OptimizerConfig::of(kind).rule();
             // Its update is no single pass.
             if rule.whole().is_some() {
                 continue;
             }
             // So small a rate that parameters stay what they are, however often they are updated.
-            let moment = Moment::new(2, 1e-12);
-            let coefficients = rule.coefficients(moment);
+            let settings = StepSettings::new(2, 1e-12);
+            let coefficients = rule.coefficients(settings);
             let (mut parameters, mut gradients) = (halves(), halves());
             let mut slots: Vec<Buffer<f32>> = (0..rule.slots()).map(|_| halves()).collect();
             let mut shares = shares(&mut parameters, &mut gradients, &mut slots, threads);

@@ -223,6 +223,20 @@ impl HyperParameter {
         }
     }
 
+    /// Whether it may have this value. Of class weights, a number that is not one each may weigh is refused where the
+    /// number of classes is known.
+    pub fn holds(&self, value: &HyperValue) -> bool {
+        match (value, &self.allowed) {
+            (HyperValue::Number(value), Allowed::Number(_, range)) => range.contains(*value),
+            (HyperValue::Single(value), Allowed::Single(_, range)) => range.contains((*value).into()),
+            (HyperValue::Integer(value), Allowed::Integer { low, high, .. }) => (low..=high).contains(&value),
+            (HyperValue::Choice(_), Allowed::Choice(_)) => true,
+            (HyperValue::Name(name), Allowed::Name(_, names)) => names.contains(name),
+            (HyperValue::ClassWeights(_), Allowed::ClassWeights) => true,
+            _ => false,
+        }
+    }
+
     /// The value as it is kept, if it is of the right kind: an integer will do for a number.
     fn taken(&self, value: HyperValue) -> Option<HyperValue> {
         match (value, &self.allowed) {

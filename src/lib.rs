@@ -35,6 +35,8 @@
 //!   [`Model::save`] and [`Model::load`] keep it in a file.
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
 //!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller.
+//! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
+//!   [`testing::check_rule`] tries it.
 //! - **In use** a model is in a [`Predictor`], which threads share.
 //! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`train::run()`] runs one.
 //!
@@ -47,7 +49,7 @@
 //! [`optim`], all on top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`]
 //! builds networks, [`train`] runs the step and the epochs, [`report`] is what prints.
 //!
-//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `serve`, `train_digits`.
+//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_rule`, `serve`, `train_digits`.
 
 pub mod atomic_file;
 pub mod error;
@@ -86,11 +88,13 @@ pub mod report;
 
 pub use data::{FeaturesRef, SampleRows, Samples, Targets, TargetsRef};
 pub use error::{Error, Result};
+pub use hyper::{HyperParameter, HyperValue};
 pub use init::Init;
 pub use kernels::activation::Activation;
 pub use kernels::image::Window;
 pub use losses::Loss;
-pub use model::recipe::{ConvolutionConfig, LayerConfig, OptimizerConfig as Optimizer};
+pub use model::recipe::{ConvolutionConfig, LayerConfig, OptimizerConfig as Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
+pub use optim::{Coefficients, Rule, StepSettings};
 pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};

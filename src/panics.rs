@@ -17,6 +17,14 @@ thread_local! {
 /// # Errors
 /// If `work` panics.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    quietly(work).map_err(|message| format!("makes its reader fail ({message})"))
+}
+
+/// What `work` gives, or the message of its panic, of which nothing is printed.
+///
+/// # Errors
+/// If `work` panics.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static QUIETED: Once = Once::new();
     QUIETED.call_once(|| {
         let others = panic::take_hook();
@@ -30,7 +38,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     // What a half-done parser leaves behind is dropped with it.
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
     IS_QUIET.set(outer);
-    outcome.map_err(|panic| format!("makes its reader fail ({})", message(panic.as_ref())))
+    outcome.map_err(|panic| message(panic.as_ref()).to_string())
 }
 
 /// A reader whose panics are errors of reading.

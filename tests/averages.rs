@@ -9,7 +9,7 @@ mod splitmix;
 use fallline::kernels::isa::{self, Isa};
 use fallline::optim::average::{blend, equal_weight, synchronise};
 use fallline::optim::reference::{self, Memory};
-use fallline::optim::{Adam, Ema, Lookahead, Moment, Rule, Sgd};
+use fallline::optim::{Adam, Ema, Lookahead, Rule, Sgd, StepSettings};
 use golden::{numbers, text};
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ fn steps(case: &Value, kind: Kind, count: usize, cuts: &[usize]) -> Vec<[Vec<f32
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
             let parameters = &mut parameters[start..end];
-            rule.update(parameters, &mut gradients[start..end], &mut slots, Moment::new(step, rate));
+            rule.update(parameters, &mut gradients[start..end], &mut slots, StepSettings::new(step, rate));
             let average = &mut average[start..end];
             match kind {
                 Kind::Lookahead(lookahead) => {

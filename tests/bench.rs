@@ -199,7 +199,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is() {
     let folder = tempfile::tempdir().unwrap();
     let fails = |arguments: &[&str], message: &str| fails(folder.path(), arguments, message);
     fails(&["bench", "mnist-mpl"], "did you mean `mnist-mlp`?");
-    fails(&["bench", "--optimizer", "adan"], "did you mean `adam`?");
+    fails(&["bench", "--optimizer", "adem"], "did you mean `adam`?");
     fails(&["bench", "--compare", "jaxx"], "did you mean `jax`?");
     fails(&["bench", "--batch", "0"], "expected a whole number above 0");
     fails(&["bench", "--batch", "-5"], "expected a whole number above 0");

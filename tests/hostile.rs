@@ -151,9 +151,9 @@ proptest! {
             prop_assert_eq!(&Recipe::parse(&recipe.to_toml(), "copy").unwrap(), &recipe);
             let run = Span { steps: 7 * epochs as u64, steps_per_epoch: 7 };
             for step in 0..50 {
-                let moment = recipe.schedule.moment(step, run, 1.0, Some(0.9));
-                prop_assert!((0.0..=1.0 + 1e-12).contains(&moment.learning_rate), "{:?}", moment);
-                prop_assert!(moment.momentum.is_none_or(|momentum| (0.0..1.0).contains(&momentum)), "{:?}", moment);
+                let settings = recipe.schedule.settings(step, run, 1.0, Some(0.9));
+                prop_assert!((0.0..=1.0 + 1e-12).contains(&settings.learning_rate), "{:?}", settings);
+                prop_assert!(settings.momentum.is_none_or(|momentum| (0.0..1.0).contains(&momentum)), "{:?}", settings);
             }
         }
     }

@@ -10,7 +10,8 @@ use fallline::kernels::isa::{self, Isa};
 use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::optim::reference::{self, Memory};
 use fallline::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, ScheduleFree,
+    Sgd, StepSettings, Yogi,
 };
 use golden::{numbers, text};
 use serde_json::{Value, json};
@@ -83,6 +84,15 @@ fn pair(name: &str, options: &Value) -> Pair {
             paired(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay }, reference::yogi)
         }
         "adabelief" => paired(Adabelief { beta1, beta2, epsilon, weight_decay }, reference::adabelief),
+        "adan" => {
+            let [beta1, beta2, beta3] = [0, 1, 2].map(|i| numbers(&options["betas"])[i]);
+            paired(Adan { beta1, beta2, beta3, epsilon, weight_decay }, reference::adan)
+        }
+        "schedule-free-adamw" => {
+            let warmup_steps = option("warmup_steps") as u64;
+            let rule = ScheduleFree { beta1, beta2, epsilon, weight_decay, warmup_steps };
+            paired(rule, reference::schedule_free)
+        }
         "rprop" => {
             let ([shrink, grow], [smallest, largest]) = (two("etas"), two("step_sizes"));
             paired(Rprop { shrink, grow, smallest, largest }, reference::rprop)
@@ -99,19 +109,28 @@ fn pair_of(case: &Value) -> Pair {
 
 /// So many parameters after each step, the slices cut at these places.
 fn steps(pair: &Pair, count: usize, cuts: &[usize]) -> Vec<Vec<f32>> {
+    trained_and_evaluated(pair, count, cuts)[0].clone()
+}
+
+/// The same, and what the model is evaluated with, if that is another point.
+fn trained_and_evaluated(pair: &Pair, count: usize, cuts: &[usize]) -> [Vec<Vec<f32>>; 2] {
     let Pair { rule, learning_rate, .. } = pair;
     let mut parameters = splitmix::uniform(splitmix::PARAMETERS, count);
     let mut gradients = splitmix::uniform(splitmix::GRADIENTS, STEPS * count);
     let mut slots = vec![vec![0.0; count]; rule.slots()];
-    let mut snapshots = Vec::new();
+    if let Some(slot) = rule.evaluated() {
+        slots[slot].clone_from(&parameters);
+    }
+    let mut snapshots = [Vec::new(), Vec::new()];
     for (step, gradients) in (1..).zip(gradients.chunks_mut(count)) {
         let ends = cuts.iter().copied().chain([count]);
         for (start, end) in [0].into_iter().chain(cuts.iter().copied()).zip(ends) {
             let mut slots: Vec<&mut [f32]> = slots.iter_mut().map(|slot| &mut slot[start..end]).collect();
-            let moment = Moment::new(step, *learning_rate);
-            rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, moment);
+            let settings = StepSettings::new(step, *learning_rate);
+            rule.update(&mut parameters[start..end], &mut gradients[start..end], &mut slots, settings);
         }
-        snapshots.push(parameters.clone());
+        snapshots[0].push(parameters.clone());
+        snapshots[1].extend(rule.evaluated().map(|slot| slots[slot].clone()));
     }
     snapshots
 }
@@ -144,7 +163,11 @@ fn largest_deviation(values: &[f64], exact: &[f64], floor: f64) -> f64 {
 
 /// The largest deviation from the golden parameters.
 fn deviation(snapshots: &[Vec<f64>], case: &Value, floor: f64) -> f64 {
-    let expected = case["parameters_after"].as_object().expect("snapshots by step");
+    deviation_of("parameters_after", snapshots, case, floor)
+}
+
+fn deviation_of(key: &str, snapshots: &[Vec<f64>], case: &Value, floor: f64) -> f64 {
+    let expected = case[key].as_object().expect("snapshots by step");
     assert_eq!(expected.keys().collect::<Vec<_>>(), ["1", "2", "10", "50"]);
     let of = |(step, values): (&String, &Value)| {
         largest_deviation(&snapshots[step.parse::<usize>().unwrap() - 1], &numbers(values), floor)
@@ -164,12 +187,20 @@ fn slightly_wrong(options: &Value) -> Vec<(String, Value)> {
     for (key, value) in options.as_object().expect("options") {
         let changed = match value {
             Value::Bool(choice) => vec![json!(!choice)],
-            Value::Array(pair) => {
-                let [first, second] = [0, 1].map(|i| pair[i].as_f64().unwrap());
-                // The usual bounds of Rprop's step sizes are never reached.
-                let second_wrong = if second > 1.5 { 0.01 } else { second - 0.001 };
-                vec![json!([first + 0.001, second]), json!([first, second_wrong])]
+            Value::Array(several) => {
+                let wrong = |place: usize| {
+                    let mut several = numbers(value);
+                    several[place] = match several[place] {
+                        first if place == 0 => first + 0.001,
+                        // The usual bounds of Rprop's step sizes are never reached.
+                        bound if bound > 1.5 => 0.01,
+                        part => part - 0.001,
+                    };
+                    json!(several)
+                };
+                (0..several.len()).map(wrong).collect()
             }
+            number if key == "warmup_steps" => vec![json!(number.as_u64().unwrap() + 2)],
             // Too small an epsilon, initial value or decay of the momentum to show by a little.
             number if number.as_f64() < Some(5e-3) => vec![json!(0.01)],
             // It stands beside roots that are larger.
@@ -193,7 +224,7 @@ fn bits(snapshots: &[Vec<f32>]) -> Vec<u32> {
 fn rules_agree_with_pytorch() {
     let file = golden::read("rules.json");
     assert_eq!((golden::count(&file["count"]), golden::count(&file["steps"])), (COUNT, STEPS));
-    assert_eq!(golden::cases(&file).len(), 34);
+    assert_eq!(golden::cases(&file).len(), 38);
     for case in golden::cases(&file) {
         let [fast, exact] = deviations(&pair_of(case), case);
         println!("{}: {fast:.1e}, in f64 {exact:.1e}", text(&case["name"]));
@@ -202,16 +233,41 @@ fn rules_agree_with_pytorch() {
     }
 }
 
+/// The average that the model is evaluated and saved with.
+#[test]
+fn what_is_evaluated_agrees_too() {
+    let file = golden::read("rules.json");
+    let mut compared = 0;
+    for case in golden::cases(&file) {
+        let pair = pair_of(case);
+        assert_eq!(
+            pair.rule.evaluated().is_some(),
+            case.get("evaluated_after").is_some(),
+            "{}",
+            case["name"]
+        );
+        if pair.rule.evaluated().is_some() {
+            let [trained, evaluated] = trained_and_evaluated(&pair, COUNT, &[])
+                .map(|steps| steps.iter().map(|values| widened(values)).collect::<Vec<_>>());
+            let right = deviation_of("evaluated_after", &evaluated, case, FLOOR);
+            let wrong = deviation_of("evaluated_after", &trained, case, FLOOR);
+            assert!(right <= TOLERANCE && wrong > TOLERANCE, "{}: {right:e}, {wrong:e}", case["name"]);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 2);
+}
+
 /// Every name of a recipe is a rule that was held against golden numbers: those for whole parameters
 /// in `whole_rules.rs`, those that search along lines in `golden_full_batch.rs`.
 #[test]
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        if OptimizerConfig::new(kind).rule().whole().is_some() {
+        if OptimizerConfig::of(kind).rule().whole().is_some() {
             continue;
         }
-        let rule = format!("{:?}", OptimizerConfig::new(kind).rule());
+        let rule = format!("{:?}", OptimizerConfig::of(kind).rule());
         let family = rule.split_whitespace().next().unwrap().to_string();
         let same = |case: &&Value| text(&case["rule"]) == kind.name;
         let case = golden::cases(&file).iter().find(same).unwrap_or_else(|| panic!("{}", kind.name));

@@ -10,7 +10,8 @@ use fallline::model::Recipe;
 use fallline::model::recipe::Override;
 use fallline::optim::schedule::{PlateauState, Schedule, Span};
 use fallline::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Moment, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, StepSettings,
+    Yogi,
 };
 use golden::{count, numbers, text};
 use serde_json::{Value, json};
@@ -198,7 +199,7 @@ fn stepped(rule: &dyn Rule, momentum: Option<f64>, decay: f64) -> Vec<u32> {
             &mut parameters,
             gradients,
             &mut slots,
-            Moment { momentum, decay, ..Moment::new(step, 0.05) },
+            StepSettings { momentum, decay, ..StepSettings::new(step, 0.05) },
         );
     }
     parameters.iter().map(|x| x.to_bits()).collect()

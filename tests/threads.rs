@@ -209,6 +209,8 @@ fn update_rules() {
         "name = \"lion\"\nweight_decay = 0.01",
         "name = \"lamb\"\nweight_decay = 0.01",
         "name = \"muon\"\nnesterov = false\nadam_last_layer = false\nnewton_schulz_steps = 4",
+        "name = \"adafactor\"\nweight_decay = 0.01\nthreshold = 2.0",
+        "name = \"schedule-free-adamw\"\nwarmup_steps = 5\nweight_decay = 0.01",
         "name = \"lbfgs\"\nhistory_size = 2\nweight_decay = 0.01",
         "name = \"cg\"\nformula = \"fletcher-reeves\"",
         "name = \"cg\"\nformula = \"hestenes-stiefel\"",
@@ -241,7 +243,12 @@ fn whole_parameters() {
                   [[model.layers]]\ntype = \"dense\"\nunits = 145\nactivation = \"relu\"\n\
                   [[model.layers]]\ntype = \"dense\"\nunits = 10\n";
     let between = ["", "[gradient]\nl1 = 1e-4\nclip_value = 0.1\nclip_norm = 0.1\n"];
-    for optimizer in ["name = \"lamb\"", "name = \"muon\"", "name = \"muon\"\nadam_last_layer = false"] {
+    for optimizer in [
+        "name = \"lamb\"",
+        "name = \"adafactor\"",
+        "name = \"muon\"",
+        "name = \"muon\"\nadam_last_layer = false",
+    ] {
         for (between, train) in between.into_iter().zip(["batch = 64", "batch = 40\naccumulate = 4"]) {
             let toml = format!(
                 "name = \"whole\"\n[data]\nset = \"digits\"\n[model]\n{layers}{between}\

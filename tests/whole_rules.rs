@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use fallline::data::{Samples, Targets};
 use fallline::model::{Model, NamedTensor, Recipe};
 use fallline::optim::reference::{self, Memory};
-use fallline::optim::{Adjustment, Lamb, Muon, Orthogonal, Whole};
+use fallline::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
 use fallline::team::Team;
 use fallline::train::{Observer, Session};
 use golden::{count, integers, numbers, text};
@@ -37,12 +37,24 @@ const CLASSES: usize = 10;
 enum Rule {
     Lamb(Lamb),
     Muon(Muon),
+    Adafactor(Adafactor),
 }
 
 /// The rule of a case, its learning rate, and the table of a recipe that says the same.
 fn rule(case: &Value) -> (Rule, f64, String) {
     let options = &case["options"];
     let number = |key: &str| options[key].as_f64().unwrap();
+    if case["rule"] == "adafactor" {
+        let (rate, weight_decay, power) = (number("lr"), number("weight_decay"), -number("beta2_decay"));
+        let [epsilon, smallest] = [0, 1].map(|i| numbers(&options["eps"])[i]);
+        let factored = Factored { epsilon, smallest, threshold: number("d") };
+        let table = format!(
+            "name = \"adafactor\"\nlearning_rate = {rate}\nweight_decay = {weight_decay}\npower = {power}\n\
+             epsilon1 = {epsilon}\nepsilon2 = {smallest}\nthreshold = {:?}\n",
+            factored.threshold
+        );
+        return (Rule::Adafactor(Adafactor { power, weight_decay, factored }), rate, table);
+    }
     let (rate, weight_decay, epsilon) = (number("lr"), number("weight_decay"), number("eps"));
     let head = format!("learning_rate = {rate}\nweight_decay = {weight_decay}\nepsilon = {epsilon}\n");
     if case["rule"] == "lamb" {
@@ -120,8 +132,13 @@ fn recipe(optimizer: &str, outputs: usize, rest: &str) -> Recipe {
 struct Quiet;
 impl Observer for Quiet {}
 
-/// Weight and bias after so many steps of the training that this recipe describes.
+/// Weight and bias after an epoch of the training that this recipe describes.
 fn trained(case: &Value, recipe: &Recipe, threads: usize) -> [Vec<f32>; 2] {
+    trained_for(1, case, recipe, threads)
+}
+
+/// The same after so many epochs.
+fn trained_for(epochs: usize, case: &Value, recipe: &Recipe, threads: usize) -> [Vec<f32>; 2] {
     let [outputs, inputs] = shape(case);
     let [features, values] = data(case);
     let targets = Targets::Values { values, width: outputs };
@@ -135,7 +152,9 @@ fn trained(case: &Value, recipe: &Recipe, threads: usize) -> [Vec<f32>; 2] {
     model.load_tensors(Path::new("golden"), tensors).unwrap();
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+    for _ in 0..epochs {
+        session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+    }
     let mut tensors = model.tensors().into_iter().map(|tensor| tensor.values);
     [0, 1].map(|_| tensors.next().unwrap())
 }
@@ -147,6 +166,22 @@ fn fast(case: &Value, steps: usize, threads: usize) -> [Vec<f32>; 2] {
     trained(case, &recipe(&optimizer, shape(case)[0], &rest), threads)
 }
 
+/// Those of weight and bias in a step, from 0.
+fn gradients(case: &Value, step: usize, features: &[f32], targets: &[f32]) -> [Vec<f64>; 2] {
+    let [outputs, inputs] = shape(case);
+    let (mut of_weight, mut of_bias) = (vec![0.0; outputs * inputs], vec![0.0; outputs]);
+    for row in step * ROWS..(step + 1) * ROWS {
+        for output in 0..outputs {
+            let dy = -f64::from(targets[row * outputs + output]).signum() / (ROWS * outputs) as f64;
+            of_bias[output] += dy;
+            for input in 0..inputs {
+                of_weight[output * inputs + input] += dy * f64::from(features[row * inputs + input]);
+            }
+        }
+    }
+    [of_weight, of_bias]
+}
+
 /// In f64, after each step.
 fn exact(case: &Value) -> Vec<[Vec<f64>; 2]> {
     let (rule, rate, _) = rule(case);
@@ -156,22 +191,18 @@ fn exact(case: &Value) -> Vec<[Vec<f64>; 2]> {
     let mut memories = [weight.len(), bias.len()].map(|len| vec![Memory::default(); len]);
     let mut snapshots = Vec::new();
     for step in 0..STEPS {
-        let (mut of_weight, mut of_bias) = (vec![0.0; weight.len()], vec![0.0; bias.len()]);
-        for row in step * ROWS..(step + 1) * ROWS {
-            for output in 0..outputs {
-                let dy = -f64::from(targets[row * outputs + output]).signum() / (ROWS * outputs) as f64;
-                of_bias[output] += dy;
-                for input in 0..inputs {
-                    of_weight[output * inputs + input] += dy * f64::from(features[row * inputs + input]);
-                }
-            }
-        }
+        let [of_weight, of_bias] = gradients(case, step, &features, &targets);
         let t = step as i32 + 1;
         let [of_matrix, of_rest] = &mut memories;
         match rule {
             Rule::Lamb(rule) => {
                 reference::lamb(&rule, &mut weight, &of_weight, t, rate, of_matrix);
                 reference::lamb(&rule, &mut bias, &of_bias, t, rate, of_rest);
+            }
+            Rule::Adafactor(rule) => {
+                let (shape, at) = ([outputs, inputs], [f64::from(t), rate]);
+                reference::adafactor(&rule, &mut weight, Some(shape), &of_weight, at, of_matrix);
+                reference::adafactor(&rule, &mut bias, None, &of_bias, at, of_rest);
             }
             Rule::Muon(rule) => {
                 let rest = |p: &mut [f64], g: &[f64], memories: &mut [Memory]| {
@@ -231,6 +262,13 @@ fn slightly_wrong(case: &Value) -> Vec<(String, Value)> {
             vec![json!(if name == "original" { "match_rms_adamw" } else { "original" })]
         }
         ("last_layer", _) => vec![json!("muon")],
+        // More than what it stands beside, or than what it bounds.
+        ("eps", pair) if case["rule"] == "adafactor" => {
+            let [first, second] = [0, 1].map(|i| numbers(pair)[i]);
+            vec![json!([first.max(0.02) * 2.0, second]), json!([first, second.max(0.2) * 2.0])]
+        }
+        ("d", _) => vec![json!(1.6)],
+        ("beta2_decay", decay) => vec![json!(decay.as_f64().unwrap() * 0.99)],
         ("ns_steps", steps) => vec![json!(steps.as_u64().unwrap() + 1)],
         (_, Value::Array(numbers)) => {
             let wrong = |place: usize| {
@@ -279,7 +317,7 @@ fn slightly_wrong(case: &Value) -> Vec<(String, Value)> {
 fn rules_agree_with_optax_and_pytorch() {
     let file = golden::read("whole_rules.json");
     assert_eq!([count(&file["steps"]), count(&file["rows"]), count(&file["sparse"])], [STEPS, ROWS, SPARSE]);
-    assert_eq!(golden::cases(&file).len(), 10);
+    assert_eq!(golden::cases(&file).len(), 14);
     for case in golden::cases(&file) {
         assert_eq!(case["parameters_after"].as_object().unwrap().len(), 4);
         let [fast, exact] = deviations(case, case);
@@ -298,6 +336,7 @@ fn a_recipe_says_all_that_a_rule_has() {
         let expected = match rule {
             Rule::Lamb(rule) => format!("{rule:?}"),
             Rule::Muon(rule) => format!("{rule:?}"),
+            Rule::Adafactor(rule) => format!("{rule:?}"),
         };
         assert_eq!((format!("{:?}", optimizer.rule()), optimizer.learning_rate), (expected, rate));
         let is_ratio = optimizer.rule().whole() == Some(Whole::TrustRatio);
@@ -310,7 +349,7 @@ fn a_wrong_constant_is_seen() {
     let file = golden::read("whole_rules.json");
     for case in golden::cases(&file) {
         let wrong = slightly_wrong(case);
-        assert!(wrong.len() >= 5);
+        assert!(wrong.len() >= 5, "{wrong:?}");
         for (what, wrong) in wrong {
             // Nothing is left for Muon's own options to do.
             let spared = case["options"].get("last_layer").is_some();
@@ -368,7 +407,7 @@ fn losses(case: &Value, optimizer: &str, threads: usize) -> Vec<f64> {
 fn networks_agree_with_optax_and_pytorch() {
     let file = golden::read("whole_rules.json");
     let cases = file["networks"].as_array().unwrap();
-    assert_eq!(cases.len(), 3);
+    assert_eq!(cases.len(), 4);
     for case in cases {
         let (_, _, optimizer) = rule(case);
         let expected = numbers(&case["losses"]);
@@ -382,6 +421,7 @@ fn networks_agree_with_optax_and_pytorch() {
         let right = deviation(&one);
         let other = match case["rule"] == "lamb" {
             true => optimizer.replace("weight_decay = 0", "weight_decay = 0.01"),
+            false if case["rule"] == "adafactor" => optimizer.replace("power = 0.8", "power = 0.7"),
             false if optimizer.contains("adam_last_layer = true") => {
                 optimizer.replace("adam_last_layer = true", "adam_last_layer = false")
             }
@@ -403,7 +443,7 @@ fn what_is_around_a_rule() {
         let name = format!("{rule}_other_constants");
         golden::cases(&file).iter().find(|case| case["name"] == name[..]).unwrap().clone()
     };
-    for name in ["lamb", "muon"] {
+    for name in ["lamb", "muon", "adafactor"] {
         let case = case(name);
         let outputs = shape(&case)[0];
         let (_, _, optimizer) = rule(&case);
@@ -419,6 +459,16 @@ fn what_is_around_a_rule() {
         // Batches that make one step.
         let accumulated = "[train]\nbatch = 1\naccumulate = 5\nshuffle = false\n";
         assert_eq!(of(&optimizer, accumulated), plain, "{name}");
+
+        // A step whose rate schedules halve is one of half the rate.
+        let halved = format!("{train}[schedule]\nname = \"constant\"\nscale = 0.5\n");
+        let rate = optimizer.lines().find(|line| line.starts_with("learning_rate")).unwrap();
+        let half = format!("learning_rate = {}", rate[16..].parse::<f64>().unwrap() / 2.0);
+        assert_eq!(of(&optimizer, &halved), of(&optimizer.replace(rate, &half), &train), "{name}");
+        assert_ne!(of(&optimizer, &halved), plain, "{name}");
+        if name == "adafactor" {
+            continue;
+        }
 
         // Half the momentum and half the decay, by a schedule and by themselves.
         let momentum = if name == "lamb" { "beta1 = 0.7" } else { "\nmomentum = 0.8" };
@@ -438,6 +488,48 @@ fn what_is_around_a_rule() {
     }
 }
 
+/// A rule that is evaluated elsewhere than where it trains: the model has that point between epochs, and the other in
+/// them.
+#[test]
+fn schedule_free_leaves_its_average_in_the_model() {
+    let file = golden::read("whole_rules.json");
+    let case = &golden::cases(&file)[0];
+    let (rate, [features, targets]) = (0.01, data(case));
+    let rule =
+        ScheduleFree { beta1: 0.7, beta2: 0.9, weight_decay: 0.1, warmup_steps: 9, ..Default::default() };
+    let optimizer = format!(
+        "name = \"schedule-free-adamw\"\nlearning_rate = {rate}\nbeta1 = 0.7\nbeta2 = 0.9\n\
+         weight_decay = 0.1\nwarmup_steps = 9\n"
+    );
+    let train = format!("[train]\nbatch = {ROWS}\nshuffle = false\nepochs = 2\n");
+    let recipe = recipe(&optimizer, shape(case)[0], &train);
+    let [mut weight, mut bias] = initial(case).map(|values| widened(&values));
+    let mut memories = [weight.len(), bias.len()].map(|len| vec![Memory::default(); len]);
+    for epoch in 0..2 {
+        for step in 0..STEPS {
+            let of_step = gradients(case, step, &features, &targets);
+            for ((parameters, gradients), memories) in
+                [&mut weight, &mut bias].into_iter().zip(&of_step).zip(&mut memories)
+            {
+                let t = (epoch * STEPS + step + 1) as i32;
+                for ((p, &g), memory) in parameters.iter_mut().zip(gradients).zip(memories) {
+                    *p = reference::schedule_free(&rule, *p, g, t, rate, memory);
+                }
+            }
+        }
+        let exact: Vec<f64> = memories.iter().flatten().map(|memory| memory.mean).collect();
+        let trained = [&weight[..], &bias].concat();
+        let [one, three] = [1, 3].map(|threads| trained_for(epoch + 1, case, &recipe, threads));
+        assert_eq!(bits(&one), bits(&three));
+        let far = |from: &[f64]| {
+            let pairs = one.iter().flatten().zip(from);
+            pairs.map(|(&x, exact)| (f64::from(x) - exact).abs() / exact.abs().max(FLOOR)).fold(0.0, f64::max)
+        };
+        let (right, wrong) = (far(&exact), far(&trained));
+        assert!(right <= TOLERANCE && wrong > TOLERANCE, "{right:e} {wrong:e}");
+    }
+}
+
 /// Without a gradient there is no direction to make orthogonal or to measure by, and nothing moves.
 #[test]
 fn no_gradient_is_no_step() {
@@ -445,7 +537,11 @@ fn no_gradient_is_no_step() {
     let targets = |value| Targets::Values { values: vec![value; outputs * ROWS], width: outputs };
     let samples =
         |value| Samples::floats(vec![0.0; inputs * ROWS], [1, 1, inputs], targets(value), outputs).unwrap();
-    for optimizer in ["name = \"lamb\"\n", "name = \"muon\"\nadam_last_layer = false\nweight_decay = 0\n"] {
+    for optimizer in [
+        "name = \"lamb\"\n",
+        "name = \"adafactor\"\n",
+        "name = \"muon\"\nadam_last_layer = false\nweight_decay = 0\n",
+    ] {
         let recipe = recipe(optimizer, outputs, &format!("[train]\nbatch = {ROWS}\n"));
         // Outputs of 0: that is what is wanted, and then it is not.
         for (samples, still) in [(samples(0.0), true), (samples(1.0), false)] {

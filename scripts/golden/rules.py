@@ -14,6 +14,7 @@ class after its paper.
 import jax
 import numpy
 import optax
+import schedulefree
 import torch
 
 import common
@@ -64,6 +65,40 @@ class AdaBelief:
         self.s = beta2 * self.s + (1 - beta2) * (g - self.m) ** 2 + self.eps
         mean, square = self.m / (1 - beta1**self.t), self.s / (1 - beta2**self.t)
         self.p -= self.lr * mean / (square.sqrt() + self.eps)
+
+
+class Adan:
+    """Algorithm 1 of the Adan paper, as the authors' program (sail-sg/Adan) computes it by default, which calls beta
+    what is 1 - beta in the paper: the parameter shrinks after the step."""
+
+    def __init__(self, parameters, lr, betas, eps, weight_decay=0.0):
+        self.p, self.lr, self.betas, self.eps, self.decay = parameters[0], lr, betas, eps, weight_decay
+        self.t, self.before = 0, None
+        self.m, self.v, self.n = (torch.zeros_like(self.p) for _ in range(3))
+
+    @torch.no_grad()
+    def step(self):
+        beta1, beta2, beta3 = self.betas
+        self.t += 1
+        g = self.p.grad.clone()
+        difference = torch.zeros_like(g) if self.before is None else g - self.before
+        self.before = g
+        self.m.mul_(beta1).add_(g, alpha=1 - beta1)
+        self.v.mul_(beta2).add_(difference, alpha=1 - beta2)
+        update = g + beta2 * difference
+        self.n.mul_(beta3).addcmul_(update, update, value=1 - beta3)
+        denominator = self.n.sqrt() / (1 - beta3**self.t) ** 0.5 + self.eps
+        self.p.addcdiv_(self.m, denominator, value=-self.lr / (1 - beta1**self.t))
+        self.p.addcdiv_(self.v, denominator, value=-self.lr * beta2 / (1 - beta2**self.t))
+        self.p.div_(1 + self.lr * self.decay)
+
+
+class ScheduleFree(schedulefree.AdamWScheduleFree):
+    """In training from the start."""
+
+    def __init__(self, parameters, **options):
+        super().__init__(parameters, foreach=False, **options)
+        self.train()
 
 
 def lion(lr, betas, weight_decay=0.0):
@@ -146,6 +181,19 @@ RULES = {
         AdaBelief,
         {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.01, "weight_decay": 0.1},
     ),
+    "adan": (Adan, {"lr": 0.01, "betas": [0.98, 0.92, 0.99], "eps": 1e-8}),
+    "adan_other_constants": (
+        Adan,
+        {"lr": 0.02, "betas": [0.7, 0.8, 0.9], "eps": 0.1, "weight_decay": 0.1},
+    ),
+    "schedule-free-adamw": (
+        ScheduleFree,
+        {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "warmup_steps": 0},
+    ),
+    "schedule-free-adamw_other_constants": (
+        ScheduleFree,
+        {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.1, "weight_decay": 0.1, "warmup_steps": 7},
+    ),
     "rprop": (torch.optim.Rprop, {"lr": 0.01, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50.0]}),
     "rprop_other_constants": (
         torch.optim.Rprop,
@@ -159,14 +207,20 @@ def solved(name, constructor, options):
     parameters = torch.from_numpy(common.uniform(common.PARAMETERS, COUNT)).double().requires_grad_()
     gradients = torch.from_numpy(common.uniform(common.GRADIENTS, STEPS * COUNT)).double().reshape(STEPS, COUNT)
     rule = constructor([parameters], **options)
-    snapshots = {}
+    snapshots, evaluated = {}, {}
     for step in range(1, STEPS + 1):
         parameters.grad = gradients[step - 1].clone()
         rule.step()
         if step in SNAPSHOTS:
             snapshots[str(step)] = common.rounded(parameters.detach(), DIGITS)
+            if hasattr(rule, "eval"):
+                rule.eval()
+                evaluated[str(step)] = common.rounded(parameters.detach(), DIGITS)
+                rule.train()
     # "momentum_dampening" is a case of the rule "momentum".
-    return {"name": name, "rule": name.split("_")[0], "options": options, "parameters_after": snapshots}
+    case = {"name": name, "rule": name.split("_")[0], "options": options, "parameters_after": snapshots}
+    # Where that is another point.
+    return case | {"evaluated_after": evaluated} if evaluated else case
 
 
 def main():

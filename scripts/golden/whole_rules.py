@@ -101,7 +101,11 @@ def optax_muon(weights, biases, adamw, last_layer="muon", **options):
     return Both(Optax(weights, rule), torch.optim.AdamW(biases, **adamw))
 
 
-RULES = {"lamb": lamb, "muon": muon}
+def adafactor(weights, biases, eps, **options):
+    return torch.optim.Adafactor(weights + biases, eps=tuple(eps), **options)
+
+
+RULES = {"lamb": lamb, "muon": muon, "adafactor": adafactor}
 
 LAMB = {"lr": 0.02, "b1": 0.9, "b2": 0.999, "eps": 1e-6, "weight_decay": 0.0}
 OTHER_LAMB = {"lr": 0.05, "b1": 0.7, "b2": 0.9, "eps": 0.01, "weight_decay": 0.2}
@@ -127,6 +131,10 @@ OTHER_MUON = MUON | {
     "adamw": {"lr": 0.02, "betas": [0.7, 0.9], "eps": 0.01, "weight_decay": 0.2},
 }
 
+ADAFACTOR = {"lr": 0.02, "beta2_decay": -0.8, "eps": [1e-7, 1e-3], "d": 1.0, "weight_decay": 0.0}
+# The rate is more than 1 / sqrt(t) after a few steps, and the epsilons are more than what they stand beside.
+OTHER_ADAFACTOR = {"lr": 0.3, "beta2_decay": -0.5, "eps": [0.02, 0.2], "d": 1.1, "weight_decay": 0.05}
+
 # Several units along the inputs, several along the outputs, both, and less than one.
 WIDE, TALL, SQUARE, SMALL = {"out": 19, "in": 121}, {"out": 67, "in": 19}, {"out": 33, "in": 33}, {"out": 3, "in": 5}
 
@@ -140,6 +148,10 @@ CASES = [
     {"name": "muon_other_constants", **WIDE, "options": OTHER_MUON},
     {"name": "muon_match_rms_adamw", **TALL, "options": OTHER_MUON | {"adjust_lr_fn": "match_rms_adamw"}},
     {"name": "muon_spectral_unclamped", **WIDE, "options": MUON | {"adjust_lr_fn": "spectral_unclamped"}},
+    {"name": "adafactor_wide", **WIDE, "options": ADAFACTOR},
+    {"name": "adafactor_tall_from_zero_bias", **TALL, "options": ADAFACTOR, "zero_bias": True},
+    {"name": "adafactor_small", **SMALL, "options": ADAFACTOR},
+    {"name": "adafactor_other_constants", **SQUARE, "options": OTHER_ADAFACTOR},
     {"name": "muon_last_layer", **SQUARE, "options": MUON | {"last_layer": "adamw"}},
 ]
 
@@ -147,6 +159,7 @@ SHAPE = {"dims": [784, 33, 50, 10], "activations": ["tanh", "relu"], "samples": 
 NETWORKS = [
     {"name": "lamb_network", **SHAPE, "options": LAMB},
     {"name": "muon_network", **SHAPE, "options": MUON | {"last_layer": "adamw"}},
+    {"name": "adafactor_network", **SHAPE, "options": ADAFACTOR},
     {"name": "muon_network_throughout", **SHAPE, "options": OTHER_MUON},
 ]
 

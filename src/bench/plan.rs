@@ -245,7 +245,7 @@ mod tests {
         assert!(refusal(Choice { optimizers: vec!["lbfgs".into()], ..choice() }).contains("searches along"));
         let message = refusal(Choice { optimizers: vec!["rprop".into()], ..choice() });
         assert!(message.contains("`train.batch`: expected \"all\", or at least the 60000"), "{message}");
-        assert!(refusal(Choice { optimizers: vec!["adan".into()], ..choice() }).contains("`adam`"));
+        assert!(refusal(Choice { optimizers: vec!["adem".into()], ..choice() }).contains("`adam`"));
         assert!(refusal(Choice { recipes: vec!["digits-mpl".into()], ..choice() }).contains("digits-mlp"));
     }
 }

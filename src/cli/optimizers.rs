@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::Args;
 
 use crate::model::recipe::{
-    HyperParameter, HyperValue, OPTIMIZERS, OptimizerKind, optimizer_kind, optimizer_names,
+    HyperParameter, HyperValue, OptimizerKind, optimizer_kind, optimizer_kinds, optimizer_names,
 };
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ Examples:
 
 pub fn run(arguments: OptimizersArguments) -> anyhow::Result<()> {
     let chosen = match arguments.names.as_slice() {
-        [] => OPTIMIZERS.iter().collect(),
+        [] => optimizer_kinds(),
         names => names
             .iter()
             .map(|name| optimizer_kind(name, "command line"))
@@ -94,6 +94,7 @@ fn markdown(kind: &'static OptimizerKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::recipe::OPTIMIZERS;
 
     #[test]
     fn a_rule_is_shown_in_full() {

@@ -9,6 +9,7 @@ pub mod convolve;
 pub mod depthwise;
 pub mod dropout;
 pub mod elastic;
+pub mod factored;
 pub mod gated;
 pub mod gemm;
 pub mod image;

@@ -31,7 +31,7 @@ pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, Resi
 pub(super) use layers::{find_layer, gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
-    optimizer_names,
+    optimizer_kinds, optimizer_names,
 };
 pub use overrides::Override;
 pub use reproduce::{MOST_SEEDS, ReproduceConfig};
@@ -290,14 +290,9 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse`]; errors about overridden keys name the command line.
     pub fn parse_with(text: &str, place: &str, overrides: &[Override]) -> Result<Recipe> {
-        let parsed = panics::caught(|| text.parse()).map_err(|panic| {
-            let message = format!("what it says {panic}");
-            Error::Syntax { place: place.to_string(), message }
-        })?;
-        let mut table: toml::Table = parsed.map_err(|error| syntax_error(text, place, &error))?;
-        let mut source = Source::new(place);
+        let (mut table, mut source) = (parse_table(text, place)?, Source::new(place));
         overrides::apply(&mut table, &mut source, overrides)?;
-        Recipe::read(Section::root(table, &source))
+        Recipe::read(Section::root(table, &source), None)
     }
 
     /// The recipe of a file (a path with a folder or with the ending `.toml`) or the built-in one
@@ -335,14 +330,15 @@ impl Recipe {
         lookahead.into_iter().chain(average).collect()
     }
 
-    fn read(mut root: Section) -> Result<Recipe> {
+    /// `own` is an update rule that need not be registered to be known.
+    fn read(mut root: Section, own: Option<&'static OptimizerKind>) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
         let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
         let data = DataConfig::read(root.table("data")?)?;
         let augment = augment::read(root.table("augment")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
-        let optimizer = OptimizerConfig::read(root.table("optimizer")?)?;
+        let optimizer = OptimizerConfig::read(root.table("optimizer")?, own)?;
         let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
         // Whether a schedule can be followed depends on the optimizer and the length of the run.
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;
@@ -531,6 +527,14 @@ fn read_file(path: &Path) -> Result<String> {
         let at = error.utf8_error().valid_up_to();
         wrong(&format!("byte {at}"), "a recipe in UTF-8", format!("byte 0x{:02x}", error.as_bytes()[at]))
     })
+}
+
+fn parse_table(text: &str, place: &str) -> Result<toml::Table> {
+    let parsed = panics::caught(|| text.parse()).map_err(|panic| {
+        let message = format!("what it says {panic}");
+        Error::Syntax { place: place.to_string(), message }
+    })?;
+    parsed.map_err(|error| syntax_error(text, place, &error))
 }
 
 fn syntax_error(text: &str, place: &str, error: &toml::de::Error) -> Error {

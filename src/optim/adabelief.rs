@@ -1,6 +1,6 @@
 //! AdaBelief: Adam scaled by how far gradients are from what was expected.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) (g - m)² + ε`,
 /// `p ← p - rate · m̂ / (√ŝ + ε)`, hats as Adam's.
@@ -31,11 +31,11 @@ impl Rule for Adabelief {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let step = moment.step as f64;
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let step = settings.step as f64;
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step_size = settings.learning_rate / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
         coefficients([step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, decay])

@@ -1,6 +1,6 @@
 //! Adadelta: steps as large as earlier ones were, in place of a learning rate.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// `s ← ρ s + (1 - ρ) g²`, `d = √(a + ε) / √(s + ε) · g`, `a ← ρ a + (1 - ρ) d²`,
 /// `p ← p - rate · d`.
@@ -26,9 +26,9 @@ impl Rule for Adadelta {
         2
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        coefficients([moment.learning_rate, self.rho, 1.0 - self.rho, self.epsilon, decay])
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        coefficients([settings.learning_rate, self.rho, 1.0 - self.rho, self.epsilon, decay])
     }
 
     fn apply(

@@ -1,6 +1,6 @@
 //! AdaGrad: steps scaled by all gradients so far.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_1};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_1};
 
 /// `s ← s + g²`, `p ← p - rate / (1 + (t - 1) · decay) · g / (√s + ε)`, with `s₀` the initial
 /// accumulator.
@@ -26,11 +26,11 @@ impl Rule for Adagrad {
         1
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let rate = moment.learning_rate / (1.0 + (moment.step - 1) as f64 * self.learning_rate_decay);
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let rate = settings.learning_rate / (1.0 + (settings.step - 1) as f64 * self.learning_rate_decay);
         // Slots begin as zeros.
-        let initial = if moment.step == 1 { self.initial_accumulator } else { 0.0 };
+        let initial = if settings.step == 1 { self.initial_accumulator } else { 0.0 };
         coefficients([rate, initial, self.epsilon, decay])
     }
 

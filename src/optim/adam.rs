@@ -1,6 +1,6 @@
 //! Adam: steps scaled by estimates of the gradient's first two moments.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2, each_3};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2, each_3};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`,
 /// `p ← p - rate · m̂ / (√v̂ + ε)` with `m̂ = m / (1 - β₁ᵗ)`, `v̂ = v / (1 - β₂ᵗ)`.
@@ -37,15 +37,15 @@ impl Rule for Adam {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step = moment.step as f64;
-        let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step = settings.step as f64;
+        let step_size = settings.learning_rate / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         // One of the two decays does nothing.
-        let decay = self.weight_decay * moment.decay;
+        let decay = self.weight_decay * settings.decay;
         let (penalty, shrink) =
-            if self.decoupled { (0.0, 1.0 - moment.learning_rate * decay) } else { (decay, 1.0) };
+            if self.decoupled { (0.0, 1.0 - settings.learning_rate * decay) } else { (decay, 1.0) };
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
         coefficients([step_size, root_correction, keep1, new1, keep2, new2, self.epsilon, penalty, shrink])
     }

@@ -1,6 +1,6 @@
 //! Adamax: Adam with the largest gradient in place of the root mean square.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `u ← max(β₂ u, |g| + ε)`, `p ← p - rate / (1 - β₁ᵗ) · m / u`.
 ///
@@ -29,10 +29,10 @@ impl Rule for Adamax {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step_size = moment.learning_rate / (1.0 - beta1.powf(moment.step as f64));
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step_size = settings.learning_rate / (1.0 - beta1.powf(settings.step as f64));
         coefficients([step_size, beta1, 1.0 - beta1, self.beta2, self.epsilon, decay])
     }
 

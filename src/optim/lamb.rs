@@ -1,7 +1,7 @@
 //! LAMB: Adam's directions, each parameter's step in proportion to its own norm.
 
 use super::whole::adam_directions;
-use super::{Coefficients, Moment, Rule, Whole, coefficients, each_0};
+use super::{Coefficients, Rule, StepSettings, Whole, coefficients, each_0};
 
 /// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
 /// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.
@@ -35,14 +35,14 @@ impl Rule for Lamb {
         Some(Whole::TrustRatio)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step = moment.step as f64;
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step = settings.step as f64;
         let mean_correction = 1.0 / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
-        let rate = moment.learning_rate;
+        let rate = settings.learning_rate;
         coefficients([rate, mean_correction, root_correction, keep1, new1, keep2, new2, self.epsilon, decay])
     }
 

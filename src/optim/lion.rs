@@ -1,6 +1,6 @@
 //! Lion: steps of one size, in the direction of the momentum's sign.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_1};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_1};
 
 /// `p ← p - rate · (sign(β₁ m + (1 - β₁) g) + decay · p)`, then `m ← β₂ m + (1 - β₂) g`.
 ///
@@ -28,9 +28,9 @@ impl Rule for Lion {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let (rate, decay) = (moment.learning_rate, self.weight_decay * moment.decay);
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let (rate, decay) = (settings.learning_rate, self.weight_decay * settings.decay);
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
         let [keep1, new1, keep2, new2] = [beta1, 1.0 - beta1, self.beta2, 1.0 - self.beta2];
         coefficients([rate, keep1, new1, keep2, new2, 1.0 - rate * decay])
     }

@@ -3,9 +3,11 @@
 
 mod adabelief;
 mod adadelta;
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod adan;
 pub mod average;
 pub mod full_batch;
 mod lamb;
@@ -17,15 +19,18 @@ pub mod reference;
 mod rmsprop;
 mod rprop;
 pub mod schedule;
+mod schedule_free;
 mod sgd;
 mod whole;
 mod yogi;
 
 pub use adabelief::Adabelief;
 pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
+pub use adan::Adan;
 pub use average::{Ema, Lookahead};
 pub use full_batch::FullBatch;
 pub use lamb::Lamb;
@@ -35,8 +40,9 @@ pub use nadam::Nadam;
 pub use radam::Radam;
 pub use rmsprop::Rmsprop;
 pub use rprop::Rprop;
+pub use schedule_free::ScheduleFree;
 pub use sgd::Sgd;
-pub use whole::{Adjustment, Orthogonal, Whole};
+pub use whole::{Adjustment, Factored, Orthogonal, Whole};
 pub use yogi::Yogi;
 
 use crate::kernels::vectorise::vectorise;
@@ -44,9 +50,9 @@ use crate::kernels::vectorise::vectorise;
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
 
-/// When an update happens.
+/// What is known of a step before its update: its number, and what schedules make of the rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
+pub struct StepSettings {
     /// The number of this step, from 1.
     pub step: u64,
     /// The learning rate of this step.
@@ -57,18 +63,18 @@ pub struct Moment {
     pub decay: f64,
 }
 
-impl Moment {
+impl StepSettings {
     /// A step without any schedule.
-    pub fn new(step: u64, learning_rate: f64) -> Moment {
-        Moment { step, learning_rate, momentum: None, decay: 1.0 }
+    pub fn new(step: u64, learning_rate: f64) -> StepSettings {
+        StepSettings { step, learning_rate, momentum: None, decay: 1.0 }
     }
 }
 
 /// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
 pub type Coefficients = [f32; 12];
 
-/// Some coefficients, and zeros for the rest.
-fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
+/// Some coefficients, rounded, and zeros for the rest: at most 12.
+pub fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
     let mut all = [0.0; 12];
     all.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
     all
@@ -77,7 +83,7 @@ fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
 /// Calls `element` with each parameter and its gradient, compiled for the instruction set in use.
 /// `element` must be marked `#[inline(always)]`.
 #[inline(always)]
-fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
+pub fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
     vectorise(
         #[inline(always)]
         || {
@@ -91,7 +97,7 @@ fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mu
 /// As [`each_0`], with the element of a slot. One function for each number of slots: an array of
 /// references instead is beyond what the compiler turns into vectors (measured: six times slower).
 #[inline(always)]
-fn each_1(
+pub fn each_1(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -110,7 +116,7 @@ fn each_1(
 
 /// As [`each_0`], with the elements of two slots.
 #[inline(always)]
-fn each_2(
+pub fn each_2(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -130,7 +136,7 @@ fn each_2(
 
 /// As [`each_0`], with the elements of three slots.
 #[inline(always)]
-fn each_3(
+pub fn each_3(
     parameters: &mut [f32],
     gradients: &[f32],
     slots: &mut [&mut [f32]],
@@ -148,9 +154,32 @@ fn each_3(
     );
 }
 
-/// An update rule: immutable hyper-parameters and, in essence, one function.
+/// As [`each_0`], with the elements of four slots.
+#[inline(always)]
+pub fn each_4(
+    parameters: &mut [f32],
+    gradients: &[f32],
+    slots: &mut [&mut [f32]],
+    mut element: impl FnMut(&mut f32, f32, &mut f32, &mut f32, &mut f32, &mut f32),
+) {
+    let [a, b, c, d] = slots else { unreachable!("four slots") };
+    vectorise(
+        #[inline(always)]
+        || {
+            let slots = a.iter_mut().zip(b.iter_mut()).zip(c.iter_mut()).zip(d.iter_mut());
+            for ((p, &g), (((a, b), c), d)) in parameters.iter_mut().zip(gradients).zip(slots) {
+                element(p, g, a, b, c, d);
+            }
+        },
+    );
+}
+
+/// An update rule: immutable hyper-parameters and, in essence, one function. A rule that works element by element
+/// has three methods of its own, [`slots`](Rule::slots), [`coefficients`](Rule::coefficients) and
+/// [`apply`](Rule::apply), and [`momentum`](Rule::momentum) if a schedule may replace it; averages, clipping,
+/// schedules and threads are the engine's.
 pub trait Rule: Send + Sync + std::fmt::Debug {
-    /// Numbers it keeps for each parameter.
+    /// Numbers that it keeps for each parameter; at most [`MOST_SLOTS`].
     fn slots(&self) -> usize;
 
     /// Its momentum, or β₁, if a schedule may replace it.
@@ -164,9 +193,15 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The slot that holds what the model is evaluated and saved with, of a rule that trains at another point than the
+    /// one it arrives at. It begins as the parameters, not as zeros. Between epochs it has changed places with them.
+    fn evaluated(&self) -> Option<usize> {
+        None
+    }
+
     /// The coefficients of one step. They are made once a step: powers cost as much as hundreds of
     /// updates.
-    fn coefficients(&self, moment: Moment) -> Coefficients;
+    fn coefficients(&self, settings: StepSettings) -> Coefficients;
 
     /// What it does with whole parameters; None if it works element by element, which
     /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
@@ -177,17 +212,22 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     }
 
     /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
-    /// into directions, and updates the slots. `orthogonal` says whether these directions are then
-    /// made so. An element's result depends on that element and the coefficients alone.
+    /// into directions, and updates the slots. `matrix` says whether they are a matrix's that is made
+    /// orthogonal then; matrices that are [factored](Whole::Factored) are not directed here, and all else has one
+    /// slot with them. An element's result depends on that element and the coefficients alone.
     fn direct(
         &self,
         _coefficients: &Coefficients,
-        _orthogonal: bool,
+        _matrix: bool,
         _parameters: &[f32],
         _gradients: &mut [f32],
         _slots: &mut [&mut [f32]],
     ) {
     }
+
+    /// Brings mean squares over rows or columns of a matrix up to date with those of a step, both `[n]`, for a rule
+    /// that [factors](Whole::Factored) them.
+    fn blend(&self, _coefficients: &Coefficients, _means: &mut [f32], _of_step: &[f32]) {}
 
     /// Updates some parameters. All slices have the same length; `slots` are as the last step left
     /// them, zeros at first. `gradients` may be overwritten. An element's result depends on that
@@ -207,9 +247,9 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         parameters: &mut [f32],
         gradients: &mut [f32],
         slots: &mut [&mut [f32]],
-        moment: Moment,
+        settings: StepSettings,
     ) {
         debug_assert!(self.whole().is_none(), "half a step of {self:?}");
-        self.apply(&self.coefficients(moment), parameters, gradients, slots);
+        self.apply(&self.coefficients(settings), parameters, gradients, slots);
     }
 }

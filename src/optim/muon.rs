@@ -1,7 +1,7 @@
 //! Muon: matrices move along an orthogonal matrix near their momentum, all else by AdamW.
 
 use super::whole::adam_directions;
-use super::{Coefficients, Moment, Orthogonal, Rule, Whole, coefficients, each_0, each_1};
+use super::{Coefficients, Orthogonal, Rule, StepSettings, Whole, coefficients, each_0, each_1};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and
@@ -54,15 +54,15 @@ impl Rule for Muon {
         Some(Whole::Orthogonal(self.orthogonal))
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let momentum = moment.momentum.unwrap_or(self.momentum);
-        let (rate, step) = (moment.learning_rate, moment.step as f64);
-        let decay = self.weight_decay * moment.decay;
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let momentum = settings.momentum.unwrap_or(self.momentum);
+        let (rate, step) = (settings.learning_rate, settings.step as f64);
+        let decay = self.weight_decay * settings.decay;
         // The step along a direction is the same for all parameters, so that of Adam's share has its
         // part of the rate in it, and what its decay differs by.
         let adam_step = self.adam_factor / (1.0 - self.adam_beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.adam_beta2.powf(step)).sqrt();
-        let adam_decay = self.adam_factor * self.adam_weight_decay * moment.decay - decay;
+        let adam_decay = self.adam_factor * self.adam_weight_decay * settings.decay - decay;
         let [keep1, new1] = [self.adam_beta1, 1.0 - self.adam_beta1];
         let [keep2, new2] = [self.adam_beta2, 1.0 - self.adam_beta2];
         let shrink = 1.0 - rate * decay;

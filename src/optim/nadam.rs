@@ -1,6 +1,6 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// A product of momenta below this is nothing beside 1.
 const NOTHING: f64 = 1e-18;
@@ -53,14 +53,14 @@ impl Rule for Nadam {
         2
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let (now, next) = (self.momentum(moment.step), self.momentum(moment.step + 1));
-        let momenta = self.momenta(moment.step);
-        let own = moment.learning_rate * (1.0 - now) / (1.0 - momenta);
-        let carried = moment.learning_rate * next / (1.0 - momenta * next);
-        let root_correction = 1.0 / (1.0 - self.beta2.powf(moment.step as f64)).sqrt();
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let (now, next) = (self.momentum(settings.step), self.momentum(settings.step + 1));
+        let momenta = self.momenta(settings.step);
+        let own = settings.learning_rate * (1.0 - now) / (1.0 - momenta);
+        let carried = settings.learning_rate * next / (1.0 - momenta * next);
+        let root_correction = 1.0 / (1.0 - self.beta2.powf(settings.step as f64)).sqrt();
         let [keep1, new1, keep2, new2] = [self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2];
-        let [epsilon, decay] = [self.epsilon, self.weight_decay * moment.decay];
+        let [epsilon, decay] = [self.epsilon, self.weight_decay * settings.decay];
         coefficients([own, carried, root_correction, keep1, new1, keep2, new2, epsilon, decay])
     }
 

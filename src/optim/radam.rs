@@ -1,6 +1,6 @@
 //! RAdam: Adam that trusts its second moment only once it rests on enough gradients.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// Below this length of the averaged past, the variance of the second moment is not finite enough.
 const SHORT: f64 = 5.0;
@@ -49,11 +49,11 @@ impl Rule for Radam {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let step = moment.step as f64;
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let step = settings.step as f64;
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step_size = settings.learning_rate / (1.0 - beta1.powf(step));
         // Of mean / (root + ε) and of the mean alone; one of them is 0.
         let (scaled, plain) = match self.rectification(step) {
             Some(rectification) => (step_size * rectification, 0.0),

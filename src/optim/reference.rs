@@ -8,10 +8,11 @@
 
 mod whole;
 
-pub use whole::{lamb, muon, muon_rest, orthogonal};
+pub use whole::{adafactor, lamb, muon, muon_rest, orthogonal};
 
 use super::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Ema, Lion, Lookahead, Nadam, Radam, Rmsprop, Rprop, Sgd, Yogi,
+    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Ema, Lion, Lookahead, Nadam, Radam, Rmsprop, Rprop,
+    ScheduleFree, Sgd, Yogi,
 };
 
 /// What a rule remembers of one parameter; all zeros before the first step.
@@ -29,6 +30,8 @@ pub struct Memory {
     pub product: f64,
     /// Rprop's size of a step.
     pub size: f64,
+    /// Adan's gradient of the step before.
+    pub before: f64,
 }
 
 /// `torch.optim.SGD`.
@@ -164,6 +167,37 @@ pub fn adabelief(rule: &Adabelief, p: f64, mut g: f64, t: i32, rate: f64, memory
     let mean = memory.mean / (1.0 - rule.beta1.powi(t));
     let square = memory.square / (1.0 - rule.beta2.powi(t));
     p - rate * mean / (square.sqrt() + rule.epsilon)
+}
+
+/// Xie et al. (2022), algorithm 1, as the authors' program with its proximal decay; what is remembered as the past is
+/// the mean of the differences.
+pub fn adan(rule: &Adan, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
+    let difference = if t == 1 { 0.0 } else { g - memory.before };
+    memory.before = g;
+    memory.mean = rule.beta1 * memory.mean + (1.0 - rule.beta1) * g;
+    memory.past = rule.beta2 * memory.past + (1.0 - rule.beta2) * difference;
+    let ahead = g + rule.beta2 * difference;
+    memory.square = rule.beta3 * memory.square + (1.0 - rule.beta3) * ahead * ahead;
+    let mean = memory.mean / (1.0 - rule.beta1.powi(t));
+    let change = memory.past / (1.0 - rule.beta2.powi(t));
+    let square = memory.square / (1.0 - rule.beta3.powi(t));
+    let step = rate * (mean + rule.beta2 * change) / (square.sqrt() + rule.epsilon);
+    (p - step) / (1.0 + rate * rule.weight_decay)
+}
+
+/// Defazio et al. (2024), algorithm 1, of which `p` is y; what is remembered as the past is z, as the mean x.
+pub fn schedule_free(rule: &ScheduleFree, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
+    if t == 1 {
+        (memory.past, memory.mean) = (p, p);
+    }
+    let squared_rate = |t: i32| (rate * rule.warmth(t as u64)).powi(2);
+    memory.square = rule.beta2 * memory.square + (1.0 - rule.beta2) * g * g;
+    let square = memory.square / (1.0 - rule.beta2.powi(t));
+    let direction = g / (square.sqrt() + rule.epsilon) + rule.weight_decay * p;
+    memory.past -= rate * rule.warmth(t as u64) * direction;
+    let weight = squared_rate(t) / (1..=t).map(squared_rate).sum::<f64>();
+    memory.mean = (1.0 - weight) * memory.mean + weight * memory.past;
+    (1.0 - rule.beta1) * memory.past + rule.beta1 * memory.mean
 }
 
 /// `torch.optim.Rprop`; what is remembered as the mean is the last gradient.

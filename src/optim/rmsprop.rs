@@ -1,6 +1,6 @@
 //! RMSprop: steps scaled by a running mean of squared gradients.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_1, each_2, each_3};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_1, each_2, each_3};
 
 /// `s ← α s + (1 - α) g²`; if centered `m ← α m + (1 - α) g` and `d = √(s - m²) + ε`, else
 /// `d = √s + ε`; `p ← p - rate · g / d`, or with momentum `b ← momentum · b + g / d`,
@@ -34,10 +34,10 @@ impl Rule for Rmsprop {
         (self.momentum != 0.0).then_some(self.momentum)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let momentum = moment.momentum.unwrap_or(self.momentum);
-        let rate = moment.learning_rate;
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let momentum = settings.momentum.unwrap_or(self.momentum);
+        let rate = settings.learning_rate;
         coefficients([rate, self.alpha, 1.0 - self.alpha, self.epsilon, momentum, decay])
     }
 

@@ -1,6 +1,6 @@
 //! Rprop: steps that follow the gradient's sign, longer while it stays and shorter when it turns.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// With `s = g · g'`, `g'` the gradient of the step before: the step size grows by η₊ where `s > 0`,
 /// shrinks by η₋ and `g ← 0` where `s < 0`; then `p ← p - sign(g) · size`. The learning rate is the
@@ -29,9 +29,9 @@ impl Rule for Rprop {
         2
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
         // Slots begin as zeros.
-        let first = if moment.step == 1 { moment.learning_rate } else { 0.0 };
+        let first = if settings.step == 1 { settings.learning_rate } else { 0.0 };
         coefficients([first, self.shrink, self.grow, self.smallest, self.largest])
     }
 

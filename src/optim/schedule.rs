@@ -13,7 +13,7 @@ pub use curve::Curve;
 pub use one_cycle::{Anneal, OneCycle};
 pub use plateau::{Plateau, PlateauState};
 
-use super::Moment;
+use super::StepSettings;
 
 /// How long something lasts, or when it happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,12 +179,12 @@ impl Schedules {
         self.momentum.is_some() || self.learning_rate.has_momentum()
     }
 
-    /// The moment of a step, counted from 1. `learning_rate` and `momentum` are the optimizer's, the
+    /// The settings of a step, counted from 1. `learning_rate` and `momentum` are the optimizer's, the
     /// rate already lowered by a plateau.
-    pub fn moment(&self, step: u64, run: Span, learning_rate: f64, momentum: Option<f64>) -> Moment {
+    pub fn settings(&self, step: u64, run: Span, learning_rate: f64, momentum: Option<f64>) -> StepSettings {
         let factor = |schedule: &Schedule| schedule.factor(step, run);
         let cycled = self.learning_rate.momentum(step, run);
-        Moment {
+        StepSettings {
             step,
             learning_rate: learning_rate * factor(&self.learning_rate),
             momentum: cycled.or_else(|| Some(momentum? * factor(self.momentum.as_ref()?))),

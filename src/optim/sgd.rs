@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_0, each_1};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_0, each_1};
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
 /// `p ← p - rate · b`, or with Nesterov's momentum `p ← p - rate · (g + momentum · b)`.
@@ -24,14 +24,14 @@ impl Rule for Sgd {
         (self.momentum != 0.0).then_some(self.momentum)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let momentum = moment.momentum.unwrap_or(self.momentum);
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let momentum = settings.momentum.unwrap_or(self.momentum);
         // The first velocity is the gradient itself.
-        let fresh = if moment.step == 1 { 1.0 } else { 1.0 - self.dampening };
+        let fresh = if settings.step == 1 { 1.0 } else { 1.0 - self.dampening };
         // The step goes along own · g + carried · velocity.
         let (own, carried) = if self.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
-        coefficients([-moment.learning_rate, decay, momentum, fresh, own, carried])
+        coefficients([-settings.learning_rate, decay, momentum, fresh, own, carried])
     }
 
     fn apply(

@@ -10,6 +10,46 @@ pub enum Whole {
     TrustRatio,
     /// That of each matrix is made about orthogonal. Other parameters' stay what they are.
     Orthogonal(Orthogonal),
+    /// That of each matrix is its gradient divided by the root of what means over rows and columns say of its square.
+    /// All are then scaled by their own and their parameter's size.
+    Factored(Factored),
+}
+
+/// How a gradient is scaled by factored second moments: a matrix `[out, in]` keeps the mean square of each row and each
+/// column, r and c, which [`Rule::blend`](super::Rule::blend) brings up to date; its direction is `g / √v`,
+/// `v = max(r c / max(mean(r), ε), ε²)`. What is no matrix has one slot of its own. Then a direction u is multiplied by
+/// `max(smallest, rms(p)) / max(1, rms(u) / threshold)`.
+///
+/// Shazeer, Stern: Adafactor, adaptive learning rates with sublinear memory cost (2018), algorithm 4; ε where
+/// `torch.optim.Adafactor` has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Factored {
+    /// ε₁
+    pub epsilon: f64,
+    /// ε₂
+    pub smallest: f64,
+    /// d
+    pub threshold: f64,
+}
+
+impl Default for Factored {
+    fn default() -> Self {
+        Factored { epsilon: f32::EPSILON.into(), smallest: 1e-3, threshold: 1.0 }
+    }
+}
+
+impl Factored {
+    /// The least mean square.
+    pub fn floor(&self) -> f64 {
+        self.epsilon * self.epsilon
+    }
+
+    /// What a direction of this root of its mean square, of a parameter of that one, is multiplied by. NaN stays NaN.
+    pub fn scale(&self, direction: f64, parameter: f64) -> f64 {
+        let size = if parameter < self.smallest { self.smallest } else { parameter };
+        let over = direction / self.threshold;
+        size / if over < 1.0 { 1.0 } else { over }
+    }
 }
 
 /// How a matrix X `[out, in]` is made about orthogonal: with X ← X / max(‖X‖, ε), so many times

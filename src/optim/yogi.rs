@@ -1,6 +1,6 @@
 //! Yogi: Adam whose second moment grows and shrinks by the same measure.
 
-use super::{Coefficients, Moment, Rule, coefficients, each_2};
+use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← v - (1 - β₂) sign(v - g²) g²`, both from the initial accumulator on,
 /// and `p ← p - rate · m̂ / (√v̂ + ε)` as Adam's.
@@ -31,14 +31,14 @@ impl Rule for Yogi {
         Some(self.beta1)
     }
 
-    fn coefficients(&self, moment: Moment) -> Coefficients {
-        let decay = self.weight_decay * moment.decay;
-        let step = moment.step as f64;
-        let beta1 = moment.momentum.unwrap_or(self.beta1);
-        let step_size = moment.learning_rate / (1.0 - beta1.powf(step));
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        let decay = self.weight_decay * settings.decay;
+        let step = settings.step as f64;
+        let beta1 = settings.momentum.unwrap_or(self.beta1);
+        let step_size = settings.learning_rate / (1.0 - beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.beta2.powf(step)).sqrt();
         // Slots begin as zeros.
-        let initial = if moment.step == 1 { self.initial_accumulator } else { 0.0 };
+        let initial = if settings.step == 1 { self.initial_accumulator } else { 0.0 };
         let [keep1, new1, new2] = [beta1, 1.0 - beta1, 1.0 - self.beta2];
         coefficients([step_size, root_correction, initial, keep1, new1, new2, self.epsilon, decay])
     }

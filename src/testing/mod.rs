@@ -3,5 +3,7 @@
 //! Each returns an error that says what was expected, what was found and where; it is meant to be called in a test.
 
 mod layer;
+mod rule;
 
 pub use layer::check_layer;
+pub use rule::check_rule;

@@ -58,6 +58,8 @@ enum Shown {
     Nothing,
     Slow,
     Average,
+    /// A slot of the rule.
+    Slot(usize),
 }
 
 /// The averages of a run; they lie in its workspace.
@@ -66,6 +68,8 @@ pub struct Averages {
     average: Option<AverageConfig>,
     /// The steps before those that a moving average is over, once it has begun.
     ema_after: Option<u64>,
+    /// The rule's own.
+    slot: Option<usize>,
     /// The epochs in an equal average.
     epochs: u64,
     shown: Shown,
@@ -74,14 +78,17 @@ pub struct Averages {
 }
 
 impl Averages {
-    /// Those of a run that begins with this model.
-    pub fn new(recipe: &Recipe, model: &Model, workspace: &mut Workspace) -> Averages {
+    /// Those of a run that begins with this model, by a rule that [evaluates](crate::optim::Rule::evaluated) this slot.
+    pub fn new(recipe: &Recipe, slot: Option<usize>, model: &Model, workspace: &mut Workspace) -> Averages {
+        if let Some(slot) = slot {
+            workspace.slot_mut(slot).copy_from_slice(model.storage());
+        }
         if recipe.lookahead.is_some() {
             workspace.averages_mut().0.copy_from_slice(model.storage());
         }
         let statistics = model.statistics();
         let (lookahead, average) = (recipe.lookahead, recipe.average);
-        Averages { lookahead, average, ema_after: None, epochs: 0, shown: Shown::Nothing, statistics }
+        Averages { lookahead, average, ema_after: None, slot, epochs: 0, shown: Shown::Nothing, statistics }
     }
 
     /// Puts what is trained back into the model, before the epoch of this number, from 1, and after so many
@@ -105,7 +112,7 @@ impl Averages {
     }
 
     /// Puts what is to be tried into the model, after the epoch of this number: the average, if it has
-    /// begun, else the slow parameters, if there are any. Only a complete epoch goes into an equal average.
+    /// begun, else the slow parameters or those of the rule, if there are any. Only a complete epoch goes into an equal average.
     pub fn end(
         &mut self,
         epoch: usize,
@@ -117,6 +124,12 @@ impl Averages {
             let slow = workspace.averages_mut().0;
             for place in &self.statistics {
                 slow[place.clone()].copy_from_slice(&parameters[place.clone()]);
+            }
+        }
+        if let Some(slot) = self.slot {
+            let slot = workspace.slot_mut(slot);
+            for place in &self.statistics {
+                slot[place.clone()].copy_from_slice(&parameters[place.clone()]);
             }
         }
         if let Some(AverageConfig { method: AverageMethod::Swa, start }) = self.average
@@ -133,7 +146,7 @@ impl Averages {
         } else if self.lookahead.is_some() {
             Shown::Slow
         } else {
-            Shown::Nothing
+            self.slot.map_or(Shown::Nothing, Shown::Slot)
         };
         self.swap(parameters, workspace);
     }
@@ -145,13 +158,17 @@ impl Averages {
             Shown::Nothing => None,
             Shown::Slow => Some(slow),
             Shown::Average => Some(average),
+            Shown::Slot(slot) => Some(workspace.slot(slot)),
         }
     }
 
     fn swap(&self, parameters: &mut [f32], workspace: &mut Workspace) {
+        if let Shown::Slot(slot) = self.shown {
+            return parameters.swap_with_slice(workspace.slot_mut(slot));
+        }
         let (slow, average) = workspace.averages_mut();
         match self.shown {
-            Shown::Nothing => {}
+            Shown::Nothing | Shown::Slot(_) => {}
             Shown::Slow => parameters.swap_with_slice(slow),
             Shown::Average => parameters.swap_with_slice(average),
         }

@@ -74,7 +74,7 @@ impl Request<'_> {
         let target_width = if are_values { model.outputs() } else { 0 };
         let mut workspace =
             Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
-        let averages = Averages::new(recipe, model, &mut workspace);
+        let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
         Ok(Prepared { rule, span, plan, workspace, averages, batch })
     }
 }

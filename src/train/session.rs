@@ -365,14 +365,14 @@ impl<'a> Session<'a> {
         let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
         let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
         let learning_rate = recipe.optimizer.learning_rate * reduced;
-        let moment = |step| recipe.schedule.moment(step, span, learning_rate, momentum);
+        let settings = |step| recipe.schedule.settings(step, span, learning_rate, momentum);
         let work = |worker: &Worker| {
             step.derive_all(worker);
             worker.barrier();
             for (index, start) in (0..order.len()).step_by(size).enumerate() {
                 worker.begin_step(done + index as u64, Some(size.min(order.len() - start) as u64));
                 let batch = Batch { order, start, size, mixing };
-                if let Some(score) = step.run(worker, batch, moment(done + index as u64 + 1)) {
+                if let Some(score) = step.run(worker, batch, settings(done + index as u64 + 1)) {
                     let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
                     // Read by the others only after the barrier, and written again only after the next.
                     halt.store(!go_on || stop.load(Relaxed), Relaxed);
@@ -393,7 +393,7 @@ impl<'a> Session<'a> {
             Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
             None => {}
         }
-        let mut record = about.record(&live.score, moment(self.steps).learning_rate);
+        let mut record = about.record(&live.score, settings(self.steps).learning_rate);
         if !record.incomplete {
             record.layers = norms::of_layers(self.model.layers(), &self.plan, self.workspace.norms());
         }

@@ -10,6 +10,7 @@ mod after;
 mod alone;
 mod augmented;
 mod costs;
+mod factored;
 mod joins;
 mod parameters;
 mod per_output;
@@ -33,7 +34,7 @@ use crate::kernels::{convert, reduce};
 use crate::losses::Loss;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
-use crate::optim::{Coefficients, Moment, Rule};
+use crate::optim::{Coefficients, Rule, StepSettings};
 use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Worker};
 
@@ -213,21 +214,21 @@ impl<'a> Source<'a> {
 impl Step<'_> {
     /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
     /// came to.
-    pub fn run(&self, worker: &Worker, batch: Batch, moment: Moment) -> Option<BatchScore> {
+    pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
         let turn = Turn {
-            coefficients: self.rule.coefficients(moment),
-            averaging: self.averages.at(moment.step),
+            coefficients: self.rule.coefficients(settings),
+            averaging: self.averages.at(settings.step),
             is_measured: batch.is_last(),
         };
         let weight = worker.probe(Operation::Loss, None, || Cost::local(batch.len()), || self.weight(batch));
         // A batch without weight teaches nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
-        for block in batch.blocks(self.plan.block, moment.step) {
+        for block in batch.blocks(self.plan.block, settings.step) {
             self.rows_pass(worker, block, scale);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
-                let (count, is_first) = (batch.len(), moment.step == 1);
+                let (count, is_first) = (batch.len(), settings.step == 1);
                 let cost = || Cost::local(count * size_of::<f32>());
                 let work = || Some(self.score(worker, count, weight, is_first));
                 score = worker.probe(Operation::Loss, None, cost, work);

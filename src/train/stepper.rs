@@ -13,7 +13,7 @@ use crate::kernels::reduce;
 use crate::losses::Targets;
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
-use crate::optim::Moment;
+use crate::optim::StepSettings;
 use crate::optim::schedule::Schedules;
 use crate::team::{Shared, Team, Worker};
 use crate::{Error, Result, memory};
@@ -120,7 +120,7 @@ impl<'a> Stepper<'a> {
             seed: self.recipe.train.seed,
         };
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
-        let moment = Moment::new(self.steps + 1, self.learning_rate);
+        let settings = StepSettings::new(self.steps + 1, self.learning_rate);
         let derives = !self.has_derived;
         let seen = Mutex::new(BatchScore::default());
         let work = |worker: &Worker| {
@@ -128,7 +128,7 @@ impl<'a> Stepper<'a> {
                 step.derive_all(worker);
                 worker.barrier();
             }
-            if let Some(score) = step.run(worker, batch, moment) {
+            if let Some(score) = step.run(worker, batch, settings) {
                 *seen.lock().unwrap_or_else(PoisonError::into_inner) = score;
             }
         };
@@ -227,6 +227,8 @@ fn check(recipe: &Recipe) -> Result<()> {
     let name = recipe.optimizer.name();
     let parts = [
         ("optimizer", recipe.optimizer.kind().full_batch, name),
+        // The model has the average between epochs only.
+        ("optimizer", recipe.optimizer.rule().evaluated().is_some(), name),
         ("schedule", recipe.schedule != Schedules::constant(), "a schedule"),
         ("augment", !recipe.augment.is_off(), "augmentation"),
         ("lookahead", recipe.lookahead.is_some(), "lookahead"),

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::activations::Activations;
-use super::plan::{NORMS_PER_SHARD, Plan};
+use super::plan::{MatrixPlan, NORMS_PER_SHARD, Plan, WholePlan};
 use crate::Result;
 use crate::kernels::reduce;
+use crate::layers::MOST_PARTS;
 use crate::memory;
 use crate::model::PlacedLayer;
 use crate::team::Shared;
-use crate::tensor::{Buffer, Layout, padded, row_stride};
+use crate::tensor::{Buffer, LANES, Layout, padded, row_stride};
 
 /// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
 pub const NORMS: usize = 3;
@@ -41,6 +42,9 @@ struct Places {
     targets: Range<usize>,
     iterates: Vec<[Matrix; 2]>,
     grams: Vec<[Matrix; 2]>,
+    factors: Vec<[Range<usize>; 5]>,
+    vectors: Range<usize>,
+    part_sums: Range<usize>,
     before: Vec<Range<usize>>,
     slow: Range<usize>,
     average: Range<usize>,
@@ -72,6 +76,12 @@ fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Mat
 /// Two matrices of this shape, columns padded.
 fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
     [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
+}
+
+/// The parts of [`Factors`].
+fn factors(layout: &mut Layout, matrix: &MatrixPlan) -> [Range<usize>; 5] {
+    let (outputs, inputs) = (matrix.panels() * LANES, matrix.inputs);
+    [outputs, inputs, outputs, inputs, matrix.panels() * inputs].map(|len| layout.place(len))
 }
 
 /// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
@@ -148,7 +158,8 @@ impl Workspace {
             gradients.push(activations(columns, stride, plan.rows.gradients_pass[index], false));
         }
         let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
-        let matrices = plan.whole.as_ref().map_or(&[][..], |whole| &whole.matrices);
+        let matrices = plan.whole.as_ref().map_or(&[][..], WholePlan::orthogonal);
+        let factored = plan.whole.as_ref().filter(|whole| whole.is_factored());
         let places = Places {
             inputs,
             outputs,
@@ -161,6 +172,13 @@ impl Workspace {
             targets: layout.place(rows * targets),
             iterates: matrices.iter().map(|of| pair(&mut layout, of.rows(), of.columns())).collect(),
             grams: matrices.iter().map(|of| pair(&mut layout, of.columns(), of.columns())).collect(),
+            factors: factored
+                .map_or(&[][..], WholePlan::factored)
+                .iter()
+                .map(|of| factors(&mut layout, of))
+                .collect(),
+            vectors: layout.place(factored.map_or(0, |whole| whole.slot_len)),
+            part_sums: layout.place(if factored.is_some() { plan.shards() * MOST_PARTS * LANES } else { 0 }),
             before: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
             slow: layout.place(if plan.keeps_slow { parameters } else { 0 }),
             average: layout.place(if plan.keeps_average { parameters } else { 0 }),
@@ -226,6 +244,17 @@ impl Workspace {
         (&self.floats[self.places.slow.clone()], &self.floats[self.places.average.clone()])
     }
 
+    /// A slot of the rule, in the places of the parameters.
+    pub fn slot(&self, slot: usize) -> &[f32] {
+        &self.floats[self.places.slots[slot].clone()]
+    }
+
+    /// As [`slot`](Workspace::slot).
+    pub fn slot_mut(&mut self, slot: usize) -> &mut [f32] {
+        let place = self.places.slots[slot].clone();
+        &mut self.floats[place]
+    }
+
     /// As [`averages`](Workspace::averages).
     pub fn averages_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         let mut carver = Carver { rest: &mut self.floats, position: 0 };
@@ -236,6 +265,16 @@ impl Workspace {
     pub fn first_square_not_finite(&self) -> Option<usize> {
         self.squares.iter().position(|squares| !squares.is_finite())
     }
+}
+
+/// The factored second moments of a matrix.
+pub struct Factors<'a> {
+    /// The mean square of each output, `[panels * 16]`, and of each input, `[inputs]`.
+    pub means: [Shared<'a, f32>; 2],
+    /// Those of the step alone.
+    pub of_step: [Shared<'a, f32>; 2],
+    /// The sums of squares of each input over the outputs of each panel, `[panels, inputs]`.
+    pub input_sums: Shared<'a, f32>,
 }
 
 /// A workspace, cut into its parts and shared by the workers.
@@ -271,6 +310,12 @@ pub struct Memory<'a> {
     pub iterates: Vec<[Shared<'a, f32>; 2]>,
     /// Its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
     pub grams: Vec<[Shared<'a, f32>; 2]>,
+    /// Of each matrix whose second moments are factored.
+    pub factors: Vec<Factors<'a>>,
+    /// The slot of all that is no such matrix.
+    pub vectors: Shared<'a, f32>,
+    /// Of each part of each shard of such matrices the sums of the squares of its outputs, `[shards, MOST_PARTS, 16]`.
+    pub part_sums: Shared<'a, f32>,
     /// Of each part of each shard the sums of the squares of directions and of parameters, for a rule
     /// for whole parameters; `[shards, MOST_PARTS, 2]`.
     pub part_squares: Shared<'a, f64>,
@@ -327,6 +372,17 @@ impl Workspace {
                 .map(|pair| pair.each_ref().map(|of| carver.matrix(of)))
                 .collect(),
             grams: places.grams.iter().map(|pair| pair.each_ref().map(|of| carver.matrix(of))).collect(),
+            factors: places
+                .factors
+                .iter()
+                .map(|of| {
+                    let [outputs, inputs, of_outputs, of_inputs, input_sums] =
+                        of.each_ref().map(|place| carver.array(place));
+                    Factors { means: [outputs, inputs], of_step: [of_outputs, of_inputs], input_sums }
+                })
+                .collect(),
+            vectors: carver.array(&places.vectors),
+            part_sums: carver.array(&places.part_sums),
             before: places.before.iter().map(|place| carver.array(place)).collect(),
             slow: carver.array(&places.slow),
             average: carver.array(&places.average),

@@ -39,12 +39,12 @@ fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
 fn initial(case: &Value) -> Vec<NamedTensor> {
     let names = case["names"].as_array().unwrap().iter().map(text);
     let shapes = case["shapes"].as_array().unwrap().iter().map(golden::integers);
-    let (mut modules, mut module) = (0, "");
+    let (mut modules, mut module) = (0, String::new());
     let tensor = |(name, shape): (&str, Vec<u64>)| {
         let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
-        let own = name.rsplit_once('.').unwrap().0;
+        let own = name.rsplit_once('.').map_or(name, |(module, _)| module);
         modules += u64::from(own != module);
-        module = own;
+        module = own.into();
         let (layer, outputs) = (modules - 1, shape[0]);
         let values = if name.ends_with("weight") {
             splitmix::weights(layer, outputs, shape[1..].iter().product())

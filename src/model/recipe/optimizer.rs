@@ -2,25 +2,64 @@
 
 mod full_batch;
 mod make;
+mod own_average;
+mod registry;
 mod table;
 
 pub(super) use full_batch::check as check_full_batch;
 pub use full_batch::check_samples;
+pub use registry::{optimizer_kind, optimizer_kinds, optimizer_names};
 pub use table::OPTIMIZERS;
 
 use super::super::section::{Range, Section, non_negative, positive};
 use super::keys;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hyper;
 use crate::optim::Rule;
 
 use crate::hyper::Allowed;
 pub use crate::hyper::{HyperParameter, HyperValue};
 
-/// An update rule as recipes know it.
+/// An update rule as recipes know it. A program makes one of its own as a `static`, of
+/// [`new`](OptimizerKind::new) and what else there is to say:
+///
+/// ```
+/// use fallline::hyper::{HyperParameter, unit_open};
+/// use fallline::{Coefficients, Optimizer, OptimizerKind, Rule, StepSettings};
+///
+/// /// p ← p - rate · sign(g) · |g|^power
+/// #[derive(Debug)]
+/// struct Power(f64);
+///
+/// impl Rule for Power {
+///     fn slots(&self) -> usize {
+///         0
+///     }
+///
+///     fn coefficients(&self, settings: StepSettings) -> Coefficients {
+///         fallline::optim::coefficients([settings.learning_rate, self.0])
+///     }
+///
+///     fn apply(&self, of_step: &Coefficients, p: &mut [f32], g: &mut [f32], _: &mut [&mut [f32]]) {
+///         let [rate, power, ..] = *of_step;
+///         p.iter_mut().zip(g).for_each(|(p, g)| *p -= rate * g.signum() * g.abs().powf(power));
+///     }
+/// }
+///
+/// static POWER: OptimizerKind = OptimizerKind {
+///     formula: "p ← p - rate · sign(g) · |g|^power",
+///     hyper_parameters: &[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")],
+///     ..OptimizerKind::new("power", 0.01, |config| Box::new(Power(config.number("power"))))
+/// };
+///
+/// fallline::testing::check_rule(&Optimizer::of(&POWER))?;
+/// let trainer = fallline::Trainer::new().optimizer(Optimizer::of(&POWER).with("power", 0.25)?);
+/// # let _ = trainer;
+/// # Ok::<(), fallline::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct OptimizerKind {
-    /// What recipes and the command line call it.
+    /// What recipes and the command line call it: 1 to 40 of `a-z`, `0-9` and `-`, a letter first.
     pub name: &'static str,
     /// The learning rate where a recipe gives none; it works on `mnist-mlp`.
     pub learning_rate: f64,
@@ -32,9 +71,10 @@ pub struct OptimizerKind {
     pub full_batch: bool,
     /// In the order in which they are written.
     pub hyper_parameters: &'static [HyperParameter],
-    /// The key whose value does not fit the others, and what would.
-    conflict: fn(&OptimizerConfig) -> Option<(&'static str, String)>,
-    make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+    /// The key whose value does not fit the others, and what would; None if all go together.
+    pub conflict: fn(&OptimizerConfig) -> Option<(&'static str, String)>,
+    /// The rule with these values, of which each is in its range and there is no conflict.
+    pub make: fn(&OptimizerConfig) -> Box<dyn Rule>,
 }
 
 /// Names are unique.
@@ -45,6 +85,24 @@ impl PartialEq for OptimizerKind {
 }
 
 impl OptimizerKind {
+    /// A rule for batches of any size, without hyper-parameters and with nothing said of it.
+    pub const fn new(
+        name: &'static str,
+        learning_rate: f64,
+        make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+    ) -> OptimizerKind {
+        OptimizerKind {
+            name,
+            learning_rate,
+            formula: "",
+            source: "",
+            full_batch: false,
+            hyper_parameters: &[],
+            conflict: |_| None,
+            make,
+        }
+    }
+
     /// The learning rates that it may be given, in words.
     pub fn learning_rate_range(&'static self) -> &'static str {
         self.rates().text()
@@ -56,22 +114,8 @@ impl OptimizerKind {
 
     /// Whether its steps are found by a line search.
     pub fn searches(&'static self) -> bool {
-        OptimizerConfig::new(self).rule().full_batch().is_some()
+        OptimizerConfig::of(self).rule().full_batch().is_some()
     }
-}
-
-/// The names of all update rules.
-pub fn optimizer_names() -> impl Iterator<Item = &'static str> {
-    OPTIMIZERS.iter().map(|kind| kind.name)
-}
-
-/// The update rule of this name.
-///
-/// # Errors
-/// [`Error::Unknown`] with the nearest name; `place` is where the name stands.
-pub fn optimizer_kind(name: &str, place: &str) -> Result<&'static OptimizerKind> {
-    let found = OPTIMIZERS.iter().find(|kind| kind.name == name);
-    found.ok_or_else(|| Error::unknown(place, "optimizer", name, optimizer_names()))
 }
 
 /// An update rule with its hyper-parameters, all of them in their ranges.
@@ -86,7 +130,7 @@ pub struct OptimizerConfig {
 
 impl OptimizerConfig {
     /// A rule with all its defaults.
-    pub fn new(kind: &'static OptimizerKind) -> OptimizerConfig {
+    pub fn of(kind: &'static OptimizerKind) -> OptimizerConfig {
         OptimizerConfig {
             learning_rate: kind.learning_rate,
             kind,
@@ -94,10 +138,16 @@ impl OptimizerConfig {
         }
     }
 
-    pub(super) fn read(mut section: Section) -> Result<OptimizerConfig> {
-        let names: Vec<&str> = optimizer_names().collect();
+    /// `own` is a rule that need not be registered to be known.
+    pub(super) fn read(mut section: Section, own: Option<&'static OptimizerKind>) -> Result<OptimizerConfig> {
+        let own = own.filter(|own| !optimizer_names().any(|name| name == own.name));
+        let names: Vec<&str> = optimizer_names().chain(own.map(|own| own.name)).collect();
         let name = section.choice("name", "optimizer", None, &names)?;
-        let mut config = OptimizerConfig::new(optimizer_kind(name, "optimizer.name")?);
+        let kind = match own.filter(|own| own.name == name) {
+            Some(own) => own,
+            None => optimizer_kind(name, "optimizer.name")?,
+        };
+        let mut config = OptimizerConfig::of(kind);
         config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
         config.values = keys::read(&mut section, config.kind.hyper_parameters)?;
         if let Some((key, expected)) = (config.kind.conflict)(&config) {
@@ -133,32 +183,45 @@ impl OptimizerConfig {
         (self.kind.make)(self)
     }
 
-    /// The number under a key that the kind lists, which a test sees for all of them.
-    fn number(&self, key: &str) -> f64 {
+    /// The number under a key.
+    ///
+    /// # Panics
+    /// If the kind lists no number of this key: the mistake of its author, which
+    /// [`register`](OptimizerKind::register) and [`check_rule`](crate::testing::check_rule) make an error.
+    pub fn number(&self, key: &str) -> f64 {
         match self.value(key) {
             Some(HyperValue::Number(number)) => number,
             other => unreachable!("{} has no number {key}, but {other:?}", self.name()),
         }
     }
 
-    /// The integer under a key that the kind lists, as for numbers.
-    fn integer(&self, key: &str) -> usize {
+    /// The integer under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn integer(&self, key: &str) -> usize {
         match self.value(key) {
             Some(HyperValue::Integer(integer)) => integer,
             other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
         }
     }
 
-    /// The name under a key that the kind lists, as for numbers.
-    fn name_of(&self, key: &str) -> &'static str {
+    /// The name under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn name_of(&self, key: &str) -> &'static str {
         match self.value(key) {
             Some(HyperValue::Name(name)) => name,
             other => unreachable!("{} has no name {key}, but {other:?}", self.name()),
         }
     }
 
-    /// The choice under a key that the kind lists, as for numbers.
-    fn choice(&self, key: &str) -> bool {
+    /// The choice under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn choice(&self, key: &str) -> bool {
         match self.value(key) {
             Some(HyperValue::Choice(choice)) => choice,
             other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),

@@ -1,8 +1,9 @@
 //! Recipes that a program makes, and not a text.
 
+use super::super::section::{Section, Source};
 use super::{
     BATCH, ConstraintConfig, DataConfig, GradientConfig, ModelConfig, OptimizerConfig, Recipe,
-    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind,
+    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind, parse_table,
 };
 use crate::data::augment::Augmentation;
 use crate::error::Result;
@@ -28,7 +29,7 @@ impl Recipe {
             data: DataConfig::of_program(),
             augment: Augmentation::default(),
             model,
-            optimizer: OptimizerConfig::new(adam),
+            optimizer: OptimizerConfig::of(adam),
             schedule: Schedules::constant(),
             train: TrainConfig { epochs: EPOCHS, batch: BATCH, accumulate: 1, seed: 1, shuffle: true },
             gradient: GradientConfig::default(),
@@ -47,7 +48,11 @@ impl Recipe {
     /// # Errors
     /// Those of [`Recipe::parse`].
     pub fn check(&self, place: &str) -> Result<()> {
-        Recipe::parse(&self.to_toml(), place).map(drop)
+        // The update rule may be one of the program's own that is not registered.
+        let own = self.optimizer.kind();
+        own.check()?;
+        let (table, source) = (parse_table(&self.to_toml(), place)?, Source::new(place));
+        Recipe::read(Section::root(table, &source), Some(own)).map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The full-batch methods as update rules see them.
 
 use super::{Method, Settings};
-use crate::optim::{Coefficients, Moment, Rule};
+use crate::optim::{Coefficients, Rule, StepSettings};
 
 /// A rule that only wants the gradient of all samples: it leaves the parameters alone in a step, and a
 /// [`Solver`](super::Solver) moves them between the steps.
@@ -25,7 +25,7 @@ impl Rule for FullBatch {
         0
     }
 
-    fn coefficients(&self, _: Moment) -> Coefficients {
+    fn coefficients(&self, _: StepSettings) -> Coefficients {
         Coefficients::default()
     }
 

@@ -1,7 +1,7 @@
 //! The twins of the rules for whole parameters.
 
 use super::{Memory, adam};
-use crate::optim::{Adam, Lamb, Muon, Orthogonal};
+use crate::optim::{Adafactor, Adam, Lamb, Muon, Orthogonal};
 
 /// `optax.lamb`, of one parameter: `parameters`, `gradients` and `memories` are `[n]`.
 pub fn lamb(
@@ -24,6 +24,53 @@ pub fn lamb(
     let ratio = if norm == 0.0 || size == 0.0 { 1.0 } else { norm / size };
     for (p, direction) in parameters.iter_mut().zip(directions) {
         *p -= rate * ratio * direction;
+    }
+}
+
+/// `torch.optim.Adafactor`, of a matrix `[outputs, inputs]` or, without a shape, of a vector: `parameters`, `gradients`
+/// and `memories` are `[n]`, row-major. The mean square of a row is remembered as that of its first element, that of a
+/// column as the largest of its first.
+pub fn adafactor(
+    rule: &Adafactor,
+    parameters: &mut [f64],
+    shape: Option<[usize; 2]>,
+    gradients: &[f64],
+    [t, rate]: [f64; 2],
+    memories: &mut [Memory],
+) {
+    let count = parameters.len() as f64;
+    let (new, epsilon) = (t.powf(-rule.power), rule.factored.epsilon);
+    let size = (norm(parameters) / count.sqrt()).max(rule.factored.smallest);
+    let [outputs, inputs] = shape.unwrap_or([1, 0]);
+    for output in 0..outputs {
+        let row = (0..inputs).map(|input| gradients[output * inputs + input].powi(2)).sum::<f64>();
+        if inputs > 0 {
+            let mean = &mut memories[output * inputs].square;
+            *mean += new * (row / inputs as f64 - *mean);
+        }
+    }
+    for input in 0..inputs {
+        let column = (0..outputs).map(|output| gradients[output * inputs + input].powi(2)).sum::<f64>();
+        let mean = &mut memories[input].largest;
+        *mean += new * (column / outputs as f64 - *mean);
+    }
+    let rows = (0..outputs).filter(|_| inputs > 0).map(|output| memories[output * inputs].square);
+    let mean = (rows.sum::<f64>() / outputs as f64).max(epsilon);
+    let mut directions = Vec::new();
+    for (place, g) in gradients.iter().enumerate() {
+        let variance = if shape.is_some() {
+            memories[place / inputs * inputs].square * memories[place % inputs].largest / mean
+        } else {
+            let square = &mut memories[place].square;
+            *square += new * (g * g - *square);
+            *square
+        };
+        directions.push(g / variance.max(epsilon * epsilon).sqrt());
+    }
+    let over = (norm(&directions) / count.sqrt() / rule.factored.threshold).max(1.0);
+    for (p, direction) in parameters.iter_mut().zip(directions) {
+        *p *= 1.0 - rate * rule.weight_decay;
+        *p -= rate.min(1.0 / t.sqrt()) * size / over * direction;
     }
 }
 

@@ -120,13 +120,13 @@ fn a_moment_has_all_that_is_scheduled() {
         momentum: Some(Schedule::of(linear(0.5, 1.0))),
         weight_decay: Some(Schedule::of(Curve::Step { every: Some(Length::Steps(10)), gamma: 0.5 })),
     };
-    let moment = schedules.moment(21, RUN, 0.4, Some(0.8));
-    let expected = Moment { step: 21, learning_rate: 0.2, momentum: Some(0.75 * 0.8), decay: 0.25 };
-    assert_eq!(moment, expected);
-    assert_eq!(Schedules::constant().moment(21, RUN, 0.4, Some(0.8)), Moment::new(21, 0.4));
+    let settings = schedules.settings(21, RUN, 0.4, Some(0.8));
+    let expected = StepSettings { step: 21, learning_rate: 0.2, momentum: Some(0.75 * 0.8), decay: 0.25 };
+    assert_eq!(settings, expected);
+    assert_eq!(Schedules::constant().settings(21, RUN, 0.4, Some(0.8)), StepSettings::new(21, 0.4));
 
     let cycle = Schedules { learning_rate: Schedule::of(every_curve()[14].clone()), ..Schedules::constant() };
-    assert_eq!(cycle.moment(1, RUN, 0.4, Some(0.8)).momentum, Some(0.95));
+    assert_eq!(cycle.settings(1, RUN, 0.4, Some(0.8)).momentum, Some(0.95));
     assert!(cycle.needs_momentum() && schedules.needs_momentum() && !Schedules::constant().needs_momentum());
 }
 

@@ -12,19 +12,25 @@ pub struct WholePlan {
     pub what: Whole,
     /// Of each layer.
     pub parameters: Vec<Vec<WholeParameter>>,
-    /// Those that become orthogonal.
+    /// Those that become orthogonal, or whose second moments are factored.
     pub matrices: Vec<MatrixPlan>,
+    /// Floats of the slot of all else, where second moments are factored.
+    pub slot_len: usize,
 }
 
 /// A parameter of a layer.
 pub struct WholeParameter {
     /// Its place in the layer's storage.
     pub range: Range<usize>,
-    /// Its number among the matrices that become orthogonal, if it is one of them.
+    /// Its elements, without padding.
+    pub count: usize,
+    /// Its number among the plan's matrices, if it is one of them.
     pub matrix: Option<usize>,
+    /// Where it begins in the slot of what is no matrix, where second moments are factored.
+    pub slot: usize,
 }
 
-/// A matrix that becomes orthogonal.
+/// A matrix that becomes orthogonal, or whose second moments are factored.
 pub struct MatrixPlan {
     pub layer: usize,
     /// Its place in the layer's storage.
@@ -40,11 +46,12 @@ impl WholePlan {
     pub fn new(what: Whole, layers: &[PlacedLayer]) -> WholePlan {
         let is_matrix = |spec: &ParameterSpec| spec.arrangement == Arrangement::Panels;
         let last = layers.iter().rposition(|placed| placed.layer.parameters().iter().any(is_matrix));
-        let mut matrices = Vec::new();
+        let (mut matrices, mut slot_len) = (Vec::new(), 0);
         let mut parameters = Vec::new();
         for (layer, placed) in layers.iter().enumerate() {
             let spared = match what {
                 Whole::TrustRatio => true,
+                Whole::Factored(_) => false,
                 Whole::Orthogonal(how) => how.spare_last_layer && last == Some(layer),
             };
             let mut of_layer = Vec::new();
@@ -55,18 +62,45 @@ impl WholePlan {
                     let (outputs, inputs) = (spec.shape[0], spec.shape[1]);
                     matrices.push(MatrixPlan { layer, range: range.clone(), outputs, inputs });
                 }
-                of_layer.push(WholeParameter { range, matrix });
+                let (count, slot) = (spec.shape.iter().product(), slot_len);
+                if matches!(what, Whole::Factored(_)) && matrix.is_none() {
+                    slot_len += range.len();
+                }
+                of_layer.push(WholeParameter { range, count, matrix, slot });
             }
             parameters.push(of_layer);
         }
-        WholePlan { what, parameters, matrices }
+        WholePlan { what, parameters, matrices, slot_len }
     }
 
-    /// The number, among those that become orthogonal, of the matrix to which this part of a layer's
-    /// storage belongs.
+    /// The number, among the plan's matrices, of the matrix to which this part of a layer's storage belongs.
     pub fn matrix_of(&self, layer: usize, part: &Range<usize>) -> Option<usize> {
-        let found = self.parameters[layer].iter().find(|parameter| parameter.range.contains(&part.start));
-        found.and_then(|parameter| parameter.matrix)
+        self.parameter_of(layer, part).and_then(|parameter| parameter.matrix)
+    }
+
+    /// Where this part of a layer's storage, of what is no matrix, lies in the slot of all that is none.
+    pub fn slot_of(&self, layer: usize, part: &Range<usize>) -> Range<usize> {
+        let parameter = self.parameter_of(layer, part);
+        let start = parameter.map_or(0, |parameter| parameter.slot + part.start - parameter.range.start);
+        start..start + part.len()
+    }
+
+    fn parameter_of(&self, layer: usize, part: &Range<usize>) -> Option<&WholeParameter> {
+        self.parameters[layer].iter().find(|parameter| parameter.range.contains(&part.start))
+    }
+
+    /// The matrices that become orthogonal.
+    pub fn orthogonal(&self) -> &[MatrixPlan] {
+        if self.is_factored() { &[] } else { &self.matrices }
+    }
+
+    /// The matrices whose second moments are factored.
+    pub fn factored(&self) -> &[MatrixPlan] {
+        if self.is_factored() { &self.matrices } else { &[] }
+    }
+
+    pub fn is_factored(&self) -> bool {
+        matches!(self.what, Whole::Factored(_))
     }
 }
 
@@ -81,6 +115,18 @@ impl MatrixPlan {
         self.outputs.min(self.inputs)
     }
 
+    /// Panels of 16 outputs.
+    pub fn panels(&self) -> usize {
+        self.outputs.div_ceil(LANES)
+    }
+
+    /// The panel in which a part of the layer's storage lies, and its inputs.
+    pub fn inputs_of(&self, part: &Range<usize>) -> (usize, Range<usize>) {
+        let first = (part.start - self.range.start) / LANES;
+        let input = first % self.inputs;
+        (first / self.inputs, input..input + part.len() / LANES)
+    }
+
     /// Whether the iterates are `[inputs, outputs]`, as panels are; else `[outputs, inputs]`.
     pub fn is_upright(&self) -> bool {
         self.inputs >= self.outputs
@@ -89,9 +135,8 @@ impl MatrixPlan {
     /// The rows and columns of the iterates where a part of the layer's storage lies: some inputs of one
     /// panel.
     pub fn place(&self, part: &Range<usize>) -> [Range<usize>; 2] {
-        let first = (part.start - self.range.start) / LANES;
-        let (output, input) = (first / self.inputs * LANES, first % self.inputs);
-        let inputs = input..input + part.len() / LANES;
+        let (panel, inputs) = self.inputs_of(part);
+        let output = panel * LANES;
         // Upright, columns are padded.
         match self.is_upright() {
             true => [inputs, output..output + LANES],

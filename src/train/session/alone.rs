@@ -86,21 +86,21 @@ impl Session<'_> {
             seed: train.seed,
         };
         let (learning_rate, momentum) = (self.recipe.optimizer.learning_rate, self.rule.momentum());
-        let moment = self.recipe.schedule.moment(1, self.span, learning_rate, momentum);
+        let settings = self.recipe.schedule.settings(1, self.span, learning_rate, momentum);
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: self.mixing.as_ref() };
         let observer = Mutex::new(observer);
         let work = |worker: &Worker| {
             let mut sweep = cold.then(|| Buffer::<f32>::zeros(Self::SWEEP / size_of::<f32>()));
             step.derive_all(worker);
             worker.barrier();
-            step.run(worker, batch, moment);
+            step.run(worker, batch, settings);
             worker.barrier();
             for number in 0.. {
                 sweep.iter_mut().for_each(|memory| memory.fill(number as f32));
                 worker.barrier();
                 // Each time the same.
                 worker.begin_step(number, Some(0));
-                step.run_alone(worker, batch, moment, kernel);
+                step.run_alone(worker, batch, settings, kernel);
                 worker.end_step();
                 if worker.index() == 0 {
                     observer.lock().unwrap_or_else(PoisonError::into_inner).step(number + 1, 0.0);

@@ -10,7 +10,7 @@ use crate::data::batches;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
-use crate::optim::{FullBatch, Moment};
+use crate::optim::{FullBatch, StepSettings};
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::train::averages::Due;
@@ -81,7 +81,7 @@ impl Session<'_> {
             run_begun,
             stop_rules: &self.recipe.stop,
         };
-        let moment = Moment::new(self.steps + 1, self.recipe.optimizer.learning_rate);
+        let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
         let classes = self.model.outputs();
         let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
@@ -115,7 +115,7 @@ impl Session<'_> {
                 worker.begin_step_alone(number, searching, Operation::Search);
                 step.derive_all(worker);
                 worker.barrier();
-                if let Some(score) = step.run(worker, batch, moment) {
+                if let Some(score) = step.run(worker, batch, settings) {
                     *seen.lock().unwrap_or_else(PoisonError::into_inner) = score;
                 }
                 worker.barrier();

@@ -2,7 +2,7 @@
 //! again, with nothing of the step between them.
 
 use super::{Batch, Step, Turn};
-use crate::optim::Moment;
+use crate::optim::StepSettings;
 use crate::probe::Operation;
 use crate::team::Worker;
 use crate::train::plan::OwnShard;
@@ -26,16 +26,16 @@ impl Step<'_> {
         &self,
         worker: &Worker,
         batch: Batch,
-        moment: Moment,
+        settings: StepSettings,
         (operation, layer): (Operation, Option<usize>),
     ) {
         let turn = Turn {
-            coefficients: self.rule.coefficients(moment),
-            averaging: self.averages.at(moment.step),
+            coefficients: self.rule.coefficients(settings),
+            averaging: self.averages.at(settings.step),
             is_measured: false,
         };
         let index = layer.unwrap_or(0);
-        let all_blocks = || batch.blocks(self.plan.block, moment.step);
+        let all_blocks = || batch.blocks(self.plan.block, settings.step);
         match operation {
             Operation::WeightGradient if !self.layers[index].layer.sums_rows() => {
                 all_blocks().for_each(|block| self.shard_gradients(worker, index, block));

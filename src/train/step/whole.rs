@@ -37,17 +37,21 @@ impl Step<'_> {
             let number = (self.plan.numbers[index] + shard) * NORMS_PER_SHARD;
             let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_SHARD);
             let mut rest = gradient;
-            for (part, norms) in
-                layer.sharding().shard_parts(shard).into_iter().zip(norms.chunks_exact_mut(2))
-            {
+            let parts = layer.sharding().shard_parts(shard).into_iter().enumerate();
+            for ((number, part), norms) in parts.zip(norms.chunks_exact_mut(2)) {
                 let (direction, after) = rest.split_at_mut(part.len());
                 rest = after;
-                let orthogonal = whole.matrix_of(index, &part).is_some();
+                let matrix = whole.matrix_of(index, &part);
                 let place = storage.start + part.start..storage.start + part.end;
-                let mut slots = self.slots(worker, &place);
-                let slots = &mut slots[..self.memory.slots.len()];
-                let parameters = self.parameters.read(worker, place);
-                self.rule.direct(&with.coefficients, orthogonal, parameters, direction, slots);
+                let parameters = self.parameters.read(worker, place.clone());
+                if whole.is_factored() {
+                    let place = (index, shard, number);
+                    self.direct_factored(worker, whole, place, &part, (parameters, &mut *direction), with);
+                } else {
+                    let mut slots = self.slots(worker, &place);
+                    let slots = &mut slots[..self.memory.slots.len()];
+                    self.rule.direct(&with.coefficients, matrix.is_some(), parameters, direction, slots);
+                }
                 norms[0] = reduce::sum_of_squares(direction);
                 norms[1] = reduce::sum_of_squares(parameters);
             }
@@ -58,7 +62,18 @@ impl Step<'_> {
     pub(super) fn update_whole(&self, worker: &Worker, whole: &WholePlan, with: &Turn) {
         worker.barrier();
         match whole.what {
-            Whole::TrustRatio => self.scale_by_trust(worker, whole),
+            // A comparison that NaN passes: it must reach the parameters.
+            Whole::TrustRatio => self.scale_whole(worker, whole, |[direction, own], _| {
+                if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction }
+            }),
+            Whole::Factored(how) => {
+                self.divide_by_factors(worker, whole, &how, with);
+                worker.barrier();
+                self.scale_whole(worker, whole, |norms, count| {
+                    let [direction, own] = norms.map(|norm| norm / (count as f64).sqrt());
+                    how.scale(direction, own)
+                });
+            }
             Whole::Orthogonal(how) => self.make_orthogonal(worker, whole, &how),
         }
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
@@ -68,7 +83,9 @@ impl Step<'_> {
         }
     }
 
-    fn scale_by_trust(&self, worker: &Worker, whole: &WholePlan) {
+    /// Multiplies the directions of each whole parameter by what `factor` says of the norms of its directions and its
+    /// elements, and of how many these are.
+    fn scale_whole(&self, worker: &Worker, whole: &WholePlan, factor: impl Fn([f64; 2], usize) -> f64) {
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
             if owned.is_empty() {
                 continue;
@@ -79,19 +96,23 @@ impl Step<'_> {
                 self.update_step_cost(0, 2 * floats * FLOAT)
             };
             worker.probe(Operation::Update, Some(index), cost, || {
-                self.scale_layer_by_trust(worker, whole, index, owned.clone());
+                self.scale_layer(worker, whole, index, &factor);
             });
         }
     }
 
-    fn scale_layer_by_trust(&self, worker: &Worker, whole: &WholePlan, index: usize, owned: Range<usize>) {
+    fn scale_layer(
+        &self,
+        worker: &Worker,
+        whole: &WholePlan,
+        index: usize,
+        factor: impl Fn([f64; 2], usize) -> f64,
+    ) {
         for parameter in &whole.parameters[index] {
-            let [direction, own] = self.whole_norms(worker, index, &parameter.range);
-            // A comparison that NaN passes: it must reach the parameters.
-            let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
-            for shard in owned.clone() {
+            let factor = factor(self.whole_norms(worker, index, &parameter.range), parameter.count);
+            for shard in self.plan.owners[worker.index()][index].clone() {
                 self.parts_of(worker, index, shard, &parameter.range, |_, direction| {
-                    clip::scale(direction, ratio as f32);
+                    clip::scale(direction, factor as f32);
                 });
             }
         }
@@ -117,7 +138,7 @@ impl Step<'_> {
 
     /// Calls `work` with the place and the directions of each part of a shard that belongs to this
     /// parameter.
-    fn parts_of(
+    pub(super) fn parts_of(
         &self,
         worker: &Worker,
         index: usize,

@@ -2,6 +2,7 @@
 //! batch.
 
 use super::super::TrainConfig;
+use super::own_average::beside_own_average;
 use super::table::{PENALTY, nothing, number};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result};
@@ -105,12 +106,14 @@ fn full_batch(config: &OptimizerConfig, method: Method) -> FullBatch {
 }
 
 /// A setting that makes no sense beside the others: its key, what would, and what it is.
-type Misfit = (&'static str, String, String);
+pub(super) type Misfit = (&'static str, String, String);
 
 /// Refuses what makes no sense with the recipe's optimizer, where the section, the outermost of the
 /// recipe, says that it stands.
 pub fn check(root: &Section, recipe: &Recipe) -> Result<()> {
-    let misfit = all_and_several(&recipe.train).or_else(|| beside_a_search(recipe));
+    let misfit = all_and_several(&recipe.train)
+        .or_else(|| beside_a_search(recipe))
+        .or_else(|| beside_own_average(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -122,6 +125,7 @@ pub fn check(root: &Section, recipe: &Recipe) -> Result<()> {
 pub fn check_samples(recipe: &Recipe, samples: usize) -> Result<()> {
     let misfit = all_and_several(&recipe.train)
         .or_else(|| beside_a_search(recipe))
+        .or_else(|| beside_own_average(recipe))
         .or_else(|| too_few(&recipe.optimizer, &recipe.train, samples));
     misfit.map_or(Ok(()), |(key, expected, found)| {
         Err(Error::Setting { place: format!("recipe {}", recipe.name), key: key.into(), expected, found })

@@ -22,7 +22,7 @@ impl OptimizerConfig {
     /// # Errors
     /// [`Error::Unknown`](crate::Error::Unknown) with the nearest name.
     pub fn named(name: &str) -> Result<OptimizerConfig> {
-        optimizer_kind(name, PLACE).map(OptimizerConfig::new)
+        optimizer_kind(name, PLACE).map(OptimizerConfig::of)
     }
 
     /// Gradient descent with this learning rate.

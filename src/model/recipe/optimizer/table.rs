@@ -2,17 +2,17 @@
 //! it, and the command line and docs/optimizers.md show it.
 
 use super::super::super::section::{
-    Range, above_one, divisor, finite, non_negative, positive, unit_inner, unit_open,
+    Range, above_one, at_least_one, between, divisor, finite, non_negative, positive, unit_inner, unit_open,
 };
 use super::full_batch::{CG, LBFGS};
 use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adjustment, Lamb, Lion, Muon, Nadam, Orthogonal, Radam,
-    Rmsprop, Rprop, Sgd, Yogi,
+    Adabelief, Adadelta, Adafactor, Adagrad, Adam, Adamax, Adan, Adjustment, Factored, Lamb, Lion, Muon,
+    Nadam, Orthogonal, Radam, Rmsprop, Rprop, ScheduleFree, Sgd, Yogi,
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 20] = [
+pub static OPTIMIZERS: [OptimizerKind; 23] = [
     OptimizerKind {
         name: "sgd",
         learning_rate: 0.1,
@@ -268,6 +268,56 @@ pub static OPTIMIZERS: [OptimizerKind; 20] = [
         },
     },
     OptimizerKind {
+        name: "adan",
+        learning_rate: 5e-3,
+        formula: "d = g - g', g' the gradient of the step before, in the first step d = 0; m ← β₁ m + (1 - β₁) g; \
+            v ← β₂ v + (1 - β₂) d; n ← β₃ n + (1 - β₃) (g + β₂ d)²; p ← (p - rate · (m̂ + β₂ v̂) / (√n̂ + ε)) / \
+            (1 + rate · weight_decay), each mean divided by 1 - βᵗ",
+        source: "Xie, Zhou, Li, Lin, Yan: Adan, adaptive Nesterov momentum algorithm for faster optimizing \
+            deep models (2022), algorithm 1, β being one minus the paper's",
+        full_batch: false,
+        hyper_parameters: &[
+            number("beta1", 0.98, unit_open(), "the part of m that is kept in a step"),
+            number("beta2", 0.92, unit_open(), "the part of v that is kept in a step, and the weight of v"),
+            number("beta3", 0.99, unit_open(), "the part of n that is kept in a step"),
+            epsilon(1e-8),
+            shrinkage(0.0),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            Box::new(Adan { beta1, beta2, beta3: config.number("beta3"), epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "schedule-free-adamw",
+        learning_rate: 2.5e-3,
+        formula: "g is taken at y, which is p in training; v ← β₂ v + (1 - β₂) g²; z ← z - r · (g / (√v̂ + ε) + \
+            weight_decay · y), v̂ = v / (1 - β₂ᵗ), r = rate · min(1, t / warmup_steps); x ← x + c (z - x), c = r² / Σ \
+            r² over all steps so far; y ← x + (1 - β₁) (z - x); x is p where the model is evaluated and saved",
+        source: "Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky: The road less scheduled (2024), algorithm 1; as \
+            schedulefree.AdamWScheduleFree",
+        full_batch: false,
+        hyper_parameters: &[
+            number("beta1", 0.9, unit_open(), "the part of x in y"),
+            BETA2,
+            epsilon(1e-8),
+            number("weight_decay", 0.0, non_negative(), "z shrinks by r · weight_decay of y"),
+            integer(
+                "warmup_steps",
+                0,
+                [0, 1_000_000_000],
+                "steps over which the learning rate rises in a line",
+            ),
+        ],
+        conflict: nothing,
+        make: |config| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+            let warmup_steps = config.integer("warmup_steps") as u64;
+            Box::new(ScheduleFree { beta1, beta2, epsilon, weight_decay, warmup_steps })
+        },
+    },
+    OptimizerKind {
         name: "lamb",
         learning_rate: 2e-3,
         formula: "d = m̂ / (√v̂ + ε) + weight_decay · p, moments as adam's; p ← p - rate · ‖p‖ / ‖d‖ · \
@@ -285,6 +335,46 @@ pub static OPTIMIZERS: [OptimizerKind; 20] = [
         make: |config| {
             let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
             Box::new(Lamb { beta1, beta2, epsilon, weight_decay })
+        },
+    },
+    OptimizerKind {
+        name: "adafactor",
+        learning_rate: 0.02,
+        formula: "β = 1 - t^-power; of a matrix r ← β r + (1 - β) · mean g² of each row, c so of each column, v = r c / \
+            max(mean r, epsilon1), of all else v ← β v + (1 - β) g²; u = g / max(√v, epsilon1); p ← (1 - rate · \
+            weight_decay) p - min(rate, 1 / √t) · max(epsilon2, rms p) · u / max(1, rms u / threshold), rms being that of \
+            a whole weight or bias",
+        source: "Shazeer, Stern: Adafactor, adaptive learning rates with sublinear memory cost (2018); as \
+            torch.optim.Adafactor",
+        full_batch: false,
+        hyper_parameters: &[
+            number(
+                "power",
+                0.8,
+                non_negative(),
+                "how fast β comes near to 1; torch's beta2_decay without its sign",
+            ),
+            number("epsilon1", 1.1920928955078125e-7, SMALL, "the least √v, and the least mean of r"),
+            number(
+                "epsilon2",
+                1e-3,
+                non_negative(),
+                "the least size of a weight or bias that a step goes by",
+            ),
+            number("threshold", 1.0, at_least_one(), "the largest rms of u that is taken as it is"),
+            shrinkage(0.0),
+        ],
+        conflict: nothing,
+        make: |config| {
+            Box::new(Adafactor {
+                power: config.number("power"),
+                weight_decay: config.number("weight_decay"),
+                factored: Factored {
+                    epsilon: config.number("epsilon1"),
+                    smallest: config.number("epsilon2"),
+                    threshold: config.number("threshold"),
+                },
+            })
         },
     },
     OptimizerKind {
@@ -383,6 +473,8 @@ pub static OPTIMIZERS: [OptimizerKind; 20] = [
 ];
 
 const MOMENTUM: HyperParameter = number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
+/// What is above 0 in single precision when it is squared.
+const SMALL: Range = between(1.2e-19, 1.0, "a number from 1.2e-19 to 1");
 const BETA1: HyperParameter = number("beta1", 0.9, unit_open(), "the part of m that is kept in a step");
 const BETA2: HyperParameter =
     number("beta2", 0.999, unit_open(), "the part of the second mean that is kept in a step");

@@ -3,8 +3,8 @@
 use super::*;
 use crate::optim::full_batch::{Formula, Method};
 use crate::optim::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, FullBatch, Lamb, Lion, Muon, Nadam, Radam, Rmsprop, Rprop,
-    Sgd, Yogi,
+    Adabelief, Adadelta, Adafactor, Adagrad, Adam, Adamax, Adan, FullBatch, Lamb, Lion, Muon, Nadam, Radam,
+    Rmsprop, Rprop, ScheduleFree, Sgd, Yogi,
 };
 
 fn with(settings: &[String]) -> crate::Result<Recipe> {
@@ -25,8 +25,8 @@ fn names_and_keys_are_unique() {
         assert!(keys.iter().enumerate().all(|(at, key)| !keys[..at].contains(key)), "{}", kind.name);
     }
     assert_eq!(optimizer_kind("adam", "test").unwrap().name, "adam");
-    let error = optimizer_kind("adan", "here").unwrap_err().to_string();
-    assert_eq!(error, "here: unknown optimizer `adan`; did you mean `adam`?");
+    let error = optimizer_kind("adem", "here").unwrap_err().to_string();
+    assert_eq!(error, "here: unknown optimizer `adem`; did you mean `adam`?");
 }
 
 /// The defaults of the table are those of the rules, which are PyTorch's.
@@ -35,7 +35,7 @@ fn each_name_is_its_rule() {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
     let cg = Method::ConjugateGradient { formula: Formula::PolakRibiere };
-    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 20] = [
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 23] = [
         ("sgd", 0.1, Box::new(Sgd::default())),
         ("momentum", 0.05, Box::new(momentum)),
         ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
@@ -51,7 +51,10 @@ fn each_name_is_its_rule() {
         ("lion", 3e-4, Box::new(Lion::default())),
         ("yogi", 0.01, Box::new(Yogi::default())),
         ("adabelief", 1e-3, Box::new(Adabelief::default())),
+        ("adan", 5e-3, Box::new(Adan::default())),
+        ("schedule-free-adamw", 2.5e-3, Box::new(ScheduleFree::default())),
         ("lamb", 2e-3, Box::new(Lamb::default())),
+        ("adafactor", 0.02, Box::new(Adafactor::default())),
         ("muon", 5e-3, Box::new(Muon::default())),
         ("rprop", 0.01, Box::new(Rprop::default())),
         ("lbfgs", 1.0, Box::new(FullBatch::new(Method::Lbfgs { history_size: 100 }))),
@@ -69,7 +72,7 @@ fn each_name_is_its_rule() {
 #[test]
 fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
     for kind in &OPTIMIZERS {
-        let default = OptimizerConfig::new(kind);
+        let default = OptimizerConfig::of(kind);
         for parameter in kind.hyper_parameters {
             let values: &[&str] = match parameter.default() {
                 HyperValue::Number(_) => &["0.125", "1.75"],
@@ -125,15 +128,25 @@ fn parts_that_must_be_below_1_are() {
     let mut parts = 0;
     for kind in &OPTIMIZERS {
         for parameter in kind.hyper_parameters {
-            if ["beta1", "beta2", "adam_beta1", "adam_beta2", "rho", "alpha", "momentum", "dampening"]
-                .contains(&parameter.key)
+            if [
+                "beta1",
+                "beta2",
+                "beta3",
+                "adam_beta1",
+                "adam_beta2",
+                "rho",
+                "alpha",
+                "momentum",
+                "dampening",
+            ]
+            .contains(&parameter.key)
             {
                 assert_eq!(parameter.range(), "a number in [0, 1)", "{} of {}", parameter.key, kind.name);
                 parts += 1;
             }
         }
     }
-    assert_eq!(parts, 11 * 2 + 7);
+    assert_eq!(parts, 13 * 2 + 8);
 }
 
 #[test]
@@ -206,6 +219,36 @@ fn hyper_parameters_that_do_not_go_together_are_refused() {
         (
             &["train.batch=most"],
             "`train.batch`: expected an integer from 1 to 100000000, or \"all\", found the text \"most\"",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "schedule.name=cosine"],
+            "command line: `schedule.name`: expected `constant` with the optimizer `schedule-free-adamw`, which \
+             averages instead, and has a warm-up of its own, found cosine",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "schedule.warmup_steps=3"],
+            "`schedule`: expected `constant` with the optimizer `schedule-free-adamw`",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "schedule.momentum.name=cosine"],
+            "`schedule.momentum`: expected none with the optimizer `schedule-free-adamw`, which has no momentum",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "average.method=swa"],
+            "command line: `average`: expected none with the optimizer `schedule-free-adamw`, which averages by \
+             itself, found swa",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "lookahead.steps=5"],
+            "command line: `lookahead`: expected none with the optimizer `schedule-free-adamw`",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "constraint.max_norm=2"],
+            "command line: `constraint.max_norm`: expected none with the optimizer `schedule-free-adamw`, whose average",
+        ),
+        (
+            &["optimizer.name=schedule-free-adamw", "optimizer.warmup_steps=-1"],
+            "`optimizer.warmup_steps`: expected an integer from 0 to 1000000000, found -1",
         ),
         // It would be 0 in the kernel.
         (
