@@ -1,6 +1,6 @@
-//! Small convolutional networks, such of residual and squeeze-excite blocks, and of convolutions in groups,
-//! against the numbers of PyTorch in `tests/golden`, which `scripts/golden/convolutions.py`, `residual.py`
-//! and `grouped.py` made.
+//! Small convolutional networks, such of residual and squeeze-excite blocks, of convolutions in groups, of windows
+//! whose sides differ and of sequences, against the numbers of PyTorch in `tests/golden`, which
+//! `scripts/golden/convolutions.py`, `residual.py`, `grouped.py` and `windows.py` made.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ use fallline::train::{self, Observer, Session};
 use serde_json::Value;
 
 /// The golden files, of three networks each.
-const FILES: [&str; 3] = ["convolutions.json", "residual.json", "grouped.json"];
+const FILES: [&str; 4] = ["convolutions.json", "residual.json", "grouped.json", "windows.json"];
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;

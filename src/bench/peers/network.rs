@@ -226,6 +226,35 @@ mod tests {
     }
 
     #[test]
+    fn windows_are_told_side_by_side() {
+        let layers = "{ type = \"conv\", channels = 4, kernel = [3, 5], stride = [1, 2], padding = [1, 0, 2, 3] }, \
+                      { type = \"max-pool\", kernel = 2, padding = 1, dilation = [2, 1] }, { type = \"flatten\" }";
+        let network = of(&format!("{layers}, {DENSE}")).unwrap().unwrap();
+        let json = serde_json::to_value(&network).unwrap();
+        let [conv, pool] = [&json["modules"][0], &json["modules"][1]];
+        assert_eq!(conv["kernel"], serde_json::json!([3, 5]));
+        assert_eq!(conv["stride"], serde_json::json!([1, 2]));
+        assert_eq!(conv["padding"], serde_json::json!([[1, 0], [2, 3]]));
+        assert_eq!((&pool["type"], &pool["dilation"]), (&"max-pool".into(), &serde_json::json!([2, 1])));
+        assert!(!network.one_dimensional);
+        let line = "{ type = \"conv-1d\", channels = 4, kernel = 5, padding = 2 }";
+        let network = of(&format!("{line}, {{ type = \"flatten\" }}, {DENSE}")).unwrap().unwrap();
+        let json = serde_json::to_value(&network).unwrap();
+        assert_eq!((network.input, network.one_dimensional), ([1, 784, 1], true));
+        assert_eq!(json["modules"][0]["kernel"], serde_json::json!([5]));
+        assert_eq!(json["modules"][0]["padding"], serde_json::json!([[2, 2]]));
+        let both =
+            format!("{line}, {{ type = \"max-pool\", kernel = [1, 2] }}, {{ type = \"flatten\" }}, {DENSE}");
+        assert!(of(&both).unwrap_err().contains("layers of images or of sequences, and here are both"));
+        let apart = "{ type = \"average-pool\", kernel = 2, dilation = 2 }, { type = \"flatten\" }";
+        assert!(
+            of(&format!("{apart}, {DENSE}"))
+                .unwrap_err()
+                .contains("no average-pool with dilation, as layer 0")
+        );
+    }
+
+    #[test]
     fn what_cannot_be_told_is_named() {
         assert_eq!(of(DENSE), Ok(None));
         let pool = "{ type = \"max-pool\", kernel = 2 }, { type = \"flatten\" }";
