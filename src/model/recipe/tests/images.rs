@@ -350,7 +350,7 @@ fn what_is_no_sequence_is_refused() {
     // What a program sets and a recipe cannot say.
     let window = Window { kernel: [2, 3], ..Window::line(3, 1, 0, 1) };
     let builder = Model::of_sequences(20, 1).layer(LayerConfig::MaxPool(window)).flatten();
-    assert!(builder.build().unwrap_err().to_string().contains("kernel"));
+    assert!(builder.build().err().unwrap().to_string().contains("kernel"));
 }
 
 #[test]
