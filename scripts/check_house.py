@@ -17,7 +17,7 @@ import tempfile
 # From the ground up. Modules of one floor do not know each other.
 FLOORS = [
     ["error", "pipe"],
-    ["atomic_file", "memory", "panics", "probe", "rng"],
+    ["atomic_file", "hyper", "memory", "panics", "probe", "rng"],
     ["foreign", "stats"],
     ["tensor"],
     ["team"],

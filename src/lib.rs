@@ -52,6 +52,7 @@
 pub mod atomic_file;
 pub mod error;
 pub mod foreign;
+pub mod hyper;
 pub mod memory;
 pub mod panics;
 pub mod pipe;

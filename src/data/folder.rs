@@ -9,7 +9,7 @@ pub use write::{MARKER, check_whole, write};
 
 use super::files::Pair;
 use super::idx::{ElementType, Elements, Idx, joined};
-use super::samples::{DataSet, Features, Origin, Samples, Targets};
+use super::samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -189,9 +189,6 @@ pub fn read(name: &str, folder: &Path, classes: Option<usize>) -> Result<DataSet
     let classes = classes.unwrap_or(usize::from(*largest.unwrap_or(&0)) + 1);
     DataSet::new(name, classes, train, test, Origin::Folder(folder.to_path_buf()))
 }
-
-/// As many as a label of one byte can tell apart.
-const MOST_CLASSES: usize = 256;
 
 /// Checks by their headers that training and test images can go through one network, in the same units.
 fn check_alike(train: &Pair, test: &Pair) -> Result<()> {

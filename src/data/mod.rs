@@ -19,7 +19,7 @@ pub mod source;
 pub mod split;
 mod views;
 
-pub use samples::{DataSet, Features, Origin, Samples, Targets};
+pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
 pub use source::load;
 pub use split::Split;
 pub use views::{FeaturesRef, SampleRows, TargetsRef};

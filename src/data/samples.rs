@@ -7,6 +7,9 @@ use super::files::Pair;
 use super::idx::{ElementType, joined};
 use crate::error::{Error, Result};
 
+/// As many classes as a label of one byte can tell apart.
+pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
+
 /// What a network reads. Row-major, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {

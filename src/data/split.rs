@@ -1,7 +1,7 @@
 //! Samples set aside: for validation, and in turn for cross-validation.
 
-use super::Samples;
 use super::batches::mix;
+use super::{MOST_CLASSES, Samples};
 use crate::rng::{self, Purpose};
 use crate::{Error, Result};
 
@@ -66,7 +66,7 @@ pub fn folds(samples: &Samples, folds: usize, stratified: bool, seed: u64) -> Re
 fn shuffled_groups(samples: &Samples, stratified: bool, seed: u64) -> Vec<Vec<u32>> {
     let mut groups = match samples.labels().filter(|_| stratified) {
         Some(labels) => {
-            let mut groups = vec![Vec::new(); 1 + usize::from(u8::MAX)];
+            let mut groups = vec![Vec::new(); MOST_CLASSES];
             (0..).zip(labels).for_each(|(index, &label)| groups[usize::from(label)].push(index));
             groups
         }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, MOST_PARTS, ParameterSpec};
+use super::{Arrangement, MOST_PARTS, ParameterSpec, Sharding};
 use crate::init::Init;
 
-/// Weights, and biases, of one unit: they and their gradients stay in the first-level cache.
-const UNIT: usize = 1024;
+/// Weights, and biases, of one shard: they and their gradients stay in the first-level cache.
+const SHARD: usize = 1024;
 
 /// A weight and a bias of this shape, which begin as 1 and 0.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Affine {
     arrangement: Arrangement,
     /// Floats of each, padding included.
     len: usize,
-    /// Whether both are one unit.
+    /// Whether both are one shard.
     whole: bool,
 }
 
@@ -55,24 +55,26 @@ impl Affine {
         [("weight", 0, Init::Constant(1.0)), ("bias", 1, Init::Zeros)].map(spec).into()
     }
 
-    pub(super) fn own_whole(&mut self, whole: bool) {
+    fn shard(&self) -> usize {
+        if self.whole { self.len } else { SHARD }
+    }
+}
+
+impl Sharding for Affine {
+    fn own_whole_columns(&mut self, whole: bool) {
         self.whole = whole;
     }
 
-    fn unit(&self) -> usize {
-        if self.whole { self.len } else { UNIT }
-    }
-
-    pub(super) fn units(&self) -> usize {
-        self.len.div_ceil(self.unit())
+    fn shards(&self) -> usize {
+        self.len.div_ceil(self.shard())
     }
 
     /// Some weights and their biases. What acts on all incoming weights of an output takes each of both
     /// for a bias, as one vector: that is what clipping and constraints make of parameters of one
     /// dimension.
-    pub(super) fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
         let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
-        let (start, end) = (unit * self.unit(), ((unit + 1) * self.unit()).min(self.len));
+        let (start, end) = (shard * self.shard(), ((shard + 1) * self.shard()).min(self.len));
         parts[0] = start..end;
         parts[1] = self.len + start..self.len + end;
         parts

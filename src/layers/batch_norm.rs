@@ -2,14 +2,13 @@
 //! Szegedy: Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift,
 //! 2015), as `torch.nn.BatchNorm1d` and `BatchNorm2d`.
 //!
-//! In training a row's output depends on all others. So the step does not call [`Layer::forward`] and
-//! [`Layer::backward`] then, but what [`BatchNorm`] has besides: moments of parts of the batch, from which
-//! each worker makes all that it needs to normalise its rows.
+//! In training a row's output depends on all others. So it is no [`Layer`](super::Layer): the step takes moments of
+//! parts of the batch, from which each worker makes all that it needs to normalise its rows.
 
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Flops, Layer, MOST_PARTS, ParameterSpec};
+use super::{Arrangement, Forward, ParameterSpec, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};
@@ -146,7 +145,7 @@ impl BatchNorm {
     }
 
     /// Inverts the activation, so that `dy` becomes the gradient of weight and bias, and sums that up:
-    /// `out` `[storage_len]`, carried on from what is there if `resume`. `scratch` is `[scratch_len]`.
+    /// `out` `[storage_len]`, carried on from what is there if `accumulate`. `scratch` is `[scratch_len]`.
     #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
     pub fn backward_sums(
         &self,
@@ -155,12 +154,12 @@ impl BatchNorm {
         x: MatrixRef,
         y: MatrixRef,
         state: &[f32],
-        resume: bool,
+        accumulate: bool,
         scratch: &mut [f32],
     ) {
         let [dweight, dbias] = self.affine.split(out);
         let (mean, rate) = (self.array(state, MEAN), self.array(state, RATE));
-        if !resume {
+        if !accumulate {
             dweight.fill(0.0);
             dbias.fill(0.0);
         }
@@ -221,24 +220,26 @@ impl BatchNorm {
     }
 }
 
-impl Layer for BatchNorm {
-    fn kind(&self) -> String {
+/// What a [`Node`](super::Node) asks of it as of other layers.
+impl BatchNorm {
+    pub(super) fn kind(&self) -> String {
         super::with_activation("batch-norm", self.activation)
     }
 
-    fn outputs(&self) -> usize {
+    pub(super) fn outputs(&self) -> usize {
         self.image.map_or(self.channels, |image| image.features())
     }
 
-    fn image(&self) -> Option<Image> {
+    pub(super) fn image(&self) -> Option<Image> {
         self.image
     }
 
-    fn parameters(&self) -> Vec<ParameterSpec> {
+    pub fn parameters(&self) -> Vec<ParameterSpec> {
         self.affine.parameters()
     }
 
-    fn statistics(&self) -> Vec<ParameterSpec> {
+    /// The running statistics.
+    pub fn statistics(&self) -> Vec<ParameterSpec> {
         let Range { start, .. } = self.running();
         let spec = |(name, start): (&'static str, usize)| ParameterSpec {
             name,
@@ -250,35 +251,18 @@ impl Layer for BatchNorm {
         [("running_mean", start), ("running_var", start + self.pitch())].map(spec).into()
     }
 
-    fn storage_len(&self) -> usize {
-        self.running().end
-    }
-
     /// The running variance begins as 1, the mean as 0.
-    fn complete(&self, storage: &mut [f32]) {
+    pub fn complete(&self, storage: &mut [f32]) {
         let variance = self.running().start + self.pitch();
         storage[variance..variance + self.channels].fill(1.0);
     }
 
-    fn scratch_len(&self) -> usize {
+    pub fn scratch_len(&self) -> usize {
         2 * self.pitch()
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    /// By the running statistics, as a model is tried that is not in training.
-    fn forward(
-        &self,
-        y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    /// The output of rows by the running statistics, as a model is used that is not in training.
+    pub fn infer(&self, Forward { y, x, storage, scratch, .. }: Forward) {
         let (mean, variance) = storage[self.running()].split_at(self.pitch());
         let scale = &mut scratch[..self.pitch()];
         for ((scale, weight), &variance) in scale.iter_mut().zip(self.affine.weight(storage)).zip(variance) {
@@ -287,37 +271,11 @@ impl Layer for BatchNorm {
         self.scale(y, x, Scaling { mean, scale, bias: self.affine.bias(storage) });
     }
 
-    fn backward(
-        &self,
-        _dx: Option<MatrixMut>,
-        _dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("a batch is normalised in two halves, with all workers' sums between them")
+    pub(super) fn sharding(&self) -> &dyn Sharding {
+        &self.affine
     }
 
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.affine.own_whole(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.affine.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.affine.unit_parts(unit)
-    }
-
-    /// By [`backward_sums`](BatchNorm::backward_sums).
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn as_batch_norm(&self) -> Option<&BatchNorm> {
-        Some(self)
+    pub(super) fn sharding_mut(&mut self) -> &mut dyn Sharding {
+        &mut self.affine
     }
 }

@@ -7,8 +7,11 @@ mod turned;
 
 use std::ops::Range;
 
-use super::dense::Unit;
-use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::dense::Shard;
+use super::{
+    Arrangement, Backward, Dense, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec,
+    Role, RowsGradient, Sharding,
+};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};
@@ -35,7 +38,7 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    fn output(&self) -> Image {
+    pub(super) fn output(&self) -> Image {
         self.patches.window.output(self.patches.input, self.patch.outputs)
     }
 
@@ -77,7 +80,7 @@ impl Convolution {
             self.patches.gather(columns, self.stride(), framed, pixels.clone());
             let patches = MatrixRef::new(columns, pixels.len(), self.patches.inputs(), self.stride());
             let y = pixels_of_mut(y, &pixels, pitch);
-            self.patch.forward(y, patches, storage, &[], 0..pitch, &mut []);
+            self.patch.apply(y, patches, storage, 0..pitch);
         }
     }
 
@@ -114,7 +117,7 @@ impl Convolution {
 
 impl Convolution {
     /// Whether a sample's images are far fewer numbers than the weights: then they are kept for the whole
-    /// batch, and each unit sums its gradient over all of them, rather than that gradients of all weights
+    /// batch, and each shard sums its gradient over all of them, rather than that gradients of all weights
     /// are summed for each part of the batch and leave the cache between the rows.
     fn has_heavy_weights(&self) -> bool {
         let images = self.patches.input.columns() + self.output().columns();
@@ -122,12 +125,12 @@ impl Convolution {
     }
 
     /// The gradient of the biases of some channels: `db` `[columns]`.
-    fn bias_gradient(&self, db: &mut [f32], dy: MatrixRef, columns: Range<usize>, resume: bool) {
+    fn bias_gradient(&self, db: &mut [f32], dy: MatrixRef, columns: Range<usize>, accumulate: bool) {
         let Image { pitch, .. } = self.output();
         for row in 0..dy.rows() {
             let dy = dy.row(row);
             let pixels = MatrixRef::new(dy, dy.len() / pitch, pitch, pitch);
-            gemm::column_sums(db, pixels.block(0..pixels.rows(), columns.clone()), resume || row > 0);
+            gemm::column_sums(db, pixels.block(0..pixels.rows(), columns.clone()), accumulate || row > 0);
         }
     }
 }
@@ -163,10 +166,6 @@ impl Layer for Convolution {
         parameters
     }
 
-    fn derived_len(&self) -> usize {
-        self.turned().map_or(self.patch.derived_len(), |turned| self.turned_len(&turned))
-    }
-
     fn scratch_len(&self) -> usize {
         let forward = if self.gathers() { self.pieces_len() } else { self.patches.correlation_scratch() };
         let backward = match self.turned() {
@@ -183,15 +182,7 @@ impl Layer for Convolution {
         Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), x.row(row));
             if self.gathers() {
@@ -206,16 +197,7 @@ impl Layer for Convolution {
         self.patch.activation != Activation::IDENTITY
     }
 
-    fn backward(
-        &self,
-        mut dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        _x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        derived: &[f32],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { mut dx, mut dy, y, derived, scratch, .. }: Backward) {
         let turned = self.turned();
         for row in 0..dy.rows() {
             let dy = dy.row(row);
@@ -234,84 +216,97 @@ impl Layer for Convolution {
         }
     }
 
-    fn units(&self) -> usize {
-        self.patch.units()
+    fn sums_rows(&self) -> bool {
+        !self.has_heavy_weights()
     }
 
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.patch.unit_parts(unit)
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+        let (dw, db) = out.split_at_mut(self.patch.weights_len());
+        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
+        convolve::gradient(dw, dy, x, &self.patches, accumulate, scratch);
+        if !db.is_empty() {
+            self.bias_gradient(db, dy, 0..db.len(), accumulate);
+        }
     }
 
-    fn units_along_inputs(&self) -> usize {
-        self.patch.units_along_inputs()
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(self)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(self)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Sharding for Convolution {
+    fn shards(&self) -> usize {
+        self.patch.shards()
+    }
+
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
+        self.patch.shard_parts(shard)
+    }
+
+    fn shards_along_inputs(&self) -> usize {
+        self.patch.shards_along_inputs()
     }
 
     fn own_whole_columns(&mut self, whole: bool) {
         self.patch.own_whole_columns(whole);
     }
 
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        self.patch.unit_roles(unit)
+    fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
+        self.patch.shard_roles(shard)
     }
 
-    fn sums_rows(&self) -> bool {
-        !self.has_heavy_weights()
+    fn shard_work(&self, shard: usize) -> usize {
+        self.shard_len(shard) * if self.sums_rows() { 1 } else { self.output().pixels() }
     }
 
-    fn unit_work(&self, unit: usize) -> usize {
-        self.unit_len(unit) * if self.sums_rows() { 1 } else { self.output().pixels() }
-    }
-
-    fn gradient(
+    fn shard_gradient(
         &self,
-        unit: usize,
+        shard: usize,
         out: &mut [f32],
         dy: MatrixRef,
         x: MatrixRef,
-        resume: bool,
+        accumulate: bool,
         ahead: &Ahead,
     ) {
         ahead.ask();
-        if self.patch.is_bias(unit) {
-            return self.bias_gradient(out, dy, 0..out.len(), resume);
+        if self.patch.is_bias(shard) {
+            return self.bias_gradient(out, dy, 0..out.len(), accumulate);
         }
-        let Unit { panels, inputs } = self.patch.unit(unit);
+        let Shard { panels, inputs } = self.patch.shard(shard);
         let columns = panels.start * LANES..panels.end * LANES;
         let (dw, db) = out.split_at_mut(columns.len() * inputs.len());
         // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
-        convolve::gradient_of(dw, dy, x, &self.patches, [panels, inputs], resume);
+        convolve::gradient_of(dw, dy, x, &self.patches, [panels, inputs], accumulate);
         if !db.is_empty() {
-            self.bias_gradient(db, dy, columns, resume);
+            self.bias_gradient(db, dy, columns, accumulate);
         }
     }
+}
 
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
-        let (dw, db) = out.split_at_mut(self.patch.weights_len());
-        // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = inputs, k = pixels of all rows
-        convolve::gradient(dw, dy, x, &self.patches, resume, scratch);
-        if !db.is_empty() {
-            self.bias_gradient(db, dy, 0..db.len(), resume);
-        }
+impl Derived for Convolution {
+    fn derived_len(&self) -> usize {
+        self.turned().map_or(self.patch.derived_len(), |turned| self.turned_len(&turned))
     }
 
-    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
+    fn derived_parts(&self, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
         match self.turned() {
-            Some(turned) => self.turned_parts(&turned, unit, each),
-            None => self.patch.derived_parts(unit, each),
+            Some(turned) => self.turned_parts(&turned, shard, each),
+            None => self.patch.derived_parts(shard, each),
         }
     }
 
-    fn derive(&self, unit: usize, from: &Derivation) {
+    fn derive(&self, shard: usize, from: &Derivation) {
         match self.turned() {
-            Some(turned) => self.turn(&turned, unit, from),
-            None => self.patch.derive(unit, from),
+            Some(turned) => self.turn(&turned, shard, from),
+            None => self.patch.derive(shard, from),
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::{
+    Arrangement, Backward, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec, Role,
+    Sharding,
+};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
@@ -10,14 +13,14 @@ use crate::kernels::panels;
 use crate::kernels::prefetch::Ahead;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
-/// Panels of one unit: as many as a register tile is wide.
-const UNIT_PANELS: usize = 2;
+/// Panels of one shard: as many as a register tile is wide.
+const SHARD_PANELS: usize = 2;
 
-/// Inputs of one unit: whole panels of the transposed weights, whole register tiles, and 14 KiB of
+/// Inputs of one shard: whole panels of the transposed weights, whole register tiles, and 14 KiB of
 /// gradient, which stay in the first-level cache until the update has used them.
-const UNIT_INPUTS: usize = 112;
+const SHARD_INPUTS: usize = 112;
 
-const _: () = assert!(MOST_PARTS == UNIT_PANELS + 1, "the panels and the bias");
+const _: () = assert!(MOST_PARTS == SHARD_PANELS + 1, "the panels and the bias");
 
 /// A dense layer with its activation, which must be one whose derivative follows from its output.
 #[derive(Clone, Debug)]
@@ -31,14 +34,14 @@ pub struct Dense {
     /// Whether the gradient of the input is wanted: in all layers but the first. It takes a second,
     /// transposed copy of the weights.
     pub input_gradient: bool,
-    /// Whether a unit holds all inputs of its outputs, and the bias is a unit of its own, the last.
+    /// Whether a shard holds all inputs of its outputs, and the bias is a shard of its own, the last.
     pub whole_columns: bool,
-    /// Whether the units of the same inputs follow each other, and not those of the same outputs.
+    /// Whether the shards of the same inputs follow each other, and not those of the same outputs.
     pub by_inputs: bool,
 }
 
-/// The weights of one unit: some panels, some inputs.
-pub(super) struct Unit {
+/// The weights of one shard: some panels, some inputs.
+pub(super) struct Shard {
     pub(super) panels: Range<usize>,
     pub(super) inputs: Range<usize>,
 }
@@ -56,36 +59,36 @@ impl Dense {
         self.weights_len()..self.weights_len() + if self.bias { padded(self.outputs) } else { 0 }
     }
 
-    fn inputs_of_unit(&self) -> usize {
-        if self.whole_columns { self.inputs } else { UNIT_INPUTS }
+    fn inputs_of_shard(&self) -> usize {
+        if self.whole_columns { self.inputs } else { SHARD_INPUTS }
     }
 
-    /// The units that hold weights.
-    fn weight_units(&self) -> usize {
-        self.panels().div_ceil(UNIT_PANELS) * self.units_along()
+    /// The shards that hold weights.
+    fn weight_shards(&self) -> usize {
+        self.panels().div_ceil(SHARD_PANELS) * self.shards_along()
     }
 
-    /// Whether a unit is the bias, and holds no weights.
-    pub(super) fn is_bias(&self, unit: usize) -> bool {
-        self.whole_columns && unit == self.weight_units()
+    /// Whether a shard is the bias, and holds no weights.
+    pub(super) fn is_bias(&self, shard: usize) -> bool {
+        self.whole_columns && shard == self.weight_shards()
     }
 
-    /// Units of weights run along the inputs first, so that consecutive ones share panels, or along the
+    /// Shards of weights run along the inputs first, so that consecutive ones share panels, or along the
     /// outputs.
-    pub(super) fn unit(&self, unit: usize) -> Unit {
-        let (along, across) = (self.units_along(), self.panels().div_ceil(UNIT_PANELS));
+    pub(super) fn shard(&self, shard: usize) -> Shard {
+        let (along, across) = (self.shards_along(), self.panels().div_ceil(SHARD_PANELS));
         let [panel, input] =
-            if self.by_inputs { [unit % across, unit / across] } else { [unit / along, unit % along] };
-        let (panel, input) = (panel * UNIT_PANELS, input * self.inputs_of_unit());
-        Unit {
-            panels: panel..(panel + UNIT_PANELS).min(self.panels()),
-            inputs: input..(input + self.inputs_of_unit()).min(self.inputs),
+            if self.by_inputs { [shard % across, shard / across] } else { [shard / along, shard % along] };
+        let (panel, input) = (panel * SHARD_PANELS, input * self.inputs_of_shard());
+        Shard {
+            panels: panel..(panel + SHARD_PANELS).min(self.panels()),
+            inputs: input..(input + self.inputs_of_shard()).min(self.inputs),
         }
     }
 
-    /// Units of the same outputs.
-    fn units_along(&self) -> usize {
-        if self.whole_columns { 1 } else { self.inputs.div_ceil(UNIT_INPUTS) }
+    /// Shards of the same outputs.
+    fn shards_along(&self) -> usize {
+        if self.whole_columns { 1 } else { self.inputs.div_ceil(SHARD_INPUTS) }
     }
 
     /// Where the weights of these inputs of one panel lie in storage.
@@ -123,6 +126,22 @@ impl Dense {
             _ => None,
         }
     }
+
+    /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`, in these columns.
+    pub(super) fn apply(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+        let x = x.block(0..x.rows(), 0..self.inputs);
+        let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
+        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
+        // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
+        gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
+        if self.finish().is_none() {
+            // Padding stays zero, which not every activation makes of it.
+            let features = self.outputs.min(columns.end).saturating_sub(columns.start);
+            for row in 0..y.rows() {
+                activation::forward_in_place(self.activation, &mut y.row(row)[..features]);
+            }
+        }
+    }
 }
 
 impl Layer for Dense {
@@ -154,10 +173,6 @@ impl Layer for Dense {
         parameters
     }
 
-    fn derived_len(&self) -> usize {
-        if self.input_gradient { panels::packed_len(self.inputs, padded(self.outputs)) } else { 0 }
-    }
-
     fn flops(&self) -> Flops {
         let product = 2.0 * self.inputs as f64 * self.outputs as f64;
         let backward = if self.input_gradient { product } else { 0.0 };
@@ -168,43 +183,15 @@ impl Layer for Dense {
         true
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
-        let x = x.block(0..x.rows(), 0..self.inputs);
-        let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
-        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
-        // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
-        gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
-        if self.finish().is_none() {
-            // Padding stays zero, which not every activation makes of it.
-            let features = self.outputs.min(columns.end).saturating_sub(columns.start);
-            for row in 0..y.rows() {
-                activation::forward_in_place(self.activation, &mut y.row(row)[..features]);
-            }
-        }
+    fn forward(&self, Forward { y, x, storage, columns, .. }: Forward) {
+        self.apply(y, x, storage, columns);
     }
 
     fn prepares_gradient(&self) -> bool {
         self.activation != Activation::IDENTITY
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        _x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, mut dy, y, derived, .. }: Backward) {
         // Inverts the activation: dy becomes the gradient of x · wᵀ + b.
         if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
@@ -218,6 +205,24 @@ impl Layer for Dense {
         }
     }
 
+    fn sums_rows(&self) -> bool {
+        false
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(self)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(self)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Sharding for Dense {
     fn own_whole_columns(&mut self, whole: bool) {
         self.whole_columns = whole;
     }
@@ -226,99 +231,105 @@ impl Layer for Dense {
         self.by_inputs = by_inputs;
     }
 
-    fn unit_inputs(&self, unit: usize) -> Range<usize> {
-        if self.is_bias(unit) { 0..0 } else { self.unit(unit).inputs }
+    fn shard_inputs(&self, shard: usize) -> Range<usize> {
+        if self.is_bias(shard) { 0..0 } else { self.shard(shard).inputs }
     }
 
-    fn units(&self) -> usize {
-        self.weight_units() + usize::from(self.whole_columns && self.bias)
+    fn shards(&self) -> usize {
+        self.weight_shards() + usize::from(self.whole_columns && self.bias)
     }
 
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
         let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
-        if self.is_bias(unit) {
+        if self.is_bias(shard) {
             parts[0] = self.bias_range();
             return parts;
         }
-        let Unit { panels, inputs } = self.unit(unit);
+        let Shard { panels, inputs } = self.shard(shard);
         for (part, panel) in parts.iter_mut().zip(panels.clone()) {
             *part = self.weights(panel, &inputs);
         }
-        // The bias belongs to the units of the first inputs, unless it is one of its own.
+        // The bias belongs to the shards of the first inputs, unless it is one of its own.
         if self.bias && inputs.start == 0 && !self.whole_columns {
             let start = self.weights_len() + panels.start * LANES;
-            parts[UNIT_PANELS] = start..start + panels.len() * LANES;
+            parts[SHARD_PANELS] = start..start + panels.len() * LANES;
         }
         parts
     }
 
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
+    fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
         debug_assert!(self.whole_columns);
-        [if self.is_bias(unit) { Role::Bias } else { Role::Weights }; MOST_PARTS]
+        [if self.is_bias(shard) { Role::Bias } else { Role::Weights }; MOST_PARTS]
     }
 
-    fn units_along_inputs(&self) -> usize {
-        if self.by_inputs { 1 } else { self.units_along() }
+    fn shards_along_inputs(&self) -> usize {
+        if self.by_inputs { 1 } else { self.shards_along() }
     }
 
-    fn gradient(
+    fn shard_gradient(
         &self,
-        unit: usize,
+        shard: usize,
         out: &mut [f32],
         dy: MatrixRef,
         x: MatrixRef,
-        resume: bool,
+        accumulate: bool,
         ahead: &Ahead,
     ) {
-        if self.is_bias(unit) {
-            gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), resume);
+        if self.is_bias(shard) {
+            gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), accumulate);
             return;
         }
-        let Unit { panels, inputs } = self.unit(unit);
+        let Shard { panels, inputs } = self.shard(shard);
         let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
         let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
         // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
-        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), resume, ahead);
+        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), accumulate, ahead);
         if !db.is_empty() {
-            gemm::column_sums(db, dy, resume);
+            gemm::column_sums(db, dy, accumulate);
         }
     }
 
-    fn await_gradient(
+    fn prefetch_gradient(
         &self,
-        unit: usize,
+        shard: usize,
         before: Option<usize>,
         dy: MatrixRef,
         x: MatrixRef,
         ahead: &mut Ahead,
     ) {
-        if self.is_bias(unit) || before.is_some_and(|before| self.is_bias(before)) {
+        if self.is_bias(shard) || before.is_some_and(|before| self.is_bias(before)) {
             return;
         }
-        let (unit, before) = (self.unit(unit), before.map(|before| self.unit(before)));
-        if before.as_ref().is_none_or(|before| unit.panels != before.panels) {
-            ahead.add_columns(dy, unit.panels.start * LANES..unit.panels.end * LANES);
+        let (shard, before) = (self.shard(shard), before.map(|before| self.shard(before)));
+        if before.as_ref().is_none_or(|before| shard.panels != before.panels) {
+            ahead.add_columns(dy, shard.panels.start * LANES..shard.panels.end * LANES);
         }
-        if before.is_none_or(|before| unit.inputs != before.inputs) {
-            ahead.add_columns(x, unit.inputs);
+        if before.is_none_or(|before| shard.inputs != before.inputs) {
+            ahead.add_columns(x, shard.inputs);
         }
     }
+}
 
-    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        if !self.input_gradient || self.is_bias(unit) {
+impl Derived for Dense {
+    fn derived_len(&self) -> usize {
+        if self.input_gradient { panels::packed_len(self.inputs, padded(self.outputs)) } else { 0 }
+    }
+
+    fn derived_parts(&self, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
+        if !self.input_gradient || self.is_bias(shard) {
             return;
         }
-        let Unit { panels, inputs } = self.unit(unit);
+        let Shard { panels, inputs } = self.shard(shard);
         for panel in panels {
             inputs.clone().step_by(LANES).for_each(|input| each(self.transposed_block(panel, input)));
         }
     }
 
-    fn derive(&self, unit: usize, from: &Derivation) {
-        if !self.input_gradient || self.is_bias(unit) {
+    fn derive(&self, shard: usize, from: &Derivation) {
+        if !self.input_gradient || self.is_bias(shard) {
             return;
         }
-        let Unit { panels, inputs } = self.unit(unit);
+        let Shard { panels, inputs } = self.shard(shard);
         for panel in panels {
             let weights = (from.storage)(self.weights(panel, &inputs));
             self.transpose(panel, &inputs, weights, from.derived);

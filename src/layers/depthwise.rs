@@ -4,15 +4,13 @@
 //! place of pixel (i, j) of the window (Chollet, "Xception: Deep Learning with Depthwise Separable
 //! Convolutions", 2017; as PyTorch's `Conv2d` with as many groups as channels).
 
-use std::ops::Range;
-
-use super::{Arrangement, Dense, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::{Arrangement, Backward, Dense, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::channels;
 use crate::kernels::depthwise::{self, Depthwise as Shape};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Window};
-use crate::tensor::{MatrixMut, MatrixRef};
+use crate::tensor::MatrixRef;
 
 /// A depthwise convolution with its activation, which must be one whose derivative follows from its
 /// output.
@@ -86,15 +84,7 @@ impl Layer for Depthwise {
         Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         let (shape, finish) = (self.shape(), self.patch.finish());
         let bias = self.patch.bias.then(|| &storage[self.patch.bias_range()]);
         for row in 0..y.rows() {
@@ -112,16 +102,7 @@ impl Layer for Depthwise {
         self.patch.activation != Activation::IDENTITY
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        _x: MatrixRef,
-        y: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, mut dy, y, storage, scratch, .. }: Backward) {
         // Inverts the activation.
         if self.patch.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
@@ -141,47 +122,24 @@ impl Layer for Depthwise {
         }
     }
 
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.patch.own_whole_columns(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.patch.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.patch.unit_parts(unit)
-    }
-
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        self.patch.unit_roles(unit)
-    }
-
-    fn units_along_inputs(&self) -> usize {
-        self.patch.units_along_inputs()
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
         let (shape, Image { pitch, .. }) = (self.shape(), self.output());
         let (dw, db) = out.split_at_mut(shape.weights_len());
         for row in 0..dy.rows() {
-            let (resume, dy) = (resume || row > 0, dy.row(row));
-            depthwise::weight_gradient(dw, dy, self.repeated(x.row(row), scratch), shape, resume);
+            let (accumulate, dy) = (accumulate || row > 0, dy.row(row));
+            depthwise::weight_gradient(dw, dy, self.repeated(x.row(row), scratch), shape, accumulate);
             if !db.is_empty() {
                 let pixels = MatrixRef::new(dy, self.output().pixels(), pitch, pitch);
-                gemm::column_sums(db, pixels, resume);
+                gemm::column_sums(db, pixels, accumulate);
             }
         }
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(&self.patch)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(&mut self.patch)
     }
 }

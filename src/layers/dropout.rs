@@ -3,9 +3,7 @@
 //! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
-use std::ops::Range;
-
-use super::{Flops, Layer, Training};
+use super::{Backward, Forward, Layer, Training};
 use crate::kernels::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};
@@ -60,20 +58,10 @@ impl Layer for Dropout {
         self.image.filter(|_| self.channels).map_or(0, |image| image.pitch)
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, scratch, training, .. }: Forward) {
+        if let Some(training) = training {
+            return self.apply(y, x, scratch, training);
+        }
         for row in 0..y.rows() {
             let (y, padding) = y.row(row).split_at_mut(x.columns());
             y.copy_from_slice(x.row(row));
@@ -81,48 +69,17 @@ impl Layer for Dropout {
         }
     }
 
-    fn forward_training(
-        &self,
-        y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-        training: &Training,
-    ) {
-        self.apply(y, x, scratch, training);
-    }
-
     fn prepares_gradient(&self) -> bool {
         false
     }
 
-    fn backward(
-        &self,
-        _dx: Option<MatrixMut>,
-        _dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("what was dropped follows from the step")
-    }
-
-    fn backward_training(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        scratch: &mut [f32],
-        training: &Training,
-    ) {
-        let Some(dx) = dx else { return };
-        self.apply(dx, dy.as_ref(), scratch, training);
+    fn backward(&self, Backward { dx, dy, scratch, training, .. }: Backward) {
+        let Some(mut dx) = dx else { return };
+        if let Some(training) = training {
+            return self.apply(dx, dy.as_ref(), scratch, training);
+        }
+        for row in 0..dx.rows() {
+            dx.row(row).copy_from_slice(dy.as_ref().row(row));
+        }
     }
 }

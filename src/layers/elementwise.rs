@@ -1,12 +1,9 @@
 //! An activation as a layer of its own: for those whose derivative needs the input (GELU, SiLU),
 //! and wherever one does not follow a dense layer or a convolution.
 
-use std::ops::Range;
-
-use super::{Flops, Layer};
+use super::{Backward, Forward, Layer};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
-use crate::tensor::{MatrixMut, MatrixRef};
 
 /// `y = activation(x)`, element by element.
 #[derive(Clone, Debug)]
@@ -31,20 +28,7 @@ impl Layer for Elementwise {
         self.image
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, .. }: Forward) {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), x.row(row));
             match self.image {
@@ -63,16 +47,7 @@ impl Layer for Elementwise {
         false
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, dy, x, y, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();
         let saved = if self.activation.derivative_from_output() { y } else { x };

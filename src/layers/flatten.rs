@@ -1,11 +1,8 @@
 //! From images to features, in PyTorch's order: channel by channel, each row by row. So the weights of
 //! a dense layer behind it are PyTorch's.
 
-use std::ops::Range;
-
-use super::{Flops, Layer};
+use super::{Backward, Forward, Layer};
 use crate::kernels::image::{self, Image};
-use crate::tensor::{MatrixMut, MatrixRef};
 
 /// `[height, width, channels]` becomes `[channels * height * width]`.
 #[derive(Clone, Debug)]
@@ -22,19 +19,7 @@ impl Layer for Flatten {
         self.input.features()
     }
 
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, .. }: Forward) {
         for row in 0..y.rows() {
             let (y, padding) = y.row(row).split_at_mut(self.input.features());
             image::flatten(y, x.row(row), self.input);
@@ -46,16 +31,7 @@ impl Layer for Flatten {
         false
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, dy, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();
         for row in 0..dx.rows() {

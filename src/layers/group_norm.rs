@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Flops, Layer, MOST_PARTS, ParameterSpec};
+use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};
@@ -138,20 +138,7 @@ impl Layer for GroupNorm {
         ARRAYS * self.pitch()
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         let mut channels = self.channels(scratch);
         for row in 0..y.rows() {
             let (x, y) = (self.pixels(x.row(row)), self.pixels_mut(y.row(row)));
@@ -162,16 +149,7 @@ impl Layer for GroupNorm {
         }
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, mut dy, x, y, storage, scratch, .. }: Backward) {
         let (weight, pitch) = (self.affine.weight(storage), self.pitch());
         let mut channels = self.channels(scratch);
         let mut dx = dx;
@@ -198,32 +176,9 @@ impl Layer for GroupNorm {
         }
     }
 
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.affine.own_whole(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.affine.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.affine.unit_parts(unit)
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
         let [dweight, dbias] = self.affine.split(out);
-        if !resume {
+        if !accumulate {
             dweight.fill(0.0);
             dbias.fill(0.0);
         }
@@ -242,5 +197,13 @@ impl Layer for GroupNorm {
                 *dweight = rate.mul_add(*product, *dweight);
             }
         }
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(&self.affine)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(&mut self.affine)
     }
 }

@@ -7,7 +7,10 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, Convolution, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::{
+    Arrangement, Backward, Convolution, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS,
+    ParameterSpec, Role, RowsGradient, Sharding,
+};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::{Image, Patches, Window};
@@ -83,15 +86,15 @@ impl Grouped {
         start..start + if self.bias { self.output().pitch } else { 0 }
     }
 
-    /// Group and number there of a unit of weights; none if it is the bias.
-    fn of_group(&self, unit: usize) -> Option<[usize; 2]> {
-        let units = self.group.units();
-        (unit < self.groups * units).then_some([unit / units, unit % units])
+    /// Group and number there of a shard of weights; none if it is the bias.
+    fn of_group(&self, shard: usize) -> Option<[usize; 2]> {
+        let shards = self.group.shards();
+        (shard < self.groups * shards).then_some([shard / shards, shard % shards])
     }
 
     fn cut<'a>(&self, scratch: &'a mut [f32]) -> Scratch<'a> {
         let (input, rest) = scratch.split_at_mut(self.group.patches.input.columns());
-        let (output, group) = rest.split_at_mut(self.group.columns());
+        let (output, group) = rest.split_at_mut(self.group.output().columns());
         Scratch { group: &mut group[..self.group.scratch_len()], input, output }
     }
 }
@@ -138,12 +141,8 @@ impl Layer for Grouped {
         parameters
     }
 
-    fn derived_len(&self) -> usize {
-        self.groups * self.group.derived_len()
-    }
-
     fn scratch_len(&self) -> usize {
-        self.group.patches.input.columns() + self.group.columns() + self.group.scratch_len()
+        self.group.patches.input.columns() + self.group.output().columns() + self.group.scratch_len()
     }
 
     fn flops(&self) -> Flops {
@@ -152,15 +151,7 @@ impl Layer for Grouped {
         Flops { forward: groups * forward, backward: groups * backward, gradient: groups * gradient }
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, derived, scratch, training, .. }: Forward) {
         let Scratch { group: scratch, input, output } = self.cut(scratch);
         let (weights, bias) = (&storage[..self.weights_len()], &storage[self.bias_range()]);
         let image = self.output();
@@ -168,10 +159,15 @@ impl Layer for Grouped {
             let y = y.row(row);
             for group in 0..self.groups {
                 channels::take(input, x.row(row), self.input.pitch, self.seen(group));
-                let weights = &weights[self.part(group, weights.len())];
-                let derived = &derived[self.part(group, derived.len())];
-                let columns = 0..output.len();
-                self.group.forward(one_mut(output), one(input), weights, derived, columns, scratch);
+                self.group.forward(Forward {
+                    columns: 0..output.len(),
+                    y: one_mut(output),
+                    x: one(input),
+                    storage: &weights[self.part(group, weights.len())],
+                    derived: &derived[self.part(group, derived.len())],
+                    scratch,
+                    training,
+                });
                 channels::put(y, output, image.pitch, self.given(group));
             }
             channels::clear_padding(y, image);
@@ -183,6 +179,109 @@ impl Layer for Grouped {
                 channels::clear_padding(y, image);
             }
         }
+    }
+
+    fn prepares_gradient(&self) -> bool {
+        self.activation != Activation::IDENTITY
+    }
+
+    fn backward(&self, Backward { dx, mut dy, y, storage, derived, scratch, training, .. }: Backward) {
+        // Inverts the activation.
+        if self.activation != Activation::IDENTITY {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
+            }
+        }
+        let Some(mut dx) = dx else { return };
+        let Scratch { group: scratch, input, output } = self.cut(scratch);
+        // Neither is read without an activation.
+        let unread = MatrixRef::new(&[], 0, 0, 0);
+        for row in 0..dx.rows() {
+            for group in 0..self.groups {
+                channels::take(output, dy.row(row), self.output().pitch, self.given(group));
+                self.group.backward(Backward {
+                    dx: Some(one_mut(input)),
+                    dy: one_mut(output),
+                    x: unread,
+                    y: unread,
+                    storage: &storage[self.part(group, self.weights_len())],
+                    derived: &derived[self.part(group, derived.len())],
+                    scratch,
+                    training,
+                });
+                channels::put(dx.row(row), input, self.input.pitch, self.seen(group));
+            }
+            channels::clear_padding(dx.row(row), self.input);
+        }
+    }
+
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
+        let Scratch { group: scratch, input, output } = self.cut(scratch);
+        let Image { pitch, .. } = self.output();
+        let (dw, db) = out.split_at_mut(self.weights_len());
+        for row in 0..dy.rows() {
+            let (accumulate, dy) = (accumulate || row > 0, dy.row(row));
+            for group in 0..self.groups {
+                channels::take(input, x.row(row), self.input.pitch, self.seen(group));
+                channels::take(output, dy, pitch, self.given(group));
+                let out = &mut dw[self.part(group, self.weights_len())];
+                let (dy, x) = (one(output), one(input));
+                self.group.gradient(RowsGradient { out, dy, x, accumulate, scratch });
+            }
+            if self.bias {
+                let pixels = MatrixRef::new(dy, self.output().pixels(), pitch, pitch);
+                gemm::column_sums(db, pixels, accumulate);
+            }
+        }
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(self)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(self)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Sharding for Grouped {
+    fn own_whole_columns(&mut self, whole: bool) {
+        self.group.own_whole_columns(whole);
+    }
+
+    fn shards(&self) -> usize {
+        self.groups * self.group.shards() + usize::from(self.bias)
+    }
+
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
+        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        match self.of_group(shard) {
+            None => parts[0] = self.bias_range(),
+            Some([group, shard]) => {
+                let start = self.part(group, self.weights_len()).start;
+                parts = self.group.shard_parts(shard);
+                parts.iter_mut().for_each(|part| *part = start + part.start..start + part.end);
+            }
+        }
+        parts
+    }
+
+    fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
+        self.of_group(shard).map_or([Role::Bias; MOST_PARTS], |[_, shard]| self.group.shard_roles(shard))
+    }
+
+    fn shards_along_inputs(&self) -> usize {
+        self.group.shards_along_inputs()
+    }
+}
+
+impl Derived for Grouped {
+    fn derived_len(&self) -> usize {
+        self.groups * self.group.derived_len()
     }
 
     fn forward_derived_len(&self) -> usize {
@@ -197,117 +296,21 @@ impl Layer for Grouped {
         }
     }
 
-    fn prepares_gradient(&self) -> bool {
-        self.activation != Activation::IDENTITY
-    }
-
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        _x: MatrixRef,
-        y: MatrixRef,
-        storage: &[f32],
-        derived: &[f32],
-        scratch: &mut [f32],
-    ) {
-        // Inverts the activation.
-        if self.activation != Activation::IDENTITY {
-            for row in 0..dy.rows() {
-                activation::backward_in_place(self.activation, dy.row(row), y.row(row));
-            }
-        }
-        let Some(mut dx) = dx else { return };
-        let Scratch { group: scratch, input, output } = self.cut(scratch);
-        // Neither is read without an activation.
-        let unread = MatrixRef::new(&[], 0, 0, 0);
-        for row in 0..dx.rows() {
-            for group in 0..self.groups {
-                channels::take(output, dy.row(row), self.output().pitch, self.given(group));
-                let weights = &storage[self.part(group, self.weights_len())];
-                let derived = &derived[self.part(group, derived.len())];
-                let (dx_here, dy_here) = (Some(one_mut(input)), one_mut(output));
-                self.group.backward(dx_here, dy_here, unread, unread, weights, derived, scratch);
-                channels::put(dx.row(row), input, self.input.pitch, self.seen(group));
-            }
-            channels::clear_padding(dx.row(row), self.input);
-        }
-    }
-
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.group.own_whole_columns(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.groups * self.group.units() + usize::from(self.bias)
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
-        match self.of_group(unit) {
-            None => parts[0] = self.bias_range(),
-            Some([group, unit]) => {
-                let start = self.part(group, self.weights_len()).start;
-                parts = self.group.unit_parts(unit);
-                parts.iter_mut().for_each(|part| *part = start + part.start..start + part.end);
-            }
-        }
-        parts
-    }
-
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        self.of_group(unit).map_or([Role::Bias; MOST_PARTS], |[_, unit]| self.group.unit_roles(unit))
-    }
-
-    fn units_along_inputs(&self) -> usize {
-        self.group.units_along_inputs()
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
-        let Scratch { group: scratch, input, output } = self.cut(scratch);
-        let Image { pitch, .. } = self.output();
-        let (dw, db) = out.split_at_mut(self.weights_len());
-        for row in 0..dy.rows() {
-            let (resume, dy) = (resume || row > 0, dy.row(row));
-            for group in 0..self.groups {
-                channels::take(input, x.row(row), self.input.pitch, self.seen(group));
-                channels::take(output, dy, pitch, self.given(group));
-                let dw = &mut dw[self.part(group, self.weights_len())];
-                self.group.gradient_of_rows(dw, one(output), one(input), resume, scratch);
-            }
-            if self.bias {
-                let pixels = MatrixRef::new(dy, self.output().pixels(), pitch, pitch);
-                gemm::column_sums(db, pixels, resume);
-            }
-        }
-    }
-
-    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        if let Some([group, unit]) = self.of_group(unit) {
+    fn derived_parts(&self, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
+        if let Some([group, shard]) = self.of_group(shard) {
             let start = group * self.group.derived_len();
-            self.group.derived_parts(unit, &mut |part| each(start + part.start..start + part.end));
+            self.group.derived_parts(shard, &mut |part| each(start + part.start..start + part.end));
         }
     }
 
-    fn derive(&self, unit: usize, from: &Derivation) {
-        let Some([group, unit]) = self.of_group(unit) else { return };
+    fn derive(&self, shard: usize, from: &Derivation) {
+        let Some([group, shard]) = self.of_group(shard) else { return };
         let weights = self.part(group, self.weights_len()).start;
         let derived = group * self.group.derived_len();
         let of_group = Derivation {
             storage: &|part| (from.storage)(weights + part.start..weights + part.end),
             derived: &|part| (from.derived)(derived + part.start..derived + part.end),
         };
-        self.group.derive(unit, &of_group);
+        self.group.derive(shard, &of_group);
     }
 }

@@ -1,8 +1,6 @@
 //! The layers of two inputs, in which branches of a network meet.
 
-use std::ops::Range;
-
-use super::{Flops, InputGradient, Layer};
+use super::{InputGradient, Merge};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::join;
@@ -41,7 +39,7 @@ impl Add {
     }
 }
 
-impl Layer for Add {
+impl Merge for Add {
     fn kind(&self) -> String {
         super::with_activation("add", self.activation)
     }
@@ -54,37 +52,7 @@ impl Layer for Add {
         self.image
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        _y: MatrixMut,
-        _x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("a layer of two inputs");
-    }
-
-    fn backward(
-        &self,
-        _dx: Option<MatrixMut>,
-        _dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("a layer of two inputs");
-    }
-
-    fn forward_two(&self, mut y: MatrixMut, [a, b]: [MatrixRef; 2]) {
+    fn forward(&self, mut y: MatrixMut, [a, b]: [MatrixRef; 2]) {
         for row in 0..y.rows() {
             let y = y.row(row);
             self.sum(y, a.row(row), b.row(row));
@@ -97,13 +65,7 @@ impl Layer for Add {
         }
     }
 
-    fn backward_two(
-        &self,
-        dx: [Option<InputGradient>; 2],
-        mut dy: MatrixMut,
-        _x: [MatrixRef; 2],
-        y: MatrixRef,
-    ) {
+    fn backward(&self, dx: [Option<InputGradient>; 2], mut dy: MatrixMut, _x: [MatrixRef; 2], y: MatrixRef) {
         // Inverts the activation: dy becomes the gradient of a + b, and so of each.
         if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
@@ -131,7 +93,7 @@ pub struct Scale {
     pub image: Image,
 }
 
-impl Layer for Scale {
+impl Merge for Scale {
     fn kind(&self) -> String {
         "scale".into()
     }
@@ -144,44 +106,14 @@ impl Layer for Scale {
         Some(self.image)
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        _y: MatrixMut,
-        _x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("a layer of two inputs");
-    }
-
-    fn backward(
-        &self,
-        _dx: Option<MatrixMut>,
-        _dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
-        unreachable!("a layer of two inputs");
-    }
-
-    fn forward_two(&self, mut y: MatrixMut, [x, gate]: [MatrixRef; 2]) {
+    fn forward(&self, mut y: MatrixMut, [x, gate]: [MatrixRef; 2]) {
         let pitch = x.columns() / self.image.pixels();
         for row in 0..y.rows() {
             join::scale(y.row(row), x.row(row), gate.row(row), pitch);
         }
     }
 
-    fn backward_two(
+    fn backward(
         &self,
         [dx, dgate]: [Option<InputGradient>; 2],
         dy: MatrixMut,

@@ -2,14 +2,12 @@
 //! Kiros, Hinton: Layer Normalization, 2016), as `torch.nn.LayerNorm` over `[features]`, or over
 //! `[channels, height, width]`.
 
-use std::ops::Range;
-
 use super::affine::Affine;
-use super::{Arrangement, Flops, Layer, MOST_PARTS, ParameterSpec};
+use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::normalise_rows::{self, Moments};
-use crate::tensor::{MatrixMut, MatrixRef, padded};
+use crate::tensor::padded;
 
 /// `y = activation((x - mean) / sqrt(variance + epsilon) · weight + bias)`, with an activation whose
 /// derivative follows from its output.
@@ -82,20 +80,7 @@ impl Layer for LayerNorm {
         self.affine.parameters()
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, .. }: Forward) {
         let (weight, bias) = (self.affine.weight(storage), self.affine.bias(storage));
         let columns = self.columns_of_row();
         for row in 0..y.rows() {
@@ -110,16 +95,7 @@ impl Layer for LayerNorm {
         self.activation != Activation::IDENTITY
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, mut dy, x, y, storage, .. }: Backward) {
         if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.activation, dy.row(row), y.row(row));
@@ -137,32 +113,9 @@ impl Layer for LayerNorm {
         }
     }
 
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.affine.own_whole(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.affine.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.affine.unit_parts(unit)
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        _scratch: &mut [f32],
-    ) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, .. }: RowsGradient) {
         let [dweight, dbias] = self.affine.split(out);
-        if !resume {
+        if !accumulate {
             dweight.fill(0.0);
             dbias.fill(0.0);
         }
@@ -171,5 +124,13 @@ impl Layer for LayerNorm {
             let (dy, x) = (&dy.row(row)[..columns], &x.row(row)[..columns]);
             normalise_rows::add_gradient(dweight, dbias, dy, x, self.statistics(x));
         }
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(&self.affine)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(&mut self.affine)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Convolution, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::{Backward, Convolution, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
 use crate::kernels::narrow::{GROUP, Narrow};
-use crate::tensor::{MatrixMut, MatrixRef};
+use crate::tensor::MatrixMut;
 
 /// With more channels in, patches of real channels make a product that is as fast.
 const MOST_CHANNELS: usize = 24;
@@ -107,7 +107,7 @@ impl Layer for NarrowConvolution {
         gradient.max(self.narrow.input_len() + self.narrow.input_gradient_scratch())
     }
 
-    fn kept_len(&self, rows: usize) -> usize {
+    fn saved_len(&self, rows: usize) -> usize {
         rows.div_ceil(GROUP) * self.group_len()
     }
 
@@ -120,15 +120,7 @@ impl Layer for NarrowConvolution {
         Flops { backward: if self.input_gradient { flops.forward } else { 0.0 }, ..flops }
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         let relu = self.convolution.patch.activation == Activation::RELU;
         for (group, rows) in groups(x.rows()).enumerate() {
             let (_, kept) = self.kept(scratch, group);
@@ -138,16 +130,7 @@ impl Layer for NarrowConvolution {
         }
     }
 
-    fn backward(
-        &self,
-        mut dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { mut dx, dy, storage, scratch, .. }: Backward) {
         let dy = dy.as_ref();
         for (group, rows) in groups(dy.rows()).enumerate() {
             let (scratch, kept) = self.kept(scratch, group);
@@ -161,46 +144,19 @@ impl Layer for NarrowConvolution {
         }
     }
 
-    fn units(&self) -> usize {
-        self.convolution.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.convolution.unit_parts(unit)
-    }
-
-    fn units_along_inputs(&self) -> usize {
-        self.convolution.units_along_inputs()
-    }
-
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.convolution.own_whole_columns(whole);
-    }
-
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        self.convolution.unit_roles(unit)
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        _x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
+    fn gradient(&self, RowsGradient { out, dy, accumulate, scratch, .. }: RowsGradient) {
         let (dw, db) = out.split_at_mut(self.weights_len());
         for (group, _) in groups(dy.rows()).enumerate() {
             let (scratch, Kept { x, takers, dy }) = self.kept(scratch, group);
-            self.narrow.weight_gradient(dw, db, dy, takers, x, scratch, resume || group > 0);
+            self.narrow.weight_gradient(dw, db, dy, takers, x, scratch, accumulate || group > 0);
         }
     }
 
-    fn derive(&self, unit: usize, from: &Derivation) {
-        self.convolution.derive(unit, from);
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(&self.convolution.patch)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(&mut self.convolution.patch)
     }
 }

@@ -1,9 +1,9 @@
 //! The convolution under a window of one pixel: a dense layer applied to each pixel, or to each of those
 //! that a stride leaves (Lin, Chen, Yan, "Network in Network", 2013).
 
-use std::ops::Range;
-
-use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Role};
+use super::{
+    Arrangement, Backward, Dense, Derived, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding,
+};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Window};
@@ -82,10 +82,6 @@ impl Layer for Pointwise {
         parameters
     }
 
-    fn derived_len(&self) -> usize {
-        self.patch.derived_len()
-    }
-
     fn scratch_len(&self) -> usize {
         if self.is_whole() { 0 } else { self.output().pixels() * self.input.pitch }
     }
@@ -96,26 +92,18 @@ impl Layer for Pointwise {
         Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
     }
 
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         let Image { pitch, .. } = self.output();
         if let Some(x) = self.all_pixels(x)
             && let Some(y) = y.in_rows_of(pitch)
         {
             // Small images fill whole tiles together, which each by itself would leave half empty.
-            return self.patch.forward(y, x, storage, &[], 0..pitch, &mut []);
+            return self.patch.apply(y, x, storage, 0..pitch);
         }
         for row in 0..y.rows() {
             let x = self.pixels(x.row(row), scratch);
             let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
-            self.patch.forward(y, x, storage, &[], 0..pitch, &mut []);
+            self.patch.apply(y, x, storage, 0..pitch);
         }
     }
 
@@ -123,16 +111,7 @@ impl Layer for Pointwise {
         self.patch.activation != Activation::IDENTITY
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        mut dy: MatrixMut,
-        _x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        derived: &[f32],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, mut dy, y, derived, scratch, .. }: Backward) {
         // Inverts the activation.
         if self.patch.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
@@ -165,45 +144,14 @@ impl Layer for Pointwise {
         }
     }
 
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.patch.own_whole_columns(whole);
-    }
-
-    fn units(&self) -> usize {
-        self.patch.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        self.patch.unit_parts(unit)
-    }
-
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        self.patch.unit_roles(unit)
-    }
-
-    fn units_along_inputs(&self) -> usize {
-        self.patch.units_along_inputs()
-    }
-
-    fn sums_rows(&self) -> bool {
-        true
-    }
-
-    fn gradient_of_rows(
-        &self,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        scratch: &mut [f32],
-    ) {
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, scratch }: RowsGradient) {
         let Image { pitch, .. } = self.output();
         let (dw, db) = out.split_at_mut(pitch * self.input.channels);
-        let mut of_pixels = |dy: MatrixRef, x: MatrixRef, resume: bool| {
+        let mut of_pixels = |dy: MatrixRef, x: MatrixRef, accumulate: bool| {
             // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = channels in, k = pixels
-            gemm::gradient(dw, dy, x, resume, &Ahead::default());
+            gemm::gradient(dw, dy, x, accumulate, &Ahead::default());
             if !db.is_empty() {
-                gemm::column_sums(db, dy, resume);
+                gemm::column_sums(db, dy, accumulate);
             }
         };
         let together = (TOGETHER / self.input.columns()).max(1);
@@ -211,22 +159,26 @@ impl Layer for Pointwise {
             let rows = start..(start + together).min(dy.rows());
             let here = [dy.block(rows.clone(), 0..dy.columns()), x.block(rows.clone(), 0..x.columns())];
             if let (Some(dy), Some(x)) = (here[0].in_rows_of(pitch), self.all_pixels(here[1])) {
-                of_pixels(dy, x, resume || start > 0);
+                of_pixels(dy, x, accumulate || start > 0);
                 continue;
             }
             for row in rows {
                 let x = self.pixels(x.row(row), scratch);
                 let dy = MatrixRef::new(dy.row(row), x.rows(), pitch, pitch);
-                of_pixels(dy, x, resume || row > 0);
+                of_pixels(dy, x, accumulate || row > 0);
             }
         }
     }
 
-    fn derived_parts(&self, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        self.patch.derived_parts(unit, each);
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(&self.patch)
     }
 
-    fn derive(&self, unit: usize, from: &Derivation) {
-        self.patch.derive(unit, from);
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(&mut self.patch)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(&self.patch)
     }
 }

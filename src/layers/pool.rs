@@ -1,11 +1,8 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
-use std::ops::Range;
-
-use super::{Flops, Layer};
+use super::{Backward, Forward, Layer};
 use crate::kernels::image::{Image, Window};
 use crate::kernels::pool;
-use crate::tensor::{MatrixMut, MatrixRef};
 
 /// What a pool makes of the numbers under a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +40,7 @@ impl Layer for Pool {
         Some(self.window.output(self.input, self.input.channels))
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, .. }: Forward) {
         let forward = match self.pooling {
             Pooling::Max => pool::max_forward,
             Pooling::Average => pool::average_forward,
@@ -70,16 +54,7 @@ impl Layer for Pool {
         false
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, dy, x, y, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();
         for row in 0..dx.rows() {
@@ -107,20 +82,7 @@ impl Layer for GlobalAverage {
         self.input.channels
     }
 
-    /// None: by convention only products count.
-    fn flops(&self) -> Flops {
-        Flops::default()
-    }
-
-    fn forward(
-        &self,
-        mut y: MatrixMut,
-        x: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _columns: Range<usize>,
-        _scratch: &mut [f32],
-    ) {
+    fn forward(&self, Forward { mut y, x, .. }: Forward) {
         for row in 0..y.rows() {
             pool::global_average_forward(y.row(row), x.row(row), self.input);
         }
@@ -130,16 +92,7 @@ impl Layer for GlobalAverage {
         false
     }
 
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        _x: MatrixRef,
-        _y: MatrixRef,
-        _storage: &[f32],
-        _derived: &[f32],
-        _scratch: &mut [f32],
-    ) {
+    fn backward(&self, Backward { dx, dy, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();
         for row in 0..dx.rows() {

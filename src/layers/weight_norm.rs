@@ -4,13 +4,16 @@
 
 use std::ops::Range;
 
-use super::dense::Unit;
-use super::{Arrangement, Dense, Derivation, Flops, Layer, MOST_PARTS, ParameterSpec, Reader, Role};
+use super::dense::Shard;
+use super::{
+    Arrangement, Backward, Dense, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec,
+    Reader, Role, Sharding,
+};
 use crate::kernels::prefetch::Ahead;
 use crate::kernels::weight_norm;
-use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
+use crate::tensor::{LANES, MatrixRef, padded};
 
-/// The part of a unit of weights that holds g: behind its panels.
+/// The part of a shard of weights that holds g: behind its panels.
 const LENGTHS: usize = MOST_PARTS - 1;
 
 /// A dense layer whose weights are normalised.
@@ -78,10 +81,6 @@ impl Layer for WeightNorm {
         }
     }
 
-    fn derived_len(&self) -> usize {
-        self.dense_len() + self.dense.derived_len()
-    }
-
     fn flops(&self) -> Flops {
         self.dense.flops()
     }
@@ -90,16 +89,103 @@ impl Layer for WeightNorm {
         self.dense.splits_features()
     }
 
-    fn forward(
+    fn forward(&self, Forward { y, x, derived, columns, .. }: Forward) {
+        self.dense.apply(y, x, &derived[..self.dense_len()], columns);
+    }
+
+    fn prepares_gradient(&self) -> bool {
+        self.dense.prepares_gradient()
+    }
+
+    fn backward(&self, pass: Backward) {
+        let (storage, derived) = pass.derived.split_at(self.dense_len());
+        self.dense.backward(Backward { storage, derived, ..pass });
+    }
+
+    fn sums_rows(&self) -> bool {
+        false
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(self)
+    }
+
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        Some(self)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Sharding for WeightNorm {
+    fn shards(&self) -> usize {
+        self.dense.shards()
+    }
+
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
+        let mut parts = self.dense.shard_parts(shard);
+        if !self.dense.is_bias(shard) {
+            parts[LENGTHS] = self.lengths(self.dense.shard(shard).panels);
+        }
+        parts
+    }
+
+    fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
+        if self.dense.is_bias(shard) {
+            return [Role::Bias; MOST_PARTS];
+        }
+        let mut roles = [Role::Directions; MOST_PARTS];
+        roles[LENGTHS] = Role::Lengths;
+        roles
+    }
+
+    fn shards_along_inputs(&self) -> usize {
+        self.dense.shards_along_inputs()
+    }
+
+    /// That of w, in the place of that of v; the place of that of g is left as it is.
+    fn shard_gradient(
         &self,
-        y: MatrixMut,
+        shard: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
         x: MatrixRef,
-        _storage: &[f32],
-        derived: &[f32],
-        columns: Range<usize>,
-        scratch: &mut [f32],
+        accumulate: bool,
+        ahead: &Ahead,
     ) {
-        self.dense.forward(y, x, &derived[..self.dense_len()], &[], columns, scratch);
+        let len = self.dense.shard_len(shard);
+        self.dense.shard_gradient(shard, &mut out[..len], dy, x, accumulate, ahead);
+    }
+
+    fn prefetch_gradient(
+        &self,
+        shard: usize,
+        before: Option<usize>,
+        dy: MatrixRef,
+        x: MatrixRef,
+        ahead: &mut Ahead,
+    ) {
+        self.dense.prefetch_gradient(shard, before, dy, x, ahead);
+    }
+
+    fn finish_gradient(&self, shard: usize, out: &mut [f32], from: &Reader) {
+        if self.dense.is_bias(shard) {
+            return;
+        }
+        let Shard { panels, inputs } = self.dense.shard(shard);
+        let (of_v, of_g) = out.split_at_mut(panels.len() * inputs.len() * LANES);
+        let parts = of_v.chunks_exact_mut(inputs.len() * LANES).zip(of_g.chunks_exact_mut(LANES));
+        for (panel, (dv, dg)) in panels.zip(parts) {
+            weight_norm::backward(dv, dg, from(self.panel(panel)), from(self.lengths(panel..panel + 1)));
+        }
+    }
+}
+
+impl Derived for WeightNorm {
+    fn derived_len(&self) -> usize {
+        self.dense_len() + self.dense.derived_len()
     }
 
     fn forward_derived_len(&self) -> usize {
@@ -116,94 +202,14 @@ impl Layer for WeightNorm {
         derived[bias.clone()].copy_from_slice(&storage[bias]);
     }
 
-    fn prepares_gradient(&self) -> bool {
-        self.dense.prepares_gradient()
-    }
-
-    fn backward(
-        &self,
-        dx: Option<MatrixMut>,
-        dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        _storage: &[f32],
-        derived: &[f32],
-        scratch: &mut [f32],
-    ) {
-        let (weights, derived) = derived.split_at(self.dense_len());
-        self.dense.backward(dx, dy, x, y, weights, derived, scratch);
-    }
-
-    fn units(&self) -> usize {
-        self.dense.units()
-    }
-
-    fn unit_parts(&self, unit: usize) -> [Range<usize>; MOST_PARTS] {
-        let mut parts = self.dense.unit_parts(unit);
-        if !self.dense.is_bias(unit) {
-            parts[LENGTHS] = self.lengths(self.dense.unit(unit).panels);
-        }
-        parts
-    }
-
-    fn unit_roles(&self, unit: usize) -> [Role; MOST_PARTS] {
-        if self.dense.is_bias(unit) {
-            return [Role::Bias; MOST_PARTS];
-        }
-        let mut roles = [Role::Directions; MOST_PARTS];
-        roles[LENGTHS] = Role::Lengths;
-        roles
-    }
-
-    fn units_along_inputs(&self) -> usize {
-        self.dense.units_along_inputs()
-    }
-
-    /// That of w, in the place of that of v; the place of that of g is left as it is.
-    fn gradient(
-        &self,
-        unit: usize,
-        out: &mut [f32],
-        dy: MatrixRef,
-        x: MatrixRef,
-        resume: bool,
-        ahead: &Ahead,
-    ) {
-        let len = self.dense.unit_len(unit);
-        self.dense.gradient(unit, &mut out[..len], dy, x, resume, ahead);
-    }
-
-    fn await_gradient(
-        &self,
-        unit: usize,
-        before: Option<usize>,
-        dy: MatrixRef,
-        x: MatrixRef,
-        ahead: &mut Ahead,
-    ) {
-        self.dense.await_gradient(unit, before, dy, x, ahead);
-    }
-
-    fn finish_gradient(&self, unit: usize, out: &mut [f32], from: &Reader) {
-        if self.dense.is_bias(unit) {
-            return;
-        }
-        let Unit { panels, inputs } = self.dense.unit(unit);
-        let (of_v, of_g) = out.split_at_mut(panels.len() * inputs.len() * LANES);
-        let parts = of_v.chunks_exact_mut(inputs.len() * LANES).zip(of_g.chunks_exact_mut(LANES));
-        for (panel, (dv, dg)) in panels.zip(parts) {
-            weight_norm::backward(dv, dg, from(self.panel(panel)), from(self.lengths(panel..panel + 1)));
-        }
-    }
-
-    fn derive(&self, unit: usize, from: &Derivation) {
-        if self.dense.is_bias(unit) {
+    fn derive(&self, shard: usize, from: &Derivation) {
+        if self.dense.is_bias(shard) {
             let bias = self.dense.bias_range();
             (from.derived)(bias.clone()).copy_from_slice((from.storage)(bias));
             return;
         }
         let behind = self.dense_len();
-        for panel in self.dense.unit(unit).panels {
+        for panel in self.dense.shard(shard).panels {
             let place = self.panel(panel);
             let weights = (from.derived)(place.clone());
             weight_norm::forward(

@@ -9,7 +9,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
     BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
-    Grouped, Layer, LayerNorm, NarrowConvolution, Pointwise, Pool, Pooling, WeightNorm,
+    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, WeightNorm,
 };
 use crate::memory;
 use crate::rng::{self, Purpose};
@@ -135,12 +135,12 @@ impl Builder {
     fn place(
         &mut self,
         index: usize,
-        layer: Box<dyn Layer>,
+        layer: Node,
         inputs: Inputs,
         module: String,
         each: usize,
     ) -> Result<Input> {
-        let len = checked_len(index, layer.as_ref(), each, self.layout.len())?;
+        let len = checked_len(index, &layer, each, self.layout.len())?;
         self.layers.push(PlacedLayer { layer, inputs, module, storage: self.layout.place(len) });
         Ok(Input::Output(self.layers.len() - 1))
     }
@@ -195,7 +195,7 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
 
 /// The one layer that a convolution and the entry after it are, if that is a max-pool which it can do at
 /// the same time.
-fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Box<dyn Layer>> {
+fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Node> {
     let (LayerConfig::Convolution(config), LayerConfig::MaxPool(window), Shape::Image(input)) =
         (config, next, input)
     else {
@@ -216,11 +216,11 @@ fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -
         whole_columns: false,
         by_inputs: false,
     };
-    Some(Box::new(NarrowConvolution::new(Convolution { patches, patch }, *window)?))
+    Some(Node::layer(Box::new(NarrowConvolution::new(Convolution { patches, patch }, *window)?)))
 }
 
 /// The layers that one entry of a recipe, whose input has been checked, stands for.
-fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer>> {
+fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Node> {
     let activation = own_activation(config);
     let apart = activation != Activation::IDENTITY && !fuses(config);
     // That of a layer with weights, before its activation if that is a layer of its own.
@@ -260,7 +260,7 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         (LayerConfig::Normalisation(config), shape) => {
             let (image, features) = (between(shape, first), shape.features());
             let own = if apart { Activation::IDENTITY } else { activation };
-            normalisation(config, image, features, own)
+            return with_own(normalisation(config, image, features, own), apart.then_some(activation));
         }
         (&LayerConfig::Dropout { rate, channels }, shape) => {
             Box::new(Dropout { features: shape.features(), image: between(shape, first), rate, channels })
@@ -270,9 +270,14 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Box<dyn Layer
         (LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. }, _) => unreachable!("several layers"),
         (_, Shape::Features(_)) => unreachable!("`LayerConfig::output` refuses layers of images here"),
     };
-    let after = apart.then(|| -> Box<dyn Layer> {
+    with_own(Node::layer(layer), apart.then_some(activation))
+}
+
+/// A layer and, as one of its own, the activation `apart` that follows it.
+fn with_own(layer: Node, apart: Option<Activation>) -> Vec<Node> {
+    let after = apart.map(|activation| {
         let features = layer.image().map_or(layer.outputs(), |image| image.channels);
-        Box::new(Elementwise { features, activation, image: layer.image() })
+        Node::layer(Box::new(Elementwise { features, activation, image: layer.image() }))
     });
     [layer].into_iter().chain(after).collect()
 }
@@ -304,22 +309,26 @@ fn normalisation(
     image: Option<Image>,
     features: usize,
     activation: Activation,
-) -> Box<dyn Layer> {
+) -> Node {
     let epsilon = config.epsilon;
     match config.over {
-        Over::Batch { momentum } => Box::new(BatchNorm::new(image, features, epsilon, momentum, activation)),
-        Over::Layer => Box::new(LayerNorm::new(image, features, epsilon, activation)),
-        Over::Groups(groups) => Box::new(GroupNorm::new(image, features, groups, epsilon, activation)),
+        Over::Batch { momentum } => {
+            Node::batch_norm(BatchNorm::new(image, features, epsilon, momentum, activation))
+        }
+        Over::Layer => Node::layer(Box::new(LayerNorm::new(image, features, epsilon, activation))),
+        Over::Groups(groups) => {
+            Node::layer(Box::new(GroupNorm::new(image, features, groups, epsilon, activation)))
+        }
     }
 }
 
 /// The storage that a layer needs, after a check that it and what is placed already are not absurd.
 /// `inputs`, the numbers that go into each of its outputs, and these outputs bound it.
-fn checked_len(index: usize, layer: &dyn Layer, inputs: usize, placed: usize) -> Result<usize> {
+fn checked_len(index: usize, layer: &Node, inputs: usize, placed: usize) -> Result<usize> {
     let outputs = layer.image().map_or(layer.outputs(), |image| image.channels);
     let (inputs, outputs) = (inputs as u128, outputs as u128);
     // Each group has its own padding.
-    let bound = if layer.units() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
+    let bound = if layer.sharding().shards() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
     let bound = bound.max(layer.storage_len() as u128);
     if bound + placed as u128 > MOST_PARAMETERS as u128 {
         return Err(Error::Shape {

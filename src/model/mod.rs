@@ -23,7 +23,7 @@ pub use sequential::ModelBuilder;
 pub use summary::SummaryRow;
 
 use crate::kernels::{image, panels, reduce};
-use crate::layers::{Arrangement, Layer, ParameterSpec};
+use crate::layers::{Arrangement, Node, ParameterSpec};
 use crate::losses::Loss;
 use crate::tensor::Buffer;
 use crate::{Error, Result, memory};
@@ -39,7 +39,7 @@ pub struct Model {
 
 /// A layer and where it stands.
 pub struct PlacedLayer {
-    pub layer: Box<dyn Layer>,
+    pub layer: Node,
     /// What it reads.
     pub inputs: Inputs,
     /// Its module, which names its parameters: "3" by its number in the recipe, "3.layers.0" in a block.
@@ -93,14 +93,19 @@ impl Model {
         (&self.layers, &mut self.parameters)
     }
 
-    /// Lets layers own whole columns of weights, or not, as [`Layer::own_whole_columns`] says.
+    /// Lets layers own whole columns of weights, or not, as [`own_whole_columns`](crate::layers::Sharding::own_whole_columns) says.
     pub(crate) fn own_whole_columns(&mut self, whole: bool) {
-        self.layers.iter_mut().for_each(|placed| placed.layer.own_whole_columns(whole));
+        let shardings = self.layers.iter_mut().filter_map(|placed| placed.layer.sharding_mut());
+        shardings.for_each(|sharding| sharding.own_whole_columns(whole));
     }
 
-    /// Lets the first layer own its weights by inputs, or not, as [`Layer::own_by_inputs`] says.
+    /// Lets the first layer own its weights by inputs, or not, as [`own_by_inputs`](crate::layers::Sharding::own_by_inputs) says, where the gradient
+    /// of its shards reads the inputs one by one.
     pub(crate) fn own_by_inputs(&mut self, by_inputs: bool) {
-        self.layers.iter_mut().take(1).for_each(|placed| placed.layer.own_by_inputs(by_inputs));
+        let first = self.layers.first_mut().filter(|placed| !placed.layer.sums_rows());
+        if let Some(sharding) = first.and_then(|placed| placed.layer.sharding_mut()) {
+            sharding.own_by_inputs(by_inputs);
+        }
     }
 
     /// Trainable numbers, padding not counted.
@@ -122,7 +127,7 @@ impl Model {
     /// Floating-point operations to train one sample: forward, backward (not of the first layer)
     /// and the gradient of the parameters; updates are not counted.
     pub fn train_flops_per_sample(&self) -> f64 {
-        self.layers.iter().map(|placed| train_flops(placed.layer.as_ref())).sum()
+        self.layers.iter().map(|placed| train_flops(&placed.layer)).sum()
     }
 
     /// The table that is printed before training.
@@ -140,7 +145,7 @@ impl Model {
                 .iter()
                 .map(|spec| spec.shape.iter().product::<usize>())
                 .sum(),
-            flops: train_flops(placed.layer.as_ref()),
+            flops: train_flops(&placed.layer),
         };
         self.layers.iter().map(row).collect()
     }
@@ -302,7 +307,7 @@ fn wrong_tensor(path: &Path, name: &str, expected: String, found: String) -> Err
     }
 }
 
-fn train_flops(layer: &dyn Layer) -> f64 {
+fn train_flops(layer: &Node) -> f64 {
     let flops = layer.flops();
     flops.forward + flops.backward + flops.gradient
 }

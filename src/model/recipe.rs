@@ -7,6 +7,7 @@ mod augment;
 mod average;
 mod constraint;
 mod gradient;
+mod keys;
 mod layers;
 mod loss;
 mod optimizer;

@@ -8,6 +8,11 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::foreign;
 
+pub use crate::hyper::{
+    Range, above, above_one, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text,
+    non_negative, positive, unit, unit_inner, unit_open, unit_positive,
+};
+
 /// Where the values of a recipe came from.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -36,102 +41,6 @@ impl Source {
         };
         if self.overridden.iter().any(ends_within) { COMMAND_LINE } else { &self.place }
     }
-}
-
-/// An interval of numbers that a setting must lie in.
-#[derive(Clone, Copy, Debug)]
-pub struct Range {
-    low: f64,
-    includes_low: bool,
-    high: f64,
-    includes_high: bool,
-    text: &'static str,
-}
-
-impl Range {
-    /// What lies in it, in words.
-    pub const fn text(&self) -> &'static str {
-        self.text
-    }
-
-    fn contains(&self, x: f64) -> bool {
-        let above = x > self.low || (self.includes_low && x == self.low);
-        let below = x < self.high || (self.includes_high && x == self.high);
-        // Also refuses NaN, for which no comparison holds.
-        above && below
-    }
-}
-
-/// Any number, except NaN and the infinities.
-pub const fn finite() -> Range {
-    let (low, high) = (f64::NEG_INFINITY, f64::INFINITY);
-    Range { low, includes_low: false, high, includes_high: false, text: "a finite number" }
-}
-
-/// (0, ∞)
-pub const fn positive() -> Range {
-    Range { low: 0.0, text: "a number above 0", ..finite() }
-}
-
-/// [0, ∞)
-pub const fn non_negative() -> Range {
-    Range { low: 0.0, includes_low: true, text: "a number of at least 0", ..finite() }
-}
-
-/// [0, 1)
-pub const fn unit_open() -> Range {
-    Range { low: 0.0, includes_low: true, high: 1.0, text: "a number in [0, 1)", ..finite() }
-}
-
-/// (0, 1)
-pub fn inner_unit() -> Range {
-    let text = "a number of samples, or a part of them between 0 and 1 (both excluded)";
-    Range { includes_low: false, text, ..unit_open() }
-}
-
-/// [0, 1]
-pub const fn unit() -> Range {
-    Range { includes_high: true, text: "a number in [0, 1]", ..unit_open() }
-}
-
-/// (0, 1)
-pub const fn unit_inner() -> Range {
-    Range { includes_low: false, text: "a number in (0, 1)", ..unit_open() }
-}
-
-/// (1, ∞)
-pub const fn above_one() -> Range {
-    Range { low: 1.0, text: "a number above 1", ..finite() }
-}
-
-/// What stays above 0 in single precision with denormals flushed: it may be divided by.
-pub const fn divisor() -> Range {
-    Range { low: 1.2e-38, includes_low: true, text: "a number of at least 1.2e-38", ..finite() }
-}
-
-/// (0, 1]
-pub const fn unit_positive() -> Range {
-    Range { high: 1.0, includes_high: true, text: "a number above 0 and at most 1", ..positive() }
-}
-
-/// (0, 1)
-pub const fn fraction() -> Range {
-    Range { high: 1.0, text: "a number above 0 and below 1", ..positive() }
-}
-
-/// [1, ∞)
-pub const fn at_least_one() -> Range {
-    Range { low: 1.0, text: "a number of at least 1", ..non_negative() }
-}
-
-/// [low, high]
-pub const fn between(low: f64, high: f64, text: &'static str) -> Range {
-    Range { low, includes_low: true, high, includes_high: true, text }
-}
-
-/// (low, high]
-pub const fn above(low: f64, high: f64, text: &'static str) -> Range {
-    Range { includes_low: false, ..between(low, high, text) }
 }
 
 /// One table of a recipe, with its dotted path.
@@ -190,10 +99,10 @@ impl<'a> Section<'a> {
             toml::Value::Float(number) => number,
             // Integers beyond 2^53 are rounded, as Rust rounds a literal.
             toml::Value::Integer(integer) => integer as f64,
-            other => return Err(self.wrong(key, range.text, &other)),
+            other => return Err(self.wrong(key, range.text(), &other)),
         };
         if !range.contains(number) {
-            return Err(self.setting(key, range.text, &number.to_string()));
+            return Err(self.setting(key, range.text(), &number.to_string()));
         }
         Ok(Some(number))
     }
@@ -223,10 +132,10 @@ impl<'a> Section<'a> {
             let number = match value {
                 toml::Value::Float(number) => number,
                 toml::Value::Integer(integer) => integer as f64,
-                other => return Err(self.wrong(&key, range.text, &other)),
+                other => return Err(self.wrong(&key, range.text(), &other)),
             };
             if !range.contains(number) {
-                return Err(self.setting(&key, range.text, &number.to_string()));
+                return Err(self.setting(&key, range.text(), &number.to_string()));
             }
             self.rounded(&key, number, range)
         };
@@ -237,7 +146,7 @@ impl<'a> Section<'a> {
     fn rounded(&self, key: &str, number: f64, range: Range) -> Result<f32> {
         let single = number as f32;
         if !range.contains(f64::from(single)) {
-            let expected = format!("{} in single precision", range.text);
+            let expected = format!("{} in single precision", range.text());
             return Err(self.setting(key, &expected, &format!("{number:e}")));
         }
         Ok(single)
@@ -245,7 +154,7 @@ impl<'a> Section<'a> {
 
     /// At most `most` numbers of the range; a missing array reads as an empty one.
     pub fn numbers(&mut self, key: &'static str, most: usize, range: Range) -> Result<Vec<f64>> {
-        let expected = format!("an array of at most {most}, each {}", range.text);
+        let expected = format!("an array of at most {most}, each {}", range.text());
         let values = match self.take(key) {
             None => return Ok(Vec::new()),
             Some(toml::Value::Array(values)) if values.len() <= most => values,
@@ -433,11 +342,6 @@ impl<'a> Section<'a> {
     fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
-}
-
-/// The integers between `low` and `high`, both included, in words.
-pub fn integer_text(low: usize, high: usize) -> String {
-    format!("an integer from {low} to {high}")
 }
 
 /// A value as an error message shows it: its type, and the value itself if it is short to say.

@@ -13,6 +13,7 @@ use crate::Result;
 use crate::data::Samples;
 use crate::kernels::loss::{self, Rows};
 use crate::kernels::reduce;
+use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
 use crate::memory;
 use crate::model::recipe::DataConfig;
@@ -87,7 +88,7 @@ fn not_finite(losses: &[f32]) -> Option<NotFinite> {
 /// # Errors
 /// Those of [`memory::check`].
 pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usize) -> Result<()> {
-    let derived: usize = model.layers().iter().map(|placed| placed.layer.forward_derived_len()).sum();
+    let derived: usize = model.layers().iter().map(|placed| placed.layer.derived_lens()[1]).sum();
     let answers = count.saturating_mul(size_of::<Answer>());
     let bytes = derived.saturating_mul(size_of::<f32>()).saturating_add(answers);
     let pass = ForwardPass::bytes(model, count, team);
@@ -251,12 +252,14 @@ fn forward(
 /// What each layer derives from its parameters for the forward pass, made from them as they are now:
 /// they may come from a file, from training, or be those of an earlier epoch.
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
-    let lens = || model.layers().iter().map(|placed| placed.layer.forward_derived_len());
+    let lens = || model.layers().iter().map(|placed| placed.layer.derived_lens()[1]);
     memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
     let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
     let mut derived = zeros.collect::<Result<Vec<_>>>()?;
     for (placed, derived) in model.layers().iter().zip(&mut derived) {
-        placed.layer.derive_forward(derived, &model.storage()[placed.storage.clone()]);
+        if let Some(kind) = placed.layer.derived() {
+            kind.derive_forward(derived, &model.storage()[placed.storage.clone()]);
+        }
     }
     Ok(derived)
 }
@@ -322,7 +325,7 @@ impl ForwardPass {
     /// Floats of scratch for so many rows.
     fn scratch(model: &Model, rows: usize) -> usize {
         let of =
-            |placed: &PlacedLayer| placed.layer.scratch_len().saturating_add(placed.layer.kept_len(rows));
+            |placed: &PlacedLayer| placed.layer.scratch_len().saturating_add(placed.layer.saved_len(rows));
         model.layers().iter().map(of).max().unwrap_or(0)
     }
 
@@ -398,10 +401,8 @@ impl ForwardPass {
             };
             let (derived, scratch) = (&network.derived[index], &mut self.scratch);
             let storage = &model.storage()[placed.storage.clone()];
-            let compute = || match other {
-                Some(other) => placed.layer.forward_two(y, [x, other]),
-                None => placed.layer.forward(y, x, storage, derived, 0..columns, scratch),
-            };
+            let pass = Forward { y, x, storage, derived, columns: 0..columns, scratch, training: None };
+            let compute = || placed.layer.infer(pass, other);
             match worker {
                 Some(worker) => worker.probe(Operation::Forward, Some(index), cost, compute),
                 None => compute(),

@@ -47,19 +47,19 @@ impl LayerNorms {
     }
 }
 
-/// Those of all layers with parameters, from the sums of squares of each unit, `[units][NORMS]`; none if
+/// Those of all layers with parameters, from the sums of squares of each shard, `[shards][NORMS]`; none if
 /// one is not finite, or nothing was measured.
 pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
     let norms = |index: usize| {
-        // In the order of the units.
-        let units = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
-        let sum = |kind: usize| units.chunks(NORMS).map(|unit| unit[kind]).sum::<f64>().sqrt();
+        // In the order of the shards.
+        let shards = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
+        let sum = |kind: usize| shards.chunks(NORMS).map(|shard| shard[kind]).sum::<f64>().sqrt();
         let [gradient, update, parameters] = [0, 1, 2].map(sum);
         LayerNorms { layer: layers[index].module.clone(), gradient, update, parameters }
     };
     let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
     let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();
-    // A way to train that does not go through the updates of units leaves zeros.
+    // A way to train that does not go through the updates of shards leaves zeros.
     let is_measured = squares.iter().any(|&sum| sum != 0.0);
     if is_measured && all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
@@ -75,7 +75,8 @@ pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) ->
         let [gradient, update, parameters] = sums.map(f64::sqrt);
         LayerNorms { layer: placed.module.to_string(), gradient, update, parameters }
     };
-    let all: Vec<_> = layers.iter().filter(|placed| placed.layer.units() > 0).map(norms).collect();
+    let all: Vec<_> =
+        layers.iter().filter(|placed| placed.layer.sharding().shards() > 0).map(norms).collect();
     if all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 pub use joins::Joins;
 pub use rows::{RowPlan, rows_at_once, together};
-pub use whole::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
+pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 use crate::model::{Input, PlacedLayer};
 use crate::tensor::{LANES, padded};
@@ -38,16 +38,16 @@ const SETTLED: usize = 2 << 20;
 /// Columns that are never cut: a register tile's width.
 const TILE_COLUMNS: usize = 2 * LANES;
 
-/// A unit of a layer, in its worker's order.
+/// A shard of a layer, in its worker's order.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnUnit {
+pub struct OwnShard {
     pub layer: usize,
-    pub unit: usize,
+    pub shard: usize,
     /// Its parameters.
     pub len: usize,
     /// The inputs that its gradient reads, or more if it reads all.
     pub inputs: usize,
-    /// Whether its gradient reads what that of the worker's first unit of the layer does.
+    /// Whether its gradient reads what that of the worker's first shard of the layer does.
     pub reads_first: bool,
 }
 
@@ -63,15 +63,15 @@ pub struct Plan {
     wide: usize,
     /// Of each worker, of each layer: the output columns that are its own.
     pub columns: Vec<Vec<Range<usize>>>,
-    /// Of each worker, of each layer: the units of parameters that are its own.
+    /// Of each worker, of each layer: the shards of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
-    /// Of each worker: these units in the order in which their gradients are computed.
-    pub turns: Vec<Vec<OwnUnit>>,
-    /// Of each worker: the features of the data that the gradients of its units read.
+    /// Of each worker: these shards in the order in which their gradients are computed.
+    pub turns: Vec<Vec<OwnShard>>,
+    /// Of each worker: the features of the data that the gradients of its shards read.
     pub features: Vec<Range<usize>>,
-    /// Of each layer: where each unit's gradient lies among all gradients, and where the last ends.
+    /// Of each layer: where each shard's gradient lies among all gradients, and where the last ends.
     pub gradients: Vec<Vec<usize>>,
-    /// Of each layer: the number of its first unit among the units of all layers; last, their total.
+    /// Of each layer: the number of its first shard among the shards of all layers; last, their total.
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
     pub whole_gradient: bool,
@@ -109,7 +109,7 @@ impl Plan {
             turns: owners.iter().map(|owned| turns(layers, owned)).collect(),
             owners,
             gradients: gradient_places(layers),
-            numbers: unit_numbers(layers),
+            numbers: shard_numbers(layers),
             whole_gradient: false,
             fetches_updates: false,
             whole: None,
@@ -142,7 +142,7 @@ impl Plan {
         self.mixes = mixed.is_some();
     }
 
-    /// Whether the gradients of all units are kept to the end of a step.
+    /// Whether the gradients of all shards are kept to the end of a step.
     pub fn keeps_gradients(&self) -> bool {
         self.whole_gradient || self.whole.is_some()
     }
@@ -157,8 +157,8 @@ impl Plan {
         self.gradients.last().and_then(|places| places.last()).copied().unwrap_or(0)
     }
 
-    /// The units of all layers.
-    pub fn units(&self) -> usize {
+    /// The shards of all layers.
+    pub fn shards(&self) -> usize {
         self.numbers.last().copied().unwrap_or(0)
     }
 
@@ -178,53 +178,54 @@ fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> 
     cut(worker)..cut(worker + 1)
 }
 
-/// Cuts the units of all layers into consecutive runs of about equal work, one a worker.
+/// Cuts the shards of all layers into consecutive runs of about equal work, one a worker.
 fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
-    let units = || {
+    let shards = || {
         layers
             .iter()
             .enumerate()
-            .flat_map(|(index, placed)| (0..placed.layer.units()).map(move |u| (index, u)))
+            .flat_map(|(index, placed)| (0..placed.layer.sharding().shards()).map(move |u| (index, u)))
     };
-    let work = |(index, unit): (usize, usize)| layers[index].layer.unit_work(unit) as u128;
-    let total: u128 = units().map(work).sum();
+    let work = |(index, shard): (usize, usize)| layers[index].layer.sharding().shard_work(shard) as u128;
+    let total: u128 = shards().map(work).sum();
     let mut owners = vec![vec![0..0; layers.len()]; workers];
     let mut before = 0;
-    for (index, unit) in units() {
-        let work = work((index, unit));
-        // The worker in whose share the middle of the unit falls.
+    for (index, shard) in shards() {
+        let work = work((index, shard));
+        // The worker in whose share the middle of the shard falls.
         let worker = ((2 * before + work) * workers as u128 / (2 * total).max(1)) as usize;
         let own: &mut Range<usize> = &mut owners[worker.min(workers - 1)][index];
-        *own = if own.start == own.end { unit..unit + 1 } else { own.start..unit + 1 };
+        *own = if own.start == own.end { shard..shard + 1 } else { own.start..shard + 1 };
         before += work;
     }
     owners
 }
 
-/// A worker's units of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
-fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnUnit> {
+/// A worker's shards of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
+fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
     let mut turns = Vec::new();
     for (index, (placed, owned)) in layers.iter().zip(owned).enumerate() {
         let layer = &placed.layer;
-        let along = layer.units_along_inputs();
-        let mut units: Vec<usize> = owned.clone().collect();
-        units.sort_by_key(|unit| unit % along);
-        let first = units.first().map(|&unit| layer.unit_inputs(unit));
-        turns.extend(units.into_iter().map(|unit| OwnUnit {
+        let along = layer.sharding().shards_along_inputs();
+        let mut shards: Vec<usize> = owned.clone().collect();
+        shards.sort_by_key(|shard| shard % along);
+        let first = shards.first().map(|&shard| layer.shard_inputs(shard));
+        turns.extend(shards.into_iter().map(|shard| OwnShard {
             layer: index,
-            unit,
-            len: layer.unit_len(unit),
-            inputs: layer.unit_inputs(unit).len(),
-            reads_first: first.as_ref() == Some(&layer.unit_inputs(unit)),
+            shard,
+            len: layer.sharding().shard_len(shard),
+            inputs: layer.shard_inputs(shard).len(),
+            reads_first: first.as_ref() == Some(&layer.shard_inputs(shard)),
         }));
     }
     turns
 }
 
-/// Which of the data's features these units of each layer read: from the first to the last of them.
+/// Which of the data's features these shards of each layer read: from the first to the last of them.
 fn read_features(layers: &[PlacedLayer], owned: &[Range<usize>], features: usize) -> Range<usize> {
     let readers = layers.iter().zip(owned).filter(|(placed, _)| placed.inputs.main == Input::Data);
-    let inputs = readers.flat_map(|(placed, units)| units.clone().map(|unit| placed.layer.unit_inputs(unit)));
+    let inputs =
+        readers.flat_map(|(placed, shards)| shards.clone().map(|shard| placed.layer.shard_inputs(shard)));
     let ends = inputs.filter(|inputs| !inputs.is_empty()).map(|range| (range.start, range.end.min(features)));
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
@@ -234,10 +235,10 @@ fn block(layers: &[PlacedLayer], workers: usize) -> usize {
     ROW_BLOCK * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
-fn unit_numbers(layers: &[PlacedLayer]) -> Vec<usize> {
+fn shard_numbers(layers: &[PlacedLayer]) -> Vec<usize> {
     let mut numbers = vec![0];
     for (index, placed) in layers.iter().enumerate() {
-        numbers.push(numbers[index] + placed.layer.units());
+        numbers.push(numbers[index] + placed.layer.sharding().shards());
     }
     numbers
 }
@@ -251,7 +252,9 @@ fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {
     let mut places = Vec::new();
     for placed in layers {
         let mut starts = vec![next(0)];
-        starts.extend((0..placed.layer.units()).map(|unit| next(placed.layer.unit_len(unit))));
+        starts.extend(
+            (0..placed.layer.sharding().shards()).map(|shard| next(placed.layer.sharding().shard_len(shard))),
+        );
         places.push(starts);
     }
     places

@@ -246,8 +246,8 @@ impl<'a> Session<'a> {
 
     /// The first layer whose gradient is not finite.
     fn lost_gradient(&self) -> String {
-        let unit = self.workspace.first_square_not_finite().unwrap_or(0);
-        let index = self.plan.numbers.partition_point(|&first| first <= unit).saturating_sub(1);
+        let shard = self.workspace.first_square_not_finite().unwrap_or(0);
+        let index = self.plan.numbers.partition_point(|&first| first <= shard).saturating_sub(1);
         format!("the norm of the gradient of layer {}", self.layer_name(index))
     }
 

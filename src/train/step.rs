@@ -12,9 +12,9 @@ mod augmented;
 mod costs;
 mod joins;
 mod parameters;
+mod per_output;
 mod rows;
 mod segments;
-mod unitwise;
 mod whole;
 
 use std::ops::Range;
@@ -60,7 +60,7 @@ pub struct Step<'a> {
 struct Turn {
     coefficients: Coefficients,
     averaging: Averaging,
-    /// Whether the norms of all units are taken.
+    /// Whether the norms of all shards are taken.
     is_measured: bool,
 }
 
@@ -245,17 +245,18 @@ impl Step<'_> {
 
     /// Makes what layers derive from their parameters, before the first step.
     pub fn derive_all(&self, worker: &Worker) {
-        for (index, units) in self.plan.owners[worker.index()].iter().enumerate() {
-            if units.is_empty() || self.memory.derived[index].columns() == 0 {
+        for (index, shards) in self.plan.owners[worker.index()].iter().enumerate() {
+            if shards.is_empty() || self.memory.derived[index].columns() == 0 {
                 continue;
             }
             let layer = &self.layers[index].layer;
             let cost = || {
-                let bytes = units.clone().map(|unit| layer.unit_len(unit)).sum::<usize>() * size_of::<f32>();
+                let bytes = shards.clone().map(|shard| layer.sharding().shard_len(shard)).sum::<usize>()
+                    * size_of::<f32>();
                 self.update_step_cost(0, 2 * bytes)
             };
             worker.probe(Operation::Derive, Some(index), cost, || {
-                units.clone().for_each(|unit| self.derive(worker, index, unit));
+                shards.clone().for_each(|shard| self.derive(worker, index, shard));
             });
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::activations::Activations;
-use super::plan::{NORMS_PER_UNIT, Plan};
+use super::plan::{NORMS_PER_SHARD, Plan};
 use crate::Result;
 use crate::kernels::reduce;
 use crate::memory;
@@ -11,7 +11,7 @@ use crate::model::PlacedLayer;
 use crate::team::Shared;
 use crate::tensor::{Buffer, Layout, padded, row_stride};
 
-/// Sums of squares that are kept of each unit: of its gradient, of its update, of its parameters.
+/// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
 pub const NORMS: usize = 3;
 
 /// The places of a batch's matrices and of what belongs to the parameters, in one buffer of floats.
@@ -76,7 +76,7 @@ fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
 
 /// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
 fn kept(layout: &mut Layout, placed: &PlacedLayer, rows: usize) -> Range<usize> {
-    let kept = placed.layer.kept_len(rows);
+    let kept = placed.layer.saved_len(rows);
     layout.place(if kept > 0 { placed.layer.scratch_len().saturating_add(kept) } else { 0 })
 }
 
@@ -118,11 +118,11 @@ impl Workspace {
         plan: &Plan,
     ) -> Result<Workspace> {
         let mut layout = Layout::default();
-        let unit_lens = layers
-            .iter()
-            .flat_map(|placed| (0..placed.layer.units()).map(|unit| placed.layer.unit_len(unit)));
+        let shard_lens = layers.iter().flat_map(|placed| {
+            (0..placed.layer.sharding().shards()).map(|shard| placed.layer.sharding().shard_len(shard))
+        });
         let layer_lens = layers.iter().map(|placed| placed.layer.scratch_len());
-        let scratch_len = unit_lens.chain(layer_lens).max().unwrap_or(0);
+        let scratch_len = shard_lens.chain(layer_lens).max().unwrap_or(0);
         let rows = batch.min(plan.block);
         // Of which only some are under way, and that in each worker.
         let passing_rows = rows.min(plan.rows.together());
@@ -154,7 +154,7 @@ impl Workspace {
             outputs,
             gradients,
             losses: layout.place(batch),
-            derived: layers.iter().map(|placed| layout.place(placed.layer.derived_len())).collect(),
+            derived: layers.iter().map(|placed| layout.place(placed.layer.derived_lens()[0])).collect(),
             slots: (0..slots).map(|_| layout.place(parameters)).collect(),
             sums: layout.place(sums_len),
             scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
@@ -188,9 +188,9 @@ impl Workspace {
             others: Buffer::try_zeros(USE, if plan.mixes { rows } else { 0 })?,
             words: Buffer::try_zeros(USE, words)?,
             correct: Buffer::try_zeros(USE, batch)?,
-            squares: vec![0.0; if plan.whole_gradient { plan.units() } else { 0 }],
-            part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_UNIT * plan.units() } else { 0 }],
-            norms: vec![0.0; NORMS * plan.units()],
+            squares: vec![0.0; if plan.whole_gradient { plan.shards() } else { 0 }],
+            part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_SHARD * plan.shards() } else { 0 }],
+            norms: vec![0.0; NORMS * plan.shards()],
             moments: batch_norms()
                 .map(|norm| vec![0.0; norm.moments_len() * plan.rows.parts(rows)])
                 .collect(),
@@ -205,7 +205,7 @@ impl Workspace {
         size_of_val(&self.floats[..]).saturating_add(size_of_val(&self.words[..]))
     }
 
-    /// All units' gradients, as the plan places them, if they are kept.
+    /// All shards' gradients, as the plan places them, if they are kept.
     pub fn sums(&self) -> &[f32] {
         &self.floats[self.places.sums.clone()]
     }
@@ -216,7 +216,7 @@ impl Workspace {
         self.places.outputs.iter().position(|outputs| outputs.matrices.iter().any(is_lost))
     }
 
-    /// What was measured last of each unit, `[units][NORMS]`.
+    /// What was measured last of each shard, `[shards][NORMS]`.
     pub fn norms(&self) -> &[f64] {
         &self.norms
     }
@@ -232,7 +232,7 @@ impl Workspace {
         (carver.cut(&self.places.slow), carver.cut(&self.places.average))
     }
 
-    /// The first unit, among those of all layers, whose sum of squares is not finite.
+    /// The first shard, among those of all layers, whose sum of squares is not finite.
     pub fn first_square_not_finite(&self) -> Option<usize> {
         self.squares.iter().position(|squares| !squares.is_finite())
     }
@@ -258,11 +258,11 @@ pub struct Memory<'a> {
     pub derived: Vec<Shared<'a, f32>>,
     /// The optimizer's slots, each as long as the parameters.
     pub slots: Vec<Shared<'a, f32>>,
-    /// All units' gradients, if they are summed over several blocks or needed all at once.
+    /// All shards' gradients, if they are summed over several blocks or needed all at once.
     pub sums: Shared<'a, f32>,
-    /// The sum of squares of each unit's gradient, if they are needed all at once; `[units]`.
+    /// The sum of squares of each shard's gradient, if they are needed all at once; `[shards]`.
     pub squares: Shared<'a, f64>,
-    /// Each worker's scratch: a unit's gradient, or what a layer wants for its rows.
+    /// Each worker's scratch: a shard's gradient, or what a layer wants for its rows.
     pub scratch: Vec<Shared<'a, f32>>,
     /// Each row's values to come close to, `[block, targets]`.
     pub targets: Shared<'a, f32>,
@@ -271,16 +271,16 @@ pub struct Memory<'a> {
     pub iterates: Vec<[Shared<'a, f32>; 2]>,
     /// Its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
     pub grams: Vec<[Shared<'a, f32>; 2]>,
-    /// Of each part of each unit the sums of the squares of directions and of parameters, for a rule
-    /// for whole parameters; `[units, MOST_PARTS, 2]`.
+    /// Of each part of each shard the sums of the squares of directions and of parameters, for a rule
+    /// for whole parameters; `[shards, MOST_PARTS, 2]`.
     pub part_squares: Shared<'a, f64>,
-    /// Each worker's scratch: a unit's parameters before its update.
+    /// Each worker's scratch: a shard's parameters before its update.
     pub before: Vec<Shared<'a, f32>>,
     /// Lookahead's slow parameters, in the places of the parameters.
     pub slow: Shared<'a, f32>,
     /// The average of the parameters, in their places.
     pub average: Shared<'a, f32>,
-    /// Sums of squares of each unit in the last step of an epoch; `[units][NORMS]`.
+    /// Sums of squares of each shard in the last step of an epoch; `[shards][NORMS]`.
     pub norms: Shared<'a, f64>,
     /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
     pub partials: Vec<Shared<'a, f32>>,

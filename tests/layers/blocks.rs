@@ -6,7 +6,7 @@ use crate::{activations, close, widened};
 use fallline::kernels::activation::Activation;
 use fallline::kernels::image::Image;
 use fallline::kernels::reference::{join, numeric_gradient};
-use fallline::layers::{Add, InputGradient, Layer, Scale};
+use fallline::layers::{Add, InputGradient, Merge, Scale};
 
 const TOLERANCE: f64 = 2e-6;
 const STEP: f64 = 1e-5;
@@ -29,13 +29,13 @@ fn bits(values: &[f32]) -> Vec<u32> {
 
 /// The sum's output and gradients, the first of which is added to [`BEFORE`].
 fn fast_sum(layer: &Add, a: &Activations, b: &Activations, dy: &mut Activations) -> [Activations; 3] {
-    let columns = layer.columns();
+    let columns = dy.columns;
     let mut y = Activations::unwritten(a.rows, columns);
-    layer.forward_two(y.view_mut(0..columns), [a.view(), b.view()]);
+    layer.forward(y.view_mut(0..columns), [a.view(), b.view()]);
     let mut before = y.clone();
     (0..a.rows).for_each(|row| before.view_mut(0..columns).row(row).fill(BEFORE));
     let mut written = Activations::unwritten(a.rows, columns);
-    layer.backward_two(
+    layer.backward(
         [to_join(&mut before, true), to_join(&mut written, false)],
         dy.view_mut(0..columns),
         [a.view(), b.view()],
@@ -75,8 +75,8 @@ fn sums_agree_with_their_twin() {
             assert_eq!(bits(&flat_written.features(image.features())), bits(&written));
             let data = Activations::images(&a, Image::data([height, width, channels]));
             let other = Activations::images(&b, image);
-            let mut of_data = Activations::unwritten(rows, layer.columns());
-            layer.forward_two(of_data.view_mut(0..layer.columns()), [other.view(), data.view()]);
+            let mut of_data = Activations::unwritten(rows, image.columns());
+            layer.forward(of_data.view_mut(0..image.columns()), [other.view(), data.view()]);
             assert_eq!(bits(&of_data.channels(image)), bits(&y.channels(image)));
         }
     }
@@ -94,8 +94,8 @@ fn products_agree_with_their_twin() {
         let gates = Activations::padded(&gate, channels);
         for (image_in, is_data, adds) in [(image, false, false), (image, false, true), (data, true, false)] {
             let images = Activations::images(&x, image_in);
-            let mut y = Activations::unwritten(rows, layer.columns());
-            layer.forward_two(y.view_mut(0..image.columns()), [images.view(), gates.view()]);
+            let mut y = Activations::unwritten(rows, image.columns());
+            layer.forward(y.view_mut(0..image.columns()), [images.view(), gates.view()]);
             let mut dx = Activations::unwritten(rows, image.columns());
             // Nothing, so that padding is seen to stay.
             (0..rows).for_each(|row| dx.view_mut(0..image.columns()).row(row).fill(0.0));
@@ -104,7 +104,7 @@ fn products_agree_with_their_twin() {
             }
             let mut dgate = Activations::unwritten(rows, channels);
             let given = if is_data { None } else { to_join(&mut dx, adds) };
-            layer.backward_two(
+            layer.backward(
                 [given, to_join(&mut dgate, false)],
                 Activations::images(&dy, image).view_mut(0..image.columns()),
                 [images.view(), gates.view()],

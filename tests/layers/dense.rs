@@ -1,12 +1,12 @@
 //! The dense layer against its naive twin.
 
-use crate::pass::{Activations, Placed, packed};
+use crate::pass::{Activations, Placed, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{activations, close, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference;
-use fallline::layers::{Dense, Layer};
+use fallline::layers::{Dense, Sharding};
 use fallline::tensor::{LANES, padded};
 
 const BATCHES: [usize; 4] = [1, 2, 17, 300];
@@ -265,7 +265,7 @@ fn whole_columns_change_no_bit() {
 }
 
 #[test]
-fn units_own_what_they_count() {
+fn shards_own_what_they_count() {
     for whole in [false, true] {
         for (inputs, outputs) in [(1, 1), (784, 10), (113, 225), (784, 512)] {
             let config = Config {
@@ -278,11 +278,11 @@ fn units_own_what_they_count() {
                 whole,
             };
             let case = Case::new(config);
-            let owned: usize = (0..case.layer.units()).map(|unit| case.layer.unit_len(unit)).sum();
+            let owned: usize = (0..case.layer.shards()).map(|shard| case.layer.shard_len(shard)).sum();
             assert_eq!(owned, padded(outputs) * (inputs + 1));
-            assert_eq!(case.layer.storage_len(), owned);
+            assert_eq!(storage_len(&case.layer), owned);
             if whole {
-                assert_eq!(case.layer.units(), outputs.div_ceil(32) + 1);
+                assert_eq!(case.layer.shards(), outputs.div_ceil(32) + 1);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Convolutions in groups, and depthwise ones, against their naive twin, and this against finite
 //! differences.
 
-use crate::pass::{Activations, Placed, packed};
+use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
 use fallline::init::Init;
@@ -10,7 +10,7 @@ use fallline::kernels::image::{Image, Patches, Window};
 use fallline::kernels::reference::grouped::Grouped as Twin;
 use fallline::kernels::reference::image::ImageGradients;
 use fallline::kernels::reference::numeric_gradient;
-use fallline::layers::{Dense, Depthwise, Grouped, Layer, Role};
+use fallline::layers::{Dense, Depthwise, Forward, Grouped, Layer, Role, RowsGradient};
 
 /// Sums of up to a few thousand terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;
@@ -301,12 +301,13 @@ fn rows_do_not_depend_on_each_other() {
         assert_eq!(bits(&whole.channels(image)), bits(&by_row));
         let (x, dy) = (Activations::images(&case.x, case.input), Activations::images(&case.dy, image));
         let sums = |cuts: &[usize]| {
-            let mut out = vec![f32::NAN; case.layer.storage_len()];
+            let mut out = vec![f32::NAN; storage_len(case.layer.as_ref())];
             for rows in cuts.windows(2) {
                 let x = x.view().block(rows[0]..rows[1], 0..x.columns);
                 let dy = dy.view().block(rows[0]..rows[1], 0..dy.columns);
                 let mut scratch = vec![f32::NAN; case.layer.scratch_len()];
-                case.layer.gradient_of_rows(&mut out, dy, x, rows[0] > 0, &mut scratch);
+                let (out, scratch, accumulate) = (&mut out, &mut scratch, rows[0] > 0);
+                case.layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
             }
             bits(&out)
         };
@@ -349,35 +350,47 @@ fn the_twin_has_the_gradients_of_its_output() {
     }
 }
 
-/// Units cover all parameters once, weights and bias apart where whole columns are asked for; what is
+/// Shards cover all parameters once, weights and bias apart where whole columns are asked for; what is
 /// derived for the forward pass alone is what training derives.
 #[test]
-fn units_own_all_parameters_once() {
+fn shards_own_all_parameters_once() {
     for (turn, shape) in shapes() {
         for whole in [false, true] {
             let mut case = Case::new(turn, shape, false, Activation::RELU);
-            case.layer.own_whole_columns(whole);
+            case.layer.sharding_mut().unwrap().own_whole_columns(whole);
             let layer = &case.layer;
-            let mut owned = vec![0; layer.storage_len()];
-            for unit in 0..layer.units() {
-                let parts = layer.unit_parts(unit);
-                assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), layer.unit_len(unit));
+            let sharding = layer.sharding().unwrap();
+            let mut owned = vec![0; storage_len(layer.as_ref())];
+            for shard in 0..sharding.shards() {
+                let parts = sharding.shard_parts(shard);
+                assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), sharding.shard_len(shard));
                 parts.iter().for_each(|part| owned[part.clone()].iter_mut().for_each(|n| *n += 1));
                 if whole {
                     let bias = layer.parameters().get(1).is_some_and(|bias| parts[0] == bias.range);
-                    assert_eq!(layer.unit_roles(unit)[0], if bias { Role::Bias } else { Role::Weights });
+                    assert_eq!(sharding.shard_roles(shard)[0], if bias { Role::Bias } else { Role::Weights });
                 }
             }
             assert!(owned.iter().all(|&n| n == 1), "{shape:?} {whole}");
             assert!(case.agrees(&case.fast()), "{shape:?} {whole}");
             let storage = packed(layer.as_ref(), &case.parameters);
-            let mut derived = vec![f32::NAN; layer.forward_derived_len()];
-            layer.derive_forward(&mut derived, &storage);
+            let derives = layer.derived();
+            let mut derived = vec![f32::NAN; derives.map_or(0, |derives| derives.forward_derived_len())];
+            if let Some(derives) = derives {
+                derives.derive_forward(&mut derived, &storage);
+            }
             let x = Activations::images(&case.x, case.input);
-            let mut y = Activations::unwritten(x.rows, layer.columns());
+            let mut y = Activations::unwritten(x.rows, columns(layer.as_ref()));
             let mut scratch = vec![f32::NAN; layer.scratch_len()];
-            let columns = 0..layer.columns();
-            layer.forward(y.view_mut(columns.clone()), x.view(), &storage, &derived, columns, &mut scratch);
+            let columns = 0..columns(layer.as_ref());
+            layer.forward(Forward {
+                y: y.view_mut(columns.clone()),
+                x: x.view(),
+                storage: &storage,
+                derived: &derived,
+                columns,
+                scratch: &mut scratch,
+                training: None,
+            });
             assert_eq!(bits(&y.channels(layer.image().unwrap())), bits(&case.fast().y));
         }
     }

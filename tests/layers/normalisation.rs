@@ -1,13 +1,13 @@
 //! Normalisations and dropout against their naive twins, and these against finite differences.
 
-use crate::pass::{Activations, Placed, packed};
+use crate::pass::{Activations, Placed, packed, packed_as};
 use crate::splitmix::uniform;
 use crate::{close, widened};
 use fallline::kernels::activation::Activation;
 use fallline::kernels::image::Image;
 use fallline::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
 use fallline::kernels::reference::numeric_gradient;
-use fallline::layers::{BatchNorm, Dropout, GroupNorm, Layer, LayerNorm, Training};
+use fallline::layers::{Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training};
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 5e-6;
@@ -100,11 +100,12 @@ impl Case {
         self.image.map_or(self.twin.channels, |image| image.columns())
     }
 
+    /// A normalisation that is not over the batch.
     fn layer(&self) -> Box<dyn Layer> {
         let Twin { over, channels, activation, .. } = self.twin;
         let features = channels * self.twin.pixels;
         match over {
-            Over::Batch => Box::new(self.batch_norm()),
+            Over::Batch => unreachable!("it needs all rows"),
             Over::Layer => Box::new(LayerNorm::new(self.image, features, EPSILON, activation)),
             Over::Groups(groups) => {
                 Box::new(GroupNorm::new(self.image, features, groups, EPSILON, activation))
@@ -132,10 +133,10 @@ impl Case {
     /// statistics after it, `[2][channels]`.
     fn by_batch(&self, part: usize, cut: usize) -> (Answer, Vec<f32>) {
         let norm = self.batch_norm();
-        let mut storage = packed(&norm, &self.parameters);
+        let mut storage = packed_as(&norm.parameters(), norm.running().end, &self.parameters);
         norm.complete(&mut storage);
         let (x, mut dy) = (self.matrix(&self.x), self.matrix(&self.dy));
-        let mut y = Activations::unwritten(self.rows, norm.columns());
+        let mut y = Activations::unwritten(self.rows, self.columns());
         let mut dx = y.clone();
         let cuts = || {
             let parts = (0..self.rows).step_by(part);
@@ -235,11 +236,21 @@ fn running_statistics_serve_outside_training() {
         let norm = case.batch_norm();
         let channels = case.twin.channels;
         let running = [uniform(5, channels), uniform(6, channels).iter().map(|x| x + 1.5).collect()];
-        let mut storage = packed(&norm, &case.parameters);
+        let mut storage = packed_as(&norm.parameters(), norm.running().end, &case.parameters);
         for (spec, values) in norm.statistics().iter().zip(&running) {
             storage[spec.range.start..spec.range.start + channels].copy_from_slice(values);
         }
-        let y = Placed::new(&norm, storage).forward_at_once(&case.matrix(&case.x));
+        let x = case.matrix(&case.x);
+        let mut y = Activations::unwritten(x.rows, x.columns);
+        norm.infer(Forward {
+            y: y.view_mut(0..x.columns),
+            x: x.view(),
+            storage: &storage,
+            derived: &[],
+            columns: 0..x.columns,
+            scratch: &mut vec![f32::NAN; norm.scratch_len()],
+            training: None,
+        });
         let expected = case.x.iter().enumerate().map(|(index, &x)| {
             let c = index / case.twin.pixels % channels;
             let deviation = (f64::from(running[1][c]) + EPSILON).sqrt();
@@ -328,10 +339,25 @@ fn dropped(layer: &Dropout, x: &[f32], training: Training) -> [Vec<f32>; 2] {
     let mut y = Activations::unwritten(x.rows, columns);
     let mut dx = y.clone();
     let scratch = &mut vec![f32::NAN; layer.scratch_len()];
-    layer.forward_training(y.view_mut(0..columns), x.view(), &[], &[], 0..columns, scratch, &training);
-    let dy = dy.view_mut(0..columns);
-    let dx_view = Some(dx.view_mut(0..columns));
-    layer.backward_training(dx_view, dy, x.view(), y.view(), &[], &[], scratch, &training);
+    layer.forward(Forward {
+        y: y.view_mut(0..columns),
+        x: x.view(),
+        storage: &[],
+        derived: &[],
+        columns: 0..columns,
+        scratch,
+        training: Some(&training),
+    });
+    layer.backward(Backward {
+        dx: Some(dx.view_mut(0..columns)),
+        dy: dy.view_mut(0..columns),
+        x: x.view(),
+        y: y.view(),
+        storage: &[],
+        derived: &[],
+        scratch,
+        training: Some(&training),
+    });
     [values(&y), values(&dx)]
 }
 

@@ -1,5 +1,5 @@
 //! One layer run as the training step runs it: parameters in storage, matrices padded, gradients
-//! unit by unit.
+//! shard by shard.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use fallline::kernels::image::{self, Image};
 use fallline::kernels::panels;
 use fallline::kernels::prefetch::Ahead;
-use fallline::layers::{Arrangement, Derivation, Layer};
+use fallline::layers::{Arrangement, Backward, Derivation, Forward, Layer, ParameterSpec, RowsGradient};
 use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// What memory holds before it is written: it spoils whatever is made of it.
@@ -122,24 +122,25 @@ impl<'a> Placed<'a> {
 
     /// The output, computed in the given ranges of columns one after the other.
     pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
-        let mut y = Activations::unwritten(x.rows, self.layer.columns());
+        let mut y = Activations::unwritten(x.rows, columns(self.layer));
         let mut scratch = self.scratch(x.rows);
         for columns in ranges {
-            self.layer.forward(
-                y.view_mut(columns.clone()),
-                x.view(),
-                &self.storage,
-                &self.derived,
-                columns.clone(),
-                &mut scratch,
-            );
+            self.layer.forward(Forward {
+                y: y.view_mut(columns.clone()),
+                x: x.view(),
+                storage: &self.storage,
+                derived: &self.derived,
+                columns: columns.clone(),
+                scratch: &mut scratch,
+                training: None,
+            });
         }
         y
     }
 
     fn scratch(&self, rows: usize) -> RefMut<'_, Vec<f32>> {
         let mut scratch = self.scratch.borrow_mut();
-        let (own, kept) = (self.layer.scratch_len(), self.layer.kept_len(rows));
+        let (own, kept) = (self.layer.scratch_len(), self.layer.saved_len(rows));
         scratch.resize(own + kept, UNWRITTEN);
         scratch[..own].fill(UNWRITTEN);
         scratch
@@ -147,7 +148,7 @@ impl<'a> Placed<'a> {
 
     /// The output, computed at once.
     pub fn forward_at_once(&self, x: &Activations) -> Activations {
-        self.forward(x, std::slice::from_ref(&(0..self.layer.columns())))
+        self.forward(x, std::slice::from_ref(&(0..columns(self.layer))))
     }
 
     /// Turns `dy` into what [`gradient`](Placed::gradient) takes; the gradient of the input of
@@ -161,49 +162,51 @@ impl<'a> Placed<'a> {
     ) -> Option<Activations> {
         let mut dx = inputs.map(|inputs| Activations::unwritten(x.rows, inputs));
         let columns = dy.columns;
-        self.layer.backward(
-            dx.as_mut().map(|dx| dx.view_mut(0..dx.columns)),
-            dy.view_mut(0..columns),
-            x.view(),
-            y.view(),
-            &self.storage,
-            &self.derived,
-            &mut self.scratch(x.rows),
-        );
+        self.layer.backward(Backward {
+            dx: dx.as_mut().map(|dx| dx.view_mut(0..dx.columns)),
+            dy: dy.view_mut(0..columns),
+            x: x.view(),
+            y: y.view(),
+            storage: &self.storage,
+            derived: &self.derived,
+            scratch: &mut self.scratch(x.rows),
+            training: None,
+        });
         dx
     }
 
-    /// The gradient of each parameter, in PyTorch's layout. Units must cover the storage of every
+    /// The gradient of each parameter, in PyTorch's layout. Shards must cover the storage of every
     /// parameter once, and the gradient of padding must be zero.
     pub fn gradient(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
         let mut gradient = vec![UNWRITTEN; self.storage.len()];
         if self.layer.sums_rows() {
             // In two parts of rows, the second carried on from the first; but rows that a layer has kept
             // something of belong together.
-            let half = if self.layer.kept_len(dy.rows) > 0 { dy.rows } else { dy.rows / 2 };
-            for (rows, resume) in [(0..half.max(1), false), (half.max(1)..dy.rows, true)] {
+            let half = if self.layer.saved_len(dy.rows) > 0 { dy.rows } else { dy.rows / 2 };
+            for (rows, accumulate) in [(0..half.max(1), false), (half.max(1)..dy.rows, true)] {
                 if rows.is_empty() {
                     continue;
                 }
                 let x = x.view().block(rows.clone(), 0..x.columns);
                 let dy = dy.view().block(rows, 0..dy.columns);
-                self.layer.gradient_of_rows(&mut gradient, dy, x, resume, &mut self.scratch(dy.rows()));
+                self.sum_rows(&mut gradient, dy, x, accumulate);
             }
             return self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect();
         }
-        for unit in 0..self.layer.units() {
-            let mut values = vec![UNWRITTEN; self.layer.unit_len(unit)];
-            self.layer.gradient(unit, &mut values, dy.view(), x.view(), false, &Ahead::default());
-            self.layer.finish_gradient(unit, &mut values, &|part| &self.storage[part]);
+        let sharding = self.layer.sharding().expect("what does not sum by rows has shards");
+        for shard in 0..sharding.shards() {
+            let mut values = vec![UNWRITTEN; sharding.shard_len(shard)];
+            sharding.shard_gradient(shard, &mut values, dy.view(), x.view(), false, &Ahead::default());
+            sharding.finish_gradient(shard, &mut values, &|part| &self.storage[part]);
             let mut rest = &values[..];
-            for part in self.layer.unit_parts(unit) {
+            for part in sharding.shard_parts(shard) {
                 let (values, after) = rest.split_at(part.len());
                 rest = after;
                 let place = &mut gradient[part];
-                assert!(place.iter().all(|x| x.is_nan()), "two units own the same parameters");
+                assert!(place.iter().all(|x| x.is_nan()), "two shards own the same parameters");
                 place.copy_from_slice(values);
             }
-            assert!(rest.is_empty(), "a unit is its parts");
+            assert!(rest.is_empty(), "a shard is its parts");
         }
         self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
     }
@@ -211,17 +214,22 @@ impl<'a> Placed<'a> {
     /// The gradient of rows that a layer has kept, once and carried on.
     pub fn gradient_twice(&self, dy: &Activations, x: &Activations) -> Vec<Vec<f32>> {
         let mut gradient = vec![UNWRITTEN; self.storage.len()];
-        for resume in [false, true] {
-            let scratch = &mut self.scratch(dy.rows);
-            self.layer.gradient_of_rows(&mut gradient, dy.view(), x.view(), resume, scratch);
+        for accumulate in [false, true] {
+            self.sum_rows(&mut gradient, dy.view(), x.view(), accumulate);
         }
         self.layer.parameters().iter().map(|spec| unpacked(spec, &gradient)).collect()
+    }
+
+    fn sum_rows(&self, out: &mut [f32], dy: MatrixRef, x: MatrixRef, accumulate: bool) {
+        let scratch = &mut self.scratch(dy.rows());
+        self.layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
     }
 }
 
 /// What a layer derives from its parameters, every part of it once.
 fn derive(layer: &dyn Layer, storage: &[f32]) -> Vec<f32> {
-    let mut derived = vec![UNWRITTEN; layer.derived_len()];
+    let Some(derives) = layer.derived() else { return Vec::new() };
+    let mut derived = vec![UNWRITTEN; derives.derived_len()];
     // The parts that were not handed out yet, by their start.
     let free = RefCell::new(BTreeMap::from([(0, derived.as_mut_slice())]));
     let take = |part: Range<usize>| {
@@ -235,15 +243,31 @@ fn derive(layer: &dyn Layer, storage: &[f32]) -> Vec<f32> {
         taken
     };
     let from = Derivation { storage: &|part| &storage[part], derived: &take };
-    (0..layer.units()).for_each(|unit| layer.derive(unit, &from));
+    let shards = layer.sharding().map_or(1, |sharding| sharding.shards());
+    (0..shards).for_each(|shard| derives.derive(shard, &from));
     assert!(free.into_inner().values().all(|rest| rest.is_empty()), "not all was derived");
     derived
 }
 
+/// Floats of storage for all parameters.
+pub fn storage_len(layer: &dyn Layer) -> usize {
+    layer.parameters().last().map_or(0, |last| last.range.end)
+}
+
+/// Columns of the output, padding included.
+pub fn columns(layer: &dyn Layer) -> usize {
+    layer.image().map_or(padded(layer.outputs()), |image| image.columns())
+}
+
 /// The parameters' values in PyTorch's layouts, put into a layer's storage.
 pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
-    let mut storage = vec![0.0; layer.storage_len()];
-    for (spec, values) in layer.parameters().iter().zip(parameters) {
+    packed_as(&layer.parameters(), storage_len(layer), parameters)
+}
+
+/// The same in `len` floats of storage, placed as `specs` say.
+pub fn packed_as(specs: &[ParameterSpec], len: usize, parameters: &[Vec<f32>]) -> Vec<f32> {
+    let mut storage = vec![0.0; len];
+    for (spec, values) in specs.iter().zip(parameters) {
         let place = &mut storage[spec.range.clone()];
         match spec.arrangement {
             Arrangement::Plain => place[..values.len()].copy_from_slice(values),
@@ -259,7 +283,7 @@ pub fn packed(layer: &dyn Layer, parameters: &[Vec<f32>]) -> Vec<f32> {
 }
 
 /// One parameter from a layer's storage, whose padding must be zero.
-fn unpacked(spec: &fallline::layers::ParameterSpec, storage: &[f32]) -> Vec<f32> {
+fn unpacked(spec: &ParameterSpec, storage: &[f32]) -> Vec<f32> {
     let place = &storage[spec.range.clone()];
     let len = spec.shape.iter().product();
     let mut values = vec![0.0; len];

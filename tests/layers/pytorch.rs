@@ -87,7 +87,7 @@ impl Network {
     }
 
     fn placed<'a>(&'a self, placed: &'a PlacedLayer) -> Placed<'a> {
-        Placed::new(placed.layer.as_ref(), self.model.storage()[placed.storage.clone()].to_vec())
+        Placed::new(placed.layer.as_layer().unwrap(), self.model.storage()[placed.storage.clone()].to_vec())
     }
 
     /// The gradient of the logits.

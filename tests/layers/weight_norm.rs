@@ -3,13 +3,13 @@
 //! `scripts/golden/weight_norm.py` made.
 
 use crate::golden::{self, count, numbers, text};
-use crate::pass::{Activations, Placed, packed};
+use crate::pass::{Activations, Placed, packed, storage_len};
 use crate::splitmix::{self, uniform};
 use crate::{activations, close, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference::{self, numeric_gradient};
-use fallline::layers::{Dense, Layer, WeightNorm};
+use fallline::layers::{Dense, Derived, Forward, Layer, Sharding, WeightNorm};
 use fallline::tensor::padded;
 
 /// Sums of up to 300 terms in f32, relative to the largest number.
@@ -203,7 +203,15 @@ fn the_forward_pass_alone_derives_the_same() {
         let x = Activations::padded(&case.x, case.inputs);
         let mut y = Activations::unwritten(x.rows, case.outputs);
         let columns = 0..padded(case.outputs);
-        case.layer.forward(y.view_mut(columns.clone()), x.view(), &storage, &derived, columns, &mut []);
+        case.layer.forward(Forward {
+            y: y.view_mut(columns.clone()),
+            x: x.view(),
+            storage: &storage,
+            derived: &derived,
+            columns,
+            scratch: &mut [],
+            training: None,
+        });
         assert_eq!(y.features(case.outputs), case.fast().y);
     }
 }
@@ -241,12 +249,12 @@ fn the_naive_layer_has_the_gradients_of_its_output() {
 }
 
 #[test]
-fn units_own_whole_columns() {
+fn shards_own_whole_columns() {
     for (inputs, outputs, bias) in [(1, 1, true), (784, 10, true), (113, 225, true), (784, 512, false)] {
         let layer = Case::new([1, inputs, outputs], bias, Activation::IDENTITY).layer;
-        let owned: usize = (0..layer.units()).map(|unit| layer.unit_len(unit)).sum();
-        assert_eq!(owned, layer.storage_len());
+        let owned: usize = (0..layer.shards()).map(|shard| layer.shard_len(shard)).sum();
+        assert_eq!(owned, storage_len(&layer));
         assert_eq!(owned, padded(outputs) * (inputs + 1 + usize::from(bias)));
-        assert_eq!(layer.units(), padded(outputs).div_ceil(32) + usize::from(bias));
+        assert_eq!(layer.shards(), padded(outputs).div_ceil(32) + usize::from(bias));
     }
 }

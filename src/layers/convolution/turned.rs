@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::Convolution;
 use crate::kernels::image::{Image, Patches, Side, Window};
 use crate::kernels::panels;
-use crate::layers::{Derivation, dense::Unit};
+use crate::layers::{Derivation, dense::Shard};
 use crate::tensor::{LANES, padded};
 
 /// What adding one number of a patch's gradient to its place costs, in multiply-adds: 0.4 to 0.6 ns were
@@ -72,13 +72,13 @@ impl Convolution {
         })
     }
 
-    /// Hands `each` the panels and the segments of a unit, and where their block `[16 channels out][16
+    /// Hands `each` the panels and the segments of a shard, and where their block `[16 channels out][16
     /// channels in]` begins among the turned kernels.
-    fn turned_blocks(&self, turned: &Patches, unit: usize, each: &mut dyn FnMut(usize, &Segment, usize)) {
-        if self.patch.is_bias(unit) {
+    fn turned_blocks(&self, turned: &Patches, shard: usize, each: &mut dyn FnMut(usize, &Segment, usize)) {
+        if self.patch.is_bias(shard) {
             return;
         }
-        let Unit { panels, inputs } = self.patch.unit(unit);
+        let Shard { panels, inputs } = self.patch.shard(shard);
         let (area, outputs) = (turned.window.area(), padded(self.patch.outputs));
         for panel in panels {
             for segment in self.segments(inputs.clone()) {
@@ -90,15 +90,15 @@ impl Convolution {
     }
 
     /// As [`derived_parts`](crate::layers::Layer::derived_parts).
-    pub(super) fn turned_parts(&self, turned: &Patches, unit: usize, each: &mut dyn FnMut(Range<usize>)) {
-        self.turned_blocks(turned, unit, &mut |_, segment, block| {
+    pub(super) fn turned_parts(&self, turned: &Patches, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
+        self.turned_blocks(turned, shard, &mut |_, segment, block| {
             segment.parts(block).for_each(&mut *each);
         });
     }
 
     /// As [`derive`](crate::layers::Layer::derive).
-    pub(super) fn turn(&self, turned: &Patches, unit: usize, from: &Derivation) {
-        self.turned_blocks(turned, unit, &mut |panel, segment, block| {
+    pub(super) fn turn(&self, turned: &Patches, shard: usize, from: &Derivation) {
+        self.turned_blocks(turned, shard, &mut |panel, segment, block| {
             let weights = (from.storage)(self.patch.weights(panel, &segment.inputs));
             if segment.is_whole() {
                 for part in segment.parts(block) {

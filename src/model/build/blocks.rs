@@ -4,7 +4,7 @@ use super::{Builder, Flow, inputs, realise};
 use crate::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::layers::{Add, Elementwise, Scale};
+use crate::layers::{Add, Elementwise, Node, Scale};
 use crate::model::recipe::{ResidualConfig, Shape, gate_layers, in_residual};
 use crate::model::{Input, Inputs};
 
@@ -37,11 +37,11 @@ impl Builder {
         let own = if apart { Activation::IDENTITY } else { activation };
         let add = Add { features, activation: own, image };
         let inputs = Inputs { main: main.from, other: Some(other.from) };
-        let sum = self.place(index, Box::new(add), inputs, module.to_string(), 0)?;
+        let sum = self.place(index, Node::merge(Box::new(add)), inputs, module.to_string(), 0)?;
         if !apart {
             return Ok(sum);
         }
-        let layer = Box::new(Elementwise { features, activation, image });
+        let layer = Node::layer(Box::new(Elementwise { features, activation, image }));
         self.place(index, layer, Inputs::one(sum), format!("{module}.activation"), 0)
     }
 
@@ -65,6 +65,6 @@ impl Builder {
             gate.shape = config.output(index, gate.shape, false)?;
         }
         let inputs = Inputs { main: input.from, other: Some(gate.from) };
-        self.place(index, Box::new(Scale { image }), inputs, module.to_string(), 0)
+        self.place(index, Node::merge(Box::new(Scale { image })), inputs, module.to_string(), 0)
     }
 }

@@ -8,9 +8,14 @@ pub(super) use full_batch::check as check_full_batch;
 pub use full_batch::check_samples;
 pub use table::OPTIMIZERS;
 
-use super::super::section::{Range, Section, integer_text, non_negative, positive};
+use super::super::section::{Range, Section, non_negative, positive};
+use super::keys;
 use crate::error::{Error, Result};
+use crate::hyper;
 use crate::optim::Rule;
+
+use crate::hyper::Allowed;
+pub use crate::hyper::{HyperParameter, HyperValue};
 
 /// An update rule as recipes know it.
 #[derive(Debug)]
@@ -36,62 +41,6 @@ pub struct OptimizerKind {
 impl PartialEq for OptimizerKind {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
-    }
-}
-
-/// A number or a choice that a rule lets one set.
-#[derive(Debug)]
-pub struct HyperParameter {
-    /// The key in the `[optimizer]` table.
-    pub key: &'static str,
-    /// One line on what it does.
-    pub about: &'static str,
-    allowed: Allowed,
-}
-
-/// The default and what else is possible.
-#[derive(Debug)]
-enum Allowed {
-    Number(f64, Range),
-    /// With the least and the largest that is possible.
-    Integer {
-        default: usize,
-        low: usize,
-        high: usize,
-    },
-    Choice(bool),
-    /// One of these names.
-    Name(&'static str, &'static [&'static str]),
-}
-
-/// The value of a hyper-parameter.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum HyperValue {
-    Number(f64),
-    Integer(usize),
-    Choice(bool),
-    Name(&'static str),
-}
-
-impl HyperParameter {
-    /// Its value where a recipe gives none.
-    pub fn default(&self) -> HyperValue {
-        match self.allowed {
-            Allowed::Number(default, _) => HyperValue::Number(default),
-            Allowed::Integer { default, .. } => HyperValue::Integer(default),
-            Allowed::Choice(default) => HyperValue::Choice(default),
-            Allowed::Name(default, _) => HyperValue::Name(default),
-        }
-    }
-
-    /// The values that it may have, in words.
-    pub fn range(&self) -> String {
-        match &self.allowed {
-            Allowed::Number(_, range) => range.text().into(),
-            Allowed::Integer { low, high, .. } => integer_text(*low, *high),
-            Allowed::Choice(_) => "true or false".into(),
-            Allowed::Name(_, names) => format!("one of {}", names.join(", ")),
-        }
     }
 }
 
@@ -138,8 +87,11 @@ pub struct OptimizerConfig {
 impl OptimizerConfig {
     /// A rule with all its defaults.
     pub fn new(kind: &'static OptimizerKind) -> OptimizerConfig {
-        let values = kind.hyper_parameters.iter().map(HyperParameter::default).collect();
-        OptimizerConfig { learning_rate: kind.learning_rate, kind, values }
+        OptimizerConfig {
+            learning_rate: kind.learning_rate,
+            kind,
+            values: hyper::defaults(kind.hyper_parameters),
+        }
     }
 
     pub(super) fn read(mut section: Section) -> Result<OptimizerConfig> {
@@ -147,20 +99,7 @@ impl OptimizerConfig {
         let name = section.choice("name", "optimizer", None, &names)?;
         let mut config = OptimizerConfig::new(optimizer_kind(name, "optimizer.name")?);
         config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
-        for (value, HyperParameter { key, allowed, .. }) in
-            config.values.iter_mut().zip(config.kind.hyper_parameters)
-        {
-            *value = match *allowed {
-                Allowed::Number(default, range) => HyperValue::Number(section.number(key, default, range)?),
-                Allowed::Integer { default, low, high } => {
-                    HyperValue::Integer(section.integer(key, default, low, high)?)
-                }
-                Allowed::Choice(default) => HyperValue::Choice(section.boolean(key, default)?),
-                Allowed::Name(default, names) => {
-                    HyperValue::Name(section.choice(key, key, Some(default), names)?)
-                }
-            };
-        }
+        config.values = keys::read(&mut section, config.kind.hyper_parameters)?;
         if let Some((key, expected)) = (config.kind.conflict)(&config) {
             let found = config.value(key).map_or("nothing".to_string(), |value| value.to_string());
             return Err(section.setting(key, &expected, &found));
@@ -181,7 +120,7 @@ impl OptimizerConfig {
 
     /// All hyper-parameters with their values.
     pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
-        self.kind.hyper_parameters.iter().zip(self.values.iter().copied())
+        self.kind.hyper_parameters.iter().zip(self.values.iter().cloned())
     }
 
     /// The value of a hyper-parameter; None if the rule has none of this key.
@@ -223,21 +162,6 @@ impl OptimizerConfig {
         match self.value(key) {
             Some(HyperValue::Choice(choice)) => choice,
             other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
-        }
-    }
-}
-
-/// The shortest text that reads back as the value.
-impl std::fmt::Display for HyperValue {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            HyperValue::Choice(choice) => write!(formatter, "{choice}"),
-            HyperValue::Integer(integer) => write!(formatter, "{integer}"),
-            HyperValue::Name(name) => write!(formatter, "{name}"),
-            HyperValue::Number(number) if *number != 0.0 && number.abs() < 1e-3 => {
-                write!(formatter, "{number:e}")
-            }
-            HyperValue::Number(number) => write!(formatter, "{number}"),
         }
     }
 }

@@ -3,8 +3,8 @@
 use toml::{Table, Value};
 
 use super::{
-    DataConfig, Held, HyperValue, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment,
-    average, layers, schedule,
+    DataConfig, Held, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment, average, keys,
+    layers, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
@@ -147,15 +147,7 @@ pub(super) fn initialiser(init: &Init) -> Table {
 fn optimizer(optimizer: &OptimizerConfig) -> Table {
     let mut table =
         table_of([("name", optimizer.name().into()), ("learning_rate", optimizer.learning_rate.into())]);
-    table.extend(optimizer.values().map(|(parameter, value)| {
-        let value = match value {
-            HyperValue::Number(number) => number.into(),
-            HyperValue::Integer(number) => integer(number as u64),
-            HyperValue::Choice(choice) => choice.into(),
-            HyperValue::Name(name) => name.into(),
-        };
-        (parameter.key.to_string(), value)
-    }));
+    table.extend(keys::write(optimizer.values()));
     table
 }
 

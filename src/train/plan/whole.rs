@@ -33,8 +33,8 @@ pub struct MatrixPlan {
     pub inputs: usize,
 }
 
-/// What is known of each part of each unit: the squares of its directions and of its parameters.
-pub const NORMS_PER_UNIT: usize = 2 * MOST_PARTS;
+/// What is known of each part of each shard: the squares of its directions and of its parameters.
+pub const NORMS_PER_SHARD: usize = 2 * MOST_PARTS;
 
 impl WholePlan {
     pub fn new(what: Whole, layers: &[PlacedLayer]) -> WholePlan {
@@ -139,7 +139,7 @@ mod tests {
         for (number, matrix) in plan.matrices.iter().enumerate() {
             let layer = &model.layers()[matrix.layer].layer;
             let mut seen = vec![0; matrix.rows() * 64];
-            for part in (0..layer.units()).flat_map(|unit| layer.unit_parts(unit)) {
+            for part in (0..layer.sharding().shards()).flat_map(|shard| layer.sharding().shard_parts(shard)) {
                 if part.is_empty() || plan.matrix_of(matrix.layer, &part).is_none() {
                     assert!(part.is_empty() || part.start >= matrix.range.end, "the bias");
                     continue;

@@ -40,9 +40,9 @@ impl Session<'_> {
             // Of the data there is no gradient.
             (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
             (Operation::Statistics, Some(_)) => is_norm,
-            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.units() > 0,
-            (Operation::Update, Some(layer)) => layer.units() > 0,
-            (Operation::Derive, Some(layer)) => layer.derived_len() > 0,
+            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.sharding().shards() > 0,
+            (Operation::Update, Some(layer)) => layer.sharding().shards() > 0,
+            (Operation::Derive, Some(layer)) => layer.derived_lens()[0] > 0,
             _ => false,
         }
     }

@@ -192,12 +192,12 @@ fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) 
     })
 }
 
-/// Puts the gradients of all units where their parameters stand among all parameters.
-fn unpack(gradient: &mut [f64], units: &[f32], layers: &[PlacedLayer], plan: &Plan) {
+/// Puts the gradients of all shards where their parameters stand among all parameters.
+fn unpack(gradient: &mut [f64], shards: &[f32], layers: &[PlacedLayer], plan: &Plan) {
     for (PlacedLayer { layer, storage, .. }, places) in layers.iter().zip(&plan.gradients) {
-        for (unit, &place) in (0..layer.units()).zip(places) {
-            let mut rest = &units[place..];
-            for part in layer.unit_parts(unit) {
+        for (shard, &place) in (0..layer.sharding().shards()).zip(places) {
+            let mut rest = &shards[place..];
+            for part in layer.sharding().shard_parts(shard) {
                 let (values, after) = rest.split_at(part.len());
                 rest = after;
                 let place = storage.start + part.start..storage.start + part.end;

@@ -1,4 +1,4 @@
-//! What follows the update of a unit: averages of its parameters, and in an epoch's last step its norms.
+//! What follows the update of a shard: averages of its parameters, and in an epoch's last step its norms.
 
 use super::costs::FLOAT;
 use super::{Step, Turn};
@@ -10,21 +10,21 @@ use crate::team::Worker;
 use crate::train::workspace::NORMS;
 
 impl Step<'_> {
-    /// Brings the averages of a unit up to date with its parameters; Lookahead changes these.
-    pub(super) fn average(&self, worker: &Worker, index: usize, unit: usize, with: &Turn) {
+    /// Brings the averages of a shard up to date with its parameters; Lookahead changes these.
+    pub(super) fn average(&self, worker: &Worker, index: usize, shard: usize, with: &Turn) {
         let averaging = with.averaging;
         if averaging.slow.is_none() && averaging.average.is_none() {
             return;
         }
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         // Lookahead reads and writes both, an average reads the parameters.
-        let bytes = layer.unit_len(unit) * FLOAT;
+        let bytes = layer.sharding().shard_len(shard) * FLOAT;
         let local =
             bytes * (2 * usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some()));
         let passes = usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some());
         let cost = || self.update_step_cost(local, 2 * bytes * passes);
         worker.probe(Operation::Average, Some(index), cost, || {
-            for part in layer.unit_parts(unit).into_iter().filter(|part| !part.is_empty()) {
+            for part in layer.sharding().shard_parts(shard).into_iter().filter(|part| !part.is_empty()) {
                 let place = storage.start + part.start..storage.start + part.end;
                 let parameters = self.parameters.write(worker, place.clone());
                 if let Some(alpha) = averaging.slow {
@@ -37,41 +37,41 @@ impl Step<'_> {
         });
     }
 
-    /// Takes the norm of a unit's gradient, `[unit_len]`.
-    pub(super) fn measure_gradient(&self, worker: &Worker, index: usize, unit: usize, gradient: &[f32]) {
-        self.norms(worker, index, unit)[0] = reduce::sum_of_squares(gradient);
+    /// Takes the norm of a shard's gradient, `[shard_len]`.
+    pub(super) fn measure_gradient(&self, worker: &Worker, index: usize, shard: usize, gradient: &[f32]) {
+        self.norms(worker, index, shard)[0] = reduce::sum_of_squares(gradient);
     }
 
-    /// Takes the norm of a unit's parameters, and keeps them.
-    pub(super) fn measure_before(&self, worker: &Worker, index: usize, unit: usize) {
-        let len = self.layers[index].layer.unit_len(unit);
+    /// Takes the norm of a shard's parameters, and keeps them.
+    pub(super) fn measure_before(&self, worker: &Worker, index: usize, shard: usize) {
+        let len = self.layers[index].layer.sharding().shard_len(shard);
         let kept = self.memory.before[worker.index()].write(worker, 0..len);
-        self.each_part(worker, index, unit, kept, |kept, parameters| kept.copy_from_slice(parameters));
-        self.norms(worker, index, unit)[2] = reduce::sum_of_squares(kept);
+        self.each_part(worker, index, shard, kept, |kept, parameters| kept.copy_from_slice(parameters));
+        self.norms(worker, index, shard)[2] = reduce::sum_of_squares(kept);
     }
 
     /// Takes the norm of what has become of the parameters since then.
-    pub(super) fn measure_after(&self, worker: &Worker, index: usize, unit: usize) {
-        let len = self.layers[index].layer.unit_len(unit);
+    pub(super) fn measure_after(&self, worker: &Worker, index: usize, shard: usize) {
+        let len = self.layers[index].layer.sharding().shard_len(shard);
         let kept = self.memory.before[worker.index()].write(worker, 0..len);
-        self.each_part(worker, index, unit, kept, |kept, parameters| {
+        self.each_part(worker, index, shard, kept, |kept, parameters| {
             kept.iter_mut().zip(parameters).for_each(|(before, after)| *before = after - *before);
         });
-        self.norms(worker, index, unit)[1] = reduce::sum_of_squares(kept);
+        self.norms(worker, index, shard)[1] = reduce::sum_of_squares(kept);
     }
 
-    /// Calls `work` with each part of `kept`, `[unit_len]`, and of the unit's parameters.
+    /// Calls `work` with each part of `kept`, `[shard_len]`, and of the shard's parameters.
     fn each_part(
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         kept: &mut [f32],
         work: impl Fn(&mut [f32], &[f32]),
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let mut rest = kept;
-        for part in layer.unit_parts(unit) {
+        for part in layer.sharding().shard_parts(shard) {
             let (kept, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;
@@ -79,10 +79,10 @@ impl Step<'_> {
         }
     }
 
-    /// The sums of squares of a unit: gradient, update, parameters.
+    /// The sums of squares of a shard: gradient, update, parameters.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
-    fn norms<'s>(&'s self, worker: &'s Worker, index: usize, unit: usize) -> &'s mut [f64] {
-        let number = self.plan.numbers[index] + unit;
+    fn norms<'s>(&'s self, worker: &'s Worker, index: usize, shard: usize) -> &'s mut [f64] {
+        let number = self.plan.numbers[index] + shard;
         self.memory.norms.write(worker, number * NORMS..(number + 1) * NORMS)
     }
 }

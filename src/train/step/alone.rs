@@ -1,11 +1,11 @@
-//! A kernel of a step by itself: the calls of one layer's operation on the real shapes, rows and units, again and
+//! A kernel of a step by itself: the calls of one layer's operation on the real shapes, rows and shards, again and
 //! again, with nothing of the step between them.
 
 use super::{Batch, Step, Turn};
 use crate::optim::Moment;
 use crate::probe::Operation;
 use crate::team::Worker;
-use crate::train::plan::OwnUnit;
+use crate::train::plan::OwnShard;
 
 /// The operations that can be run by themselves.
 pub const ALONE: [Operation; 8] = [
@@ -38,18 +38,18 @@ impl Step<'_> {
         let all_blocks = || batch.blocks(self.plan.block, moment.step);
         match operation {
             Operation::WeightGradient if !self.layers[index].layer.sums_rows() => {
-                all_blocks().for_each(|block| self.unit_gradients(worker, index, block));
+                all_blocks().for_each(|block| self.shard_gradients(worker, index, block));
             }
             Operation::Update | Operation::Derive => {
                 let in_one_block = batch.len() <= self.plan.block;
-                let of_layer = |own: &&OwnUnit| own.layer == index;
+                let of_layer = |own: &&OwnShard| own.layer == index;
                 for &own in self.plan.turns[worker.index()].iter().filter(of_layer) {
                     if operation == Operation::Derive {
-                        self.derive_again(worker, index, own.unit, own.len);
+                        self.derive_again(worker, index, own.shard, own.len);
                         continue;
                     }
-                    let gradient = self.gradient_of_unit(worker, own, in_one_block);
-                    self.update(worker, index, own.unit, gradient, &turn);
+                    let gradient = self.gradient_of_shard(worker, own, in_one_block);
+                    self.update(worker, index, own.shard, gradient, &turn);
                 }
             }
             _ => {

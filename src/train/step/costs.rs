@@ -5,7 +5,7 @@ use super::{Source, Step};
 use crate::data::FeaturesRef;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
-use crate::train::plan::OwnUnit;
+use crate::train::plan::OwnShard;
 
 /// Bytes of a number.
 pub(super) const FLOAT: usize = size_of::<f32>();
@@ -95,9 +95,9 @@ impl Step<'_> {
         Cost { nominal_flops, ..Cost::NONE.and(0, sums, sums).and(1, moved, moved) }
     }
 
-    /// Of the parameters of one unit, over the rows of a block, while so many bytes are fetched ahead for
+    /// Of the parameters of one shard, over the rows of a block, while so many bytes are fetched ahead for
     /// others.
-    pub(super) fn unit_gradient_cost(&self, own: OwnUnit, rows: usize, fetched: usize) -> Cost {
+    pub(super) fn shard_gradient_cost(&self, own: OwnShard, rows: usize, fetched: usize) -> Cost {
         let PlacedLayer { layer, storage, .. } = &self.layers[own.layer];
         let read = own.inputs.min(self.input_columns(own.layer));
         let moved = Self::rows_bytes(rows, read + own.len / read.max(1)) + own.len * FLOAT;
@@ -106,8 +106,8 @@ impl Step<'_> {
         Cost { nominal_flops, ..Cost::NONE.and(0, moved, moved).and(2, fetched, self.step_bytes()) }
     }
 
-    /// Of the sums of a unit's gradient over the parts of a batch.
-    pub(super) fn parts_cost(&self, own: OwnUnit, parts: usize) -> Cost {
+    /// Of the sums of a shard's gradient over the parts of a batch.
+    pub(super) fn parts_cost(&self, own: OwnShard, parts: usize) -> Cost {
         Cost::local(own.len * FLOAT * (parts + 1))
     }
 

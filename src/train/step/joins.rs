@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Block, Step};
 use crate::kernels::join;
-use crate::layers::InputGradient;
+use crate::layers::{Backward, InputGradient};
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 use crate::tensor::MatrixMut;
@@ -42,22 +42,27 @@ impl<'a> Step<'a> {
         if let Some(other) = inputs.other {
             let gradient = |input, adds| dx(input).map(|rows| InputGradient { rows, adds });
             let dx = [gradient(inputs.main, adds[0]), gradient(other, adds[1])];
-            return layer.backward_two(dx, dy, [x, self.read_from(other).read(worker, rows.clone())], y);
+            if let Some(merge) = layer.as_merge() {
+                merge.backward(dx, dy, [x, self.read_from(other).read(worker, rows.clone())], y);
+            }
+            return;
         }
         // What it gives, and then its sum with what the readers after it gave.
         let Some(mut sum) = dx(inputs.main) else { return };
         let mut own = self.memory.branch.write(worker, rows.clone(), 0..sum.columns());
         let derived = &self.memory.derived[index];
-        layer.backward_training(
-            Some(own.reborrow()),
-            dy,
-            x,
-            y,
-            self.parameters.read(worker, storage.clone()),
-            derived.read(worker, 0..derived.columns()),
-            self.scratch(worker, index),
-            &self.training(index, &rows, block),
-        );
+        if let Some(layer) = layer.as_layer() {
+            layer.backward(Backward {
+                dx: Some(own.reborrow()),
+                dy,
+                x,
+                y,
+                storage: self.parameters.read(worker, storage.clone()),
+                derived: derived.read(worker, 0..derived.columns()),
+                scratch: self.scratch(worker, index),
+                training: Some(&self.training(index, &rows, block)),
+            });
+        }
         add_rows(&mut sum, &mut own);
     }
 }

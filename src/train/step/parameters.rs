@@ -15,7 +15,7 @@ use crate::optim::MOST_SLOTS;
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 use crate::tensor::MatrixRef;
-use crate::train::plan::OwnUnit;
+use crate::train::plan::OwnShard;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
 const NORM_EPSILON: f64 = 1e-6;
@@ -31,32 +31,32 @@ impl Step<'_> {
             self.gather(worker, 0..mine.start, features.clone(), block);
             self.gather(worker, mine.end..count, features.clone(), block);
         }
-        let units = &self.plan.turns[worker.index()];
+        let shards = &self.plan.turns[worker.index()];
         // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
-        // units: all at once would wait for each other.
+        // shards: all at once would wait for each other.
         let awaited = block.awaited(worker, self.plan);
-        let mut awaited = awaited.chunks(awaited.len().div_ceil(units.len().max(1)).max(1));
+        let mut awaited = awaited.chunks(awaited.len().div_ceil(shards.len().max(1)).max(1));
         let mut ahead = Ahead::default();
-        let mut rest = &units[..];
-        while let Some(&OwnUnit { layer: index, unit, len, .. }) = rest.first() {
-            // Before the last block nothing follows a unit's gradient.
-            let is_same = |own: &&OwnUnit| !block.is_last && own.layer == index;
+        let mut rest = &shards[..];
+        while let Some(&OwnShard { layer: index, shard, len, .. }) = rest.first() {
+            // Before the last block nothing follows a shard's gradient.
+            let is_same = |own: &&OwnShard| !block.is_last && own.layer == index;
             let together = rest.iter().take_while(is_same).count().max(1);
             let (now, after) = rest.split_at(together);
-            self.gradients_of_units(worker, now, after.first(), block, &mut awaited, &mut ahead);
+            self.gradients_of_shards(worker, now, after.first(), block, &mut awaited, &mut ahead);
             rest = after;
             if block.is_last {
-                let gradient = self.gradient_of_unit(worker, now[0], in_one_block);
-                self.treat(worker, index, unit, gradient);
+                let gradient = self.gradient_of_shard(worker, now[0], in_one_block);
+                self.treat(worker, index, shard, gradient);
                 if self.plan.whole_gradient {
                     let cost = || Cost::local(len * FLOAT);
                     worker.probe(Operation::Clip, Some(index), cost, || {
-                        let number = self.plan.numbers[index] + unit;
+                        let number = self.plan.numbers[index] + shard;
                         let squares = self.memory.squares.write(worker, number..number + 1);
                         squares[0] = reduce::sum_of_squares(gradient);
                     });
                 } else {
-                    self.advance(worker, index, unit, gradient, with);
+                    self.advance(worker, index, shard, gradient, with);
                 }
             }
         }
@@ -68,46 +68,46 @@ impl Step<'_> {
         norm
     }
 
-    /// The gradients of a layer's units over a block, and nothing else.
-    pub(super) fn unit_gradients(&self, worker: &Worker, index: usize, block: Block) {
-        let mut units = self.plan.turns[worker.index()].chunk_by(|a, b| a.layer == b.layer);
-        if let Some(units) = units.find(|units| units[0].layer == index) {
-            self.gradients_of_units(worker, units, None, block, &mut [].chunks(1), &mut Ahead::default());
+    /// The gradients of a layer's shards over a block, and nothing else.
+    pub(super) fn shard_gradients(&self, worker: &Worker, index: usize, block: Block) {
+        let mut shards = self.plan.turns[worker.index()].chunk_by(|a, b| a.layer == b.layer);
+        if let Some(shards) = shards.find(|shards| shards[0].layer == index) {
+            self.gradients_of_shards(worker, shards, None, block, &mut [].chunks(1), &mut Ahead::default());
         }
     }
 
-    /// Where the gradient of a unit goes, `[unit_len]`: what it is wanted for follows at once if all rows of
+    /// Where the gradient of a shard goes, `[shard_len]`: what it is wanted for follows at once if all rows of
     /// the batch are `in_one_block`.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
-    pub(super) fn gradient_of_unit<'s>(
+    pub(super) fn gradient_of_shard<'s>(
         &'s self,
         worker: &'s Worker,
-        own: OwnUnit,
+        own: OwnShard,
         in_one_block: bool,
     ) -> &'s mut [f32] {
         if in_one_block && !self.plan.keeps_gradients() {
             self.memory.scratch[worker.index()].write(worker, 0..own.len)
         } else {
-            self.kept_gradient(worker, own.layer, own.unit)
+            self.kept_gradient(worker, own.layer, own.shard)
         }
     }
 
-    /// The gradients of some consecutive `units` of a layer over a block. During each, what the next one reads is
+    /// The gradients of some consecutive `shards` of a layer over a block. During each, what the next one reads is
     /// asked for, that `after` the last one included, and the next of the `awaited` samples.
-    fn gradients_of_units(
+    fn gradients_of_shards(
         &self,
         worker: &Worker,
-        units: &[OwnUnit],
-        after: Option<&OwnUnit>,
+        shards: &[OwnShard],
+        after: Option<&OwnShard>,
         block: Block,
         awaited: &mut Chunks<u32>,
         ahead: &mut Ahead,
     ) {
         let fetched = Cell::new(0);
-        let cost = || self.units_cost(units, block.samples.len(), fetched.get());
-        worker.probe_next(Operation::WeightGradient, Some(units[0].layer), cost, || {
-            for (turn, &own) in units.iter().enumerate() {
-                let next = units.get(turn + 1).or(after).copied();
+        let cost = || self.shards_cost(shards, block.samples.len(), fetched.get());
+        worker.probe_next(Operation::WeightGradient, Some(shards[0].layer), cost, || {
+            for (turn, &own) in shards.iter().enumerate() {
+                let next = shards.get(turn + 1).or(after).copied();
                 self.gradient_of_one(worker, own, next, block, awaited.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
@@ -117,14 +117,14 @@ impl Step<'_> {
     fn gradient_of_one(
         &self,
         worker: &Worker,
-        own: OwnUnit,
-        next: Option<OwnUnit>,
+        own: OwnShard,
+        next: Option<OwnShard>,
         block: Block,
         awaited: &[u32],
         ahead: &mut Ahead,
     ) {
-        let OwnUnit { layer: index, unit, reads_first, .. } = own;
-        let gradient = self.gradient_of_unit(worker, own, block.first == 0 && block.is_last);
+        let OwnShard { layer: index, shard, reads_first, .. } = own;
+        let gradient = self.gradient_of_shard(worker, own, block.first == 0 && block.is_last);
         // What other workers have written is in their caches until it has been read once.
         let is_new = reads_first || next.is_some_and(|next| next.layer != index);
         ahead.restart(is_new && self.plan.owners.len() > 1);
@@ -132,51 +132,58 @@ impl Step<'_> {
             self.source.await_row(sample as usize, ahead);
         }
         if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-            self.await_update(worker, index, unit, ahead);
+            self.await_update(worker, index, shard, ahead);
         }
         if let Some(next) = next {
             self.await_gradient(worker, own, next, block, ahead);
         }
-        self.gradient(worker, index, unit, block, gradient, ahead);
+        self.gradient(worker, index, shard, block, gradient, ahead);
         if block.is_last {
-            self.finish_gradient(worker, index, unit, gradient);
+            self.finish_gradient(worker, index, shard, gradient);
         }
     }
 
-    /// All that a unit's gradient alone decides: its update, or the first half of it.
-    fn advance(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32], with: &Turn) {
+    /// All that a shard's gradient alone decides: its update, or the first half of it.
+    fn advance(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32], with: &Turn) {
         if with.is_measured {
             let bytes = size_of_val(&gradient[..]);
             let cost = || Cost::local(bytes);
             worker.probe(Operation::Norms, Some(index), cost, || {
-                self.measure_gradient(worker, index, unit, gradient);
+                self.measure_gradient(worker, index, shard, gradient);
             });
         }
         match &self.plan.whole {
-            None => self.update(worker, index, unit, gradient, with),
-            Some(whole) => self.direct(worker, whole, index, unit, gradient, with),
+            None => self.update(worker, index, shard, gradient, with),
+            Some(whole) => self.direct(worker, whole, index, shard, gradient, with),
         }
     }
 
-    /// Adds what the gradient of the next unit reads that the one before did not, and what it carries on:
+    /// Adds what the gradient of the next shard reads that the one before did not, and what it carries on:
     /// sums over earlier blocks have left the second-level cache, and each tile would wait for its own.
-    fn await_gradient(&self, worker: &Worker, own: OwnUnit, next: OwnUnit, block: Block, ahead: &mut Ahead) {
+    fn await_gradient(
+        &self,
+        worker: &Worker,
+        own: OwnShard,
+        next: OwnShard,
+        block: Block,
+        ahead: &mut Ahead,
+    ) {
         let layer = &self.layers[next.layer].layer;
         if !layer.sums_rows() {
             let [dy, x] = self.factors(worker, next.layer, block.samples.len());
-            let before = Some(own.unit).filter(|_| next.layer == own.layer);
-            layer.await_gradient(next.unit, before, dy, x, ahead);
+            let before = Some(own.shard).filter(|_| next.layer == own.layer);
+            layer.sharding().prefetch_gradient(next.shard, before, dy, x, ahead);
         }
         if block.first > 0 {
-            ahead.add(self.kept_gradient(worker, next.layer, next.unit));
+            ahead.add(self.kept_gradient(worker, next.layer, next.shard));
         }
     }
 
-    /// Adds all that the update of a unit touches: it was last used a step ago, and lies beyond the
+    /// Adds all that the update of a shard touches: it was last used a step ago, and lies beyond the
     /// second-level cache in all but small models.
-    fn await_update(&self, worker: &Worker, index: usize, unit: usize, ahead: &mut Ahead) {
+    fn await_update(&self, worker: &Worker, index: usize, shard: usize, ahead: &mut Ahead) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        for part in layer.unit_parts(unit) {
+        for part in layer.sharding().shard_parts(shard) {
             let place = storage.start + part.start..storage.start + part.end;
             ahead.add(self.parameters.read(worker, place.clone()));
             for slot in &self.memory.slots {
@@ -184,23 +191,25 @@ impl Step<'_> {
             }
         }
         let derived = &self.memory.derived[index];
-        layer.derived_parts(unit, &mut |part| ahead.add(derived.read(worker, part)));
+        if let Some(kind) = layer.derived() {
+            kind.derived_parts(shard, &mut |part| ahead.add(derived.read(worker, part)));
+        }
     }
 
-    /// A unit's place among the gradients of all units, `[unit_len]`.
+    /// A shard's place among the gradients of all shards, `[shard_len]`.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn kept_gradient<'s>(
         &'s self,
         worker: &'s Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
     ) -> &'s mut [f32] {
-        let start = self.plan.gradients[index][unit];
-        self.memory.sums.write(worker, start..start + self.layers[index].layer.unit_len(unit))
+        let start = self.plan.gradients[index][shard];
+        self.memory.sums.write(worker, start..start + self.layers[index].layer.sharding().shard_len(shard))
     }
 
-    /// What is done to a unit's gradient, `[unit_len]`, that needs no other unit.
-    fn treat(&self, worker: &Worker, index: usize, unit: usize, gradient: &mut [f32]) {
+    /// What is done to a shard's gradient, `[shard_len]`, that needs no other shard.
+    fn treat(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32]) {
         let treatment = self.treatment;
         if treatment.l1 == 0.0 && treatment.clip_value.is_none() && treatment.clip_adaptive.is_none() {
             return;
@@ -212,7 +221,7 @@ impl Step<'_> {
             let PlacedLayer { layer, storage, .. } = &self.layers[index];
             if treatment.l1 != 0.0 {
                 let mut rest = &mut *gradient;
-                for part in layer.unit_parts(unit) {
+                for part in layer.sharding().shard_parts(shard) {
                     let (gradient, after) = rest.split_at_mut(part.len());
                     rest = after;
                     let place = storage.start + part.start..storage.start + part.end;
@@ -223,7 +232,7 @@ impl Step<'_> {
                 clip::clamp(gradient, limit);
             }
             if let Some(limit) = treatment.clip_adaptive {
-                self.clip_adaptively(worker, index, unit, gradient, limit);
+                self.clip_adaptively(worker, index, shard, gradient, limit);
             }
         });
     }
@@ -231,18 +240,18 @@ impl Step<'_> {
     /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
     fn update_by_norm(&self, worker: &Worker, with: &Turn) -> f64 {
         worker.barrier();
-        // Every worker adds up all units, in the same order.
-        let units = self.plan.units();
-        let cost = || Cost::local(units * size_of::<f64>());
+        // Every worker adds up all shards, in the same order.
+        let shards = self.plan.shards();
+        let cost = || Cost::local(shards * size_of::<f64>());
         let norm = worker.probe(Operation::Clip, None, cost, || {
-            self.memory.squares.read(worker, 0..units).iter().sum::<f64>().sqrt()
+            self.memory.squares.read(worker, 0..shards).iter().sum::<f64>().sqrt()
         });
         // As `torch.nn.utils.clip_grad_norm_`.
         let limit = self.treatment.clip_norm.map_or(f64::INFINITY, f64::from);
         let factor = limit / (norm + NORM_EPSILON);
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
-            for unit in owned.clone() {
-                let gradient = self.kept_gradient(worker, index, unit);
+            for shard in owned.clone() {
+                let gradient = self.kept_gradient(worker, index, shard);
                 // Not a comparison that NaN would pass: it must reach the parameters.
                 if factor.is_nan() || factor < 1.0 {
                     let bytes = size_of_val(&gradient[..]);
@@ -251,18 +260,18 @@ impl Step<'_> {
                         clip::scale(gradient, factor as f32);
                     });
                 }
-                self.advance(worker, index, unit, gradient, with);
+                self.advance(worker, index, shard, gradient, with);
             }
         }
         norm
     }
 
-    /// The gradient of a unit over a block, added to that over the blocks before.
+    /// The gradient of a shard over a block, added to that over the blocks before.
     fn gradient(
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         block: Block,
         out: &mut [f32],
         ahead: &Ahead,
@@ -271,22 +280,22 @@ impl Step<'_> {
         let (rows, resume) = (block.samples.len(), block.first > 0);
         if layer.sums_rows() {
             ahead.ask();
-            return self.sum_parts(worker, index, unit, rows, out, resume);
+            return self.sum_parts(worker, index, shard, rows, out, resume);
         }
         let [dy, x] = self.factors(worker, index, rows);
-        layer.gradient(unit, out, dy, x, resume, ahead);
+        layer.sharding().shard_gradient(shard, out, dy, x, resume, ahead);
     }
 
-    /// Of the gradients of some units of a layer over so many rows, while so many bytes are fetched ahead.
-    fn units_cost(&self, units: &[OwnUnit], rows: usize, fetched: usize) -> Cost {
-        let of_unit = |(turn, &own): (usize, &OwnUnit)| {
+    /// Of the gradients of some shards of a layer over so many rows, while so many bytes are fetched ahead.
+    fn shards_cost(&self, shards: &[OwnShard], rows: usize, fetched: usize) -> Cost {
+        let of_shard = |(turn, &own): (usize, &OwnShard)| {
             if self.layers[own.layer].layer.sums_rows() {
                 self.parts_cost(own, self.plan.rows.parts(rows))
             } else {
-                self.unit_gradient_cost(own, rows, if turn == 0 { fetched } else { 0 })
+                self.shard_gradient_cost(own, rows, if turn == 0 { fetched } else { 0 })
             }
         };
-        units.iter().enumerate().map(of_unit).fold(Cost::NONE, Cost::plus)
+        shards.iter().enumerate().map(of_shard).fold(Cost::NONE, Cost::plus)
     }
 
     /// What the gradients of a layer are products of, these rows of a block.
@@ -294,19 +303,19 @@ impl Step<'_> {
         [self.memory.gradients[index].read(worker, 0..rows), self.input_of(index).read(worker, 0..rows)]
     }
 
-    /// Adds up a unit's gradients over the parts of a block, in their order.
+    /// Adds up a shard's gradients over the parts of a block, in their order.
     fn sum_parts(
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         rows: usize,
         out: &mut [f32],
         resume: bool,
     ) {
         let parts = self.plan.rows.parts(rows);
         let mut rest = out;
-        for part in self.layers[index].layer.unit_parts(unit) {
+        for part in self.layers[index].layer.sharding().shard_parts(shard) {
             let (sums, after) = rest.split_at_mut(part.len());
             rest = after;
             if !sums.is_empty() {
@@ -315,10 +324,10 @@ impl Step<'_> {
         }
     }
 
-    /// Makes a unit's gradient, `[unit_len]`, of what it has come to over all blocks.
-    fn finish_gradient(&self, worker: &Worker, index: usize, unit: usize, out: &mut [f32]) {
+    /// Makes a shard's gradient, `[shard_len]`, of what it has come to over all blocks.
+    fn finish_gradient(&self, worker: &Worker, index: usize, shard: usize, out: &mut [f32]) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        layer.finish_gradient(unit, out, &|part| {
+        layer.sharding().finish_gradient(shard, out, &|part| {
             self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
         });
     }
@@ -327,7 +336,7 @@ impl Step<'_> {
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         gradient: &mut [f32],
         with: &Turn,
     ) {
@@ -335,14 +344,14 @@ impl Step<'_> {
         let len = gradient.len();
         if with.is_measured {
             let cost = || self.update_step_cost(len * FLOAT, len * FLOAT);
-            worker.probe(Operation::Norms, Some(index), cost, || self.measure_before(worker, index, unit));
+            worker.probe(Operation::Norms, Some(index), cost, || self.measure_before(worker, index, shard));
         }
         // A rule for whole parameters has been at them before.
         let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
         let cost = || self.update_cost(len, slots);
         worker.probe_next(Operation::Update, Some(index), cost, || {
             let mut rest = gradient;
-            for part in layer.unit_parts(unit) {
+            for part in layer.sharding().shard_parts(shard) {
                 let (gradient, after) = rest.split_at_mut(part.len());
                 rest = after;
                 if !gradient.is_empty() {
@@ -351,20 +360,20 @@ impl Step<'_> {
                 }
             }
         });
-        self.constrain(worker, index, unit);
+        self.constrain(worker, index, shard);
         if with.is_measured {
             let cost = || Cost::local(2 * len * FLOAT);
-            worker.probe(Operation::Norms, Some(index), cost, || self.measure_after(worker, index, unit));
+            worker.probe(Operation::Norms, Some(index), cost, || self.measure_after(worker, index, shard));
         }
-        self.average(worker, index, unit, with);
-        self.derive_again(worker, index, unit, len);
+        self.average(worker, index, shard, with);
+        self.derive_again(worker, index, shard, len);
     }
 
-    /// Brings what is derived from a unit's parameters, so many, up to date with them.
-    pub(super) fn derive_again(&self, worker: &Worker, index: usize, unit: usize, len: usize) {
+    /// Brings what is derived from a shard's parameters, so many, up to date with them.
+    pub(super) fn derive_again(&self, worker: &Worker, index: usize, shard: usize, len: usize) {
         if self.memory.derived[index].columns() > 0 {
             let cost = || self.derive_cost(len);
-            worker.probe_next(Operation::Derive, Some(index), cost, || self.derive(worker, index, unit));
+            worker.probe_next(Operation::Derive, Some(index), cost, || self.derive(worker, index, shard));
         }
     }
 
@@ -387,7 +396,7 @@ impl Step<'_> {
         slots
     }
 
-    pub(super) fn derive(&self, worker: &Worker, index: usize, unit: usize) {
+    pub(super) fn derive(&self, worker: &Worker, index: usize, shard: usize) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let from = Derivation {
             storage: &|part| {
@@ -395,6 +404,8 @@ impl Step<'_> {
             },
             derived: &|part| self.memory.derived[index].write(worker, part),
         };
-        layer.derive(unit, &from);
+        if let Some(derived) = layer.derived() {
+            derived.derive(shard, &from);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Block, Step};
 use crate::kernels::loss::{Rows, Targets};
-use crate::layers::Training;
+use crate::layers::{Backward, Forward, RowsGradient, Training};
 use crate::losses::Scores;
 use crate::model::PlacedLayer;
 use crate::probe::Operation;
@@ -169,14 +169,15 @@ impl Step<'_> {
         let training = self.training(index, &rows, block);
         let x = self.input_of(index).read(worker, rows.clone());
         let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
-        if let Some(other) = inputs.other {
-            return layer.forward_two(y, [x, self.read_from(other).read(worker, rows)]);
+        if let (Some(merge), Some(other)) = (layer.as_merge(), inputs.other) {
+            return merge.forward(y, [x, self.read_from(other).read(worker, rows)]);
         }
+        let Some(layer) = layer.as_layer() else { return };
         let derived = &self.memory.derived[index];
         let derived = derived.read(worker, 0..derived.columns());
         let scratch = self.scratch(worker, index);
         let storage = self.parameters.read(worker, storage.clone());
-        layer.forward_training(y, x, storage, derived, columns, scratch, &training);
+        layer.forward(Forward { y, x, storage, derived, columns, scratch, training: Some(&training) });
     }
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {
@@ -215,30 +216,32 @@ impl Step<'_> {
             let gradient = &self.memory.gradients[index];
             let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));
             let derived = &self.memory.derived[index];
-            layer.backward_training(
+            let Some(layer) = layer.as_layer() else { return };
+            layer.backward(Backward {
                 dx,
-                gradient.write(worker, rows.clone(), 0..gradient.columns()),
-                self.input_of(index).read(worker, rows.clone()),
-                self.memory.outputs[index].read(worker, rows.clone()),
-                self.parameters.read(worker, storage.clone()),
-                derived.read(worker, 0..derived.columns()),
-                self.scratch(worker, index),
-                &self.training(index, &rows, block),
-            );
+                dy: gradient.write(worker, rows.clone(), 0..gradient.columns()),
+                x: self.input_of(index).read(worker, rows.clone()),
+                y: self.memory.outputs[index].read(worker, rows.clone()),
+                storage: self.parameters.read(worker, storage.clone()),
+                derived: derived.read(worker, 0..derived.columns()),
+                scratch: self.scratch(worker, index),
+                training: Some(&self.training(index, &rows, block)),
+            });
         });
     }
 
     /// Adds the gradient over these rows to that over the rows before them in their part.
     pub(super) fn gradient_of_rows(&self, worker: &Worker, index: usize, rows: Range<usize>) {
-        let layer = &self.layers[index].layer;
+        let Some(layer) = self.layers[index].layer.as_layer() else { return };
         let cost = || self.rows_gradient_cost(index, rows.len());
         worker.probe_next(Operation::WeightGradient, Some(index), cost, || {
-            let (part, resume) = self.plan.rows.part_of(rows.start);
+            let (part, accumulate) = self.plan.rows.part_of(rows.start);
             let partials = &self.memory.partials[index];
             let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
             let x = self.input_of(index).read(worker, rows.clone());
             let dy = self.memory.gradients[index].read(worker, rows.clone());
-            layer.gradient_of_rows(out.row(0), dy, x, resume, self.scratch(worker, index));
+            let (out, scratch) = (out.row(0), self.scratch(worker, index));
+            layer.gradient(RowsGradient { out, dy, x, accumulate, scratch });
         });
     }
 }

@@ -212,7 +212,7 @@ impl Step<'_> {
     }
 
     /// Moves the running statistics towards those of the block: where no other worker reads them, and by
-    /// the owner of the layer's first unit. After the last block of a step their average follows.
+    /// the owner of the layer's first shard. After the last block of a step their average follows.
     pub(super) fn update_running(&self, worker: &Worker, block: Block, weight: Option<f32>) {
         for number in 0..self.plan.rows.norms.len() {
             let (index, norm) = self.batch_norm(number);

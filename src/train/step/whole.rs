@@ -10,17 +10,17 @@ use crate::model::PlacedLayer;
 use crate::optim::{Orthogonal, Whole};
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
-use crate::train::plan::{MatrixPlan, NORMS_PER_UNIT, WholePlan};
+use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 impl Step<'_> {
-    /// Makes a unit's gradient its direction, and writes down what the norms of whole parameters are
+    /// Makes a shard's gradient its direction, and writes down what the norms of whole parameters are
     /// added up from.
     pub(super) fn direct(
         &self,
         worker: &Worker,
         whole: &WholePlan,
         index: usize,
-        unit: usize,
+        shard: usize,
         gradient: &mut [f32],
         with: &Turn,
     ) {
@@ -34,10 +34,12 @@ impl Step<'_> {
             false => self.update_step_cost(2 * bytes, once),
         };
         worker.probe(Operation::Update, Some(index), cost, || {
-            let number = (self.plan.numbers[index] + unit) * NORMS_PER_UNIT;
-            let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_UNIT);
+            let number = (self.plan.numbers[index] + shard) * NORMS_PER_SHARD;
+            let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_SHARD);
             let mut rest = gradient;
-            for (part, norms) in layer.unit_parts(unit).into_iter().zip(norms.chunks_exact_mut(2)) {
+            for (part, norms) in
+                layer.sharding().shard_parts(shard).into_iter().zip(norms.chunks_exact_mut(2))
+            {
                 let (direction, after) = rest.split_at_mut(part.len());
                 rest = after;
                 let orthogonal = whole.matrix_of(index, &part).is_some();
@@ -60,8 +62,8 @@ impl Step<'_> {
             Whole::Orthogonal(how) => self.make_orthogonal(worker, whole, &how),
         }
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
-            for unit in owned.clone() {
-                self.update(worker, index, unit, self.kept_gradient(worker, index, unit), with);
+            for shard in owned.clone() {
+                self.update(worker, index, shard, self.kept_gradient(worker, index, shard), with);
             }
         }
     }
@@ -73,7 +75,7 @@ impl Step<'_> {
             }
             let layer = &self.layers[index].layer;
             let cost = || {
-                let floats: usize = owned.clone().map(|unit| layer.unit_len(unit)).sum();
+                let floats: usize = owned.clone().map(|shard| layer.sharding().shard_len(shard)).sum();
                 self.update_step_cost(0, 2 * floats * FLOAT)
             };
             worker.probe(Operation::Update, Some(index), cost, || {
@@ -87,8 +89,8 @@ impl Step<'_> {
             let [direction, own] = self.whole_norms(worker, index, &parameter.range);
             // A comparison that NaN passes: it must reach the parameters.
             let ratio = if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction };
-            for unit in owned.clone() {
-                self.parts_of(worker, index, unit, &parameter.range, |_, direction| {
+            for shard in owned.clone() {
+                self.parts_of(worker, index, shard, &parameter.range, |_, direction| {
                     clip::scale(direction, ratio as f32);
                 });
             }
@@ -96,14 +98,14 @@ impl Step<'_> {
     }
 
     /// The norms of the directions and of the elements of a whole parameter, summed up in the order of
-    /// its units.
+    /// its shards.
     fn whole_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
         let layer = &self.layers[index].layer;
         let (first, end) = (self.plan.numbers[index], self.plan.numbers[index + 1]);
-        let norms = self.memory.part_squares.read(worker, first * NORMS_PER_UNIT..end * NORMS_PER_UNIT);
+        let norms = self.memory.part_squares.read(worker, first * NORMS_PER_SHARD..end * NORMS_PER_SHARD);
         let mut sums = [0.0; 2];
-        for (unit, norms) in norms.chunks_exact(NORMS_PER_UNIT).enumerate() {
-            for (part, norms) in layer.unit_parts(unit).iter().zip(norms.chunks_exact(2)) {
+        for (shard, norms) in norms.chunks_exact(NORMS_PER_SHARD).enumerate() {
+            for (part, norms) in layer.sharding().shard_parts(shard).iter().zip(norms.chunks_exact(2)) {
                 if parameter.contains(&part.start) {
                     sums[0] += norms[0];
                     sums[1] += norms[1];
@@ -113,18 +115,18 @@ impl Step<'_> {
         sums.map(f64::sqrt)
     }
 
-    /// Calls `work` with the place and the directions of each part of a unit that belongs to this
+    /// Calls `work` with the place and the directions of each part of a shard that belongs to this
     /// parameter.
     fn parts_of(
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         parameter: &Range<usize>,
         mut work: impl FnMut(&Range<usize>, &mut [f32]),
     ) {
-        let mut rest = self.kept_gradient(worker, index, unit);
-        for part in self.layers[index].layer.unit_parts(unit) {
+        let mut rest = self.kept_gradient(worker, index, shard);
+        for part in self.layers[index].layer.sharding().shard_parts(shard) {
             let (direction, after) = rest.split_at_mut(part.len());
             rest = after;
             if !part.is_empty() && parameter.contains(&part.start) {
@@ -187,22 +189,22 @@ impl Step<'_> {
         }
     }
 
-    /// Of this worker's units of a matrix, copied to or from an iterate.
+    /// Of this worker's shards of a matrix, copied to or from an iterate.
     fn copies_cost(&self, worker: &Worker, matrix: &MatrixPlan) -> Cost {
         let own = self.plan.owners[worker.index()][matrix.layer].len();
-        let all = self.layers[matrix.layer].layer.units().max(1);
+        let all = self.layers[matrix.layer].layer.sharding().shards().max(1);
         self.update_step_cost(0, 2 * matrix.range.len() * own / all * FLOAT)
     }
 
-    /// [`parts_of`](Step::parts_of) all of this worker's units of a matrix.
+    /// [`parts_of`](Step::parts_of) all of this worker's shards of a matrix.
     fn owned_parts(
         &self,
         worker: &Worker,
         matrix: &MatrixPlan,
         mut work: impl FnMut(&Range<usize>, &mut [f32]),
     ) {
-        for unit in self.plan.owners[worker.index()][matrix.layer].clone() {
-            self.parts_of(worker, matrix.layer, unit, &matrix.range, &mut work);
+        for shard in self.plan.owners[worker.index()][matrix.layer].clone() {
+            self.parts_of(worker, matrix.layer, shard, &matrix.range, &mut work);
         }
     }
 

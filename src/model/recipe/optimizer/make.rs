@@ -1,8 +1,8 @@
 //! Update rules as a program writes them.
 
-use super::super::super::section::shortened;
-use super::{Allowed, HyperParameter, HyperValue, OptimizerConfig, optimizer_kind};
-use crate::error::{Error, Result};
+use super::{HyperValue, OptimizerConfig, optimizer_kind};
+use crate::error::Result;
+use crate::hyper;
 
 /// What errors call the place of a rule that a program makes.
 const PLACE: &str = "optimizer";
@@ -20,7 +20,7 @@ impl OptimizerConfig {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Unknown`] with the nearest name.
+    /// [`Error::Unknown`](crate::Error::Unknown) with the nearest name.
     pub fn named(name: &str) -> Result<OptimizerConfig> {
         optimizer_kind(name, PLACE).map(OptimizerConfig::new)
     }
@@ -51,49 +51,10 @@ impl OptimizerConfig {
     /// others, is found when the rule is used.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if the rule has no such key, with the nearest one; [`Error::Setting`] if its value is of
+    /// [`Error::Unknown`](crate::Error::Unknown) if the rule has no such key, with the nearest one; [`Error::Setting`](crate::Error::Setting) if its value is of
     /// another kind.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<OptimizerConfig> {
-        let known = || self.kind.hyper_parameters.iter().map(|parameter| parameter.key);
-        let Some(index) = known().position(|known| known == key) else {
-            return Err(Error::unknown(PLACE, "hyper-parameter", &shortened(key), known()));
-        };
-        let parameter: &HyperParameter = &self.kind.hyper_parameters[index];
-        let value = match (value.into(), &parameter.allowed) {
-            (HyperValue::Integer(value), Allowed::Number(..)) => HyperValue::Number(value as f64),
-            (HyperValue::Name(name), Allowed::Name(_, names)) if names.contains(&name) => {
-                HyperValue::Name(name)
-            }
-            (value @ HyperValue::Number(_), Allowed::Number(..))
-            | (value @ HyperValue::Integer(_), Allowed::Integer { .. })
-            | (value @ HyperValue::Choice(_), Allowed::Choice(_)) => value,
-            (value, _) => {
-                return Err(Error::Setting {
-                    place: PLACE.into(),
-                    key: key.into(),
-                    expected: parameter.range(),
-                    found: value.to_string(),
-                });
-            }
-        };
-        self.values[index] = value;
+        hyper::set(self.kind.hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
         Ok(self)
     }
-}
-
-macro_rules! values {
-    ($($type:ty => $variant:ident,)*) => {$(
-        impl From<$type> for HyperValue {
-            fn from(value: $type) -> HyperValue {
-                HyperValue::$variant(value)
-            }
-        }
-    )*};
-}
-
-values! {
-    f64 => Number,
-    usize => Integer,
-    bool => Choice,
-    &'static str => Name,
 }

@@ -76,6 +76,7 @@ fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
                 HyperValue::Integer(_) => &["7"],
                 HyperValue::Choice(choice) => &[if choice { "false" } else { "true" }],
                 HyperValue::Name(_) => &["match-rms-adamw", "hestenes-stiefel"],
+                other => panic!("no rule has {other:?}"),
             };
             let tried = values.iter().find_map(|value| named(kind, parameter.key, value).ok());
             let recipe = tried.unwrap_or_else(|| panic!("{} takes none of {values:?}", parameter.key));

@@ -1,5 +1,5 @@
 //! What acts on all incoming weights of single outputs: adaptive clipping of their gradient, and
-//! constraints that hold after each update. Units hold whole columns where it is asked for, so that
+//! constraints that hold after each update. Shards hold whole columns where it is asked for, so that
 //! nothing here needs another worker.
 
 use super::Step;
@@ -10,18 +10,20 @@ use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
 impl Step<'_> {
-    /// Clips a unit's gradient, `[unit_len]`, where it is large beside its parameters.
+    /// Clips a shard's gradient, `[shard_len]`, where it is large beside its parameters.
     pub(super) fn clip_adaptively(
         &self,
         worker: &Worker,
         index: usize,
-        unit: usize,
+        shard: usize,
         gradient: &mut [f32],
         limit: f32,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let mut rest = gradient;
-        for (part, role) in layer.unit_parts(unit).into_iter().zip(layer.unit_roles(unit)) {
+        for (part, role) in
+            layer.sharding().shard_parts(shard).into_iter().zip(layer.sharding().shard_roles(shard))
+        {
             let (gradient, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;
@@ -34,25 +36,25 @@ impl Step<'_> {
         }
     }
 
-    /// Brings a unit's parameters back to what the recipe allows, after their update: first each by
+    /// Brings a shard's parameters back to what the recipe allows, after their update: first each by
     /// itself, then the norms of columns.
-    pub(super) fn constrain(&self, worker: &Worker, index: usize, unit: usize) {
+    pub(super) fn constrain(&self, worker: &Worker, index: usize, shard: usize) {
         let (clip_weights, max_norm) = (self.constraint.clip_weights, self.constraint.max_norm);
         if clip_weights.is_none() && max_norm.is_none() {
             return;
         }
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         // Their update has left them near.
-        let cost = || Cost::local(2 * layer.unit_len(unit) * size_of::<f32>());
+        let cost = || Cost::local(2 * layer.sharding().shard_len(shard) * size_of::<f32>());
         worker.probe(Operation::Clip, Some(index), cost, || {
-            for (part, place) in layer.unit_parts(unit).into_iter().enumerate() {
+            for (part, place) in layer.sharding().shard_parts(shard).into_iter().enumerate() {
                 let place = storage.start + place.start..storage.start + place.end;
                 let parameters = self.parameters.write(worker, place);
                 if let Some(limit) = clip_weights {
                     clip::clamp(parameters, limit);
                 }
                 if let Some(limit) = max_norm {
-                    match layer.unit_roles(unit)[part] {
+                    match layer.sharding().shard_roles(shard)[part] {
                         Role::Weights => columns::limit_norms(parameters, limit),
                         // The norm of the weights is that of g, whatever v is.
                         Role::Lengths => clip::clamp(parameters, limit),

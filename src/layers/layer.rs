@@ -1,0 +1,173 @@
+//! What a layer is to its author: its shape, its parameters, and its two passes.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use super::{Derived, ParameterSpec, Sharding};
+use crate::kernels::image::Image;
+use crate::tensor::{MatrixMut, MatrixRef};
+
+/// Floating-point operations for one sample, a multiply-add counting as two.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Flops {
+    pub forward: f64,
+    /// Of the gradient of the input; the first layer computes none.
+    pub backward: f64,
+    /// Of the gradient of the parameters.
+    pub gradient: f64,
+}
+
+/// What some rows that are trained on belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Training {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The number of the step, from 1.
+    pub step: u64,
+    /// The layer's number in its model.
+    pub layer: usize,
+    /// The number of the first row among those of the step.
+    pub first: usize,
+}
+
+/// What a forward pass of some rows reads and writes.
+pub struct Forward<'a> {
+    /// The output, `[rows, columns.len()]`, all of which is to be written.
+    pub y: MatrixMut<'a>,
+    /// The input, `[rows, in]`.
+    pub x: MatrixRef<'a>,
+    /// The layer's parameters, as [`Layer::parameters`] places them.
+    pub storage: &'a [f32],
+    /// What the layer [derives](Derived) from them, or at least what [`Derived::derive_forward`] makes.
+    pub derived: &'a [f32],
+    /// The columns of the output that are asked for: whole panels of 16 if the layer
+    /// [splits its output](Layer::splits_features), else all.
+    pub columns: Range<usize>,
+    /// `[scratch_len]`, of any content; for a layer that saves something for its backward pass,
+    /// `[scratch_len + saved_len(rows)]`.
+    pub scratch: &'a mut [f32],
+    /// What the rows belong to, if they are trained on; none where a model is in use.
+    pub training: Option<&'a Training>,
+}
+
+/// What a backward pass of some rows reads and writes.
+pub struct Backward<'a> {
+    /// Where the gradient of the input goes, `[rows, in]`; none where nobody wants it.
+    pub dx: Option<MatrixMut<'a>>,
+    /// The gradient of the output, `[rows, out]`. It is left as [`Layer::gradient`] wants it.
+    pub dy: MatrixMut<'a>,
+    /// The input and the output of the forward pass, `[rows, in]` and `[rows, out]`.
+    pub x: MatrixRef<'a>,
+    pub y: MatrixRef<'a>,
+    pub storage: &'a [f32],
+    pub derived: &'a [f32],
+    /// As the forward pass gets it; what that saved of the same rows is still there.
+    pub scratch: &'a mut [f32],
+    pub training: Option<&'a Training>,
+}
+
+/// What the gradient of all parameters, summed over some rows, reads and writes.
+pub struct RowsGradient<'a> {
+    /// Where it goes, `[storage_len]`, as the parameters are stored; that of padding is 0.
+    pub out: &'a mut [f32],
+    /// The gradient of the output, `[rows, out]`, as [`Layer::backward`] left it.
+    pub dy: MatrixRef<'a>,
+    /// The input, `[rows, in]`.
+    pub x: MatrixRef<'a>,
+    /// Whether it is added to what is in `out`, which else is to be overwritten.
+    pub accumulate: bool,
+    /// As the backward pass gets it.
+    pub scratch: &'a mut [f32],
+}
+
+/// A layer of a feed-forward network that reads one input, and each row of a batch by itself.
+///
+/// Matrices have one row a sample. Their columns are the features, padded with zeros to a multiple of 16; of an
+/// [image](crate::kernels::image), those of each pixel are. The first layer's input alone is not padded. A layer
+/// writes the zeros that pad its output and the gradient of its input.
+///
+/// All functions work on the rows they are given, and a row's result depends neither on which other rows these are
+/// nor on anything but the arguments: so results are the same for any number of threads.
+pub trait Layer: Debug + Send + Sync {
+    /// The name in tables: "dense + relu".
+    fn kind(&self) -> String;
+
+    /// Features of a sample that come out, padding not counted.
+    fn outputs(&self) -> usize;
+
+    /// What comes out, if it is an image.
+    fn image(&self) -> Option<Image> {
+        None
+    }
+
+    /// The parameters, none by default.
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
+    /// Sets the parameters whose initial values follow from those of the others.
+    fn complete(&self, _storage: &mut [f32]) {}
+
+    /// Work for one sample; by convention only products count.
+    fn flops(&self) -> Flops {
+        Flops::default()
+    }
+
+    /// Floats of scratch that the functions on rows want, besides what is [saved](Layer::saved_len).
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so much
+    /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient).
+    fn saved_len(&self, _rows: usize) -> usize {
+        0
+    }
+
+    /// Rows that take as long as one of them: a power of two up to 16.
+    fn rows_at_once(&self) -> usize {
+        1
+    }
+
+    /// Whether [`forward`](Layer::forward) can be asked for some of the output columns only.
+    fn splits_features(&self) -> bool {
+        false
+    }
+
+    /// Computes the output of some rows.
+    fn forward(&self, pass: Forward);
+
+    /// Inverts [`forward`](Layer::forward): computes the gradient of the input, if it is wanted.
+    fn backward(&self, pass: Backward);
+
+    /// Whether [`backward`](Layer::backward) has work where nobody wants the gradient of the input: it inverts an
+    /// activation in `dy`, say.
+    fn prepares_gradient(&self) -> bool {
+        true
+    }
+
+    /// Sums the gradient of the parameters over some rows.
+    fn gradient(&self, _pass: RowsGradient) {}
+
+    /// Whether the gradient of the parameters is computed by [`gradient`](Layer::gradient), for a part of the batch
+    /// each time, and the parts are added up: the right way for few parameters that take much work for each row.
+    /// Otherwise each shard's owner computes its own over all rows, by [`Sharding::shard_gradient`].
+    fn sums_rows(&self) -> bool {
+        true
+    }
+
+    /// How the parameters are partitioned; without it one worker updates them all.
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        None
+    }
+
+    /// The same, to be set up.
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        None
+    }
+
+    /// What is made of the parameters after each update, such as a transposed copy.
+    fn derived(&self) -> Option<&dyn Derived> {
+        None
+    }
+}

@@ -1,0 +1,242 @@
+//! What stands in a network: a layer of one input, a merge of two, or a normalisation over the batch.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use super::sharding::OneShard;
+use super::{BatchNorm, Derived, Flops, Forward, Layer, ParameterSpec, Sharding};
+use crate::kernels::image::Image;
+use crate::tensor::{MatrixMut, MatrixRef, padded};
+
+/// Where the gradient of an input goes.
+pub struct InputGradient<'a> {
+    /// `[rows, in]`
+    pub rows: MatrixMut<'a>,
+    /// Whether it is added to what is there, which other readers of the input gave.
+    pub adds: bool,
+}
+
+/// What two branches of a network meet in. It has no parameters; its matrices are those of a [`Layer`].
+pub trait Merge: Debug + Send + Sync {
+    /// The name in tables: "add + relu".
+    fn kind(&self) -> String;
+
+    /// Features of a sample that come out, padding not counted.
+    fn outputs(&self) -> usize;
+
+    /// What comes out, if it is an image.
+    fn image(&self) -> Option<Image>;
+
+    /// The output `y` `[rows, out]` of the inputs `x`, each `[rows, in]`.
+    fn forward(&self, y: MatrixMut, x: [MatrixRef; 2]);
+
+    /// Inverts [`forward`](Merge::forward): the gradients of the inputs, of which one that is the data has none, from
+    /// that of the output, `dy` `[rows, out]`, which may be overwritten.
+    fn backward(&self, dx: [Option<InputGradient>; 2], dy: MatrixMut, x: [MatrixRef; 2], y: MatrixRef);
+}
+
+/// A layer, by how it reads its input.
+#[derive(Debug)]
+pub struct Node {
+    reads: Reads,
+    /// The sharding of a layer that says nothing of it.
+    one: OneShard,
+}
+
+#[derive(Debug)]
+enum Reads {
+    /// One input, each row by itself.
+    Row(Box<dyn Layer>),
+    /// Two inputs, each row by itself.
+    Two(Box<dyn Merge>),
+    /// One input, in training the whole batch.
+    Batch(Box<BatchNorm>),
+}
+
+impl Node {
+    pub fn layer(layer: Box<dyn Layer>) -> Node {
+        let len = layer.parameters().last().map_or(0, |last| last.range.end);
+        Node { reads: Reads::Row(layer), one: OneShard { len } }
+    }
+
+    pub fn merge(merge: Box<dyn Merge>) -> Node {
+        Node { reads: Reads::Two(merge), one: OneShard { len: 0 } }
+    }
+
+    pub fn batch_norm(norm: BatchNorm) -> Node {
+        Node { reads: Reads::Batch(Box::new(norm)), one: OneShard { len: 0 } }
+    }
+
+    /// The layer, if it reads one input row by row.
+    pub fn as_layer(&self) -> Option<&dyn Layer> {
+        match &self.reads {
+            Reads::Row(layer) => Some(layer.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// The merge, if it has two inputs.
+    pub fn as_merge(&self) -> Option<&dyn Merge> {
+        match &self.reads {
+            Reads::Two(merge) => Some(merge.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// The normalisation, if its rows in training depend on each other.
+    pub fn as_batch_norm(&self) -> Option<&BatchNorm> {
+        match &self.reads {
+            Reads::Batch(norm) => Some(norm),
+            _ => None,
+        }
+    }
+
+    /// The name in tables.
+    pub fn kind(&self) -> String {
+        match &self.reads {
+            Reads::Row(layer) => layer.kind(),
+            Reads::Two(merge) => merge.kind(),
+            Reads::Batch(norm) => norm.kind(),
+        }
+    }
+
+    /// Features of a sample that come out, padding not counted.
+    pub fn outputs(&self) -> usize {
+        match &self.reads {
+            Reads::Row(layer) => layer.outputs(),
+            Reads::Two(merge) => merge.outputs(),
+            Reads::Batch(norm) => norm.outputs(),
+        }
+    }
+
+    /// What comes out, if it is an image.
+    pub fn image(&self) -> Option<Image> {
+        match &self.reads {
+            Reads::Row(layer) => layer.image(),
+            Reads::Two(merge) => merge.image(),
+            Reads::Batch(norm) => norm.image(),
+        }
+    }
+
+    /// Columns of the output, padding included.
+    pub fn columns(&self) -> usize {
+        self.image().map_or(padded(self.outputs()), |image| image.columns())
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> Vec<ParameterSpec> {
+        match &self.reads {
+            Reads::Row(layer) => layer.parameters(),
+            Reads::Two(_) => Vec::new(),
+            Reads::Batch(norm) => norm.parameters(),
+        }
+    }
+
+    /// Tensors that belong to the model and are not trained, in storage behind the parameters.
+    pub fn statistics(&self) -> Vec<ParameterSpec> {
+        self.as_batch_norm().map(BatchNorm::statistics).unwrap_or_default()
+    }
+
+    /// Floats of storage for all parameters and statistics.
+    pub fn storage_len(&self) -> usize {
+        self.as_batch_norm().map_or(self.one.len, |norm| norm.running().end)
+    }
+
+    /// Sets the parameters whose initial values follow from those of the others, and the statistics.
+    pub fn complete(&self, storage: &mut [f32]) {
+        match &self.reads {
+            Reads::Row(layer) => layer.complete(storage),
+            Reads::Two(_) => {}
+            Reads::Batch(norm) => norm.complete(storage),
+        }
+    }
+
+    /// Work for one sample.
+    pub fn flops(&self) -> Flops {
+        self.as_layer().map_or(Flops::default(), |layer| layer.flops())
+    }
+
+    /// Floats of scratch, besides what is saved.
+    pub fn scratch_len(&self) -> usize {
+        match &self.reads {
+            Reads::Row(layer) => layer.scratch_len(),
+            Reads::Two(_) => 0,
+            Reads::Batch(norm) => norm.scratch_len(),
+        }
+    }
+
+    /// Floats that are saved of so many rows from the forward pass to the backward pass.
+    pub fn saved_len(&self, rows: usize) -> usize {
+        self.as_layer().map_or(0, |layer| layer.saved_len(rows))
+    }
+
+    /// Rows that take as long as one of them.
+    pub fn rows_at_once(&self) -> usize {
+        self.as_layer().map_or(1, |layer| layer.rows_at_once())
+    }
+
+    /// Whether the forward pass can be asked for some of the output columns only.
+    pub fn splits_features(&self) -> bool {
+        self.as_layer().is_some_and(|layer| layer.splits_features())
+    }
+
+    /// Whether the backward pass has work where nobody wants the gradient of the input.
+    pub fn prepares_gradient(&self) -> bool {
+        self.as_layer().is_none_or(|layer| layer.prepares_gradient())
+    }
+
+    /// Whether there are parameters whose gradient is computed for a part of the batch each time.
+    pub fn sums_rows(&self) -> bool {
+        match &self.reads {
+            Reads::Row(layer) => self.one.len > 0 && layer.sums_rows(),
+            Reads::Two(_) => false,
+            Reads::Batch(_) => true,
+        }
+    }
+
+    /// How the parameters are partitioned among workers.
+    pub fn sharding(&self) -> &dyn Sharding {
+        match &self.reads {
+            Reads::Row(layer) => layer.sharding().unwrap_or(&self.one),
+            Reads::Two(_) => &self.one,
+            Reads::Batch(norm) => norm.sharding(),
+        }
+    }
+
+    /// [`sharding`](Node::sharding), to be set up, if the layer has one of its own.
+    pub fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+        match &mut self.reads {
+            Reads::Row(layer) => layer.sharding_mut(),
+            Reads::Two(_) => None,
+            Reads::Batch(norm) => Some(norm.sharding_mut()),
+        }
+    }
+
+    /// The inputs that the gradient of a shard reads in the parameters pass. A gradient that is summed by rows reads
+    /// none then, and all before.
+    pub fn shard_inputs(&self, shard: usize) -> Range<usize> {
+        if self.sums_rows() { 0..usize::MAX } else { self.sharding().shard_inputs(shard) }
+    }
+
+    /// What is made of the parameters after each update.
+    pub fn derived(&self) -> Option<&dyn Derived> {
+        self.as_layer().and_then(|layer| layer.derived())
+    }
+
+    /// Floats of what is made of the parameters, and how many of them the forward pass reads.
+    pub fn derived_lens(&self) -> [usize; 2] {
+        self.derived().map_or([0; 2], |derived| [derived.derived_len(), derived.forward_derived_len()])
+    }
+
+    /// The output of rows outside of training, of what the node reads: `x`, and `other` for a merge.
+    pub fn infer(&self, pass: Forward, other: Option<MatrixRef>) {
+        match &self.reads {
+            Reads::Row(layer) => layer.forward(pass),
+            Reads::Two(merge) => {
+                let other = other.unwrap_or(pass.x);
+                merge.forward(pass.y, [pass.x, other]);
+            }
+            Reads::Batch(norm) => norm.infer(pass),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How a layer's parameters are partitioned among workers.
+
+use std::ops::Range;
+
+use super::Reader;
+use crate::kernels::prefetch::Ahead;
+use crate::tensor::MatrixRef;
+
+/// The most parts of storage that a shard may consist of.
+pub const MOST_PARTS: usize = 3;
+
+/// What a part of a shard is, to what acts on all incoming weights of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A panel `[in][16]`: the weights of 16 outputs, a column each.
+    Weights,
+    /// A panel of the same form, of whose columns the direction alone counts.
+    Directions,
+    /// The norm of each output's weights, with a sign.
+    Lengths,
+    /// The whole bias.
+    Bias,
+}
+
+/// Parameters in shards. One worker owns each: it finishes the gradient, updates the parameters and derives what
+/// depends on them. A shard is small enough that all that stays in cache.
+pub trait Sharding {
+    /// How many shards there are.
+    fn shards(&self) -> usize;
+
+    /// Where the parameters of a shard lie in the layer's storage; unused parts are empty.
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS];
+
+    /// Parameters of a shard, padding included.
+    fn shard_len(&self, shard: usize) -> usize {
+        self.shard_parts(shard).iter().map(Range::len).sum()
+    }
+
+    /// What each part of a shard is. Asked only after [`own_whole_columns`](Sharding::own_whole_columns).
+    fn shard_roles(&self, _shard: usize) -> [Role; MOST_PARTS] {
+        [Role::Bias; MOST_PARTS]
+    }
+
+    /// The inputs that the gradient of a shard reads; all, if that depends on nothing.
+    fn shard_inputs(&self, _shard: usize) -> Range<usize> {
+        0..usize::MAX
+    }
+
+    /// Multiply-adds that a shard's gradient takes in the parameters pass, for each row.
+    fn shard_work(&self, shard: usize) -> usize {
+        self.shard_len(shard)
+    }
+
+    /// How many consecutive shards read the same output columns, each other inputs.
+    fn shards_along_inputs(&self) -> usize {
+        self.shards().max(1)
+    }
+
+    /// Lets each shard hold all incoming weights of its outputs, and one of them the whole bias; or lets shards be
+    /// as small as is fastest. Results do not depend on it.
+    fn own_whole_columns(&mut self, _whole: bool) {}
+
+    /// Lets shards that read the same inputs follow each other, or those of the same outputs. Results do not depend
+    /// on it.
+    fn own_by_inputs(&mut self, _by_inputs: bool) {}
+
+    /// The gradient of one shard's parameters, summed over rows `x` `[rows, in]` and `dy` `[rows, out]`, the latter
+    /// as [`Layer::backward`](super::Layer::backward) left it: of layers that do not
+    /// [sum it by rows](super::Layer::sums_rows). `out` `[shard_len]` takes it in the order of the shard's parts, and
+    /// carries on from what is there if `accumulate`. `ahead` is to be prefetched meanwhile.
+    fn shard_gradient(
+        &self,
+        _shard: usize,
+        _out: &mut [f32],
+        _dy: MatrixRef,
+        _x: MatrixRef,
+        _accumulate: bool,
+        _ahead: &Ahead,
+    ) {
+        unreachable!("a layer that sums its gradient by rows");
+    }
+
+    /// Adds what the gradient of a shard reads, of the same rows, that the gradient of the layer's shard `before`,
+    /// if there was one, did not.
+    fn prefetch_gradient(
+        &self,
+        _shard: usize,
+        _before: Option<usize>,
+        _dy: MatrixRef,
+        _x: MatrixRef,
+        _ahead: &mut Ahead,
+    ) {
+    }
+
+    /// Turns what the gradient has come to over all rows of a batch, `out` `[shard_len]`, into the gradient of the
+    /// shard's parameters, where it is not yet. `from` reads the layer's storage.
+    fn finish_gradient(&self, _shard: usize, _out: &mut [f32], _from: &Reader) {}
+}
+
+/// All parameters as one shard: what a layer gets that says nothing of shards.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OneShard {
+    /// Floats of storage; there is no shard without any.
+    pub(super) len: usize,
+}
+
+impl Sharding for OneShard {
+    fn shards(&self) -> usize {
+        usize::from(self.len > 0)
+    }
+
+    fn shard_parts(&self, _shard: usize) -> [Range<usize>; MOST_PARTS] {
+        let mut parts: [Range<usize>; MOST_PARTS] = Default::default();
+        parts[0] = 0..self.len;
+        parts
+    }
+}
