@@ -512,7 +512,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "conv", channels = 24, kernel = [1, 3], dilation = [1, 2], padding = "same", activation = "silu" },
                 { type = "max-pool", kernel = [3, 2], stride = 1, padding = [1, 0], dilation = [2, 1] },
                 { type = "conv", channels = 24, kernel = [3, 2], padding = [2, 1, 0, 1], groups = 24, activation = "relu" },
-                { type = "average-pool", kernel = 3, stride = [2, 1], padding = [1, 1], dilation = [1, 2] },
+                { type = "average-pool", kernel = 3, stride = [2, 1], padding = [1, 1], dilation = [2, 1] },
                 { type = "conv", channels = 12, kernel = [2, 1], stride = [1, 2], groups = 3 },
                 { type = "flatten" },
                 { type = "dense", units = 10 },

@@ -268,7 +268,7 @@ fn wrong_windows_are_refused() {
         );
     }
     assert!(
-        of("type = 'max-pool'\nkernel = 2\nstride = 1\ndilation = 27\npadding = 13")
+        of("type = 'max-pool'\nkernel = 2\nstride = 1\ndilation = 30\npadding = 14")
             .contains("expected `padding`")
     );
 }
