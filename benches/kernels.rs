@@ -81,7 +81,7 @@ fn depthwise(criterion: &mut Criterion) {
         ([14, 14, 64], 5, 1),
         ([7, 7, 128], 3, 1),
     ] {
-        let window = Window { kernel, stride, padding: kernel / 2, dilation: 1 };
+        let window = Window::square(kernel, stride, kernel / 2, 1);
         let shape = Depthwise { input: Image::new(height, width, channels), window };
         let (mut x, mut y) = (ones(shape.input.columns()), ones(shape.output().columns()));
         let (weights, mut dw) = (ones(shape.weights_len()), ones(shape.weights_len()));
@@ -105,7 +105,7 @@ fn convolutions(criterion: &mut Criterion) {
     const SAMPLES: usize = 4;
     let mut group = criterion.benchmark_group("convolutions");
     for [side, channels, outputs] in [[28, 32, 32], [14, 32, 64], [14, 64, 64], [7, 64, 128], [7, 128, 128]] {
-        let window = Window { padding: 1, ..Window::plain(3, 1) };
+        let window = Window::square(3, 1, 1, 1);
         let patches = Patches { input: Image::new(side, side, channels), window };
         // The gradient of the input is a convolution, too.
         let turned = Patches { input: Image::new(side, side, outputs), window };

@@ -185,6 +185,27 @@ const POOLED: [&str; 3] = [
     "type = \"global-average-pool\"",
 ];
 
+/// Sides that differ, and padding that the peers put around images themselves.
+const SIDES: [&str; 6] = [
+    "type = \"conv\"\nchannels = 6\nkernel = [3, 5]\nstride = [1, 2]\npadding = [1, 2]\nactivation = \"relu\"",
+    "type = \"max-pool\"\nkernel = [2, 3]\nstride = [2, 1]\npadding = [0, 1]\ndilation = [3, 1]",
+    "type = \"conv\"\nchannels = 12\nkernel = [4, 3]\npadding = \"same\"\nactivation = \"tanh\"",
+    "type = \"max-pool\"\nkernel = 2\npadding = [1, 0, 0, 1]",
+    "type = \"average-pool\"\nkernel = [2, 3]\nstride = 1\npadding = [0, 1, 2, 0]",
+    "type = \"flatten\"",
+];
+
+/// Digits as sequences of their pixels.
+const SEQUENCES: [&str; 7] = [
+    "type = \"conv-1d\"\nchannels = 6\nkernel = 7\nstride = 3\npadding = 2\nactivation = \"relu\"",
+    "type = \"max-pool-1d\"\nkernel = 3\nstride = 2\npadding = 1\ndilation = 2",
+    "type = \"conv-1d\"\nchannels = 12\nkernel = 4\npadding = \"same\"\ngroups = 2\nactivation = \"gelu\"",
+    "type = \"batch-norm\"",
+    "type = \"average-pool-1d\"\nkernel = 3\npadding = [1, 0]",
+    "type = \"conv-1d\"\nchannels = 16\nkernel = 1\nactivation = \"silu\"",
+    "type = \"global-average-pool\"",
+];
+
 /// The mean losses of [`STEPS`], as this program trains.
 fn own_losses(model: &mut Model, data: &DataSet, recipe: &Recipe) -> Vec<f64> {
     let team = Team::new(2).unwrap();
@@ -228,6 +249,9 @@ fn real_peers_train_the_same_images() {
     }
     train_the_same(&recipe(ADAM, &IMAGES), "pytorch", IMAGE_TOLERANCE);
     train_the_same(&recipe("{ name = \"momentum\", learning_rate = 0.02 }", &POOLED), "pytorch", TOLERANCE);
+    let momentum = "{ name = \"momentum\", learning_rate = 0.02 }";
+    train_the_same(&recipe(momentum, &SIDES), "pytorch", IMAGE_TOLERANCE);
+    train_the_same(&recipe(momentum, &SEQUENCES), "pytorch", IMAGE_TOLERANCE);
     // JAX says that it is not told of them.
     let data = source::generate_digits([100, 10], 1).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -35,6 +35,8 @@ def start(specification):
     if specification["image"] is not None:
         height, width, channels = specification["image"]["input"]
         x = x.reshape(*x.shape[:2], height, width, channels).permute(0, 1, 4, 2, 3).contiguous()
+        if specification["image"]["one_dimensional"]:
+            x = x.squeeze(3)
     x = x.unbind()
     if channels_last:
         # Of one channel, `contiguous` would find nothing to do and leave the strides as they are.
@@ -92,12 +94,13 @@ def network_of(nn, specification):
         for before, after in zip(widths, widths[1:]):
             layers += [nn.Linear(before, after), activations[specification["activation"]]()]
         return nn.Sequential(*layers[:-1])
+    lines = specification["image"]["one_dimensional"]
     makers = {
-        "conv": lambda inputs, outputs, kernel, **others: nn.Conv2d(inputs, outputs, kernel, **others),
+        "conv": convolution_of,
         "dense": lambda inputs, outputs, bias: nn.Linear(inputs, outputs, bias),
-        "max-pool": lambda kernel, stride: nn.MaxPool2d(kernel, stride),
-        "average-pool": lambda kernel, stride: nn.AvgPool2d(kernel, stride),
-        "global-average-pool": lambda: nn.AdaptiveAvgPool2d(1),
+        "max-pool": max_pool_of,
+        "average-pool": average_pool_of,
+        "global-average-pool": lambda: (nn.AdaptiveAvgPool1d if lines else nn.AdaptiveAvgPool2d)(1),
         "flatten": nn.Flatten,
         "batch-norm": lambda features, image, epsilon, momentum: (nn.BatchNorm2d if image else nn.BatchNorm1d)(
             features, epsilon, momentum
@@ -111,6 +114,50 @@ def network_of(nn, specification):
             raise Refused(f"this peer has no layer {kind}")
         made.append(makers[kind](**module))
     return nn.Sequential(*made)
+
+
+def convolution_of(inputs, outputs, kernel, padding, **others):
+    from torch import nn
+
+    maker = nn.Conv1d if len(kernel) == 1 else nn.Conv2d
+    own, before = split_padding(padding)
+    return padded(maker(inputs, outputs, kernel, padding=own, **others), before, 0.0)
+
+
+def max_pool_of(kernel, stride, padding, dilation):
+    from torch import nn
+
+    maker = nn.MaxPool1d if len(kernel) == 1 else nn.MaxPool2d
+    # PyTorch's pools take padding of at most half a window.
+    own, before = split_padding(padding, [size // 2 for size in kernel])
+    return padded(maker(kernel, stride, padding=own, dilation=dilation), before, float("-inf"))
+
+
+def average_pool_of(kernel, stride, padding, dilation):
+    from torch import nn
+
+    maker = nn.AvgPool1d if len(kernel) == 1 else nn.AvgPool2d
+    own, before = split_padding(padding, [size // 2 for size in kernel])
+    return padded(maker(kernel, stride, padding=own), before, 0.0)
+
+
+def split_padding(padding, most=None):
+    """The padding that a module takes itself, the same on both ends of each side, or what comes before it."""
+    symmetric = all(before == after for before, after in padding)
+    if symmetric and (most is None or all(ends[0] <= limit for ends, limit in zip(padding, most))):
+        return [before for before, _ in padding], None
+    # Of `pad`, the last side comes first.
+    return 0, [pixels for ends in reversed(padding) for pixels in ends]
+
+
+def padded(module, padding, value):
+    """The module, its input padded first; as it keeps its own parameters, their names stay."""
+    if padding is not None:
+        from torch.nn import functional
+
+        pad = lambda _, inputs: (functional.pad(inputs[0], padding, value=value),)
+        module.register_forward_pre_hook(pad)
+    return module
 
 
 def state_of(model):

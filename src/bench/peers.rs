@@ -81,7 +81,8 @@ impl Framework {
     /// Whether it is another framework for such a task than all others are: without images there is
     /// nothing whose layout could differ.
     pub fn differs_for(self, specification: &Specification) -> bool {
-        self != Framework::PytorchChannelsLast || specification.image.is_some()
+        let is_of_images = |image: &ImageNetwork| !image.one_dimensional;
+        self != Framework::PytorchChannelsLast || specification.image.as_ref().is_some_and(is_of_images)
     }
 
     /// The script that trains with it, and the mode that it is told.

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::gemm::Finish;
-use super::image::{Image, Patches, Window};
+use super::image::{Image, Patches, Side};
 use super::tile::Begin;
 use super::walk::{Limits, MOST_ROWS, Tile, evenly, in_tiles};
 use crate::tensor::{LANES, MatrixRef};
@@ -21,24 +21,6 @@ const WIDE: usize = 8;
 /// next ones: they stay in the second-level cache. Fewer cost more, for the sums are then read and
 /// written more often.
 const BLOCK: usize = 64 << 10;
-
-/// The rows of a window that see the image, from its place in a row of output pixels on.
-fn rows_inside(window: Window, place: usize, side: usize) -> Range<usize> {
-    let Window { kernel, stride, padding, dilation } = window;
-    let first = padding.saturating_sub(place * stride).div_ceil(dilation).min(kernel);
-    // The last row of the image that can be seen, counted from where the window begins.
-    let end = (side + padding).checked_sub(place * stride + 1).map_or(0, |last| last / dilation + 1);
-    first..end.min(kernel).max(first)
-}
-
-/// The places at which a row of the window (or a column) sees the image.
-fn places_inside(window: Window, row: usize, side: usize) -> Range<usize> {
-    let Window { stride, padding, dilation, .. } = window;
-    let first = padding.saturating_sub(row * dilation).div_ceil(stride);
-    let end = (side + padding).checked_sub(row * dilation + 1).map_or(0, |last| last / stride + 1);
-    let end = end.min(window.places(side));
-    first.min(end)..end
-}
 
 /// Where an image lies, in floats: from its first pixel, by rows and pixels.
 #[derive(Clone, Copy)]
@@ -60,7 +42,7 @@ impl Patches {
     /// makes a row of the window one run.
     fn is_framed(&self) -> bool {
         let Image { channels, pitch, .. } = self.input;
-        self.window.padding > 0 || (self.window.kernel > 1 && channels < LANES && channels != pitch)
+        self.window.is_padded() || (self.window.kernel[1] > 1 && channels < LANES && channels != pitch)
     }
 
     /// Floats of scratch that [`correlate`] wants.
@@ -81,21 +63,21 @@ impl Patches {
 
     /// Floats of the longest run of a patch without gaps.
     pub const fn run(&self) -> usize {
-        self.input.channels * if self.window.dilation == 1 { self.window.kernel } else { 1 }
+        self.input.channels * if self.window.dilation[1] == 1 { self.window.kernel[1] } else { 1 }
     }
 
     /// Pairs of a row of output pixels and a row of the window that sees the image from there.
     pub fn rows_seen(&self) -> usize {
-        let height = self.input.height;
-        (0..self.window.places(height)).map(|row| rows_inside(self.window, row, height).len()).sum()
+        let ([down, _], height) = (self.window.sides(), self.input.height);
+        (0..down.places(height)).map(|row| down.kernel_inside(row, height).len()).sum()
     }
 
     /// The image in its frame.
     fn placed_in_frame(&self, framed: &mut [f32], x: &[f32]) -> Placed {
         self.frame(framed, x);
-        let (right, padding) = (self.input.channels, self.window.padding);
+        let (right, [[above, _], [left, _]]) = (self.input.channels, self.window.padding);
         let down = self.framed_width() * right;
-        Placed { start: framed[padding * (down + right)..].as_ptr(), down, right }
+        Placed { start: framed[above * down + left * right..].as_ptr(), down, right }
     }
 
     fn placed(&self, x: &[f32]) -> Placed {
@@ -120,7 +102,8 @@ pub fn correlate(
 ) {
     let Patches { input, window } = *patches;
     let Image { height, width, channels, .. } = input;
-    let [rows, columns] = [window.places(height), window.places(width)];
+    let [down, across] = window.sides();
+    let [rows, columns] = [down.places(height), across.places(width)];
     let (pixels, inputs) = (rows * columns, patches.inputs());
     assert_eq!(x.len(), input.columns(), "x");
     assert!(pixels > 0 && y.len().is_multiple_of(pixels * LANES), "y of {pixels} pixels");
@@ -130,22 +113,22 @@ pub fn correlate(
     let x = if patches.is_framed() { patches.placed_in_frame(scratch, x) } else { patches.placed(x) };
     let (y, weights) = (y.as_mut_ptr(), weights.as_ptr());
     // Of a row of the window: how many runs without gaps, and their floats.
-    let (runs, run) = if window.dilation == 1 && x.right == channels {
-        (1, window.kernel * channels)
+    let (runs, run) = if across.dilation == 1 && x.right == channels {
+        (1, across.kernel * channels)
     } else {
-        (window.kernel, channels)
+        (across.kernel, channels)
     };
-    let window_row = window.kernel * channels;
+    let window_row = across.kernel * channels;
     let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
         for panel in (0..outputs / LANES).step_by(limits.panels) {
             let mut row = 0;
             while row < rows {
                 // Rows of which the window sees the same part are cut into tiles together.
-                let inside = rows_inside(window, row, height);
-                let same = |next: &usize| rows_inside(window, *next, height) == inside;
+                let inside = down.kernel_inside(row, height);
+                let same = |next: &usize| down.kernel_inside(*next, height) == inside;
                 let band = (row..rows).take_while(same).count();
                 let top = |row: usize| {
-                    (row * window.stride + inside.start * window.dilation) as isize - window.padding as isize
+                    (row * down.stride + inside.start * down.dilation) as isize - down.before as isize
                 };
                 let mut tile = Tile {
                     rows: 0,
@@ -153,7 +136,7 @@ pub fn correlate(
                     lefts: [std::ptr::null(); MOST_ROWS],
                     results: [std::ptr::null_mut(); MOST_ROWS],
                     counts: [inside.len(), runs, run],
-                    left_steps: [window.dilation * x.down, window.dilation * x.right, 1],
+                    left_steps: [down.dilation * x.down, across.dilation * x.right, 1],
                     right: weights.wrapping_add((panel * inputs + inside.start * window_row) * LANES),
                     right_steps: [window_row * LANES, run * LANES, LANES],
                     right_panel: inputs * LANES,
@@ -165,7 +148,7 @@ pub fn correlate(
                     tile.rows = count;
                     let (mut at, mut column) = (row + start / columns, start % columns);
                     for i in 0..count {
-                        let left = (column * window.stride) as isize - window.padding as isize;
+                        let left = (column * across.stride) as isize - across.before as isize;
                         tile.lefts[i] = x.at([top(at), left]);
                         tile.results[i] = y.wrapping_add((at * columns + column) * outputs + panel * LANES);
                         column += 1;
@@ -313,26 +296,31 @@ impl<'a> Gradient<'a> {
         resume: bool,
     ) {
         let Patches { input: Image { height, width, channels, pitch, .. }, window } = *self.patches;
-        let Window { kernel, stride, padding, dilation } = window;
+        let [vertical, horizontal] = window.sides();
         let right = dy.as_ptr().wrapping_add(samples.start * dy.stride());
         let left = x.as_ptr().wrapping_add(samples.start * x.stride());
         let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
             for panel in self.panels.clone().step_by(limits.panels) {
                 let mut tile = self.tile(panel, limits, resume);
                 for element in self.inputs.start / channels..self.inputs.end.div_ceil(channels) {
-                    let [i, j] = [element / kernel, element % kernel];
-                    let [down, across] = [places_inside(window, i, height), places_inside(window, j, width)];
+                    let [i, j] = [element / horizontal.kernel, element % horizontal.kernel];
+                    let down = vertical.places_inside(i, height);
+                    let across = horizontal.places_inside(j, width);
                     let down = down.start.max(rows.start)..down.end.min(rows.end);
                     if resume && (down.is_empty() || across.is_empty()) {
                         continue;
                     }
                     tile.counts = [samples.len(), down.len(), across.len()];
-                    tile.left_steps = [x.stride(), stride * width * pitch, stride * pitch];
+                    tile.left_steps =
+                        [x.stride(), vertical.stride * width * pitch, horizontal.stride * pitch];
                     tile.right_steps = [dy.stride(), self.columns * self.outputs, self.outputs];
                     let pixel = (down.start * self.columns + across.start) * self.outputs;
                     tile.right = right.wrapping_add(pixel + panel * LANES);
-                    let at = |place: usize, i: usize| (place * stride + i * dilation).wrapping_sub(padding);
-                    let pixel = at(down.start, i).wrapping_mul(width).wrapping_add(at(across.start, j));
+                    let at = |side: Side, place: usize, i: usize| {
+                        (place * side.stride + i * side.dilation).wrapping_sub(side.before)
+                    };
+                    let [row, column] = [at(vertical, down.start, i), at(horizontal, across.start, j)];
+                    let pixel = row.wrapping_mul(width).wrapping_add(column);
                     let left = left.wrapping_add(pixel.wrapping_mul(pitch));
                     let first = element * channels;
                     let inputs = self.inputs.start.max(first)..self.inputs.end.min(first + channels);
@@ -348,7 +336,7 @@ impl<'a> Gradient<'a> {
                 }
             }
         };
-        // Safety: the caller's, and `places_inside`.
+        // Safety: the caller's, and `Side::places_inside`.
         unsafe { in_tiles(&mut work) };
     }
 
@@ -358,12 +346,12 @@ impl<'a> Gradient<'a> {
     /// The sizes must be [checked](Gradient::check), and the weights all that there are.
     unsafe fn narrow(&self, dw: *mut f32, x: Placed, dy: &[f32], resume: bool) {
         let Patches { input: Image { channels, .. }, window } = *self.patches;
-        let Window { kernel, stride, padding, dilation } = window;
+        let [down, across] = window.sides();
         let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {
             for panel in self.panels.clone().step_by(limits.panels) {
                 let mut tile = self.tile(panel, limits, resume);
                 tile.counts = [1, self.rows, self.columns];
-                tile.left_steps = [0, stride * x.down, stride * x.right];
+                tile.left_steps = [0, down.stride * x.down, across.stride * x.right];
                 tile.right = dy[panel * LANES..].as_ptr();
                 tile.right_steps = [0, self.columns * self.outputs, self.outputs];
                 evenly(self.inputs.len(), limits.rows, |start, count| {
@@ -371,8 +359,10 @@ impl<'a> Gradient<'a> {
                     for r in 0..count {
                         let input = start + r;
                         let [pixel, channel] = [input / channels, input % channels];
-                        let along = |i: usize| (i * dilation) as isize - padding as isize;
-                        let left = x.at([along(pixel / kernel), along(pixel % kernel)]);
+                        let along =
+                            |side: Side, i: usize| (i * side.dilation) as isize - side.before as isize;
+                        let [i, j] = [pixel / across.kernel, pixel % across.kernel];
+                        let left = x.at([along(down, i), along(across, j)]);
                         tile.lefts[r] = left.wrapping_add(channel);
                         tile.results[r] = self.place(dw, panel, input);
                     }

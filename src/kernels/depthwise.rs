@@ -2,7 +2,7 @@
 //! vectors, each place of the window is a multiply-add of vectors, and nothing is gathered.
 //!
 //! Images are `[height, width, pitch]` with a pitch of whole vectors; kernels lie in panels,
-//! `[pitch / 16][kernel²][16]`. Every sum is one chain of fused multiply-adds: of outputs and inputs in
+//! `[pitch / 16][pixels of the window][16]`. Every sum is one chain of fused multiply-adds: of outputs and inputs in
 //! the order of the kernel, of kernels in the order of the pixels.
 
 mod correlation;
@@ -44,7 +44,7 @@ impl Depthwise {
 
     /// Numbers of all kernels, padding included.
     pub const fn weights_len(&self) -> usize {
-        self.window.kernel * self.window.kernel * self.input.pitch
+        self.window.area() * self.input.pitch
     }
 
     fn check(&self, x: &[f32], y: &[f32], weights: &[f32]) {
@@ -58,9 +58,9 @@ impl Depthwise {
         let (input, output, window) = (self.input, self.output(), self.window);
         Walk {
             kernel: window.kernel,
-            stride: window.stride as isize,
-            dilation: window.dilation as isize,
-            padding: window.padding as isize,
+            stride: window.stride.map(|stride| stride as isize),
+            dilation: window.dilation.map(|dilation| dilation as isize),
+            padding: window.padding.map(|[before, _]| before as isize),
             height: input.height as isize,
             width: input.width as isize,
             places: [output.height, output.width],
@@ -97,9 +97,9 @@ pub fn forward(
 pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthwise) {
     shape.check(dx, dy, weights);
     let walk = shape.walk();
-    if walk.stride > 1 {
+    if walk.stride != [1, 1] {
         count_flops(walk.flops(false));
-        let overlap = walk.dilation * (walk.kernel as isize - 1) >= walk.stride;
+        let overlap = [0, 1].iter().any(|&axis| walk.reach(axis) >= walk.stride[axis]);
         if !overlap {
             dx.fill(0.0);
         }
@@ -137,11 +137,12 @@ pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, 
 /// The way of a window over an image.
 #[derive(Clone, Copy)]
 struct Walk {
-    kernel: usize,
-    stride: isize,
-    dilation: isize,
-    /// Less than none where the window begins inside the image.
-    padding: isize,
+    /// Pixels of the window, as all pairs here down and across.
+    kernel: [usize; 2],
+    stride: [isize; 2],
+    dilation: [isize; 2],
+    /// Above and to the left; less than none where the window begins inside the image.
+    padding: [isize; 2],
     /// Of the image under the window.
     height: isize,
     width: isize,
@@ -156,7 +157,7 @@ impl Walk {
     /// what a pixel of the image has added to.
     fn back(self) -> Walk {
         Walk {
-            padding: self.dilation * (self.kernel as isize - 1) - self.padding,
+            padding: [self.reach(0) - self.padding[0], self.reach(1) - self.padding[1]],
             height: self.places[0] as isize,
             width: self.places[1] as isize,
             places: [self.height as usize, self.width as usize],
@@ -164,10 +165,17 @@ impl Walk {
         }
     }
 
+    /// Pixels from the first of the window to its last one.
+    #[inline(always)]
+    fn reach(&self, axis: usize) -> isize {
+        self.dilation[axis] * (self.kernel[axis] as isize - 1)
+    }
+
     /// Row and column under the first pixel of the window.
     #[inline(always)]
     fn corner(&self, row: usize, column: usize) -> [isize; 2] {
-        [row as isize * self.stride - self.padding, column as isize * self.stride - self.padding]
+        let ([below, right], [above, left]) = (self.stride, self.padding);
+        [row as isize * below - above, column as isize * right - left]
     }
 
     /// The places of a row at which no pixel of the window lies to the left or the right of the image.
@@ -179,46 +187,58 @@ impl Walk {
 
     #[inline(always)]
     fn is_across(&self, x: isize) -> bool {
-        x >= 0 && x + self.dilation * (self.kernel as isize - 1) < self.width
+        x >= 0 && x + self.reach(1) < self.width
     }
 
     /// Whether row i of the window lies on the image.
     #[inline(always)]
     fn holds_row(&self, y: isize, i: usize) -> bool {
-        (0..self.height).contains(&(y + i as isize * self.dilation))
+        (0..self.height).contains(&(y + i as isize * self.dilation[0]))
     }
 
     /// Pairs of a place and a pixel of the window that is on the image.
     fn pairs_inside(&self) -> usize {
-        let along = |places: usize, side: isize| -> usize {
+        let along = |axis: usize, side: isize| -> usize {
+            let (places, stride) = (self.places[axis], self.stride[axis]);
             // Places at which pixel i of the window is inside.
             let inside = |i: usize| {
-                let before = self.padding - i as isize * self.dilation;
-                let first = (before.max(0) + self.stride - 1) / self.stride;
-                let end = ((side + before).max(0) + self.stride - 1) / self.stride;
+                let before = self.padding[axis] - i as isize * self.dilation[axis];
+                let first = (before.max(0) + stride - 1) / stride;
+                let end = ((side + before).max(0) + stride - 1) / stride;
                 (end.min(places as isize) - first).max(0) as usize
             };
-            (0..self.kernel).map(inside).sum()
+            (0..self.kernel[axis]).map(inside).sum()
         };
-        along(self.places[0], self.height) * along(self.places[1], self.width)
+        along(0, self.height) * along(1, self.width)
     }
 
     /// Floating-point operations, for each channel, padding included: of a multiply-add for each such pair, or
     /// if `all` for the others, too.
     fn flops(&self, all: bool) -> usize {
-        let pairs = self.places[0] * self.places[1] * self.kernel * self.kernel;
+        let pairs = self.places[0] * self.places[1] * self.area();
         2 * self.pitch * if all { pairs } else { self.pairs_inside() }
+    }
+
+    /// Numbers of a kernel.
+    #[inline(always)]
+    fn area(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
     }
 
     /// Whether kernels are small enough for registers: terms beside the image are computed in vain then.
     fn is_unrolled(&self) -> bool {
-        matches!(self.kernel, 3 | 5)
+        matches!(self.kernel, [3, 3] | [5, 5])
+    }
+
+    /// Whether neighbouring places see neighbouring pixels, and so does a window.
+    fn is_dense(&self) -> bool {
+        self.stride == [1, 1] && self.dilation == [1, 1]
     }
 
     /// Whether pixel (i, j) of the window does.
     #[inline(always)]
     fn holds(&self, [y, x]: [isize; 2], i: usize, j: usize) -> bool {
-        let (y, x) = (y + i as isize * self.dilation, x + j as isize * self.dilation);
+        let (y, x) = (y + i as isize * self.dilation[0], x + j as isize * self.dilation[1]);
         (0..self.height).contains(&y) && (0..self.width).contains(&x)
     }
 
@@ -231,14 +251,14 @@ impl Walk {
     /// Floats from pixel to pixel of the window, down and across.
     #[inline(always)]
     fn steps(&self) -> [usize; 2] {
-        let across = self.dilation as usize * self.pitch;
-        [across * self.width as usize, across]
+        let [below, right] = self.dilation.map(|dilation| dilation as usize * self.pitch);
+        [below * self.width as usize, right]
     }
 
     /// Where the number of a kernel lies for these lanes of the channels.
     #[inline(always)]
     fn weight(&self, tap: usize, lane: usize) -> usize {
-        (lane / LANES * self.kernel * self.kernel + tap) * LANES + lane % LANES
+        (lane / LANES * self.area() + tap) * LANES + lane % LANES
     }
 
     /// The place number `row`, `column` in the image of places.

@@ -4,7 +4,11 @@
 //! vectors: so pools work on whole vectors, and a product of patches and weights is an image as it
 //! comes. The data that a network begins with are not padded.
 
+mod window;
+
 use std::ops::Range;
+
+pub use window::{Side, Window};
 
 use super::vectorise::vectorise;
 use crate::tensor::{LANES, padded};
@@ -51,42 +55,6 @@ impl std::fmt::Display for Image {
     }
 }
 
-/// A square window that moves over an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Pixels along each side; at least 1.
-    pub kernel: usize,
-    /// Pixels from one place to the next; at least 1.
-    pub stride: usize,
-    /// Pixels of zeros around the image.
-    pub padding: usize,
-    /// Pixels from one pixel of the window to the next; at least 1.
-    pub dilation: usize,
-}
-
-impl Window {
-    /// A window without padding and dilation.
-    pub const fn plain(kernel: usize, stride: usize) -> Window {
-        Window { kernel, stride, padding: 0, dilation: 1 }
-    }
-
-    /// Pixels from the first to the last of the window, along each side.
-    pub const fn span(&self) -> usize {
-        self.dilation * (self.kernel - 1) + 1
-    }
-
-    /// Places along a side of the image, rounded down as in PyTorch; none if it does not fit.
-    pub const fn places(&self, side: usize) -> usize {
-        let side = side + 2 * self.padding;
-        if side < self.span() { 0 } else { (side - self.span()) / self.stride + 1 }
-    }
-
-    /// What comes out of `input`, with so many channels.
-    pub const fn output(&self, input: Image, channels: usize) -> Image {
-        Image::new(self.places(input.height), self.places(input.width), channels)
-    }
-}
-
 /// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the
 /// inputs in the order row of the window, column of the window, channel ("im2col": Chellapilla, Puri,
 /// Simard, "High Performance Convolutional Neural Networks for Document Processing", 2006).
@@ -112,30 +80,31 @@ struct Runs {
 impl Patches {
     /// Numbers of a patch.
     pub const fn inputs(&self) -> usize {
-        self.window.kernel * self.window.kernel * self.input.channels
+        self.window.area() * self.input.channels
     }
 
     /// Whether each patch is a pixel of the image.
     pub const fn are_pixels(&self) -> bool {
-        self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
+        let Window { stride: [down, across], .. } = self.window;
+        self.window.area() == 1 && down == 1 && across == 1 && !self.window.is_padded()
     }
 
     /// Pixels of a row of the framed image.
     pub(super) const fn framed_width(&self) -> usize {
-        self.input.width + 2 * self.window.padding
+        self.window.sides()[1].framed(self.input.width)
     }
 
     /// Floats of an image in a frame of zeros as wide as the padding, the channels of its pixels without
     /// gaps, and of a vector after it, so that whole vectors can be read from every place.
     pub const fn framed_len(&self) -> usize {
-        let pixels = (self.input.height + 2 * self.window.padding) * self.framed_width();
+        let pixels = self.window.sides()[0].framed(self.input.height) * self.framed_width();
         padded(pixels * self.input.channels) + LANES
     }
 
     /// Where the pixels of each row of the image begin in the frame.
     fn framed_rows(&self) -> impl Iterator<Item = usize> {
-        let (width, padding) = (self.framed_width(), self.window.padding);
-        let start = move |row| ((padding + row) * width + padding) * self.input.channels;
+        let (width, [[above, _], [left, _]]) = (self.framed_width(), self.window.padding);
+        let start = move |row| ((above + row) * width + left) * self.input.channels;
         (0..self.input.height).map(start)
     }
 
@@ -187,13 +156,13 @@ impl Patches {
     }
 
     fn runs(&self) -> Runs {
-        let Window { kernel, dilation, .. } = self.window;
+        let Window { kernel: [_, width], dilation: [below, right], .. } = self.window;
         let channels = self.input.channels;
-        let down = dilation * self.framed_width() * channels;
-        if dilation == 1 {
-            Runs { len: kernel * channels, count: 1, across: 0, down }
+        let down = below * self.framed_width() * channels;
+        if right == 1 {
+            Runs { len: width * channels, count: 1, across: 0, down }
         } else {
-            Runs { len: channels, count: kernel, across: dilation * channels, down }
+            Runs { len: channels, count: width, across: right * channels, down }
         }
     }
 
@@ -262,23 +231,24 @@ impl Patches {
 
     /// Panics unless a vector can be read from every place of these patches, in both forms.
     fn check(&self, columns: &[f32], stride: usize, framed: &[f32], pixels: &Range<usize>) {
-        let Window { kernel, .. } = self.window;
+        let area = self.window.area();
         let output = self.window.output(self.input, 1);
-        assert!(kernel > 0 && pixels.start <= pixels.end && pixels.end <= output.pixels(), "{pixels:?}");
+        assert!(area > 0 && pixels.start <= pixels.end && pixels.end <= output.pixels(), "{pixels:?}");
         assert!(stride >= self.inputs() && columns.len() >= pixels.len() * stride + LANES, "patches");
         assert!(framed.len() >= self.framed_len(), "framed image");
     }
 
     fn walk(&self, stride: usize, pixels: Range<usize>) -> Walk {
-        let across = self.window.places(self.input.width);
+        let Window { kernel: [rows, _], stride: [below, right], .. } = self.window;
+        let across = self.window.output(self.input, 1).width;
         Walk {
             runs: self.runs(),
-            kernel: self.window.kernel,
+            rows,
             first: [pixels.start / across, pixels.start % across],
             pixels: pixels.len(),
             across,
-            right: self.window.stride * self.input.channels,
-            down: self.window.stride * self.framed_width() * self.input.channels,
+            right: right * self.input.channels,
+            down: below * self.framed_width() * self.input.channels,
             stride,
         }
     }
@@ -287,7 +257,8 @@ impl Patches {
 /// A way through patches and image at the same time.
 struct Walk {
     runs: Runs,
-    kernel: usize,
+    /// Rows of the window.
+    rows: usize,
     /// Row and column of the first output pixel.
     first: [usize; 2],
     pixels: usize,
@@ -307,24 +278,24 @@ impl Walk {
     fn each_run(&self, each: impl FnMut(usize, usize, u32)) {
         // Short runs are many: the usual kernels have loops of their own, which unroll.
         let short = self.runs.len <= LANES && self.runs.count == 1;
-        match self.kernel {
+        match self.rows {
             3 if short => self.each_run_of::<3, true>(each),
             5 if short => self.each_run_of::<5, true>(each),
             _ => self.each_run_of::<0, false>(each),
         }
     }
 
-    /// [`each_run`](Walk::each_run) for kernels of `KERNEL` rows, or any if that is 0, and for `SHORT` runs:
-    /// one of at most a vector for each row of the kernel.
+    /// [`each_run`](Walk::each_run) for windows of `ROWS` rows, or any if that is 0, and for `SHORT` runs:
+    /// one of at most a vector for each row of the window.
     #[inline(always)]
-    fn each_run_of<const KERNEL: usize, const SHORT: bool>(&self, mut each: impl FnMut(usize, usize, u32)) {
-        let Walk { runs, kernel, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
+    fn each_run_of<const ROWS: usize, const SHORT: bool>(&self, mut each: impl FnMut(usize, usize, u32)) {
+        let Walk { runs, rows, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
         let Runs { len, count, across: run_across, down: run_down } = runs;
-        let kernel = if KERNEL > 0 { KERNEL } else { kernel };
+        let rows = if ROWS > 0 { ROWS } else { rows };
         for pixel in 0..pixels {
             let mut patch = pixel * stride;
             let mut row = y * down + x * right;
-            for _ in 0..kernel {
+            for _ in 0..rows {
                 let mut image = row;
                 if SHORT {
                     each(patch, image, len as u32);

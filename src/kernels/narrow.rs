@@ -58,7 +58,8 @@ impl Narrow {
     /// Pixels of the input in its frame of zeros, along height and width.
     fn framed(&self) -> [usize; 2] {
         let Patches { input, window } = self.patches;
-        [input.height + 2 * window.padding, input.width + 2 * window.padding]
+        let [down, across] = window.sides();
+        [down.framed(input.height), across.framed(input.width)]
     }
 
     /// Floats of a group's input: `[framed pixels][channels][16]`.
@@ -80,13 +81,13 @@ impl Narrow {
     /// Sizes that the tiles need.
     fn geometry(&self) -> Geometry {
         let Patches { input, window } = self.patches;
-        let (output, factor) = (self.output(), if self.pools { POOL.kernel } else { 1 });
+        let (output, factor) = (self.output(), if self.pools { 2 } else { 1 });
         Geometry {
             kernel: window.kernel,
             stride: window.stride,
             channels: input.channels,
             width: self.framed()[1],
-            run: window.kernel * input.channels,
+            run: window.kernel[1] * input.channels,
             inputs: self.patches.inputs(),
             rows: output.height * factor,
             columns: output.width * factor,
@@ -99,8 +100,10 @@ impl Narrow {
 /// Sizes of a convolution in lanes. Distances are in vectors of 16 floats.
 #[derive(Clone, Copy)]
 struct Geometry {
-    kernel: usize,
-    stride: usize,
+    /// Height and width of the window.
+    kernel: [usize; 2],
+    /// Down and across.
+    stride: [usize; 2],
     channels: usize,
     /// Pixels of a row of the framed input.
     width: usize,
@@ -119,7 +122,7 @@ impl Geometry {
     /// Where the window at a place begins in the input.
     #[inline(always)]
     fn input_at(&self, row: usize, column: usize) -> usize {
-        (row * self.width + column) * self.stride * self.channels
+        (row * self.stride[0] * self.width + column * self.stride[1]) * self.channels
     }
 
     /// Where the weights of an output begin in panels, in floats; those of the next input are 16 on.

@@ -1,20 +1,56 @@
 //! Pools: the largest number or the mean under each place of a window, channel by channel.
 //!
-//! Windows have neither padding nor dilation. `x` is `[height, width, pitch]`, `y` the image that the
-//! window gives of it.
+//! `x` is `[height, width, pitch]`, `y` the image that the window gives of it. Padding is left out of a maximum,
+//! so each place must see a pixel of the image; in a mean it counts as zeros.
 
 use super::image::{Image, Window};
 use super::vectorise::vectorise;
 use crate::tensor::LANES;
 
-/// Calls `each` with each output pixel's number, and where its window begins in the input.
+/// The pixels of the image that a place of the window sees.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Where the first of them begins.
+    corner: usize,
+    rows: usize,
+    columns: usize,
+    /// Floats from one to the next, down and across.
+    down: usize,
+    right: usize,
+}
+
+impl Seen {
+    /// Calls `each` with the place of each pixel, row by row, `lane` floats on.
+    #[inline(always)]
+    fn each(self, lane: usize, mut each: impl FnMut(usize)) {
+        for y in 0..self.rows {
+            for x in 0..self.columns {
+                each(self.corner + lane + y * self.down + x * self.right);
+            }
+        }
+    }
+}
+
+/// Calls `each` with each output pixel's number, and what its window sees.
 #[inline(always)]
-fn places(input: Image, window: Window, mut each: impl FnMut(usize, usize)) {
-    let (down, across) = (window.places(input.height), window.places(input.width));
-    let (right, below) = (window.stride * input.pitch, window.stride * input.width * input.pitch);
-    for y in 0..down {
-        for x in 0..across {
-            each(y * across + x, y * below + x * right);
+fn places(input: Image, window: Window, mut each: impl FnMut(usize, Seen)) {
+    let ([down, across], is_padded) = (window.sides(), window.is_padded());
+    let Image { height, width, pitch, .. } = input;
+    let [rows, columns] = [down.places(height), across.places(width)];
+    for y in 0..rows {
+        let tall = if is_padded { down.kernel_inside(y, height) } else { 0..down.kernel };
+        let top = y * down.stride + tall.start * down.dilation - down.before;
+        for x in 0..columns {
+            let wide = if is_padded { across.kernel_inside(x, width) } else { 0..across.kernel };
+            let left = x * across.stride + wide.start * across.dilation - across.before;
+            let seen = Seen {
+                corner: (top * width + left) * pitch,
+                rows: tall.len(),
+                columns: wide.len(),
+                down: down.dilation * width * pitch,
+                right: across.dilation * pitch,
+            };
+            each(y * columns + x, seen);
         }
     }
 }
@@ -39,16 +75,6 @@ fn give(dx: &mut [f32], place: usize, mut gradients: [f32; LANES], adds: bool) {
     dx[place..place + LANES].copy_from_slice(&gradients);
 }
 
-/// Calls `each` with the place of each pixel of a window that begins at `corner`, row by row.
-#[inline(always)]
-fn under(input: Image, window: Window, corner: usize, mut each: impl FnMut(usize)) {
-    for y in 0..window.kernel {
-        for x in 0..window.kernel {
-            each(corner + (y * input.width + x) * input.pitch);
-        }
-    }
-}
-
 /// The larger number; a NaN stays one.
 #[inline(always)]
 fn larger(best: f32, x: f32) -> f32 {
@@ -69,9 +95,9 @@ pub fn max_forward(y: &mut [f32], x: &[f32], input: Image, window: Window) {
     );
 }
 
-/// The mean of the numbers under each place, added up row by row.
+/// The mean of the numbers under each place, padding included as zeros, added up row by row.
 pub fn average_forward(y: &mut [f32], x: &[f32], input: Image, window: Window) {
-    let factor = 1.0 / (window.kernel * window.kernel) as f32;
+    let factor = 1.0 / window.area() as f32;
     forward(
         y,
         x,
@@ -98,11 +124,11 @@ fn forward(
     let pitch = window.output(input, input.channels).pitch;
     if input.pitch != pitch {
         // Data, whose pixels are not whole vectors.
-        return places(input, window, |pixel, corner| {
+        return places(input, window, |pixel, seen| {
             let (y, padding) = y[pixel * pitch..(pixel + 1) * pitch].split_at_mut(input.channels);
             for (channel, y) in y.iter_mut().enumerate() {
                 let mut result = begin;
-                under(input, window, corner + channel, |place| result = combine(result, x[place]));
+                seen.each(channel, |place| result = combine(result, x[place]));
                 *y = finish(result);
             }
             padding.fill(0.0);
@@ -117,14 +143,12 @@ fn forward(
                 input,
                 window,
                 #[inline(always)]
-                |pixel, corner| {
+                |pixel, seen| {
                     let mut lane = 0;
                     while lane < pitch {
                         let mut results = [begin; LANES];
-                        under(
-                            input,
-                            window,
-                            corner + lane,
+                        seen.each(
+                            lane,
                             #[inline(always)]
                             |place| {
                                 let x = vector(x, place);
@@ -158,17 +182,15 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
                 input,
                 window,
                 #[inline(always)]
-                |pixel, corner| {
+                |pixel, seen| {
                     let mut lane = 0;
                     while lane < pitch {
                         let at = pixel * pitch + lane;
                         // What no number has taken yet.
                         let mut left = vector(dy, at);
                         let y = vector(y, at);
-                        under(
-                            input,
-                            window,
-                            corner + lane,
+                        seen.each(
+                            lane,
                             #[inline(always)]
                             |place| {
                                 let x = vector(x, place);
@@ -191,7 +213,7 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
 
 /// Inverts [`average_forward`]: all numbers under a place take the same part of the gradient.
 pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window) {
-    let factor = 1.0 / (window.kernel * window.kernel) as f32;
+    let factor = 1.0 / window.area() as f32;
     let adds = clear(dx, input, window);
     vectorise(
         #[inline(always)]
@@ -201,7 +223,7 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
                 input,
                 window,
                 #[inline(always)]
-                |pixel, corner| {
+                |pixel, seen| {
                     let mut lane = 0;
                     while lane < input.pitch {
                         let at = pixel * input.pitch + lane;
@@ -209,10 +231,8 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
                         for part in &mut part {
                             *part *= factor;
                         }
-                        under(
-                            input,
-                            window,
-                            corner + lane,
+                        seen.each(
+                            lane,
                             #[inline(always)]
                             |place| give(dx, place, part, adds),
                         );
@@ -227,10 +247,13 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
 /// Makes `dx` ready for what each place gives it; whether that is added. Where every pixel is under one
 /// place, nothing has to be done.
 fn clear(dx: &mut [f32], input: Image, window: Window) -> bool {
-    let adds = window.kernel > window.stride;
-    let Window { kernel, stride, .. } = window;
+    let [down, across] = window.sides();
+    let adds = down.reach() >= down.stride || across.reach() >= across.stride;
+    let is_even = |pixels: usize, axis: usize| {
+        window.kernel[axis] == window.stride[axis] && pixels.is_multiple_of(window.stride[axis])
+    };
     let covered =
-        kernel == stride && input.height.is_multiple_of(stride) && input.width.is_multiple_of(stride);
+        !window.is_padded() && !window.is_dilated() && is_even(input.height, 0) && is_even(input.width, 1);
     if !covered {
         dx.fill(0.0);
     }

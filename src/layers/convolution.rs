@@ -63,7 +63,7 @@ impl Convolution {
     /// Whether patches are gathered for the forward pass: where their runs are so short that reading them
     /// in place costs more.
     fn gathers(&self) -> bool {
-        self.patches.window.kernel > 1 && self.patches.run() < LANES
+        self.patches.window.area() > 1 && self.patches.run() < LANES
     }
 
     /// Floats of scratch for patches in pieces, and for the framed image that they are of.
@@ -147,8 +147,7 @@ fn pixels_of_mut<'a>(image: &'a mut [f32], pixels: &Range<usize>, pitch: usize) 
 
 impl Layer for Convolution {
     fn kind(&self) -> String {
-        let kernel = self.patches.window.kernel;
-        super::with_activation(&format!("conv {kernel}x{kernel}"), self.patch.activation)
+        super::with_activation(&format!("conv {}", self.patches.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -161,8 +160,8 @@ impl Layer for Convolution {
 
     fn parameters(&self) -> Vec<ParameterSpec> {
         let mut parameters = self.patch.parameters();
-        let kernel = self.patches.window.kernel;
-        parameters[0].shape = vec![self.patch.outputs, self.patches.input.channels, kernel, kernel];
+        let channels = [self.patch.outputs, self.patches.input.channels];
+        parameters[0].shape = [&channels, self.patches.window.kernel_shape()].concat();
         parameters[0].arrangement = Arrangement::Kernels;
         parameters
     }

@@ -56,8 +56,7 @@ impl Depthwise {
 
 impl Layer for Depthwise {
     fn kind(&self) -> String {
-        let kernel = self.window.kernel;
-        super::with_activation(&format!("depthwise {kernel}x{kernel}"), self.patch.activation)
+        super::with_activation(&format!("depthwise {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -70,7 +69,7 @@ impl Layer for Depthwise {
 
     fn parameters(&self) -> Vec<ParameterSpec> {
         let mut parameters = self.patch.parameters();
-        parameters[0].shape = vec![self.patch.outputs, 1, self.window.kernel, self.window.kernel];
+        parameters[0].shape = [&[self.patch.outputs, 1], self.window.kernel_shape()].concat();
         parameters[0].arrangement = Arrangement::Kernels;
         parameters
     }

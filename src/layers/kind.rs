@@ -99,11 +99,14 @@ impl LayerKind {
 }
 
 /// Layers that are not of the table: those whose settings are more than numbers and names, and the activations.
-pub const OTHERS: [&str; 12] = [
+pub const OTHERS: [&str; 15] = [
     "dense",
     "conv",
+    "conv-1d",
     "max-pool",
+    "max-pool-1d",
     "average-pool",
+    "average-pool-1d",
     "global-average-pool",
     "flatten",
     "residual",

@@ -41,8 +41,8 @@ impl NarrowConvolution {
         let narrow = Narrow { patches, outputs: patch.outputs, pools: true };
         let fits = Narrow::is_its_pool(pool)
             && [Activation::IDENTITY, Activation::RELU].contains(&patch.activation)
-            && window.dilation == 1
-            && (window.stride == 1 || !input_gradient)
+            && !window.is_dilated()
+            && (window.stride == [1, 1] || !input_gradient)
             && patches.input.channels <= MOST_CHANNELS
             && narrow.input_len() + 2 * narrow.output_len() <= MOST_FLOATS;
         convolution.patch.input_gradient = false;

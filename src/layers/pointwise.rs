@@ -19,28 +19,33 @@ const TOGETHER: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub struct Pointwise {
     pub input: Image,
-    pub stride: usize,
+    pub window: Window,
     /// The layer of one pixel.
     pub patch: Dense,
 }
 
 impl Pointwise {
     fn output(&self) -> Image {
-        Window::plain(1, self.stride).output(self.input, self.patch.outputs)
+        self.window.output(self.input, self.patch.outputs)
+    }
+
+    /// Whether the stride leaves all pixels.
+    fn is_whole(&self) -> bool {
+        self.window.stride == [1, 1]
     }
 
     /// The first float of each pixel that the stride leaves, in order.
     fn places(&self) -> impl Iterator<Item = usize> {
-        let (Image { width, pitch, .. }, stride) = (self.input, self.stride);
+        let (Image { width, pitch, .. }, [below, right]) = (self.input, self.window.stride);
         let Image { height: down, width: across, .. } = self.output();
-        let place = move |y, x| (y * stride * width + x * stride) * pitch;
+        let place = move |y, x| (y * below * width + x * right) * pitch;
         (0..down).flat_map(move |y| (0..across).map(move |x| place(y, x)))
     }
 
     /// The pixels of a sample that the stride leaves, `[pixels, channels]`.
     fn pixels<'a>(&self, x: &'a [f32], scratch: &'a mut [f32]) -> MatrixRef<'a> {
         let (pixels, Image { channels, pitch, .. }) = (self.output().pixels(), self.input);
-        if self.stride == 1 {
+        if self.is_whole() {
             return MatrixRef::new(x, pixels, channels, pitch);
         }
         for (to, place) in scratch.chunks_exact_mut(pitch).zip(self.places()) {
@@ -51,14 +56,14 @@ impl Pointwise {
 
     /// The pixels of all rows, if they lie one after the other: `[rows * pixels, channels]`.
     fn all_pixels<'a>(&self, x: MatrixRef<'a>) -> Option<MatrixRef<'a>> {
-        let pixels = x.in_rows_of(self.input.pitch).filter(|_| self.stride == 1)?;
+        let pixels = x.in_rows_of(self.input.pitch).filter(|_| self.is_whole())?;
         Some(pixels.block(0..pixels.rows(), 0..self.input.channels))
     }
 }
 
 impl Layer for Pointwise {
     fn kind(&self) -> String {
-        super::with_activation("conv 1x1", self.patch.activation)
+        super::with_activation(&format!("conv {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
@@ -71,13 +76,14 @@ impl Layer for Pointwise {
 
     fn parameters(&self) -> Vec<ParameterSpec> {
         let mut parameters = self.patch.parameters();
-        parameters[0].shape = vec![self.patch.outputs, self.input.channels, 1, 1];
+        let channels = [self.patch.outputs, self.input.channels];
+        parameters[0].shape = [&channels, self.window.kernel_shape()].concat();
         parameters[0].arrangement = Arrangement::Kernels;
         parameters
     }
 
     fn scratch_len(&self) -> usize {
-        if self.stride == 1 { 0 } else { self.output().pixels() * self.input.pitch }
+        if self.is_whole() { 0 } else { self.output().pixels() * self.input.pitch }
     }
 
     fn flops(&self) -> Flops {
@@ -114,7 +120,7 @@ impl Layer for Pointwise {
         }
         let Some(mut dx) = dx else { return };
         let (dy, input, Image { pitch, .. }) = (dy.as_ref(), self.input, self.output());
-        if self.stride == 1
+        if self.is_whole()
             && let Some(dy) = dy.in_rows_of(pitch)
             && let Some(dx) = dx.in_rows_of(input.pitch)
         {
@@ -124,7 +130,7 @@ impl Layer for Pointwise {
         let pixels = self.output().pixels();
         for row in 0..dx.rows() {
             let (dx, dy) = (dx.row(row), MatrixRef::new(dy.row(row), pixels, pitch, pitch));
-            if self.stride == 1 {
+            if self.is_whole() {
                 let dx = MatrixMut::new(dx, pixels, input.pitch, input.pitch);
                 gemm::product(dx, dy, derived, None, Finish::Plain);
                 continue;

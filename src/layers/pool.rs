@@ -18,20 +18,18 @@ pub enum Pooling {
 pub struct Pool {
     pub input: Image,
     pub pooling: Pooling,
-    /// Without padding and dilation.
+    /// Padding is left out of a maximum, and counts as zeros in a mean, as in PyTorch. Each place must see a
+    /// pixel of the image.
     pub window: Window,
 }
 
 impl Layer for Pool {
     fn kind(&self) -> String {
-        let (kernel, name) = (
-            self.window.kernel,
-            match self.pooling {
-                Pooling::Max => "max-pool",
-                Pooling::Average => "average-pool",
-            },
-        );
-        format!("{name} {kernel}x{kernel}")
+        let name = match self.pooling {
+            Pooling::Max => "max-pool",
+            Pooling::Average => "average-pool",
+        };
+        format!("{name} {}", self.window)
     }
 
     fn outputs(&self) -> usize {

@@ -96,6 +96,7 @@ impl Builder {
         for (index, config) in configs.iter().enumerate() {
             let first = flow.from == Input::Data;
             let output = config.output(index, flow.shape, first)?;
+            flow.shape = config.takes(flow.shape, first);
             if std::mem::take(&mut pool_is_done) {
                 // A module of its own, but not a layer.
                 (flow.shape, module) = (output, module + modules(config));
@@ -289,8 +290,8 @@ fn with_own(layer: Node, apart: Option<Activation>) -> Vec<Node> {
 /// The layer for a convolution of this image, which `patch` is for one patch.
 fn convolution(config: &ConvolutionConfig, input: Image, patch: Dense) -> Box<dyn Layer> {
     let ConvolutionConfig { groups, window, .. } = *config;
-    if groups == 1 && window.kernel == 1 && window.padding == 0 {
-        Box::new(Pointwise { input, stride: window.stride, patch })
+    if groups == 1 && window.area() == 1 && !window.is_padded() {
+        Box::new(Pointwise { input, window, patch })
     } else if groups == 1 {
         Box::new(Convolution { patches: Patches { input, window }, patch })
     } else if groups == input.channels {

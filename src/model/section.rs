@@ -68,6 +68,11 @@ impl<'a> Section<'a> {
         self.table.get(key).is_some_and(toml::Value::is_integer)
     }
 
+    /// Whether the value of this key is a text.
+    pub fn is_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(toml::Value::is_str)
+    }
+
     /// A text that must be there. `expected` says what it is for.
     pub fn text(&mut self, key: &'static str, expected: &str) -> Result<String> {
         match self.take(key) {
@@ -182,6 +187,35 @@ impl<'a> Section<'a> {
             Ok(integer) if (low..=high).contains(&integer) => Ok(Some(integer)),
             _ => Err(self.setting(key, &expected, &integer.to_string())),
         }
+    }
+
+    /// An integer, or an array of as many as one of `lengths` says, each between `low` and `high`, both included;
+    /// it may be missing. `expected` says so in words.
+    pub fn integers(
+        &mut self,
+        key: &'static str,
+        lengths: &[usize],
+        [low, high]: [usize; 2],
+        expected: &str,
+    ) -> Result<Option<Vec<usize>>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let within = |value: &toml::Value| {
+            let integer = value.as_integer().and_then(|integer| usize::try_from(integer).ok());
+            integer.filter(|integer| (low..=high).contains(integer))
+        };
+        let values = match value {
+            toml::Value::Array(values) if lengths.contains(&values.len()) => values,
+            toml::Value::Integer(integer) => {
+                let one = within(&value).map(|one| Some(vec![one]));
+                return one.ok_or_else(|| self.setting(key, expected, &integer.to_string()));
+            }
+            other => return Err(self.wrong(key, expected, &other)),
+        };
+        let one = |(index, value): (usize, &toml::Value)| {
+            let refused = || self.wrong(&format!("{key}.{index}"), &integer_text(low, high), value);
+            within(value).ok_or_else(refused)
+        };
+        values.iter().enumerate().map(one).collect::<Result<_>>().map(Some)
     }
 
     /// The seed of a random stream: any integer of at least 0 that TOML can write.

@@ -43,6 +43,11 @@ impl Model {
         let config = ModelConfig { layers: Vec::new(), loss: Loss::default() };
         ModelBuilder { input: shape, config, seed: 1 }
     }
+
+    /// The same for sequences of this many positions, each of so many channels: images of one row.
+    pub fn of_sequences(length: usize, channels: usize) -> ModelBuilder {
+        Model::of_images([1, length, channels])
+    }
 }
 
 impl ModelBuilder {

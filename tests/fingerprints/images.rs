@@ -520,4 +520,47 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 1, batch = 16 }
         "#,
     },
+    Row {
+        name: "sides-that-differ",
+        data: Channels,
+        samples: 48,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 9, kernel = [5, 3], stride = [1, 2], padding = [2, 0, 1, 1], activation = "relu" },
+                { type = "max-pool", kernel = 2 },
+                { type = "conv", channels = 24, kernel = [1, 3], dilation = [1, 2], padding = "same", activation = "silu" },
+                { type = "max-pool", kernel = [3, 2], stride = 1, padding = [1, 0], dilation = [2, 1] },
+                { type = "conv", channels = 24, kernel = [3, 2], padding = [2, 1, 0, 1], groups = 24, activation = "relu" },
+                { type = "average-pool", kernel = 3, stride = [2, 1], padding = [1, 1], dilation = [2, 1] },
+                { type = "conv", channels = 12, kernel = [2, 1], stride = [1, 2], groups = 3 },
+                { type = "flatten" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.003 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
+    Row {
+        name: "sequences",
+        data: Channels,
+        samples: 48,
+        text: r#"
+            model.layers = [
+                { type = "conv-1d", channels = 8, kernel = 7, stride = 2, padding = 3, activation = "relu", weight_init = "kaiming-normal" },
+                { type = "max-pool-1d", kernel = 3, stride = 2, padding = [1, 0], dilation = 2 },
+                { type = "conv-1d", channels = 24, kernel = 3, dilation = 2, padding = "same", bias = false },
+                { type = "batch-norm", activation = "relu" },
+                { type = "conv-1d", channels = 24, kernel = 5, padding = 2, groups = 24, bias_init = "uniform" },
+                { type = "conv-1d", channels = 16, kernel = 1, activation = "gelu" },
+                { type = "average-pool-1d", kernel = 4, stride = 3, padding = 1, dilation = 2 },
+                { type = "conv-1d", channels = 12, kernel = 3, groups = 4, activation = "tanh" },
+                { type = "max-pool-1d", kernel = 2 },
+                { type = "average-pool-1d", kernel = 2 },
+                { type = "flatten" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "momentum", learning_rate = 0.02 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
 ];

@@ -6,14 +6,16 @@ use fallline::kernels::image::{Image, Patches, Window};
 use fallline::kernels::narrow::Narrow;
 use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
-/// Height, width, channels, kernel, padding, outputs, samples.
-const SHAPES: [[usize; 7]; 6] = [
-    [2, 2, 1, 1, 0, 1, 1],
-    [7, 9, 6, 5, 1, 16, 16],
-    [6, 12, 5, 3, 0, 23, 7],
-    [5, 4, 13, 2, 2, 3, 16],
-    [9, 5, 2, 4, 0, 6, 12],
-    [4, 3, 24, 3, 1, 33, 2],
+/// Height, width, channels, window, outputs, samples.
+const SHAPES: [([usize; 3], Window, usize, usize); 8] = [
+    ([2, 2, 1], Window::square(1, 1, 0, 1), 1, 1),
+    ([7, 9, 6], Window::square(5, 1, 1, 1), 16, 16),
+    ([6, 12, 5], Window::square(3, 1, 0, 1), 23, 7),
+    ([5, 4, 13], Window::square(2, 1, 2, 1), 3, 16),
+    ([9, 5, 2], Window::square(4, 1, 0, 1), 6, 12),
+    ([4, 3, 24], Window::square(3, 1, 1, 1), 33, 2),
+    ([7, 11, 3], Window::rectangle([3, 5], [1, 1], [0, 2], [1, 1]), 7, 16),
+    ([6, 7, 5], Window::rectangle([4, 1], [1, 1], [2, 0], [1, 1]), 17, 3),
 ];
 
 /// Output, who takes its gradient, and all gradients; NaN where nothing is to be read.
@@ -49,9 +51,8 @@ fn all(narrow: &Narrow, samples: usize) -> [Vec<f32>; 5] {
 
 #[test]
 fn every_instruction_set_gives_the_same_bits() {
-    for [height, width, channels, kernel, padding, outputs, samples] in SHAPES {
+    for ([height, width, channels], window, outputs, samples) in SHAPES {
         for pools in [true, false] {
-            let window = Window { padding, ..Window::plain(kernel, 1) };
             let patches = Patches { input: Image::new(height, width, channels), window };
             let narrow = Narrow { patches, outputs, pools };
             let results = on_every_isa(|| all(&narrow, samples).concat());
@@ -66,8 +67,7 @@ fn every_instruction_set_gives_the_same_bits() {
 /// Without a pool, the pixels that a pool would take the largest of.
 #[test]
 fn the_pool_takes_the_largest_of_what_comes_out_without_it() {
-    for [height, width, channels, kernel, padding, outputs, samples] in SHAPES {
-        let window = Window { padding, ..Window::plain(kernel, 1) };
+    for ([height, width, channels], window, outputs, samples) in SHAPES {
         let patches = Patches { input: Image::new(height, width, channels), window };
         let narrow = Narrow { patches, outputs, pools: true };
         let (pooled, image) = (narrow.output(), narrow.unpooled());

@@ -3,7 +3,7 @@
 
 use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
-use crate::{close, widened};
+use crate::{close, sides, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::image::{Image, Patches, Window};
@@ -16,7 +16,7 @@ use fallline::layers::{Dense, Depthwise, Forward, Grouped, Layer, Role, RowsGrad
 const TOLERANCE: f64 = 5e-6;
 
 const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window { kernel, stride, padding, dilation }
+    Window::square(kernel, stride, padding, dilation)
 }
 
 /// Height, width, channels in, window, groups, channels out, rows.
@@ -25,7 +25,7 @@ type Shape = ([usize; 3], Window, usize, usize, usize);
 /// One kernel for each channel, of every size that has loops of its own and of others; strides, paddings
 /// as wide as the kernel and wider, dilations, windows beyond the image on both sides, odd sizes, whole
 /// vectors of channels and parts of them, several outputs for each channel.
-const DEPTHWISE: [Shape; 18] = [
+const DEPTHWISE: [Shape; 27] = [
     ([5, 5, 2], window(3, 1, 1, 1), 2, 2, 1),
     ([28, 28, 32], window(3, 1, 1, 1), 32, 32, 2),
     ([14, 14, 64], window(3, 2, 1, 1), 64, 64, 2),
@@ -46,10 +46,20 @@ const DEPTHWISE: [Shape; 18] = [
     ([6, 7, 3], window(3, 1, 1, 1), 3, 6, 2),
     ([7, 6, 16], window(3, 2, 1, 1), 16, 48, 1),
     ([5, 8, 5], window(5, 1, 2, 1), 5, 35, 3),
+    // Sides that differ: kernels with loops of their own and others, strides along one side, gaps along one side.
+    ([11, 7, 6], sides([3, 3], [2, 1], [[1, 0], [1, 1]], [1, 1]), 6, 6, 2),
+    ([7, 13, 17], sides([3, 3], [1, 2], [[2, 1], [0, 3]], [1, 2]), 17, 17, 2),
+    ([9, 7, 5], sides([5, 5], [1, 1], [[4, 0], [1, 2]], [1, 1]), 5, 5, 1),
+    ([11, 13, 16], sides([3, 5], [1, 1], [[1, 1], [2, 2]], [1, 1]), 16, 16, 2),
+    ([13, 7, 20], sides([5, 2], [2, 3], [[3, 1], [0, 1]], [1, 1]), 20, 20, 2),
+    ([7, 11, 3], sides([1, 4], [3, 1], [[0, 0], [2, 1]], [1, 2]), 3, 6, 2),
+    ([11, 5, 3], sides([4, 1], [3, 2], [[1, 2], [0, 0]], [2, 1]), 3, 3, 2),
+    ([1, 31, 18], Window::line(7, 1, 3, 1), 18, 18, 2),
+    ([1, 29, 4], Window::line(3, 2, 1, 1), 4, 8, 2),
 ];
 
 /// Groups of one channel and of several, of whole vectors of channels and of parts.
-const GROUPED: [Shape; 10] = [
+const GROUPED: [Shape; 14] = [
     ([5, 5, 4], window(3, 1, 1, 1), 2, 4, 1),
     ([12, 12, 32], window(3, 1, 1, 1), 2, 32, 2),
     ([7, 9, 6], window(3, 2, 1, 1), 3, 12, 3),
@@ -60,6 +70,10 @@ const GROUPED: [Shape; 10] = [
     ([8, 8, 64], window(3, 1, 1, 1), 16, 64, 1),
     ([3, 4, 4], window(1, 1, 1, 1), 2, 2, 2),
     ([13, 6, 6], window(5, 1, 4, 2), 2, 40, 1),
+    ([11, 7, 6], sides([3, 2], [2, 1], [[1, 0], [1, 2]], [1, 1]), 3, 12, 2),
+    ([7, 13, 36], sides([1, 5], [1, 1], [[0, 0], [2, 2]], [1, 1]), 2, 34, 2),
+    ([13, 5, 8], sides([5, 1], [1, 2], [[0, 3], [0, 0]], [1, 1]), 4, 4, 1),
+    ([1, 31, 8], Window::line(3, 1, 1, 2), 4, 16, 3),
 ];
 
 fn shapes() -> impl Iterator<Item = (usize, Shape)> {
@@ -209,23 +223,28 @@ fn gradients_of_depthwise_inputs_are_summed_in_the_order_of_the_places() {
     use fallline::kernels::depthwise::{self, Depthwise as Kernel};
     let more = [(4, 2, 1, 1), (6, 2, 2, 1), (5, 3, 4, 2), (3, 2, 2, 2), (2, 3, 0, 1), (7, 4, 3, 1)]
         .map(|(kernel, stride, padding, dilation)| window(kernel, stride, padding, dilation));
-    let more = more.map(|window| ([16, 29, 21], window));
+    let rectangles = [
+        sides([4, 6], [2, 3], [[1, 0], [2, 2]], [1, 1]),
+        sides([3, 2], [1, 4], [[1, 1], [0, 3]], [2, 1]),
+        sides([1, 7], [3, 2], [[0, 0], [3, 3]], [1, 1]),
+        sides([5, 3], [4, 1], [[2, 4], [1, 1]], [1, 3]),
+    ];
+    let more = more.into_iter().chain(rectangles).map(|window| ([16, 29, 21], window));
     let shapes = DEPTHWISE.map(|(image, window, ..)| (image, window)).into_iter().chain(more);
     for ([height, width, channels], window) in shapes {
         let shape = Kernel { input: Image::new(height, width, channels), window };
         let (input, output) = (shape.input, shape.output());
         let (dy, weights) = (uniform(2, output.columns()), uniform(3, shape.weights_len()));
         let mut expected = vec![0.0f32; input.columns()];
-        let taps = window.kernel * window.kernel;
+        let taps = window.area();
         for place in 0..output.pixels() {
             for tap in 0..taps {
-                let at = |place: usize, tap: usize, side: usize| {
-                    (place * window.stride + tap * window.dilation)
-                        .checked_sub(window.padding)
-                        .filter(|at| *at < side)
+                let at = |axis: usize, place: usize, tap: usize, pixels: usize| {
+                    let at = place * window.stride[axis] + tap * window.dilation[axis];
+                    at.checked_sub(window.padding[axis][0]).filter(|at| *at < pixels)
                 };
-                let y = at(place / output.width, tap / window.kernel, height);
-                let x = at(place % output.width, tap % window.kernel, width);
+                let y = at(0, place / output.width, tap / window.kernel[1], height);
+                let x = at(1, place % output.width, tap % window.kernel[1], width);
                 let Some((y, x)) = y.zip(x) else { continue };
                 for channel in 0..input.pitch {
                     let weight = weights[(channel / 16 * taps + tap) * 16 + channel % 16];
@@ -310,8 +329,10 @@ fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
 #[test]
 fn the_twin_has_the_gradients_of_its_output() {
     const STEP: f64 = 1e-5;
-    for shape in
-        [0, 5, 10, 12, 13, 14, 15].map(|i| DEPTHWISE[i]).into_iter().chain([0, 2, 8].map(|i| GROUPED[i]))
+    for shape in [0, 5, 10, 12, 13, 14, 15, 18, 23, 24]
+        .map(|i| DEPTHWISE[i])
+        .into_iter()
+        .chain([0, 2, 8, 10].map(|i| GROUPED[i]))
     {
         let case = Case::new(0, shape, false, Activation::TANH);
         let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);

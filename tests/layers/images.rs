@@ -2,7 +2,7 @@
 
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use crate::{close, widened};
+use crate::{close, sides, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::image::{Image, Patches, Window};
@@ -14,12 +14,12 @@ use fallline::layers::{Convolution, Dense, Elementwise, Flatten, GlobalAverage, 
 const TOLERANCE: f64 = 5e-6;
 
 const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window { kernel, stride, padding, dilation }
+    Window::square(kernel, stride, padding, dilation)
 }
 
 /// Height, width, channels in, window, channels out, rows: strides, paddings, dilations, odd sizes, one
 /// place only, whole vectors of channels and parts of them, and more patches than are gathered at once.
-const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 23] = [
+const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 38] = [
     ([1, 1, 1], window(1, 1, 0, 1), 1, 1),
     ([5, 5, 1], window(5, 1, 0, 1), 3, 2),
     ([28, 28, 1], window(5, 1, 2, 1), 6, 2),
@@ -44,6 +44,23 @@ const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 23] = [
     ([5, 4, 24], window(3, 1, 5, 1), 33, 2),
     ([9, 9, 32], window(3, 2, 1, 1), 32, 2),
     ([5, 6, 130], window(3, 1, 2, 2), 33, 1),
+    // Rectangles: rows and columns alone, strides larger than the kernel, paddings that differ on every side,
+    // dilations along one side, sequences; their gradient of the input is a convolution or not.
+    ([11, 7, 1], sides([3, 5], [1, 1], [[1, 1], [2, 2]], [1, 1]), 5, 2),
+    ([13, 7, 3], sides([5, 2], [2, 1], [[0, 3], [1, 0]], [1, 1]), 17, 2),
+    ([7, 13, 3], sides([2, 3], [1, 2], [[1, 0], [0, 2]], [2, 1]), 4, 3),
+    ([7, 11, 5], sides([1, 4], [3, 1], [[0, 0], [2, 1]], [1, 2]), 20, 1),
+    ([11, 5, 33], sides([5, 1], [1, 1], [[2, 2], [0, 0]], [1, 1]), 24, 2),
+    ([11, 5, 24], sides([4, 1], [1, 3], [[3, 0], [0, 0]], [2, 1]), 7, 2),
+    ([5, 17, 32], sides([1, 7], [1, 1], [[0, 0], [3, 3]], [1, 1]), 32, 2),
+    ([13, 11, 20], sides([2, 3], [5, 4], [[1, 1], [0, 1]], [1, 1]), 3, 2),
+    ([7, 7, 48], sides([3, 5], [1, 1], [[2, 0], [4, 1]], [1, 1]), 32, 3),
+    ([6, 9, 32], sides([2, 3], [1, 1], [[0, 1], [1, 2]], [1, 3]), 40, 2),
+    ([1, 31, 1], Window::line(5, 2, 2, 1), 6, 3),
+    ([1, 29, 6], Window::line(3, 1, 4, 4), 10, 2),
+    ([1, 37, 40], Window::line(9, 1, 4, 1), 33, 2),
+    ([1, 5, 2], Window::line(2, 7, 0, 1), 3, 2),
+    ([1, 9, 33], Window::line(1, 1, 2, 1), 5, 2),
 ];
 
 /// A convolution with parameters, and a batch for it.
@@ -167,16 +184,20 @@ fn a_broken_gradient_is_seen() {
     // Another stride, or a frame that is not zero, would show as well.
     let mut other = Case::new(4, false, Activation::RELU);
     assert!(other.agrees(&other.fast()));
-    other.twin.window.padding = 0;
-    other.twin.window.kernel = 1;
+    other.twin.window = Window::plain(1, 2);
     other.twin.weight.truncate(15);
+    assert!(!other.agrees(&other.fast()));
+    // And so would sides that have changed places.
+    let mut other = Case::new(23, false, Activation::RELU);
+    assert!(other.agrees(&other.fast()));
+    other.twin.window = sides([5, 3], [1, 1], [[2, 2], [1, 1]], [1, 1]);
     assert!(!other.agrees(&other.fast()));
 }
 
 /// Rows together give the bits of rows alone.
 #[test]
 fn rows_do_not_depend_on_each_other() {
-    for turn in [2, 3, 4, 9, 15, 17] {
+    for turn in [2, 3, 4, 9, 15, 17, 24, 31, 35] {
         let case = Case::new(turn, false, Activation::RELU);
         let input = case.layer.patches.input;
         let placed = Placed::new(&case.layer, packed(&case.layer, &case.parameters));
@@ -195,23 +216,34 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Height, width, channels, kernel, stride: side by side, overlapping, with gaps, with leftovers.
-const POOLS: [([usize; 3], usize, usize); 8] = [
-    ([1, 1, 1], 1, 1),
-    ([28, 28, 6], 2, 2),
-    ([9, 7, 3], 2, 2),
-    ([9, 8, 17], 3, 2),
-    ([10, 11, 16], 2, 3),
-    ([6, 6, 33], 3, 1),
-    ([5, 5, 40], 5, 5),
-    ([7, 6, 1], 1, 2),
+/// Height, width, channels, window: side by side, overlapping, with gaps, with leftovers, rectangles, paddings
+/// and dilations that differ on every side, sequences.
+const POOLS: [([usize; 3], Window); 19] = [
+    ([1, 1, 1], Window::plain(1, 1)),
+    ([28, 28, 6], Window::plain(2, 2)),
+    ([9, 7, 3], Window::plain(2, 2)),
+    ([9, 8, 17], Window::plain(3, 2)),
+    ([10, 11, 16], Window::plain(2, 3)),
+    ([6, 6, 33], Window::plain(3, 1)),
+    ([5, 5, 40], Window::plain(5, 5)),
+    ([7, 6, 1], Window::plain(1, 2)),
+    ([7, 9, 5], window(3, 2, 1, 1)),
+    ([8, 8, 18], window(2, 1, 1, 2)),
+    ([6, 12, 3], sides([2, 3], [2, 3], [[0, 0], [0, 0]], [1, 1])),
+    ([7, 11, 17], sides([2, 3], [1, 3], [[0, 0], [0, 0]], [1, 1])),
+    ([11, 7, 3], sides([5, 1], [2, 1], [[2, 0], [0, 0]], [1, 1])),
+    ([7, 13, 20], sides([3, 4], [2, 5], [[1, 2], [3, 0]], [1, 1])),
+    ([13, 11, 2], sides([2, 3], [1, 2], [[2, 1], [0, 4]], [3, 2])),
+    ([4, 6, 16], sides([2, 2], [2, 2], [[0, 0], [0, 0]], [2, 1])),
+    ([1, 31, 3], Window::line(2, 2, 0, 1)),
+    ([1, 17, 18], Window::line(5, 3, 2, 1)),
+    ([1, 19, 1], Window::line(3, 1, 2, 2)),
 ];
 
 fn pool(turn: usize, pooling: Pooling, first: bool) -> (Pool, PoolTwin) {
-    let ([height, width, channels], kernel, stride) = POOLS[turn];
+    let ([height, width, channels], window) = POOLS[turn];
     let input =
         if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
-    let window = Window::plain(kernel, stride);
     let max = pooling == Pooling::Max;
     (Pool { input, pooling, window }, PoolTwin { input: [channels, height, width], window, max })
 }
@@ -222,9 +254,9 @@ fn pools_agree_with_their_twin() {
         for pooling in [Pooling::Max, Pooling::Average] {
             let rows = 1 + turn % 3;
             let (layer, twin) = pool(turn, pooling, false);
-            // Of few values, so that there are ties.
-            let coarse = |seed, count| uniform(seed, count).iter().map(|x| (x * 4.0).round()).collect();
-            let x: Vec<f32> = coarse(1, rows * layer.input.features());
+            // Of few values, so that there are ties; in some windows with padding all are below 0.
+            let coarse = |x: &f32| (x * 4.0).round() - 1.0;
+            let x: Vec<f32> = uniform(1, rows * layer.input.features()).iter().map(coarse).collect();
             let dy: Vec<f32> = uniform(2, rows * layer.outputs());
             let (images, output) = (Activations::images(&x, layer.input), layer.image().unwrap());
             let placed = Placed::new(&layer, Vec::new());
@@ -323,7 +355,7 @@ fn weighted(y: &[f64], dy: &[f64]) -> f64 {
 #[test]
 fn the_twins_have_the_gradients_of_their_output() {
     const STEP: f64 = 1e-5;
-    for turn in [0, 1, 4, 5, 8, 10, 11, 12] {
+    for turn in [0, 1, 4, 5, 8, 10, 11, 12, 23, 24, 25, 26, 33, 36] {
         let case = Case::new(turn, false, SOME_ACTIVATIONS[turn % 4]);
         let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
         let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
@@ -338,7 +370,7 @@ fn the_twins_have_the_gradients_of_their_output() {
         wrong[0] += 1e-4;
         assert!(!are_gradients(&by_weight, &wrong));
     }
-    for turn in [2, 3, 4, 7] {
+    for turn in [2, 3, 4, 7, 8, 12, 14, 17] {
         for pooling in [Pooling::Max, Pooling::Average] {
             let (layer, twin) = pool(turn, pooling, false);
             let x = widened(&uniform(1, layer.input.features()));

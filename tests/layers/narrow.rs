@@ -3,7 +3,7 @@
 
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use crate::{close, widened};
+use crate::{close, sides, widened};
 use fallline::init::Init;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::image::{Image, Patches, Window};
@@ -17,12 +17,12 @@ const TOLERANCE: f64 = 5e-6;
 const POOL: Window = Window::plain(2, 2);
 
 const fn window(kernel: usize, stride: usize, padding: usize) -> Window {
-    Window { kernel, stride, padding, dilation: 1 }
+    Window::square(kernel, stride, padding, 1)
 }
 
 /// Height, width, channels in, window, channels out, rows: one place only, places that no pool reaches, all
 /// widths of tiles, several panels of outputs, whole groups and parts of them.
-const CASES: [([usize; 3], Window, usize, usize); 14] = [
+const CASES: [([usize; 3], Window, usize, usize); 19] = [
     ([2, 2, 1], window(1, 1, 0), 1, 1),
     ([28, 28, 1], window(5, 1, 0), 6, 18),
     ([12, 12, 6], window(5, 1, 0), 16, 16),
@@ -35,9 +35,14 @@ const CASES: [([usize; 3], Window, usize, usize); 14] = [
     ([4, 4, 13], window(4, 1, 3), 2, 1),
     ([8, 6, 20], window(1, 1, 0), 33, 2),
     ([6, 11, 5], window(2, 1, 1), 40, 15),
+    ([9, 11, 1], sides([3, 5], [1, 1], [[0, 0], [0, 0]], [1, 1]), 6, 17),
+    ([7, 11, 3], sides([5, 2], [1, 1], [[2, 3], [1, 0]], [1, 1]), 9, 5),
+    ([11, 6, 5], sides([1, 4], [1, 1], [[0, 1], [3, 2]], [1, 1]), 17, 3),
+    ([6, 9, 4], sides([5, 1], [1, 1], [[4, 0], [0, 1]], [1, 1]), 3, 2),
     // The first layer alone may leave out places.
     ([13, 15, 3], window(3, 2, 1), 7, 6),
     ([10, 9, 2], window(2, 3, 0), 18, 16),
+    ([11, 13, 3], sides([2, 3], [1, 2], [[1, 0], [2, 1]], [1, 1]), 7, 6),
 ];
 
 /// A layer with its pool, the two layers that do the same, parameters, and a batch.
@@ -140,7 +145,7 @@ impl Case {
 
 fn all() -> impl Iterator<Item = Case> {
     (0..CASES.len()).flat_map(|turn| {
-        let strides = CASES[turn].1.stride > 1;
+        let strides = CASES[turn].1.stride != [1, 1];
         let activations = [Activation::RELU, Activation::IDENTITY];
         let of = move |first: bool| Case::new(turn, first, activations[(turn + usize::from(first)) % 2]);
         [false, true].into_iter().filter(move |first| *first || !strides).map(of)
@@ -253,13 +258,14 @@ fn what_does_not_fit_is_refused() {
         NarrowConvolution::new(convolution, pool).is_some()
     };
     assert!(new(1, &|_, _| {}));
-    assert!(!new(1, &|_, pool| pool.kernel = 3));
-    assert!(!new(1, &|_, pool| pool.stride = 1));
+    assert!(!new(1, &|_, pool| pool.kernel = [2, 3]));
+    assert!(!new(1, &|_, pool| pool.stride = [2, 1]));
+    assert!(!new(1, &|_, pool| pool.padding = [[0, 1], [0, 0]]));
     assert!(!new(1, &|convolution, _| convolution.patch.activation = Activation::TANH));
-    assert!(!new(1, &|convolution, _| convolution.patches.window.dilation = 2));
-    assert!(!new(1, &|convolution, _| convolution.patches.window.stride = 2));
+    assert!(!new(1, &|convolution, _| convolution.patches.window.dilation = [1, 2]));
+    assert!(!new(1, &|convolution, _| convolution.patches.window.stride = [2, 1]));
     assert!(new(1, &|convolution, _| {
-        (convolution.patches.window.stride, convolution.patch.input_gradient) = (2, false);
+        (convolution.patches.window.stride, convolution.patch.input_gradient) = ([1, 2], false);
     }));
     assert!(!new(1, &|convolution, _| convolution.patches.input = Image::new(28, 28, 64)));
     assert!(!new(1, &|convolution, _| convolution.patches.input = Image::new(500, 500, 1)));

@@ -10,16 +10,18 @@ use fallline::layers::{Convolution, Dense, Layer, Pointwise};
 
 /// Height, width, channels in, stride, channels out, rows: small images and large ones, rows with gaps
 /// between them (of whole multiples of 512 floats) and without, strides with pixels left over.
-const SHAPES: [([usize; 3], usize, usize, usize); 9] = [
-    ([1, 1, 1], 1, 1, 1),
-    ([7, 7, 20], 1, 33, 5),
-    ([4, 4, 64], 1, 32, 3),
-    ([4, 4, 16], 1, 64, 3),
-    ([3, 5, 17], 1, 10, 300),
-    ([28, 28, 32], 1, 16, 2),
-    ([6, 7, 4], 2, 3, 3),
-    ([9, 8, 33], 3, 40, 4),
-    ([5, 5, 16], 6, 16, 2),
+const SHAPES: [([usize; 3], [usize; 2], usize, usize); 11] = [
+    ([1, 1, 1], [1, 1], 1, 1),
+    ([7, 7, 20], [1, 1], 33, 5),
+    ([4, 4, 64], [1, 1], 32, 3),
+    ([4, 4, 16], [1, 1], 64, 3),
+    ([3, 5, 17], [1, 1], 10, 300),
+    ([28, 28, 32], [1, 1], 16, 2),
+    ([6, 7, 4], [2, 2], 3, 3),
+    ([9, 8, 33], [3, 3], 40, 4),
+    ([5, 5, 16], [6, 6], 16, 2),
+    ([7, 5, 18], [3, 1], 5, 2),
+    ([5, 11, 3], [1, 2], 20, 3),
 ];
 
 /// Output, gradients of input and parameters.
@@ -61,12 +63,13 @@ fn pixels_alone_give_what_any_window_gives() {
                 whole_columns: turn % 2 == 0,
                 by_inputs: false,
             };
-            let patches = Patches { input, window: Window::plain(1, stride) };
+            let window = Window::rectangle([1, 1], stride, [0, 0], [1, 1]);
+            let patches = Patches { input, window };
             let any = Convolution { patches, patch: patch.clone() };
-            let pixels = Pointwise { input, stride, patch };
+            let pixels = Pointwise { input, window, patch };
             let expected = answer(&any, input, bias, first, rows);
             let found = answer(&pixels, input, bias, first, rows);
-            assert_eq!(found, expected, "{height}x{width}x{channels} {stride} {outputs} {first}");
+            assert_eq!(found, expected, "{height}x{width}x{channels} {stride:?} {outputs} {first}");
             let mut wrong = found.clone();
             wrong[1][0] += 1e-3;
             assert_ne!(wrong, expected);

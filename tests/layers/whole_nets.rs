@@ -9,7 +9,7 @@ use crate::splitmix::{self, uniform};
 use crate::{close, widened};
 use fallline::data::{Samples, Targets};
 use fallline::kernels::activation::Activation;
-use fallline::kernels::image::Window;
+use fallline::kernels::image::{Image, Window};
 use fallline::kernels::reference::image::{Convolution, Pool, Shape};
 use fallline::kernels::reference::{self, Dense, join, numeric_gradient};
 use fallline::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
@@ -42,7 +42,9 @@ impl Sample {
     }
 
     fn placed(&self, window: Window, channels: usize, values: Vec<f64>) -> Sample {
-        Sample { shape: [channels, window.places(self.shape[1]), window.places(self.shape[2])], values }
+        let [_, height, width] = self.shape;
+        let placed = window.output(Image::new(height, width, channels), channels);
+        Sample { shape: [channels, placed.height, placed.width], values }
     }
 }
 

@@ -10,13 +10,23 @@ use fallline::kernels::image::{Image, Patches, Window};
 use fallline::tensor::LANES;
 
 const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window { kernel, stride, padding, dilation }
+    Window::square(kernel, stride, padding, dilation)
+}
+
+/// Kernel, stride, padding before and after, and dilation, of height and of width.
+const fn sides(
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [[usize; 2]; 2],
+    dilation: [usize; 2],
+) -> Window {
+    Window { kernel, stride, padding, dilation, one_dimensional: false }
 }
 
 /// Height, width and channels of the image, whether they are data, the window, panels of outputs, samples:
 /// few channels and many, with and without a frame, strides, dilations, windows that see nothing, more
 /// pixels than are summed up at once, and whole samples together.
-const CASES: [([usize; 3], bool, Window, usize, usize); 26] = [
+const CASES: [([usize; 3], bool, Window, usize, usize); 41] = [
     ([1, 1, 1], true, window(1, 1, 0, 1), 1, 1),
     ([5, 5, 1], true, window(5, 1, 0, 1), 1, 2),
     ([28, 28, 1], true, window(5, 1, 2, 1), 2, 2),
@@ -44,6 +54,23 @@ const CASES: [([usize; 3], bool, Window, usize, usize); 26] = [
     ([7, 7, 64], false, window(3, 1, 1, 1), 4, 5),
     ([3, 3, 24], false, window(3, 1, 1, 1), 1, 40),
     ([12, 12, 24], true, window(3, 1, 0, 1), 2, 2),
+    // Rectangles: of few channels and of many, rows and columns alone, strides larger than the kernel, paddings
+    // that differ on every side, dilations along one side, sequences.
+    ([11, 7, 1], true, sides([3, 5], [1, 1], [[1, 1], [2, 2]], [1, 1]), 1, 2),
+    ([13, 7, 3], false, sides([5, 2], [2, 1], [[0, 3], [1, 0]], [1, 1]), 2, 2),
+    ([7, 13, 3], true, sides([2, 3], [1, 2], [[1, 0], [0, 2]], [2, 1]), 1, 3),
+    ([7, 11, 5], false, sides([1, 4], [3, 1], [[0, 0], [2, 1]], [1, 2]), 2, 1),
+    ([11, 5, 17], false, sides([5, 1], [1, 1], [[2, 2], [0, 0]], [1, 1]), 1, 2),
+    ([11, 5, 24], false, sides([4, 1], [1, 3], [[3, 0], [0, 0]], [2, 1]), 2, 2),
+    ([5, 17, 9], false, sides([1, 7], [1, 1], [[0, 0], [3, 3]], [1, 1]), 3, 2),
+    ([13, 11, 20], false, sides([2, 3], [5, 4], [[1, 1], [0, 1]], [1, 1]), 1, 2),
+    ([7, 7, 32], false, sides([3, 5], [1, 1], [[2, 0], [4, 1]], [1, 1]), 2, 3),
+    ([3, 2, 16], false, sides([2, 3], [1, 1], [[4, 1], [0, 3]], [1, 2]), 1, 2),
+    ([1, 31, 1], true, Window::line(5, 2, 2, 1), 1, 3),
+    ([1, 29, 6], false, Window::line(3, 1, 4, 4), 2, 2),
+    ([1, 37, 40], false, Window::line(9, 1, 4, 1), 2, 2),
+    ([1, 5, 2], true, Window::line(2, 7, 0, 1), 1, 2),
+    ([1, 9, 33], false, Window::line(1, 2, 0, 1), 1, 2),
 ];
 
 /// A batch, and weights and the gradient of the output for it.
@@ -87,14 +114,14 @@ impl Case {
     /// An input of the patch at a place, 0 beyond the edge.
     fn patch(&self, sample: usize, pixel: usize, input: usize) -> f32 {
         let Patches { input: image, window } = self.patches;
-        let across = window.places(image.width);
+        let across = window.output(image, 1).width;
         let [element, channel] = [input / image.channels, input % image.channels];
-        let along = |place: usize, i: usize, side: usize| {
-            let at = (place * window.stride + i * window.dilation).checked_sub(window.padding);
-            at.filter(|&at| at < side)
+        let along = |axis: usize, place: usize, i: usize, pixels: usize| {
+            let at = place * window.stride[axis] + i * window.dilation[axis];
+            at.checked_sub(window.padding[axis][0]).filter(|&at| at < pixels)
         };
-        let row = along(pixel / across, element / window.kernel, image.height);
-        let column = along(pixel % across, element % window.kernel, image.width);
+        let row = along(0, pixel / across, element / window.kernel[1], image.height);
+        let column = along(1, pixel % across, element % window.kernel[1], image.width);
         row.zip(column).map_or(0.0, |(row, column)| {
             self.x.at(sample, (row * image.width + column) * image.pitch + channel)
         })

@@ -12,6 +12,8 @@ use crate::model::recipe::{LayerConfig, NormalisationConfig, Over};
 pub struct ImageNetwork {
     /// Height, width and channels of a sample.
     pub input: [usize; 3],
+    /// Whether samples are sequences, of height 1, and the modules those of PyTorch for sequences.
+    pub one_dimensional: bool,
     /// As they stand in a `Sequential`, so that their numbers name the parameters in saved models.
     pub modules: Vec<Module>,
 }
@@ -23,10 +25,8 @@ pub enum Module {
     Conv {
         inputs: usize,
         outputs: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-        dilation: usize,
+        #[serde(flatten)]
+        window: Sides,
         groups: usize,
         bias: bool,
     },
@@ -35,14 +35,9 @@ pub enum Module {
         outputs: usize,
         bias: bool,
     },
-    MaxPool {
-        kernel: usize,
-        stride: usize,
-    },
-    AveragePool {
-        kernel: usize,
-        stride: usize,
-    },
+    MaxPool(Sides),
+    /// Without dilation, which PyTorch's has not.
+    AveragePool(Sides),
     GlobalAveragePool,
     Flatten,
     BatchNorm {
@@ -59,6 +54,28 @@ pub enum Module {
     },
 }
 
+/// A window, along height and width or along a sequence.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Sides {
+    pub kernel: Vec<usize>,
+    pub stride: Vec<usize>,
+    /// Before and after the pixels.
+    pub padding: Vec<[usize; 2]>,
+    pub dilation: Vec<usize>,
+}
+
+impl Sides {
+    fn of(window: Window) -> Sides {
+        let from = usize::from(window.one_dimensional);
+        Sides {
+            kernel: window.kernel_shape().to_vec(),
+            stride: window.stride[from..].to_vec(),
+            padding: window.padding[from..].to_vec(),
+            dilation: window.dilation[from..].to_vec(),
+        }
+    }
+}
+
 impl ImageNetwork {
     /// The network of these layers; `None` if they know nothing of images.
     ///
@@ -70,7 +87,19 @@ impl ImageNetwork {
         if layers.iter().all(plain) {
             return Ok(None);
         }
+        let windows: Vec<Window> = layers.iter().filter_map(LayerConfig::window).collect();
+        let one_dimensional = windows.iter().any(|window| window.one_dimensional);
+        if windows.iter().any(|window| window.one_dimensional != one_dimensional) {
+            return Err("the peers have layers of images or of sequences, and here are both".into());
+        }
         let (mut modules, mut shape) = (Vec::new(), Shape::Image(Image::data(input)));
+        if let Some(first) = layers.first() {
+            shape = first.takes(shape, true);
+        }
+        let input = match shape {
+            Shape::Image(image) => [image.height, image.width, image.channels],
+            Shape::Features(_) => input,
+        };
         for (index, layer) in layers.iter().enumerate() {
             // PyTorch's dense layers and these take images in different orders.
             if index == 0 && plain(layer) {
@@ -79,7 +108,7 @@ impl ImageNetwork {
             add(&mut modules, layer, index, shape)?;
             shape = layer.output(index, shape, index == 0).map_err(|error| error.to_string())?;
         }
-        Ok(Some(ImageNetwork { input, modules }))
+        Ok(Some(ImageNetwork { input, one_dimensional, modules }))
     }
 }
 
@@ -92,9 +121,8 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
     let module = match layer {
         LayerConfig::Convolution(config) => {
             function = config.activation;
-            let Window { kernel, stride, padding, dilation } = config.window;
             let (outputs, groups, bias) = (config.channels, config.groups, config.bias);
-            Module::Conv { inputs: channels, outputs, kernel, stride, padding, dilation, groups, bias }
+            Module::Conv { inputs: channels, outputs, window: Sides::of(config.window), groups, bias }
         }
         LayerConfig::Dense { weight_norm: true, .. } => {
             return Err(format!("the peers have no weight normalisation, as layer {index} has"));
@@ -103,10 +131,11 @@ fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shap
             function = *activation;
             Module::Dense { inputs: input.features(), outputs: *units, bias: *bias }
         }
-        LayerConfig::MaxPool(window) => Module::MaxPool { kernel: window.kernel, stride: window.stride },
-        LayerConfig::AveragePool(window) => {
-            Module::AveragePool { kernel: window.kernel, stride: window.stride }
+        LayerConfig::MaxPool(window) => Module::MaxPool(Sides::of(*window)),
+        LayerConfig::AveragePool(window) if window.is_dilated() => {
+            return Err(format!("the peers have no {} with dilation, as layer {index} has", layer.kind()));
         }
+        LayerConfig::AveragePool(window) => Module::AveragePool(Sides::of(*window)),
         LayerConfig::GlobalAveragePool => {
             modules.push(Module::GlobalAveragePool);
             Module::Flatten
@@ -196,6 +225,35 @@ mod tests {
         assert_eq!((&json["modules"][0]["type"], &json["modules"][3]["groups"]), (&"conv".into(), &2.into()));
         assert_eq!(json["modules"][6]["parameter"], 0.5);
         assert_eq!(json["modules"][7]["type"], "global-average-pool");
+    }
+
+    #[test]
+    fn windows_are_told_side_by_side() {
+        let layers = "{ type = \"conv\", channels = 4, kernel = [3, 5], stride = [1, 2], padding = [1, 0, 2, 3] }, \
+                      { type = \"max-pool\", kernel = 2, padding = 1, dilation = [2, 1] }, { type = \"flatten\" }";
+        let network = of(&format!("{layers}, {DENSE}")).unwrap().unwrap();
+        let json = serde_json::to_value(&network).unwrap();
+        let [conv, pool] = [&json["modules"][0], &json["modules"][1]];
+        assert_eq!(conv["kernel"], serde_json::json!([3, 5]));
+        assert_eq!(conv["stride"], serde_json::json!([1, 2]));
+        assert_eq!(conv["padding"], serde_json::json!([[1, 0], [2, 3]]));
+        assert_eq!((&pool["type"], &pool["dilation"]), (&"max-pool".into(), &serde_json::json!([2, 1])));
+        assert!(!network.one_dimensional);
+        let line = "{ type = \"conv-1d\", channels = 4, kernel = 5, padding = 2 }";
+        let network = of(&format!("{line}, {{ type = \"flatten\" }}, {DENSE}")).unwrap().unwrap();
+        let json = serde_json::to_value(&network).unwrap();
+        assert_eq!((network.input, network.one_dimensional), ([1, 784, 1], true));
+        assert_eq!(json["modules"][0]["kernel"], serde_json::json!([5]));
+        assert_eq!(json["modules"][0]["padding"], serde_json::json!([[2, 2]]));
+        let both =
+            format!("{line}, {{ type = \"max-pool\", kernel = [1, 2] }}, {{ type = \"flatten\" }}, {DENSE}");
+        assert!(of(&both).unwrap_err().contains("layers of images or of sequences, and here are both"));
+        let apart = "{ type = \"average-pool\", kernel = 2, dilation = 2 }, { type = \"flatten\" }";
+        assert!(
+            of(&format!("{apart}, {DENSE}"))
+                .unwrap_err()
+                .contains("no average-pool with dilation, as layer 0")
+        );
     }
 
     #[test]

@@ -25,8 +25,8 @@ impl WithSimd for Correlation {
         // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
         unsafe {
             match self.walk.kernel {
-                3 => self.unrolled::<S, 3>(simd),
-                5 => self.unrolled::<S, 5>(simd),
+                [3, 3] => self.unrolled::<S, 3>(simd),
+                [5, 5] => self.unrolled::<S, 5>(simd),
                 _ => self.of_any_size(simd),
             }
         }
@@ -36,8 +36,8 @@ impl WithSimd for Correlation {
 impl Correlation {
     #[inline(always)]
     fn tap(&self, i: usize, j: usize) -> usize {
-        let (kernel, tap) = (self.walk.kernel, i * self.walk.kernel + j);
-        if self.turned { kernel * kernel - 1 - tap } else { tap }
+        let tap = i * self.walk.kernel[1] + j;
+        if self.turned { self.walk.area() - 1 - tap } else { tap }
     }
 
     /// # Safety
@@ -59,7 +59,7 @@ impl Correlation {
     unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
         // Safety: the caller's.
         unsafe {
-            if self.walk.stride == 1 && self.walk.dilation == 1 {
+            if self.walk.is_dense() {
                 self.in_runs::<S, K, true>(simd);
             } else {
                 self.in_runs::<S, K, false>(simd);
@@ -76,7 +76,7 @@ impl Correlation {
     unsafe fn in_runs<S: Simd, const K: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
         let (walk, x, y, finish) = (self.walk, self.x, self.y, self.finish);
         let [down, across] = walk.steps();
-        let along = walk.stride as usize * walk.pitch;
+        let along = walk.stride[1] as usize * walk.pitch;
         let inner = walk.inner_columns();
         for lane in (0..walk.pitch).step_by(S::F32_LANES) {
             let mut kernel = [[simd.splat_f32s(0.0); K]; K];
@@ -95,11 +95,12 @@ impl Correlation {
                     let top = walk.corner(row, 0)[0];
                     let mut rows = [x; K];
                     for i in 0..K {
-                        rows[i] =
-                            x.wrapping_offset(walk.start([top, -walk.padding], lane)).wrapping_add(i * down);
+                        rows[i] = x
+                            .wrapping_offset(walk.start([top, -walk.padding[1]], lane))
+                            .wrapping_add(i * down);
                         if !walk.holds_row(top, i) {
                             here[i] = [simd.splat_f32s(0.0); K];
-                            rows[i] = x.wrapping_offset(walk.start([0, -walk.padding], lane));
+                            rows[i] = x.wrapping_offset(walk.start([0, -walk.padding[1]], lane));
                         }
                     }
                     let mut column = 0;
@@ -159,8 +160,8 @@ impl Correlation {
                         let corner = walk.corner(row, column);
                         let from = self.x.wrapping_offset(walk.start(corner, lane));
                         let mut sum = begin;
-                        for i in 0..walk.kernel {
-                            for j in 0..walk.kernel {
+                        for i in 0..walk.kernel[0] {
+                            for j in 0..walk.kernel[1] {
                                 if walk.holds(corner, i, j) {
                                     let weight = walk.weight(self.tap(i, j), lane);
                                     let weight = load::<S>(self.weights.wrapping_add(weight));
@@ -202,10 +203,10 @@ impl WithSimd for Spread {
                     // left alone.
                     unsafe {
                         let dy = load::<S>(self.dy.wrapping_add(walk.place(row, column, lane)));
-                        for i in 0..walk.kernel {
-                            for j in 0..walk.kernel {
+                        for i in 0..walk.kernel[0] {
+                            for j in 0..walk.kernel[1] {
                                 if walk.holds(corner, i, j) {
-                                    let weight = walk.weight(i * walk.kernel + j, lane);
+                                    let weight = walk.weight(i * walk.kernel[1] + j, lane);
                                     let weight = load::<S>(self.weights.wrapping_add(weight));
                                     let to = to.wrapping_add(i * down + j * across);
                                     store::<S>(to, simd.mul_add_f32s(weight, dy, load::<S>(to)));

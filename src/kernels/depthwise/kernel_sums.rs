@@ -20,9 +20,9 @@ impl WithSimd for KernelSums {
         // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
         unsafe {
             match self.walk.kernel {
-                3 => self.unrolled::<S, 3, RUN>(simd),
+                [3, 3] => self.unrolled::<S, 3, RUN>(simd),
                 // The sums alone fill the registers.
-                5 => self.unrolled::<S, 5, 1>(simd),
+                [5, 5] => self.unrolled::<S, 5, 1>(simd),
                 _ => self.of_any_size(simd),
             }
         }
@@ -38,7 +38,7 @@ impl KernelSums {
     unsafe fn unrolled<S: Simd, const K: usize, const P: usize>(&self, simd: S) {
         // Safety: the caller's.
         unsafe {
-            if self.walk.stride == 1 && self.walk.dilation == 1 {
+            if self.walk.is_dense() {
                 self.in_runs::<S, K, P, true>(simd);
             } else {
                 self.in_runs::<S, K, P, false>(simd);
@@ -55,7 +55,7 @@ impl KernelSums {
     unsafe fn in_runs<S: Simd, const K: usize, const P: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
         let (walk, x, dy) = (self.walk, self.x, self.dy);
         let [down, across] = walk.steps();
-        let along = walk.stride as usize * walk.pitch;
+        let along = walk.stride[1] as usize * walk.pitch;
         let inner = walk.inner_columns();
         for lane in (0..walk.pitch).step_by(S::F32_LANES) {
             let mut sums = [[simd.splat_f32s(0.0); K]; K];
@@ -69,7 +69,7 @@ impl KernelSums {
                 for row in 0..walk.places[0] {
                     let top = walk.corner(row, 0)[0];
                     let is_inner = walk.holds_row(top, 0) && walk.holds_row(top, K - 1);
-                    let start = x.wrapping_offset(walk.start([top, -walk.padding], lane));
+                    let start = x.wrapping_offset(walk.start([top, -walk.padding[1]], lane));
                     let mut column = 0;
                     while column < walk.places[1] {
                         let from = start.wrapping_add(column * along);
@@ -123,8 +123,8 @@ impl KernelSums {
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
         let (walk, [down, across]) = (self.walk, self.walk.steps());
         for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            for tap in 0..walk.kernel * walk.kernel {
-                let (i, j) = (tap / walk.kernel, tap % walk.kernel);
+            for tap in 0..walk.area() {
+                let (i, j) = (tap / walk.kernel[1], tap % walk.kernel[1]);
                 let dw = self.dw.wrapping_add(walk.weight(tap, lane));
                 // Safety: the caller's, for all of it.
                 unsafe {

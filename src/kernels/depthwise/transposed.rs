@@ -35,19 +35,20 @@ struct Meeting {
 
 impl Meeting {
     #[inline(always)]
-    fn at(pixel: usize, walk: &Walk) -> Meeting {
-        let (stride, dilation) = (walk.stride as usize, walk.dilation as usize);
+    fn at(pixel: usize, walk: &Walk, axis: usize) -> Meeting {
+        let (kernel, stride, dilation) =
+            (walk.kernel[axis], walk.stride[axis] as usize, walk.dilation[axis] as usize);
         // Of any so many numbers in a row one meets the pixels, or none does.
         let mut back = 1;
-        while back < walk.kernel && !(back * dilation).is_multiple_of(stride) {
+        while back < kernel && !(back * dilation).is_multiple_of(stride) {
             back += 1;
         }
-        let mut tap = walk.kernel;
-        while tap > 0 && walk.kernel - tap < back {
+        let mut tap = kernel;
+        while tap > 0 && kernel - tap < back {
             tap -= 1;
-            let from = (pixel as isize + walk.padding) - (tap * dilation) as isize;
-            if from % walk.stride == 0 {
-                let (place, on) = (from / walk.stride, back * dilation / stride);
+            let from = (pixel as isize + walk.padding[axis]) - (tap * dilation) as isize;
+            if from % stride as isize == 0 {
+                let (place, on) = (from / stride as isize, back * dilation / stride);
                 return Meeting { tap, place, back, on, count: tap / back + 1 };
             }
         }
@@ -88,25 +89,26 @@ impl WithSimd for Transposed {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let walk = &self.walk;
-        let [stride, height, width] = [walk.stride, walk.height, walk.width].map(|side| side as usize);
-        for left in 0..stride.min(width) {
-            let columns = Meeting::at(left, walk);
-            let pixels = (width - left).div_ceil(stride);
+        let [below, right] = walk.stride.map(|stride| stride as usize);
+        let [height, width] = [walk.height, walk.width].map(|side| side as usize);
+        for left in 0..right.min(width) {
+            let columns = Meeting::at(left, walk, 1);
+            let pixels = (width - left).div_ceil(right);
             let whole = columns.whole(pixels, walk.places[1]);
-            let line = Line { columns, pixels, places: walk.places[1], whole, stride: stride * walk.pitch };
-            for top in 0..stride.min(height) {
-                let rows = Meeting::at(top, walk);
-                for (pixel, row) in (top..height).step_by(stride).enumerate() {
+            let line = Line { columns, pixels, places: walk.places[1], whole, stride: right * walk.pitch };
+            for top in 0..below.min(height) {
+                let rows = Meeting::at(top, walk, 0);
+                for (pixel, row) in (top..height).step_by(below).enumerate() {
                     let inside = rows.inside(pixel, walk.places[0]);
                     let place = rows.place(inside.start, pixel) * walk.places[1] as isize + columns.place;
-                    let tap = (rows.tap - inside.start * rows.back) * walk.kernel + columns.tap;
+                    let tap = (rows.tap - inside.start * rows.back) * walk.kernel[1] + columns.tap;
                     let terms = Terms {
                         dy: self.dy.wrapping_offset(place * walk.pitch as isize),
                         weights: self.weights.wrapping_add(tap * LANES),
                         pitch: walk.pitch,
                         kernel: walk.weight(0, LANES),
                         on: [rows.on * walk.places[1] * walk.pitch, columns.on * walk.pitch],
-                        back: [rows.back * walk.kernel * LANES, columns.back * LANES],
+                        back: [rows.back * walk.kernel[1] * LANES, columns.back * LANES],
                     };
                     let to = self.dx.wrapping_offset(walk.start([row as isize, left as isize], 0));
                     // Safety: `check` holds all slices to their sizes, and places beside their image are

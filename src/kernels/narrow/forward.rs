@@ -214,7 +214,7 @@ impl Forward<'_> {
         to: *mut f32,
         place: Place,
     ) {
-        let Geometry { kernel, run, width, channels, .. } = self.geometry;
+        let Geometry { kernel: [height, _], run, width, channels, .. } = self.geometry;
         let Place { mut pixels, mut weights, takers, output } = place;
         let mut sums = [[simd.splat_f32s(0.0); COUNT]; OUTPUTS];
         if let Some(bias) = self.bias {
@@ -224,7 +224,7 @@ impl Forward<'_> {
         }
         // Safety: the caller's, for all of it.
         unsafe {
-            for _ in 0..kernel {
+            for _ in 0..height {
                 let mut at = 0;
                 while at < run * LANES {
                     let mut x = [simd.splat_f32s(0.0); COUNT];

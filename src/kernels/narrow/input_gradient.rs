@@ -36,7 +36,7 @@ impl Narrow {
         weights: &[f32],
         scratch: &mut [f32],
     ) {
-        assert_eq!(self.patches.window.stride, 1, "stride");
+        assert_eq!(self.patches.window.stride, [1, 1], "stride");
         assert!(dx.len() == self.input_len() && dy.len() == self.output_len());
         assert!(takers.len() == if self.pools { dy.len() } else { 0 }, "takers");
         assert_eq!(weights.len(), self.output().pitch * self.patches.inputs(), "weights");
@@ -45,7 +45,7 @@ impl Narrow {
         // Safety: the assertions hold all of it to these sizes.
         dispatch(InputGradient {
             geometry: self.geometry(),
-            padding: self.patches.window.padding,
+            above: self.patches.window.padding[0][0],
             height: self.patches.input.height,
             pitch: self.pitch(),
             dx: dx.as_mut_ptr(),
@@ -59,7 +59,8 @@ impl Narrow {
 
 struct InputGradient {
     geometry: Geometry,
-    padding: usize,
+    /// Rows of padding above the image.
+    above: usize,
     height: usize,
     pitch: usize,
     dx: *mut f32,
@@ -86,7 +87,8 @@ impl WithSimd for InputGradient {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Geometry { kernel, channels, width, rows, columns, outputs, pools, run, .. } = self.geometry;
+        let Geometry { kernel: [down, across], channels, width, rows, columns, .. } = self.geometry;
+        let Geometry { outputs, pools, run, .. } = self.geometry;
         // Safety: `input_gradient` has checked all sizes.
         unsafe {
             let whole = 0..if pools { rows / 2 } else { rows };
@@ -95,9 +97,9 @@ impl WithSimd for InputGradient {
         }
         let mut terms = 0;
         let pieces = channels.div_ceil(if is_wide::<S>() { 6 } else { 2 });
-        for row in self.padding..self.padding + self.height {
+        for row in self.above..self.above + self.height {
             // Rows of the window at which there is a result: row - i.
-            let (from, to) = ((row + 1).saturating_sub(rows), kernel.min(row + 1));
+            let (from, to) = ((row + 1).saturating_sub(rows), down.min(row + 1));
             if from >= to {
                 continue;
             }
@@ -110,7 +112,7 @@ impl WithSimd for InputGradient {
                     _ => 1,
                 };
                 let pixel = (row - from) * columns + column;
-                for tile in 0..kernel * pieces {
+                for tile in 0..across * pieces {
                     let (shift, part) = (tile / pieces, piece(channels, pieces, tile % pieces));
                     let first = (row * width + column + shift) * channels + part.start;
                     let place = Place {

@@ -14,7 +14,7 @@ impl Narrow {
     pub fn gather_input(&self, lanes: &mut [f32], x: MatrixRef) {
         let Patches { input, window } = self.patches;
         assert!(x.rows() <= GROUP && x.columns() == input.columns() && lanes.len() == self.input_len());
-        if window.padding > 0 {
+        if window.is_padded() {
             lanes.fill(0.0);
         }
         // Safety: by the assertion.
@@ -63,7 +63,7 @@ struct InputRows {
 impl InputRows {
     fn new(narrow: &Narrow, width: usize) -> InputRows {
         let Patches { input, window } = narrow.patches;
-        let framed_width = narrow.framed()[1];
+        let (framed_width, [[above, _], [left, _]]) = (narrow.framed()[1], window.padding);
         let (pieces, numbers) =
             if input.pitch == input.channels { (1, width * input.channels) } else { (width, input.channels) };
         InputRows {
@@ -71,7 +71,7 @@ impl InputRows {
             pieces,
             numbers,
             pitch: input.pitch,
-            first: (window.padding * framed_width + window.padding) * input.channels,
+            first: (above * framed_width + left) * input.channels,
             down: framed_width * input.channels,
         }
     }

@@ -25,6 +25,7 @@ impl Narrow {
     /// Rows of results that are taken together, those of whole windows of the pool.
     fn band(&self) -> usize {
         let Geometry { kernel, stride, channels, width, columns, pools, rows, .. } = self.geometry();
+        let (stride, kernel) = (stride[0], kernel[0]);
         let factor = if pools { 2 } else { 1 };
         let bytes = |band: usize| {
             let input = ((band - 1) * stride + kernel) * width * channels;
@@ -145,7 +146,8 @@ impl WeightGradient<'_> {
     /// All sizes must be as [`Narrow::weight_gradient`] wants them.
     #[inline(always)]
     unsafe fn outputs<S: Simd, const COUNT: usize>(&mut self, simd: S, outputs: Range<usize>) {
-        let Geometry { kernel, run, rows, width, channels, stride, pools, .. } = self.geometry;
+        let Geometry { kernel: [height, _], run, rows, width, channels, pools, .. } = self.geometry;
+        let [stride, _] = self.geometry.stride;
         let factor = if pools { 2 } else { 1 };
         let pieces = run.div_ceil(if is_wide::<S>() { 6 } else { 2 });
         for first in (0..rows).step_by(self.band) {
@@ -156,7 +158,7 @@ impl WeightGradient<'_> {
                 let dz = (self.dz.as_mut_ptr(), COUNT);
                 let dy = self.dy.as_ptr();
                 spread::<S>(simd, &self.geometry, dz, dy, self.takers, results, outputs.clone());
-                for tile in 0..kernel * pieces {
+                for tile in 0..height * pieces {
                     let (row, part) = (tile / pieces, piece(run, pieces, tile % pieces));
                     let at = (first * stride + row) * width * channels + part.start;
                     let place = Place {
@@ -196,7 +198,7 @@ impl WeightGradient<'_> {
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const INPUTS: usize, const COUNT: usize>(&self, simd: S, place: Place) {
-        let Geometry { columns, width, channels, stride, .. } = self.geometry;
+        let Geometry { columns, width, channels, stride: [below, right], .. } = self.geometry;
         let Place { sums: to, mut x, mut dz, rows, is_first } = place;
         let mut sums = [[simd.splat_f32s(0.0); INPUTS]; COUNT];
         // Safety: the caller's, for all of it.
@@ -208,8 +210,8 @@ impl WeightGradient<'_> {
                     }
                 }
             }
-            let across = stride * channels * LANES;
-            let down = (stride * width * channels * LANES).wrapping_sub(columns * across);
+            let across = right * channels * LANES;
+            let down = (below * width * channels * LANES).wrapping_sub(columns * across);
             for _ in 0..rows {
                 for _ in 0..columns {
                     let mut inputs = [simd.splat_f32s(0.0); INPUTS];

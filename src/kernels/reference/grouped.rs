@@ -11,7 +11,7 @@ pub struct Grouped {
     pub input: Shape,
     pub groups: usize,
     pub window: Window,
-    /// `[out, channels / groups, kernel, kernel]`
+    /// `[out, channels / groups, kernel height, kernel width]`
     pub weight: Vec<f64>,
     /// `[out]`
     pub bias: Vec<f64>,

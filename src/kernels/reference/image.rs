@@ -14,11 +14,11 @@ fn under(
     [i, j]: [usize; 2],
     [_, height, width]: Shape,
 ) -> Option<[usize; 2]> {
-    let along = |place: usize, i: usize, side: usize| {
-        let at = (place * window.stride + i * window.dilation).checked_sub(window.padding)?;
-        (at < side).then_some(at)
+    let along = |axis: usize, place: usize, i: usize, pixels: usize| {
+        let at = place * window.stride[axis] + i * window.dilation[axis];
+        at.checked_sub(window.padding[axis][0]).filter(|&at| at < pixels)
     };
-    Some([along(y, i, height)?, along(x, j, width)?])
+    Some([along(0, y, i, height)?, along(1, x, j, width)?])
 }
 
 fn index([_, height, width]: Shape, channel: usize, [y, x]: [usize; 2]) -> usize {
@@ -27,7 +27,13 @@ fn index([_, height, width]: Shape, channel: usize, [y, x]: [usize; 2]) -> usize
 
 /// The shape that a window makes of an image.
 fn placed(window: Window, channels: usize, [_, height, width]: Shape) -> Shape {
-    [channels, window.places(height), window.places(width)]
+    let along = |axis: usize, pixels: usize| {
+        let [before, after] = window.padding[axis];
+        let last =
+            |place: usize| place * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis];
+        (0..).take_while(|&place| last(place) < before + pixels + after).count()
+    };
+    [channels, along(0, height), along(1, width)]
 }
 
 /// All places of a shape.
@@ -42,7 +48,7 @@ pub struct Convolution {
     /// Of a sample that goes in.
     pub input: Shape,
     pub window: Window,
-    /// `[out, channels, kernel, kernel]`
+    /// `[out, channels, kernel height, kernel width]`
     pub weight: Vec<f64>,
     /// `[out]`
     pub bias: Vec<f64>,
@@ -54,7 +60,7 @@ pub struct Convolution {
 pub struct ImageGradients {
     /// `[rows, channels, height, width]`
     pub x: Vec<f64>,
-    /// `[out, channels, kernel, kernel]`; empty for pools.
+    /// `[out, channels, kernel height, kernel width]`; empty for pools.
     pub weight: Vec<f64>,
     /// `[out]`; empty for pools.
     pub bias: Vec<f64>,
@@ -62,14 +68,14 @@ pub struct ImageGradients {
 
 impl Convolution {
     fn weight_index(&self, out: usize, channel: usize, [i, j]: [usize; 2]) -> usize {
-        let kernel = self.window.kernel;
-        ((out * self.input[0] + channel) * kernel + i) * kernel + j
+        let [height, width] = self.window.kernel;
+        ((out * self.input[0] + channel) * height + i) * width + j
     }
 
     /// All pairs of weight and input that make one output: their indices.
     fn terms(&self, out: usize, place: [usize; 2]) -> impl Iterator<Item = (usize, usize)> {
-        let kernel = self.window.kernel;
-        each([self.input[0], kernel, kernel]).filter_map(move |(channel, pixel)| {
+        let [height, width] = self.window.kernel;
+        each([self.input[0], height, width]).filter_map(move |(channel, pixel)| {
             let at = under(self.window, place, pixel, self.input)?;
             Some((self.weight_index(out, channel, pixel), index(self.input, channel, at)))
         })
@@ -125,17 +131,17 @@ pub struct Pool {
 impl Pool {
     /// The index in a sample of each number under a place, with its share of the result.
     fn terms(&self, x: &[f64], channel: usize, place: [usize; 2]) -> Vec<(usize, f64)> {
-        let kernel = self.window.kernel;
+        let [height, width] = self.window.kernel;
         let under = |(_, pixel)| under(self.window, place, pixel, self.input);
         let all: Vec<usize> =
-            each([1, kernel, kernel]).filter_map(under).map(|at| index(self.input, channel, at)).collect();
+            each([1, height, width]).filter_map(under).map(|at| index(self.input, channel, at)).collect();
         if self.max {
             // The first of several equal ones.
             let first = |best: usize, at: usize| if x[at] > x[best] { at } else { best };
             let best = all.iter().copied().reduce(first);
             return best.map(|at| (at, 1.0)).into_iter().collect();
         }
-        let share = 1.0 / (kernel * kernel) as f64;
+        let share = 1.0 / (height * width) as f64;
         all.into_iter().map(|at| (at, share)).collect()
     }
 

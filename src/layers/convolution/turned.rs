@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::Convolution;
-use crate::kernels::image::{Image, Patches, Window};
+use crate::kernels::image::{Image, Patches, Side, Window};
 use crate::kernels::panels;
 use crate::layers::{Derivation, dense::Shard};
 use crate::tensor::{LANES, padded};
@@ -32,18 +32,19 @@ impl Convolution {
     /// The convolution that gives the gradient of the input, if there is one and it is less work than a
     /// product of patches that are scattered.
     pub(super) fn turned(&self) -> Option<Patches> {
-        let Window { kernel, stride, padding, dilation } = self.patches.window;
-        let reach = dilation * (kernel - 1);
-        if !self.patch.input_gradient || stride > 1 || padding > reach {
+        let window = self.patches.window;
+        let turns = |side: Side| side.stride == 1 && side.before.max(side.after) <= side.reach();
+        if !self.patch.input_gradient || !window.sides().into_iter().all(turns) {
             return None;
         }
         let (input, output) = (self.patches.input, self.output());
         // All of dy's channels: what pads them are zeros.
         let image = Image { channels: output.pitch, ..output };
-        let window = Window { kernel, stride, padding: reach - padding, dilation };
+        let padding = window.sides().map(|side| [side.reach() - side.before, side.reach() - side.after]);
+        let window = Window { padding, ..window };
         let turned = Patches { input: image, window };
         let wide = |columns: usize| columns.next_multiple_of(TILE_COLUMNS) as u128;
-        let row = (kernel * input.width * output.pitch) as u128;
+        let row = (window.kernel[1] * input.width * output.pitch) as u128;
         let gathered = turned.rows_seen() as u128 * row * wide(input.channels);
         let patches = output.pixels() as u128 * wide(self.patches.inputs());
         (gathered <= patches * (output.pitch + SCATTERING) as u128).then_some(turned)
@@ -78,7 +79,7 @@ impl Convolution {
             return;
         }
         let Shard { panels, inputs } = self.patch.shard(shard);
-        let (area, outputs) = (turned.window.kernel * turned.window.kernel, padded(self.patch.outputs));
+        let (area, outputs) = (turned.window.area(), padded(self.patch.outputs));
         for panel in panels {
             for segment in self.segments(inputs.clone()) {
                 let pixel = area - 1 - segment.pixel;
@@ -161,22 +162,27 @@ mod tests {
 
     #[test]
     fn wide_convolutions_turn_and_give_an_image_of_the_size_of_the_input() {
-        let padded = |kernel, padding, dilation| Window { kernel, stride: 1, padding, dilation };
+        let padded = |kernel, padding, dilation| Window::square(kernel, 1, padding, dilation);
         let cases = [
             ([28, 32, 32], padded(3, 1, 1)),
             ([7, 128, 100], padded(3, 1, 1)),
             ([12, 24, 32], padded(3, 0, 1)),
             ([9, 40, 16], padded(5, 3, 2)),
             ([6, 5, 20], padded(1, 0, 1)),
+            ([9, 40, 16], Window::rectangle([3, 5], [1, 1], [2, 0], [1, 2])),
+            ([11, 32, 32], Window { padding: [[0, 2], [3, 1]], ..padded(4, 0, 1) }),
         ];
         for (shape, window) in cases {
             let turned = turned(shape, window, true).unwrap();
-            assert_eq!([turned.window.places(turned.input.height); 2], [shape[0]; 2], "{window:?}");
+            let gradient = turned.window.output(turned.input, shape[1]);
+            assert_eq!(gradient, Image::new(shape[0], shape[0], shape[1]), "{window:?}");
         }
         // No gradient is wanted; a stride; a frame wider than the window reaches; few channels.
         assert!(turned([28, 32, 32], padded(3, 1, 1), false).is_none());
-        assert!(turned([28, 32, 32], Window { stride: 2, ..padded(3, 1, 1) }, true).is_none());
+        assert!(turned([28, 32, 32], Window { stride: [1, 2], ..padded(3, 1, 1) }, true).is_none());
         assert!(turned([28, 32, 32], padded(3, 3, 1), true).is_none());
+        let below = Window { padding: [[1, 3], [1, 1]], ..padded(3, 1, 1) };
+        assert!(turned([28, 32, 32], below, true).is_none());
         assert!(turned([12, 6, 16], padded(5, 0, 1), true).is_none());
     }
 }

@@ -5,6 +5,7 @@ mod images;
 mod make;
 mod normalisation;
 mod shapes;
+mod windows;
 
 use std::f32::consts::SQRT_2;
 
@@ -58,9 +59,9 @@ pub enum LayerConfig {
     /// An activation as a layer of its own; its output has the shape of its input.
     Activation(Activation),
     Convolution(ConvolutionConfig),
-    /// The largest number of each channel under each place of a window without padding and dilation.
+    /// The largest number of each channel under each place of a window; padding is left out.
     MaxPool(Window),
-    /// The mean instead.
+    /// The mean instead; padding counts as zeros.
     AveragePool(Window),
     /// The mean of each channel: an image becomes features.
     GlobalAveragePool,
@@ -102,9 +103,14 @@ pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
 fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
     let layer = match section.choice("type", "layer", None, &layer_names())? {
         "dense" => read_dense(&mut section)?,
-        "conv" => images::read_convolution(&mut section)?,
-        "max-pool" => LayerConfig::MaxPool(images::read_pool(&mut section)?),
-        "average-pool" => LayerConfig::AveragePool(images::read_pool(&mut section)?),
+        "conv" => images::read_convolution(&mut section, false)?,
+        "conv-1d" => images::read_convolution(&mut section, true)?,
+        kind @ ("max-pool" | "max-pool-1d") => {
+            LayerConfig::MaxPool(windows::read_window(&mut section, kind == "max-pool-1d", true)?)
+        }
+        kind @ ("average-pool" | "average-pool-1d") => {
+            LayerConfig::AveragePool(windows::read_window(&mut section, kind == "average-pool-1d", true)?)
+        }
         "global-average-pool" => LayerConfig::GlobalAveragePool,
         "flatten" => LayerConfig::Flatten,
         "residual" => blocks::read_residual(&mut section, depth)?,

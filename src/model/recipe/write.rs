@@ -96,7 +96,9 @@ fn loss(loss: &Loss) -> Table {
 pub(super) fn layer(layer: &LayerConfig) -> Table {
     match layer {
         LayerConfig::Activation(function) => activation(*function),
-        LayerConfig::Convolution(config) => layers::convolution(config, activation(config.activation)),
+        LayerConfig::Convolution(config) => {
+            layers::convolution(layer.kind(), config, activation(config.activation))
+        }
         LayerConfig::Normalisation(config) => layers::normalisation(config, activation(config.activation)),
         LayerConfig::Dropout { rate, channels } => layers::dropout(*rate, *channels),
         LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {

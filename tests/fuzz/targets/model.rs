@@ -49,7 +49,7 @@ fn save(path: &Path, saved: &SavedModel) -> fallline::Result<()> {
 }
 
 /// Small networks for samples of this height, width and channels: their layers.
-const NETWORKS: [([usize; 3], &str); 4] = [
+const NETWORKS: [([usize; 3], &str); 5] = [
     (
         [2, 2, 1],
         "[[model.layers]]\ntype = 'dense'\nunits = 3\nactivation = 'relu'\n[[model.layers]]\ntype = 'dense'\nunits = 2\n",
@@ -65,6 +65,12 @@ const NETWORKS: [([usize; 3], &str); 4] = [
         "[[model.layers]]\ntype = 'residual'\nlayers = [{ type = 'conv', channels = 2, kernel = 3, padding = 1, groups = 2 }, \
          { type = 'squeeze-excite', reduction = 1 }, { type = 'group-norm', groups = 1 }]\n\
          [[model.layers]]\ntype = 'global-average-pool'\n[[model.layers]]\ntype = 'layer-norm'\n",
+    ),
+    (
+        [1, 7, 2],
+        "[[model.layers]]\ntype = 'conv-1d'\nchannels = 3\nkernel = 2\npadding = [1, 0]\n\
+         [[model.layers]]\ntype = 'max-pool-1d'\nkernel = 3\nstride = 2\npadding = 1\n\
+         [[model.layers]]\ntype = 'flatten'\n[[model.layers]]\ntype = 'dense'\nunits = 2\n",
     ),
 ];
 

@@ -162,7 +162,7 @@ pub fn leaves(layers: &[LayerConfig], input: Shape, first: bool) -> Result<Vec<(
             }
             // Data are taken as features.
             (LayerConfig::Normalisation(_), _) if first => found.push((layer.clone(), output)),
-            _ => found.push((layer.clone(), shape)),
+            _ => found.push((layer.clone(), layer.takes(shape, first))),
         }
         shape = output;
     }

@@ -2,6 +2,7 @@
 
 use super::super::super::section::Section;
 use super::super::write::{initialiser, integer, table_of};
+use super::windows::{read_window, window_keys};
 use super::{LayerConfig, default_weight_init, read_activation, read_bias_initialiser, read_initialiser};
 use crate::error::Result;
 use crate::init::Init;
@@ -10,11 +11,9 @@ use crate::kernels::image::Window;
 
 /// The most channels of a convolution.
 pub(super) const MOST_CHANNELS: usize = 1 << 16;
-/// The most pixels along a side of a window, and of its stride, padding and dilation.
-const MOST_PIXELS: usize = 1024;
 
 /// A convolution: y = activation(Σ w · x + b) with w of shape
-/// `[channels, channels in / groups, kernel, kernel]`.
+/// `[channels, channels in / groups, kernel height, kernel width]`, of a sequence without the height.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConvolutionConfig {
     /// Of the output; at least 1.
@@ -30,14 +29,9 @@ pub struct ConvolutionConfig {
     pub bias: bool,
 }
 
-pub(super) fn read_convolution(section: &mut Section) -> Result<LayerConfig> {
+pub(super) fn read_convolution(section: &mut Section, one_dimensional: bool) -> Result<LayerConfig> {
     let channels = section.required_integer("channels", 1, MOST_CHANNELS)?;
-    let window = Window {
-        kernel: section.required_integer("kernel", 1, MOST_PIXELS)?,
-        stride: section.integer("stride", 1, 1, MOST_PIXELS)?,
-        padding: section.integer("padding", 0, 0, MOST_PIXELS)?,
-        dilation: section.integer("dilation", 1, 1, MOST_PIXELS)?,
-    };
+    let window = read_window(section, one_dimensional, false)?;
     let groups = section.integer("groups", 1, 1, MOST_CHANNELS)?;
     if !channels.is_multiple_of(groups) {
         let expected = format!("an integer that divides `channels` ({channels})");
@@ -61,36 +55,27 @@ pub(super) fn read_convolution(section: &mut Section) -> Result<LayerConfig> {
     Ok(LayerConfig::Convolution(config))
 }
 
-/// The window of a pool: places side by side unless `stride` says otherwise.
-pub(super) fn read_pool(section: &mut Section) -> Result<Window> {
-    let kernel = section.required_integer("kernel", 1, MOST_PIXELS)?;
-    Ok(Window::plain(kernel, section.integer("stride", kernel, 1, MOST_PIXELS)?))
-}
-
-pub(in super::super) fn convolution(config: &ConvolutionConfig, activation: toml::Table) -> toml::Table {
-    let Window { kernel, stride, padding, dilation } = config.window;
-    let mut table = table_of([
-        ("type", "conv".into()),
-        ("channels", integer(config.channels as u64)),
-        ("kernel", integer(kernel as u64)),
-        ("stride", integer(stride as u64)),
-        ("padding", integer(padding as u64)),
-        ("dilation", integer(dilation as u64)),
+pub(in super::super) fn convolution(
+    kind: &str,
+    config: &ConvolutionConfig,
+    activation: toml::Table,
+) -> toml::Table {
+    let mut table = table_of([("type", kind.into()), ("channels", integer(config.channels as u64))]);
+    table.extend(window_keys(config.window, false));
+    table.extend(table_of([
         ("groups", integer(config.groups as u64)),
         ("activation", activation.into()),
         ("weight_init", initialiser(&config.weight_init).into()),
         ("bias", config.bias.into()),
-    ]);
+    ]));
     if config.bias {
         table.insert("bias_init".into(), initialiser(&config.bias_init).into());
     }
     table
 }
 
-pub(in super::super) fn pool(name: &str, window: Window) -> toml::Table {
-    table_of([
-        ("type", name.into()),
-        ("kernel", integer(window.kernel as u64)),
-        ("stride", integer(window.stride as u64)),
-    ])
+pub(in super::super) fn pool(kind: &str, window: Window) -> toml::Table {
+    let mut table = table_of([("type", kind.into())]);
+    table.extend(window_keys(window, true));
+    table
 }

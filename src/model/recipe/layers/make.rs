@@ -41,6 +41,26 @@ impl LayerConfig {
         LayerConfig::AveragePool(Window::plain(kernel, kernel))
     }
 
+    /// A convolution of sequences, which are images of one row, with a bias: windows of `kernel` positions, one
+    /// apart and without padding.
+    pub fn convolution_1d(channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
+        let window = Window::line(kernel, 1, 0, 1);
+        LayerConfig::Convolution(ConvolutionConfig {
+            window,
+            ..ConvolutionConfig::new(channels, kernel, activation)
+        })
+    }
+
+    /// The largest number of each channel of a sequence in windows of `kernel` positions, side by side.
+    pub fn max_pool_1d(kernel: usize) -> LayerConfig {
+        LayerConfig::MaxPool(Window::line(kernel, kernel, 0, 1))
+    }
+
+    /// The mean instead.
+    pub fn average_pool_1d(kernel: usize) -> LayerConfig {
+        LayerConfig::AveragePool(Window::line(kernel, kernel, 0, 1))
+    }
+
     /// Normalisation by batch, with the ε and momentum of PyTorch.
     pub fn batch_norm() -> LayerConfig {
         LayerConfig::over(Over::Batch { momentum: normalisation::MOMENTUM })

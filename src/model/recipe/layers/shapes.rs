@@ -1,6 +1,6 @@
 //! What comes out of a layer, given what goes in: checked before anything is allocated.
 
-use super::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over};
+use super::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, windows};
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Window};
 use crate::layers::Shape;
@@ -14,8 +14,11 @@ impl LayerConfig {
         match self {
             LayerConfig::Dense { .. } => "dense",
             LayerConfig::Activation(activation) => activation.name(),
+            LayerConfig::Convolution(config) if config.window.one_dimensional => "conv-1d",
             LayerConfig::Convolution(_) => "conv",
+            LayerConfig::MaxPool(window) if window.one_dimensional => "max-pool-1d",
             LayerConfig::MaxPool(_) => "max-pool",
+            LayerConfig::AveragePool(window) if window.one_dimensional => "average-pool-1d",
             LayerConfig::AveragePool(_) => "average-pool",
             LayerConfig::GlobalAveragePool => "global-average-pool",
             LayerConfig::Flatten => "flatten",
@@ -24,6 +27,31 @@ impl LayerConfig {
             LayerConfig::Normalisation(config) => config.kind(),
             LayerConfig::Dropout { .. } => "dropout",
             LayerConfig::Of(settings) => settings.kind().name(),
+        }
+    }
+
+    /// The window of a convolution or a pool.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            LayerConfig::Convolution(config) => Some(config.window),
+            LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => Some(*window),
+            _ => None,
+        }
+    }
+
+    /// What goes in as the layer takes it: the `first` layer takes data as they lie. For a layer of sequences
+    /// an image is the sequence of its pixels, row after row, and a row of features one of a single channel.
+    pub fn takes(&self, input: Shape, first: bool) -> Shape {
+        match (self.window(), input) {
+            (Some(Window { one_dimensional: true, .. }), Shape::Image(data)) if first => {
+                let sequence = if data.pixels() == 1 {
+                    [1, data.channels, 1]
+                } else {
+                    [1, data.pixels(), data.channels]
+                };
+                Shape::Image(Image::data(sequence))
+            }
+            _ => input,
         }
     }
 
@@ -39,9 +67,17 @@ impl LayerConfig {
             expected,
             found,
         };
+        let input = self.takes(input, first);
+        let one_dimensional = self.window().is_some_and(|window| window.one_dimensional);
         let image = |image: Shape| match image {
+            Shape::Image(image) if one_dimensional && image.height > 1 => {
+                Err(refused("a sequence: an image of height 1".into(), format!("an image of {image}")))
+            }
             Shape::Image(image) => Ok(image),
-            Shape::Features(features) => Err(refused("an image".into(), format!("{features} features"))),
+            Shape::Features(features) => {
+                let expected = if one_dimensional { "a sequence" } else { "an image" };
+                Err(refused(expected.into(), format!("{features} features")))
+            }
         };
         let output = match self {
             LayerConfig::Of(settings) if first => {
@@ -79,7 +115,9 @@ impl LayerConfig {
             }
             LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
                 let input = image(input)?;
-                Shape::Image(placed(*window, input, input.channels, refused)?)
+                let output = placed(*window, input, input.channels, &refused)?;
+                check_seen(*window, input, refused)?;
+                Shape::Image(output)
             }
             LayerConfig::GlobalAveragePool => Shape::Features(image(input)?.channels),
             LayerConfig::Flatten => Shape::Features(image(input)?.features()),
@@ -117,25 +155,30 @@ fn placed(
     channels: usize,
     refused: impl Fn(String, String) -> Error,
 ) -> Result<Image> {
-    let Window { kernel, padding, dilation, .. } = window;
-    let side = input.height.min(input.width) + 2 * padding;
-    let most = (side - 1) / dilation + 1;
-    if kernel > most {
-        let with = if padding > 0 || dilation > 1 {
-            format!(", padding {padding} and dilation {dilation}")
+    let [rows, columns] = window.sides();
+    let [tall, wide] = [rows.framed(input.height), columns.framed(input.width)];
+    let most = [(tall - 1) / rows.dilation + 1, (wide - 1) / columns.dilation + 1];
+    if rows.kernel > most[0] || columns.kernel > most[1] {
+        let with = if window.is_padded() || window.is_dilated() {
+            let dilation = windows::pair(window.dilation, window);
+            format!(", padding {} and dilation {dilation}", windows::padding(window))
         } else {
             String::new()
         };
-        return Err(refused(
-            format!("`kernel` from 1 to {most} on an image of {input}{with}"),
-            kernel.to_string(),
-        ));
+        let (most, found) = if window.one_dimensional {
+            (format!("from 1 to {}", most[1]), window.to_string())
+        } else if rows.kernel == columns.kernel {
+            (format!("from 1 to {}", most[0].min(most[1])), rows.kernel.to_string())
+        } else {
+            (format!("of at most {}x{}", most[0], most[1]), window.to_string())
+        };
+        return Err(refused(format!("`kernel` {most} on an image of {input}{with}"), found));
     }
     // The frame around the input and the patches of one row are memory too.
-    let framed = (input.height + 2 * padding) as u128 * (input.width + 2 * padding) as u128;
+    let framed = tall as u128 * wide as u128;
     let output = window.output(input, channels);
     let columns = (output.height * output.width) as u128 * output.pitch as u128;
-    let patch = (kernel * kernel) as u128 * input.channels as u128;
+    let patch = window.area() as u128 * input.channels as u128;
     let largest = columns.max(framed * input.pitch as u128).max(patch);
     if largest > MOST_COLUMNS as u128 {
         let expected =
@@ -143,4 +186,17 @@ fn placed(
         return Err(refused(expected, largest.to_string()));
     }
     Ok(output)
+}
+
+/// Refuses a pool of which a place sees nothing but padding.
+fn check_seen(window: Window, input: Image, refused: impl Fn(String, String) -> Error) -> Result<()> {
+    let [rows, columns] = window.sides();
+    for (side, pixels) in [(rows, input.height), (columns, input.width)] {
+        if (0..side.places(pixels)).any(|place| side.kernel_inside(place, pixels).is_empty()) {
+            let expected =
+                format!("`padding` with which every window of {window} sees a pixel of an image of {input}");
+            return Err(refused(expected, windows::padding(window).to_string()));
+        }
+    }
+    Ok(())
 }

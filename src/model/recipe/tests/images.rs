@@ -42,7 +42,7 @@ fn layers_of_images_are_written_and_read() {
     let recipe = parsed(&[everything, POOL, average, "type = 'relu'", "type = 'global-average-pool'"]);
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     let LayerConfig::Convolution(config) = &recipe.model.layers[0] else { panic!() };
-    let window = Window { kernel: 4, stride: 2, padding: 3, dilation: 2 };
+    let window = Window::square(4, 2, 3, 2);
     assert_eq!((config.channels, config.window, config.bias), (3, window, false));
     // Places side by side without a stride.
     assert_eq!(recipe.model.layers[1], LayerConfig::MaxPool(Window::plain(2, 2)));
@@ -166,7 +166,6 @@ fn what_does_not_fit_is_refused() {
         refusal(&[CONV, "type = 'conv'\nchannels = 8\nkernel = 1\ngroups = 4", FLATTEN]),
         "layer 1 (conv): expected `groups` that divides the 6 channels that come in, found 4"
     );
-    assert!(of("type = 'average-pool'\nkernel = 2\npadding = 1").contains("padding"));
     // Too many parameters, without an allocation of that size.
     let wide = "type = 'conv'\nchannels = 20000\nkernel = 3\npadding = 1";
     let shrink = "type = 'max-pool'\nkernel = 28";
@@ -178,6 +177,180 @@ fn what_does_not_fit_is_refused() {
     bare.model.layers.pop();
     let refused = Model::build(&bare.model, [28, 28, 1], 10, 1).err().unwrap().to_string();
     assert!(refused.ends_with("expected 10 outputs, one for each class, found 24x24x6"), "{refused}");
+}
+
+/// Windows whose sides differ are read, and written as short as they can be.
+#[test]
+fn windows_may_have_sides_of_their_own() {
+    let window = |keys: &str| {
+        let recipe = parsed(&[&format!("type = 'conv'\nchannels = 2\n{keys}"), FLATTEN]);
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+        let table: toml::Table = recipe.to_toml().parse().unwrap();
+        let written = &table["model"]["layers"][0];
+        let written = ["kernel", "stride", "padding", "dilation"].map(|key| written[key].to_string());
+        let LayerConfig::Convolution(config) = &recipe.model.layers[0] else { panic!() };
+        (config.window, written.join(" "))
+    };
+    let (wide, text) = window("kernel = [3, 5]\nstride = [2, 1]\ndilation = [1, 2]\npadding = [1, 4]");
+    assert_eq!(wide, Window::rectangle([3, 5], [2, 1], [1, 4], [1, 2]));
+    assert_eq!(text, "[3, 5] [2, 1] [1, 4] [1, 2]");
+    let (uneven, text) = window("kernel = [3, 3]\npadding = [1, 0, 2, 1]");
+    assert_eq!(uneven, Window { padding: [[1, 0], [2, 1]], ..Window::plain(3, 1) });
+    assert_eq!(text, "3 1 [1, 0, 2, 1] 1");
+    // An odd number of pixels: one more below and to the right, as in PyTorch.
+    let (same, text) = window("kernel = [2, 5]\ndilation = [3, 1]\npadding = 'same'");
+    assert_eq!((same.padding, text.as_str()), ([[1, 2], [2, 2]], "[2, 5] 1 [1, 2, 2, 2] [3, 1]"));
+    assert_eq!(window("kernel = 3\npadding = 'same'").1, "3 1 1 1");
+    let pooled = parsed(&[
+        "type = 'max-pool'\nkernel = [2, 3]",
+        "type = 'average-pool'\nkernel = 3\nstride = 1\npadding = 'same'\ndilation = [1, 2]",
+        FLATTEN,
+    ]);
+    assert_eq!(
+        pooled.model.layers[0],
+        LayerConfig::MaxPool(Window::rectangle([2, 3], [2, 3], [0; 2], [1; 2]))
+    );
+    assert_eq!(Recipe::parse(&pooled.to_toml(), "copy").unwrap(), pooled);
+    // Pools without padding and dilation are written as ever.
+    let table: toml::Table = pooled.to_toml().parse().unwrap();
+    let keys: Vec<&String> = table["model"]["layers"][0].as_table().unwrap().keys().collect();
+    assert_eq!(keys, ["type", "kernel", "stride"]);
+    let model = Model::build(&pooled.model, [28, 28, 1], 10, 1).unwrap();
+    let rows = model.summary();
+    assert_eq!((rows[0].kind.as_str(), rows[0].output.as_str()), ("max-pool 2x3", "14x9x1"));
+    assert_eq!((rows[1].kind.as_str(), rows[1].output.as_str()), ("average-pool 3x3", "14x9x1"));
+}
+
+#[test]
+fn wrong_windows_are_refused() {
+    let of = |layer: &str| refusal(&[layer, FLATTEN]);
+    let conv = |keys: &str| of(&format!("type = 'conv'\nchannels = 2\n{keys}"));
+    let expected =
+        "`model.layers.0.kernel`: expected an integer from 1 to 1024, or [height, width] of such, found";
+    for (value, found) in [
+        ("[3, 5, 1]", "an array of 3"),
+        ("[]", "an array of 0"),
+        ("0", "0"),
+        ("1.5", "the number 1.5"),
+        ("'same'", "the text \"same\""),
+    ] {
+        assert!(conv(&format!("kernel = {value}")).ends_with(&format!("{expected} {found}")), "{value}");
+    }
+    let refused = conv("kernel = [3, 2000]");
+    assert!(
+        refused.ends_with(
+            "`model.layers.0.kernel.1`: expected an integer from 1 to 1024, found the integer 2000"
+        ),
+        "{refused}"
+    );
+    assert!(conv("kernel = 3\npadding = [1, 2, 3]").ends_with(
+        "padding`: expected an integer from 0 to 1024, [height, width] or [above, below, left, right] of such, \
+         or \"same\", found an array of 3"
+    ));
+    assert!(conv("kernel = 3\npadding = 'valid'").ends_with("or \"same\", found the text \"valid\""));
+    assert!(
+        conv("kernel = 3\nstride = [1, 2]\npadding = 'same'")
+            .ends_with("stride`: expected none with \"same\" padding but 1, found [1, 2]")
+    );
+    assert_eq!(
+        conv("kernel = [3, 31]\npadding = [0, 0, 1, 0]"),
+        "layer 0 (conv): expected `kernel` of at most 28x29 on an image of 28x28x1, padding [0, 0, 1, 0] and \
+         dilation 1, found 3x31"
+    );
+    // A window of a pool that sees nothing has no largest number.
+    for kind in ["max-pool", "average-pool"] {
+        assert_eq!(
+            of(&format!("type = '{kind}'\nkernel = [2, 3]\npadding = [0, 3]")),
+            format!(
+                "layer 0 ({kind}): expected `padding` with which every window of 2x3 sees a pixel of an image of \
+                 28x28x1, found [0, 3]"
+            )
+        );
+    }
+    assert!(
+        of("type = 'max-pool'\nkernel = 2\nstride = 1\ndilation = 30\npadding = 14")
+            .contains("expected `padding`")
+    );
+}
+
+const CONV_1D: &str = "type = 'conv-1d'\nchannels = 6\nkernel = 5";
+
+/// Layers of sequences take images of one row, and data as they lie.
+#[test]
+fn sequences_are_images_of_one_row() {
+    let recipe = parsed(&[
+        &format!("{CONV_1D}\nstride = 2\npadding = [2, 0]\nactivation = 'relu'"),
+        "type = 'max-pool-1d'\nkernel = 3\nstride = 2\npadding = 1",
+        "type = 'conv-1d'\nchannels = 12\nkernel = 3\ngroups = 3\ndilation = 2\npadding = 'same'",
+        "type = 'average-pool-1d'\nkernel = 2",
+        "type = 'conv-1d'\nchannels = 12\nkernel = 3\ngroups = 12",
+        "type = 'conv-1d'\nchannels = 8\nkernel = 1",
+        FLATTEN,
+    ]);
+    assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    let LayerConfig::Convolution(first) = &recipe.model.layers[0] else { panic!() };
+    assert_eq!(first.window, Window { padding: [[0, 0], [2, 0]], ..Window::line(5, 2, 0, 1) });
+    assert_eq!(recipe.model.layers[3], LayerConfig::average_pool_1d(2));
+    // The pixels of an image, row after row, and the features of a row, are the same sequence here.
+    for input in [[28, 28, 1], [1, 784, 1], [1, 1, 784]] {
+        let model = Model::build(&recipe.model, input, 10, 1).unwrap();
+        assert_eq!(recipe.model.parameters(input).unwrap(), model.parameters());
+        let rows = model.summary();
+        let shown: Vec<[&str; 2]> = rows.iter().map(|row| [row.kind.as_str(), row.output.as_str()]).collect();
+        let expected = [
+            ["conv 5 + relu", "1x391x6"],
+            ["max-pool 3", "1x196x6"],
+            ["conv 3 in 3 groups", "1x196x12"],
+            ["average-pool 2", "1x98x12"],
+            ["depthwise 3", "1x96x12"],
+            ["conv 1", "1x96x8"],
+            ["flatten", "768"],
+            ["dense", "10"],
+        ];
+        assert_eq!(shown, expected);
+        let shapes: Vec<Vec<usize>> = model.tensors().into_iter().map(|tensor| tensor.shape).collect();
+        let weights: Vec<&[usize]> = shapes.iter().step_by(2).map(Vec::as_slice).collect();
+        let expected: [&[usize]; 5] = [&[6, 1, 5], &[12, 2, 3], &[12, 1, 3], &[8, 12, 1], &[10, 768]];
+        assert_eq!(weights, expected);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let model = Model::build(&recipe.model, [28, 28, 1], 10, 3).unwrap();
+    crate::model::saved::save(&path, &model, &recipe, [28, 28, 1], 10, ElementType::U8).unwrap();
+    let back = crate::model::saved::load(&path).unwrap();
+    assert_eq!((back.model.tensors(), back.model.storage()), (model.tensors(), model.storage()));
+    // Of several channels.
+    let channels = Model::build(&parsed(&[CONV_1D, FLATTEN]).model, [1, 50, 3], 10, 1).unwrap();
+    assert_eq!(channels.summary()[0].output, "1x46x6");
+}
+
+#[test]
+fn what_is_no_sequence_is_refused() {
+    let of = |layer: &str| refusal(&[layer, FLATTEN]);
+    assert_eq!(
+        refusal(&[CONV, CONV_1D, FLATTEN]),
+        "layer 1 (conv-1d): expected a sequence: an image of height 1, found an image of 24x24x6"
+    );
+    assert_eq!(
+        refusal(&[FLATTEN, "type = 'max-pool-1d'\nkernel = 2"]),
+        "layer 1 (max-pool-1d): expected a sequence, found 784 features"
+    );
+    assert_eq!(
+        of("type = 'conv-1d'\nchannels = 6\nkernel = 789\npadding = [0, 4]"),
+        "layer 0 (conv-1d): expected `kernel` from 1 to 788 on an image of 1x784x1, padding [0, 4] and dilation 1, \
+         found 789"
+    );
+    assert!(
+        of("type = 'conv-1d'\nchannels = 6\nkernel = [1, 3]")
+            .ends_with("kernel`: expected an integer from 1 to 1024, found an array of 2")
+    );
+    assert!(of("type = 'average-pool-1d'\nkernel = 2\npadding = [1, 1, 1, 1]").ends_with(
+        "padding`: expected an integer from 0 to 1024, [before, after] of such, or \"same\", found an array of 4"
+    ));
+    // What a program sets and a recipe cannot say.
+    let window = Window { kernel: [2, 3], ..Window::line(3, 1, 0, 1) };
+    let builder = Model::of_sequences(20, 1).layer(LayerConfig::MaxPool(window)).flatten();
+    assert!(builder.build().err().unwrap().to_string().contains("kernel"));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! The windows of convolutions and pools, as a recipe writes them.
+
+use toml::{Table, Value};
+
+use super::super::super::section::{Section, integer_text, shortened};
+use super::super::write::{integer, table_of};
+use crate::error::Result;
+use crate::kernels::image::Window;
+
+/// The most pixels along a side of a window, and of its stride, padding and dilation.
+const MOST_PIXELS: usize = 1024;
+
+/// A window of an image, or of a sequence. Without a `stride` it moves by one pixel; that of a `pool` by
+/// as many as it has.
+pub(super) fn read_window(section: &mut Section, one_dimensional: bool, pool: bool) -> Result<Window> {
+    let Some(kernel) = read_pair(section, "kernel", one_dimensional)? else {
+        return Err(section.setting("kernel", &pair_text(one_dimensional), "nothing"));
+    };
+    let default = if pool { kernel } else { [1, 1] };
+    let stride = read_pair(section, "stride", one_dimensional)?.unwrap_or(default);
+    let dilation = read_pair(section, "dilation", one_dimensional)?.unwrap_or([1, 1]);
+    let window = Window { kernel, stride, padding: [[0; 2]; 2], dilation, one_dimensional };
+    Ok(Window { padding: read_padding(section, window)?, ..window })
+}
+
+/// Height and width, of a sequence 1 and its length.
+fn read_pair(section: &mut Section, key: &'static str, one_dimensional: bool) -> Result<Option<[usize; 2]>> {
+    let lengths: &[usize] = if one_dimensional { &[] } else { &[2] };
+    let values = section.integers(key, lengths, [1, MOST_PIXELS], &pair_text(one_dimensional))?;
+    Ok(values.map(|values| match values[..] {
+        [height, width] => [height, width],
+        [length, ..] if one_dimensional => [1, length],
+        [both, ..] => [both, both],
+        [] => [1, 1],
+    }))
+}
+
+fn pair_text(one_dimensional: bool) -> String {
+    let one = integer_text(1, MOST_PIXELS);
+    if one_dimensional { one } else { format!("{one}, or [height, width] of such") }
+}
+
+/// Pixels above and below the image, to its left and to its right. `"same"` is what makes the output of a
+/// window that moves by single pixels as large as the input; of an odd number the last side gets one more, as
+/// in PyTorch.
+fn read_padding(section: &mut Section, window: Window) -> Result<[[usize; 2]; 2]> {
+    let one = integer_text(0, MOST_PIXELS);
+    let (lengths, expected): (&[usize], _) = if window.one_dimensional {
+        (&[2], format!("{one}, [before, after] of such, or \"same\""))
+    } else {
+        let sides = "[height, width] or [above, below, left, right] of such";
+        (&[2, 4], format!("{one}, {sides}, or \"same\""))
+    };
+    if section.is_text("padding") {
+        let name = section.text("padding", &expected)?;
+        if name != "same" {
+            return Err(section.setting("padding", &expected, &format!("the text \"{}\"", shortened(&name))));
+        }
+        if window.stride != [1, 1] {
+            let expected = "none with \"same\" padding but 1";
+            return Err(section.setting("stride", expected, &pair(window.stride, window).to_string()));
+        }
+        return Ok(window.sides().map(|side| [side.reach() / 2, side.reach().div_ceil(2)]));
+    }
+    let values = section.integers("padding", lengths, [0, MOST_PIXELS], &expected)?.unwrap_or(vec![0]);
+    Ok(match values[..] {
+        [above, below, left, right] => [[above, below], [left, right]],
+        [before, after] if window.one_dimensional => [[0; 2], [before, after]],
+        [height, width] => [[height; 2], [width; 2]],
+        [both, ..] if window.one_dimensional => [[0; 2], [both; 2]],
+        [all, ..] => [[all; 2]; 2],
+        [] => [[0; 2]; 2],
+    })
+}
+
+/// The keys of a window. What a program has set and no recipe can say comes out in a form that reading
+/// refuses.
+pub(super) fn window_keys(window: Window, pool: bool) -> Table {
+    let mut keys =
+        table_of([("kernel", pair(window.kernel, window)), ("stride", pair(window.stride, window))]);
+    // Files of pools without them stay as they were before pools could have them.
+    if !pool || window.is_padded() {
+        keys.insert("padding".into(), padding(window));
+    }
+    if !pool || window.is_dilated() {
+        keys.insert("dilation".into(), pair(window.dilation, window));
+    }
+    keys
+}
+
+/// One integer if it says all.
+pub(super) fn pair([height, width]: [usize; 2], window: Window) -> Value {
+    if if window.one_dimensional { height == 1 } else { height == width } {
+        integer(width as u64)
+    } else {
+        list(&[height, width])
+    }
+}
+
+/// The fewest integers that say all.
+pub(super) fn padding(window: Window) -> Value {
+    match (window.padding, window.one_dimensional) {
+        ([[0, 0], [before, after]], true) if before == after => integer(after as u64),
+        ([[0, 0], sides], true) => list(&sides),
+        ([[above, below], [left, right]], false) if above == below && left == right => {
+            pair([above, left], window)
+        }
+        (sides, _) => list(sides.as_flattened()),
+    }
+}
+
+fn list(values: &[usize]) -> Value {
+    values.iter().map(|&value| integer(value as u64)).collect::<Vec<_>>().into()
+}
