@@ -26,7 +26,7 @@ FLOORS = [
     ["layers"],
     ["model"],
     ["train"],
-    ["bench", "profile"],
+    ["bench", "profile", "testing"],
     ["report"],
     ["cli"],
 ]

@@ -22,6 +22,11 @@ impl Range {
         self.text
     }
 
+    /// The bounds, which may be infinite and need not lie in it.
+    pub fn bounds(&self) -> [f64; 2] {
+        [self.low, self.high]
+    }
+
     /// Whether this number lies in it; NaN lies in none.
     pub fn contains(&self, x: f64) -> bool {
         let above = x > self.low || (self.includes_low && x == self.low);
@@ -210,6 +215,20 @@ impl HyperParameter {
             Allowed::Choice(_) => "true or false".into(),
             Allowed::Name(_, names) => format!("one of {}", names.join(", ")),
             Allowed::ClassWeights => "a weight for each class, none below 0 and one above".into(),
+        }
+    }
+
+    /// Whether it may have this value. Of class weights, a number that is not one each may weigh is refused where the
+    /// number of classes is known.
+    pub fn holds(&self, value: &HyperValue) -> bool {
+        match (value, &self.allowed) {
+            (HyperValue::Number(value), Allowed::Number(_, range)) => range.contains(*value),
+            (HyperValue::Single(value), Allowed::Single(_, range)) => range.contains((*value).into()),
+            (HyperValue::Integer(value), Allowed::Integer { low, high, .. }) => (low..=high).contains(&value),
+            (HyperValue::Choice(_), Allowed::Choice(_)) => true,
+            (HyperValue::Name(name), Allowed::Name(_, names)) => names.contains(name),
+            (HyperValue::ClassWeights(_), Allowed::ClassWeights) => true,
+            _ => false,
         }
     }
 

@@ -288,12 +288,7 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::parse`]; errors about overridden keys name the command line.
     pub fn parse_with(text: &str, place: &str, overrides: &[Override]) -> Result<Recipe> {
-        let parsed = panics::caught(|| text.parse()).map_err(|panic| {
-            let message = format!("what it says {panic}");
-            Error::Syntax { place: place.to_string(), message }
-        })?;
-        let mut table: toml::Table = parsed.map_err(|error| syntax_error(text, place, &error))?;
-        let mut source = Source::new(place);
+        let (mut table, mut source) = (parse_table(text, place)?, Source::new(place));
         overrides::apply(&mut table, &mut source, overrides)?;
         Recipe::read(Section::root(table, &source))
     }
@@ -529,6 +524,14 @@ fn read_file(path: &Path) -> Result<String> {
         let at = error.utf8_error().valid_up_to();
         wrong(&format!("byte {at}"), "a recipe in UTF-8", format!("byte 0x{:02x}", error.as_bytes()[at]))
     })
+}
+
+fn parse_table(text: &str, place: &str) -> Result<toml::Table> {
+    let parsed = panics::caught(|| text.parse()).map_err(|panic| {
+        let message = format!("what it says {panic}");
+        Error::Syntax { place: place.to_string(), message }
+    })?;
+    parsed.map_err(|error| syntax_error(text, place, &error))
 }
 
 fn syntax_error(text: &str, place: &str, error: &toml::de::Error) -> Error {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::foreign;
+use crate::losses::LossKind;
 
 pub use crate::hyper::{
     Range, above, above_one, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text,
@@ -18,6 +19,7 @@ pub use crate::hyper::{
 pub struct Source {
     place: String,
     overridden: BTreeSet<String>,
+    own_loss: Option<&'static LossKind>,
 }
 
 /// The place that errors name for keys set by `--set` and its shorthands.
@@ -26,7 +28,12 @@ pub const COMMAND_LINE: &str = "command line";
 impl Source {
     /// Values that all come from `place`: a recipe file, or "built-in recipe mnist-mlp".
     pub fn new(place: impl Into<String>) -> Source {
-        Source { place: place.into(), overridden: BTreeSet::new() }
+        Source { place: place.into(), overridden: BTreeSet::new(), own_loss: None }
+    }
+
+    /// With a loss that may be named besides those that all recipes may name.
+    pub fn with_own_loss(self, kind: &'static LossKind) -> Source {
+        Source { own_loss: Some(kind), ..self }
     }
 
     /// Notes that the value at this dotted path was set on the command line.
@@ -56,6 +63,11 @@ impl<'a> Section<'a> {
     /// The outermost table of a recipe.
     pub fn root(table: toml::Table, source: &'a Source) -> Section<'a> {
         Section { table, path: String::new(), source, known: Vec::new() }
+    }
+
+    /// The loss that may be named besides those that all recipes may name.
+    pub fn own_loss(&self) -> Option<&'static LossKind> {
+        self.source.own_loss
     }
 
     /// Whether the table has this key and nobody has read it yet.

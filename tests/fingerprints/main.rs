@@ -25,6 +25,7 @@ mod case;
 mod coverage;
 mod data;
 mod images;
+mod losses;
 mod perceptrons;
 mod record;
 mod rules;
@@ -42,7 +43,8 @@ const THREADS: [&[usize]; 2] = [&[1, 2, 3, 8], &[2]];
 
 /// All recipes: the built-in ones, then those of the tables.
 fn cases() -> Vec<Case> {
-    let generated = [rules::RECIPES, perceptrons::RECIPES, images::RECIPES].into_iter().flatten();
+    let generated =
+        [rules::RECIPES, perceptrons::RECIPES, images::RECIPES, losses::RECIPES].into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()
 }
 

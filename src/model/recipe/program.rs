@@ -1,8 +1,9 @@
 //! Recipes that a program makes, and not a text.
 
+use super::super::section::{Section, Source};
 use super::{
     BATCH, ConstraintConfig, DataConfig, GradientConfig, ModelConfig, OptimizerConfig, Recipe,
-    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind,
+    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind, parse_table,
 };
 use crate::data::augment::Augmentation;
 use crate::error::Result;
@@ -47,7 +48,11 @@ impl Recipe {
     /// # Errors
     /// Those of [`Recipe::parse`].
     pub fn check(&self, place: &str) -> Result<()> {
-        Recipe::parse(&self.to_toml(), place).map(drop)
+        // The loss may be one of the program's own that is not registered, but not one that is taken for another.
+        self.model.loss.kind().check()?;
+        let source = Source::new(place).with_own_loss(self.model.loss.kind());
+        let table = parse_table(&self.to_toml(), place)?;
+        Recipe::read(Section::root(table, &source)).map(drop)
     }
 }
 
