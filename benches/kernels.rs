@@ -189,19 +189,25 @@ fn losses(criterion: &mut Criterion) {
         loss::softmax_cross_entropy(&mut gradient, &mut losses, &mut correct, &logits, &labels, rows, 0.1);
     });
     for loss in [
-        Loss::CrossEntropy { label_smoothing: 0.1, class_weights: vec![0.5; 10] },
-        Loss::BinaryCrossEntropy,
-        Loss::MeanSquaredError,
-        Loss::MeanAbsoluteError,
-        Loss::Huber { delta: 1.0 },
-        Loss::Hinge { margin: 1.0, squared: false },
-        Loss::KlDivergence,
-        Loss::Poisson,
+        Loss::cross_entropy()
+            .with("label_smoothing", 0.1)
+            .and_then(|loss| loss.with("class_weights", vec![0.5; 10]))
+            .expect("cross-entropy has these"),
+        Loss::focal(2.0),
+        Loss::BINARY_CROSS_ENTROPY,
+        Loss::MEAN_SQUARED_ERROR,
+        Loss::MEAN_ABSOLUTE_ERROR,
+        Loss::LOG_COSH,
+        Loss::huber(1.0),
+        Loss::hinge(1.0),
+        Loss::KL_DIVERGENCE,
+        Loss::POISSON,
     ] {
-        let name = match loss {
-            Loss::CrossEntropy { .. } => "cross-entropy, smoothed and weighted",
-            _ => loss.name(),
+        let name = match loss.name() {
+            "cross-entropy" => "cross-entropy, smoothed and weighted",
+            name => name,
         };
+        let loss = loss.function();
         bytes(criterion, &format!("{name}, 10 classes"), 2 * 64 * ROWS, || {
             let scores = Scores { losses: &mut losses, correct: &mut correct };
             loss.gradient(&mut gradient, scores, &logits, Targets::Classes(&labels), rows, 0.1);

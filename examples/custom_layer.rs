@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode> {
     let wave = |x: f32| (x, x + (4.0 * x).sin());
     let (x, y): (Vec<f32>, Vec<f32>) = (0..1000).map(|i| wave(i as f32 / 250.0 - 2.0)).unzip();
     let model = Model::sequential(1).dense(32, Activation::IDENTITY).layer(LayerConfig::of(&SNAKE));
-    let mut model = model.dense(1, Activation::IDENTITY).loss(Loss::MeanSquaredError).build()?;
+    let mut model = model.dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
     model.summary().iter().for_each(|row| println!("{:6} {:4} parameters", row.kind, row.parameters));
     let trainer = Trainer::new().optimizer(Optimizer::adam(0.01)).epochs(60);
     let loss = trainer.fit(&mut model, &Samples::from_rows(x, 1).values(y)?)?.epochs[59].train_loss;

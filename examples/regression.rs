@@ -38,7 +38,7 @@ fn main() -> fallline::Result<()> {
         .dense(64, Activation::RELU)
         .dense(64, Activation::RELU)
         .dense(1, Activation::IDENTITY)
-        .loss(Loss::MeanSquaredError)
+        .loss(Loss::MEAN_SQUARED_ERROR)
         .build()?;
     // A tenth of the cars is set aside; nothing is learnt from them.
     let trainer = Trainer::new().optimizer(Optimizer::adam(3e-3)).batch(50).epochs(40).validation(0.1);

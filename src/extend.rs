@@ -1,8 +1,9 @@
-//! What a program needs to add layers of its own.
+//! What a program needs to add layers, losses and update rules of its own.
 //!
-//! Each is a `static` of a kind: a [`LayerKind`] makes what implements [`Layer`]. [`testing`](crate::testing) checks it.
-//! Once a kind is registered, recipes and saved models may name it, and a program that then calls
-//! [`cli::main`](crate::cli::main) is a `fallline` that knows it.
+//! Each is a `static`: a [`LayerKind`] makes what implements [`Layer`], a [`LossKind`] what implements
+//! [`ElementwiseLoss`] or [`RowLoss`], an [`OptimizerKind`] what implements [`Rule`]. [`testing`](crate::testing) checks
+//! them. They train without more ado; once a kind is registered, recipes and saved models may name it, and a program that then
+//! calls [`cli::main`](crate::cli::main) is a `fallline` that knows it.
 
 pub use crate::hyper::{HyperParameter, HyperValue};
 pub use crate::kernels::image::Image;
@@ -10,4 +11,7 @@ pub use crate::layers::{
     Arrangement, Backward, Derivation, Derived, Flops, Forward, Layer, LayerKind, LayerSettings,
     ParameterSpec, Reader, Role, RowsGradient, Shape, Sharding, Training,
 };
+pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
+pub use crate::model::recipe::OptimizerKind;
+pub use crate::optim::{Coefficients, Rule, StepSettings};
 pub use crate::tensor::{MatrixMut, MatrixRef};

@@ -22,6 +22,11 @@ impl Range {
         self.text
     }
 
+    /// The bounds, which may be infinite and need not lie in it.
+    pub fn bounds(&self) -> [f64; 2] {
+        [self.low, self.high]
+    }
+
     /// Whether this number lies in it; NaN lies in none.
     pub fn contains(&self, x: f64) -> bool {
         let above = x > self.low || (self.includes_low && x == self.low);

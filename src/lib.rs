@@ -15,7 +15,7 @@
 //!     let mut model = Model::sequential(1)
 //!         .dense(32, Activation::TANH)
 //!         .dense(1, Activation::IDENTITY)
-//!         .loss(Loss::MeanSquaredError)
+//!         .loss(Loss::MEAN_SQUARED_ERROR)
 //!         .build()?;
 //!     let trainer = Trainer::new().optimizer(Optimizer::adam(0.01)).batch(50).epochs(100);
 //!     let record = trainer.fit(&mut model, &samples)?;
@@ -32,7 +32,7 @@
 //!
 //! - **Data** are [`Samples`]: a matrix of one's own with values or classes, or images as bytes. [`data`] reads files.
 //! - **A network** is a [`Model`]: layers in order, made with a [`ModelBuilder`] of [`LayerConfig`]s, and a [`Loss`].
-//!   [`Model::save`] and [`Model::load`] keep it in a file.
+//!   [`Model::save`] and [`Model::load`] keep it in a file. A [`LossKind`] may be a program's own; [`testing`] checks it.
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
 //!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller.
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
@@ -43,13 +43,13 @@
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
 //!
-//! These names, at the top of the crate, are its front door, and are meant to stay as they are; an incompatible change
-//! to them is a new minor version until 1.0. The modules below are the engine. They are open to be read and built
+//! These names, at the top of the crate, are its front door with the modules [`hyper`] and [`testing`], and are meant to
+//! stay as they are; an incompatible change to them is a new minor version until 1.0. The other modules are the engine. They are open to be read and built
 //! upon, and may change with any version. A batch goes through them in this order: [`data`] → [`layers`] → [`losses`] →
 //! [`optim`], all on top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`]
 //! builds networks, [`train`] runs the step and the epochs, [`report`] is what prints.
 //!
-//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_rule`, `serve`, `train_digits`.
+//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`, `custom_rule`, `serve`, `train_digits`.
 
 pub mod atomic_file;
 pub mod error;
@@ -92,7 +92,7 @@ pub use hyper::{HyperParameter, HyperValue};
 pub use init::Init;
 pub use kernels::activation::Activation;
 pub use kernels::image::Window;
-pub use losses::Loss;
+pub use losses::{ElementwiseLoss, Loss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use model::recipe::{ConvolutionConfig, LayerConfig, OptimizerConfig as Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};

@@ -54,27 +54,28 @@ impl<T: Kind> Registry<T> {
     /// # Errors
     /// [`Error::Setting`] if a recipe could not name it, or one of its keys, or would take it for another.
     pub(crate) fn register(&self, kind: &'static T, others: &[&str]) -> Result<()> {
-        self.check(kind)?;
+        self.check(kind, others)?;
         let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
-        let known = self.built_in.iter().chain(registered.iter()).find(|known| known.name() == kind.name());
+        // Another thread may have been faster since.
+        let known = registered.iter().find(|known| known.name() == kind.name());
         match known {
-            Some(known) if std::ptr::eq(*known, kind) => Ok(()),
-            None if !others.contains(&kind.name()) => {
-                registered.push(kind);
-                Ok(())
-            }
-            _ => {
-                let expected = format!("a name that no other {} has", self.what);
-                Err(self.wrong(kind, "name", expected, kind.name()))
-            }
+            Some(known) if std::ptr::eq(*known, kind) => {}
+            Some(_) => return Err(self.taken(kind)),
+            None if self.built_in.iter().any(|built_in| std::ptr::eq(*built_in, kind)) => {}
+            None => registered.push(kind),
         }
+        Ok(())
     }
 
-    /// That recipes can name the kind and its keys.
-    fn check(&self, kind: &'static T) -> Result<()> {
+    /// That recipes could name the kind and its keys, and would not take it for another.
+    pub(crate) fn check(&self, kind: &'static T, others: &[&str]) -> Result<()> {
         let letters = |mark| format!("1 to {LONGEST} of a-z, 0-9 and {mark}, a letter first");
         if !is_name(kind.name(), b'-') {
             return Err(self.wrong(kind, "name", letters('-'), kind.name()));
+        }
+        let is_other = |known: &&T| known.name() == kind.name() && !std::ptr::eq(*known, kind);
+        if others.contains(&kind.name()) || self.all().iter().any(is_other) {
+            return Err(self.taken(kind));
         }
         let mut keys = self.taken.to_vec();
         for HyperParameter { key, .. } in kind.hyper_parameters() {
@@ -88,6 +89,10 @@ impl<T: Kind> Registry<T> {
             keys.push(key);
         }
         Ok(())
+    }
+
+    fn taken(&self, kind: &T) -> Error {
+        self.wrong(kind, "name", format!("a name that no other {} has", self.what), kind.name())
     }
 
     fn wrong(&self, kind: &T, key: &str, expected: String, found: &str) -> Error {

@@ -108,7 +108,7 @@ fn mixtures_are_of_samples_and_of_targets() {
         let expected = train::evaluate(&model, &mixed, &recipe.data, &team).unwrap().loss;
         // Values count one each; classes as much as their weights say, those of the partners being the same.
         let labels = fallline::losses::Targets::Classes(train.labels().unwrap());
-        let weight = model.loss().weight(labels, 0..SAMPLES) / SAMPLES as f64;
+        let weight = model.loss().function().weight(labels, 0..SAMPLES) / SAMPLES as f64;
         let found = record.epochs[0].train_loss * weight;
         assert!((found - expected).abs() < 2e-6, "{loss}: {found} {expected}");
 

@@ -6,6 +6,7 @@ mod program;
 use std::path::Path;
 use std::process::Command;
 
+use fallline::losses;
 use fallline::model::recipe::OPTIMIZERS;
 use program::fallline;
 
@@ -110,6 +111,21 @@ fn update_rules_are_listed() {
     let two = succeeds(folder.path(), &["optimizers", "adamw", "sgd"]);
     let starts: Vec<&str> = two.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
     assert_eq!(starts, ["adamw", "sgd"]);
+}
+
+#[test]
+fn losses_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = succeeds(folder.path(), &["losses"]);
+    for kind in losses::ALL {
+        assert!(
+            list.contains(&format!("{}\n  {}\n", kind.name(), kind.about().formula)),
+            "{} in {list}",
+            kind.name()
+        );
+    }
+    assert!(succeeds(folder.path(), &["losses", "huber"]).starts_with("huber\n"));
+    fails(&["losses", "hubert"], "command line: unknown loss `hubert`; did you mean `huber`?");
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn regression(outputs: usize) -> Model {
     Model::sequential(WIDTH)
         .dense(7, Activation::TANH)
         .dense(outputs, Activation::IDENTITY)
-        .loss(Loss::MeanSquaredError)
+        .loss(Loss::MEAN_SQUARED_ERROR)
         .build()
         .unwrap()
 }
@@ -177,7 +177,7 @@ fn steps_are_those_of_an_epoch_in_its_order() {
 #[test]
 fn loss_and_gradient_norm_are_those_of_the_batch() {
     let linear = LayerConfig::dense(1, Activation::IDENTITY);
-    let mut model = Model::sequential(1).layer(linear).loss(Loss::MeanSquaredError).build().unwrap();
+    let mut model = Model::sequential(1).layer(linear).loss(Loss::MEAN_SQUARED_ERROR).build().unwrap();
     let w = f64::from(model.tensors()[0].values[0]);
     let (x, y) = ([1.0, 2.0, -3.0], [0.5, -1.0, 2.0]);
     let errors: Vec<f64> = x.iter().zip(y).map(|(x, y)| w * f64::from(*x) - f64::from(y)).collect();
@@ -291,7 +291,7 @@ fn wrong_models_are_errors() {
     refused(images().build(), "expected 0 outputs");
     refused(images().max_pool(0).build(), "kernel");
     refused(Model::of_images([8, 8, 1]).convolution(1, 9, Activation::RELU).build(), "`kernel` from 1 to 8");
-    refused(dense(2).loss(Loss::Huber { delta: -1.0 }).build(), "delta");
+    refused(dense(2).loss(Loss::huber(-1.0)).build(), "delta");
     refused(dense(2).layer(LayerConfig::group_norm(3)).build(), "`groups` that divide the 2");
     let norm = NormalisationConfig { over: Over::Layer, epsilon: -1.0, activation: Activation::IDENTITY };
     refused(dense(2).layer(LayerConfig::Normalisation(norm)).build(), "epsilon");

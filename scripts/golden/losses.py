@@ -44,6 +44,13 @@ CASES = [
     ("kl-divergence", {}, "probabilities", 5, 17),
     ("poisson", {}, "classes", 5, 7),
     ("poisson", {}, "counts", 5, 7),
+    ("log-cosh", {}, "classes", 5, 7),
+    ("log-cosh", {}, "numbers", 5, 17),
+    ("focal", {}, "classes", 9, 7),
+    ("focal", {"gamma": 0.5}, "classes", 9, 7),
+    ("focal", {"gamma": 5.0, "alpha": WEIGHTS}, "classes", 9, 7),
+    ("focal", {"gamma": 0.0, "alpha": WEIGHTS}, "classes", 2, 7),
+    ("focal", {"gamma": 1.5}, "classes", 3, 33),
 ]
 
 
@@ -87,7 +94,35 @@ def loss_of(name, options, y, kind, target):
         return functional.kl_div(functional.log_softmax(y, dim=1), one_hot, reduction="batchmean")
     if name == "poisson":
         return functional.poisson_nll_loss(y, one_hot, log_input=True, full=False)
+    if name == "log-cosh":
+        return torch.log(torch.cosh(y - one_hot)).mean()
+    if name == "focal":
+        return focal(y, target, options.get("gamma", 2.0), options.get("alpha"))
     raise ValueError(f"no loss is called {name}")
+
+
+def focal(y, target, gamma, alpha):
+    """Equation 5 of Lin et al. (2017) with the softmax of several classes, by autograd.
+
+    Of two classes with the outputs 0 and z it is torchvision.ops.sigmoid_focal_loss of z, which has one weight
+    for class 1 and the rest for class 0: that is checked below.
+    """
+    log_p = functional.log_softmax(y, dim=1).gather(1, target[:, None])[:, 0]
+    weights = torch.ones(y.shape[1], dtype=torch.float64) if alpha is None else torch.tensor(alpha, dtype=torch.float64)
+    return (-weights[target] * (1 - log_p.exp()) ** gamma * log_p).mean()
+
+
+def check_focal():
+    """The formula of torchvision.ops.sigmoid_focal_loss (alpha = 0.25, gamma = 2), written down again."""
+    z = torch.linspace(-4, 4, 9, dtype=torch.float64)
+    target = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 1])
+    ce = functional.binary_cross_entropy_with_logits(z, target.double(), reduction="none")
+    p = torch.sigmoid(z)
+    p_t = p * target + (1 - p) * (1 - target)
+    alpha_t = 0.25 * target + 0.75 * (1 - target)
+    binary = (alpha_t * ce * (1 - p_t) ** 2).mean()
+    ours = focal(torch.stack([torch.zeros_like(z), z], dim=1), target, 2.0, [0.75, 0.25])
+    assert torch.isclose(binary, ours, rtol=1e-12), (binary, ours)
 
 
 def solved(name, options, kind, rows, classes):
@@ -108,6 +143,7 @@ def solved(name, options, kind, rows, classes):
 
 
 def main():
+    check_focal()
     cases = [solved(*case) for case in CASES]
     common.write(common.golden_path("losses.json"), "losses.py", {}, cases)
 

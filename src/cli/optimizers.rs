@@ -56,11 +56,29 @@ fn settings(kind: &'static OptimizerKind) -> Vec<[String; 4]> {
         if kind.searches() { "the first step that a search tries" } else { "the rate of the formula" }
             .to_string(),
     ];
-    let row = |parameter: &HyperParameter| {
-        let [key, about] = [parameter.key, parameter.about].map(str::to_string);
-        [key, parameter.default().to_string(), parameter.range(), about]
-    };
     std::iter::once(rate).chain(kind.hyper_parameters.iter().map(row)).collect()
+}
+
+/// Key, default, range and meaning of a hyper-parameter.
+pub(super) fn row(parameter: &HyperParameter) -> [String; 4] {
+    let [key, about] = [parameter.key, parameter.about].map(str::to_string);
+    [key, parameter.default().to_string(), parameter.range(), about]
+}
+
+pub(super) fn rows_as_text(rows: &[[String; 4]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (keys, defaults, ranges) = (width(0), width(1), width(2));
+    let line = |[key, default, range, about]: &[String; 4]| {
+        format!("  {key:<keys$}  {default:>defaults$}  {range:<ranges$}  {about}\n")
+    };
+    rows.iter().map(line).collect()
+}
+
+pub(super) fn rows_as_markdown(rows: &[[String; 4]]) -> String {
+    let line =
+        |[key, default, range, about]: &[String; 4]| format!("| `{key}` | {default} | {range} | {about} |\n");
+    let head = "| key | default | allowed | meaning |\n|---|---|---|---|\n";
+    head.to_string() + &rows.iter().map(line).collect::<String>()
 }
 
 /// A note, indented by so many spaces, on rules that need one.
@@ -70,25 +88,15 @@ fn note(kind: &OptimizerKind, indent: usize, end: &str) -> String {
 }
 
 fn plain(kind: &'static OptimizerKind) -> String {
-    let rows = settings(kind);
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let (keys, defaults, ranges) = (width(0), width(1), width(2));
     let OptimizerKind { name, formula, source, .. } = kind;
-    let mut text = format!("{name}\n  {formula}\n  {source}\n{}", note(kind, 2, "\n"));
-    for [key, default, range, about] in &rows {
-        text += &format!("  {key:<keys$}  {default:>defaults$}  {range:<ranges$}  {about}\n");
-    }
-    text
+    let head = format!("{name}\n  {formula}\n  {source}\n{}", note(kind, 2, "\n"));
+    head + &rows_as_text(&settings(kind))
 }
 
 fn markdown(kind: &'static OptimizerKind) -> String {
     let OptimizerKind { name, formula, source, .. } = kind;
-    let mut text = format!("### {name}\n\n`{formula}`\n\n{source}.\n\n{}", note(kind, 0, "\n\n"));
-    text += "| key | default | allowed | meaning |\n|---|---|---|---|\n";
-    for [key, default, range, about] in settings(kind) {
-        text += &format!("| `{key}` | {default} | {range} | {about} |\n");
-    }
-    text
+    let head = format!("### {name}\n\n`{formula}`\n\n{source}.\n\n{}", note(kind, 0, "\n\n"));
+    head + &rows_as_markdown(&settings(kind))
 }
 
 #[cfg(test)]

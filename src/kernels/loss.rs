@@ -2,16 +2,20 @@
 //!
 //! A row's arithmetic depends on that row alone, so a batch may be cut into blocks anywhere. What is
 //! summed within a row is summed in [`LANES`] lanes and then as a tree, always in the same order.
-//! Their formulas are in `docs/losses.md`.
+//! [`elementwise`] and [`by_row`] are the loops for any function of a number or of a row; the formulas are those of
+//! [`crate::losses`]. Losses that are worth loops of their own have them here.
 
+mod by_row;
 mod cross_entropy;
 mod elementwise;
 mod hinge;
 mod softmax;
 
+pub use by_row::{RowLoss, by_row};
 pub use cross_entropy::{CrossEntropy, cross_entropy};
-pub use elementwise::{Elementwise, elementwise};
+pub use elementwise::{ElementwiseLoss, elementwise};
 pub use hinge::{Hinge, hinge};
+pub(crate) use softmax::exponentials_of;
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_value};
 
 use super::reduce::{LANES, tree};
@@ -39,20 +43,37 @@ impl Rows {
         self.check(block, labels.len());
         debug_assert!(labels.iter().all(|&label| usize::from(label) < self.classes));
     }
+}
 
-    /// [`Rows::check`] of a block with targets, its gradient and its scores.
-    fn check_all(self, doutputs: Option<&[f32]>, scores: &Scores, outputs: &[f32], targets: Targets) {
-        self.check(outputs, scores.losses.len());
-        debug_assert_eq!(scores.losses.len(), scores.correct.len());
-        debug_assert!(doutputs.is_none_or(|doutputs| doutputs.len() == outputs.len()));
-        match targets {
-            Targets::Classes(labels) => self.check_labelled(outputs, labels),
+/// What a loss is taken of, and where it goes: a block of rows.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// \[rows, stride\] the gradient by the outputs, times `scale`, if it is wanted.
+    pub gradient: Option<&'a mut [f32]>,
+    pub scores: Scores<'a>,
+    /// \[rows, stride\]
+    pub outputs: &'a [f32],
+    pub targets: Targets<'a>,
+    pub rows: Rows,
+    /// 1 / the batch, or 1 / the sum of the weights of its classes.
+    pub scale: f32,
+}
+
+impl Pass<'_> {
+    /// That all parts of the block fit together.
+    fn check(&self) {
+        let (rows, losses) = (self.rows, self.scores.losses.len());
+        rows.check(self.outputs, losses);
+        debug_assert_eq!(losses, self.scores.correct.len());
+        debug_assert!(self.gradient.as_ref().is_none_or(|gradient| gradient.len() == self.outputs.len()));
+        match self.targets {
+            Targets::Classes(labels) => rows.check_labelled(self.outputs, labels),
             Targets::Mixed { labels, others, share } => {
-                self.check_labelled(outputs, labels);
-                self.check_labelled(outputs, others);
+                rows.check_labelled(self.outputs, labels);
+                rows.check_labelled(self.outputs, others);
                 debug_assert!((0.0..=1.0).contains(&share), "{share}");
             }
-            Targets::Values(values) => debug_assert_eq!(values.len(), scores.losses.len() * self.classes),
+            Targets::Values(values) => debug_assert_eq!(values.len(), losses * rows.classes),
         }
     }
 }
@@ -105,13 +126,14 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// What the outputs of one row should be.
-#[derive(Clone, Copy)]
-enum Target<'a> {
+/// What the outputs of one sample should be.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Target<'a> {
     Class(usize),
-    /// \[classes\]
+    /// \[outputs\]
     Values(&'a [f32]),
-    /// The share of the first.
+    /// Two classes, of which the first counts `share`, in [0, 1], and the other the rest.
     Mixed {
         classes: [usize; 2],
         share: f32,
@@ -119,6 +141,34 @@ enum Target<'a> {
 }
 
 impl Target<'_> {
+    /// The class, if it is one alone.
+    #[inline(always)]
+    pub fn class(self) -> Option<usize> {
+        match self {
+            Target::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// The number that belongs to an output: of a class, 1 for the class and 0 for all others.
+    #[inline(always)]
+    pub fn of(self, output: usize) -> f32 {
+        match self {
+            Target::Class(class) => {
+                if output == class {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Target::Values(values) => values[output],
+            Target::Mixed { classes: [first, other], share } => {
+                let of_first = if output == first { share } else { 0.0 };
+                of_first + if output == other { 1.0 - share } else { 0.0 }
+            }
+        }
+    }
+
     /// The numbers that belong to the outputs from column `start` on, 0 beyond the last.
     #[inline(always)]
     fn chunk(self, start: usize) -> [f32; LANES] {

@@ -10,7 +10,7 @@ pub mod normalise;
 mod unitwise;
 
 pub use loss::{
-    binary_cross_entropy, cross_entropy, hinge, huber, kl_divergence, mean_absolute_error,
+    binary_cross_entropy, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh, mean_absolute_error,
     mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
 };
 

@@ -87,6 +87,14 @@ impl LayerKind {
         KINDS.register(self, &others())
     }
 
+    /// That recipes could have its name and its keys, and would not take it for another.
+    ///
+    /// # Errors
+    /// Those of [`register`](LayerKind::register).
+    pub(crate) fn check(&'static self) -> Result<()> {
+        KINDS.check(self, &others())
+    }
+
     /// The kind of this name, built in or registered.
     pub fn named(name: &str) -> Option<&'static LayerKind> {
         KINDS.named(name)

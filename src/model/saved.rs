@@ -152,7 +152,8 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         return Err(wrong(path, "schema", SCHEMA, other));
     }
     let recipe = get("recipe", "the recipe of the model")?;
-    let recipe = Recipe::parse(recipe, &format!("{}: recipe", path.display()))?;
+    let recipe = Recipe::parse(recipe, &format!("{}: recipe", path.display()));
+    let recipe = recipe.map_err(|error| without_kind(path, error))?;
     let input = get("input", INPUT)?;
     let input = parse_input(input).ok_or_else(|| wrong(path, "input", INPUT, input))?;
     let classes = get("classes", CLASSES)?;
@@ -219,6 +220,17 @@ fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The error about a loss that only the program which wrote the file knew, with what there is to do.
+fn without_kind(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Unknown { kind: "loss", name, .. } => {
+            let expected = "a loss that is built in, or that the program has registered";
+            wrong(path, "recipe", expected, &format!("the loss `{name}`"))
+        }
+        other => other,
+    }
 }
 
 /// The error of a layer as one of the file that describes it.

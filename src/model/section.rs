@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
 use crate::foreign;
+use crate::layers::LayerKind;
+use crate::losses::LossKind;
 
 pub use crate::hyper::{
     Range, above, above_one, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text,
@@ -18,6 +20,8 @@ pub use crate::hyper::{
 pub struct Source {
     place: String,
     overridden: BTreeSet<String>,
+    own_loss: Option<&'static LossKind>,
+    own_layers: Vec<&'static LayerKind>,
 }
 
 /// The place that errors name for keys set by `--set` and its shorthands.
@@ -26,7 +30,12 @@ pub const COMMAND_LINE: &str = "command line";
 impl Source {
     /// Values that all come from `place`: a recipe file, or "built-in recipe mnist-mlp".
     pub fn new(place: impl Into<String>) -> Source {
-        Source { place: place.into(), overridden: BTreeSet::new() }
+        Source { place: place.into(), overridden: BTreeSet::new(), own_loss: None, own_layers: Vec::new() }
+    }
+
+    /// With a loss and layers that may be named besides those that all recipes may name.
+    pub fn with_own(self, loss: &'static LossKind, layers: Vec<&'static LayerKind>) -> Source {
+        Source { own_loss: Some(loss), own_layers: layers, ..self }
     }
 
     /// Notes that the value at this dotted path was set on the command line.
@@ -56,6 +65,16 @@ impl<'a> Section<'a> {
     /// The outermost table of a recipe.
     pub fn root(table: toml::Table, source: &'a Source) -> Section<'a> {
         Section { table, path: String::new(), source, known: Vec::new() }
+    }
+
+    /// The layers that may be named besides those that all recipes may name.
+    pub fn own_layers(&self) -> &'a [&'static LayerKind] {
+        &self.source.own_layers
+    }
+
+    /// The loss that may be named besides those that all recipes may name.
+    pub fn own_loss(&self) -> Option<&'static LossKind> {
+        self.source.own_loss
     }
 
     /// Whether the table has this key and nobody has read it yet.

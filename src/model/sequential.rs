@@ -29,7 +29,7 @@ impl Model {
     /// let model = Model::sequential(8)
     ///     .dense(32, Activation::RELU)
     ///     .dense(1, Activation::IDENTITY)
-    ///     .loss(Loss::MeanSquaredError)
+    ///     .loss(Loss::MEAN_SQUARED_ERROR)
     ///     .build()?;
     /// assert_eq!((model.outputs(), model.parameters()), (1, 8 * 32 + 32 + 32 + 1));
     /// # Ok::<(), fallline::Error>(())

@@ -3,7 +3,9 @@
 //! Each returns an error that says what was expected, what was found and where; it is meant to be called in a test.
 
 mod layer;
+mod loss;
 mod rule;
 
 pub use layer::check_layer;
+pub use loss::check_loss;
 pub use rule::check_rule;

@@ -11,7 +11,7 @@ use super::run::{check_shape, labels_for, targets_for};
 use super::step::{Source, spread};
 use crate::Result;
 use crate::data::Samples;
-use crate::kernels::loss::{self, Rows};
+use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::reduce;
 use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
@@ -44,7 +44,7 @@ pub(super) fn evaluate_with_spread(
     team: &Team,
 ) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
-    let rows = rows_of(model);
+    let (rows, loss) = (rows_of(model), model.loss().function());
     let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
     let mut correct = memory::filled("an evaluation", 0, samples.len())?;
     {
@@ -59,12 +59,12 @@ pub(super) fn evaluate_with_spread(
                     losses: losses.write(worker, block.clone()),
                     correct: correct.write(worker, block.clone()),
                 };
-                model.loss().value(scores, outputs, targets.rows(block, rows.classes), rows);
+                loss.value(scores, outputs, targets.rows(block, rows.classes), rows);
             },
         )?;
     }
     let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
-    let weight = model.loss().weight(targets, 0..samples.len());
+    let weight = loss.weight(targets, 0..samples.len());
     let seen = Evaluation {
         loss: reduce::sum_f64(&losses) / weight,
         accuracy: match targets {
@@ -131,7 +131,7 @@ pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     {
         let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
         forward(model, &source, count, team, |worker, block, outputs| {
-            loss::softmax(shared.rows_mut(worker, block), outputs, rows);
+            softmax(shared.rows_mut(worker, block), outputs, rows);
         })?;
     }
     Ok(without_padding(&probabilities, rows).map(<[f32]>::to_vec).collect())
@@ -164,7 +164,7 @@ pub(super) fn answers(
     team: &Team,
 ) -> Result<Vec<Answer>> {
     let labels = labels_for(model, samples)?;
-    let rows = rows_of(model);
+    let (rows, loss) = (rows_of(model), model.loss().function());
     let mut answers = memory::filled("the answers", Answer::default(), samples.len())?;
     {
         let answers = Shared::array(&mut answers);
@@ -178,9 +178,9 @@ pub(super) fn answers(
                 let (mut losses, mut correct) = ([0.0; BLOCK], [0; BLOCK]);
                 let scores =
                     Scores { losses: &mut losses[..block.len()], correct: &mut correct[..block.len()] };
-                model.loss().value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
+                loss.value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
                 let mut probabilities = vec![0.0; outputs.len()];
-                loss::softmax(&mut probabilities, outputs, rows);
+                softmax(&mut probabilities, outputs, rows);
                 for (row, answer) in answers.write(worker, block.clone()).iter_mut().enumerate() {
                     let outputs = &outputs[row * rows.stride..][..rows.classes];
                     // Not the largest probability: rounding may make two of them equal.

@@ -20,7 +20,7 @@ use super::workspace::Workspace;
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
-use crate::losses::Loss;
+use crate::losses::LossFunction;
 use crate::model::recipe::{AverageMethod, StopConfig, check_augmentation, check_samples};
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::Rule;
@@ -38,7 +38,7 @@ pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
     targets: Targets<'a>,
-    loss: Loss,
+    loss: LossFunction,
     /// The samples that are trained on; all without it.
     kept: Option<Vec<u32>>,
     recipe: &'a Recipe,
@@ -110,7 +110,7 @@ impl<'a> Session<'a> {
             let (expected, found) = ("classes with `augment.mixup`".into(), "values".into());
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
-        let loss = model.loss().clone();
+        let loss = model.loss().function();
         let are_values = matches!(targets, Targets::Values(_));
         let augmenting = augmenter.as_ref();
         let request = Request {

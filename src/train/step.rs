@@ -31,7 +31,7 @@ use crate::data::{FeaturesRef, Samples};
 use crate::kernels::loss::Targets;
 use crate::kernels::prefetch::Ahead;
 use crate::kernels::{convert, reduce};
-use crate::losses::Loss;
+use crate::losses::LossFunction;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
 use crate::optim::{Coefficients, Rule, StepSettings};
@@ -41,7 +41,7 @@ use crate::team::{Shared, Worker};
 /// What the workers share in all steps of a run.
 pub struct Step<'a> {
     pub layers: &'a [PlacedLayer],
-    pub loss: &'a Loss,
+    pub loss: &'a LossFunction,
     pub classes: usize,
     pub source: Source<'a>,
     /// What is done to samples that are trained on; nothing without it.
@@ -150,7 +150,7 @@ impl<'a> Block<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchScore {
     pub loss_sum: f64,
-    /// What the sum is divided by to be the mean, by [`Loss::weight`].
+    /// What the sum is divided by to be the mean, by [`LossFunction::weight`].
     pub weight: f64,
     /// Samples whose class was found; none where the targets are values.
     pub correct: Option<usize>,

@@ -10,7 +10,7 @@ use super::step::{Batch, BatchScore, Source, Step};
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};
 use crate::kernels::reduce;
-use crate::losses::Targets;
+use crate::losses::{LossFunction, Targets};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
@@ -24,6 +24,7 @@ pub struct Stepper<'a> {
     recipe: Recipe,
     team: Team,
     prepared: Prepared,
+    loss: LossFunction,
     normalisation: Normalisation,
     learning_rate: f64,
     steps: u64,
@@ -68,6 +69,7 @@ impl<'a> Stepper<'a> {
         order.extend((0..).take(batch));
         Ok(Stepper {
             normalisation: Normalisation::of(&recipe.data),
+            loss: model.loss().function(),
             learning_rate: recipe.optimizer.learning_rate,
             model,
             recipe,
@@ -101,12 +103,12 @@ impl<'a> Stepper<'a> {
         self.model.set_seen(Seen { normalisation, element_type: Some(element_type) });
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
-        let (loss, classes) = (self.model.loss().clone(), self.model.outputs());
+        let classes = self.model.outputs();
         let Prepared { rule, plan, workspace, .. } = &mut self.prepared;
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
             layers,
-            loss: &loss,
+            loss: &self.loss,
             classes,
             source: Source::of(x, width, targets, factor_and_shift),
             augmented: None,

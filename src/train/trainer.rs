@@ -34,7 +34,7 @@ const PLACE: &str = "trainer";
 /// let y = x.iter().map(|x| 3.0 * x - 1.0).collect();
 /// let samples = Samples::from_rows(x, 1).values(y)?;
 /// let mut model =
-///     Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MeanSquaredError).build()?;
+///     Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
 /// let trainer = Trainer::new().optimizer(Optimizer::adam(0.05)).batch(20).epochs(60);
 /// let record = trainer.fit(&mut model, &samples)?;
 /// assert_eq!(record.epochs.len(), 60);
@@ -203,7 +203,7 @@ impl Trainer {
     /// use fallline::{Activation, Loss, Model, Optimizer, Trainer};
     ///
     /// let mut model =
-    ///     Model::sequential(2).dense(1, Activation::IDENTITY).loss(Loss::MeanSquaredError).build()?;
+    ///     Model::sequential(2).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
     /// let mut steps = Trainer::new().optimizer(Optimizer::sgd(0.1)).batch(4).steps(&mut model)?;
     /// let first = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?; // two samples
     /// let second = steps.step(&[0.0, 1.0, 1.0, 0.0], &[1.0, -1.0])?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fallline::Error;
 use fallline::init::Init;
-use fallline::losses::Loss;
+use fallline::losses;
 use fallline::model::recipe::{SCHEDULES, optimizer_names};
 use fallline::team::Team;
 use toml::{Table, Value};
@@ -48,7 +48,7 @@ pub fn unused(cases: &[Case]) -> Vec<String> {
     // The parser has told all of what the library lists.
     let lists: [(&str, Vec<&str>); 4] = [
         ("optimizer", optimizer_names().collect()),
-        ("loss", Loss::NAMES.to_vec()),
+        ("loss", losses::ALL.iter().map(|kind| kind.name()).collect()),
         ("schedule", SCHEDULES.to_vec()),
         ("initialiser", Init::NAMES.to_vec()),
     ];

@@ -25,6 +25,7 @@ mod case;
 mod coverage;
 mod data;
 mod images;
+mod losses;
 mod more_rules;
 mod perceptrons;
 mod record;
@@ -44,7 +45,9 @@ const THREADS: [&[usize]; 2] = [&[1, 2, 3, 8], &[2]];
 /// All recipes: the built-in ones, then those of the tables.
 fn cases() -> Vec<Case> {
     let generated =
-        [rules::RECIPES, perceptrons::RECIPES, images::RECIPES, more_rules::RECIPES].into_iter().flatten();
+        [rules::RECIPES, perceptrons::RECIPES, images::RECIPES, losses::RECIPES, more_rules::RECIPES]
+            .into_iter()
+            .flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()
 }
 

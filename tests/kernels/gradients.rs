@@ -4,6 +4,8 @@
 use crate::activation::activations;
 use fallline::kernels::activation::Activation;
 use fallline::kernels::reference::{self, numeric_gradient};
+use fallline::losses::{self, Takes};
+use fallline::{HyperValue, Loss};
 
 const STEP: f64 = 1e-5;
 
@@ -33,28 +35,20 @@ fn elementwise() {
     }
 }
 
-type Loss = fn(&[f64]) -> (f64, Vec<f64>);
-
-const LOSSES: [(&str, Loss); 13] = [
-    ("cross-entropy", |y| reference::softmax_cross_entropy(y, 2)),
-    ("cross-entropy with probabilities", |y| {
-        reference::cross_entropy(y, &probabilities(y.len()), &vec![1.0; y.len()], 0.0)
-    }),
-    ("cross-entropy, smoothed and weighted", |y| {
-        let weights: Vec<f64> = (0..y.len()).map(|i| i as f64 / 2.0).collect();
-        reference::cross_entropy(y, &reference::one_hot(2, y.len()), &weights, 0.2)
-    }),
-    ("divergence", |y| reference::kl_divergence(y, &probabilities(y.len()))),
-    ("divergence from a label", |y| reference::kl_divergence(y, &reference::one_hot(2, y.len()))),
-    ("squared error against a label", |y| reference::mean_squared_error(y, &reference::one_hot(2, y.len()))),
-    ("squared error against values", |y| reference::mean_squared_error(y, &values(y.len()))),
-    ("absolute error", |y| reference::mean_absolute_error(y, &values(y.len()))),
-    ("huber", |y| reference::huber(y, &values(y.len()), 1.3)),
-    ("binary cross-entropy", |y| reference::binary_cross_entropy(y, &probabilities(y.len()))),
-    ("poisson", |y| reference::poisson(y, &probabilities(y.len()))),
-    ("hinge", |y| reference::hinge(y, 2, 1.0, false)),
-    ("squared hinge", |y| reference::hinge(y, 2, 0.7, true)),
-];
+/// All losses that are built in, with their hyper-parameters as they are by default, and some with others.
+fn all_losses(width: usize) -> Vec<Loss> {
+    let weights: Vec<f32> = (0..width).map(|i| i as f32 / 2.0).collect();
+    let with = |loss: Loss, key: &str, value: HyperValue| loss.with(key, value).unwrap();
+    let smoothed = with(Loss::cross_entropy(), "label_smoothing", 0.2.into());
+    let more = [
+        with(smoothed, "class_weights", weights.clone().into()),
+        with(Loss::focal(0.75), "alpha", weights.into()),
+        with(Loss::hinge(0.7), "squared", true.into()),
+        Loss::focal(0.0),
+        Loss::huber(1.3),
+    ];
+    losses::ALL.into_iter().map(Loss::of).chain(more).collect()
+}
 
 /// Targets away from the kinks of the losses.
 fn values(width: usize) -> Vec<f64> {
@@ -67,14 +61,25 @@ fn probabilities(width: usize) -> Vec<f64> {
 
 #[test]
 fn losses() {
-    for (name, loss) in LOSSES {
-        for width in [3, 10, 33] {
-            let y: Vec<f64> = (0..width).map(|i| 3.0 * (1.7 * f64::from(i)).cos()).collect();
-            let gradient = loss(&y).1;
-            assert!(is_gradient_of(&gradient, |y| loss(y).0, &y), "{name} {width}");
-            let mut broken = gradient;
-            broken[1] += 1e-6;
-            assert!(!is_gradient_of(&broken, |y| loss(y).0, &y), "{name} {width}");
+    for width in [3, 10, 33] {
+        for loss in all_losses(width) {
+            let about = loss.kind().about();
+            let label = reference::one_hot(2, width);
+            let targets = match about.takes {
+                Takes::Classes => vec![label],
+                Takes::Numbers(range) if !range.contains(-1.0) => vec![label, probabilities(width)],
+                Takes::Numbers(_) => vec![label, values(width)],
+                _ => vec![label, probabilities(width)],
+            };
+            let y: Vec<f64> = (0..width).map(|i| 3.0 * (1.7 * i as f64).cos()).collect();
+            for t in targets {
+                let of = |y: &[f64]| (about.reference.unwrap())(&loss, y, &t);
+                let gradient = of(&y).1;
+                assert!(is_gradient_of(&gradient, |y| of(y).0, &y), "{loss:?} {width}");
+                let mut broken = gradient;
+                broken[1] += 1e-6;
+                assert!(!is_gradient_of(&broken, |y| of(y).0, &y), "{loss:?} {width}");
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{bits, close, on_every_isa, spread};
 use fallline::kernels::loss::Rows;
 use fallline::kernels::reference;
-use fallline::losses::{Loss, Scores, Targets};
+use fallline::losses::{Loss, Scores, Takes, Targets};
 use proptest::prelude::*;
 
 /// Numbers of rows and classes.
@@ -26,7 +26,8 @@ const TOLERANCE: f64 = 4e-6;
 const SCALE: f32 = 0.125;
 
 fn smoothed(label_smoothing: f32, class_weights: Vec<f32>) -> Loss {
-    Loss::CrossEntropy { label_smoothing, class_weights }
+    let smoothed = Loss::cross_entropy().with("label_smoothing", label_smoothing).unwrap();
+    smoothed.with("class_weights", class_weights).unwrap()
 }
 
 /// All losses for so many classes; some weights are 0, but not that of a class alone.
@@ -35,16 +36,19 @@ fn losses(classes: usize) -> Vec<Loss> {
     vec![
         smoothed(0.1, Vec::new()),
         smoothed(0.0, weights.clone()),
-        smoothed(0.3, weights),
-        Loss::BinaryCrossEntropy,
-        Loss::MeanSquaredError,
-        Loss::MeanAbsoluteError,
-        Loss::Huber { delta: 1.0 },
-        Loss::Huber { delta: 0.05 },
-        Loss::Hinge { margin: 1.0, squared: false },
-        Loss::Hinge { margin: 0.3, squared: true },
-        Loss::KlDivergence,
-        Loss::Poisson,
+        smoothed(0.3, weights.clone()),
+        Loss::BINARY_CROSS_ENTROPY,
+        Loss::MEAN_SQUARED_ERROR,
+        Loss::MEAN_ABSOLUTE_ERROR,
+        Loss::LOG_COSH,
+        Loss::huber(1.0),
+        Loss::huber(0.05),
+        Loss::hinge(1.0),
+        Loss::hinge(0.3).with("squared", true).unwrap(),
+        Loss::focal(2.0),
+        Loss::focal(0.5).with("alpha", weights.clone()).unwrap(),
+        Loss::KL_DIVERGENCE,
+        Loss::POISSON,
     ]
 }
 
@@ -99,20 +103,7 @@ impl Block {
             Kind::Classes => reference::one_hot(label, classes),
             Kind::Values => widen(&self.values[row * classes..][..classes]),
         };
-        match loss {
-            Loss::CrossEntropy { label_smoothing, class_weights } => {
-                let weights =
-                    if class_weights.is_empty() { vec![1.0; classes] } else { widen(class_weights) };
-                reference::cross_entropy(&y, &t, &weights, f64::from(*label_smoothing))
-            }
-            Loss::BinaryCrossEntropy => reference::binary_cross_entropy(&y, &t),
-            Loss::MeanSquaredError => reference::mean_squared_error(&y, &t),
-            Loss::MeanAbsoluteError => reference::mean_absolute_error(&y, &t),
-            Loss::Huber { delta } => reference::huber(&y, &t, f64::from(*delta)),
-            Loss::Hinge { margin, squared } => reference::hinge(&y, label, f64::from(*margin), *squared),
-            Loss::KlDivergence => reference::kl_divergence(&y, &t),
-            Loss::Poisson => reference::poisson(&y, &t),
-        }
+        (loss.kind().about().reference.unwrap())(loss, &y, &t)
     }
 }
 
@@ -135,10 +126,10 @@ fn run(loss: &Loss, block: &Block, kind: Kind) -> Output {
         let mut gradient = vec![f32::NAN; block.outputs.len()];
         let (mut losses, mut correct) = (vec![f32::NAN; count], vec![9; count]);
         let scores = Scores { losses: &mut losses, correct: &mut correct };
-        loss.gradient(&mut gradient, scores, &block.outputs, targets, block.rows, SCALE);
+        loss.function().gradient(&mut gradient, scores, &block.outputs, targets, block.rows, SCALE);
         let (mut values, mut hits) = (vec![f32::NAN; count], vec![9; count]);
         let scores = Scores { losses: &mut values, correct: &mut hits };
-        loss.value(scores, &block.outputs, targets, block.rows);
+        loss.function().value(scores, &block.outputs, targets, block.rows);
         assert_eq!((bits(&values), &hits), (bits(&losses), &correct), "with and without gradient");
         [gradient, losses, correct.into_iter().map(f32::from).collect()].concat()
     });
@@ -166,7 +157,11 @@ fn agrees(output: &Output, loss: &Loss, block: &Block, kind: Kind) -> bool {
 }
 
 fn kinds(loss: &Loss) -> &'static [Kind] {
-    if matches!(loss, Loss::Hinge { .. }) { &[Kind::Classes] } else { &[Kind::Classes, Kind::Values] }
+    if loss.kind().about().takes == Takes::Classes {
+        &[Kind::Classes]
+    } else {
+        &[Kind::Classes, Kind::Values]
+    }
 }
 
 #[test]
@@ -204,7 +199,14 @@ fn mixtures_are_the_probabilities_that_they_stand_for() {
                         let mut gradient = vec![f32::NAN; block.outputs.len()];
                         let (mut losses, mut correct) = (vec![f32::NAN; count], vec![9; count]);
                         let scores = Scores { losses: &mut losses, correct: &mut correct };
-                        loss.gradient(&mut gradient, scores, &block.outputs, targets, block.rows, SCALE);
+                        loss.function().gradient(
+                            &mut gradient,
+                            scores,
+                            &block.outputs,
+                            targets,
+                            block.rows,
+                            SCALE,
+                        );
                         [gradient, losses, correct.into_iter().map(f32::from).collect()].concat()
                     })
                 };
@@ -249,19 +251,19 @@ fn huge_outputs_do_not_overflow_where_the_loss_does_not() {
     let huge = [1e30, -1e30, 0.0];
     for loss in losses(3) {
         let output = row(&loss, &huge);
-        let overflows = match loss {
-            Loss::MeanSquaredError | Loss::Poisson => true,
+        let overflows = match loss.name() {
+            "mean-squared-error" | "poisson" => true,
             // The right class is far ahead.
-            Loss::Hinge { .. } => {
+            "hinge" | "focal" => {
                 assert_eq!((output.losses[0], &output.gradient[..3]), (0.0, &[0.0; 3][..]));
                 false
             }
             _ => false,
         };
         assert_eq!(!output.losses[0].is_finite(), overflows, "{loss:?} {:?}", output.losses);
-        assert_eq!(!output.gradient[..3].iter().all(|d| d.is_finite()), loss == Loss::Poisson, "{loss:?}");
+        assert_eq!(!output.gradient[..3].iter().all(|d| d.is_finite()), loss == Loss::POISSON, "{loss:?}");
     }
-    let far = row(&Loss::BinaryCrossEntropy, &[-3e30, -1e30, 3e30]);
+    let far = row(&Loss::BINARY_CROSS_ENTROPY, &[-3e30, -1e30, 3e30]);
     assert!(close(&far.losses, &[2e30], TOLERANCE), "{:?}", far.losses);
     assert_eq!(far.gradient[..3], [-SCALE / 3.0, 0.0, SCALE / 3.0]);
 }
@@ -274,7 +276,7 @@ fn an_output_of_nan_makes_the_loss_nan() {
             outputs[place] = f32::NAN;
             let output = row(&loss, &outputs);
             assert!(output.losses[0].is_nan(), "{loss:?} {place}");
-            assert!(output.gradient[..3].iter().any(|d| d.is_nan()) || matches!(loss, Loss::Hinge { .. }));
+            assert!(output.gradient[..3].iter().any(|d| d.is_nan()) || loss.name() == "hinge");
             assert!(output.gradient[3..].iter().all(|&d| d == 0.0), "{loss:?} {place}");
         }
     }

@@ -103,7 +103,7 @@ impl Network {
         let scores = Scores { losses: &mut vec![0.0; batch], correct: &mut vec![0; batch] };
         let scale = 1.0 / batch as f32;
         let labels = fallline::losses::Targets::Classes(&self.labels);
-        self.recipe.model.loss.gradient(&mut gradient, scores, &padded, labels, rows, scale);
+        self.recipe.model.loss.function().gradient(&mut gradient, scores, &padded, labels, rows, scale);
         gradient.chunks(LANES).flat_map(|row| row[..classes].to_vec()).collect()
     }
 

@@ -86,13 +86,7 @@ impl Specification {
         data: &DataFiles,
         threads: usize,
     ) -> Result<Specification, String> {
-        let label_smoothing = match &recipe.model.loss {
-            Loss::CrossEntropy { class_weights, .. } if !class_weights.is_empty() => {
-                return Err("the peers have no class weights".to_string());
-            }
-            Loss::CrossEntropy { label_smoothing, .. } => *label_smoothing,
-            other => return Err(format!("the peers have no loss {}", other.name())),
-        };
+        let label_smoothing = label_smoothing(&recipe.model.loss)?;
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
         }
@@ -124,6 +118,17 @@ impl Specification {
             initial: None,
         })
     }
+}
+
+/// Of the only loss that the peers have.
+fn label_smoothing(loss: &Loss) -> Result<f32, String> {
+    if loss.kind() != Loss::cross_entropy().kind() {
+        return Err(format!("the peers have no loss {}", loss.name()));
+    }
+    if !loss.class_weights("class_weights").is_empty() {
+        return Err("the peers have no class weights".to_string());
+    }
+    Ok(loss.single("label_smoothing"))
 }
 
 /// The output features of each layer, and the activation behind every one but the last.
@@ -297,11 +302,11 @@ mod tests {
             assert!(refused.contains(reason), "{refused}");
         }
         let mut recipe = Recipe::built_in("digits-mlp").unwrap();
-        recipe.model.loss = Loss::MeanSquaredError;
+        recipe.model.loss = Loss::MEAN_SQUARED_ERROR;
         assert!(of(&recipe).unwrap_err().contains("no loss"));
-        recipe.model.loss = Loss::CrossEntropy { label_smoothing: 0.1, class_weights: Vec::new() };
+        recipe.model.loss = Loss::cross_entropy().with("label_smoothing", 0.1).unwrap();
         assert_eq!(of(&recipe).unwrap().label_smoothing, 0.1);
-        recipe.model.loss = Loss::CrossEntropy { label_smoothing: 0.1, class_weights: vec![1.0; 10] };
+        recipe.model.loss = recipe.model.loss.with("class_weights", vec![1.0; 10]).unwrap();
         assert!(of(&recipe).unwrap_err().contains("no class weights"));
     }
 

@@ -1,7 +1,7 @@
 //! The cross-entropy of the softmax with class weights, smoothed labels and given probabilities.
 
 use super::softmax::exponentials;
-use super::{Rows, Scores, Targets, chunk_of, largest, sum_of};
+use super::{Pass, Scores, chunk_of, largest, sum_of};
 use crate::kernels::math;
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
@@ -39,21 +39,14 @@ impl CrossEntropy<'_> {
 }
 
 /// The sum over the classes of factor * -ln p, p being the softmax of the logits and the factors those
-/// of `terms`; and its gradient `dlogits` = scale * (p * sum of the factors - factors), if it is
-/// wanted. Computed without overflow; not finite with a logit that is NaN or plus infinity.
+/// of `terms`; and its gradient, scale * (p * sum of the factors - factors), if it is wanted. Computed
+/// without overflow; not finite with a logit that is NaN or plus infinity.
 ///
-/// `dlogits`, `logits` \[rows, stride\]; `scale` 1 / batch, or with weights and classes 1 / sum of the
-/// weights of the classes of the batch: as PyTorch divides.
-pub fn cross_entropy(
-    mut dlogits: Option<&mut [f32]>,
-    scores: Scores,
-    logits: &[f32],
-    targets: Targets,
-    rows: Rows,
-    scale: f32,
-    terms: CrossEntropy,
-) {
-    rows.check_all(dlogits.as_deref(), &scores, logits, targets);
+/// The scale is 1 / batch, or with weights and classes 1 / sum of the weights of the classes of the
+/// batch: as PyTorch divides.
+pub fn cross_entropy(pass: Pass, terms: CrossEntropy) {
+    pass.check();
+    let Pass { gradient: mut dlogits, scores, outputs: logits, targets, rows, scale } = pass;
     debug_assert!(terms.class_weights.is_empty() || terms.class_weights.len() == rows.classes);
     let Scores { losses, correct } = scores;
     let classes = rows.classes;

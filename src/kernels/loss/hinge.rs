@@ -1,6 +1,6 @@
 //! The hinge loss of several classes.
 
-use super::{Rows, Scores, is_first, largest, sum_of};
+use super::{Pass, Scores, Targets, is_first, largest, sum_of};
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
 
@@ -14,21 +14,18 @@ pub struct Hinge {
 }
 
 /// The sum over the other classes of their shortfall max(0, margin - y\[label\] + y\[class\]) or its
-/// square, divided by the number of classes (Weston and Watkins 1999), and its gradient `dy`, times
-/// `scale`, if it is wanted. An output of NaN makes the loss NaN.
+/// square, divided by the number of classes (Weston and Watkins 1999), and its gradient, times the
+/// scale, if it is wanted. An output of NaN makes the loss NaN.
 ///
-/// `dy`, `y` \[rows, stride\]; `labels` \[rows\]; `scale` 1 / batch.
-pub fn hinge(
-    mut dy: Option<&mut [f32]>,
-    scores: Scores,
-    y: &[f32],
-    labels: &[u8],
-    rows: Rows,
-    scale: f32,
-    Hinge { margin, squared }: Hinge,
-) {
-    rows.check_all(dy.as_deref(), &scores, y, super::Targets::Classes(labels));
-    let Scores { losses, correct } = scores;
+/// # Panics
+/// If the targets are not classes.
+pub fn hinge(pass: Pass, Hinge { margin, squared }: Hinge) {
+    pass.check();
+    let Pass { gradient: mut dy, scores: Scores { losses, correct }, outputs: y, targets, rows, scale } =
+        pass;
+    let Targets::Classes(labels) = targets else {
+        unreachable!("values and mixtures are refused before");
+    };
     let width = rows.classes as f32;
     let factor = scale / width;
     vectorise(

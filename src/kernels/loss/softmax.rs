@@ -1,6 +1,6 @@
 //! The softmax, and its cross-entropy with the class of each row.
 
-use super::{Rows, chunks, is_first, largest, sum_of};
+use super::{Rows, chunk_of, chunks, is_first, largest, sum_of};
 use crate::kernels::math;
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
@@ -139,6 +139,29 @@ pub(super) fn exponentials(
         store(start, chunk);
     }
     sum_of(sums)
+}
+
+/// The largest of some logits, which need no padding, and the sum of e^(logit - largest) without that of `but`; the
+/// powers go to `store`, if there is one, \[logits\]. A NaN makes the sum one.
+#[inline(always)]
+pub(crate) fn exponentials_of(logits: &[f32], but: usize, mut store: Option<&mut [f32]>) -> (f32, f32) {
+    let mut max = f32::NEG_INFINITY;
+    for &logit in logits {
+        max = super::larger(logit, max);
+    }
+    let mut sums = [0.0; LANES];
+    for start in (0..logits.len()).step_by(LANES) {
+        let mut chunk = chunk_of(logits, start, f32::NEG_INFINITY);
+        for (i, (x, sum)) in chunk.iter_mut().zip(&mut sums).enumerate() {
+            *x = math::exp(*x - max);
+            *sum += if start + i == but { 0.0 } else { *x };
+        }
+        if let Some(store) = store.as_deref_mut() {
+            let end = logits.len().min(start + LANES);
+            store[start..end].copy_from_slice(&chunk[..end - start]);
+        }
+    }
+    (max, sum_of(sums))
 }
 
 /// Multiplies the first `classes` numbers of the row by `factor` and makes the rest 0.

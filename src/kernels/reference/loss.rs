@@ -72,6 +72,11 @@ pub fn huber(y: &[f64], targets: &[f64], delta: f64) -> (f64, Vec<f64>) {
     })
 }
 
+/// The logarithm of the hyperbolic cosine of the differences.
+pub fn log_cosh(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
+    mean_of(y, targets, |y, t| ((y - t).cosh().ln(), (y - t).tanh()))
+}
+
 /// Binary cross-entropy of the sigmoid, of each output on its own.
 pub fn binary_cross_entropy(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
     let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -82,6 +87,22 @@ pub fn binary_cross_entropy(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
 /// Poisson's loss of the logarithm of a rate.
 pub fn poisson(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
     mean_of(y, targets, |y, t| (y.exp() - t * y, y.exp() - t))
+}
+
+/// The focal loss of the softmax with a class that weighs `alpha`.
+pub fn focal(logits: &[f64], label: usize, gamma: f64, alpha: f64) -> (f64, Vec<f64>) {
+    let (probabilities, log_p) = (softmax(logits), log_softmax(logits)[label]);
+    let p = probabilities[label];
+    let others: f64 =
+        probabilities.iter().enumerate().filter(|(class, _)| *class != label).map(|(_, p)| p).sum();
+    // By the probability of the class, and that by each logit.
+    let decline = if gamma == 0.0 || others == 0.0 { 0.0 } else { gamma * others.powf(gamma - 1.0) * log_p };
+    let by_p = alpha * (decline - others.powf(gamma) / p);
+    let gradient = probabilities
+        .iter()
+        .enumerate()
+        .map(|(class, other)| by_p * if class == label { p * others } else { -p * other });
+    (-alpha * others.powf(gamma) * log_p, gradient.collect())
 }
 
 /// The hinge loss of several classes, the shortfalls squared or not.

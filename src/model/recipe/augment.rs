@@ -7,6 +7,7 @@ use super::Recipe;
 use super::write::single;
 use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
 use crate::error::{Error, Result};
+use crate::losses::{self, Loss};
 
 const PIXELS: Range = between(0.0, 1000.0, "a number of pixels in [0, 1000]");
 const DEGREES: Range = between(0.0, 180.0, "a number of degrees in [0, 180]");
@@ -128,9 +129,15 @@ fn misfit(recipe: &Recipe) -> Option<(&'static str, String, &'static str)> {
         return Some(("augment", expected, "one"));
     }
     if augment.mixup.is_some() && !model.loss.takes_mixtures() {
+        let with_mixtures: Vec<&str> = losses::ALL
+            .iter()
+            .filter(|kind| Loss::of(kind).takes_mixtures())
+            .map(|kind| kind.name())
+            .collect();
         let expected = format!(
-            "none with the loss `{}`: one of cross-entropy, kl-divergence or binary-cross-entropy",
-            model.loss.name()
+            "none with the loss `{}`, which takes no mixtures of classes: one of {}",
+            model.loss.name(),
+            with_mixtures.join(", ")
         );
         return Some(("augment.mixup", expected, "one"));
     }

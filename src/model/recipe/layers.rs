@@ -9,7 +9,7 @@ mod windows;
 
 use std::f32::consts::SQRT_2;
 
-pub use blocks::{ResidualConfig, find_layer, gate_layers, in_residual, leaves};
+pub use blocks::{ResidualConfig, find_layer, gate_layers, in_residual, leaves, own_kinds};
 pub(super) use blocks::{residual, squeeze_excite};
 pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
@@ -35,9 +35,9 @@ fn activation_names() -> [&'static str; activation::ALL.len()] {
 }
 
 /// All kinds of layer: every activation but the identity may be a layer of its own.
-fn layer_names() -> Vec<&'static str> {
+fn layer_names(own: &[&'static LayerKind]) -> Vec<&'static str> {
     let activations = activation_names().into_iter().filter(|name| *name != Activation::IDENTITY.name());
-    let kinds = LayerKind::all().into_iter().map(LayerKind::name);
+    let kinds = LayerKind::all().into_iter().chain(own.iter().copied()).map(LayerKind::name);
     OTHERS.into_iter().chain(activations).chain(kinds).collect()
 }
 
@@ -101,7 +101,8 @@ pub(super) fn read_layers(model: &mut Section) -> Result<Vec<LayerConfig>> {
 
 /// `depth` blocks lie around it.
 fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
-    let layer = match section.choice("type", "layer", None, &layer_names())? {
+    let own = section.own_layers();
+    let layer = match section.choice("type", "layer", None, &layer_names(own))? {
         "dense" => read_dense(&mut section)?,
         "conv" => images::read_convolution(&mut section, false)?,
         "conv-1d" => images::read_convolution(&mut section, true)?,
@@ -119,7 +120,8 @@ fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
             normalisation::read_normalisation(&mut section, kind)?
         }
         "dropout" => normalisation::read_dropout(&mut section)?,
-        name => match LayerKind::named(name) {
+        name => match own.iter().copied().find(|kind| kind.name() == name).or_else(|| LayerKind::named(name))
+        {
             Some(kind) => {
                 let values = keys::read(&mut section, kind.about().2)?;
                 LayerConfig::Of(LayerSettings::with_values(kind, values))

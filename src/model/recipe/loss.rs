@@ -1,41 +1,29 @@
-//! The loss: `loss = "huber"` in `[model]`, or a table with a `type` and parameters.
+//! The loss: `loss = "huber"` in `[model]`, or a table with a `type` and hyper-parameters.
 
-use super::super::section::{Section, non_negative, positive, unit_open};
+use toml::Table;
+
+use super::super::section::Section;
+use super::keys;
+use super::write::table_of;
 use crate::error::Result;
-use crate::losses::Loss;
-
-/// The most classes that a recipe may give weights to: a label is a byte.
-const MOST_WEIGHTS: usize = 256;
+use crate::losses::{Loss, LossKind};
 
 pub(super) fn read(model: &mut Section) -> Result<Loss> {
     let Some(mut section) = model.named("loss")? else { return Ok(Loss::default()) };
-    let loss = match section.choice("type", "loss", None, &Loss::NAMES)? {
-        "binary-cross-entropy" => Loss::BinaryCrossEntropy,
-        "mean-squared-error" => Loss::MeanSquaredError,
-        "mean-absolute-error" => Loss::MeanAbsoluteError,
-        "huber" => Loss::Huber { delta: section.single("delta", 1.0, positive())? },
-        "hinge" => Loss::Hinge {
-            margin: section.single("margin", 1.0, positive())?,
-            squared: section.boolean("squared", false)?,
-        },
-        "kl-divergence" => Loss::KlDivergence,
-        "poisson" => Loss::Poisson,
-        _ => Loss::CrossEntropy {
-            label_smoothing: section.single("label_smoothing", 0.0, unit_open())?,
-            class_weights: read_weights(&mut section)?,
-        },
-    };
+    let own = section.own_loss();
+    let known = || LossKind::all().into_iter().chain(own);
+    let names: Vec<&str> = known().map(LossKind::name).collect();
+    let name = section.choice("type", "loss", None, &names)?;
+    let kind = known()
+        .find(|kind| kind.name() == name)
+        .unwrap_or_else(|| unreachable!("{name} is one of {names:?}"));
+    let values = keys::read(&mut section, kind.about().hyper_parameters)?;
     section.finish()?;
-    Ok(loss)
+    Ok(Loss::with_values(kind, values))
 }
 
-fn read_weights(section: &mut Section) -> Result<Vec<f32>> {
-    let Some(weights) = section.singles("class_weights", MOST_WEIGHTS, non_negative())? else {
-        return Ok(Vec::new());
-    };
-    if weights.iter().all(|&weight| weight == 0.0) {
-        let found = if weights.is_empty() { "no weights" } else { "none" };
-        return Err(section.setting("class_weights", "a weight for each class, one of them above 0", found));
-    }
-    Ok(weights)
+pub(super) fn write(loss: &Loss) -> Table {
+    let mut table = table_of([("type", loss.name().into())]);
+    table.extend(keys::write(loss.values().map(|(parameter, value)| (parameter, value.clone()))));
+    table
 }

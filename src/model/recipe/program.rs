@@ -1,6 +1,7 @@
 //! Recipes that a program makes, and not a text.
 
 use super::super::section::{Section, Source};
+use super::layers::own_kinds;
 use super::{
     BATCH, ConstraintConfig, DataConfig, GradientConfig, ModelConfig, OptimizerConfig, Recipe,
     ReproduceConfig, StopConfig, TrainConfig, optimizer_kind, parse_table,
@@ -48,11 +49,16 @@ impl Recipe {
     /// # Errors
     /// Those of [`Recipe::parse`].
     pub fn check(&self, place: &str) -> Result<()> {
-        // The update rule may be one of the program's own that is not registered.
-        let own = self.optimizer.kind();
-        own.check()?;
-        let (table, source) = (parse_table(&self.to_toml(), place)?, Source::new(place));
-        Recipe::read(Section::root(table, &source), Some(own)).map(drop)
+        // Layers, loss and update rule may be the program's own that are not registered, but none that is taken for
+        // another.
+        let (rule, loss) = (self.optimizer.kind(), self.model.loss.kind());
+        let layers = own_kinds(&self.model.layers);
+        rule.check()?;
+        loss.check()?;
+        layers.iter().try_for_each(|kind| kind.check())?;
+        let source = Source::new(place).with_own(loss, layers);
+        let table = parse_table(&self.to_toml(), place)?;
+        Recipe::read(Section::root(table, &source), Some(rule)).map(drop)
     }
 }
 

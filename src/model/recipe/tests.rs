@@ -133,6 +133,8 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         "kl-divergence",
         "poisson",
         "{type='cross-entropy', label_smoothing=0.1, class_weights=[1, 0.2, 0.0]}",
+        "log-cosh",
+        "{type='focal', gamma=0.5, alpha=[1, 0.2, 0.0]}",
         "{type='huber', delta=0.3}",
         "{type='hinge', margin=0.7, squared=true}",
     ] {
@@ -306,8 +308,9 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         (&["stop.pateince=3"], "unknown key `stop.pateince`; did you mean `stop.patience`?"),
         (
             &["model.loss=mse"],
-            "`model.loss.type`: unknown loss `mse`; known: cross-entropy, binary-cross-entropy, \
-             mean-squared-error, mean-absolute-error, huber, hinge, kl-divergence, poisson",
+            "`model.loss.type`: unknown loss `mse`; known: cross-entropy, focal, \
+             binary-cross-entropy, mean-squared-error, mean-absolute-error, huber, log-cosh, hinge, \
+             kl-divergence, poisson",
         ),
         (
             &["model.loss={type='cross-entropy', label_smoothing=1}"],

@@ -4,11 +4,10 @@ use toml::{Table, Value};
 
 use super::{
     DataConfig, Held, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment, average, keys,
-    layers, schedule,
+    layers, loss, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;
-use crate::losses::Loss;
 
 pub(super) fn to_toml(recipe: &Recipe) -> String {
     let mut table = Table::new();
@@ -69,28 +68,7 @@ fn data(data: &DataConfig) -> Table {
 
 fn model(model: &ModelConfig) -> Table {
     let layers: Vec<Value> = model.layers.iter().map(|config| layer(config).into()).collect();
-    table_of([("loss", loss(&model.loss).into()), ("layers", layers.into())])
-}
-
-fn loss(loss: &Loss) -> Table {
-    let mut table = match *loss {
-        Loss::CrossEntropy { label_smoothing, .. } => {
-            typed(loss.name(), Some(("label_smoothing", label_smoothing)))
-        }
-        Loss::Huber { delta } => typed(loss.name(), Some(("delta", delta))),
-        Loss::Hinge { margin, .. } => typed(loss.name(), Some(("margin", margin))),
-        _ => typed(loss.name(), None),
-    };
-    if let Loss::Hinge { squared, .. } = loss {
-        table.insert("squared".into(), (*squared).into());
-    }
-    if let Loss::CrossEntropy { class_weights, .. } = loss
-        && !class_weights.is_empty()
-    {
-        let weights: Vec<Value> = class_weights.iter().map(|&weight| single(weight)).collect();
-        table.insert("class_weights".into(), weights.into());
-    }
-    table
+    table_of([("loss", loss::write(&model.loss).into()), ("layers", layers.into())])
 }
 
 pub(super) fn layer(layer: &LayerConfig) -> Table {

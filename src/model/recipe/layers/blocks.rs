@@ -6,6 +6,7 @@ use super::images::MOST_CHANNELS;
 use super::{LayerConfig, MOST_LAYERS, Shape, read_activation, read_layer};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
+use crate::layers::LayerKind;
 
 /// The deepest that blocks may lie in each other.
 const MOST_DEPTH: usize = 8;
@@ -128,6 +129,16 @@ pub(super) fn count(layers: &[LayerConfig]) -> usize {
         _ => 1,
     };
     layers.iter().map(one).sum()
+}
+
+/// The kinds of those layers that a table entry describes, also within blocks.
+pub fn own_kinds(layers: &[LayerConfig]) -> Vec<&'static LayerKind> {
+    let kinds = layers.iter().flat_map(|layer| match layer {
+        LayerConfig::Of(settings) => vec![settings.kind()],
+        LayerConfig::Residual(block) => [own_kinds(&block.layers), own_kinds(&block.shortcut)].concat(),
+        _ => Vec::new(),
+    });
+    kinds.collect()
 }
 
 /// The first layer, also within a block, of which something holds.

@@ -87,8 +87,8 @@ fn what_does_not_go_together_is_refused() {
     let hinge = refusal(&["augment.mixup=0.2", "model.loss=\"hinge\""]);
     assert_eq!(
         hinge,
-        "command line: `augment.mixup`: expected none with the loss `hinge`: one of cross-entropy, \
-         kl-divergence or binary-cross-entropy, found one"
+        "command line: `augment.mixup`: expected none with the loss `hinge`, which takes no mixtures of classes: \
+         one of cross-entropy, binary-cross-entropy, kl-divergence, found one"
     );
     for loss in ["cross-entropy", "kl-divergence", "binary-cross-entropy"] {
         assert!(settings(&["augment.mixup=0.2", &format!("model.loss=\"{loss}\"")]).mixup.is_some());
@@ -101,7 +101,7 @@ fn what_does_not_go_together_is_refused() {
     let mut recipe = Recipe::parse(SMALL, "small.toml").unwrap();
     recipe.augment.mixup = Some(0.2);
     assert!(check_augmentation(&recipe).is_ok());
-    recipe.model.loss = Loss::Poisson;
+    recipe.model.loss = Loss::POISSON;
     let message = check_augmentation(&recipe).unwrap_err().to_string();
     assert!(message.starts_with("recipe small: `augment.mixup`: expected none with the loss `poisson`"));
 }

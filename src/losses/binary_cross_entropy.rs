@@ -1,0 +1,27 @@
+//! Cross-entropy of the sigmoid of each output on its own.
+
+use super::{ElementwiseLoss, LossFunction, LossKind, Takes};
+use crate::kernels::{math, reference};
+
+pub(super) static KIND: LossKind =
+    LossKind::new("binary-cross-entropy", |_| LossFunction::elementwise(BinaryCrossEntropy))
+        .formula("(1 / C) Σᵢ ln(1 + e^yᵢ) - tᵢ yᵢ")
+        .source(
+            "The negative logarithm of a likelihood: McCullagh, Nelder: Generalized linear models (1989); as \
+         torch.nn.BCEWithLogitsLoss",
+        )
+        .takes(Takes::IndependentProbabilities)
+        .reference(|_, y, t| reference::binary_cross_entropy(y, t));
+
+#[derive(Clone, Copy)]
+struct BinaryCrossEntropy;
+
+impl ElementwiseLoss for BinaryCrossEntropy {
+    /// ln(1 + e^y) - t y, and ln(1 + e^y) = max(y, 0) + ln(1 + e^-|y|), which does not overflow.
+    #[inline(always)]
+    fn at(self, y: f32, t: f32) -> (f32, f32) {
+        let positive = if y <= 0.0 { 0.0 } else { y };
+        let linear = (-t).mul_add(y, positive);
+        (linear + math::ln_1p(math::exp(-y.abs())), math::sigmoid(y) - t)
+    }
+}
