@@ -26,7 +26,7 @@ FLOORS = [
     ["layers"],
     ["model"],
     ["train"],
-    ["bench", "profile", "testing"],
+    ["bench", "extend", "profile", "testing"],
     ["report"],
     ["cli"],
 ]

@@ -138,7 +138,7 @@ fn what_does_not_fit_is_refused() {
     assert!(message(model(below)).ends_with("expected a number above 0, found -1"));
     assert_eq!(
         message(model(Loss::of(&TAKEN))),
-        "name of a loss: expected one that no other loss has, found `poisson`"
+        "loss `poisson`: `name`: expected a name that no other loss has, found poisson"
     );
     let mut model = model(Loss::of(&OF_CLASSES)).unwrap();
     let refused = Trainer::new().fit(&mut model, &values()).unwrap_err().to_string();
@@ -204,12 +204,12 @@ fn names_are_those_of_one_loss() {
     assert_eq!(Loss::named("outside-name").unwrap(), Loss::of(&FIRST));
     assert_ne!(Loss::of(&FIRST), Loss::of(&SECOND));
     let message = |result: fallline::Result<()>| result.unwrap_err().to_string();
-    let taken = "name of a loss: expected one that no other loss has, found `outside-name`";
+    let taken = "loss `outside-name`: `name`: expected a name that no other loss has, found outside-name";
     assert_eq!(message(SECOND.register()), taken);
     assert_eq!(message(Loss::of(&SECOND).check(3)), taken);
     assert_eq!(message(TAKEN.register()), taken.replace("outside-name", "huber"));
-    let letters = "name of a loss: expected at most 64 letters, digits and hyphens, found";
-    assert_eq!(message(EMPTY.register()), format!("{letters} ``"));
-    assert_eq!(message(ODD.register()), format!("{letters} `outside name`"));
-    assert!(message(KEYS.register()).starts_with("key of a loss: expected a key of its own"));
+    let letters = "`name`: expected 1 to 40 of a-z, 0-9 and -, a letter first, found";
+    assert!(message(EMPTY.register()).ends_with(&format!("{letters} \"\"")));
+    assert!(message(ODD.register()).ends_with(&format!("{letters} \"outside name\"")));
+    assert!(message(KEYS.register()).ends_with("expected keys that differ, found `factor` twice"));
 }

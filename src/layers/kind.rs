@@ -84,7 +84,7 @@ impl LayerKind {
     /// # Errors
     /// [`Error::Setting`] if there is another layer of this name, or the name or a key is one that no recipe can have.
     pub fn register(&'static self) -> Result<()> {
-        KINDS.register(self, &others())
+        KINDS.register(self)
     }
 
     /// That recipes could have its name and its keys, and would not take it for another.
@@ -92,7 +92,7 @@ impl LayerKind {
     /// # Errors
     /// Those of [`register`](LayerKind::register).
     pub(crate) fn check(&'static self) -> Result<()> {
-        KINDS.check(self, &others())
+        KINDS.check(self)
     }
 
     /// The kind of this name, built in or registered.
@@ -125,14 +125,18 @@ pub const OTHERS: [&str; 15] = [
     "dropout",
 ];
 
-/// The names of all layers that are not of the table.
-fn others() -> Vec<&'static str> {
-    OTHERS.into_iter().chain(activation::ALL.map(|entry| entry.name)).collect()
+/// The layers that a table entry describes.
+static KINDS: Registry<LayerKind> = Registry::new("layer", built_in, taken);
+
+/// Those that are built in. To add one, add its entry here.
+fn built_in() -> Vec<&'static LayerKind> {
+    vec![&prelu::KIND, &gated::GLU, &gated::SWIGLU]
 }
 
-/// The layers that a table entry describes. To add one, add its entry here.
-static KINDS: Registry<LayerKind> =
-    Registry::new("layer", &[&prelu::KIND, &gated::GLU, &gated::SWIGLU], &["type"]);
+/// The names of all layers that are not of the table, and what every layer has.
+fn taken() -> [Vec<&'static str>; 2] {
+    [OTHERS.into_iter().chain(activation::ALL.map(|entry| entry.name)).collect(), vec!["type"]]
+}
 
 /// What errors call the place of a layer that a program makes.
 const PLACE: &str = "layer";

@@ -1,10 +1,9 @@
 //! What is known of a loss: the table of those that are built in, and those that a program adds.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::{Loss, LossFunction};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hyper::{HyperParameter, Range, finite};
+use crate::registry::{Kind, Registry};
 
 /// A loss as recipes know it: its name, what may be set, what it may be compared with, and its arithmetic.
 ///
@@ -156,66 +155,41 @@ impl LossKind {
     /// Makes it known by its name to recipes and saved models that this process reads from now on.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there is another loss of this name, or the name or a key is one that no recipe can have.
+    /// [`Error::Setting`](crate::Error::Setting) if there is another loss of this name, or the name or a key is one that
+    /// no recipe can have.
     pub fn register(&'static self) -> Result<()> {
-        self.check()?;
-        let mut registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been faster since.
-        match registered.iter().find(|kind| kind.name == self.name) {
-            Some(known) if *known != self => Err(self.taken()),
-            Some(_) => Ok(()),
-            None => {
-                registered.push(self);
-                Ok(())
-            }
-        }
+        KINDS.register(self)
     }
 
     /// The loss of this name, built in or registered.
     pub fn named(name: &str) -> Option<&'static LossKind> {
-        LossKind::all().into_iter().find(|kind| kind.name == name)
+        KINDS.named(name)
     }
 
     /// Those that are built in, then those that are registered.
     pub fn all() -> Vec<&'static LossKind> {
-        let registered = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner);
-        super::ALL.iter().chain(registered.iter()).copied().collect()
+        KINDS.all()
     }
 
     /// That a recipe could have its name and its keys, and would not take it for another.
     pub(crate) fn check(&'static self) -> Result<()> {
-        let mismatch = |what: &str, expected: &str, found: &str| {
-            let what = format!("{what} of a loss");
-            Err(Error::Mismatch { what, expected: expected.into(), found: format!("`{found}`") })
-        };
-        let fits = |name: &str, between: char| {
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == between;
-            !name.is_empty() && name.len() <= 64 && name.chars().all(fits)
-        };
-        if !fits(self.name, '-') {
-            return mismatch("name", "at most 64 letters, digits and hyphens", self.name);
-        }
-        for (index, HyperParameter { key, .. }) in self.hyper_parameters.iter().enumerate() {
-            let is_second = self.hyper_parameters[..index].iter().any(|other| other.key == *key);
-            if !fits(key, '_') || *key == "type" || is_second {
-                return mismatch(
-                    "key",
-                    "a key of its own, of letters, digits and underscores, and not `type`",
-                    key,
-                );
-            }
-        }
-        match LossKind::named(self.name) {
-            Some(known) if known != self => Err(self.taken()),
-            _ => Ok(()),
-        }
-    }
-
-    fn taken(&self) -> Error {
-        let expected = "one that no other loss has".into();
-        Error::Mismatch { what: "name of a loss".into(), expected, found: format!("`{}`", self.name) }
+        KINDS.check(self)
     }
 }
+
+impl Kind for LossKind {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn hyper_parameters(&self) -> &'static [HyperParameter] {
+        self.hyper_parameters
+    }
+}
+
+/// Every loss.
+static KINDS: Registry<LossKind> =
+    Registry::new("loss", || super::ALL.to_vec(), || [Vec::new(), vec!["type"]]);
 
 /// What documentation shows of a loss.
 #[derive(Clone, Copy, Debug)]
@@ -230,6 +204,3 @@ pub struct About {
     /// The same in f64, naively.
     pub reference: Option<Reference>,
 }
-
-/// Those that programs have made known, in the order in which they came.
-static REGISTERED: Mutex<Vec<&'static LossKind>> = Mutex::new(Vec::new());

@@ -222,12 +222,13 @@ fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
     Ok(())
 }
 
-/// The error about a loss that only the program which wrote the file knew, with what there is to do.
+/// The error about a layer, a loss or a rule that only the program which wrote the file knew, with what there is to do.
 fn without_kind(path: &Path, error: Error) -> Error {
     match error {
-        Error::Unknown { kind: "loss", name, .. } => {
-            let expected = "a loss that is built in, or that the program has registered";
-            wrong(path, "recipe", expected, &format!("the loss `{name}`"))
+        Error::Unknown { kind: kind @ ("layer" | "loss" | "optimizer"), name, .. } => {
+            let article = if kind == "optimizer" { "an" } else { "a" };
+            let expected = format!("{article} {kind} that is built in, or that the program has registered");
+            wrong(path, "recipe", &expected, &format!("the {kind} `{name}`"))
         }
         other => other,
     }

@@ -1,26 +1,32 @@
 //! The update rules that a name may mean: those of the table, and those that the program has registered.
 
-use std::sync::{PoisonError, RwLock};
-
 use super::{OPTIMIZERS, OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result};
 use crate::hyper::HyperParameter;
 use crate::optim::MOST_SLOTS;
 use crate::panics;
+use crate::registry::{Kind, Registry};
 
-/// The most characters of a name or a key.
-const LONGEST: usize = 40;
+impl Kind for OptimizerKind {
+    fn name(&self) -> &'static str {
+        self.name
+    }
 
-/// Keys that the `[optimizer]` table has for every rule.
-const TAKEN: [&str; 2] = ["name", "learning_rate"];
+    fn hyper_parameters(&self) -> &'static [HyperParameter] {
+        self.hyper_parameters
+    }
+}
 
-/// Those of the program, in the order in which they came.
-static REGISTERED: RwLock<Vec<&'static OptimizerKind>> = RwLock::new(Vec::new());
+/// Every update rule.
+static KINDS: Registry<OptimizerKind> = Registry::new(
+    "update rule",
+    || OPTIMIZERS.iter().collect(),
+    || [Vec::new(), vec!["name", "learning_rate"]],
+);
 
 /// All update rules: those of the table, simple ones first, then those that the program has registered.
 pub fn optimizer_kinds() -> Vec<&'static OptimizerKind> {
-    let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
-    OPTIMIZERS.iter().chain(registered.iter().copied()).collect()
+    KINDS.all()
 }
 
 /// The names of all update rules.
@@ -33,8 +39,7 @@ pub fn optimizer_names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// [`Error::Unknown`] with the nearest name; `place` is where the name stands.
 pub fn optimizer_kind(name: &str, place: &str) -> Result<&'static OptimizerKind> {
-    let found = optimizer_kinds().into_iter().find(|kind| kind.name == name);
-    found.ok_or_else(|| Error::unknown(place, "optimizer", name, optimizer_names()))
+    KINDS.named(name).ok_or_else(|| Error::unknown(place, "optimizer", name, optimizer_names()))
 }
 
 impl OptimizerKind {
@@ -46,59 +51,12 @@ impl OptimizerKind {
     /// range; or if the rule cannot be made of its defaults.
     pub fn register(&'static self) -> Result<()> {
         self.check()?;
-        let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have been quicker.
-        match registered.iter().find(|kind| kind.name == self.name) {
-            Some(kind) if std::ptr::eq(*kind, self) => {}
-            Some(_) => return Err(self.duplicate()),
-            None => registered.push(self),
-        }
-        Ok(())
+        KINDS.register(self)
     }
 
     /// That recipes can name the rule, and that it can be made.
     pub(crate) fn check(&'static self) -> Result<()> {
-        let is_name = |name: &str, mark: u8| {
-            let is_fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == mark;
-            (1..=LONGEST).contains(&name.len())
-                && name.bytes().all(is_fine)
-                && name.as_bytes()[0].is_ascii_lowercase()
-        };
-        let letters = |mark| format!("1 to {LONGEST} of a-z, 0-9 and {mark}, a letter first");
-        if !is_name(self.name, b'-') {
-            return Err(self.wrong("name", letters('-'), format!("{:?}", self.name)));
-        }
-        let is_other = |kind: &&OptimizerKind| kind.name == self.name && !std::ptr::eq(*kind, self);
-        if optimizer_kinds().iter().any(is_other) {
-            return Err(self.duplicate());
-        }
-        let mut keys: Vec<&str> = TAKEN.to_vec();
-        for parameter in self.hyper_parameters {
-            let &HyperParameter { key, .. } = parameter;
-            if !is_name(key, b'_') {
-                return Err(self.wrong(
-                    "hyper_parameters",
-                    format!("keys of {}", letters('_')),
-                    format!("{key:?}"),
-                ));
-            }
-            if keys.contains(&key) {
-                return Err(self.wrong(
-                    "hyper_parameters",
-                    "keys that differ".into(),
-                    format!("`{key}` twice"),
-                ));
-            }
-            let default = parameter.default();
-            if !parameter.holds(&default) {
-                return Err(self.wrong(
-                    key,
-                    format!("by default {}", parameter.range()),
-                    default.to_string(),
-                ));
-            }
-            keys.push(key);
-        }
+        KINDS.check(self)?;
         let config = OptimizerConfig::of(self);
         let made = panics::quietly(|| ((self.conflict)(&config), config.rule()));
         let (conflict, rule) = made.map_err(|message| {
@@ -118,12 +76,7 @@ impl OptimizerKind {
         Ok(())
     }
 
-    fn duplicate(&self) -> Error {
-        self.wrong("name", "a name that no other update rule has".into(), self.name.into())
-    }
-
     fn wrong(&self, key: &str, expected: String, found: String) -> Error {
-        let name: String = self.name.chars().take(LONGEST).filter(|c| !c.is_control()).collect();
-        Error::Setting { place: format!("update rule `{name}`"), key: key.into(), expected, found }
+        KINDS.wrong(self, key, expected, found)
     }
 }
