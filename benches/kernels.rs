@@ -7,21 +7,21 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fallline::bench::peak;
-use fallline::kernels::activation::{self, Activation};
-use fallline::kernels::depthwise::{self, Depthwise};
-use fallline::kernels::elastic::{self, Axis};
-use fallline::kernels::gemm::{self, Finish};
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::kernels::loss::{self, Rows};
-use fallline::kernels::prefetch::Ahead;
-use fallline::kernels::warp::{self, Affine, Field, Normalised};
-use fallline::kernels::{convert, convolve, panels, reduce};
-use fallline::losses::{Loss, Scores, Targets};
-use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
-use fallline::optim::StepSettings;
-use fallline::team::Team;
-use fallline::tensor::{Buffer, LANES, MatrixMut, MatrixRef, padded, row_stride};
+use fallline::engine::bench::peak;
+use fallline::engine::kernels::activation::{self, Activation};
+use fallline::engine::kernels::depthwise::{self, Depthwise};
+use fallline::engine::kernels::elastic::{self, Axis};
+use fallline::engine::kernels::gemm::{self, Finish};
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::kernels::loss::{self, Rows};
+use fallline::engine::kernels::prefetch::Ahead;
+use fallline::engine::kernels::warp::{self, Affine, Field, Normalised};
+use fallline::engine::kernels::{convert, convolve, panels, reduce};
+use fallline::engine::losses::{Loss, Scores, Targets};
+use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::optim::StepSettings;
+use fallline::engine::team::Team;
+use fallline::engine::tensor::{Buffer, LANES, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Elements of the vectors: three of them fit the second-level cache.
 const LEN: usize = 64 * 1024;

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fallline::kernels::stream;
-use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
-use fallline::optim::{Coefficients, Rule, StepSettings};
-use fallline::tensor::Buffer;
-use fallline::train::machine;
+use fallline::engine::kernels::stream;
+use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::optim::{Coefficients, Rule, StepSettings};
+use fallline::engine::tensor::Buffer;
+use fallline::engine::train::machine;
 
 const LEN: usize = 10_000_000;
 

@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fallline::bench::peak;
-use fallline::bench::plan::{BenchPlan, Choice, PlannedCase};
-use fallline::bench::throughput::Case;
-use fallline::team::Team;
-use fallline::train::machine::usable_cores;
+use fallline::engine::bench::peak;
+use fallline::engine::bench::plan::{BenchPlan, Choice, PlannedCase};
+use fallline::engine::bench::throughput::Case;
+use fallline::engine::team::Team;
+use fallline::engine::train::machine::usable_cores;
 
 fn steps(criterion: &mut Criterion) {
     let threads = usable_cores();

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example custom_loss
 
-use fallline::hyper::{HyperParameter, unit_inner};
+use fallline::extend::{HyperParameter, unit_inner};
 use fallline::testing::check_loss;
 use fallline::{
     Activation, ElementwiseLoss, Loss, LossFunction, LossKind, Model, Optimizer, Predictor, Samples, Trainer,

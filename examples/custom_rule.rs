@@ -3,8 +3,8 @@
 //!
 //!     cargo run --release --example custom_rule
 
-use fallline::hyper::{HyperParameter, unit_open};
-use fallline::optim::coefficients;
+use fallline::extend::coefficients;
+use fallline::extend::{HyperParameter, unit_open};
 use fallline::{Activation, Coefficients, Curve, Model, Optimizer, OptimizerKind, Rule, Samples, Schedule};
 use fallline::{StepSettings, Trainer, testing};
 

@@ -8,13 +8,13 @@
 
 use std::time::{Duration, Instant};
 
-use fallline::bench::peak;
-use fallline::bench::plan::{BenchPlan, Choice};
-use fallline::bench::throughput::Case;
-use fallline::kernels::isa::{Isa, force};
-use fallline::probe::Operation;
-use fallline::team::{Team, clock};
-use fallline::train::machine::usable_cores;
+use fallline::engine::bench::peak;
+use fallline::engine::bench::plan::{BenchPlan, Choice};
+use fallline::engine::bench::throughput::Case;
+use fallline::engine::kernels::isa::{Isa, force};
+use fallline::engine::probe::Operation;
+use fallline::engine::team::{Team, clock};
+use fallline::engine::train::machine::usable_cores;
 use fallline::{Error, Result};
 
 fn main() -> Result<()> {

@@ -9,12 +9,12 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use fallline::bench::profile::{self, ProfileRecord};
 use fallline::data::source;
-use fallline::model::{Model, Recipe};
-use fallline::probe::{Operation, Probes, Site, slow_down};
-use fallline::team::{Team, clock};
-use fallline::train::{Observer, Session};
+use fallline::engine::bench::profile::{self, ProfileRecord};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::probe::{Operation, Probes, Site, slow_down};
+use fallline::engine::team::{Team, clock};
+use fallline::engine::train::{Observer, Session};
 use fallline::{Error, Result};
 
 const EPOCHS: usize = 8;

@@ -6,10 +6,10 @@
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::source;
-use fallline::model::recipe::Override;
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{EpochRecord, Observer, Progress, Session, evaluate, machine};
+use fallline::engine::model::recipe::Override;
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{EpochRecord, Observer, Progress, Session, evaluate, machine};
 
 /// Prints what it hears of.
 struct Printer;

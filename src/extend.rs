@@ -5,7 +5,10 @@
 //! them. They train without more ado; once a kind is registered, recipes and saved models may name it, and a program that then
 //! calls [`cli::main`](crate::cli::main) is a `fallline` that knows it.
 
-pub use crate::hyper::{HyperParameter, HyperValue};
+pub use crate::hyper::{
+    HyperParameter, HyperValue, Range, above, above_one, at_least_one, between, divisor, finite, fraction,
+    non_negative, positive, unit, unit_inner, unit_open, unit_positive,
+};
 pub use crate::kernels::image::Image;
 pub use crate::layers::{
     Arrangement, Backward, Derivation, Derived, Flops, Forward, Layer, LayerKind, LayerSettings,
@@ -13,5 +16,5 @@ pub use crate::layers::{
 };
 pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;
-pub use crate::optim::{Coefficients, Rule, StepSettings};
+pub use crate::optim::{Coefficients, Rule, StepSettings, coefficients};
 pub use crate::tensor::{MatrixMut, MatrixRef};

@@ -38,53 +38,87 @@
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
 //!   [`testing::check_rule`] tries it.
 //! - **In use** a model is in a [`Predictor`], which threads share.
-//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`train::run()`] runs one.
+//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`engine::train::run()`] runs one.
 //!
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
 //!
-//! These names, at the top of the crate, are its front door with the modules [`hyper`] and [`testing`], and are meant to
-//! stay as they are; an incompatible change to them is a new minor version until 1.0. The other modules are the engine. They are open to be read and built
-//! upon, and may change with any version. A batch goes through them in this order: [`data`] → [`layers`] → [`losses`] →
-//! [`optim`], all on top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`]
-//! builds networks, [`train`] runs the step and the epochs, [`report`] is what prints.
+//! These names, at the top of the crate, are its front door, with [`data`], [`extend`] (layers, losses and rules of one's
+//! own), [`testing`] (which checks them) and [`cli`]. They are meant to stay as they are; an incompatible change to them is
+//! a new minor version until 1.0. All else is in [`engine`], which is open to be read and built upon, and may change with
+//! any version.
 //!
-//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`, `custom_rule`, `serve`, `train_digits`.
+//! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
+//! `custom_rule`, `serve`, `train_digits`.
 
+#[doc(hidden)]
 pub mod atomic_file;
+#[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
 pub mod foreign;
-pub mod hyper;
+mod hyper;
+#[doc(hidden)]
 pub mod memory;
+#[doc(hidden)]
 pub mod panics;
+#[doc(hidden)]
 pub mod pipe;
+#[doc(hidden)]
 pub mod probe;
 mod registry;
+#[doc(hidden)]
 pub mod rng;
+#[doc(hidden)]
 pub mod stats;
 
+#[doc(hidden)]
 pub mod team;
+#[doc(hidden)]
 pub mod tensor;
 
+#[doc(hidden)]
 pub mod kernels;
 
 pub mod data;
+#[doc(hidden)]
 pub mod init;
+#[doc(hidden)]
 pub mod layers;
+#[doc(hidden)]
 pub mod losses;
+#[doc(hidden)]
 pub mod optim;
 
+#[doc(hidden)]
 pub mod model;
 
+#[doc(hidden)]
 pub mod train;
 
 pub mod extend;
 pub mod testing;
 
+#[doc(hidden)]
 pub mod bench;
 
 pub mod cli;
+#[doc(hidden)]
 pub mod report;
+
+/// What the front door stands on, for those who build the engine: open to be read and used, and not stable.
+///
+/// A batch goes through the modules in this order: [`data`] → [`layers`](engine::layers) → [`losses`](engine::losses) →
+/// [`optim`](engine::optim), all on top of [`kernels`](engine::kernels), which stand on [`team`](engine::team) (the workers)
+/// and [`tensor`](engine::tensor) (the memory). [`model`](engine::model) builds networks, [`train`](engine::train) runs the
+/// step and the epochs, [`bench`](engine::bench) measures, [`report`](engine::report) is what prints.
+pub mod engine {
+    #[doc(inline)]
+    pub use crate::{
+        atomic_file, bench, error, foreign, init, kernels, layers, losses, memory, model, optim, panics,
+        pipe, probe, report, rng, stats, team, tensor, train,
+    };
+}
 
 pub use data::{FeaturesRef, SampleRows, Samples, Targets, TargetsRef};
 pub use error::{Error, Result};

@@ -1,5 +1,5 @@
 #[global_allocator]
-static ALLOCATOR: fallline::tensor::Allocator = fallline::tensor::Allocator;
+static ALLOCATOR: fallline::engine::tensor::Allocator = fallline::engine::tensor::Allocator;
 
 fn main() -> std::process::ExitCode {
     fallline::cli::main()

@@ -9,9 +9,9 @@ use std::sync::atomic::AtomicBool;
 
 use fallline::data::augment::{Mixing, blend};
 use fallline::data::{Samples, Targets, batches};
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session, TrainRecord};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session, TrainRecord};
 use small::{CLASSES, SAMPLES, build, digits, recipe};
 
 struct Quiet;
@@ -107,7 +107,7 @@ fn mixtures_are_of_samples_and_of_targets() {
         let team = Team::new(1).unwrap();
         let expected = train::evaluate(&model, &mixed, &recipe.data, &team).unwrap().loss;
         // Values count one each; classes as much as their weights say, those of the partners being the same.
-        let labels = fallline::losses::Targets::Classes(train.labels().unwrap());
+        let labels = fallline::engine::losses::Targets::Classes(train.labels().unwrap());
         let weight = model.loss().function().weight(labels, 0..SAMPLES) / SAMPLES as f64;
         let found = record.epochs[0].train_loss * weight;
         assert!((found - expected).abs() < 2e-6, "{loss}: {found} {expected}");

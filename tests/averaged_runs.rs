@@ -6,12 +6,12 @@ mod small;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::DataSet;
-use fallline::model::recipe::{AverageConfig, AverageMethod};
-use fallline::model::{Model, Recipe};
-use fallline::optim::average::{blend, equal_weight, synchronise};
-use fallline::optim::{Ema, Lookahead};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session, TrainRecord};
+use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::optim::average::{blend, equal_weight, synchronise};
+use fallline::engine::optim::{Ema, Lookahead};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session, TrainRecord};
 
 use small::{build, digits, noise, recipe};
 

@@ -6,10 +6,10 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::kernels::isa::{self, Isa};
-use fallline::optim::average::{blend, equal_weight, synchronise};
-use fallline::optim::reference::{self, Memory};
-use fallline::optim::{Adam, Ema, Lookahead, Rule, Sgd, StepSettings};
+use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::optim::average::{blend, equal_weight, synchronise};
+use fallline::engine::optim::reference::{self, Memory};
+use fallline::engine::optim::{Adam, Ema, Lookahead, Rule, Sgd, StepSettings};
 use golden::{numbers, text};
 use serde_json::{Value, json};
 

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
 use csv_text::parsed;
-use fallline::bench::record::{BenchRecord, FALLLINE};
-use fallline::report::bench::{charts, csv, page, table, write_all};
-use fallline::report::chart::Chart;
-use fallline::report::markup::printable;
+use fallline::engine::bench::record::{BenchRecord, FALLLINE};
+use fallline::engine::report::bench::{charts, csv, page, table, write_all};
+use fallline::engine::report::chart::Chart;
+use fallline::engine::report::markup::printable;
 
 const HOSTILE: &str = "a<b>\"&',\u{1b}[31m\u{7}\n</script><script>alert(1)</script>";
 
@@ -124,7 +124,7 @@ fn the_terminal_shows_every_case_in_120_columns() {
 }
 
 fn with_comma(number: usize) -> String {
-    fallline::report::numbers::thousands(number as u64)
+    fallline::engine::report::numbers::thousands(number as u64)
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn throughput_charts_hold_the_medians_and_their_intervals() {
     for series in &chart.series {
         assert_eq!(series.points.len(), BATCHES.len());
         for point in &series.points {
-            let is_it = |case: &&fallline::bench::record::CaseRecord| {
+            let is_it = |case: &&fallline::engine::bench::record::CaseRecord| {
                 (case.recipe.as_str(), &case.optimizer, case.batch as f64, case.threads)
                     == ("wide-mlp", &series.name, point.x, THREADS[1])
             };

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use fallline::bench::peak;
-use fallline::bench::record::Calibration;
-use fallline::team::Team;
+use fallline::engine::bench::peak;
+use fallline::engine::bench::record::Calibration;
+use fallline::engine::team::Team;
 use serde_json::Value;
 
 /// How far the peak may lie from the hand count.

@@ -6,8 +6,8 @@ mod program;
 use std::path::Path;
 use std::process::Command;
 
-use fallline::losses;
-use fallline::model::recipe::OPTIMIZERS;
+use fallline::engine::losses;
+use fallline::engine::model::recipe::OPTIMIZERS;
 use program::fallline;
 
 /// Runs the program in an empty folder; it must fail with code 2 and this on its error output.
@@ -399,7 +399,7 @@ fn folds_give_mean_and_deviation() {
 /// The model of one recipe with the weights of another.
 #[test]
 fn a_model_of_another_architecture_is_refused() {
-    use fallline::model::checkpoint;
+    use fallline::engine::model::checkpoint;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     succeeds(folder.path(), &[&SMALL[..], &["--save", "a"]].concat());

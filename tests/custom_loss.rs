@@ -1,6 +1,6 @@
 //! Losses that a program defines: training with them, saving, and reading by their names.
 
-use fallline::hyper::{HyperParameter, positive};
+use fallline::extend::{HyperParameter, positive};
 use fallline::testing::check_loss;
 use fallline::{
     Activation, ElementwiseLoss, Loss, LossFunction, LossKind, Model, Optimizer, Predictor, Recipe, RowLoss,

@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use fallline::hyper::{HyperParameter, divisor, non_negative, unit_open};
-use fallline::model::recipe::{
+use fallline::engine::model::recipe::{
     AverageConfig, AverageMethod, OPTIMIZERS, Override, optimizer_kind, optimizer_names,
 };
-use fallline::model::saved;
-use fallline::optim::schedule::{Anneal, OneCycle};
-use fallline::optim::{Ema, Lookahead, coefficients};
-use fallline::team::Team;
+use fallline::engine::model::saved;
+use fallline::engine::optim::schedule::{Anneal, OneCycle};
+use fallline::engine::optim::{Ema, Lookahead, coefficients};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer};
+use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;
-use fallline::train::{self, Observer};
 use fallline::{
     Activation, Coefficients, Curve, Model, Optimizer, OptimizerKind, Recipe, Rule, Samples, Schedule,
     StepSettings, Trainer,

@@ -3,7 +3,7 @@
 
 use fallline::Error;
 use fallline::data::digits::{CLASSES, Digits, MOST_SAMPLES, PIXELS, SIDE, generate};
-use fallline::rng::{Purpose, stream};
+use fallline::engine::rng::{Purpose, stream};
 use rand::seq::SliceRandom;
 
 /// Where the test samples begin; the training samples begin at 0.

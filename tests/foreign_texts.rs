@@ -9,8 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use fallline::model::NamedTensor;
-use fallline::model::checkpoint;
+use fallline::engine::model::NamedTensor;
+use fallline::engine::model::checkpoint;
 use program::{command, fallline};
 
 /// A name that would set the terminal's title and clear its line, and turn text round.

@@ -4,10 +4,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use fallline::data::{DataSet, Origin, source};
-use fallline::model::recipe::{DataConfig, NormalisationConfig, Over};
-use fallline::optim::schedule::Plateau;
-use fallline::team::Team;
-use fallline::train::{self, Session};
+use fallline::engine::model::recipe::{DataConfig, NormalisationConfig, Over};
+use fallline::engine::optim::schedule::Plateau;
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Session};
 use fallline::{
     Activation, Curve, Error, LayerConfig, Loss, Model, ModelBuilder, Normalisation, Observer, Optimizer,
     Predictor, Recipe, Samples, Schedule, Trainer,

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicBool;
 
 use fallline::Error;
 use fallline::data::{DataSet, Samples, source};
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, EpochRecord, Observer, Session, TrainRecord};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, EpochRecord, Observer, Session, TrainRecord};
 
 const SAMPLES: usize = 60;
 const FEATURES: usize = 4;

@@ -6,7 +6,7 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::optim::full_batch::{Method, Settings, Solver};
+use fallline::engine::optim::full_batch::{Method, Settings, Solver};
 use golden::{cases, count, numbers, text};
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ fn another_history_rate_or_method_is_seen() {
             off
         };
         assert!(seen(&|_, rate| *rate *= 1.01) > TOLERANCE, "{name}");
-        let cg = fallline::optim::full_batch::Formula::PolakRibiere;
+        let cg = fallline::engine::optim::full_batch::Formula::PolakRibiere;
         assert!(seen(&|settings, _| settings.method = Method::ConjugateGradient { formula: cg }) > TOLERANCE);
         let history_size = if count(&case["options"]["history_size"]) == 1 { 2 } else { 1 };
         assert!(seen(&|settings, _| settings.method = Method::Lbfgs { history_size }) > TOLERANCE, "{name}");

@@ -10,9 +10,9 @@ mod splitmix;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::Samples;
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Session};
 use golden::{count, integers, numbers, text};
 use serde_json::Value;
 

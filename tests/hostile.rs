@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fallline::model::recipe::{Override, SCHEDULES};
-use fallline::model::{NamedTensor, Recipe, checkpoint, saved};
-use fallline::optim::schedule::Span;
+use fallline::engine::model::recipe::{Override, SCHEDULES};
+use fallline::engine::model::{NamedTensor, Recipe, checkpoint, saved};
+use fallline::engine::optim::schedule::Span;
 use proptest::prelude::*;
 
 /// A small model file, as bytes.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use fallline::data::idx::{ElementType, Elements, Idx};
 use fallline::data::{Features, Samples};
-use fallline::error::Error;
+use fallline::engine::error::Error;
 use proptest::prelude::*;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

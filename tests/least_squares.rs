@@ -3,7 +3,7 @@
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::optim::full_batch::{Formula, Method, Settings, Solver};
+use fallline::engine::optim::full_batch::{Formula, Method, Settings, Solver};
 
 const ROWS: usize = 50;
 const UNKNOWNS: usize = 20;

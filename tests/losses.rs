@@ -10,13 +10,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{self, DataSet, Origin, Samples, source};
-use fallline::kernels::loss::Rows;
-use fallline::kernels::reference;
-use fallline::losses::{Loss, Scores, Targets};
-use fallline::model::recipe::Override;
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session, metrics};
+use fallline::engine::kernels::loss::Rows;
+use fallline::engine::kernels::reference;
+use fallline::engine::losses::{Loss, Scores, Targets};
+use fallline::engine::model::recipe::Override;
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session, metrics};
 use golden::{count, numbers, text};
 use serde_json::Value;
 

@@ -4,9 +4,9 @@
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, source};
-use fallline::model::{Model, NamedTensor, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session};
 
 struct Quiet;
 impl Observer for Quiet {}

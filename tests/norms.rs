@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, source};
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, LayerNorms, Observer, Session, TrainRecord, Trouble, Warning};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, LayerNorms, Observer, Session, TrainRecord, Trouble, Warning};
 
 const CLASSES: usize = 10;
 const SAMPLES: usize = 300;

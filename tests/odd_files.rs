@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use fallline::atomic_file;
+use fallline::engine::atomic_file;
 use program::{command, fallline};
 use small_recipe::RECIPE;
 

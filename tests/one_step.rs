@@ -4,11 +4,11 @@
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{Samples, source};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference::{self, Dense};
-use fallline::model::{Model, NamedTensor, Recipe};
-use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference::{self, Dense};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Session};
 
 /// One sample, batches below and above what is computed together (128 and 256 rows), several such
 /// blocks, whole or with a short last one.

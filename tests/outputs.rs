@@ -137,7 +137,7 @@ fn names_that_cannot_be_written_are_refused_before_the_work() {
 fn a_calibration_that_is_kept_is_not_written_over() {
     let folder = workplace();
     let path = folder.path();
-    let kept = fallline::bench::calibrate::cached_at().expect("a cache folder");
+    let kept = fallline::engine::bench::calibrate::cached_at().expect("a cache folder");
     let kept = path.join("fallline").join(kept.file_name().unwrap());
     std::fs::create_dir_all(kept.parent().unwrap()).unwrap();
     std::fs::write(&kept, "{}").unwrap();

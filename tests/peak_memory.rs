@@ -4,9 +4,9 @@
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::source;
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer};
 
 const SLACK: usize = 40 << 20;
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use fallline::bench::peers::{
+use fallline::data::{DataSet, source};
+use fallline::engine::bench::peers::{
     DataFiles, Framework, Peer, Specification, Unavailable, VARIABLE, find_python, write_data,
 };
-use fallline::data::{DataSet, source};
-use fallline::model::{Model, Recipe, saved};
-use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::engine::model::{Model, Recipe, saved};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Session};
 use tempfile::TempDir;
 
 /// More than any answer takes.

@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::Samples;
-use fallline::model::{Model, Recipe};
-use fallline::probe::{Operation, Probes, Site, Table, Turns};
-use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::probe::{Operation, Probes, Site, Table, Turns};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Session};
 use small::{CLASSES, digits};
 
 struct Quiet;

@@ -9,7 +9,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
-use fallline::bench::profile::ProfileRecord;
+use fallline::engine::bench::profile::ProfileRecord;
 use profile_record::{convolutions, hostile, perceptron};
 use program::fallline;
 use serde_json::Value;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use fallline::bench::profile::check::check;
-use fallline::bench::profile::record::Site;
-use fallline::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
 use fallline::data::{DataSet, source};
-use fallline::model::{Model, Recipe};
-use fallline::probe::Probes;
-use fallline::team::{Team, clock};
-use fallline::train::{Observer, Session, dataset};
+use fallline::engine::bench::profile::check::check;
+use fallline::engine::bench::profile::record::Site;
+use fallline::engine::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::probe::Probes;
+use fallline::engine::team::{Team, clock};
+use fallline::engine::train::{Observer, Session, dataset};
 
 /// A dot above its roof is a fault in the counting. A machine that others use may be slower while a roof is measured
 /// than while steps run: hence a margin, and more tries. What is counted wrongly is above in all of them.

@@ -11,11 +11,13 @@ mod profile_record;
 use std::path::PathBuf;
 
 use csv_text::parsed;
-use fallline::bench::profile::ProfileRecord;
-use fallline::bench::profile::compare::ProfileComparison;
-use fallline::probe::Operation;
-use fallline::report::chart::{Chart, dark_rules};
-use fallline::report::profile::{Family, charts, comparison, csv, flame, folded, page, table, write_all};
+use fallline::engine::bench::profile::ProfileRecord;
+use fallline::engine::bench::profile::compare::ProfileComparison;
+use fallline::engine::probe::Operation;
+use fallline::engine::report::chart::{Chart, dark_rules};
+use fallline::engine::report::profile::{
+    Family, charts, comparison, csv, flame, folded, page, table, write_all,
+};
 use profile_record::{HOSTILE, convolutions, hostile, perceptron};
 
 fn records() -> [ProfileRecord; 3] {

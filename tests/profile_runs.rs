@@ -6,7 +6,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
-use fallline::bench::profile::ProfileRecord;
+use fallline::engine::bench::profile::ProfileRecord;
 use program::fallline;
 
 #[track_caller]

@@ -8,9 +8,9 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use fallline::bench::profile::trace::of_timeline;
-use fallline::bench::profile::{ProfileRecord, TraceEvent};
-use fallline::report::profile::write_trace;
+use fallline::engine::bench::profile::trace::of_timeline;
+use fallline::engine::bench::profile::{ProfileRecord, TraceEvent};
+use fallline::engine::report::profile::write_trace;
 use profile_record::{convolutions, hostile, perceptron};
 use serde_json::Value;
 

@@ -26,13 +26,13 @@ fn its_program_is_the_tested_one() {
 
 #[test]
 fn its_recipe_is_one() {
-    fallline::model::Recipe::parse(block(&text("README.md"), "toml"), "README.md").unwrap();
+    fallline::engine::model::Recipe::parse(block(&text("README.md"), "toml"), "README.md").unwrap();
 }
 
 #[test]
 fn every_built_in_recipe_is_named() {
     let readme = text("README.md");
-    for name in fallline::model::Recipe::built_in_names() {
+    for name in fallline::engine::model::Recipe::built_in_names() {
         assert!(readme.contains(&format!("`{name}`")), "{name}");
     }
 }

@@ -193,7 +193,7 @@ fn the_results_of_a_benchmark_have_their_page() {
     succeeds(path, &[&SMALL[..], &["--json", "run.json"]].concat());
     assert_eq!(succeeds(path, &["report", "bench.json"]), "wrote report.html\n");
     let page = fs::read_to_string(path.join("report.html")).unwrap();
-    assert!(page == fallline::report::bench::page(&record));
+    assert!(page == fallline::engine::report::bench::page(&record));
     let message = "bench.json: the results of a benchmark take a page of their own, found 2 files";
     for files in [["bench.json", "bench.json"], ["run.json", "bench.json"], ["bench.json", "run.json"]] {
         fails(path, &[&["report"], &files[..]].concat(), message);

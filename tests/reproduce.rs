@@ -11,10 +11,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use fallline::data::{DataSet, Samples, source};
-use fallline::model::Recipe;
-use fallline::team::Team;
-use fallline::train::Observer;
-use fallline::train::reproduce::{self, ReproduceRecord, Task, Verdict, Watcher};
+use fallline::engine::model::Recipe;
+use fallline::engine::team::Team;
+use fallline::engine::train::Observer;
+use fallline::engine::train::reproduce::{self, ReproduceRecord, Task, Verdict, Watcher};
 use program::{command, fallline};
 use serde_json::Value;
 
@@ -292,7 +292,7 @@ fn reproduced(recipe: &Recipe, data: &DataSet, threads: usize) -> ReproduceRecor
 
 /// Of each run all but times and tests, and the test accuracies.
 fn told(record: &ReproduceRecord) -> (Vec<Value>, Vec<f64>) {
-    let of_run = |run: &fallline::train::TrainRecord| {
+    let of_run = |run: &fallline::engine::train::TrainRecord| {
         let mut value = serde_json::to_value(run).unwrap();
         let object = value.as_object_mut().unwrap();
         object.retain(|key, _| !["test", "train_seconds", "threads"].contains(&key.as_str()));

@@ -6,10 +6,10 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::kernels::isa::{self, Isa};
-use fallline::model::recipe::{OPTIMIZERS, OptimizerConfig};
-use fallline::optim::reference::{self, Memory};
-use fallline::optim::{
+use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::optim::reference::{self, Memory};
+use fallline::engine::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, ScheduleFree,
     Sgd, StepSettings, Yogi,
 };

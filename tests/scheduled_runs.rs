@@ -4,9 +4,9 @@
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, source};
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session, TrainRecord};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session, TrainRecord};
 
 /// Four steps an epoch, of which the last has fewer samples.
 const SAMPLES: usize = 190;

@@ -6,10 +6,10 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::model::Recipe;
-use fallline::model::recipe::Override;
-use fallline::optim::schedule::{PlateauState, Schedule, Span};
-use fallline::optim::{
+use fallline::engine::model::Recipe;
+use fallline::engine::model::recipe::Override;
+use fallline::engine::optim::schedule::{PlateauState, Schedule, Span};
+use fallline::engine::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, Sgd, StepSettings,
     Yogi,
 };

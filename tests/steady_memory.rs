@@ -5,11 +5,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use fallline::data::{Samples, source};
-use fallline::model::recipe::{ALL_SAMPLES, ConstraintConfig};
-use fallline::model::{Model, Recipe};
-use fallline::optim::full_batch::{Formula, Method, Settings, Solver};
-use fallline::team::Team;
-use fallline::train::{Observer, Predictor, Session, Trainer};
+use fallline::engine::model::recipe::{ALL_SAMPLES, ConstraintConfig};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::optim::full_batch::{Formula, Method, Settings, Solver};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Predictor, Session, Trainer};
 
 /// The system's allocator, counting.
 struct Counting;

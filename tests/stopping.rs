@@ -7,9 +7,9 @@ mod small;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, split};
-use fallline::model::{Model, NamedTensor, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, FoldsRecord, Observer, Session, TrainRecord};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, FoldsRecord, Observer, Session, TrainRecord};
 
 use small::{CLASSES, SAMPLES, build, digits, noise, recipe};
 

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, source};
-use fallline::model::recipe::OPTIMIZERS;
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer};
+use fallline::engine::model::recipe::OPTIMIZERS;
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer};
 
 const CLASSES: usize = 10;
 const TRAIN_SAMPLES: usize = 2000;

@@ -11,11 +11,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, source};
-use fallline::kernels::{columns, panels, reference};
-use fallline::model::recipe::{ConstraintConfig, GradientConfig, LayerConfig, OPTIMIZERS, OptimizerKind};
-use fallline::model::{Model, NamedTensor, Recipe, saved};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session};
+use fallline::engine::kernels::{columns, panels, reference};
+use fallline::engine::model::recipe::{
+    ConstraintConfig, GradientConfig, LayerConfig, OPTIMIZERS, OptimizerKind,
+};
+use fallline::engine::model::{Model, NamedTensor, Recipe, saved};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session};
 use golden::{count, integers, numbers, text};
 use serde_json::Value;
 
@@ -419,7 +421,7 @@ fn naive_outputs(model: &Model, samples: &Samples) -> Vec<f64> {
         bias: values(&format!("{module}.bias")),
         activation,
     };
-    use fallline::kernels::activation::Activation;
+    use fallline::engine::kernels::activation::Activation;
     let pixels = (0..samples.len()).flat_map(|i| samples.row_bytes(i).unwrap());
     let x: Vec<f64> = pixels.map(|&byte| f64::from(byte) / 255.0).collect();
     layer(2, Activation::IDENTITY).forward(&layer(0, Activation::RELU).forward(&x))
@@ -436,7 +438,7 @@ fn evaluation_sees_the_weights_of_the_parameters() {
         "name = \"momentum\"\nlearning_rate = 0.3",
         "[train]\nepochs = 6\nbatch = 20\n[stop]\npatience = 6\n",
     );
-    recipe.data.validation = Some(fallline::model::recipe::Held::Count(100));
+    recipe.data.validation = Some(fallline::engine::model::recipe::Held::Count(100));
     let team = Team::new(2).unwrap();
     let agrees = |model: &Model, other: &Model| {
         let outputs = train::outputs(model, &data.test, &recipe.data, &team).unwrap();

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{Samples, Targets};
-use fallline::model::{Model, NamedTensor, Recipe};
-use fallline::optim::reference::{self, Memory};
-use fallline::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
-use fallline::team::Team;
-use fallline::train::{Observer, Session};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::optim::reference::{self, Memory};
+use fallline::engine::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
+use fallline::engine::team::Team;
+use fallline::engine::train::{Observer, Session};
 use golden::{count, integers, numbers, text};
 use serde_json::{Value, json};
 

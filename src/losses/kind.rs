@@ -10,7 +10,7 @@ use crate::registry::{Kind, Registry};
 /// A program may have losses of its own, one `static` for each:
 ///
 /// ```
-/// use fallline::hyper::{HyperParameter, unit_inner};
+/// use fallline::extend::{HyperParameter, unit_inner};
 /// use fallline::{ElementwiseLoss, Loss, LossFunction, LossKind};
 ///
 /// /// Whose least mean is at a quantile.

@@ -1,12 +1,12 @@
 //! A made-up record of a benchmark: what the numbers are does not matter, only that each case has
 //! its own.
 
-use fallline::bench::record::{
+use fallline::engine::bench::record::{
     BENCH_SCHEMA, Bandwidth, Barrier, BenchRecord, CALIBRATION_SCHEMA, Cache, Calibration, CaseRecord,
     FALLLINE, Latency, Peak, Topology,
 };
-use fallline::stats::Summary;
-use fallline::train::machine::Machine;
+use fallline::engine::stats::Summary;
+use fallline::engine::train::machine::Machine;
 
 pub const BATCHES: [usize; 5] = [16, 64, 256, 1024, 4096];
 pub const OPTIMIZERS: [&str; 3] = ["sgd", "momentum", "adam"];

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use fallline::model::{Model, NamedTensor, Recipe};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
 use serde_json::Value;
 
 use crate::splitmix;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fallline::data::{self, DataSet};
-use fallline::error::Error;
+use fallline::engine::error::Error;
 
 /// The real MNIST, where it can be found: as the program finds it, or in `../shared/datasets`.
 ///

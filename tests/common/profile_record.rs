@@ -3,11 +3,11 @@
 // Each test program that includes this file uses a part of it.
 #![allow(dead_code)]
 
-use fallline::bench::profile::record::{
+use fallline::engine::bench::profile::record::{
     Event, Finding, LevelRoof, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime,
 };
-use fallline::bench::record::{Cache, Topology};
-use fallline::train::machine::Machine;
+use fallline::engine::bench::record::{Cache, Topology};
+use fallline::engine::train::machine::Machine;
 
 /// Of both workers together.
 const PEAK: f64 = 480e9;

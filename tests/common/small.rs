@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use fallline::data::{DataSet, Samples, source};
-use fallline::model::{Model, Recipe};
+use fallline::engine::model::{Model, Recipe};
 
 pub const CLASSES: usize = 10;
 /// To train on.

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use fallline::model::{Model, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer};
 use fallline::{Error, Result};
 use toml::Table;
 

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fallline::Error;
-use fallline::init::Init;
-use fallline::losses;
-use fallline::model::recipe::{SCHEDULES, optimizer_names};
-use fallline::team::Team;
+use fallline::engine::init::Init;
+use fallline::engine::losses;
+use fallline::engine::model::recipe::{SCHEDULES, optimizer_names};
+use fallline::engine::team::Team;
 use toml::{Table, Value};
 
 use crate::case::{Case, parse};

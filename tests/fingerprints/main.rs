@@ -34,8 +34,8 @@ mod rules;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use fallline::kernels::isa::{self, Isa};
-use fallline::team::Team;
+use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::team::Team;
 
 use case::Case;
 

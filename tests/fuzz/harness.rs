@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fallline::report::markup::for_terminal;
+use fallline::engine::report::markup::for_terminal;
 
 use super::allocator;
 use super::random::Random;

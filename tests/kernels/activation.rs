@@ -1,6 +1,6 @@
 use crate::{LENGTHS, bits, close, on_every_isa, spread};
-use fallline::kernels::activation::{self, Activation};
-use fallline::kernels::reference;
+use fallline::engine::kernels::activation::{self, Activation};
+use fallline::engine::kernels::reference;
 use proptest::prelude::*;
 
 /// All that have no parameter, and the others with usual and unusual ones.

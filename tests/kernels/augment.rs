@@ -1,11 +1,11 @@
 //! What deforms images.
 
 use crate::{bits, on_every_isa, spread};
-use fallline::kernels::convert;
-use fallline::kernels::elastic::{self, Axis};
-use fallline::kernels::reference::augment as reference;
-use fallline::kernels::warp::{self, Affine, Field, Normalised};
-use fallline::tensor::padded;
+use fallline::engine::kernels::convert;
+use fallline::engine::kernels::elastic::{self, Axis};
+use fallline::engine::kernels::reference::augment as reference;
+use fallline::engine::kernels::warp::{self, Affine, Field, Normalised};
+use fallline::engine::tensor::padded;
 use reference::Motion;
 
 const IDENTITY: Affine = Affine { x: [1.0, 0.0, 0.0], y: [0.0, 1.0, 0.0] };

@@ -1,9 +1,9 @@
 //! What acts on the columns of a panel, and weight normalisation of them.
 
 use crate::{close, on_every_isa, spread};
-use fallline::kernels::reference::{self, WeightNorm};
-use fallline::kernels::{activation::Activation, columns, weight_norm};
-use fallline::tensor::LANES;
+use fallline::engine::kernels::reference::{self, WeightNorm};
+use fallline::engine::kernels::{activation::Activation, columns, weight_norm};
+use fallline::engine::tensor::LANES;
 
 /// Inputs of a panel: none, one, odd ones, more than a unit's.
 const INPUTS: [usize; 7] = [0, 1, 2, 3, 17, 112, 785];

@@ -2,9 +2,9 @@
 //! are held against the same reference functions elsewhere.
 
 use crate::activation::activations;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference::{self, numeric_gradient};
-use fallline::losses::{self, Takes};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference::{self, numeric_gradient};
+use fallline::engine::losses::{self, Takes};
 use fallline::{HyperValue, Loss};
 
 const STEP: f64 = 1e-5;

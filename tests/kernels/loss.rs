@@ -1,6 +1,6 @@
 use crate::{bits, close, on_every_isa, spread};
-use fallline::kernels::loss::{self, Rows};
-use fallline::kernels::reference;
+use fallline::engine::kernels::loss::{self, Rows};
+use fallline::engine::kernels::reference;
 use proptest::prelude::*;
 
 /// Numbers of rows and classes.

@@ -1,9 +1,9 @@
 //! Every loss but plain cross-entropy, which has its own kernel and file.
 
 use crate::{bits, close, on_every_isa, spread};
-use fallline::kernels::loss::Rows;
-use fallline::kernels::reference;
-use fallline::losses::{Loss, Scores, Takes, Targets};
+use fallline::engine::kernels::loss::Rows;
+use fallline::engine::kernels::reference;
+use fallline::engine::losses::{Loss, Scores, Takes, Targets};
 use proptest::prelude::*;
 
 /// Numbers of rows and classes.

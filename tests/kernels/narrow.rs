@@ -2,9 +2,9 @@
 //! (What the bits should be is tested with the layer, in tests/layers/narrow.rs.)
 
 use crate::{on_every_isa, spread};
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::kernels::narrow::Narrow;
-use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::kernels::narrow::Narrow;
+use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// Height, width, channels, window, outputs, samples.
 const SHAPES: [([usize; 3], Window, usize, usize); 8] = [

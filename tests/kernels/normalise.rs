@@ -1,10 +1,10 @@
 //! The kernels of normalisation against naive sums, with the same bits on every instruction set.
 
 use crate::{close, on_every_isa, spread};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::normalise::{self, Scaling, Slopes};
-use fallline::kernels::normalise_rows;
-use fallline::tensor::{MatrixMut, MatrixRef, padded};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::normalise::{self, Scaling, Slopes};
+use fallline::engine::kernels::normalise_rows;
+use fallline::engine::tensor::{MatrixMut, MatrixRef, padded};
 
 /// Observations and columns, the latter in the end not whole vectors.
 const SHAPES: [(usize, usize); 9] =

@@ -3,10 +3,10 @@
 use crate::pass::Activations;
 use crate::splitmix::uniform;
 use crate::{activations, close, widened};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::Image;
-use fallline::kernels::reference::{join, numeric_gradient};
-use fallline::layers::{Add, InputGradient, Merge, Scale};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::Image;
+use fallline::engine::kernels::reference::{join, numeric_gradient};
+use fallline::engine::layers::{Add, InputGradient, Merge, Scale};
 
 const TOLERANCE: f64 = 2e-6;
 const STEP: f64 = 1e-5;

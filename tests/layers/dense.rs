@@ -3,11 +3,11 @@
 use crate::pass::{Activations, Placed, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{activations, close, widened};
-use fallline::init::Init;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference;
-use fallline::layers::{Dense, Sharding};
-use fallline::tensor::{LANES, padded};
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference;
+use fallline::engine::layers::{Dense, Sharding};
+use fallline::engine::tensor::{LANES, padded};
 
 const BATCHES: [usize; 4] = [1, 2, 17, 300];
 const FEATURES: [usize; 8] = [1, 3, 10, 16, 17, 33, 113, 225];

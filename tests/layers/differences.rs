@@ -3,8 +3,8 @@
 use crate::activations;
 use crate::splitmix::uniform;
 use crate::widened;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference::{Dense, DenseGradients, numeric_gradient};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference::{Dense, DenseGradients, numeric_gradient};
 
 const STEP: f64 = 1e-5;
 

@@ -3,9 +3,9 @@
 use crate::pass::{Activations, Placed};
 use crate::splitmix::uniform;
 use crate::{activations, close};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference;
-use fallline::layers::Elementwise;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference;
+use fallline::engine::layers::Elementwise;
 
 const TOLERANCE: f64 = 1e-6;
 

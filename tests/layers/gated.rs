@@ -4,10 +4,10 @@ use crate::close;
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
 use crate::widened;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::Image;
-use fallline::kernels::reference::{activation, activation_derivative};
-use fallline::layers::{Gated, Layer, Prelu, Shape};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::Image;
+use fallline::engine::kernels::reference::{activation, activation_derivative};
+use fallline::engine::layers::{Gated, Layer, Prelu, Shape};
 
 const TOLERANCE: f64 = 2e-6;
 

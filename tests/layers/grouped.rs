@@ -4,13 +4,13 @@
 use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
-use fallline::init::Init;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::kernels::reference::grouped::Grouped as Twin;
-use fallline::kernels::reference::image::ImageGradients;
-use fallline::kernels::reference::numeric_gradient;
-use fallline::layers::{Dense, Depthwise, Forward, Grouped, Layer, Role, RowsGradient};
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::kernels::reference::grouped::Grouped as Twin;
+use fallline::engine::kernels::reference::image::ImageGradients;
+use fallline::engine::kernels::reference::numeric_gradient;
+use fallline::engine::layers::{Dense, Depthwise, Forward, Grouped, Layer, Role, RowsGradient};
 
 /// Sums of up to a few thousand terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;
@@ -196,9 +196,9 @@ fn convolutions_in_groups_agree_with_their_twin() {
 /// On every instruction set the same bits.
 #[test]
 fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
-    use fallline::kernels::depthwise::{self, Depthwise as Kernel};
-    use fallline::kernels::gemm::Finish;
-    use fallline::kernels::isa::{self, Isa};
+    use fallline::engine::kernels::depthwise::{self, Depthwise as Kernel};
+    use fallline::engine::kernels::gemm::Finish;
+    use fallline::engine::kernels::isa::{self, Isa};
     for (_, ([height, width, channels], window, ..)) in shapes().take(DEPTHWISE.len()) {
         let shape = Kernel { input: Image::new(height, width, channels), window };
         let (inputs, outputs) = (shape.input.columns(), shape.output().columns());
@@ -220,7 +220,7 @@ fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
 /// The gradient of the input, bit for bit: each place adds to the pixels under it, in their order.
 #[test]
 fn gradients_of_depthwise_inputs_are_summed_in_the_order_of_the_places() {
-    use fallline::kernels::depthwise::{self, Depthwise as Kernel};
+    use fallline::engine::kernels::depthwise::{self, Depthwise as Kernel};
     let more = [(4, 2, 1, 1), (6, 2, 2, 1), (5, 3, 4, 2), (3, 2, 2, 2), (2, 3, 0, 1), (7, 4, 3, 1)]
         .map(|(kernel, stride, padding, dilation)| window(kernel, stride, padding, dilation));
     let rectangles = [

@@ -3,12 +3,14 @@
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
-use fallline::init::Init;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::kernels::reference::image::{Convolution as Twin, ImageGradients, Pool as PoolTwin};
-use fallline::kernels::reference::numeric_gradient;
-use fallline::layers::{Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling};
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::kernels::reference::image::{Convolution as Twin, ImageGradients, Pool as PoolTwin};
+use fallline::engine::kernels::reference::numeric_gradient;
+use fallline::engine::layers::{
+    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling,
+};
 
 /// Sums of up to a few thousand terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;

@@ -23,8 +23,8 @@ mod splitmix;
 mod weight_norm;
 mod whole_nets;
 
-use fallline::kernels::activation::{self, Activation};
-use fallline::kernels::image::Window;
+use fallline::engine::kernels::activation::{self, Activation};
+use fallline::engine::kernels::image::Window;
 
 /// Every activation, some with unusual parameters.
 fn activations() -> Vec<Activation> {

@@ -3,11 +3,13 @@
 use crate::pass::{Activations, Placed, packed, packed_as};
 use crate::splitmix::uniform;
 use crate::{close, widened};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::Image;
-use fallline::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
-use fallline::kernels::reference::numeric_gradient;
-use fallline::layers::{Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::Image;
+use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
+use fallline::engine::kernels::reference::numeric_gradient;
+use fallline::engine::layers::{
+    Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
+};
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 5e-6;
@@ -163,7 +165,7 @@ impl Case {
             let resume = rows.start % part > 0;
             norm.backward_sums(out, dy.rows_mut(rows), x, y, &state, resume, &mut scratch);
         }
-        let of_parts = fallline::tensor::MatrixRef::new(&sums, parts, len, len);
+        let of_parts = fallline::engine::tensor::MatrixRef::new(&sums, parts, len, len);
         norm.prepare_backward(&mut state, of_parts, self.rows);
         norm.backward_input(dx.view_mut(0..columns), dy.view(), x.view(), &state);
         let range = norm.running();
@@ -171,8 +173,9 @@ impl Case {
         let total = |range: std::ops::Range<usize>| -> Vec<f32> {
             range.map(|at| (0..parts).map(|part| sums[part * len + at]).sum()).collect()
         };
-        let named =
-            |spec: &fallline::layers::ParameterSpec| spec.range.start..spec.range.start + self.twin.channels;
+        let named = |spec: &fallline::engine::layers::ParameterSpec| {
+            spec.range.start..spec.range.start + self.twin.channels
+        };
         let [dweight, dbias] = [0, 1].map(|number| total(named(&norm.parameters()[number])));
         let running = norm.statistics().iter().flat_map(|spec| storage[named(spec)].to_vec()).collect();
         (Answer { y: self.values(&y), dx: self.values(&dx), dweight, dbias }, running)

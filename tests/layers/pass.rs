@@ -5,11 +5,13 @@ use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use fallline::kernels::image::{self, Image};
-use fallline::kernels::panels;
-use fallline::kernels::prefetch::Ahead;
-use fallline::layers::{Arrangement, Backward, Derivation, Forward, Layer, ParameterSpec, RowsGradient};
-use fallline::tensor::{MatrixMut, MatrixRef, padded, row_stride};
+use fallline::engine::kernels::image::{self, Image};
+use fallline::engine::kernels::panels;
+use fallline::engine::kernels::prefetch::Ahead;
+use fallline::engine::layers::{
+    Arrangement, Backward, Derivation, Forward, Layer, ParameterSpec, RowsGradient,
+};
+use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// What memory holds before it is written: it spoils whatever is made of it.
 const UNWRITTEN: f32 = f32::NAN;

@@ -3,10 +3,10 @@
 
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use fallline::init::Init;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::layers::{Convolution, Dense, Layer, Pointwise};
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::layers::{Convolution, Dense, Layer, Pointwise};
 
 /// Height, width, channels in, stride, channels out, rows: small images and large ones, rows with gaps
 /// between them (of whole multiples of 512 floats) and without, strides with pixels left over.

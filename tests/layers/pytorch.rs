@@ -6,16 +6,16 @@ use crate::golden::{self, numbers, text};
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix;
 use fallline::data::{Samples, Targets};
-use fallline::init::Init;
-use fallline::kernels::activation::{self, Activation};
-use fallline::kernels::loss::Rows;
-use fallline::layers::Dense;
-use fallline::losses::Scores;
-use fallline::model::recipe::LayerConfig;
-use fallline::model::{Model, PlacedLayer, Recipe};
-use fallline::team::Team;
-use fallline::tensor::{LANES, padded};
-use fallline::train;
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::{self, Activation};
+use fallline::engine::kernels::loss::Rows;
+use fallline::engine::layers::Dense;
+use fallline::engine::losses::Scores;
+use fallline::engine::model::recipe::LayerConfig;
+use fallline::engine::model::{Model, PlacedLayer, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::tensor::{LANES, padded};
+use fallline::engine::train;
 use serde_json::Value;
 
 /// Of the largest number, or of 1: a few roundings to f32.
@@ -102,7 +102,7 @@ impl Network {
         let mut gradient = vec![0.0; padded.len()];
         let scores = Scores { losses: &mut vec![0.0; batch], correct: &mut vec![0; batch] };
         let scale = 1.0 / batch as f32;
-        let labels = fallline::losses::Targets::Classes(&self.labels);
+        let labels = fallline::engine::losses::Targets::Classes(&self.labels);
         self.recipe.model.loss.function().gradient(&mut gradient, scores, &padded, labels, rows, scale);
         gradient.chunks(LANES).flat_map(|row| row[..classes].to_vec()).collect()
     }

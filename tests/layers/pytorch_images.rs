@@ -9,9 +9,9 @@ use crate::close;
 use crate::golden::{self, count, numbers, text};
 use crate::splitmix;
 use fallline::data::{Samples, Targets};
-use fallline::model::{Model, NamedTensor, Recipe};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session};
+use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session};
 use serde_json::Value;
 
 /// The golden files, of three networks each.

@@ -6,11 +6,11 @@ use crate::golden::{self, count, numbers, text};
 use crate::pass::{Activations, Placed, packed, storage_len};
 use crate::splitmix::{self, uniform};
 use crate::{activations, close, widened};
-use fallline::init::Init;
-use fallline::kernels::activation::Activation;
-use fallline::kernels::reference::{self, numeric_gradient};
-use fallline::layers::{Dense, Derived, Forward, Layer, Sharding, WeightNorm};
-use fallline::tensor::padded;
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::reference::{self, numeric_gradient};
+use fallline::engine::layers::{Dense, Derived, Forward, Layer, Sharding, WeightNorm};
+use fallline::engine::tensor::padded;
 
 /// Sums of up to 300 terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;

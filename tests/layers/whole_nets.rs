@@ -8,14 +8,14 @@ use std::sync::atomic::AtomicBool;
 use crate::splitmix::{self, uniform};
 use crate::{close, widened};
 use fallline::data::{Samples, Targets};
-use fallline::kernels::activation::Activation;
-use fallline::kernels::image::{Image, Window};
-use fallline::kernels::reference::image::{Convolution, Pool, Shape};
-use fallline::kernels::reference::{self, Dense, join, numeric_gradient};
-use fallline::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
-use fallline::model::{Model, NamedTensor};
-use fallline::team::Team;
-use fallline::train::{self, Observer, Session};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::image::{Image, Window};
+use fallline::engine::kernels::reference::image::{Convolution, Pool, Shape};
+use fallline::engine::kernels::reference::{self, Dense, join, numeric_gradient};
+use fallline::engine::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
+use fallline::engine::model::{Model, NamedTensor};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Observer, Session};
 
 const CLASSES: usize = 3;
 

@@ -4,10 +4,10 @@
 use crate::dense::{Coverage, take_turn};
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::kernels::convolve;
-use fallline::kernels::gemm::Finish;
-use fallline::kernels::image::{Image, Patches, Window};
-use fallline::tensor::LANES;
+use fallline::engine::kernels::convolve;
+use fallline::engine::kernels::gemm::Finish;
+use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::tensor::LANES;
 
 const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
     Window::square(kernel, stride, padding, dilation)

@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::kernels::gemm::{self, Finish};
-use fallline::kernels::isa::{self, Isa};
-use fallline::kernels::prefetch::Ahead;
-use fallline::tensor::LANES;
+use fallline::engine::kernels::gemm::{self, Finish};
+use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::prefetch::Ahead;
+use fallline::engine::tensor::LANES;
 
 /// The instruction set is the process's: tests that choose one take turns.
 static FORCED: Mutex<()> = Mutex::new(());

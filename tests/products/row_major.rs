@@ -2,8 +2,8 @@
 
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::kernels::gemm;
-use fallline::tensor::LANES;
+use fallline::engine::kernels::gemm;
+use fallline::engine::tensor::LANES;
 
 /// Rows, panels and inner dimension.
 const SHAPES: [[usize; 3]; 14] = [

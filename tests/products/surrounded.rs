@@ -1,6 +1,6 @@
 //! Matrices that lie in the midst of other memory.
 
-use fallline::tensor::{MatrixMut, MatrixRef};
+use fallline::engine::tensor::{MatrixMut, MatrixRef};
 
 /// What lies around and between the rows. It is NaN, so that whoever reads it spoils a result, and of
 /// an uncommon bit pattern, so that whoever writes it is found out.

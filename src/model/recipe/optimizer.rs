@@ -24,7 +24,7 @@ pub use crate::hyper::{HyperParameter, HyperValue};
 /// [`new`](OptimizerKind::new) and what else there is to say:
 ///
 /// ```
-/// use fallline::hyper::{HyperParameter, unit_open};
+/// use fallline::extend::{HyperParameter, unit_open};
 /// use fallline::{Coefficients, Optimizer, OptimizerKind, Rule, StepSettings};
 ///
 /// /// p ← p - rate · sign(g) · |g|^power
@@ -37,7 +37,7 @@ pub use crate::hyper::{HyperParameter, HyperValue};
 ///     }
 ///
 ///     fn coefficients(&self, settings: StepSettings) -> Coefficients {
-///         fallline::optim::coefficients([settings.learning_rate, self.0])
+///         fallline::extend::coefficients([settings.learning_rate, self.0])
 ///     }
 ///
 ///     fn apply(&self, of_step: &Coefficients, p: &mut [f32], g: &mut [f32], _: &mut [&mut [f32]]) {

@@ -5,7 +5,7 @@
 //! length alone decides. An iteration is one direction and the search along it.
 //!
 //! ```
-//! use fallline::optim::full_batch::{Method, Settings, Solver};
+//! use fallline::engine::optim::full_batch::{Method, Settings, Solver};
 //!
 //! // (x - 3)² + 10 (y + 1)²
 //! let mut bowl = |p: &[f64], gradient: &mut [f64]| {

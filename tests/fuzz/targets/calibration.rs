@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use fallline::bench::calibrate;
+use fallline::engine::bench::calibrate;
 
 use super::results;
 use crate::bench_record;

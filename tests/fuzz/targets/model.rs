@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use fallline::data::idx::ElementType;
-use fallline::model::saved::{self, SavedModel};
-use fallline::model::{Model, Recipe};
+use fallline::engine::model::saved::{self, SavedModel};
+use fallline::engine::model::{Model, Recipe};
 use serde_json::{Value, json};
 
 use super::recipe;

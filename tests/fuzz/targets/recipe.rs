@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use fallline::model::Recipe;
-use fallline::model::recipe::{DATA_SETS, SCHEDULES, optimizer_names};
+use fallline::engine::model::Recipe;
+use fallline::engine::model::recipe::{DATA_SETS, SCHEDULES, optimizer_names};
 
 use crate::bytes;
 use crate::harness::{Accepted, Input, Target};

@@ -3,10 +3,10 @@
 
 use std::sync::OnceLock;
 
-use fallline::bench::compare::Comparison;
-use fallline::bench::profile::compare::ProfileComparison;
-use fallline::report::results::{self, Results};
-use fallline::report::{bench, profile, reproduce};
+use fallline::engine::bench::compare::Comparison;
+use fallline::engine::bench::profile::compare::ProfileComparison;
+use fallline::engine::report::results::{self, Results};
+use fallline::engine::report::{bench, profile, reproduce};
 use serde_json::{Value, json};
 
 use crate::harness::{Accepted, Input, Target};

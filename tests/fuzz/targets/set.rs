@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use fallline::model::Recipe;
-use fallline::model::recipe::Override;
+use fallline::engine::model::Recipe;
+use fallline::engine::model::recipe::Override;
 
 use super::recipe;
 use crate::bytes;
