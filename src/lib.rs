@@ -106,13 +106,13 @@ pub mod cli;
 #[doc(hidden)]
 pub mod report;
 
-/// What the front door stands on, for those who build the engine: open to be read and used, and not stable.
-///
-/// A batch goes through the modules in this order: [`data`] → [`layers`](engine::layers) → [`losses`](engine::losses) →
-/// [`optim`](engine::optim), all on top of [`kernels`](engine::kernels), which stand on [`team`](engine::team) (the workers)
-/// and [`tensor`](engine::tensor) (the memory). [`model`](engine::model) builds networks, [`train`](engine::train) runs the
-/// step and the epochs, [`bench`](engine::bench) measures, [`report`](engine::report) is what prints.
 pub mod engine {
+    //! What the front door stands on, for those who build the engine: open to be read and used, and not stable.
+    //!
+    //! A batch goes through the modules in this order: [`data`](crate::data) → [`layers`] → [`losses`] → [`optim`], all on
+    //! top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`] builds networks,
+    //! [`train`] runs the step and the epochs, [`mod@bench`] measures, [`report`] is what prints.
+
     #[doc(inline)]
     pub use crate::{
         atomic_file, bench, error, foreign, init, kernels, layers, losses, memory, model, optim, panics,

@@ -56,6 +56,7 @@ impl Request<'_> {
         let mut plan = Plan::new(layers, features, threads);
         if !plan.rows.norms.is_empty() {
             check_batches(recipe, layers, &plan.rows.norms, count, one)?;
+            check_saved(layers, &plan.rows.norms)?;
             plan.block = one;
         } else if batch > one {
             plan.block = plan.block.min(one);
@@ -115,6 +116,22 @@ fn check_batches(
             },
         }),
         _ => Ok(()),
+    }
+}
+
+/// That no layer saves something of some rows for its backward pass where a normalisation by batch follows: other rows
+/// come in between then, in the same memory.
+fn check_saved(layers: &[PlacedLayer], norms: &[usize]) -> Result<()> {
+    let Some(&last) = norms.last() else { return Ok(()) };
+    let name = |index: usize| format!("layer {} ({})", layers[index].module, layers[index].layer.kind());
+    match layers[..last].iter().position(|placed| placed.layer.saved_len(1) > 0) {
+        Some(index) => Err(Error::Mismatch {
+            what: name(index),
+            expected: "no normalisation by batch after a layer that saves something for its backward pass"
+                .into(),
+            found: name(last),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -115,7 +115,7 @@ impl LayerConfig {
             }
             LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
                 let input = image(input)?;
-                let output = placed(*window, input, input.channels, &refused)?;
+                let output = placed(*window, input, input.channels, refused)?;
                 check_seen(*window, input, refused)?;
                 Shape::Image(output)
             }
