@@ -169,7 +169,7 @@ mod tests {
             ([12, 24, 32], padded(3, 0, 1)),
             ([9, 40, 16], padded(5, 3, 2)),
             ([6, 5, 20], padded(1, 0, 1)),
-            ([9, 40, 16], Window::rectangle([3, 5], [1, 1], [2, 0], [1, 2])),
+            ([9, 40, 16], Window::rectangle([3, 5], [1, 1], [2, 0], [2, 1])),
             ([11, 32, 32], Window { padding: [[0, 2], [3, 1]], ..padded(4, 0, 1) }),
         ];
         for (shape, window) in cases {
