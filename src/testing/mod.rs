@@ -1,4 +1,6 @@
-//! Checks for what a program defines itself: that it keeps the word that the engine takes it at.
+//! Checks that programs run on what they have added to the library.
+//!
+//! Each returns an error that says what was expected, what was found and where; it is meant to be called in a test.
 
 mod rule;
 
