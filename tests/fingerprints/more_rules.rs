@@ -52,7 +52,7 @@ pub const RECIPES: &[Row] = &[
         samples: 60,
         text: r#"
             model.layers = [
-                { type = "convolution", channels = 5, kernel = 5 },
+                { type = "conv", channels = 5, kernel = 5 },
                 { type = "flatten" },
                 { type = "dense", units = 37, activation = "relu" },
                 { type = "dense", units = 10 },

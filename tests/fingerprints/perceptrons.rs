@@ -208,6 +208,10 @@ pub const RECIPES: &[Row] = &[
                 { type = "dense", units = 34 },
                 { type = "swiglu" },
                 { type = "prelu", by_channel = true },
+                { type = "dense", units = 80 },
+                { type = "glu", gate = "sigmoid" },
+                { type = "glu", gate = "relu" },
+                { type = "glu", gate = "identity" },
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "momentum", learning_rate = 0.05 }
