@@ -16,7 +16,7 @@ impl Layer for Snake {
         self.0
     }
     fn parameters(&self) -> Vec<ParameterSpec> {
-        ParameterSpec::in_order([("a", vec![self.0], Init::Constant(1.0))])
+        ParameterSpec::in_order([("a", vec![self.0], Init::Constant(5.0))])
     }
     fn forward(&self, pass: Forward) {
         pass.by_row([self.0; 2], |y, x, a| {
