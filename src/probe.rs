@@ -329,19 +329,17 @@ pub const MOST_STEPS: usize = 100_000;
 
 /// A worker's own recorder, of what happens in steps.
 ///
-/// A call adds to three numbers that lie side by side, and nothing else where the step is like the one before: it then
-/// has the costs of that one. To ask each call for its cost, and to add that to the table, took half of what a probe
-/// cost: the table leaves the first-level cache from one call to the next.
+/// A call adds to a few numbers that lie side by side, and nothing else where the step is like the one before: it then
+/// has the costs of that one, which are multiplied when the table is made. To ask each call for its cost, and to add each
+/// step to the table, took most of what a probe cost: the table has left the first-level cache from one call to the next.
 pub struct Probe {
     now: fn() -> u64,
     most_calls: usize,
     table: Table,
-    /// Of each site, the step under way.
+    /// The calls at each [`place`].
     current: Vec<Current>,
-    /// Of each site, the costs of this step and of the one that it is like.
+    /// What the calls of each site do.
     costs: Vec<Costs>,
-    /// The index of each site, by [`place`].
-    places: Vec<u32>,
     begun: u64,
     /// The step under way, if it is measured, and whether it is probed.
     step: Option<(u64, bool)>,
@@ -349,15 +347,23 @@ pub struct Probe {
     kinds: [Option<u64>; 2],
 }
 
-/// The calls of a site in a step.
-#[derive(Clone, Copy, Default)]
+/// The calls at a place.
+#[derive(Clone, Copy)]
 struct Current {
-    /// Without the probes inside.
+    /// Of the step under way, without the probes inside.
     ticks: u64,
-    flops: u64,
+    /// Since the table was last brought up to date.
+    all_ticks: u64,
+    all_flops: u64,
+    /// Of the step under way, and since then.
     calls: u32,
-    /// Whether the costs are those of an earlier step.
-    is_known: bool,
+    all_calls: u32,
+    /// Calls of a step whose costs are known; none if they are not.
+    known: u32,
+    /// Steps that had as many.
+    repeats: u32,
+    /// The index of the site, if there is one.
+    site: u32,
 }
 
 /// What the calls of a site in a step do.
@@ -365,15 +371,14 @@ struct Current {
 struct Costs {
     /// Of the step under way, as far as it was asked.
     asked: Cost,
-    /// Of all calls of an earlier step, and their number.
+    /// Of all calls of an earlier step.
     known: Cost,
-    calls: u32,
 }
 
 /// That a place has no site.
 const NO_SITE: u32 = u32::MAX;
 
-/// Where a site's index stands.
+/// Where a site's calls stand.
 fn place(operation: Operation, layer: Option<usize>) -> usize {
     layer.map_or(0, |layer| layer + 1) * Operation::ALL.len() + operation as usize
 }
@@ -381,23 +386,22 @@ fn place(operation: Operation, layer: Option<usize>) -> usize {
 impl Probe {
     /// Goes on with what is in `table`.
     pub fn new(now: fn() -> u64, most_calls: usize, table: Table) -> Self {
-        let (current, costs, places) = (Vec::new(), Vec::new(), Vec::new());
+        let (current, costs) = (Vec::new(), Vec::new());
         let (step, kinds) = (None, [None; 2]);
-        let mut probe = Probe { now, most_calls, table, current, costs, places, begun: 0, step, kinds };
+        let mut probe = Probe { now, most_calls, table, current, costs, begun: 0, step, kinds };
         for index in 0..probe.table.sites.len() {
             let Site { operation, layer, .. } = probe.table.sites[index];
-            probe.set_place(place(operation, layer), index);
+            probe.set_site(place(operation, layer), index);
         }
         probe
     }
 
-    fn set_place(&mut self, place: usize, index: usize) {
-        if self.places.len() <= place {
-            self.places.resize(place + 1, NO_SITE);
+    fn set_site(&mut self, place: usize, index: usize) {
+        if self.current.len() <= place {
+            self.current.resize(place + 1, Current::NONE);
         }
-        self.places[place] = index as u32;
-        self.current.push(Current::default());
-        self.costs.push(Costs { asked: Cost::NONE, known: Cost::NONE, calls: 0 });
+        self.current[place].site = index as u32;
+        self.costs.push(Costs { asked: Cost::NONE, known: Cost::NONE });
     }
 
     /// The clock.
@@ -419,25 +423,33 @@ impl Probe {
         if !self.is_probing() {
             return;
         }
-        let site = self.site(operation, layer);
-        let current = &mut self.current[site];
-        current.ticks += own[0];
-        current.flops += own[1];
-        current.calls += 1;
-        if !current.is_known {
-            self.add_cost(site, cost(), span, own[1]);
+        let place = place(operation, layer);
+        if let Some(current) = self.current.get_mut(place)
+            && current.known > 0
+        {
+            current.add(own);
+        } else {
+            self.record_with_cost((operation, layer), cost(), span, own);
         }
     }
 
     #[cold]
-    fn add_cost(&mut self, site: usize, cost: Cost, [begun, ended]: [u64; 2], flops: u64) {
+    fn record_with_cost(
+        &mut self,
+        (operation, layer): (Operation, Option<usize>),
+        cost: Cost,
+        [begun, ended]: [u64; 2],
+        own: [u64; 2],
+    ) {
+        let site = self.site(operation, layer);
+        self.current[place(operation, layer)].add(own);
         self.costs[site].asked = self.costs[site].asked.plus(cost);
         if self.most_calls == 0 {
             return;
         }
         if self.table.calls.len() < self.most_calls {
             let bytes = cost.streams.iter().map(|stream| stream.bytes as u64).sum();
-            self.table.calls.push(Call { site, begun, ended, flops, bytes });
+            self.table.calls.push(Call { site, begun, ended, flops: own[1], bytes });
         } else {
             self.table.calls_left_out += 1;
         }
@@ -462,16 +474,13 @@ impl Probe {
         self.step.is_some_and(|(_, is_probed)| is_probed)
     }
 
-    #[inline]
     fn site(&mut self, operation: Operation, layer: Option<usize>) -> usize {
-        match self.places.get(place(operation, layer)) {
-            Some(&site) if site != NO_SITE => site as usize,
-            _ => self.add_site(operation, layer),
+        let place = place(operation, layer);
+        if let Some(current) = self.current.get(place)
+            && current.site != NO_SITE
+        {
+            return current.site as usize;
         }
-    }
-
-    #[cold]
-    fn add_site(&mut self, operation: Operation, layer: Option<usize>) -> usize {
         let (sites, streams) = (&mut self.table.sites, Default::default());
         sites.push(Site {
             operation,
@@ -484,7 +493,7 @@ impl Probe {
             counted: [0; 3],
         });
         let index = sites.len() - 1;
-        self.set_place(place(operation, layer), index);
+        self.set_site(place, index);
         index
     }
 
@@ -505,10 +514,11 @@ impl Probe {
         if self.is_probing() {
             // Who keeps calls one by one wants to know the bytes of each.
             let is_known = kind.is_some() && kind == self.kinds[1] && self.most_calls == 0;
-            self.kinds[0] = kind;
-            for (current, costs) in self.current.iter_mut().zip(&self.costs) {
-                *current = Current { is_known: is_known && costs.calls > 0, ..Current::default() };
+            if !is_known {
+                self.bring_up_to_date();
+                self.current.iter_mut().for_each(|current| current.known = 0);
             }
+            self.kinds[0] = kind;
         }
         if self.step.is_some() {
             self.begun = self.now();
@@ -525,65 +535,96 @@ impl Probe {
     /// The step under way has ended.
     pub fn end_step(&mut self) {
         let Some((number, is_probed)) = self.step.take() else { return };
+        let first = self.table.step_ticks.len();
+        let keeps = self.table.steps.len() < MOST_STEPS;
         if is_probed {
-            self.add_current();
+            self.add_current(keeps);
         }
         let (begun, ended) = (self.begun, self.now());
         self.table.steps_seen[usize::from(is_probed)] += 1;
         self.table.ticks_seen[usize::from(is_probed)] += ended.saturating_sub(begun);
-        if self.table.steps.len() < MOST_STEPS {
-            let first = self.table.step_ticks.len();
+        if keeps {
             self.table.steps.push(Step { number, is_probed, begun, ended, first });
-            if is_probed {
-                self.table.step_ticks.extend(self.current.iter().map(|current| current.ticks));
-            }
         }
     }
 
-    /// Adds the step under way to the sums of all.
-    fn add_current(&mut self) {
-        let is_new = self.kinds[0] != self.kinds[1];
-        for ((site, current), costs) in self.table.sites.iter_mut().zip(&self.current).zip(&mut self.costs) {
-            site.calls += u64::from(current.calls);
-            site.ticks += current.ticks;
-            site.flops += current.flops;
-            let cost = if current.is_known { costs.known_of(current.calls) } else { costs.asked };
-            site.add(cost);
-            costs.asked = Cost::NONE;
-            if !current.is_known && (is_new || current.calls > 0) {
-                (costs.known, costs.calls) = (cost, current.calls);
+    /// Adds the step under way to the sums of all, and, if they are kept, its ticks at each site.
+    fn add_current(&mut self, keeps: bool) {
+        let first = self.table.step_ticks.len();
+        if keeps {
+            self.table.step_ticks.resize(first + self.table.sites.len(), 0);
+        }
+        for current in self.current.iter_mut().filter(|current| current.calls > 0) {
+            let site = current.site as usize;
+            if keeps {
+                self.table.step_ticks[first + site] = current.ticks;
             }
+            current.all_ticks += current.ticks;
+            current.all_calls += current.calls;
+            if current.known == current.calls {
+                current.repeats += 1;
+            } else if current.known > 0 {
+                let part = f64::from(current.calls) / f64::from(current.known);
+                self.table.sites[site].add(self.costs[site].known, part);
+            } else {
+                let asked = std::mem::replace(&mut self.costs[site].asked, Cost::NONE);
+                self.table.sites[site].add(asked, 1.0);
+                self.costs[site].known = asked;
+                current.known = current.calls;
+            }
+            (current.ticks, current.calls) = (0, 0);
         }
         self.kinds[1] = self.kinds[0];
     }
 
+    /// Adds what has come together since the last time to the table.
+    fn bring_up_to_date(&mut self) {
+        for current in self.current.iter_mut().filter(|current| current.all_calls > 0) {
+            let site = &mut self.table.sites[current.site as usize];
+            site.calls += u64::from(current.all_calls);
+            site.ticks += current.all_ticks;
+            site.flops += current.all_flops;
+            site.add(self.costs[current.site as usize].known, f64::from(current.repeats));
+            *current = Current { known: current.known, site: current.site, ..Current::NONE };
+        }
+    }
+
     pub fn into_table(mut self) -> Table {
         if self.is_probing() {
-            self.add_current();
+            self.add_current(false);
         }
+        self.bring_up_to_date();
         self.table
     }
 }
 
-impl Costs {
-    /// What is known, of so many calls.
-    fn known_of(&self, calls: u32) -> Cost {
-        if calls == self.calls {
-            return self.known;
-        }
-        let part = f64::from(calls) / f64::from(self.calls);
-        let mut cost = self.known;
-        cost.nominal_flops *= part;
-        cost.streams.iter_mut().for_each(|stream| stream.bytes = (stream.bytes as f64 * part) as usize);
-        cost
+impl Current {
+    /// No calls at a place without a site.
+    const NONE: Current = Current {
+        ticks: 0,
+        all_ticks: 0,
+        all_flops: 0,
+        calls: 0,
+        all_calls: 0,
+        known: 0,
+        repeats: 0,
+        site: NO_SITE,
+    };
+
+    #[inline]
+    fn add(&mut self, [ticks, flops]: [u64; 2]) {
+        self.ticks += ticks;
+        self.all_flops += flops;
+        self.calls += 1;
     }
 }
 
 impl Site {
-    fn add(&mut self, cost: Cost) {
-        self.nominal_flops += cost.nominal_flops;
+    /// Adds a cost so many times.
+    fn add(&mut self, cost: Cost, times: f64) {
+        self.nominal_flops += cost.nominal_flops * times;
         for (sum, stream) in self.streams.iter_mut().zip(cost.streams) {
-            sum.bytes += stream.bytes as u64;
+            sum.bytes += (stream.bytes as f64 * times) as u64;
             sum.working_set = sum.working_set.max(stream.working_set);
         }
     }
