@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::FeaturesRef;
 use super::files::Pair;
 use super::idx::{ElementType, joined};
+use super::views::FeaturesRef;
 use crate::error::{Error, Result};
 
 /// As many classes as a label of one byte can tell apart.

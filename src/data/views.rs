@@ -2,7 +2,7 @@
 //! [`Samples`].
 
 use super::samples::mismatch;
-use super::{Samples, Targets};
+use super::samples::{Samples, Targets};
 use crate::error::Result;
 
 /// The features of some samples, borrowed; row-major, one sample after the other. Made of a slice, a vector or an

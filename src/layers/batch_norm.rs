@@ -8,7 +8,9 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Forward, ParameterSpec, Sharding};
+use super::layer::Forward;
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};

@@ -7,11 +7,12 @@ mod turned;
 
 use std::ops::Range;
 
+use super::dense::Dense;
 use super::dense::Shard;
-use super::{
-    Arrangement, Backward, Dense, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec,
-    Role, RowsGradient, Sharding,
-};
+use super::derived::{Derivation, Derived};
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};

@@ -1,6 +1,6 @@
 //! The layers of two inputs, in which branches of a network meet.
 
-use super::{InputGradient, Merge};
+use super::node::{InputGradient, Merge};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::join;

@@ -1,6 +1,8 @@
 //! Layers as a table: what recipes and documentation know of each, and how it is made.
 
-use super::{Layer, Shape, gated, prelu};
+use super::layer::Layer;
+use super::shape::Shape;
+use super::{gated, prelu};
 use crate::error::{Error, Result};
 use crate::hyper::{self, HyperParameter, HyperValue};
 use crate::kernels::activation;

@@ -3,7 +3,9 @@
 //! `[channels, height, width]`.
 
 use super::affine::Affine;
-use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::normalise_rows::{self, Moments};

@@ -1,6 +1,8 @@
 //! Softmax cross-entropy, with smoothed labels and weighted classes.
 
-use super::{LossFunction, LossKind, Scores, Takes, Targets};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
+use super::{Scores, Targets};
 use crate::hyper::{HyperParameter, unit_open};
 use crate::kernels::loss::{self, CrossEntropy, Pass};
 use crate::kernels::reference;

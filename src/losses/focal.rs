@@ -1,6 +1,8 @@
 //! Cross-entropy that makes less of samples which are classified well.
 
-use super::{LossFunction, LossKind, RowLoss, Takes, Target};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
+use super::{RowLoss, Target};
 use crate::hyper::{HyperParameter, non_negative};
 use crate::kernels::loss::exponentials_of;
 use crate::kernels::{math, reference};

@@ -1,6 +1,8 @@
 //! Squared error that becomes linear.
 
-use super::{ElementwiseLoss, LossFunction, LossKind};
+use super::ElementwiseLoss;
+use super::function::LossFunction;
+use super::kind::LossKind;
 use crate::hyper::{HyperParameter, positive};
 use crate::kernels::reference;
 

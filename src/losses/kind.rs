@@ -1,6 +1,7 @@
 //! What is known of a loss: the table of those that are built in, and those that a program adds.
 
-use super::{Loss, LossFunction};
+use super::Loss;
+use super::function::LossFunction;
 use crate::error::Result;
 use crate::hyper::{HyperParameter, Range, finite};
 use crate::registry::{Kind, Registry};

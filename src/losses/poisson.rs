@@ -1,6 +1,8 @@
 //! Of counts, whose rates are e to the power of the outputs.
 
-use super::{ElementwiseLoss, LossFunction, LossKind, Takes};
+use super::ElementwiseLoss;
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::hyper::non_negative;
 use crate::kernels::{math, reference};
 

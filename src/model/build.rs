@@ -2,8 +2,11 @@
 
 mod blocks;
 
+use super::inputs::{Input, Inputs};
+use super::normalisation::Seen;
+use super::recipe::ModelConfig;
 use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, find_layer};
-use super::{Input, Inputs, Model, ModelConfig, PlacedLayer, Seen};
+use super::{Model, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};

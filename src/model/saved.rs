@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::checkpoint::ModelFile;
+use super::checkpoint::NamedTensor;
+use super::normalisation::{Normalisation, Seen};
+use super::recipe::Recipe;
 use super::recipe::{DataConfig, Override};
-use super::{Model, NamedTensor, Normalisation, Recipe, Seen, section};
+use super::{Model, section};
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 

@@ -1,7 +1,8 @@
 //! A network made by a program, layer by layer.
 
+use super::Model;
 use super::recipe::LayerConfig;
-use super::{Model, ModelConfig, Recipe};
+use super::recipe::{ModelConfig, Recipe};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;

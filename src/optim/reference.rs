@@ -10,10 +10,21 @@ mod whole;
 
 pub use whole::{adafactor, lamb, muon, muon_rest, orthogonal};
 
-use super::{
-    Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Ema, Lion, Lookahead, Nadam, Radam, Rmsprop, Rprop,
-    ScheduleFree, Sgd, Yogi,
-};
+use super::adabelief::Adabelief;
+use super::adadelta::Adadelta;
+use super::adagrad::Adagrad;
+use super::adam::Adam;
+use super::adamax::Adamax;
+use super::adan::Adan;
+use super::average::{Ema, Lookahead};
+use super::lion::Lion;
+use super::nadam::Nadam;
+use super::radam::Radam;
+use super::rmsprop::Rmsprop;
+use super::rprop::Rprop;
+use super::schedule_free::ScheduleFree;
+use super::sgd::Sgd;
+use super::yogi::Yogi;
 
 /// What a rule remembers of one parameter; all zeros before the first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -6,7 +6,6 @@ mod whole;
 
 use std::ops::Range;
 
-pub use joins::Joins;
 pub use rows::{RowPlan, rows_at_once, together};
 pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 

@@ -15,7 +15,7 @@ pub use motion::Motion;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Features, Samples};
+use super::samples::{Features, Samples};
 use crate::kernels::convert;
 use crate::kernels::elastic::{self, Axis};
 use crate::kernels::warp::{self, Field, MOST_SIDE, Normalised};

@@ -2,9 +2,10 @@
 
 use toml::{Table, Value};
 
+use super::layers::LayerConfig;
+use super::optimizer::OptimizerConfig;
 use super::{
-    DataConfig, Held, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment, average, keys,
-    layers, loss, schedule,
+    DataConfig, Held, ModelConfig, Recipe, TrainConfig, augment, average, keys, layers, loss, schedule,
 };
 use crate::init::Init;
 use crate::kernels::activation::Activation;

@@ -1,8 +1,9 @@
 //! The page of a benchmark.
 
 use super::charts::MACHINE;
+use super::charts::groups;
 use super::terminal::{margins, microseconds, percent, place};
-use super::{doubts, frameworks, groups, machine, ratios};
+use super::{doubts, frameworks, machine, ratios};
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::chart::short;
 use crate::report::numbers::{bytes, counted, rounded, thousands};

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::{Joins, ROW_BLOCK};
+use super::ROW_BLOCK;
+use super::joins::Joins;
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 
