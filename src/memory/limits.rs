@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{size, status_bytes};
+use super::bytes::{size, status_bytes};
 
 /// What sets a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
