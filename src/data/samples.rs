@@ -1,11 +1,12 @@
 //! Samples in memory: features and targets, validated once, when they are made.
 
+pub(super) use super::checks::{bad_label, check_finite, check_labels, mismatch};
 use std::path::{Path, PathBuf};
 
 use super::files::Pair;
 use super::idx::{ElementType, joined};
 use super::views::FeaturesRef;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// As many classes as a label of one byte can tell apart.
 pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
@@ -302,33 +303,6 @@ fn row<T>(values: &[T], i: usize, size: usize) -> &[T] {
 
 fn rows<T: Copy>(values: &[T], indices: &[usize], size: usize) -> Vec<T> {
     indices.iter().flat_map(|&i| row(values, i, size)).copied().collect()
-}
-
-pub(super) fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
-    match labels.iter().position(|&label| usize::from(label) >= classes) {
-        Some(i) => Err(bad_label(what, i, labels[i], classes)),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn bad_label(what: &str, i: usize, label: impl std::fmt::Display, classes: usize) -> Error {
-    let expected = format!("classes from 0 to {}", classes.saturating_sub(1));
-    mismatch(what, expected, format!("{label} at index {i}"))
-}
-
-pub(super) fn check_finite(what: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(i) => Err(mismatch(what, "finite numbers", format!("{} at index {i}", values[i]))),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn mismatch(
-    what: impl Into<String>,
-    expected: impl Into<String>,
-    found: impl std::fmt::Display,
-) -> Error {
-    Error::Mismatch { what: what.into(), expected: expected.into(), found: found.to_string() }
 }
 
 #[cfg(test)]
