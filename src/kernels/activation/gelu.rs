@@ -1,6 +1,6 @@
 //! GELU by the error function, not by its tanh approximation.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
 use crate::kernels::reference::normal_distribution as normal;
 use std::f32::consts::FRAC_1_SQRT_2;

@@ -1,6 +1,6 @@
 //! SiLU, or swish.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
 use crate::kernels::reference::sigmoid;
 

@@ -1,6 +1,6 @@
 //! A smooth ReLU.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
 use crate::kernels::reference::sigmoid;
 
