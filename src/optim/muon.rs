@@ -2,7 +2,8 @@
 
 use super::whole::adam_directions;
 use super::whole::{Orthogonal, Whole};
-use super::{Coefficients, Rule, StepSettings, coefficients, each_0, each_1};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
+use super::elementwise::{each_0, each_1};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and

@@ -1,6 +1,6 @@
 //! The twins of the rules for whole parameters.
 
-use super::{Memory, adam};
+use super::elementwise::{Memory, adam};
 use crate::optim::adafactor::Adafactor;
 use crate::optim::adam::Adam;
 use crate::optim::lamb::Lamb;

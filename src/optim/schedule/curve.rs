@@ -2,9 +2,9 @@
 
 use std::f64::consts::PI;
 
+use super::length::{Length, Span};
 use super::one_cycle::OneCycle;
 use super::plateau::Plateau;
-use super::{Length, Span};
 
 /// What an exponential curve without a `gamma` comes to at its end.
 const EXPONENTIAL_END: f64 = 0.01;
