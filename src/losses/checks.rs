@@ -1,7 +1,8 @@
 //! What a loss may be used with, found out before training.
 
+use super::kind::Loss;
 use super::kind::Takes;
-use super::{Loss, Targets, function};
+use super::{Targets, function};
 use crate::error::{Error, Result};
 use crate::hyper::{HyperParameter, HyperValue, finite};
 
