@@ -225,7 +225,7 @@ impl BatchNorm {
 /// What a [`Node`](super::Node) asks of it as of other layers.
 impl BatchNorm {
     pub(super) fn kind(&self) -> String {
-        super::with_activation("batch-norm", self.activation)
+        super::activation::with_activation("batch-norm", self.activation)
     }
 
     pub(super) fn outputs(&self) -> usize {

@@ -148,7 +148,7 @@ fn pixels_of_mut<'a>(image: &'a mut [f32], pixels: &Range<usize>, pitch: usize) 
 
 impl Layer for Convolution {
     fn kind(&self) -> String {
-        super::with_activation(&format!("conv {}", self.patches.window), self.patch.activation)
+        super::activation::with_activation(&format!("conv {}", self.patches.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {

@@ -146,7 +146,7 @@ impl Dense {
 
 impl Layer for Dense {
     fn kind(&self) -> String {
-        super::with_activation("dense", self.activation)
+        super::activation::with_activation("dense", self.activation)
     }
 
     fn outputs(&self) -> usize {

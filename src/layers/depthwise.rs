@@ -59,7 +59,7 @@ impl Depthwise {
 
 impl Layer for Depthwise {
     fn kind(&self) -> String {
-        super::with_activation(&format!("depthwise {}", self.window), self.patch.activation)
+        super::activation::with_activation(&format!("depthwise {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {

@@ -121,7 +121,7 @@ impl GroupNorm {
 
 impl Layer for GroupNorm {
     fn kind(&self) -> String {
-        super::with_activation("group-norm", self.activation)
+        super::activation::with_activation("group-norm", self.activation)
     }
 
     fn outputs(&self) -> usize {

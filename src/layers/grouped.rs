@@ -114,7 +114,7 @@ fn one_mut(image: &mut [f32]) -> MatrixMut<'_> {
 impl Layer for Grouped {
     fn kind(&self) -> String {
         let kind = format!("{} in {} groups", self.group.kind(), self.groups);
-        super::with_activation(&kind, self.activation)
+        super::activation::with_activation(&kind, self.activation)
     }
 
     fn outputs(&self) -> usize {

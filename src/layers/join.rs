@@ -41,7 +41,7 @@ impl Add {
 
 impl Merge for Add {
     fn kind(&self) -> String {
-        super::with_activation("add", self.activation)
+        super::activation::with_activation("add", self.activation)
     }
 
     fn outputs(&self) -> usize {

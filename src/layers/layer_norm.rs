@@ -67,7 +67,7 @@ impl LayerNorm {
 
 impl Layer for LayerNorm {
     fn kind(&self) -> String {
-        super::with_activation("layer-norm", self.activation)
+        super::activation::with_activation("layer-norm", self.activation)
     }
 
     fn outputs(&self) -> usize {

@@ -65,7 +65,7 @@ impl Pointwise {
 
 impl Layer for Pointwise {
     fn kind(&self) -> String {
-        super::with_activation(&format!("conv {}", self.window), self.patch.activation)
+        super::activation::with_activation(&format!("conv {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {
