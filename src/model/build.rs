@@ -3,10 +3,10 @@
 mod blocks;
 
 use super::inputs::{Input, Inputs};
+use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, find_layer};
-use super::{Model, PlacedLayer};
 use crate::init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};

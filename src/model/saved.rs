@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::checkpoint::ModelFile;
 use super::checkpoint::NamedTensor;
+use super::network::Model;
 use super::normalisation::{Normalisation, Seen};
 use super::recipe::Recipe;
 use super::recipe::{DataConfig, Override};
-use super::{Model, section};
+use super::section;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 

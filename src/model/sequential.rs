@@ -1,6 +1,6 @@
 //! A network made by a program, layer by layer.
 
-use super::Model;
+use super::network::Model;
 use super::recipe::LayerConfig;
 use super::recipe::{ModelConfig, Recipe};
 use crate::error::Result;
