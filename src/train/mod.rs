@@ -1,5 +1,9 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
+mod scores;
+mod observer;
+mod epoch_record;
+mod targets;
 mod activations;
 pub mod analysis;
 mod averages;

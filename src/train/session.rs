@@ -1,5 +1,6 @@
 //! A model in training: what lives from one epoch to the next, and an epoch.
 
+mod search;
 mod alone;
 mod full_batch;
 
@@ -14,7 +15,8 @@ use super::plan::Plan;
 use super::prepare::{Prepared, Request};
 use super::record::{EpochRecord, Evaluation, Observer, Progress};
 use super::run::targets_for;
-use super::step::{Augmented, Batch, BatchScore, Source, Step};
+use super::step::augmented::Augmented;
+use super::step::{Batch, BatchScore, Source, Step};
 use super::stop::{Ending, after_step};
 use super::workspace::Workspace;
 use crate::data::augment::{Augmenter, Mixing};

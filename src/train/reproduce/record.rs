@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Task;
+use super::task::Task;
 use crate::stats::{MeanEstimate, median};
 use crate::train::machine::Machine;
 use crate::train::record::TrainRecord;
