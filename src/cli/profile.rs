@@ -179,7 +179,7 @@ fn measured(
         predict: arguments.predict,
         trace: arguments.trace.is_some(),
         counters: arguments.counters,
-        command: super::command_line(),
+        command: super::shared::command_line(),
     };
     let line = Spinner::new();
     let stop = signals::listen(line.line(), STOPPING);
