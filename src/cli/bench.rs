@@ -1,6 +1,6 @@
 //! `fallline bench`
 
-mod arguments;
+pub(super) mod arguments;
 
 use crate::cli::bench::arguments::SuiteName;
 pub use arguments::BenchArguments;

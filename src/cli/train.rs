@@ -1,17 +1,16 @@
 //! `fallline train`
 
-mod heading;
 mod arguments;
 mod folds;
+mod heading;
 mod outcomes;
 mod watchers;
 
+pub use arguments::TrainArguments;
 use heading::heading;
-pub use arguments::{TrainArguments};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-
 
 use outcomes::Outcomes;
 use watchers::Watchers;

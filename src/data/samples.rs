@@ -1,11 +1,9 @@
 //! Samples in memory: features and targets, validated once, when they are made.
 
-pub(super) use super::checks::{bad_label, check_finite, check_labels, mismatch};
-use std::path::{Path, PathBuf};
+use super::checks::{check_finite, check_labels, mismatch};
+use std::path::PathBuf;
 
-use super::files::Pair;
 use super::idx::{ElementType, joined};
-use super::views::FeaturesRef;
 use crate::error::Result;
 
 /// As many classes as a label of one byte can tell apart.
@@ -101,19 +99,6 @@ impl Samples {
         }
         let count = features.len() / shape.iter().product::<usize>().max(1);
         Samples::checked(features, element_type, shape, Targets::Classes(vec![0; count]))
-    }
-
-    /// The samples of a file of images and a file of labels.
-    ///
-    /// Images are `[samples, height, width]` or `[samples, height, width, channels]`. Those of u8
-    /// stay bytes; other types become f32 (from i32 and f64: the nearest). Labels are `[samples]`
-    /// of any integer type.
-    ///
-    /// # Errors
-    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`] if a file has other dimensions,
-    /// if the two disagree, or if a label is not below `classes`.
-    pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
-        Pair::open(images, labels)?.read(classes)
     }
 
     /// Checks what all constructors have in common.
@@ -261,14 +246,6 @@ fn shorten<T>(values: &mut Vec<T>, length: usize) {
 }
 
 impl Features {
-    /// The features, borrowed.
-    pub fn view(&self) -> FeaturesRef<'_> {
-        match self {
-            Features::Bytes(bytes) => FeaturesRef::Bytes(bytes),
-            Features::Floats(floats) => FeaturesRef::Floats(floats),
-        }
-    }
-
     /// The numbers of all samples together.
     #[allow(clippy::len_without_is_empty)] // of no use for samples, of which there is always one
     pub fn len(&self) -> usize {

@@ -4,7 +4,7 @@
 mod activations;
 pub mod augment;
 mod dense;
-mod functions;
+pub(super) mod functions;
 pub mod grouped;
 pub mod image;
 pub mod join;
@@ -15,7 +15,6 @@ mod unitwise;
 pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
 pub use functions::erf;
-pub(super) use functions::{normal_distribution, sigmoid};
 pub use loss::{
     binary_cross_entropy, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh, mean_absolute_error,
     mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,

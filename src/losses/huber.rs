@@ -1,9 +1,9 @@
 //! Squared error that becomes linear.
 
-use super::ElementwiseLoss;
 use super::function::LossFunction;
 use super::kind::LossKind;
 use crate::hyper::{HyperParameter, positive};
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 
 pub(super) static KIND: LossKind =

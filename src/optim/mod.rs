@@ -1,8 +1,6 @@
 //! Update rules: how parameters follow their gradients, schedules of their rates, and averages of
 //! parameters. A rule knows nothing of layers.
 
-mod rule;
-mod elementwise;
 mod adabelief;
 mod adadelta;
 mod adafactor;
@@ -11,6 +9,7 @@ mod adam;
 mod adamax;
 mod adan;
 pub mod average;
+mod elementwise;
 pub mod full_batch;
 mod lamb;
 mod lion;
@@ -20,14 +19,13 @@ mod radam;
 pub mod reference;
 mod rmsprop;
 mod rprop;
+mod rule;
 pub mod schedule;
 mod schedule_free;
 mod sgd;
 mod whole;
 mod yogi;
 
-pub use rule::{Coefficients, MOST_SLOTS, Rule, StepSettings, coefficients};
-pub use elementwise::{each_0, each_1, each_2, each_3, each_4};
 pub use adabelief::Adabelief;
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -36,6 +34,7 @@ pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adan::Adan;
 pub use average::{Ema, Lookahead};
+pub use elementwise::{each_0, each_1, each_2, each_3, each_4};
 pub use full_batch::FullBatch;
 pub use lamb::Lamb;
 pub use lion::Lion;
@@ -44,8 +43,8 @@ pub use nadam::Nadam;
 pub use radam::Radam;
 pub use rmsprop::Rmsprop;
 pub use rprop::Rprop;
+pub use rule::{Coefficients, MOST_SLOTS, Rule, StepSettings, coefficients};
 pub use schedule_free::ScheduleFree;
 pub use sgd::Sgd;
 pub use whole::{Adjustment, Factored, Orthogonal, Whole};
 pub use yogi::Yogi;
-

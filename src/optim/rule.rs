@@ -1,6 +1,6 @@
 //! What an update rule is.
 
-use super::full_batch::FullBatch;
+use super::full_batch::settings::FullBatch;
 use super::whole::Whole;
 
 /// The most slots that a rule may have.

@@ -1,7 +1,7 @@
 //! What is recorded of an epoch, and while it lasts.
 
-use serde::{Deserialize, Deserializer, Serialize};
 use super::norms::LayerNorms;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One pass over the training samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

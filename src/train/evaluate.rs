@@ -4,11 +4,11 @@ use std::borrow::Borrow;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::metrics;
+use super::epoch_record::{Evaluation, NotFinite};
 use super::plan::{rows_at_once, together};
-use super::record::{Evaluation, NotFinite};
-use super::run::{check_shape, labels_for, targets_for};
+use super::scores;
 use super::step::{Source, spread};
+use super::targets::{check_shape, labels_for, targets_for};
 use crate::Result;
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
@@ -149,7 +149,7 @@ pub(super) struct Answer {
     pub class: usize,
     /// Of that class.
     pub probability: f32,
-    /// The place of the sample's own class, by [`metrics::rank`].
+    /// The place of the sample's own class, by [`scores::rank`].
     pub rank: usize,
 }
 
@@ -190,7 +190,7 @@ pub(super) fn answers(
                     let is_missed = class == label && correct[row] == 0;
                     let class = if is_missed { (label + 1) % rows.classes } else { class };
                     let probability = probabilities[row * rows.stride + class];
-                    let rank = metrics::rank(outputs, label);
+                    let rank = scores::rank(outputs, label);
                     *answer = Answer { loss: losses[row], class, probability, rank };
                 }
             },

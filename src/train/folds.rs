@@ -1,13 +1,12 @@
 //! Cross-validation: as many models as folds, each tried on the samples that it was not trained on.
 
-mod record;
+pub(super) mod record;
 
 pub use record::{FOLDS_SCHEMA, FoldsRecord, Spread};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-
-use super::record::Observer;
+use super::observer::Observer;
 use super::run::{Training, check_training, fit};
 use super::stop::Ending;
 use crate::data::{DataSet, split};

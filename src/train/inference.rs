@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::evaluate::{ForwardPass, Network, rows_of};
-use super::record::Observer;
-use super::run::targets_for;
+use super::observer::Observer;
 use super::step::Source;
+use super::targets::targets_for;
 use crate::Result;
 use crate::data::{Samples, Targets};
 use crate::kernels::loss;

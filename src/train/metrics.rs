@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::analysis::confusion;
 use super::evaluate::{answers, outputs};
-use super::run::labels_for;
+use super::targets::labels_for;
 use crate::data::{Samples, Targets};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;

@@ -1,14 +1,11 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
-mod scores;
-mod observer;
-mod epoch_record;
-mod targets;
 mod activations;
 pub mod analysis;
 mod averages;
 pub mod dataset;
 mod divergence;
+mod epoch_record;
 mod epochs;
 mod evaluate;
 pub mod folds;
@@ -16,16 +13,19 @@ pub mod inference;
 pub mod machine;
 pub mod metrics;
 pub mod norms;
+mod observer;
 mod plan;
 mod predictor;
 mod prepare;
 pub mod record;
 pub mod reproduce;
 mod run;
+mod scores;
 mod session;
 mod step;
 mod stepper;
 mod stop;
+mod targets;
 mod trainer;
 mod workspace;
 
@@ -35,7 +35,8 @@ pub use evaluate::{evaluate, outputs, predict};
 pub use folds::{FoldsRecord, cross_validate};
 pub use norms::{Health, LayerNorms, Trouble, Warning};
 pub use predictor::Predictor;
-pub use record::{EpochRecord, Evaluation, ModelFacts, NotFinite, Observer, Phase, Progress, TrainRecord};
+pub use observer::Observer;
+pub use record::{EpochRecord, Evaluation, ModelFacts, NotFinite, Phase, Progress, TrainRecord};
 pub use run::{check, run, split, test, train};
 pub use session::Session;
 pub use stepper::{StepRecord, Stepper};

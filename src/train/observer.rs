@@ -1,7 +1,7 @@
 //! Who is told of a run.
 
 use super::epoch_record::{EpochRecord, Evaluation, Phase, Progress};
-use super::folds::FoldsRecord;
+use super::folds::record::FoldsRecord;
 use super::norms::Warning;
 
 /// Watches a training run; the training loop itself prints nothing.

@@ -1,8 +1,6 @@
 //! What a training run leaves behind, and how it is watched. All reports are made from these.
 
-pub use super::observer::{Observer};
 pub use super::epoch_record::{EpochRecord, Evaluation, NotFinite, Phase, Progress};
-pub(crate) use super::epoch_record::{null_is_nan};
 use serde::{Deserialize, Serialize};
 
 use super::analysis::Analysis;

@@ -1,14 +1,16 @@
 //! The epochs of a run.
 
-pub(super) use super::targets::{check_shape, labels_for, targets_for};
+pub(super) use super::targets::targets_for;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::divergence::{Divergence, Reference, Untrained, last_loss};
+use super::epoch_record::{Evaluation, Phase};
 use super::epochs::Epochs;
 use super::evaluate::{check_memory, evaluate};
 use super::machine::Machine;
 use super::norms::Health;
-use super::record::{Evaluation, ModelFacts, Observer, Phase, TRAIN_SCHEMA, TrainRecord};
+use super::observer::Observer;
+use super::record::{ModelFacts, TRAIN_SCHEMA, TrainRecord};
 use super::session::Session;
 use super::stop::{Ending, Watch};
 use crate::data::{DataSet, Samples, Split, split};

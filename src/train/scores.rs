@@ -1,6 +1,6 @@
 //! Numbers that say how good outputs are.
 
-use super::analysis::score;
+use serde::{Deserialize, Serialize};
 
 /// How many classes come before `label` by falling output, and of equal outputs by rising number: 0
 /// if it is the answer. With an output of NaN, `label` comes behind all.
@@ -29,7 +29,7 @@ pub fn macro_means(confusion: &[Vec<usize>]) -> [f64; 3] {
         })
         .map(|class| score(confusion, class))
         .collect();
-    let mean = |part: fn(&super::analysis::ClassScore) -> Option<f64>| {
+    let mean = |part: fn(&ClassScore) -> Option<f64>| {
         scores.iter().map(|score| part(score).unwrap_or(0.0)).sum::<f64>() / scores.len() as f64
     };
     [mean(|score| score.precision), mean(|score| score.recall), mean(|score| score.f1)]
@@ -64,4 +64,31 @@ pub fn r_squared(outputs: &[f32], targets: &[f32], width: usize) -> f64 {
         }
     };
     (0..width).map(of_column).sum::<f64>() / width as f64
+}
+
+/// How well one class is told from the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassScore {
+    /// Samples of the class.
+    pub samples: usize,
+    /// The part of the samples read as this class that are of it; absent if none was read so.
+    pub precision: Option<f64>,
+    /// The part of the samples of this class that were read as it; absent if there are none.
+    pub recall: Option<f64>,
+    /// The harmonic mean of both; absent if one of them is.
+    pub f1: Option<f64>,
+}
+
+pub(in crate::train) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+    let hits = confusion[class][class];
+    let samples: usize = confusion[class].iter().sum();
+    let read_so: usize = confusion.iter().map(|row| row[class]).sum();
+    let part = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
+    ClassScore {
+        samples,
+        precision: part(read_so),
+        recall: part(samples),
+        // 2 / (1 / precision + 1 / recall), without the divisions that no hit would make infinite.
+        f1: (read_so > 0 && samples > 0).then(|| 2.0 * hits as f64 / (read_so + samples) as f64),
+    }
 }

@@ -1,9 +1,9 @@
 //! The options of train.
 
 use crate::cli::optimizers;
+use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use clap::Args;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -21,7 +21,7 @@ pub struct TrainArguments {
     /// Samples of one step, or all of them [default: the recipe's].
     #[arg(long, visible_alias = "batch-size", value_name = "N|all", allow_negative_numbers = true)]
     pub(super) batch: Option<String>,
-    #[arg(long, value_name = "NAME", help = super::optimizers::help())]
+    #[arg(long, value_name = "NAME", help = optimizers::help())]
     pub(super) optimizer: Option<String>,
     /// The learning rate [default: the recipe's].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]

@@ -2,7 +2,7 @@
 
 use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
-use crate::kernels::reference::sigmoid;
+use crate::kernels::reference::functions::sigmoid;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "silu",

@@ -23,12 +23,11 @@ mod conjugate;
 mod lbfgs;
 mod line_search;
 mod rule;
-mod search_rule;
-mod settings;
+pub(super) mod settings;
 pub mod vector;
 
 pub use conjugate::Formula;
-pub use rule::FullBatch;
+pub use settings::FullBatch;
 use settings::USE;
 pub use settings::{Method, Objective, Settings};
 
@@ -36,12 +35,6 @@ use crate::{Result, memory};
 use lbfgs::History;
 use line_search::{Limits, Line, LineSearch};
 use vector::{add_scaled, dot, max_abs, set_negative, sum_abs};
-
-/// c₂ of the strong Wolfe conditions, the part of a slope that a search may leave: with L-BFGS, whose
-/// first trial is mostly right...
-const LOOSE: f64 = 0.9;
-/// ...and with conjugate gradients, which need an almost exact search (Nocedal, Wright, §3.1).
-const TIGHT: f64 = 0.1;
 
 /// The vectors that a solver has beside its method's: point, gradient, the one before, direction; the
 /// search's place and three gradients.

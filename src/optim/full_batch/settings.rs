@@ -2,8 +2,12 @@
 
 use super::conjugate::Formula;
 use crate::Result;
-use crate::optim::full_batch::LOOSE;
-use crate::optim::full_batch::TIGHT;
+
+/// c₂ of the strong Wolfe conditions, the part of a slope that a search may leave: with L-BFGS, whose
+/// first trial is mostly right...
+const LOOSE: f64 = 0.9;
+/// ...and with conjugate gradients, which need an almost exact search (Nocedal, Wright, §3.1).
+const TIGHT: f64 = 0.1;
 
 /// What is minimised: writes the gradient at a point, both \[n\], and returns the loss. A loss that is not
 /// finite is no error but a place that a search turns back from.
@@ -48,3 +52,20 @@ impl Settings {
 
 /// What the memory of a minimisation is for, in messages.
 pub(super) const USE: &str = "the history and the line search";
+
+/// A rule that only wants the gradient of all samples: it leaves the parameters alone in a step, and a
+/// [`Solver`](super::Solver) moves them between the steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FullBatch {
+    pub settings: Settings,
+    /// Of the penalty weight_decay / 2 · Σ p² over all parameters p, which is part of what is minimised;
+    /// at least 0.
+    pub weight_decay: f64,
+}
+
+impl FullBatch {
+    /// A method with its defaults.
+    pub fn new(method: Method) -> FullBatch {
+        FullBatch { settings: Settings::new(method), weight_decay: 0.0 }
+    }
+}

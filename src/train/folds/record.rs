@@ -1,8 +1,9 @@
 //! The record of a cross-validation.
 
-use serde::{Deserialize, Serialize};
-use crate::train::record::{Evaluation, TrainRecord, null_is_nan};
 use crate::model::Recipe;
+use crate::train::epoch_record::{Evaluation, null_is_nan};
+use crate::train::record::TrainRecord;
+use serde::{Deserialize, Serialize};
 
 /// The schema that [`FoldsRecord`] has as JSON.
 pub const FOLDS_SCHEMA: &str = "fallline.folds/1";

@@ -16,7 +16,8 @@ pub use task::Task;
 pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdict, time_to};
 
 use super::dataset;
-use super::record::{Observer, TrainRecord};
+use super::observer::Observer;
+use super::record::TrainRecord;
 use super::run::{Training, check_test, check_training, fit, split, test};
 use super::stop::Ending;
 use crate::Result;

@@ -10,7 +10,7 @@ use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
 use crate::train::averages::Due;
-use crate::train::record::Observer;
+use crate::train::observer::Observer;
 use crate::train::step::alone::ALONE;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::{Batch, Source, Step};

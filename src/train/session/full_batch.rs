@@ -2,22 +2,23 @@
 //! search along it. Loss and gradient of all samples come from the step that other rules take, too; here
 //! its rule leaves the parameters alone.
 
-pub use super::search::{Search};
+pub use super::search::Search;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::{About, PROGRESS, Session};
 use crate::data::batches;
 use crate::model::PlacedLayer;
+use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
-use crate::optim::StepSettings;
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::train::averages::Due;
+use crate::train::epoch_record::EpochRecord;
 use crate::train::norms::{self, LayerNorms};
+use crate::train::observer::Observer;
 use crate::train::plan::Plan;
-use crate::train::record::{EpochRecord, Observer};
 use crate::train::step::{Batch, BatchScore, Source, Step};
 use crate::train::stop::{Ending, after_step};
 use crate::{Error, Result};

@@ -1,8 +1,8 @@
 //! The search of a full-batch method.
 
 use crate::model::{Model, Recipe};
-use crate::optim::full_batch::Solver;
 use crate::optim::FullBatch;
+use crate::optim::full_batch::Solver;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
