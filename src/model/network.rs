@@ -21,9 +21,9 @@ use std::path::Path;
 pub struct Model {
     pub(super) layers: Vec<PlacedLayer>,
     pub(super) parameters: Buffer<f32>,
-    input: [usize; 3],
-    config: ModelConfig,
-    seen: Seen,
+    pub(super) input: [usize; 3],
+    pub(super) config: ModelConfig,
+    pub(super) seen: Seen,
 }
 
 /// A layer and where it stands.

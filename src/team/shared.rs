@@ -190,8 +190,8 @@ mod claims {
 
 #[cfg(all(test, debug_assertions))]
 mod tests {
-    use super::workers::Team;
     use super::*;
+    use crate::team::Team;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     fn race(part: impl Fn(&Worker, &Shared<f32>) + Sync) -> bool {

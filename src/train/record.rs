@@ -85,6 +85,7 @@ impl TrainRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::LayerNorms;
     use crate::train::norms::Trouble;
 
     #[test]

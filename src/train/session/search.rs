@@ -8,12 +8,12 @@ use crate::{Result, memory};
 
 /// A search for the least loss, from one iteration to the next.
 pub struct Search {
-    solver: Solver,
-    weight_decay: f64,
+    pub(super) solver: Solver,
+    pub(super) weight_decay: f64,
     /// What the samples came to where the iteration begins and in each of its evaluations.
-    scores: Vec<BatchScore>,
+    pub(super) scores: Vec<BatchScore>,
     /// Of the loss and its gradient, in all iterations.
-    evaluations: u64,
+    pub(super) evaluations: u64,
 }
 
 impl Search {
