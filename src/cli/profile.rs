@@ -19,11 +19,10 @@ use crate::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
 use crate::error::Error;
 use crate::model::recipe::Override;
 use crate::model::{Recipe, saved};
-use crate::report::json;
 use crate::report::profile as tables;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
-use crate::report::{markup::for_terminal, terminal};
+use crate::report::{json, markup::for_terminal, terminal};
 use crate::team::MAX_THREADS;
 use crate::train::{dataset, machine};
 

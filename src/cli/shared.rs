@@ -1,9 +1,10 @@
 //! What several commands share.
 
-use crate::model::recipe::Override;
-use crate::report::terminal;
 use std::io::Write;
 use std::process::ExitCode;
+
+use crate::model::recipe::Override;
+use crate::report::terminal;
 
 /// The exit code of a training that has diverged.
 pub(super) const DIVERGED: u8 = 4;

@@ -7,8 +7,7 @@ mod turned;
 
 use std::ops::Range;
 
-use super::dense::Dense;
-use super::dense::Shard;
+use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Arrangement, ParameterSpec};

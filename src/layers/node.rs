@@ -7,8 +7,7 @@ use super::batch_norm::BatchNorm;
 use super::derived::Derived;
 use super::layer::{Flops, Forward, Layer};
 use super::parameter::ParameterSpec;
-use super::sharding::OneShard;
-use super::sharding::Sharding;
+use super::sharding::{OneShard, Sharding};
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 

@@ -4,8 +4,7 @@
 
 use std::ops::Range;
 
-use super::dense::Dense;
-use super::dense::Shard;
+use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Arrangement, ParameterSpec};

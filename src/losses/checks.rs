@@ -1,7 +1,6 @@
 //! What a loss may be used with, found out before training.
 
-use super::kind::Loss;
-use super::kind::Takes;
+use super::kind::{Loss, Takes};
 use super::{Targets, function};
 use crate::error::{Error, Result};
 use crate::hyper::{HyperParameter, HyperValue, finite};

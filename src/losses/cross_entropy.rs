@@ -3,8 +3,7 @@
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
 use crate::hyper::{HyperParameter, unit_open};
-use crate::kernels::loss::{self, CrossEntropy, Pass};
-use crate::kernels::loss::{Scores, Targets};
+use crate::kernels::loss::{self, CrossEntropy, Pass, Scores, Targets};
 use crate::kernels::reference;
 
 const SMOOTHING: &str = "label_smoothing";

@@ -1,9 +1,8 @@
 //! What bounds the memory that this process may still take, as Linux tells in `/proc` and in the control
 //! groups' files.
 
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use super::bytes::{size, status_bytes};
 

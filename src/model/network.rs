@@ -1,5 +1,10 @@
 //! A network: its layers and its parameters.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
 use super::checkpoint::{ModelFile, NamedTensor};
 use super::inputs::Inputs;
 use super::normalisation::Seen;
@@ -8,14 +13,9 @@ use super::summary::SummaryRow;
 use crate::kernels::{image, panels, reduce};
 use crate::layers::{Arrangement, Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
-use crate::model::checkpoint;
-use crate::model::section;
+use crate::model::{checkpoint, section};
 use crate::tensor::Buffer;
 use crate::{Error, Result, memory};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
-use std::ops::Range;
-use std::path::Path;
 
 /// A feed-forward network: layers in order, and all their parameters in one buffer.
 pub struct Model {

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::checkpoint::ModelFile;
-use super::checkpoint::NamedTensor;
+use super::checkpoint::{ModelFile, NamedTensor};
 use super::network::Model;
 use super::normalisation::{Normalisation, Seen};
-use super::recipe::Recipe;
-use super::recipe::{DataConfig, Override};
+use super::recipe::{DataConfig, Override, Recipe};
 use super::section;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};

@@ -2,8 +2,7 @@
 
 use super::elementwise::{each_0, each_1};
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
-use super::whole::adam_directions;
-use super::whole::{Orthogonal, Whole};
+use super::whole::{Orthogonal, Whole, adam_directions};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and

@@ -3,10 +3,7 @@
 use super::barrier::Barrier;
 use super::counters::Counters;
 use crate::probe::{self, Cost, Operation, Probe, Probes, Table, Turns};
-use crate::team::barrier;
-use crate::team::clock;
-use crate::team::denormals;
-use crate::team::system;
+use crate::team::{barrier, clock, denormals, system};
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;

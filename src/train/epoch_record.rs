@@ -1,7 +1,8 @@
 //! What is recorded of an epoch, and while it lasts.
 
-use super::norms::LayerNorms;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::norms::LayerNorms;
 
 /// One pass over the training samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,18 +9,17 @@ use super::plan::{rows_at_once, together};
 use super::scores;
 use super::step::{Source, spread};
 use super::targets::{check_shape, labels_for, targets_for};
-use crate::Result;
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::reduce;
 use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
-use crate::memory;
 use crate::model::recipe::DataConfig;
 use crate::model::{Input, Model, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
+use crate::{Result, memory};
 
 /// Samples that a worker takes through the network together.
 const BLOCK: usize = 112;

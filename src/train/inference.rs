@@ -7,14 +7,13 @@ use super::evaluate::{ForwardPass, Network, rows_of};
 use super::observer::Observer;
 use super::step::Source;
 use super::targets::targets_for;
-use crate::Result;
 use crate::data::{Samples, Targets};
 use crate::kernels::loss;
-use crate::memory;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::probe::{Cost, Operation, Probes};
 use crate::team::{Shared, Team};
+use crate::{Result, memory};
 
 /// Answers batches of `batch` samples, whole ones in their order and from the beginning again, until the
 /// observer, or another thread, sets `halt`: at least one. The observer is told of each. What the probes see is

@@ -79,7 +79,7 @@ pub struct ClassScore {
     pub f1: Option<f64>,
 }
 
-pub(in crate::train) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
     let hits = confusion[class][class];
     let samples: usize = confusion[class].iter().sum();
     let read_so: usize = confusion.iter().map(|row| row[class]).sum();

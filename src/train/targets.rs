@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::{Error, Result};
 
 /// That samples have the shape of the model's input.
-pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
+pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
     if samples.shape() == model.input() {
         return Ok(());
     }
@@ -15,7 +15,7 @@ pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<
 }
 
 /// The targets of samples that `model` can be trained or tested on.
-pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
+pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
     check_shape(model, samples)?;
     let outputs = model.outputs();
     let targets = match samples.targets() {
@@ -36,7 +36,7 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
 }
 
 /// [`targets_for`] that must be classes.
-pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
+pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
     match targets_for(model, samples)? {
         Targets::Classes(labels) => Ok(labels),
         _ => Err(mismatch("targets", "classes".into(), "values".into())),

@@ -1,10 +1,11 @@
 //! The frameworks that are measured beside this one, and the Python that has them.
 
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
 use super::network::ImageNetwork;
 use super::specification::Specification;
 use crate::{Error, Result};
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 /// The environment variable that names the Python with the other frameworks.
 pub const VARIABLE: &str = "FALLLINE_PEERS_PYTHON";

@@ -1,9 +1,11 @@
 //! The options of bench.
 
-use crate::team::MAX_THREADS;
-use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::team::MAX_THREADS;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

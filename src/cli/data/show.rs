@@ -12,8 +12,7 @@ use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
 use crate::report::picture::Palette;
 use crate::report::terminal;
-use crate::train::analysis;
-use crate::train::dataset;
+use crate::train::{analysis, dataset};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

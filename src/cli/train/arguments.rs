@@ -1,9 +1,11 @@
 //! The options of train.
 
-use crate::cli::optimizers;
-use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::optimizers;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -1,7 +1,8 @@
 //! Numbers that are drawn for a sample.
 
-use crate::rng::Stream;
 use rand::Rng;
+
+use crate::rng::Stream;
 
 /// What a byte can be at most.
 pub(super) const FULL: f32 = 255.0;

@@ -1,9 +1,10 @@
 //! The names of the files of a data set.
 
-use crate::data::idx::ElementType;
-use crate::error::{Error, Result};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+
+use crate::data::idx::ElementType;
+use crate::error::{Error, Result};
 
 /// What each of the four files holds, in the order the program lists them.
 pub const ROLES: [&str; 4] = ["train images", "train labels", "test images", "test labels"];

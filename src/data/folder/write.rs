@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 
 use super::names::{NAMES, candidates};
 use super::{arrays, names};
-use crate::atomic_file;
 use crate::data::idx::{ElementType, Idx};
 use crate::data::known;
 use crate::data::samples::DataSet;
 use crate::error::{Error, Result};
-use crate::pipe;
+use crate::{atomic_file, pipe};
 
 /// The name of the marker.
 pub const MARKER: &str = ".fallline-set";

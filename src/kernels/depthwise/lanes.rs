@@ -1,7 +1,8 @@
 //! Vectors of neighbouring channels.
 
-use crate::tensor::LANES;
 use pulp::Simd;
+
+use crate::tensor::LANES;
 
 /// Places of a row that are worked on together: they share what lies under several of them.
 pub(super) const RUN: usize = 4;

@@ -1,7 +1,8 @@
 //! The walk of a window over an image, row by row.
 
-use crate::tensor::LANES;
 use std::ops::Range;
+
+use crate::tensor::LANES;
 
 /// The way of a window over an image.
 #[derive(Clone, Copy)]

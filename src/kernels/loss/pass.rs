@@ -1,7 +1,6 @@
 //! What a loss is computed on.
 
-use super::chunks::chunk_of;
-use super::chunks::is_first;
+use super::chunks::{chunk_of, is_first};
 use crate::kernels::reduce::LANES;
 
 /// How a block of rows lies in memory: row-major, each row padded to `stride` columns.

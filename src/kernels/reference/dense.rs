@@ -1,7 +1,6 @@
 //! A dense layer.
 
-use super::activations::activation;
-use super::activations::activation_derivative;
+use super::activations::{activation, activation_derivative};
 use crate::kernels::activation::Activation;
 
 /// A dense layer, `y = activation(x · wᵀ + bias)`.

@@ -27,9 +27,8 @@ pub(super) mod settings;
 pub mod vector;
 
 pub use conjugate::Formula;
-pub use settings::FullBatch;
 use settings::USE;
-pub use settings::{Method, Objective, Settings};
+pub use settings::{FullBatch, Method, Objective, Settings};
 
 use crate::{Result, memory};
 use lbfgs::History;

@@ -2,10 +2,10 @@
 
 use crate::report::chart::LineChart;
 
-pub(in crate::report::bench) fn threads_text(threads: usize) -> String {
+pub(super) fn threads_text(threads: usize) -> String {
     if threads == 1 { "1 thread".into() } else { format!("{threads} threads") }
 }
 
-pub(in crate::report::bench) fn has_lines(chart: &LineChart) -> bool {
+pub(super) fn has_lines(chart: &LineChart) -> bool {
     chart.series.iter().any(|series| series.points.len() > 1)
 }

@@ -1,7 +1,6 @@
 //! The page of a benchmark.
 
-use super::charts::MACHINE;
-use super::charts::groups;
+use super::charts::{MACHINE, groups};
 use super::machine;
 use super::tasks::{doubts, frameworks, ratios};
 use super::terminal::{margins, microseconds, percent, place};

@@ -1,8 +1,7 @@
 //! The kinds of charts.
 
 use super::axis::Axis;
-use super::pixels::WIDE;
-use super::pixels::WIDTH;
+use super::pixels::{WIDE, WIDTH};
 
 /// Values over a number, one line for each series.
 #[derive(Clone, Debug, PartialEq)]

@@ -11,7 +11,7 @@ pub(super) const LONGEST_OF_NARROW: usize = 16;
 pub(super) const NARROW: usize = 80;
 
 /// A name short enough for a column.
-pub(in crate::report::profile) fn cut(name: &str, longest: usize) -> String {
+pub(super) fn cut(name: &str, longest: usize) -> String {
     let name = printable(name);
     if name.chars().count() <= longest {
         return name;
@@ -20,6 +20,6 @@ pub(in crate::report::profile) fn cut(name: &str, longest: usize) -> String {
 }
 
 /// Letters of a name that a table of so many columns shows.
-pub(in crate::report::profile) fn longest_name(columns: usize) -> usize {
+pub(super) fn longest_name(columns: usize) -> usize {
     if columns < NARROW { LONGEST_OF_NARROW } else { LONGEST_NAME }
 }

@@ -1,7 +1,6 @@
 //! The gradients of a layer against finite differences of its output.
 
-use super::pass::ROWS;
-use super::pass::{Answer, Pass, columns, is_number};
+use super::pass::{Answer, Pass, ROWS, columns, is_number};
 use super::wrong::wrong;
 use crate::error::Result;
 

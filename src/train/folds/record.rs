@@ -1,9 +1,10 @@
 //! The record of a cross-validation.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::Recipe;
 use crate::train::epoch_record::{Evaluation, null_is_nan};
 use crate::train::record::TrainRecord;
-use serde::{Deserialize, Serialize};
 
 /// The schema that [`FoldsRecord`] has as JSON.
 pub const FOLDS_SCHEMA: &str = "fallline.folds/1";

@@ -1,8 +1,9 @@
 //! What is trained again: a recipe, its data and seeds.
 
+use std::sync::Arc;
+
 use crate::data::DataSet;
 use crate::model::Recipe;
-use std::sync::Arc;
 
 /// A recipe, its samples, and the seeds to train from.
 #[derive(Clone, Debug)]
