@@ -35,8 +35,22 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 MAY_BE_UNSAFE = {"tensor", "team", "kernels"}
 MAY_PRINT = {"report", "cli"}
 MOST_LINES = 600
-# Below these, files still import each other in a circle.
-MAY_BE_CIRCULAR = ["model::recipe"]
+# These still import each other in a circle.
+MAY_BE_CIRCULAR = {
+    "model::recipe",
+    "model::recipe::augment",
+    "model::recipe::layers",
+    "model::recipe::layers::blocks",
+    "model::recipe::layers::images",
+    "model::recipe::layers::normalisation",
+    "model::recipe::optimizer",
+    "model::recipe::optimizer::full_batch",
+    "model::recipe::optimizer::own_average",
+    "model::recipe::optimizer::registry",
+    "model::recipe::optimizer::table",
+    "model::recipe::schedule",
+    "model::recipe::write",
+}
 
 IMPORT = re.compile(r"\bcrate::(\{[^}]*\}|\w+)")
 # `unsafe-inline` is a word of web pages.
@@ -161,7 +175,7 @@ def check(source):
         if PRINT.search(code) and module not in MAY_PRINT:
             breaches.append(f"{relative}: prints, and is not {' or '.join(sorted(MAY_PRINT))}")
     for group in circles(file_imports(files)):
-        if not all(any(f"{file}::".startswith(f"{top}::") for top in MAY_BE_CIRCULAR) for file in group):
+        if not MAY_BE_CIRCULAR.issuperset(group):
             breaches.append(f"{group[0].replace('::', '/')}.rs: in a circle of imports: {', '.join(group)}")
     return breaches
 

@@ -1,10 +1,11 @@
 //! Whether memory suffices, and the errors if it does not.
 
+use std::path::Path;
+
 use super::bytes::size;
 use super::limits::Room;
 use crate::memory::limits;
 use crate::{Error, Result};
-use std::path::Path;
 
 /// What a run takes beside its large buffers: texts, records, the allocator's own.
 pub(super) const BESIDE: u64 = 8 << 20;

@@ -1,14 +1,15 @@
 //! The workers of a team.
 
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Mutex, PoisonError};
+
 use super::barrier::Barrier;
 use super::counters::Counters;
 use crate::probe::{self, Cost, Operation, Probe, Probes, Table, Turns};
 use crate::team::{barrier, clock, denormals, system};
 use crate::{Error, Result};
-use std::cell::{Cell, RefCell};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, PoisonError};
 
 /// More workers than this are surely a slip of the keyboard.
 pub const MAX_THREADS: usize = 1024;
