@@ -2,6 +2,7 @@
 """Checks the rules of the house (ARCHITECTURE.md) that a compiler does not.
 
 - A module imports its own folder and lower floors, nothing else.
+- No files import each other in a circle, within a folder neither.
 - Unsafe code stands in `tensor`, `team` and `kernels` only.
 - Only `report` and `cli` print.
 - No source file is longer than 600 lines.
@@ -34,16 +35,37 @@ FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in mod
 MAY_BE_UNSAFE = {"tensor", "team", "kernels"}
 MAY_PRINT = {"report", "cli"}
 MOST_LINES = 600
+# These still import each other in a circle.
+MAY_BE_CIRCULAR = {
+    "model::recipe",
+    "model::recipe::augment",
+    "model::recipe::layers",
+    "model::recipe::layers::blocks",
+    "model::recipe::layers::images",
+    "model::recipe::layers::normalisation",
+    "model::recipe::optimizer",
+    "model::recipe::optimizer::full_batch",
+    "model::recipe::optimizer::own_average",
+    "model::recipe::optimizer::registry",
+    "model::recipe::optimizer::table",
+    "model::recipe::schedule",
+    "model::recipe::write",
+}
 
 IMPORT = re.compile(r"\bcrate::(\{[^}]*\}|\w+)")
 # `unsafe-inline` is a word of web pages.
 UNSAFE = re.compile(r"\bunsafe\b(?!-inline)")
 PRINT = re.compile(r"\be?print(ln)?!")
+TESTS = re.compile(r"#\[cfg\((?:test|all\(test\b[^\n]*)\)\]\n(?:#\[[^\n]*\n)*mod ")
+INLINE = re.compile(r"^(?:pub )?mod \w+ \{\n.*?^\}", re.MULTILINE | re.DOTALL)
+VISIBILITY = re.compile(r"\bpub\([^)]*\)")
+USE = re.compile(r"\buse ([^;]+);")
+PATH = re.compile(r"(?<![:\w])(\w+(?:::\w+)+)")
 
 
 def code_of(text):
     """The text without comments and without what follows `#[cfg(test)]`."""
-    text = text.split("#[cfg(test)]\nmod tests", 1)[0]
+    text = TESTS.split(text, maxsplit=1)[0]
     return "\n".join(line.split("//")[0] for line in text.splitlines())
 
 
@@ -54,9 +76,82 @@ def imports_of(code):
             yield name
 
 
+def paths_of(code):
+    """The paths that a file names, each as its list of names, those of `use` written out."""
+    code = VISIBILITY.sub("pub", code)
+    # Within a module that is written in the file, `super` is the file.
+    code = INLINE.sub(lambda block: re.sub(r"(?<!super::)\bsuper::", "self::", block[0]), code)
+    code = code.replace("self::super::", "super::")
+    for tree in USE.findall(code):
+        yield from (path.split("::") for path in written_out(re.sub(r"\s+as\s+\w+|\s+", "", tree)))
+    for path in PATH.findall(USE.sub("", code)):
+        yield path.split("::")
+
+
+def written_out(tree):
+    """The paths of `a::{b, c::{d, e}}`: `a::b`, `a::c::d`, `a::c::e`."""
+    start, brace, inner = tree.partition("{")
+    if not brace:
+        return [tree]
+    parts, depth = [""], 0
+    for letter in inner.rpartition("}")[0]:
+        depth += (letter == "{") - (letter == "}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [start + path for part in parts for path in written_out(part)]
+
+
+def module_of(relative):
+    """`train::plan` of both train/plan.rs and train/plan/mod.rs."""
+    names = relative.with_suffix("").parts
+    return "::".join(names[:-1] if names[-1] == "mod" else names)
+
+
+def file_imports(files):
+    """The modules that each module imports; `files` has the code of each, by its name. The declaration of a
+    child is no import."""
+    imports = {}
+    for module, code in files.items():
+        found = set()
+        for path in paths_of(code):
+            home = module.split("::")
+            if path[0] == "crate":
+                home, path = [], path[1:]
+            elif path[0] == "self":
+                path = path[1:]
+            elif path[0] != "super" and f"{module}::{path[0]}" not in files:
+                continue
+            while path and path[0] == "super":
+                home, path = home[:-1], path[1:]
+            names = home + path
+            prefixes = ("::".join(names[:length]) for length in range(len(names), 0, -1))
+            target = next((prefix for prefix in prefixes if prefix in files), module)
+            if target != module:
+                found.add(target)
+        imports[module] = found
+    return imports
+
+
+def circles(imports):
+    """The groups of modules that import each other, in a circle of any length."""
+    reached = {}
+    for module in imports:
+        seen, ahead = set(), [module]
+        while ahead:
+            for target in imports[ahead.pop()] - seen:
+                seen.add(target)
+                ahead.append(target)
+        reached[module] = seen
+    groups = {tuple(sorted(b for b in seen if a in reached[b])) for a, seen in reached.items()}
+    return sorted(group for group in groups if group)
+
+
 def check(source):
     """All breaches in the folder `source`, as lines of text."""
     breaches = []
+    files = {}
     for path in sorted(source.rglob("*.rs")):
         relative = path.relative_to(source)
         module = relative.parts[0].removesuffix(".rs")
@@ -70,6 +165,8 @@ def check(source):
             breaches.append(f"{relative}: module `{module}` stands on no floor")
             continue
         code = code_of(text)
+        if path.name != "tests.rs" and "tests" not in relative.parts:
+            files[module_of(relative)] = code
         for name in imports_of(code):
             if name in FLOOR and name != module and FLOOR[name] >= FLOOR[module]:
                 breaches.append(f"{relative}: `{module}` imports `{name}`, which is not below it")
@@ -77,6 +174,9 @@ def check(source):
             breaches.append(f"{relative}: unsafe code outside {', '.join(sorted(MAY_BE_UNSAFE))}")
         if PRINT.search(code) and module not in MAY_PRINT:
             breaches.append(f"{relative}: prints, and is not {' or '.join(sorted(MAY_PRINT))}")
+    for group in circles(file_imports(files)):
+        if not MAY_BE_CIRCULAR.issuperset(group):
+            breaches.append(f"{group[0].replace('::', '/')}.rs: in a circle of imports: {', '.join(group)}")
     return breaches
 
 
@@ -89,13 +189,17 @@ def self_test():
         "train/d.rs": ('fn f() { println!("x"); }\n', "prints"),
         "data/e.rs": ("\n" * 700, "700 lines"),
         "attic/f.rs": ("", "no floor"),
+        "data/g.rs": ("mod child;\npub use child::{One, two::Two};\n", "circle of imports: data::g, data::g::child"),
+        "data/g/child.rs": ("use super::{Three, super::rng};\n", None),
+        "data/h.rs": ("mod leaf;\nfn f() { leaf::g() }\n", None),
+        "data/h/leaf.rs": ("mod inner {\n    use super::*;\n}\npub(in crate::data::h) fn g() {}\n#[cfg(all(test, unix))]\nmod tests {\nuse super::super::h;\n}\n", None),
         "cli/good.rs": ('use crate::{Error, train};\nfn f() { println!("// unsafe"); }\n', None),
         "layers/good.rs": ("// unsafe, crate::cli\nuse crate::kernels::gemm;\n", None),
     }
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for name, (text, _) in cases.items():
-            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
         breaches = check(root)
     for name, (_, expected) in cases.items():

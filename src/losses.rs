@@ -20,14 +20,13 @@ mod mean_absolute_error;
 mod mean_squared_error;
 mod poisson;
 
-use std::fmt;
-
 pub use crate::kernels::loss::{ElementwiseLoss, RowLoss, Scores, Target, Targets};
 pub use function::LossFunction;
-pub use kind::{About, LossKind, Reference, Takes};
+use kind::PLACE;
+pub use kind::{About, Loss, LossKind, Reference, Takes};
 
 use crate::error::{Error, Result};
-use crate::hyper::{self, HyperParameter, HyperValue};
+use crate::registry::Registry;
 
 /// Every loss that is built in, in the order in which documentation lists them.
 pub static ALL: [&LossKind; 10] = [
@@ -43,26 +42,8 @@ pub static ALL: [&LossKind; 10] = [
     &poisson::KIND,
 ];
 
-/// What errors call the place of a loss that a program makes.
-const PLACE: &str = "loss";
-
-/// A loss with its hyper-parameters.
-///
-/// ```
-/// use fallline::Loss;
-///
-/// let huber = Loss::huber(0.5);
-/// assert_eq!(huber, Loss::named("huber")?.with("delta", 0.5)?);
-/// let smoothed = Loss::cross_entropy().with("label_smoothing", 0.1)?;
-/// assert_ne!(smoothed, Loss::cross_entropy());
-/// # Ok::<(), fallline::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct Loss {
-    kind: &'static LossKind,
-    /// As many as the kind has hyper-parameters, in their order.
-    values: Vec<HyperValue>,
-}
+/// Every loss.
+static KINDS: Registry<LossKind> = Registry::new("loss", || ALL.to_vec(), || [Vec::new(), vec!["type"]]);
 
 impl Loss {
     pub const BINARY_CROSS_ENTROPY: Loss = Loss::plain(&binary_cross_entropy::KIND);
@@ -71,18 +52,6 @@ impl Loss {
     pub const LOG_COSH: Loss = Loss::plain(&log_cosh::KIND);
     pub const KL_DIVERGENCE: Loss = Loss::plain(&kl_divergence::KIND);
     pub const POISSON: Loss = Loss::plain(&poisson::KIND);
-
-    /// Of one without hyper-parameters.
-    const fn plain(kind: &'static LossKind) -> Loss {
-        Loss { kind, values: Vec::new() }
-    }
-
-    /// With this first hyper-parameter, and the others as they are by default.
-    fn first(kind: &'static LossKind, value: impl Into<HyperValue>) -> Loss {
-        let mut loss = Loss::of(kind);
-        loss.values[0] = value.into();
-        loss
-    }
 
     /// Softmax cross-entropy with a class or with probabilities; the outputs are logits. Labels are not smoothed and
     /// all classes count the same, unless [`with`](Loss::with) sets `label_smoothing` or `class_weights`.
@@ -116,115 +85,31 @@ impl Loss {
         let unknown = || Error::unknown(PLACE, "loss", name, LossKind::all().iter().map(|kind| kind.name()));
         LossKind::named(name).map(Loss::of).ok_or_else(unknown)
     }
+}
 
-    /// A loss with all its defaults, of a kind that may be a program's own.
-    pub fn of(kind: &'static LossKind) -> Loss {
-        Loss { kind, values: hyper::defaults(kind.about().hyper_parameters) }
-    }
-
-    /// With these values, as many as the kind has hyper-parameters and of their kinds.
-    pub(crate) fn with_values(kind: &'static LossKind, values: Vec<HyperValue>) -> Loss {
-        debug_assert_eq!(values.len(), kind.about().hyper_parameters.len());
-        Loss { kind, values }
-    }
-
-    /// With this value of a hyper-parameter, by its key in a recipe. Whether it is in its range is found when the loss
-    /// is used.
+impl LossKind {
+    /// Makes it known by its name to recipes and saved models that this process reads from now on.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if the loss has no such key, with the nearest one; [`Error::Setting`] if its value is of
-    /// another kind.
-    pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Loss> {
-        hyper::set(self.kind.about().hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
-        Ok(self)
+    /// [`Error::Setting`](crate::Error::Setting) if there is another loss of this name, or the name or a key is one that
+    /// no recipe can have.
+    pub fn register(&'static self) -> Result<()> {
+        KINDS.register(self)
     }
 
-    /// What is known of the loss.
-    pub fn kind(&self) -> &'static LossKind {
-        self.kind
+    /// The loss of this name, built in or registered.
+    pub fn named(name: &str) -> Option<&'static LossKind> {
+        KINDS.named(name)
     }
 
-    /// The name in recipes.
-    pub fn name(&self) -> &'static str {
-        self.kind.name()
+    /// Those that are built in, then those that are registered.
+    pub fn all() -> Vec<&'static LossKind> {
+        KINDS.all()
     }
 
-    /// All hyper-parameters with their values.
-    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, &HyperValue)> {
-        self.kind.about().hyper_parameters.iter().zip(&self.values)
-    }
-
-    /// The value of a hyper-parameter; None if the loss has none of this key.
-    pub fn value(&self, key: &str) -> Option<&HyperValue> {
-        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
-    }
-
-    /// The number in single precision under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn single(&self, key: &str) -> f32 {
-        match self.value(key) {
-            Some(HyperValue::Single(number)) => *number,
-            other => unreachable!("{} has no number {key} in single precision, but {other:?}", self.name()),
-        }
-    }
-
-    /// The integer under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn integer(&self, key: &str) -> usize {
-        match self.value(key) {
-            Some(HyperValue::Integer(integer)) => *integer,
-            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The choice under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn choice(&self, key: &str) -> bool {
-        match self.value(key) {
-            Some(HyperValue::Choice(choice)) => *choice,
-            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The class weights under a key, \[classes\]; or none, if all are 1.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn class_weights(&self, key: &str) -> &[f32] {
-        match self.value(key) {
-            Some(HyperValue::ClassWeights(weights)) => weights,
-            other => unreachable!("{} has no class weights {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The arithmetic.
-    pub fn function(&self) -> LossFunction {
-        self.kind.function(self).with_mean_by(self.mean_weights().to_vec())
-    }
-
-    /// The class weights that the mean is divided by; or none.
-    fn mean_weights(&self) -> &[f32] {
-        self.kind.mean_key().map_or(&[], |key| self.class_weights(key))
-    }
-
-    /// Whether targets may be classes: where the loss has a meaning for targets of 0 and 1.
-    pub fn takes_classes(&self) -> bool {
-        match self.kind.about().takes {
-            Takes::Numbers(range) => range.contains(0.0) && range.contains(1.0),
-            _ => true,
-        }
-    }
-
-    /// Whether targets may be [mixtures](Targets::Mixed) of two classes: where the loss is one of
-    /// probabilities.
-    pub fn takes_mixtures(&self) -> bool {
-        matches!(self.kind.about().takes, Takes::Probabilities | Takes::IndependentProbabilities)
+    /// That a recipe could have its name and its keys, and would not take it for another.
+    pub(crate) fn check(&'static self) -> Result<()> {
+        KINDS.check(self)
     }
 }
 
@@ -232,23 +117,6 @@ impl Default for Loss {
     /// [`Loss::cross_entropy`].
     fn default() -> Loss {
         Loss::cross_entropy()
-    }
-}
-
-/// Of the same kind with the same hyper-parameters.
-impl PartialEq for Loss {
-    fn eq(&self, other: &Loss) -> bool {
-        self.kind == other.kind && self.values == other.values
-    }
-}
-
-impl fmt::Debug for Loss {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(self.name())?;
-        for (index, (parameter, value)) in self.values().enumerate() {
-            write!(formatter, "{} {} {value}", if index == 0 { " with" } else { "," }, parameter.key)?;
-        }
-        Ok(())
     }
 }
 

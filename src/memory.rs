@@ -1,61 +1,21 @@
 //! Whether memory suffices, asked before it is taken.
 
+mod bytes;
+mod check;
 mod fallible;
 mod limits;
 
-use std::path::Path;
+pub use bytes::{size, status_bytes};
+use check::room;
+pub use check::{check, refused};
 
 pub use fallible::{copied, filled, is_refusable, refusable, reserve, reserved};
 pub use limits::{Bound, Room};
-
-use crate::{Error, Result};
-
-/// What a run takes beside its large buffers: texts, records, the allocator's own.
-const BESIDE: u64 = 8 << 20;
-
-/// Refuses `bytes` for `what` if that is more than the smallest of these leaves: the machine's free
-/// memory, the limits of the control groups (as containers have them), of the address space and of the
-/// data segment. A few MiB of it are left for what is too small to be asked for.
-///
-/// # Errors
-/// [`Error::Mismatch`] with both numbers, and which of the limits it is. Where the system cannot be
-/// asked, nothing is refused.
-pub fn check(what: &str, bytes: usize) -> Result<()> {
-    within(what, bytes, room())
-}
-
-/// The error for `bytes` that were asked for and that the system did not give.
-pub fn refused(what: &str, bytes: usize) -> Error {
-    let left = room().map_or(String::new(), |room| format!(", at most {room}"));
-    mismatch(what, format!("what the system gives{left}"), bytes)
-}
-
-fn within(what: &str, bytes: usize, room: Option<Room>) -> Result<()> {
-    match room {
-        Some(room) if bytes as u64 > room.bytes => Err(mismatch(what, format!("at most {room}"), bytes)),
-        _ => Ok(()),
-    }
-}
-
-fn mismatch(what: &str, expected: String, bytes: usize) -> Error {
-    Error::Mismatch { what: format!("memory for {what}"), expected, found: size(bytes as u64) }
-}
-
-/// What is left for large buffers, and within what bound; none where the system does not tell.
-fn room() -> Option<Room> {
-    let room = limits::room(Path::new("/"))?;
-    Some(Room { bytes: room.bytes.saturating_sub(BESIDE), ..room })
-}
 
 /// Bytes that can be taken for large buffers without swapping and within all limits, where the system
 /// tells.
 pub fn available() -> Option<usize> {
     room().map(|room| usize::try_from(room.bytes).unwrap_or(usize::MAX))
-}
-
-/// "476 MiB", or "12 KiB" below a mebibyte.
-pub fn size(bytes: u64) -> String {
-    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
 
 /// Resident memory of this process in bytes: now, and at its highest since [`forget_peak`] or the
@@ -71,15 +31,10 @@ pub fn forget_peak() {
     std::fs::write("/proc/self/clear_refs", "5").ok();
 }
 
-/// A line of `/proc/PID/status`, in bytes.
-pub fn status_bytes(status: &str, key: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::check::within;
 
     #[test]
     fn what_is_more_than_is_left_is_refused_with_the_limit() {

@@ -84,7 +84,7 @@ struct EvalRecord {
 pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let outputs = Outputs::files([&arguments.json, &arguments.sheet].into_iter().flatten());
     outputs.check([&*arguments.model])?;
-    let settings = super::settings(&arguments.set)?;
+    let settings = super::shared::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
     // The training samples are not needed, so a folder may hold fewer of them than were trained on.
     let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
@@ -138,7 +138,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         );
     }
     if let Some(samples) = &record.test.not_finite {
-        super::say("warning", &run::not_finite(Phase::Testing, samples));
+        super::shared::say("warning", &run::not_finite(Phase::Testing, samples));
     }
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
@@ -151,7 +151,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             atomic_file::write(path, |file| file.write_all(&sheet))?;
         }
         if arguments.mistakes.is_some() {
-            let columns = super::columns();
+            let columns = super::shared::columns();
             text += &format!(
                 "\n{}",
                 mistakes::terminal(&shown, count, data.test.len(), Palette::of_stdout(), columns)

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::bench::BenchArguments;
+use super::bench::arguments::BenchArguments;
 use super::signals;
 use crate::bench::profile::kernel::{self, Request};
 use crate::error::Error;

@@ -15,9 +15,11 @@ mod profile;
 mod recipes;
 mod report;
 mod reproduce;
+mod shared;
 mod signals;
 mod train;
 
+use shared::{DIVERGED, say};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,7 +27,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::Error;
-use crate::model::recipe::Override;
 use crate::pipe::{self, Awaited};
 use crate::report::markup::for_terminal;
 use crate::report::terminal;
@@ -33,9 +34,6 @@ use crate::team::not_started;
 
 /// The exit code of every failure, as of clap for wrong arguments.
 const FAILURE: u8 = 2;
-
-/// The exit code of a training that has diverged.
-const DIVERGED: u8 = 4;
 
 /// Trains neural networks by gradient descent on multicore CPUs, close to the speed of the hardware.
 #[derive(Debug, Parser)]
@@ -138,19 +136,6 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// A line on standard error.
-fn say(kind: &str, text: &dyn std::fmt::Display) {
-    // Unlike `eprintln!`, this does not panic where standard error is closed or full.
-    writeln!(terminal::stderr(), "{kind}: {text}").ok();
-}
-
-/// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was
-/// `allowed`.
-fn diverged(text: Option<String>, allowed: bool) -> Option<ExitCode> {
-    say(if allowed { "warning" } else { "error" }, &text?);
-    (!allowed).then(|| ExitCode::from(DIVERGED))
-}
-
 /// Says why nothing happens.
 fn tell_waiting(path: &Path, awaited: Awaited) {
     let awaited = match awaited {
@@ -175,30 +160,6 @@ fn parsed() -> Arguments {
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-}
-
-/// What `--set` says.
-fn settings(texts: &[String]) -> crate::Result<Vec<Override>> {
-    texts.iter().map(|text| text.parse()).collect()
-}
-
-/// Columns of a terminal that nothing is known of.
-const COLUMNS: usize = 80;
-
-/// The columns of the terminal that standard output goes to.
-fn columns() -> usize {
-    console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
-}
-
-/// What was typed, in quotes where a shell needs them.
-fn command_line() -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:+@%".contains(letter);
-    let word = |text: String| match !text.is_empty() && text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', "'\\''")),
-    };
-    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

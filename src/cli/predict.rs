@@ -1,7 +1,9 @@
 //! `fallline predict`
 
 mod mistakes;
+mod ranked;
 
+use ranked::ranked;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -78,7 +80,7 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
         arguments.images.iter().map(|argument| images::split_index(argument).0).collect();
     let read = images.iter().chain([&arguments.model]).chain(&arguments.labels);
     Outputs::files(&arguments.sheet).check(read.map(PathBuf::as_path))?;
-    let settings = super::settings(&arguments.set)?;
+    let settings = super::shared::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
     let [height, width, channels] = saved.input;
     if channels != 1 {
@@ -130,7 +132,7 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let accuracy = percent(right as f64 / all as f64);
     writeln!(out, "{} of {} read rightly: {accuracy}", thousands(right as u64), thousands(all as u64))?;
     if arguments.mistakes.is_some() {
-        let text = shown::terminal(&worst, count, all, palette, super::columns());
+        let text = shown::terminal(&worst, count, all, palette, super::shared::columns());
         out.write_all(format!("\n{text}").as_bytes())?;
     }
     Ok(())
@@ -146,14 +148,6 @@ fn line(picture: &Picture, probabilities: &[f32], top: usize) -> String {
         .map(|&class| format!("{class}: {}", percent(f64::from(probabilities[class]))))
         .collect();
     format!("{}  class {best}  ({})", for_terminal(&picture.label), shares.join(", "))
-}
-
-/// All classes, the most probable first.
-fn ranked(probabilities: &[f32]) -> Vec<usize> {
-    let mut classes: Vec<usize> = (0..probabilities.len()).collect();
-    // Stable: of classes that are equally probable the first comes first.
-    classes.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
-    classes
 }
 
 #[cfg(test)]

@@ -19,11 +19,10 @@ use crate::bench::profile::{self, Length, ProfileRecord, Request, TraceEvent};
 use crate::error::Error;
 use crate::model::recipe::Override;
 use crate::model::{Recipe, saved};
-use crate::report::json;
 use crate::report::profile as tables;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
-use crate::report::{markup::for_terminal, terminal};
+use crate::report::{json, markup::for_terminal, terminal};
 use crate::team::MAX_THREADS;
 use crate::train::{dataset, machine};
 
@@ -179,7 +178,7 @@ fn measured(
         predict: arguments.predict,
         trace: arguments.trace.is_some(),
         counters: arguments.counters,
-        command: super::command_line(),
+        command: super::shared::command_line(),
     };
     let line = Spinner::new();
     let stop = signals::listen(line.line(), STOPPING);

@@ -107,7 +107,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
-    let mut record = ReproduceRecord::new(&tasks, super::command_line(), team.threads(), until);
+    let mut record = ReproduceRecord::new(&tasks, super::shared::command_line(), team.threads(), until);
     let (line, threads) = (Spinner::new(), team.threads());
     let stop = signals::listen(line.line(), STOPPING);
     let mut watcher = Watcher {
@@ -137,7 +137,7 @@ pub fn run(arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let printed =
         watcher.unprinted.map_or_else(|| terminal::coloured_stdout().write_all(text.as_bytes()), Err);
     written?;
-    let diverged = super::diverged(diverged(&record), arguments.allow_divergence);
+    let diverged = super::shared::diverged(diverged(&record), arguments.allow_divergence);
     match printed {
         // A closed pipe does not change the verdict.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),

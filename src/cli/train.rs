@@ -1,15 +1,16 @@
 //! `fallline train`
 
+mod arguments;
 mod folds;
+mod heading;
 mod outcomes;
 mod watchers;
 
-use std::ffi::OsString;
+pub use arguments::TrainArguments;
+use heading::heading;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-
-use clap::Args;
 
 use outcomes::Outcomes;
 use watchers::Watchers;
@@ -18,116 +19,14 @@ use super::output::{self, Outputs};
 use super::partial::Growing;
 use super::signals;
 
-use crate::data::{DataSet, Origin};
-use crate::model::recipe::{AverageMethod, Override, TrainConfig, check_samples};
+use crate::model::recipe::{Override, check_samples};
 use crate::model::{Model, Recipe};
-use crate::optim::schedule::Schedule;
-use crate::report::numbers::{counted, duration, loss, percent, shape, thousands};
+use crate::report::numbers::{counted, duration, loss, percent};
 use crate::report::tensorboard::EventWriter;
-use crate::report::{json, progress::TerminalObserver, run, summary, terminal};
+use crate::report::{json, progress::TerminalObserver, run, terminal};
 use crate::team::Team;
 use crate::train::{self, Ending, TrainRecord, dataset, machine};
 use crate::{Error, Result};
-
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct TrainArguments {
-    /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
-    #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
-    recipe: OsString,
-    /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
-    /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// Passes over the training samples [default: the recipe's].
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    epochs: Option<u32>,
-    /// Samples of one step, or all of them [default: the recipe's].
-    #[arg(long, visible_alias = "batch-size", value_name = "N|all", allow_negative_numbers = true)]
-    batch: Option<String>,
-    #[arg(long, value_name = "NAME", help = super::optimizers::help())]
-    optimizer: Option<String>,
-    /// The learning rate [default: the recipe's].
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    lr: Option<f64>,
-    /// How the learning rate changes: constant, step, multi-step, exponential, inverse-time, polynomial,
-    /// linear, cosine, cosine-restarts, one-cycle or plateau [default: the recipe's]. Another one than the
-    /// recipe's starts from its own defaults, over the whole run.
-    #[arg(long, value_name = "NAME")]
-    schedule: Option<String>,
-    /// The seed of initial weights and of the order of samples [default: the recipe's]. The same seed
-    /// gives the same network, bit by bit, on any number of threads.
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(i64).range(0..))]
-    seed: Option<i64>,
-    /// Set training samples aside and try the model on them after each epoch: so many, or as a number
-    /// with a point that part of them [default: the recipe's].
-    #[arg(long, value_name = "N|PART", allow_negative_numbers = true)]
-    validation: Option<String>,
-    /// End the training after so many epochs without a lower validation loss, and take the parameters
-    /// of the best epoch [default: the recipe's].
-    #[arg(long, value_name = "EPOCHS", allow_negative_numbers = true)]
-    patience: Option<u32>,
-    /// Cross-validation: train so many models, each on the training samples without one of so many
-    /// parts, try it on that part, and print mean and standard deviation.
-    #[arg(long, value_name = "K", allow_negative_numbers = true)]
-    #[arg(conflicts_with_all = ["save", "report", "tensorboard"])]
-    folds: Option<usize>,
-    /// Threads to train with [default: the cores that this process may use].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-    /// Replace any value of the recipe, such as optimizer.beta1=0.8 or model.layers.0.units=64; may be
-    /// given many times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Save the trained model to this file (safetensors). A file of this name is replaced once the new
-    /// one is whole; nothing that is read is written over. If that fails in the end, the model goes to
-    /// another file, which is named.
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
-    /// Write the results to this file as JSON; the same holds for it.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write a report into this folder, made if it is not there: run.json, report.html, and each chart
-    /// as SVG and PNG. Files of these names are replaced. It holds what --json holds, and which classes
-    /// are taken for which, with the worst mistakes; that takes another test.
-    #[arg(long, value_name = "DIR")]
-    report: Option<PathBuf>,
-    /// Write event files for TensorBoard into this folder, made if it is not there. Each run has a new
-    /// folder in it, named after recipe, optimizer and seed: mnist-mlp-adam-seed1, the next such run
-    /// mnist-mlp-adam-seed1-2. Watch them with `tensorboard --logdir DIR`.
-    #[arg(long, value_name = "DIR")]
-    tensorboard: Option<PathBuf>,
-    /// Exit with code 0 from a training that diverges, too. It is said all the same.
-    #[arg(long)]
-    allow_divergence: bool,
-    /// Print the final result only.
-    #[arg(long, short)]
-    quiet: bool,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  fallline train
-  fallline train mnist-mlp --epochs 5 --save mlp.safetensors --json mlp.json
-  fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
-  fallline train mnist-mlp --schedule cosine --set schedule.warmup_epochs=1
-  fallline train my-recipe.toml --data my-data
-  fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
-  fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
-  fallline train mnist-mlp --set gradient.clip_adaptive=0.01 --set constraint.max_norm=3
-  fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
-  fallline train mnist-mlp --folds 5 --json folds.json
-  fallline train mnist-mlp --report mlp-report --tensorboard runs
-
-Ctrl-C ends the training after the step under way; the model is still saved and tested, the
-results are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code
-130. SIGTERM and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops
-the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130.
-
-A training has diverged if its last training loss is not finite, or above that of its first step
-by more than chance explains (docs/training.md). The model is saved and the results are written,
-unless parameters are no longer finite; the exit code is 4, or 0 with --allow-divergence.";
 
 /// What is still done after the first signal.
 const STOPPING: &str = "testing and saving";
@@ -202,7 +101,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
 
     let printed = terminal::stdout().write_all((result(&record, &recipe) + &outcomes.written).as_bytes());
     let text = record.diverged.as_ref().map(run::divergence);
-    let code = super::diverged(text, arguments.allow_divergence);
+    let code = crate::cli::shared::diverged(text, arguments.allow_divergence);
     outcomes.end(printed, code)
 }
 
@@ -242,75 +141,6 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
         overrides.push(text.parse()?);
     }
     Ok(overrides)
-}
-
-/// What is about to be trained, with so many samples set aside for validation.
-fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> String {
-    let [train, test] = [data.train.len() - held, data.test.len()].map(|count| thousands(count as u64));
-    let validation =
-        if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
-    let shape = shape(data.train.shape());
-    format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n\
-         network sees {}\n{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
-        recipe.name,
-        recipe.summary,
-        data.name,
-        origin(&data.origin),
-        data.classes,
-        recipe.data.formula(data.train.element_type()),
-        recipe.optimizer.name(),
-        averages(recipe),
-        recipe.optimizer.learning_rate,
-        scheduled(recipe),
-        batches(&recipe.train),
-        counted(recipe.train.epochs, "epoch"),
-        recipe.train.seed,
-        summary::table(&model.summary()),
-    )
-}
-
-/// What a step takes.
-fn batches(train: &TrainConfig) -> String {
-    match (train.takes_all(), train.accumulate) {
-        (true, _) => "all samples in one batch".to_string(),
-        (_, 1) => format!("batches of {}", train.batch),
-        (_, several) => format!("batches of {several} x {}", train.batch),
-    }
-}
-
-/// The averages that compose with the rule.
-fn averages(recipe: &Recipe) -> String {
-    let lookahead = recipe
-        .lookahead
-        .map(|lookahead| format!(" with lookahead ({} steps, alpha {})", lookahead.steps, lookahead.alpha));
-    let average = recipe.average.map(|average| {
-        let decay = match average.method {
-            AverageMethod::Ema(ema) => format!(", decay {}", ema.decay),
-            AverageMethod::Swa => String::new(),
-        };
-        let word = if lookahead.is_some() { "and" } else { "with" };
-        format!(" {word} {} (from epoch {}{decay})", average.method.name(), average.start)
-    });
-    lookahead.into_iter().chain(average).collect()
-}
-
-/// What becomes of the learning rate; nothing if it stays as it is.
-fn scheduled(recipe: &Recipe) -> String {
-    let schedule = &recipe.schedule.learning_rate;
-    if *schedule == Schedule::constant() {
-        return String::new();
-    }
-    let warmup = if schedule.warmup.is_some() { "warm-up, then " } else { "" };
-    format!(" ({warmup}{})", schedule.name())
-}
-
-/// Where the samples came from.
-fn origin(origin: &Origin) -> String {
-    match origin {
-        Origin::Folder(folder) => format!(" in {}", folder.display()),
-        Origin::Generated { seed } => format!(", generated from seed {seed}"),
-    }
 }
 
 /// How it ended.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::checks::{bad_label, check_finite, check_labels, mismatch};
 use super::idx::{ElementType, Elements, IdxReader, joined};
-use super::samples::{Features, Samples, Targets, bad_label, check_finite, check_labels, mismatch};
+use super::samples::{Features, Samples, Targets};
 use crate::error::Result;
 
 /// A file of images and a file of labels that are open; their headers have been read and go together.
@@ -144,4 +145,19 @@ fn labels_of(labels: IdxReader, classes: usize) -> Result<Vec<u8>> {
     };
     check_labels(&what, &labels, classes)?;
     Ok(labels)
+}
+
+impl Samples {
+    /// The samples of a file of images and a file of labels.
+    ///
+    /// Images are `[samples, height, width]` or `[samples, height, width, channels]`. Those of u8
+    /// stay bytes; other types become f32 (from i32 and f64: the nearest). Labels are `[samples]`
+    /// of any integer type.
+    ///
+    /// # Errors
+    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`] if a file has other dimensions,
+    /// if the two disagree, or if a label is not below `classes`.
+    pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
+        Pair::open(images, labels)?.read(classes)
+    }
 }

@@ -1,97 +1,22 @@
 //! The four files of a data set in a folder: finding and reading them; writing is in `write`.
 
+mod arrays;
+mod names;
 mod write;
 
-use std::io::{self, ErrorKind};
+pub use arrays::arrays;
+pub(super) use names::names;
+pub use names::{NAMES, ROLES, candidates};
+use names::{entries, named};
 use std::path::{Path, PathBuf};
 
 pub use write::{MARKER, check_whole, write};
 
 use super::files::Pair;
-use super::idx::{ElementType, Elements, Idx, joined};
-use super::samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
+use super::idx::joined;
+use super::samples::{DataSet, MOST_CLASSES, Origin, Samples};
 use crate::error::{Error, Result};
 use crate::memory;
-
-/// What each of the four files holds, in the order the program lists them.
-pub const ROLES: [&str; 4] = ["train images", "train labels", "test images", "test labels"];
-
-/// The names that files of bytes are written under, by role.
-pub const NAMES: [&str; 4] = [
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-];
-
-/// What the names of files begin with, by role.
-const STEMS: [&[&str]; 4] =
-    [&["train-images"], &["train-labels"], &["t10k-images", "test-images"], &["t10k-labels", "test-labels"]];
-
-/// The files in `folder` that may be those of a data set, by role and in the order of their names: files,
-/// or links to files, whose names are
-///
-/// - `train-images`, `train-labels`, `t10k-images` or `test-images`, `t10k-labels` or `test-labels`,
-/// - alone, or with `.idx` behind it, or with `-idx` or `.idx`, a number, and one of `-ubyte`, `-byte`,
-///   `-short`, `-int`, `-float`, `-double`: `train-images-idx3-ubyte`, `train-images.idx3-ubyte`,
-/// - plain or with `.gz` at the end.
-///
-/// Neither the number nor the type is compared with what is in the file. A folder that is not there holds
-/// no files.
-///
-/// # Errors
-/// [`Error::Io`] if the folder cannot be read.
-pub fn candidates(folder: &Path) -> Result<[Vec<PathBuf>; 4]> {
-    let mut found: [Vec<PathBuf>; 4] = Default::default();
-    for (role, path) in named(folder)? {
-        // Folders, pipes and links to nowhere are no data, whatever they are called.
-        if path.is_file() {
-            found[role].push(path);
-        }
-    }
-    Ok(found)
-}
-
-/// What has the name of a data file, whatever it is, with its role.
-fn named(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let role = |path: &Path| role_of(path.file_name()?.to_str()?);
-    Ok(entries(folder)?.into_iter().filter_map(|path| Some((role(&path)?, path))).collect())
-}
-
-/// All that lies in the folder, in the order of the names.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let broken = |error| Error::io(folder, "read the folder")(error);
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(broken(error)),
-    };
-    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(broken)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// What the file of this name holds, as an index of [`ROLES`].
-fn role_of(name: &str) -> Option<usize> {
-    let name = name.strip_suffix(".gz").unwrap_or(name);
-    let fits = |stem: &&str| name.strip_prefix(*stem).is_some_and(is_ending);
-    STEMS.iter().position(|stems| stems.iter().any(&fits))
-}
-
-/// Whether a name may go on so behind its stem.
-fn is_ending(rest: &str) -> bool {
-    if ["", ".idx"].contains(&rest) {
-        return true;
-    }
-    let Some(rest) = rest.strip_prefix("-idx").or_else(|| rest.strip_prefix(".idx")) else { return false };
-    let Some((rank, element_type)) = rest.split_once('-') else { return false };
-    rank.bytes().all(|digit| digit.is_ascii_digit())
-        && rank.parse::<u8>().is_ok_and(|rank| rank > 0)
-        && ElementType::ALL.iter().any(|known| known.in_file_names() == element_type)
-}
 
 /// The files of a data set in `folder`, by role: the only [candidates] for each.
 ///
@@ -120,12 +45,6 @@ pub fn only(folder: &Path, role: usize, mut candidates: Vec<PathBuf>) -> Result<
         });
     }
     Ok(candidates.pop())
-}
-
-/// The names of files in one folder.
-pub(super) fn names(paths: &[PathBuf]) -> String {
-    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    paths.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether `folder` holds any file of a data set.
@@ -208,31 +127,12 @@ fn check_alike(train: &Pair, test: &Pair) -> Result<()> {
     Ok(())
 }
 
-/// The images and the labels as arrays; images of one channel are `[samples, height, width]`.
-pub fn arrays(samples: &Samples) -> Result<[Idx; 2]> {
-    let Targets::Classes(labels) = samples.targets() else {
-        return Err(Error::Mismatch {
-            what: "targets to be written as a file of labels".into(),
-            expected: "classes".into(),
-            found: "values".into(),
-        });
-    };
-    let [height, width, channels] = samples.shape();
-    let mut dimensions = vec![samples.len(), height, width];
-    if channels > 1 {
-        dimensions.push(channels);
-    }
-    let elements = match samples.features() {
-        Features::Bytes(pixels) => Elements::U8(pixels.clone()),
-        Features::Floats(values) => Elements::F32(values.clone()),
-    };
-    let labels = Idx { dimensions: vec![labels.len()], elements: Elements::U8(labels.clone()) };
-    Ok([Idx { dimensions, elements }, labels])
-}
-
 #[cfg(test)]
 mod tests {
+    use super::names::role_of;
     use super::*;
+    use crate::data::idx::Elements;
+    use crate::data::idx::Idx;
 
     fn set(shape: [usize; 3], classes: u8) -> DataSet {
         let samples = |count: u8| {

@@ -5,6 +5,7 @@
 
 pub mod augment;
 pub mod batches;
+mod checks;
 pub mod digits;
 #[cfg(feature = "download")]
 pub mod download;

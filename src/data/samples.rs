@@ -1,11 +1,10 @@
 //! Samples in memory: features and targets, validated once, when they are made.
 
-use std::path::{Path, PathBuf};
+use super::checks::{check_finite, check_labels, mismatch};
+use std::path::PathBuf;
 
-use super::FeaturesRef;
-use super::files::Pair;
 use super::idx::{ElementType, joined};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// As many classes as a label of one byte can tell apart.
 pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
@@ -100,19 +99,6 @@ impl Samples {
         }
         let count = features.len() / shape.iter().product::<usize>().max(1);
         Samples::checked(features, element_type, shape, Targets::Classes(vec![0; count]))
-    }
-
-    /// The samples of a file of images and a file of labels.
-    ///
-    /// Images are `[samples, height, width]` or `[samples, height, width, channels]`. Those of u8
-    /// stay bytes; other types become f32 (from i32 and f64: the nearest). Labels are `[samples]`
-    /// of any integer type.
-    ///
-    /// # Errors
-    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`] if a file has other dimensions,
-    /// if the two disagree, or if a label is not below `classes`.
-    pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
-        Pair::open(images, labels)?.read(classes)
     }
 
     /// Checks what all constructors have in common.
@@ -260,14 +246,6 @@ fn shorten<T>(values: &mut Vec<T>, length: usize) {
 }
 
 impl Features {
-    /// The features, borrowed.
-    pub fn view(&self) -> FeaturesRef<'_> {
-        match self {
-            Features::Bytes(bytes) => FeaturesRef::Bytes(bytes),
-            Features::Floats(floats) => FeaturesRef::Floats(floats),
-        }
-    }
-
     /// The numbers of all samples together.
     #[allow(clippy::len_without_is_empty)] // of no use for samples, of which there is always one
     pub fn len(&self) -> usize {
@@ -302,33 +280,6 @@ fn row<T>(values: &[T], i: usize, size: usize) -> &[T] {
 
 fn rows<T: Copy>(values: &[T], indices: &[usize], size: usize) -> Vec<T> {
     indices.iter().flat_map(|&i| row(values, i, size)).copied().collect()
-}
-
-pub(super) fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
-    match labels.iter().position(|&label| usize::from(label) >= classes) {
-        Some(i) => Err(bad_label(what, i, labels[i], classes)),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn bad_label(what: &str, i: usize, label: impl std::fmt::Display, classes: usize) -> Error {
-    let expected = format!("classes from 0 to {}", classes.saturating_sub(1));
-    mismatch(what, expected, format!("{label} at index {i}"))
-}
-
-pub(super) fn check_finite(what: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(i) => Err(mismatch(what, "finite numbers", format!("{} at index {i}", values[i]))),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn mismatch(
-    what: impl Into<String>,
-    expected: impl Into<String>,
-    found: impl std::fmt::Display,
-) -> Error {
-    Error::Mismatch { what: what.into(), expected: expected.into(), found: found.to_string() }
 }
 
 #[cfg(test)]

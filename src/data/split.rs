@@ -1,7 +1,7 @@
 //! Samples set aside: for validation, and in turn for cross-validation.
 
 use super::batches::mix;
-use super::{MOST_CLASSES, Samples};
+use super::samples::{MOST_CLASSES, Samples};
 use crate::rng::{self, Purpose};
 use crate::{Error, Result};
 

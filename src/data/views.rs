@@ -1,8 +1,8 @@
 //! Samples that somebody else holds: borrowed for a step or a prediction, and rows on their way to become
 //! [`Samples`].
 
-use super::samples::mismatch;
-use super::{Samples, Targets};
+use super::checks::mismatch;
+use super::samples::{Features, Samples, Targets};
 use crate::error::Result;
 
 /// The features of some samples, borrowed; row-major, one sample after the other. Made of a slice, a vector or an
@@ -67,6 +67,16 @@ views! {
     FeaturesRef::Floats of f32;
     TargetsRef::Classes of u8;
     TargetsRef::Values of f32;
+}
+
+impl Features {
+    /// The features, borrowed.
+    pub fn view(&self) -> FeaturesRef<'_> {
+        match self {
+            Features::Bytes(bytes) => FeaturesRef::Bytes(bytes),
+            Features::Floats(floats) => FeaturesRef::Floats(floats),
+        }
+    }
 }
 
 /// The rows of a matrix, which become [`Samples`] when their targets are given.

@@ -7,11 +7,11 @@
 
 mod correlation;
 mod kernel_sums;
+mod lanes;
 mod transposed;
+mod walk;
 
-use std::ops::Range;
-
-use pulp::Simd;
+use walk::Walk;
 
 use correlation::{Correlation, Spread};
 use kernel_sums::KernelSums;
@@ -22,12 +22,6 @@ use super::image::{Image, Window};
 use super::isa::dispatch;
 use crate::probe::count_flops;
 use crate::tensor::LANES;
-
-/// Places of a row that are worked on together: they share what lies under several of them.
-const RUN: usize = 4;
-
-/// What a pixel beside the image holds.
-static NOTHING: [f32; LANES] = [0.0; LANES];
 
 /// An image whose pixels are whole vectors, and the window that moves over it.
 #[derive(Clone, Copy, Debug)]
@@ -132,154 +126,4 @@ pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, 
     let walk = shape.walk();
     count_flops(walk.flops(walk.is_unrolled()));
     dispatch(KernelSums { walk, dw: dw.as_mut_ptr(), dy: dy.as_ptr(), x: x.as_ptr() });
-}
-
-/// The way of a window over an image.
-#[derive(Clone, Copy)]
-struct Walk {
-    /// Pixels of the window, as all pairs here down and across.
-    kernel: [usize; 2],
-    stride: [isize; 2],
-    dilation: [isize; 2],
-    /// Above and to the left; less than none where the window begins inside the image.
-    padding: [isize; 2],
-    /// Of the image under the window.
-    height: isize,
-    width: isize,
-    /// Down and across.
-    places: [usize; 2],
-    /// Floats from pixel to pixel, of both images.
-    pitch: usize,
-}
-
-impl Walk {
-    /// The way, one pixel at a time, of the window turned round over the image of places: under it lies
-    /// what a pixel of the image has added to.
-    fn back(self) -> Walk {
-        Walk {
-            padding: [self.reach(0) - self.padding[0], self.reach(1) - self.padding[1]],
-            height: self.places[0] as isize,
-            width: self.places[1] as isize,
-            places: [self.height as usize, self.width as usize],
-            ..self
-        }
-    }
-
-    /// Pixels from the first of the window to its last one.
-    #[inline(always)]
-    fn reach(&self, axis: usize) -> isize {
-        self.dilation[axis] * (self.kernel[axis] as isize - 1)
-    }
-
-    /// Row and column under the first pixel of the window.
-    #[inline(always)]
-    fn corner(&self, row: usize, column: usize) -> [isize; 2] {
-        let ([below, right], [above, left]) = (self.stride, self.padding);
-        [row as isize * below - above, column as isize * right - left]
-    }
-
-    /// The places of a row at which no pixel of the window lies to the left or the right of the image.
-    fn inner_columns(&self) -> Range<usize> {
-        let fits = |&column: &usize| self.is_across(self.corner(0, column)[1]);
-        let first = (0..self.places[1]).find(fits).unwrap_or(0);
-        first..first + (first..self.places[1]).take_while(fits).count()
-    }
-
-    #[inline(always)]
-    fn is_across(&self, x: isize) -> bool {
-        x >= 0 && x + self.reach(1) < self.width
-    }
-
-    /// Whether row i of the window lies on the image.
-    #[inline(always)]
-    fn holds_row(&self, y: isize, i: usize) -> bool {
-        (0..self.height).contains(&(y + i as isize * self.dilation[0]))
-    }
-
-    /// Pairs of a place and a pixel of the window that is on the image.
-    fn pairs_inside(&self) -> usize {
-        let along = |axis: usize, side: isize| -> usize {
-            let (places, stride) = (self.places[axis], self.stride[axis]);
-            // Places at which pixel i of the window is inside.
-            let inside = |i: usize| {
-                let before = self.padding[axis] - i as isize * self.dilation[axis];
-                let first = (before.max(0) + stride - 1) / stride;
-                let end = ((side + before).max(0) + stride - 1) / stride;
-                (end.min(places as isize) - first).max(0) as usize
-            };
-            (0..self.kernel[axis]).map(inside).sum()
-        };
-        along(0, self.height) * along(1, self.width)
-    }
-
-    /// Floating-point operations, for each channel, padding included: of a multiply-add for each such pair, or
-    /// if `all` for the others, too.
-    fn flops(&self, all: bool) -> usize {
-        let pairs = self.places[0] * self.places[1] * self.area();
-        2 * self.pitch * if all { pairs } else { self.pairs_inside() }
-    }
-
-    /// Numbers of a kernel.
-    #[inline(always)]
-    fn area(&self) -> usize {
-        self.kernel[0] * self.kernel[1]
-    }
-
-    /// Whether kernels are small enough for registers: terms beside the image are computed in vain then.
-    fn is_unrolled(&self) -> bool {
-        matches!(self.kernel, [3, 3] | [5, 5])
-    }
-
-    /// Whether neighbouring places see neighbouring pixels, and so does a window.
-    fn is_dense(&self) -> bool {
-        self.stride == [1, 1] && self.dilation == [1, 1]
-    }
-
-    /// Whether pixel (i, j) of the window does.
-    #[inline(always)]
-    fn holds(&self, [y, x]: [isize; 2], i: usize, j: usize) -> bool {
-        let (y, x) = (y + i as isize * self.dilation[0], x + j as isize * self.dilation[1]);
-        (0..self.height).contains(&y) && (0..self.width).contains(&x)
-    }
-
-    /// Where a place of the window begins in the image; it may lie beside it.
-    #[inline(always)]
-    fn start(&self, [y, x]: [isize; 2], lane: usize) -> isize {
-        (y * self.width + x) * self.pitch as isize + lane as isize
-    }
-
-    /// Floats from pixel to pixel of the window, down and across.
-    #[inline(always)]
-    fn steps(&self) -> [usize; 2] {
-        let [below, right] = self.dilation.map(|dilation| dilation as usize * self.pitch);
-        [below * self.width as usize, right]
-    }
-
-    /// Where the number of a kernel lies for these lanes of the channels.
-    #[inline(always)]
-    fn weight(&self, tap: usize, lane: usize) -> usize {
-        (lane / LANES * self.area() + tap) * LANES + lane % LANES
-    }
-
-    /// The place number `row`, `column` in the image of places.
-    #[inline(always)]
-    fn place(&self, row: usize, column: usize, lane: usize) -> usize {
-        (row * self.places[1] + column) * self.pitch + lane
-    }
-}
-
-/// # Safety
-/// A vector must be readable there.
-#[inline(always)]
-unsafe fn load<S: Simd>(from: *const f32) -> S::f32s {
-    // Safety: the caller's.
-    unsafe { from.cast::<S::f32s>().read_unaligned() }
-}
-
-/// # Safety
-/// A vector must be writable there.
-#[inline(always)]
-unsafe fn store<S: Simd>(to: *mut f32, values: S::f32s) {
-    // Safety: the caller's.
-    unsafe { to.cast::<S::f32s>().write_unaligned(values) }
 }

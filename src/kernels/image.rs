@@ -4,56 +4,16 @@
 //! vectors: so pools work on whole vectors, and a product of patches and weights is an image as it
 //! comes. The data that a network begins with are not padded.
 
+mod shape;
 mod window;
 
+pub use shape::Image;
 use std::ops::Range;
 
 pub use window::{Side, Window};
 
 use super::vectorise::vectorise;
 use crate::tensor::{LANES, padded};
-
-/// The shape of an image, `[height, width, pitch]` in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Image {
-    pub height: usize,
-    pub width: usize,
-    pub channels: usize,
-    /// Floats from one pixel to the next: the channels, padded except in the data.
-    pub pitch: usize,
-}
-
-impl Image {
-    /// An image as layers hand it on.
-    pub const fn new(height: usize, width: usize, channels: usize) -> Image {
-        Image { height, width, channels, pitch: padded(channels) }
-    }
-
-    /// A sample of the data.
-    pub const fn data([height, width, channels]: [usize; 3]) -> Image {
-        Image { height, width, channels, pitch: channels }
-    }
-
-    pub const fn pixels(&self) -> usize {
-        self.height * self.width
-    }
-
-    /// Numbers without padding.
-    pub const fn features(&self) -> usize {
-        self.pixels() * self.channels
-    }
-
-    /// Floats, padding included.
-    pub const fn columns(&self) -> usize {
-        self.pixels() * self.pitch
-    }
-}
-
-impl std::fmt::Display for Image {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "{}x{}x{}", self.height, self.width, self.channels)
-    }
-}
 
 /// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the
 /// inputs in the order row of the window, column of the window, channel ("im2col": Chellapilla, Puri,

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Arrangement, MOST_PARTS, ParameterSpec, Sharding};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Sharding};
 use crate::init::Init;
 
 /// Weights, and biases, of one shard: they and their gradients stay in the first-level cache.

@@ -8,7 +8,9 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Forward, ParameterSpec, Sharding};
+use super::layer::Forward;
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};
@@ -223,7 +225,7 @@ impl BatchNorm {
 /// What a [`Node`](super::Node) asks of it as of other layers.
 impl BatchNorm {
     pub(super) fn kind(&self) -> String {
-        super::with_activation("batch-norm", self.activation)
+        super::activation::with_activation("batch-norm", self.activation)
     }
 
     pub(super) fn outputs(&self) -> usize {

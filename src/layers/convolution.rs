@@ -7,11 +7,11 @@ mod turned;
 
 use std::ops::Range;
 
-use super::dense::Shard;
-use super::{
-    Arrangement, Backward, Dense, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec,
-    Role, RowsGradient, Sharding,
-};
+use super::dense::{Dense, Shard};
+use super::derived::{Derivation, Derived};
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolve;
 use crate::kernels::gemm::{self, Finish};
@@ -147,7 +147,7 @@ fn pixels_of_mut<'a>(image: &'a mut [f32], pixels: &Range<usize>, pitch: usize) 
 
 impl Layer for Convolution {
     fn kind(&self) -> String {
-        super::with_activation(&format!("conv {}", self.patches.window), self.patch.activation)
+        super::activation::with_activation(&format!("conv {}", self.patches.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{
-    Arrangement, Backward, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec, Role,
-    Sharding,
-};
+use super::derived::{Derivation, Derived};
+use super::layer::{Backward, Flops, Forward, Layer};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
@@ -146,7 +146,7 @@ impl Dense {
 
 impl Layer for Dense {
     fn kind(&self) -> String {
-        super::with_activation("dense", self.activation)
+        super::activation::with_activation("dense", self.activation)
     }
 
     fn outputs(&self) -> usize {

@@ -4,7 +4,10 @@
 //! place of pixel (i, j) of the window (Chollet, "Xception: Deep Learning with Depthwise Separable
 //! Convolutions", 2017; as PyTorch's `Conv2d` with as many groups as channels).
 
-use super::{Arrangement, Backward, Dense, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::dense::Dense;
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::channels;
 use crate::kernels::depthwise::{self, Depthwise as Shape};
@@ -56,7 +59,7 @@ impl Depthwise {
 
 impl Layer for Depthwise {
     fn kind(&self) -> String {
-        super::with_activation(&format!("depthwise {}", self.window), self.patch.activation)
+        super::activation::with_activation(&format!("depthwise {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {

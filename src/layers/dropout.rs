@@ -3,7 +3,7 @@
 //! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
-use super::{Backward, Forward, Layer, Training};
+use super::layer::{Backward, Forward, Layer, Training};
 use crate::kernels::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};

@@ -1,7 +1,7 @@
 //! An activation as a layer of its own: for those whose derivative needs the input (GELU, SiLU),
 //! and wherever one does not follow a dense layer or a convolution.
 
-use super::{Backward, Forward, Layer};
+use super::layer::{Backward, Forward, Layer};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 

@@ -1,7 +1,7 @@
 //! From images to features, in PyTorch's order: channel by channel, each row by row. So the weights of
 //! a dense layer behind it are PyTorch's.
 
-use super::{Backward, Forward, Layer};
+use super::layer::{Backward, Forward, Layer};
 use crate::kernels::image::{self, Image};
 
 /// `[height, width, channels]` becomes `[channels * height * width]`.

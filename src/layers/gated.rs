@@ -2,7 +2,9 @@
 //! pixel's channels (Dauphin, Fan, Auli, Grangier: Language Modeling with Gated Convolutional Networks, 2017; Shazeer:
 //! GLU Variants Improve Transformer, 2020). With the layer before it, `W x + c`, it is `(W x + c) · gate(V x + d)`.
 
-use super::{Backward, Forward, Layer, LayerKind, LayerSettings, Shape};
+use super::kind::{LayerKind, LayerSettings};
+use super::layer::{Backward, Forward, Layer};
+use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gated;

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalise::{self, Scaling, Slopes};
@@ -119,7 +121,7 @@ impl GroupNorm {
 
 impl Layer for GroupNorm {
     fn kind(&self) -> String {
-        super::with_activation("group-norm", self.activation)
+        super::activation::with_activation("group-norm", self.activation)
     }
 
     fn outputs(&self) -> usize {

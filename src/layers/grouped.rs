@@ -7,16 +7,17 @@
 
 use std::ops::Range;
 
-use super::{
-    Arrangement, Backward, Convolution, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS,
-    ParameterSpec, Role, RowsGradient, Sharding,
-};
+use super::convolution::Convolution;
+use super::dense::Dense;
+use super::derived::{Derivation, Derived};
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::{Image, Patches, Window};
 use crate::kernels::panels::packed_len;
 use crate::kernels::{channels, gemm};
-use crate::layers::Dense;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// A convolution in groups with its activation, which must be one whose derivative follows from its
@@ -113,7 +114,7 @@ fn one_mut(image: &mut [f32]) -> MatrixMut<'_> {
 impl Layer for Grouped {
     fn kind(&self) -> String {
         let kind = format!("{} in {} groups", self.group.kind(), self.groups);
-        super::with_activation(&kind, self.activation)
+        super::activation::with_activation(&kind, self.activation)
     }
 
     fn outputs(&self) -> usize {

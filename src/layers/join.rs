@@ -1,6 +1,6 @@
 //! The layers of two inputs, in which branches of a network meet.
 
-use super::{InputGradient, Merge};
+use super::node::{InputGradient, Merge};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::join;
@@ -41,7 +41,7 @@ impl Add {
 
 impl Merge for Add {
     fn kind(&self) -> String {
-        super::with_activation("add", self.activation)
+        super::activation::with_activation("add", self.activation)
     }
 
     fn outputs(&self) -> usize {

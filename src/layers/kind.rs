@@ -1,10 +1,10 @@
 //! Layers as a table: what recipes and documentation know of each, and how it is made.
 
-use super::{Layer, Shape, gated, prelu};
+use super::layer::Layer;
+use super::shape::Shape;
 use crate::error::{Error, Result};
 use crate::hyper::{self, HyperParameter, HyperValue};
-use crate::kernels::activation;
-use crate::registry::{Kind, Registry};
+use crate::registry::Kind;
 
 /// A kind of layer: its name, its hyper-parameters, the shape that it gives, and how it is made.
 ///
@@ -78,32 +78,6 @@ impl LayerKind {
     pub fn about(&self) -> (&'static str, &'static str, &'static [HyperParameter]) {
         (self.formula, self.source, self.hyper_parameters)
     }
-
-    /// Makes it known by its name to recipes and saved models that this process reads from now on.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if there is another layer of this name, or the name or a key is one that no recipe can have.
-    pub fn register(&'static self) -> Result<()> {
-        KINDS.register(self)
-    }
-
-    /// That recipes could have its name and its keys, and would not take it for another.
-    ///
-    /// # Errors
-    /// Those of [`register`](LayerKind::register).
-    pub(crate) fn check(&'static self) -> Result<()> {
-        KINDS.check(self)
-    }
-
-    /// The kind of this name, built in or registered.
-    pub fn named(name: &str) -> Option<&'static LayerKind> {
-        KINDS.named(name)
-    }
-
-    /// Those that are built in, then those that are registered.
-    pub fn all() -> Vec<&'static LayerKind> {
-        KINDS.all()
-    }
 }
 
 /// Layers that are not of the table: those whose settings are more than numbers and names, and the activations.
@@ -124,19 +98,6 @@ pub const OTHERS: [&str; 15] = [
     "group-norm",
     "dropout",
 ];
-
-/// The layers that a table entry describes.
-static KINDS: Registry<LayerKind> = Registry::new("layer", built_in, taken);
-
-/// Those that are built in. To add one, add its entry here.
-fn built_in() -> Vec<&'static LayerKind> {
-    vec![&prelu::KIND, &gated::GLU, &gated::SWIGLU]
-}
-
-/// The names of all layers that are not of the table, and what every layer has.
-fn taken() -> [Vec<&'static str>; 2] {
-    [OTHERS.into_iter().chain(activation::ALL.map(|entry| entry.name)).collect(), vec!["type"]]
-}
 
 /// What errors call the place of a layer that a program makes.
 const PLACE: &str = "layer";

@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::{Derived, ParameterSpec, Sharding};
+use super::derived::Derived;
+use super::parameter::ParameterSpec;
+use super::sharding::Sharding;
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef};
 

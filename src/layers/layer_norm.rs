@@ -3,7 +3,9 @@
 //! `[channels, height, width]`.
 
 use super::affine::Affine;
-use super::{Arrangement, Backward, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::normalise_rows::{self, Moments};
@@ -65,7 +67,7 @@ impl LayerNorm {
 
 impl Layer for LayerNorm {
     fn kind(&self) -> String {
-        super::with_activation("layer-norm", self.activation)
+        super::activation::with_activation("layer-norm", self.activation)
     }
 
     fn outputs(&self) -> usize {

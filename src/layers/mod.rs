@@ -6,6 +6,7 @@
 //! network: a layer, or one of the two kinds that read more than their own row of one input, a [`Merge`] of two
 //! inputs, and [`BatchNorm`].
 
+mod activation;
 mod affine;
 mod batch_norm;
 mod convolution;
@@ -28,6 +29,7 @@ mod parameter;
 mod pointwise;
 mod pool;
 mod prelu;
+mod registry;
 mod shape;
 mod sharding;
 mod weight_norm;
@@ -56,10 +58,3 @@ pub use prelu::Prelu;
 pub use shape::Shape;
 pub use sharding::{MOST_PARTS, Role, Sharding};
 pub use weight_norm::WeightNorm;
-
-use crate::kernels::activation::Activation;
-
-/// What a layer is called that has an activation.
-fn with_activation(name: &str, activation: Activation) -> String {
-    if activation == Activation::IDENTITY { name.into() } else { format!("{name} + {}", activation.name()) }
-}

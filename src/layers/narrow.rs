@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Backward, Convolution, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding};
+use super::convolution::Convolution;
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::ParameterSpec;
+use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
 use crate::kernels::narrow::{GROUP, Narrow};

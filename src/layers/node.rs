@@ -3,8 +3,11 @@
 use std::fmt::Debug;
 use std::ops::Range;
 
-use super::sharding::OneShard;
-use super::{BatchNorm, Derived, Flops, Forward, Layer, ParameterSpec, Sharding};
+use super::batch_norm::BatchNorm;
+use super::derived::Derived;
+use super::layer::{Flops, Forward, Layer};
+use super::parameter::ParameterSpec;
+use super::sharding::{OneShard, Sharding};
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 

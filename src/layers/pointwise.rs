@@ -1,9 +1,11 @@
 //! The convolution under a window of one pixel: a dense layer applied to each pixel, or to each of those
 //! that a stride leaves (Lin, Chen, Yan, "Network in Network", 2013).
 
-use super::{
-    Arrangement, Backward, Dense, Derived, Flops, Forward, Layer, ParameterSpec, RowsGradient, Sharding,
-};
+use super::dense::Dense;
+use super::derived::Derived;
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Window};
@@ -63,7 +65,7 @@ impl Pointwise {
 
 impl Layer for Pointwise {
     fn kind(&self) -> String {
-        super::with_activation(&format!("conv {}", self.window), self.patch.activation)
+        super::activation::with_activation(&format!("conv {}", self.window), self.patch.activation)
     }
 
     fn outputs(&self) -> usize {

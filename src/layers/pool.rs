@@ -1,6 +1,6 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
-use super::{Backward, Forward, Layer};
+use super::layer::{Backward, Forward, Layer};
 use crate::kernels::image::{Image, Window};
 use crate::kernels::pool;
 

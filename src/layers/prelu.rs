@@ -1,7 +1,10 @@
 //! ReLU with a slope below 0 that is trained (He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015), as
 //! `torch.nn.PReLU`.
 
-use super::{Backward, Forward, Layer, LayerKind, LayerSettings, ParameterSpec, RowsGradient, Shape};
+use super::kind::{LayerKind, LayerSettings};
+use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::parameter::ParameterSpec;
+use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue, finite};
 use crate::init::Init;
 use crate::kernels::image::Image;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Reader;
+use super::derived::Reader;
 use crate::kernels::prefetch::Ahead;
 use crate::tensor::MatrixRef;
 

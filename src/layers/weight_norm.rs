@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::dense::Shard;
-use super::{
-    Arrangement, Backward, Dense, Derivation, Derived, Flops, Forward, Layer, MOST_PARTS, ParameterSpec,
-    Reader, Role, Sharding,
-};
+use super::dense::{Dense, Shard};
+use super::derived::{Derivation, Derived, Reader};
+use super::layer::{Backward, Flops, Forward, Layer};
+use super::parameter::{Arrangement, ParameterSpec};
+use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::kernels::prefetch::Ahead;
 use crate::kernels::weight_norm;
 use crate::tensor::{LANES, MatrixRef, padded};

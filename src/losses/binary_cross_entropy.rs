@@ -1,6 +1,8 @@
 //! Cross-entropy of the sigmoid of each output on its own.
 
-use super::{ElementwiseLoss, LossFunction, LossKind, Takes};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::{math, reference};
 
 pub(super) static KIND: LossKind =

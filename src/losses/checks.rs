@@ -1,6 +1,7 @@
 //! What a loss may be used with, found out before training.
 
-use super::{Loss, Takes, Targets, function};
+use super::kind::{Loss, Takes};
+use super::{Targets, function};
 use crate::error::{Error, Result};
 use crate::hyper::{HyperParameter, HyperValue, finite};
 

@@ -1,8 +1,9 @@
 //! Softmax cross-entropy, with smoothed labels and weighted classes.
 
-use super::{LossFunction, LossKind, Scores, Takes, Targets};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::hyper::{HyperParameter, unit_open};
-use crate::kernels::loss::{self, CrossEntropy, Pass};
+use crate::kernels::loss::{self, CrossEntropy, Pass, Scores, Targets};
 use crate::kernels::reference;
 
 const SMOOTHING: &str = "label_smoothing";

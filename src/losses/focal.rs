@@ -1,8 +1,9 @@
 //! Cross-entropy that makes less of samples which are classified well.
 
-use super::{LossFunction, LossKind, RowLoss, Takes, Target};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::hyper::{HyperParameter, non_negative};
-use crate::kernels::loss::exponentials_of;
+use crate::kernels::loss::{RowLoss, Target, exponentials_of};
 use crate::kernels::{math, reference};
 
 pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::{Scores, Targets};
-use crate::kernels::loss::{self, ElementwiseLoss, Pass, RowLoss, Rows};
+use crate::kernels::loss::{self, ElementwiseLoss, Pass, RowLoss, Rows, Scores, Targets};
 
 /// What a loss does to a block of rows.
 type Block = dyn Fn(Pass) + Send + Sync;

@@ -1,6 +1,7 @@
 //! A multi-class support vector machine.
 
-use super::{LossFunction, LossKind, Takes};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::hyper::{HyperParameter, positive};
 use crate::kernels::loss::{self, Hinge};
 use crate::kernels::reference;

@@ -1,7 +1,9 @@
 //! Squared error that becomes linear.
 
-use super::{ElementwiseLoss, LossFunction, LossKind};
+use super::function::LossFunction;
+use super::kind::LossKind;
 use crate::hyper::{HyperParameter, positive};
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 
 pub(super) static KIND: LossKind =

@@ -1,9 +1,11 @@
 //! What is known of a loss: the table of those that are built in, and those that a program adds.
 
-use super::{Loss, LossFunction};
+use std::fmt;
+
+use super::function::LossFunction;
 use crate::error::Result;
-use crate::hyper::{HyperParameter, Range, finite};
-use crate::registry::{Kind, Registry};
+use crate::hyper::{self, HyperParameter, HyperValue, Range, finite};
+use crate::registry::Kind;
 
 /// A loss as recipes know it: its name, what may be set, what it may be compared with, and its arithmetic.
 ///
@@ -151,30 +153,6 @@ impl LossKind {
     pub(super) fn function(&self, loss: &Loss) -> LossFunction {
         (self.make)(loss)
     }
-
-    /// Makes it known by its name to recipes and saved models that this process reads from now on.
-    ///
-    /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) if there is another loss of this name, or the name or a key is one that
-    /// no recipe can have.
-    pub fn register(&'static self) -> Result<()> {
-        KINDS.register(self)
-    }
-
-    /// The loss of this name, built in or registered.
-    pub fn named(name: &str) -> Option<&'static LossKind> {
-        KINDS.named(name)
-    }
-
-    /// Those that are built in, then those that are registered.
-    pub fn all() -> Vec<&'static LossKind> {
-        KINDS.all()
-    }
-
-    /// That a recipe could have its name and its keys, and would not take it for another.
-    pub(crate) fn check(&'static self) -> Result<()> {
-        KINDS.check(self)
-    }
 }
 
 impl Kind for LossKind {
@@ -186,10 +164,6 @@ impl Kind for LossKind {
         self.hyper_parameters
     }
 }
-
-/// Every loss.
-static KINDS: Registry<LossKind> =
-    Registry::new("loss", || super::ALL.to_vec(), || [Vec::new(), vec!["type"]]);
 
 /// What documentation shows of a loss.
 #[derive(Clone, Copy, Debug)]
@@ -203,4 +177,166 @@ pub struct About {
     pub takes: Takes,
     /// The same in f64, naively.
     pub reference: Option<Reference>,
+}
+
+/// What errors call the place of a loss that a program makes.
+pub(super) const PLACE: &str = "loss";
+
+/// A loss with its hyper-parameters.
+///
+/// ```
+/// use fallline::Loss;
+///
+/// let huber = Loss::huber(0.5);
+/// assert_eq!(huber, Loss::named("huber")?.with("delta", 0.5)?);
+/// let smoothed = Loss::cross_entropy().with("label_smoothing", 0.1)?;
+/// assert_ne!(smoothed, Loss::cross_entropy());
+/// # Ok::<(), fallline::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Loss {
+    kind: &'static LossKind,
+    /// As many as the kind has hyper-parameters, in their order.
+    values: Vec<HyperValue>,
+}
+
+impl Loss {
+    /// Of one without hyper-parameters.
+    pub(super) const fn plain(kind: &'static LossKind) -> Loss {
+        Loss { kind, values: Vec::new() }
+    }
+
+    /// With this first hyper-parameter, and the others as they are by default.
+    pub(super) fn first(kind: &'static LossKind, value: impl Into<HyperValue>) -> Loss {
+        let mut loss = Loss::of(kind);
+        loss.values[0] = value.into();
+        loss
+    }
+
+    /// A loss with all its defaults, of a kind that may be a program's own.
+    pub fn of(kind: &'static LossKind) -> Loss {
+        Loss { kind, values: hyper::defaults(kind.about().hyper_parameters) }
+    }
+
+    /// With these values, as many as the kind has hyper-parameters and of their kinds.
+    pub(crate) fn with_values(kind: &'static LossKind, values: Vec<HyperValue>) -> Loss {
+        debug_assert_eq!(values.len(), kind.about().hyper_parameters.len());
+        Loss { kind, values }
+    }
+
+    /// With this value of a hyper-parameter, by its key in a recipe. Whether it is in its range is found when the loss
+    /// is used.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if the loss has no such key, with the nearest one; [`Error::Setting`] if its value is of
+    /// another kind.
+    pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Loss> {
+        hyper::set(self.kind.about().hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
+        Ok(self)
+    }
+
+    /// What is known of the loss.
+    pub fn kind(&self) -> &'static LossKind {
+        self.kind
+    }
+
+    /// The name in recipes.
+    pub fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// All hyper-parameters with their values.
+    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, &HyperValue)> {
+        self.kind.about().hyper_parameters.iter().zip(&self.values)
+    }
+
+    /// The value of a hyper-parameter; None if the loss has none of this key.
+    pub fn value(&self, key: &str) -> Option<&HyperValue> {
+        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
+    }
+
+    /// The number in single precision under a key.
+    ///
+    /// # Panics
+    /// If the kind lists none of this key.
+    pub fn single(&self, key: &str) -> f32 {
+        match self.value(key) {
+            Some(HyperValue::Single(number)) => *number,
+            other => unreachable!("{} has no number {key} in single precision, but {other:?}", self.name()),
+        }
+    }
+
+    /// The integer under a key.
+    ///
+    /// # Panics
+    /// If the kind lists none of this key.
+    pub fn integer(&self, key: &str) -> usize {
+        match self.value(key) {
+            Some(HyperValue::Integer(integer)) => *integer,
+            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The choice under a key.
+    ///
+    /// # Panics
+    /// If the kind lists none of this key.
+    pub fn choice(&self, key: &str) -> bool {
+        match self.value(key) {
+            Some(HyperValue::Choice(choice)) => *choice,
+            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The class weights under a key, \[classes\]; or none, if all are 1.
+    ///
+    /// # Panics
+    /// If the kind lists none of this key.
+    pub fn class_weights(&self, key: &str) -> &[f32] {
+        match self.value(key) {
+            Some(HyperValue::ClassWeights(weights)) => weights,
+            other => unreachable!("{} has no class weights {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The arithmetic.
+    pub fn function(&self) -> LossFunction {
+        self.kind.function(self).with_mean_by(self.mean_weights().to_vec())
+    }
+
+    /// The class weights that the mean is divided by; or none.
+    pub(super) fn mean_weights(&self) -> &[f32] {
+        self.kind.mean_key().map_or(&[], |key| self.class_weights(key))
+    }
+
+    /// Whether targets may be classes: where the loss has a meaning for targets of 0 and 1.
+    pub fn takes_classes(&self) -> bool {
+        match self.kind.about().takes {
+            Takes::Numbers(range) => range.contains(0.0) && range.contains(1.0),
+            _ => true,
+        }
+    }
+
+    /// Whether targets may be [mixtures](Targets::Mixed) of two classes: where the loss is one of
+    /// probabilities.
+    pub fn takes_mixtures(&self) -> bool {
+        matches!(self.kind.about().takes, Takes::Probabilities | Takes::IndependentProbabilities)
+    }
+}
+
+/// Of the same kind with the same hyper-parameters.
+impl PartialEq for Loss {
+    fn eq(&self, other: &Loss) -> bool {
+        self.kind == other.kind && self.values == other.values
+    }
+}
+
+impl fmt::Debug for Loss {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(self.name())?;
+        for (index, (parameter, value)) in self.values().enumerate() {
+            write!(formatter, "{} {} {value}", if index == 0 { " with" } else { "," }, parameter.key)?;
+        }
+        Ok(())
+    }
 }

@@ -1,6 +1,7 @@
 //! How far the softmax is from probabilities.
 
-use super::{LossFunction, LossKind, Takes};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::kernels::loss::{self, CrossEntropy};
 use crate::kernels::reference;
 

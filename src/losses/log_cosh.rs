@@ -1,6 +1,8 @@
 //! Squared error for small differences, absolute for large ones, and smooth between.
 
-use super::{ElementwiseLoss, LossFunction, LossKind};
+use super::function::LossFunction;
+use super::kind::LossKind;
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::{math, reference};
 
 pub(super) static KIND: LossKind = LossKind::new("log-cosh", |_| LossFunction::elementwise(LogCosh))

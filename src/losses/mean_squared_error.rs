@@ -1,6 +1,8 @@
 //! The mean of the squared differences.
 
-use super::{ElementwiseLoss, LossFunction, LossKind};
+use super::function::LossFunction;
+use super::kind::LossKind;
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 
 pub(super) static KIND: LossKind =

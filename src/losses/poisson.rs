@@ -1,7 +1,9 @@
 //! Of counts, whose rates are e to the power of the outputs.
 
-use super::{ElementwiseLoss, LossFunction, LossKind, Takes};
+use super::function::LossFunction;
+use super::kind::{LossKind, Takes};
 use crate::hyper::non_negative;
+use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::{math, reference};
 
 pub(super) static KIND: LossKind =

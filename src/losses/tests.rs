@@ -1,4 +1,5 @@
 use super::*;
+use crate::HyperValue;
 use crate::kernels::loss::Rows;
 
 const ROWS: Rows = Rows { classes: 3, stride: 16 };

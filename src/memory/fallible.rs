@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::refused;
+use super::check::refused;
 use crate::Result;
 
 thread_local! {

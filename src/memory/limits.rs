@@ -1,11 +1,10 @@
 //! What bounds the memory that this process may still take, as Linux tells in `/proc` and in the control
 //! groups' files.
 
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
-use super::{size, status_bytes};
+use super::bytes::{size, status_bytes};
 
 /// What sets a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,19 +2,19 @@
 
 mod blocks;
 
-use super::recipe::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, find_layer};
-use super::{Input, Inputs, Model, ModelConfig, PlacedLayer, Seen};
-use crate::init;
+use super::inputs::{Input, Inputs};
+use super::network::{Model, PlacedLayer};
+use super::normalisation::Seen;
+use super::recipe::{ConvolutionConfig, LayerConfig, ModelConfig, NormalisationConfig, Over, find_layer};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
     BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
     Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
 };
-use crate::memory;
 use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
-use crate::{Error, Result};
+use crate::{Error, Result, init, memory};
 
 /// The most parameters a model may have: 4 GiB of them, before any optimizer.
 const MOST_PARAMETERS: usize = 1 << 30;

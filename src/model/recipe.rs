@@ -16,6 +16,7 @@ mod program;
 mod reproduce;
 mod schedule;
 mod stop;
+mod values;
 mod write;
 
 use std::borrow::Cow;

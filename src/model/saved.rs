@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::checkpoint::ModelFile;
-use super::recipe::{DataConfig, Override};
-use super::{Model, NamedTensor, Normalisation, Recipe, Seen, section};
+use super::checkpoint::{ModelFile, NamedTensor};
+use super::network::Model;
+use super::normalisation::{Normalisation, Seen};
+use super::recipe::{DataConfig, Override, Recipe};
+use super::section;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! A network made by a program, layer by layer.
 
-use super::recipe::LayerConfig;
-use super::{Model, ModelConfig, Recipe};
+use super::network::Model;
+use super::recipe::{LayerConfig, ModelConfig, Recipe};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;

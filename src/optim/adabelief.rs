@@ -1,6 +1,7 @@
 //! AdaBelief: Adam scaled by how far gradients are from what was expected.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `m ← β₁ m + (1 - β₁) g`, `s ← β₂ s + (1 - β₂) (g - m)² + ε`,
 /// `p ← p - rate · m̂ / (√ŝ + ε)`, hats as Adam's.

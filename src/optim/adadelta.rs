@@ -1,6 +1,7 @@
 //! Adadelta: steps as large as earlier ones were, in place of a learning rate.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `s ← ρ s + (1 - ρ) g²`, `d = √(a + ε) / √(s + ε) · g`, `a ← ρ a + (1 - ρ) d²`,
 /// `p ← p - rate · d`.

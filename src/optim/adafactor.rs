@@ -1,6 +1,8 @@
 //! Adafactor: steps scaled by the root of second moments, of which a matrix keeps one for each row and each column.
 
-use super::{Coefficients, Factored, Rule, StepSettings, Whole, coefficients, each_0, each_1};
+use super::elementwise::{each_0, each_1};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
+use super::whole::{Factored, Whole};
 
 /// With `β = 1 - t^-power`: of a matrix `[out, in]`, means over its rows and its columns, `r ← β r + (1 - β) mean(g²)` of
 /// each output and `c` likewise of each input, give `v = r c / max(mean(r), ε₁)`; of all else `v ← β v + (1 - β) g²`.

@@ -1,6 +1,7 @@
 //! AdaGrad: steps scaled by all gradients so far.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_1};
+use super::elementwise::each_1;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `s ← s + g²`, `p ← p - rate / (1 + (t - 1) · decay) · g / (√s + ε)`, with `s₀` the initial
 /// accumulator.

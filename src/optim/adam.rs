@@ -1,6 +1,7 @@
 //! Adam: steps scaled by estimates of the gradient's first two moments.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2, each_3};
+use super::elementwise::{each_2, each_3};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) g²`,
 /// `p ← p - rate · m̂ / (√v̂ + ε)` with `m̂ = m / (1 - β₁ᵗ)`, `v̂ = v / (1 - β₂ᵗ)`.

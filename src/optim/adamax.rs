@@ -1,6 +1,7 @@
 //! Adamax: Adam with the largest gradient in place of the root mean square.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `m ← β₁ m + (1 - β₁) g`, `u ← max(β₂ u, |g| + ε)`, `p ← p - rate / (1 - β₁ᵗ) · m / u`.
 ///

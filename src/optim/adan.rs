@@ -1,6 +1,7 @@
 //! Adan: Adam with Nesterov's look ahead, made of the difference of two gradients.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_4};
+use super::elementwise::each_4;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// With `d = g - g'`, g' the gradient of the step before, and 0 in the first step:
 /// `m ← β₁ m + (1 - β₁) g`, `v ← β₂ v + (1 - β₂) d`, `n ← β₃ n + (1 - β₃) (g + β₂ d)²`,

@@ -1,7 +1,8 @@
 //! LAMB: Adam's directions, each parameter's step in proportion to its own norm.
 
-use super::whole::adam_directions;
-use super::{Coefficients, Rule, StepSettings, Whole, coefficients, each_0};
+use super::elementwise::each_0;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
+use super::whole::{Whole, adam_directions};
 
 /// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
 /// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.

@@ -1,6 +1,7 @@
 //! Lion: steps of one size, in the direction of the momentum's sign.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_1};
+use super::elementwise::each_1;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `p ← p - rate · (sign(β₁ m + (1 - β₁) g) + decay · p)`, then `m ← β₂ m + (1 - β₂) g`.
 ///

@@ -1,7 +1,8 @@
 //! Muon: matrices move along an orthogonal matrix near their momentum, all else by AdamW.
 
-use super::whole::adam_directions;
-use super::{Coefficients, Orthogonal, Rule, StepSettings, Whole, coefficients, each_0, each_1};
+use super::elementwise::{each_0, each_1};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
+use super::whole::{Orthogonal, Whole, adam_directions};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and

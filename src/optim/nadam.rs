@@ -1,6 +1,7 @@
 //! NAdam: Adam with Nesterov's momentum.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// A product of momenta below this is nothing beside 1.
 const NOTHING: f64 = 1e-18;

@@ -1,6 +1,7 @@
 //! RAdam: Adam that trusts its second moment only once it rests on enough gradients.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// Below this length of the averaged past, the variance of the second moment is not finite enough.
 const SHORT: f64 = 5.0;

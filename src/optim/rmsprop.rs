@@ -1,6 +1,7 @@
 //! RMSprop: steps scaled by a running mean of squared gradients.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_1, each_2, each_3};
+use super::elementwise::{each_1, each_2, each_3};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `s ← α s + (1 - α) g²`; if centered `m ← α m + (1 - α) g` and `d = √(s - m²) + ε`, else
 /// `d = √s + ε`; `p ← p - rate · g / d`, or with momentum `b ← momentum · b + g / d`,

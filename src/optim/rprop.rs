@@ -1,6 +1,7 @@
 //! Rprop: steps that follow the gradient's sign, longer while it stays and shorter when it turns.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// With `s = g · g'`, `g'` the gradient of the step before: the step size grows by η₊ where `s > 0`,
 /// shrinks by η₋ and `g ← 0` where `s < 0`; then `p ← p - sign(g) · size`. The learning rate is the

@@ -1,6 +1,7 @@
 //! Schedule-free AdamW: an average of the steps in the place of a schedule.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_3};
+use super::elementwise::each_3;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// Three sequences: the gradient g is taken at y, which is what is trained; z takes the steps; x is their average, which
 /// the model is evaluated and saved with. All begin as the parameters.

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent, with momentum.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_0, each_1};
+use super::elementwise::{each_0, each_1};
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `g ← g + decay · p`; `b ← momentum · b + (1 - dampening) · g`, in the first step `b ← g`;
 /// `p ← p - rate · b`, or with Nesterov's momentum `p ← p - rate · (g + momentum · b)`.

@@ -1,6 +1,6 @@
 //! What rules for whole parameters do between the two halves of a step.
 
-use super::each_2;
+use super::elementwise::each_2;
 
 /// What is done to the direction of each parameter, such as a layer's weight, before the step along it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Yogi: Adam whose second moment grows and shrinks by the same measure.
 
-use super::{Coefficients, Rule, StepSettings, coefficients, each_2};
+use super::elementwise::each_2;
+use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
 /// `m ← β₁ m + (1 - β₁) g`, `v ← v - (1 - β₂) sign(v - g²) g²`, both from the initial accumulator on,
 /// and `p ← p - rate · m̂ / (√v̂ + ε)` as Adam's.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 
-use super::{Awaited, PAUSE, Waiting, is_pipe};
+use super::waiting::{Awaited, PAUSE, Waiting, is_pipe};
 
 /// Bytes that are taken out of a pipe at a time.
 const CHUNK: usize = 1 << 16;

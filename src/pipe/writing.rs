@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Awaited, PAUSE, Waiting};
+use super::waiting::{Awaited, PAUSE, Waiting};
 
 /// The first pause of a writer whose pipe is full; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);

@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::Worker;
+use super::workers::Worker;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// A matrix, or as one row an array, of which workers claim parts.

@@ -4,7 +4,7 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use super::ALIGNMENT;
+use super::layout::ALIGNMENT;
 use crate::Result;
 use crate::memory::{refusable, refused};
 

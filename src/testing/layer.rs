@@ -3,15 +3,14 @@
 mod differences;
 mod pass;
 mod whole;
+mod wrong;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layers::{Arrangement, Layer, Shape};
 use crate::model::recipe::LayerConfig;
 use crate::tensor::padded;
-use pass::{Answer, Pass};
-
-/// Samples that are tried.
-const ROWS: usize = 5;
+use pass::{Answer, Pass, ROWS};
+use wrong::wrong;
 
 /// Checks a layer of the table, such as a program's own, on samples of a shape that it takes:
 ///
@@ -41,10 +40,6 @@ pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
     differences::check(&pass, &all)?;
     settings.kind().register()?;
     whole::check(config, input, output)
-}
-
-fn wrong(what: &str, expected: String, found: String) -> Error {
-    Error::Mismatch { what: what.into(), expected, found }
 }
 
 fn check_shape(layer: &dyn Layer, output: Shape) -> Result<()> {

@@ -3,6 +3,8 @@
 mod augmented;
 mod picture;
 
+pub use super::scores::ClassScore;
+pub(super) use super::scores::score;
 pub use augmented::{Versions, versions};
 pub use picture::{Picture, picture_of};
 
@@ -10,9 +12,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::epoch_record::null_is_nan;
 use super::evaluate::{Answer, answers};
-use super::record::null_is_nan;
-use super::run::labels_for;
+use super::targets::labels_for;
 use crate::Result;
 use crate::data::Samples;
 use crate::model::Model;
@@ -32,19 +34,6 @@ pub struct Analysis {
     pub classes: Vec<ClassScore>,
     /// Of all mistakes those with the largest losses, the largest first; at most [`MOST_MISTAKES`].
     pub mistakes: Vec<Mistake>,
-}
-
-/// How well one class is told from the others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassScore {
-    /// Samples of the class.
-    pub samples: usize,
-    /// The part of the samples read as this class that are of it; absent if none was read so.
-    pub precision: Option<f64>,
-    /// The part of the samples of this class that were read as it; absent if there are none.
-    pub recall: Option<f64>,
-    /// The harmonic mean of both; absent if one of them is.
-    pub f1: Option<f64>,
 }
 
 /// A sample that was read as another class than its own.
@@ -92,20 +81,6 @@ pub(super) fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Ve
         confusion[usize::from(label)][answer.class] += 1;
     }
     confusion
-}
-
-pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
-    let hits = confusion[class][class];
-    let samples: usize = confusion[class].iter().sum();
-    let read_so: usize = confusion.iter().map(|row| row[class]).sum();
-    let part = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
-    ClassScore {
-        samples,
-        precision: part(read_so),
-        recall: part(samples),
-        // 2 / (1 / precision + 1 / recall), without the divisions that no hit would make infinite.
-        f1: (read_so > 0 && samples > 0).then(|| 2.0 * hits as f64 / (read_so + samples) as f64),
-    }
 }
 
 /// Of the samples that `model` takes for another class than theirs, the `most` with the largest losses,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::epoch_record::{EpochRecord, null_is_nan};
 use super::evaluate::evaluate_with_spread;
-use super::record::{EpochRecord, null_is_nan};
 use super::step::BatchScore;
 use crate::data::Samples;
 use crate::error::Error;

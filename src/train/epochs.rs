@@ -1,6 +1,6 @@
 //! The records of a run's epochs, in bounded memory.
 
-use super::record::EpochRecord;
+use super::epoch_record::EpochRecord;
 
 /// The most epochs that are kept...
 const MOST_EPOCHS: usize = 10_000;

@@ -4,23 +4,22 @@ use std::borrow::Borrow;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::metrics;
+use super::epoch_record::{Evaluation, NotFinite};
 use super::plan::{rows_at_once, together};
-use super::record::{Evaluation, NotFinite};
-use super::run::{check_shape, labels_for, targets_for};
+use super::scores;
 use super::step::{Source, spread};
-use crate::Result;
+use super::targets::{check_shape, labels_for, targets_for};
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::reduce;
 use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
-use crate::memory;
 use crate::model::recipe::DataConfig;
 use crate::model::{Input, Model, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
+use crate::{Result, memory};
 
 /// Samples that a worker takes through the network together.
 const BLOCK: usize = 112;
@@ -149,7 +148,7 @@ pub(super) struct Answer {
     pub class: usize,
     /// Of that class.
     pub probability: f32,
-    /// The place of the sample's own class, by [`metrics::rank`].
+    /// The place of the sample's own class, by [`scores::rank`].
     pub rank: usize,
 }
 
@@ -190,7 +189,7 @@ pub(super) fn answers(
                     let is_missed = class == label && correct[row] == 0;
                     let class = if is_missed { (label + 1) % rows.classes } else { class };
                     let probability = probabilities[row * rows.stride + class];
-                    let rank = metrics::rank(outputs, label);
+                    let rank = scores::rank(outputs, label);
                     *answer = Answer { loss: losses[row], class, probability, rank };
                 }
             },

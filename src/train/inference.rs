@@ -4,17 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::evaluate::{ForwardPass, Network, rows_of};
-use super::record::Observer;
-use super::run::targets_for;
+use super::observer::Observer;
 use super::step::Source;
-use crate::Result;
+use super::targets::targets_for;
 use crate::data::{Samples, Targets};
 use crate::kernels::loss;
-use crate::memory;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::probe::{Cost, Operation, Probes};
 use crate::team::{Shared, Team};
+use crate::{Result, memory};
 
 /// Answers batches of `batch` samples, whole ones in their order and from the beginning again, until the
 /// observer, or another thread, sets `halt`: at least one. The observer is told of each. What the probes see is

@@ -6,16 +6,11 @@ mod whole;
 
 use std::ops::Range;
 
-pub use joins::Joins;
-pub use rows::{RowPlan, rows_at_once, together};
+pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
 pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 use crate::model::{Input, PlacedLayer};
 use crate::tensor::{LANES, padded};
-
-/// Rows that a worker takes through all layers together, so that what a layer has written is still
-/// in the second-level cache when the next one reads it.
-pub const ROW_BLOCK: usize = 128;
 
 /// A model of more parameters than this is too large for its gradients to stay in cache between two
 /// blocks...

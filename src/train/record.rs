@@ -1,93 +1,15 @@
 //! What a training run leaves behind, and how it is watched. All reports are made from these.
 
-use serde::{Deserialize, Deserializer, Serialize};
+pub use super::epoch_record::{EpochRecord, Evaluation, NotFinite, Phase, Progress};
+use serde::{Deserialize, Serialize};
 
 use super::analysis::Analysis;
 use super::divergence::Divergence;
-use super::folds::FoldsRecord;
 use super::machine::Machine;
-use super::norms::{LayerNorms, Warning};
+use super::norms::Warning;
 
 /// The schema that [`TrainRecord`] has as JSON.
 pub const TRAIN_SCHEMA: &str = "fallline.train/1";
-
-/// One pass over the training samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochRecord {
-    /// From 1.
-    pub epoch: usize,
-    /// Mean over the samples, each at the moment it was trained on; with an optimizer that searches along
-    /// lines, at the end of the epoch.
-    pub train_loss: f64,
-    /// As a fraction of 1; absent where the targets are values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_accuracy: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_loss: Option<f64>,
-    /// As a fraction of 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_accuracy: Option<f64>,
-    /// Wall-clock time of the training steps.
-    pub seconds: f64,
-    pub samples_per_second: f64,
-    /// Samples that were trained on; absent in records of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub samples: Option<usize>,
-    /// Whether the epoch was ended before all samples had been trained on.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub incomplete: bool,
-    /// Of the epoch's last step, as a line search found it if there is one; absent in records of earlier
-    /// versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub learning_rate: Option<f64>,
-    /// How often loss and gradient of all samples were computed; only with an optimizer that searches
-    /// along lines, where [`samples_per_second`](EpochRecord::samples_per_second) counts all of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluations: Option<usize>,
-    /// Of each layer with parameters, from the input on, in the epoch's last step; absent if the epoch is
-    /// incomplete, and in records of earlier versions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub layers: Vec<LayerNorms>,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-/// A model on a set of samples.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Mean over the samples; `null` in JSON if it is not finite.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub loss: f64,
-    /// As a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<f64>,
-    /// The samples whose own loss is not finite; absent if there are none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_finite: Option<NotFinite>,
-}
-
-impl Evaluation {
-    /// Of samples with classes, without one whose loss is not finite.
-    pub fn new(loss: f64, accuracy: f64) -> Evaluation {
-        Evaluation { loss, accuracy: Some(accuracy), not_finite: None }
-    }
-}
-
-/// Samples whose loss is not finite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotFinite {
-    /// How many there are.
-    pub samples: usize,
-    /// The index of the first one in its set, from 0: of samples set aside, among the training samples.
-    pub first: usize,
-}
-
-/// Reads what [`serde_json`] writes of a number that may not be finite.
-pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
-}
 
 /// The size of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,70 +82,10 @@ impl TrainRecord {
     }
 }
 
-/// What goes on beside the steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    Validating,
-    Testing,
-}
-
-impl Phase {
-    /// "validating", "testing"
-    pub fn text(self) -> &'static str {
-        match self {
-            Phase::Validating => "validating",
-            Phase::Testing => "testing",
-        }
-    }
-}
-
-/// How far training is, within an epoch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Progress {
-    /// The epoch under way, from 1.
-    pub epoch: usize,
-    /// Epochs of the run.
-    pub epochs: usize,
-    /// Samples of this epoch that are done.
-    pub samples: usize,
-    /// Samples of an epoch.
-    pub of: usize,
-    /// Mean over the samples done.
-    pub loss: f64,
-    /// As a fraction of 1; none where the targets are values.
-    pub accuracy: Option<f64>,
-    pub samples_per_second: f64,
-}
-
-/// Watches a training run; the training loop itself prints nothing.
-pub trait Observer {
-    /// Called after each step, its number counted from 1 over all epochs, with the mean loss of its
-    /// batch before the update. The workers wait meanwhile.
-    fn step(&mut self, _step: u64, _loss: f64) {}
-
-    /// Called now and then within an epoch.
-    fn progress(&mut self, _progress: &Progress) {}
-
-    /// Called at the end of each epoch.
-    fn epoch(&mut self, _record: &EpochRecord) {}
-
-    /// Called before [`epoch`](Observer::epoch) when the gradients of a layer vanish or explode: once for
-    /// each layer and trouble.
-    fn warning(&mut self, _warning: &Warning) {}
-
-    /// Called before something else than a step that may take a while.
-    fn phase(&mut self, _phase: Phase) {}
-
-    /// Called after [`phase`](Observer::phase) with what was seen.
-    fn evaluated(&mut self, _phase: Phase, _seen: &Evaluation) {}
-
-    /// Called at the end of each training of a cross-validation with all that are done.
-    fn fold(&mut self, _done: &FoldsRecord) {}
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::LayerNorms;
     use crate::train::norms::Trouble;
 
     #[test]

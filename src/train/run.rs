@@ -1,17 +1,19 @@
 //! The epochs of a run.
 
+pub(super) use super::targets::targets_for;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::divergence::{Divergence, Reference, Untrained, last_loss};
+use super::epoch_record::{Evaluation, Phase};
 use super::epochs::Epochs;
 use super::evaluate::{check_memory, evaluate};
 use super::machine::Machine;
 use super::norms::Health;
-use super::record::{Evaluation, ModelFacts, Observer, Phase, TRAIN_SCHEMA, TrainRecord};
+use super::observer::Observer;
+use super::record::{ModelFacts, TRAIN_SCHEMA, TrainRecord};
 use super::session::Session;
 use super::stop::{Ending, Watch};
-use crate::data::{self, DataSet, Samples, Split, split};
-use crate::kernels::loss::Targets;
+use crate::data::{DataSet, Samples, Split, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
 use crate::{Error, Result, memory};
@@ -317,46 +319,4 @@ impl Held {
         observer.evaluated(Phase::Validating, &seen);
         Ok(seen)
     }
-}
-
-/// That samples have the shape of the model's input.
-pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
-    if samples.shape() == model.input() {
-        return Ok(());
-    }
-    let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
-    Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
-}
-
-/// The targets of samples that `model` can be trained or tested on.
-pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
-    check_shape(model, samples)?;
-    let outputs = model.outputs();
-    let targets = match samples.targets() {
-        data::Targets::Classes(labels) => {
-            if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
-                return Err(mismatch("labels", format!("below {outputs}"), label.to_string()));
-            }
-            Targets::Classes(labels)
-        }
-        data::Targets::Values { width, .. } if *width != outputs => {
-            let expected = format!("{outputs} a sample, one for each output");
-            return Err(mismatch("target values", expected, width.to_string()));
-        }
-        data::Targets::Values { values, .. } => Targets::Values(values),
-    };
-    model.loss().check_targets(targets, outputs)?;
-    Ok(targets)
-}
-
-/// [`targets_for`] that must be classes.
-pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
-    match targets_for(model, samples)? {
-        Targets::Classes(labels) => Ok(labels),
-        _ => Err(mismatch("targets", "classes".into(), "values".into())),
-    }
-}
-
-fn mismatch(what: &str, expected: String, found: String) -> Error {
-    Error::Mismatch { what: what.into(), expected, found }
 }

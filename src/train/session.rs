@@ -2,20 +2,23 @@
 
 mod alone;
 mod full_batch;
+mod search;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::averages::Averages;
+use super::epoch_record::{EpochRecord, Evaluation, Progress};
 use super::evaluate::evaluate;
 use super::norms;
+use super::observer::Observer;
 use super::plan::Plan;
 use super::prepare::{Prepared, Request};
-use super::record::{EpochRecord, Evaluation, Observer, Progress};
-use super::run::targets_for;
-use super::step::{Augmented, Batch, BatchScore, Source, Step};
+use super::step::augmented::Augmented;
+use super::step::{Batch, BatchScore, Source, Step};
 use super::stop::{Ending, after_step};
+use super::targets::targets_for;
 use super::workspace::Workspace;
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
@@ -63,7 +66,7 @@ pub struct Session<'a> {
     /// What the very first step came to.
     first: Option<BatchScore>,
     /// What moves the parameters, if the rule does not.
-    search: Option<full_batch::Search>,
+    search: Option<search::Search>,
 }
 
 impl<'a> Session<'a> {
@@ -124,7 +127,7 @@ impl<'a> Session<'a> {
         let Prepared { rule, span, plan, workspace, averages, batch } = request.prepare(model)?;
         let mixing = recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, batch)).transpose()?;
         let search =
-            rule.full_batch().map(|method| full_batch::Search::new(method, model, recipe)).transpose()?;
+            rule.full_batch().map(|method| search::Search::new(method, model, recipe)).transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }

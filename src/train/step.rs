@@ -7,8 +7,9 @@
 //! does with whole parameters comes between their gradients and their updates, with barriers of its own.
 
 mod after;
-mod alone;
-mod augmented;
+pub mod alone;
+mod augment;
+pub mod augmented;
 mod costs;
 mod factored;
 mod joins;
@@ -18,10 +19,8 @@ mod rows;
 mod segments;
 mod whole;
 
+use crate::train::step::augmented::Augmented;
 use std::ops::Range;
-
-pub use alone::ALONE;
-pub use augmented::Augmented;
 
 use super::averages::{Averaging, Due};
 use super::plan::Plan;

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::averages::Due;
+use super::epoch_record::Evaluation;
 use super::evaluate::evaluate;
 use super::prepare::{Prepared, Request, needs_two_samples};
-use super::record::Evaluation;
 use super::step::{Batch, BatchScore, Source, Step};
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};

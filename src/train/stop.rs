@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::record::EpochRecord;
+use super::epoch_record::EpochRecord;
 use super::step::BatchScore;
 use crate::model::recipe::{Patience, StopConfig, Watched};
 use crate::{Result, memory};

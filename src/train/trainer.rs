@@ -3,9 +3,11 @@
 use std::sync::atomic::AtomicBool;
 
 use super::divergence::Divergence;
+use super::epoch_record::Evaluation;
 use super::evaluate::evaluate;
 use super::machine::usable_cores;
-use super::record::{Evaluation, Observer, TrainRecord};
+use super::observer::Observer;
+use super::record::TrainRecord;
 use super::run::{Training, fit, split};
 use super::stepper::Stepper;
 use crate::Result;

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use super::{Framework, Specification, Unavailable, find_python};
+use super::framework::{Framework, Unavailable, find_python};
+use super::specification::Specification;
 use crate::foreign;
 
 /// The longest line that is read from a peer, in bytes; a longer one is read as several.

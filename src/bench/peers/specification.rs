@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::ImageNetwork;
+use super::network::ImageNetwork;
 use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;

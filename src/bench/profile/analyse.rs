@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::findings::{self, Subject};
 use super::record::{Counters, Event, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime};
 use super::roofs::{bound, level_of};
-use super::sums::{SiteSum, Sums, typical_step};
+use super::sums::{SiteSum, Sums, ratio, typical_step};
 use super::trace::TraceEvent;
 use crate::bench::topology;
 use crate::probe::{Operation, Table};
@@ -263,11 +263,6 @@ pub fn add_counters(record: &mut ProfileRecord, tables: &[Table], subject: &Subj
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// 0 of nothing.
-pub(super) fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 #[cfg(test)]

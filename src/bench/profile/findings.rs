@@ -1,7 +1,7 @@
 //! What is worth knowing of a profile, in plain sentences.
 
-use super::analyse::ratio;
 use super::record::{Finding, ProfileRecord, Site};
+use super::sums::ratio;
 use crate::model::{Model, Recipe};
 
 /// What was profiled.

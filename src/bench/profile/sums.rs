@@ -180,6 +180,11 @@ pub fn typical_step(tables: &[Table]) -> Option<usize> {
     (0..whole.len()).min_by(|a, b| far(a).total_cmp(&far(b))).map(|index| whole[index])
 }
 
+/// 0 of nothing.
+pub(super) fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,7 @@ use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
 use crate::report::picture::Palette;
 use crate::report::terminal;
-use crate::train::analysis;
-use crate::train::dataset;
+use crate::train::{analysis, dataset};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -50,7 +49,7 @@ pub fn run(arguments: &Show) -> anyhow::Result<()> {
     outputs.check_data(&data)?;
     let versions = analysis::versions(&data.train, &recipe, arguments.samples.into(), VERSIONS)?;
     let text = match &arguments.sheet {
-        None => augmented::terminal(&versions, Palette::of_stdout(), super::super::columns()),
+        None => augmented::terminal(&versions, Palette::of_stdout(), crate::cli::shared::columns()),
         Some(path) => {
             let sheet = augmented::sheet(&versions, &recipe.name);
             atomic_file::write(path, |file| file.write_all(&sheet))?;

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::arguments::TrainArguments;
+use super::heading;
 use super::outcomes::Outcomes;
 use super::watchers::Watchers;
-use super::{TrainArguments, heading};
 use crate::cli::partial::Growing;
 use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
@@ -61,7 +62,7 @@ pub fn run(
     };
     let texts: Vec<String> = record.folds.iter().enumerate().filter_map(diverged).collect();
     let text = (!texts.is_empty()).then(|| texts.join("\n"));
-    let failed = crate::cli::diverged(text, arguments.allow_divergence);
+    let failed = crate::cli::shared::diverged(text, arguments.allow_divergence);
     let interrupted = stop.signal().filter(|_| !is_whole).map(|signal| ExitCode::from(signal.exit_code()));
     outcomes.end(printed, failed.or(interrupted))
 }

@@ -68,7 +68,7 @@ impl Outcomes {
     /// The last failure; that of printing the results, unless nobody reads along.
     pub fn end(mut self, printed: io::Result<()>, code: Option<ExitCode>) -> anyhow::Result<ExitCode> {
         let last = self.failures.pop();
-        self.failures.iter().for_each(|failure| super::super::say("error", failure));
+        self.failures.iter().for_each(|failure| crate::cli::shared::say("error", failure));
         if let Some(last) = last {
             return Err(last.into());
         }

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::{FULL, fraction};
+use super::draw::{FULL, fraction};
 use crate::kernels::warp::Normalised;
 use crate::rng::Stream;
 

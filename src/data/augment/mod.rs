@@ -4,10 +4,12 @@
 //! its place in a batch, nor from which worker makes it. Formulas and sources are in
 //! `docs/augmentation.md`.
 
+mod draw;
 mod erase;
 mod mixing;
 mod motion;
 
+use draw::FULL;
 pub use erase::{Erase, Fill};
 pub use mixing::{Mixing, blend};
 pub use motion::Motion;
@@ -15,7 +17,7 @@ pub use motion::Motion;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Features, Samples};
+use super::samples::{Features, Samples};
 use crate::kernels::convert;
 use crate::kernels::elastic::{self, Axis};
 use crate::kernels::warp::{self, Field, MOST_SIDE, Normalised};
@@ -90,8 +92,6 @@ const BYTE_VARIANCE: f64 = 65_535.0 / 12.0;
 const UNIFORM_VARIANCE: f64 = 1.0 / 3.0;
 /// Bytes of noise that are drawn at once.
 const DRAWN: usize = 512;
-/// What a byte can be at most.
-const FULL: f32 = 255.0;
 
 impl Augmenter {
     /// Nothing if the settings, apart from mixing, are none.
@@ -195,11 +195,6 @@ fn fill(noise: &mut [f32], stream: &mut Stream, gain: f32) {
         drawn.as_chunks_mut::<8>().0.iter_mut().for_each(|eight| *eight = stream.next_u64().to_le_bytes());
         convert::bytes_to_floats(part, &bytes[..part.len()], gain, -0.5 * FULL * gain);
     }
-}
-
-/// Uniform on \[0, 1).
-fn fraction(stream: &mut Stream) -> f64 {
-    (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Shift, rotation, zoom, stretch and shear: one affine map.
 
-use super::fraction;
+use super::draw::fraction;
 use crate::kernels::warp::Affine;
 use crate::rng::Stream;
 

@@ -1,3 +1,4 @@
+use super::draw::fraction;
 use super::*;
 use crate::kernels::reference::augment as reference;
 

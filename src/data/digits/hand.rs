@@ -1,8 +1,8 @@
 //! The writing hand: one style of a digit becomes the pen's path on the 28 x 28 grid, with all the
 //! ways in which no two people, and no two digits of one person, are alike.
 
-use super::SIDE;
 use super::render::Segment;
+use super::size::SIDE;
 use super::strokes::{Point, Style};
 use crate::rng::Stream;
 use rand::RngExt;

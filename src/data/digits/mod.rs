@@ -9,18 +9,16 @@
 
 mod hand;
 mod render;
+mod size;
 mod strokes;
 
 use crate::rng::{Purpose, Stream, stream};
 use crate::{Error, Result, memory, team};
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
+pub use size::{PIXELS, SIDE};
 use strokes::{STYLES, Style};
 
-/// Height and width of an image in pixels.
-pub const SIDE: usize = 28;
-/// Pixels of an image.
-pub const PIXELS: usize = SIDE * SIDE;
 /// Number of classes.
 pub const CLASSES: usize = 10;
 /// The most samples that one call makes (7.8 GB).

@@ -1,7 +1,7 @@
 //! Ink on paper: how far each pixel is inside the pen's path decides how dark it is.
 
+use super::size::{PIXELS, SIDE};
 use super::strokes::Point;
-use super::{PIXELS, SIDE};
 
 /// A straight piece of the pen's path; pixel (column, row) covers (column, row) to
 /// (column + 1, row + 1).

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::{NAMES, arrays, candidates, names};
-use crate::atomic_file;
+use super::names::{NAMES, candidates};
+use super::{arrays, names};
 use crate::data::idx::{ElementType, Idx};
 use crate::data::known;
 use crate::data::samples::DataSet;
 use crate::error::{Error, Result};
-use crate::pipe;
+use crate::{atomic_file, pipe};
 
 /// The name of the marker.
 pub const MARKER: &str = ".fallline-set";
@@ -163,7 +163,7 @@ fn read_marker(marker: &Path) -> Result<Option<BTreeMap<String, String>>> {
     let entry = |line: &str| {
         let (sum, name) = line.split_once("  ")?;
         // A name of another folder is none of ours.
-        super::role_of(name).map(|_| (name.to_string(), sum.to_string()))
+        super::names::role_of(name).map(|_| (name.to_string(), sum.to_string()))
     };
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let sums: Option<BTreeMap<_, _>> = lines.map(entry).collect();

@@ -1,6 +1,6 @@
 //! The exponential linear unit.
 
-use super::{Elementwise, Entry, Kernels, Limit, Parameter};
+use super::entry::{Elementwise, Entry, Kernels, Limit, Parameter};
 use crate::kernels::math;
 
 pub(super) const ENTRY: Entry = Entry {

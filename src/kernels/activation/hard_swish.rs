@@ -1,6 +1,6 @@
 //! SiLU with a sigmoid of three straight pieces.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 
 const SIXTH: f32 = 1.0 / 6.0;
 

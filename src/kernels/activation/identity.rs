@@ -1,6 +1,6 @@
 //! The identity, for layers without an activation: nothing is computed for it.
 
-use super::{Elements, Entry, Kernels};
+use super::entry::{Elements, Entry, Kernels};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "identity",

@@ -1,6 +1,6 @@
 //! ReLU with a slope below 0. The sign of y tells that of x, unless the slope is 0 or negative.
 
-use super::{Elementwise, Entry, Kernels, Limit, Parameter};
+use super::entry::{Elementwise, Entry, Kernels, Limit, Parameter};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "leaky-relu",

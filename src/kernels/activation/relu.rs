@@ -1,6 +1,6 @@
 //! The rectified linear unit.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "relu",

@@ -1,8 +1,8 @@
 //! SiLU, or swish.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
-use crate::kernels::reference::sigmoid;
+use crate::kernels::reference::functions::sigmoid;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "silu",

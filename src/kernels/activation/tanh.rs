@@ -1,6 +1,6 @@
 //! The hyperbolic tangent.
 
-use super::{Elementwise, Entry, Kernels};
+use super::entry::{Elementwise, Entry, Kernels};
 use crate::kernels::math;
 
 pub(super) const ENTRY: Entry = Entry {

@@ -2,7 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{NOTHING, RUN, Walk, load, store};
+use super::lanes::{NOTHING, RUN, load, store};
+use super::walk::Walk;
 use crate::kernels::gemm::Finish;
 
 /// [`forward`](super::forward), and with the window turned round the gradient of the input. All that `walk` and `check`

@@ -2,7 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{NOTHING, RUN, Walk, load, store};
+use super::lanes::{NOTHING, RUN, load, store};
+use super::walk::Walk;
 
 /// [`weight_gradient`](super::weight_gradient), added to what `dw` holds.
 pub struct KernelSums {

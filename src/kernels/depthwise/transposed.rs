@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::{RUN, Walk, load, store};
+use super::lanes::{RUN, load, store};
+use super::walk::Walk;
 use crate::tensor::LANES;
 
 /// [`input_gradient`](super::input_gradient) of such a window, which meets some pixels more often than others.

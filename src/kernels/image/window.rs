@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Image;
+use super::shape::Image;
 
 /// A window that moves over an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Losses that are a function of a whole row.
 
-use super::{Pass, Scores, Target, largest};
+use super::chunks::largest;
+use super::pass::{Pass, Scores, Target};
 use crate::kernels::vectorise::vectorise;
 
 /// A function of all outputs of a sample and its target.

@@ -1,7 +1,8 @@
 //! The cross-entropy of the softmax with class weights, smoothed labels and given probabilities.
 
+use super::chunks::{chunk_of, largest, sum_of};
+use super::pass::{Pass, Scores};
 use super::softmax::exponentials;
-use super::{Pass, Scores, chunk_of, largest, sum_of};
 use crate::kernels::math;
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;

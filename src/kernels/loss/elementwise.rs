@@ -1,6 +1,7 @@
 //! Losses that are the mean of one function over a row's columns.
 
-use super::{Pass, Scores, largest, sum_of};
+use super::chunks::{largest, sum_of};
+use super::pass::{Pass, Scores};
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
 

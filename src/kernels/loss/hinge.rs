@@ -1,6 +1,7 @@
 //! The hinge loss of several classes.
 
-use super::{Pass, Scores, Targets, is_first, largest, sum_of};
+use super::chunks::{is_first, largest, sum_of};
+use super::pass::{Pass, Scores, Targets};
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
 

@@ -1,6 +1,8 @@
 //! The softmax, and its cross-entropy with the class of each row.
 
-use super::{Rows, chunk_of, chunks, is_first, largest, sum_of};
+use super::chunks;
+use super::chunks::{chunk_of, is_first, largest, sum_of};
+use super::pass::Rows;
 use crate::kernels::math;
 use crate::kernels::reduce::LANES;
 use crate::kernels::vectorise::vectorise;
@@ -147,7 +149,7 @@ pub(super) fn exponentials(
 pub(crate) fn exponentials_of(logits: &[f32], but: usize, mut store: Option<&mut [f32]>) -> (f32, f32) {
     let mut max = f32::NEG_INFINITY;
     for &logit in logits {
-        max = super::larger(logit, max);
+        max = super::chunks::larger(logit, max);
     }
     let mut sums = [0.0; LANES];
     for start in (0..logits.len()).step_by(LANES) {

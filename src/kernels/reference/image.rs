@@ -1,6 +1,6 @@
 //! The naive twins of the layers of images, in PyTorch's layout: images `[channels, height, width]`.
 
-use super::{activation, activation_derivative};
+use super::activations::{activation, activation_derivative};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
 

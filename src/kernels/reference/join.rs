@@ -1,7 +1,7 @@
 //! The naive twins of the layers where two branches meet, in PyTorch's layout: images
 //! `[channels, height, width]`.
 
-use super::{activation, activation_derivative};
+use super::activations::{activation, activation_derivative};
 use crate::kernels::activation::Activation;
 
 /// y = activation(a + b), number by number.

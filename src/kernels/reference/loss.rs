@@ -1,6 +1,6 @@
 //! The losses of one row: value and gradient by the outputs, written down as in `docs/losses.md`.
 
-use super::sigmoid;
+use super::functions::sigmoid;
 
 /// The row of `width` numbers that is 1 at `label` and 0 elsewhere.
 pub fn one_hot(label: usize, width: usize) -> Vec<f64> {

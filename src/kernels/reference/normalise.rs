@@ -1,6 +1,6 @@
 //! The naive twin of the normalisations, in PyTorch's layout: `x` `[rows, channels, pixels]`.
 
-use super::{activation, activation_derivative};
+use super::activations::{activation, activation_derivative};
 use crate::kernels::activation::Activation;
 
 /// What mean and variance are taken over.

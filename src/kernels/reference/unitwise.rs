@@ -1,7 +1,7 @@
 //! What acts on all incoming weights of one output, or on one vector of parameters: the naive twins of
 //! [`columns`](crate::kernels::columns) and of weight normalisation.
 
-use super::{Dense, DenseGradients};
+use super::dense::{Dense, DenseGradients};
 use crate::kernels::activation::Activation;
 use crate::kernels::columns::ADAPTIVE_EPSILON;
 

@@ -8,7 +8,8 @@ use std::ops::Range;
 use super::Convolution;
 use crate::kernels::image::{Image, Patches, Side, Window};
 use crate::kernels::panels;
-use crate::layers::{Derivation, dense::Shard};
+use crate::layers::dense::Shard;
+use crate::layers::derived::Derivation;
 use crate::tensor::{LANES, padded};
 
 /// What adding one number of a patch's gradient to its place costs, in multiply-adds: 0.4 to 0.6 ns were

@@ -5,8 +5,8 @@ use crate::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::layers::{Add, Elementwise, Node, Scale, Shape};
+use crate::model::inputs::{Input, Inputs};
 use crate::model::recipe::{ResidualConfig, gate_layers, in_residual};
-use crate::model::{Input, Inputs};
 
 /// The modules of a squeeze-excite block that find the gates.
 const GATE: [&str; 3] = ["pool", "fc1", "fc2"];

@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::super::section::{Range, Section, above, between, unit, unit_open};
 use super::Recipe;
-use super::write::single;
+use super::values::single;
 use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
 use crate::error::{Error, Result};
 use crate::losses::{self, Loss};

@@ -4,7 +4,7 @@
 use toml::{Table, Value};
 
 use super::super::section::{Section, unit_open, unit_positive};
-use super::write::table_of;
+use super::values::table_of;
 use crate::error::Result;
 use crate::optim::{Ema, Lookahead};
 

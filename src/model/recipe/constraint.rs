@@ -4,7 +4,7 @@ use toml::Table;
 
 use super::super::section::{Section, positive};
 use super::gradient::optional_single;
-use super::write::single;
+use super::values::single;
 use crate::error::Result;
 
 /// What holds of the parameters after each update. Where both are given, numbers are clipped before

@@ -3,7 +3,7 @@
 use toml::Table;
 
 use super::super::section::{Range, Section, non_negative, positive};
-use super::write::single;
+use super::values::single;
 use crate::error::Result;
 
 /// What is done to the gradient of each step, in this order: the L1 penalty is added, then elements

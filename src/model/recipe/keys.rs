@@ -3,7 +3,7 @@
 use toml::Value;
 
 use super::super::section::{Section, non_negative};
-use super::write::{integer, single};
+use super::values::{integer, single};
 use crate::data::MOST_CLASSES;
 use crate::error::Result;
 use crate::hyper::{Allowed, HyperParameter, HyperValue};

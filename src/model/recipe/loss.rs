@@ -4,7 +4,7 @@ use toml::Table;
 
 use super::super::section::Section;
 use super::keys;
-use super::write::table_of;
+use super::values::table_of;
 use crate::error::Result;
 use crate::losses::{Loss, LossKind};
 

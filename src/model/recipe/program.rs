@@ -1,11 +1,13 @@
 //! Recipes that a program makes, and not a text.
 
 use super::super::section::{Section, Source};
+use super::constraint::ConstraintConfig;
+use super::gradient::GradientConfig;
 use super::layers::own_kinds;
-use super::{
-    BATCH, ConstraintConfig, DataConfig, GradientConfig, ModelConfig, OptimizerConfig, Recipe,
-    ReproduceConfig, StopConfig, TrainConfig, optimizer_kind, parse_table,
-};
+use super::optimizer::{OptimizerConfig, optimizer_kind};
+use super::reproduce::ReproduceConfig;
+use super::stop::StopConfig;
+use super::{BATCH, DataConfig, ModelConfig, Recipe, TrainConfig, parse_table};
 use crate::data::augment::Augmentation;
 use crate::error::Result;
 use crate::optim::schedule::Schedules;

@@ -3,7 +3,7 @@
 use toml::Table;
 
 use super::super::section::Section;
-use super::write::{integer, table_of};
+use super::values::{integer, table_of};
 use crate::error::Result;
 
 /// Seeds where a recipe says nothing.

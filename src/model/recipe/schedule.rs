@@ -11,7 +11,8 @@ pub use write::to_table;
 use super::super::section::{
     Section, at_least_one, fraction, non_negative, positive, unit, unit_open, unit_positive,
 };
-use super::{HyperValue, MOST_EPOCHS, OptimizerConfig};
+use super::optimizer::OptimizerConfig;
+use super::{HyperValue, MOST_EPOCHS};
 use crate::error::Result;
 use crate::optim::schedule::{Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules, Warmup};
 

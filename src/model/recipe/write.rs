@@ -1,12 +1,14 @@
 //! A recipe as TOML, every value written out.
 
+use super::values::typed;
+pub(super) use super::values::{initialiser, integer, single, table_of};
 use toml::{Table, Value};
 
+use super::layers::LayerConfig;
+use super::optimizer::OptimizerConfig;
 use super::{
-    DataConfig, Held, LayerConfig, ModelConfig, OptimizerConfig, Recipe, TrainConfig, augment, average, keys,
-    layers, loss, schedule,
+    DataConfig, Held, ModelConfig, Recipe, TrainConfig, augment, average, keys, layers, loss, schedule,
 };
-use crate::init::Init;
 use crate::kernels::activation::Activation;
 
 pub(super) fn to_toml(recipe: &Recipe) -> String {
@@ -111,22 +113,6 @@ fn activation(activation: Activation) -> Table {
     typed(activation.name(), activation.parameter())
 }
 
-pub(super) fn initialiser(init: &Init) -> Table {
-    match *init {
-        Init::Zeros => typed("zeros", None),
-        Init::Constant(value) => typed("constant", Some(("value", value))),
-        Init::Uniform { low, high } => typed("uniform", [("low", low), ("high", high)]),
-        Init::Normal { mean, deviation } => typed("normal", [("mean", mean), ("deviation", deviation)]),
-        Init::XavierUniform { gain } => typed("xavier-uniform", Some(("gain", gain))),
-        Init::XavierNormal { gain } => typed("xavier-normal", Some(("gain", gain))),
-        Init::KaimingUniform { gain } => typed("kaiming-uniform", Some(("gain", gain))),
-        Init::KaimingNormal { gain } => typed("kaiming-normal", Some(("gain", gain))),
-        Init::LecunUniform => typed("lecun-uniform", None),
-        Init::LecunNormal => typed("lecun-normal", None),
-        Init::Orthogonal { gain } => typed("orthogonal", Some(("gain", gain))),
-    }
-}
-
 fn optimizer(optimizer: &OptimizerConfig) -> Table {
     let mut table =
         table_of([("name", optimizer.name().into()), ("learning_rate", optimizer.learning_rate.into())]);
@@ -142,26 +128,4 @@ fn train(train: &TrainConfig) -> Table {
         ("seed", integer(train.seed)),
         ("shuffle", train.shuffle.into()),
     ])
-}
-
-fn typed<'a>(name: &str, parameters: impl IntoIterator<Item = (&'a str, f32)>) -> Table {
-    let mut table = table_of([("type", name.into())]);
-    table.extend(parameters.into_iter().map(|(key, value)| (key.to_string(), single(value))));
-    table
-}
-
-pub(super) fn table_of<const N: usize>(entries: [(&str, Value); N]) -> Table {
-    entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
-}
-
-/// The shortest decimal that reads back as this number: 0.1307, not 0.13070000708103.
-pub(super) fn single(number: f32) -> Value {
-    let shortest = number.to_string().parse().unwrap_or(f64::from(number));
-    Value::Float(shortest)
-}
-
-/// A recipe holds no larger integers than TOML can write, because it was read from TOML; one that
-/// was built by a program is capped.
-pub(super) fn integer(number: u64) -> Value {
-    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }

@@ -32,7 +32,7 @@ impl History {
     /// If there is no memory for it.
     pub fn new(count: usize, capacity: usize) -> Result<History> {
         let places = capacity + 1;
-        let vectors = || memory::filled(super::USE, 0.0, places.saturating_mul(count));
+        let vectors = || memory::filled(super::settings::USE, 0.0, places.saturating_mul(count));
         let (steps, changes) = (vectors()?, vectors()?);
         let [inverses, factors] = [0; 2].map(|_| vec![0.0; places]);
         Ok(History { count, capacity, oldest: 0, pairs: 0, steps, changes, inverses, factors, scale: 1.0 })

@@ -5,7 +5,7 @@
 //! the cubic of equation 3.59. The safeguards - how far a bracket may reach out, how near to its ends a
 //! trial may lie - are those of torch.optim.LBFGS with `line_search_fn="strong_wolfe"`.
 
-use super::Objective;
+use super::settings::Objective;
 use super::vector::{add_scaled, dot, max_abs};
 use crate::{Result, memory};
 
@@ -34,7 +34,7 @@ pub struct Trial {
 
 impl Trial {
     fn new(count: usize) -> Result<Trial> {
-        let gradient = memory::filled(super::USE, 0.0, count)?;
+        let gradient = memory::filled(super::settings::USE, 0.0, count)?;
         Ok(Trial { step: 0.0, loss: 0.0, slope: 0.0, gradient, evaluation: 0 })
     }
 }
@@ -83,7 +83,13 @@ impl LineSearch {
     /// If there is no memory for them.
     pub fn new(count: usize) -> Result<LineSearch> {
         let (low, high, new) = (Trial::new(count)?, Trial::new(count)?, Trial::new(count)?);
-        Ok(LineSearch { place: memory::filled(super::USE, 0.0, count)?, low, high, new, evaluations: 0 })
+        Ok(LineSearch {
+            place: memory::filled(super::settings::USE, 0.0, count)?,
+            low,
+            high,
+            new,
+            evaluations: 0,
+        })
     }
 
     /// Counts evaluations from 0 again.

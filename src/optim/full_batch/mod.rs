@@ -23,66 +23,21 @@ mod conjugate;
 mod lbfgs;
 mod line_search;
 mod rule;
+pub(super) mod settings;
 pub mod vector;
 
 pub use conjugate::Formula;
-pub use rule::FullBatch;
+use settings::USE;
+pub use settings::{FullBatch, Method, Objective, Settings};
 
 use crate::{Result, memory};
 use lbfgs::History;
 use line_search::{Limits, Line, LineSearch};
 use vector::{add_scaled, dot, max_abs, set_negative, sum_abs};
 
-/// c₂ of the strong Wolfe conditions, the part of a slope that a search may leave: with L-BFGS, whose
-/// first trial is mostly right...
-const LOOSE: f64 = 0.9;
-/// ...and with conjugate gradients, which need an almost exact search (Nocedal, Wright, §3.1).
-const TIGHT: f64 = 0.1;
-
 /// The vectors that a solver has beside its method's: point, gradient, the one before, direction; the
 /// search's place and three gradients.
 const VECTORS: usize = 8;
-
-/// What is minimised: writes the gradient at a point, both \[n\], and returns the loss. A loss that is not
-/// finite is no error but a place that a search turns back from.
-pub type Objective<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
-
-/// How a direction is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// From the last `history_size` steps, at least 1. Liu, Nocedal: On the limited memory BFGS method
-    /// for large scale optimization (1989).
-    Lbfgs { history_size: usize },
-    /// From the direction before. It begins anew with the gradient after as many iterations as there are
-    /// numbers, where a direction would not lead down, and where the formula says so.
-    ConjugateGradient { formula: Formula },
-}
-
-/// What a solver is told. Names and defaults are those of torch.optim.LBFGS.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    pub method: Method,
-    /// The most evaluations of a line search; at least 1.
-    pub max_eval: usize,
-    /// No element of the gradient is larger at the end; at least 0.
-    pub tolerance_grad: f64,
-    /// It is the end when no parameter, or not the loss, changes by more; at least 0.
-    pub tolerance_change: f64,
-}
-
-impl Settings {
-    /// A method with the defaults.
-    pub fn new(method: Method) -> Settings {
-        Settings { method, max_eval: 25, tolerance_grad: 1e-7, tolerance_change: 1e-9 }
-    }
-
-    fn curvature(&self) -> f64 {
-        match self.method {
-            Method::Lbfgs { .. } => LOOSE,
-            Method::ConjugateGradient { .. } => TIGHT,
-        }
-    }
-}
 
 /// Why it makes no sense to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +79,6 @@ struct Last {
     /// Along its direction, where it began.
     slope: f64,
 }
-
-/// What the memory of a minimisation is for, in messages.
-const USE: &str = "the history and the line search";
 
 /// A minimisation under way.
 #[derive(Debug)]

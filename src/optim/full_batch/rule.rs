@@ -1,24 +1,7 @@
 //! The full-batch methods as update rules see them.
 
-use super::{Method, Settings};
-use crate::optim::{Coefficients, Rule, StepSettings};
-
-/// A rule that only wants the gradient of all samples: it leaves the parameters alone in a step, and a
-/// [`Solver`](super::Solver) moves them between the steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FullBatch {
-    pub settings: Settings,
-    /// Of the penalty weight_decay / 2 · Σ p² over all parameters p, which is part of what is minimised;
-    /// at least 0.
-    pub weight_decay: f64,
-}
-
-impl FullBatch {
-    /// A method with its defaults.
-    pub fn new(method: Method) -> FullBatch {
-        FullBatch { settings: Settings::new(method), weight_decay: 0.0 }
-    }
-}
+use super::settings::FullBatch;
+use crate::optim::rule::{Coefficients, Rule, StepSettings};
 
 impl Rule for FullBatch {
     fn slots(&self) -> usize {

@@ -1,7 +1,11 @@
 //! The twins of the rules for whole parameters.
 
-use super::{Memory, adam};
-use crate::optim::{Adafactor, Adam, Lamb, Muon, Orthogonal};
+use super::elementwise::{Memory, adam};
+use crate::optim::adafactor::Adafactor;
+use crate::optim::adam::Adam;
+use crate::optim::lamb::Lamb;
+use crate::optim::muon::Muon;
+use crate::optim::whole::Orthogonal;
 
 /// `optax.lamb`, of one parameter: `parameters`, `gradients` and `memories` are `[n]`.
 pub fn lamb(

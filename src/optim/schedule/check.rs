@@ -1,6 +1,8 @@
 //! Whether schedules fit into a run.
 
-use super::{Curve, Length, Phase, Schedule, Schedules};
+use super::curve::Curve;
+use super::length::Length;
+use super::phases::{Phase, Schedule, Schedules};
 
 /// What lengths in epochs may be off by, having been added up.
 const ROUNDING: f64 = 1e-9;

@@ -2,7 +2,9 @@
 
 use std::f64::consts::PI;
 
-use super::{Length, OneCycle, Plateau, Span};
+use super::length::{Length, Span};
+use super::one_cycle::OneCycle;
+use super::plateau::Plateau;
 
 /// What an exponential curve without a `gamma` comes to at its end.
 const EXPONENTIAL_END: f64 = 0.01;

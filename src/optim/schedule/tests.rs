@@ -1,4 +1,5 @@
 use super::*;
+use crate::StepSettings;
 
 /// Ten epochs of four steps.
 const RUN: Span = Span { steps: 40, steps_per_epoch: 4 };

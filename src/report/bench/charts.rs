@@ -1,6 +1,8 @@
 //! The charts of a benchmark.
 
-use super::{Task, distinct, frameworks, machine, sorted, tasks};
+use super::lines::{has_lines, threads_text};
+use super::tasks::{Task, distinct, frameworks, sorted};
+use super::{machine, tasks};
 use crate::bench::record::{BenchRecord, CaseRecord};
 use crate::report::chart::{
     Axis, BarChart, Bars, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, Unit,
@@ -60,10 +62,6 @@ pub fn groups(record: &BenchRecord) -> Vec<Group> {
     groups
 }
 
-pub(super) fn threads_text(threads: usize) -> String {
-    if threads == 1 { "1 thread".into() } else { format!("{threads} threads") }
-}
-
 fn point(x: usize, summary: &Summary) -> Point {
     Point { x: x as f64, y: summary.median, low: summary.low, high: summary.high }
 }
@@ -91,10 +89,6 @@ fn throughput(task: &Task) -> Vec<Chart> {
         has_lines(&chart).then_some(Chart::Lines(chart))
     };
     sorted(&own, |case| case.threads).into_iter().filter_map(chart).collect()
-}
-
-pub(super) fn has_lines(chart: &LineChart) -> bool {
-    chart.series.iter().any(|series| series.points.len() > 1)
 }
 
 /// A line for each batch size.

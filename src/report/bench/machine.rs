@@ -1,6 +1,6 @@
 //! What is shown of a machine and its calibration.
 
-use super::charts::{has_lines, threads_text};
+use super::lines::{has_lines, threads_text};
 use crate::bench::record::{BenchRecord, Calibration};
 use crate::report::chart::{
     Axis, BarChart, Bars, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, short,

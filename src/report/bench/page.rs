@@ -1,8 +1,9 @@
 //! The page of a benchmark.
 
-use super::charts::MACHINE;
+use super::charts::{MACHINE, groups};
+use super::machine;
+use super::tasks::{doubts, frameworks, ratios};
 use super::terminal::{margins, microseconds, percent, place};
-use super::{doubts, frameworks, groups, machine, ratios};
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::chart::short;
 use crate::report::numbers::{bytes, counted, rounded, thousands};
@@ -121,7 +122,7 @@ const COLUMNS: [Shown; 17] = [
     Shown {
         title: "waiting",
         hint: "part of their time that the workers wait at barriers",
-        cell: |case| case.waiting.map(|part| warned(fraction(part), part > super::MUCH_WAITING)),
+        cell: |case| case.waiting.map(|part| warned(fraction(part), part > super::tasks::MUCH_WAITING)),
     },
     Shown { title: "remarks", hint: "what makes a case doubtful", cell: |case| remarks(case) },
 ];

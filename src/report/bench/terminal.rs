@@ -2,7 +2,8 @@
 
 use console::style;
 
-use super::{Task, doubts, frameworks, ratio, ratios, tasks};
+use super::tasks;
+use super::tasks::{Task, doubts, frameworks, ratio, ratios};
 use crate::bench::record::{BenchRecord, CaseRecord};
 use crate::report::markup::printable;
 use crate::report::numbers::{bytes, rounded, thousands};
@@ -108,7 +109,7 @@ pub(super) fn margins(case: &CaseRecord) -> String {
 
 fn waiting(part: f64) -> String {
     let text = percent(part);
-    if part > super::MUCH_WAITING { style(text).yellow().to_string() } else { text }
+    if part > super::tasks::MUCH_WAITING { style(text).yellow().to_string() } else { text }
 }
 
 /// A fraction of 1 in percent, with one decimal: 67.3 %.

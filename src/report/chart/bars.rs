@@ -4,8 +4,9 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::{Span, Unit, short};
 use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
+use super::charts::{BarChart, Point};
 use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
-use super::{BarChart, Point, WIDTH};
+use super::pixels::WIDTH;
 
 /// Of the grid.
 const HEIGHT: f64 = 268.0;

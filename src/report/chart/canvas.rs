@@ -6,7 +6,7 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, ShapeStyle, TextStyle, register_font};
 
-use super::FINE;
+use super::pixels::FINE;
 use super::spots::Spots;
 use crate::report::markup::printable;
 
@@ -158,7 +158,7 @@ impl<B: DrawingBackend> Canvas<B> {
 
     /// A text that is cut with an ellipsis so that it fits in `room`.
     pub fn text_within(&mut self, text: &str, at: (f64, f64), size: f64, ink: Ink, side: Side, room: f64) {
-        let mut shown = super::cut(text);
+        let mut shown = super::names::cut(text);
         while text_width(&shown, size) > room && shown.chars().count() > 1 {
             let kept = shown.chars().count().saturating_sub(2);
             shown = shown.chars().take(kept).chain(['…']).collect();

@@ -4,7 +4,7 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::{Axis, Span};
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
-use super::cut;
+use super::names::cut;
 
 const MARGIN: f64 = 16.0;
 pub(super) const TITLE_SIZE: f64 = 16.0;

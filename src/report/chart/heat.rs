@@ -3,8 +3,9 @@
 use plotters::backend::DrawingBackend;
 
 use super::canvas::{Canvas, HEAT, ON_COLOUR, QUIET, Side, TEXT, text_width};
+use super::charts::HeatMap;
 use super::frame::{self, LABEL_SIZE};
-use super::{HeatMap, cut};
+use super::names::cut;
 
 const ROW: f64 = 28.0;
 const MARGIN: f64 = 16.0;

@@ -4,8 +4,9 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::Span;
 use super::canvas::{AXIS, Canvas, GRID, QUIET, Side, text_width};
+use super::charts::{LineChart, Point, Series};
 use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look};
-use super::{LineChart, Point, Series, WIDTH};
+use super::pixels::WIDTH;
 
 /// Of the grid.
 const HEIGHT: f64 = 268.0;

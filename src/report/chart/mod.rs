@@ -6,9 +6,12 @@
 mod axis;
 mod bars;
 mod canvas;
+mod charts;
 mod frame;
 mod heat;
 mod lines;
+mod names;
+mod pixels;
 mod roofline;
 mod sheet;
 mod spans;
@@ -16,25 +19,16 @@ mod spots;
 
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
+pub use charts::{
+    Bar, BarChart, Bars, Dot, HeatMap, LineChart, Point, Roof, Roofline, Series, Shade, SpanChart,
+};
+use names::cut;
+use pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
 pub use sheet::{Tile, contact_sheet};
 
 use super::markup::escaped;
 use canvas::Canvas;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
-
-/// The width of charts, in CSS pixels, and of those that need twice as much.
-const WIDTH: u32 = 660;
-const WIDE: u32 = 1270;
-
-/// Units of the drawing in a CSS pixel: plotters' coordinates are integers, and this makes them fine
-/// enough for thin lines.
-const FINE: u32 = 4;
-
-/// Pixels of a PNG in a CSS pixel; the remaining part of [`FINE`] is averaged, which smooths edges.
-const PNG_SCALE: u32 = 2;
-
-/// Characters of a name that a chart shows; longer ones are cut.
-const LONGEST_NAME: usize = 48;
 
 /// Anything that can be drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,161 +38,6 @@ pub enum Chart {
     Heat(HeatMap),
     Roofline(Roofline),
     Spans(SpanChart),
-}
-
-/// Values over a number, one line for each series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LineChart {
-    pub title: String,
-    pub x: Axis,
-    pub y: Axis,
-    pub series: Vec<Series>,
-}
-
-/// A line. Few points are marked and have whiskers for their intervals, many have a band.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    pub name: String,
-    /// In the order of `x`. A point that is not finite, or not positive on a logarithmic axis, is
-    /// left out and interrupts the line.
-    pub points: Vec<Point>,
-}
-
-/// A value with the interval that it is believed to lie in.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    pub x: f64,
-    pub y: f64,
-    /// Equal to `y` if there is no interval.
-    pub low: f64,
-    pub high: f64,
-}
-
-impl Point {
-    /// A value without an interval.
-    pub fn new(x: f64, y: f64) -> Point {
-        Point { x, y, low: y, high: y }
-    }
-}
-
-/// Groups of bars side by side, one bar for each series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BarChart {
-    pub title: String,
-    /// What the groups are.
-    pub x_label: String,
-    pub y: Axis,
-    pub groups: Vec<String>,
-    pub series: Vec<Bars>,
-}
-
-/// The bars of one series, one for each group; `None` where there is no value. Their `x` is unused.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bars {
-    pub name: String,
-    pub values: Vec<Option<Point>>,
-}
-
-/// A table of shaded cells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeatMap {
-    pub title: String,
-    pub x_label: String,
-    pub y_label: String,
-    pub columns: Vec<String>,
-    pub rows: Vec<String>,
-    /// `[rows][columns]`; `None` where there is no value.
-    pub cells: Vec<Vec<Option<Shade>>>,
-}
-
-/// A cell of a heat map.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shade {
-    /// From 0 (paper) to 1 (full colour).
-    pub depth: f64,
-    pub text: String,
-}
-
-/// Arithmetic over intensity, both on logarithmic axes, under the limits of the machine.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Roofline {
-    pub title: String,
-    pub x_label: String,
-    pub y_label: String,
-    pub roofs: Vec<Roof>,
-    /// The kinds of dots, each in a colour of its own.
-    pub series: Vec<String>,
-    pub dots: Vec<Dot>,
-}
-
-/// A limit: so much for each unit of intensity, up to a most.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Roof {
-    pub name: String,
-    /// 0 for the limit of the arithmetic itself.
-    pub slope: f64,
-    pub most: f64,
-}
-
-impl Roof {
-    /// The limit at an intensity.
-    pub fn at(&self, x: f64) -> f64 {
-        if self.slope > 0.0 { self.most.min(self.slope * x) } else { self.most }
-    }
-}
-
-/// What reaches so much at its intensity.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dot {
-    pub name: String,
-    pub x: f64,
-    pub y: f64,
-    /// From 0 to 1: its part of the whole.
-    pub area: f64,
-    /// Its place among the chart's series.
-    pub series: usize,
-    /// The place among the chart's roofs of the one that bounds it.
-    pub roof: Option<usize>,
-    /// What a page tells of it, its name first.
-    pub lines: Vec<String>,
-}
-
-/// Bars in rows, from a beginning to an end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SpanChart {
-    pub title: String,
-    /// Without a label, the axis is not drawn.
-    pub x: Axis,
-    /// From above.
-    pub rows: Vec<String>,
-    /// In CSS pixels.
-    pub row_height: f64,
-    /// Whether it is as wide as the page.
-    pub is_wide: bool,
-    /// The kinds of bars, each in a colour of its own.
-    pub series: Vec<String>,
-    /// In the order of their beginnings within a row.
-    pub spans: Vec<Bar>,
-}
-
-impl SpanChart {
-    fn width(&self) -> u32 {
-        if self.is_wide { WIDE } else { WIDTH }
-    }
-}
-
-/// A bar of a [`SpanChart`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Bar {
-    pub row: usize,
-    pub start: f64,
-    pub end: f64,
-    /// Its place among the chart's series; grey without.
-    pub series: Option<usize>,
-    /// Shown in it where it fits.
-    pub name: String,
-    /// What a page tells of it, its name first.
-    pub lines: Vec<String>,
 }
 
 impl Chart {
@@ -333,45 +172,6 @@ impl Chart {
         let small = averaged(&pixels, size.0 as usize, (FINE / PNG_SCALE) as usize);
         encoded(&small, width * PNG_SCALE, height * PNG_SCALE)
     }
-}
-
-/// The mean of each square of `side` times `side` pixels.
-///
-/// `pixels`: `[height, width, 3]`, `width` and height multiples of `side`.
-fn averaged(pixels: &[u8], width: usize, side: usize) -> Vec<u8> {
-    let rows = pixels.chunks_exact(width * 3 * side);
-    let of_rows = |rows: &[u8]| -> Vec<u8> {
-        (0..width / side * 3)
-            .map(|at| {
-                let (column, channel) = (at / 3 * side, at % 3);
-                let value =
-                    |row: usize, next: usize| usize::from(rows[(row * width + column + next) * 3 + channel]);
-                let sum: usize =
-                    (0..side).map(|row| (0..side).map(|next| value(row, next)).sum::<usize>()).sum();
-                (sum / (side * side)) as u8
-            })
-            .collect()
-    };
-    rows.flat_map(of_rows).collect()
-}
-
-/// `pixels` (`[height, width, 3]`) as a PNG file.
-fn encoded(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {
-    let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels));
-    written.expect("memory takes every byte, and the pixels fill the picture");
-    file
-}
-
-/// A name short enough for a chart.
-fn cut(name: &str) -> String {
-    if name.chars().count() <= LONGEST_NAME {
-        return name.to_string();
-    }
-    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::{Axis, Scale, Span};
 use super::canvas::{Canvas, Ink, PALETTE, QUIET, Side, TEXT, text_width};
+use super::charts::{Roof, Roofline};
 use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
 use super::lines::{draw_x_axis, x_of};
+use super::pixels::WIDTH;
 use super::spots::Place;
-use super::{Roof, Roofline, WIDTH};
 
 /// Of the grid.
 const HEIGHT: f64 = 380.0;

@@ -4,7 +4,7 @@ use plotters::backend::BitMapBackend;
 
 use super::canvas::{Canvas, QUIET, Side, TEXT};
 use super::frame::{self, LABEL_SIZE};
-use super::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
+use super::pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
 use crate::train::analysis::Picture;
 
 /// Pictures side by side.

@@ -4,9 +4,10 @@ use plotters::backend::DrawingBackend;
 
 use super::axis::Span;
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
+use super::charts::SpanChart;
 use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
+use super::names::cut;
 use super::spots::Place;
-use super::{SpanChart, cut};
 
 const MARGIN: f64 = 16.0;
 /// The names of rows take no more.

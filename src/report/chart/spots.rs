@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::FINE;
+use super::pixels::FINE;
 use crate::report::markup::escaped;
 
 /// What a place is, in CSS pixels.

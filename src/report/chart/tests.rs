@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::chart::names::LONGEST_NAME;
 
 const HOSTILE: &str = "</text><script>alert(\"1\" & '2')</script>\u{1}";
 

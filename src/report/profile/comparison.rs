@@ -3,7 +3,7 @@
 use console::{measure_text_width, style};
 
 use super::facts::{micros, percent};
-use super::terminal::{cut, longest_name};
+use super::names::{cut, longest_name};
 use crate::bench::profile::compare::{ProfileComparison, SiteChange};
 use crate::report::markup::printable;
 use crate::report::table::{Side, table};

@@ -6,6 +6,7 @@ mod csv;
 mod facts;
 mod flame;
 mod folded;
+mod names;
 mod page;
 mod terminal;
 mod trace;

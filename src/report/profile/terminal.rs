@@ -1,5 +1,6 @@
 //! The tables of a terminal.
 
+use super::names::{cut, longest_name};
 use console::{measure_text_width, style};
 
 use super::facts::{
@@ -18,12 +19,6 @@ use crate::report::wrap::wrapped;
 
 /// Sentences are no wider, however wide the terminal is.
 const WIDEST_TEXT: usize = 100;
-
-/// Letters of a layer, an operation, a kind or a verdict that a table shows, and that one shows which is narrower
-/// than [`NARROW`].
-const LONGEST_NAME: usize = 24;
-const LONGEST_OF_NARROW: usize = 16;
-const NARROW: usize = 80;
 
 /// A saving of more than this part of the step is marked, and a fraction of a roof that is worth its name.
 const MUCH: f64 = 0.05;
@@ -109,20 +104,6 @@ fn saved(row: &Row, saving: f64) -> String {
     let text = micros(saving);
     let is_much = row.site.is_some() && share(row.record, saving) > MUCH;
     if is_much { style(text).yellow().bold().to_string() } else { text }
-}
-
-/// A name short enough for a column.
-pub(super) fn cut(name: &str, longest: usize) -> String {
-    let name = printable(name);
-    if name.chars().count() <= longest {
-        return name;
-    }
-    name.chars().take(longest - 1).chain(['…']).collect()
-}
-
-/// Letters of a name that a table of so many columns shows.
-pub(super) fn longest_name(columns: usize) -> usize {
-    if columns < NARROW { LONGEST_OF_NARROW } else { LONGEST_NAME }
 }
 
 /// The report of a profile in lines of at most `columns`. With a `layer`, the call sites of that layer and of

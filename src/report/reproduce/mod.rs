@@ -1,6 +1,7 @@
 //! What people see of recipes being reproduced. Everything is made from the record alone.
 
 mod charts;
+mod numbers;
 mod page;
 mod terminal;
 
@@ -10,11 +11,9 @@ pub use page::page;
 pub use terminal::{heading, missing, result, seed_line, table};
 
 use super::json;
-use super::numbers::percent;
+use crate::atomic_file;
 use crate::error::{Error, Result};
-use crate::stats::MeanEstimate;
 use crate::train::reproduce::ReproduceRecord;
-use crate::{atomic_file, train::reproduce::RecipeRecord};
 
 /// The record, in the folder of a report.
 pub const JSON: &str = "reproduce.json";
@@ -39,31 +38,6 @@ pub fn write(folder: &Path, record: &ReproduceRecord) -> Result<String> {
     }
     write(PAGE, page(record).as_bytes())?;
     Ok(folder.join(PAGE).display().to_string())
-}
-
-/// "98.036 %": of a mean one digit more than of a single accuracy.
-fn mean(fraction: f64) -> String {
-    format!("{:.3} %", 100.0 * fraction)
-}
-
-/// "± 0.071", in percent; empty if one run leaves it open.
-fn deviation(estimate: &MeanEstimate) -> String {
-    estimate.deviation.map_or(String::new(), |deviation| format!("± {:.3}", 100.0 * deviation))
-}
-
-/// "97.985 to 98.087 %"; empty if one run leaves it open.
-fn interval(estimate: &MeanEstimate) -> String {
-    let text = |[low, high]: [f64; 2]| format!("{:.3} to {}", 100.0 * low, mean(high));
-    estimate.interval.map_or(String::new(), text)
-}
-
-/// What a recipe has to reach, in words.
-fn goal(recipe: &RecipeRecord, until: Option<f64>) -> String {
-    match (until, recipe.target) {
-        (Some(accuracy), _) => format!("{} validation accuracy", percent(accuracy)),
-        (None, Some(target)) => percent(target),
-        (None, None) => "none".into(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The page of reproduced recipes.
 
-use super::{charts, deviation, goal, interval, mean};
+use super::charts;
+use super::numbers::{deviation, goal, interval, mean};
 use crate::report::numbers::{counted, duration, loss, percent, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 use crate::report::run::{ending, epochs};

@@ -2,7 +2,7 @@
 
 use console::style;
 
-use super::{deviation, goal, interval, mean};
+use super::numbers::{deviation, goal, interval, mean};
 use crate::report::markup::printable;
 use crate::report::numbers::{counted, duration, percent};
 use crate::report::run::{ending, epochs};

@@ -1,7 +1,7 @@
 //! The gradients of a layer against finite differences of its output.
 
-use super::pass::{Answer, Pass, columns, is_number};
-use super::{ROWS, wrong};
+use super::pass::{Answer, Pass, ROWS, columns, is_number};
+use super::wrong::wrong;
 use crate::error::Result;
 
 /// Steps of differences: powers of two, so that most of them are exact.

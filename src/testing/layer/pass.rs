@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::ROWS;
 use crate::init;
 use crate::kernels::prefetch::Ahead;
 use crate::layers::{Arrangement, Backward, Derivation, Forward, Layer, RowsGradient, Shape, Training};
 use crate::rng::{self, Purpose};
 use crate::tensor::{MatrixMut, MatrixRef, padded};
+
+/// Samples that are tried.
+pub(super) const ROWS: usize = 5;
 
 /// Floats of a row between layers.
 pub(super) fn columns(shape: Shape) -> usize {

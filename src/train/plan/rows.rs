@@ -3,9 +3,13 @@
 
 use std::ops::Range;
 
-use super::{Joins, ROW_BLOCK};
+use super::joins::Joins;
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
+
+/// Rows that a worker takes through all layers together, so that what a layer has written is still
+/// in the second-level cache when the next one reads it.
+pub const ROW_BLOCK: usize = 128;
 
 /// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
 /// or more of at most [`ROW_BLOCK`] rows. How many does not follow from the number of workers, so that

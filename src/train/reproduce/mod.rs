@@ -5,16 +5,19 @@
 //! every seed that was asked for counts.
 
 mod record;
+mod task;
 
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+pub use task::Task;
 
 pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdict, time_to};
 
 use super::dataset;
-use super::record::{Observer, TrainRecord};
+use super::observer::Observer;
+use super::record::TrainRecord;
 use super::run::{Training, check_test, check_training, fit, split, test};
 use super::stop::Ending;
 use crate::Result;
@@ -26,14 +29,6 @@ use crate::team::Team;
 /// The part of the training samples that is set aside to see an accuracy reached, where the recipe does
 /// not set samples aside itself.
 pub const HELD: f64 = 0.1;
-
-/// A recipe, its samples, and the seeds to train from.
-#[derive(Clone, Debug)]
-pub struct Task {
-    pub recipe: Recipe,
-    pub data: Arc<DataSet>,
-    pub seeds: Vec<u64>,
-}
 
 /// Watches recipes being reproduced.
 pub trait Watcher: Observer {

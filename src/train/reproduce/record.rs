@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Task;
+use super::task::Task;
 use crate::stats::{MeanEstimate, median};
-use crate::train::TrainRecord;
 use crate::train::machine::Machine;
+use crate::train::record::TrainRecord;
 
 /// The schema that [`ReproduceRecord`] has as JSON.
 pub const REPRODUCE_SCHEMA: &str = "fallline.reproduce/1";

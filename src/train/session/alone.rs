@@ -10,8 +10,10 @@ use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
 use crate::train::averages::Due;
-use crate::train::record::Observer;
-use crate::train::step::{ALONE, Augmented, Batch, Source, Step};
+use crate::train::observer::Observer;
+use crate::train::step::alone::ALONE;
+use crate::train::step::augmented::Augmented;
+use crate::train::step::{Batch, Source, Step};
 
 impl Session<'_> {
     /// Bytes that each worker goes through before a kernel that is to be cold: more than a cache that one core

@@ -2,53 +2,26 @@
 //! search along it. Loss and gradient of all samples come from the step that other rules take, too; here
 //! its rule leaves the parameters alone.
 
+pub use super::search::Search;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::{About, PROGRESS, Session};
 use crate::data::batches;
-use crate::model::{Model, PlacedLayer, Recipe};
+use crate::model::PlacedLayer;
+use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
-use crate::optim::{FullBatch, StepSettings};
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::train::averages::Due;
+use crate::train::epoch_record::EpochRecord;
 use crate::train::norms::{self, LayerNorms};
+use crate::train::observer::Observer;
 use crate::train::plan::Plan;
-use crate::train::record::{EpochRecord, Observer};
 use crate::train::step::{Batch, BatchScore, Source, Step};
 use crate::train::stop::{Ending, after_step};
-use crate::{Error, Result, memory};
-
-/// A search for the least loss, from one iteration to the next.
-pub struct Search {
-    solver: Solver,
-    weight_decay: f64,
-    /// What the samples came to where the iteration begins and in each of its evaluations.
-    scores: Vec<BatchScore>,
-    /// Of the loss and its gradient, in all iterations.
-    evaluations: u64,
-}
-
-impl Search {
-    /// From the parameters that the model has.
-    ///
-    /// # Errors
-    /// If memory is short.
-    pub fn new(method: FullBatch, model: &Model, recipe: &Recipe) -> Result<Search> {
-        let mut start: Vec<f64> = memory::reserved("the parameters in f64", model.storage().len())?;
-        start.extend(model.storage().iter().map(|&p| f64::from(p)));
-        let steps =
-            recipe.stop.steps.map_or(usize::MAX, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
-        let iterations = recipe.train.epochs.min(steps);
-        let FullBatch { settings, weight_decay } = method;
-        let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
-        // Two searches at most, the second along the gradient.
-        let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
-        Ok(Search { solver, weight_decay, scores, evaluations: 0 })
-    }
-}
+use crate::{Error, Result};
 
 impl Session<'_> {
     /// One iteration.

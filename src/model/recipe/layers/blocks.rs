@@ -1,12 +1,13 @@
 //! Blocks: layers within a layer of a recipe.
 
 use super::super::super::section::Section;
-use super::super::write::{integer, layer as table_of_layer, table_of};
+use super::super::write::layer as table_of_layer;
 use super::images::MOST_CHANNELS;
 use super::{LayerConfig, MOST_LAYERS, Shape, read_activation, read_layer};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::layers::LayerKind;
+use crate::model::recipe::values::{integer, table_of};
 
 /// The deepest that blocks may lie in each other.
 const MOST_DEPTH: usize = 8;

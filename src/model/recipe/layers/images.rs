@@ -1,13 +1,13 @@
 //! The layers of images, as a recipe writes them.
 
 use super::super::super::section::Section;
-use super::super::write::{initialiser, integer, table_of};
 use super::windows::{read_window, window_keys};
 use super::{LayerConfig, default_weight_init, read_activation, read_bias_initialiser, read_initialiser};
 use crate::error::Result;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
+use crate::model::recipe::values::{initialiser, integer, table_of};
 
 /// The most channels of a convolution.
 pub(super) const MOST_CHANNELS: usize = 1 << 16;

@@ -1,9 +1,9 @@
 //! Layers as a program writes them: the defaults are those of a recipe.
 
-use super::{
-    ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig, default_weight_init,
-    normalisation,
-};
+use super::blocks::ResidualConfig;
+use super::images::ConvolutionConfig;
+use super::normalisation::{NormalisationConfig, Over};
+use super::{LayerConfig, default_weight_init, normalisation};
 use crate::error::{Error, Result};
 use crate::hyper::HyperValue;
 use crate::init::Init;

@@ -1,10 +1,10 @@
 //! Normalisations and dropout, as a recipe writes them.
 
 use super::super::super::section::{Section, divisor, unit_open, unit_positive};
-use super::super::write::{integer, table_of};
 use super::{LayerConfig, MOST_UNITS, Shape, read_activation};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
+use crate::model::recipe::values::{integer, table_of};
 
 /// ε and momentum where a recipe says none, as in PyTorch.
 pub(super) const EPSILON: f64 = 1e-5;

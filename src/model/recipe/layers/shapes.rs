@@ -1,6 +1,8 @@
 //! What comes out of a layer, given what goes in: checked before anything is allocated.
 
-use super::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, windows};
+use super::images::ConvolutionConfig;
+use super::normalisation::{NormalisationConfig, Over};
+use super::{LayerConfig, windows};
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Window};
 use crate::layers::Shape;

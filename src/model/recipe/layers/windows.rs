@@ -3,9 +3,9 @@
 use toml::{Table, Value};
 
 use super::super::super::section::{Section, integer_text, shortened};
-use super::super::write::{integer, table_of};
 use crate::error::Result;
 use crate::kernels::image::Window;
+use crate::model::recipe::values::{integer, table_of};
 
 /// The most pixels along a side of a window, and of its stride, padding and dilation.
 const MOST_PIXELS: usize = 1024;

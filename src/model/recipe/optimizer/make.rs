@@ -1,6 +1,7 @@
 //! Update rules as a program writes them.
 
-use super::{HyperValue, OptimizerConfig, optimizer_kind};
+use super::registry::optimizer_kind;
+use super::{HyperValue, OptimizerConfig};
 use crate::error::Result;
 use crate::hyper;
 

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::super::write::{integer, table_of};
+use crate::model::recipe::values::{integer, table_of};
 use crate::optim::schedule::{Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules};
 
 /// The `[schedule]` table.

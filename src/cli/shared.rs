@@ -1,0 +1,47 @@
+//! What several commands share.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::model::recipe::Override;
+use crate::report::terminal;
+
+/// The exit code of a training that has diverged.
+pub(super) const DIVERGED: u8 = 4;
+
+/// A line on standard error.
+pub(super) fn say(kind: &str, text: &dyn std::fmt::Display) {
+    // Unlike `eprintln!`, this does not panic where standard error is closed or full.
+    writeln!(terminal::stderr(), "{kind}: {text}").ok();
+}
+
+/// Says that a training has diverged, if it has: an error with an exit code of its own, unless that was
+/// `allowed`.
+pub(super) fn diverged(text: Option<String>, allowed: bool) -> Option<ExitCode> {
+    say(if allowed { "warning" } else { "error" }, &text?);
+    (!allowed).then(|| ExitCode::from(DIVERGED))
+}
+
+/// What `--set` says.
+pub(super) fn settings(texts: &[String]) -> crate::Result<Vec<Override>> {
+    texts.iter().map(|text| text.parse()).collect()
+}
+
+/// Columns of a terminal that nothing is known of.
+pub(super) const COLUMNS: usize = 80;
+
+/// The columns of the terminal that standard output goes to.
+pub(super) fn columns() -> usize {
+    console::Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
+}
+
+/// What was typed, in quotes where a shell needs them.
+pub(super) fn command_line() -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=,:+@%".contains(letter);
+    let word = |text: String| match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    };
+    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    ["fallline".to_string()].into_iter().chain(typed.map(word)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,77 @@
+//! What is said before training.
+
+use crate::data::{DataSet, Origin};
+use crate::model::recipe::{AverageMethod, TrainConfig};
+use crate::model::{Model, Recipe};
+use crate::optim::schedule::Schedule;
+use crate::report::numbers::{counted, shape, thousands};
+use crate::report::summary;
+
+/// What is about to be trained, with so many samples set aside for validation.
+pub(super) fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> String {
+    let [train, test] = [data.train.len() - held, data.test.len()].map(|count| thousands(count as u64));
+    let validation =
+        if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
+    let shape = shape(data.train.shape());
+    format!(
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n\
+         network sees {}\n{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
+        recipe.name,
+        recipe.summary,
+        data.name,
+        origin(&data.origin),
+        data.classes,
+        recipe.data.formula(data.train.element_type()),
+        recipe.optimizer.name(),
+        averages(recipe),
+        recipe.optimizer.learning_rate,
+        scheduled(recipe),
+        batches(&recipe.train),
+        counted(recipe.train.epochs, "epoch"),
+        recipe.train.seed,
+        summary::table(&model.summary()),
+    )
+}
+
+/// What a step takes.
+pub(super) fn batches(train: &TrainConfig) -> String {
+    match (train.takes_all(), train.accumulate) {
+        (true, _) => "all samples in one batch".to_string(),
+        (_, 1) => format!("batches of {}", train.batch),
+        (_, several) => format!("batches of {several} x {}", train.batch),
+    }
+}
+
+/// The averages that compose with the rule.
+pub(super) fn averages(recipe: &Recipe) -> String {
+    let lookahead = recipe
+        .lookahead
+        .map(|lookahead| format!(" with lookahead ({} steps, alpha {})", lookahead.steps, lookahead.alpha));
+    let average = recipe.average.map(|average| {
+        let decay = match average.method {
+            AverageMethod::Ema(ema) => format!(", decay {}", ema.decay),
+            AverageMethod::Swa => String::new(),
+        };
+        let word = if lookahead.is_some() { "and" } else { "with" };
+        format!(" {word} {} (from epoch {}{decay})", average.method.name(), average.start)
+    });
+    lookahead.into_iter().chain(average).collect()
+}
+
+/// What becomes of the learning rate; nothing if it stays as it is.
+pub(super) fn scheduled(recipe: &Recipe) -> String {
+    let schedule = &recipe.schedule.learning_rate;
+    if *schedule == Schedule::constant() {
+        return String::new();
+    }
+    let warmup = if schedule.warmup.is_some() { "warm-up, then " } else { "" };
+    format!(" ({warmup}{})", schedule.name())
+}
+
+/// Where the samples came from.
+pub(super) fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Folder(folder) => format!(" in {}", folder.display()),
+        Origin::Generated { seed } => format!(", generated from seed {seed}"),
+    }
+}

@@ -1,0 +1,45 @@
+//! The shape of an image.
+
+use crate::tensor::padded;
+
+/// The shape of an image, `[height, width, pitch]` in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Image {
+    pub height: usize,
+    pub width: usize,
+    pub channels: usize,
+    /// Floats from one pixel to the next: the channels, padded except in the data.
+    pub pitch: usize,
+}
+
+impl Image {
+    /// An image as layers hand it on.
+    pub const fn new(height: usize, width: usize, channels: usize) -> Image {
+        Image { height, width, channels, pitch: padded(channels) }
+    }
+
+    /// A sample of the data.
+    pub const fn data([height, width, channels]: [usize; 3]) -> Image {
+        Image { height, width, channels, pitch: channels }
+    }
+
+    pub const fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Numbers without padding.
+    pub const fn features(&self) -> usize {
+        self.pixels() * self.channels
+    }
+
+    /// Floats, padding included.
+    pub const fn columns(&self) -> usize {
+        self.pixels() * self.pitch
+    }
+}
+
+impl std::fmt::Display for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.height, self.width, self.channels)
+    }
+}

@@ -1,0 +1,190 @@
+//! What a loss is computed on.
+
+use super::chunks::{chunk_of, is_first};
+use crate::kernels::reduce::LANES;
+
+/// How a block of rows lies in memory: row-major, each row padded to `stride` columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// The columns that count.
+    pub classes: usize,
+    /// The columns of a row in memory: at least `classes`, and a multiple of [`LANES`]. What the
+    /// padding of an input holds does not matter; that of an output becomes 0.
+    pub stride: usize,
+}
+
+impl Rows {
+    /// That a block of this many rows is what it should be.
+    pub(super) fn check(self, block: &[f32], count: usize) {
+        debug_assert!(self.classes > 0 && self.classes <= self.stride, "{self:?}");
+        debug_assert!(self.stride.is_multiple_of(LANES), "{self:?}");
+        debug_assert_eq!(block.len(), count * self.stride);
+    }
+
+    /// [`Rows::check`] of a block with labels.
+    pub(super) fn check_labelled(self, block: &[f32], labels: &[u8]) {
+        self.check(block, labels.len());
+        debug_assert!(labels.iter().all(|&label| usize::from(label) < self.classes));
+    }
+}
+
+/// What a loss is taken of, and where it goes: a block of rows.
+#[derive(Debug)]
+pub struct Pass<'a> {
+    /// \[rows, stride\] the gradient by the outputs, times `scale`, if it is wanted.
+    pub gradient: Option<&'a mut [f32]>,
+    pub scores: Scores<'a>,
+    /// \[rows, stride\]
+    pub outputs: &'a [f32],
+    pub targets: Targets<'a>,
+    pub rows: Rows,
+    /// 1 / the batch, or 1 / the sum of the weights of its classes.
+    pub scale: f32,
+}
+
+impl Pass<'_> {
+    /// That all parts of the block fit together.
+    pub(super) fn check(&self) {
+        let (rows, losses) = (self.rows, self.scores.losses.len());
+        rows.check(self.outputs, losses);
+        debug_assert_eq!(losses, self.scores.correct.len());
+        debug_assert!(self.gradient.as_ref().is_none_or(|gradient| gradient.len() == self.outputs.len()));
+        match self.targets {
+            Targets::Classes(labels) => rows.check_labelled(self.outputs, labels),
+            Targets::Mixed { labels, others, share } => {
+                rows.check_labelled(self.outputs, labels);
+                rows.check_labelled(self.outputs, others);
+                debug_assert!((0.0..=1.0).contains(&share), "{share}");
+            }
+            Targets::Values(values) => debug_assert_eq!(values.len(), losses * rows.classes),
+        }
+    }
+}
+
+/// What is known of each row after a pass.
+#[derive(Debug)]
+pub struct Scores<'a> {
+    /// \[rows\]
+    pub losses: &'a mut [f32],
+    /// \[rows\] 1 where the target is a class, or a mixture of two, and the largest output, the first of
+    /// several, is that class's; otherwise 0.
+    pub correct: &'a mut [u8],
+}
+
+/// What the outputs of rows should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Targets<'a> {
+    /// \[rows\]: the class. Losses on values take it for the row that is 1 at the class and 0
+    /// elsewhere.
+    Classes(&'a [u8]),
+    /// \[rows, classes\], not padded.
+    Values(&'a [f32]),
+    /// \[rows\] two classes, of which the first counts `share`, in [0, 1], and the other the rest. Found
+    /// is that of the larger share, the first of equal ones.
+    Mixed { labels: &'a [u8], others: &'a [u8], share: f32 },
+}
+
+impl<'a> Targets<'a> {
+    /// Those of some rows of `classes` columns.
+    pub fn rows(self, rows: std::ops::Range<usize>, classes: usize) -> Targets<'a> {
+        match self {
+            Targets::Classes(labels) => Targets::Classes(&labels[rows]),
+            Targets::Values(values) => Targets::Values(&values[rows.start * classes..rows.end * classes]),
+            Targets::Mixed { labels, others, share } => {
+                Targets::Mixed { labels: &labels[rows.clone()], others: &others[rows], share }
+            }
+        }
+    }
+
+    /// That of one row.
+    #[inline(always)]
+    pub(super) fn row(self, row: usize, classes: usize) -> Target<'a> {
+        match self {
+            Targets::Classes(labels) => Target::Class(usize::from(labels[row])),
+            Targets::Values(values) => Target::Values(&values[row * classes..(row + 1) * classes]),
+            Targets::Mixed { labels, others, share } => {
+                Target::Mixed { classes: [labels[row], others[row]].map(usize::from), share }
+            }
+        }
+    }
+}
+
+/// What the outputs of one sample should be.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Target<'a> {
+    Class(usize),
+    /// \[outputs\]
+    Values(&'a [f32]),
+    /// Two classes, of which the first counts `share`, in [0, 1], and the other the rest.
+    Mixed {
+        classes: [usize; 2],
+        share: f32,
+    },
+}
+
+impl Target<'_> {
+    /// The class, if it is one alone.
+    #[inline(always)]
+    pub fn class(self) -> Option<usize> {
+        match self {
+            Target::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// The number that belongs to an output: of a class, 1 for the class and 0 for all others.
+    #[inline(always)]
+    pub fn of(self, output: usize) -> f32 {
+        match self {
+            Target::Class(class) => {
+                if output == class {
+                    1.0
+                } else {
+                    0.0
+                }
+            }
+            Target::Values(values) => values[output],
+            Target::Mixed { classes: [first, other], share } => {
+                let of_first = if output == first { share } else { 0.0 };
+                of_first + if output == other { 1.0 - share } else { 0.0 }
+            }
+        }
+    }
+
+    /// The numbers that belong to the outputs from column `start` on, 0 beyond the last.
+    #[inline(always)]
+    pub(super) fn chunk(self, start: usize) -> [f32; LANES] {
+        match self {
+            Target::Class(class) => {
+                let mut chunk = [0.0; LANES];
+                for (i, number) in chunk.iter_mut().enumerate() {
+                    *number = if start + i == class { 1.0 } else { 0.0 };
+                }
+                chunk
+            }
+            Target::Values(values) => chunk_of(values, start, 0.0),
+            Target::Mixed { classes: [first, other], share } => {
+                let mut chunk = [0.0; LANES];
+                for (i, number) in chunk.iter_mut().enumerate() {
+                    let of_first = if start + i == first { share } else { 0.0 };
+                    let of_other = if start + i == other { 1.0 - share } else { 0.0 };
+                    *number = of_first + of_other;
+                }
+                chunk
+            }
+        }
+    }
+
+    /// What [`Scores::correct`] says of a row.
+    #[inline(always)]
+    pub(super) fn is_found(self, row: &[f32], max: f32) -> u8 {
+        match self {
+            Target::Class(class) => u8::from(is_first(row, class, max)),
+            Target::Values(_) => 0,
+            Target::Mixed { classes: [first, other], share } => {
+                u8::from(is_first(row, if share >= 0.5 { first } else { other }, max))
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A network: its layers and its parameters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use super::checkpoint::{ModelFile, NamedTensor};
+use super::inputs::Inputs;
+use super::normalisation::Seen;
+use super::recipe::ModelConfig;
+use super::summary::SummaryRow;
+use crate::kernels::{image, panels, reduce};
+use crate::layers::{Arrangement, Node, ParameterSpec, trained_numbers};
+use crate::losses::Loss;
+use crate::model::{checkpoint, section};
+use crate::tensor::Buffer;
+use crate::{Error, Result, memory};
+
+/// A feed-forward network: layers in order, and all their parameters in one buffer.
+pub struct Model {
+    pub(super) layers: Vec<PlacedLayer>,
+    pub(super) parameters: Buffer<f32>,
+    pub(super) input: [usize; 3],
+    pub(super) config: ModelConfig,
+    pub(super) seen: Seen,
+}
+
+/// A layer and where it stands.
+pub struct PlacedLayer {
+    pub layer: Node,
+    /// What it reads.
+    pub inputs: Inputs,
+    /// Its module, which names its parameters: "3" by its number in the recipe, "3.layers.0" in a block.
+    pub module: String,
+    /// Its storage in the model's parameters.
+    pub storage: Range<usize>,
+}
+
+impl Model {
+    /// Height, width and channels of a sample.
+    pub fn input(&self) -> [usize; 3] {
+        self.input
+    }
+
+    /// Features of a sample that the last layer gives: the number of classes.
+    pub fn outputs(&self) -> usize {
+        self.layers.last().map_or(0, |last| last.layer.outputs())
+    }
+
+    pub fn loss(&self) -> &Loss {
+        &self.config.loss
+    }
+
+    /// The layers and the loss that it was made of.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// What it was last trained to see, or what its file says of that.
+    pub fn seen(&self) -> Seen {
+        self.seen
+    }
+
+    /// Remembers what it is trained to see.
+    pub(crate) fn set_seen(&mut self, seen: Seen) {
+        self.seen = seen;
+    }
+
+    /// The layers, from input to output.
+    pub fn layers(&self) -> &[PlacedLayer] {
+        &self.layers
+    }
+
+    /// All parameters as they are stored, padding included.
+    pub fn storage(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The layers and, to be changed, their parameters.
+    pub fn parts_mut(&mut self) -> (&[PlacedLayer], &mut [f32]) {
+        (&self.layers, &mut self.parameters)
+    }
+
+    /// Lets layers own whole columns of weights, or not, as [`own_whole_columns`](crate::layers::Sharding::own_whole_columns) says.
+    pub(crate) fn own_whole_columns(&mut self, whole: bool) {
+        let shardings = self.layers.iter_mut().filter_map(|placed| placed.layer.sharding_mut());
+        shardings.for_each(|sharding| sharding.own_whole_columns(whole));
+    }
+
+    /// Lets the first layer own its weights by inputs, or not, as [`own_by_inputs`](crate::layers::Sharding::own_by_inputs) says, where the gradient
+    /// of its shards reads the inputs one by one.
+    pub(crate) fn own_by_inputs(&mut self, by_inputs: bool) {
+        let first = self.layers.first_mut().filter(|placed| !placed.layer.sums_rows());
+        if let Some(sharding) = first.and_then(|placed| placed.layer.sharding_mut()) {
+            sharding.own_by_inputs(by_inputs);
+        }
+    }
+
+    /// Trainable numbers, padding not counted.
+    pub fn parameters(&self) -> usize {
+        self.layers.iter().map(|placed| trained_numbers(&placed.layer.parameters())).sum()
+    }
+
+    /// Where in [`storage`](Model::storage) the running statistics lie.
+    pub(crate) fn statistics(&self) -> Vec<Range<usize>> {
+        let places = |placed: &PlacedLayer| {
+            let start = placed.storage.start;
+            let place = move |spec: ParameterSpec| start + spec.range.start..start + spec.range.end;
+            placed.layer.statistics().into_iter().map(place).collect::<Vec<_>>()
+        };
+        self.layers.iter().flat_map(places).collect()
+    }
+
+    /// Floating-point operations to train one sample: forward, backward (not of the first layer)
+    /// and the gradient of the parameters; updates are not counted.
+    pub fn train_flops_per_sample(&self) -> f64 {
+        self.layers.iter().map(|placed| train_flops(&placed.layer)).sum()
+    }
+
+    /// The table that is printed before training.
+    pub fn summary(&self) -> Vec<SummaryRow> {
+        let row = |placed: &PlacedLayer| SummaryRow {
+            name: placed.module.clone(),
+            kind: placed.layer.kind(),
+            output: match placed.layer.image() {
+                Some(image) => image.to_string(),
+                None => placed.layer.outputs().to_string(),
+            },
+            parameters: trained_numbers(&placed.layer.parameters()),
+            flops: train_flops(&placed.layer),
+        };
+        self.layers.iter().map(row).collect()
+    }
+
+    /// Each parameter with the name that files give it, and what is not trained.
+    pub(super) fn specs(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
+        self.layers.iter().flat_map(|placed| {
+            let specs = placed.layer.parameters().into_iter().chain(placed.layer.statistics());
+            specs.map(|mut spec| {
+                let start = placed.storage.start;
+                spec.range = start + spec.range.start..start + spec.range.end;
+                (format!("{}.{}", placed.module, spec.name), spec)
+            })
+        })
+    }
+
+    /// The first parameter that holds a number which is not finite, by its name in files, and that
+    /// number.
+    pub fn first_not_finite(&self) -> Option<(String, f32)> {
+        self.first_not_finite_among(&self.parameters)
+    }
+
+    /// The same among other parameters, stored as [`storage`](Model::storage) stores them.
+    pub fn first_not_finite_among(&self, parameters: &[f32]) -> Option<(String, f32)> {
+        self.specs().find_map(|(name, spec)| {
+            let stored = &parameters[spec.range];
+            // Fast where all is well.
+            let found = (!reduce::all_finite(stored)).then(|| stored.iter().find(|value| !value.is_finite()));
+            found.flatten().map(|&value| (name, value))
+        })
+    }
+
+    /// A copy of all parameters, with PyTorch's names, shapes and layouts.
+    pub fn tensors(&self) -> Vec<NamedTensor> {
+        let tensor = |(name, spec): (String, ParameterSpec)| {
+            let mut values = vec![0.0; spec.shape.iter().product()];
+            self.get(&spec, &mut values);
+            NamedTensor { name, shape: spec.shape, values }
+        };
+        self.specs().map(tensor).collect()
+    }
+
+    /// Writes all parameters and this metadata to a file, with PyTorch's names, shapes and layouts; of the
+    /// parameters, a copy of one after the other is made.
+    ///
+    /// # Errors
+    /// Those of [`checkpoint::save`].
+    pub fn save_tensors(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
+        let specs: Vec<_> = self.specs().collect();
+        let shapes: Vec<_> = specs.iter().map(|(name, spec)| (&**name, &*spec.shape)).collect();
+        let largest = shapes.iter().map(|(_, shape)| shape.iter().product()).max().unwrap_or(0);
+        let mut values = memory::filled("a copy of a tensor", 0.0, largest)?;
+        checkpoint::save_each(path, &shapes, metadata, |index, write| {
+            let spec = &specs[index].1;
+            let values = &mut values[..spec.shape.iter().product()];
+            self.get(spec, values);
+            write(values)
+        })
+    }
+
+    /// One parameter in PyTorch's layout.
+    fn get(&self, spec: &ParameterSpec, values: &mut [f32]) {
+        let stored = &self.parameters[spec.range.clone()];
+        match spec.arrangement {
+            Arrangement::Plain => values.copy_from_slice(&stored[..values.len()]),
+            Arrangement::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
+            Arrangement::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
+            Arrangement::GroupedKernels { groups } => {
+                panels::unpack_groups(values, stored, spec.kernels(), groups);
+            }
+            Arrangement::Pixels => image::flatten(values, stored, spec.pixels()),
+        }
+    }
+
+    /// Takes all parameters from `tensors`, which came from the file `path`.
+    ///
+    /// # Errors
+    /// If a tensor is missing, unknown, or of another shape. The model is unchanged then.
+    pub fn load_tensors(&mut self, path: &Path, tensors: Vec<NamedTensor>) -> Result<()> {
+        let specs = self.checked(path, tensors.iter().map(|tensor| (&*tensor.name, &*tensor.shape)))?;
+        let is_short = |tensor: &&NamedTensor| tensor.values.len() != tensor.shape.iter().product::<usize>();
+        if let Some(short) = tensors.iter().find(is_short) {
+            let expected = format!("as many values as shape {:?} says", short.shape);
+            return Err(wrong_tensor(path, &short.name, expected, short.values.len().to_string()));
+        }
+        for tensor in &tensors {
+            self.set(&specs[&*tensor.name], &tensor.values);
+        }
+        Ok(())
+    }
+
+    /// Takes all parameters from a file, one tensor after the other, each as `check` lets it pass: so none of
+    /// them is in memory for long beside the model.
+    ///
+    /// # Errors
+    /// As [`load_tensors`](Model::load_tensors), those of [`ModelFile::read_each`] and those of `check`. Some
+    /// parameters may have been taken by then.
+    pub fn load_file<R: Read>(
+        &mut self,
+        path: &Path,
+        file: ModelFile<R>,
+        check: impl Fn(&NamedTensor) -> Result<()>,
+    ) -> Result<()> {
+        let specs = self.checked(path, file.shapes())?;
+        file.read_each(|tensor| {
+            check(&tensor)?;
+            self.set(&specs[&*tensor.name], &tensor.values);
+            Ok(())
+        })
+    }
+
+    /// The place of each parameter by its name, if tensors of these names and shapes are those of the model.
+    fn checked<'a>(
+        &self,
+        path: &Path,
+        tensors: impl Iterator<Item = (&'a str, &'a [usize])>,
+    ) -> Result<BTreeMap<String, ParameterSpec>> {
+        let specs: BTreeMap<_, _> = self.specs().collect();
+        let mut found = BTreeSet::new();
+        for (name, shape) in tensors {
+            let Some(spec) = specs.get(name) else {
+                let expected = "no tensor of this name in a model of its recipe".to_string();
+                return Err(wrong_tensor(path, name, expected, format!("one of shape {shape:?}")));
+            };
+            if spec.shape != shape {
+                let expected = format!("shape {:?}", spec.shape);
+                return Err(wrong_tensor(path, name, expected, format!("shape {shape:?}")));
+            }
+            found.insert(name);
+        }
+        if let Some((name, spec)) = specs.iter().find(|(name, _)| !found.contains(&***name)) {
+            let expected = format!("shape {:?}", spec.shape);
+            return Err(wrong_tensor(path, name, expected, "no such tensor".into()));
+        }
+        Ok(specs)
+    }
+
+    /// Stores one parameter given in PyTorch's layout.
+    pub(super) fn set(&mut self, spec: &ParameterSpec, values: &[f32]) {
+        let stored = &mut self.parameters[spec.range.clone()];
+        match spec.arrangement {
+            Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
+            Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
+            Arrangement::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
+            Arrangement::GroupedKernels { groups } => {
+                panels::pack_groups(stored, values, spec.kernels(), groups);
+            }
+            Arrangement::Pixels => image::unflatten(stored, values, spec.pixels()),
+        }
+    }
+}
+
+pub(super) fn wrong_tensor(path: &Path, name: &str, expected: String, found: String) -> Error {
+    Error::Format {
+        path: path.to_path_buf(),
+        place: format!("tensor {}", section::on_one_line(name)),
+        expected,
+        found,
+    }
+}
+
+pub(super) fn train_flops(layer: &Node) -> f64 {
+    let flops = layer.flops();
+    flops.forward + flops.backward + flops.gradient
+}

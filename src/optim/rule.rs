@@ -1,0 +1,117 @@
+//! What an update rule is.
+
+use super::full_batch::settings::FullBatch;
+use super::whole::Whole;
+
+/// The most slots that a rule may have.
+pub const MOST_SLOTS: usize = 4;
+
+/// What is known of a step before its update: its number, and what schedules make of the rates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepSettings {
+    /// The number of this step, from 1.
+    pub step: u64,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
+    /// What takes the place of the rule's own momentum, or β₁, in this step, if it is scheduled.
+    pub momentum: Option<f64>,
+    /// What the rule's own weight decay is multiplied by in this step; 1 unless it is scheduled.
+    pub decay: f64,
+}
+
+impl StepSettings {
+    /// A step without any schedule.
+    pub fn new(step: u64, learning_rate: f64) -> StepSettings {
+        StepSettings { step, learning_rate, momentum: None, decay: 1.0 }
+    }
+}
+
+/// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
+pub type Coefficients = [f32; 12];
+
+/// Some coefficients, rounded, and zeros for the rest: at most 12.
+pub fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
+    let mut all = [0.0; 12];
+    all.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
+    all
+}
+
+/// An update rule: immutable hyper-parameters and, in essence, one function. A rule that works element by element
+/// has three methods of its own, [`slots`](Rule::slots), [`coefficients`](Rule::coefficients) and
+/// [`apply`](Rule::apply), and [`momentum`](Rule::momentum) if a schedule may replace it; averages, clipping,
+/// schedules and threads are the engine's.
+pub trait Rule: Send + Sync + std::fmt::Debug {
+    /// Numbers that it keeps for each parameter; at most [`MOST_SLOTS`].
+    fn slots(&self) -> usize;
+
+    /// Its momentum, or β₁, if a schedule may replace it.
+    fn momentum(&self) -> Option<f64> {
+        None
+    }
+
+    /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
+    /// all samples.
+    fn full_batch(&self) -> Option<FullBatch> {
+        None
+    }
+
+    /// The slot that holds what the model is evaluated and saved with, of a rule that trains at another point than the
+    /// one it arrives at. It begins as the parameters, not as zeros. Between epochs it has changed places with them.
+    fn evaluated(&self) -> Option<usize> {
+        None
+    }
+
+    /// The coefficients of one step. They are made once a step: powers cost as much as hundreds of
+    /// updates.
+    fn coefficients(&self, settings: StepSettings) -> Coefficients;
+
+    /// What it does with whole parameters; None if it works element by element, which
+    /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
+    /// [`direct`](Rule::direct) makes gradients into directions; once that is done to all parameters,
+    /// the directions are treated as this says; then `apply` gets them in place of gradients.
+    fn whole(&self) -> Option<Whole> {
+        None
+    }
+
+    /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
+    /// into directions, and updates the slots. `matrix` says whether they are a matrix's that is made
+    /// orthogonal then; matrices that are [factored](Whole::Factored) are not directed here, and all else has one
+    /// slot with them. An element's result depends on that element and the coefficients alone.
+    fn direct(
+        &self,
+        _coefficients: &Coefficients,
+        _matrix: bool,
+        _parameters: &[f32],
+        _gradients: &mut [f32],
+        _slots: &mut [&mut [f32]],
+    ) {
+    }
+
+    /// Brings mean squares over rows or columns of a matrix up to date with those of a step, both `[n]`, for a rule
+    /// that [factors](Whole::Factored) them.
+    fn blend(&self, _coefficients: &Coefficients, _means: &mut [f32], _of_step: &[f32]) {}
+
+    /// Updates some parameters. All slices have the same length; `slots` are as the last step left
+    /// them, zeros at first. `gradients` may be overwritten. An element's result depends on that
+    /// element and the coefficients alone.
+    fn apply(
+        &self,
+        coefficients: &Coefficients,
+        parameters: &mut [f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+    );
+
+    /// One step of some parameters, by a rule that works element by element:
+    /// [`coefficients`](Rule::coefficients), then [`apply`](Rule::apply).
+    fn update(
+        &self,
+        parameters: &mut [f32],
+        gradients: &mut [f32],
+        slots: &mut [&mut [f32]],
+        settings: StepSettings,
+    ) {
+        debug_assert!(self.whole().is_none(), "half a step of {self:?}");
+        self.apply(&self.coefficients(settings), parameters, gradients, slots);
+    }
+}

@@ -1,0 +1,31 @@
+//! Who is told of a run.
+
+use super::epoch_record::{EpochRecord, Evaluation, Phase, Progress};
+use super::folds::record::FoldsRecord;
+use super::norms::Warning;
+
+/// Watches a training run; the training loop itself prints nothing.
+pub trait Observer {
+    /// Called after each step, its number counted from 1 over all epochs, with the mean loss of its
+    /// batch before the update. The workers wait meanwhile.
+    fn step(&mut self, _step: u64, _loss: f64) {}
+
+    /// Called now and then within an epoch.
+    fn progress(&mut self, _progress: &Progress) {}
+
+    /// Called at the end of each epoch.
+    fn epoch(&mut self, _record: &EpochRecord) {}
+
+    /// Called before [`epoch`](Observer::epoch) when the gradients of a layer vanish or explode: once for
+    /// each layer and trouble.
+    fn warning(&mut self, _warning: &Warning) {}
+
+    /// Called before something else than a step that may take a while.
+    fn phase(&mut self, _phase: Phase) {}
+
+    /// Called after [`phase`](Observer::phase) with what was seen.
+    fn evaluated(&mut self, _phase: Phase, _seen: &Evaluation) {}
+
+    /// Called at the end of each training of a cross-validation with all that are done.
+    fn fold(&mut self, _done: &FoldsRecord) {}
+}

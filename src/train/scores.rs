@@ -1,0 +1,94 @@
+//! Numbers that say how good outputs are.
+
+use serde::{Deserialize, Serialize};
+
+/// How many classes come before `label` by falling output, and of equal outputs by rising number: 0
+/// if it is the answer. With an output of NaN, `label` comes behind all.
+pub fn rank(outputs: &[f32], label: usize) -> usize {
+    let own = outputs[label];
+    if own.is_nan() {
+        return outputs.len();
+    }
+    let is_before = |(class, &output): (usize, &f32)| output > own || (output == own && class < label);
+    outputs.iter().enumerate().filter(|&place| is_before(place)).count()
+}
+
+/// The part of the ranks that are below `k`: top-k accuracy. NaN of no ranks.
+pub fn top_k(ranks: &[usize], k: usize) -> f64 {
+    ranks.iter().filter(|&&rank| rank < k).count() as f64 / ranks.len() as f64
+}
+
+/// Precision, recall and F1, each the mean over the classes that occur as label or as answer; what has
+/// nothing to divide by counts as 0. NaN if no class occurs.
+///
+/// `confusion` `[classes, classes]`: rows are labels, columns answers.
+pub fn macro_means(confusion: &[Vec<usize>]) -> [f64; 3] {
+    let scores: Vec<_> = (0..confusion.len())
+        .filter(|&class| {
+            confusion[class].iter().any(|&n| n > 0) || confusion.iter().any(|row| row[class] > 0)
+        })
+        .map(|class| score(confusion, class))
+        .collect();
+    let mean = |part: fn(&ClassScore) -> Option<f64>| {
+        scores.iter().map(|score| part(score).unwrap_or(0.0)).sum::<f64>() / scores.len() as f64
+    };
+    [mean(|score| score.precision), mean(|score| score.recall), mean(|score| score.f1)]
+}
+
+/// The root of the mean squared difference of two slices of equal length.
+pub fn rmse(outputs: &[f32], targets: &[f32]) -> f64 {
+    debug_assert_eq!(outputs.len(), targets.len());
+    let squares = outputs.iter().zip(targets).map(|(&y, &t)| (f64::from(y) - f64::from(t)).powi(2));
+    (squares.sum::<f64>() / targets.len() as f64).sqrt()
+}
+
+/// The mean over the columns of 1 - (sum of squared errors) / (sum of squared differences of the
+/// targets from their mean). A column of equal targets counts 1 if it is met exactly and 0 if not.
+///
+/// `outputs`, `targets` `[samples, width]`.
+pub fn r_squared(outputs: &[f32], targets: &[f32], width: usize) -> f64 {
+    debug_assert!(width > 0 && outputs.len() == targets.len() && targets.len().is_multiple_of(width));
+    let samples = (targets.len() / width) as f64;
+    let of_column = |column: usize| {
+        let of = |values: &'_ [f32]| -> Vec<f64> {
+            values.iter().skip(column).step_by(width).map(|&x| f64::from(x)).collect()
+        };
+        let (y, t) = (of(outputs), of(targets));
+        let mean = t.iter().sum::<f64>() / samples;
+        let errors: f64 = y.iter().zip(&t).map(|(y, t)| (y - t).powi(2)).sum();
+        let spread: f64 = t.iter().map(|t| (t - mean).powi(2)).sum();
+        match (errors, spread) {
+            (0.0, _) => 1.0,
+            (_, 0.0) => 0.0,
+            _ => 1.0 - errors / spread,
+        }
+    };
+    (0..width).map(of_column).sum::<f64>() / width as f64
+}
+
+/// How well one class is told from the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassScore {
+    /// Samples of the class.
+    pub samples: usize,
+    /// The part of the samples read as this class that are of it; absent if none was read so.
+    pub precision: Option<f64>,
+    /// The part of the samples of this class that were read as it; absent if there are none.
+    pub recall: Option<f64>,
+    /// The harmonic mean of both; absent if one of them is.
+    pub f1: Option<f64>,
+}
+
+pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+    let hits = confusion[class][class];
+    let samples: usize = confusion[class].iter().sum();
+    let read_so: usize = confusion.iter().map(|row| row[class]).sum();
+    let part = |of: usize| (of > 0).then(|| hits as f64 / of as f64);
+    ClassScore {
+        samples,
+        precision: part(read_so),
+        recall: part(samples),
+        // 2 / (1 / precision + 1 / recall), without the divisions that no hit would make infinite.
+        f1: (read_so > 0 && samples > 0).then(|| 2.0 * hits as f64 / (read_so + samples) as f64),
+    }
+}

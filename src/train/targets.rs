@@ -1,0 +1,48 @@
+//! What samples have to be for a model.
+
+use crate::data::{self, Samples};
+use crate::kernels::loss::Targets;
+use crate::model::Model;
+use crate::{Error, Result};
+
+/// That samples have the shape of the model's input.
+pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
+    if samples.shape() == model.input() {
+        return Ok(());
+    }
+    let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
+    Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
+}
+
+/// The targets of samples that `model` can be trained or tested on.
+pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
+    check_shape(model, samples)?;
+    let outputs = model.outputs();
+    let targets = match samples.targets() {
+        data::Targets::Classes(labels) => {
+            if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
+                return Err(mismatch("labels", format!("below {outputs}"), label.to_string()));
+            }
+            Targets::Classes(labels)
+        }
+        data::Targets::Values { width, .. } if *width != outputs => {
+            let expected = format!("{outputs} a sample, one for each output");
+            return Err(mismatch("target values", expected, width.to_string()));
+        }
+        data::Targets::Values { values, .. } => Targets::Values(values),
+    };
+    model.loss().check_targets(targets, outputs)?;
+    Ok(targets)
+}
+
+/// [`targets_for`] that must be classes.
+pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
+    match targets_for(model, samples)? {
+        Targets::Classes(labels) => Ok(labels),
+        _ => Err(mismatch("targets", "classes".into(), "values".into())),
+    }
+}
+
+pub(super) fn mismatch(what: &str, expected: String, found: String) -> Error {
+    Error::Mismatch { what: what.into(), expected, found }
+}
