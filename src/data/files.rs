@@ -155,7 +155,7 @@ impl Samples {
     /// of any integer type.
     ///
     /// # Errors
-    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`] if a file has other dimensions,
+    /// Those of [`Idx::read`](super::idx::Idx::read); [`Error::Mismatch`](crate::Error::Mismatch) if a file has other dimensions,
     /// if the two disagree, or if a label is not below `classes`.
     pub fn from_idx(images: &Path, labels: &Path, classes: usize) -> Result<Samples> {
         Pair::open(images, labels)?.read(classes)

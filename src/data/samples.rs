@@ -65,7 +65,7 @@ impl Samples {
     /// `pixels`: `[labels.len(), height, width, channels]`; `shape`: height, width, channels.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if the sizes disagree, nothing is given, or a label is not below
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if the sizes disagree, nothing is given, or a label is not below
     /// `classes`.
     pub fn images(pixels: Vec<u8>, shape: [usize; 3], labels: Vec<u8>, classes: usize) -> Result<Samples> {
         check_labels("labels", &labels, classes)?;
@@ -200,7 +200,7 @@ impl Samples {
     /// A copy of the samples at `indices`, in that order.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if `indices` is empty or one of them is not below [`Samples::len`].
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if `indices` is empty or one of them is not below [`Samples::len`].
     pub fn take(&self, indices: &[usize]) -> Result<Samples> {
         if let Some(outside) = indices.iter().find(|&&i| i >= self.count) {
             return Err(mismatch("index of a sample", format!("below {}", self.count), outside));
@@ -222,7 +222,7 @@ impl Samples {
     /// The first `count` samples, in the memory of all.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if `count` is 0 or above [`Samples::len`].
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if `count` is 0 or above [`Samples::len`].
     pub fn first(mut self, count: usize) -> Result<Samples> {
         if count == 0 || count > self.count {
             return Err(mismatch("samples", format!("1 to {}", self.count), count));
@@ -260,7 +260,7 @@ impl DataSet {
     /// Checks that train and test samples have one shape and one type and puts them together.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if they have not.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if they have not.
     pub fn new(name: &str, classes: usize, train: Samples, test: Samples, origin: Origin) -> Result<DataSet> {
         if train.shape != test.shape {
             let what = format!("height x width x channels of the test samples of `{name}`");

@@ -1,7 +1,7 @@
 //! Losses of a block of rows, with their gradients: one loss and one gradient row per sample.
 //!
 //! A row's arithmetic depends on that row alone, so a batch may be cut into blocks anywhere. What is
-//! summed within a row is summed in [`LANES`] lanes and then as a tree, always in the same order.
+//! summed within a row is summed in 16 lanes and then as a tree, always in the same order.
 //! [`elementwise`] and [`by_row`] are the loops for any function of a number or of a row; the formulas are those of
 //! [`crate::losses`]. Losses that are worth loops of their own have them here.
 

@@ -23,7 +23,7 @@ impl LayerKind {
     /// Makes it known by its name to recipes and saved models that this process reads from now on.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is another layer of this name, or the name or a key is one that no recipe can have.
+    /// [`Error::Setting`](crate::Error::Setting) if there is another layer of this name, or the name or a key is one that no recipe can have.
     pub fn register(&'static self) -> Result<()> {
         KINDS.register(self)
     }

@@ -228,7 +228,7 @@ impl Loss {
     /// is used.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if the loss has no such key, with the nearest one; [`Error::Setting`] if its value is of
+    /// [`Error::Unknown`](crate::Error::Unknown) if the loss has no such key, with the nearest one; [`Error::Setting`](crate::Error::Setting) if its value is of
     /// another kind.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Loss> {
         hyper::set(self.kind.about().hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
@@ -317,7 +317,7 @@ impl Loss {
         }
     }
 
-    /// Whether targets may be [mixtures](Targets::Mixed) of two classes: where the loss is one of
+    /// Whether targets may be [mixtures](crate::kernels::loss::Targets::Mixed) of two classes: where the loss is one of
     /// probabilities.
     pub fn takes_mixtures(&self) -> bool {
         matches!(self.kind.about().takes, Takes::Probabilities | Takes::IndependentProbabilities)

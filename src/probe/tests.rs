@@ -1,3 +1,5 @@
+use std::cell::Cell;
+
 use super::*;
 
 fn probe(most_calls: usize) -> Probe {

@@ -24,7 +24,7 @@ use crate::Result;
 /// is called in, or others that end with it.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the system refuses to start them.
+/// [`Error::Mismatch`](crate::Error::Mismatch) if the system refuses to start them.
 pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     if rayon::current_thread_index().is_some() {
         return Ok(work());

@@ -23,7 +23,7 @@ use wrong::wrong;
 ///   [registered](crate::layers::LayerKind::register).
 ///
 /// # Errors
-/// [`Error::Mismatch`] with what was expected and found, and where; those of training, saving and loading.
+/// [`Error::Mismatch`](crate::Error::Mismatch) with what was expected and found, and where; those of training, saving and loading.
 pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
     let LayerConfig::Of(settings) = config else {
         let found = config.kind().to_string();
