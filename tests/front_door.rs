@@ -331,6 +331,9 @@ fn wrong_steps_are_errors_and_change_nothing() {
     let by_epochs = |trainer: Trainer| trainer.steps(&mut builder().build().unwrap()).map(drop);
     refused(by_epochs(Trainer::new().batch(usize::MAX)), "batch");
     refused(by_epochs(Trainer::new().optimizer(Optimizer::named("lbfgs").unwrap())), "all samples");
+    // What it is evaluated at is put into the model between epochs.
+    let averages = Optimizer::named("schedule-free-adamw").unwrap();
+    refused(by_epochs(Trainer::new().optimizer(averages)), "schedule-free-adamw");
     refused(
         by_epochs(Trainer::new().schedule(Schedule::of(Curve::Plateau(Plateau::default())))),
         "`schedule`",
