@@ -5,12 +5,9 @@ use std::path::Path;
 use anyhow::bail;
 
 use super::super::images::{self, Picture};
-use crate::data::{Samples, files};
+use crate::data::{MOST_CLASSES, Samples, files};
 use crate::report::mistakes::Shown;
 use crate::train::analysis::Mistake;
-
-/// The most classes that labels can tell apart.
-const MOST_CLASSES: usize = 256;
 
 /// The class of each picture, from an IDX file that has one for each picture of the file that these are
 /// from.
