@@ -231,8 +231,9 @@ impl Node {
         self.derived().map_or([0; 2], |derived| [derived.derived_len(), derived.forward_derived_len()])
     }
 
-    /// The output of rows outside of training, of what the node reads: `x`, and `other` for a merge.
-    pub fn infer(&self, pass: Forward, other: Option<MatrixRef>) {
+    /// The output of rows of what the node reads: `x`, and `other` for a merge. A normalisation by batch is one by
+    /// its running statistics here; in training it goes through its stages one by one.
+    pub fn forward(&self, pass: Forward, other: Option<MatrixRef>) {
         match &self.reads {
             Reads::Row(layer) => layer.forward(pass),
             Reads::Two(merge) => {

@@ -17,6 +17,7 @@ const HUGE_WORTH: usize = 128 << 10;
 /// Plain numbers, for which all bits zero is a value.
 pub trait Number: Copy + Send + Sync + 'static {}
 impl Number for f32 {}
+impl Number for f64 {}
 impl Number for u32 {}
 impl Number for u8 {}
 

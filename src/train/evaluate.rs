@@ -1,28 +1,23 @@
 //! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
 
-use std::borrow::Borrow;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::epoch_record::{Evaluation, NotFinite};
-use super::plan::{rows_at_once, together};
+use super::forward::{BLOCK, ForwardPass, Network};
 use super::scores;
-use super::step::{Source, spread};
+use super::source::Source;
+use super::step::spread;
 use super::targets::{check_shape, labels_for, targets_for};
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::reduce;
-use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
+use crate::model::Model;
 use crate::model::recipe::DataConfig;
-use crate::model::{Input, Model, PlacedLayer};
-use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Team, Worker, share};
-use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded, row_stride};
+use crate::tensor::padded;
 use crate::{Result, memory};
-
-/// Samples that a worker takes through the network together.
-const BLOCK: usize = 112;
 
 /// Mean loss and accuracy of `model` on `samples`; of targets that are values there is no accuracy.
 ///
@@ -248,187 +243,10 @@ fn forward(
     Ok(())
 }
 
-/// What each layer derives from its parameters for the forward pass, made from them as they are now:
-/// they may come from a file, from training, or be those of an earlier epoch.
-fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
-    let lens = || model.layers().iter().map(|placed| placed.layer.derived_lens()[1]);
-    memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
-    let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
-    let mut derived = zeros.collect::<Result<Vec<_>>>()?;
-    for (placed, derived) in model.layers().iter().zip(&mut derived) {
-        if let Some(kind) = placed.layer.derived() {
-            kind.derive_forward(derived, &model.storage()[placed.storage.clone()]);
-        }
-    }
-    Ok(derived)
-}
-
-/// A model whose layers are ready for the forward pass.
-pub(super) struct Network<M> {
-    pub model: M,
-    derived: Vec<Buffer<f32>>,
-}
-
-impl<M: Borrow<Model>> Network<M> {
-    /// With what its layers derive from the parameters as they are now.
-    ///
-    /// # Errors
-    /// If memory is short.
-    pub fn new(model: M) -> Result<Network<M>> {
-        let derived = derived(model.borrow())?;
-        Ok(Network { model, derived })
-    }
-}
-
-/// The memory of one thread's forward pass over blocks of samples.
-pub(super) struct ForwardPass {
-    input: Buffer<f32>,
-    outputs: Vec<Buffer<f32>>,
-    scratch: Buffer<f32>,
-}
-
-impl ForwardPass {
-    /// For up to so many samples at once.
-    ///
-    /// # Errors
-    /// If memory is short.
-    pub fn new(model: &Model, rows: usize) -> Result<Self> {
-        let features: usize = model.input().iter().product();
-        let zeros = |len| Buffer::try_zeros("an evaluation", len);
-        Ok(ForwardPass {
-            input: zeros(rows * row_stride(features))?,
-            outputs: Self::strides(model).map(|stride| zeros(rows * stride)).collect::<Result<_>>()?,
-            scratch: zeros(Self::scratch(model, rows))?,
-        })
-    }
-
-    /// Samples that are taken through the network together: fewer if they are images, which would
-    /// not stay in the cache.
-    pub fn rows(model: &Model) -> usize {
-        let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
-        if images { together(Self::row(model), rows_at_once(model.layers())).min(BLOCK) } else { BLOCK }
-    }
-
-    /// Bytes of all workers that share so many samples.
-    fn bytes(model: &Model, count: usize, team: &Team) -> usize {
-        let rows = Self::rows(model).min(count.div_ceil(team.threads()));
-        let workers = team.threads().min(count);
-        Self::floats(model, rows).saturating_mul(workers).saturating_mul(size_of::<f32>())
-    }
-
-    /// Floats of all memory for so many rows.
-    pub fn floats(model: &Model, rows: usize) -> usize {
-        Self::row(model).saturating_mul(rows).saturating_add(Self::scratch(model, rows))
-    }
-
-    /// Floats of scratch for so many rows.
-    fn scratch(model: &Model, rows: usize) -> usize {
-        let of =
-            |placed: &PlacedLayer| placed.layer.scratch_len().saturating_add(placed.layer.saved_len(rows));
-        model.layers().iter().map(of).max().unwrap_or(0)
-    }
-
-    /// Floats of a row of all matrices.
-    fn row(model: &Model) -> usize {
-        let input = row_stride(model.input().iter().product());
-        Self::strides(model).fold(input, usize::saturating_add)
-    }
-
-    /// Floats from row to row of each layer's output.
-    fn strides(model: &Model) -> impl Iterator<Item = usize> {
-        let last = model.layers().len() - 1;
-        let layers = model.layers().iter().enumerate();
-        layers.map(move |(index, placed)| Self::stride(placed.layer.columns(), index == last))
-    }
-
-    /// The losses take rows without gaps.
-    fn stride(columns: usize, last: bool) -> usize {
-        if last { columns } else { row_stride(columns) }
-    }
-
-    /// The outputs of up to [`BLOCK`] samples, `[samples, out]` with `out` padded.
-    ///
-    /// `worker` has the probes, if there are some.
-    pub fn run<M: Borrow<Model>>(
-        &mut self,
-        network: &Network<M>,
-        worker: Option<&Worker>,
-        source: &Source,
-        samples: Range<usize>,
-    ) -> &[f32] {
-        let model = network.model.borrow();
-        let rows = samples.len();
-        let features = source.width;
-        let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
-        let gather = || {
-            for (row, sample) in samples.enumerate() {
-                source.gather(input.row(row), sample, 0..features);
-            }
-        };
-        match worker {
-            Some(worker) => {
-                let cost = || source.gather_cost(rows, features);
-                worker.probe(Operation::Gather, None, cost, gather);
-            }
-            None => gather(),
-        }
-        let last = model.layers().len() - 1;
-        // Columns of an output, and floats from row to row.
-        let form = |index: usize| {
-            let columns = model.layers()[index].layer.columns();
-            (columns, Self::stride(columns, index == last))
-        };
-        for (index, placed) in model.layers().iter().enumerate() {
-            let (before, after) = self.outputs.split_at_mut(index);
-            let read = |input| match input {
-                Input::Data => MatrixRef::new(&self.input, rows, features, row_stride(features)),
-                Input::Output(earlier) => {
-                    let (columns, stride) = form(earlier);
-                    MatrixRef::new(&before[earlier], rows, columns, stride)
-                }
-            };
-            let x = read(placed.inputs.main);
-            let (columns, stride) = form(index);
-            let y = MatrixMut::new(&mut after[0], rows, columns, stride);
-            let other = placed.inputs.other.map(read);
-            let read_columns = x.columns() + other.map_or(0, |other| other.columns());
-            let cost = || {
-                let (parameters, moved) = (placed.storage.len(), rows * (read_columns + columns));
-                let [parameters, moved] = [parameters, moved].map(|floats| floats * size_of::<f32>());
-                let nominal_flops = placed.layer.flops().forward * rows as f64;
-                Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
-            };
-            let (derived, scratch) = (&network.derived[index], &mut self.scratch);
-            let storage = &model.storage()[placed.storage.clone()];
-            let pass = Forward { y, x, storage, derived, columns: 0..columns, scratch, training: None };
-            let compute = || placed.layer.infer(pass, other);
-            match worker {
-                Some(worker) => worker.probe(Operation::Forward, Some(index), cost, compute),
-                None => compute(),
-            }
-        }
-        &self.outputs[last][..rows * form(last).1]
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Recipe;
-
-    /// Two large samples ask for two rows, however many threads there are.
-    #[test]
-    fn memory_is_that_of_the_samples_that_there_are() {
-        let recipe = Recipe::built_in("digits-mlp").unwrap();
-        let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
-        let bytes = |count, threads| ForwardPass::bytes(&model, count, &Team::new(threads).unwrap());
-        let one = bytes(1, 1);
-        assert_eq!((bytes(2, 16), bytes(1, 16), bytes(0, 16)), (2 * one, one, 0));
-        // Whatever the count, blocks are all that is taken.
-        assert_eq!(bytes(10_000, 1), bytes(BLOCK, 1));
-        assert_eq!(bytes(10_000, 16), 16 * bytes(BLOCK, 1));
-        assert!(bytes(BLOCK, 1) > one && bytes(BLOCK, 1) <= BLOCK * one);
-    }
 
     #[test]
     fn the_first_sample_without_a_finite_loss_is_named() {

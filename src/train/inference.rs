@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use super::evaluate::{ForwardPass, Network, rows_of};
+use super::evaluate::rows_of;
+use super::forward::{ForwardPass, Network};
 use super::observer::Observer;
-use super::step::Source;
+use super::source::Source;
 use super::targets::targets_for;
 use crate::data::{Samples, Targets};
 use crate::kernels::loss;

@@ -1,6 +1,5 @@
 //! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
 
-mod activations;
 pub mod analysis;
 mod averages;
 pub mod dataset;
@@ -9,6 +8,7 @@ mod epoch_record;
 mod epochs;
 mod evaluate;
 pub mod folds;
+mod forward;
 pub mod inference;
 pub mod machine;
 pub mod metrics;
@@ -22,6 +22,7 @@ pub mod reproduce;
 mod run;
 mod scores;
 mod session;
+mod source;
 mod step;
 mod stepper;
 mod stop;

@@ -10,6 +10,7 @@ pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
 pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 use crate::model::{Input, PlacedLayer};
+use crate::optim::Whole;
 use crate::tensor::{LANES, padded};
 
 /// A model of more parameters than this is too large for its gradients to stay in cache between two
@@ -74,6 +75,8 @@ pub struct Plan {
     pub fetches_updates: bool,
     /// What the rule does with whole parameters, if it does.
     pub whole: Option<WholePlan>,
+    /// Floats that a shard's gradient, or the rows of a layer, may take of a worker's scratch.
+    pub scratch_len: usize,
     /// Whether all workers have one input, of which each makes its own rows; otherwise each has its own.
     pub shares_input: bool,
     /// Floats and words that each worker needs for augmentation.
@@ -86,18 +89,53 @@ pub struct Plan {
     pub keeps_average: bool,
 }
 
+/// What a plan follows from.
+pub struct Training<'a> {
+    pub layers: &'a [PlacedLayer],
+    /// Of a sample.
+    pub features: usize,
+    pub workers: usize,
+    /// The most samples of a step.
+    pub batch: usize,
+    /// The most samples that are normalised together, or of which several make a step.
+    pub part: usize,
+    /// The rule's numbers for each parameter.
+    pub slots: usize,
+    /// Whether each step asks for the norm of the gradient.
+    pub asks_norm: bool,
+    /// What the rule does with whole parameters, if it does.
+    pub whole: Option<Whole>,
+    /// Floats and words that a worker needs to augment a sample, if samples are.
+    pub augments: Option<[usize; 2]>,
+    /// Whether they are mixed with others.
+    pub mixes: bool,
+    pub keeps_slow: bool,
+    pub keeps_average: bool,
+}
+
 impl Plan {
-    /// The plan for samples of so many features and so many workers.
-    pub fn new(layers: &[PlacedLayer], features: usize, workers: usize) -> Plan {
+    /// The plan for a training. It does not change after that.
+    pub fn new(training: &Training) -> Plan {
+        let &Training { layers, features, workers, batch, part, .. } = training;
         let is_wide = |placed: &&PlacedLayer| {
             placed.layer.splits_features() && placed.layer.outputs() >= FEATURES_OUTPUTS
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         let wide = layers.iter().take_while(is_wide).count();
         let owners = owners(layers, workers);
+        let mut rows = RowPlan::new(layers, wide, features);
+        let block = match block(layers, workers) {
+            // Rows that depend on each other go through both passes together.
+            _ if !rows.norms.is_empty() => part,
+            block if part < batch => block.min(part),
+            block => block,
+        };
+        let block = rows.cut_into_parts(layers, batch, block);
+        let mixed = if training.mixes { features } else { 0 };
+        let updated =
+            layers.last().map_or(0, |last| last.storage.end) * (1 + training.slots) * size_of::<f32>();
         Plan {
-            block: block(layers, workers),
-            rows: RowPlan::new(layers, wide, features),
+            block,
             wide,
             columns: (0..workers).map(columns).collect(),
             features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
@@ -105,14 +143,17 @@ impl Plan {
             owners,
             gradients: gradient_places(layers),
             numbers: shard_numbers(layers),
-            whole_gradient: false,
-            fetches_updates: false,
-            whole: None,
-            shares_input: false,
-            augment_lens: [0; 2],
-            mixes: false,
-            keeps_slow: false,
-            keeps_average: false,
+            whole_gradient: training.asks_norm,
+            fetches_updates: updated / workers > SETTLED,
+            whole: training.whole.map(|what| WholePlan::new(what, layers)),
+            scratch_len: scratch_len(layers),
+            // What passes is each worker's own, and made once as it is.
+            shares_input: training.augments.is_some() && !rows.input_passes,
+            augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
+            mixes: training.mixes,
+            keeps_slow: training.keeps_slow,
+            keeps_average: training.keeps_average,
+            rows,
         }
     }
 
@@ -123,28 +164,9 @@ impl Plan {
         batch > FEATURES_BATCH
     }
 
-    /// Decides whether updates that touch so many bytes, of all workers together, are asked for ahead.
-    pub fn fetch_updates(&mut self, bytes: usize) {
-        self.fetches_updates = bytes / self.owners.len() > SETTLED;
-    }
-
-    /// Lets rows be made by augmentation, with so many floats and words for each worker, and a row more to
-    /// mix them if `mixed` says its length.
-    pub fn augment(&mut self, [floats, words]: [usize; 2], mixed: Option<usize>) {
-        // What passes is each worker's own, and made once as it is.
-        self.shares_input = !self.rows.input_passes;
-        self.augment_lens = [floats + mixed.unwrap_or(0), padded(words)];
-        self.mixes = mixed.is_some();
-    }
-
     /// Whether the gradients of all shards are kept to the end of a step.
     pub fn keeps_gradients(&self) -> bool {
         self.whole_gradient || self.whole.is_some()
-    }
-
-    /// Cuts batches of this size into parts, if there is a layer that sums its gradient by them.
-    pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize) {
-        self.block = self.rows.cut_into_parts(layers, batch, self.block);
     }
 
     /// Floats of all gradients.
@@ -236,6 +258,15 @@ fn shard_numbers(layers: &[PlacedLayer]) -> Vec<usize> {
         numbers.push(numbers[index] + placed.layer.sharding().shards());
     }
     numbers
+}
+
+fn scratch_len(layers: &[PlacedLayer]) -> usize {
+    let of = |placed: &PlacedLayer| {
+        let sharding = placed.layer.sharding();
+        let shards = (0..sharding.shards()).map(|shard| sharding.shard_len(shard));
+        shards.chain([placed.layer.scratch_len()]).max()
+    };
+    layers.iter().filter_map(of).max().unwrap_or(0)
 }
 
 fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {

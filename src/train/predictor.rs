@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::evaluate::{ForwardPass, Network, rows_of};
-use super::step::Source;
+use super::evaluate::rows_of;
+use super::forward::{ForwardPass, Network};
+use super::source::Source;
 use super::stepper::{check_finite, mismatch};
 use crate::data::FeaturesRef;
 use crate::data::idx::ElementType;

@@ -2,8 +2,8 @@
 //! step.
 
 use super::averages::{self, Averages};
-use super::plan::{Plan, WholePlan};
-use super::workspace::Workspace;
+use super::plan::{Plan, Training};
+use super::workspace::{Sizes, Workspace};
 use crate::data::augment::Augmenter;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
@@ -53,28 +53,30 @@ impl Request<'_> {
         let features = model.input().iter().product();
         let parameters = model.storage().len();
         let layers = model.layers();
-        let mut plan = Plan::new(layers, features, threads);
+        let plan = Plan::new(&Training {
+            layers,
+            features,
+            workers: threads,
+            batch,
+            part: one,
+            slots: rule.slots(),
+            asks_norm: wants_norm
+                || recipe.gradient.clip_norm.is_some()
+                || recipe.stop.gradient_norm.is_some()
+                || rule.full_batch().is_some(),
+            whole: rule.whole(),
+            augments: augmenter.map(Augmenter::scratch_lens),
+            mixes: augmenter.is_some() && recipe.augment.mixup.is_some(),
+            keeps_slow: recipe.lookahead.is_some(),
+            keeps_average: recipe.average.is_some(),
+        });
         if !plan.rows.norms.is_empty() {
             check_batches(recipe, layers, &plan.rows.norms, count, one)?;
             check_saved(layers, &plan.rows.norms)?;
-            plan.block = one;
-        } else if batch > one {
-            plan.block = plan.block.min(one);
         }
-        plan.cut_into_parts(layers, batch);
-        plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
-        plan.whole_gradient = wants_norm
-            || recipe.gradient.clip_norm.is_some()
-            || recipe.stop.gradient_norm.is_some()
-            || rule.full_batch().is_some();
-        plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
-        (plan.keeps_slow, plan.keeps_average) = (recipe.lookahead.is_some(), recipe.average.is_some());
-        if let Some(augmenter) = augmenter {
-            plan.augment(augmenter.scratch_lens(), recipe.augment.mixup.map(|_| features));
-        }
-        let target_width = if are_values { model.outputs() } else { 0 };
-        let mut workspace =
-            Workspace::new(layers, features, target_width, parameters, batch, rule.slots(), &plan)?;
+        let targets = if are_values { model.outputs() } else { 0 };
+        let sizes = Sizes { features, targets, parameters, batch, slots: rule.slots() };
+        let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
         Ok(Prepared { rule, span, plan, workspace, averages, batch })
     }

@@ -15,8 +15,9 @@ use super::norms;
 use super::observer::Observer;
 use super::plan::Plan;
 use super::prepare::{Prepared, Request};
+use super::source::Source;
 use super::step::augmented::Augmented;
-use super::step::{Batch, BatchScore, Source, Step};
+use super::step::{Batch, BatchScore, Step};
 use super::stop::{Ending, after_step};
 use super::targets::targets_for;
 use super::workspace::Workspace;
@@ -347,7 +348,7 @@ impl<'a> Session<'a> {
             averages,
             plan: &self.plan,
             parameters: Shared::array(parameters),
-            memory: self.workspace.share(),
+            memory: self.workspace.share(layers, &self.plan),
             seed: train.seed,
         };
         let live = Mutex::new(Live {

@@ -6,7 +6,8 @@ use super::averages::Due;
 use super::epoch_record::Evaluation;
 use super::evaluate::evaluate;
 use super::prepare::{Prepared, Request, needs_two_samples};
-use super::step::{Batch, BatchScore, Source, Step};
+use super::source::Source;
+use super::step::{Batch, BatchScore, Step};
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};
 use crate::kernels::reduce;
@@ -118,7 +119,7 @@ impl<'a> Stepper<'a> {
             averages: Due::default(),
             plan,
             parameters: Shared::array(parameters),
-            memory: workspace.share(),
+            memory: workspace.share(layers, plan),
             seed: self.recipe.train.seed,
         };
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };

@@ -11,9 +11,10 @@ use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
 use crate::train::averages::Due;
 use crate::train::observer::Observer;
+use crate::train::source::Source;
 use crate::train::step::alone::ALONE;
 use crate::train::step::augmented::Augmented;
-use crate::train::step::{Batch, Source, Step};
+use crate::train::step::{Batch, Step};
 
 impl Session<'_> {
     /// Bytes that each worker goes through before a kernel that is to be cold: more than a cache that one core
@@ -84,7 +85,7 @@ impl Session<'_> {
             averages: Due::default(),
             plan: &self.plan,
             parameters: Shared::array(parameters),
-            memory: self.workspace.share(),
+            memory: self.workspace.share(layers, &self.plan),
             seed: train.seed,
         };
         let (learning_rate, momentum) = (self.recipe.optimizer.learning_rate, self.rule.momentum());

@@ -19,7 +19,8 @@ use crate::train::epoch_record::EpochRecord;
 use crate::train::norms::{self, LayerNorms};
 use crate::train::observer::Observer;
 use crate::train::plan::Plan;
-use crate::train::step::{Batch, BatchScore, Source, Step};
+use crate::train::source::Source;
+use crate::train::step::{Batch, BatchScore, Step};
 use crate::train::stop::{Ending, after_step};
 use crate::{Error, Result};
 
@@ -78,7 +79,7 @@ impl Session<'_> {
                 averages: Due::default(),
                 plan: &self.plan,
                 parameters: Shared::array(parameters),
-                memory: self.workspace.share(),
+                memory: self.workspace.share(layers, &self.plan),
                 seed: train.seed,
             };
             let seen = Mutex::new(BatchScore::default());

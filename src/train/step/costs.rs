@@ -1,26 +1,15 @@
 //! What the parts of a step do by their shapes, for the probes. Floating-point operations are nominal here,
 //! those of the summary: what is executed, the kernels count themselves.
 
-use super::{Source, Step};
+use super::Step;
 use crate::data::FeaturesRef;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
+use crate::train::forward;
 use crate::train::plan::OwnShard;
 
 /// Bytes of a number.
 pub(super) const FLOAT: usize = size_of::<f32>();
-
-impl Source<'_> {
-    /// Samples come from the whole data set, in a shuffled order; the rows that they become stay near.
-    pub fn gather_cost(&self, rows: usize, features: usize) -> Cost {
-        let (size, all) = match self.features {
-            FeaturesRef::Bytes(bytes) => (1, bytes.len()),
-            FeaturesRef::Floats(floats) => (FLOAT, size_of_val(floats)),
-        };
-        let written = rows * features * FLOAT;
-        Cost::NONE.and(0, rows * features * size, all).and(1, written, written)
-    }
-}
 
 impl Step<'_> {
     pub(super) fn targets_cost(&self, rows: usize) -> Cost {
@@ -53,13 +42,7 @@ impl Step<'_> {
 
     /// For some of a layer's output columns.
     pub(super) fn forward_cost(&self, index: usize, rows: usize, columns: usize) -> Cost {
-        let placed = &self.layers[index];
-        let all = self.memory.outputs[index].columns().max(1);
-        let share = columns as f64 / all as f64;
-        let parameters = (placed.storage.len() as f64 * share) as usize * FLOAT;
-        let moved = Self::rows_bytes(rows, self.input_columns(index) + columns);
-        let nominal_flops = placed.layer.flops().forward * rows as f64 * share;
-        Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
+        forward::cost(&self.layers[index], rows, self.input_columns(index), columns)
     }
 
     /// Outputs are read, gradients written.

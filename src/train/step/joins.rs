@@ -8,11 +8,16 @@ use crate::layers::{Backward, InputGradient};
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 use crate::tensor::MatrixMut;
-use crate::train::activations::Activations;
+use crate::train::workspace::{Activations, Shares};
 
 impl<'a> Step<'a> {
+    /// The input of a layer: the data, or what an earlier layer gave.
+    pub(super) fn input_of(&self, index: usize) -> &Activations<Shares<'a>> {
+        self.read_from(self.layers[index].inputs.main)
+    }
+
     /// Where what a layer reads lies.
-    pub(super) fn read_from(&self, input: Input) -> &Activations<'a> {
+    pub(super) fn read_from(&self, input: Input) -> &Activations<Shares<'a>> {
         match input {
             Input::Data => &self.memory.inputs,
             Input::Output(index) => &self.memory.outputs[index],
@@ -20,7 +25,7 @@ impl<'a> Step<'a> {
     }
 
     /// Where the gradient of what a layer reads lies; the data have none.
-    pub(super) fn gradient_of(&self, input: Input) -> Option<&Activations<'a>> {
+    pub(super) fn gradient_of(&self, input: Input) -> Option<&Activations<Shares<'a>>> {
         match input {
             Input::Data => None,
             Input::Output(index) => Some(&self.memory.gradients[index]),

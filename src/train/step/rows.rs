@@ -9,7 +9,6 @@ use crate::losses::Scores;
 use crate::model::PlacedLayer;
 use crate::probe::Operation;
 use crate::team::Worker;
-use crate::train::activations::Activations;
 
 impl Step<'_> {
     pub(super) fn rows_pass(&self, worker: &Worker, block: Block, scale: f32) {
@@ -116,15 +115,9 @@ impl Step<'_> {
             if let Some(how) = self.augmented {
                 return self.augment(worker, input, rows.clone(), block, how);
             }
-            for (index, row) in rows.clone().enumerate() {
-                self.source.gather(input.row(index), block.samples[row] as usize, features.clone());
-            }
+            let samples = block.samples[rows.clone()].iter().map(|&sample| sample as usize);
+            self.source.gather_rows(&mut input, samples, features.clone());
         });
-    }
-
-    /// The input of a layer: the data, or what an earlier layer gave.
-    pub(super) fn input_of(&self, index: usize) -> &Activations<'_> {
-        self.read_from(self.layers[index].inputs.main)
     }
 
     /// What a layer wants besides.
@@ -169,15 +162,12 @@ impl Step<'_> {
         let training = self.training(index, &rows, block);
         let x = self.input_of(index).read(worker, rows.clone());
         let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
-        if let (Some(merge), Some(other)) = (layer.as_merge(), inputs.other) {
-            return merge.forward(y, [x, self.read_from(other).read(worker, rows)]);
-        }
-        let Some(layer) = layer.as_layer() else { return };
+        let other = inputs.other.map(|other| self.read_from(other).read(worker, rows));
         let derived = &self.memory.derived[index];
         let derived = derived.read(worker, 0..derived.columns());
         let scratch = self.scratch(worker, index);
         let storage = self.parameters.read(worker, storage.clone());
-        layer.forward(Forward { y, x, storage, derived, columns, scratch, training: Some(&training) });
+        layer.forward(Forward { y, x, storage, derived, columns, scratch, training: Some(&training) }, other);
     }
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {

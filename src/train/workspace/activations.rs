@@ -2,24 +2,56 @@
 
 use std::ops::Range;
 
+use super::arena::{Arena, Form, Shares};
 use crate::team::{Shared, Worker};
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// The rows of a block, `[block, columns]`, which any worker may read after a barrier; or, of what only
 /// the rows pass needs, those that a worker takes through the layers together, `[rows, columns]` for
 /// each worker: written over and over, they never leave its cache.
-pub struct Activations<'a> {
-    matrices: Vec<Shared<'a, f32>>,
+pub struct Activations<F: Form> {
+    /// One for all workers, or one for each.
+    matrices: Vec<F::Of<f32>>,
+    /// Whether they hold no more than the rows that are under way.
     passing: bool,
 }
 
-impl<'a> Activations<'a> {
-    /// One matrix for all workers, or one for each; `passing` if it holds no more than the rows that
-    /// are under way.
-    pub fn new(matrices: Vec<Shared<'a, f32>>, passing: bool) -> Self {
-        Activations { matrices, passing }
+impl<F: Form> Activations<F> {
+    /// All rows of a block, in as many matrices.
+    pub fn of_block(
+        arena: &mut impl Arena<F>,
+        rows: usize,
+        columns: usize,
+        stride: usize,
+        matrices: usize,
+    ) -> Self {
+        let matrices = (0..matrices).map(|_| arena.strided(rows, columns, stride)).collect();
+        Activations { matrices, passing: false }
     }
 
+    /// The rows that each worker takes through the layers together.
+    pub fn of_rows_under_way(
+        arena: &mut impl Arena<F>,
+        rows: usize,
+        columns: usize,
+        stride: usize,
+        workers: usize,
+    ) -> Self {
+        Activations { passing: true, ..Self::of_block(arena, rows, columns, stride, workers) }
+    }
+
+    /// No rows.
+    pub fn none() -> Self {
+        Activations { matrices: Vec::new(), passing: true }
+    }
+
+    /// All matrices.
+    pub fn matrices(&self) -> &[F::Of<f32>] {
+        &self.matrices
+    }
+}
+
+impl<'a> Activations<Shares<'a>> {
     /// The matrix that this worker uses, and where it holds these rows of the block.
     fn place(&self, worker: &Worker, rows: Range<usize>) -> (&Shared<'a, f32>, Range<usize>) {
         let matrix = &self.matrices[worker.index().min(self.matrices.len() - 1)];

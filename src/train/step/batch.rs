@@ -1,0 +1,112 @@
+//! The batches of an epoch, cut into blocks, and what each came to.
+
+use crate::data::augment::Mixing;
+use crate::kernels::reduce;
+use crate::team::Worker;
+use crate::train::plan::Plan;
+
+/// A batch: a part of an epoch's order.
+#[derive(Clone, Copy)]
+pub struct Batch<'a> {
+    /// The samples of the whole epoch, in order.
+    pub order: &'a [u32],
+    /// Where the batch begins in it.
+    pub start: usize,
+    /// Samples of a batch; the last one of the epoch may have fewer.
+    pub size: usize,
+    /// What the samples of the epoch are mixed with, if they are.
+    pub mixing: Option<&'a Mixing>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn len(&self) -> usize {
+        self.size.min(self.order.len() - self.start)
+    }
+
+    /// Whether no batch of the epoch follows.
+    pub fn is_last(&self) -> bool {
+        self.start + self.len() == self.order.len()
+    }
+
+    /// The batch in blocks of at most `rows` rows.
+    pub fn blocks(self, rows: usize, step: u64) -> impl Iterator<Item = Block<'a>> {
+        let end = self.start + self.len();
+        let next_end = (end + self.size).min(self.order.len());
+        let partners = self.mixing.map_or(&[][..], Mixing::partners);
+        let share = self.mixing.map_or(1.0, |mixing| mixing.share(self.start));
+        (self.start..end).step_by(rows).map(move |start| {
+            let block_end = (start + rows).min(end);
+            let after = if block_end < end { end } else { next_end };
+            Block {
+                samples: &self.order[start..block_end],
+                next: &self.order[block_end..(block_end + rows).min(after)],
+                partners: partners.get(start..block_end).unwrap_or(&[]),
+                share,
+                first: start - self.start,
+                is_last: block_end == end,
+                step,
+            }
+        })
+    }
+}
+
+/// Rows of a batch that go through both passes together.
+#[derive(Clone, Copy)]
+pub struct Block<'a> {
+    pub samples: &'a [u32],
+    /// The samples of the block after this one, be it of the next batch.
+    pub next: &'a [u32],
+    /// What the samples are mixed with; none if they are not.
+    pub partners: &'a [u32],
+    /// Of the samples themselves in the mixture.
+    pub share: f32,
+    /// Its first row's number in the batch.
+    pub first: usize,
+    pub is_last: bool,
+    /// The number of the step, from 1.
+    pub step: u64,
+}
+
+impl<'a> Block<'a> {
+    /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
+    pub fn awaited(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
+        let next = self.next;
+        let all = plan.feature_layers(next.len()) > 0 && !plan.shares_input;
+        if all { next } else { &next[plan.rows.share(worker, next.len())] }
+    }
+}
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BatchScore {
+    pub loss_sum: f64,
+    /// What the sum is divided by to be the mean, by [`LossFunction::weight`].
+    pub weight: f64,
+    /// Samples whose class was found; none where the targets are values.
+    pub correct: Option<usize>,
+    pub samples: usize,
+    /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
+    pub gradient_norm: Option<f64>,
+    /// The standard deviation of the samples' parts of the mean loss; of the first step of a run only.
+    pub spread: Option<f64>,
+}
+
+impl BatchScore {
+    /// The mean loss; 0 of samples that all have no weight.
+    pub fn mean_loss(&self) -> f64 {
+        if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
+    }
+
+    /// As a fraction of 1; none where the targets are values.
+    pub fn accuracy(&self) -> Option<f64> {
+        Some(self.correct? as f64 / self.samples as f64)
+    }
+}
+
+/// The standard deviation of each sample's part of a mean that divides the sum by `weight`; 0 of one sample.
+pub fn spread(losses: &[f32], weight: f64) -> f64 {
+    let count = losses.len() as f64;
+    let mean = reduce::sum_f64(losses) / count;
+    let squares: f64 = losses.iter().map(|&loss| (f64::from(loss) - mean).powi(2)).sum();
+    if weight == 0.0 { 0.0 } else { (squares / count).sqrt() * count / weight }
+}

@@ -1,0 +1,218 @@
+//! The buffers of a training run: each is declared here, and nowhere else.
+
+use super::activations::Activations;
+use super::arena::{Arena, Form};
+use crate::layers::MOST_PARTS;
+use crate::model::PlacedLayer;
+use crate::tensor::{LANES, row_stride};
+use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, Plan, WholePlan};
+
+/// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
+pub const NORMS: usize = 3;
+
+/// What the buffers' sizes follow from, beside the layers and the plan.
+#[derive(Clone, Copy)]
+pub struct Sizes {
+    /// Of a sample.
+    pub features: usize,
+    /// Values of a sample to come close to; 0 if the targets are classes.
+    pub targets: usize,
+    /// Floats of all parameters, as they are stored.
+    pub parameters: usize,
+    /// The most samples of a step.
+    pub batch: usize,
+    /// The rule's numbers for each parameter.
+    pub slots: usize,
+}
+
+/// The factored second moments of a matrix.
+pub struct Factors<F: Form> {
+    /// The mean square of each output, `[panels * 16]`, and of each input, `[inputs]`.
+    pub means: [F::Of<f32>; 2],
+    /// Those of the step alone.
+    pub of_step: [F::Of<f32>; 2],
+    /// The sums of squares of each input over the outputs of each panel, `[panels, inputs]`.
+    pub input_sums: F::Of<f32>,
+}
+
+/// The buffers of a run.
+pub struct Memory<F: Form> {
+    /// Each worker's own copy of the input, or one for all, `[block, in]`.
+    pub inputs: Activations<F>,
+    /// Each layer's output, `[block, out]` with `out` padded.
+    pub outputs: Vec<Activations<F>>,
+    /// The gradient of each layer's output, of the same shape.
+    pub gradients: Vec<Activations<F>>,
+    /// Each row's loss, `[batch]`.
+    pub losses: F::Of<f32>,
+    /// What each layer derives from its parameters.
+    pub derived: Vec<F::Of<f32>>,
+    /// The optimizer's slots, each as long as the parameters.
+    pub slots: Vec<F::Of<f32>>,
+    /// All shards' gradients, if they are summed over several blocks or needed all at once.
+    pub sums: F::Of<f32>,
+    /// Each worker's scratch: a shard's gradient, or what a layer wants for its rows.
+    pub scratch: Vec<F::Of<f32>>,
+    /// Each row's values to come close to, `[block, targets]`.
+    pub targets: F::Of<f32>,
+    /// Of each matrix that becomes orthogonal, two iterates in turn, `[longer side, shorter side]`,
+    /// columns padded.
+    pub iterates: Vec<[F::Of<f32>; 2]>,
+    /// Its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
+    pub grams: Vec<[F::Of<f32>; 2]>,
+    /// Of each matrix whose second moments are factored.
+    pub factors: Vec<Factors<F>>,
+    /// The slot of all that is no such matrix.
+    pub vectors: F::Of<f32>,
+    /// Of each part of each shard of such matrices the sums of the squares of its outputs, `[shards, MOST_PARTS, 16]`.
+    pub part_sums: F::Of<f32>,
+    /// Each worker's scratch: a shard's parameters before its update.
+    pub before: Vec<F::Of<f32>>,
+    /// Lookahead's slow parameters, in the places of the parameters; empty where they are not kept.
+    pub slow: F::Of<f32>,
+    /// The average of the parameters, in their places; empty where it is not kept.
+    pub average: F::Of<f32>,
+    /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
+    pub partials: Vec<F::Of<f32>>,
+    /// What a layer gives to a gradient that others give to as well, as wide as the widest of these; nothing in a
+    /// plain chain.
+    pub branch: Activations<F>,
+    /// Of each layer that normalises by batch, what each worker keeps of the block, `[workers, state]`.
+    pub states: Vec<F::Of<f32>>,
+    /// Each worker's scratch for augmentation.
+    pub augment_floats: Vec<F::Of<f32>>,
+    /// As well, `[workers, words]`.
+    pub augment_words: F::Of<u32>,
+    /// Each worker's scratch of each layer that keeps something in it; empty for others.
+    pub kept: Vec<Vec<F::Of<f32>>>,
+    /// Each row's class, `[block]`.
+    pub labels: F::Of<u8>,
+    /// The class of what each row is mixed with, `[block]`, if it is.
+    pub others: F::Of<u8>,
+    /// 1 for each row whose class was found, `[batch]`.
+    pub correct: F::Of<u8>,
+    /// The sum of squares of each shard's gradient, if they are needed all at once; `[shards]`.
+    pub squares: F::Of<f64>,
+    /// Of each part of each shard the sums of the squares of directions and of parameters, for a rule
+    /// for whole parameters; `[shards, MOST_PARTS, 2]`.
+    pub part_squares: F::Of<f64>,
+    /// Sums of squares of each shard in the last step of an epoch; `[shards][NORMS]`.
+    pub norms: F::Of<f64>,
+    /// Of each layer that normalises by batch, the moments of its input over each part of the block,
+    /// `[parts][moments]`.
+    pub moments: Vec<F::Of<f64>>,
+}
+
+impl<F: Form> Memory<F> {
+    /// All buffers of a training of these layers.
+    pub fn declare(
+        arena: &mut impl Arena<F>,
+        sizes: Sizes,
+        layers: &[PlacedLayer],
+        plan: &Plan,
+    ) -> Memory<F> {
+        let Sizes { features, targets, parameters, batch, slots } = sizes;
+        let workers = plan.owners.len();
+        let rows = batch.min(plan.block);
+        let together = rows.min(plan.rows.together());
+        let parts = plan.rows.parts(rows);
+        let all = |arena: &mut _, columns, stride| Activations::of_block(arena, rows, columns, stride, 1);
+        let under_way = |arena: &mut _, columns, stride| {
+            Activations::of_rows_under_way(arena, together, columns, stride, workers)
+        };
+        let stride = row_stride(features);
+        let inputs = match plan.rows.keeps_input() {
+            // Kept for all rows of a block, by all workers together.
+            true => all(arena, features, stride),
+            false if plan.rows.input_passes => under_way(arena, features, stride),
+            // Made by one worker for all, or by each for itself.
+            false if plan.shares_input => all(arena, features, stride),
+            false => Activations::of_block(arena, rows, features, stride, workers),
+        };
+        let (mut outputs, mut gradients) = (Vec::new(), Vec::new());
+        for (index, placed) in layers.iter().enumerate() {
+            let columns = placed.layer.columns();
+            // The losses take rows without gaps.
+            let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
+            let mut of = |passes: bool| match passes {
+                true => under_way(arena, columns, stride),
+                false => all(arena, columns, stride),
+            };
+            outputs.push(of(plan.rows.outputs_pass[index]));
+            gradients.push(of(plan.rows.gradients_pass[index]));
+        }
+        let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
+        let orthogonal = plan.whole.as_ref().map_or(&[][..], WholePlan::orthogonal);
+        let is_factored = plan.whole.as_ref().is_some_and(WholePlan::is_factored);
+        let factored = plan.whole.as_ref().map_or(&[][..], WholePlan::factored);
+        let keeps_sums = rows < batch || plan.keeps_gradients();
+        let only = |is_needed: bool, len: usize| if is_needed { len } else { 0 };
+        let each_worker = |arena: &mut _, len| (0..workers).map(|_| Arena::<F>::array(arena, len)).collect();
+        Memory {
+            inputs,
+            outputs,
+            gradients,
+            losses: arena.array(batch),
+            derived: layers.iter().map(|placed| arena.array(placed.layer.derived_lens()[0])).collect(),
+            slots: (0..slots).map(|_| arena.array(parameters)).collect(),
+            sums: arena.array(only(keeps_sums, plan.gradients_len())),
+            scratch: each_worker(arena, plan.scratch_len),
+            targets: arena.array(rows * targets),
+            iterates: orthogonal.iter().map(|of| arena.pair(of.rows(), of.columns())).collect(),
+            grams: orthogonal.iter().map(|of| arena.pair(of.columns(), of.columns())).collect(),
+            factors: factored.iter().map(|of| Factors::declare(arena, of)).collect(),
+            vectors: arena.array(plan.whole.as_ref().map_or(0, |whole| only(is_factored, whole.slot_len))),
+            part_sums: arena.array(only(is_factored, plan.shards() * MOST_PARTS * LANES)),
+            before: each_worker(arena, plan.scratch_len),
+            slow: arena.array(only(plan.keeps_slow, parameters)),
+            average: arena.array(only(plan.keeps_average, parameters)),
+            partials: layers.iter().map(|placed| partials(arena, placed, parts)).collect(),
+            branch: match plan.rows.joins.columns {
+                0 => Activations::none(),
+                columns => under_way(arena, columns, row_stride(columns)),
+            },
+            states: batch_norms()
+                .map(|norm| arena.strided(workers, norm.state_len(), norm.state_len()))
+                .collect(),
+            augment_floats: each_worker(arena, plan.augment_lens[0]),
+            augment_words: arena.words(workers, plan.augment_lens[1]),
+            kept: (0..workers)
+                .map(|_| layers.iter().map(|placed| kept(arena, placed, together)).collect())
+                .collect(),
+            labels: arena.bytes(rows),
+            others: arena.bytes(only(plan.mixes, rows)),
+            correct: arena.bytes(batch),
+            squares: arena.doubles(only(plan.whole_gradient, plan.shards())),
+            part_squares: arena.doubles(only(plan.whole.is_some(), NORMS_PER_SHARD * plan.shards())),
+            norms: arena.doubles(NORMS * plan.shards()),
+            moments: batch_norms().map(|norm| arena.doubles(norm.moments_len() * parts)).collect(),
+        }
+    }
+}
+
+impl<F: Form> Factors<F> {
+    fn declare(arena: &mut impl Arena<F>, of: &MatrixPlan) -> Factors<F> {
+        let lens = [of.panels() * LANES, of.inputs];
+        Factors {
+            means: lens.map(|len| arena.array(len)),
+            of_step: lens.map(|len| arena.array(len)),
+            input_sums: arena.array(of.panels() * of.inputs),
+        }
+    }
+}
+
+/// One gradient of all parameters for each part of a block, if the layer sums by rows.
+fn partials<F: Form>(arena: &mut impl Arena<F>, placed: &PlacedLayer, parts: usize) -> F::Of<f32> {
+    match placed.layer.sums_rows() {
+        true => arena.matrix(parts, placed.layer.storage_len()),
+        false => arena.matrix(0, 0),
+    }
+}
+
+/// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
+fn kept<F: Form>(arena: &mut impl Arena<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
+    match placed.layer.saved_len(rows) {
+        0 => arena.array(0),
+        kept => arena.array(placed.layer.scratch_len().saturating_add(kept)),
+    }
+}
