@@ -1,91 +1,13 @@
-//! Inference for its speed alone: batches of samples through a network, again and again.
+//! Models in use: the forward pass alone, and what it says of samples.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+pub mod analysis;
+pub(in crate::train) mod evaluate;
+pub(in crate::train) mod forward;
+pub mod metrics;
+mod predictor;
+pub(in crate::train) mod scores;
+pub mod throughput;
 
-use super::evaluate::rows_of;
-use super::forward::{ForwardPass, Network};
-use super::observer::Observer;
-use super::source::Source;
-use super::targets::targets_for;
-use crate::data::{Samples, Targets};
-use crate::kernels::loss;
-use crate::model::Model;
-use crate::model::recipe::DataConfig;
-use crate::probe::{Cost, Operation, Probes};
-use crate::team::{Shared, Team};
-use crate::{Result, memory};
-
-/// Answers batches of `batch` samples, whole ones in their order and from the beginning again, until the
-/// observer, or another thread, sets `halt`: at least one. The observer is told of each. What the probes see is
-/// added to `probes`, a batch being a step.
-///
-/// # Panics
-/// If there are fewer samples than a batch has.
-///
-/// # Errors
-/// If the samples do not fit the model, or memory is short.
-pub fn run(
-    model: &Model,
-    samples: &Samples,
-    data: &DataConfig,
-    team: &Team,
-    batch: usize,
-    (halt, observer): (&AtomicBool, &mut (dyn Observer + Send)),
-    probes: Option<&mut Probes>,
-) -> Result<()> {
-    let source = Source::new(samples, targets_for(model, samples)?, data);
-    let batches = samples.len() / batch;
-    assert!(batches > 0, "{} samples are less than a batch of {batch}", samples.len());
-    let network = Network::new(model)?;
-    let form = rows_of(model);
-    let rows = ForwardPass::rows(model);
-    let floats = ForwardPass::floats(model, rows).saturating_mul(team.threads());
-    let floats = floats.saturating_add(batch.saturating_mul(form.stride));
-    memory::check("inference", floats.saturating_mul(size_of::<f32>()))?;
-    // Made here, where a refusal is an error, and each taken by its worker.
-    let passes = (0..team.threads()).map(|_| ForwardPass::new(model, rows).map(Mutex::new));
-    let passes = passes.collect::<Result<Vec<_>>>()?;
-    let are_classes = matches!(samples.targets(), Targets::Classes(_));
-    let mut answers = memory::filled("inference", 0.0, batch.saturating_mul(form.stride))?;
-    let answers = Shared::matrix(&mut answers, batch, form.stride, form.stride);
-    let observer = Mutex::new(observer);
-    team.run(
-        |worker| {
-            // Nobody else asks for it.
-            let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            let share = worker.share(batch);
-            worker.barrier();
-            for number in 0.. {
-                worker.begin_step(number, Some(batch as u64));
-                let first = (number % batches as u64) as usize * batch;
-                for start in share.clone().step_by(rows) {
-                    let block = start..(start + rows).min(share.end);
-                    let outputs =
-                        pass.run(&network, Some(worker), &source, first + block.start..first + block.end);
-                    let cost = || Cost::local(2 * size_of_val(outputs));
-                    worker.probe(Operation::Predict, None, cost, || {
-                        let answers = answers.rows_mut(worker, block.clone());
-                        match are_classes {
-                            true => loss::softmax(answers, outputs, form),
-                            false => answers.copy_from_slice(outputs),
-                        }
-                    });
-                }
-                if worker.index() == 0 {
-                    observer.lock().unwrap_or_else(PoisonError::into_inner).step(number + 1, 0.0);
-                }
-                worker.barrier();
-                worker.end_step();
-                // All have read it before it is written again.
-                let is_over = halt.load(Relaxed);
-                worker.barrier();
-                if is_over {
-                    break;
-                }
-            }
-        },
-        probes,
-    );
-    Ok(())
-}
+pub use analysis::analyse;
+pub use evaluate::{evaluate, outputs, predict};
+pub use predictor::Predictor;

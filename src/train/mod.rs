@@ -1,45 +1,25 @@
-//! Training: the step, the epochs, evaluation, the record of a run, and who watches it.
+//! Training: the plan, the step, the sessions and runs made of it, and models in use.
+//!
+//! Each module here imports those above it in this list, and none below: what a run leaves behind ([`record`]), who does
+//! what in which memory ([`plan`]), the forward pass alone ([`inference`]), one training step (`step`), steps and epochs
+//! (`session`), and whole runs (`run`).
 
-pub mod analysis;
-mod averages;
-pub mod dataset;
-mod divergence;
-mod epoch_record;
-mod epochs;
-mod evaluate;
-pub mod folds;
-mod forward;
 pub mod inference;
-pub mod machine;
-pub mod metrics;
-pub mod norms;
-mod observer;
-mod plan;
-mod predictor;
-mod prepare;
+pub(crate) mod observer;
+pub(crate) mod plan;
 pub mod record;
-pub mod reproduce;
 mod run;
-mod scores;
 mod session;
 mod source;
 mod step;
-mod stepper;
-mod stop;
 mod targets;
-mod trainer;
-mod workspace;
 
-pub use analysis::analyse;
-pub use divergence::Divergence;
-pub use evaluate::{evaluate, outputs, predict};
-pub use folds::{FoldsRecord, cross_validate};
-pub use norms::{Health, LayerNorms, Trouble, Warning};
+pub use inference::{Predictor, analyse, analysis, evaluate, metrics, outputs, predict};
 pub use observer::Observer;
-pub use predictor::Predictor;
-pub use record::{EpochRecord, Evaluation, ModelFacts, NotFinite, Phase, Progress, TrainRecord};
-pub use run::{check, run, split, test, train};
-pub use session::Session;
-pub use stepper::{StepRecord, Stepper};
-pub use stop::Ending;
-pub use trainer::Trainer;
+pub use record::norms::{self, Health, LayerNorms, Trouble, Warning};
+pub use record::{
+    Divergence, Ending, EpochRecord, Evaluation, FoldsRecord, ModelFacts, NotFinite, Phase, Progress,
+    TrainRecord, machine,
+};
+pub use run::{Trainer, check, cross_validate, dataset, folds, reproduce, run, split, test, train};
+pub use session::{Session, StepRecord, Stepper};

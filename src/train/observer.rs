@@ -1,8 +1,8 @@
 //! Who is told of a run.
 
-use super::epoch_record::{EpochRecord, Evaluation, Phase, Progress};
-use super::folds::record::FoldsRecord;
-use super::norms::Warning;
+use crate::train::record::epoch::{EpochRecord, Evaluation, Phase, Progress};
+use crate::train::record::folds::FoldsRecord;
+use crate::train::record::norms::Warning;
 
 /// Watches a training run; the training loop itself prints nothing.
 pub trait Observer {

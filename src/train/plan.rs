@@ -3,6 +3,7 @@
 mod joins;
 mod rows;
 mod whole;
+pub mod workspace;
 
 use std::ops::Range;
 

@@ -2,25 +2,18 @@
 
 mod alone;
 mod full_batch;
+mod norms;
+mod prepare;
 mod search;
+mod stepper;
+pub(in crate::train) mod stop;
+
+pub use stepper::{StepRecord, Stepper};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::averages::Averages;
-use super::epoch_record::{EpochRecord, Evaluation, Progress};
-use super::evaluate::evaluate;
-use super::norms;
-use super::observer::Observer;
-use super::plan::Plan;
-use super::prepare::{Prepared, Request};
-use super::source::Source;
-use super::step::augmented::Augmented;
-use super::step::{Batch, BatchScore, Step};
-use super::stop::{Ending, after_step};
-use super::targets::targets_for;
-use super::workspace::Workspace;
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
@@ -32,6 +25,19 @@ use crate::optim::schedule::{PlateauState, Span};
 use crate::probe::Probes;
 use crate::team::{Shared, Team, Worker};
 use crate::tensor::prefer_huge_pages;
+use crate::train::inference::evaluate::evaluate;
+use crate::train::observer::Observer;
+use crate::train::plan::Plan;
+use crate::train::plan::workspace::Workspace;
+use crate::train::record::Ending;
+use crate::train::record::epoch::{EpochRecord, Evaluation, Progress};
+use crate::train::session::prepare::{Prepared, Request};
+use crate::train::session::stop::after_step;
+use crate::train::source::Source;
+use crate::train::step::augmented::Augmented;
+use crate::train::step::averages::Averages;
+use crate::train::step::{Batch, BatchScore, Step};
+use crate::train::targets::targets_for;
 use crate::{Error, Result};
 
 /// How often an observer hears of progress within an epoch.
@@ -175,7 +181,7 @@ impl<'a> Session<'a> {
     }
 
     /// Puts parameters, stored as [`Model::storage`] stores them, in place of the model's.
-    pub(super) fn set_parameters(&mut self, parameters: &[f32]) {
+    pub(in crate::train) fn set_parameters(&mut self, parameters: &[f32]) {
         self.model.parts_mut().1.copy_from_slice(parameters);
     }
 
@@ -204,12 +210,12 @@ impl<'a> Session<'a> {
     }
 
     /// What the very first step came to, once it is done.
-    pub(super) fn first(&self) -> Option<&BatchScore> {
+    pub(in crate::train) fn first(&self) -> Option<&BatchScore> {
         self.first.as_ref()
     }
 
     /// Bytes of gradients, optimizer and batch.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::train) fn bytes(&self) -> usize {
         self.workspace.bytes()
     }
 

@@ -10,6 +10,7 @@ mod after;
 pub mod alone;
 mod augment;
 pub mod augmented;
+pub mod averages;
 mod batch;
 mod costs;
 mod factored;
@@ -20,14 +21,10 @@ mod rows;
 mod segments;
 mod whole;
 
-pub use batch::{Batch, BatchScore, spread};
+pub use batch::{Batch, BatchScore};
 
 use batch::Block;
 
-use super::averages::{Averaging, Due};
-use super::plan::Plan;
-use super::source::Source;
-use super::workspace::{Memory, Shares};
 use crate::kernels::loss::Targets;
 use crate::kernels::reduce;
 use crate::losses::LossFunction;
@@ -36,7 +33,12 @@ use crate::model::recipe::{ConstraintConfig, GradientConfig};
 use crate::optim::{Coefficients, Rule, StepSettings};
 use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Worker};
+use crate::train::inference::scores::spread;
+use crate::train::plan::Plan;
+use crate::train::plan::workspace::{Memory, Shares};
+use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
+use crate::train::step::averages::{Averaging, Due};
 
 /// What the workers share in all steps of a run.
 pub struct Step<'a> {

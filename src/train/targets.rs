@@ -2,11 +2,12 @@
 
 use crate::data::{self, Samples};
 use crate::kernels::loss::Targets;
+use crate::kernels::reduce;
 use crate::model::Model;
 use crate::{Error, Result};
 
 /// That samples have the shape of the model's input.
-pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
+pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
     if samples.shape() == model.input() {
         return Ok(());
     }
@@ -15,7 +16,7 @@ pub(super) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
 }
 
 /// The targets of samples that `model` can be trained or tested on.
-pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
+pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
     check_shape(model, samples)?;
     let outputs = model.outputs();
     let targets = match samples.targets() {
@@ -36,13 +37,22 @@ pub(super) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Tar
 }
 
 /// [`targets_for`] that must be classes.
-pub(super) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
+pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
     match targets_for(model, samples)? {
         Targets::Classes(labels) => Ok(labels),
-        _ => Err(mismatch("targets", "classes".into(), "values".into())),
+        _ => Err(mismatch("targets", "classes".into(), "values")),
     }
 }
 
-pub(super) fn mismatch(what: &str, expected: String, found: String) -> Error {
-    Error::Mismatch { what: what.into(), expected, found }
+/// That all numbers are.
+pub(in crate::train) fn check_finite(what: &str, numbers: &[f32]) -> Result<()> {
+    if reduce::all_finite(numbers) {
+        return Ok(());
+    }
+    let place = numbers.iter().position(|number| !number.is_finite()).unwrap_or(0);
+    Err(mismatch(what, "finite numbers".into(), format!("{} at index {place}", numbers[place])))
+}
+
+pub(in crate::train) fn mismatch(what: &str, expected: String, found: impl std::fmt::Display) -> Error {
+    Error::Mismatch { what: what.into(), expected, found: found.to_string() }
 }

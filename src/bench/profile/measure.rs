@@ -17,7 +17,7 @@ use crate::model::{Model, Recipe};
 use crate::probe::{Probes, Table, Turns};
 use crate::team::counters::Counters;
 use crate::team::{Team, clock};
-use crate::train::{Observer, Session, inference, split};
+use crate::train::{Observer, Session, inference::throughput, split};
 
 /// Steps before the first that is measured, if nothing is said: pages are touched, caches and clocks warm up.
 const WARM_UP: Duration = Duration::from_millis(100);
@@ -199,7 +199,7 @@ fn nothing(request: &Request, probes: &Probes, stop: &AtomicBool) -> Error {
     Error::Mismatch { what: "steps to measure".into(), expected, found }
 }
 
-/// Ends training, or inference, after the step that reaches a limit, or that an interruption falls into.
+/// Ends training, or inference::throughput, after the step that reaches a limit, or that an interruption falls into.
 struct Until<'a> {
     stop: &'a AtomicBool,
     halt: &'a AtomicBool,
@@ -285,12 +285,12 @@ fn run_inference(
     let halt = AtomicBool::new(false);
     if let Length::Seconds(_) = length {
         let mut until = Until::new(stop, &halt, Some(WARM_UP), u64::MAX);
-        inference::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), None)?;
+        throughput::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), None)?;
     }
     let (time, end) = limits(length);
     probes.turns = turns(length, 0);
     let mut until = Until::new(stop, &halt, time, end);
-    inference::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), Some(probes))
+    throughput::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), Some(probes))
 }
 
 /// The first step that is measured is probed, if that of the number `next` is to be the first.

@@ -9,11 +9,11 @@ use crate::model::{Input, Model};
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
 use crate::tensor::Buffer;
-use crate::train::averages::Due;
 use crate::train::observer::Observer;
 use crate::train::source::Source;
 use crate::train::step::alone::ALONE;
 use crate::train::step::augmented::Augmented;
+use crate::train::step::averages::Due;
 use crate::train::step::{Batch, Step};
 
 impl Session<'_> {

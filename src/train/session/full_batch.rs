@@ -6,6 +6,7 @@ pub use super::search::Search;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::norms;
 use super::{About, PROGRESS, Session};
 use crate::data::batches;
 use crate::model::PlacedLayer;
@@ -14,14 +15,15 @@ use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
 use crate::probe::{Operation, Probes};
 use crate::team::{Shared, Worker};
-use crate::train::averages::Due;
-use crate::train::epoch_record::EpochRecord;
-use crate::train::norms::{self, LayerNorms};
 use crate::train::observer::Observer;
 use crate::train::plan::Plan;
+use crate::train::record::Ending;
+use crate::train::record::epoch::EpochRecord;
+use crate::train::record::norms::LayerNorms;
+use crate::train::session::stop::after_step;
 use crate::train::source::Source;
+use crate::train::step::averages::Due;
 use crate::train::step::{Batch, BatchScore, Step};
-use crate::train::stop::{Ending, after_step};
 use crate::{Error, Result};
 
 impl Session<'_> {

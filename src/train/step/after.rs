@@ -7,7 +7,7 @@ use crate::model::PlacedLayer;
 use crate::optim::average;
 use crate::probe::Operation;
 use crate::team::Worker;
-use crate::train::workspace::NORMS;
+use crate::train::plan::workspace::NORMS;
 
 impl Step<'_> {
     /// Brings the averages of a shard up to date with its parameters; Lookahead changes these.

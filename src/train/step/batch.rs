@@ -1,7 +1,6 @@
 //! The batches of an epoch, cut into blocks, and what each came to.
 
 use crate::data::augment::Mixing;
-use crate::kernels::reduce;
 use crate::team::Worker;
 use crate::train::plan::Plan;
 
@@ -101,12 +100,4 @@ impl BatchScore {
     pub fn accuracy(&self) -> Option<f64> {
         Some(self.correct? as f64 / self.samples as f64)
     }
-}
-
-/// The standard deviation of each sample's part of a mean that divides the sum by `weight`; 0 of one sample.
-pub fn spread(losses: &[f32], weight: f64) -> f64 {
-    let count = losses.len() as f64;
-    let mean = reduce::sum_f64(losses) / count;
-    let squares: f64 = losses.iter().map(|&loss| (f64::from(loss) - mean).powi(2)).sum();
-    if weight == 0.0 { 0.0 } else { (squares / count).sqrt() * count / weight }
 }

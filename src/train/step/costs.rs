@@ -5,7 +5,7 @@ use super::Step;
 use crate::data::FeaturesRef;
 use crate::model::{Input, PlacedLayer};
 use crate::probe::Cost;
-use crate::train::forward;
+use crate::train::inference::forward;
 use crate::train::plan::OwnShard;
 
 /// Bytes of a number.

@@ -8,7 +8,7 @@ use crate::layers::{Backward, InputGradient};
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 use crate::tensor::MatrixMut;
-use crate::train::workspace::{Activations, Shares};
+use crate::train::plan::workspace::{Activations, Shares};
 
 impl<'a> Step<'a> {
     /// The input of a layer: the data, or what an earlier layer gave.

@@ -1,6 +1,6 @@
 //! The records of a run's epochs, in bounded memory.
 
-use super::epoch_record::EpochRecord;
+use crate::train::record::epoch::EpochRecord;
 
 /// The most epochs that are kept...
 const MOST_EPOCHS: usize = 10_000;
@@ -10,7 +10,7 @@ const MOST_NORMS: usize = 100_000;
 
 /// All epochs of a run, until they are too many: then the first, every second after it, the best and the
 /// last; then every fourth, and so on.
-pub(super) struct Epochs {
+pub(in crate::train) struct Epochs {
     kept: Vec<EpochRecord>,
     most: usize,
     every: usize,

@@ -3,56 +3,21 @@
 mod augmented;
 mod picture;
 
-pub use super::scores::ClassScore;
-pub(super) use super::scores::score;
+pub use crate::train::record::analysis::{Analysis, ClassScore, MOST_MISTAKES, Mistake};
 pub use augmented::{Versions, versions};
 pub use picture::{Picture, picture_of};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
 
-use super::epoch_record::null_is_nan;
-use super::evaluate::{Answer, answers};
-use super::targets::labels_for;
 use crate::Result;
 use crate::data::Samples;
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
-
-/// The most mistakes that an [`Analysis`] shows.
-pub const MOST_MISTAKES: usize = 25;
-
-/// A model's answers to a set of samples, class by class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Analysis {
-    /// `[classes, classes]`: how many samples of the class of the row were read as that of the
-    /// column.
-    pub confusion: Vec<Vec<usize>>,
-    /// `[classes]`
-    pub classes: Vec<ClassScore>,
-    /// Of all mistakes those with the largest losses, the largest first; at most [`MOST_MISTAKES`].
-    pub mistakes: Vec<Mistake>,
-}
-
-/// A sample that was read as another class than its own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Mistake {
-    /// Of the sample in its set, from 0.
-    pub index: usize,
-    pub label: usize,
-    pub predicted: usize,
-    /// That the model gave to the predicted class, as a fraction of 1; this and the loss are `null` in JSON
-    /// where they are not finite.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub probability: f64,
-    #[serde(deserialize_with = "null_is_nan")]
-    pub loss: f64,
-    /// The sample as a PNG file in base64 (RFC 4648, §4); absent if it is no picture, or a large one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub png: Option<String>,
-}
+use crate::train::inference::evaluate::{Answer, answers};
+use crate::train::inference::scores::score;
+use crate::train::targets::labels_for;
 
 /// Tries `model` on `samples` once more and tells what it takes for what. The same for any number of
 /// workers.
@@ -75,7 +40,7 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     })
 }
 
-pub(super) fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
+pub(in crate::train) fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
     let mut confusion = vec![vec![0; classes]; classes];
     for (answer, &label) in answers.iter().zip(labels) {
         confusion[usize::from(label)][answer.class] += 1;
@@ -177,7 +142,7 @@ mod tests {
             assert_eq!(analysis, other);
         }
         let team = Team::new(1).unwrap();
-        let evaluation = super::super::evaluate(&model, &set.test, &recipe.data, &team).unwrap();
+        let evaluation = crate::train::inference::evaluate(&model, &set.test, &recipe.data, &team).unwrap();
         let hits: usize = (0..10).map(|class| analysis.confusion[class][class]).sum();
         assert_eq!(Some(hits as f64 / 500.0), evaluation.accuracy);
         assert_eq!(analysis.confusion.iter().flatten().sum::<usize>(), 500);
@@ -189,7 +154,7 @@ mod tests {
         assert!(without_pictures.eq(worst[..MOST_MISTAKES].iter().cloned()));
         let mistaken: Vec<usize> = analysis.mistakes.iter().map(|mistake| mistake.index).collect();
         let mistaken = set.test.take(&mistaken).unwrap();
-        let probabilities = super::super::predict(&model, &mistaken, &recipe.data, &team).unwrap();
+        let probabilities = crate::train::predict(&model, &mistaken, &recipe.data, &team).unwrap();
         for (mistake, probabilities) in analysis.mistakes.iter().zip(probabilities) {
             assert_eq!(set.test.label(mistake.index), Some(mistake.label as u8));
             assert_ne!(mistake.label, mistake.predicted);

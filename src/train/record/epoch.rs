@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::norms::LayerNorms;
+use crate::train::record::norms::LayerNorms;
 
 /// One pass over the training samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct EpochRecord {
     pub layers: Vec<LayerNorms>,
 }
 
-pub(super) fn is_false(value: &bool) -> bool {
+pub(in crate::train) fn is_false(value: &bool) -> bool {
     !value
 }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::task::Task;
 use crate::stats::{MeanEstimate, median};
-use crate::train::machine::Machine;
 use crate::train::record::TrainRecord;
+use crate::train::record::machine::Machine;
 
 /// The schema that [`ReproduceRecord`] has as JSON.
 pub const REPRODUCE_SCHEMA: &str = "fallline.reproduce/1";

@@ -15,16 +15,16 @@ pub use task::Task;
 
 pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdict, time_to};
 
-use super::dataset;
-use super::observer::Observer;
-use super::record::TrainRecord;
-use super::run::{Training, check_test, check_training, fit, split, test};
-use super::stop::Ending;
 use crate::Result;
 use crate::data::DataSet;
 use crate::model::recipe::Held;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
+use crate::train::observer::Observer;
+use crate::train::record::Ending;
+use crate::train::record::TrainRecord;
+use crate::train::run::dataset;
+use crate::train::run::fit::{Training, check_test, check_training, fit, split, test};
 
 /// The part of the training samples that is set aside to see an accuracy reached, where the recipe does
 /// not set samples aside itself.

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::workspace::Workspace;
 use crate::model::recipe::{AverageConfig, AverageMethod};
 use crate::model::{Model, Recipe};
 use crate::optim::{Ema, Lookahead, average};
+use crate::train::plan::workspace::Workspace;
 use crate::{Error, Result};
 
 /// That a run of so many steps comes to a synchronisation: without one it would end as it began.

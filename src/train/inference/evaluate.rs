@@ -3,12 +3,6 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::epoch_record::{Evaluation, NotFinite};
-use super::forward::{BLOCK, ForwardPass, Network};
-use super::scores;
-use super::source::Source;
-use super::step::spread;
-use super::targets::{check_shape, labels_for, targets_for};
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::reduce;
@@ -17,6 +11,12 @@ use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::padded;
+use crate::train::inference::forward::{BLOCK, ForwardPass, Network};
+use crate::train::inference::scores;
+use crate::train::inference::scores::spread;
+use crate::train::record::epoch::{Evaluation, NotFinite};
+use crate::train::source::Source;
+use crate::train::targets::{check_shape, labels_for, targets_for};
 use crate::{Result, memory};
 
 /// Mean loss and accuracy of `model` on `samples`; of targets that are values there is no accuracy.
@@ -31,7 +31,7 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
 ///
 /// # Errors
 /// As there.
-pub(super) fn evaluate_with_spread(
+pub(in crate::train) fn evaluate_with_spread(
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
@@ -81,7 +81,7 @@ fn not_finite(losses: &[f32]) -> Option<NotFinite> {
 ///
 /// # Errors
 /// Those of [`memory::check`].
-pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usize) -> Result<()> {
+pub(in crate::train) fn check_memory(model: &Model, count: usize, team: &Team, beside: usize) -> Result<()> {
     let derived: usize = model.layers().iter().map(|placed| placed.layer.derived_lens()[1]).sum();
     let answers = count.saturating_mul(size_of::<Answer>());
     let bytes = derived.saturating_mul(size_of::<f32>()).saturating_add(answers);
@@ -137,7 +137,7 @@ fn without_padding(block: &[f32], rows: Rows) -> impl Iterator<Item = &[f32]> {
 
 /// What a model answers to one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Answer {
+pub(in crate::train) struct Answer {
     pub loss: f32,
     /// The class of the largest output, the first of several equal ones.
     pub class: usize,
@@ -151,7 +151,7 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// If the samples do not fit the model.
-pub(super) fn answers(
+pub(in crate::train) fn answers(
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
@@ -200,7 +200,7 @@ fn largest(values: &[f32]) -> usize {
 }
 
 /// How rows of the model's outputs lie.
-pub(super) fn rows_of(model: &Model) -> Rows {
+pub(in crate::train) fn rows_of(model: &Model) -> Rows {
     Rows { classes: model.outputs(), stride: padded(model.outputs()) }
 }
 

@@ -1,17 +1,15 @@
 //! Cross-validation: as many models as folds, each tried on the samples that it was not trained on.
 
-pub(super) mod record;
-
-pub use record::{FOLDS_SCHEMA, FoldsRecord, Spread};
+pub use crate::train::record::folds::{FOLDS_SCHEMA, FoldsRecord, Spread};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-use super::observer::Observer;
-use super::run::{Training, check_training, fit};
-use super::stop::Ending;
 use crate::data::{DataSet, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
+use crate::train::observer::Observer;
+use crate::train::record::Ending;
+use crate::train::run::fit::{Training, check_training, fit};
 use crate::{Error, Result};
 
 /// Trains a model of the recipe on all but one of `folds` parts of the training samples, for each of
@@ -21,7 +19,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Setting`] if the recipe sets samples aside itself; those of [`split::folds`]; those of
-/// [`check`](super::check), for all folds before the first one.
+/// [`check`](crate::train::check), for all folds before the first one.
 pub fn cross_validate(
     data: &DataSet,
     recipe: &Recipe,

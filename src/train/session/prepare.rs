@@ -1,17 +1,17 @@
 //! What a training needs beside its model and its samples: planned, and its memory allocated, before the first
 //! step.
 
-use super::averages::{self, Averages};
-use super::plan::{Plan, Training};
-use super::workspace::{Sizes, Workspace};
 use crate::data::augment::Augmenter;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::Span;
+use crate::train::plan::workspace::{Sizes, Workspace};
+use crate::train::plan::{Plan, Training};
+use crate::train::step::averages::{self, Averages};
 use crate::{Error, Result};
 
 /// A training that is to be planned.
-pub(super) struct Request<'a> {
+pub(in crate::train) struct Request<'a> {
     pub recipe: &'a Recipe,
     /// The samples of an epoch.
     pub count: usize,
@@ -24,7 +24,7 @@ pub(super) struct Request<'a> {
 }
 
 /// What it needs.
-pub(super) struct Prepared {
+pub(in crate::train) struct Prepared {
     pub rule: Box<dyn Rule>,
     /// Of the whole run.
     pub span: Span,
@@ -84,7 +84,7 @@ impl Request<'_> {
 
 /// The layers, by their numbers, that normalise by batch and have one value of each feature for a sample: a batch
 /// of one sample is always as far from its own mean as it gets, which is nothing.
-pub(super) fn needs_two_samples<'a>(
+pub(in crate::train) fn needs_two_samples<'a>(
     layers: &'a [PlacedLayer],
     norms: &'a [usize],
 ) -> impl Iterator<Item = usize> + 'a {

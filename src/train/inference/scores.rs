@@ -1,6 +1,7 @@
 //! Numbers that say how good outputs are.
 
-use serde::{Deserialize, Serialize};
+use crate::kernels::reduce;
+use crate::train::record::analysis::ClassScore;
 
 /// How many classes come before `label` by falling output, and of equal outputs by rising number: 0
 /// if it is the answer. With an output of NaN, `label` comes behind all.
@@ -66,20 +67,7 @@ pub fn r_squared(outputs: &[f32], targets: &[f32], width: usize) -> f64 {
     (0..width).map(of_column).sum::<f64>() / width as f64
 }
 
-/// How well one class is told from the others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassScore {
-    /// Samples of the class.
-    pub samples: usize,
-    /// The part of the samples read as this class that are of it; absent if none was read so.
-    pub precision: Option<f64>,
-    /// The part of the samples of this class that were read as it; absent if there are none.
-    pub recall: Option<f64>,
-    /// The harmonic mean of both; absent if one of them is.
-    pub f1: Option<f64>,
-}
-
-pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
+pub(in crate::train) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
     let hits = confusion[class][class];
     let samples: usize = confusion[class].iter().sum();
     let read_so: usize = confusion.iter().map(|row| row[class]).sum();
@@ -91,4 +79,12 @@ pub(super) fn score(confusion: &[Vec<usize>], class: usize) -> ClassScore {
         // 2 / (1 / precision + 1 / recall), without the divisions that no hit would make infinite.
         f1: (read_so > 0 && samples > 0).then(|| 2.0 * hits as f64 / (read_so + samples) as f64),
     }
+}
+
+/// The standard deviation of each sample's part of a mean that divides the sum by `weight`; 0 of one sample.
+pub(in crate::train) fn spread(losses: &[f32], weight: f64) -> f64 {
+    let count = losses.len() as f64;
+    let mean = reduce::sum_f64(losses) / count;
+    let squares: f64 = losses.iter().map(|&loss| (f64::from(loss) - mean).powi(2)).sum();
+    if weight == 0.0 { 0.0 } else { (squares / count).sqrt() * count / weight }
 }

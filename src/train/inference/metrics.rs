@@ -1,15 +1,15 @@
 //! How good answers are: of classes, and of values. Definitions are in `docs/losses.md`.
 
-pub use super::scores::{macro_means, r_squared, rank, rmse, top_k};
+pub use crate::train::inference::scores::{macro_means, r_squared, rank, rmse, top_k};
 use serde::{Deserialize, Serialize};
 
-use super::analysis::confusion;
-use super::evaluate::{answers, outputs};
-use super::targets::labels_for;
 use crate::data::{Samples, Targets};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
+use crate::train::inference::analysis::confusion;
+use crate::train::inference::evaluate::{answers, outputs};
+use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
 /// How well classes are told apart; all are fractions of 1.

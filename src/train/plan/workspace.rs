@@ -10,12 +10,12 @@ pub use memory::{Memory, NORMS, Sizes};
 
 use arena::{Carve, Measure, Place, Places};
 
-use super::plan::Plan;
 use crate::Result;
 use crate::kernels::reduce;
 use crate::memory as machine;
 use crate::model::PlacedLayer;
 use crate::tensor::Buffer;
+use crate::train::plan::Plan;
 
 /// What the memory of a run is for, in messages.
 const USE: &str = "gradients, optimizer and batch";

@@ -2,14 +2,6 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::divergence::Divergence;
-use super::epoch_record::Evaluation;
-use super::evaluate::evaluate;
-use super::machine::usable_cores;
-use super::observer::Observer;
-use super::record::TrainRecord;
-use super::run::{Training, fit, split};
-use super::stepper::Stepper;
 use crate::Result;
 use crate::data::Samples;
 use crate::losses::Loss;
@@ -19,6 +11,14 @@ use crate::model::recipe::{
 use crate::model::{Model, Normalisation, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::team::Team;
+use crate::train::inference::evaluate::evaluate;
+use crate::train::observer::Observer;
+use crate::train::record::Divergence;
+use crate::train::record::TrainRecord;
+use crate::train::record::epoch::Evaluation;
+use crate::train::record::machine::usable_cores;
+use crate::train::run::fit::{Training, fit, split};
+use crate::train::session::Stepper;
 
 /// What errors about its settings call a trainer.
 const PLACE: &str = "trainer";

@@ -3,10 +3,6 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::evaluate::rows_of;
-use super::forward::{ForwardPass, Network};
-use super::source::Source;
-use super::stepper::{check_finite, mismatch};
 use crate::data::FeaturesRef;
 use crate::data::idx::ElementType;
 use crate::kernels::loss;
@@ -14,6 +10,10 @@ use crate::losses::Targets;
 use crate::model::Model;
 use crate::team::flushed;
 use crate::tensor::Buffer;
+use crate::train::inference::evaluate::rows_of;
+use crate::train::inference::forward::{ForwardPass, Network};
+use crate::train::source::Source;
+use crate::train::targets::{check_finite, mismatch};
 use crate::{Result, memory};
 
 /// Answers samples with a model. Any number of threads may share one: each call computes on the thread that makes

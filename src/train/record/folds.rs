@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Recipe;
-use crate::train::epoch_record::{Evaluation, null_is_nan};
-use crate::train::record::TrainRecord;
+use crate::train::record::epoch::{Evaluation, null_is_nan};
+use crate::train::record::training::TrainRecord;
 
 /// The schema that [`FoldsRecord`] has as JSON.
 pub const FOLDS_SCHEMA: &str = "fallline.folds/1";
@@ -41,7 +41,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    pub(super) fn of(values: &[f64]) -> Spread {
+    pub(in crate::train) fn of(values: &[f64]) -> Spread {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -50,7 +50,7 @@ impl Spread {
 }
 
 impl FoldsRecord {
-    pub(super) fn of(recipe: &Recipe, folds: usize, records: Vec<TrainRecord>) -> FoldsRecord {
+    pub(in crate::train) fn of(recipe: &Recipe, folds: usize, records: Vec<TrainRecord>) -> FoldsRecord {
         // One that is missing is no reason to average the others as if they were all.
         let spread = |value: fn(&Evaluation) -> f64| {
             let value = |record: &TrainRecord| record.validation.as_ref().map_or(f64::NAN, value);

@@ -4,20 +4,20 @@
 use std::borrow::Borrow;
 use std::ops::Range;
 
-use super::plan::{rows_at_once, together};
-use super::source::Source;
 use crate::layers::Forward;
 use crate::model::{Input, Model, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
+use crate::train::plan::{rows_at_once, together};
+use crate::train::source::Source;
 use crate::{Result, memory};
 
 /// Samples that a worker takes through the network together.
-pub(super) const BLOCK: usize = 112;
+pub(in crate::train) const BLOCK: usize = 112;
 
 /// What some of a layer's output `columns` cost for rows of which it reads `read` columns.
-pub(super) fn cost(placed: &PlacedLayer, rows: usize, read: usize, columns: usize) -> Cost {
+pub(in crate::train) fn cost(placed: &PlacedLayer, rows: usize, read: usize, columns: usize) -> Cost {
     let share = columns as f64 / placed.layer.columns().max(1) as f64;
     let parameters = (placed.storage.len() as f64 * share) as usize * size_of::<f32>();
     let moved = rows * (read + columns) * size_of::<f32>();
@@ -41,7 +41,7 @@ fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
 }
 
 /// A model whose layers are ready for the forward pass.
-pub(super) struct Network<M> {
+pub(in crate::train) struct Network<M> {
     pub model: M,
     derived: Vec<Buffer<f32>>,
 }
@@ -58,7 +58,7 @@ impl<M: Borrow<Model>> Network<M> {
 }
 
 /// The memory of one thread's forward pass over blocks of samples.
-pub(super) struct ForwardPass {
+pub(in crate::train) struct ForwardPass {
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
     scratch: Buffer<f32>,

@@ -1,14 +1,11 @@
 //! Whether a training has plainly failed.
 
-use serde::{Deserialize, Serialize};
-
-use super::epoch_record::{EpochRecord, null_is_nan};
-use super::evaluate::evaluate_with_spread;
-use super::step::BatchScore;
 use crate::data::Samples;
-use crate::error::Error;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
+use crate::train::inference::evaluate::evaluate_with_spread;
+use crate::train::record::epoch::EpochRecord;
+use crate::train::step::BatchScore;
 
 /// A loss may end above that of the first step by this part of it without being called diverged: where
 /// there is nothing to learn, steps of any length make it a little larger.
@@ -26,46 +23,9 @@ const MOST_TRIED: usize = 256;
 /// ...and bytes that a copy of them may take.
 const MOST_BYTES: usize = 16 << 20;
 
-/// How a training has failed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Divergence {
-    /// What is not finite, or "the mean training loss".
-    pub what: String,
-    /// `null` in JSON if it is not finite.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub value: f64,
-    /// The loss of the first step, above which it is; absent if it is not finite.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<f64>,
-    /// The last step.
-    pub step: u64,
-    /// The epoch of that step, from 1.
-    pub epoch: usize,
-    /// The recipe's `optimizer.learning_rate`, which schedules start from.
-    pub learning_rate: f64,
-}
-
-impl Divergence {
-    /// That of an [`Error::Diverged`]; the error back, if it is another one.
-    pub(super) fn of(error: Error) -> Result<Divergence, Error> {
-        match error {
-            Error::Diverged { what, value, step, epoch, learning_rate } => {
-                Ok(Divergence { what, value, first: None, step, epoch, learning_rate })
-            }
-            other => Err(other),
-        }
-    }
-
-    /// As an error, if something is not finite.
-    pub fn error(&self) -> Option<Error> {
-        let Divergence { what, value, first, step, epoch, learning_rate } = self.clone();
-        first.is_none().then_some(Error::Diverged { what, value, step, epoch, learning_rate })
-    }
-}
-
 /// Mean loss and spread of an untrained model.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Untrained {
+pub(in crate::train) struct Untrained {
     loss: f64,
     spread: f64,
 }
@@ -98,7 +58,7 @@ impl Untrained {
 
 /// What a training loss is compared with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reference {
+pub(in crate::train) struct Reference {
     /// Of the first step.
     first: f64,
     /// Above which a training has diverged.
@@ -132,7 +92,7 @@ impl Reference {
 /// The mean training loss that a run ends with: that of its last epoch; if this is incomplete, of the epoch
 /// before it, too, since a few samples say too little. Nothing without a whole epoch if the run was
 /// `interrupted`, which leaves open what it would have come to.
-pub(super) fn last_loss(
+pub(in crate::train) fn last_loss(
     before: Option<&EpochRecord>,
     last: Option<&EpochRecord>,
     interrupted: bool,

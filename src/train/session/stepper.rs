@@ -2,24 +2,24 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::averages::Due;
-use super::epoch_record::Evaluation;
-use super::evaluate::evaluate;
-use super::prepare::{Prepared, Request, needs_two_samples};
-use super::source::Source;
-use super::step::{Batch, BatchScore, Step};
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};
-use crate::kernels::reduce;
 use crate::losses::{LossFunction, Targets};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
 use crate::optim::schedule::Schedules;
 use crate::team::{Shared, Team, Worker};
+use crate::train::inference::evaluate::evaluate;
+use crate::train::record::epoch::Evaluation;
+use crate::train::session::prepare::{Prepared, Request, needs_two_samples};
+use crate::train::source::Source;
+use crate::train::step::averages::Due;
+use crate::train::step::{Batch, BatchScore, Step};
+use crate::train::targets::{check_finite, mismatch};
 use crate::{Error, Result, memory};
 
-/// A model in training, one batch a call. Made by [`Trainer::steps`](super::Trainer::steps).
+/// A model in training, one batch a call. Made by [`Trainer::steps`](crate::train::Trainer::steps).
 pub struct Stepper<'a> {
     model: &'a mut Model,
     recipe: Recipe,
@@ -53,7 +53,7 @@ impl<'a> Stepper<'a> {
     ///
     /// # Errors
     /// If the recipe asks for what only whole epochs have, or memory is short.
-    pub(super) fn new(model: &'a mut Model, recipe: Recipe, team: Team) -> Result<Stepper<'a>> {
+    pub(in crate::train) fn new(model: &'a mut Model, recipe: Recipe, team: Team) -> Result<Stepper<'a>> {
         check(&recipe)?;
         let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate);
         let request = Request {
@@ -250,17 +250,4 @@ fn refused(key: &str, expected: &str, found: &str) -> Error {
 
 fn check_count(what: &str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(mismatch(what, expected.to_string(), found)) }
-}
-
-/// That all numbers are.
-pub(super) fn check_finite(what: &str, numbers: &[f32]) -> Result<()> {
-    if reduce::all_finite(numbers) {
-        return Ok(());
-    }
-    let place = numbers.iter().position(|number| !number.is_finite()).unwrap_or(0);
-    Err(mismatch(what, "finite numbers".into(), format!("{} at index {place}", numbers[place])))
-}
-
-pub(super) fn mismatch(what: &str, expected: String, found: impl std::fmt::Display) -> Error {
-    Error::Mismatch { what: what.into(), expected, found: found.to_string() }
 }

@@ -46,7 +46,7 @@ fn a_model_is_measured_alike_by_any_number_of_workers() {
         (
             of_classes(&model, &set.test, &recipe.data, &team).unwrap(),
             outputs(&model, &set.test, &recipe.data, &team).unwrap(),
-            super::super::evaluate(&model, &set.test, &recipe.data, &team).unwrap(),
+            crate::train::inference::evaluate(&model, &set.test, &recipe.data, &team).unwrap(),
         )
     });
     assert_eq!(one, three);

@@ -1,0 +1,323 @@
+//! The epochs of a run.
+
+pub(in crate::train) use crate::train::targets::targets_for;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::data::{DataSet, Samples, Split, split};
+use crate::model::{Model, Recipe};
+use crate::team::Team;
+use crate::train::inference::evaluate::{check_memory, evaluate};
+use crate::train::observer::Observer;
+use crate::train::record::Ending;
+use crate::train::record::epoch::{Evaluation, Phase};
+use crate::train::record::machine::Machine;
+use crate::train::record::norms::Health;
+use crate::train::record::{Divergence, ModelFacts, TRAIN_SCHEMA, TrainRecord};
+use crate::train::run::divergence::{Reference, Untrained, last_loss};
+use crate::train::run::epochs::Epochs;
+use crate::train::session::Session;
+use crate::train::session::stop::Watch;
+use crate::{Error, Result, memory};
+
+/// The split of the training samples that `recipe` asks for, if it does: some to train on, some for
+/// validation.
+///
+/// # Errors
+/// [`Error::Mismatch`] if it leaves nothing to train on; [`Error::Setting`] if the recipe has patience
+/// and sets no samples aside.
+pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
+    let Some(held) = recipe.data.validation else {
+        if recipe.stop.patience.is_some() {
+            return Err(Error::Setting {
+                place: format!("recipe {}", recipe.name),
+                key: "stop.patience".into(),
+                expected: "samples for validation, such as `data.validation = 0.1`".into(),
+                found: "none".into(),
+            });
+        }
+        return Ok(None);
+    };
+    let count = held.count(samples.len());
+    split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
+}
+
+/// Trains `model` on `data` as `recipe` says, until its epochs are done, one of its rules ends the
+/// training, or `stop` is set; then evaluates it on the test split. The result is the same, bit for
+/// bit, for any number of workers, unless the clock decides when to stop. A training that has failed with
+/// finite numbers says so in its record, as [`TrainRecord::diverged`].
+///
+/// # Errors
+/// Those of [`check`] before the first step; [`Error::Diverged`] if something is no longer finite; the model
+/// then holds what it had come to.
+pub fn run(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<TrainRecord> {
+    let mut record = train(model, data, recipe, team, stop, observer)?;
+    if let Some(error) = record.diverged.as_ref().and_then(Divergence::error) {
+        return Err(error);
+    }
+    test(&mut record, model, data, recipe, team, observer)?;
+    Ok(record)
+}
+
+/// [`run`] without the test, which [`test()`] makes up for: what was trained can be saved before. A training
+/// that comes to something that is not finite has a record, too; with patience the model then has its best
+/// parameters, and otherwise what it had come to, of which some may not be finite.
+///
+/// # Errors
+/// Those of [`check`], before the first step.
+pub fn train(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<TrainRecord> {
+    // What is wrong with the test is better known now than after the training.
+    check_test(model, data, team)?;
+    let split = split(&data.train, recipe)?;
+    fit(model, &Training::of(data), split, recipe, team, stop, observer)
+}
+
+/// Puts a trained model to its one test, and adds what is seen to the record of its training; nothing if
+/// parameters are not finite.
+///
+/// # Errors
+/// If the samples do not fit the model, or memory is short.
+pub fn test(
+    record: &mut TrainRecord,
+    model: &Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    observer: &mut (dyn Observer + Send),
+) -> Result<()> {
+    if model.first_not_finite().is_none() {
+        observer.phase(Phase::Testing);
+        let seen = evaluate(model, &data.test, &recipe.data, team)?;
+        // Of a training that has failed, samples without a loss are no news.
+        if record.diverged.is_none() {
+            observer.evaluated(Phase::Testing, &seen);
+        }
+        record.test = Some(seen);
+    }
+    Ok(())
+}
+
+/// That a training can be done and tested: sizes, shapes, labels, schedules and memory.
+///
+/// # Errors
+/// What would fail otherwise, be it at the end.
+pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) -> Result<()> {
+    check_test(model, data, team)?;
+    let split = split(&data.train, recipe)?;
+    check_training(model, &data.train, split.as_ref(), recipe, team)
+}
+
+/// That a model can be put to the test.
+///
+/// # Errors
+/// What would fail otherwise.
+pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -> Result<()> {
+    targets_for(model, &data.test)?;
+    check_memory(model, data.test.len(), team, 0)
+}
+
+/// That a training on the samples of a split, or on all, can be done; its first step is the next thing.
+///
+/// # Errors
+/// What would fail otherwise.
+pub(in crate::train) fn check_training(
+    model: &mut Model,
+    samples: &Samples,
+    split: Option<&Split>,
+    recipe: &Recipe,
+    team: &Team,
+) -> Result<()> {
+    let kept = split.map(|split| split.kept.clone());
+    prepared(model, samples, kept, split.map_or(0, |split| split.held.len()), recipe, team).map(drop)
+}
+
+/// A session whose training is sure to come to its end: memory for the validation of so many samples and
+/// the copies of parameters and samples is there.
+fn prepared<'a>(
+    model: &'a mut Model,
+    samples: &'a Samples,
+    kept: Option<Vec<u32>>,
+    held: usize,
+    recipe: &'a Recipe,
+    team: &'a Team,
+) -> Result<Session<'a>> {
+    let session = Session::on_part(model, samples, kept, recipe, team)?;
+    let parameters = size_of_val(session.model().storage());
+    let copies = if recipe.stop.patience.is_some() { parameters } else { 0 };
+    if copies > 0 {
+        memory::check("a copy of the parameters", session.bytes().saturating_add(copies))?;
+    }
+    if held > 0 {
+        let own = session.bytes().saturating_add(copies);
+        check_memory(session.model(), held, team, own)?;
+    }
+    Ok(session)
+}
+
+/// What a training is given of a data set. The test samples are not in it, so that nothing can be chosen
+/// by looking at them.
+pub(in crate::train) struct Training<'a> {
+    pub name: &'a String,
+    pub train: &'a Samples,
+}
+
+impl<'a> Training<'a> {
+    pub fn of(data: &'a DataSet) -> Training<'a> {
+        Training { name: &data.name, train: &data.train }
+    }
+}
+
+/// [`train`] on the samples of a split.
+///
+/// # Errors
+/// Those of [`check_training`], before the first step.
+pub(in crate::train) fn fit(
+    model: &mut Model,
+    data: &Training,
+    split: Option<Split>,
+    recipe: &Recipe,
+    team: &Team,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<TrainRecord> {
+    let (kept, held) = split.map_or((None, None), |Split { kept, held }| (Some(kept), Some(held)));
+    let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
+    let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
+    let untrained = Untrained::of(model, data.train, kept.as_deref(), batch, recipe, team);
+    let count = held.as_ref().map_or(0, |held| held.samples.len());
+    let mut session = prepared(model, data.train, kept, count, recipe, team)?;
+    let mut watch = Watch::new(&recipe.stop, session.model().storage().len())?;
+    let mut epochs = Epochs::new();
+    let mut train_seconds = 0.0;
+    let mut validation = None;
+    let (mut health, mut warnings) =
+        (Health::new(recipe.optimizer.rule().full_batch().is_some()), Vec::new());
+    let (mut ending, mut diverged) = (Ending::Epochs, None);
+    // The training loss that the run has come to.
+    let mut last = None;
+    for _ in 0..recipe.train.epochs {
+        let mut record = match session.epoch(stop, observer) {
+            Ok(record) => record,
+            Err(error) => {
+                (ending, diverged) = (Ending::Diverged, Some(Divergence::of(error)?));
+                break;
+            }
+        };
+        let reference = session.first().map(|first| Reference::new(first, untrained));
+        let diverges = reference.is_some_and(|reference| reference.is_above(record.train_loss));
+        for warning in health.after_epoch(record.epoch, session.steps(), &record.layers, diverges) {
+            observer.warning(&warning);
+            warnings.push(warning);
+        }
+        if let Err(error) = session.check_parameters() {
+            (ending, diverged) = (Ending::Diverged, Some(Divergence::of(error)?));
+            observer.epoch(&record);
+            train_seconds += record.seconds;
+            epochs.add(record, watch.best().map(|(epoch, _)| epoch));
+            break;
+        }
+        if let Some(held) = &held {
+            let seen = held.try_on(&session, observer)?;
+            (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), seen.accuracy);
+            session.validated(seen.loss);
+            validation = Some(seen);
+        }
+        observer.epoch(&record);
+        train_seconds += record.seconds;
+        let after_epoch = watch.after_epoch(&record, session.model().storage());
+        let interrupted = stop.load(Relaxed).then_some(Ending::Interrupted);
+        last = reference.zip(last_loss(epochs.last(), Some(&record), interrupted.is_some()));
+        epochs.add(record, watch.best().map(|(epoch, _)| epoch));
+        if let Some(early) = interrupted.or(session.ended()).or(after_epoch) {
+            ending = early;
+            break;
+        }
+    }
+    let (steps, batch) = (session.steps(), session.batch());
+    let epoch = epochs.last().map_or(0, |last| last.epoch);
+    let learning_rate = recipe.optimizer.learning_rate;
+    let failed = last.filter(|(reference, loss)| reference.is_above(*loss));
+    let diverged = diverged.or(failed.map(|(reference, value)| Divergence {
+        what: "the mean training loss".into(),
+        value,
+        first: Some(reference.first()),
+        step: steps,
+        epoch,
+        learning_rate,
+    }));
+    if ending == Ending::Diverged {
+        // That of parameters that are gone.
+        validation = None;
+    }
+    if let (Some((best, parameters)), Some(held)) = (watch.best(), &held) {
+        // The last epoch's validation is that of its own parameters.
+        if best < epoch || ending == Ending::Diverged {
+            session.set_parameters(parameters);
+            validation = Some(held.try_on(&session, observer)?);
+        }
+    }
+    let (epochs, epochs_every) = epochs.into_parts();
+    Ok(TrainRecord {
+        schema: TRAIN_SCHEMA.into(),
+        recipe: recipe.name.clone(),
+        data: Some(data.name.clone()),
+        optimizer: Some(recipe.optimizer.name().into()),
+        averages: recipe.averages().into_iter().map(String::from).collect(),
+        batch: Some(batch),
+        seed: recipe.train.seed,
+        threads: team.threads(),
+        machine: Machine::current(),
+        model: ModelFacts {
+            parameters: model.parameters(),
+            train_flops_per_sample: model.train_flops_per_sample(),
+        },
+        epochs,
+        epochs_every,
+        warnings,
+        test: None,
+        train_seconds,
+        stop_reason: ending.name().into(),
+        signal: None,
+        diverged,
+        best_epoch: watch.best().map(|(epoch, _)| epoch),
+        validation,
+        analysis: None,
+    })
+}
+
+/// Samples set aside for validation.
+struct Held {
+    samples: Samples,
+    /// Of each among the training samples.
+    indices: Vec<u32>,
+}
+
+impl Held {
+    fn of(samples: &Samples, indices: Vec<u32>) -> Result<Held> {
+        let places: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
+        Ok(Held { samples: samples.take(&places)?, indices })
+    }
+
+    fn try_on(&self, session: &Session, observer: &mut (dyn Observer + Send)) -> Result<Evaluation> {
+        observer.phase(Phase::Validating);
+        let mut seen = session.evaluate(&self.samples)?;
+        if let Some(not_finite) = &mut seen.not_finite {
+            not_finite.first = self.indices[not_finite.first] as usize;
+        }
+        observer.evaluated(Phase::Validating, &seen);
+        Ok(seen)
+    }
+}
