@@ -86,6 +86,7 @@ impl TrainRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::record::epoch::NotFinite;
     use crate::train::LayerNorms;
     use crate::train::record::norms::Trouble;
 
