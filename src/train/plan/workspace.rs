@@ -1,14 +1,14 @@
 //! All memory of a training run, planned once: after that no step allocates a buffer.
 
 mod activations;
-mod arena;
+mod allocate;
 mod memory;
 
 pub use activations::Activations;
-pub use arena::Shares;
+pub use allocate::Shares;
 pub use memory::{Memory, NORMS, Sizes};
 
-use arena::{Carve, Measure, Place, Places};
+use allocate::{Carve, Measure, Place, Places};
 
 use crate::Result;
 use crate::kernels::reduce;

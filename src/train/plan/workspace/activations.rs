@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::arena::{Arena, Form, Shares};
+use super::allocate::{Allocate, Form, Shares};
 use crate::team::{Shared, Worker};
 use crate::tensor::{MatrixMut, MatrixRef};
 
@@ -19,7 +19,7 @@ pub struct Activations<F: Form> {
 impl<F: Form> Activations<F> {
     /// All rows of a block, in as many matrices.
     pub fn of_block(
-        arena: &mut impl Arena<F>,
+        arena: &mut impl Allocate<F>,
         rows: usize,
         columns: usize,
         stride: usize,
@@ -31,7 +31,7 @@ impl<F: Form> Activations<F> {
 
     /// The rows that each worker takes through the layers together.
     pub fn of_rows_under_way(
-        arena: &mut impl Arena<F>,
+        arena: &mut impl Allocate<F>,
         rows: usize,
         columns: usize,
         stride: usize,

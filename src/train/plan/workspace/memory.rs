@@ -1,7 +1,7 @@
 //! The buffers of a training run: each is declared here, and nowhere else.
 
 use super::activations::Activations;
-use super::arena::{Arena, Form};
+use super::allocate::{Allocate, Form};
 use crate::layers::MOST_PARTS;
 use crate::model::PlacedLayer;
 use crate::tensor::{LANES, row_stride};
@@ -106,7 +106,7 @@ pub struct Memory<F: Form> {
 impl<F: Form> Memory<F> {
     /// All buffers of a training of these layers.
     pub fn declare(
-        arena: &mut impl Arena<F>,
+        arena: &mut impl Allocate<F>,
         sizes: Sizes,
         layers: &[PlacedLayer],
         plan: &Plan,
@@ -147,7 +147,7 @@ impl<F: Form> Memory<F> {
         let factored = plan.whole.as_ref().map_or(&[][..], WholePlan::factored);
         let keeps_sums = rows < batch || plan.keeps_gradients();
         let only = |is_needed: bool, len: usize| if is_needed { len } else { 0 };
-        let each_worker = |arena: &mut _, len| (0..workers).map(|_| Arena::<F>::array(arena, len)).collect();
+        let each_worker = |arena: &mut _, len| (0..workers).map(|_| Allocate::<F>::array(arena, len)).collect();
         Memory {
             inputs,
             outputs,
@@ -191,7 +191,7 @@ impl<F: Form> Memory<F> {
 }
 
 impl<F: Form> Factors<F> {
-    fn declare(arena: &mut impl Arena<F>, of: &MatrixPlan) -> Factors<F> {
+    fn declare(arena: &mut impl Allocate<F>, of: &MatrixPlan) -> Factors<F> {
         let lens = [of.panels() * LANES, of.inputs];
         Factors {
             means: lens.map(|len| arena.array(len)),
@@ -202,7 +202,7 @@ impl<F: Form> Factors<F> {
 }
 
 /// One gradient of all parameters for each part of a block, if the layer sums by rows.
-fn partials<F: Form>(arena: &mut impl Arena<F>, placed: &PlacedLayer, parts: usize) -> F::Of<f32> {
+fn partials<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, parts: usize) -> F::Of<f32> {
     match placed.layer.sums_rows() {
         true => arena.matrix(parts, placed.layer.storage_len()),
         false => arena.matrix(0, 0),
@@ -210,7 +210,7 @@ fn partials<F: Form>(arena: &mut impl Arena<F>, placed: &PlacedLayer, parts: usi
 }
 
 /// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
-fn kept<F: Form>(arena: &mut impl Arena<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
+fn kept<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
     match placed.layer.saved_len(rows) {
         0 => arena.array(0),
         kept => arena.array(placed.layer.scratch_len().saturating_add(kept)),

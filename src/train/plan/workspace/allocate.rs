@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 /// What hands out buffers.
-pub trait Arena<F: Form> {
+pub trait Allocate<F: Form> {
     /// A matrix of floats with so many numbers from row to row.
     fn strided(&mut self, rows: usize, columns: usize, stride: usize) -> F::Of<f32>;
 
@@ -85,7 +85,7 @@ impl Measure {
     }
 }
 
-impl Arena<Places> for Measure {
+impl Allocate<Places> for Measure {
     fn strided(&mut self, rows: usize, columns: usize, stride: usize) -> Place {
         Place { range: self.floats.place(rows * stride), rows, columns, stride }
     }
@@ -151,7 +151,7 @@ impl<'a> Carve<'a> {
     }
 }
 
-impl<'a> Arena<Shares<'a>> for Carve<'a> {
+impl<'a> Allocate<Shares<'a>> for Carve<'a> {
     fn strided(&mut self, rows: usize, columns: usize, stride: usize) -> Shared<'a, f32> {
         self.floats.cut(self.measure.strided(rows, columns, stride))
     }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn buffers_are_carved_where_they_were_measured() {
         fn declare<F: Form>(
-            arena: &mut impl Arena<F>,
+            arena: &mut impl Allocate<F>,
         ) -> (Vec<F::Of<f32>>, F::Of<u8>, F::Of<u32>, F::Of<f64>) {
             let mut floats = vec![arena.array(5), arena.strided(3, 20, 32), arena.array(0)];
             floats.extend(arena.pair(2, 17));
