@@ -1,17 +1,17 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
-mod joins;
+mod merges;
+mod per_tensor;
 mod rows;
-mod whole;
 pub mod workspace;
 
 use std::ops::Range;
 
+pub use per_tensor::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
-pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 use crate::model::{Input, PlacedLayer};
-use crate::optim::Whole;
+use crate::optim::PerTensor;
 use crate::tensor::{LANES, padded};
 
 /// A model of more parameters than this is too large for its gradients to stay in cache between two
@@ -63,7 +63,7 @@ pub struct Plan {
     /// Of each worker, of each layer: the shards of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
     /// Of each worker: these shards in the order in which their gradients are computed.
-    pub turns: Vec<Vec<OwnShard>>,
+    pub shard_order: Vec<Vec<OwnShard>>,
     /// Of each worker: the features of the data that the gradients of its shards read.
     pub features: Vec<Range<usize>>,
     /// Of each layer: where each shard's gradient lies among all gradients, and where the last ends.
@@ -71,11 +71,11 @@ pub struct Plan {
     /// Of each layer: the number of its first shard among the shards of all layers; last, their total.
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
-    pub whole_gradient: bool,
+    pub needs_norm: bool,
     /// Whether what an update touches is asked for ahead of it.
     pub fetches_updates: bool,
     /// What the rule does with whole parameters, if it does.
-    pub whole: Option<WholePlan>,
+    pub per_tensor: Option<PerTensorPlan>,
     /// Floats that a shard's gradient, or the rows of a layer, may take of a worker's scratch.
     pub scratch_len: usize,
     /// Whether all workers have one input, of which each makes its own rows; otherwise each has its own.
@@ -103,9 +103,9 @@ pub struct Training<'a> {
     /// The rule's numbers for each parameter.
     pub slots: usize,
     /// Whether each step asks for the norm of the gradient.
-    pub asks_norm: bool,
+    pub needs_norm: bool,
     /// What the rule does with whole parameters, if it does.
-    pub whole: Option<Whole>,
+    pub per_tensor: Option<PerTensor>,
     /// Floats and words that a worker needs to augment a sample, if samples are.
     pub augments: Option<[usize; 2]>,
     /// Whether they are mixed with others.
@@ -140,16 +140,16 @@ impl Plan {
             wide,
             columns: (0..workers).map(columns).collect(),
             features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
-            turns: owners.iter().map(|owned| turns(layers, owned)).collect(),
+            shard_order: owners.iter().map(|owned| shard_order(layers, owned)).collect(),
             owners,
             gradients: gradient_places(layers),
             numbers: shard_numbers(layers),
-            whole_gradient: training.asks_norm,
+            needs_norm: training.needs_norm,
             fetches_updates: updated / workers > SETTLED,
-            whole: training.whole.map(|what| WholePlan::new(what, layers)),
+            per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers)),
             scratch_len: scratch_len(layers),
             // What passes is each worker's own, and made once as it is.
-            shares_input: training.augments.is_some() && !rows.input_passes,
+            shares_input: training.augments.is_some() && !rows.input_is_transient,
             augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
             mixes: training.mixes,
             keeps_slow: training.keeps_slow,
@@ -167,7 +167,7 @@ impl Plan {
 
     /// Whether the gradients of all shards are kept to the end of a step.
     pub fn keeps_gradients(&self) -> bool {
-        self.whole_gradient || self.whole.is_some()
+        self.needs_norm || self.per_tensor.is_some()
     }
 
     /// Floats of all gradients.
@@ -220,15 +220,15 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 }
 
 /// A worker's shards of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
-fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
-    let mut turns = Vec::new();
+fn shard_order(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
+    let mut shard_order = Vec::new();
     for (index, (placed, owned)) in layers.iter().zip(owned).enumerate() {
         let layer = &placed.layer;
         let along = layer.sharding().shards_along_inputs();
         let mut shards: Vec<usize> = owned.clone().collect();
         shards.sort_by_key(|shard| shard % along);
         let first = shards.first().map(|&shard| layer.shard_inputs(shard));
-        turns.extend(shards.into_iter().map(|shard| OwnShard {
+        shard_order.extend(shards.into_iter().map(|shard| OwnShard {
             layer: index,
             shard,
             len: layer.sharding().shard_len(shard),
@@ -236,7 +236,7 @@ fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
             reads_first: first.as_ref() == Some(&layer.shard_inputs(shard)),
         }));
     }
-    turns
+    shard_order
 }
 
 /// Which of the data's features these shards of each layer read: from the first to the last of them.

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::data::{FeaturesRef, Samples};
-use crate::kernels::convert;
+use crate::kernels::elementwise::convert;
 use crate::kernels::loss::Targets;
-use crate::kernels::prefetch::Ahead;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::model::recipe::DataConfig;
 use crate::probe::Cost;
 use crate::tensor::MatrixMut;
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
     }
 
     /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).
-    pub fn await_row(&self, sample: usize, ahead: &mut Ahead) {
+    pub fn prefetch_row(&self, sample: usize, ahead: &mut PrefetchQueue) {
         // Floats are left to the hardware: they are for small data sets.
         if let FeaturesRef::Bytes(bytes) = self.features {
             ahead.add(&bytes[sample * self.width..(sample + 1) * self.width]);

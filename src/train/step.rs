@@ -14,19 +14,19 @@ pub mod averages;
 mod batch;
 mod costs;
 mod factored;
-mod joins;
+mod merges;
 mod parameters;
 mod per_output;
+mod per_tensor;
 mod rows;
 mod segments;
-mod whole;
 
 pub use batch::{Batch, BatchScore};
 
 use batch::Block;
 
 use crate::kernels::loss::Targets;
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::losses::LossFunction;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, GradientConfig};
@@ -60,7 +60,7 @@ pub struct Step<'a> {
 }
 
 /// What is the same for all parameters in a step.
-struct Turn {
+struct StepContext {
     coefficients: Coefficients,
     averaging: Averaging,
     /// Whether the norms of all shards are taken.
@@ -71,7 +71,7 @@ impl Step<'_> {
     /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
     /// came to.
     pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
-        let turn = Turn {
+        let context = StepContext {
             coefficients: self.rule.coefficients(settings),
             averaging: self.averages.at(settings.step),
             is_measured: batch.is_last(),
@@ -89,7 +89,7 @@ impl Step<'_> {
                 let work = || Some(self.score(worker, count, weight, is_first));
                 score = worker.probe(Operation::Loss, None, cost, work);
             }
-            let norm = self.parameters_pass(worker, block, &turn);
+            let norm = self.parameters_pass(worker, block, &context);
             if let Some(score) = &mut score {
                 score.gradient_norm = norm;
             }

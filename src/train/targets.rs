@@ -2,7 +2,7 @@
 
 use crate::data::{self, Samples};
 use crate::kernels::loss::Targets;
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::model::Model;
 use crate::{Error, Result};
 

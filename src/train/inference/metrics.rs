@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::analysis::confusion;
-use crate::train::inference::evaluate::{answers, outputs};
+use crate::train::inference::evaluate::{outputs, predictions};
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
@@ -42,9 +42,9 @@ pub struct ValueMetrics {
 /// If the samples do not fit the model, or their targets are values.
 pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ClassMetrics> {
     let labels = labels_for(model, samples)?;
-    let answers = answers(model, samples, data, team)?;
-    let ranks: Vec<usize> = answers.iter().map(|answer| answer.rank).collect();
-    let [precision, recall, f1] = macro_means(&confusion(&answers, labels, model.outputs()));
+    let predictions = predictions(model, samples, data, team)?;
+    let ranks: Vec<usize> = predictions.iter().map(|prediction| prediction.rank).collect();
+    let [precision, recall, f1] = macro_means(&confusion(&predictions, labels, model.outputs()));
     let top_5 = (model.outputs() > 5).then(|| top_k(&ranks, 5));
     Ok(ClassMetrics { top_5, precision, recall, f1 })
 }

@@ -109,15 +109,15 @@ impl Predictor {
         flushed(|| {
             for start in (0..count).step_by(self.rows) {
                 let block = start..(start + self.rows).min(count);
-                let mut answers = place.pass.run(&self.network, None, &source, block.clone());
+                let mut predictions = place.pass.run(&self.network, None, &source, block.clone());
                 if self.softmax {
-                    let probabilities = &mut place.probabilities[..answers.len()];
-                    loss::softmax(probabilities, answers, form);
-                    answers = probabilities;
+                    let probabilities = &mut place.probabilities[..predictions.len()];
+                    loss::softmax(probabilities, predictions, form);
+                    predictions = probabilities;
                 }
                 let out = out[block.start * outputs..block.end * outputs].chunks_exact_mut(outputs);
-                for (to, answer) in out.zip(answers.chunks_exact(form.stride)) {
-                    to.copy_from_slice(&answer[..outputs]);
+                for (to, prediction) in out.zip(predictions.chunks_exact(form.stride)) {
+                    to.copy_from_slice(&prediction[..outputs]);
                 }
             }
         });

@@ -1,10 +1,10 @@
 //! Numbers that say how good outputs are.
 
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::train::record::analysis::ClassScore;
 
 /// How many classes come before `label` by falling output, and of equal outputs by rising number: 0
-/// if it is the answer. With an output of NaN, `label` comes behind all.
+/// if it is the prediction. With an output of NaN, `label` comes behind all.
 pub fn rank(outputs: &[f32], label: usize) -> usize {
     let own = outputs[label];
     if own.is_nan() {
@@ -19,10 +19,10 @@ pub fn top_k(ranks: &[usize], k: usize) -> f64 {
     ranks.iter().filter(|&&rank| rank < k).count() as f64 / ranks.len() as f64
 }
 
-/// Precision, recall and F1, each the mean over the classes that occur as label or as answer; what has
+/// Precision, recall and F1, each the mean over the classes that occur as label or as prediction; what has
 /// nothing to divide by counts as 0. NaN if no class occurs.
 ///
-/// `confusion` `[classes, classes]`: rows are labels, columns answers.
+/// `confusion` `[classes, classes]`: rows are labels, columns predictions.
 pub fn macro_means(confusion: &[Vec<usize>]) -> [f64; 3] {
     let scores: Vec<_> = (0..confusion.len())
         .filter(|&class| {

@@ -47,8 +47,8 @@ pub fn run(
     let passes = (0..team.threads()).map(|_| ForwardPass::new(model, rows).map(Mutex::new));
     let passes = passes.collect::<Result<Vec<_>>>()?;
     let are_classes = matches!(samples.targets(), Targets::Classes(_));
-    let mut answers = memory::filled("inference", 0.0, batch.saturating_mul(form.stride))?;
-    let answers = Shared::matrix(&mut answers, batch, form.stride, form.stride);
+    let mut predictions = memory::filled("inference", 0.0, batch.saturating_mul(form.stride))?;
+    let predictions = Shared::matrix(&mut predictions, batch, form.stride, form.stride);
     let observer = Mutex::new(observer);
     team.run(
         |worker| {
@@ -65,10 +65,10 @@ pub fn run(
                         pass.run(&network, Some(worker), &source, first + block.start..first + block.end);
                     let cost = || Cost::local(2 * size_of_val(outputs));
                     worker.probe(Operation::Predict, None, cost, || {
-                        let answers = answers.rows_mut(worker, block.clone());
+                        let predictions = predictions.rows_mut(worker, block.clone());
                         match are_classes {
-                            true => loss::softmax(answers, outputs, form),
-                            false => answers.copy_from_slice(outputs),
+                            true => loss::softmax(predictions, outputs, form),
+                            false => predictions.copy_from_slice(outputs),
                         }
                     });
                 }

@@ -11,7 +11,7 @@ pub use memory::{Memory, NORMS, Sizes};
 use allocate::{Carve, Measure, Place, Places};
 
 use crate::Result;
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::memory as machine;
 use crate::model::PlacedLayer;
 use crate::tensor::Buffer;

@@ -86,8 +86,8 @@ impl TrainRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::record::epoch::NotFinite;
     use crate::train::LayerNorms;
+    use crate::train::record::epoch::NotFinite;
     use crate::train::record::norms::Trouble;
 
     #[test]

@@ -60,11 +60,11 @@ impl Request<'_> {
             batch,
             part: one,
             slots: rule.slots(),
-            asks_norm: wants_norm
+            needs_norm: wants_norm
                 || recipe.gradient.clip_norm.is_some()
                 || recipe.stop.gradient_norm.is_some()
                 || rule.full_batch().is_some(),
-            whole: rule.whole(),
+            per_tensor: rule.per_tensor(),
             augments: augmenter.map(Augmenter::scratch_lens),
             mixes: augmenter.is_some() && recipe.augment.mixup.is_some(),
             keeps_slow: recipe.lookahead.is_some(),

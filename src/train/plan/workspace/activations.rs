@@ -13,7 +13,7 @@ pub struct Activations<F: Form> {
     /// One for all workers, or one for each.
     matrices: Vec<F::Of<f32>>,
     /// Whether they hold no more than the rows that are under way.
-    passing: bool,
+    transient: bool,
 }
 
 impl<F: Form> Activations<F> {
@@ -26,7 +26,7 @@ impl<F: Form> Activations<F> {
         matrices: usize,
     ) -> Self {
         let matrices = (0..matrices).map(|_| arena.strided(rows, columns, stride)).collect();
-        Activations { matrices, passing: false }
+        Activations { matrices, transient: false }
     }
 
     /// The rows that each worker takes through the layers together.
@@ -37,12 +37,12 @@ impl<F: Form> Activations<F> {
         stride: usize,
         workers: usize,
     ) -> Self {
-        Activations { passing: true, ..Self::of_block(arena, rows, columns, stride, workers) }
+        Activations { transient: true, ..Self::of_block(arena, rows, columns, stride, workers) }
     }
 
     /// No rows.
     pub fn none() -> Self {
-        Activations { matrices: Vec::new(), passing: true }
+        Activations { matrices: Vec::new(), transient: true }
     }
 
     /// All matrices.
@@ -55,7 +55,7 @@ impl<'a> Activations<Shares<'a>> {
     /// The matrix that this worker uses, and where it holds these rows of the block.
     fn place(&self, worker: &Worker, rows: Range<usize>) -> (&Shared<'a, f32>, Range<usize>) {
         let matrix = &self.matrices[worker.index().min(self.matrices.len() - 1)];
-        (matrix, if self.passing { 0..rows.len() } else { rows })
+        (matrix, if self.transient { 0..rows.len() } else { rows })
     }
 
     pub fn columns(&self) -> usize {
@@ -80,14 +80,14 @@ impl<'a> Activations<Shares<'a>> {
     }
 
     /// Rows that have no gaps between them, to read.
-    pub fn whole_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [f32] {
+    pub fn contiguous_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [f32] {
         let (matrix, rows) = self.place(worker, rows);
-        matrix.whole_rows(worker, rows)
+        matrix.contiguous_rows(worker, rows)
     }
 
     /// Rows that have no gaps between them, to write.
     #[allow(clippy::mut_from_ref)] // a worker's own rows, as all that is shared
-    pub fn whole_rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [f32] {
+    pub fn contiguous_rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [f32] {
         let (matrix, rows) = self.place(worker, rows);
         matrix.rows_mut(worker, rows)
     }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::team::Shared;
-use crate::tensor::{LANES, Layout, padded, row_stride};
+use crate::tensor::{Arena, LANES, padded, row_stride};
 
 /// What stands for a buffer of some numbers: its place, or the buffer itself.
 pub trait Form {
@@ -65,7 +65,7 @@ pub trait Allocate<F: Form> {
 /// Tells where buffers will lie.
 #[derive(Default)]
 pub struct Measure {
-    floats: Layout,
+    floats: Arena,
     bytes: usize,
     words: usize,
     doubles: usize,

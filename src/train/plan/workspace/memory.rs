@@ -5,7 +5,7 @@ use super::allocate::{Allocate, Form};
 use crate::layers::MOST_PARTS;
 use crate::model::PlacedLayer;
 use crate::tensor::{LANES, row_stride};
-use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, Plan, WholePlan};
+use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan, Plan};
 
 /// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
 pub const NORMS: usize = 3;
@@ -84,7 +84,7 @@ pub struct Memory<F: Form> {
     /// As well, `[workers, words]`.
     pub augment_words: F::Of<u32>,
     /// Each worker's scratch of each layer that keeps something in it; empty for others.
-    pub kept: Vec<Vec<F::Of<f32>>>,
+    pub saved: Vec<Vec<F::Of<f32>>>,
     /// Each row's class, `[block]`.
     pub labels: F::Of<u8>,
     /// The class of what each row is mixed with, `[block]`, if it is.
@@ -124,7 +124,7 @@ impl<F: Form> Memory<F> {
         let inputs = match plan.rows.keeps_input() {
             // Kept for all rows of a block, by all workers together.
             true => all(arena, features, stride),
-            false if plan.rows.input_passes => under_way(arena, features, stride),
+            false if plan.rows.input_is_transient => under_way(arena, features, stride),
             // Made by one worker for all, or by each for itself.
             false if plan.shares_input => all(arena, features, stride),
             false => Activations::of_block(arena, rows, features, stride, workers),
@@ -138,16 +138,17 @@ impl<F: Form> Memory<F> {
                 true => under_way(arena, columns, stride),
                 false => all(arena, columns, stride),
             };
-            outputs.push(of(plan.rows.outputs_pass[index]));
-            gradients.push(of(plan.rows.gradients_pass[index]));
+            outputs.push(of(plan.rows.outputs_transient[index]));
+            gradients.push(of(plan.rows.gradients_transient[index]));
         }
         let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
-        let orthogonal = plan.whole.as_ref().map_or(&[][..], WholePlan::orthogonal);
-        let is_factored = plan.whole.as_ref().is_some_and(WholePlan::is_factored);
-        let factored = plan.whole.as_ref().map_or(&[][..], WholePlan::factored);
+        let orthogonal = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::orthogonal);
+        let is_factored = plan.per_tensor.as_ref().is_some_and(PerTensorPlan::is_factored);
+        let factored = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::factored);
         let keeps_sums = rows < batch || plan.keeps_gradients();
         let only = |is_needed: bool, len: usize| if is_needed { len } else { 0 };
-        let each_worker = |arena: &mut _, len| (0..workers).map(|_| Allocate::<F>::array(arena, len)).collect();
+        let each_worker =
+            |arena: &mut _, len| (0..workers).map(|_| Allocate::<F>::array(arena, len)).collect();
         Memory {
             inputs,
             outputs,
@@ -161,13 +162,14 @@ impl<F: Form> Memory<F> {
             iterates: orthogonal.iter().map(|of| arena.pair(of.rows(), of.columns())).collect(),
             grams: orthogonal.iter().map(|of| arena.pair(of.columns(), of.columns())).collect(),
             factors: factored.iter().map(|of| Factors::declare(arena, of)).collect(),
-            vectors: arena.array(plan.whole.as_ref().map_or(0, |whole| only(is_factored, whole.slot_len))),
+            vectors: arena
+                .array(plan.per_tensor.as_ref().map_or(0, |tensors| only(is_factored, tensors.slot_len))),
             part_sums: arena.array(only(is_factored, plan.shards() * MOST_PARTS * LANES)),
             before: each_worker(arena, plan.scratch_len),
             slow: arena.array(only(plan.keeps_slow, parameters)),
             average: arena.array(only(plan.keeps_average, parameters)),
             partials: layers.iter().map(|placed| partials(arena, placed, parts)).collect(),
-            branch: match plan.rows.joins.columns {
+            branch: match plan.rows.merges.columns {
                 0 => Activations::none(),
                 columns => under_way(arena, columns, row_stride(columns)),
             },
@@ -176,14 +178,14 @@ impl<F: Form> Memory<F> {
                 .collect(),
             augment_floats: each_worker(arena, plan.augment_lens[0]),
             augment_words: arena.words(workers, plan.augment_lens[1]),
-            kept: (0..workers)
-                .map(|_| layers.iter().map(|placed| kept(arena, placed, together)).collect())
+            saved: (0..workers)
+                .map(|_| layers.iter().map(|placed| saved(arena, placed, together)).collect())
                 .collect(),
             labels: arena.bytes(rows),
             others: arena.bytes(only(plan.mixes, rows)),
             correct: arena.bytes(batch),
-            squares: arena.doubles(only(plan.whole_gradient, plan.shards())),
-            part_squares: arena.doubles(only(plan.whole.is_some(), NORMS_PER_SHARD * plan.shards())),
+            squares: arena.doubles(only(plan.needs_norm, plan.shards())),
+            part_squares: arena.doubles(only(plan.per_tensor.is_some(), NORMS_PER_SHARD * plan.shards())),
             norms: arena.doubles(NORMS * plan.shards()),
             moments: batch_norms().map(|norm| arena.doubles(norm.moments_len() * parts)).collect(),
         }
@@ -210,9 +212,9 @@ fn partials<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, parts: 
 }
 
 /// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
-fn kept<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
+fn saved<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
     match placed.layer.saved_len(rows) {
         0 => arena.array(0),
-        kept => arena.array(placed.layer.scratch_len().saturating_add(kept)),
+        saved => arena.array(placed.layer.scratch_len().saturating_add(saved)),
     }
 }
