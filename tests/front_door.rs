@@ -216,7 +216,8 @@ fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
     let probabilities = train::predict(&model, &data.test, &config, &team).unwrap().concat();
     let seen = model.seen();
     let plain = Predictor::new(model).unwrap();
-    let loaded = Predictor::load(&path).unwrap().with_softmax();
+    // Of four callers at a time, one gets the threads.
+    let loaded = Predictor::load(&path).unwrap().with_softmax().with_threads(3).unwrap();
     assert_eq!(loaded.model().seen(), seen);
 
     let pixels: Vec<u8> = (0..250).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();

@@ -2,6 +2,7 @@
 
 mod alone;
 mod full_batch;
+mod live;
 mod norms;
 mod prepare;
 mod search;
@@ -12,13 +13,13 @@ pub use stepper::{StepRecord, Stepper};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::losses::LossFunction;
-use crate::model::recipe::{AverageMethod, StopConfig, check_augmentation, check_samples};
+use crate::model::recipe::{AverageMethod, check_augmentation, check_samples};
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::Rule;
 use crate::optim::schedule::{PlateauState, Span};
@@ -30,18 +31,15 @@ use crate::train::observer::Observer;
 use crate::train::plan::Plan;
 use crate::train::plan::workspace::Workspace;
 use crate::train::record::Ending;
-use crate::train::record::epoch::{EpochRecord, Evaluation, Progress};
+use crate::train::record::epoch::{EpochRecord, Evaluation};
+use crate::train::session::live::{About, Diverged, Live};
 use crate::train::session::prepare::{Prepared, Request};
-use crate::train::session::stop::after_step;
 use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::averages::Averages;
 use crate::train::step::{Batch, BatchScore, Step};
 use crate::train::targets::targets_for;
 use crate::{Error, Result};
-
-/// How often an observer hears of progress within an epoch.
-const PROGRESS: Duration = Duration::from_millis(100);
 
 /// A model in training: everything that lives from one epoch to the next.
 pub struct Session<'a> {
@@ -411,98 +409,5 @@ impl<'a> Session<'a> {
         let parameters = self.model.parts_mut().1;
         self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
         Ok(record)
-    }
-}
-
-/// What worker 0 keeps during an epoch.
-struct Live<'a> {
-    score: BatchScore,
-    steps: u64,
-    /// The very first batch, if it is among them.
-    first: Option<BatchScore>,
-    diverged: Option<Diverged>,
-    ended: Option<Ending>,
-    observer: &'a mut (dyn Observer + Send),
-    told: Instant,
-}
-
-/// What is not finite.
-enum Diverged {
-    Loss(f64),
-    Gradient(f64),
-}
-
-/// What does not change during an epoch.
-struct About<'a> {
-    epoch: usize,
-    epochs: usize,
-    of: usize,
-    begun: Instant,
-    /// The first epoch.
-    run_begun: Instant,
-    stop_rules: &'a StopConfig,
-}
-
-impl Live<'_> {
-    /// Takes a batch's score; says whether to go on.
-    fn add(&mut self, batch: BatchScore, about: &About) -> bool {
-        self.steps += 1;
-        if self.steps == 1 {
-            self.first = Some(batch);
-        }
-        self.score.loss_sum += batch.loss_sum;
-        self.score.weight += batch.weight;
-        self.score.correct = match (self.score.correct, batch.correct) {
-            (Some(before), Some(more)) => Some(before + more),
-            (before, more) => before.or(more),
-        };
-        self.score.samples += batch.samples;
-        let loss = batch.mean_loss();
-        if !loss.is_finite() {
-            self.diverged = Some(Diverged::Loss(loss));
-        } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
-            self.diverged = Some(Diverged::Gradient(norm));
-        }
-        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_begun);
-        self.observer.step(self.steps, loss);
-        if self.told.elapsed() > PROGRESS {
-            self.told = Instant::now();
-            self.observer.progress(&about.progress(&self.score));
-        }
-        self.diverged.is_none() && self.ended.is_none()
-    }
-}
-
-impl About<'_> {
-    fn progress(&self, score: &BatchScore) -> Progress {
-        let samples = score.samples as f64;
-        Progress {
-            epoch: self.epoch,
-            epochs: self.epochs,
-            samples: score.samples,
-            of: self.of,
-            loss: score.mean_loss(),
-            accuracy: score.accuracy(),
-            samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
-        }
-    }
-
-    fn record(&self, score: &BatchScore, learning_rate: f64) -> EpochRecord {
-        let samples = score.samples as f64;
-        let seconds = self.begun.elapsed().as_secs_f64();
-        EpochRecord {
-            epoch: self.epoch,
-            train_loss: score.mean_loss(),
-            train_accuracy: score.accuracy(),
-            validation_loss: None,
-            validation_accuracy: None,
-            seconds,
-            samples_per_second: samples / seconds,
-            samples: Some(score.samples),
-            incomplete: score.samples < self.of,
-            learning_rate: Some(learning_rate),
-            evaluations: None,
-            layers: Vec::new(),
-        }
     }
 }

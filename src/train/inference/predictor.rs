@@ -1,5 +1,6 @@
 //! A trained model in use: shared by threads, and without allocations from call to call.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use crate::data::idx::ElementType;
 use crate::kernels::loss;
 use crate::losses::Targets;
 use crate::model::Model;
-use crate::team::flushed;
+use crate::team::{Shared, Team, Worker, flushed};
 use crate::tensor::Buffer;
 use crate::train::inference::evaluate::rows_of;
 use crate::train::inference::forward::{ForwardPass, Network};
@@ -40,6 +41,8 @@ pub struct Predictor {
     /// Samples that go through the network together.
     rows: usize,
     pool: Mutex<Vec<Place>>,
+    /// The threads of calls with many samples, if the caller's is not to do all.
+    team: Option<Mutex<Team>>,
 }
 
 /// The memory of a call.
@@ -58,7 +61,8 @@ impl Predictor {
         let rows = ForwardPass::rows(&model);
         let data = model.seen().normalisation.data();
         let seen = [ElementType::F32, ElementType::U8].map(|of| data.factor_and_shift(of));
-        Ok(Predictor { network: Network::new(model)?, softmax: false, seen, rows, pool: Mutex::default() })
+        let (network, pool) = (Network::new(model)?, Mutex::default());
+        Ok(Predictor { network, softmax: false, seen, rows, pool, team: None })
     }
 
     /// Answers with the model of a file that [`Model::save`], or `fallline train --save`, has written.
@@ -73,6 +77,17 @@ impl Predictor {
     pub fn with_softmax(mut self) -> Predictor {
         self.softmax = true;
         self
+    }
+
+    /// Lets a call with more samples than go through the network together share them among so many threads, which
+    /// are started here; at least 1. A call that comes while another has these threads computes on its own. The
+    /// predictions have the same bits; a shared call allocates a little each time.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if there are none, or the system refuses so many.
+    pub fn with_threads(mut self, threads: usize) -> Result<Predictor> {
+        self.team = Some(Mutex::new(Team::new(threads)?));
+        Ok(self)
     }
 
     /// The model.
@@ -104,25 +119,50 @@ impl Predictor {
             return Err(mismatch("room for the outputs", format!("{count} x {outputs}"), out.len()));
         }
         let source = Source::of(x, width, Targets::Classes(&[]), self.factor_and_shift(x)?);
-        let mut place = self.place()?;
-        let form = rows_of(model);
-        flushed(|| {
-            for start in (0..count).step_by(self.rows) {
-                let block = start..(start + self.rows).min(count);
-                let mut predictions = place.pass.run(&self.network, None, &source, block.clone());
-                if self.softmax {
-                    let probabilities = &mut place.probabilities[..predictions.len()];
-                    loss::softmax(probabilities, predictions, form);
-                    predictions = probabilities;
-                }
-                let out = out[block.start * outputs..block.end * outputs].chunks_exact_mut(outputs);
-                for (to, prediction) in out.zip(predictions.chunks_exact(form.stride)) {
-                    to.copy_from_slice(&prediction[..outputs]);
-                }
-            }
-        });
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+        // Whoever waited for the threads would do better to begin.
+        let team = self.team.as_ref().filter(|_| count > self.rows).and_then(|team| team.try_lock().ok());
+        let Some(team) = team else {
+            let mut place = self.place()?;
+            flushed(|| self.run(&source, 0..count, out, &mut place));
+            self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(place);
+            return Ok(());
+        };
+        let places = (0..team.threads()).map(|_| self.place().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
+        let shared = Shared::matrix(out, count, outputs, outputs);
+        let work = |worker: &Worker| {
+            let share = worker.share(count);
+            let own = shared.rows_mut(worker, share.clone());
+            // Nobody else asks for it.
+            let mut place = places[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
+            self.run(&source, share, own, &mut place);
+        };
+        team.run(work, None);
+        let places =
+            places.into_iter().map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner));
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).extend(places);
         Ok(())
+    }
+
+    /// Writes the predictions of some samples to `out` `[samples, outputs]`.
+    fn run(&self, source: &Source, samples: Range<usize>, out: &mut [f32], place: &mut Place) {
+        let form = rows_of(self.model());
+        let mut rest = out;
+        for start in samples.clone().step_by(self.rows) {
+            let block = start..(start + self.rows).min(samples.end);
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(block.len() * form.classes);
+            let mut predictions = place.pass.run(&self.network, None, source, block);
+            if self.softmax {
+                let probabilities = &mut place.probabilities[..predictions.len()];
+                loss::softmax(probabilities, predictions, form);
+                predictions = probabilities;
+            }
+            for (to, prediction) in
+                own.chunks_exact_mut(form.classes).zip(predictions.chunks_exact(form.stride))
+            {
+                to.copy_from_slice(&prediction[..form.classes]);
+            }
+            rest = after;
+        }
     }
 
     /// How the network sees these numbers, if that can be told.

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::AtomicBool;
 
-use crate::Result;
 use crate::data::Samples;
 use crate::losses::Loss;
 use crate::model::recipe::{
@@ -19,6 +18,7 @@ use crate::train::record::epoch::Evaluation;
 use crate::train::record::machine::usable_cores;
 use crate::train::run::fit::{Training, fit, split};
 use crate::train::session::Stepper;
+use crate::{Error, Result};
 
 /// What errors about its settings call a trainer.
 const PLACE: &str = "trainer";
@@ -50,6 +50,8 @@ pub struct Trainer {
     /// As it was set.
     batch: Option<usize>,
     threads: Option<usize>,
+    /// Of trainings whose batches the caller hands in.
+    steps_per_epoch: Option<u64>,
     /// What the network is to see of the samples, if it is not what the model was trained to see before.
     normalisation: Option<Normalisation>,
 }
@@ -65,7 +67,7 @@ impl Trainer {
     pub fn new() -> Trainer {
         let model = ModelConfig { layers: Vec::new(), loss: Loss::default() };
         let recipe = Recipe::of_model(model);
-        Trainer { recipe, batch: None, threads: None, normalisation: None }
+        Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None }
     }
 
     /// With the settings of a recipe: all but its model and its data set, which are given to each training. What its
@@ -75,7 +77,8 @@ impl Trainer {
         // The samples that are given are those to train on.
         (recipe.data.train_samples, recipe.data.test_samples) = (None, None);
         let (batch, normalisation) = (recipe.train.batch, Normalisation::of(&recipe.data));
-        Trainer { recipe, batch: Some(batch), threads: None, normalisation: Some(normalisation) }
+        let normalisation = Some(normalisation);
+        Trainer { recipe, batch: Some(batch), threads: None, steps_per_epoch: None, normalisation }
     }
 
     /// The update rule, with its learning rate: the highest one, if there is a schedule.
@@ -118,6 +121,14 @@ impl Trainer {
     /// Threads that train together, at least 1. No result depends on how many.
     pub fn threads(mut self, threads: usize) -> Trainer {
         self.threads = Some(threads);
+        self
+    }
+
+    /// How many steps of one's own make an epoch, at least 1: for schedules, which end with the last of all
+    /// [`epochs`](Trainer::epochs), for Lookahead, averages and rules that keep one. Each epoch's last step puts the
+    /// average into the model. It says nothing to [`fit`](Trainer::fit).
+    pub fn steps_per_epoch(mut self, steps: u64) -> Trainer {
+        self.steps_per_epoch = Some(steps);
         self
     }
 
@@ -198,8 +209,9 @@ impl Trainer {
     }
 
     /// Begins a training whose batches the caller hands in. It takes the update rule, the clipping of gradients, the
-    /// most samples of a step and the threads from here; what goes by epochs is refused, but their number, and what
-    /// ends a training, are the caller's own.
+    /// most samples of a step and the threads from here, and what goes by epochs if
+    /// [`steps_per_epoch`](Trainer::steps_per_epoch) says how long they are: it is refused otherwise. What ends a
+    /// training is the caller's own.
     ///
     /// ```
     /// use fallline::{Activation, Loss, Model, Optimizer, Trainer};
@@ -217,7 +229,15 @@ impl Trainer {
     /// [`Error::Setting`](crate::Error::Setting) if a setting is out of its range or goes by epochs; an error if memory is short.
     pub fn steps<'a>(&self, model: &'a mut Model) -> Result<Stepper<'a>> {
         let (recipe, team) = (self.recipe_for(model)?, self.team()?);
-        Stepper::new(model, recipe, team)
+        if self.steps_per_epoch == Some(0) {
+            return Err(Error::Setting {
+                place: PLACE.into(),
+                key: "steps_per_epoch".into(),
+                expected: "at least 1".into(),
+                found: "0".into(),
+            });
+        }
+        Stepper::new(model, recipe, self.steps_per_epoch, team)
     }
 
     /// Mean loss and accuracy of `model` on samples, of which it sees what it was trained to see.

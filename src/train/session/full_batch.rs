@@ -6,8 +6,9 @@ pub use super::search::Search;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::Session;
+use super::live::{About, PROGRESS};
 use super::norms;
-use super::{About, PROGRESS, Session};
 use crate::data::batches;
 use crate::model::PlacedLayer;
 use crate::optim::StepSettings;

@@ -8,7 +8,7 @@ use crate::losses::{LossFunction, Targets};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
-use crate::optim::schedule::Schedules;
+use crate::optim::schedule::{PlateauState, Schedules};
 use crate::team::{Shared, Team, Worker};
 use crate::train::inference::evaluate::evaluate;
 use crate::train::record::epoch::Evaluation;
@@ -27,8 +27,18 @@ pub struct Stepper<'a> {
     prepared: Prepared,
     loss: LossFunction,
     normalisation: Normalisation,
+    /// Of the rule, before its schedule.
     learning_rate: f64,
     steps: u64,
+    /// Steps of an epoch, if the caller has said so.
+    per_epoch: Option<u64>,
+    /// What becomes of the averages in the epoch under way.
+    due: Due,
+    /// Whether the model holds what is to be tried, and not what is trained.
+    shows_average: bool,
+    plateau: Option<PlateauState>,
+    /// The losses of the epoch under way, times their samples, and these; then what the caller says of it.
+    epoch_loss: EpochLoss,
     /// The numbers of a batch's samples: 0, 1, 2 and so on.
     order: Vec<u32>,
     /// Whether what layers derive from their parameters has been made.
@@ -49,16 +59,21 @@ pub struct StepRecord {
 }
 
 impl<'a> Stepper<'a> {
-    /// Plans the steps of a recipe that has been checked, and allocates all their memory.
+    /// Plans the steps of a recipe that has been checked, so many an epoch, and allocates all their memory.
     ///
     /// # Errors
     /// If the recipe asks for what only whole epochs have, or memory is short.
-    pub(in crate::train) fn new(model: &'a mut Model, recipe: Recipe, team: Team) -> Result<Stepper<'a>> {
-        check(&recipe)?;
+    pub(in crate::train) fn new(
+        model: &'a mut Model,
+        recipe: Recipe,
+        per_epoch: Option<u64>,
+        team: Team,
+    ) -> Result<Stepper<'a>> {
+        check(&recipe, per_epoch)?;
         let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate);
         let request = Request {
             recipe: &recipe,
-            count: batch,
+            count: batch.saturating_mul(per_epoch.map_or(1, |steps| steps as usize)),
             // Room for both kinds, of which nobody knows yet which it will be.
             are_values: true,
             threads: team.threads(),
@@ -68,6 +83,7 @@ impl<'a> Stepper<'a> {
         let prepared = request.prepare(model)?;
         let mut order = memory::reserved("a batch", batch)?;
         order.extend((0..).take(batch));
+        let plateau = recipe.schedule.learning_rate.plateau().map(PlateauState::new);
         Ok(Stepper {
             normalisation: Normalisation::of(&recipe.data),
             loss: model.loss().function(),
@@ -77,6 +93,11 @@ impl<'a> Stepper<'a> {
             team,
             prepared,
             steps: 0,
+            per_epoch,
+            due: Due::default(),
+            shows_average: false,
+            plateau,
+            epoch_loss: EpochLoss::default(),
             order,
             has_derived: false,
         })
@@ -105,6 +126,8 @@ impl<'a> Stepper<'a> {
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
         let classes = self.model.outputs();
+        let settings = self.settings();
+        self.begin_step();
         let Prepared { rule, plan, workspace, .. } = &mut self.prepared;
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
@@ -116,14 +139,13 @@ impl<'a> Stepper<'a> {
             rule: rule.as_ref(),
             treatment: &self.recipe.gradient,
             constraint: &self.recipe.constraint,
-            averages: Due::default(),
+            averages: self.due,
             plan,
             parameters: Shared::array(parameters),
             memory: workspace.share(layers, plan),
             seed: self.recipe.train.seed,
         };
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
-        let settings = StepSettings::new(self.steps + 1, self.learning_rate);
         let derives = !self.has_derived;
         let seen = Mutex::new(BatchScore::default());
         let work = |worker: &Worker| {
@@ -143,9 +165,11 @@ impl<'a> Stepper<'a> {
         for (what, value) in [("the loss", loss), ("the norm of the gradient", gradient_norm)] {
             if !value.is_finite() {
                 let (what, step, learning_rate) = (what.into(), self.steps, self.learning_rate);
-                return Err(Error::Diverged { what, value, step, epoch: 1, learning_rate });
+                let epoch = self.epoch_of(step);
+                return Err(Error::Diverged { what, value, step, epoch, learning_rate });
             }
         }
+        self.end_step(&score);
         Ok(StepRecord { step: self.steps, loss, gradient_norm, accuracy: score.accuracy() })
     }
 
@@ -186,12 +210,69 @@ impl<'a> Stepper<'a> {
         Ok((count, targets))
     }
 
-    /// The learning rate of the next step.
-    pub fn learning_rate(&self) -> f64 {
-        self.learning_rate
+    /// What the next step is taken with.
+    fn settings(&self) -> StepSettings {
+        let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
+        let (rate, momentum) = (self.learning_rate * reduced, self.prepared.rule.momentum());
+        self.recipe.schedule.settings(self.steps + 1, self.prepared.span, rate, momentum)
     }
 
-    /// Takes steps of another learning rate from the next one on.
+    /// The epoch of a step, both from 1.
+    fn epoch_of(&self, step: u64) -> usize {
+        self.per_epoch.map_or(1, |steps| ((step - 1) / steps) as usize + 1)
+    }
+
+    /// Puts what is trained back into the model, and begins an epoch with its first step.
+    fn begin_step(&mut self) {
+        let is_first = self.per_epoch.is_some_and(|steps| self.steps.is_multiple_of(steps));
+        if !self.shows_average && !is_first {
+            return;
+        }
+        let (epoch, parameters) = (self.epoch_of(self.steps + 1), self.model.parts_mut().1);
+        let Prepared { averages, workspace, .. } = &mut self.prepared;
+        self.due = averages.begin(epoch, self.steps, parameters, workspace);
+        self.shows_average = false;
+        if let (true, Some(plateau), Some(loss)) = (is_first, &mut self.plateau, self.epoch_loss.take()) {
+            plateau.observe(loss);
+        }
+    }
+
+    /// Ends an epoch with its last step.
+    fn end_step(&mut self, score: &BatchScore) {
+        self.epoch_loss.add(score);
+        if self.per_epoch.is_some_and(|steps| self.steps.is_multiple_of(steps)) {
+            self.show(true);
+        }
+    }
+
+    fn show(&mut self, is_complete: bool) {
+        let (epoch, parameters) = (self.epoch_of(self.steps.max(1)), self.model.parts_mut().1);
+        let Prepared { averages, workspace, .. } = &mut self.prepared;
+        averages.end(epoch, is_complete, parameters, workspace);
+        self.shows_average = true;
+    }
+
+    /// Puts the average of the settings, or of the update rule, into the model if there is one, as the last step of
+    /// each epoch does anyway: to be evaluated, saved or used. The next step trains on from where the last one was.
+    pub fn show_average(&mut self) -> &Model {
+        if !self.shows_average && self.per_epoch.is_some() {
+            self.show(false);
+        }
+        self.model
+    }
+
+    /// Tells a schedule that waits for a plateau the loss on validation samples after an epoch; without it, it goes by
+    /// the mean training loss.
+    pub fn validated(&mut self, loss: f64) {
+        self.epoch_loss.validated = Some(loss);
+    }
+
+    /// The learning rate of the next step, by the schedule.
+    pub fn learning_rate(&self) -> f64 {
+        self.settings().learning_rate
+    }
+
+    /// Takes steps of another learning rate from the next one on; a schedule multiplies this one.
     ///
     /// # Errors
     /// [`Error::Setting`] if it is below 0 or not finite; the rate is unchanged then.
@@ -208,7 +289,7 @@ impl<'a> Stepper<'a> {
         self.steps
     }
 
-    /// The model as it is after the last step.
+    /// The model as it is after the last step; after the last one of an epoch with the average, if there is one.
     pub fn model(&self) -> &Model {
         self.model
     }
@@ -222,23 +303,51 @@ impl<'a> Stepper<'a> {
     }
 }
 
-/// Refuses what needs to know of epochs, or of all samples.
-fn check(recipe: &Recipe) -> Result<()> {
+/// The mean loss of an epoch, or what the caller says of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct EpochLoss {
+    sum: f64,
+    weight: f64,
+    validated: Option<f64>,
+}
+
+impl EpochLoss {
+    fn add(&mut self, score: &BatchScore) {
+        self.sum += score.loss_sum;
+        self.weight += score.weight;
+    }
+
+    /// Of an epoch that has had steps; the next one begins.
+    fn take(&mut self) -> Option<f64> {
+        let EpochLoss { sum, weight, validated } = std::mem::take(self);
+        validated.or((weight > 0.0).then(|| sum / weight))
+    }
+}
+
+/// Refuses what needs to know of all samples, and of epochs where nobody has said how many steps they have.
+fn check(recipe: &Recipe, per_epoch: Option<u64>) -> Result<()> {
     if recipe.train.batch == ALL_SAMPLES {
         return Err(refused("batch", "a number of samples, the most of a step", "all samples"));
     }
     let name = recipe.optimizer.name();
-    let parts = [
+    let of_samples = [
         ("optimizer", recipe.optimizer.kind().full_batch, name),
+        ("augment", !recipe.augment.is_off(), "augmentation"),
+    ];
+    if let Some((key, _, found)) = of_samples.iter().find(|(_, is_there, _)| *is_there) {
+        return Err(refused(key, "nothing that goes by all samples", found));
+    }
+    let of_epochs = [
         // The model has the average between epochs only.
         ("optimizer", recipe.optimizer.rule().evaluated().is_some(), name),
         ("schedule", recipe.schedule != Schedules::constant(), "a schedule"),
-        ("augment", !recipe.augment.is_off(), "augmentation"),
         ("lookahead", recipe.lookahead.is_some(), "lookahead"),
         ("average", recipe.average.is_some(), "an average"),
     ];
-    match parts.iter().find(|(_, is_there, _)| *is_there) {
-        Some((key, _, found)) => Err(refused(key, "nothing that goes by epochs or by all samples", found)),
+    match of_epochs.iter().find(|(_, is_there, _)| *is_there && per_epoch.is_none()) {
+        Some((key, _, found)) => {
+            Err(refused(key, "nothing that goes by epochs without `steps_per_epoch`", found))
+        }
         None => Ok(()),
     }
 }

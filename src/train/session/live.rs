@@ -1,0 +1,106 @@
+//! What is known of an epoch under way.
+
+use std::time::{Duration, Instant};
+
+use crate::model::recipe::StopConfig;
+use crate::train::observer::Observer;
+use crate::train::record::Ending;
+use crate::train::record::epoch::{EpochRecord, Progress};
+use crate::train::session::stop::after_step;
+use crate::train::step::BatchScore;
+
+/// How often an observer hears of progress within an epoch.
+pub(super) const PROGRESS: Duration = Duration::from_millis(100);
+
+/// What worker 0 keeps during an epoch.
+pub(super) struct Live<'a> {
+    pub score: BatchScore,
+    pub steps: u64,
+    /// The very first batch, if it is among them.
+    pub first: Option<BatchScore>,
+    pub diverged: Option<Diverged>,
+    pub ended: Option<Ending>,
+    pub observer: &'a mut (dyn Observer + Send),
+    pub told: Instant,
+}
+
+/// What is not finite.
+pub(super) enum Diverged {
+    Loss(f64),
+    Gradient(f64),
+}
+
+/// What does not change during an epoch.
+pub(super) struct About<'a> {
+    pub epoch: usize,
+    pub epochs: usize,
+    pub of: usize,
+    pub begun: Instant,
+    /// The first epoch.
+    pub run_begun: Instant,
+    pub stop_rules: &'a StopConfig,
+}
+
+impl Live<'_> {
+    /// Takes a batch's score; says whether to go on.
+    pub fn add(&mut self, batch: BatchScore, about: &About) -> bool {
+        self.steps += 1;
+        if self.steps == 1 {
+            self.first = Some(batch);
+        }
+        self.score.loss_sum += batch.loss_sum;
+        self.score.weight += batch.weight;
+        self.score.correct = match (self.score.correct, batch.correct) {
+            (Some(before), Some(more)) => Some(before + more),
+            (before, more) => before.or(more),
+        };
+        self.score.samples += batch.samples;
+        let loss = batch.mean_loss();
+        if !loss.is_finite() {
+            self.diverged = Some(Diverged::Loss(loss));
+        } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
+            self.diverged = Some(Diverged::Gradient(norm));
+        }
+        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_begun);
+        self.observer.step(self.steps, loss);
+        if self.told.elapsed() > PROGRESS {
+            self.told = Instant::now();
+            self.observer.progress(&about.progress(&self.score));
+        }
+        self.diverged.is_none() && self.ended.is_none()
+    }
+}
+
+impl About<'_> {
+    pub fn progress(&self, score: &BatchScore) -> Progress {
+        let samples = score.samples as f64;
+        Progress {
+            epoch: self.epoch,
+            epochs: self.epochs,
+            samples: score.samples,
+            of: self.of,
+            loss: score.mean_loss(),
+            accuracy: score.accuracy(),
+            samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
+        }
+    }
+
+    pub fn record(&self, score: &BatchScore, learning_rate: f64) -> EpochRecord {
+        let samples = score.samples as f64;
+        let seconds = self.begun.elapsed().as_secs_f64();
+        EpochRecord {
+            epoch: self.epoch,
+            train_loss: score.mean_loss(),
+            train_accuracy: score.accuracy(),
+            validation_loss: None,
+            validation_accuracy: None,
+            seconds,
+            samples_per_second: samples / seconds,
+            samples: Some(score.samples),
+            incomplete: score.samples < self.of,
+            learning_rate: Some(learning_rate),
+            evaluations: None,
+            layers: Vec::new(),
+        }
+    }
+}
