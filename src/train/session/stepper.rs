@@ -126,8 +126,8 @@ impl<'a> Stepper<'a> {
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
         let classes = self.model.outputs();
-        let settings = self.settings();
         self.begin_step();
+        let settings = self.settings();
         let Prepared { rule, plan, workspace, .. } = &mut self.prepared;
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
@@ -212,9 +212,23 @@ impl<'a> Stepper<'a> {
 
     /// What the next step is taken with.
     fn settings(&self) -> StepSettings {
-        let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
+        let reduced = self.plateau_of_next().map_or(1.0, |plateau| plateau.factor());
         let (rate, momentum) = (self.learning_rate * reduced, self.prepared.rule.momentum());
         self.recipe.schedule.settings(self.steps + 1, self.prepared.span, rate, momentum)
+    }
+
+    /// Whether the next step is the first one of an epoch.
+    fn begins_epoch(&self) -> bool {
+        self.per_epoch.is_some_and(|steps| self.steps.is_multiple_of(steps))
+    }
+
+    /// The plateau as the next step sees it: the first one of an epoch knows of the epoch before.
+    fn plateau_of_next(&self) -> Option<PlateauState> {
+        let mut plateau = self.plateau?;
+        if let (true, Some(loss)) = (self.begins_epoch(), self.epoch_loss.value()) {
+            plateau.observe(loss);
+        }
+        Some(plateau)
     }
 
     /// The epoch of a step, both from 1.
@@ -224,7 +238,7 @@ impl<'a> Stepper<'a> {
 
     /// Puts what is trained back into the model, and begins an epoch with its first step.
     fn begin_step(&mut self) {
-        let is_first = self.per_epoch.is_some_and(|steps| self.steps.is_multiple_of(steps));
+        let is_first = self.begins_epoch();
         if !self.shows_average && !is_first {
             return;
         }
@@ -232,15 +246,16 @@ impl<'a> Stepper<'a> {
         let Prepared { averages, workspace, .. } = &mut self.prepared;
         self.due = averages.begin(epoch, self.steps, parameters, workspace);
         self.shows_average = false;
-        if let (true, Some(plateau), Some(loss)) = (is_first, &mut self.plateau, self.epoch_loss.take()) {
-            plateau.observe(loss);
+        if is_first {
+            self.plateau = self.plateau_of_next();
+            self.epoch_loss = EpochLoss::default();
         }
     }
 
     /// Ends an epoch with its last step.
     fn end_step(&mut self, score: &BatchScore) {
         self.epoch_loss.add(score);
-        if self.per_epoch.is_some_and(|steps| self.steps.is_multiple_of(steps)) {
+        if self.begins_epoch() {
             self.show(true);
         }
     }
@@ -317,10 +332,9 @@ impl EpochLoss {
         self.weight += score.weight;
     }
 
-    /// Of an epoch that has had steps; the next one begins.
-    fn take(&mut self) -> Option<f64> {
-        let EpochLoss { sum, weight, validated } = std::mem::take(self);
-        validated.or((weight > 0.0).then(|| sum / weight))
+    /// What a plateau is told, of an epoch that has had steps.
+    fn value(&self) -> Option<f64> {
+        self.validated.or((self.weight > 0.0).then(|| self.sum / self.weight))
     }
 }
 
