@@ -114,14 +114,9 @@ impl Probe {
         let site = self.site(operation, layer);
         self.current[place(operation, layer)].add(own);
         self.costs[site].asked = self.costs[site].asked.plus(cost);
-        if self.most_calls == 0 {
-            return;
-        }
         if self.table.calls.len() < self.most_calls {
             let bytes = cost.streams.iter().map(|stream| stream.bytes as u64).sum();
             self.table.calls.push(Call { site, begun, ended, flops: own[1], bytes });
-        } else {
-            self.table.calls_left_out += 1;
         }
     }
 
@@ -182,8 +177,9 @@ impl Probe {
         self.step = turn.map(|is_probed| (number, is_probed));
         self.table.steps_begun += 1;
         if self.is_probing() {
-            // Who keeps calls one by one wants to know the bytes of each.
-            let is_known = kind.is_some() && kind == self.kinds[1] && self.most_calls == 0;
+            // Of each call that is kept by itself, the bytes are asked for.
+            let keeps_calls = self.table.calls.len() < self.most_calls;
+            let is_known = kind.is_some() && kind == self.kinds[1] && !keeps_calls;
             if !is_known {
                 self.bring_up_to_date();
                 self.current.iter_mut().for_each(|current| current.known = 0);
@@ -256,6 +252,10 @@ impl Probe {
             site.flops += current.all_flops;
             site.add(self.costs[current.site as usize].known, f64::from(current.repeats));
             *current = Current { known: current.known, site: current.site, ..Current::NONE };
+        }
+        if self.most_calls > 0 {
+            let calls: u64 = self.table.sites.iter().map(|site| site.calls).sum();
+            self.table.calls_left_out = calls - self.table.calls.len() as u64;
         }
     }
 

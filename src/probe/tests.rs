@@ -68,7 +68,8 @@ fn each_step_has_its_own_sums() {
 #[test]
 fn steps_that_are_alike_have_the_same_costs() {
     let asked = Cell::new(0);
-    let mut probe = probe(0);
+    // Of calls that are kept, each is asked, those of the first step.
+    let mut probe = probe(3);
     let step = |probe: &mut Probe, number, kind, layers: &[usize], bytes| {
         probe.begin_step(number, Some(true), Some(kind));
         for &layer in layers {
@@ -89,6 +90,7 @@ fn steps_that_are_alike_have_the_same_costs() {
     // A call that the step before did not have, and calls of which there are fewer.
     assert_eq!(step(&mut probe, 4, 64, &[0, 1, 2], 10), 10);
     let table = probe.into_table();
+    assert_eq!((table.calls.len(), table.calls_left_out), (3, 12));
     let sums = |site: &Site| (site.calls, site.flops, site.nominal_flops, site.streams[0].bytes);
     let sums: Vec<_> = table.sites.iter().map(sums).collect();
     assert_eq!(
