@@ -4,6 +4,7 @@ pub use super::scores::{macro_means, r_squared, rank, rmse, top_k};
 use serde::{Deserialize, Serialize};
 
 use super::analysis::confusion;
+use super::epoch_record::null_is_nan;
 use super::evaluate::{answers, outputs};
 use super::targets::labels_for;
 use crate::data::{Samples, Targets};
@@ -27,12 +28,14 @@ pub struct ClassMetrics {
     pub f1: f64,
 }
 
-/// How close values are come to.
+/// How close values are come to. What is not finite, because an output is not, is `null` in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValueMetrics {
     /// The root of the mean squared error, over all values.
+    #[serde(deserialize_with = "null_is_nan")]
     pub rmse: f64,
     /// The coefficient of determination, by [`r_squared`].
+    #[serde(deserialize_with = "null_is_nan")]
     pub r_squared: f64,
 }
 
