@@ -35,6 +35,7 @@ pub use data::{DATA_SETS, DataConfig, Held};
 pub use gradient::GradientConfig;
 pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig};
 pub(super) use layers::{find_layer, gate_layers, in_residual};
+pub(super) use network::MOST_PARAMETERS;
 pub use network::ModelConfig;
 pub use optimizer::{
     OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_kinds, optimizer_names,

@@ -6,7 +6,7 @@ mod picture;
 pub use super::scores::ClassScore;
 pub(super) use super::scores::score;
 pub use augmented::{Versions, versions};
-pub use picture::{Picture, picture_of};
+pub use picture::{LARGEST_SIDE, Picture, picture_of};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -11,8 +11,8 @@ use crate::layers::{Shape, trained_numbers};
 use crate::losses::Loss;
 use crate::model::section::Section;
 
-/// The most trained numbers of a model: 4 GiB of them.
-const MOST_PARAMETERS: usize = 1 << 30;
+/// The most trained numbers of a model: 4 GiB of them, before any optimizer.
+pub(in crate::model) const MOST_PARAMETERS: usize = 1 << 30;
 
 /// The network and what it minimises.
 #[derive(Clone, Debug, PartialEq)]

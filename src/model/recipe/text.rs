@@ -144,7 +144,8 @@ fn read_file(path: &Path) -> Result<String> {
         found,
     };
     if bytes.len() as u64 > LARGEST_FILE {
-        return Err(wrong("file", "a recipe of at most 1 MiB", "more".to_string()));
+        let expected = format!("a recipe of at most {} MiB", LARGEST_FILE >> 20);
+        return Err(wrong("file", &expected, "more".to_string()));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

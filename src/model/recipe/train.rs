@@ -11,6 +11,8 @@ use crate::model::section::{Section, shortened};
 pub const ALL_SAMPLES: usize = usize::MAX;
 /// The batch where a recipe says none, unless its rule is for the full batch.
 pub(super) const BATCH: usize = 64;
+/// Passes over the samples where a recipe says nothing.
+pub(super) const EPOCHS: usize = 10;
 
 /// How long, in what steps, and from which seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +38,7 @@ impl TrainConfig {
 
     pub(super) fn read(mut section: Section, full_batch: bool) -> Result<TrainConfig> {
         let config = TrainConfig {
-            epochs: section.integer("epochs", 10, 1, MOST_EPOCHS)?,
+            epochs: section.integer("epochs", EPOCHS, 1, MOST_EPOCHS)?,
             batch: read_batch(&mut section, if full_batch { ALL_SAMPLES } else { BATCH })?,
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
