@@ -6,6 +6,9 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
+/// The most characters of a name or a key that a table lists.
+pub(crate) const LONGEST_NAME: usize = 40;
+
 /// An interval of numbers that a setting must lie in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
@@ -281,8 +284,7 @@ pub(crate) fn set(
 ) -> Result<()> {
     let known = || parameters.iter().map(|parameter| parameter.key);
     let Some(index) = known().position(|known| known == key) else {
-        // No key that a table lists is longer.
-        let short: String = key.chars().take(40).collect();
+        let short: String = key.chars().take(LONGEST_NAME).collect();
         return Err(Error::unknown(place, "hyper-parameter", &short, known()));
     };
     let found = value.to_string();

@@ -3,10 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
-use crate::hyper::HyperParameter;
-
-/// The most characters of a name or a key.
-const LONGEST: usize = 40;
+use crate::hyper::{HyperParameter, LONGEST_NAME};
 
 /// What a table has entries of.
 pub(crate) trait Kind: 'static {
@@ -70,7 +67,7 @@ impl<T: Kind> Registry<T> {
 
     /// That recipes could name the kind and its keys, and would not take it for another.
     pub(crate) fn check(&self, kind: &'static T) -> Result<()> {
-        let letters = |mark| format!("1 to {LONGEST} of a-z, 0-9 and {mark}, a letter first");
+        let letters = |mark| format!("1 to {LONGEST_NAME} of a-z, 0-9 and {mark}, a letter first");
         if !is_name(kind.name(), b'-') {
             return Err(self.wrong(kind, "name", letters('-'), format!("{:?}", kind.name())));
         }
@@ -105,14 +102,16 @@ impl<T: Kind> Registry<T> {
 
     /// The error that something of a kind is not as it should be.
     pub(crate) fn wrong(&self, kind: &T, key: &str, expected: String, found: String) -> Error {
-        let name: String = kind.name().chars().take(LONGEST).filter(|c| !c.is_control()).collect();
+        let name: String = kind.name().chars().take(LONGEST_NAME).filter(|c| !c.is_control()).collect();
         Error::Setting { place: format!("{} `{name}`", self.what), key: key.into(), expected, found }
     }
 }
 
 fn is_name(name: &str, mark: u8) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == mark;
-    (1..=LONGEST).contains(&name.len()) && name.bytes().all(fits) && name.as_bytes()[0].is_ascii_lowercase()
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name.bytes().all(fits)
+        && name.as_bytes()[0].is_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Outputs;
+use super::values::MOST_SHOWN;
 use crate::atomic_file;
 use crate::data::Samples;
 use crate::model::recipe::DataConfig;
@@ -18,7 +19,7 @@ use crate::report::numbers::{counted, percent, thousands};
 use crate::report::picture::Palette;
 use crate::report::{json, numbers, run, terminal};
 use crate::team::Team;
-use crate::train::analysis::{self, Mistake};
+use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, ClassMetrics};
 use crate::train::{self, Evaluation, NotFinite, Phase, dataset};
@@ -42,7 +43,7 @@ pub struct EvalArguments {
     json: Option<PathBuf>,
     /// Show the N worst mistakes: of the test samples that are read as another class than theirs, those
     /// with the largest losses, with their class, the class that they are read as, and its probability.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_MISTAKES))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_SHOWN))]
     mistakes: Option<u16>,
     /// Write the worst mistakes, 24 unless --mistakes says otherwise, as a contact sheet to this PNG file.
     #[arg(long, value_name = "FILE")]
@@ -59,8 +60,6 @@ Examples:
   fallline eval --model mlp.safetensors --data as-floats --set data.scale=1
   fallline eval --model mlp.safetensors --mistakes 6 --sheet mistakes.png";
 
-/// The most mistakes that can be shown.
-pub(super) const MOST_MISTAKES: i64 = 1000;
 /// Mistakes on a sheet where nothing is said.
 pub(super) const ON_SHEET: u16 = 24;
 
@@ -105,7 +104,9 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let seen = saved.normalisation(&what, data.test.element_type(), &settings)?;
     if arguments.sheet.is_some() && analysis::picture_of(&data.test, 0).is_none() {
         let shape = numbers::shape(data.test.shape());
-        bail!("--sheet: expected samples that are pictures of at most 256x256, found {shape}");
+        bail!(
+            "--sheet: expected samples that are pictures of at most {LARGEST_SIDE}x{LARGEST_SIDE}, found {shape}"
+        );
     }
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;

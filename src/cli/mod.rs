@@ -18,6 +18,7 @@ mod reproduce;
 mod shared;
 mod signals;
 mod train;
+mod values;
 
 use shared::{DIVERGED, say};
 use std::io::{ErrorKind, Write};

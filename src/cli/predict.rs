@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::eval::{MOST_MISTAKES, ON_SHEET};
+use super::eval::ON_SHEET;
 use super::images::{self, Picture, Pictures};
 use super::output::Outputs;
+use super::values::MOST_SHOWN;
 use crate::atomic_file;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
@@ -21,6 +22,7 @@ use crate::report::numbers::{percent, thousands};
 use crate::report::picture::{self, Palette};
 use crate::report::terminal;
 use crate::team::Team;
+use crate::train::analysis::LARGEST_SIDE;
 use crate::train::{self, machine};
 
 #[derive(Debug, Args)]
@@ -56,7 +58,7 @@ pub struct PredictArguments {
     /// Show the N worst mistakes in place of all pictures: those read as another class than theirs whose
     /// own class is the least probable.
     #[arg(long, value_name = "N", requires = "labels")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=MOST_MISTAKES))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=MOST_SHOWN))]
     mistakes: Option<u16>,
     /// Write the worst mistakes, 24 unless --mistakes says otherwise, as a contact sheet to this PNG file.
     #[arg(long, value_name = "FILE", requires = "labels")]
@@ -95,7 +97,7 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let is_shown = arguments.draw || arguments.mistakes.is_some() || arguments.sheet.is_some();
     if is_shown && images::drawn(&samples, 0).is_none() {
         bail!(
-            "{what}: expected pictures from 2x2 to 256x256 to be drawn (--draw, --mistakes, --sheet), found \
+            "{what}: expected pictures from 2x2 to {LARGEST_SIDE}x{LARGEST_SIDE} to be drawn (--draw, --mistakes, --sheet), found \
              {height}x{width} of {}",
             samples.element_type().name()
         );

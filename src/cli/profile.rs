@@ -11,6 +11,7 @@ use std::io::Write;
 
 use super::output::Outputs;
 use super::signals;
+use super::values::{seconds, threads, tolerance};
 use crate::bench::profile::compare::ProfileComparison;
 use crate::bench::profile::record::PROFILE_SCHEMA;
 use crate::bench::profile::request::is_part_of;
@@ -23,7 +24,6 @@ use crate::report::profile as tables;
 use crate::report::progress::Spinner;
 use crate::report::results::{self, Results};
 use crate::report::{json, markup::for_terminal, terminal};
-use crate::team::MAX_THREADS;
 use crate::train::{dataset, machine};
 
 /// The exit code if the step is slower than that of the other profile.
@@ -34,7 +34,6 @@ const SLOWER: u8 = 3;
 const STOPPING: &str = "what was measured is shown";
 
 const SECONDS: f64 = 3.0;
-const MOST_SECONDS: f64 = 3600.0;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -307,33 +306,12 @@ fn read(path: &Path) -> crate::Result<ProfileRecord> {
     }
 }
 
-fn threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(threads) if (1..=MAX_THREADS).contains(&threads) => Ok(threads),
-        _ => Err(format!("expected a whole number from 1 to {MAX_THREADS}")),
-    }
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(seconds) if seconds > 0.0 && seconds <= MOST_SECONDS => Ok(seconds),
-        _ => Err(format!("expected seconds above 0, at most {MOST_SECONDS}")),
-    }
-}
-
 fn steps(text: &str) -> Result<Range<u64>, String> {
     let wrong = || "expected the first step and the one after the last, such as 100..200".to_string();
     let (first, end) = text.split_once("..").ok_or_else(wrong)?;
     match (first.trim().parse(), end.trim().parse()) {
         (Ok(first), Ok(end)) if first < end => Ok(first..end),
         _ => Err(wrong()),
-    }
-}
-
-fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(part) if (0.0..1.0).contains(&part) => Ok(part),
-        _ => Err("expected a part of 1 from 0 to below 1, such as 0.05".into()),
     }
 }
 

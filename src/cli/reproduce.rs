@@ -11,13 +11,14 @@ use clap::Args;
 use super::output::Outputs;
 use super::partial::Growing;
 use super::signals::{self, Signal};
+use super::values::{threads, whole};
 use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::report::markup::for_terminal;
 use crate::report::numbers::percent;
 use crate::report::progress::Spinner;
 use crate::report::{json, reproduce as tables, run, terminal};
-use crate::team::{MAX_THREADS, Team};
+use crate::team::Team;
 use crate::train::reproduce::{self, RecipeRecord, ReproduceRecord};
 use crate::train::{Evaluation, Observer, Phase, Progress, TrainRecord, machine};
 use crate::{Error, Result};
@@ -299,15 +300,6 @@ impl reproduce::Watcher for Watcher<'_> {
 
 fn seeds(text: &str) -> std::result::Result<usize, String> {
     whole(text, MOST_SEEDS)
-}
-
-fn threads(text: &str) -> std::result::Result<usize, String> {
-    whole(text, MAX_THREADS)
-}
-
-fn whole(text: &str, most: usize) -> std::result::Result<usize, String> {
-    let number = text.parse().ok().filter(|number| (1..=most).contains(number));
-    number.ok_or_else(|| format!("expected a whole number from 1 to {most}"))
 }
 
 fn accuracy(text: &str) -> std::result::Result<f64, String> {

@@ -21,9 +21,6 @@ pub const DIGITS_SEED: u64 = 1;
 /// The samples of the generated data set where no number is asked for: as many as MNIST has.
 pub const DIGITS_SAMPLES: [usize; 2] = [60_000, 10_000];
 
-/// The generated digits are 0 to 9.
-const DIGIT_CLASSES: usize = 10;
-
 /// The index of the first test sample, far from any training sample.
 const FIRST_TEST_DIGIT: u64 = 1 << 32;
 
@@ -161,7 +158,7 @@ fn find_digits_in(places: &Places) -> Result<Option<PathBuf>> {
 /// # Errors
 /// Those of [`folder::read`].
 pub fn read_digits(folder: &Path) -> Result<DataSet> {
-    folder::read(DIGITS, folder, Some(DIGIT_CLASSES))
+    folder::read(DIGITS, folder, Some(digits::CLASSES))
 }
 
 /// The generated data set, with this many train and test samples.
@@ -172,11 +169,11 @@ pub fn generate_digits(samples: [usize; 2], seed: u64) -> Result<DataSet> {
     let generate = |count: usize, first| {
         check_room(count)?;
         let made = digits::generate(count, seed, first)?;
-        Samples::images(made.images, [28, 28, 1], made.labels, DIGIT_CLASSES)
+        Samples::images(made.images, [28, 28, 1], made.labels, digits::CLASSES)
     };
     let [train, test] = samples;
     let (train, test) = (generate(train, 0)?, generate(test, FIRST_TEST_DIGIT)?);
-    DataSet::new(DIGITS, DIGIT_CLASSES, train, test, Origin::Generated { seed })
+    DataSet::new(DIGITS, digits::CLASSES, train, test, Origin::Generated { seed })
 }
 
 /// Checks that `count` digits can be held in memory, before they are made.

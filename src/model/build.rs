@@ -5,7 +5,9 @@ mod blocks;
 use super::inputs::{Input, Inputs};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
-use super::recipe::{ConvolutionConfig, LayerConfig, ModelConfig, NormalisationConfig, Over, find_layer};
+use super::recipe::{
+    ConvolutionConfig, LayerConfig, MOST_PARAMETERS, ModelConfig, NormalisationConfig, Over, find_layer,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
@@ -15,9 +17,6 @@ use crate::layers::{
 use crate::rng::{self, Purpose};
 use crate::tensor::{Arena, Buffer};
 use crate::{Error, Result, init, memory};
-
-/// The most parameters a model may have: 4 GiB of them, before any optimizer.
-const MOST_PARAMETERS: usize = 1 << 30;
 
 impl Model {
     /// A network for samples of shape `input` (height, width, channels), freshly initialised; each

@@ -168,7 +168,7 @@ impl<R: Read> ModelFile<R> {
             return Err(format_error(path, "file".into(), "at least 8 bytes", length.to_string()));
         }
         if let Some(length) = length.filter(|&length| length > LARGEST_FILE) {
-            return Err(format_error(path, "file".into(), "at most 16 GiB", format!("{length} bytes")));
+            return Err(format_error(path, "file".into(), &largest(), format!("{length} bytes")));
         }
         let mut start = [0; LENGTH_BYTES as usize];
         reader.read_exact(&mut start).map_err(|error| broken(path, error, "at least 8 bytes"))?;
@@ -198,7 +198,7 @@ impl<R: Read> ModelFile<R> {
         }
         if total > LARGEST_FILE {
             let found = format!("a header that promises {total} bytes");
-            return Err(format_error(path, "file".into(), "at most 16 GiB", found));
+            return Err(format_error(path, "file".into(), &largest(), found));
         }
         let metadata = header.metadata().iter().flatten();
         let metadata = metadata.map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -372,6 +372,11 @@ fn unreadable(path: &Path, error: &SafeTensorError) -> Error {
         _ => ("header".to_string(), "a safetensors header"),
     };
     format_error(path, place, expected, error.to_string())
+}
+
+/// [`LARGEST_FILE`] as errors tell it.
+fn largest() -> String {
+    format!("at most {} GiB", LARGEST_FILE >> 30)
 }
 
 /// `place` and `found` may hold names from the file.

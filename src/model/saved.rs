@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::build::check_input;
 use super::checkpoint::{ModelFile, NamedTensor};
 use super::network::Model;
 use super::normalisation::{Normalisation, Seen};
@@ -10,11 +11,6 @@ use super::recipe::{DataConfig, Override, Recipe};
 use super::section;
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
-
-/// Height, width and channels may not multiply to more than this.
-const MOST_FEATURES: usize = 1 << 24;
-/// The most classes that a saved model may name.
-const MOST_CLASSES: usize = 1 << 20;
 
 /// A model that was read from a file.
 pub struct SavedModel {
@@ -255,15 +251,13 @@ const SCALED: &str = "what values are divided by";
 
 fn parse_input(text: &str) -> Option<[usize; 3]> {
     let sizes: Vec<usize> = text.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
-    let features = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-    if !(1..=MOST_FEATURES).contains(&features) {
-        return None;
-    }
-    sizes.try_into().ok()
+    let input = sizes.try_into().ok()?;
+    check_input(input).ok().map(|()| input)
 }
 
 fn parse_classes(text: &str) -> Option<usize> {
-    text.parse().ok().filter(|classes| (1..=MOST_CLASSES).contains(classes))
+    // That the model has as many outputs is seen when it is built.
+    text.parse().ok().filter(|&classes| classes > 0)
 }
 
 fn wrong(path: &Path, key: &str, expected: &str, found: &str) -> Error {
@@ -276,17 +270,29 @@ fn wrong(path: &Path, key: &str, expected: &str, found: &str) -> Error {
 mod tests {
     use super::super::checkpoint;
     use super::*;
+    use crate::kernels::activation::Activation;
+    use crate::losses::Loss;
+    use crate::model::recipe::LayerConfig;
 
     #[test]
     fn shapes_and_classes_are_read_and_bounded() {
         assert_eq!(parse_input("28x28x1"), Some([28, 28, 1]));
-        for text in
-            ["", "28", "28x28", "28x28x1x1", "0x28x1", "-1x2x3", "4294967296x4294967296x2", "x", "ax1x1"]
-        {
+        for text in [
+            "",
+            "28",
+            "28x28",
+            "28x28x1x1",
+            "0x28x1",
+            "-1x2x3",
+            "4294967296x4294967296x2",
+            "32768x32769x1",
+            "x",
+            "ax1x1",
+        ] {
             assert_eq!(parse_input(text), None, "{text}");
         }
         assert_eq!(
-            (parse_classes("10"), parse_classes("0"), parse_classes("9999999999")),
+            (parse_classes("10"), parse_classes("0"), parse_classes("99999999999999999999")),
             (Some(10), None, None)
         );
     }
@@ -336,6 +342,23 @@ mod tests {
         assert!(
             refusal(&[("recipe", &recipe), ("input", "1x2x3"), ("classes", "ten")]).ends_with("found ten")
         );
+    }
+
+    /// Whatever can be built can be loaded: a file sets no limits of its own to inputs and outputs.
+    #[test]
+    fn models_of_wide_inputs_and_outputs_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wide.safetensors");
+        let wide = Model::sequential((1 << 20) + 1).layer(LayerConfig::named("prelu").unwrap());
+        let large = Model::of_images([4097, 4096, 1])
+            .layer(LayerConfig::GlobalAveragePool)
+            .dense(1, Activation::IDENTITY);
+        for model in [wide, large] {
+            let model = model.loss(Loss::MEAN_SQUARED_ERROR).build().unwrap();
+            model.save(&path).unwrap();
+            let loaded = Model::load(&path).unwrap();
+            assert_eq!((loaded.input(), loaded.outputs()), (model.input(), model.outputs()));
+        }
     }
 
     #[test]

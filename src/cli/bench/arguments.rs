@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::team::MAX_THREADS;
+use crate::cli::values::{positive, seconds, threads, tolerance};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -77,9 +77,6 @@ pub struct BenchArguments {
     pub(super) tolerance: f64,
 }
 
-/// The longest measuring time of a case.
-pub(super) const MOST_SECONDS: f64 = 3600.0;
-
 pub(super) const EXAMPLES: &str = "\
 Examples:
   fallline bench --out report
@@ -112,32 +109,4 @@ pub(super) enum SuiteName {
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(super) enum Precision {
     F32,
-}
-
-pub(super) fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("expected a whole number above 0".into()),
-    }
-}
-
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(seconds) if seconds > 0.0 && seconds <= MOST_SECONDS => Ok(seconds),
-        _ => Err(format!("expected seconds above 0, at most {MOST_SECONDS}")),
-    }
-}
-
-pub(super) fn threads(text: &str) -> Result<usize, String> {
-    positive(text)
-        .ok()
-        .filter(|&threads| threads <= MAX_THREADS)
-        .ok_or_else(|| format!("expected a whole number from 1 to {MAX_THREADS}"))
-}
-
-pub(super) fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(part) if (0.0..1.0).contains(&part) => Ok(part),
-        _ => Err("expected a part of 1 from 0 to below 1, such as 0.05".into()),
-    }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::output::Outputs;
+use super::super::values::MOST_SHOWN;
 use crate::atomic_file;
 use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
@@ -25,7 +26,7 @@ pub struct Show {
     data: Option<PathBuf>,
     /// Show the first so many training samples.
     #[arg(long, value_name = "N", default_value_t = 3)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=MOST_SHOWN))]
     samples: u16,
     /// Replace any value of the recipe, such as augment.rotation=30; may be given many times.
     #[arg(long, value_name = "KEY=VALUE")]

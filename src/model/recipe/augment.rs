@@ -3,11 +3,9 @@
 use toml::{Table, Value};
 
 use super::super::section::{Range, Section, above, between, unit, unit_open};
-use super::Recipe;
 use super::values::single;
 use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
-use crate::error::{Error, Result};
-use crate::losses::{self, Loss};
+use crate::error::Result;
 
 const PIXELS: Range = between(0.0, 1000.0, "a number of pixels in [0, 1000]");
 const DEGREES: Range = between(0.0, 180.0, "a number of degrees in [0, 180]");
@@ -117,46 +115,4 @@ pub(super) fn table(augmentation: &Augmentation) -> Option<Table> {
 
 fn named((key, value): (&str, Value)) -> (String, Value) {
     (key.to_string(), value)
-}
-
-/// A setting of the table that makes no sense beside the others of the recipe: its key, what would, and
-/// what it is.
-fn misfit(recipe: &Recipe) -> Option<(&'static str, String, &'static str)> {
-    let Recipe { augment, optimizer, model, .. } = recipe;
-    if !augment.is_off() && optimizer.kind().full_batch {
-        let name = optimizer.name();
-        let expected = format!("none with the optimizer `{name}`, whose steps compare one and the same loss");
-        return Some(("augment", expected, "one"));
-    }
-    if augment.mixup.is_some() && !model.loss.takes_mixtures() {
-        let with_mixtures: Vec<&str> = losses::ALL
-            .iter()
-            .filter(|kind| Loss::of(kind).takes_mixtures())
-            .map(|kind| kind.name())
-            .collect();
-        let expected = format!(
-            "none with the loss `{}`, which takes no mixtures of classes: one of {}",
-            model.loss.name(),
-            with_mixtures.join(", ")
-        );
-        return Some(("augment.mixup", expected, "one"));
-    }
-    None
-}
-
-/// Refuses it where the section, the outermost of the recipe, says that it stands.
-pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
-    misfit(recipe).map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, found)))
-}
-
-/// Refuses augmentation that does not go with the rest of the recipe. What is refused at reading, too, for
-/// recipes that were not read.
-///
-/// # Errors
-/// [`Error::Setting`] with the key.
-pub fn check_augmentation(recipe: &Recipe) -> Result<()> {
-    misfit(recipe).map_or(Ok(()), |(key, expected, found)| {
-        let place = format!("recipe {}", recipe.name);
-        Err(Error::Setting { place, key: key.into(), expected, found: found.into() })
-    })
 }

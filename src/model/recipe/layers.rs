@@ -6,6 +6,7 @@ mod make;
 mod normalisation;
 mod shapes;
 mod windows;
+pub(super) mod write;
 
 use std::f32::consts::SQRT_2;
 

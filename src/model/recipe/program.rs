@@ -1,22 +1,23 @@
 //! Recipes that a program makes, and not a text.
 
 use super::super::section::{Section, Source};
+use super::config::Recipe;
 use super::constraint::ConstraintConfig;
+use super::data::DataConfig;
 use super::gradient::GradientConfig;
 use super::layers::own_kinds;
+use super::network::ModelConfig;
 use super::optimizer::{OptimizerConfig, optimizer_kind};
 use super::reproduce::ReproduceConfig;
 use super::stop::StopConfig;
-use super::{BATCH, DataConfig, ModelConfig, Recipe, TrainConfig, parse_table};
+use super::text::parse_table;
+use super::train::{BATCH, EPOCHS, TrainConfig};
 use crate::data::augment::Augmentation;
 use crate::error::Result;
 use crate::optim::schedule::Schedules;
 
 /// What a recipe that no text gave is called.
 const NAME: &str = "program";
-
-/// Passes over the samples where nothing else is said.
-const EPOCHS: usize = 10;
 
 impl Recipe {
     /// A recipe for this network with the defaults of all other settings: ten epochs of batches of 64 samples with

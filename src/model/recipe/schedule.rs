@@ -11,9 +11,10 @@ pub use write::to_table;
 use super::super::section::{
     Section, at_least_one, fraction, non_negative, positive, unit, unit_open, unit_positive,
 };
+use super::limits::{MOST_EPOCHS, MOST_STEPS};
 use super::optimizer::OptimizerConfig;
-use super::{HyperValue, MOST_EPOCHS};
 use crate::error::Result;
+use crate::hyper::HyperValue;
 use crate::optim::schedule::{Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules, Warmup};
 
 /// The schedules that a recipe may name.
@@ -38,8 +39,6 @@ const FACTORS: &[&str] = SCHEDULES.split_at(9).0;
 const MOST_PHASES: usize = 100;
 /// The most milestones of a phase.
 const MOST_MILESTONES: usize = 1000;
-/// The most steps that a length may have.
-const MOST_STEPS: usize = 1_000_000_000_000;
 
 /// What a step multiplies by, as in PyTorch.
 const GAMMA: f64 = 0.1;

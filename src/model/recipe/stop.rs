@@ -3,12 +3,8 @@
 use toml::{Table, Value};
 
 use super::super::section::{Section, non_negative, positive, unit};
+use super::limits::{MOST_EPOCHS, MOST_STEPS};
 use crate::error::Result;
-
-/// The most steps that can be asked for.
-const MOST_STEPS: usize = 1_000_000_000_000;
-/// The most epochs that a rule can wait.
-const MOST_EPOCHS: usize = 1_000_000;
 
 /// What ends a training; whatever comes first does. Loss and accuracy are those of the validation
 /// samples if there are any, otherwise of the training samples, each at the moment it was trained on.

@@ -5,8 +5,12 @@ mod normalisation;
 mod optimizers;
 
 use super::*;
+use crate::data::idx::ElementType;
+use crate::error::Result;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
+use crate::losses::Loss;
+use crate::optim::Lookahead;
 
 const SMALL: &str = "name = 'small'\n[data]\nset = 'digits'\n[model]\n\
     [[model.layers]]\ntype = 'dense'\nunits = 10\n[optimizer]\nname = 'adam'\n";

@@ -5,7 +5,7 @@ mod picture;
 
 pub use crate::train::record::analysis::{Analysis, ClassScore, MOST_MISTAKES, Mistake};
 pub use augmented::{Versions, versions};
-pub use picture::{Picture, picture_of};
+pub use picture::{LARGEST_SIDE, Picture, picture_of};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

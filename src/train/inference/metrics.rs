@@ -9,6 +9,7 @@ use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::analysis::confusion;
 use crate::train::inference::evaluate::{outputs, predictions};
+use crate::train::record::epoch::null_is_nan;
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
@@ -27,12 +28,14 @@ pub struct ClassMetrics {
     pub f1: f64,
 }
 
-/// How close values are come to.
+/// How close values are come to. What is not finite, because an output is not, is `null` in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValueMetrics {
     /// The root of the mean squared error, over all values.
+    #[serde(deserialize_with = "null_is_nan")]
     pub rmse: f64,
     /// The coefficient of determination, by [`r_squared`].
+    #[serde(deserialize_with = "null_is_nan")]
     pub r_squared: f64,
 }
 

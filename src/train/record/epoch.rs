@@ -15,7 +15,8 @@ pub struct EpochRecord {
     /// As a fraction of 1; absent where the targets are values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Absent without validation samples; `null` in JSON if it is not finite.
+    #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
     /// As a fraction of 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +81,11 @@ pub struct NotFinite {
 /// Reads what [`serde_json`] writes of a number that may not be finite.
 pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+/// The same of a number that may be absent, for which nothing is written.
+fn null_is_some_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    null_is_nan(from).map(Some)
 }
 
 /// What goes on beside the steps.

@@ -203,6 +203,19 @@ mod tests {
         assert!(serde_json::from_str::<Evaluation>(r#"{"accuracy":0.5}"#).is_err(), "no loss at all");
     }
 
+    /// Nor is one taken for absent.
+    #[test]
+    fn validation_losses_that_are_not_finite_are_read_back() {
+        let json =
+            r#"{"epoch":1,"train_loss":0.5,"validation_loss":null,"seconds":2.0,"samples_per_second":3.0}"#;
+        let epoch: EpochRecord = serde_json::from_str(json).unwrap();
+        assert!(epoch.validation_loss.is_some_and(f64::is_nan));
+        assert_eq!(serde_json::to_string(&epoch).unwrap(), json);
+        let absent: EpochRecord =
+            serde_json::from_str(&json.replace(r#""validation_loss":null,"#, "")).unwrap();
+        assert_eq!(absent.validation_loss, None);
+    }
+
     /// Of values there is none; what earlier versions wrote of that can be read, too.
     #[test]
     fn accuracies_may_be_missing() {

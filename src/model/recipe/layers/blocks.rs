@@ -1,8 +1,8 @@
 //! Blocks: layers within a layer of a recipe.
 
 use super::super::super::section::Section;
-use super::super::write::layer as table_of_layer;
 use super::images::MOST_CHANNELS;
+use super::write::layer as table_of_layer;
 use super::{LayerConfig, MOST_LAYERS, Shape, read_activation, read_layer};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;

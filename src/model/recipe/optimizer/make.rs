@@ -1,9 +1,9 @@
 //! Update rules as a program writes them.
 
+use super::config::OptimizerConfig;
 use super::registry::optimizer_kind;
-use super::{HyperValue, OptimizerConfig};
 use crate::error::Result;
-use crate::hyper;
+use crate::hyper::{self, HyperValue};
 
 /// What errors call the place of a rule that a program makes.
 const PLACE: &str = "optimizer";

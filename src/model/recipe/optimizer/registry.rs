@@ -1,7 +1,7 @@
 //! The update rules that a name may mean: those of the table, and those that the program has registered.
 
+use super::config::{OptimizerConfig, OptimizerKind};
 use super::table::OPTIMIZERS;
-use super::{OptimizerConfig, OptimizerKind};
 use crate::error::{Error, Result};
 use crate::hyper::HyperParameter;
 use crate::optim::MOST_SLOTS;

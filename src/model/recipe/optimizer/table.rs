@@ -1,11 +1,13 @@
 //! Every update rule that a recipe may name. To add one, add an entry: recipes are read and written by
 //! it, and the command line and docs/optimizers.md show it.
 
-use super::super::super::section::{
-    Range, above_one, at_least_one, between, divisor, finite, non_negative, positive, unit_inner, unit_open,
-};
+use super::config::{OptimizerConfig, OptimizerKind};
 use super::full_batch::{CG, LBFGS};
-use super::{Allowed, HyperParameter, OptimizerConfig, OptimizerKind};
+use super::shared::{BETA1, BETA2, MOMENTUM, PENALTY, SMALL, epsilon, nothing, shrinkage};
+// By the short name an entry's hyper-parameter is a line.
+use crate::hyper::{
+    HyperParameter as Key, above_one, at_least_one, finite, non_negative, positive, unit_inner, unit_open,
+};
 use crate::optim::{
     Adabelief, Adadelta, Adafactor, Adagrad, Adam, Adamax, Adan, Adjustment, Factored, Lamb, Lion, Muon,
     Nadam, Orthogonal, Radam, Rmsprop, Rprop, ScheduleFree, Sgd, Yogi,
@@ -33,8 +35,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         hyper_parameters: &[
             MOMENTUM,
             PENALTY,
-            number("dampening", 0.0, unit_open(), "the part of each new gradient that b leaves out"),
-            choice("nesterov", false, "whether the step looks ahead, as that of the rule `nesterov`"),
+            Key::number("dampening", 0.0, unit_open(), "the part of each new gradient that b leaves out"),
+            Key::choice("nesterov", false, "whether the step looks ahead, as that of the rule `nesterov`"),
         ],
         conflict: nesterov_conflict,
         make: |config| {
@@ -68,8 +70,13 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             stochastic optimization (2011); as torch.optim.Adagrad",
         full_batch: false,
         hyper_parameters: &[
-            number("learning_rate_decay", 0.0, non_negative(), "how fast the learning rate falls, per step"),
-            number("initial_accumulator", 0.0, non_negative(), "s before the first step"),
+            Key::number(
+                "learning_rate_decay",
+                0.0,
+                non_negative(),
+                "how fast the learning rate falls, per step",
+            ),
+            Key::number("initial_accumulator", 0.0, non_negative(), "s before the first step"),
             epsilon(1e-10),
             PENALTY,
         ],
@@ -93,10 +100,10 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             torch.optim.RMSprop",
         full_batch: false,
         hyper_parameters: &[
-            number("alpha", 0.99, unit_open(), "the part of the running means that is kept in a step"),
+            Key::number("alpha", 0.99, unit_open(), "the part of the running means that is kept in a step"),
             epsilon(1e-8),
-            number("momentum", 0.0, unit_open(), "the part of b that is kept in a step"),
-            choice("centered", false, "whether the mean of the gradients is taken off before squaring"),
+            Key::number("momentum", 0.0, unit_open(), "the part of b that is kept in a step"),
+            Key::choice("centered", false, "whether the mean of the gradients is taken off before squaring"),
             PENALTY,
         ],
         conflict: nothing,
@@ -118,7 +125,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         source: "Zeiler: ADADELTA, an adaptive learning rate method (2012); as torch.optim.Adadelta",
         full_batch: false,
         hyper_parameters: &[
-            number("rho", 0.9, unit_open(), "the part of the running means that is kept in a step"),
+            Key::number("rho", 0.9, unit_open(), "the part of the running means that is kept in a step"),
             epsilon(1e-6),
             PENALTY,
         ],
@@ -161,7 +168,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             BETA2,
             epsilon(1e-8),
             shrinkage(0.01),
-            choice("amsgrad", false, "whether the largest v so far takes the place of v"),
+            Key::choice("amsgrad", false, "whether the largest v so far takes the place of v"),
         ],
         conflict: nothing,
         make: |config| Box::new(Adam { decoupled: true, amsgrad: config.choice("amsgrad"), ..adam(config) }),
@@ -192,7 +199,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             BETA2,
             epsilon(1e-8),
             PENALTY,
-            number("momentum_decay", 4e-3, non_negative(), "how fast μ comes near to β₁"),
+            Key::number("momentum_decay", 4e-3, non_negative(), "how fast μ comes near to β₁"),
         ],
         conflict: nothing,
         make: |config| {
@@ -223,8 +230,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         source: "Chen et al.: Symbolic discovery of optimization algorithms (2023); as optax.lion",
         full_batch: false,
         hyper_parameters: &[
-            number("beta1", 0.9, unit_open(), "the part of m in the direction of the step"),
-            number("beta2", 0.99, unit_open(), "the part of m that is kept in a step"),
+            Key::number("beta1", 0.9, unit_open(), "the part of m in the direction of the step"),
+            Key::number("beta2", 0.99, unit_open(), "the part of m that is kept in a step"),
             shrinkage(0.0),
         ],
         conflict: nothing,
@@ -243,7 +250,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             BETA1,
             BETA2,
             epsilon(1e-3),
-            number("initial_accumulator", 1e-6, non_negative(), "m and v before the first step"),
+            Key::number("initial_accumulator", 1e-6, non_negative(), "m and v before the first step"),
             PENALTY,
         ],
         conflict: nothing,
@@ -277,9 +284,14 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             deep models (2022), algorithm 1, β being one minus the paper's",
         full_batch: false,
         hyper_parameters: &[
-            number("beta1", 0.98, unit_open(), "the part of m that is kept in a step"),
-            number("beta2", 0.92, unit_open(), "the part of v that is kept in a step, and the weight of v"),
-            number("beta3", 0.99, unit_open(), "the part of n that is kept in a step"),
+            Key::number("beta1", 0.98, unit_open(), "the part of m that is kept in a step"),
+            Key::number(
+                "beta2",
+                0.92,
+                unit_open(),
+                "the part of v that is kept in a step, and the weight of v",
+            ),
+            Key::number("beta3", 0.99, unit_open(), "the part of n that is kept in a step"),
             epsilon(1e-8),
             shrinkage(0.0),
         ],
@@ -299,11 +311,11 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             schedulefree.AdamWScheduleFree",
         full_batch: false,
         hyper_parameters: &[
-            number("beta1", 0.9, unit_open(), "the part of x in y"),
+            Key::number("beta1", 0.9, unit_open(), "the part of x in y"),
             BETA2,
             epsilon(1e-8),
-            number("weight_decay", 0.0, non_negative(), "z shrinks by r · weight_decay of y"),
-            integer(
+            Key::number("weight_decay", 0.0, non_negative(), "z shrinks by r · weight_decay of y"),
+            Key::integer(
                 "warmup_steps",
                 0,
                 [0, 1_000_000_000],
@@ -329,7 +341,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             BETA1,
             BETA2,
             epsilon(1e-6),
-            number("weight_decay", 0.0, non_negative(), "how much of p is added to its direction d"),
+            Key::number("weight_decay", 0.0, non_negative(), "how much of p is added to its direction d"),
         ],
         conflict: nothing,
         make: |config| {
@@ -348,20 +360,20 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             torch.optim.Adafactor",
         full_batch: false,
         hyper_parameters: &[
-            number(
+            Key::number(
                 "power",
                 0.8,
                 non_negative(),
                 "how fast β comes near to 1; torch's beta2_decay without its sign",
             ),
-            number("epsilon1", 1.1920928955078125e-7, SMALL, "the least √v, and the least mean of r"),
-            number(
+            Key::number("epsilon1", 1.1920928955078125e-7, SMALL, "the least √v, and the least mean of r"),
+            Key::number(
                 "epsilon2",
                 1e-3,
                 non_negative(),
                 "the least size of a weight or bias that a step goes by",
             ),
-            number("threshold", 1.0, at_least_one(), "the largest rms of u that is taken as it is"),
+            Key::number("threshold", 1.0, at_least_one(), "the largest rms of u that is taken as it is"),
             shrinkage(0.0),
         ],
         conflict: nothing,
@@ -388,30 +400,31 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             torch.optim.Muon, in single precision throughout, and torch.optim.AdamW",
         full_batch: false,
         hyper_parameters: &[
-            number("momentum", 0.95, unit_open(), "the part of b that is kept in a step"),
-            choice("nesterov", true, "whether the step looks ahead"),
+            Key::number("momentum", 0.95, unit_open(), "the part of b that is kept in a step"),
+            Key::choice("nesterov", true, "whether the step looks ahead"),
             shrinkage(0.1),
-            integer("newton_schulz_steps", 5, [1, 99], "how often X is improved"),
-            number("newton_schulz_a", 3.4445, finite(), "a of the polynomial"),
-            number("newton_schulz_b", -4.7750, finite(), "b of the polynomial"),
-            number("newton_schulz_c", 2.0315, finite(), "c of the polynomial"),
+            Key::integer("newton_schulz_steps", 5, [1, 99], "how often X is improved"),
+            Key::number("newton_schulz_a", 3.4445, finite(), "a of the polynomial"),
+            Key::number("newton_schulz_b", -4.7750, finite(), "b of the polynomial"),
+            Key::number("newton_schulz_c", 2.0315, finite(), "c of the polynomial"),
             epsilon(1e-7),
-            HyperParameter {
-                key: "adjust_learning_rate",
-                about: "the factor of X: √max(1, out / in), 0.2 √max(out, in) or √(out / in)",
-                allowed: Allowed::Name(ADJUSTMENTS[0], &ADJUSTMENTS),
-            },
-            choice("adam_last_layer", true, "whether the weights of the last layer follow adamw too"),
-            number(
+            Key::name(
+                "adjust_learning_rate",
+                ADJUSTMENTS[0],
+                &ADJUSTMENTS,
+                "the factor of X: √max(1, out / in), 0.2 √max(out, in) or √(out / in)",
+            ),
+            Key::choice("adam_last_layer", true, "whether the weights of the last layer follow adamw too"),
+            Key::number(
                 "adam_factor",
                 0.2,
                 non_negative(),
                 "adamw's learning rate, as a multiple of `learning_rate`",
             ),
-            HyperParameter { key: "adam_beta1", ..BETA1 },
-            HyperParameter { key: "adam_beta2", ..BETA2 },
-            HyperParameter { key: "adam_epsilon", ..epsilon(1e-8) },
-            number(
+            Key { key: "adam_beta1", ..BETA1 },
+            Key { key: "adam_beta2", ..BETA2 },
+            Key { key: "adam_epsilon", ..epsilon(1e-8) },
+            Key::number(
                 "adam_weight_decay",
                 0.01,
                 non_negative(),
@@ -449,10 +462,10 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             (1993); as torch.optim.Rprop",
         full_batch: true,
         hyper_parameters: &[
-            number("shrink", 0.5, unit_inner(), "factor of a size when the sign turns"),
-            number("grow", 1.2, above_one(), "factor of a size while the sign stays"),
-            number("smallest", 1e-6, positive(), "the smallest size"),
-            number("largest", 50.0, positive(), "the largest size"),
+            Key::number("shrink", 0.5, unit_inner(), "factor of a size when the sign turns"),
+            Key::number("grow", 1.2, above_one(), "factor of a size while the sign stays"),
+            Key::number("smallest", 1e-6, positive(), "the smallest size"),
+            Key::number("largest", 50.0, positive(), "the largest size"),
         ],
         conflict: |config| {
             let smallest = config.number("smallest");
@@ -471,45 +484,6 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
     LBFGS,
     CG,
 ];
-
-const MOMENTUM: HyperParameter = number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
-/// What is above 0 in single precision when it is squared.
-const SMALL: Range = between(1.2e-19, 1.0, "a number from 1.2e-19 to 1");
-const BETA1: HyperParameter = number("beta1", 0.9, unit_open(), "the part of m that is kept in a step");
-const BETA2: HyperParameter =
-    number("beta2", 0.999, unit_open(), "the part of the second mean that is kept in a step");
-pub(super) const PENALTY: HyperParameter =
-    number("weight_decay", 0.0, non_negative(), "L2 penalty: g ← g + weight_decay · p before all else");
-
-const fn epsilon(default: f64) -> HyperParameter {
-    number("epsilon", default, divisor(), "ε, which keeps the divisor away from 0")
-}
-
-const fn shrinkage(default: f64) -> HyperParameter {
-    number("weight_decay", default, non_negative(), "the parameter shrinks by rate · weight_decay of itself")
-}
-
-pub(super) const fn number(
-    key: &'static str,
-    default: f64,
-    range: Range,
-    about: &'static str,
-) -> HyperParameter {
-    HyperParameter { key, about, allowed: Allowed::Number(default, range) }
-}
-
-const fn choice(key: &'static str, default: bool, about: &'static str) -> HyperParameter {
-    HyperParameter { key, about, allowed: Allowed::Choice(default) }
-}
-
-const fn integer(
-    key: &'static str,
-    default: usize,
-    [low, high]: [usize; 2],
-    about: &'static str,
-) -> HyperParameter {
-    HyperParameter { key, about, allowed: Allowed::Integer { default, low, high } }
-}
 
 /// The first is the default.
 const ADJUSTMENTS: [&str; 3] = ["original", "match-rms-adamw", "spectral-unclamped"];
@@ -532,10 +506,6 @@ fn adam(config: &OptimizerConfig) -> Adam {
         weight_decay: config.number("weight_decay"),
         ..Adam::default()
     }
-}
-
-pub(super) fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
-    None
 }
 
 fn no_momentum() -> (&'static str, String) {

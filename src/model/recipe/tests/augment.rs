@@ -1,7 +1,7 @@
 //! The `[augment]` table.
 
 use super::*;
-use crate::data::augment::{Elastic, Erase, Fill};
+use crate::data::augment::{Augmentation, Elastic, Erase, Fill};
 
 fn settings(settings: &[&str]) -> Augmentation {
     Recipe::parse_with(SMALL, "small.toml", &overrides(settings)).unwrap().augment

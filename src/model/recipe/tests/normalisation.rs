@@ -1,5 +1,7 @@
 //! Recipes with normalisations and dropout.
 
+use std::path::Path;
+
 use super::*;
 use crate::model::Model;
 

@@ -1,6 +1,6 @@
 //! What augmentation makes of samples, as pictures.
 
-use super::picture::{Picture, picture_of};
+use super::picture::{LARGEST_SIDE, Picture, picture_of};
 use crate::data::Samples;
 use crate::data::augment::{self, Augmenter, Scratch};
 use crate::kernels::augmentation::warp::Normalised;
@@ -36,7 +36,9 @@ pub fn versions(samples: &Samples, recipe: &Recipe, count: usize, epochs: usize)
             let [height, width, channels] = samples.shape();
             return Err(Error::Mismatch {
                 what: "samples to show".into(),
-                expected: "pictures of at most 256x256, grey or in three colours".into(),
+                expected: format!(
+                    "pictures of at most {LARGEST_SIDE}x{LARGEST_SIDE}, grey or in three colours"
+                ),
                 found: format!("{height}x{width}x{channels}"),
             });
         };

@@ -5,7 +5,7 @@ use png::{BitDepth, ColorType, Encoder};
 use crate::data::{Features, Samples};
 
 /// The largest side of a picture that is kept, so that a record of many stays small.
-const LARGEST_SIDE: usize = 256;
+pub const LARGEST_SIDE: usize = 256;
 
 /// A sample that can be looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +38,7 @@ impl Picture {
 /// stretched between black for the smallest and white for the largest of the sample.
 ///
 /// Nothing if it has other channels, no height or no width to speak of, or a side above
-/// `LARGEST_SIDE`.
+/// [`LARGEST_SIDE`].
 pub fn picture_of(samples: &Samples, index: usize) -> Option<Picture> {
     let [height, width, channels] = samples.shape();
     if ![1, 3].contains(&channels) || height.min(width) < 2 || height.max(width) > LARGEST_SIDE {

@@ -36,6 +36,15 @@ fn values_are_measured_by_their_definitions() {
     assert!(r_squared(&[f32::NAN; 6], &targets, 2).is_nan());
 }
 
+/// Of a model whose outputs overflow.
+#[test]
+fn values_that_are_not_finite_are_read_back() {
+    let json = serde_json::to_string(&ValueMetrics { rmse: f64::INFINITY, r_squared: f64::NAN }).unwrap();
+    assert_eq!(json, r#"{"rmse":null,"r_squared":null}"#);
+    let read: ValueMetrics = serde_json::from_str(&json).unwrap();
+    assert!(read.rmse.is_nan() && read.r_squared.is_nan());
+}
+
 #[test]
 fn a_model_is_measured_alike_by_any_number_of_workers() {
     let recipe = Recipe::built_in("digits-mlp").unwrap();

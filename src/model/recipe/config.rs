@@ -1,0 +1,52 @@
+//! A recipe, read: the settings of a training run.
+
+use super::average::AverageConfig;
+use super::constraint::ConstraintConfig;
+use super::data::DataConfig;
+use super::gradient::GradientConfig;
+use super::network::ModelConfig;
+use super::optimizer::OptimizerConfig;
+use super::reproduce::ReproduceConfig;
+use super::stop::StopConfig;
+use super::train::TrainConfig;
+use crate::data::augment::Augmentation;
+use crate::optim::Lookahead;
+use crate::optim::schedule::Schedules;
+
+/// A training run: data, model, optimizer, length, target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// Letters, digits and `-_.`, at most 64.
+    pub name: String,
+    /// One line on what the recipe shows; may be empty.
+    pub summary: String,
+    pub data: DataConfig,
+    pub augment: Augmentation,
+    pub model: ModelConfig,
+    pub optimizer: OptimizerConfig,
+    pub schedule: Schedules,
+    pub train: TrainConfig,
+    pub gradient: GradientConfig,
+    pub constraint: ConstraintConfig,
+    pub lookahead: Option<Lookahead>,
+    pub average: Option<AverageConfig>,
+    pub stop: StopConfig,
+    /// The test accuracy that the recipe is known to reach, as a fraction of 1.
+    pub target: Option<f64>,
+    pub reproduce: ReproduceConfig,
+}
+
+impl Recipe {
+    /// Whether something acts on all incoming weights of an output together.
+    pub(crate) fn needs_whole_columns(&self) -> bool {
+        self.gradient.clip_adaptive.is_some() || self.constraint.max_norm.is_some()
+    }
+
+    /// The names of the averages that the training takes: none, `lookahead`, `ema` or `swa`, or the first
+    /// and one of the others.
+    pub fn averages(&self) -> Vec<&'static str> {
+        let lookahead = self.lookahead.map(|_| "lookahead");
+        let average = self.average.map(|average| average.method.name());
+        lookahead.into_iter().chain(average).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! The `[data]` table: the samples, and what the network sees of them.
+
+use toml::Table;
+
+use super::super::section::{Section, finite, inner_unit, positive};
+use super::limits::MOST_SAMPLES;
+use super::values::{integer, single, table_of};
+use crate::data::idx::ElementType;
+use crate::error::Result;
+
+/// The data sets that a recipe may name.
+pub const DATA_SETS: [&str; 4] = ["mnist", "fashion-mnist", "digits", "folder"];
+
+/// Which samples are trained on and what the network sees of them: (value / scale - mean) / deviation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataConfig {
+    /// One of [`DATA_SETS`].
+    pub set: String,
+    /// The first so many training samples; all of them without it.
+    pub train_samples: Option<usize>,
+    /// The first so many test samples; all of them without it.
+    pub test_samples: Option<usize>,
+    /// The training samples that are set aside for validation, by the seed of [`TrainConfig`]; none
+    /// without it.
+    pub validation: Option<Held>,
+    /// Whether each class gives its share of them; of no effect where targets are no classes.
+    pub stratified: bool,
+    /// What values are divided by, above 0; without it, what [`DataConfig::scale_of`] says.
+    pub scale: Option<f32>,
+    pub mean: f32,
+    /// Above 0.
+    pub deviation: f32,
+    /// The seed of generated digits; of no effect on other data sets.
+    pub seed: u64,
+}
+
+/// How many of the training samples are set aside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held {
+    /// At least 1.
+    Count(usize),
+    /// As a part of all, in (0, 1).
+    Part(f64),
+}
+
+impl Held {
+    /// The number of samples set aside of so many: a part is rounded, and at least 1.
+    pub fn count(self, samples: usize) -> usize {
+        match self {
+            Held::Count(count) => count,
+            Held::Part(part) => ((part * samples as f64).round() as usize).clamp(1, samples),
+        }
+    }
+}
+
+impl DataConfig {
+    pub(super) fn read(mut section: Section) -> Result<DataConfig> {
+        let config = DataConfig {
+            set: section.choice("set", "data set", None, &DATA_SETS)?.to_string(),
+            train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,
+            test_samples: section.optional_integer("test_samples", 1, MOST_SAMPLES)?,
+            validation: read_held(&mut section)?,
+            stratified: section.boolean("stratified", true)?,
+            scale: section.optional_single("scale", positive())?,
+            mean: section.single("mean", 0.0, finite())?,
+            deviation: section.single("deviation", 1.0, positive())?,
+            seed: section.seed("seed", 1)?,
+        };
+        config.check(&section)?;
+        section.finish()?;
+        Ok(config)
+    }
+
+    /// What values of this type are divided by: as the recipe says, or else 255 for u8 and 1 for all other
+    /// types.
+    pub fn scale_of(&self, element_type: ElementType) -> f32 {
+        self.scale.unwrap_or(if element_type == ElementType::U8 { 255.0 } else { 1.0 })
+    }
+
+    /// What a network sees of values of this type: the factor that each is multiplied by, and what is added
+    /// then.
+    pub fn factor_and_shift(&self, element_type: ElementType) -> [f32; 2] {
+        let scale = f64::from(self.scale_of(element_type));
+        let (mean, deviation) = (f64::from(self.mean), f64::from(self.deviation));
+        [(1.0 / (scale * deviation)) as f32, (-mean / deviation) as f32]
+    }
+
+    /// What a network sees of values of this type, as a formula: "(u8 / 255 - 0.1307) / 0.3081".
+    pub fn formula(&self, element_type: ElementType) -> String {
+        let mut text = element_type.name().to_string();
+        let scale = self.scale_of(element_type);
+        if scale != 1.0 {
+            text += &format!(" / {scale}");
+        }
+        match self.mean {
+            0.0 => {}
+            mean if mean > 0.0 => text += &format!(" - {mean}"),
+            mean => text += &format!(" + {}", -mean),
+        }
+        match self.deviation {
+            1.0 => text,
+            deviation if self.mean == 0.0 => format!("{text} / {deviation}"),
+            deviation => format!("({text}) / {deviation}"),
+        }
+    }
+
+    /// Refuses numbers each of which is sound and that make others together which no f32 holds.
+    fn check(&self, section: &Section) -> Result<()> {
+        let types = [ElementType::U8, ElementType::F32];
+        let seen = types.map(|element_type| self.factor_and_shift(element_type));
+        if seen.iter().all(|[factor, shift]| factor.is_normal() && shift.is_finite()) {
+            return Ok(());
+        }
+        let expected = "1 / (scale * deviation) and mean / deviation within the range of f32";
+        let found = format!(
+            "{:?}, with mean {:?} and scale {:?}",
+            self.deviation,
+            self.mean,
+            self.scale_of(types[0])
+        );
+        Err(section.setting("deviation", expected, &found))
+    }
+
+    /// The table, every value written out.
+    pub(super) fn table(&self) -> Table {
+        let mut table = table_of([
+            ("set", self.set.as_str().into()),
+            ("mean", single(self.mean)),
+            ("deviation", single(self.deviation)),
+            ("seed", integer(self.seed)),
+        ]);
+        for (key, samples) in [("train_samples", self.train_samples), ("test_samples", self.test_samples)] {
+            if let Some(samples) = samples {
+                table.insert(key.into(), integer(samples as u64));
+            }
+        }
+        // Without it the scale follows from the type of the data, which the recipe does not know.
+        if let Some(scale) = self.scale {
+            table.insert("scale".into(), single(scale));
+        }
+        if let Some(held) = self.validation {
+            let value = match held {
+                Held::Count(count) => integer(count as u64),
+                Held::Part(part) => part.into(),
+            };
+            table.insert("validation".into(), value);
+        }
+        table.insert("stratified".into(), self.stratified.into());
+        table
+    }
+}
+
+/// A count as an integer, or a part as a number with a point.
+fn read_held(section: &mut Section) -> Result<Option<Held>> {
+    if section.is_integer("validation") {
+        return Ok(section.optional_integer("validation", 1, MOST_SAMPLES)?.map(Held::Count));
+    }
+    Ok(section.optional_number("validation", inner_unit())?.map(Held::Part))
+}

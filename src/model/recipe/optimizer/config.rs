@@ -1,0 +1,193 @@
+//! An update rule as recipes know it, and one with its learning rate and hyper-parameters.
+
+use crate::hyper::{self, HyperParameter, HyperValue, Range, non_negative, positive};
+use crate::optim::Rule;
+
+/// An update rule as recipes know it. A program makes one of its own as a `static`, of
+/// [`new`](OptimizerKind::new) and what else there is to say:
+///
+/// ```
+/// use fallline::extend::{HyperParameter, unit_open};
+/// use fallline::{Coefficients, Optimizer, OptimizerKind, Rule, StepSettings};
+///
+/// /// p ← p - rate · sign(g) · |g|^power
+/// #[derive(Debug)]
+/// struct Power(f64);
+///
+/// impl Rule for Power {
+///     fn slots(&self) -> usize {
+///         0
+///     }
+///
+///     fn coefficients(&self, settings: StepSettings) -> Coefficients {
+///         fallline::extend::coefficients([settings.learning_rate, self.0])
+///     }
+///
+///     fn apply(&self, of_step: &Coefficients, p: &mut [f32], g: &mut [f32], _: &mut [&mut [f32]]) {
+///         let [rate, power, ..] = *of_step;
+///         p.iter_mut().zip(g).for_each(|(p, g)| *p -= rate * g.signum() * g.abs().powf(power));
+///     }
+/// }
+///
+/// static POWER: OptimizerKind = OptimizerKind {
+///     formula: "p ← p - rate · sign(g) · |g|^power",
+///     hyper_parameters: &[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")],
+///     ..OptimizerKind::new("power", 0.01, |config| Box::new(Power(config.number("power"))))
+/// };
+///
+/// fallline::testing::check_rule(&Optimizer::of(&POWER))?;
+/// let trainer = fallline::Trainer::new().optimizer(Optimizer::of(&POWER).with("power", 0.25)?);
+/// # let _ = trainer;
+/// # Ok::<(), fallline::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct OptimizerKind {
+    /// What recipes and the command line call it: 1 to 40 of `a-z`, `0-9` and `-`, a letter first.
+    pub name: &'static str,
+    /// The learning rate where a recipe gives none; it works on `mnist-mlp`.
+    pub learning_rate: f64,
+    /// What a step does, with p a parameter and g its gradient.
+    pub formula: &'static str,
+    /// Where the formula comes from.
+    pub source: &'static str,
+    /// Whether it needs the gradient of all samples in every step.
+    pub full_batch: bool,
+    /// In the order in which they are written.
+    pub hyper_parameters: &'static [HyperParameter],
+    /// The key whose value does not fit the others, and what would; None if all go together.
+    pub conflict: fn(&OptimizerConfig) -> Option<(&'static str, String)>,
+    /// The rule with these values, of which each is in its range and there is no conflict.
+    pub make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+}
+
+/// Names are unique.
+impl PartialEq for OptimizerKind {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl OptimizerKind {
+    /// A rule for batches of any size, without hyper-parameters and with nothing said of it.
+    pub const fn new(
+        name: &'static str,
+        learning_rate: f64,
+        make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+    ) -> OptimizerKind {
+        OptimizerKind {
+            name,
+            learning_rate,
+            formula: "",
+            source: "",
+            full_batch: false,
+            hyper_parameters: &[],
+            conflict: |_| None,
+            make,
+        }
+    }
+
+    /// The learning rates that it may be given, in words.
+    pub fn learning_rate_range(&'static self) -> &'static str {
+        self.rates().text()
+    }
+
+    pub(super) fn rates(&'static self) -> Range {
+        if self.searches() { positive() } else { non_negative() }
+    }
+
+    /// Whether its steps are found by a line search.
+    pub fn searches(&'static self) -> bool {
+        OptimizerConfig::of(self).rule().full_batch().is_some()
+    }
+}
+
+/// An update rule with its hyper-parameters, all of them in their ranges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OptimizerConfig {
+    /// At least 0.
+    pub learning_rate: f64,
+    pub(super) kind: &'static OptimizerKind,
+    /// As many as the kind has hyper-parameters, in their order.
+    pub(super) values: Vec<HyperValue>,
+}
+
+impl OptimizerConfig {
+    /// A rule with all its defaults.
+    pub fn of(kind: &'static OptimizerKind) -> OptimizerConfig {
+        OptimizerConfig {
+            learning_rate: kind.learning_rate,
+            kind,
+            values: hyper::defaults(kind.hyper_parameters),
+        }
+    }
+
+    /// The name of the rule.
+    pub fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    /// What is known of the rule.
+    pub fn kind(&self) -> &'static OptimizerKind {
+        self.kind
+    }
+
+    /// All hyper-parameters with their values.
+    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
+        self.kind.hyper_parameters.iter().zip(self.values.iter().cloned())
+    }
+
+    /// The value of a hyper-parameter; None if the rule has none of this key.
+    pub fn value(&self, key: &str) -> Option<HyperValue> {
+        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
+    }
+
+    /// The rule, ready to be used.
+    pub fn rule(&self) -> Box<dyn Rule> {
+        (self.kind.make)(self)
+    }
+
+    /// The number under a key.
+    ///
+    /// # Panics
+    /// If the kind lists no number of this key: the mistake of its author, which
+    /// [`register`](OptimizerKind::register) and [`check_rule`](crate::testing::check_rule) make an error.
+    pub fn number(&self, key: &str) -> f64 {
+        match self.value(key) {
+            Some(HyperValue::Number(number)) => number,
+            other => unreachable!("{} has no number {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The integer under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn integer(&self, key: &str) -> usize {
+        match self.value(key) {
+            Some(HyperValue::Integer(integer)) => integer,
+            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The name under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn name_of(&self, key: &str) -> &'static str {
+        match self.value(key) {
+            Some(HyperValue::Name(name)) => name,
+            other => unreachable!("{} has no name {key}, but {other:?}", self.name()),
+        }
+    }
+
+    /// The choice under a key.
+    ///
+    /// # Panics
+    /// As [`number`](OptimizerConfig::number).
+    pub fn choice(&self, key: &str) -> bool {
+        match self.value(key) {
+            Some(HyperValue::Choice(choice)) => choice,
+            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
+        }
+    }
+}

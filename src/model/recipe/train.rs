@@ -1,0 +1,73 @@
+//! The `[train]` table: how long, and in what steps.
+
+use toml::Table;
+
+use super::limits::{MOST_EPOCHS, MOST_SAMPLES};
+use super::values::{integer, table_of};
+use crate::error::Result;
+use crate::model::section::{Section, shortened};
+
+/// The batch that recipes call "all": more samples than any data set has.
+pub const ALL_SAMPLES: usize = usize::MAX;
+/// The batch where a recipe says none, unless its rule is for the full batch.
+pub(super) const BATCH: usize = 64;
+/// Passes over the samples where a recipe says nothing.
+pub(super) const EPOCHS: usize = 10;
+
+/// How long, in what steps, and from which seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainConfig {
+    /// Passes over the training samples; at least 1.
+    pub epochs: usize,
+    /// Samples of a step; at least 1, and more than there are, as [`ALL_SAMPLES`], means all of them.
+    pub batch: usize,
+    /// Batches whose gradients make one step: it is the step of a batch of so many times the size, in
+    /// the memory of one; at least 1.
+    pub accumulate: usize,
+    /// The seed of initial weights and of the order of samples.
+    pub seed: u64,
+    /// Whether each epoch takes the samples in a new order.
+    pub shuffle: bool,
+}
+
+impl TrainConfig {
+    /// Whether a step takes all samples, however many there are.
+    pub fn takes_all(&self) -> bool {
+        self.batch == ALL_SAMPLES
+    }
+
+    pub(super) fn read(mut section: Section, full_batch: bool) -> Result<TrainConfig> {
+        let config = TrainConfig {
+            epochs: section.integer("epochs", EPOCHS, 1, MOST_EPOCHS)?,
+            batch: read_batch(&mut section, if full_batch { ALL_SAMPLES } else { BATCH })?,
+            accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
+            seed: section.seed("seed", 1)?,
+            shuffle: section.boolean("shuffle", true)?,
+        };
+        section.finish()?;
+        Ok(config)
+    }
+
+    /// The table, every value written out.
+    pub(super) fn table(&self) -> Table {
+        table_of([
+            ("epochs", integer(self.epochs as u64)),
+            ("batch", if self.takes_all() { "all".into() } else { integer(self.batch as u64) }),
+            ("accumulate", integer(self.accumulate as u64)),
+            ("seed", integer(self.seed)),
+            ("shuffle", self.shuffle.into()),
+        ])
+    }
+}
+
+/// A count, or "all".
+fn read_batch(section: &mut Section, default: usize) -> Result<usize> {
+    if section.has("batch") && !section.is_integer("batch") {
+        let expected = format!("an integer from 1 to {MOST_SAMPLES}, or \"all\"");
+        return match section.text("batch", &expected)?.as_str() {
+            "all" => Ok(ALL_SAMPLES),
+            other => Err(section.setting("batch", &expected, &format!("the text \"{}\"", shortened(other)))),
+        };
+    }
+    section.integer("batch", default, 1, MOST_SAMPLES)
+}
