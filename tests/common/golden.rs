@@ -1,14 +1,11 @@
 //! Reading the golden files, and the networks that they speak of.
 
-// Each test program that includes this file uses a part of it.
-#![allow(dead_code)]
-
 use std::path::Path;
 
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use serde_json::Value;
 
-use crate::splitmix;
+use super::splitmix;
 
 /// A file of `tests/golden`.
 pub fn read(name: &str) -> Value {

@@ -15,7 +15,6 @@ pub fn digits() -> &'static DataSet {
 }
 
 /// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn noise() -> DataSet {
     let train = &digits().train;
     let pixels = (0..SAMPLES).flat_map(|i| train.row_bytes(i).unwrap().to_vec()).collect();
@@ -24,7 +23,6 @@ pub fn noise() -> DataSet {
 }
 
 /// A small network; `settings` as on the command line.
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn recipe(settings: &[&str]) -> Recipe {
     let text = "name = \"small\"\n[data]\nset = \"digits\"\n[model]\n\
         [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
@@ -34,7 +32,6 @@ pub fn recipe(settings: &[&str]) -> Recipe {
     Recipe::parse_with(text, "small", &overrides).unwrap()
 }
 
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn build(recipe: &Recipe) -> Model {
     Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
 }

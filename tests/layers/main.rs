@@ -1,13 +1,14 @@
 //! The layers, as training runs them, against their naive twins and against PyTorch; the twins
 //! against finite differences.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 mod blocks;
 mod dense;
 mod differences;
 mod elementwise;
 mod gated;
-#[path = "../common/golden.rs"]
-mod golden;
 mod grouped;
 mod grouped_rules;
 mod images;
@@ -18,11 +19,10 @@ mod pointwise;
 mod pytorch;
 mod pytorch_images;
 mod pytorch_normalisation;
-#[path = "../common/splitmix.rs"]
-mod splitmix;
 mod weight_norm;
 mod whole_nets;
 
+use common::{golden, splitmix};
 use fallline::engine::kernels::activation::{self, Activation};
 use fallline::engine::kernels::image::Window;
 
