@@ -3,12 +3,12 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
-use crate::common::program::{command, fallline};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::common::program::{command, fails, fallline, json, printed};
 use serde_json::Value;
 
 /// Options of a small benchmark: two cases, some milliseconds a run.
@@ -16,24 +16,6 @@ const SMALL: [&str; 8] = ["bench", "digits-mlp", "--batch", "32,64", "--threads"
 
 fn small(folder: &Path, more: &[&str]) -> Output {
     fallline(folder, &[&SMALL[..], more].concat())
-}
-
-#[track_caller]
-fn succeeded(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], message: &str) {
-    let output = fallline(folder, arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 fn runs(case: &Value) -> usize {
@@ -55,7 +37,7 @@ fn scaled(record: &Value, factor: f64) -> Value {
 fn results_are_printed_and_written_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let text = succeeded(small(folder.path(), &["--json", "r.json", "--csv", "r.csv", "--out", "page"]));
+    let text = printed(small(folder.path(), &["--json", "r.json", "--csv", "r.csv", "--out", "page"]));
     assert!(text.contains("digits-mlp") && text.contains("wrote r.json"), "{text}");
 
     let record = json(&at("r.json"));
@@ -95,7 +77,7 @@ fn results_are_printed_and_written_in_every_form() {
 fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    succeeded(small(folder.path(), &["--json", "now.json"]));
+    printed(small(folder.path(), &["--json", "now.json"]));
     let record = json(&at("now.json"));
     // Factors that no noise of a busy machine hides.
     for (factor, code, word) in [(1000.0, 3, "slower"), (0.001, 0, "faster")] {
@@ -107,7 +89,7 @@ fn a_baseline_is_judged_and_a_slower_case_is_exit_code_3() {
     }
     // The same difference within the tolerance.
     fs::write(at("then.json"), scaled(&record, 1000.0).to_string()).unwrap();
-    succeeded(small(folder.path(), &["--baseline", "then.json", "--tolerance", "0.9999"]));
+    printed(small(folder.path(), &["--baseline", "then.json", "--tolerance", "0.9999"]));
 
     // Without a common case nothing can be judged, and nothing is measured.
     let mut foreign = record.clone();
@@ -152,7 +134,7 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let made = before.as_array().unwrap().len();
     assert!((1..30).contains(&made), "{made} runs");
 
-    succeeded(fallline(folder.path(), &[&slow[..], &["--resume"]].concat()));
+    printed(fallline(folder.path(), &[&slow[..], &["--resume"]].concat()));
     assert!(!at("r.json.partial").exists());
     let after = json(&at("r.json"));
     let after = after["cases"][0]["samples_per_second"]["runs"].as_array().unwrap();
@@ -171,7 +153,7 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
 #[test]
 fn a_framework_that_is_not_there_is_a_note() {
     let folder = tempfile::tempdir().unwrap();
-    succeeded(small(folder.path(), &["--compare", "jax", "--json", "r.json"]));
+    printed(small(folder.path(), &["--compare", "jax", "--json", "r.json"]));
     let record = json(&folder.path().join("r.json"));
     assert_eq!(record["cases"].as_array().unwrap().len(), 2);
     let notes = record["notes"].to_string();
@@ -182,7 +164,7 @@ fn a_framework_that_is_not_there_is_a_note() {
 fn a_missing_data_set_is_replaced_with_a_note() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["--batch", "64", "--threads", "1", "--seconds", "0.06", "--json", "r.json"];
-    succeeded(fallline(folder.path(), &[&["bench", "mnist-mlp"][..], &arguments].concat()));
+    printed(fallline(folder.path(), &[&["bench", "mnist-mlp"][..], &arguments].concat()));
     let record = json(&folder.path().join("r.json"));
     assert_eq!(record["cases"][0]["data"], "digits in place of mnist");
     assert!(record["notes"].to_string().contains("generated digits stand in"), "{}", record["notes"]);

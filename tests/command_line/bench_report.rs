@@ -3,11 +3,11 @@
 //! The page is left in `$FALLLINE_PAGE_DIR`, or in the folder for temporary files of tests, where
 //! `scripts/check_page.py` opens it.
 
-use crate::common::bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
-use crate::common::csv::parsed;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::common::bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
+use crate::common::csv::parsed;
 use fallline::engine::bench::record::{BenchRecord, FALLLINE};
 use fallline::engine::report::bench::{charts, csv, page, table, write_all};
 use fallline::engine::report::chart::Chart;

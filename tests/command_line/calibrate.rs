@@ -1,10 +1,14 @@
 //! `fallline calibrate`, and whether its peak is to be believed.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use crate::common::program::{fallline, names, succeeds};
 use fallline::engine::bench::peak;
 use fallline::engine::bench::record::Calibration;
 use fallline::engine::team::Team;
@@ -127,26 +131,12 @@ fn the_peak_is_what_a_hand_count_gives() {
 }
 
 fn calibrate(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fallline"))
-        .arg("calibrate")
-        .args(arguments)
-        .current_dir(folder)
-        .env("XDG_CACHE_HOME", folder)
-        .env("HOME", folder)
-        .output()
-        .expect("the program was built for this test")
+    fallline(folder, &[&["calibrate"], arguments].concat())
 }
 
 #[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = calibrate(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+fn calibrates(folder: &Path, arguments: &[&str]) -> String {
+    succeeds(folder, &[&["calibrate"], arguments].concat())
 }
 
 /// All keys of the record, as the README has them.
@@ -166,7 +156,7 @@ const KEYS: [&str; 10] = [
 #[test]
 fn a_machine_is_measured_shown_written_and_remembered() {
     let folder = tempfile::tempdir().unwrap();
-    let text = succeeds(folder.path(), &["--json", "machine.json"]);
+    let text = calibrates(folder.path(), &["--json", "machine.json"]);
     for part in ["multiply-add peak, GFLOP/s", "bandwidth, GB/s", "wrote machine.json", "kept in "] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -198,7 +188,7 @@ fn a_machine_is_measured_shown_written_and_remembered() {
 #[test]
 fn a_look_at_fewer_threads_is_not_remembered() {
     let folder = tempfile::tempdir().unwrap();
-    let text = succeeds(folder.path(), &["--threads", "1"]);
+    let text = calibrates(folder.path(), &["--threads", "1"]);
     assert!(!text.contains("kept in ") && !text.contains("barrier"), "{text}");
     assert!(names(folder.path()).is_empty());
 }
@@ -223,6 +213,6 @@ fn mistakes_are_refused_before_measuring() {
 
 #[test]
 fn help_has_examples() {
-    let text = succeeds(Path::new("."), &["--help"]);
+    let text = calibrates(Path::new("."), &["--help"]);
     assert!(text.contains("Examples:") && text.contains("fallline calibrate --json machine.json"), "{text}");
 }

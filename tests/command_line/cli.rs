@@ -1,48 +1,32 @@
 //! The program as its users meet it: exit codes and messages.
 
-use crate::common::program::fallline;
-use std::path::Path;
 use std::process::Command;
 
+use crate::common::program::{fails, succeeds};
 use fallline::engine::losses;
 use fallline::engine::model::recipe::OPTIMIZERS;
 
 /// Runs the program in an empty folder; it must fail with code 2 and this on its error output.
 #[track_caller]
-fn fails(arguments: &[&str], message: &str) {
+fn fails_alone(arguments: &[&str], message: &str) {
     let folder = tempfile::tempdir().unwrap();
-    fails_in(folder.path(), arguments, message);
+    fails(folder.path(), arguments, message);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a failed command must leave nothing");
-}
-
-#[track_caller]
-fn fails_in(folder: &Path, arguments: &[&str], message: &str) {
-    let output = fallline(folder, arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
-}
-
-#[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = fallline(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn unknown_names_are_answered_with_the_nearest() {
     let recipe = "command line: unknown recipe `mnist-mpl`; did you mean `mnist-mlp`?";
-    fails(&["train", "mnist-mpl"], recipe);
-    fails(&["recipes", "show", "mnist-mpl"], recipe);
+    fails_alone(&["train", "mnist-mpl"], recipe);
+    fails_alone(&["recipes", "show", "mnist-mpl"], recipe);
     let key = "command line: unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?";
-    fails(&["train", "--set", "optimizer.beat1=0.8"], key);
+    fails_alone(&["train", "--set", "optimizer.beat1=0.8"], key);
     let optimizer = "command line: `optimizer.name`: unknown optimizer `adamm`; did you mean `adam`?";
-    fails(&["train", "--optimizer", "adamm"], optimizer);
-    fails(&["optimizers", "adamm"], "command line: unknown optimizer `adamm`; did you mean `adam`?");
+    fails_alone(&["train", "--optimizer", "adamm"], optimizer);
+    fails_alone(&["optimizers", "adamm"], "command line: unknown optimizer `adamm`; did you mean `adam`?");
     let schedule = "command line: `schedule.name`: unknown schedule `cosin`; did you mean `cosine`?";
-    fails(&["train", "--schedule", "cosin"], schedule);
-    fails(&["trian"], "'train'");
+    fails_alone(&["train", "--schedule", "cosin"], schedule);
+    fails_alone(&["trian"], "'train'");
 }
 
 #[test]
@@ -53,7 +37,7 @@ fn layers_in_blocks_that_cannot_be_used_are_refused() {
         { type = 'flatten' }, { type = 'dense', units = 10 } ]\n";
     std::fs::write(folder.path().join("a.toml"), text).unwrap();
     let train = |setting: &str, message: &str| {
-        fails_in(folder.path(), &["train", "a.toml", "--set", setting], message);
+        fails(folder.path(), &["train", "a.toml", "--set", setting], message);
     };
     train(
         "train.epochs=1",
@@ -68,31 +52,43 @@ fn layers_in_blocks_that_cannot_be_used_are_refused() {
 
 #[test]
 fn values_that_cannot_be_used_are_refused() {
-    fails(&["train", "--epochs", "0"], "`train.epochs`: expected an integer from 1 to 1000000, found 0");
-    fails(&["train", "--batch", "0"], "`train.batch`: expected an integer from 1 to 100000000, found 0");
-    fails(&["train", "--lr", "nan"], "`optimizer.learning_rate`: expected a number of at least 0, found NaN");
-    fails(&["train", "--lr", "-1"], "`optimizer.learning_rate`: expected a number of at least 0, found -1");
+    fails_alone(
+        &["train", "--epochs", "0"],
+        "`train.epochs`: expected an integer from 1 to 1000000, found 0",
+    );
+    fails_alone(
+        &["train", "--batch", "0"],
+        "`train.batch`: expected an integer from 1 to 100000000, found 0",
+    );
+    fails_alone(
+        &["train", "--lr", "nan"],
+        "`optimizer.learning_rate`: expected a number of at least 0, found NaN",
+    );
+    fails_alone(
+        &["train", "--lr", "-1"],
+        "`optimizer.learning_rate`: expected a number of at least 0, found -1",
+    );
     let beta = "`optimizer.beta2`: expected a number in [0, 1), found 1";
-    fails(&["train", "--optimizer", "lion", "--set", "optimizer.beta2=1"], beta);
+    fails_alone(&["train", "--optimizer", "lion", "--set", "optimizer.beta2=1"], beta);
     let shrink = "`optimizer.shrink`: expected a number in (0, 1), found NaN";
-    fails(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
+    fails_alone(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
     let batch = "`train.batch`: expected \"all\", or at least the 50 samples that are trained on, with the";
     for name in ["rprop", "lbfgs", "cg"] {
         let few = ["train", "--set", "data.train_samples=50", "--set", "data.test_samples=10", "--quiet"];
-        fails(&[&few[..], &["--optimizer", name, "--batch", "49"]].concat(), batch);
+        fails_alone(&[&few[..], &["--optimizer", name, "--batch", "49"]].concat(), batch);
     }
     let text = "`train.batch`: expected an integer from 1 to 100000000, or \"all\", found the text \"most\"";
-    fails(&["train", "--batch-size", "most"], text);
-    fails(&["train", "--optimizer", "cg", "--set", "gradient.l1=1"], "`gradient.l1`: expected 0 with");
+    fails_alone(&["train", "--batch-size", "most"], text);
+    fails_alone(&["train", "--optimizer", "cg", "--set", "gradient.l1=1"], "`gradient.l1`: expected 0 with");
     let history = "`optimizer.history_size`: expected an integer from 1 to 10000, found 0";
-    fails(&["train", "--optimizer", "lbfgs", "--set", "optimizer.history_size=0"], history);
+    fails_alone(&["train", "--optimizer", "lbfgs", "--set", "optimizer.history_size=0"], history);
     let beyond =
         "`schedule.length_epochs`: expected at most 5 epochs, what is left of the run, found 6 epochs";
-    fails(&["train", "--schedule", "cosine", "--set", "schedule.length_epochs=6"], beyond);
-    fails(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
-    fails(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");
-    fails(&["train", "--seed", "-1"], "invalid value '-1' for '--seed <N>'");
-    fails(&["train", "--epochs", "-1"], "invalid value '-1' for '--epochs <N>'");
+    fails_alone(&["train", "--schedule", "cosine", "--set", "schedule.length_epochs=6"], beyond);
+    fails_alone(&["train", "--set", "epochs"], "expected KEY=VALUE with a dotted key");
+    fails_alone(&["train", "--threads", "0"], "invalid value '0' for '--threads <N>'");
+    fails_alone(&["train", "--seed", "-1"], "invalid value '-1' for '--seed <N>'");
+    fails_alone(&["train", "--epochs", "-1"], "invalid value '-1' for '--epochs <N>'");
 }
 
 /// The help names every update rule, and the list shows each.
@@ -122,25 +118,25 @@ fn losses_are_listed() {
         );
     }
     assert!(succeeds(folder.path(), &["losses", "huber"]).starts_with("huber\n"));
-    fails(&["losses", "hubert"], "command line: unknown loss `hubert`; did you mean `huber`?");
+    fails_alone(&["losses", "hubert"], "command line: unknown loss `hubert`; did you mean `huber`?");
 }
 
 #[test]
 fn missing_files_and_folders_are_named() {
-    fails(&["train", "my-recipe.toml"], "my-recipe.toml: cannot open: ");
-    fails(&["train", "mnist-mlp", "--data", "nowhere"], "nowhere: cannot read the folder: ");
-    fails(&["train", "mnist-mlp"], "data set `mnist` not found; looked in ");
-    fails(&["eval", "--model", "none.safetensors"], "none.safetensors: cannot open: ");
-    fails(&["predict", "--model", "none.safetensors", "x.png"], "none.safetensors: cannot open: ");
+    fails_alone(&["train", "my-recipe.toml"], "my-recipe.toml: cannot open: ");
+    fails_alone(&["train", "mnist-mlp", "--data", "nowhere"], "nowhere: cannot read the folder: ");
+    fails_alone(&["train", "mnist-mlp"], "data set `mnist` not found; looked in ");
+    fails_alone(&["eval", "--model", "none.safetensors"], "none.safetensors: cannot open: ");
+    fails_alone(&["predict", "--model", "none.safetensors", "x.png"], "none.safetensors: cannot open: ");
 }
 
 #[test]
 fn outputs_that_cannot_be_written_are_refused_before_training() {
     let message = "none: cannot create a file in this folder: ";
-    fails(&["train", "--save", "none/model.safetensors"], message);
-    fails(&["train", "--json", "none/result.json"], message);
-    fails(&["train", "--save", "."], ".: cannot write: ");
-    fails(&["train", "--save", "same", "--json", "same"], "expected different paths, found same twice");
+    fails_alone(&["train", "--save", "none/model.safetensors"], message);
+    fails_alone(&["train", "--json", "none/result.json"], message);
+    fails_alone(&["train", "--save", "."], ".: cannot write: ");
+    fails_alone(&["train", "--save", "same", "--json", "same"], "expected different paths, found same twice");
 }
 
 #[test]
@@ -149,16 +145,22 @@ fn files_that_are_read_are_not_written_over() {
     let recipe = succeeds(folder.path(), &["recipes", "show", "digits-mlp"]);
     std::fs::write(folder.path().join("my.toml"), &recipe).unwrap();
     let message = "expected other files than those read, found ./my.toml, which is read";
-    fails_in(folder.path(), &["train", "my.toml", "--save", "./my.toml"], message);
-    fails_in(folder.path(), &["eval", "--model", "my.toml", "--json", "./my.toml"], message);
+    fails(folder.path(), &["train", "my.toml", "--save", "./my.toml"], message);
+    fails(folder.path(), &["eval", "--model", "my.toml", "--json", "./my.toml"], message);
     assert_eq!(std::fs::read_to_string(folder.path().join("my.toml")).unwrap(), recipe);
-    fails(&["train", "--save", "./same", "--json", "same"], "expected different paths, found same twice");
+    fails_alone(
+        &["train", "--save", "./same", "--json", "same"],
+        "expected different paths, found same twice",
+    );
 }
 
 #[test]
 fn digits_are_not_generated_in_place_of_a_folder_that_was_named() {
-    fails(&["train", "--data", "nowhere"], "nowhere: cannot read the folder: ");
-    fails(&["train", "--data", "."], "data set `digits` not found; looked in ./digits, .; . is empty; ");
+    fails_alone(&["train", "--data", "nowhere"], "nowhere: cannot read the folder: ");
+    fails_alone(
+        &["train", "--data", "."],
+        "data set `digits` not found; looked in ./digits, .; . is empty; ",
+    );
 }
 
 /// Whoever reads the output may go away: the model is trained and saved all the same.
@@ -191,9 +193,9 @@ fn an_error_that_cannot_be_printed_still_has_its_code() {
 fn mistakes_in_a_recipe_file_name_the_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("my.toml"), "name = 'x'\n[data\n").unwrap();
-    fails_in(folder.path(), &["train", "my.toml"], "my.toml: not valid TOML: line 2, column ");
+    fails(folder.path(), &["train", "my.toml"], "my.toml: not valid TOML: line 2, column ");
     std::fs::write(folder.path().join("my.toml"), "nmae = 'x'\n").unwrap();
-    fails_in(folder.path(), &["train", "my.toml"], "my.toml: ");
+    fails(folder.path(), &["train", "my.toml"], "my.toml: ");
 }
 
 #[test]
@@ -201,8 +203,8 @@ fn files_that_are_no_models_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("m"), [0xff; 100]).unwrap();
     let message = "m: byte 0: expected a safetensors header of at most 92 bytes, found a length of ";
-    fails_in(folder.path(), &["eval", "--model", "m"], message);
-    fails_in(folder.path(), &["predict", "--model", "m", "x.png"], message);
+    fails(folder.path(), &["eval", "--model", "m"], message);
+    fails(folder.path(), &["predict", "--model", "m", "x.png"], message);
 }
 
 #[test]
@@ -277,7 +279,7 @@ fn a_model_is_trained_saved_measured_and_used() {
     let one = format!("{images}:2");
     let text = succeeds(folder.path(), &["predict", "--model", "m.safetensors", &one, "--draw"]);
     assert_eq!(text.lines().count(), 29, "{text}");
-    fails_in(
+    fails(
         folder.path(),
         &["predict", "--model", "m.safetensors", &format!("{images}:3")],
         "below 3, found 3",
@@ -322,7 +324,7 @@ fn the_worst_mistakes_are_shown() {
         "{text}"
     );
 
-    let fails = |arguments: &[&str], message: &str| fails_in(folder.path(), arguments, message);
+    let fails = |arguments: &[&str], message: &str| fails(folder.path(), arguments, message);
     fails(&["eval", "--model=m", "--mistakes=0"], "invalid value '0' for '--mistakes <N>'");
     fails(&["eval", "--model=m", "--sheet=none/s.png"], "none: cannot create a file in this folder");
     fails(&["eval", "--model=m", "--sheet=m"], "m, which is read");
@@ -364,9 +366,12 @@ fn samples_are_set_aside_and_patience_ends_the_training() {
     assert!(record["epochs"][1]["validation_accuracy"].is_f64());
 
     let message = "recipe digits-mlp: `stop.patience`: expected samples for validation, such as ";
-    fails(&[&SMALL[..], &["--patience=3"]].concat(), message);
-    fails(&[&SMALL[..], &["--validation=2000"]].concat(), "fewer than the 2000 training samples, found 2000");
-    fails(
+    fails_alone(&[&SMALL[..], &["--patience=3"]].concat(), message);
+    fails_alone(
+        &[&SMALL[..], &["--validation=2000"]].concat(),
+        "fewer than the 2000 training samples, found 2000",
+    );
+    fails_alone(
         &[&SMALL[..], &["--validation=half"]].concat(),
         "command line: `data.validation`: expected a number of",
     );
@@ -388,9 +393,9 @@ fn folds_give_mean_and_deviation() {
 
     let quiet = succeeds(folder.path(), &[&SMALL[..], &["--folds=2", "--quiet"]].concat());
     assert_eq!(quiet.lines().count(), 1, "{quiet}");
-    fails(&[&SMALL[..], &["--folds=1"]].concat(), "folds: expected 2 to 2000, ");
-    fails(&[&SMALL[..], &["--folds=2", "--validation=0.1"]].concat(), "expected none with folds");
-    fails(&[&SMALL[..], &["--folds=2", "--save=m"]].concat(), "cannot be used with");
+    fails_alone(&[&SMALL[..], &["--folds=1"]].concat(), "folds: expected 2 to 2000, ");
+    fails_alone(&[&SMALL[..], &["--folds=2", "--validation=0.1"]].concat(), "expected none with folds");
+    fails_alone(&[&SMALL[..], &["--folds=2", "--save=m"]].concat(), "cannot be used with");
 }
 
 /// The model of one recipe with the weights of another.
@@ -404,7 +409,7 @@ fn a_model_of_another_architecture_is_refused() {
     let (tensors, _) = checkpoint::load(&at("a")).unwrap();
     let (_, metadata) = checkpoint::load(&at("b")).unwrap();
     checkpoint::save(&at("c"), &tensors, &metadata).unwrap();
-    fails_in(folder.path(), &["eval", "--model", "c"], "c: ");
+    fails(folder.path(), &["eval", "--model", "c"], "c: ");
 }
 
 #[cfg(unix)]

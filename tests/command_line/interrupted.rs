@@ -1,12 +1,11 @@
 //! Signals while the program works: what they end, what is kept, and what is said.
 
-use crate::common::program::{command, fallline};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use serde_json::Value;
+use crate::common::program::{command, fallline, json, names};
 
 /// The program at work.
 struct Working {
@@ -71,19 +70,6 @@ const LONG: [&str; 5] = [
 
 fn started(folder: &Path, more: &[&str], mark: &str) -> Working {
     Working::start(&mut command(folder, &[&LONG[..], more].concat()), mark)
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 /// Whether this process, and with it the program that it starts, ignores hang-ups, as under `nohup`.

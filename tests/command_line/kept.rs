@@ -1,10 +1,9 @@
 //! What can be known is known before the first step, and what was trained outlives what comes after it.
 
-use crate::common::program::{self, fallline};
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use crate::common::program::{fallline, json};
 
 /// A file in the IDX format.
 fn idx(kind: u8, sizes: &[u32], content: &[u8]) -> Vec<u8> {
@@ -31,10 +30,6 @@ fn write_set(folder: &Path, counts: [usize; 2], change: impl Fn(&str, &mut [f32]
 const RECIPE: &str = "name = 'r'\n[data]\nset = 'folder'\n[model]\nlayers = [\n\
     { type = 'dense', units = 8, activation = 'relu' }, { type = 'dense', units = 2 } ]\n\
     [optimizer]\nname = 'adam'\nlearning_rate = 0.02\n[train]\nepochs = 10\nbatch = 13\n";
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
 
 fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = fallline(folder, arguments);

@@ -1,9 +1,10 @@
 //! What commands write: never over what they read, never twice, and refused before the work where it
 //! cannot be.
 
+use std::path::Path;
+
 use crate::common::program::{self, fallline};
 use crate::common::small_recipe::RECIPE;
-use std::path::Path;
 
 const DATA: [&str; 4] = [
     "d/train-images-idx3-ubyte",

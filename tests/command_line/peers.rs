@@ -2,16 +2,17 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::common::compare::largest_deviation;
+use crate::common::observer::first_losses;
 use fallline::data::{DataSet, source};
 use fallline::engine::bench::peers::{
     DataFiles, Framework, Peer, Specification, Unavailable, VARIABLE, find_python, write_data,
 };
 use fallline::engine::model::{Model, Recipe, saved};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Observer, Session};
+use fallline::engine::train::Session;
 use tempfile::TempDir;
 
 /// More than any answer takes.
@@ -139,16 +140,6 @@ const IMAGE_TOLERANCE: f64 = 1e-4;
 /// The steps of which mean losses are compared, one after the other.
 const STEPS: [u64; 3] = [1, 9, 60];
 
-/// Keeps the loss of every step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _step: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
-
 /// 1,600 digits, 25 batches, in their order.
 fn recipe(optimizer: &str, layers: &[&str]) -> Recipe {
     let layers: String = layers.iter().map(|layer| format!("[[model.layers]]\n{layer}\n")).collect();
@@ -208,11 +199,7 @@ const SEQUENCES: [&str; 7] = [
 fn own_losses(model: &mut Model, data: &DataSet, recipe: &Recipe) -> Vec<f64> {
     let team = Team::new(2).unwrap();
     let mut session = Session::new(model, &data.train, recipe, &team).unwrap();
-    let mut losses = Losses::default();
-    while losses.0.len() < STEPS.iter().sum::<u64>() as usize {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    let mut rest = losses.0.into_iter();
+    let mut rest = first_losses(&mut session, STEPS.iter().sum::<u64>() as usize).into_iter();
     STEPS.iter().map(|&steps| rest.by_ref().take(steps as usize).sum::<f64>() / steps as f64).collect()
 }
 
@@ -294,9 +281,5 @@ fn deviation(framework: Framework, specification: &Specification, expected: &[f6
     let losses = STEPS.map(|steps| peer.steps(steps, timeout).unwrap().loss.unwrap());
     let sample = peer.run(Duration::from_millis(50)).unwrap();
     assert!(sample.samples_per_second > 0.0 && !peer.version().is_empty());
-    losses
-        .iter()
-        .zip(expected)
-        .map(|(loss, expected)| ((loss - expected) / expected).abs())
-        .fold(0.0, f64::max)
+    largest_deviation(&losses, expected, 0.0)
 }

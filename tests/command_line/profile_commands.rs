@@ -1,30 +1,15 @@
 //! `profile` and `report` on records of profiles, as their users meet them.
 
-use crate::common::profile_record::{convolutions, hostile, perceptron};
-use crate::common::program::fallline;
 use std::fs;
 use std::path::Path;
 
+use crate::common::profile_record::{convolutions, hostile, perceptron};
+use crate::common::program::{fails, fallline, succeeds};
 use fallline::engine::bench::profile::ProfileRecord;
 use serde_json::Value;
 
 fn store(folder: &Path, name: &str, record: &ProfileRecord) {
     fs::write(folder.join(name), serde_json::to_string(record).unwrap()).unwrap();
-}
-
-#[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = fallline(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], message: &str) {
-    let output = fallline(folder, arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Profiles that are measured: that their numbers agree with each other, with the model, and with the machine.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use crate::common::observer::Recorder;
 use fallline::data::{DataSet, source};
 use fallline::engine::bench::profile::check::check;
 use fallline::engine::bench::profile::record::Site;
@@ -11,7 +15,7 @@ use fallline::engine::bench::profile::{self, Length, ProfileRecord, Request, Tra
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::probe::Probes;
 use fallline::engine::team::{Team, clock};
-use fallline::engine::train::{Observer, Session, dataset};
+use fallline::engine::train::{Session, dataset};
 
 /// A dot above its roof is a fault in the counting. A machine that others use may be slower while a roof is measured
 /// than while steps run: hence a margin, and more tries. What is counted wrongly is above in all of them.
@@ -183,9 +187,6 @@ fn what_cannot_be_measured_is_said() {
     assert!(interrupted.contains("interruption"), "{interrupted}");
 }
 
-struct Quiet;
-impl Observer for Quiet {}
-
 /// A program of its own gets the same record.
 #[test]
 fn a_session_gives_a_profile() {
@@ -198,7 +199,7 @@ fn a_session_gives_a_profile() {
     let mut probes = Probes::new(clock::ticks);
     probes.most_calls = 10_000;
     for _ in 0..2 {
-        session.probed_epoch(&AtomicBool::new(false), &mut Quiet, Some(&mut probes)).unwrap();
+        session.probed_epoch(&AtomicBool::new(false), &mut Recorder::default(), Some(&mut probes)).unwrap();
     }
     let record = profile::of_session(&session, &probes, roofs);
     assert_eq!(check(&record), Ok(()));

@@ -3,10 +3,10 @@
 //! The pages are left in `$FALLLINE_PAGE_DIR`, or in the folder for temporary files of tests, where
 //! `scripts/check_page.py` opens them.
 
-use crate::common::csv::parsed;
-use crate::common::profile_record::{HOSTILE, convolutions, hostile, perceptron};
 use std::path::PathBuf;
 
+use crate::common::csv::parsed;
+use crate::common::profile_record::{HOSTILE, convolutions, hostile, perceptron};
 use fallline::engine::bench::profile::ProfileRecord;
 use fallline::engine::bench::profile::compare::ProfileComparison;
 use fallline::engine::probe::Operation;

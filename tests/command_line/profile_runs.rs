@@ -1,17 +1,10 @@
 //! `profile` and `bench --kernel` that measure, as their users meet them.
 
-use crate::common::program::fallline;
 use std::fs;
 use std::path::Path;
 
+use crate::common::program::{fallline, succeeds};
 use fallline::engine::bench::profile::ProfileRecord;
-
-#[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = fallline(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[track_caller]
 fn fails(folder: &Path, arguments: &[&str], messages: &[&str]) {

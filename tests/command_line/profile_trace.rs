@@ -1,11 +1,11 @@
 //! Traces against the trace-event format.
 
-use crate::common::profile_record::{convolutions, hostile, perceptron};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::common::profile_record::{convolutions, hostile, perceptron};
 use fallline::engine::bench::profile::trace::of_timeline;
 use fallline::engine::bench::profile::{ProfileRecord, TraceEvent};
 use fallline::engine::report::profile::write_trace;

@@ -1,41 +1,13 @@
 //! `train --report`, `train --tensorboard` and `report`, as their users meet them.
 
-use crate::common::bench_record;
-use crate::common::program::fallline;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
-
-#[track_caller]
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = fallline(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], message: &str) {
-    let output = fallline(folder, arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
-}
+use crate::common::bench_record;
+use crate::common::program::{fails, json, names, succeeds};
 
 const SMALL: [&str; 5] =
     ["train", "--epochs=2", "--set=data.train_samples=500", "--set=data.test_samples=300", "--threads=2"];
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 /// How often a text stands in a page.
 fn count(page: &str, text: &str) -> usize {

@@ -1,6 +1,5 @@
 //! `reproduce`, as its users meet it, and that nothing it does depends on the test samples.
 
-use crate::common::program::{self, command, fallline};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -8,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::common::observer::Recorder;
+use crate::common::program::{command, fallline, json};
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::Recipe;
 use fallline::engine::team::Team;
-use fallline::engine::train::Observer;
 use fallline::engine::train::reproduce::{self, ReproduceRecord, Task, Verdict, Watcher};
 use serde_json::Value;
 
@@ -45,10 +45,6 @@ fn fails(folder: &Path, arguments: &[&str], message: &str) {
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
     assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
     assert!(output.stdout.is_empty(), "{arguments:?}: something was done");
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 #[test]
@@ -273,9 +269,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
     assert!(error.starts_with("error: digits-mlp, seed 1: training diverged: "), "{error}");
 }
 
-struct Quiet;
-impl Observer for Quiet {}
-impl Watcher for Quiet {}
+impl Watcher for Recorder {}
 
 /// What reproducing `recipe` on two seeds leaves behind.
 fn reproduced(recipe: &Recipe, data: &DataSet, threads: usize) -> ReproduceRecord {
@@ -283,7 +277,7 @@ fn reproduced(recipe: &Recipe, data: &DataSet, threads: usize) -> ReproduceRecor
     let team = Team::new(threads).unwrap();
     reproduce::check(&tasks, &team).unwrap();
     let mut record = ReproduceRecord::new(&tasks, String::new(), threads, None);
-    reproduce::run(&mut record, &tasks, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
+    reproduce::run(&mut record, &tasks, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
     record
 }
 
@@ -333,7 +327,7 @@ fn a_stop_before_the_end_leaves_the_run_out() {
     let tasks = [Task { recipe, data: Arc::new(data), seeds: vec![1] }];
     let mut record = ReproduceRecord::new(&tasks, String::new(), 1, None);
     let stop = AtomicBool::new(true);
-    reproduce::run(&mut record, &tasks, &Team::new(1).unwrap(), &stop, &mut Quiet).unwrap();
+    reproduce::run(&mut record, &tasks, &Team::new(1).unwrap(), &stop, &mut Recorder::default()).unwrap();
     assert_eq!((record.recipes[0].runs.len(), record.recipes[0].verdict), (0, Verdict::Unfinished));
 }
 
@@ -343,7 +337,7 @@ fn a_stop_before_the_end_leaves_the_run_out() {
 fn results_that_cannot_be_printed_are_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let mut command = program::command(folder.path(), &[&SMALL[..], &["--json=r.json"]].concat());
+    let mut command = command(folder.path(), &[&SMALL[..], &["--json=r.json"]].concat());
     let status = command.stdout(full).stderr(std::process::Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(2));
     assert_eq!(json(&folder.path().join("r.json"))["recipes"][0]["runs"].as_array().unwrap().len(), 2);

@@ -5,6 +5,7 @@ use std::path::Path;
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use serde_json::Value;
 
+use super::compare::largest_deviation;
 use super::splitmix;
 
 /// A file of `tests/golden`.
@@ -75,4 +76,9 @@ pub fn initialise(model: &mut Model, dims: &[u64]) {
         tensors.push(NamedTensor { name: name("bias"), shape: vec![outputs], values: bias });
     }
     model.load_tensors(Path::new("golden"), tensors).expect("the tensors of this model");
+}
+
+/// The largest relative deviation of losses from those of a case.
+pub fn loss_deviation(losses: &[f64], case: &Value) -> f64 {
+    largest_deviation(losses, &numbers(&case["losses"]), 0.0)
 }

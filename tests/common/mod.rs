@@ -1,6 +1,7 @@
 //! What several test files share. It is `pub` where it is included, so that nobody misses what a program leaves unused.
 
 pub mod bench_record;
+pub mod compare;
 pub mod csv;
 pub mod golden;
 pub mod isa;

@@ -1,9 +1,14 @@
 //! A small network, and a few digits to train it on.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, TrainRecord};
+
+use super::observer::Recorder;
 
 pub const CLASSES: usize = 10;
 /// To train on.
@@ -34,4 +39,12 @@ pub fn recipe(settings: &[&str]) -> Recipe {
 
 pub fn build(recipe: &Recipe) -> Model {
     Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
+}
+
+/// Trains a new network, on so many threads.
+pub fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
+    let mut model = build(recipe);
+    let (team, stop) = (Team::new(threads).unwrap(), AtomicBool::new(false));
+    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
+    (record, model)
 }

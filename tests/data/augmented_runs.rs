@@ -1,24 +1,18 @@
 //! Trainings with augmentation: what is changed, and what must not be.
 
-use crate::common::program;
-use crate::common::small::{CLASSES, SAMPLES, build, digits, recipe};
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
+use crate::common::program;
+use crate::common::small::{self, CLASSES, SAMPLES, build, digits, recipe};
 use fallline::data::augment::{Mixing, blend};
 use fallline::data::{Samples, Targets, batches};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session, TrainRecord};
-
-struct Quiet;
-impl Observer for Quiet {}
+use fallline::engine::train::{self, Session, TrainRecord};
 
 fn trained(recipe: &Recipe, threads: usize) -> (TrainRecord, Model) {
-    let mut model = build(recipe);
-    let team = Team::new(threads).unwrap();
-    let stop = AtomicBool::new(false);
-    let record = train::run(&mut model, digits(), recipe, &team, &stop, &mut Quiet).unwrap();
-    (record, model)
+    small::trained(recipe, digits(), threads)
 }
 
 const STILL: &str = "optimizer.learning_rate=0";
@@ -123,7 +117,7 @@ fn folds_are_augmented_as_well() {
     let run = |settings: &[&str]| {
         let stop = AtomicBool::new(false);
         let team = Team::new(2).unwrap();
-        train::cross_validate(digits(), &recipe(settings), 3, &team, &stop, &mut Quiet).unwrap()
+        train::cross_validate(digits(), &recipe(settings), 3, &team, &stop, &mut Recorder::default()).unwrap()
     };
     let [plain, nothing, moved] =
         [&["train.epochs=2"][..], &["train.epochs=2", NOTHING], &["train.epochs=2", "augment.shift=2"]]

@@ -1,8 +1,8 @@
 //! `fallline data`, as far as it can be tried without a network.
 
-use crate::common;
 use std::path::{Path, PathBuf};
 
+use crate::common;
 use clap::Parser;
 use fallline::cli::data::{self, DataCommand};
 use fallline::data::idx::{Elements, Idx};

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
+use crate::common::program::names;
 use fallline::data::download::{Progress, download};
 use fallline::data::idx::{Elements, Idx};
 use fallline::data::known::{KnownFile, KnownSet, checksum};
@@ -117,13 +118,6 @@ fn fetch(set: &KnownSet, folder: &Path, mirror: Option<&str>) -> (Result<(), Str
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|entry| name(&entry.unwrap().path())).collect();
-    names.sort();
-    names
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Texts that others wrote: how much of them is read, and what of them reaches the terminal.
 
-use crate::common::program::{command, fallline};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::common::program::{command, fallline, limited};
 use fallline::engine::model::NamedTensor;
 use fallline::engine::model::checkpoint;
 
@@ -95,15 +95,6 @@ fn names_in_files_do_not_command_the_terminal() {
     let errors = fallline(at, &[&bench[..], &["--baseline", "other.json"]].concat());
     names_harmlessly(&errors);
     refused(&errors);
-}
-
-/// Runs the program with at most 500,000 KiB of address space.
-fn limited(folder: &Path, arguments: &[&str]) -> Output {
-    let mut limited = Command::new("sh");
-    let run = command(folder, arguments);
-    limited.args(["-c", "ulimit -v 500000; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
-    limited.current_dir(folder).env("XDG_CACHE_HOME", folder).env("HOME", folder);
-    limited.output().expect("there is a shell")
 }
 
 #[test]

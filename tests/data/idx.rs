@@ -1,10 +1,10 @@
 //! The IDX reader and writer: every element type and rank, every kind of broken file, and random
 //! bytes.
 
-use crate::common;
 use std::io::Write;
 use std::path::Path;
 
+use crate::common;
 use fallline::data::idx::{ElementType, Elements, Idx};
 use fallline::data::{Features, Samples};
 use fallline::engine::error::Error;

@@ -1,8 +1,6 @@
 //! Files as systems have them: limits of their size, named pipes, folders of many users, mounted files,
 //! names that are no text.
 
-use crate::common::program::{command, fallline};
-use crate::common::small_recipe::RECIPE;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -13,6 +11,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::program::{command, fallline, names};
+use crate::common::small_recipe::RECIPE;
 use fallline::engine::atomic_file;
 
 /// How long another program may take, on a machine that is busy.
@@ -51,11 +51,6 @@ fn workplace() -> tempfile::TempDir {
 
 fn named_pipe(folder: &Path, name: &str) {
     assert!(Command::new("mkfifo").arg(folder.join(name)).status().unwrap().success());
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// The outcome of a program that must end soon.

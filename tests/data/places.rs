@@ -1,10 +1,10 @@
 //! Which files the program reads as data, and what becomes of those that it should not take.
 
-use crate::common::program::{command, fallline};
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::common::program::{command, fallline, printed};
 use fallline::data::idx::{Elements, Idx};
 
 const RECIPE: &str = "name = \"small\"\n[data]\nset = \"folder\"\nmean = 0.4\ndeviation = 0.25\n[model]\n\
@@ -37,12 +37,6 @@ fn prepared() -> tempfile::TempDir {
     folder
 }
 
-/// What standard output says.
-fn succeeds(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// What the `error:` line says.
 fn fails(output: Output) -> String {
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
@@ -53,19 +47,19 @@ fn fails(output: Output) -> String {
 fn the_element_type_decides_the_scale_and_another_one_needs_to_be_told() {
     let folder = prepared();
     let run = |arguments: &[&str]| fallline(folder.path(), arguments);
-    let text = succeeds(run(&["train", "r.toml", "--data", "u8", "--save", "m.safetensors"]));
+    let text = printed(run(&["train", "r.toml", "--data", "u8", "--save", "m.safetensors"]));
     assert!(text.contains("network sees (u8 / 255 - 0.4) / 0.25\n"), "{text}");
-    let text = succeeds(run(&["train", "r.toml", "--data", "f32"]));
+    let text = printed(run(&["train", "r.toml", "--data", "f32"]));
     assert!(text.contains("network sees (f32 - 0.4) / 0.25\n"), "{text}");
 
     let eval = |data: &str, json: &str, set: &[&str]| {
         run(&[&["eval", "--model", "m.safetensors", "--data", data, "--json", json], set].concat())
     };
-    succeeds(eval("u8", "u8.json", &[]));
+    printed(eval("u8", "u8.json", &[]));
     let error = fails(eval("f32", "no.json", &[]));
     assert!(error.contains("element type of data set `folder`: expected u8, which the model was"), "{error}");
     assert!(error.contains("--set data.scale=X") && error.contains("found f32"), "{error}");
-    succeeds(eval("f32", "f32.json", &["--set", "data.scale=1"]));
+    printed(eval("f32", "f32.json", &["--set", "data.scale=1"]));
     let loss = |name: &str| {
         let json: serde_json::Value =
             serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap();
@@ -85,9 +79,9 @@ fn the_element_type_decides_the_scale_and_another_one_needs_to_be_told() {
         let lines = text.lines().filter(|line| line.contains("class "));
         lines.map(|line| line.split_once("  ").unwrap().1[..8].to_string()).collect::<Vec<_>>()
     };
-    let bytes = classes(succeeds(predict("u8", &[])));
+    let bytes = classes(printed(predict("u8", &[])));
     assert_eq!(bytes.len(), 16);
-    assert_eq!(classes(succeeds(predict("f32", &["--set", "data.scale=1"]))), bytes);
+    assert_eq!(classes(printed(predict("f32", &["--set", "data.scale=1"]))), bytes);
 
     // Training on one type and testing on another.
     for name in ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"] {
@@ -112,7 +106,7 @@ fn a_place_that_is_named_is_the_only_one() {
         RECIPE.replace("folder", "mnist").replace("units = 3", "units = 10"),
     )
     .unwrap();
-    succeeds(run(&["train", "mnist.toml", "--quiet"]));
+    printed(run(&["train", "mnist.toml", "--quiet"]));
     let error = fails(run(&["train", "mnist.toml", "--data", "empty"]));
     let expected = "data set `mnist` not found; looked in empty/mnist, empty; empty is empty; run \
                     \"fallline data download mnist --out empty\"";
@@ -134,7 +128,7 @@ fn only_files_of_documented_names_are_data() {
     let folder = prepared();
     let train = || fallline(folder.path(), &["train", "r.toml", "--data", "u8", "--quiet"]);
     let result = |text: String| text.lines().nth(1).unwrap().to_string();
-    let expected = result(succeeds(train()));
+    let expected = result(printed(train()));
     let place = folder.path().join("u8");
     // What lies beside downloads, of which each would come first by its name.
     for name in
@@ -143,8 +137,8 @@ fn only_files_of_documented_names_are_data() {
         fs::write(place.join(format!("train-{name}")), "other").unwrap();
     }
     fs::create_dir(place.join("train-images")).unwrap();
-    assert_eq!(result(succeeds(train())), expected);
-    assert!(succeeds(fallline(folder.path(), &["data", "verify", "u8"])).contains("train-images-idx3-ubyte"));
+    assert_eq!(result(printed(train())), expected);
+    assert!(printed(fallline(folder.path(), &["data", "verify", "u8"])).contains("train-images-idx3-ubyte"));
 
     fs::copy(place.join("train-labels-idx1-ubyte"), place.join("train-labels")).unwrap();
     let error = fails(train());
@@ -167,7 +161,7 @@ fn zeros_behind_a_compressed_file_are_padding_and_other_bytes_are_told() {
         fs::write(&path, [&sound, behind].concat()).unwrap();
         fallline(folder.path(), &["train", "r.toml", "--data", "u8", "--quiet"])
     };
-    succeeds(train(&[0; 512]));
+    printed(train(&[0; 512]));
     let error = fails(train(b"rubbish"));
     assert!(error.contains("7 bytes after the end of the gzip stream"), "{error}");
 }
@@ -176,7 +170,7 @@ fn zeros_behind_a_compressed_file_are_padding_and_other_bytes_are_told() {
 #[cfg(unix)]
 fn predict(folder: &Path) -> [&'static str; 4] {
     let train = ["train", "r.toml", "--data", "u8", "--quiet", "--save", "m.safetensors"];
-    succeeds(fallline(folder, &train));
+    printed(fallline(folder, &train));
     ["predict", "--model", "m.safetensors", "--threads=1"]
 }
 
@@ -186,7 +180,7 @@ fn pictures_may_come_from_a_pipe() {
     let folder = prepared();
     let predict = predict(folder.path());
     let file = "u8/t10k-images-idx3-ubyte";
-    let from_file = succeeds(fallline(folder.path(), &[&predict[..], &[file]].concat()));
+    let from_file = printed(fallline(folder.path(), &[&predict[..], &[file]].concat()));
     assert_eq!(from_file.lines().count(), 16);
     let mut child = command(folder.path(), &[&predict[..], &["/dev/stdin"]].concat())
         .stdin(std::process::Stdio::piped())
@@ -195,7 +189,7 @@ fn pictures_may_come_from_a_pipe() {
         .unwrap();
     let bytes = fs::read(folder.path().join(file)).unwrap();
     std::io::Write::write_all(&mut child.stdin.take().unwrap(), &bytes).unwrap();
-    let from_pipe = succeeds(child.wait_with_output().unwrap());
+    let from_pipe = printed(child.wait_with_output().unwrap());
     assert_eq!(from_pipe, from_file.replace(file, "/dev/stdin"));
 }
 
@@ -233,7 +227,7 @@ fn pictures_may_have_names_that_are_no_text() {
     let name = |bytes: &'static [u8]| std::ffi::OsStr::from_bytes(bytes);
     let file = folder.path().join("u8/t10k-images-idx3-ubyte");
     fs::copy(file, folder.path().join(name(b"caf\xe9.idx"))).unwrap();
-    let run = |bytes| succeeds(command(folder.path(), &predict).arg(name(bytes)).output().unwrap());
+    let run = |bytes| printed(command(folder.path(), &predict).arg(name(bytes)).output().unwrap());
     let all = run(b"caf\xe9.idx");
     assert_eq!(run(b"caf\xe9.idx:3").trim_end(), all.lines().nth(3).unwrap());
 }
@@ -245,7 +239,7 @@ fn pipes_in_a_folder_are_no_data_files() {
     let pipe = folder.path().join("u8/train-images.gz");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let train = ["train", "r.toml", "--data", "u8", "--quiet"];
-    succeeds(fallline(folder.path(), &train));
+    printed(fallline(folder.path(), &train));
     fs::remove_file(folder.path().join("u8/train-images-idx3-ubyte")).unwrap();
     let error = fails(fallline(folder.path(), &train));
     assert!(
@@ -275,7 +269,7 @@ fn names_of_folders_do_not_command_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("sets/a\u{1b}[2J"), Elements::U8);
     for what in ["verify", "info"] {
-        let text = succeeds(fallline(folder.path(), &["data", what, "sets"]));
+        let text = printed(fallline(folder.path(), &["data", what, "sets"]));
         assert!(text.contains("sets/a\u{fffd}[2J/train-images-idx3-ubyte"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
     }

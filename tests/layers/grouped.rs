@@ -1,6 +1,7 @@
 //! Convolutions in groups, and depthwise ones, against their naive twin, and this against finite
 //! differences.
 
+use crate::common::compare::bits;
 use crate::common::isa::on_each;
 use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
@@ -313,10 +314,6 @@ fn rows_do_not_depend_on_each_other() {
         };
         assert_eq!(sums(&[0, 3]), sums(&[0, 1, 2, 3]), "{shape:?}");
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.

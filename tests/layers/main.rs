@@ -22,6 +22,7 @@ mod pytorch_normalisation;
 mod weight_norm;
 mod whole_nets;
 
+use common::compare::widened;
 use common::{golden, splitmix};
 use fallline::engine::kernels::activation::{self, Activation};
 use fallline::engine::kernels::image::Window;
@@ -48,8 +49,4 @@ fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {
     let scale = exact.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
     fast.len() == exact.len()
         && fast.iter().zip(exact).all(|(&fast, exact)| (f64::from(fast) - exact).abs() <= tolerance * scale)
-}
-
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| x.into()).collect()
 }

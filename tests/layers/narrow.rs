@@ -1,6 +1,7 @@
 //! Convolutions with 16 samples in the lanes: against the convolution by patches and the pool, whose
 //! output they have bit for bit, and against the naive twins.
 
+use crate::common::compare::bits;
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
@@ -150,10 +151,6 @@ fn all() -> impl Iterator<Item = Case> {
         let of = move |first: bool| Case::new(turn, first, activations[(turn + usize::from(first)) % 2]);
         [false, true].into_iter().filter(move |first| *first || !strides).map(of)
     })
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 #[test]

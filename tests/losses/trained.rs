@@ -1,11 +1,12 @@
 //! The losses against PyTorch's in `tests/golden/losses.json`, which `scripts/golden/losses.py` made; and
 //! what training with them comes to.
 
-use crate::common::golden::{self, count, numbers, text};
-use crate::common::splitmix;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::golden::{self, count, numbers, text};
+use crate::common::observer::Recorder;
+use crate::common::splitmix;
 use fallline::data::{self, DataSet, Origin, Samples, source};
 use fallline::engine::kernels::loss::Rows;
 use fallline::engine::kernels::reference;
@@ -13,7 +14,7 @@ use fallline::engine::losses::{Loss, Scores, Targets};
 use fallline::engine::model::recipe::Override;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session, metrics};
+use fallline::engine::train::{self, Session, metrics};
 use serde_json::Value;
 
 /// Of a value, relative to it if it is above 1; of a gradient, relative to the largest of its row, or to
@@ -115,15 +116,6 @@ fn agree_with_pytorch() {
     }
 }
 
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
-
 fn digits() -> &'static DataSet {
     static DIGITS: OnceLock<DataSet> = OnceLock::new();
     DIGITS.get_or_init(|| source::generate_digits([2000, 500], 1).unwrap())
@@ -136,11 +128,11 @@ fn build(recipe: &Recipe, data: &DataSet, outputs: usize) -> Model {
 /// The losses of all steps, the test accuracy, and every bit of the model after training.
 fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (Vec<f64>, f64, Vec<u32>) {
     let mut model = build(recipe, data, data.classes);
-    let (stop, mut losses) = (AtomicBool::new(false), Losses::default());
+    let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
     let team = Team::new(threads).unwrap();
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut losses).unwrap();
+    let record = train::run(&mut model, data, recipe, &team, &stop, &mut recorder).unwrap();
     let bits = model.storage().iter().map(|x| x.to_bits()).collect();
-    (losses.0, record.test.unwrap().accuracy.unwrap_or(f64::NAN), bits)
+    (recorder.losses, record.test.unwrap().accuracy.unwrap_or(f64::NAN), bits)
 }
 
 /// Every loss teaches the digits, and the same on one thread and on three.
@@ -201,11 +193,11 @@ fn a_batch_in_blocks_has_one_divisor() {
     let divisor: f64 = labels.iter().map(|&label| weights[usize::from(label)]).sum();
     for threads in [1, 3] {
         let mut model = build(&recipe, digits(), 10);
-        let (stop, mut losses) = (AtomicBool::new(false), Losses::default());
+        let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
         let team = Team::new(threads).unwrap();
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-        let record = session.epoch(&stop, &mut losses).unwrap();
-        assert_eq!(losses.0, [record.train_loss]);
+        let record = session.epoch(&stop, &mut recorder).unwrap();
+        assert_eq!(recorder.losses, [record.train_loss]);
         assert!((record.train_loss - sum / divisor).abs() < 1e-6, "{} {}", record.train_loss, sum / divisor);
         // With a learning rate of 1 the biases are what the gradient was, turned around.
         let tensors = model.tensors();
@@ -228,15 +220,15 @@ fn batches_without_any_weight_change_nothing() {
     let recipe = recipe(loss, &[&train[..], &slow_sgd].concat());
     let samples = digits().train.take(&Vec::from_iter(0..100)).unwrap();
     let mut model = build(&recipe, digits(), 10);
-    let mut losses = Losses::default();
+    let mut recorder = Recorder::default();
     let team = Team::new(1).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    let record = session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    for (loss, &label) in losses.0.iter().zip(samples.labels().unwrap()) {
+    let record = session.epoch(&AtomicBool::new(false), &mut recorder).unwrap();
+    for (loss, &label) in recorder.losses.iter().zip(samples.labels().unwrap()) {
         assert_eq!(*loss == 0.0, label != 9, "{loss} {label}");
     }
     let nines = samples.labels().unwrap().iter().filter(|&&label| label == 9).count();
-    assert!((record.train_loss - losses.0.iter().sum::<f64>() / nines as f64).abs() < 1e-12);
+    assert!((record.train_loss - recorder.losses.iter().sum::<f64>() / nines as f64).abs() < 1e-12);
 }
 
 /// Values that are a linear function of the features, with some noise: `[samples, 2]`.
@@ -276,7 +268,7 @@ fn values_are_learnt() {
             let mut model = build(&recipe, &data, 2);
             let team = Team::new(2).unwrap();
             let before = metrics::of_values(&model, &data.test, &recipe.data, &team).unwrap();
-            train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Losses::default())
+            train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
                 .unwrap();
             let after = metrics::of_values(&model, &data.test, &recipe.data, &team).unwrap();
             println!("{loss} {batch}: {after:?}, before {before:?}");
@@ -299,7 +291,7 @@ fn what_does_not_fit_is_refused_before_training() {
         };
         let team = Team::new(1).unwrap();
         let result =
-            train::run(&mut model, data, &recipe, &team, &AtomicBool::new(false), &mut Losses::default());
+            train::run(&mut model, data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default());
         result.unwrap_err().to_string()
     };
     assert_eq!(

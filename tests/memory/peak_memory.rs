@@ -1,17 +1,18 @@
 //! The memory promise of the README: the data's bytes, three times the parameters and the optimizer's
 //! slots, the activations of a block, and 40 MB.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
 use fallline::data::source;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer};
+use fallline::engine::train;
 
 const SLACK: usize = 40 << 20;
-
-struct Quiet;
-impl Observer for Quiet {}
 
 /// The most memory this process has had resident, in bytes, where Linux tells.
 fn peak() -> Option<usize> {
@@ -34,7 +35,7 @@ fn training_stays_within_the_promise() {
     let data = source::generate_digits([60_000, 10_000], 1).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let team = Team::new(2).unwrap();
-    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
+    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
 
     let data_bytes = 70_000 * (784 + 1);
     let slots = 1; // Nesterov's momentum

@@ -6,19 +6,10 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
-use crate::common::program::{command, fallline};
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs the program with at most so many KiB of address space.
-fn limited(folder: &Path, kib: u32, arguments: &[&str]) -> Output {
-    let mut limited = Command::new("sh");
-    let run = command(folder, arguments);
-    limited.args(["-c", &format!("ulimit -c 0; ulimit -v {kib}; exec \"$0\" \"$@\"")]);
-    limited.arg(run.get_program()).args(run.get_args()).current_dir(folder);
-    limited.env_remove("FALLLINE_DATA").env("XDG_CACHE_HOME", folder).env("HOME", folder);
-    limited.output().expect("there is a shell")
-}
+use crate::common::program::{command, fallline, limited};
 
 /// That the program has ended with its result, or with one line that says what is wrong; whether it is the
 /// latter.

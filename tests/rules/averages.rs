@@ -1,6 +1,7 @@
 //! Lookahead and averages of the parameters against fifty steps of optax and torch in f64, in
 //! `tests/golden/averages.json`, which `scripts/golden/averages.py` made.
 
+use crate::common::compare::{largest_deviation, widened};
 use crate::common::golden::{self, numbers, text};
 use crate::common::isa::on_each;
 use crate::common::splitmix;
@@ -136,19 +137,8 @@ fn exact_steps(case: &Value, kind: Kind, count: usize) -> Vec<[Vec<f64>; 2]> {
     snapshots
 }
 
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| f64::from(x)).collect()
-}
-
 fn all_widened(snapshots: &[[Vec<f32>; 2]]) -> Vec<[Vec<f64>; 2]> {
     snapshots.iter().map(|pair| pair.each_ref().map(|values| widened(values))).collect()
-}
-
-/// The largest deviation of values from exact ones, relative to these or to `floor`.
-fn largest_deviation(values: &[f64], exact: &[f64], floor: f64) -> f64 {
-    assert_eq!(values.len(), exact.len());
-    let pairs = values.iter().zip(exact);
-    pairs.map(|(value, exact)| (value - exact).abs() / exact.abs().max(floor)).fold(0.0, f64::max)
 }
 
 /// The largest deviation from the golden parameters and averages.

@@ -1,15 +1,16 @@
 //! The losses of training steps with clipped gradients and an L1 penalty against PyTorch's:
 //! `scripts/golden/clipping.py` made `tests/golden/clipping.json`.
 
-use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::splitmix;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::golden::{self, count, integers, numbers, text};
+use crate::common::observer::{Recorder, first_losses};
+use crate::common::splitmix;
 use fallline::data::Samples;
 use fallline::engine::model::recipe::GradientConfig;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Ending, Observer, Session};
+use fallline::engine::train::{Ending, Session};
 use serde_json::Value;
 
 /// Relative, of each of the losses.
@@ -19,15 +20,6 @@ const CLASSES: usize = 10;
 const PIXELS: usize = 784;
 /// The samples of which the file holds a fingerprint.
 const SAMPLES: usize = 6400;
-
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
 
 fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
     let samples = count(&case["samples"]);
@@ -59,20 +51,7 @@ fn losses(case: &Value, samples: &Samples, recipe: &Recipe, threads: usize) -> V
     golden::initialise(&mut model, &integers(&case["dims"]));
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, samples, recipe, &team).unwrap();
-    let steps = numbers(&case["losses"]).len();
-    let mut losses = Losses::default();
-    while losses.0.len() < steps {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    losses.0.truncate(steps);
-    losses.0
-}
-
-/// The largest relative deviation of a loss.
-fn deviation(losses: &[f64], case: &Value) -> f64 {
-    let expected = numbers(&case["losses"]);
-    let of = |(loss, expected): (&f64, f64)| ((loss - expected) / expected).abs();
-    losses.iter().zip(expected).map(of).fold(0.0, f64::max)
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 #[test]
@@ -88,7 +67,7 @@ fn clipped_steps() {
         let samples = samples(case, &pixels, &labels);
         let recipe = recipe(case);
         let one = losses(case, &samples, &recipe, 1);
-        let right = deviation(&one, case);
+        let right = golden::loss_deviation(&one, case);
         for threads in [2, 3] {
             assert_eq!(losses(case, &samples, &recipe, threads), one, "{name}, {threads} threads");
         }
@@ -104,7 +83,7 @@ fn clipped_steps() {
                     _ => gradient.clip_norm = gradient.clip_norm.zip(factor).map(|(value, by)| value * by),
                 }
                 if off != recipe {
-                    wrong.push(deviation(&losses(case, &samples, &off, 2), case));
+                    wrong.push(golden::loss_deviation(&losses(case, &samples, &off, 2), case));
                 }
             }
         }
@@ -134,7 +113,7 @@ fn norms() {
             let team = Team::new(2).unwrap();
             let first: Vec<u32> = (0..recipe.train.batch as u32).collect();
             let mut session = Session::on_part(&mut model, &samples, Some(first), &recipe, &team).unwrap();
-            session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+            session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
             assert_eq!(session.ended(), ending, "{}: {norm}", case["name"]);
         }
     }

@@ -1,6 +1,7 @@
 //! The update rules against fifty steps of PyTorch's or optax's optimizers in f64, in `tests/golden/rules.json`,
 //! which `scripts/golden/rules.py` made.
 
+use crate::common::compare::{largest_deviation, widened};
 use crate::common::golden::{self, numbers, text};
 use crate::common::isa::on_each;
 use crate::common::splitmix;
@@ -144,17 +145,6 @@ fn exact_steps(pair: &Pair, count: usize) -> Vec<Vec<f64>> {
         snapshots.push(parameters.clone());
     }
     snapshots
-}
-
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| f64::from(x)).collect()
-}
-
-/// The largest deviation of values from exact ones, relative to these or to `floor`.
-fn largest_deviation(values: &[f64], exact: &[f64], floor: f64) -> f64 {
-    assert_eq!(values.len(), exact.len());
-    let pairs = values.iter().zip(exact);
-    pairs.map(|(value, exact)| (value - exact).abs() / exact.abs().max(floor)).fold(0.0, f64::max)
 }
 
 /// The largest deviation from the golden parameters.

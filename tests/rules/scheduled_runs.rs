@@ -3,18 +3,16 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
 use fallline::data::{DataSet, source};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session, TrainRecord};
+use fallline::engine::train::{self, Session, TrainRecord};
 
 /// Four steps an epoch, of which the last has fewer samples.
 const SAMPLES: usize = 190;
 const BATCH: usize = 50;
 const STEPS: usize = 12;
-
-struct Quiet;
-impl Observer for Quiet {}
 
 fn digits() -> DataSet {
     source::generate_digits([SAMPLES, 20], 1).unwrap()
@@ -47,7 +45,9 @@ fn trained(recipe: &Recipe, threads: usize) -> (TrainRecord, Vec<f32>) {
     let data = digits();
     let mut model = model(recipe, &data);
     let team = Team::new(threads).unwrap();
-    let record = train::run(&mut model, &data, recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
+    let record =
+        train::run(&mut model, &data, recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
+            .unwrap();
     (record, values(&model))
 }
 
@@ -66,7 +66,7 @@ fn steps_by_hand(rates: &[f64]) -> Vec<f32> {
         let batch = data.train.take(&Vec::from_iter(start..(start + BATCH).min(SAMPLES))).unwrap();
         let recipe = plain(rate);
         let mut session = Session::new(&mut model, &batch, &recipe, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     }
     values(&model)
 }

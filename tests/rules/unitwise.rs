@@ -2,11 +2,12 @@
 //! normalisation. Losses against those of optax and PyTorch: `scripts/golden/unitwise.py` made
 //! `tests/golden/unitwise.json`.
 
-use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::splitmix;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::golden::{self, count, integers, numbers, text};
+use crate::common::observer::{Recorder, first_losses};
+use crate::common::splitmix;
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::kernels::{columns, panels, reference};
 use fallline::engine::model::recipe::{
@@ -14,7 +15,7 @@ use fallline::engine::model::recipe::{
 };
 use fallline::engine::model::{Model, NamedTensor, Recipe, saved};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session};
+use fallline::engine::train::{self, Session};
 use serde_json::Value;
 
 /// Relative, of each of the losses.
@@ -24,15 +25,6 @@ const CLASSES: usize = 10;
 const PIXELS: usize = 784;
 /// The samples of which the file holds a fingerprint.
 const SAMPLES: usize = 6400;
-
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
 
 fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
     let samples = count(&case["samples"]);
@@ -99,20 +91,7 @@ fn losses(case: &Value, samples: &Samples, recipe: &Recipe, threads: usize) -> V
     initialise(&mut model, case);
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, samples, recipe, &team).unwrap();
-    let steps = numbers(&case["losses"]).len();
-    let mut losses = Losses::default();
-    while losses.0.len() < steps {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    losses.0.truncate(steps);
-    losses.0
-}
-
-/// The largest relative deviation of a loss.
-fn deviation(losses: &[f64], case: &Value) -> f64 {
-    let expected = numbers(&case["losses"]);
-    let of = |(loss, expected): (&f64, f64)| ((loss - expected) / expected).abs();
-    losses.iter().zip(expected).map(of).fold(0.0, f64::max)
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 /// The settings that a case has, each 1 % larger and each left out.
@@ -151,10 +130,12 @@ fn steps_are_those_of_optax_and_pytorch() {
         let samples = samples(case, &pixels, &labels);
         let recipe = recipe(case);
         let one = losses(case, &samples, &recipe, 1);
-        let right = deviation(&one, case);
+        let right = golden::loss_deviation(&one, case);
         assert_eq!(losses(case, &samples, &recipe, 3), one, "{name}, 3 threads");
-        let wrong: Vec<f64> =
-            others(&recipe).iter().map(|other| deviation(&losses(case, &samples, other, 2), case)).collect();
+        let wrong: Vec<f64> = others(&recipe)
+            .iter()
+            .map(|other| golden::loss_deviation(&losses(case, &samples, other, 2), case))
+            .collect();
         println!("{name}: {right:.1e}; with other settings {wrong:?}");
         assert!(right <= TOLERANCE, "{name}: {right:e}");
         assert!(wrong.iter().all(|&wrong| wrong > TOLERANCE), "{name}: {wrong:?}");
@@ -166,7 +147,7 @@ fn steps_are_those_of_optax_and_pytorch() {
     let mut plain = case.clone();
     plain["weight_norm"] = false.into();
     let samples = samples(case, &pixels, &labels);
-    assert!(deviation(&losses(&plain, &samples, &recipe(&plain), 2), case) > TOLERANCE);
+    assert!(golden::loss_deviation(&losses(&plain, &samples, &recipe(&plain), 2), case) > TOLERANCE);
 }
 
 /// One gradient alone, of which some columns are clipped, some not, some zero.
@@ -256,7 +237,7 @@ fn after_each_step(recipe: &Recipe, steps: usize) -> Vec<[f64; 2]> {
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
     let mut step = || {
-        session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
         extremes(session.model())
     };
     (0..steps).map(|_| step()).collect()
@@ -269,7 +250,7 @@ fn of_channels(recipe: &Recipe) -> Vec<[f64; 2]> {
     let before = model.tensors().remove(0).values;
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+    session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     let after = session.model().tensors().remove(0);
     let area = after.shape[1..].iter().product();
     let moved = |(before, after): (&[f32], &[f32])| {
@@ -346,7 +327,7 @@ fn bits(model: &Model) -> Vec<u32> {
 fn trained(recipe: &Recipe, data: &DataSet) -> Model {
     let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, recipe.train.seed).unwrap();
     let team = Team::new(2).unwrap();
-    train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut Losses::default()).unwrap();
+    train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
     model
 }
 
@@ -447,7 +428,7 @@ fn evaluation_sees_the_weights_of_the_parameters() {
     assert!(agrees(&model, &model));
     let before = model.storage().to_vec();
     let record =
-        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Losses::default())
+        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
             .unwrap();
     assert!(agrees(&model, &model));
     // The best epoch was not the last one, so that its parameters were taken back.

@@ -1,17 +1,19 @@
 //! The update rules for whole parameters, through the training step, against fifty steps of optax's or
 //! PyTorch's in f64, in `tests/golden/whole_rules.json`, which `scripts/golden/whole_rules.py` made.
 
-use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::splitmix;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::widened;
+use crate::common::golden::{self, count, integers, numbers, text};
+use crate::common::observer::{Recorder, first_losses};
+use crate::common::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::optim::reference::{self, Memory};
 use fallline::engine::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Observer, Session};
+use fallline::engine::train::Session;
 use serde_json::{Value, json};
 
 /// As in `rules.rs`: relative to a parameter or to [`FLOOR`], if that is more.
@@ -125,9 +127,6 @@ fn recipe(optimizer: &str, outputs: usize, rest: &str) -> Recipe {
     Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
 
-struct Quiet;
-impl Observer for Quiet {}
-
 /// Weight and bias after an epoch of the training that this recipe describes.
 fn trained(case: &Value, recipe: &Recipe, threads: usize) -> [Vec<f32>; 2] {
     trained_for(1, case, recipe, threads)
@@ -149,7 +148,7 @@ fn trained_for(epochs: usize, case: &Value, recipe: &Recipe, threads: usize) -> 
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
     for _ in 0..epochs {
-        session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     }
     let mut tensors = model.tensors().into_iter().map(|tensor| tensor.values);
     [0, 1].map(|_| tensors.next().unwrap())
@@ -217,10 +216,6 @@ fn exact(case: &Value) -> Vec<[Vec<f64>; 2]> {
         snapshots.push([weight.clone(), bias.clone()]);
     }
     snapshots
-}
-
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| f64::from(x)).collect()
 }
 
 /// The largest deviation of weight and bias after a step from the golden ones, relative to these or to
@@ -373,15 +368,6 @@ fn the_number_of_threads_makes_no_difference() {
     }
 }
 
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
-
 /// The losses of as many steps of a network as PyTorch took.
 fn losses(case: &Value, optimizer: &str, threads: usize) -> Vec<f64> {
     let samples = count(&case["samples"]);
@@ -393,11 +379,7 @@ fn losses(case: &Value, optimizer: &str, threads: usize) -> Vec<f64> {
     golden::initialise(&mut model, &integers(&case["dims"]));
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    let mut losses = Losses::default();
-    while losses.0.len() < numbers(&case["losses"]).len() {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    losses.0
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 /// Several layers, each of whose parameters has a norm or a matrix of its own, and the last one spared.
@@ -408,13 +390,8 @@ fn networks_agree_with_optax_and_pytorch() {
     assert_eq!(cases.len(), 4);
     for case in cases {
         let (_, _, optimizer) = rule(case);
-        let expected = numbers(&case["losses"]);
-        assert_eq!(expected.len(), 20);
-        let deviation = |losses: &[f64]| {
-            assert_eq!(losses.len(), expected.len());
-            let pairs = losses.iter().zip(&expected);
-            pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max)
-        };
+        assert_eq!(numbers(&case["losses"]).len(), 20);
+        let deviation = |losses: &[f64]| golden::loss_deviation(losses, case);
         let one = losses(case, &optimizer, 1);
         let right = deviation(&one);
         let other = match case["rule"] == "lamb" {
@@ -549,7 +526,7 @@ fn no_gradient_is_no_step() {
             model.load_tensors(Path::new("test"), before.clone()).unwrap();
             let team = Team::new(2).unwrap();
             let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-            session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+            session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
             let after = model.tensors();
             assert_eq!(after[0].values, before[0].values, "{optimizer}");
             assert_eq!(after[1].values == before[1].values, still, "{optimizer}");

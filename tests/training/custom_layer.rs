@@ -1,5 +1,6 @@
 //! Layers that are defined outside the crate.
 
+use crate::common::compare::bits;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
 use fallline::engine::optim::Ema;
 use fallline::extend::{
@@ -85,20 +86,16 @@ fn trained(layer: LayerConfig, threads: usize) -> Model {
     model
 }
 
-fn bits(model: &Model) -> Vec<u32> {
-    model.storage().iter().map(|value| value.to_bits()).collect()
-}
-
 #[test]
 fn a_copy_of_a_built_in_layer_trains_to_its_bits() {
     static COPY: LayerKind = LayerKind::new("sloped-copy", sloped).hyper_parameters(INITIAL);
     let built_in = LayerConfig::named("prelu").unwrap().with("by_channel", true).unwrap();
-    let expected = bits(&trained(built_in, 2));
+    let expected = bits(trained(built_in, 2).storage());
     for threads in [1, 2, 3] {
-        assert_eq!(bits(&trained(LayerConfig::of(&COPY), threads)), expected, "{threads} threads");
+        assert_eq!(bits(trained(LayerConfig::of(&COPY), threads).storage()), expected, "{threads} threads");
     }
     let other = LayerConfig::of(&COPY).with("initial", 0.26).unwrap();
-    assert_ne!(bits(&trained(other, 1)), expected);
+    assert_ne!(bits(trained(other, 1).storage()), expected);
     let summary = network(LayerConfig::of(&COPY)).summary();
     assert_eq!((summary[1].kind.as_str(), summary[1].parameters), ("sloped", 40));
 }
@@ -119,7 +116,7 @@ fn a_saved_model_is_read_where_its_layer_is_known() {
 
     OWN.register().unwrap();
     let again = Model::load(&path).unwrap();
-    assert_eq!(bits(&again), bits(&model));
+    assert_eq!(bits(again.storage()), bits(model.storage()));
     let answers = |model: Model| {
         let mut answers = [0.0; 3];
         Predictor::new(model).unwrap().predict(&[0.5f32; FEATURES][..], &mut answers).unwrap();

@@ -1,5 +1,6 @@
 //! Losses that a program defines: training with them, saving, and reading by their names.
 
+use crate::common::compare::bits;
 use fallline::extend::{HyperParameter, positive};
 use fallline::testing::check_loss;
 use fallline::{
@@ -70,10 +71,6 @@ fn model(loss: Loss) -> fallline::Result<Model> {
         .build()
 }
 
-fn bits(model: &Model) -> Vec<u32> {
-    model.storage().iter().map(|x| x.to_bits()).collect()
-}
-
 /// In batches that are computed in blocks, on so many threads; with the loss that it ends with.
 fn trained(loss: Loss, samples: &Samples, threads: usize) -> (Model, f64) {
     let mut model = model(loss).unwrap();
@@ -91,11 +88,11 @@ fn a_loss_from_outside_trains_as_one_that_is_built_in() {
     let (expected, loss) = trained(Loss::MEAN_SQUARED_ERROR, &samples, 2);
     for threads in [1, 2, 3] {
         let (model, found) = trained(Loss::of(&OWN), &samples, threads);
-        assert_eq!((bits(&model), found), (bits(&expected), loss), "{threads}");
+        assert_eq!((bits(model.storage()), found), (bits(expected.storage()), loss), "{threads}");
     }
     // The factor is not ignored.
     let (model, doubled) = trained(Loss::of(&OWN).with("factor", 2.0).unwrap(), &samples, 1);
-    assert!(bits(&model) != bits(&expected) && doubled < 1.0, "{doubled}");
+    assert!(bits(model.storage()) != bits(expected.storage()) && doubled < 1.0, "{doubled}");
 }
 
 #[test]
@@ -106,7 +103,7 @@ fn a_loss_of_rows_trains_on_classes_and_step_by_step() {
     check_loss(&loss, OUTPUTS).unwrap();
     let (first, value) = trained(loss.clone(), &samples, 1);
     let (second, same) = trained(loss.clone(), &samples, 3);
-    assert_eq!((bits(&first), value), (bits(&second), same));
+    assert_eq!((bits(first.storage()), value), (bits(second.storage()), same));
     let (_, of_built_in) = trained(Loss::cross_entropy(), &samples, 1);
     assert!((value - of_built_in).abs() < 1e-2 && value < 0.5, "{value} {of_built_in}");
     let seen = Trainer::new().evaluate(&first, &samples).unwrap();
@@ -166,7 +163,7 @@ fn a_saved_model_is_read_where_its_loss_is_known() {
     OWN.register().unwrap();
     let again = Model::load(&path).unwrap();
     assert_eq!(again.loss(), model.loss());
-    assert_eq!(bits(&again), bits(&model));
+    assert_eq!(bits(again.storage()), bits(model.storage()));
     let answers = |model: Model| {
         let mut answers = vec![0.0; OUTPUTS];
         Predictor::new(model).unwrap().predict(&rows()[..WIDTH], &mut answers).unwrap();

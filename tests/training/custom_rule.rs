@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::common::observer::Recorder;
 use fallline::engine::model::recipe::{
     AverageConfig, AverageMethod, OPTIMIZERS, Override, optimizer_kind, optimizer_names,
 };
@@ -9,7 +10,7 @@ use fallline::engine::model::saved;
 use fallline::engine::optim::schedule::{Anneal, OneCycle};
 use fallline::engine::optim::{Ema, Lookahead, coefficients};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer};
+use fallline::engine::train;
 use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;
 use fallline::{
@@ -85,9 +86,6 @@ static REGISTERED: OptimizerKind = OptimizerKind {
     hyper_parameters: HYPER_PARAMETERS,
     ..OptimizerKind::new("adam-registered", 2e-3, copied)
 };
-
-struct Quiet;
-impl Observer for Quiet {}
 
 fn samples() -> Samples {
     let x: Vec<f32> = (0..300 * 7).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect();
@@ -209,7 +207,7 @@ fn once_registered_it_has_a_name_in_recipes_and_saved_models() {
     let data = train::dataset::load(&recipe.data, None).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let team = Team::new(2).unwrap();
-    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
+    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.safetensors");
     saved::save(&path, &model, &recipe, data.train.shape(), data.classes, data.train.element_type()).unwrap();

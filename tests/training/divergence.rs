@@ -1,9 +1,9 @@
 //! Trainings that plainly fail, and healthy ones that only look odd: exit codes, what is said and kept.
 
-use crate::common::program::fallline;
 use std::fs;
 use std::path::Path;
 
+use crate::common::program::{fallline, json};
 use serde_json::Value;
 
 const SMALL: [&str; 3] = ["train", "--set=data.train_samples=300", "--set=data.test_samples=100"];
@@ -20,10 +20,6 @@ fn train(folder: &Path, more: &[&str]) -> Run {
     let output = fallline(folder, &[&SMALL[..], epochs, more].concat());
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-}
-
-fn json(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 #[test]

@@ -3,13 +3,12 @@
 
 use crate::common;
 use crate::common::golden::{self, count, integers, numbers, text};
+use crate::common::observer::first_losses;
 use crate::common::splitmix;
-use std::sync::atomic::AtomicBool;
-
 use fallline::data::Samples;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Observer, Session};
+use fallline::engine::train::Session;
 use serde_json::Value;
 
 /// Relative, of each of the losses.
@@ -19,17 +18,6 @@ const CLASSES: usize = 10;
 const PIXELS: usize = 784;
 /// The samples of which the files hold fingerprints.
 const SAMPLES: usize = 6400;
-
-/// Keeps the loss of every step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, step: u64, loss: f64) {
-        self.0.push(loss);
-        assert_eq!(step, self.0.len() as u64);
-    }
-}
 
 /// Pictures `[SAMPLES, PIXELS]` and their labels.
 struct Data {
@@ -98,24 +86,7 @@ fn losses(case: &Value, data: &Data, recipe: &Recipe) -> Vec<f64> {
     golden::initialise(&mut model, &integers(&case["dims"]));
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
-    let steps = numbers(&case["losses"]).len();
-    let mut losses = Losses::default();
-    while losses.0.len() < steps {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    losses.0.truncate(steps);
-    losses.0
-}
-
-/// The largest relative deviation of a loss.
-fn deviation(losses: &[f64], case: &Value) -> f64 {
-    let expected = numbers(&case["losses"]);
-    assert_eq!(losses.len(), expected.len());
-    losses
-        .iter()
-        .zip(expected)
-        .map(|(loss, expected)| ((loss - expected) / expected).abs())
-        .fold(0.0, f64::max)
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 fn check(file: &Value, data: &Data, number_of_cases: usize) {
@@ -126,10 +97,10 @@ fn check(file: &Value, data: &Data, number_of_cases: usize) {
         check_initial_values(case);
         assert_eq!(numbers(&case["losses"]).len(), 100);
         let recipe = recipe(case);
-        let right = deviation(&losses(case, data, &recipe), case);
+        let right = golden::loss_deviation(&losses(case, data, &recipe), case);
         let mut off = recipe;
         off.optimizer.learning_rate *= 1.001;
-        let wrong = deviation(&losses(case, data, &off), case);
+        let wrong = golden::loss_deviation(&losses(case, data, &off), case);
         println!("{}: {right:.1e}; with a learning rate 0.1 % too high {wrong:.1e}", text(&case["name"]));
         assert!(right <= TOLERANCE, "{}: {right:e}", case["name"]);
         assert!(wrong > TOLERANCE, "{}: a wrong learning rate goes unnoticed: {wrong:e}", case["name"]);

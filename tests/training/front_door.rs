@@ -3,21 +3,20 @@
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
+use crate::common::compare::bits;
+use crate::common::observer::Recorder;
 use fallline::data::{DataSet, Origin, source};
 use fallline::engine::model::recipe::{DataConfig, NormalisationConfig, Over};
 use fallline::engine::optim::schedule::Plateau;
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, Session};
 use fallline::{
-    Activation, Curve, Error, LayerConfig, Loss, Model, ModelBuilder, Normalisation, Observer, Optimizer,
-    Predictor, Recipe, Samples, Schedule, Trainer,
+    Activation, Curve, Error, LayerConfig, Loss, Model, ModelBuilder, Normalisation, Optimizer, Predictor,
+    Recipe, Samples, Schedule, Trainer,
 };
 
 const WIDTH: usize = 5;
 const CLASSES: usize = 3;
-
-struct Quiet;
-impl Observer for Quiet {}
 
 /// Rows of numbers that look like any others.
 fn rows(count: usize) -> Vec<f32> {
@@ -45,10 +44,6 @@ fn regression(outputs: usize) -> Model {
         .unwrap()
 }
 
-fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|number| number.to_bits()).collect()
-}
-
 /// The same settings as a text.
 fn recipe(more: &str) -> Recipe {
     let text = format!(
@@ -66,7 +61,7 @@ fn trained_by(recipe: &Recipe, samples: &Samples) -> Model {
     let (train, test) = (samples.clone(), samples.clone());
     let data = DataSet::new("own", CLASSES, train, test, Origin::Generated { seed: 0 }).unwrap();
     let (team, stop) = (Team::new(2).unwrap(), AtomicBool::new(false));
-    train::run(&mut model, &data, recipe, &team, &stop, &mut Quiet).unwrap();
+    train::run(&mut model, &data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
     model
 }
 
@@ -107,7 +102,7 @@ fn a_session_tells_its_plateau_of_each_epoch() {
     let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, recipe.train.seed).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    let mut epoch = || session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+    let mut epoch = || session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     let rates: Vec<f64> = (0..4).map(|_| epoch().learning_rate.unwrap()).collect();
     assert_eq!(rates, [0.02, 0.02, 0.01, 0.005]);
     assert_eq!(bits(model.storage()), bits(expected.storage()));

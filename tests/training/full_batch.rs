@@ -1,14 +1,15 @@
 //! Rules for the full batch on a case whose optimum is known, least squares by one linear layer, and in
 //! whole runs: what ends them, what they report.
 
-use crate::common::splitmix;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
+use crate::common::splitmix;
 use fallline::Error;
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, EpochRecord, Observer, Session, TrainRecord};
+use fallline::engine::train::{self, EpochRecord, Session, TrainRecord};
 
 const SAMPLES: usize = 60;
 const FEATURES: usize = 4;
@@ -28,9 +29,6 @@ const SEARCHED: [&str; 5] = [
     "name = \"cg\"\nformula = \"fletcher-reeves\"",
     "name = \"cg\"\nformula = \"hestenes-stiefel\"",
 ];
-
-struct Quiet;
-impl Observer for Quiet {}
 
 fn pixels() -> Vec<u8> {
     splitmix::uniform(1, SAMPLES * FEATURES).iter().map(|x| ((x + 1.0) * 127.5) as u8).collect()
@@ -64,7 +62,7 @@ fn trained(optimizer: &str, steps: usize) -> f64 {
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
     let stop = AtomicBool::new(false);
-    (0..steps).map(|_| session.epoch(&stop, &mut Quiet).unwrap().train_loss).last().unwrap()
+    (0..steps).map(|_| session.epoch(&stop, &mut Recorder::default()).unwrap().train_loss).last().unwrap()
 }
 
 /// The least mean of the squared errors of all outputs, by the normal equations.
@@ -140,7 +138,7 @@ fn run(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) 
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let team = Team::new(threads).unwrap();
     let stop = AtomicBool::new(false);
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Quiet).unwrap();
+    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
     (record, model)
 }
 
@@ -281,7 +279,8 @@ fn a_run_that_begins_with_no_finite_loss_diverges() {
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
     let team = Team::new(2).unwrap();
     let error =
-        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap_err();
+        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
+            .unwrap_err();
     assert!(error.to_string().starts_with("training diverged: the output of layer 0 (dense"), "{error}");
 }
 

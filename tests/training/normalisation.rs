@@ -3,13 +3,11 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
 use fallline::data::{DataSet, source};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session};
-
-struct Quiet;
-impl Observer for Quiet {}
+use fallline::engine::train::{self, Session};
 
 const NORMED: &str = "[[model.layers]]\ntype = \"conv\"\nchannels = 6\nkernel = 5\nstride = 3\nbias = false\n\
                       [[model.layers]]\ntype = \"batch-norm\"\nactivation = \"relu\"\n\
@@ -35,7 +33,7 @@ fn trained(recipe: &Recipe, data: &DataSet, epochs: usize) -> Vec<NamedTensor> {
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
     for _ in 0..epochs {
-        session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     }
     drop(session);
     model.tensors()
@@ -139,7 +137,9 @@ fn a_trained_network_learns_and_answers_alone() {
     (recipe.train.epochs, recipe.optimizer.learning_rate) = (6, 0.01);
     let team = Team::new(2).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
-    let record = train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
+    let record =
+        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
+            .unwrap();
     let accuracy = record.test.as_ref().unwrap().accuracy.unwrap();
     println!("{accuracy}");
     assert!(accuracy > 0.7, "{accuracy}");
@@ -157,7 +157,9 @@ fn a_loss_that_is_none_names_the_layer() {
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, &recipe, &team).unwrap();
-    let error =
-        (0..5).find_map(|_| session.epoch(&AtomicBool::new(false), &mut Quiet).err()).unwrap().to_string();
+    let error = (0..5)
+        .find_map(|_| session.epoch(&AtomicBool::new(false), &mut Recorder::default()).err())
+        .unwrap()
+        .to_string();
     assert!(error.contains("the output of layer 0 (conv 5x5)"), "{error}");
 }

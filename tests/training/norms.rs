@@ -1,25 +1,17 @@
 //! The norms of each layer in the last step of an epoch, and the warnings that follow from them.
 
-use crate::common::program;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
+use crate::common::program;
 use fallline::data::{DataSet, source};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, LayerNorms, Observer, Session, TrainRecord, Trouble, Warning};
+use fallline::engine::train::{self, LayerNorms, Session, TrainRecord, Trouble, Warning};
 
 const CLASSES: usize = 10;
 const SAMPLES: usize = 300;
-
-#[derive(Default)]
-struct Warnings(Vec<Warning>);
-
-impl Observer for Warnings {
-    fn warning(&mut self, warning: &Warning) {
-        self.0.push(warning.clone());
-    }
-}
 
 fn digits() -> &'static DataSet {
     static DIGITS: OnceLock<DataSet> = OnceLock::new();
@@ -49,10 +41,10 @@ const SMALL: &[(usize, &str)] = &[(130, "relu"), (33, "tanh")];
 fn trained(recipe: &Recipe, data: &DataSet) -> (TrainRecord, Vec<Warning>) {
     let mut model = Model::build(&recipe.model, [28, 28, 1], CLASSES, recipe.train.seed).unwrap();
     let team = Team::new(2).unwrap();
-    let mut seen = Warnings::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut seen).unwrap();
-    assert_eq!(record.warnings, seen.0, "the observer hears what the record has");
-    (record, seen.0)
+    let mut recorder = Recorder::default();
+    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    assert_eq!(record.warnings, recorder.warnings, "the observer hears what the record has");
+    (record, recorder.warnings)
 }
 
 fn norm(values: impl Iterator<Item = f64>) -> f64 {
@@ -82,7 +74,7 @@ fn norms_are_those_of_the_last_step() {
         let rate = recipe.optimizer.learning_rate;
         for _ in 0..3 {
             let before = session.model().storage().to_vec();
-            let record = session.epoch(&AtomicBool::new(false), &mut Warnings::default()).unwrap();
+            let record = session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
             let after = session.model().storage();
             let names: Vec<&str> = record.layers.iter().map(|norms| norms.layer.as_str()).collect();
             assert_eq!(names, ["0", "2", "4"]);
@@ -120,12 +112,12 @@ fn a_search_has_norms_of_each_iteration() {
         for _ in 0..4 {
             let before = session.model().storage().to_vec();
             let stop = AtomicBool::new(false);
-            let record = session.epoch(&stop, &mut Warnings::default()).unwrap();
+            let record = session.epoch(&stop, &mut Recorder::default()).unwrap();
             // The gradient there, as a step of plain gradient descent sees it.
             let mut other = Model::build(&descent.model, [28, 28, 1], CLASSES, 1).unwrap();
             other.parts_mut().1.copy_from_slice(&before);
             let mut step = Session::new(&mut other, &digits().train, &descent, &team).unwrap();
-            let expected = step.epoch(&stop, &mut Warnings::default()).unwrap().layers;
+            let expected = step.epoch(&stop, &mut Recorder::default()).unwrap().layers;
             assert_eq!((record.layers.len(), expected.len()), (3, 3));
             let after = session.model().storage();
             for ((norms, expected), place) in record.layers.iter().zip(&expected).zip(&places) {

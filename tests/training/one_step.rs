@@ -3,12 +3,14 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::widened;
+use crate::common::observer::Recorder;
 use fallline::data::{Samples, source};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference::{self, Dense};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Observer, Session};
+use fallline::engine::train::Session;
 
 /// One sample, batches below and above what is computed together (128 and 256 rows), several such
 /// blocks, whole or with a short last one.
@@ -33,18 +35,6 @@ struct Step {
     gradients: Vec<Vec<f64>>,
 }
 
-struct Loss(f64);
-
-impl Observer for Loss {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0 = loss;
-    }
-}
-
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| x.into()).collect()
-}
-
 fn new_model(recipe: &Recipe, samples: &Samples) -> Model {
     Model::build(&recipe.model, samples.shape(), CLASSES, 1).unwrap()
 }
@@ -55,15 +45,18 @@ fn fast(samples: &Samples) -> Step {
     let mut model = new_model(&recipe, samples);
     let before = model.tensors();
     let team = Team::new(2).unwrap();
-    let mut loss = Loss(f64::NAN);
+    let mut recorder = Recorder::default();
     Session::new(&mut model, samples, &recipe, &team)
-        .and_then(|mut session| session.epoch(&AtomicBool::new(false), &mut loss))
+        .and_then(|mut session| session.epoch(&AtomicBool::new(false), &mut recorder))
         .unwrap();
     let change = |(before, after): (&NamedTensor, NamedTensor)| {
         let values = widened(&before.values).into_iter().zip(widened(&after.values));
         values.map(|(before, after)| before - after).collect()
     };
-    Step { loss: loss.0, gradients: before.iter().zip(model.tensors()).map(change).collect() }
+    Step {
+        loss: *recorder.losses.last().unwrap(),
+        gradients: before.iter().zip(model.tensors()).map(change).collect(),
+    }
 }
 
 /// The naive step.

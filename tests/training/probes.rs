@@ -1,17 +1,15 @@
 //! What probes see of training steps, and that they change nothing.
 
-use crate::common::small::{CLASSES, digits};
 use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
+use crate::common::small::{CLASSES, digits};
 use fallline::data::Samples;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::probe::{Operation, Probes, Site, Table, Turns};
 use fallline::engine::team::Team;
-use fallline::engine::train::{Observer, Session};
-
-struct Quiet;
-impl Observer for Quiet {}
+use fallline::engine::train::Session;
 
 const BATCH: usize = 16;
 const STEPS: usize = 3;
@@ -58,7 +56,7 @@ fn trained(recipe: &Recipe, threads: usize, mut probes: Option<Probes>) -> (Vec<
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
     for _ in 0..2 {
-        session.probed_epoch(&AtomicBool::new(false), &mut Quiet, probes.as_mut()).unwrap();
+        session.probed_epoch(&AtomicBool::new(false), &mut Recorder::default(), probes.as_mut()).unwrap();
     }
     (probes.map_or(Vec::new(), |probes| probes.tables), model)
 }
@@ -119,7 +117,7 @@ fn nominal_operations_of_all_built_in_networks_are_those_of_the_summary() {
         let mut model = Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap();
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
         let mut probes = Probes::new(looks);
-        session.probed_epoch(&AtomicBool::new(false), &mut Quiet, Some(&mut probes)).unwrap();
+        session.probed_epoch(&AtomicBool::new(false), &mut Recorder::default(), Some(&mut probes)).unwrap();
         check_nominal(&recipe, &probes.tables, 4);
     }
 }

@@ -1,27 +1,15 @@
 //! Samples set aside for validation, what ends a training, parameters that are taken back,
 //! accumulated gradients, and runs that diverge.
 
-use crate::common::small::{CLASSES, SAMPLES, build, digits, noise, recipe};
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::bits;
+use crate::common::observer::Recorder;
+use crate::common::small::{CLASSES, SAMPLES, build, digits, noise, recipe, trained};
 use fallline::data::{DataSet, Samples, split};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, FoldsRecord, Observer, Session, TrainRecord};
-
-struct Quiet;
-impl Observer for Quiet {}
-
-fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
-    let mut model = build(recipe);
-    let team = Team::new(threads).unwrap();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut Quiet).unwrap();
-    (record, model)
-}
-
-fn bits(model: &Model) -> Vec<u32> {
-    model.storage().iter().map(|x| x.to_bits()).collect()
-}
+use fallline::engine::train::{self, Session, TrainRecord};
 
 /// How a training ended, after how many epochs, and with how many samples in the last one.
 fn end(settings: &[&str]) -> (String, usize, usize, bool) {
@@ -61,10 +49,10 @@ fn samples_set_aside_are_tried_and_never_trained_on() {
         trained(&recipe, &DataSet { train, ..digits().clone() }, 2)
     };
     let (other, same) = blackened(&split.held);
-    assert_eq!(bits(&same), bits(&model));
+    assert_eq!(bits(same.storage()), bits(model.storage()));
     assert_ne!(other.epochs[1].validation_loss, last.validation_loss);
     let (_, different) = blackened(&split.kept[..1]);
-    assert_ne!(bits(&different), bits(&model));
+    assert_ne!(bits(different.storage()), bits(model.storage()));
 }
 
 #[test]
@@ -113,7 +101,7 @@ fn the_best_parameters_are_taken_back_whatever_ends_the_training() {
         let until = format!("train.epochs={}", best + 1);
         let plain = self::recipe(&["data.validation=200", &until]);
         let (plain, expected) = trained(&plain, &data, 2);
-        assert_eq!(bits(&model), bits(&expected), "{settings:?}");
+        assert_eq!(bits(model.storage()), bits(expected.storage()), "{settings:?}");
         assert_eq!((record.validation, record.test), (plain.validation, plain.test));
         assert_eq!(plain.best_epoch, None);
     }
@@ -133,13 +121,13 @@ fn nothing_depends_on_the_number_of_threads() {
         let (one, model) = trained(&recipe, &data, 1);
         for threads in [2, 3] {
             let (other, same) = trained(&recipe, &data, threads);
-            assert_eq!(bits(&same), bits(&model), "{settings:?}, {threads} threads");
+            assert_eq!(bits(same.storage()), bits(model.storage()), "{settings:?}, {threads} threads");
             assert_eq!((&other.validation, &other.test), (&one.validation, &one.test));
             assert_eq!((other.best_epoch, other.stop_reason), (one.best_epoch, one.stop_reason.clone()));
         }
         // The setting does something.
         let (_, plain) = trained(&self::recipe(&["train.batch=300"]), &data, 1);
-        assert_ne!(bits(&plain), bits(&model));
+        assert_ne!(bits(plain.storage()), bits(model.storage()));
     }
 }
 
@@ -150,10 +138,10 @@ fn accumulated_batches_are_one_large_batch() {
         let large = recipe(&[&format!("train.batch={}", batch * accumulate)]);
         let (record, model) = trained(&small, digits(), 2);
         let (expected, same) = trained(&large, digits(), 2);
-        assert_eq!(bits(&model), bits(&same), "{batch} x {accumulate}");
+        assert_eq!(bits(model.storage()), bits(same.storage()), "{batch} x {accumulate}");
         assert_eq!(record.batch, expected.batch);
         let (_, alone) = trained(&recipe(&[&format!("train.batch={batch}")]), digits(), 2);
-        assert_ne!(bits(&model), bits(&alone), "{batch} x {accumulate}");
+        assert_ne!(bits(model.storage()), bits(alone.storage()), "{batch} x {accumulate}");
     }
 }
 
@@ -167,7 +155,7 @@ fn divergence(settings: &[&str], spoil: &dyn Fn(&mut NamedTensor)) -> Result<(),
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
     session
-        .epoch(&AtomicBool::new(false), &mut Quiet)
+        .epoch(&AtomicBool::new(false), &mut Recorder::default())
         .and_then(|_| session.check_parameters())
         .map_err(|error| error.to_string())
 }
@@ -223,17 +211,17 @@ fn what_is_not_finite_is_named_with_layer_and_step() {
 fn cross_validation_tries_each_sample_once() {
     let recipe = recipe(&["train.epochs=2"]);
     let team = Team::new(2).unwrap();
-    #[derive(Default)]
-    struct Folds(Vec<(usize, usize, Option<f64>)>);
-    impl Observer for Folds {
-        fn fold(&mut self, done: &FoldsRecord) {
-            let last = done.folds.last().unwrap().validation.as_ref().unwrap();
-            self.0.push((done.folds.len(), done.asked(), last.accuracy));
-        }
-    }
-    let mut watched = Folds::default();
+    let mut recorder = Recorder::default();
     let stop = AtomicBool::new(false);
-    let record = train::cross_validate(digits(), &recipe, 4, &team, &stop, &mut watched).unwrap();
+    let record = train::cross_validate(digits(), &recipe, 4, &team, &stop, &mut recorder).unwrap();
+    let told: Vec<_> = recorder
+        .folds
+        .iter()
+        .map(|done| {
+            let last = done.folds.last().unwrap().validation.as_ref().unwrap();
+            (done.folds.len(), done.asked(), last.accuracy)
+        })
+        .collect();
     assert_eq!((record.folds.len(), record.incomplete_of), (4, None));
     let splits = split::folds(&digits().train, 4, true, recipe.train.seed).unwrap();
     for (index, (fold, split)) in record.folds.iter().zip(&splits).enumerate() {
@@ -242,24 +230,27 @@ fn cross_validation_tries_each_sample_once() {
         let mut session =
             Session::on_part(&mut model, &digits().train, Some(split.kept.clone()), &recipe, &team).unwrap();
         for _ in 0..2 {
-            session.epoch(&stop, &mut Quiet).unwrap();
+            session.epoch(&stop, &mut Recorder::default()).unwrap();
         }
         let held = digits().train.take(&indices(&split.held)).unwrap();
         let seen = session.evaluate(&held).unwrap();
         assert_eq!(fold.validation.as_ref(), Some(&seen));
-        assert_eq!(watched.0[index], (index + 1, 4, seen.accuracy));
+        assert_eq!(told[index], (index + 1, 4, seen.accuracy));
     }
-    let mean = watched.0.iter().map(|(_, _, accuracy)| accuracy.unwrap()).sum::<f64>() / 4.0;
+    let mean = told.iter().map(|(_, _, accuracy)| accuracy.unwrap()).sum::<f64>() / 4.0;
     assert!((record.accuracy.unwrap().mean - mean).abs() < 1e-12 && record.accuracy.unwrap().deviation > 0.0);
 
     let refusal = |recipe: &Recipe, folds| {
-        train::cross_validate(digits(), recipe, folds, &team, &stop, &mut Quiet).unwrap_err().to_string()
+        train::cross_validate(digits(), recipe, folds, &team, &stop, &mut Recorder::default())
+            .unwrap_err()
+            .to_string()
     };
     assert!(refusal(&recipe, 1).starts_with("folds: expected 2 to 600, "));
     let message = refusal(&self::recipe(&["data.validation=10"]), 2);
     assert!(message.starts_with("recipe small: `data.validation`: expected none with folds"), "{message}");
     let stopped = AtomicBool::new(true);
-    let none = train::cross_validate(digits(), &recipe, 2, &team, &stopped, &mut Quiet).unwrap();
+    let none =
+        train::cross_validate(digits(), &recipe, 2, &team, &stopped, &mut Recorder::default()).unwrap();
     assert_eq!((none.folds.len(), none.incomplete_of), (0, Some(2)));
 }
 
@@ -269,7 +260,14 @@ fn splits_and_patience_that_make_no_sense_are_refused() {
         let recipe = recipe(settings);
         let team = Team::new(1).unwrap();
         let mut model = build(&recipe);
-        let run = train::run(&mut model, digits(), &recipe, &team, &AtomicBool::new(false), &mut Quiet);
+        let run = train::run(
+            &mut model,
+            digits(),
+            &recipe,
+            &team,
+            &AtomicBool::new(false),
+            &mut Recorder::default(),
+        );
         run.unwrap_err().to_string()
     };
     assert_eq!(

@@ -1,14 +1,19 @@
 //! Training gives the same bits with any number of threads. Run in the dev profile, where memory
 //! shared by workers records who claims what, the same tests are a race detector.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::bits;
+use crate::common::observer::Recorder;
 use fallline::data::{DataSet, source};
 use fallline::engine::model::recipe::OPTIMIZERS;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer};
+use fallline::engine::train;
 
 const CLASSES: usize = 10;
 const TRAIN_SAMPLES: usize = 2000;
@@ -40,24 +45,11 @@ struct Outcome {
     probabilities: Vec<u32>,
 }
 
-#[derive(Default)]
-struct Steps(Vec<u64>);
-
-impl Observer for Steps {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss.to_bits());
-    }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
-}
-
 fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let team = Team::new(threads).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, recipe.train.seed).unwrap();
-    let mut steps = Steps::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut steps).unwrap();
+    let mut recorder = Recorder::default();
+    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
     let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
     assert_eq!(record.test.as_ref(), Some(&test));
     let images = data.test.clone().first(37).unwrap();
@@ -68,7 +60,7 @@ fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let epochs =
         record.epochs.iter().map(|epoch| [epoch.train_loss, epoch.train_accuracy.unwrap_or(f64::NAN)]);
     Outcome {
-        steps: steps.0,
+        steps: recorder.losses.into_iter().map(f64::to_bits).collect(),
         norms,
         epochs: epochs
             .chain([[test.loss, test.accuracy.unwrap_or(f64::NAN)]])
