@@ -5,7 +5,7 @@ pub mod common;
 
 use std::hint::black_box;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use crate::common::program::{fallline, names, succeeds};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{fallline, json};
+use crate::common::program::{command, fallline, json};
 
 /// A file in the IDX format.
 fn idx(kind: u8, sizes: &[u32], content: &[u8]) -> Vec<u8> {
@@ -149,7 +149,7 @@ fn all_files_are_tried_before_a_failure_is_reported() {
     let (code, out, err) = run(path, &["train", "r.toml", "--data=d", "--json=/dev/full", "--save=m"]);
     assert_eq!((code, out.contains("wrote m\n")), (Some(2), true), "{err}");
     // Nobody reads along.
-    let closed = program::command(path, &["train", "r.toml", "--data=d", "--lr=1e10", "--save=n"])
+    let closed = command(path, &["train", "r.toml", "--data=d", "--lr=1e10", "--save=n"])
         .stdout(fs::File::options().write(true).open("/dev/full").unwrap())
         .output()
         .unwrap();

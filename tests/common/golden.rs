@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fallline::data::Samples;
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use serde_json::Value;
 
@@ -42,6 +43,13 @@ pub fn integers(value: &Value) -> Vec<u64> {
 /// A whole number that counts something.
 pub fn count(value: &Value) -> usize {
     usize::try_from(value.as_u64().expect("a count")).expect("a count that fits")
+}
+
+/// Of pictures such as MNIST's, the first ones, as many as a case has.
+pub fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
+    let samples = count(&case["samples"]);
+    let (pixels, labels) = (pixels[..samples * 28 * 28].to_vec(), labels[..samples].to_vec());
+    Samples::images(pixels, [28, 28, 1], labels, 10).unwrap()
 }
 
 /// The recipe of a case: the network of its `dims`, `activations` and `loss`, and these tables.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use crate::common::program::{command, fallline, limited};
 use fallline::engine::model::NamedTensor;
@@ -103,7 +102,7 @@ fn a_file_of_nothing_but_brackets_is_refused_at_little_cost() {
     let at = folder.path();
     let refusal = |content: &str| {
         fs::write(at.join("v.json"), content).unwrap();
-        let errors = refused(&limited(at, &["report", "v.json", "--out", "x.html"]));
+        let errors = refused(&limited(at, 500_000, &["report", "v.json", "--out", "x.html"]));
         assert!(!errors.contains("memory"), "{errors}");
         errors
     };

@@ -7,7 +7,7 @@
 pub mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::common::program::{command, fallline, limited};
 

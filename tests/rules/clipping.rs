@@ -17,15 +17,8 @@ use serde_json::Value;
 const TOLERANCE: f64 = 1e-4;
 
 const CLASSES: usize = 10;
-const PIXELS: usize = 784;
 /// The samples of which the file holds a fingerprint.
 const SAMPLES: usize = 6400;
-
-fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
-    let samples = count(&case["samples"]);
-    let (pixels, labels) = (pixels[..samples * PIXELS].to_vec(), labels[..samples].to_vec());
-    Samples::images(pixels, [28, 28, 1], labels, CLASSES).unwrap()
-}
 
 fn recipe(case: &Value) -> Recipe {
     let options = &case["optimizer"];
@@ -64,7 +57,7 @@ fn clipped_steps() {
     for case in cases {
         let name = text(&case["name"]);
         assert_eq!(numbers(&case["losses"]).len(), 40);
-        let samples = samples(case, &pixels, &labels);
+        let samples = golden::samples(case, &pixels, &labels);
         let recipe = recipe(case);
         let one = losses(case, &samples, &recipe, 1);
         let right = golden::loss_deviation(&one, case);
@@ -100,7 +93,7 @@ fn norms() {
     let file = golden::read("clipping.json");
     let (pixels, labels) = splitmix::made_up_data(SAMPLES);
     for case in golden::cases(&file) {
-        let samples = samples(case, &pixels, &labels);
+        let samples = golden::samples(case, &pixels, &labels);
         let norm = numbers(&case["norms"])[0];
         for (limit, ending) in [(norm * 1.00001, Some(Ending::GradientNorm)), (norm * 0.99999, None)] {
             let mut recipe = recipe(case);

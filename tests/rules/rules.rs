@@ -245,7 +245,7 @@ fn what_is_evaluated_agrees_too() {
 }
 
 /// Every name of a recipe is a rule that was held against golden numbers: those for whole parameters
-/// in `whole_rules.rs`, those that search along lines in `golden_full_batch.rs`.
+/// in `whole_rules.rs`, those that search along lines in `full_batch.rs`.
 #[test]
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");

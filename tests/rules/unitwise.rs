@@ -22,15 +22,8 @@ use serde_json::Value;
 const TOLERANCE: f64 = 2e-5;
 
 const CLASSES: usize = 10;
-const PIXELS: usize = 784;
 /// The samples of which the file holds a fingerprint.
 const SAMPLES: usize = 6400;
-
-fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
-    let samples = count(&case["samples"]);
-    let (pixels, labels) = (pixels[..samples * PIXELS].to_vec(), labels[..samples].to_vec());
-    Samples::images(pixels, [28, 28, 1], labels, CLASSES).unwrap()
-}
 
 fn recipe(case: &Value) -> Recipe {
     let options = &case["optimizer"];
@@ -127,7 +120,7 @@ fn steps_are_those_of_optax_and_pytorch() {
     for case in cases {
         let name = text(&case["name"]);
         assert_eq!(numbers(&case["losses"]).len(), 40);
-        let samples = samples(case, &pixels, &labels);
+        let samples = golden::samples(case, &pixels, &labels);
         let recipe = recipe(case);
         let one = losses(case, &samples, &recipe, 1);
         let right = golden::loss_deviation(&one, case);
@@ -146,7 +139,7 @@ fn steps_are_those_of_optax_and_pytorch() {
     let case = &cases[6];
     let mut plain = case.clone();
     plain["weight_norm"] = false.into();
-    let samples = samples(case, &pixels, &labels);
+    let samples = golden::samples(case, &pixels, &labels);
     assert!(golden::loss_deviation(&losses(&plain, &samples, &recipe(&plain), 2), case) > TOLERANCE);
 }
 

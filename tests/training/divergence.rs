@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::program::{fallline, json};
-use serde_json::Value;
 
 const SMALL: [&str; 3] = ["train", "--set=data.train_samples=300", "--set=data.test_samples=100"];
 

@@ -7,9 +7,9 @@ use crate::common::compare::bits;
 use crate::common::observer::Recorder;
 use crate::common::small::{CLASSES, SAMPLES, build, digits, noise, recipe, trained};
 use fallline::data::{DataSet, Samples, split};
-use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::model::{NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, TrainRecord};
+use fallline::engine::train::{self, Session};
 
 /// How a training ended, after how many epochs, and with how many samples in the last one.
 fn end(settings: &[&str]) -> (String, usize, usize, bool) {
