@@ -50,7 +50,6 @@ pub fn fails(folder: &Path, arguments: &[&str], message: &str) {
 }
 
 /// Runs the program within so many KiB of address space.
-#[cfg(unix)]
 pub fn limited(folder: &Path, kib: u32, arguments: &[&str]) -> Output {
     let mut limited = Command::new("sh");
     let run = command(folder, arguments);
