@@ -11,8 +11,8 @@ pub use crate::hyper::{
 };
 pub use crate::kernels::image::Image;
 pub use crate::layers::{
-    Arrangement, Backward, Derivation, Derived, Flops, Forward, Layer, LayerKind, LayerSettings,
-    ParameterSpec, Reader, Role, RowsGradient, Shape, Sharding, Training,
+    Backward, Derivation, Derived, Flops, Forward, Layer, LayerKind, LayerSettings, Layout, ParameterSpec,
+    Reader, Role, RowsGradient, Shape, Sharding, Training,
 };
 pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;

@@ -4,7 +4,7 @@
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
 use super::layer::{Backward, Forward, Layer, Training};
-use crate::kernels::dropout::{self, Dropping};
+use crate::kernels::elementwise::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};
 use crate::tensor::{MatrixMut, MatrixRef};

@@ -1,8 +1,8 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
 use super::layer::{Backward, Forward, Layer};
+use crate::kernels::image::pool;
 use crate::kernels::image::{Image, Window};
-use crate::kernels::pool;
 
 /// What a pool makes of the numbers under a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use super::recipe::{ConvolutionConfig, LayerConfig, ModelConfig, NormalisationCo
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
-    BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
-    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
+    BatchNorm, Convolution, ConvolutionPool, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage,
+    GroupNorm, Grouped, Layer, LayerNorm, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
 };
 use crate::rng::{self, Purpose};
-use crate::tensor::{Buffer, Layout};
+use crate::tensor::{Arena, Buffer};
 use crate::{Error, Result, init, memory};
 
 /// The most parameters a model may have: 4 GiB of them, before any optimizer.
@@ -34,11 +34,11 @@ impl Model {
         let normalises = |layer: &LayerConfig| {
             matches!(layer, LayerConfig::Normalisation(NormalisationConfig { over: Over::Batch { .. }, .. }))
         };
-        let narrows = find_layer(&config.layers, normalises).is_none();
-        let mut builder = Builder { narrows, ..Builder::default() };
+        let fuses_pools = find_layer(&config.layers, normalises).is_none();
+        let mut builder = Builder { fuses_pools, ..Builder::default() };
         let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
-        let Builder { layers, layout, .. } = builder;
+        let Builder { layers, arena, .. } = builder;
         if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
@@ -48,8 +48,8 @@ impl Model {
             });
         }
         config.loss.check(classes)?;
-        memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
-        let parameters = Buffer::try_zeros("the parameters", layout.len())?;
+        memory::check("the parameters", arena.len().saturating_mul(size_of::<f32>()))?;
+        let parameters = Buffer::try_zeros("the parameters", arena.len())?;
         let mut model = Model { layers, parameters, input, config: config.clone(), seen: Seen::default() };
         model.initialise(seed)?;
         Ok(model)
@@ -84,9 +84,9 @@ struct Flow {
 #[derive(Default)]
 struct Builder {
     layers: Vec<PlacedLayer>,
-    layout: Layout,
+    arena: Arena,
     /// Whether convolutions of few channels are done with their pools.
-    narrows: bool,
+    fuses_pools: bool,
 }
 
 impl Builder {
@@ -102,8 +102,8 @@ impl Builder {
                 (flow.shape, module) = (output, module + modules(config));
                 continue;
             }
-            let next = configs.get(index + 1).filter(|_| self.narrows);
-            let pooled = next.and_then(|next| narrow(config, next, flow.shape, first));
+            let next = configs.get(index + 1).filter(|_| self.fuses_pools);
+            let pooled = next.and_then(|next| fused_pool(config, next, flow.shape, first));
             pool_is_done = pooled.is_some();
             let name = |module| format!("{prefix}{module}");
             match (config, output) {
@@ -140,8 +140,8 @@ impl Builder {
         module: String,
         each: usize,
     ) -> Result<Input> {
-        let len = checked_len(index, &layer, each, self.layout.len())?;
-        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.layout.place(len) });
+        let len = checked_len(index, &layer, each, self.arena.len())?;
+        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len) });
         Ok(Input::Output(self.layers.len() - 1))
     }
 }
@@ -197,7 +197,7 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
 
 /// The one layer that a convolution and the entry after it are, if that is a max-pool which it can do at
 /// the same time.
-fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Node> {
+fn fused_pool(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Node> {
     let (LayerConfig::Convolution(config), LayerConfig::MaxPool(window), Shape::Image(input)) =
         (config, next, input)
     else {
@@ -218,7 +218,7 @@ fn narrow(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -
         whole_columns: false,
         by_inputs: false,
     };
-    Some(Node::layer(Box::new(NarrowConvolution::new(Convolution { patches, patch }, *window)?)))
+    Some(Node::layer(Box::new(ConvolutionPool::new(Convolution { patches, patch }, *window)?)))
 }
 
 /// The layers that one entry of a recipe, whose input has been checked, stands for.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::simd::isa::{self, Isa};
 
 static CHOSEN: Mutex<()> = Mutex::new(());
 

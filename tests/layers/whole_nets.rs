@@ -12,7 +12,7 @@ use fallline::data::{Samples, Targets};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
 use fallline::engine::kernels::reference::image::{Convolution, Pool, Shape};
-use fallline::engine::kernels::reference::{self, Dense, join, numeric_gradient};
+use fallline::engine::kernels::reference::{self, Dense, merge, numeric_gradient};
 use fallline::engine::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
 use fallline::engine::model::{Model, NamedTensor};
 use fallline::engine::team::Team;
@@ -103,13 +103,13 @@ impl Naive<'_> {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
                     let other = self.forward(&block.shortcut, &format!("{module}.shortcut."), &x);
                     assert_eq!(main.values.len(), other.values.len());
-                    let values = join::sum(block.activation, &main.values, &other.values);
+                    let values = merge::sum(block.activation, &main.values, &other.values);
                     Sample { values, ..main }
                 }
                 LayerConfig::SqueezeExcite { .. } => {
                     let hidden = self.dense(&format!("{module}.fc1"), &means(&x), Activation::RELU);
                     let gate = self.dense(&format!("{module}.fc2"), &hidden, Activation::SIGMOID);
-                    let values = join::scale(&x.values, &gate.values, x.pixels());
+                    let values = merge::scale(&x.values, &gate.values, x.pixels());
                     Sample { values, ..x }
                 }
             };

@@ -11,5 +11,5 @@ mod least_squares;
 mod rules;
 mod scheduled_runs;
 mod schedules;
-mod unitwise;
+mod per_output;
 mod whole_rules;

@@ -11,7 +11,7 @@ use crate::common::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::optim::reference::{self, Memory};
-use fallline::engine::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
+use fallline::engine::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, PerTensor};
 use fallline::engine::team::Team;
 use fallline::engine::train::Session;
 use serde_json::{Value, json};
@@ -332,7 +332,7 @@ fn a_recipe_says_all_that_a_rule_has() {
             Rule::Adafactor(rule) => format!("{rule:?}"),
         };
         assert_eq!((format!("{:?}", optimizer.rule()), optimizer.learning_rate), (expected, rate));
-        let is_ratio = optimizer.rule().whole() == Some(Whole::TrustRatio);
+        let is_ratio = optimizer.rule().per_tensor() == Some(PerTensor::TrustRatio);
         assert_eq!(is_ratio, case["rule"] == "lamb");
     }
 }
