@@ -15,7 +15,7 @@ import torch
 import common
 import convolutions
 from convolutions import BATCH, CLASSES, DENSE, FLATTEN, SAMPLES, STEPS, conv
-from whole_rules import Optax
+from per_tensor import Optax
 
 CASES = [
     {

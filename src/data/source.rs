@@ -373,7 +373,7 @@ mod tests {
     }
 
     /// That the labels of another published set are noticed is tested with the real files, in
-    /// `tests/data_commands.rs`.
+    /// `tests/data/commands.rs`.
     #[test]
     fn a_broken_file_of_labels_is_left_for_the_reader_to_report() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,14 +1,13 @@
 //! Reading the golden files, and the networks that they speak of.
 
-// Each test program that includes this file uses a part of it.
-#![allow(dead_code)]
-
 use std::path::Path;
 
+use fallline::data::Samples;
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use serde_json::Value;
 
-use crate::splitmix;
+use super::compare::largest_deviation;
+use super::splitmix;
 
 /// A file of `tests/golden`.
 pub fn read(name: &str) -> Value {
@@ -46,6 +45,13 @@ pub fn count(value: &Value) -> usize {
     usize::try_from(value.as_u64().expect("a count")).expect("a count that fits")
 }
 
+/// Of pictures such as MNIST's, the first ones, as many as a case has.
+pub fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
+    let samples = count(&case["samples"]);
+    let (pixels, labels) = (pixels[..samples * 28 * 28].to_vec(), labels[..samples].to_vec());
+    Samples::images(pixels, [28, 28, 1], labels, 10).unwrap()
+}
+
 /// The recipe of a case: the network of its `dims`, `activations` and `loss`, and these tables.
 pub fn recipe(case: &Value, activations: &[&str], optimizer: &str, batch: usize) -> Recipe {
     let loss = text(&case["loss"]).replace('_', "-");
@@ -78,4 +84,9 @@ pub fn initialise(model: &mut Model, dims: &[u64]) {
         tensors.push(NamedTensor { name: name("bias"), shape: vec![outputs], values: bias });
     }
     model.load_tensors(Path::new("golden"), tensors).expect("the tensors of this model");
+}
+
+/// The largest relative deviation of losses from those of a case.
+pub fn loss_deviation(losses: &[f64], case: &Value) -> f64 {
+    largest_deviation(losses, &numbers(&case["losses"]), 0.0)
 }

@@ -1,4 +1,16 @@
-//! What several test files share.
+//! What several test files share. It is `pub` where it is included, so that nobody misses what a program leaves unused.
+
+pub mod bench_record;
+pub mod compare;
+pub mod csv;
+pub mod golden;
+pub mod isa;
+pub mod observer;
+pub mod profile_record;
+pub mod program;
+pub mod small;
+pub mod small_recipe;
+pub mod splitmix;
 
 use std::path::Path;
 
@@ -10,7 +22,6 @@ use fallline::engine::error::Error;
 /// Where it is absent the calling test should return, and says so loudly here; with the environment
 /// variable `FALLLINE_REQUIRE_MNIST=1` that is a failure instead. Files that are there but broken
 /// always are one.
-#[allow(dead_code)] // not every test file that shares this module asks for MNIST
 pub fn mnist() -> Option<DataSet> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets");
     let found = match data::load("mnist", None) {

@@ -1,8 +1,5 @@
 //! Made-up records of profiles: only that the numbers agree with each other matters.
 
-// Each test program that includes this file uses a part of it.
-#![allow(dead_code)]
-
 use fallline::engine::bench::profile::record::{
     Event, Finding, LevelRoof, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime,
 };

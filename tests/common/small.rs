@@ -1,9 +1,14 @@
 //! A small network, and a few digits to train it on.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, TrainRecord};
+
+use super::observer::Recorder;
 
 pub const CLASSES: usize = 10;
 /// To train on.
@@ -15,7 +20,6 @@ pub fn digits() -> &'static DataSet {
 }
 
 /// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn noise() -> DataSet {
     let train = &digits().train;
     let pixels = (0..SAMPLES).flat_map(|i| train.row_bytes(i).unwrap().to_vec()).collect();
@@ -24,7 +28,6 @@ pub fn noise() -> DataSet {
 }
 
 /// A small network; `settings` as on the command line.
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn recipe(settings: &[&str]) -> Recipe {
     let text = "name = \"small\"\n[data]\nset = \"digits\"\n[model]\n\
         [[model.layers]]\ntype = \"dense\"\nunits = 33\nactivation = \"relu\"\n\
@@ -34,7 +37,14 @@ pub fn recipe(settings: &[&str]) -> Recipe {
     Recipe::parse_with(text, "small", &overrides).unwrap()
 }
 
-#[allow(dead_code)] // not every test file that shares this module asks for it
 pub fn build(recipe: &Recipe) -> Model {
     Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap()
+}
+
+/// Trains a new network, on so many threads.
+pub fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
+    let mut model = build(recipe);
+    let (team, stop) = (Team::new(threads).unwrap(), AtomicBool::new(false));
+    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
+    (record, model)
 }

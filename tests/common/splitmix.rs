@@ -1,9 +1,6 @@
 //! The numbers from which the golden files were computed, made again: the twin of
 //! `scripts/golden/common.py` and `first_steps.py`, bit for bit.
 
-// Each test program that includes this file uses a part of it.
-#![allow(dead_code)]
-
 /// Seeds, one for each tensor. Layer i (from 0) has weights `WEIGHTS + i` and biases `BIASES + i`.
 pub const PROTOTYPES: u64 = 1;
 pub const LABELS: u64 = 2;

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
+use crate::data::Data;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer};
+use fallline::engine::train;
 use fallline::{Error, Result};
 use toml::Table;
-
-use crate::data::Data;
 
 /// A line of the tables.
 pub struct Row {
@@ -38,9 +38,6 @@ const USUAL: [usize; 2] = [40, 16];
 /// Of those that take long.
 const FEW: [usize; 2] = [16, 8];
 
-struct Quiet;
-impl Observer for Quiet {}
-
 impl Case {
     /// The built-in recipes, of one epoch.
     pub fn built_in() -> Vec<Case> {
@@ -67,7 +64,8 @@ impl Case {
     pub fn fingerprint(&self, team: &Team) -> Result<String> {
         let (recipe, data) = (&self.recipe, self.data.set(self.samples));
         let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-        let record = train::run(&mut model, &data, recipe, team, &AtomicBool::new(false), &mut Quiet)?;
+        let record =
+            train::run(&mut model, &data, recipe, team, &AtomicBool::new(false), &mut Recorder::default())?;
         let train_loss = record.epochs.last().map(|epoch| epoch.train_loss);
         let test_loss = record.test.map(|test| test.loss);
         let [Some(train_loss), Some(test_loss)] =

@@ -21,6 +21,9 @@
 //! itself. Where those functions differ in the last bit of an f64, the f32 hardly ever does; a fingerprint
 //! that differs on another platform, and there on all its instruction sets alike, may come from that.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 mod case;
 mod coverage;
 mod data;

@@ -4,19 +4,20 @@
 //! Each target has valid inputs to begin with (`seeds`) and its own ways to spoil them; `harness` hands the
 //! inputs to the reader and looks at what happens.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 mod allocator;
-#[path = "../common/bench_record.rs"]
-mod bench_record;
 mod bytes;
 mod harness;
 mod json;
-#[path = "../common/profile_record.rs"]
-mod profile_record;
 mod random;
 mod self_test;
 mod targets;
 mod text;
 mod watchdog;
+
+use common::{bench_record, profile_record};
 
 #[global_allocator]
 static ALLOCATOR: allocator::Watched = allocator::Watched;

@@ -1,9 +1,6 @@
 //! The chance by which inputs are made: a seed, a target and a number give the same input anywhere.
 
-#[path = "../common/splitmix.rs"]
-mod splitmix;
-
-use splitmix::SplitMix64;
+use crate::common::splitmix::SplitMix64;
 
 /// A stream of random numbers.
 pub struct Random(SplitMix64);

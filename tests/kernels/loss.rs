@@ -1,3 +1,4 @@
+use crate::common::compare::widened;
 use crate::{bits, close, on_every_isa, spread};
 use fallline::engine::kernels::loss::{self, Rows};
 use fallline::engine::kernels::reference;
@@ -46,13 +47,9 @@ fn block(count: usize, classes: usize, reach: f32) -> Block {
 impl Block {
     /// The numbers of each row, in f64, with its label.
     fn exact_rows(&self) -> impl Iterator<Item = (Vec<f64>, usize)> {
-        let rows = self.values.chunks_exact(self.rows.stride).map(|row| widen(&row[..self.rows.classes]));
+        let rows = self.values.chunks_exact(self.rows.stride).map(|row| widened(&row[..self.rows.classes]));
         rows.zip(self.labels.iter().map(|&label| usize::from(label)))
     }
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| f64::from(x)).collect()
 }
 
 /// What a loss kernel writes, all in one: gradient, losses, correct.

@@ -1,5 +1,6 @@
 //! Every loss but plain cross-entropy, which has its own kernel and file.
 
+use crate::common::compare::widened;
 use crate::{bits, close, on_every_isa, spread};
 use fallline::engine::kernels::loss::Rows;
 use fallline::engine::kernels::reference;
@@ -97,18 +98,14 @@ impl Block {
     /// What the reference makes of a row.
     fn exact(&self, loss: &Loss, kind: Kind, row: usize) -> (f64, Vec<f64>) {
         let classes = self.rows.classes;
-        let y = widen(&self.outputs[row * self.rows.stride..][..classes]);
+        let y = widened(&self.outputs[row * self.rows.stride..][..classes]);
         let label = usize::from(self.labels[row]);
         let t = match kind {
             Kind::Classes => reference::one_hot(label, classes),
-            Kind::Values => widen(&self.values[row * classes..][..classes]),
+            Kind::Values => widened(&self.values[row * classes..][..classes]),
         };
         (loss.kind().about().reference.unwrap())(loss, &y, &t)
     }
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| f64::from(x)).collect()
 }
 
 struct Output {

@@ -1,38 +1,36 @@
 //! The fast kernels against their naive f64 twins, over many lengths and every instruction set, and
 //! the twins against finite differences.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 mod activation;
 mod augment;
 mod columns;
+mod fused_pool;
 mod gradients;
 mod loss;
 mod losses;
-mod narrow;
 mod normalise;
+mod products;
 mod slices;
 
-use fallline::engine::kernels::simd::isa::{self, Isa};
-use std::sync::Mutex;
+use common::isa::on_each;
 
 /// Lengths around the vector widths and unrolled loops, and a long one.
 const LENGTHS: [usize; 16] = [0, 1, 2, 7, 15, 16, 17, 31, 33, 63, 64, 65, 129, 1000, 1023, 40_001];
 
-/// The instruction set is the process's: tests that choose one take turns.
-static FORCED: Mutex<()> = Mutex::new(());
-
 /// What `run` returns, which must have the same bits on every instruction set.
 #[track_caller]
 fn on_every_isa(run: impl Fn() -> Vec<f32>) -> Vec<f32> {
-    let _turn = FORCED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut first: Option<Vec<f32>> = None;
-    for isa in Isa::available() {
-        isa::force(isa);
+    on_each(|isa| {
         let result = run();
         match &first {
             Some(first) => assert_eq!(bits(first), bits(&result), "{} differs", isa.name()),
             None => first = Some(result),
         }
-    }
+    });
     first.expect("the baseline is always available")
 }
 

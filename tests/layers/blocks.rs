@@ -1,5 +1,6 @@
 //! The layers in which branches meet against their naive twins, and these against finite differences.
 
+use crate::common::compare::bits;
 use crate::pass::Activations;
 use crate::splitmix::uniform;
 use crate::{activations, close, widened};
@@ -21,10 +22,6 @@ const BEFORE: f32 = 0.25;
 fn to_join(matrix: &mut Activations, adds: bool) -> Option<InputGradient<'_>> {
     let columns = matrix.columns;
     Some(InputGradient { rows: matrix.view_mut(0..columns), adds })
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// The sum's output and gradients, the first of which is added to [`BEFORE`].

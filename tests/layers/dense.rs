@@ -1,5 +1,6 @@
 //! The dense layer against its naive twin.
 
+use crate::common::compare::bits;
 use crate::pass::{Activations, Placed, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{activations, close, widened};
@@ -235,10 +236,6 @@ fn parts_equal_the_whole() {
             assert_eq!(bits(&by_row.collect::<Vec<_>>()), bits(&whole), "{config:?} row by row");
         }
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// Gradients have the same bits however they are owned.

@@ -1,6 +1,8 @@
 //! Convolutions in groups, and depthwise ones, against their naive twin, and this against finite
 //! differences.
 
+use crate::common::compare::bits;
+use crate::common::isa::on_each;
 use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
@@ -198,21 +200,19 @@ fn convolutions_in_groups_agree_with_their_twin() {
 fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
     use fallline::engine::kernels::convolution::depthwise::{self, Depthwise as Kernel};
     use fallline::engine::kernels::products::gemm::Epilogue;
-    use fallline::engine::kernels::simd::isa::{self, Isa};
     for (_, ([height, width, channels], window, ..)) in shapes().take(DEPTHWISE.len()) {
         let shape = Kernel { input: Image::new(height, width, channels), window };
         let (inputs, outputs) = (shape.input.columns(), shape.output().columns());
         let (x, dy, weights) = (uniform(1, inputs), uniform(2, outputs), uniform(3, shape.weights_len()));
         let bias = uniform(4, shape.input.pitch);
-        let all = Isa::available().into_iter().map(|isa| {
-            isa::force(isa);
+        let mut all = Vec::new();
+        on_each(|_| {
             let (mut y, mut dx, mut dw) = (vec![0.0; outputs], vec![9.0; inputs], vec![9.0; weights.len()]);
             depthwise::forward(&mut y, &x, &weights, Some(&bias), shape, Epilogue::LeakyRelu { slope: 0.1 });
             depthwise::input_gradient(&mut dx, &dy, &weights, shape);
             depthwise::weight_gradient(&mut dw, &dy, &x, shape, false);
-            bits(&[y, dx, dw].concat())
+            all.push(bits(&[y, dx, dw].concat()));
         });
-        let all: Vec<_> = all.collect();
         assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{shape:?}");
     }
 }
@@ -314,10 +314,6 @@ fn rows_do_not_depend_on_each_other() {
         };
         assert_eq!(sums(&[0, 3]), sums(&[0, 1, 2, 3]), "{shape:?}");
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.

@@ -1,5 +1,6 @@
 //! Convolutions and pools against their naive twins, and these against finite differences.
 
+use crate::common::compare::bits;
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
 use crate::{close, sides, widened};
@@ -212,10 +213,6 @@ fn rows_do_not_depend_on_each_other() {
             .collect();
         assert_eq!(bits(&whole.channels(image)), bits(&by_row));
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// Height, width, channels, window: side by side, overlapping, with gaps, with leftovers, rectangles, paddings

@@ -1,28 +1,29 @@
 //! The layers, as training runs them, against their naive twins and against PyTorch; the twins
 //! against finite differences.
 
+#[path = "../common/mod.rs"]
+pub mod common;
+
 mod blocks;
+mod convolution_pool;
 mod dense;
 mod differences;
 mod elementwise;
 mod gated;
-#[path = "../common/golden.rs"]
-mod golden;
 mod grouped;
 mod grouped_rules;
 mod images;
-mod narrow;
 mod normalisation;
 mod pass;
 mod pointwise;
 mod pytorch;
 mod pytorch_images;
 mod pytorch_normalisation;
-#[path = "../common/splitmix.rs"]
-mod splitmix;
 mod weight_norm;
 mod whole_nets;
 
+use common::compare::widened;
+use common::{golden, splitmix};
 use fallline::engine::kernels::activation::{self, Activation};
 use fallline::engine::kernels::image::Window;
 
@@ -48,8 +49,4 @@ fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {
     let scale = exact.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
     fast.len() == exact.len()
         && fast.iter().zip(exact).all(|(&fast, exact)| (f64::from(fast) - exact).abs() <= tolerance * scale)
-}
-
-fn widened(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&x| x.into()).collect()
 }

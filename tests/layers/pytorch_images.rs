@@ -6,12 +6,14 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::close;
+use crate::common::compare::largest_deviation;
+use crate::common::observer::{Recorder, first_losses};
 use crate::golden::{self, count, numbers, text};
 use crate::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session};
+use fallline::engine::train::{self, Session};
 use serde_json::Value;
 
 /// The golden files, of three networks each.
@@ -87,16 +89,6 @@ impl Network {
     }
 }
 
-/// The loss of each step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
-
 /// Loss, logits and, by one step of gradient descent with the rate 1, the gradients.
 fn answer(file: &Value, case: &Value) -> [Vec<f32>; 3] {
     let samples = count(&file["samples"]);
@@ -107,7 +99,7 @@ fn answer(file: &Value, case: &Value) -> [Vec<f32>; 3] {
     let loss = train::evaluate(model, samples, &recipe.data, &team).unwrap().loss;
     let before = model.tensors();
     let mut session = Session::new(model, samples, recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Losses::default()).unwrap();
+    session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
     drop(session);
     let after = model.tensors();
     let gradient = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {
@@ -150,12 +142,7 @@ pub fn deviation(file: &Value, case: &Value, optimizer: &str, expected: &[f64]) 
     let mut network = Network::new(file, case, optimizer, count(&file["batch"]));
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut network.model, &network.samples, &network.recipe, &team).unwrap();
-    let mut losses = Losses::default();
-    while losses.0.len() < expected.len() {
-        session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-    }
-    let pairs = losses.0.iter().zip(expected);
-    pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max)
+    largest_deviation(&first_losses(&mut session, expected.len()), expected, 0.0)
 }
 
 #[test]

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use crate::close;
+use crate::common::observer::{Recorder, first_losses};
 use crate::golden::{self, count, numbers, text};
 use crate::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session};
+use fallline::engine::train::{self, Session};
 use serde_json::Value;
 
 /// Of the largest number, or of 1.
@@ -101,16 +102,6 @@ impl Network {
     }
 }
 
-/// The loss of each step.
-#[derive(Default)]
-struct Losses(Vec<f64>);
-
-impl Observer for Losses {
-    fn step(&mut self, _: u64, loss: f64) {
-        self.0.push(loss);
-    }
-}
-
 const PARTS: [&str; 4] = ["value", "logits", "gradients", "statistics"];
 
 /// The loss in training, the logits outside of it, and by one step of gradient descent with the rate 1 the
@@ -123,8 +114,8 @@ fn answer(file: &Value, case: &Value) -> [Vec<f32>; 4] {
     let Network { recipe, model, samples } = &mut network;
     let before = model.tensors();
     let mut session = Session::new(model, samples, recipe, &team).unwrap();
-    let mut losses = Losses::default();
-    session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
+    let mut recorder = Recorder::default();
+    session.epoch(&AtomicBool::new(false), &mut recorder).unwrap();
     drop(session);
     let after = model.tensors();
     let gradient = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {
@@ -132,7 +123,7 @@ fn answer(file: &Value, case: &Value) -> [Vec<f32>; 4] {
     };
     let trained = before.iter().zip(&after).filter(|(tensor, _)| !tensor.name.contains("running"));
     let gradients = trained.flat_map(gradient).collect();
-    [vec![losses.0[0] as f32], logits, gradients, network.statistics()]
+    [vec![recorder.losses[0] as f32], logits, gradients, network.statistics()]
 }
 
 fn agrees(case: &Value, key: &str, answer: &[f32], tolerance: f64) -> bool {
@@ -160,23 +151,16 @@ fn normalised_networks_agree_with_pytorch() {
 fn first_steps_and_what_they_leave_are_pytorchs() {
     let file = golden::read("normalisation.json");
     for case in golden::cases(&file) {
-        let expected = numbers(&case["losses"]);
         let outcome = |learning_rate: f64| {
             let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
             let mut network = Network::new(&file, case, &optimizer, count(&file["batch"]));
             let team = Team::new(2).unwrap();
-            let mut losses = Losses::default();
-            {
+            let losses = {
                 let Network { recipe, model, samples } = &mut network;
                 let mut session = Session::new(model, samples, recipe, &team).unwrap();
-                while losses.0.len() < expected.len() {
-                    session.epoch(&AtomicBool::new(false), &mut losses).unwrap();
-                }
-            }
-            let pairs = losses.0.iter().zip(&expected);
-            let deviation =
-                pairs.map(|(loss, expected)| ((loss - expected) / expected).abs()).fold(0.0, f64::max);
-            (deviation, network.statistics(), network.logits(&team))
+                first_losses(&mut session, numbers(&case["losses"]).len())
+            };
+            (golden::loss_deviation(&losses, case), network.statistics(), network.logits(&team))
         };
         let rate = numbers(&file["learning_rate"])[0];
         let (right, statistics, logits) = outcome(rate);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::observer::Recorder;
 use crate::splitmix::{self, uniform};
 use crate::{close, widened};
 use fallline::data::{Samples, Targets};
@@ -15,7 +16,7 @@ use fallline::engine::kernels::reference::{self, Dense, merge, numeric_gradient}
 use fallline::engine::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
 use fallline::engine::model::{Model, NamedTensor};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Observer, Session};
+use fallline::engine::train::{self, Session};
 
 const CLASSES: usize = 3;
 
@@ -122,9 +123,6 @@ fn means(x: &Sample) -> Sample {
     Sample::features(x.values.chunks_exact(x.pixels()).map(channel).collect())
 }
 
-struct Quiet;
-impl Observer for Quiet {}
-
 struct Network {
     recipe: Recipe,
     input: [usize; 3],
@@ -190,7 +188,7 @@ impl Network {
         let team = Team::new(threads).unwrap();
         let loss = train::evaluate(&model, &samples, &self.recipe.data, &team).unwrap().loss;
         let mut session = Session::new(&mut model, &samples, &self.recipe, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Quiet).unwrap();
+        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
         drop(session);
         let after = model.tensors();
         let change = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {

@@ -1,0 +1,21 @@
+//! The program as its users meet it, and what is shown of its results. What measures times is alone in its program:
+//! `bench`, `calibrate`, `profile_measure`.
+
+#[path = "../common/mod.rs"]
+pub mod common;
+
+mod bench_report;
+mod cli;
+#[cfg(unix)]
+mod interrupted;
+mod kept;
+mod outputs;
+#[cfg(unix)] // the fakes are shell scripts
+mod peers;
+mod profile_commands;
+mod profile_report;
+mod profile_runs;
+mod profile_trace;
+mod readme;
+mod report;
+mod reproduce;

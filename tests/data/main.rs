@@ -1,0 +1,17 @@
+//! What a network trains on: files, generated digits, augmentation, and what comes of files that are broken, odd or
+//! hostile.
+
+#[path = "../common/mod.rs"]
+pub mod common;
+
+mod augmented_runs;
+mod commands;
+mod digits;
+#[cfg(feature = "download")]
+mod download;
+mod foreign_texts;
+mod hostile;
+mod idx;
+#[cfg(unix)]
+mod odd_files;
+mod places;

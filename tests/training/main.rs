@@ -1,0 +1,18 @@
+//! Whole trainings, by recipes and by programs of their own. `threads` is a program of its own, for the race detector.
+
+#[path = "../common/mod.rs"]
+pub mod common;
+
+mod custom_layer;
+mod custom_loss;
+mod custom_rule;
+mod divergence;
+mod first_steps;
+mod front_door;
+mod full_batch;
+mod normalisation;
+mod norms;
+mod one_step;
+mod own_steps;
+mod probes;
+mod stopping;
