@@ -22,10 +22,10 @@
 //!     println!("loss {:.5} after {} epochs", record.epochs[99].train_loss, record.epochs.len());
 //!
 //!     let predictor = Predictor::new(model)?;
-//!     let mut answers = [0.0; 2];
-//!     predictor.predict(&[0.0, 0.5], &mut answers)?; // two new samples
-//!     println!("sin(0) is about {:.3}, sin(1.5) about {:.3}", answers[0], answers[1]);
-//!     assert!(answers[0].abs() < 0.1 && (answers[1] - 1.5_f32.sin()).abs() < 0.1);
+//!     let mut outputs = [0.0; 2];
+//!     predictor.predict(&[0.0, 0.5], &mut outputs)?; // two new samples
+//!     println!("sin(0) is about {:.3}, sin(1.5) about {:.3}", outputs[0], outputs[1]);
+//!     assert!(outputs[0].abs() < 0.1 && (outputs[1] - 1.5_f32.sin()).abs() < 0.1);
 //!     Ok(())
 //! }
 //! ```
