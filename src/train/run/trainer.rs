@@ -191,7 +191,7 @@ impl Trainer {
     /// observer or another thread, ends the training after the step under way.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`fit`](Trainer::fit).
     pub fn fit_with(
         &self,
         model: &mut Model,
@@ -210,9 +210,9 @@ impl Trainer {
     }
 
     /// Begins a training whose batches the caller hands in. It takes the update rule, the clipping of gradients, the
-    /// most samples of a step and the threads from here, and what goes by epochs if
-    /// [`steps_per_epoch`](Trainer::steps_per_epoch) says how long they are: it is refused otherwise. What ends a
-    /// training is the caller's own.
+    /// most samples of a step and the threads from here; what goes by epochs too, if
+    /// [`steps_per_epoch`](Trainer::steps_per_epoch) says how long they are, and is an error otherwise. The caller
+    /// alone decides when the training ends.
     ///
     /// ```
     /// use fallline::{Activation, Loss, Model, Optimizer, Trainer};
@@ -241,7 +241,7 @@ impl Trainer {
         Stepper::new(model, recipe, self.steps_per_epoch, team)
     }
 
-    /// Mean loss and accuracy of `model` on samples, of which it sees what it was trained to see.
+    /// Mean loss and accuracy of `model` on samples, which are normalised as the model was trained.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.
