@@ -14,7 +14,7 @@ pub trait RowLoss: Send + Sync + 'static {
     fn row(&self, outputs: &[f32], target: Target, gradient: Option<&mut [f32]>) -> f32;
 }
 
-/// `function` of each row, and its gradient times scale.
+/// The loss `function` of each row, and its gradient times scale.
 pub fn by_row<F: RowLoss>(pass: Pass, function: &F) {
     pass.check();
     let Pass { mut gradient, scores: Scores { losses, correct }, outputs, targets, rows, scale } = pass;

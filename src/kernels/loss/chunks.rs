@@ -2,7 +2,7 @@
 
 use crate::kernels::simd::reduce::{LANES, tree};
 
-/// The values from `start` on, and `beyond` in the place of those that there are not.
+/// The values from `start` on, and `beyond` in the place of values that are missing.
 #[inline(always)]
 pub(super) fn chunk_of(values: &[f32], start: usize, beyond: f32) -> [f32; LANES] {
     let mut chunk = [beyond; LANES];

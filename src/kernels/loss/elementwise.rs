@@ -9,7 +9,7 @@ use crate::kernels::simd::vectorise::vectorise;
 ///
 /// It should be marked `#[inline(always)]`, with all that it calls: it is compiled into a loop over vectors then.
 pub trait ElementwiseLoss: Copy + Send + Sync + 'static {
-    /// The value, and its derivative by the output. NaN should stay NaN, so that training that fails is noticed.
+    /// The value and its derivative by the output. NaN should stay NaN, so that training that fails is noticed.
     fn at(self, output: f32, target: f32) -> (f32, f32);
 }
 
