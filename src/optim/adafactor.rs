@@ -25,7 +25,7 @@ impl Default for Adafactor {
 }
 
 impl Rule for Adafactor {
-    /// What it keeps lies with the plan of whole parameters.
+    /// The slots; the factored moments lie with the plan of whole tensors.
     fn slots(&self) -> usize {
         0
     }

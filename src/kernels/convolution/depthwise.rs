@@ -1,5 +1,5 @@
 //! Depthwise convolutions: each channel has a kernel of its own. With the channels of a pixel in whole
-//! vectors, each place of the window is a multiply-add of vectors, and nothing is gathered.
+//! vectors, each weight is a multiply-add of vectors, and nothing is gathered.
 //!
 //! Images are `[height, width, pitch]` with a pitch of whole vectors; kernels lie in panels,
 //! `[pitch / 16][pixels of the window][16]`. Every sum is one chain of fused multiply-adds: that of an output or an

@@ -1,4 +1,4 @@
-//! The sum under each place of a window, of each channel by itself, and its transpose.
+//! The sum under each position of a window, of each channel by itself, and its transpose.
 
 use pulp::{Simd, WithSimd};
 
