@@ -19,7 +19,7 @@ pub fn order(samples: usize, seed: u64, epoch: u64, shuffle: bool, out: &mut Vec
     mix(out, &mut rng::stream(seed, Purpose::Shuffle, epoch));
 }
 
-/// Puts the values into a random order, by the method of Fisher and Yates in Durstenfeld's form
+/// Puts `values` `[n]` into a random order, by the method of Fisher and Yates in Durstenfeld's form
 /// (Communications of the ACM 7(7), 1964).
 pub(super) fn mix(values: &mut [u32], stream: &mut rng::Stream) {
     for last in (1..values.len()).rev() {
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(plain, [0, 1, 2, 3]);
     }
 
-    /// From a separate implementation of SplitMix64, xoshiro256++ and the shuffle in Python.
+    /// The order by a separate implementation of SplitMix64, xoshiro256++ and the shuffle in Python.
     const GOLDEN: [u32; 10] = [9, 3, 4, 0, 1, 6, 7, 8, 2, 5];
 
     /// Every sample is equally likely at every place: chi-squared over 8 x 8 cells, 56 000 draws.
