@@ -1,4 +1,4 @@
-//! What people see of a benchmark. Everything is made from its record alone.
+//! The reports of a benchmark. Everything is made from its record alone.
 
 mod charts;
 mod csv;

@@ -1,4 +1,4 @@
-//! What people see of a profile. Everything is made from its record alone, one file for each format.
+//! The reports of a profile. Everything is made from its record alone, one file for each format.
 
 mod charts;
 mod comparison;
@@ -34,7 +34,7 @@ pub const RECORD: &str = "profile.json";
 pub const PAGE: &str = "report.html";
 const SITES: &str = "sites.csv";
 const FLAME: &str = "flame.svg";
-/// Without the charts.
+/// The names of all these files, without the charts.
 pub const FILES: [&str; 4] = [RECORD, PAGE, SITES, FLAME];
 
 /// Writes `report.html`, `profile.json`, `sites.csv`, `flame.svg`, and the charts as SVG and PNG into a folder,
