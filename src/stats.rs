@@ -37,7 +37,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Median, bootstrap interval and outliers of `runs`; all zero if there are none. The same runs
+    /// Median, bootstrap interval and outliers of `runs` `[n]`; all zero if there are none. The same runs
     /// give the same interval.
     pub fn of(runs: &[f64]) -> Summary {
         let (low, high) = interval(&[runs], |parts| median(parts[0]));

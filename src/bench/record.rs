@@ -17,7 +17,7 @@ pub const FALLLINE: &str = "fallline";
 /// A run of the benchmark suite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchRecord {
-    /// [`BENCH_SCHEMA`]
+    /// The schema of the record, [`BENCH_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,
@@ -106,7 +106,7 @@ impl CaseRecord {
 /// The calibration of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// [`CALIBRATION_SCHEMA`]
+    /// The schema of the record, [`CALIBRATION_SCHEMA`].
     pub schema: String,
     /// The fingerprint of the machine.
     pub fingerprint: String,

@@ -34,7 +34,7 @@ fn below(stream: &mut rng::Stream, bound: u64) -> u64 {
     ((u128::from(stream.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
-/// The batches of an epoch, one after the other. The last one is short if the batch size does not
+/// The batches of an epoch's `order` `[samples]`, one after the other. The last one is short if the batch size does not
 /// divide the number of samples; it is trained too.
 ///
 /// # Panics

@@ -182,8 +182,8 @@ impl Idx {
     /// same array always gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Mismatch`] if the dimensions are not those of the elements or not
-    /// what the format can hold.
+    /// [`Error::Io`] if it cannot be written; [`Error::Mismatch`] if the dimensions are not those of the elements or
+    /// not what the format can hold.
     pub fn write(&self, path: &Path, gzip: bool) -> Result<()> {
         self.check(path)?;
         atomic_file::write(path, |out| self.encode(out, gzip))
@@ -307,7 +307,7 @@ impl<'a> IdxReader<'a> {
     /// Reads the elements.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Format`] if there are not as many as promised, or more;
+    /// [`Error::Io`] if they cannot be read; [`Error::Format`] if there are not as many as promised, or more;
     /// [`Error::Mismatch`] if they do not fit into memory.
     pub fn read(mut self) -> Result<Idx> {
         let elements = match self.header.element_type {

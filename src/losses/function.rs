@@ -70,7 +70,7 @@ impl LossFunction {
     }
 }
 
-/// [`LossFunction::weight`] with these class weights.
+/// [`LossFunction::weight`] with these class weights, \[classes\] or empty.
 pub(super) fn weight(
     weights: &[f32],
     targets: Targets,

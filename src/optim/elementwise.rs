@@ -16,7 +16,7 @@ pub fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut
     );
 }
 
-/// [`each_0`] with the element of a slot. One function for each number of slots: an array of
+/// [`each_0`] with the element of a slot, \[n\]. One function for each number of slots: an array of
 /// references instead is beyond what the compiler turns into vectors (measured: six times slower).
 #[inline(always)]
 pub fn each_1(
@@ -36,7 +36,7 @@ pub fn each_1(
     );
 }
 
-/// [`each_0`] with the elements of two slots.
+/// [`each_0`] with the elements of two slots, \[n\] each.
 #[inline(always)]
 pub fn each_2(
     parameters: &mut [f32],
@@ -56,7 +56,7 @@ pub fn each_2(
     );
 }
 
-/// [`each_0`] with the elements of three slots.
+/// [`each_0`] with the elements of three slots, \[n\] each.
 #[inline(always)]
 pub fn each_3(
     parameters: &mut [f32],
@@ -76,7 +76,7 @@ pub fn each_3(
     );
 }
 
-/// [`each_0`] with the elements of four slots.
+/// [`each_0`] with the elements of four slots, \[n\] each.
 #[inline(always)]
 pub fn each_4(
     parameters: &mut [f32],

@@ -44,7 +44,7 @@ impl Results {
 /// Reads a file that `train`, `bench`, `reproduce` or `profile` wrote as JSON.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
+/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
 pub fn read(path: &Path) -> Result<Results> {
     let bytes = foreign::read(path)?;
     let format = |place: &str, expected: &str, found: String| Error::Format {

@@ -31,7 +31,7 @@ const MOST_EPOCHS: usize = 1000;
 /// whose path is returned. Files of the same names are replaced.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io)
+/// [`Error::Io`](crate::Error::Io) if a file cannot be written.
 pub fn write(folder: &Path, record: &TrainRecord) -> Result<String> {
     json::write(&folder.join(JSON), record)?;
     let name = names::names(std::slice::from_ref(record)).concat();

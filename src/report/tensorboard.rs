@@ -39,7 +39,7 @@ impl EventWriter {
     /// one.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`] if a file cannot be written.
     pub fn create(folder: &Path, run: &str) -> Result<EventWriter> {
         fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
         let folder = create_numbered(folder, run)?;

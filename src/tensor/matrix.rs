@@ -43,7 +43,7 @@ fn rows_of(rows: usize, columns: usize, stride: usize, new_columns: usize) -> Op
 }
 
 impl<'a> MatrixRef<'a> {
-    /// A view of `data`.
+    /// A view of `data` `[rows, stride]`, of which the first `columns` of each row count.
     ///
     /// # Panics
     /// If `data` is too short or `columns > stride`.
@@ -112,7 +112,7 @@ impl<'a> MatrixRef<'a> {
 }
 
 impl<'a> MatrixMut<'a> {
-    /// A view of `data`.
+    /// A view of `data` `[rows, stride]`, of which the first `columns` of each row count.
     ///
     /// # Panics
     /// If `data` is too short or `columns > stride`.

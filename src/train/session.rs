@@ -179,7 +179,7 @@ impl<'a> Session<'a> {
         self.model
     }
 
-    /// Puts parameters, stored as [`Model::storage`] stores them, in place of the model's.
+    /// Puts these parameters, in the order of [`Model::storage`], in place of the model's.
     pub(in crate::train) fn set_parameters(&mut self, parameters: &[f32]) {
         self.model.parts_mut().1.copy_from_slice(parameters);
     }

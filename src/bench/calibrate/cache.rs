@@ -52,7 +52,7 @@ pub fn cached_at() -> Option<PathBuf> {
 /// Stores a calibration for [`load_cached`], and returns the file that holds it.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Mismatch`] if the user has no cache folder.
+/// [`Error::Io`] if it cannot be written; [`Error::Mismatch`] if the user has no cache folder.
 pub fn store(calibration: &Calibration) -> Result<PathBuf> {
     let folder = cache_dir().ok_or_else(|| Error::Mismatch {
         what: "a place to keep the calibration".into(),

@@ -65,7 +65,7 @@ pub struct DataFiles {
 /// Writes training samples as IDX files into a folder, where peers find them.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Mismatch`] if the targets are not classes.
+/// [`Error::Io`] if they cannot be written; [`Error::Mismatch`] if the targets are not classes.
 pub fn write_data(samples: &Samples, folder: &Path) -> Result<DataFiles> {
     let [images, labels] = folder::arrays(samples)?;
     let absolute = std::path::absolute(folder).map_err(Error::io(folder, "find"))?;

@@ -11,7 +11,7 @@ pub const PROFILE_SCHEMA: &str = "fallline.profile/1";
 /// The profile of a training step, or of an inference: where its time goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProfileRecord {
-    /// [`PROFILE_SCHEMA`]
+    /// The schema of the record, [`PROFILE_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,

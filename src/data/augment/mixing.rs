@@ -32,7 +32,7 @@ impl Mixing {
         Ok(Mixing { shares, partners: Vec::with_capacity(samples), of_batches, batch })
     }
 
-    /// Draws the pairs of an epoch whose samples are visited in this order.
+    /// Draws the pairs of an epoch whose samples are visited in this order, `[samples]`.
     pub fn draw(&mut self, order: &[u32], seed: u64, epoch: u64) {
         let mut stream = rng::stream(seed, Purpose::Mixup, epoch);
         self.partners.clear();

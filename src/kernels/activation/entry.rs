@@ -85,7 +85,7 @@ pub(super) fn forward_on<E: Elementwise>(parameter: f32, elements: Elements) {
     );
 }
 
-/// The loops of [`forward_on`], with each gradient multiplied by the derivative.
+/// The loops of [`forward_on`], with each gradient multiplied by the derivative; all slices `[n]`.
 pub(super) fn backward_on<E: Elementwise>(parameter: f32, elements: Elements, saved: &[f32]) {
     let activation = E::new(parameter);
     zip(

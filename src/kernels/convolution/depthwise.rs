@@ -88,7 +88,8 @@ pub fn forward(
     });
 }
 
-/// The gradient of the input, of the shape of `x`: inverts [`forward`] but for its bias and epilogue.
+/// The gradient of the input, `dx` `[height, width, pitch]`, from that of the output: inverts [`forward`] but for its
+/// bias and epilogue.
 pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthwise) {
     shape.check(dx, dy, weights);
     let walk = shape.walk();
@@ -118,7 +119,7 @@ pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthw
 }
 
 /// The gradient of the kernels over one image, `dw` in panels: overwritten, or with `accumulate` accumulated onto
-/// the sums of earlier images.
+/// the sums of earlier images. `x` `[height, width, pitch]`, `dy` the gradient of the output image.
 pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, accumulate: bool) {
     shape.check(x, dy, dw);
     if !accumulate {

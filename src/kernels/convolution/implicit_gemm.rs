@@ -158,7 +158,7 @@ impl Tile {
     /// Computes `ROWS` rows of `VECTORS` vectors, in registers.
     ///
     /// # Safety
-    /// Those of [`in_tiles`].
+    /// The conditions of [`in_tiles`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
     unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S) {

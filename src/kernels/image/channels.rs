@@ -16,7 +16,7 @@ pub fn take(to: &mut [f32], x: &[f32], pitch: usize, channels: Range<usize>) {
     }
 }
 
-/// The inverse of [`take`]: puts the image `from` of these channels into `y`, and leaves the other
+/// Inverts [`take`]: puts the image `from` of these channels into `y` `[pixels, pitch]`, and leaves the other
 /// channels alone.
 pub fn put(y: &mut [f32], from: &[f32], pitch: usize, channels: Range<usize>) {
     let from_pitch = from.len() / (y.len() / pitch);

@@ -6,7 +6,8 @@ use crate::kernels::simd::vectorise::vectorise;
 
 /// A function of all outputs of a sample and its target.
 ///
-/// It should be marked `#[inline(always)]`, with all that it calls: it is compiled for the instruction set in use then.
+/// An implementation should be marked `#[inline(always)]`, with all that it calls: it is then compiled for the
+/// instruction set in use.
 pub trait RowLoss: Send + Sync + 'static {
     /// The loss of the sample. `outputs` \[outputs\]; `gradient` \[outputs\], if it is wanted, is for the derivative
     /// by each output, and holds zeros at first. The loss must be the same with it and without. NaN should stay

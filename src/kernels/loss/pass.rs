@@ -14,14 +14,14 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Checks that a block is of this many rows.
+    /// Checks that a block `[count, stride]` is of this many rows.
     pub(super) fn check(self, block: &[f32], count: usize) {
         debug_assert!(self.classes > 0 && self.classes <= self.stride, "{self:?}");
         debug_assert!(self.stride.is_multiple_of(LANES), "{self:?}");
         debug_assert_eq!(block.len(), count * self.stride);
     }
 
-    /// Checks as [`Rows::check`] does a block with labels.
+    /// Checks a block `[rows, stride]` with labels `[rows]`, as [`Rows::check`] does.
     pub(super) fn check_labelled(self, block: &[f32], labels: &[u8]) {
         self.check(block, labels.len());
         debug_assert!(labels.iter().all(|&label| usize::from(label) < self.classes));
@@ -176,7 +176,7 @@ impl Target<'_> {
         }
     }
 
-    /// The entry of [`Scores::correct`] for a row.
+    /// The entry of [`Scores::correct`] for a `row` `[stride]`.
     #[inline(always)]
     pub(super) fn is_found(self, row: &[f32], max: f32) -> u8 {
         match self {

@@ -123,8 +123,8 @@ pub fn softmax(probabilities: &mut [f32], logits: &[f32], rows: Rows) {
     )
 }
 
-/// Hands e^(row - max) to `store`, chunk by chunk with the index of the first column, 0 in place of
-/// the padding; returns the sum.
+/// Hands e^(row - max) of a `row` `[stride]` to `store`, chunk by chunk with the index of the first column, 0 in place
+/// of the padding; returns the sum.
 #[inline(always)]
 pub(super) fn exponentials(
     row: &[f32],

@@ -175,7 +175,7 @@ impl<'a> Problem<'a> {
     /// Computes the tile of the first `rows` rows and `panels` panels.
     ///
     /// # Safety
-    /// Those of [`Tiles::new`].
+    /// The conditions of [`Tiles::new`] must hold.
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, simd: S, rows: usize, panels: usize, pace: &mut Pace) {
         // Safety: the caller's.
@@ -207,7 +207,7 @@ impl<'a> Problem<'a> {
     /// Computes `ROWS` rows of `VECTORS` vectors, in registers.
     ///
     /// # Safety
-    /// Those of [`Tiles::new`].
+    /// The conditions of [`Tiles::new`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
     unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, pace: &mut Pace) {

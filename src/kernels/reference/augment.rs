@@ -92,7 +92,7 @@ pub fn elastic(
     field
 }
 
-/// A line of a field from noise on points that are `spacing` apart, the first of them `reach` points before
+/// A line of a field from `noise` `[points]` that lie `spacing` apart, the first of them `reach` points before
 /// pixel 0: each adds the Gaussian around it, as far as `reach` points, and all are multiplied by the factor that
 /// gives the mean square that the convolution of all pixels has.
 pub fn elastic_line(noise: &[f64], pixels: usize, deviation: f64, spacing: f64, reach: usize) -> Vec<f64> {

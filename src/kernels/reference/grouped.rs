@@ -58,7 +58,7 @@ impl Grouped {
         joined(&(0..self.groups).map(of_group).collect::<Vec<_>>(), rows)
     }
 
-    /// The gradients at `x`, given `dy`, that of the output.
+    /// The gradients at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let rows = self.rows(x);
         let of_group = |group| {

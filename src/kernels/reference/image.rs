@@ -97,7 +97,7 @@ impl Convolution {
         x.chunks_exact(self.input.iter().product()).flat_map(row).collect()
     }
 
-    /// The gradients at `x`, given `dy`, that of the output.
+    /// The gradients at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let mut gradients = ImageGradients {
             x: vec![0.0; x.len()],
@@ -160,7 +160,7 @@ impl Pool {
         x.chunks_exact(self.input.iter().product()).flat_map(row).collect()
     }
 
-    /// The gradient at `x`, given `dy`, that of the output.
+    /// The gradient at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let mut dx = vec![0.0; x.len()];
         let (inputs, outputs): (usize, usize) = (self.input.iter().product(), self.output().iter().product());

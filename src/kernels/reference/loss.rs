@@ -1,4 +1,5 @@
-//! The losses of one row: value and gradient by the outputs, written down as in `docs/losses.md`.
+//! The losses of one row: value and gradient by the outputs, written down as in `docs/losses.md`. Logits, outputs and
+//! values are `[outputs]`, and so is the gradient.
 
 use super::functions::sigmoid;
 

@@ -66,7 +66,7 @@ impl Normalisation {
         sums.iter().zip(counts).map(|(sum, count)| sum / count).collect()
     }
 
-    /// Mean and (biased) variance of each set.
+    /// Mean and (biased) variance of each set, given `x`, `[rows, channels, pixels]`.
     pub fn moments(&self, x: &[f64]) -> [Vec<f64>; 2] {
         let means = self.means(x);
         let deviations = x.iter().enumerate().map(|(index, x)| (x - means[self.set(index)]).powi(2));
@@ -95,7 +95,7 @@ impl Normalisation {
         self.scaled(&normalised).into_iter().map(|z| activation(self.activation, z)).collect()
     }
 
-    /// The gradients at `x`, given `dy`, that of the output.
+    /// The gradients at `x`, `[rows, channels, pixels]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> NormalisationGradients {
         let [normalised, rates] = self.normalised(x);
         let scaled = self.scaled(&normalised);

@@ -9,7 +9,7 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// Adaptive gradient clipping of the gradient of one output's weights, or of one vector.
+/// Adaptive gradient clipping of the gradient of one output's weights, or of one vector: both `[n]`.
 pub fn clip_adaptively(gradient: &mut [f64], parameters: &[f64], limit: f64) {
     let most = limit * norm(parameters).max(ADAPTIVE_EPSILON);
     let size = norm(gradient);
@@ -18,7 +18,7 @@ pub fn clip_adaptively(gradient: &mut [f64], parameters: &[f64], limit: f64) {
     }
 }
 
-/// The max-norm constraint of one output's weights.
+/// The max-norm constraint of one output's weights, `[in]`.
 pub fn limit_norm(weights: &mut [f64], limit: f64) {
     let size = norm(weights);
     if size > limit {

@@ -48,7 +48,7 @@ pub(in crate::kernels) unsafe fn gather<S: Simd>(
 /// zeros behind the last one.
 ///
 /// # Safety
-/// Those of [`gather`]; the rows must take 16 numbers.
+/// The conditions of [`gather`] must hold, and the rows must take 16 numbers.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn scatter<S: Simd>(
     rows: *mut f32,

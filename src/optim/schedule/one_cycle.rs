@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-/// From the highest rate divided by `div_factor` up to it in `pct_start` of the steps, then down to
+/// One cycle: the rate rises from the highest one divided by `div_factor` in `pct_start` of the steps, then falls to
 /// the first rate divided by `final_div_factor`, which the last step has. With three phases it goes
 /// down to the first rate as fast as it went up, and then on to the last.
 ///

@@ -41,7 +41,7 @@ pub const FILES: [&str; 4] = [RECORD, PAGE, SITES, FLAME];
 /// which is made if it is missing.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`] if a file cannot be written.
 pub fn write_all(folder: &Path, record: &ProfileRecord, compared: Option<&ProfileComparison>) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let write =

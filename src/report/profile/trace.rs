@@ -27,7 +27,7 @@ const PROCESS: u32 = 1;
 /// and what was left out.
 ///
 /// # Errors
-/// [`crate::Error::Io`]
+/// [`crate::Error::Io`] if the file cannot be written.
 pub fn write(
     path: &Path,
     record: &ProfileRecord,

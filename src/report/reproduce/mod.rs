@@ -26,7 +26,7 @@ pub const PAGE: &str = "report.html";
 /// missing; returns the path of the page. Files of the same names are replaced.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`] if a file cannot be written.
 pub fn write(folder: &Path, record: &ReproduceRecord) -> Result<String> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let write =

@@ -1,4 +1,4 @@
-//! What a trained model gets right and wrong.
+//! The analysis of a trained model: what it gets right and wrong.
 
 mod augmented;
 mod picture;

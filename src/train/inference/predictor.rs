@@ -172,7 +172,7 @@ impl Predictor {
             check_finite("features", floats)?;
         }
         let seen = self.model().seen();
-        // What was not u8 in its file has become f32.
+        // Elements that were not u8 in their file have become f32.
         let trained_on_bytes = seen.element_type.map(|trained| trained == ElementType::U8);
         if trained_on_bytes.is_some_and(|bytes| bytes != are_bytes) && seen.normalisation.scale.is_none() {
             let name = |bytes| if bytes { "bytes" } else { "floats" };

@@ -17,7 +17,7 @@ use crate::model::PlacedLayer;
 use crate::tensor::Buffer;
 use crate::train::plan::Plan;
 
-/// What the memory of a run is for, in messages.
+/// The use of a run's memory, in messages.
 const USE: &str = "gradients, optimizer and batch";
 
 /// The buffers of a training run, those of each type of number in one allocation.

@@ -1,4 +1,4 @@
-//! What a trained model gets right and wrong.
+//! The record of an analysis: what a trained model gets right and wrong.
 
 use serde::{Deserialize, Serialize};
 

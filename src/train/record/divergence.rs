@@ -8,7 +8,7 @@ use crate::error::Error;
 /// How a training has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Divergence {
-    /// What is not finite, or "the mean training loss".
+    /// The name of the number that is not finite, or "the mean training loss".
     pub what: String,
     /// The value itself; `null` in JSON if it is not finite.
     #[serde(deserialize_with = "null_is_nan")]

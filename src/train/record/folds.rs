@@ -12,7 +12,7 @@ pub const FOLDS_SCHEMA: &str = "fallline.folds/1";
 /// A cross-validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldsRecord {
-    /// [`FOLDS_SCHEMA`]
+    /// The schema of the record, [`FOLDS_SCHEMA`].
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,

@@ -44,7 +44,7 @@ impl LayerNorms {
     }
 }
 
-/// What is wrong with a layer's gradients.
+/// The trouble with a layer's gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trouble {

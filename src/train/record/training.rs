@@ -24,7 +24,7 @@ pub struct ModelFacts {
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainRecord {
-    /// [`TRAIN_SCHEMA`]
+    /// The schema of the record, [`TRAIN_SCHEMA`].
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,

@@ -42,7 +42,7 @@ impl Correlation {
     }
 
     /// # Safety
-    /// Those of a vector of the bias.
+    /// The vector of the bias at this lane must be readable.
     #[inline(always)]
     unsafe fn begin<S: Simd>(&self, simd: S, lane: usize) -> S::f32s {
         match self.bias {
@@ -55,7 +55,7 @@ impl Correlation {
     /// The loop with the kernel in registers.
     ///
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
         // Safety: the caller's.
@@ -71,7 +71,7 @@ impl Correlation {
     /// The loop over runs of positions; `SIDE_BY_SIDE` if stride and dilation are 1.
     ///
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd, const K: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
@@ -151,7 +151,7 @@ impl Correlation {
     }
 
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
         let (walk, [down, across]) = (self.walk, self.walk.steps());

@@ -34,7 +34,7 @@ impl KernelSums {
     /// The loop with the sums of all weights of a kernel in registers, and `P` positions of a row in parallel.
     ///
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     unsafe fn unrolled<S: Simd, const K: usize, const P: usize>(&self, simd: S) {
         // Safety: the caller's.
@@ -50,7 +50,7 @@ impl KernelSums {
     /// The loop over runs of positions; `SIDE_BY_SIDE` if stride and dilation are 1.
     ///
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd, const K: usize, const P: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
@@ -119,7 +119,7 @@ impl KernelSums {
     /// The loop over one weight of the kernel after the other.
     ///
     /// # Safety
-    /// Those of the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
         let (walk, [down, across]) = (self.walk, self.walk.steps());

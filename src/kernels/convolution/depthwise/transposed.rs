@@ -211,7 +211,7 @@ impl Line {
     }
 
     /// # Safety
-    /// Those of [`sum`](Line::sum).
+    /// The conditions of [`sum`](Line::sum) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd>(&self, simd: S, to: *mut f32, terms: Terms, [rows, columns]: [usize; 2]) {
@@ -244,7 +244,7 @@ impl Line {
     /// Sums up one pixel after the other, over the weights that meet it inside the output image.
     ///
     /// # Safety
-    /// Those of [`sum`](Line::sum).
+    /// The conditions of [`sum`](Line::sum) must hold.
     #[inline(always)]
     unsafe fn singles<S: Simd>(
         &self,

@@ -205,7 +205,7 @@ impl Forward<'_> {
     /// lanes for each pixel of the result.
     ///
     /// # Safety
-    /// Those of [`panel`](Forward::panel).
+    /// The conditions of [`panel`](Forward::panel) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const COUNT: usize, const OUTPUTS: usize, const POOLS: bool>(

@@ -173,7 +173,7 @@ impl InputGradient {
     /// Adds the terms of `PIXELS` results of each row to `CHANNELS` channels of as many pixels.
     ///
     /// # Safety
-    /// Those of [`tile_of`](InputGradient::tile_of).
+    /// The conditions of [`tile_of`](InputGradient::tile_of) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const PIXELS: usize, const CHANNELS: usize>(&self, simd: S, place: Place) {

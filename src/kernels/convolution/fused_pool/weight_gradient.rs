@@ -194,7 +194,7 @@ impl WeightGradient<'_> {
     /// Computes `COUNT` outputs of `INPUTS` inputs, in registers, over all pixels of a band.
     ///
     /// # Safety
-    /// Those of [`outputs`](WeightGradient::outputs).
+    /// The conditions of [`outputs`](WeightGradient::outputs) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const INPUTS: usize, const COUNT: usize>(&self, simd: S, place: Place) {

@@ -1,4 +1,4 @@
-//! What augmentation makes of samples, as pictures.
+//! Augmented versions of samples, as pictures.
 
 use super::picture::{Picture, picture_of};
 use crate::data::Samples;

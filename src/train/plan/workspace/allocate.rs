@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::team::Team;
 
-    /// What is carved lies where it was measured, and nothing overlaps.
+    /// Buffers lie where they were measured, and none overlap.
     #[test]
     fn buffers_are_carved_where_they_were_measured() {
         fn declare<F: Form>(

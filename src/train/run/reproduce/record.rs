@@ -16,7 +16,7 @@ const ROUNDING: f64 = 1e-12;
 /// Some recipes, each trained from several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReproduceRecord {
-    /// [`REPRODUCE_SCHEMA`]
+    /// The schema of the record, [`REPRODUCE_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,
