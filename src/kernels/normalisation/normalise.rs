@@ -11,7 +11,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
-/// Observations whose sums are kept in single precision: few enough that no accuracy is lost.
+/// Observations whose sums are kept in single precision: few enough that the rounding does not show.
 const BLOCK: usize = 512;
 
 /// Sums that run in parallel, observation i in sum i modulo so many: one alone would wait for itself.

@@ -18,7 +18,7 @@ const HEIGHT: f64 = 380.0;
 const RADIUS: f64 = 34.0;
 const LEAST_RADIUS: f64 = 3.0;
 
-/// The most dots with names, and the radius of the smallest of them.
+/// The most dots with names, and the least part of the whole of such a dot.
 const MOST_NAMES: usize = 6;
 const LEAST_NAMED: f64 = 0.04;
 const NAME_SIZE: f64 = 11.0;

@@ -13,14 +13,14 @@ const MARGIN: f64 = 16.0;
 /// The widest name of a row.
 const NAMES: f64 = 120.0;
 
-/// The size of letters in bars, and the least width and height of a bar with letters.
+/// The size of letters in bars, and the fewest letters for which a bar must have room to show its name.
 const NAME_SIZE: f64 = 11.0;
 const LEAST_LETTERS: usize = 3;
 
 /// The opacity of bars: letters stand out from it, light and dark.
 const OPACITY: f64 = 0.45;
 
-/// The least width of a bar that tells its numbers; of these, only the widest do.
+/// The least width of a bar that tells its numbers, and the most such bars, the widest ones.
 const LEAST_SPOT: f64 = 1.0;
 const MOST_SPOTS: usize = 800;
 

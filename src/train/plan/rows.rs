@@ -30,7 +30,7 @@ pub struct RowPlan {
     together: usize,
     /// Rows of a part of the batch; the last part may have fewer. Shares are whole parts.
     part: Option<usize>,
-    /// Rows that some layer processes together, such as the 16 samples of a lane-batched convolution.
+    /// Rows that some layer processes together, such as the 16 samples of a convolution fused with its pool.
     at_once: usize,
     /// Whether the input is transient: only the rows pass needs it.
     pub input_is_transient: bool,
@@ -207,8 +207,8 @@ pub fn rows_at_once(layers: &[PlacedLayer]) -> usize {
     layers.iter().map(|placed| placed.layer.rows_at_once()).max().unwrap_or(1)
 }
 
-/// How many rows of so many floats go through all layers together: at most [`ROW_BLOCK`] and as many
-/// as a layer processes `at_once`, or a multiple of it.
+/// How many rows of so many floats go through all layers together: at most [`ROW_BLOCK`], and a multiple of the rows
+/// that a layer processes `at_once`.
 pub fn together(floats: usize, at_once: usize) -> usize {
     let fitting = |bytes: usize| bytes / size_of::<f32>() / floats.max(1);
     let rows = fitting(CACHED).max(fitting(CACHED_FEW).min(FEW)).clamp(1, ROW_BLOCK);

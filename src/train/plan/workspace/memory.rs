@@ -82,7 +82,7 @@ pub struct Memory<F: Form> {
     pub states: Vec<F::Of<f32>>,
     /// Each worker's scratch for augmentation.
     pub augment_floats: Vec<F::Of<f32>>,
-    /// Each worker's random words for augmentation, `[workers, words]`.
+    /// Each worker's words of scratch for augmentation, `[workers, words]`.
     pub augment_words: F::Of<u32>,
     /// Each worker's scratch of each layer that saves something in it for the backward pass; empty for others.
     pub saved: Vec<Vec<F::Of<f32>>>,
