@@ -2,7 +2,7 @@
 //! the image where they lie (`kernels/convolution/implicit_gemm.rs`).
 //!
 //! Every element is one chain of fused multiply-adds, bit for bit that of the product of gathered
-//! patches, but for positions of the window beyond the edge: terms of that are zeros, and where a whole tile
+//! patches, but for positions of the window beyond the edge: their terms are zeros, and where a whole tile
 //! has them they are left out. (A sum of -0 stays one then, and an infinite factor is not found out.)
 
 use std::ops::Range;
