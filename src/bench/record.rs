@@ -49,7 +49,7 @@ pub struct CaseRecord {
     pub threads: usize,
     /// The precision of the products: "f32".
     pub precision: String,
-    /// How many numbers are trained.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,

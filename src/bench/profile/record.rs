@@ -65,7 +65,7 @@ pub struct Settings {
     pub threads: usize,
     /// The precision of the products: "f32".
     pub precision: String,
-    /// How many numbers are trained.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Nominal floating-point operations of a sample, as the summary counts them.
     pub flops_per_sample: f64,

@@ -1,5 +1,5 @@
-//! The forward pass: the cost of a layer's by its shapes, in training and outside of it, and all layers of a network
-//! outside of it.
+//! The forward pass: its cost for a layer by the shapes, in training and outside of it; and the pass through all layers
+//! of a network outside of training.
 
 use std::borrow::Borrow;
 use std::ops::Range;

@@ -12,7 +12,7 @@ pub struct EpochRecord {
     /// The mean loss over the samples, each at the moment it was trained on; with an optimizer that searches along
     /// lines, at the end of the epoch.
     pub train_loss: f64,
-    /// The accuracy on them, as a fraction of 1; absent where the targets are values.
+    /// The accuracy on the training samples, as a fraction of 1; absent where the targets are values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

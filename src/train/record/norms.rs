@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(seen(&growing[1..]), []);
     }
 
-    /// Checks that this holds whatever the activation.
+    /// This holds whatever the activation.
     #[test]
     fn of_a_training_that_diverges_only_the_steps_are_judged() {
         let norms = [layer(0, 0.0, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0), layer(4, 1.0, 2.0, 1.0)];

@@ -15,7 +15,7 @@ pub const TRAIN_SCHEMA: &str = "fallline.train/1";
 /// The size and the cost of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
-    /// How many numbers are trained.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,

@@ -113,7 +113,7 @@ pub fn test(
 /// Checks that a training can be done and tested: sizes, shapes, labels, schedules and memory.
 ///
 /// # Errors
-/// Whatever would fail later, be it at the end.
+/// The error with which the training or its test would fail later.
 pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) -> Result<()> {
     check_test(model, data, team)?;
     let split = split(&data.train, recipe)?;
@@ -123,7 +123,7 @@ pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) ->
 /// Checks that a model can be tested.
 ///
 /// # Errors
-/// Whatever would fail later.
+/// The error with which the test would fail later.
 pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -> Result<()> {
     targets_for(model, &data.test)?;
     check_memory(model, data.test.len(), team, 0)
@@ -132,7 +132,7 @@ pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -
 /// Checks that a training on the samples of a split, or on all, can be done; its first step is the next thing.
 ///
 /// # Errors
-/// Whatever would fail later.
+/// The error with which the training would fail later.
 pub(in crate::train) fn check_training(
     model: &mut Model,
     samples: &Samples,
