@@ -220,7 +220,7 @@ impl Observer for Until<'_> {
 
 impl<'a> Until<'a> {
     fn new(stop: &'a AtomicBool, halt: &'a AtomicBool, time: Option<Duration>, steps: u64) -> Until<'a> {
-        // A stop that came late or before now ends the run with the first step.
+        // A deadline or an interruption that has passed already ends the run after its first step.
         halt.store(false, Relaxed);
         Until { stop, halt, deadline: time.map(|time| Instant::now() + time), left: steps.max(1) }
     }
