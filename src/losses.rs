@@ -1,4 +1,4 @@
-//! What training makes small. Value and gradient come together; the mean is taken over the batch.
+//! The losses that training minimises. Value and gradient come together; the mean is taken over the batch.
 //!
 //! A loss is taken of the network's outputs y and a target t: a class or, for losses on values, as many
 //! numbers as there are outputs, which for a class are 1 at the class and 0 elsewhere. Each is a file of its
@@ -42,7 +42,7 @@ pub static ALL: [&LossKind; 10] = [
     &poisson::KIND,
 ];
 
-/// Every loss.
+/// The table of all losses: those that are built in and those that programs register.
 static KINDS: Registry<LossKind> = Registry::new("loss", || ALL.to_vec(), || [Vec::new(), vec!["type"]]);
 
 impl Loss {
@@ -59,18 +59,18 @@ impl Loss {
         Loss::of(&cross_entropy::KIND)
     }
 
-    /// Cross-entropy with a class that makes less of samples which are classified well already, the more so the larger
+    /// Cross-entropy with a class, in which samples that are classified well already weigh less, the more so the larger
     /// `gamma`, of at least 0; [`with`](Loss::with) sets `alpha`, a weight for each class.
     pub fn focal(gamma: f32) -> Loss {
         Loss::first(&focal::KIND, gamma)
     }
 
-    /// Squared error up to `delta`, which is above 0, and linear from there.
+    /// Huber's loss: squared error up to `delta`, which is above 0, and linear from there.
     pub fn huber(delta: f32) -> Loss {
         Loss::first(&huber::KIND, delta)
     }
 
-    /// What the other classes lack in distance to the right one, of which `margin`, above 0, is enough;
+    /// The hinge loss: by how much each other class comes closer to the right one than `margin`, above 0;
     /// [`with`](Loss::with) `squared`, the squares of that.
     pub fn hinge(margin: f32) -> Loss {
         Loss::first(&hinge::KIND, margin)
@@ -88,7 +88,7 @@ impl Loss {
 }
 
 impl LossKind {
-    /// Makes it known by its name to recipes and saved models that this process reads from now on.
+    /// Registers the loss: recipes and saved models that this process reads from now on know its name.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if there is another loss of this name, or the name or a key is one that
@@ -102,19 +102,19 @@ impl LossKind {
         KINDS.named(name)
     }
 
-    /// Those that are built in, then those that are registered.
+    /// All losses: those that are built in, then those that are registered.
     pub fn all() -> Vec<&'static LossKind> {
         KINDS.all()
     }
 
-    /// That a recipe could have its name and its keys, and would not take it for another.
+    /// Checks that a recipe could have its name and its keys, and would not take it for another.
     pub(crate) fn check(&'static self) -> Result<()> {
         KINDS.check(self)
     }
 }
 
 impl Default for Loss {
-    /// [`Loss::cross_entropy`].
+    /// The default loss, [`Loss::cross_entropy`].
     fn default() -> Loss {
         Loss::cross_entropy()
     }

@@ -1,4 +1,4 @@
-//! Scoped timers of the parts of a step, with what they do by their shapes. Off, a probe costs one
+//! Scoped timers of the parts of a step, with their costs by their shapes. Off, a probe costs one
 //! predictable branch.
 //!
 //! Times are ticks of the clock that [`Probes`] were made with. Executed floating-point operations are counted

@@ -1,4 +1,4 @@
-//! Medians, their intervals, and what lies far off.
+//! Medians, their intervals, and outliers.
 
 mod mean;
 
@@ -37,7 +37,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Median, bootstrap interval and outliers of `runs`; all zero if there are none. The same runs
+    /// Median, bootstrap interval and outliers of `runs` `[n]`; all zero if there are none. The same runs
     /// give the same interval.
     pub fn of(runs: &[f64]) -> Summary {
         let (low, high) = interval(&[runs], |parts| median(parts[0]));
@@ -45,19 +45,19 @@ impl Summary {
     }
 }
 
-/// The middle of some numbers, the mean of the two middle ones if their count is even, 0 of none.
+/// The median of some numbers `[n]`, the mean of the two middle ones if their count is even, 0 of none.
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The number below which this part of them lies, between two of them interpolated; 0 of none.
+/// The quantile of some numbers `[n]` below which this part of them lies, interpolated; 0 of none.
 pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = part * last as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    // Not one formula: it would make NaN of two infinities.
+    // One formula for both cases would make NaN of two infinities.
     if below == above {
         sorted[below]
     } else {
@@ -65,7 +65,7 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     }
 }
 
-/// How many numbers lie far from their median.
+/// How many numbers of `[n]` lie far from their median.
 pub fn outliers(values: &[f64]) -> usize {
     let middle = median(values);
     let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();

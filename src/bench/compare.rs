@@ -1,4 +1,4 @@
-//! Whether a program has become slower: the cases of two records, judged one by one.
+//! The comparison of two records, case by case: whether a program has become slower.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::stats::{interval, median};
 /// A case in two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// [`CaseRecord::title`], with the framework if it is another than this program.
+    /// The title of the case, [`CaseRecord::title`], with the framework if it is another than this program.
     pub case: String,
     /// New throughput over old, each in units of the peak measured just before: the median of the
     /// runs' ratios.
@@ -20,11 +20,11 @@ pub struct Change {
     pub verdict: Verdict,
 }
 
-/// What the interval of a ratio says.
+/// The verdict by the interval of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// The whole interval lies above what is tolerated...
+    /// The whole interval lies above the tolerance...
     Faster,
     /// ...or below.
     Slower,
@@ -37,10 +37,10 @@ pub struct Comparison {
     /// Changes up to this part of the old throughput are tolerated.
     pub tolerance: f64,
     pub changes: Vec<Change>,
-    /// The geometric mean over all cases, run by run: it finds what slows everything down a little.
+    /// The change of the geometric mean over all cases, run by run: it finds a slowdown of everything by a little.
     /// Absent if no two runs can be compared.
     pub overall: Option<Change>,
-    /// Why the comparison may mean little: another machine, cases that only one record has.
+    /// Reasons why the comparison may mean little: another machine, cases that only one record has.
     pub warnings: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ impl Comparison {
         Comparison { tolerance, changes, overall, warnings }
     }
 
-    /// How many cases were judged so.
+    /// How many cases have this verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.changes.iter().filter(|change| change.verdict == verdict).count()
     }
@@ -93,7 +93,7 @@ fn ratios(new: &CaseRecord, old: &CaseRecord) -> Vec<f64> {
     runs.map(|(new, old)| new / old).filter(|ratio| ratio.is_finite() && *ratio > 0.0).collect()
 }
 
-/// The geometric means of the cases' first, second... ratios, as far as all cases have them.
+/// The geometric means of the first, second... ratios `[cases][runs]`, as far as all cases have them.
 fn means(cases: &[Vec<f64>]) -> Vec<f64> {
     let measured: Vec<&Vec<f64>> = cases.iter().filter(|ratios| !ratios.is_empty()).collect();
     let rounds = measured.iter().map(|ratios| ratios.len()).min().unwrap_or(0);
@@ -105,7 +105,7 @@ fn means(cases: &[Vec<f64>]) -> Vec<f64> {
 }
 
 impl Change {
-    /// None without ratios.
+    /// The change of these ratios; None without ratios.
     fn of(case: String, ratios: &[f64], tolerance: f64) -> Option<Change> {
         if ratios.is_empty() {
             return None;
@@ -188,11 +188,11 @@ mod tests {
             let caught = Comparison::of(&new, &old, TOLERANCE).count(verdict);
             assert!(caught >= 95, "{caught} of 100 {verdict:?}");
         }
-        // Too noisy for any single case, but not for all together.
+        // The runs are too noisy for any single case, but not for all together.
         let (new, old) = (record(24, 0.9e5, 0.2, 1), record(24, 1e5, 0.2, 2));
         let comparison = Comparison::of(&new, &old, TOLERANCE);
         assert!(comparison.count(Verdict::Slower) < 12 && comparison.is_slower(), "{:?}", comparison.overall);
-        // What is tolerated is not reported.
+        // A change within the tolerance is not reported.
         let (new, old) = (record(100, 0.97e5, 0.01, 1), record(100, 1e5, 0.01, 2));
         assert_eq!(Comparison::of(&new, &old, TOLERANCE).count(Verdict::Same), 100);
     }

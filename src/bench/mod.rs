@@ -1,4 +1,4 @@
-//! Measuring: what the machine can do, and how much of it training reaches.
+//! Measurements: what the machine can do, and how much of it training reaches.
 
 pub mod calibrate;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! The multiply-add peak: what the processor could do if nothing but arithmetic had to happen.
+//! The multiply-add peak: the rate of a processor that does nothing but arithmetic.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::team::Team;
 /// beginning, ending and the clock take no part of it that matters.
 const ROUND: usize = 10_000;
 
-/// f32 multiply-adds in registers on all workers at the same time, for `time`, in flops per second,
+/// Measures f32 multiply-adds in registers on all workers at the same time, for `time`, in flops per second,
 /// a multiply-add counting as two.
 pub fn flops_per_second(team: &Team, time: Duration) -> f64 {
     flops_per_second_of(team, Isa::current(), Precision::F32, time)
 }
 
-/// The same of one instruction set and precision.
+/// [`flops_per_second`] of one instruction set and precision.
 ///
 /// # Panics
 /// If they are not among those of [`available`](crate::kernels::simd::peak::available).

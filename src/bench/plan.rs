@@ -1,4 +1,4 @@
-//! What a benchmark runs: recipes, rules, batch sizes and threads, one case for each combination.
+//! The cases of a benchmark: one for each combination of recipes, rules, batch sizes and threads.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,17 +18,17 @@ const LEARNING_RATE: f64 = 1e-6;
 /// Runs of a case. The measuring time is cut into so many, and all cases run in turn.
 pub const ROUNDS: usize = 30;
 
-/// What to run. Lists that are empty stand for the suite's, or the recipe's own.
+/// The choice of what to run. Lists that are empty stand for the suite's, or the recipe's own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// Built-in names or paths of recipes.
+    /// Recipes: built-in names or paths.
     pub recipes: Vec<OsString>,
     pub optimizers: Vec<String>,
     pub batches: Vec<usize>,
     pub threads: Vec<usize>,
     /// Measuring time of each case.
     pub time: Duration,
-    /// Other frameworks to run beside.
+    /// Other frameworks to run beside this one.
     pub peers: Vec<Framework>,
 }
 
@@ -42,7 +42,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// What the suite runs with up to so many threads.
+    /// The choice of the suite with up to so many threads.
     pub fn choice(self, cores: usize) -> Choice {
         let texts = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
         let names = |names: &[&str]| names.iter().map(OsString::from).collect();
@@ -68,7 +68,7 @@ impl Suite {
     }
 }
 
-/// 1, 2, 4 and so on below `most`, and `most`.
+/// The numbers of threads: 1, 2, 4 and so on below `most`, and `most`.
 fn doublings(most: usize) -> Vec<usize> {
     let powers = (0..usize::BITS).map(|shift| 1usize << shift);
     powers.take_while(|&threads| threads < most).chain([most.max(1)]).collect()
@@ -79,7 +79,7 @@ pub struct PlannedCase {
     pub recipe: Recipe,
     pub model: Model,
     pub threads: usize,
-    /// Which of the plan's data sets it trains on.
+    /// The index of its data set in the plan.
     pub data: usize,
 }
 
@@ -87,7 +87,7 @@ pub struct PlannedCase {
 pub struct BenchPlan {
     pub cases: Vec<PlannedCase>,
     pub data: Vec<DataSet>,
-    /// What the reader of the results should know.
+    /// Notes that a reader of the results should know.
     pub notes: Vec<String>,
     /// Other frameworks to run each case beside.
     pub peers: Vec<Framework>,
@@ -158,7 +158,7 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                     Override::new("optimizer.learning_rate", LEARNING_RATE),
                 ];
                 if optimizer == "rprop" {
-                    // Its learning rate is the size of the first step only.
+                    // For this rule the learning rate is the size of the first step only.
                     overrides.push(Override::new("optimizer.largest", LEARNING_RATE));
                 }
                 overrides.push(match batch {

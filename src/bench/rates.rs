@@ -1,4 +1,4 @@
-//! How fast a team works, all workers at the same time.
+//! The rate of a team, all workers at the same time.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::team::{Team, Worker};
 
-/// What `measure` gives on each worker, in the order in which they end.
+/// The results of `measure` on each worker, in the order in which they end.
 pub fn each<T: Send>(team: &Team, measure: impl Fn(&Worker) -> T + Sync) -> Vec<T> {
     let found = Mutex::new(Vec::with_capacity(team.threads()));
     team.run(
@@ -19,18 +19,18 @@ pub fn each<T: Send>(team: &Team, measure: impl Fn(&Worker) -> T + Sync) -> Vec<
     found.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How long a rate is measured.
+/// The limits of a measurement of rates.
 #[derive(Clone, Copy)]
 pub struct Rounds {
-    /// So many measurements at most...
+    /// The most measurements...
     pub most: usize,
     /// ...and no further one after this, but always one: many threads on few cores take long.
     pub budget: Duration,
-    /// Of one measurement: each worker works on until this is over.
+    /// The time of one measurement: each worker works until it is over.
     pub time: Duration,
 }
 
-/// What one worker did in one measurement.
+/// The work of one worker in one measurement.
 #[derive(Clone, Copy)]
 struct Span {
     done: usize,
@@ -38,8 +38,8 @@ struct Span {
     ended: Instant,
 }
 
-/// In each round, how much all workers together did in a second. `prepare` is called once on each
-/// worker; `work` says how much it did.
+/// The rate of all workers together in each round, in work a second. `prepare` is called once on each
+/// worker; `work` returns how much it did.
 pub fn rates<S>(
     team: &Team,
     rounds: Rounds,
@@ -57,7 +57,7 @@ pub fn rates<S>(
             if worker.index() == 0 {
                 go_on.store(spans.len() < rounds.most && start.elapsed() < rounds.budget, Relaxed);
             }
-            // All go on, or none does; and nobody decides anew before all have seen it.
+            // Either all continue or none does; and no worker decides anew before all have seen it.
             worker.barrier();
             let on = go_on.load(Relaxed);
             worker.barrier();
@@ -83,7 +83,7 @@ fn span(time: Duration, mut work: impl FnMut() -> usize) -> Span {
     }
 }
 
-/// All that was done, in the time from the first beginning to the last end. The sum of the workers'
+/// The rate of all work, in the time from the first beginning to the last end. The sum of the workers'
 /// own rates would be more than the machine can do, where they take turns on a processor.
 fn together(spans: &[Span]) -> f64 {
     let done: usize = spans.iter().map(|span| span.done).sum();
@@ -93,7 +93,7 @@ fn together(spans: &[Span]) -> f64 {
     if seconds > 0.0 { done as f64 / seconds } else { 0.0 }
 }
 
-/// The largest of some rates, 0 of none.
+/// The largest of some rates `[n]`, 0 of none.
 pub fn best(rates: &[f64]) -> f64 {
     rates.iter().copied().fold(0.0, f64::max)
 }

@@ -1,4 +1,4 @@
-//! What a benchmark leaves behind. All tables, pages and comparisons are made from these.
+//! The records of benchmarks and calibrations. All tables, pages and comparisons are made from these.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,15 +17,15 @@ pub const FALLLINE: &str = "fallline";
 /// A run of the benchmark suite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BenchRecord {
-    /// [`BENCH_SCHEMA`]
+    /// The schema of the record, [`BENCH_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,
     pub machine: Machine,
-    /// Absent if the machine was not calibrated.
+    /// The calibration of the machine; absent if it was not calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// What a reader should know before believing the numbers: a noisy machine, generated data in
+    /// Notes that a reader should know before believing the numbers: a noisy machine, generated data in
     /// place of a missing data set, a framework that was not found.
     pub notes: Vec<String>,
     /// Seconds of measuring meant for each case.
@@ -36,7 +36,7 @@ pub struct BenchRecord {
 /// A network trained by one rule, with one batch size, on so many threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CaseRecord {
-    /// [`FALLLINE`], or the other framework: "pytorch-eager", "pytorch-channels-last",
+    /// The framework: [`FALLLINE`], or another one: "pytorch-eager", "pytorch-channels-last",
     /// "pytorch-compile", "jax".
     pub framework: String,
     /// The recipe's name.
@@ -47,9 +47,9 @@ pub struct CaseRecord {
     /// Samples of a step.
     pub batch: usize,
     pub threads: usize,
-    /// Of the products: "f32".
+    /// The precision of the products: "f32".
     pub precision: String,
-    /// Trained numbers.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,
@@ -67,11 +67,11 @@ pub struct CaseRecord {
     /// Bytes that the updates of a step read and write; absent for other frameworks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_bytes_per_step: Option<usize>,
-    /// Resident memory of a process that trains this case alone, at its highest, where the system
+    /// The highest resident memory of a process that trains this case alone, where the system
     /// tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
-    /// Part of their time that the workers wait at barriers; absent for other frameworks.
+    /// The part of their time that the workers wait at barriers; absent for other frameworks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<f64>,
 }
@@ -96,52 +96,52 @@ impl CaseRecord {
         }
     }
 
-    /// "mnist-mlp adam, batch 64, 2 threads"
+    /// The title of the case: "mnist-mlp adam, batch 64, 2 threads".
     pub fn title(&self) -> String {
         let threads = if self.threads == 1 { "thread" } else { "threads" };
         format!("{} {}, batch {}, {} {threads}", self.recipe, self.optimizer, self.batch, self.threads)
     }
 }
 
-/// What a machine can do.
+/// The calibration of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// [`CALIBRATION_SCHEMA`]
+    /// The schema of the record, [`CALIBRATION_SCHEMA`].
     pub schema: String,
-    /// What tells this machine from others.
+    /// The fingerprint of the machine.
     pub fingerprint: String,
     pub machine: Machine,
     pub topology: Topology,
-    /// For each instruction set and precision, on 1 to all threads.
+    /// The peak of each instruction set and precision, on 1 to all threads.
     pub peaks: Vec<Peak>,
-    /// For each level of memory, on one and on all threads.
+    /// The bandwidth of each level of memory, on one and on all threads.
     pub bandwidths: Vec<Bandwidth>,
-    /// Between pairs of processors.
+    /// The latencies between pairs of processors.
     pub latencies: Vec<Latency>,
-    /// Of the training loop's own barrier, for 2 to all threads.
+    /// The cost of the training loop's own barrier, for 2 to all threads.
     pub barriers: Vec<Barrier>,
-    /// What makes measurements on this machine doubtful.
+    /// Warnings of conditions that make measurements on this machine doubtful.
     pub warnings: Vec<String>,
-    /// How long calibrating took.
+    /// Seconds that calibrating took.
     pub seconds: f64,
 }
 
-/// Multiply-adds in registers.
+/// A peak: multiply-adds in registers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
-    /// "AVX-512", "AVX2", "baseline".
+    /// The instruction set: "AVX-512", "AVX2", "baseline".
     pub instruction_set: String,
-    /// "f32" or "bf16".
+    /// The precision: "f32" or "bf16".
     pub precision: String,
     pub threads: usize,
-    /// A multiply-add counting as two; all threads together.
+    /// Floating-point operations a second, a multiply-add counting as two; all threads together.
     pub flops_per_second: f64,
 }
 
-/// How fast a level of memory is, all threads together, each on memory of its own.
+/// The bandwidth of a level of memory, all threads together, each on memory of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bandwidth {
-    /// "L1", "L2", "L3", "DRAM".
+    /// The name of the level: "L1", "L2", "L3", "DRAM".
     pub level: String,
     /// Bytes that each thread goes through over and over.
     pub working_set_bytes: usize,
@@ -154,30 +154,30 @@ pub struct Bandwidth {
     pub triad: f64,
 }
 
-/// How long one processor takes to see what another has written.
+/// How long a processor takes to see what another has written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The processors' numbers.
     pub from: usize,
     pub to: usize,
-    /// One way, in nanoseconds.
+    /// The latency of one way, in nanoseconds.
     pub nanoseconds: f64,
 }
 
-/// The cost of meeting at a barrier.
+/// The cost of a barrier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Barrier {
     pub threads: usize,
-    /// Of one barrier when all arrive together, in nanoseconds.
+    /// Nanoseconds of one barrier when all arrive together.
     pub nanoseconds: f64,
 }
 
-/// How the machine is built, as far as the system tells.
+/// The topology of the machine, as far as the system tells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Topology {
     /// Processors of the machine, hardware threads counted.
     pub processors: usize,
-    /// Those that this process may run on.
+    /// The processors that this process may run on.
     pub allowed: Vec<usize>,
     /// Distinct cores among them.
     pub cores: usize,
@@ -201,9 +201,9 @@ pub struct Topology {
 /// A cache of the first allowed processor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cache {
-    /// 1 is next to the core.
+    /// The level of the cache; 1 is next to the core.
     pub level: u32,
-    /// "Data", "Instruction", "Unified".
+    /// The kind: "Data", "Instruction", "Unified".
     pub kind: String,
     pub bytes: usize,
     /// Processors that share it.

@@ -1,4 +1,4 @@
-//! Measuring all cases of a plan in turn, so that whatever the machine goes through meets all alike.
+//! The measurement of all cases of a plan in turn, so that whatever the machine goes through meets all alike.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -18,13 +18,13 @@ use crate::stats::Summary;
 use crate::team::Team;
 use crate::train::machine::Machine;
 
-/// What the workers do before a case is measured: pages are touched, caches and clocks warm up.
+/// Training before a case is measured: pages are touched, caches and clocks warm up.
 const WARM_UP: Duration = Duration::from_millis(50);
 
 /// How long another framework may take to be ready: compiling takes a minute on a slow machine.
 const PEER_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How the suite tells what it does and has its results kept.
+/// Observes the suite and keeps its results.
 pub trait Watcher {
     /// Called before each run, with the runs done and those of the whole suite.
     fn running(&mut self, case: &CaseRecord, done: usize, of: usize);
@@ -35,11 +35,11 @@ pub trait Watcher {
     /// Called after each run with all results so far.
     ///
     /// # Errors
-    /// Ends the suite.
+    /// An error that is returned ends the suite.
     fn save(&mut self, record: &BenchRecord) -> Result<()>;
 }
 
-/// What is measured: a case of our own, or that of another framework.
+/// A case to be measured: our own, or that of another framework.
 enum Runner<'a> {
     Own(Box<Case<'a>>),
     Peer(Peer),
@@ -47,9 +47,9 @@ enum Runner<'a> {
 
 /// A case that is measured in turn with others.
 struct Turn<'a> {
-    /// On which the peak is measured.
+    /// The team on which the peak is measured.
     team: &'a Team,
-    /// Its place among the record's cases.
+    /// The index of the case in the record.
     record: usize,
     runner: Runner<'a>,
 }
@@ -125,7 +125,7 @@ pub fn run(
             measuring.rounds(&mut group)?;
         }
     }
-    // What could not be measured is in the notes.
+    // Cases that could not be measured are in the notes.
     record.cases.retain(|case| case.framework == FALLLINE || !case.samples_per_second.runs.is_empty());
     Ok(record)
 }
@@ -152,7 +152,7 @@ impl DataFolders {
         Ok(DataFolders { _folder: Some(folder), files })
     }
 
-    /// What other frameworks are told, or why they cannot be told.
+    /// The task of other frameworks, or the reason why they cannot do it.
     fn specification(&self, planned: &PlannedCase, set: &DataSet) -> Result<Specification, String> {
         let files = self.files.get(planned.data).ok_or("no other framework was asked for")?;
         Specification::of(&planned.recipe, &set.train, files, planned.threads)
@@ -215,7 +215,7 @@ fn data_bytes(set: &DataSet) -> usize {
     [&set.train, &set.test].map(|samples| samples.bytes()).iter().sum()
 }
 
-/// A case that has trained a little, and by how much memory that was more at its highest.
+/// A case that has trained a little, and by how many bytes that has raised the highest memory.
 fn warmed_up<'a>(
     planned: &'a mut PlannedCase,
     set: &'a DataSet,
@@ -229,7 +229,7 @@ fn warmed_up<'a>(
     Ok((case, highest.zip(before).map(|(highest, before)| highest.saturating_sub(before))))
 }
 
-/// One team for each number of threads.
+/// The teams, one for each number of threads.
 fn teams(cases: &[PlannedCase]) -> Result<BTreeMap<usize, Team>> {
     let mut teams = BTreeMap::new();
     for case in cases {
@@ -240,7 +240,7 @@ fn teams(cases: &[PlannedCase]) -> Result<BTreeMap<usize, Team>> {
     Ok(teams)
 }
 
-/// The runs of an interrupted suite.
+/// Takes the runs of an interrupted suite over.
 fn take_over(record: &mut BenchRecord, previous: &BenchRecord) -> Result<()> {
     let mismatch = |what: &str, expected: String, found: String| {
         Err(Error::Mismatch { what: format!("{what} of the results to resume"), expected, found })
@@ -271,8 +271,8 @@ struct Measuring<'a> {
 }
 
 impl Measuring<'_> {
-    /// A framework, ready for one case; None, with a note, if it cannot be had, or without one if it
-    /// would do as another does, or nothing is left to measure.
+    /// Starts a framework for one case; None, with a note, if it cannot be had, or without one if it
+    /// would train as another does, or nothing is left to measure.
     fn start<'r>(
         &mut self,
         framework: Framework,
@@ -340,7 +340,7 @@ impl Measuring<'_> {
         self.watcher.running(&self.record.cases[record], done, ROUNDS * self.record.cases.len());
     }
 
-    /// One run; another framework may be lost on the way.
+    /// Makes one run; another framework may be lost on the way.
     fn run(&mut self, turn: &mut Turn) -> Result<Result<Sample, Unavailable>> {
         match &mut turn.runner {
             Runner::Own(case) => case.run(self.slice).map(Ok),

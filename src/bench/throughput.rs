@@ -21,7 +21,7 @@ const PEAK_TRIES: usize = 3;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     pub samples_per_second: f64,
-    /// Of the multiply-add peak measured just before, on as many threads.
+    /// The fraction of the multiply-add peak measured just before, on as many threads.
     pub fraction_of_peak: f64,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Case<'a> {
     /// Prepares a case; its first run should not be counted.
     ///
     /// # Errors
-    /// As [`Session::new`].
+    /// Those of [`Session::new`].
     pub fn new(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -83,7 +83,7 @@ impl<'a> Case<'a> {
     /// takes.
     ///
     /// # Errors
-    /// As [`Session::epoch`].
+    /// Those of [`Session::epoch`].
     pub fn run(&mut self, time: Duration) -> Result<Sample> {
         let peak = peak_of(self.team);
         let (samples, seconds) = self.train(Some(time), u64::MAX, None)?;
@@ -91,10 +91,10 @@ impl<'a> Case<'a> {
         Ok(Sample { samples_per_second, fraction_of_peak: samples_per_second * self.flops_per_sample / peak })
     }
 
-    /// Trains for this many steps, at least one; says how long they took.
+    /// Trains for this many steps, at least one; returns how long they took.
     ///
     /// # Errors
-    /// As [`Session::epoch`].
+    /// Those of [`Session::epoch`].
     pub fn steps(&mut self, steps: u64) -> Result<Duration> {
         let (_, seconds) = self.train(None, steps, None)?;
         Ok(Duration::from_secs_f64(seconds))
@@ -103,7 +103,7 @@ impl<'a> Case<'a> {
     /// The part of their time that the workers wait at barriers while training for `time`.
     ///
     /// # Errors
-    /// As [`Session::epoch`].
+    /// Those of [`Session::epoch`].
     pub fn waiting(&mut self, time: Duration) -> Result<f64> {
         let mut probes = Probes::new(clock::ticks);
         self.train(Some(time), u64::MAX, Some(&mut probes))?;
@@ -115,7 +115,7 @@ impl<'a> Case<'a> {
     /// Trains for one epoch with probes on: one table a worker.
     ///
     /// # Errors
-    /// As [`Session::epoch`].
+    /// Those of [`Session::epoch`].
     pub fn probed_epoch(&mut self) -> Result<Vec<Table>> {
         let mut probes = Probes::new(clock::ticks);
         let stop = AtomicBool::new(false);
@@ -124,7 +124,7 @@ impl<'a> Case<'a> {
         Ok(probes.tables)
     }
 
-    /// Samples trained on and seconds taken.
+    /// Trains until a limit; returns the samples trained on and the seconds taken.
     fn train(
         &mut self,
         time: Option<Duration>,

@@ -1,5 +1,5 @@
-//! How the machine is built, as Linux tells in `/proc` and `/sys`. What it does not tell, as in some
-//! containers and on other systems, is 0 or absent.
+//! The topology of the machine, as Linux tells in `/proc` and `/sys`. Facts that it does not tell, as in some
+//! containers and on other systems, are 0 or absent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::record::{Cache, Topology};
 use crate::kernels::simd::isa;
 use crate::train::machine::{allowed_cpus, cpu_list, distinct_cores};
 
-/// The machine that this process runs on.
+/// The topology of the machine that this process runs on.
 pub fn current() -> Topology {
     let mut topology = read(Path::new("/"));
     if topology.processors == 0 {
@@ -17,7 +17,7 @@ pub fn current() -> Topology {
     Topology { hypervisor: isa::hypervisor(), ..topology }
 }
 
-/// What the files under `root` say; they do not name the hypervisor.
+/// The topology by the files under `root`; they do not name the hypervisor.
 pub fn read(root: &Path) -> Topology {
     let text = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let list = |path: &str| cpu_list(&text(path)).unwrap_or_default();

@@ -19,7 +19,7 @@ pub fn order(samples: usize, seed: u64, epoch: u64, shuffle: bool, out: &mut Vec
     mix(out, &mut rng::stream(seed, Purpose::Shuffle, epoch));
 }
 
-/// Puts the values into a random order, by the method of Fisher and Yates in Durstenfeld's form
+/// Puts `values` `[n]` into a random order, by the method of Fisher and Yates in Durstenfeld's form
 /// (Communications of the ACM 7(7), 1964).
 pub(super) fn mix(values: &mut [u32], stream: &mut rng::Stream) {
     for last in (1..values.len()).rev() {
@@ -34,7 +34,7 @@ fn below(stream: &mut rng::Stream, bound: u64) -> u64 {
     ((u128::from(stream.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
-/// The batches of an epoch, one after the other. The last one is short if the batch size does not
+/// The batches of an epoch's `order` `[samples]`, one after the other. The last one is short if the batch size does not
 /// divide the number of samples; it is trained too.
 ///
 /// # Panics
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(plain, [0, 1, 2, 3]);
     }
 
-    /// From a separate implementation of SplitMix64, xoshiro256++ and the shuffle in Python.
+    /// The order by a separate implementation of SplitMix64, xoshiro256++ and the shuffle in Python.
     const GOLDEN: [u32; 10] = [9, 3, 4, 0, 1, 6, 7, 8, 2, 5];
 
     /// Every sample is equally likely at every place: chi-squared over 8 x 8 cells, 56 000 draws.

@@ -1,4 +1,4 @@
-//! Errors of labels and values that cannot be.
+//! Checks of labels and values, and their errors.
 
 use crate::error::{Error, Result};
 

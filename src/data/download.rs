@@ -11,14 +11,14 @@ use super::known::{self, KnownFile, KnownSet};
 use crate::atomic_file;
 use crate::error::{Error, Result};
 
-/// What happens during a download, in this order for each file.
+/// An event of a download; they come in this order for each file.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
     /// The file is there already, with the right checksum. Nothing else follows for it.
     Present { path: &'a Path },
     /// A mirror has begun to send `bytes` bytes, if it told.
     Started { url: &'a str, bytes: Option<u64> },
-    /// So many bytes of the file have come.
+    /// So many bytes of the file have arrived so far.
     Received { bytes: u64 },
     /// A mirror failed or sent something else; the next one is tried.
     Refused { url: &'a str, reason: &'a str },
@@ -121,7 +121,7 @@ fn download_file(
     Err(Error::Download { file: file.name.to_string(), reasons })
 }
 
-/// The bytes that `url` sends, of which no more are taken than the file can have.
+/// The bytes that `url` sends, read no further than the file's size.
 fn fetch(
     agent: &ureq::Agent,
     url: &str,
@@ -147,7 +147,7 @@ fn fetch(
     }
 }
 
-/// Hands `bytes` on if their uncompressed content is that of `file`.
+/// Checks that the uncompressed content of `bytes` is that of `file`, and returns them.
 fn check(file: &KnownFile, url: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let idx = Idx::from_bytes(Path::new(url), &bytes).map_err(|error| match error {
         Error::Format { place, expected, found, .. } => {

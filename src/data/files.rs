@@ -1,4 +1,4 @@
-//! A file of images and a file of labels: first their headers, then what is in them.
+//! A file of images and a file of labels: first their headers, then their elements.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 pub(super) struct Pair {
     images: IdxReader<'static>,
     labels: IdxReader<'static>,
-    /// Height, width, channels.
+    /// The shape of an image: height, width, channels.
     shape: [usize; 3],
 }
 
@@ -41,12 +41,12 @@ impl Pair {
         Ok(Pair { images, labels, shape })
     }
 
-    /// Height, width, channels.
+    /// The shape of an image: height, width, channels.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// That of the images.
+    /// The element type of the images.
     pub fn element_type(&self) -> ElementType {
         self.images.element_type()
     }
@@ -62,7 +62,7 @@ impl Pair {
         self.images.count().saturating_mul(size).saturating_add(self.labels.count())
     }
 
-    /// Reads both files: images of u8 stay bytes, other types become f32 as they come.
+    /// Reads both files: images of u8 stay bytes, other types are converted to f32 piece by piece.
     ///
     /// # Errors
     /// Those of [`IdxReader::read`]; [`Error::Mismatch`](crate::Error::Mismatch) if a label is not below

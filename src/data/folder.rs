@@ -55,12 +55,12 @@ pub fn has_any(folder: &Path) -> Result<bool> {
     Ok(candidates(folder)?.iter().any(|candidates| !candidates.is_empty()))
 }
 
-/// What lies in a folder, in a few words: "x holds a, b and 3 more".
+/// The content of a folder, in a few words: "x holds a, b and 3 more".
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
 pub fn described(folder: &Path) -> Result<String> {
-    /// Names that are told.
+    /// The most names that are listed.
     const MOST: usize = 5;
     let (place, entries) = (folder.display(), entries(folder)?);
     Ok(match entries.len() {
@@ -182,7 +182,7 @@ mod tests {
             for name in names.map(|role| role[variant]) {
                 std::fs::write(folder.path().join(name), "").unwrap();
             }
-            // None of these is one of the files.
+            // None of these names is that of one of the files.
             for name in names.map(|role| role[variant]) {
                 let whole = name.strip_suffix(".gz").unwrap_or(name);
                 for end in [".gz.sha256", ".gz.1", ".gz.part", ".part", ".npy", "~", ".bak", ".gz~", ".png"] {

@@ -1,4 +1,4 @@
-//! The content of a gzip file (RFC 1952): one member after the other, and what may stand behind them.
+//! The content of a gzip file (RFC 1952): one member after the other, and the bytes that may follow them.
 
 use std::io::{self, BufRead, Read};
 
@@ -13,7 +13,7 @@ const MOST_TRAILING: u64 = 1 << 30;
 /// Reads the content of all members, joined. Zeros behind the last one are padding, as of tapes and block
 /// devices, and are passed over, as `gzip -t` does; anything else there is an error.
 pub struct Members<R> {
-    /// None behind the last one.
+    /// The member under way; none behind the last one.
     member: Option<GzDecoder<Counted<R>>>,
     /// Where in the file the last whole member ends; 0 within the first.
     end: u64,
@@ -46,7 +46,7 @@ impl<R: BufRead> Members<R> {
     }
 }
 
-/// The error of what lies between `end` and the place that has been reached.
+/// The error of the bytes between `end` and the place that has been reached.
 fn trailing<R>(end: u64, reader: &Counted<R>) -> io::Error {
     let count = reader.position - end;
     let more = if count >= MOST_TRAILING { "more than " } else { "" };
@@ -64,7 +64,7 @@ impl<R: BufRead> Read for Members<R> {
                         self.advance(member.into_inner())?;
                     }
                 }
-                // What follows a member and begins like another, but has not its whole header, is none.
+                // Bytes that begin like another member, but do not have its whole header, are none.
                 Err(error)
                     if [io::ErrorKind::InvalidInput, io::ErrorKind::UnexpectedEof]
                         .contains(&error.kind())
@@ -88,7 +88,7 @@ struct Counted<R> {
 }
 
 impl<R: BufRead> Counted<R> {
-    /// Reads to the end, or as many bytes as are counted; whether all of them are zeros.
+    /// Reads to the end, or as many bytes as are counted; returns whether all of them are zeros.
     fn skip_rest(&mut self) -> io::Result<bool> {
         let start = self.position;
         let mut zeros = true;

@@ -22,9 +22,9 @@ use crate::{memory, pipe};
 /// An n-dimensional array, as an IDX file holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Idx {
-    /// At least one, each at least 1, the slowest first: `[60000, 28, 28]`.
+    /// The dimensions: at least one, each at least 1, the slowest first: `[60000, 28, 28]`.
     pub dimensions: Vec<usize>,
-    /// Row-major, as many as the product of the dimensions.
+    /// The elements, row-major, as many as the product of the dimensions.
     pub elements: Elements,
 }
 
@@ -61,7 +61,7 @@ impl ElementType {
         ElementType::F64,
     ];
 
-    /// Its name in Rust: "u8".
+    /// The name of the type in Rust: "u8".
     pub fn name(self) -> &'static str {
         match self {
             ElementType::U8 => "u8",
@@ -78,12 +78,12 @@ impl ElementType {
         ElementType::ALL.into_iter().find(|known| known.name() == name)
     }
 
-    /// Whether its elements are whole numbers.
+    /// Whether the elements are whole numbers.
     pub fn is_integer(self) -> bool {
         !matches!(self, ElementType::F32 | ElementType::F64)
     }
 
-    /// What names of files call it, as those of MNIST do: "ubyte".
+    /// The name of the type in names of files, as in those of MNIST: "ubyte".
     pub fn in_file_names(self) -> &'static str {
         match self {
             ElementType::U8 => "ubyte",
@@ -119,7 +119,7 @@ impl Elements {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -161,7 +161,7 @@ impl Elements {
 }
 
 impl Idx {
-    /// Reads a file, plain or compressed: its first bytes tell, not its name.
+    /// Reads a file, plain or compressed: its first bytes decide, not its name.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Format`] if it is not a sound IDX file,
@@ -173,7 +173,7 @@ impl Idx {
     /// Reads an IDX file that is in memory, plain or compressed; `path` is for messages only.
     ///
     /// # Errors
-    /// As for [`Idx::read`].
+    /// Those of [`Idx::read`].
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Idx> {
         IdxReader::new(path, bytes, Some(bytes.len() as u64))?.read()
     }
@@ -182,8 +182,8 @@ impl Idx {
     /// same array always gives the same bytes.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Mismatch`] if the dimensions are not those of the elements or not
-    /// what the format can hold.
+    /// [`Error::Io`] if it cannot be written; [`Error::Mismatch`] if the dimensions are not those of the elements or
+    /// not what the format can hold.
     pub fn write(&self, path: &Path, gzip: bool) -> Result<()> {
         self.check(path)?;
         atomic_file::write(path, |out| self.encode(out, gzip))
@@ -192,7 +192,7 @@ impl Idx {
     /// Writes the content of a file, compressed if `gzip`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Those of writing to `out`.
     pub(super) fn encode(&self, out: &mut dyn Write, gzip: bool) -> io::Result<()> {
         if !gzip {
             return self.write_to(out);
@@ -209,7 +209,7 @@ impl Idx {
     /// Writes the uncompressed content: the very bytes that the array was read from.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Those of writing to `out`.
     pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(&[0, 0, self.elements.element_type() as u8, self.dimensions.len() as u8])?;
         for &dimension in &self.dimensions {
@@ -250,7 +250,7 @@ struct Source<'a> {
     reader: Box<dyn Read + 'a>,
 }
 
-/// What a header promises.
+/// The promises of a header.
 struct Header {
     element_type: ElementType,
     dimensions: Vec<usize>,
@@ -272,11 +272,11 @@ impl<'a> IdxReader<'a> {
         IdxReader::new(path, BufReader::new(file), length)
     }
 
-    /// Reads the header of what `reader` brings, which has `length` bytes in all, if that is known;
+    /// Reads the header from `reader`, which has `length` bytes in all, if that is known;
     /// `path` is for messages only.
     ///
     /// # Errors
-    /// As for [`IdxReader::open`].
+    /// Those of [`IdxReader::open`].
     pub fn new(path: &Path, mut reader: impl BufRead + 'a, length: Option<u64>) -> Result<IdxReader<'a>> {
         let gzip = begins_as_gzip(&mut reader).map_err(Error::io(path, "read"))?;
         let reader: Box<dyn Read + 'a> = if gzip { Box::new(Members::new(reader)) } else { Box::new(reader) };
@@ -294,7 +294,7 @@ impl<'a> IdxReader<'a> {
         self.header.element_type
     }
 
-    /// At least one, each at least 1, the slowest first.
+    /// The dimensions: at least one, each at least 1, the slowest first.
     pub fn dimensions(&self) -> &[usize] {
         &self.header.dimensions
     }
@@ -307,7 +307,7 @@ impl<'a> IdxReader<'a> {
     /// Reads the elements.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Format`] if there are not as many as promised, or more;
+    /// [`Error::Io`] if they cannot be read; [`Error::Format`] if there are not as many as promised, or more;
     /// [`Error::Mismatch`] if they do not fit into memory.
     pub fn read(mut self) -> Result<Idx> {
         let elements = match self.header.element_type {
@@ -324,7 +324,7 @@ impl<'a> IdxReader<'a> {
     /// Reads the elements, of whatever type, as f32: the nearest of each.
     ///
     /// # Errors
-    /// As for [`IdxReader::read`].
+    /// Those of [`IdxReader::read`].
     pub fn floats(mut self) -> Result<Vec<f32>> {
         match self.header.element_type {
             ElementType::U8 => self.values(each(|[byte]| f32::from(byte))),
@@ -340,7 +340,7 @@ impl<'a> IdxReader<'a> {
     fn values<T>(&mut self, append: impl Fn(&mut Vec<T>, &[u8])) -> Result<Vec<T>> {
         let Header { bytes, payload, .. } = self.header;
         let size = self.header.element_type.bytes() as u64;
-        // Addressable, since the bytes are.
+        // The count is addressable, since the bytes are.
         let count = (payload / size) as usize;
         let what = format!("the elements of {}", self.source.path.display());
         memory::check(&what, count.saturating_mul(size_of::<T>()))?;
@@ -376,10 +376,10 @@ impl<'a> IdxReader<'a> {
     }
 }
 
-/// Bytes that are read at once; a multiple of the size of every element.
+/// Bytes that are read in one call; a multiple of the size of every element.
 const PIECE: usize = 64 * 1024;
 
-/// How many times the elements that have come may take room for those that are promised.
+/// Memory is taken for at most so many times the elements that have come, whatever is promised.
 const GROWTH: usize = 8;
 
 /// Converts the elements of a piece one by one.
@@ -402,7 +402,7 @@ fn begins_as_gzip(reader: &mut impl BufRead) -> io::Result<bool> {
 }
 
 impl Header {
-    /// What is expected of the file as a whole.
+    /// The expected size of the whole file, for messages.
     fn total(&self) -> String {
         format!("{} bytes in all for {self}", self.bytes + self.payload)
     }
@@ -415,7 +415,7 @@ impl std::fmt::Display for Header {
 }
 
 impl Source<'_> {
-    /// Compares what the header promises with the size of the file, before anything is read.
+    /// Compares the size that the header promises with that of the file, before anything is read.
     fn check_length(&self, header: &Header) -> Result<()> {
         let Some(length) = self.length else { return Ok(()) };
         let total = header.bytes + header.payload;
@@ -516,9 +516,9 @@ const DEFLATE_RATIO: u64 = 1032;
 /// The size of the header of 255 dimensions, rounded up.
 const MAX_HEADER: u64 = 2048;
 
-/// "60000 x 28 x 28"
+/// Dimensions in words: "60000 x 28 x 28".
 pub(crate) fn joined(dimensions: &[usize]) -> String {
-    /// A header may name 255 of them.
+    /// The most that are written; a header may name 255 of them.
     const MOST: usize = 8;
     let shown: Vec<String> = dimensions.iter().take(MOST).map(usize::to_string).collect();
     let more = if dimensions.len() > MOST { " x …" } else { "" };

@@ -1,4 +1,4 @@
-//! Looking at the files of a data set: what is in them, and whether they are as published.
+//! Inspection of the files of a data set: their content, and whether they are as published.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,11 @@ use super::idx::{ElementType, Elements, Idx, joined};
 use super::known::{self, KNOWN, KnownSet};
 use crate::error::{Error, Result};
 
-/// What is in one file.
+/// The content of one file.
 #[derive(Clone, Debug)]
 pub struct FileInfo {
     pub path: PathBuf,
-    /// "train images"
+    /// The role of the file: "train images".
     pub role: &'static str,
     pub element_type: ElementType,
     pub dimensions: Vec<usize>,
@@ -23,10 +23,10 @@ pub struct FileInfo {
 /// A summary of the elements of a file.
 #[derive(Clone, Debug)]
 pub enum Values {
-    /// Of images, and of numbers that are no labels: in the units of the file, 0 to 255 for bytes. The
+    /// Moments of images, and of numbers that are no labels: in the units of the file, 0 to 255 for bytes. The
     /// deviation is that of the population.
     Moments { mean: f64, standard_deviation: f64 },
-    /// Of labels: how many there are of each value, in ascending order.
+    /// The histogram of labels: how many there are of each value, in ascending order.
     Histogram(Vec<(i64, usize)>),
 }
 
@@ -34,25 +34,25 @@ pub enum Values {
 #[derive(Debug)]
 pub struct FileCheck {
     pub path: PathBuf,
-    /// "train images"
+    /// The role of the file: "train images".
     pub role: &'static str,
-    /// What was found, or what is wrong.
+    /// The verdict, or the error of the file.
     pub outcome: Result<Verdict>,
 }
 
-/// What is known of a file without fault.
+/// The verdict on a file without fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is, by its SHA-256, the file of this published set.
+    /// The file is, by its SHA-256, that of this published set.
     Published { set: &'static str },
-    /// It is a sound file of a set that has no published checksums.
+    /// The file is a sound one of a set that has no published checksums.
     Sound,
 }
 
-/// What is in the data files of `folder`, in the order of [`ROLES`].
+/// The content of the data files of `folder`, in the order of [`ROLES`].
 ///
 /// # Errors
-/// As for [`folders`] and [`folder::find`], and those of [`Idx::read`].
+/// Those of [`folders`], [`folder::find`] and [`Idx::read`].
 pub fn info(folder: &Path) -> Result<Vec<FileInfo>> {
     let mut infos = Vec::new();
     for folder in folders(folder)? {
@@ -99,7 +99,7 @@ fn describe(role: &'static str, idx: Idx, path: PathBuf) -> FileInfo {
     FileInfo { path, role, element_type, dimensions: idx.dimensions, bytes, values }
 }
 
-/// Of integers, which are all that labels can be.
+/// The histogram of integers, which are all that labels can be.
 fn histogram(labels: &Elements) -> Values {
     let mut counts = std::collections::BTreeMap::new();
     for label in labels.iter_f64() {
@@ -108,7 +108,7 @@ fn histogram(labels: &Elements) -> Values {
     Values::Histogram(counts.into_iter().collect())
 }
 
-/// Two passes: the mean, then the squares of the distances to it.
+/// The moments in two passes: the mean, then the squares of the distances to it.
 fn moments(values: &Elements) -> Values {
     let count = values.len() as f64;
     let mean = values.iter_f64().sum::<f64>() / count;
@@ -158,14 +158,14 @@ pub fn verify(folder: &Path) -> Result<Vec<FileCheck>> {
     Ok(checks)
 }
 
-/// What each file is held against: labels against the images of the same split, test images against
+/// The file that each is compared with: labels with the images of the same split, test images with
 /// training images.
 const BESIDE: [Option<usize>; 4] = [None, Some(0), Some(0), Some(2)];
 
 /// Path, dimensions and element type of another file.
 type Other = (PathBuf, Vec<usize>, ElementType);
 
-/// What is compared of a file.
+/// The facts of a file that are compared.
 struct Content {
     path: PathBuf,
     sha256: String,
@@ -174,7 +174,7 @@ struct Content {
 }
 
 impl Content {
-    /// What [`folder::read`] would refuse by itself is an error here, too.
+    /// Reads a file's facts. Whatever [`folder::read`] would refuse by itself is an error here, too.
     fn read(path: &Path, role: usize) -> Result<Content> {
         let idx = Idx::read(path)?;
         let place = path.display();
@@ -243,7 +243,7 @@ impl Content {
     }
 }
 
-/// Height, width, channels.
+/// The shape of an image: height, width, channels.
 fn shape(dimensions: &[usize]) -> [usize; 3] {
     let size = |axis: usize| dimensions.get(axis).copied().unwrap_or(1);
     [size(1), size(2), size(3)]

@@ -7,24 +7,24 @@ use super::idx::Idx;
 /// A published data set.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownSet {
-    /// What the command line calls it, and its folder: "mnist".
+    /// The name on the command line, and of its folder: "mnist".
     pub name: &'static str,
-    /// Who made it.
+    /// The authors and where they published it.
     pub source: &'static str,
     /// The licence it is published under.
     pub licence: &'static str,
-    /// Labels are below this number.
+    /// The number of classes; labels are below it.
     pub classes: usize,
-    /// Train images, train labels, test images, test labels.
+    /// The four files: train images, train labels, test images, test labels.
     pub files: [KnownFile; 4],
-    /// Addresses that a file's name with `.gz` is appended to, in the order they are tried.
+    /// The mirrors: addresses to which a file's name with `.gz` is appended, in the order they are tried.
     pub mirrors: &'static [&'static str],
 }
 
 /// A file of a published data set, all of them of u8.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownFile {
-    /// Its name without `.gz`.
+    /// The name without `.gz`.
     pub name: &'static str,
     /// The dimensions in its header.
     pub dimensions: &'static [usize],
@@ -76,13 +76,13 @@ pub static KNOWN: [KnownSet; 2] = [
         mirrors: &[
             "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
             "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
-            // Without TLS; the checksums vouch for what it sends.
+            // This mirror has no TLS; the checksums vouch for its files.
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
         ],
     },
 ];
 
-/// Both sets have files of the same names and dimensions.
+/// The four files; both sets have the same names and dimensions.
 const fn files(sha256: [&'static str; 4]) -> [KnownFile; 4] {
     [
         KnownFile { name: "train-images-idx3-ubyte", dimensions: &[60_000, 28, 28], sha256: sha256[0] },

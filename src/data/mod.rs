@@ -1,6 +1,6 @@
 //! Data sets: IDX files, published sets and where to find them, generated digits, mini-batches.
 //!
-//! [`load`] brings a [`DataSet`] by name; [`batches`] says which samples make up each mini-batch.
+//! [`load`] returns a [`DataSet`] by name; [`batches`] says which samples make up each mini-batch.
 //! Images stay bytes in memory and are converted when a batch is gathered.
 
 pub mod augment;

@@ -9,21 +9,21 @@ use crate::error::Result;
 /// As many classes as a label of one byte can tell apart.
 pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
 
-/// What a network reads. Row-major, one sample after the other.
+/// The features that a network reads. Row-major, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
-    /// `[samples, height, width, channels]`, kept as bytes and converted when a batch is gathered.
+    /// Bytes `[samples, height, width, channels]`, converted when a batch is gathered.
     Bytes(Vec<u8>),
-    /// `[samples, height, width, channels]`, all finite.
+    /// Floats `[samples, height, width, channels]`, all finite.
     Floats(Vec<f32>),
 }
 
-/// What a network should answer.
+/// The targets of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// `[samples]`: the class of each sample, from 0.
+    /// The class of each sample, `[samples]`, from 0.
     Classes(Vec<u8>),
-    /// `[samples, width]`: numbers to come close to, all finite.
+    /// The target values, `[samples, width]`, all finite.
     Values { values: Vec<f32>, width: usize },
 }
 
@@ -31,26 +31,26 @@ pub enum Targets {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     features: Features,
-    /// What the features were in their file.
+    /// The type of the features in their file.
     element_type: ElementType,
     shape: [usize; 3],
     targets: Targets,
     count: usize,
 }
 
-/// A data set: what to train on and what to test on, of one shape.
+/// A data set: samples to train on and samples to test on, of one shape.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// "mnist", or the name of the folder.
+    /// The name: "mnist", or that of the folder.
     pub name: String,
-    /// Labels are below this number.
+    /// The number of classes; labels are below it.
     pub classes: usize,
     pub train: Samples,
     pub test: Samples,
     pub origin: Origin,
 }
 
-/// Where a data set came from.
+/// The origin of a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The folder that holds its files.
@@ -78,7 +78,7 @@ impl Samples {
     /// plain vector of n features is `[1, 1, n]`. `classes` bounds the labels, if there are any.
     ///
     /// # Errors
-    /// As for [`Samples::images`], and if a value is not finite.
+    /// Those of [`Samples::images`]; also if a value is not finite.
     pub fn floats(values: Vec<f32>, shape: [usize; 3], targets: Targets, classes: usize) -> Result<Samples> {
         check_finite("features", &values)?;
         match &targets {
@@ -88,11 +88,11 @@ impl Samples {
         Samples::checked(Features::Floats(values), ElementType::F32, shape, targets)
     }
 
-    /// Samples of which no targets are known, to be classified: all are of class 0. `element_type` is what
-    /// the features were in their file.
+    /// Samples of which no targets are known, to be classified: all are of class 0. `element_type` is the type of the
+    /// features in their file.
     ///
     /// # Errors
-    /// As for [`Samples::images`], and if a value is not finite.
+    /// Those of [`Samples::images`]; also if a value is not finite.
     pub fn unlabelled(features: Features, element_type: ElementType, shape: [usize; 3]) -> Result<Samples> {
         if let Features::Floats(values) = &features {
             check_finite("features", values)?;
@@ -101,7 +101,7 @@ impl Samples {
         Samples::checked(features, element_type, shape, Targets::Classes(vec![0; count]))
     }
 
-    /// Checks what all constructors have in common.
+    /// Checks the conditions that all constructors share.
     pub(super) fn checked(
         features: Features,
         element_type: ElementType,
@@ -145,32 +145,32 @@ impl Samples {
     }
 
     /// The type of the features in the file that they were read from; u8 of bytes and f32 of floats that
-    /// were made in memory. It decides what they are divided by unless a recipe says.
+    /// were made in memory. It decides the scale by which they are divided unless a recipe sets one.
     pub fn element_type(&self) -> ElementType {
         self.element_type
     }
 
-    /// Height, width, channels.
+    /// The shape of a sample: height, width, channels.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// Height x width x channels.
+    /// Features of a sample: height x width x channels.
     pub fn features_per_sample(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// `[samples, height, width, channels]`
+    /// The features, `[samples, height, width, channels]`.
     pub fn features(&self) -> &Features {
         &self.features
     }
 
-    /// `[samples]` or `[samples, width]`
+    /// The targets, `[samples]` or `[samples, width]`.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
 
-    /// `[samples]`, if the targets are classes.
+    /// The class of each sample, `[samples]`, if the targets are classes.
     pub fn labels(&self) -> Option<&[u8]> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
@@ -186,7 +186,7 @@ impl Samples {
         self.labels().map(|labels| labels[i])
     }
 
-    /// `[height, width, channels]`: the features of sample `i`, if they are bytes.
+    /// The features of sample `i`, `[height, width, channels]`, if they are bytes.
     ///
     /// # Panics
     /// If there is no sample `i`.
@@ -246,7 +246,7 @@ fn shorten<T>(values: &mut Vec<T>, length: usize) {
 }
 
 impl Features {
-    /// The numbers of all samples together.
+    /// Numbers of all samples together.
     #[allow(clippy::len_without_is_empty)] // of no use for samples, of which there is always one
     pub fn len(&self) -> usize {
         match self {
@@ -260,7 +260,7 @@ impl DataSet {
     /// Checks that train and test samples have one shape and one type and puts them together.
     ///
     /// # Errors
-    /// [`Error::Mismatch`](crate::Error::Mismatch) if they have not.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if they differ.
     pub fn new(name: &str, classes: usize, train: Samples, test: Samples, origin: Origin) -> Result<DataSet> {
         if train.shape != test.shape {
             let what = format!("height x width x channels of the test samples of `{name}`");

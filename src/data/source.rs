@@ -14,7 +14,7 @@ use crate::memory;
 /// The name of the generated data set.
 pub const DIGITS: &str = "digits";
 
-/// The seed of the generated data set where none is asked for. It is no part of a run's seed: every
+/// The seed of the generated data set where no other is asked for. It is no part of a run's seed: every
 /// run sees the same digits.
 pub const DIGITS_SEED: u64 = 1;
 
@@ -27,27 +27,27 @@ const FIRST_TEST_DIGIT: u64 = 1 << 32;
 /// The environment variable that names a folder of data sets.
 pub const VARIABLE: &str = "FALLLINE_DATA";
 
-/// Where a data set is searched.
+/// The places where a data set is searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Places {
-    /// In this folder alone, since the user has named it.
+    /// This folder alone, since the user has named it.
     Named { folder: PathBuf, by: Naming },
-    /// In these, one after the other: `datasets` in the working folder, and [`cache_dir`].
+    /// These folders, one after the other: `datasets` in the working folder, and [`cache_dir`].
     Usual(Vec<PathBuf>),
 }
 
-/// What has named a folder.
+/// The origin of a folder's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
     /// The caller: `--data` of the program.
     Caller,
-    /// The environment [`VARIABLE`].
+    /// The environment variable [`VARIABLE`].
     Variable,
 }
 
 impl Places {
-    /// `data_dir` alone, if there is one; else the folder that `$FALLLINE_DATA` names alone, if it does;
-    /// else the usual places.
+    /// The places for a set: `data_dir` alone, if there is one; else the folder that `$FALLLINE_DATA` names alone, if
+    /// it does; else the usual places.
     pub fn new(data_dir: Option<&Path>) -> Places {
         Places::of(data_dir, std::env::var_os(VARIABLE), cache_dir())
     }
@@ -61,7 +61,7 @@ impl Places {
         }
     }
 
-    /// Whether the user has named a folder. Nothing then stands in for what is not in it.
+    /// Whether the user has named a folder. Nothing then stands in for a set that is not in it.
     pub fn is_named(&self) -> bool {
         matches!(self, Places::Named { .. })
     }
@@ -84,7 +84,7 @@ impl Places {
     }
 }
 
-/// Where downloads go unless told otherwise: `fallline` in the user's cache folder, if there is one.
+/// The folder for downloads unless another is named: `fallline` in the user's cache folder, if there is one.
 pub fn cache_dir() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("fallline"))
 }
@@ -144,7 +144,7 @@ fn find_digits_in(places: &Places) -> Result<Option<PathBuf>> {
             None => Err(missing(DIGITS, places)?),
             found => Ok(found),
         },
-        // It is for other data sets as well, so files in the folder itself need not be digits.
+        // The variable is for other data sets as well, so files in the folder itself need not be digits.
         Places::Named { folder, by: Naming::Variable } => {
             let named = folder.join(DIGITS);
             Ok(folder::has_any(&named)?.then_some(named))
@@ -205,7 +205,7 @@ fn find_in(place: &Path, set: &str) -> Result<Option<PathBuf>> {
 }
 
 /// The published set that the files in `folder` are of, by their labels, if it is another one than `set`.
-/// (`--data mnist` must not bring MNIST to who asked for Fashion-MNIST.)
+/// (`--data mnist` must not give MNIST to someone who asked for Fashion-MNIST.)
 fn other_set(folder: &Path, set: &str) -> Result<Option<&'static str>> {
     let [_, train_labels, _, test_labels] = folder::candidates(folder)?;
     let labels = train_labels.into_iter().chain(test_labels);
@@ -214,7 +214,7 @@ fn other_set(folder: &Path, set: &str) -> Result<Option<&'static str>> {
     Ok(owners.into_iter().find(|owner| *owner != set))
 }
 
-/// Names are plain; what has a separator or starts with a dot is a path.
+/// Whether `set` is a path: names are plain; a path has a separator or starts with a dot.
 fn is_path(set: &str) -> bool {
     set.starts_with('.') || set.contains(std::path::is_separator)
 }

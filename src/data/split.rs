@@ -5,7 +5,7 @@ use super::samples::{MOST_CLASSES, Samples};
 use crate::rng::{self, Purpose};
 use crate::{Error, Result};
 
-/// Samples to learn from, and others to try what was learnt on: indices in ascending order, at least
+/// The samples to learn from, and others to validate on: indices in ascending order, at least
 /// one in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
@@ -86,7 +86,7 @@ fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
     let product = |size: usize| size as u128 * count as u128;
     let mut shares: Vec<usize> = sizes.iter().map(|&size| (product(size) / total) as usize).collect();
     let mut order: Vec<usize> = (0..sizes.len()).collect();
-    // Stable.
+    // The sort is stable.
     order.sort_by_key(|&group| std::cmp::Reverse(product(sizes[group]) % total));
     let missing = count - shares.iter().sum::<usize>();
     order[..missing].iter().for_each(|&group| shares[group] += 1);
@@ -97,7 +97,7 @@ fn shares(sizes: &[usize], count: usize) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Of three classes: 60, 30 and 10 samples, in turn where possible.
+    /// Samples of three classes: 60, 30 and 10, in turn where possible.
     fn samples() -> Samples {
         let labels: Vec<u8> = (0..100).map(|i| if i % 10 == 9 { 2 } else { u8::from(i % 10 > 5) }).collect();
         Samples::images(vec![0; 100], [1, 1, 1], labels, 3).unwrap()

@@ -1,4 +1,4 @@
-//! Samples that somebody else holds: borrowed for a step or a prediction, and rows on their way to become
+//! Samples that the caller holds: borrowed for a step or a prediction, and rows on their way to become
 //! [`Samples`].
 
 use super::checks::mismatch;
@@ -9,24 +9,24 @@ use crate::error::Result;
 /// array of `f32` or `u8` by `into()`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FeaturesRef<'a> {
-    /// `[samples, height, width, channels]`
+    /// Bytes `[samples, height, width, channels]`.
     Bytes(&'a [u8]),
-    /// `[samples, height, width, channels]`
+    /// Floats `[samples, height, width, channels]`.
     Floats(&'a [f32]),
 }
 
-/// What a network should answer to some samples, borrowed: slices, vectors and arrays of `u8` are classes, those of
+/// The targets of some samples, borrowed: slices, vectors and arrays of `u8` are classes, those of
 /// `f32` are values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TargetsRef<'a> {
-    /// `[samples]`: the class of each sample, from 0.
+    /// The class of each sample, `[samples]`, from 0.
     Classes(&'a [u8]),
-    /// `[samples, outputs]`
+    /// The target values, `[samples, outputs]`.
     Values(&'a [f32]),
 }
 
 impl FeaturesRef<'_> {
-    /// The numbers of all samples together.
+    /// Numbers of all samples together.
     pub fn len(&self) -> usize {
         match self {
             FeaturesRef::Bytes(bytes) => bytes.len(),
@@ -34,7 +34,7 @@ impl FeaturesRef<'_> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no numbers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -88,7 +88,7 @@ pub struct SampleRows {
 
 impl Samples {
     /// Samples of a matrix of one's own, `x` `[samples, width]`, row-major: a sample is a row of `width` features.
-    /// They are complete with their targets; what is wrong is found there.
+    /// They are complete with their targets, which also reports what is wrong with them.
     ///
     /// ```
     /// use fallline::Samples;
@@ -106,7 +106,7 @@ impl Samples {
 }
 
 impl SampleRows {
-    /// With values to come close to, `y` `[samples, outputs]`, row-major; how many there are for a sample
+    /// Adds target values, `y` `[samples, outputs]`, row-major; how many there are for a sample
     /// follows from their number.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl SampleRows {
         Samples::floats(self.x, [1, 1, self.width], Targets::Values { values: y, width }, 0)
     }
 
-    /// With the class of each sample, from 0 to 255.
+    /// Adds the class of each sample, `[samples]`, from 0 to 255.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if there are no samples or no whole ones, if the classes are not

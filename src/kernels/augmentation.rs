@@ -1,4 +1,4 @@
-//! What is done to images that are trained on.
+//! The kernels of image augmentation.
 
 pub mod elastic;
 pub mod warp;

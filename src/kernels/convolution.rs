@@ -1,4 +1,5 @@
-//! Convolutions: as matrix products of patches that are read where they lie, depthwise, and of few channels with their pool at once.
+//! Convolutions: as matrix products of patches that are read where they lie, depthwise, and of few channels, fused with
+//! their pool.
 
 pub mod convolve;
 pub mod depthwise;

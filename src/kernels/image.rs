@@ -17,7 +17,7 @@ pub use window::{Side, Window};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, padded};
 
-/// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the
+/// The patches of an image under each position of a window, one row each: `[pixels out, inputs]` with the
 /// inputs in the order row of the window, column of the window, channel ("im2col": Chellapilla, Puri,
 /// Simard, "High Performance Convolutional Neural Networks for Document Processing", 2006).
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ pub struct Patches {
     pub window: Window,
 }
 
-/// How a patch lies in a framed image: runs of floats without gaps.
+/// The layout of a patch in a framed image: runs of floats without gaps.
 #[derive(Clone, Copy)]
 struct Runs {
     /// Floats of a run.
@@ -75,7 +75,7 @@ impl Patches {
     pub fn frame(&self, framed: &mut [f32], x: &[f32]) {
         let Image { width, channels, pitch, .. } = self.input;
         let framed = &mut framed[..self.framed_len()];
-        // How far it is written.
+        // How far the frame is written.
         let mut end = 0;
         for (start, row) in self.framed_rows().zip(x.chunks_exact(width * pitch)) {
             framed[end..start].fill(0.0);
@@ -86,7 +86,7 @@ impl Patches {
             }
             for (pixel, x) in row.chunks_exact(pitch).enumerate() {
                 let start = start + pixel * channels;
-                // Whole vectors: what is too much is overwritten, by the next pixel or by the frame.
+                // Whole vectors: the excess is overwritten, by the next pixel or by the frame.
                 for (lane, x) in x.as_chunks::<LANES>().0.iter().enumerate() {
                     framed[start + lane * LANES..start + (lane + 1) * LANES].copy_from_slice(x);
                 }
@@ -108,7 +108,7 @@ impl Patches {
                 for (lane, dx) in dx.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
                     let (start, left) = (start + lane * LANES, channels.saturating_sub(lane * LANES));
                     dx.copy_from_slice(&framed[start..start + LANES]);
-                    // What lies behind the channels is the next pixel's.
+                    // Floats behind the channels are the next pixel's.
                     for (i, dx) in dx.iter_mut().enumerate() {
                         *dx = if i < left { *dx } else { 0.0 };
                     }
@@ -134,11 +134,11 @@ impl Patches {
         self.check(columns, stride, framed, &pixels);
         let walk = self.walk(stride, pixels);
         let (columns, framed) = (columns.as_mut_ptr(), framed.as_ptr());
-        // Whole vectors: what is too much is overwritten by the next run.
+        // Whole vectors: the excess is overwritten by the next run.
         vectorise(
             #[inline(always)]
             || {
-                // In registers, where no store can be thought to change them.
+                // Copies in registers, where no store can be thought to change them.
                 let (columns, framed) = (columns, framed);
                 if walk.runs.len <= LANES / 2 {
                     // Half a vector lies across two cache lines half as often.
@@ -181,7 +181,7 @@ impl Patches {
                         let terms = columns.add(patch).cast::<[f32; LANES]>().read_unaligned();
                         let mut sums = framed.add(image).cast::<[f32; LANES]>().read_unaligned();
                         for i in 0..LANES {
-                            // What lies behind the run belongs elsewhere.
+                            // Floats behind the run belong to other pixels.
                             sums[i] += if (i as u32) < left { terms[i] } else { 0.0 };
                         }
                         framed.add(image).cast::<[f32; LANES]>().write_unaligned(sums);
@@ -216,7 +216,7 @@ impl Patches {
     }
 }
 
-/// A way through patches and image at the same time.
+/// The loop through patches and image at the same time.
 struct Walk {
     runs: Runs,
     /// Rows of the window.
@@ -293,7 +293,7 @@ pub fn flatten(y: &mut [f32], x: &[f32], image: Image) {
     }
 }
 
-/// The inverse of [`flatten`], with zeros as padding.
+/// Inverts [`flatten`]: `dx` `[pixels, pitch]`, with zeros as padding, from `dy` `[channels * pixels]`.
 pub fn unflatten(dx: &mut [f32], dy: &[f32], image: Image) {
     for (pixel, dx) in dx.chunks_exact_mut(image.pitch).enumerate() {
         let (channels, padding) = dx.split_at_mut(image.channels);

@@ -22,7 +22,7 @@ pub use loss::{
 
 pub use per_output::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
 
-/// The gradient of `f` at `x` by central differences with this `step`.
+/// The gradient of `f` at `x` `[n]` by central differences with this `step`.
 pub fn numeric_gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {
     let mut moved = x.to_vec();
     let mut gradient = Vec::with_capacity(x.len());

@@ -1,4 +1,4 @@
-//! Instruction sets, vectors and what is made of them: functions, sums, prefetches, measured peaks.
+//! Instruction sets, vectors and the code on top of them: functions, sums, prefetches, measured peaks.
 
 pub mod isa;
 pub(in crate::kernels) mod lanes;

@@ -20,7 +20,7 @@ pub(super) static KIND: LossKind =
 struct BinaryCrossEntropy;
 
 impl ElementwiseLoss for BinaryCrossEntropy {
-    /// ln(1 + e^y) - t y, and ln(1 + e^y) = max(y, 0) + ln(1 + e^-|y|), which does not overflow.
+    /// The loss ln(1 + e^y) - t y, where ln(1 + e^y) = max(y, 0) + ln(1 + e^-|y|) does not overflow.
     #[inline(always)]
     fn at(self, y: f32, t: f32) -> (f32, f32) {
         let positive = if y <= 0.0 { 0.0 } else { y };

@@ -1,16 +1,16 @@
-//! What a loss may be used with, found out before training.
+//! Checks of a loss before training: hyper-parameters, network and targets.
 
 use super::kind::{Loss, Takes};
 use super::{Targets, function};
 use crate::error::{Error, Result};
 use crate::hyper::{HyperParameter, HyperValue, finite};
 
-/// How far the probabilities of a target may be from summing to 1.
+/// The error that the sum of a target's probabilities may have.
 const SUM_TOLERANCE: f64 = 1e-3;
 
 impl Loss {
-    /// That the loss may be used by its name, and its hyper-parameters are in their ranges and fit a network with so
-    /// many outputs.
+    /// Checks that the loss may be used by its name, and that its hyper-parameters are in their ranges and fit a
+    /// network with so many outputs.
     ///
     /// # Errors
     /// [`Error::Mismatch`] with the key, the range and what was found.
@@ -19,8 +19,8 @@ impl Loss {
         self.values().try_for_each(|(parameter, value)| check_value(parameter, value, outputs))
     }
 
-    /// That targets are such that the loss has a meaning. `targets` of all samples; for values,
-    /// `outputs` of them a sample.
+    /// Checks that the loss has a meaning for these targets. `targets` of all samples, `[samples]` classes or
+    /// `[samples, outputs]` values.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if values are given where classes are needed, or values out of the loss's
@@ -49,7 +49,7 @@ impl Loss {
             }),
             Takes::Probabilities => self.check_probabilities(values, outputs),
             Takes::IndependentProbabilities => self.check_shares(values),
-            // All samples are of finite values.
+            // All values of samples are finite.
             Takes::Numbers(range) if range == finite() => Ok(()),
             Takes::Numbers(range) => {
                 let expected = format!("each {}", range.text());

@@ -13,7 +13,7 @@ pub(super) static KIND: LossKind = LossKind::new("cross-entropy", |loss| {
     let (label_smoothing, class_weights) = (loss.single(SMOOTHING), loss.class_weights(WEIGHTS).to_vec());
     let is_plain = label_smoothing == 0.0 && class_weights.is_empty();
     LossFunction::blocks(move |pass| match pass.targets {
-        // With nothing added there is a faster kernel.
+        // For the plain loss there is a faster kernel.
         Targets::Classes(labels) if is_plain => plain(pass, labels),
         _ => {
             let class_weights = &class_weights;

@@ -1,4 +1,4 @@
-//! Cross-entropy that makes less of samples which are classified well.
+//! Cross-entropy in which samples that are classified well weigh less.
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
@@ -33,7 +33,7 @@ pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {
 
 struct Focal {
     gamma: f32,
-    /// \[classes\], or empty if all are 1.
+    /// The weight of each class, \[classes\], or empty if all are 1.
     alpha: Vec<f32>,
 }
 
@@ -46,12 +46,12 @@ impl RowLoss for Focal {
         let margin = outputs[class] - max;
         let own = math::exp(margin);
         let sum = own + rest;
-        // 1 - p is that of the other classes, without a difference of numbers near 1.
+        // 1 - p is the probability of the other classes, without a difference of numbers near 1.
         let (p, others) = (own / sum, rest / sum);
         let minus_ln_p = if own >= rest { math::ln_1p(rest / own) } else { math::ln(sum) - margin };
         let focus = if self.gamma == 0.0 { 1.0 } else { math::exp(self.gamma * math::ln(others)) };
         if let Some(gradient) = gradient {
-            // By ln p, whose derivative by y is 1 at the class, less the softmax; p ln p / (1 - p) tends to -1.
+            // The derivative by ln p, whose own by y is 1 at the class, less the softmax; p ln p / (1 - p) tends to -1.
             let ratio = if others > 0.0 { -p * minus_ln_p / others } else { -1.0 };
             let slope = alpha * focus * self.gamma.mul_add(ratio, -1.0);
             let factor = -slope / sum;

@@ -4,28 +4,28 @@ use std::fmt;
 
 use crate::kernels::loss::{self, ElementwiseLoss, Pass, RowLoss, Rows, Scores, Targets};
 
-/// What a loss does to a block of rows.
+/// The arithmetic of a loss on a block of rows.
 type Block = dyn Fn(Pass) + Send + Sync;
 
 /// A loss that is ready to be used: a function of blocks of rows.
 pub struct LossFunction {
     block: Box<Block>,
-    /// \[classes\]; or empty, if the mean divides by the number of samples.
+    /// The weights of the classes, \[classes\]; or empty, if the mean divides by the number of samples.
     weights: Vec<f32>,
 }
 
 impl LossFunction {
-    /// The mean of a function of one output and one target over the outputs of a sample.
+    /// The loss that is the mean of a function of one output and one target over the outputs of a sample.
     pub fn elementwise(function: impl ElementwiseLoss) -> LossFunction {
         LossFunction::blocks(move |pass| loss::elementwise(pass, function))
     }
 
-    /// A function of all outputs of a sample and its target.
+    /// The loss that is a function of all outputs of a sample and its target.
     pub fn by_row(function: impl RowLoss) -> LossFunction {
         LossFunction::blocks(move |pass| loss::by_row(pass, &function))
     }
 
-    /// By a kernel of its own.
+    /// The loss that a kernel of its own computes.
     pub(super) fn blocks(block: impl Fn(Pass) + Send + Sync + 'static) -> LossFunction {
         LossFunction { block: Box::new(block), weights: Vec::new() }
     }
@@ -34,7 +34,7 @@ impl LossFunction {
         LossFunction { weights, ..self }
     }
 
-    /// The losses of a block of rows and the gradient by the outputs, times `scale`: with 1 / the
+    /// Computes the losses of a block of rows and the gradient by the outputs, times `scale`: with 1 / the
     /// [weight](LossFunction::weight) of the batch, the gradient is that of the mean over the batch. The
     /// losses are not scaled; whoever adds them up does so in the order of the rows.
     ///
@@ -55,22 +55,22 @@ impl LossFunction {
         (self.block)(Pass { gradient: Some(gradient), scores, outputs, targets, rows, scale });
     }
 
-    /// [`LossFunction::gradient`] without the gradient, for evaluation.
+    /// [`LossFunction::gradient`] without the gradient, for evaluation. `outputs` \[rows, stride\].
     pub fn value(&self, scores: Scores, outputs: &[f32], targets: Targets, rows: Rows) {
         (self.block)(Pass { gradient: None, scores, outputs, targets, rows, scale: 1.0 });
     }
 
-    /// What the sum of the losses of these samples is divided by to be their mean: their number or, for
+    /// The divisor that makes the sum of the losses of these samples their mean: their number or, for
     /// cross-entropy with class weights and classes as targets, the sum of their classes' weights, as
     /// in PyTorch. It is that of the whole batch, also where a batch is computed in blocks.
     ///
-    /// `targets` of all samples; `samples`: the numbers of those that count.
+    /// `targets` of all samples; `samples`: the indices of those that count.
     pub fn weight(&self, targets: Targets, samples: impl ExactSizeIterator<Item = usize>) -> f64 {
         weight(&self.weights, targets, samples)
     }
 }
 
-/// [`LossFunction::weight`] with these class weights.
+/// [`LossFunction::weight`] with these class weights, \[classes\] or empty.
 pub(super) fn weight(
     weights: &[f32],
     targets: Targets,

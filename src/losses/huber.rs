@@ -27,7 +27,7 @@ impl ElementwiseLoss for Huber {
     #[inline(always)]
     fn at(self, y: f32, t: f32) -> (f32, f32) {
         let (d, delta) = (y - t, self.delta);
-        // NaN is not large, and stays.
+        // NaN is not large, and stays NaN.
         let large = d.abs() > delta;
         let value = if large { delta * (d.abs() - 0.5 * delta) } else { 0.5 * d * d };
         (value, if large { delta.copysign(d) } else { d })

@@ -1,4 +1,4 @@
-//! What is known of a loss: the table of those that are built in, and those that a program adds.
+//! The kinds of losses: those that are built in, and those that a program adds.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::hyper::{self, HyperParameter, HyperValue, Range, finite};
 use crate::registry::Kind;
 
-/// A loss as recipes know it: its name, what may be set, what it may be compared with, and its arithmetic.
+/// A kind of loss: its name, its hyper-parameters, the targets that it takes, and its arithmetic.
 ///
 /// A program may have losses of its own, one `static` for each:
 ///
@@ -15,7 +15,7 @@ use crate::registry::Kind;
 /// use fallline::extend::{HyperParameter, unit_inner};
 /// use fallline::{ElementwiseLoss, Loss, LossFunction, LossKind};
 ///
-/// /// Whose least mean is at a quantile.
+/// /// The loss whose least mean is at a quantile.
 /// #[derive(Clone, Copy)]
 /// struct Pinball(f32);
 ///
@@ -36,7 +36,7 @@ use crate::registry::Kind;
 /// # Ok::<(), fallline::Error>(())
 /// ```
 ///
-/// It trains as those that are built in do. A recipe or a saved model may name it once it is
+/// It trains as a built-in loss does. A recipe or a saved model may name it once it is
 /// [registered](LossKind::register).
 #[derive(Debug)]
 pub struct LossKind {
@@ -52,18 +52,18 @@ pub struct LossKind {
     reference: Option<Reference>,
 }
 
-/// Each is one of its own.
+/// A kind equals itself alone.
 impl PartialEq for LossKind {
     fn eq(&self, other: &LossKind) -> bool {
         std::ptr::eq(self, other)
     }
 }
 
-/// The loss of one row in f64, naively, and its gradient by the outputs; of outputs and targets, \[outputs\]. A class
-/// is the row that is 1 for it and 0 elsewhere.
+/// The naive twin in f64 of the loss of one row, and its gradient by the outputs; of outputs and targets, \[outputs\].
+/// A class is the row that is 1 for it and 0 elsewhere.
 pub type Reference = fn(&Loss, &[f64], &[f64]) -> (f64, Vec<f64>);
 
-/// What a loss may be compared with.
+/// The targets that a loss takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Takes {
     /// A class alone.
@@ -77,7 +77,7 @@ pub enum Takes {
 }
 
 impl Takes {
-    /// In words.
+    /// The targets in words.
     pub fn text(self) -> String {
         match self {
             Takes::Classes => "a class".into(),
@@ -90,7 +90,7 @@ impl Takes {
 
 impl LossKind {
     /// A loss of this name, which is one of letters, digits and hyphens; `make` gives its arithmetic for the
-    /// hyper-parameters that a [`Loss`] has. It takes finite numbers and has nothing to set, unless more is said.
+    /// hyper-parameters that a [`Loss`] has. It takes finite numbers and has no hyper-parameters, unless more is said.
     pub const fn new(name: &'static str, make: fn(&Loss) -> LossFunction) -> LossKind {
         LossKind {
             name,
@@ -104,43 +104,43 @@ impl LossKind {
         }
     }
 
-    /// With what may be set, in the order in which it is written.
+    /// Adds hyper-parameters, in the order in which they are written.
     pub const fn hyper_parameters(self, hyper_parameters: &'static [HyperParameter]) -> LossKind {
         LossKind { hyper_parameters, ..self }
     }
 
-    /// With what it may be compared with; anything else is refused before training.
+    /// Sets the targets that it takes; any others are refused before training.
     pub const fn takes(self, takes: Takes) -> LossKind {
         LossKind { takes, ..self }
     }
 
-    /// With the loss of a sample in plain text, for y the outputs, C of them, and t the target.
+    /// Sets the formula: the loss of a sample in plain text, for y the outputs, C of them, and t the target.
     pub const fn formula(self, formula: &'static str) -> LossKind {
         LossKind { formula, ..self }
     }
 
-    /// With where the formula comes from.
+    /// Sets the source of the formula.
     pub const fn source(self, source: &'static str) -> LossKind {
         LossKind { source, ..self }
     }
 
-    /// With the same in f64, which [`check_loss`](crate::testing::check_loss) compares with.
+    /// Sets the naive twin in f64, which [`check_loss`](crate::testing::check_loss) compares with.
     pub const fn reference(self, reference: Reference) -> LossKind {
         LossKind { reference: Some(reference), ..self }
     }
 
-    /// A mean that divides by the sum of the class weights under this key, where there are some and targets are
+    /// Makes the mean divide by the sum of the class weights under this key, where there are some and targets are
     /// classes.
     pub(super) const fn mean_by(self, key: &'static str) -> LossKind {
         LossKind { mean_by: Some(key), ..self }
     }
 
-    /// What recipes and the command line call it.
+    /// The name in recipes and on the command line.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// As documentation shows it.
+    /// The facts that documentation shows of the loss.
     pub fn about(&self) -> About {
         let LossKind { formula, source, hyper_parameters, takes, reference, .. } = *self;
         About { formula, source, hyper_parameters, takes, reference }
@@ -165,21 +165,21 @@ impl Kind for LossKind {
     }
 }
 
-/// What documentation shows of a loss.
+/// The facts that documentation shows of a loss.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
     /// The loss of a sample, for y the outputs, C of them, and t the target.
     pub formula: &'static str,
-    /// Where it comes from.
+    /// The paper that the formula comes from.
     pub source: &'static str,
-    /// In the order in which they are written.
+    /// The hyper-parameters, in the order in which they are written.
     pub hyper_parameters: &'static [HyperParameter],
     pub takes: Takes,
-    /// The same in f64, naively.
+    /// The naive twin in f64, if there is one.
     pub reference: Option<Reference>,
 }
 
-/// What errors call the place of a loss that a program makes.
+/// The place of a program's loss in errors.
 pub(super) const PLACE: &str = "loss";
 
 /// A loss with its hyper-parameters.
@@ -196,17 +196,17 @@ pub(super) const PLACE: &str = "loss";
 #[derive(Clone)]
 pub struct Loss {
     kind: &'static LossKind,
-    /// As many as the kind has hyper-parameters, in their order.
+    /// The values of the kind's hyper-parameters, in their order.
     values: Vec<HyperValue>,
 }
 
 impl Loss {
-    /// Of one without hyper-parameters.
+    /// A loss of a kind without hyper-parameters.
     pub(super) const fn plain(kind: &'static LossKind) -> Loss {
         Loss { kind, values: Vec::new() }
     }
 
-    /// With this first hyper-parameter, and the others as they are by default.
+    /// A loss with this first hyper-parameter, and the others as they are by default.
     pub(super) fn first(kind: &'static LossKind, value: impl Into<HyperValue>) -> Loss {
         let mut loss = Loss::of(kind);
         loss.values[0] = value.into();
@@ -218,13 +218,13 @@ impl Loss {
         Loss { kind, values: hyper::defaults(kind.about().hyper_parameters) }
     }
 
-    /// With these values, as many as the kind has hyper-parameters and of their kinds.
+    /// A loss with these values, as many as the kind has hyper-parameters and of their kinds.
     pub(crate) fn with_values(kind: &'static LossKind, values: Vec<HyperValue>) -> Loss {
         debug_assert_eq!(values.len(), kind.about().hyper_parameters.len());
         Loss { kind, values }
     }
 
-    /// With this value of a hyper-parameter, by its key in a recipe. Whether it is in its range is found when the loss
+    /// Sets a hyper-parameter, by its key in a recipe. Whether the value is in its range is found when the loss
     /// is used.
     ///
     /// # Errors
@@ -235,7 +235,7 @@ impl Loss {
         Ok(self)
     }
 
-    /// What is known of the loss.
+    /// The kind of the loss.
     pub fn kind(&self) -> &'static LossKind {
         self.kind
     }
@@ -299,12 +299,12 @@ impl Loss {
         }
     }
 
-    /// The arithmetic.
+    /// The arithmetic of the loss.
     pub fn function(&self) -> LossFunction {
         self.kind.function(self).with_mean_by(self.mean_weights().to_vec())
     }
 
-    /// The class weights that the mean is divided by; or none.
+    /// The class weights by which the mean is divided, \[classes\]; or none.
     pub(super) fn mean_weights(&self) -> &[f32] {
         self.kind.mean_key().map_or(&[], |key| self.class_weights(key))
     }
@@ -324,7 +324,7 @@ impl Loss {
     }
 }
 
-/// Of the same kind with the same hyper-parameters.
+/// Losses are equal if they are of the same kind with the same hyper-parameters.
 impl PartialEq for Loss {
     fn eq(&self, other: &Loss) -> bool {
         self.kind == other.kind && self.values == other.values

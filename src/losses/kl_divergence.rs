@@ -1,4 +1,4 @@
-//! How far the softmax is from probabilities.
+//! The Kullback-Leibler divergence of the softmax from probabilities.
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};

@@ -18,7 +18,7 @@ pub(super) static KIND: LossKind = LossKind::new("log-cosh", |_| LossFunction::e
 struct LogCosh;
 
 impl ElementwiseLoss for LogCosh {
-    /// ln cosh d = |d| + ln((1 + e^-2|d|) / 2), which does not overflow.
+    /// The loss ln cosh d = |d| + ln((1 + e^-2|d|) / 2), which does not overflow.
     #[inline(always)]
     fn at(self, y: f32, t: f32) -> (f32, f32) {
         let d = y - t;

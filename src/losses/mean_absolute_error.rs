@@ -21,7 +21,7 @@ impl ElementwiseLoss for Absolute {
         let slope = match d {
             d if d > 0.0 => 1.0,
             d if d < 0.0 => -1.0,
-            // 0 or NaN
+            // 0 or NaN stays.
             d => d,
         };
         (d.abs(), slope)

@@ -1,4 +1,4 @@
-//! Of counts, whose rates are e to the power of the outputs.
+//! Poisson's loss of counts, whose rates are e to the power of the outputs.
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};

@@ -16,7 +16,7 @@ fn block(rows: [[f32; 3]; 2]) -> Vec<f32> {
     block
 }
 
-/// Gradient, losses and hits of two rows with the classes 0 and 1.
+/// The gradient, losses and hits of two rows with the classes 0 and 1.
 fn run(loss: &Loss) -> (Vec<f32>, [f32; 2], [u8; 2]) {
     let outputs = block([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]]);
     let targets = Targets::Classes(&[0, 1]);

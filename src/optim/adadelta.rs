@@ -10,7 +10,7 @@ use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 /// decay is an L2 penalty, part of the gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adadelta {
-    /// How much of the running means is kept in a step.
+    /// The part of the running means that is kept in a step.
     pub rho: f64,
     pub epsilon: f64,
     pub weight_decay: f64,

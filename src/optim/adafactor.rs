@@ -7,7 +7,7 @@ use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 /// With `β = 1 - t^-power`: of a matrix `[out, in]`, means over its rows and its columns, `r ← β r + (1 - β) mean(g²)` of
 /// each output and `c` likewise of each input, give `v = r c / max(mean(r), ε₁)`; of all else `v ← β v + (1 - β) g²`.
 /// `u = g / max(√v, ε₁)`, `p ← (1 - rate · decay) p - min(rate, 1 / √t) · max(ε₂, rms(p)) · u / max(1, rms(u) / threshold)`,
-/// rms being the root of the mean square of a whole parameter before the step.
+/// rms being the root of the mean square of a whole tensor before the step.
 ///
 /// As `torch.optim.Adafactor`, which factors the kernels of convolutions too; Shazeer, Stern: Adafactor, adaptive learning
 /// rates with sublinear memory cost (2018).
@@ -25,7 +25,7 @@ impl Default for Adafactor {
 }
 
 impl Rule for Adafactor {
-    /// What it keeps lies with the plan of whole parameters.
+    /// The slots; the factored moments lie with the plan of whole tensors.
     fn slots(&self) -> usize {
         0
     }

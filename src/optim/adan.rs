@@ -25,7 +25,7 @@ impl Default for Adan {
 }
 
 impl Rule for Adan {
-    /// m, v, n and g'.
+    /// The slots: m, v, n and g'.
     fn slots(&self) -> usize {
         4
     }

@@ -2,21 +2,21 @@
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// Every `steps` steps `slow ← slow + alpha · (p - slow)`, then `p ← slow`; before the first step, the
-/// slow parameters are the parameters. What the rule remembers stays as it is.
+/// Lookahead: every `steps` steps `slow ← slow + alpha · (p - slow)`, then `p ← slow`; before the first step, the
+/// slow parameters are the parameters. The slots of the rule stay as they are.
 ///
 /// Zhang, Lucas, Hinton, Ba: Lookahead optimizer: k steps forward, 1 step back (2019), algorithm 1; as
 /// optax.lookahead.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lookahead {
-    /// k of the paper; at least 1.
+    /// Steps between two synchronisations, k of the paper; at least 1.
     pub steps: u64,
-    /// In (0, 1].
+    /// The part of the way that the slow parameters go, in (0, 1].
     pub alpha: f64,
 }
 
 impl Lookahead {
-    /// What [`synchronise`] is to be called with after this step, numbered from 1, if it is to be.
+    /// The `alpha` with which to call [`synchronise`] after this step, numbered from 1, if one is due.
     pub fn due(&self, step: u64) -> Option<f32> {
         step.is_multiple_of(self.steps).then_some(self.alpha as f32)
     }
@@ -31,9 +31,9 @@ impl Lookahead {
 /// After Polyak, Juditsky: Acceleration of stochastic approximation by averaging (1992).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ema {
-    /// In [0, 1).
+    /// The part of the average that is kept in a step, in [0, 1).
     pub decay: f64,
-    /// Whether it is corrected for its beginning.
+    /// Whether the average is corrected for its beginning.
     pub debias: bool,
 }
 
@@ -49,7 +49,7 @@ impl Ema {
     }
 }
 
-/// The weight of the parameters that come as number `count`, from 1, into an equal average, as in
+/// The weight of the parameters that are added as number `count`, from 1, to an equal average, as in
 /// torch.optim.swa_utils.get_swa_multi_avg_fn.
 ///
 /// Izmailov, Podoprikhin, Garipov, Vetrov, Wilson: Averaging weights leads to wider optima and better

@@ -2,8 +2,8 @@
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// Calls `element` with each parameter and its gradient, compiled for the instruction set in use.
-/// `element` must be marked `#[inline(always)]`.
+/// Calls `element` with each parameter and its gradient, compiled for the instruction set in use. `parameters`,
+/// `gradients` and all slots of these functions are \[n\]. `element` must be marked `#[inline(always)]`.
 #[inline(always)]
 pub fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut(&mut f32, f32)) {
     vectorise(
@@ -16,7 +16,7 @@ pub fn each_0(parameters: &mut [f32], gradients: &[f32], mut element: impl FnMut
     );
 }
 
-/// As [`each_0`], with the element of a slot. One function for each number of slots: an array of
+/// [`each_0`] with the element of a slot, \[n\]. One function for each number of slots: an array of
 /// references instead is beyond what the compiler turns into vectors (measured: six times slower).
 #[inline(always)]
 pub fn each_1(
@@ -36,7 +36,7 @@ pub fn each_1(
     );
 }
 
-/// As [`each_0`], with the elements of two slots.
+/// [`each_0`] with the elements of two slots, \[n\] each.
 #[inline(always)]
 pub fn each_2(
     parameters: &mut [f32],
@@ -56,7 +56,7 @@ pub fn each_2(
     );
 }
 
-/// As [`each_0`], with the elements of three slots.
+/// [`each_0`] with the elements of three slots, \[n\] each.
 #[inline(always)]
 pub fn each_3(
     parameters: &mut [f32],
@@ -76,7 +76,7 @@ pub fn each_3(
     );
 }
 
-/// As [`each_0`], with the elements of four slots.
+/// [`each_0`] with the elements of four slots, \[n\] each.
 #[inline(always)]
 pub fn each_4(
     parameters: &mut [f32],

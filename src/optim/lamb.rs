@@ -4,7 +4,7 @@ use super::elementwise::each_0;
 use super::per_tensor::{PerTensor, adam_directions};
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
-/// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
+/// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole tensor, a weight or a
 /// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.
 ///
 /// As `optax.lamb`; You et al.: Large batch optimization for deep learning, training BERT in 76 minutes

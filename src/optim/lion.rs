@@ -51,7 +51,7 @@ impl Rule for Lion {
             #[inline(always)]
             |p, g, mean| {
                 let direction = keep1.mul_add(*mean, new1 * g);
-                // Unlike `signum`, 0 of 0.
+                // The sign; unlike `signum`, that of 0 is 0.
                 let sign = f32::from(u8::from(direction > 0.0)) - f32::from(u8::from(direction < 0.0));
                 *p = shrink * *p - rate * sign;
                 *mean = keep2.mul_add(*mean, new2 * g);

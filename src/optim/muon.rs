@@ -41,12 +41,12 @@ impl Default for Muon {
 }
 
 impl Rule for Muon {
-    /// b; or m and v, of what is no matrix.
+    /// The slots: b; or m and v, of parameters that are no matrix.
     fn slots(&self) -> usize {
         2
     }
 
-    /// That of the matrices.
+    /// The momentum of the matrices.
     fn momentum(&self) -> Option<f64> {
         Some(self.momentum)
     }
@@ -59,8 +59,8 @@ impl Rule for Muon {
         let momentum = settings.momentum.unwrap_or(self.momentum);
         let (rate, step) = (settings.learning_rate, settings.step as f64);
         let decay = self.weight_decay * settings.decay;
-        // The step along a direction is the same for all parameters, so that of Adam's share has its
-        // part of the rate in it, and what its decay differs by.
+        // The step along a direction is the same for all parameters, so the direction of Adam's share contains its
+        // part of the rate, and the difference of its decay.
         let adam_step = self.adam_factor / (1.0 - self.adam_beta1.powf(step));
         let root_correction = 1.0 / (1.0 - self.adam_beta2.powf(step)).sqrt();
         let adam_decay = self.adam_factor * self.adam_weight_decay * settings.decay - decay;

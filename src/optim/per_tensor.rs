@@ -1,34 +1,34 @@
-//! What rules for whole parameters do between the two halves of a step.
+//! The operations of per-tensor rules between the two halves of a step.
 
 use super::elementwise::each_2;
 
-/// What is done to the direction of each parameter, such as a layer's weight, before the step along it.
+/// The operation on the direction of each tensor, such as a layer's weight, before the step along it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PerTensor {
-    /// It is multiplied by ‖parameter‖ / ‖direction‖, Euclidean norms, or by 1 where one of the two
+    /// The direction is multiplied by ‖parameter‖ / ‖direction‖, Euclidean norms, or by 1 where one of the two
     /// is 0.
     TrustRatio,
-    /// That of each matrix is made about orthogonal. Other parameters' stay what they are.
+    /// The direction of each matrix is made about orthogonal. Other tensors' stay what they are.
     Orthogonal(Orthogonal),
-    /// That of each matrix is its gradient divided by the root of what means over rows and columns say of its square.
-    /// All are then scaled by their own and their parameter's size.
+    /// The direction of each matrix is its gradient divided by the root of its factored second moments.
+    /// All are then scaled by their own and their tensor's size.
     Factored(Factored),
 }
 
 /// How a gradient is scaled by factored second moments: a matrix `[out, in]` keeps the mean square of each row and each
 /// column, r and c, which [`Rule::blend`](super::Rule::blend) brings up to date; its direction is `g / √v`,
-/// `v = max(r c / max(mean(r), ε), ε²)`. What is no matrix has one slot of its own. Then a direction u is multiplied by
+/// `v = max(r c / max(mean(r), ε), ε²)`. Other tensors have one slot of their own. Then a direction u is multiplied by
 /// `max(smallest, rms(p)) / max(1, rms(u) / threshold)`.
 ///
 /// Shazeer, Stern: Adafactor, adaptive learning rates with sublinear memory cost (2018), algorithm 4; ε where
 /// `torch.optim.Adafactor` has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Factored {
-    /// ε₁
+    /// The least mean of the squares, ε₁.
     pub epsilon: f64,
-    /// ε₂
+    /// The least size of a tensor, ε₂.
     pub smallest: f64,
-    /// d
+    /// The root mean square above which a direction is scaled down, d.
     pub threshold: f64,
 }
 
@@ -39,12 +39,12 @@ impl Default for Factored {
 }
 
 impl Factored {
-    /// The least mean square.
+    /// The least mean square by which a gradient is divided.
     pub fn floor(&self) -> f64 {
         self.epsilon * self.epsilon
     }
 
-    /// What a direction of this root of its mean square, of a parameter of that one, is multiplied by. NaN stays NaN.
+    /// The factor of a direction with this root mean square, of a tensor with that one. NaN stays NaN.
     pub fn scale(&self, direction: f64, parameter: f64) -> f64 {
         let size = if parameter < self.smallest { self.smallest } else { parameter };
         let over = direction / self.threshold;
@@ -60,7 +60,7 @@ impl Factored {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Orthogonal {
     pub steps: usize,
-    /// a, b, c
+    /// The coefficients a, b, c.
     pub coefficients: [f64; 3],
     pub epsilon: f64,
     pub adjustment: Adjustment,
@@ -83,17 +83,17 @@ impl Default for Orthogonal {
 /// How the size of a matrix's step depends on its shape; `torch.optim.Muon`'s `adjust_lr_fn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adjustment {
-    /// √max(1, out / in); Jordan et al. (2024).
+    /// The factor √max(1, out / in); Jordan et al. (2024).
     Original,
-    /// 0.2 √max(out, in), which makes elements about as large as AdamW's; Liu et al.: Muon is scalable
+    /// The factor 0.2 √max(out, in), which makes elements about as large as AdamW's; Liu et al.: Muon is scalable
     /// for LLM training (2025).
     MatchRmsAdamw,
-    /// √(out / in); Bernstein: Deriving Muon (2025).
+    /// The factor √(out / in); Bernstein: Deriving Muon (2025).
     SpectralUnclamped,
 }
 
 impl Adjustment {
-    /// What the orthogonal matrix `[outputs, inputs]` is multiplied by.
+    /// The factor of the orthogonal matrix `[outputs, inputs]`.
     pub fn factor(self, outputs: usize, inputs: usize) -> f64 {
         let (outputs, inputs) = (outputs as f64, inputs as f64);
         match self {
@@ -104,7 +104,7 @@ impl Adjustment {
     }
 }
 
-/// Makes gradients into Adam's directions, `decay · p + factor · m / (√v · root_correction + ε)`;
+/// Makes gradients into Adam's directions, `decay · p + factor · m / (√v · root_correction + ε)`, all \[n\];
 /// `terms` are factor, root_correction, the parts of m and v that are kept and added, ε and decay.
 #[inline(always)]
 pub(super) fn adam_directions(

@@ -28,7 +28,7 @@ impl Default for Radam {
 }
 
 impl Radam {
-    /// r times √(1 - β₂ᵗ), or None while the past is short.
+    /// The factor r times √(1 - β₂ᵗ), or None while the past is short.
     fn rectification(&self, step: f64) -> Option<f64> {
         let longest = 2.0 / (1.0 - self.beta2) - 1.0;
         let power = self.beta2.powf(step);
@@ -55,7 +55,7 @@ impl Rule for Radam {
         let step = settings.step as f64;
         let beta1 = settings.momentum.unwrap_or(self.beta1);
         let step_size = settings.learning_rate / (1.0 - beta1.powf(step));
-        // Of mean / (root + ε) and of the mean alone; one of them is 0.
+        // The factors of mean / (root + ε) and of the mean alone; one of them is 0.
         let (scaled, plain) = match self.rectification(step) {
             Some(rectification) => (step_size * rectification, 0.0),
             None => (0.0, step_size),

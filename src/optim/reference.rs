@@ -3,8 +3,8 @@
 //! against these, and these against PyTorch and optax.
 //!
 //! Each takes a parameter `p`, its gradient `g`, the number `t` of the step from 1, the learning rate,
-//! and what the rule remembers; it returns the new parameter. Those for whole parameters take all
-//! elements of one.
+//! and the memory of the rule; it returns the new parameter. Those of per-tensor rules take all
+//! elements of one tensor.
 
 mod elementwise;
 mod per_tensor;
@@ -18,8 +18,7 @@ pub use per_tensor::{adafactor, lamb, muon, muon_rest, orthogonal};
 use super::average::{Ema, Lookahead};
 
 /// A moving average after the step of number `t` among those averaged, from 1:
-/// `torch.optim.swa_utils.get_ema_multi_avg_fn` or, debiased, `optax.ema`, whose biased average `memory`
-/// holds.
+/// `torch.optim.swa_utils.get_ema_multi_avg_fn` or, debiased, `optax.ema`, whose biased average is in `memory`.
 pub fn ema(rule: &Ema, average: f64, p: f64, t: i32, memory: &mut f64) -> f64 {
     if rule.debias {
         *memory = rule.decay * *memory + (1.0 - rule.decay) * p;

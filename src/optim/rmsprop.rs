@@ -12,7 +12,7 @@ use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 /// weight decay is an L2 penalty, part of the gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rmsprop {
-    /// How much of the running means is kept in a step, torch's `alpha`.
+    /// The part of the running means that is kept in a step, torch's `alpha`.
     pub alpha: f64,
     pub epsilon: f64,
     pub momentum: f64,

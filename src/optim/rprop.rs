@@ -11,9 +11,9 @@ use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 /// learning (1993).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rprop {
-    /// η₋, in (0, 1).
+    /// The factor by which steps shrink, η₋, in (0, 1).
     pub shrink: f64,
-    /// η₊, above 1.
+    /// The factor by which steps grow, η₊, above 1.
     pub grow: f64,
     pub smallest: f64,
     pub largest: f64,
@@ -64,7 +64,7 @@ impl Rule for Rprop {
     }
 }
 
-/// `yes` or `no`, bit by bit: an `if` for each of so many choices becomes a branch, and the loop no
+/// Selects `yes` or `no`, bit by bit: with an `if` for each of so many choices the compiler makes branches, and no
 /// vectors.
 #[inline(always)]
 fn select(condition: bool, yes: f32, no: f32) -> f32 {

@@ -1,4 +1,4 @@
-//! What an update rule is.
+//! The trait of update rules, and the settings of a step.
 
 use super::full_batch::settings::FullBatch;
 use super::per_tensor::PerTensor;
@@ -6,27 +6,27 @@ use super::per_tensor::PerTensor;
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
 
-/// What is known of a step before its update: its number, and what schedules make of the rates.
+/// The settings of a step before its update: its number, and the rates after their schedules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepSettings {
     /// The number of this step, from 1.
     pub step: u64,
     /// The learning rate of this step.
     pub learning_rate: f64,
-    /// What takes the place of the rule's own momentum, or β₁, in this step, if it is scheduled.
+    /// The momentum, or β₁, of this step in place of the rule's own, if it is scheduled.
     pub momentum: Option<f64>,
-    /// What the rule's own weight decay is multiplied by in this step; 1 unless it is scheduled.
+    /// The factor of the rule's own weight decay in this step; 1 unless it is scheduled.
     pub decay: f64,
 }
 
 impl StepSettings {
-    /// A step without any schedule.
+    /// The settings of a step without any schedule.
     pub fn new(step: u64, learning_rate: f64) -> StepSettings {
         StepSettings { step, learning_rate, momentum: None, decay: 1.0 }
     }
 }
 
-/// What a rule needs that is the same for all parameters in a step; each rule knows its own order.
+/// The coefficients of a rule that are the same for all parameters in a step; each rule knows its own order.
 pub type Coefficients = [f32; 12];
 
 /// Some coefficients, rounded, and zeros for the rest: at most 12.
@@ -41,10 +41,10 @@ pub fn coefficients<const N: usize>(values: [f64; N]) -> Coefficients {
 /// [`apply`](Rule::apply), and [`momentum`](Rule::momentum) if a schedule may replace it; averages, clipping,
 /// schedules and threads are the engine's.
 pub trait Rule: Send + Sync + std::fmt::Debug {
-    /// Numbers that it keeps for each parameter; at most [`MOST_SLOTS`].
+    /// Slots: how many numbers the rule keeps for each parameter; at most [`MOST_SLOTS`].
     fn slots(&self) -> usize;
 
-    /// Its momentum, or β₁, if a schedule may replace it.
+    /// The momentum, or β₁, if a schedule may replace it.
     fn momentum(&self) -> Option<f64> {
         None
     }
@@ -55,7 +55,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// The slot that holds what the model is evaluated and saved with, of a rule that trains at another point than the
+    /// The slot that the model is evaluated and saved with, of a rule that trains at another point than the
     /// one it arrives at. It begins as the parameters, not as zeros. Between epochs it has changed places with them.
     fn evaluated(&self) -> Option<usize> {
         None
@@ -65,18 +65,18 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// updates.
     fn coefficients(&self, settings: StepSettings) -> Coefficients;
 
-    /// What it does with whole parameters; None if it works element by element, which
-    /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
+    /// The operation on whole tensors; None if the rule works element by element, which
+    /// [`apply`](Rule::apply) then does. A step of a per-tensor rule has two halves:
     /// [`direct`](Rule::direct) makes gradients into directions; once that is done to all parameters,
     /// the directions are treated as this says; then `apply` gets them in place of gradients.
     fn per_tensor(&self) -> Option<PerTensor> {
         None
     }
 
-    /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
-    /// into directions, and updates the slots. `matrix` says whether they are a matrix's that is made
-    /// orthogonal then; matrices that are [factored](PerTensor::Factored) are not directed here, and all else has one
-    /// slot with them. An element's result depends on that element and the coefficients alone.
+    /// The first half of a step of a per-tensor rule: makes the gradients of some parameters into directions, and
+    /// updates the slots; all slices are `[n]`. `matrix` says whether they are a matrix's that is made orthogonal then;
+    /// matrices that are [factored](PerTensor::Factored) are not directed here, and all else has one slot with them. An
+    /// element's result depends on that element and the coefficients alone.
     fn direct(
         &self,
         _coefficients: &Coefficients,
@@ -91,7 +91,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// that [factors](PerTensor::Factored) them.
     fn blend(&self, _coefficients: &Coefficients, _means: &mut [f32], _of_step: &[f32]) {}
 
-    /// Updates some parameters. All slices have the same length; `slots` are as the last step left
+    /// Updates some parameters. All slices are `[n]`; `slots` are as the last step left
     /// them, zeros at first. `gradients` may be overwritten. An element's result depends on that
     /// element and the coefficients alone.
     fn apply(
@@ -102,7 +102,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         slots: &mut [&mut [f32]],
     );
 
-    /// One step of some parameters, by a rule that works element by element:
+    /// One step of some parameters, all slices `[n]`, by a rule that works element by element:
     /// [`coefficients`](Rule::coefficients), then [`apply`](Rule::apply).
     fn update(
         &self,

@@ -3,8 +3,8 @@
 use super::elementwise::each_3;
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
 
-/// Three sequences: the gradient g is taken at y, which is what is trained; z takes the steps; x is their average, which
-/// the model is evaluated and saved with. All begin as the parameters.
+/// Three sequences: the gradient g is taken at y, the parameters that are trained; z takes the steps; x is their
+/// average, with which the model is evaluated and saved. All begin as the parameters.
 /// `v ← β₂ v + (1 - β₂) g²`, `z ← z - rate · (g / (√v̂ + ε) + decay · y)`, `x ← x + c (z - x)`,
 /// `y ← x + (1 - β₁) (z - x)`, with `v̂ = v / (1 - β₂ᵗ)`, `c` the square of the rate of this step as a part of the sum of
 /// those so far, and a rate that rises in a line over the first `warmup_steps` steps.
@@ -26,7 +26,7 @@ impl Default for ScheduleFree {
 }
 
 impl ScheduleFree {
-    /// What the learning rate is multiplied by in a step, counted from 1; in (0, 1].
+    /// The warm-up's factor of the learning rate in a step, counted from 1; in (0, 1].
     pub fn warmth(&self, step: u64) -> f64 {
         step.min(self.warmup_steps.max(1)) as f64 / self.warmup_steps.max(1) as f64
     }
@@ -43,7 +43,7 @@ impl ScheduleFree {
 }
 
 impl Rule for ScheduleFree {
-    /// v, z and x.
+    /// The slots: v, z and x.
     fn slots(&self) -> usize {
         3
     }

@@ -1,60 +1,61 @@
-//! What a worker notes of its calls.
+//! The record that a worker keeps of its calls.
 
 use super::table::{Call, Cost, MOST_STEPS, Operation, Site, Step, Table, place};
 
-/// A worker's own recorder, of what happens in steps.
+/// A worker's own recorder of its calls in steps.
 ///
 /// A call adds to a few numbers that lie side by side, and nothing else where the step is like the one before: it then
-/// has the costs of that one, which are multiplied when the table is made. To ask each call for its cost, and to add each
-/// step to the table, took most of what a probe cost: the table has left the first-level cache from one call to the next.
+/// has the costs of that one, which are multiplied when the table is made. To ask each call for its cost, and to add
+/// each step to the table, took most of what a probe cost: the table has left the first-level cache from one call to
+/// the next.
 pub struct Probe {
     now: fn() -> u64,
     most_calls: usize,
     table: Table,
     /// The calls at each [`place`].
     current: Vec<Current>,
-    /// What the calls of each site do.
+    /// The costs of the calls of each site.
     costs: Vec<Costs>,
     begun: u64,
     /// The step under way, if it is measured, and whether it is probed.
     step: Option<(u64, bool)>,
-    /// What the step is like, if that is known, and what the costs that are known are of.
+    /// The kind of the step, if it is known, and the kind whose costs are known.
     kinds: [Option<u64>; 2],
 }
 
 /// The calls at a place.
 #[derive(Clone, Copy)]
 struct Current {
-    /// Of the step under way, without the probes inside.
+    /// Ticks of the step under way, without the probes inside.
     ticks: u64,
-    /// Since the table was last brought up to date.
+    /// Ticks since the table was last brought up to date.
     all_ticks: u64,
     all_flops: u64,
-    /// Of the step under way, and since then.
+    /// Calls of the step under way, and since then.
     calls: u32,
     all_calls: u32,
     /// Calls of a step whose costs are known; none if they are not.
     known: u32,
-    /// Steps that had as many.
+    /// Steps that had as many calls.
     repeats: u32,
     /// The index of the site, if there is one.
     site: u32,
 }
 
-/// What the calls of a site in a step do.
+/// The costs of a site's calls in a step.
 #[derive(Clone, Copy)]
 struct Costs {
-    /// Of the step under way, as far as it was asked.
+    /// The cost of the step under way, as far as it was asked.
     asked: Cost,
-    /// Of all calls of an earlier step.
+    /// The cost of all calls of an earlier step.
     known: Cost,
 }
 
-/// That a place has no site.
+/// The index of a place that has no site.
 const NO_SITE: u32 = u32::MAX;
 
 impl Probe {
-    /// Goes on with what is in `table`.
+    /// A recorder that adds to `table`.
     pub fn new(now: fn() -> u64, most_calls: usize, table: Table) -> Self {
         let (current, costs) = (Vec::new(), Vec::new());
         let (step, kinds) = (None, [None; 2]);
@@ -79,8 +80,8 @@ impl Probe {
         (self.now)()
     }
 
-    /// Adds one call; `own` are its ticks and flops without those of the probes inside it. `cost` is asked for what it
-    /// does, unless a step like this one has told.
+    /// Adds one call; `own` are its ticks and flops without those of the probes inside it. `cost` is asked for its
+    /// cost, unless that is known from a step like this one.
     #[inline]
     pub fn record(
         &mut self,
@@ -134,7 +135,7 @@ impl Probe {
         self.table.uncounted = Some(reason);
     }
 
-    /// Whether a step is under way that is probed.
+    /// Whether a probed step is under way.
     pub fn is_probing(&self) -> bool {
         self.step.is_some_and(|(_, is_probed)| is_probed)
     }
@@ -170,14 +171,14 @@ impl Probe {
         self.record(Operation::Barrier, None, || Cost::NONE, [begun, ended], [ticks, 0]);
     }
 
-    /// The step of this number begins, if it is measured. What lies between steps is not recorded. Steps of the same
-    /// `kind` do the same: of such, each call's cost is asked for once.
+    /// Begins the step of this number, if it is measured. Calls between steps are not recorded. Steps of the same
+    /// `kind` have the same costs: of such, each call's cost is asked for once.
     /// Returns the tick at which it began.
     pub fn begin_step(&mut self, number: u64, turn: Option<bool>, kind: Option<u64>) -> u64 {
         self.step = turn.map(|is_probed| (number, is_probed));
         self.table.steps_begun += 1;
         if self.is_probing() {
-            // Of each call that is kept by itself, the bytes are asked for.
+            // Where calls are kept one by one, the bytes of each are wanted.
             let keeps_calls = self.table.calls.len() < self.most_calls;
             let is_known = kind.is_some() && kind == self.kinds[1] && !keeps_calls;
             if !is_known {
@@ -198,7 +199,7 @@ impl Probe {
         self.record(operation, None, || Cost::NONE, [begun, now], [now.saturating_sub(begun), 0]);
     }
 
-    /// The step under way has ended.
+    /// Ends the step under way.
     pub fn end_step(&mut self) {
         let Some((number, is_probed)) = self.step.take() else { return };
         let first = self.table.step_ticks.len();
@@ -214,7 +215,7 @@ impl Probe {
         }
     }
 
-    /// Adds the step under way to the sums of all, and, if they are kept, its ticks at each site.
+    /// Adds the step under way to the sums of all steps, and, if they are kept, its ticks at each site.
     fn add_current(&mut self, keeps: bool) {
         let first = self.table.step_ticks.len();
         if keeps {
@@ -243,7 +244,7 @@ impl Probe {
         self.kinds[1] = self.kinds[0];
     }
 
-    /// Adds what has come together since the last time to the table.
+    /// Adds the sums since the last time to the table.
     fn bring_up_to_date(&mut self) {
         for current in self.current.iter_mut().filter(|current| current.all_calls > 0) {
             let site = &mut self.table.sites[current.site as usize];

@@ -1,16 +1,16 @@
-//! What probes are asked, and what they have seen: operations, costs, call sites, steps.
+//! The settings of probes, and their results: operations, costs, call sites, steps.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// What a part of a step does.
+/// An operation of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     /// Samples become rows of the input, by augmentation if there is one; targets are looked up.
     Gather,
     Forward,
-    /// The forward pass of a layer whose output was not kept, once more on the way back.
+    /// The forward pass of a layer whose output was not saved, once more in the backward pass.
     Recompute,
     /// The sums that a normalisation takes of the batch, in either direction.
     Statistics,
@@ -25,7 +25,7 @@ pub enum Operation {
     Norms,
     /// The update rule.
     Update,
-    /// The products of a rule for whole matrices.
+    /// The products of a rule that makes matrices orthogonal.
     Orthogonalise,
     /// Copies that a layer derives from its parameters, such as transposed weights.
     Derive,
@@ -33,7 +33,7 @@ pub enum Operation {
     Average,
     /// The line search of a full-batch method.
     Search,
-    /// The outputs of inference, made into answers.
+    /// The outputs of inference, made into predictions.
     Predict,
     /// Waiting for other workers.
     Barrier,
@@ -60,7 +60,7 @@ impl Operation {
         Operation::Barrier,
     ];
 
-    /// Its name in tables and files: "weight-gradient".
+    /// The name in tables and files: "weight-gradient".
     pub fn name(self) -> &'static str {
         match self {
             Operation::Gather => "gather",
@@ -94,7 +94,7 @@ pub fn count_flops(flops: usize) {
     FLOPS.with(|sum| sum.set(sum.get().wrapping_add(flops as u64)));
 }
 
-/// All that this thread has counted.
+/// The floating-point operations that this thread has counted so far.
 #[inline(always)]
 pub fn counted_flops() -> u64 {
     FLOPS.with(Cell::get)
@@ -105,14 +105,14 @@ static SLOWED: AtomicUsize = AtomicUsize::new(0);
 static DELAY: AtomicU64 = AtomicU64::new(0);
 
 /// Makes each probed call of an operation of a layer last longer by `delay`, in all threads, until it is called
-/// with none. For those who want to see whether a profile finds what is slow: nothing of the program itself calls it.
+/// with none. It lets a test see whether a profile finds what is slow: nothing of the program itself calls it.
 #[doc(hidden)]
 pub fn slow_down(site: Option<(Operation, Option<usize>)>, delay: Duration) {
     DELAY.store(delay.as_nanos() as u64, Relaxed);
     SLOWED.store(site.map_or(0, |(operation, layer)| place(operation, layer) + 1), Relaxed);
 }
 
-/// Lasts as long as [`slow_down`] has asked for. Calls that are not probed never come here.
+/// Waits as long as [`slow_down`] has asked for. Calls that are not probed never come here.
 #[inline(always)]
 pub fn delay(operation: Operation, layer: Option<usize>) {
     let slowed = SLOWED.load(Relaxed);
@@ -124,12 +124,12 @@ pub fn delay(operation: Operation, layer: Option<usize>) {
     }
 }
 
-/// Memory that a call goes through.
+/// The memory traffic of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Read and written, each operand once.
+    /// Bytes read and written, each operand once.
     pub bytes: usize,
-    /// Bytes of memory that are gone through before the same ones are come back to: they tell the level of
+    /// Bytes of memory that are touched before the same ones are touched again: they tell the level of
     /// memory that the traffic comes from.
     pub working_set: usize,
 }
@@ -137,7 +137,7 @@ pub struct Traffic {
 /// Kinds of traffic that a call may have.
 pub const STREAMS: usize = 3;
 
-/// What a call does by the definition of its operation.
+/// The cost of a call by the definition of its operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Floating-point operations as the summary of a model counts them, without padding.
@@ -146,11 +146,11 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// A call that moves nothing worth counting.
+    /// The cost of a call that moves nothing worth counting.
     pub const NONE: Cost =
         Cost { nominal_flops: 0.0, streams: [Traffic { bytes: 0, working_set: 0 }; STREAMS] };
 
-    /// That of two calls together.
+    /// The cost of two calls together.
     pub fn plus(mut self, other: Cost) -> Cost {
         self.nominal_flops += other.nominal_flops;
         for (sum, stream) in self.streams.iter_mut().zip(other.streams) {
@@ -160,12 +160,12 @@ impl Cost {
         self
     }
 
-    /// So many bytes that are in cache, and none besides.
+    /// The cost of so many bytes that are in cache, and none besides.
     pub fn local(bytes: usize) -> Cost {
         Cost::NONE.and(0, bytes, bytes)
     }
 
-    /// With this traffic as the stream of that number.
+    /// The cost with this traffic as the stream of that number.
     pub fn and(mut self, stream: usize, bytes: usize, working_set: usize) -> Cost {
         self.streams[stream] = Traffic { bytes, working_set };
         self
@@ -179,12 +179,12 @@ pub struct Site {
     /// The layer's index in the model; none where the operation belongs to no layer.
     pub layer: Option<usize>,
     pub calls: u64,
-    /// Without the probes inside it.
+    /// Ticks of the calls, without the probes inside them.
     pub ticks: u64,
-    /// Executed.
+    /// Floating-point operations that were executed.
     pub flops: u64,
     pub nominal_flops: f64,
-    /// Bytes are sums, working sets the largest.
+    /// The traffic of each stream: bytes are sums, working sets the largest.
     pub streams: [TrafficSum; STREAMS],
     /// Hardware counters, if they were asked for and there are any: cycles, instructions, cache misses.
     pub counted: [u64; 3],
@@ -200,7 +200,7 @@ pub struct TrafficSum {
 /// A call. Calls that belong to one step lie between its [`Step::begun`] and [`Step::ended`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Its index in [`Table::sites`].
+    /// The index of its site in [`Table::sites`].
     pub site: usize,
     pub begun: u64,
     pub ended: u64,
@@ -211,49 +211,49 @@ pub struct Call {
 /// A step of one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Among all steps of the run, from 0.
+    /// The number of the step among all steps of the run, from 0.
     pub number: u64,
-    /// Whether the probes were on; else its time alone is known.
+    /// Whether the probes were on; else only its time is known.
     pub is_probed: bool,
     pub begun: u64,
     pub ended: u64,
-    /// Where its sums begin in [`Table::step_ticks`]: one for each site that was known when it ended.
+    /// The index of its first sum in [`Table::step_ticks`]: there is one for each site that was known when it ended.
     pub first: usize,
 }
 
-/// What one worker did.
+/// The results of one worker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
     pub sites: Vec<Site>,
-    /// All that have begun, measured or not.
+    /// Steps that have begun, measured or not.
     pub steps_begun: u64,
     /// Measured steps without probes, and those with them.
     pub steps_seen: [u64; 2],
-    /// Their ticks.
+    /// Ticks of the measured steps without probes, and of those with them.
     pub ticks_seen: [u64; 2],
-    /// Not more than [`MOST_STEPS`].
+    /// The measured steps; not more than [`MOST_STEPS`].
     pub steps: Vec<Step>,
-    /// Of each step, of each site that was known: its ticks.
+    /// The ticks of each step at each site that was known when it ended.
     pub step_ticks: Vec<u64>,
-    /// In the order of their ends; not more than [`Probes::most_calls`].
+    /// Single calls in the order of their ends; not more than [`Probes::most_calls`].
     pub calls: Vec<Call>,
     /// Calls that found no place in [`calls`](Table::calls).
     pub calls_left_out: u64,
     pub barriers: u64,
     /// Barriers at which the others were waiting already.
     pub last: u64,
-    /// In measured steps and between them; what the system did with the thread, where it tells.
+    /// How the system scheduled the thread, in measured steps and between them, where it tells.
     pub system: Option<SystemTime>,
     /// Why there are no hardware counters, where they were asked for.
     pub uncounted: Option<String>,
 }
 
-/// What the system did with a thread.
+/// How the system scheduled a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SystemTime {
-    /// Nanoseconds in which it was ready to run and had no processor.
+    /// Nanoseconds in which the thread was ready to run and had no processor.
     pub taken: u64,
-    /// Times that its processor was taken from it.
+    /// How often its processor was taken from it.
     pub switches: u64,
 }
 
@@ -265,18 +265,18 @@ impl Table {
         if site < end - first { self.step_ticks[first + site] } else { 0 }
     }
 
-    /// All ticks that the worker waited at barriers.
+    /// Ticks that the worker waited at barriers.
     pub fn waiting(&self) -> u64 {
         self.sites.iter().filter(|site| site.operation == Operation::Barrier).map(|site| site.ticks).sum()
     }
 }
 
-/// What is asked of the probes, and what they have seen.
+/// The settings of the probes, and their results.
 #[derive(Clone, Debug)]
 pub struct Probes {
     /// The clock, in ticks.
     pub now: fn() -> u64,
-    /// Calls to keep one by one, of each worker.
+    /// The most calls of each worker that are kept one by one.
     pub most_calls: usize,
     pub turns: Turns,
     /// Whether hardware counters are read at each call. That takes so long that times mean little then.
@@ -292,20 +292,20 @@ impl Probes {
     }
 }
 
-/// In which steps the probes are on: in slices of steps that take turns with slices in which they are off, so
+/// The steps in which the probes are on: in slices of steps that take turns with slices in which they are off, so
 /// that whatever the machine goes through meets both alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turns {
     /// The first step that is measured in either way.
     pub first: u64,
-    /// And the first that is not any more.
+    /// The first step that is not measured any more.
     pub end: u64,
     /// Steps of a slice; 0 if the probes stay on.
     pub slice: u64,
 }
 
 impl Turns {
-    /// On in all steps.
+    /// Probes that are on in all steps.
     pub const ALL: Turns = Turns { first: 0, end: u64::MAX, slice: 0 };
 
     /// Whether the probes are on in this step; none if it is not measured at all. The first slice is probed.
@@ -319,10 +319,10 @@ impl Turns {
     }
 }
 
-/// Steps of which a worker keeps sums of their own; of later ones the totals alone are kept.
+/// The most steps of which a worker keeps separate sums; later ones count in the totals alone.
 pub const MOST_STEPS: usize = 100_000;
 
-/// Where a site's calls stand.
+/// The index at which a site's calls are counted.
 pub(super) fn place(operation: Operation, layer: Option<usize>) -> usize {
     layer.map_or(0, |layer| layer + 1) * Operation::ALL.len() + operation as usize
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn probe(most_calls: usize) -> Probe {
     thread_local! { static TIME: Cell<u64> = const { Cell::new(0) } }
-    // A clock that goes on by one at each look.
+    // A clock that advances by one at each look.
     fn now() -> u64 {
         TIME.with(|time| time.replace(time.get() + 1))
     }
@@ -34,13 +34,13 @@ fn each_step_has_its_own_sums() {
     let call = |probe: &mut Probe, layer, ticks| {
         probe.record(Operation::Forward, Some(layer), || Cost::NONE, [0, ticks], [ticks, 0]);
     };
-    // Before the first step.
+    // A call before the first step.
     call(&mut probe, 0, 50);
     probe.begin_step(0, Some(true), None);
     call(&mut probe, 0, 3);
     call(&mut probe, 0, 4);
     probe.end_step();
-    // One without probes, and one that is not measured.
+    // A step without probes, and one that is not measured.
     probe.begin_step(1, Some(false), None);
     call(&mut probe, 0, 100);
     probe.end_step();
@@ -64,7 +64,7 @@ fn each_step_has_its_own_sums() {
     assert!(table.steps.iter().all(|step| step.ended > step.begun) && table.steps.len() == 3);
 }
 
-/// Of steps of one kind each call's cost is asked for once; of others, and of calls that are new, again.
+/// In steps of one kind each call's cost is asked for once; in others, and for calls that are new, again.
 #[test]
 fn steps_that_are_alike_have_the_same_costs() {
     let asked = Cell::new(0);

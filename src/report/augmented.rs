@@ -1,4 +1,4 @@
-//! Samples beside what augmentation makes of them, in a terminal and as a contact sheet.
+//! Samples beside their augmented versions, in a terminal and as a contact sheet.
 
 use super::chart::{Tile, contact_sheet};
 use super::picture::{self, Palette};
@@ -7,7 +7,7 @@ use crate::train::analysis::{Picture, Versions};
 /// Versions that stand beside a sample on a sheet: they fill a row of it.
 pub const VERSIONS: usize = 7;
 
-/// The pictures of a sample, each with what it is: "sample 3", "7", or "epoch 2".
+/// The pictures of a sample, each with its caption: "sample 3", "7", or "epoch 2".
 fn pictures(of: &Versions) -> Vec<(&Picture, [String; 2])> {
     let label = of.label.map_or(String::new(), |label| label.to_string());
     let mut pictures = vec![(&of.original, [label, format!("sample {}", of.index)])];
@@ -32,7 +32,7 @@ pub fn terminal(versions: &[Versions], palette: Palette, columns: usize) -> Stri
     rows.collect::<String>().trim_start_matches('\n').to_string()
 }
 
-/// A PNG file, each sample beginning a row if all have [`VERSIONS`]; `of` says whose samples they are.
+/// The sheet as a PNG file, each sample beginning a row if all have [`VERSIONS`]; `of` says whose samples they are.
 pub fn sheet(versions: &[Versions], of: &str) -> Vec<u8> {
     let tile = |(picture, [label, name]): (&Picture, [String; 2])| Tile {
         picture: picture.clone(),

@@ -1,4 +1,4 @@
-//! What a calibration looks like in the terminal.
+//! The tables of a calibration in the terminal.
 
 use super::numbers::{bytes, counted, duration};
 use super::table::{Side, table};
@@ -36,7 +36,7 @@ fn heading(calibration: &Calibration) -> String {
     text + &format!("  {:<11} {}\n", "measured in", duration(calibration.seconds))
 }
 
-/// What the system tells, in words.
+/// The facts of the system, in words.
 fn facts(topology: &Topology) -> Vec<(&'static str, String)> {
     let mut processors = topology.processors.to_string();
     if !topology.allowed.is_empty() && topology.allowed.len() < topology.processors {
@@ -65,7 +65,7 @@ fn facts(topology: &Topology) -> Vec<(&'static str, String)> {
     facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// "L1 48 KiB", "L1 instructions 32 KiB", "L3 32 MiB for 8 processors"
+/// A cache in words: "L1 48 KiB", "L1 instructions 32 KiB", "L3 32 MiB for 8 processors".
 fn cache(cache: &Cache) -> String {
     let kind = if cache.kind == "Instruction" { " instructions" } else { "" };
     let sharing =
@@ -88,7 +88,7 @@ fn ranges(numbers: &[usize]) -> String {
     ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
-/// A line for each number of threads, a column for each instruction set and precision.
+/// The table of peaks: a line for each number of threads, a column for each instruction set and precision.
 fn peaks(calibration: &Calibration) -> String {
     let peaks = &calibration.peaks;
     let mut kinds: Vec<(&str, &str)> = Vec::new();
@@ -138,7 +138,7 @@ fn bandwidths(bandwidths: &[Bandwidth]) -> String {
             gigabytes(bandwidth.triad),
         ]
     };
-    // One and all threads of a level below each other.
+    // One and all threads of a level stand below each other.
     let mut sorted: Vec<&Bandwidth> = bandwidths.iter().collect();
     let place = |level: &str| bandwidths.iter().position(|bandwidth| bandwidth.level == level);
     sorted.sort_by_key(|bandwidth| (place(&bandwidth.level), bandwidth.threads));
@@ -151,7 +151,7 @@ fn barriers(calibration: &Calibration) -> String {
     section("barrier", &columns, calibration.barriers.iter().map(row).collect())
 }
 
-/// A triangle of processors.
+/// The table of latencies: a triangle of processors.
 fn latencies(latencies: &[Latency]) -> String {
     let mut processors: Vec<usize> = latencies.iter().flat_map(|pair| [pair.from, pair.to]).collect();
     processors.sort_unstable();

@@ -6,7 +6,7 @@ use super::markup::for_terminal;
 use super::table::{Side, table};
 use crate::bench::compare::{Change, Comparison, Verdict};
 
-/// One line for each case, and a sentence that sums up.
+/// The comparison in words: one line for each case, and a sentence that sums up.
 pub fn text(comparison: &Comparison) -> String {
     let columns = [
         ("case", Side::Left),
@@ -36,7 +36,7 @@ fn row(change: &Change) -> Vec<String> {
     vec![change.case.clone(), format!("{:.3}", change.ratio), interval, word(change.verdict)]
 }
 
-/// Coloured on a terminal only.
+/// The word for a verdict, coloured on a terminal only.
 fn word(verdict: Verdict) -> String {
     match verdict {
         Verdict::Faster => style("faster").green().to_string(),

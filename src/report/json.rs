@@ -11,7 +11,7 @@ use crate::error::Result;
 /// are not finite become `null`.
 ///
 /// # Errors
-/// [`crate::Error::Io`]
+/// [`crate::Error::Io`] if the file cannot be written.
 pub fn write(path: &Path, result: &impl Serialize) -> Result<()> {
     atomic_file::write(path, |file| {
         serde_json::to_writer_pretty(&mut *file, result)?;

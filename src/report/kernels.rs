@@ -6,14 +6,14 @@ use crate::report::markup::printable;
 use crate::report::numbers::rounded;
 use crate::report::table::{Side, table as columns_of};
 
-/// What can be run.
+/// The list of kernels that can be run.
 pub fn list(names: &[Name]) -> String {
     let columns = [("kernel", Side::Left), ("layer", Side::Left), ("output", Side::Left)];
     let row = |name: &Name| [&name.name, &name.kind, &name.output].map(|text| printable(text)).to_vec();
     columns_of(&columns, &names.iter().map(row).collect::<Vec<_>>(), 0)
 }
 
-/// What was run.
+/// The table of kernels that were run.
 pub fn table(kernels: &Kernels) -> String {
     let columns = [
         ("kernel", Side::Left),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// Characters of a file's name.
+/// The most characters of a file's name.
 const LONGEST_STEM: usize = 80;
 
 /// The text without control characters, which XML does not allow.
@@ -11,7 +11,7 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
 }
 
-/// The text as it may go to a terminal, which obeys control characters and turns text round at marks of its
+/// The text as it may go to a terminal, which obeys control characters and reverses text at marks of its
 /// direction. Lines stay lines.
 pub fn for_terminal(text: &str) -> String {
     let turns = |letter: char| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -28,7 +28,7 @@ pub fn for_coloured_terminal(text: &str) -> String {
         let parameters = &rest[start + 2..];
         let end = parameters.find(|letter: char| !letter.is_ascii_digit() && letter != ';');
         let colour = end.filter(|&end| parameters[end..].starts_with('m')).map(|end| start + 2 + end + 1);
-        // What is no colour is a control character and what follows it.
+        // Anything that is no colour is a control character and its arguments.
         let until = colour.unwrap_or(start + 1);
         safe += &for_terminal(&rest[..start]);
         safe += &if colour.is_some() {

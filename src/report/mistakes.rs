@@ -8,7 +8,7 @@ use super::numbers::{counted, thousands};
 use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
 
-/// "7 read as 2, 98.2 %"; without the probability where the network's outputs are no numbers.
+/// The caption of a mistake: "7 read as 2, 98.2 %"; without the probability where the network's outputs are no numbers.
 pub fn caption(mistake: &Mistake) -> String {
     let Mistake { label, predicted, probability, .. } = mistake;
     let sure =
@@ -16,18 +16,18 @@ pub fn caption(mistake: &Mistake) -> String {
     format!("{label} read as {predicted}{sure}")
 }
 
-/// A mistake to look at.
+/// A mistake with its picture and name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     pub mistake: Mistake,
-    /// Absent if the sample is no picture.
+    /// The picture; absent if the sample is none.
     pub picture: Option<Picture>,
-    /// What the sample is called: "sample 247".
+    /// The name of the sample: "sample 247".
     pub name: String,
 }
 
 impl Shown {
-    /// "7 read as 2, 98.2 %"
+    /// The caption: "7 read as 2, 98.2 %".
     fn caption(&self) -> String {
         caption(&self.mistake)
     }
@@ -53,7 +53,7 @@ pub fn terminal(shown: &[Shown], count: usize, samples: usize, palette: Palette,
     text
 }
 
-/// The lines of one: its picture, and what it is.
+/// The lines of one mistake: its picture, and its captions.
 fn block(shown: &Shown, palette: Palette) -> Vec<String> {
     let mut lines: Vec<String> = shown.drawn(palette).lines().map(String::from).collect();
     let caption = shown.caption();
@@ -63,7 +63,7 @@ fn block(shown: &Shown, palette: Palette) -> Vec<String> {
     lines
 }
 
-/// Those of which there is a picture, as a PNG file; `of` says whose mistakes they are.
+/// The mistakes of which there is a picture, as a PNG file; `of` says whose they are.
 pub fn sheet(shown: &[Shown], count: usize, of: &str) -> Vec<u8> {
     let tile = |shown: &Shown| {
         let Mistake { label, predicted, probability, .. } = shown.mistake;

@@ -1,4 +1,4 @@
-//! What people see: tables, the progress bar, pictures in the terminal, JSON files, event files.
+//! Reports: tables, the progress bar, pictures in the terminal, JSON files, event files.
 
 pub mod augmented;
 pub mod bench;

@@ -19,12 +19,12 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{} {thing}{plural}", thousands(number as u64))
 }
 
-/// A non-negative number rounded to an integer, with separators; what is no number reads "-".
+/// A non-negative number rounded to an integer, with separators; "-" if it is not finite.
 pub fn rounded(number: f64) -> String {
     if number.is_finite() { thousands(number.round().max(0.0) as u64) } else { "-".to_string() }
 }
 
-/// A fraction of 1 in percent, with two decimals: 97.65 %; what is no number reads "-".
+/// A fraction of 1 in percent, with two decimals: 97.65 %; "-" if it is not finite.
 pub fn percent(fraction: f64) -> String {
     if fraction.is_finite() { format!("{:.2} %", 100.0 * fraction) } else { "-".to_string() }
 }

@@ -7,7 +7,7 @@ use console::measure_text_width;
 /// Spaces between two pictures.
 const GAP: usize = 2;
 
-/// What the output can show.
+/// The colours or characters that the output can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Palette {
     /// 24-bit colours, two pixels in a character.
@@ -19,7 +19,7 @@ pub enum Palette {
 }
 
 impl Palette {
-    /// What standard output can show: characters only if it is no terminal or colours are unwanted
+    /// The palette of standard output: characters only if it is no terminal or colours are unwanted
     /// (`NO_COLOR`, see no-color.org).
     pub fn of_stdout() -> Palette {
         let variable = |name| std::env::var(name).unwrap_or_default();
@@ -42,7 +42,7 @@ impl Palette {
     }
 }
 
-/// From no ink to full ink.
+/// The characters, from no ink to full ink.
 const RAMP: &[u8; 10] = b" .:-=+*#%@";
 /// The first of the 24 greys among the 256 colours.
 const FIRST_GREY: usize = 232;

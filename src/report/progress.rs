@@ -1,6 +1,6 @@
-//! Watching a training run in the terminal: a bar while an epoch is under way, and one line for
-//! each that is done; and for other work, a line that says what is going on. Both can be spoken to from
-//! another thread.
+//! The progress of a training run in the terminal: a bar while an epoch is under way, and one line for
+//! each that is done; and for other work, a line that says what is being done. Other threads can print messages
+//! above both.
 
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
@@ -13,14 +13,14 @@ use super::run::{ending, not_finite, warning};
 use super::terminal::{self, Narrow};
 use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, TrainRecord, Warning};
 
-/// How often the bar is drawn at most, per second.
+/// The most redraws of the bar per second.
 const REDRAWS: u8 = 10;
 
-/// What is shown of some work on standard error, for those who have something to say meanwhile.
+/// The bar or line of some work on standard error, for other threads that have a message.
 #[derive(Clone)]
 pub struct Line {
     bar: ProgressBar,
-    /// Looked up once: to ask the bar takes its lock, which others may hold for long.
+    /// Whether nothing is shown. Looked up once: to ask the bar takes its lock, which others may hold for long.
     is_hidden: bool,
 }
 
@@ -29,7 +29,7 @@ impl Line {
         Line { bar: bar.clone(), is_hidden: bar.is_hidden() }
     }
 
-    /// Writes a line of its own.
+    /// Writes a message on a line of its own.
     pub fn announce(&self, text: &str) {
         // Unlike `eprintln!`, this does not panic where standard error is closed or full.
         let write = || writeln!(std::io::stderr(), "{text}").ok();
@@ -40,7 +40,7 @@ impl Line {
         };
     }
 
-    /// Removes it.
+    /// Removes the bar or line.
     pub fn clear(&self) {
         if !self.is_hidden {
             self.bar.finish_and_clear();
@@ -61,7 +61,7 @@ pub struct TerminalObserver {
 }
 
 impl TerminalObserver {
-    /// For a run of this many epochs. There is no bar if standard error is no terminal, and
+    /// An observer of a run of this many epochs. There is no bar if standard error is no terminal, and
     /// nothing at all if `quiet`.
     pub fn new(epochs: usize, quiet: bool) -> TerminalObserver {
         let bar = if quiet || !std::io::stderr().is_terminal() {
@@ -70,7 +70,7 @@ impl TerminalObserver {
             let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), REDRAWS);
             ProgressBar::with_draw_target(Some(1), target)
         };
-        // Short enough for 80 columns.
+        // The bar is short enough for 80 columns.
         let style = ProgressStyle::with_template("{prefix} {bar:10} {wide_msg}")
             .expect("the template is valid")
             .progress_chars("━╸─");
@@ -78,12 +78,12 @@ impl TerminalObserver {
         TerminalObserver { bar, epochs, lines: !quiet, start: Instant::now(), validated: None, named: false }
     }
 
-    /// What others may speak through.
+    /// The handle for messages of other threads.
     pub fn line(&self) -> Line {
         Line::of(&self.bar)
     }
 
-    /// Says what is going on beside the steps: "saving".
+    /// Shows an activity beside the steps: "saving".
     pub fn say(&self, what: &str) {
         if !self.bar.is_hidden() {
             self.bar.set_message(what.to_string());
@@ -138,7 +138,7 @@ impl Observer for TerminalObserver {
     }
 
     fn evaluated(&mut self, phase: Phase, seen: &Evaluation) {
-        // Of validation once, not after each epoch.
+        // Validation samples are named once, not after each epoch.
         let is_new = phase != Phase::Validating || !self.named;
         if let Some(samples) = seen.not_finite.as_ref().filter(|_| is_new) {
             self.named = phase == Phase::Validating;
@@ -149,12 +149,12 @@ impl Observer for TerminalObserver {
     fn fold(&mut self, done: &FoldsRecord) {
         let Some(record) = done.folds.last() else { return };
         self.print(|| fold_line(done.folds.len(), done.asked(), record));
-        // The next one starts anew.
+        // The next fold starts anew.
         (self.start, self.validated, self.named) = (Instant::now(), None, false);
     }
 }
 
-/// A line on standard error that says what is going on, if that is a terminal.
+/// A line on standard error that says what is being done, if that is a terminal.
 pub struct Spinner(ProgressBar);
 
 impl Spinner {
@@ -164,23 +164,23 @@ impl Spinner {
             return Spinner(ProgressBar::hidden());
         }
         let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), REDRAWS);
-        // It moves only when there is news: a thread that turns it would disturb measurements.
+        // It moves only when there is news: a thread that animates it would disturb measurements.
         let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
         Spinner(ProgressBar::with_draw_target(None, target).with_style(style))
     }
 
-    /// What others may speak through.
+    /// The handle for messages of other threads.
     pub fn line(&self) -> Line {
         Line::of(&self.0)
     }
 
-    /// Says what is going on from now on.
+    /// Shows an activity from now on.
     pub fn say(&self, what: &str) {
         self.0.set_message(for_terminal(what));
         self.0.tick();
     }
 
-    /// Does something while the line is out of the way, such as printing.
+    /// Runs `work`, such as printing, while the line is out of the way.
     pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
         self.0.suspend(work)
     }
@@ -191,7 +191,7 @@ impl Spinner {
     }
 }
 
-/// Of one accuracy only, that there is room: the validation's if it is known.
+/// The message of the bar. There is room for one accuracy only: the validation's if it is known.
 fn bar_message(progress: &Progress, validated: Option<f64>, elapsed: f64) -> String {
     let accuracy = match (validated, progress.accuracy) {
         (Some(accuracy), _) => format!("validation {}  ", percent(accuracy)),
@@ -206,7 +206,7 @@ fn bar_message(progress: &Progress, validated: Option<f64>, elapsed: f64) -> Str
     )
 }
 
-/// The time that the rest of the run takes if it goes on as it did; 0 before anything is done.
+/// The seconds that the rest of the run takes if its rate stays the same; 0 before anything is done.
 fn seconds_left(progress: &Progress, elapsed: f64) -> f64 {
     let done = progress.epoch.saturating_sub(1) as f64 * progress.of as f64 + progress.samples as f64;
     let all = progress.epochs as f64 * progress.of as f64;
@@ -251,7 +251,7 @@ fn fold_line(fold: usize, folds: usize, record: &TrainRecord) -> String {
     line + &format!("  {} in {time}: {}", counted(record.epochs_begun(), "epoch"), ending(record))
 }
 
-/// " 3/10"
+/// The epoch, with as much room as the last one needs: " 3/10".
 fn of(epoch: usize, epochs: usize) -> String {
     let width = epochs.to_string().len();
     format!("{epoch:>width$}/{epochs}")

@@ -17,10 +17,10 @@ use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
 use crate::train::reproduce::{REPRODUCE_SCHEMA, ReproduceRecord};
 
-/// How every PNG file begins.
+/// The first bytes of every PNG file.
 const PNG_SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
-/// What a file of results may hold.
+/// The content of a file of results.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Results {
     Train(Box<TrainRecord>),
@@ -44,7 +44,7 @@ impl Results {
 /// Reads a file that `train`, `bench`, `reproduce` or `profile` wrote as JSON.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
+/// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
 pub fn read(path: &Path) -> Result<Results> {
     let bytes = foreign::read(path)?;
     let format = |place: &str, expected: &str, found: String| Error::Format {
@@ -99,7 +99,7 @@ struct Head {
     schema: Option<Schema>,
 }
 
-/// What stands in the place of a schema's name; of what is no name only what it is.
+/// The value in the place of a schema's name; of one that is no name only its type.
 enum Schema {
     Name(String),
     Other(String),
@@ -110,7 +110,7 @@ impl Schema {
         if let Schema::Name(name) = self { Some(name) } else { None }
     }
 
-    /// For messages.
+    /// The value in words, for messages.
     fn shown(self) -> String {
         match self {
             Schema::Name(name) => format!("{:?}", shortened(&name)),
@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Schema {
     }
 }
 
-/// Passes over lists and objects, however large they are.
+/// A visitor that passes over lists and objects, however large they are.
 struct SchemaVisitor;
 
 impl<'de> Visitor<'de> for SchemaVisitor {
@@ -173,12 +173,12 @@ fn parsed<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// That a run does not contradict itself: place, what was expected and what was found if it does.
+/// Checks that a run does not contradict itself: place, what was expected and what was found if it does.
 fn check_run(record: &TrainRecord) -> std::result::Result<(), (String, &'static str, String)> {
     record.analysis.as_ref().map_or(Ok(()), check)
 }
 
-/// That an analysis is one: place, what was expected and what was found if it is not.
+/// Checks that an analysis is one: place, what was expected and what was found if it is not.
 fn check(analysis: &Analysis) -> std::result::Result<(), (String, &'static str, String)> {
     let classes = analysis.classes.len();
     let confusion = &analysis.confusion;

@@ -19,19 +19,19 @@ use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::{Result, atomic_file};
 
-/// The record, in the folder of a report.
+/// The name of the record, in the folder of a report.
 pub const JSON: &str = "run.json";
-/// The page, in the folder of a report.
+/// The name of the page, in the folder of a report.
 pub const PAGE: &str = "report.html";
 
-/// Longer runs have no table of their epochs.
+/// The most epochs of a run with a table of them.
 const MOST_EPOCHS: usize = 1000;
 
 /// Writes the report of a run into a folder: the record, each chart as SVG and as PNG, and the page,
 /// whose path is returned. Files of the same names are replaced.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io)
+/// [`Error::Io`](crate::Error::Io) if a file cannot be written.
 pub fn write(folder: &Path, record: &TrainRecord) -> Result<String> {
     json::write(&folder.join(JSON), record)?;
     let name = names::names(std::slice::from_ref(record)).concat();
@@ -49,7 +49,7 @@ fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
     atomic_file::write(path, |file| file.write_all(content))
 }
 
-/// A page of one run, or of several laid over each other.
+/// The page of one run, or of several in the same charts.
 pub fn page(records: &[TrainRecord]) -> String {
     let names = names::names(records);
     let runs: Vec<(&str, &TrainRecord)> = names.iter().map(String::as_str).zip(records).collect();
@@ -69,7 +69,7 @@ pub fn page(records: &[TrainRecord]) -> String {
     Page { title, subtitle, sections }.to_html()
 }
 
-/// Title and subtitle.
+/// The title and the subtitle.
 fn headline(runs: &[(&str, &TrainRecord)]) -> (String, String) {
     let [(name, record)] = runs else {
         let best = runs.iter().filter_map(|(name, record)| Some((record.test.as_ref()?.accuracy?, *name)));

@@ -2,12 +2,12 @@
 
 use console::measure_text_width;
 
-/// Where a column's texts stand.
+/// The side on which a column's texts stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Names.
+    /// The left, for names.
     Left,
-    /// Numbers.
+    /// The right, for numbers.
     Right,
 }
 

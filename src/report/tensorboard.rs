@@ -16,18 +16,18 @@ use event::Event;
 use crate::error::{Error, Result};
 use crate::train::{EpochRecord, LayerNorms, Observer, TrainRecord};
 
-/// Steps that are kept in memory at most until they are written: while that happens the workers wait.
+/// The most steps that are kept in memory until they are written: while that happens the workers wait.
 const MOST_BUFFERED: usize = 1 << 16;
 
 /// The most runs of one name in a folder.
 const MOST_RUNS: usize = 10_000;
 
-/// Writes what it sees of a run: the loss of each step, and at the end of an epoch all its figures.
+/// Writes the figures of a run: the loss of each step, and at the end of an epoch all its figures.
 ///
-/// A failure to write ends the writing, not the training; [`finish`](EventWriter::finish) tells it.
+/// A failure to write ends the writing, not the training; [`finish`](EventWriter::finish) returns it.
 pub struct EventWriter {
     path: PathBuf,
-    /// Absent after a failure.
+    /// The file; absent after a failure.
     file: Option<File>,
     failure: Option<io::Error>,
     steps: Vec<Event<'static>>,
@@ -39,7 +39,7 @@ impl EventWriter {
     /// one.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Io`] if a file cannot be written.
     pub fn create(folder: &Path, run: &str) -> Result<EventWriter> {
         fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
         let folder = create_numbered(folder, run)?;

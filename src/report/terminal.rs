@@ -1,4 +1,4 @@
-//! The terminal: what is printed on it, made harmless, and how the progress bar sees it.
+//! The terminal: the text that is printed on it, made harmless, and how the progress bar sees it.
 
 use std::io::{self, StderrLock, StdoutLock, Write};
 use std::path::Path;
@@ -56,7 +56,7 @@ pub struct Narrow(Term);
 
 impl Narrow {
     pub fn stderr() -> Narrow {
-        // Written at once when a frame is complete, so that it does not flicker.
+        // The whole frame is written when it is complete, so that it does not flicker.
         Narrow(Term::buffered_stderr())
     }
 }

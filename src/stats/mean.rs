@@ -1,4 +1,4 @@
-//! A mean, and how well some measurements know it.
+//! A mean, and how well some measurements determine it.
 
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
@@ -10,11 +10,11 @@ const LEVEL: f64 = 0.95;
 /// Halvings of an angle after which two doubles have no other between them.
 const HALVINGS: usize = 64;
 
-/// What some independent measurements say of the mean that they scatter around.
+/// An estimate of the mean around which some independent measurements scatter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeanEstimate {
     pub mean: f64,
-    /// Standard deviation of the sample: the sum of squares is divided by one less than the count;
+    /// The standard deviation of the sample: the sum of squares is divided by one less than the count;
     /// absent, as the interval, if there is one measurement only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<f64>,
@@ -25,7 +25,7 @@ pub struct MeanEstimate {
 }
 
 impl MeanEstimate {
-    /// Nothing without values.
+    /// The estimate by these values `[n]`; nothing without values.
     pub fn of(values: &[f64]) -> Option<MeanEstimate> {
         let count = values.len();
         let degrees = count.checked_sub(1)?;
@@ -77,7 +77,7 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Golden {
-        /// (degrees, level, t)
+        /// The quantiles: (degrees, level, t).
         quantiles: Vec<(usize, f64, f64)>,
         samples: Vec<Sample>,
     }
@@ -101,7 +101,7 @@ mod tests {
         for (degrees, level, t) in quantiles {
             let found = student(degrees, level);
             assert!((found / t - 1.0).abs() < 1e-10, "{degrees} {level}: {found} for {t}");
-            // Neighbours differ by far more than that.
+            // The neighbours differ by far more than that.
             assert!((student(degrees + 1, level) / t - 1.0).abs() > 1e-10, "{degrees}");
         }
     }

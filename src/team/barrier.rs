@@ -1,4 +1,4 @@
-//! The barrier that workers meet at inside a run.
+//! The barrier at which workers meet inside a run.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -25,13 +25,13 @@ pub struct Barrier {
     wake: Condvar,
 }
 
-/// What a worker panics with when another one's panic releases it.
+/// The panic of a worker that another one's panic has released.
 pub struct Released;
 
 impl Barrier {
     /// A barrier for `members` workers.
     pub fn new(members: usize) -> Self {
-        // With more workers than processors, whoever spins keeps the one awaited from running.
+        // With more workers than processors, a spinning one keeps the one awaited from running.
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Barrier {
             members,
@@ -45,7 +45,7 @@ impl Barrier {
         }
     }
 
-    /// Waits for all members. Says whether all others had come before this one.
+    /// Waits for all members. Returns whether all others had come before this one.
     ///
     /// # Panics
     /// With [`Released`] once the barrier is poisoned.
@@ -65,7 +65,7 @@ impl Barrier {
         is_last
     }
 
-    /// Releases everyone for good: a member will not come any more.
+    /// Releases everyone for good, since a member will not come any more.
     pub fn poison(&self) {
         self.poisoned.store(true, SeqCst);
         self.wake_sleepers();

@@ -15,7 +15,7 @@ pub fn ticks() -> u64 {
     if counts_evenly() { counter() } else { nanoseconds() }
 }
 
-/// How long a tick is. It may take 20 ms the first time.
+/// Seconds of a tick. The first call may take 20 ms.
 pub fn seconds_per_tick() -> f64 {
     if !counts_evenly() {
         return 1e-9;

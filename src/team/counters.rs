@@ -1,8 +1,8 @@
-//! What the processor counts of a thread, where the system lets a program see it.
+//! Hardware counters of a thread, where the system lets a program read them.
 
 pub use imp::Counters;
 
-/// What is counted, in the order of [`Counters::read`].
+/// The names of the counters, in the order of [`Counters::read`].
 pub const COUNTED: [&str; 3] = ["cycles", "instructions", "cache misses"];
 
 #[cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ mod imp {
     }
 
     impl Counters {
-        /// Begins to count what this thread does, in the program and not in the system.
+        /// Opens counters of this thread, in the program and not in the system.
         ///
         /// # Errors
         /// Which file or setting forbids it, in a sentence.
@@ -35,7 +35,7 @@ mod imp {
             Ok(Counters { group, counters })
         }
 
-        /// All that were counted; zeros if the system refuses to tell.
+        /// The counts so far; zeros if the system refuses to tell.
         pub fn read(&mut self) -> [u64; 3] {
             match self.group.read() {
                 Ok(data) => [0, 1, 2].map(|index| data[&self.counters[index]]),
@@ -49,7 +49,7 @@ mod imp {
         sentence(&error, level.trim())
     }
 
-    /// What stands in the way, if this is the error and that the level of [`PARANOID`].
+    /// The sentence that says what forbids the counters, for this error and the level of [`PARANOID`].
     pub fn sentence(error: &Error, level: &str) -> String {
         match error.kind() {
             ErrorKind::PermissionDenied if level.parse().is_ok_and(|level: i32| level > 2) => format!(
@@ -70,7 +70,7 @@ mod imp {
 
 #[cfg(not(target_os = "linux"))]
 mod imp {
-    /// There are none on this system.
+    /// The counters of a system that has none.
     pub struct Counters(std::convert::Infallible);
 
     impl Counters {
@@ -90,7 +90,7 @@ mod imp {
 mod tests {
     use super::*;
 
-    /// Where they are forbidden it is said in words; where not, work is counted.
+    /// Where the counters are forbidden, the error says so in words; where not, work is counted.
     #[test]
     fn counters_count_or_say_why_not() {
         match Counters::open() {

@@ -6,10 +6,10 @@ pub fn flush_to_zero() {
     set(control() | FLUSH);
 }
 
-/// Does something with denormals read and written as zero, as on a worker, on a thread that is not one: with the
-/// same bits therefore. Afterwards the thread does what it did before.
+/// Runs `work` with denormals read and written as zero, on a thread that is no worker: with the
+/// same bits therefore. Afterwards the thread's setting is what it was before.
 pub fn flushed<T>(work: impl FnOnce() -> T) -> T {
-    /// What the control register held, which is put back also after a panic.
+    /// The earlier value of the control register, which is put back also after a panic.
     struct Before(Control);
     impl Drop for Before {
         fn drop(&mut self) {
@@ -24,7 +24,7 @@ pub fn flushed<T>(work: impl FnOnce() -> T) -> T {
 #[cfg(target_arch = "x86_64")]
 type Control = u32;
 
-/// Flush-to-zero (bit 15) and denormals-are-zero (bit 6) of MXCSR.
+/// The bits of flush-to-zero (15) and denormals-are-zero (6) of MXCSR.
 #[cfg(target_arch = "x86_64")]
 const FLUSH: Control = 1 << 15 | 1 << 6;
 
@@ -38,14 +38,14 @@ fn control() -> Control {
 
 #[cfg(target_arch = "x86_64")]
 fn set(control: Control) {
-    // Safety: whoever calls it changes two documented bits of what the register held.
+    // Safety: the caller changes two documented bits of the register's value.
     unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &control, options(nostack)) };
 }
 
 #[cfg(target_arch = "aarch64")]
 type Control = u64;
 
-/// Flush-to-zero (bit 24) of FPCR.
+/// The bit of flush-to-zero (24) of FPCR.
 #[cfg(target_arch = "aarch64")]
 const FLUSH: Control = 1 << 24;
 
@@ -59,7 +59,7 @@ fn control() -> Control {
 
 #[cfg(target_arch = "aarch64")]
 fn set(control: Control) {
-    // Safety: whoever calls it changes one documented bit of what the register held.
+    // Safety: the caller changes one documented bit of the register's value.
     unsafe { std::arch::asm!("msr fpcr, {}", in(reg) control, options(nostack)) };
 }
 

@@ -20,7 +20,7 @@ pub use shared::Shared;
 
 use crate::Result;
 
-/// Does `work` with as many threads for its parallel iterators as the process may use: those of the pool that it
+/// Runs `work` with as many threads for its parallel iterators as the process may use: those of the pool that it
 /// is called in, or others that end with it.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn in_parallel<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
     if rayon::current_thread_index().is_some() {
         return Ok(work());
     }
-    // Not rayon's global pool, which panics where its threads cannot be started.
+    // A pool of its own: rayon's global one panics where its threads cannot be started.
     let pool =
         rayon::ThreadPoolBuilder::new().build().map_err(|error| refused("one for each processor", &error))?;
     Ok(pool.install(work))

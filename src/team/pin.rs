@@ -1,6 +1,6 @@
 //! Threads that stay on one processor.
 
-/// Keeps this thread on one processor from now on; whether the system did it. Only Linux can.
+/// Keeps this thread on one processor from now on; returns whether the system did it. Only Linux can.
 ///
 /// Workers of a [`Team`](super::Team) are left to the system, which knows what else runs.
 pub fn pin(processor: usize) -> bool {

@@ -71,14 +71,14 @@ impl<'a, T> Shared<'a, T> {
         self.start.wrapping_add(rows.start * self.stride + columns.start)
     }
 
-    /// Part of an array, to read. No worker may write it before the next barrier.
+    /// Part of an array, to be read. No worker may write it before the next barrier.
     pub(crate) fn read<'s>(&'s self, worker: &'s Worker, part: Range<usize>) -> &'s [T] {
         let start = self.claim(worker, &(0..1), &part, false);
         // Safety: in bounds, and by the rule nobody writes it.
         unsafe { std::slice::from_raw_parts(start, part.len()) }
     }
 
-    /// Part of an array, to write. No other worker may touch it before the next barrier.
+    /// Part of an array, to be written. No other worker may touch it before the next barrier.
     #[allow(clippy::mut_from_ref)]
     pub(crate) fn write<'s>(&'s self, worker: &'s Worker, part: Range<usize>) -> &'s mut [T] {
         let start = self.claim(worker, &(0..1), &part, true);
@@ -88,7 +88,7 @@ impl<'a, T> Shared<'a, T> {
 }
 
 impl<T> Shared<'_, T> {
-    /// Whole rows as one slice, to read.
+    /// Whole rows as one slice, to be read.
     pub(crate) fn contiguous_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [T] {
         let len = rows.len() * self.columns;
         let start = self.claim_whole(worker, &rows, false);
@@ -96,7 +96,7 @@ impl<T> Shared<'_, T> {
         unsafe { std::slice::from_raw_parts(start, len) }
     }
 
-    /// Whole rows as one slice, to write.
+    /// Whole rows as one slice, to be written.
     #[allow(clippy::mut_from_ref)]
     pub(crate) fn rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [T] {
         let len = rows.len() * self.columns;
@@ -105,7 +105,7 @@ impl<T> Shared<'_, T> {
         unsafe { std::slice::from_raw_parts_mut(start, len) }
     }
 
-    /// Rows without gaps between them.
+    /// Claims rows without gaps between them.
     fn claim_whole(&self, worker: &Worker, rows: &Range<usize>, write: bool) -> *mut T {
         assert_eq!(self.columns, self.stride, "rows with gaps");
         self.claim(worker, rows, &(0..self.columns), write)
@@ -113,7 +113,7 @@ impl<T> Shared<'_, T> {
 }
 
 impl Shared<'_, f32> {
-    /// A block of the matrix, to read.
+    /// A block of the matrix, to be read.
     pub(crate) fn block<'s>(
         &'s self,
         worker: &'s Worker,
@@ -125,7 +125,7 @@ impl Shared<'_, f32> {
         unsafe { MatrixRef::from_raw(start, rows.len(), columns.len(), self.stride) }
     }
 
-    /// A block of the matrix, to write.
+    /// A block of the matrix, to be written.
     pub(crate) fn block_mut<'s>(
         &'s self,
         worker: &'s Worker,

@@ -1,15 +1,15 @@
-//! What the system does with a thread.
+//! How the system schedules a thread.
 
 use crate::probe::SystemTime;
 
-/// Of the calling thread since it began, where the system tells: Linux does, in `/proc` (proc(5)).
+/// The scheduling of the calling thread since it began, where the system tells: Linux does, in `/proc` (proc(5)).
 pub fn time_of_thread() -> Option<SystemTime> {
     let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let status = std::fs::read_to_string("/proc/thread-self/status").ok()?;
     parse(&schedule, &status)
 }
 
-/// From nanoseconds on a processor, nanoseconds ready to run, and turns; and the lines of `status`.
+/// The scheduling by nanoseconds on a processor, nanoseconds ready to run, and turns; and the lines of `status`.
 fn parse(schedule: &str, status: &str) -> Option<SystemTime> {
     let taken = schedule.split_whitespace().nth(1)?.parse().ok()?;
     let switches = status.lines().find_map(|line| line.strip_prefix("nonvoluntary_ctxt_switches:"))?;

@@ -11,7 +11,7 @@ use crate::probe::{self, Cost, Operation, Probe, Probes, Table, Turns};
 use crate::team::{barrier, clock, denormals, system};
 use crate::{Error, Result};
 
-/// More workers than this are surely a slip of the keyboard.
+/// The most workers; more are surely a slip of the keyboard.
 pub const MAX_THREADS: usize = 1024;
 
 /// Dedicated threads that run training together.
@@ -49,7 +49,7 @@ impl Team {
     }
 
     /// Runs `work` once on every worker, at the same time, and returns when all have ended.
-    /// What the probes see is added to `probes` if it is given.
+    /// The results of the probes are added to `probes` if it is given.
     ///
     /// # Panics
     /// With the panic of the first worker that panics; the others are released from their barriers.
@@ -152,7 +152,7 @@ pub struct Worker<'a> {
     /// The clock of the probes, if there are some.
     clock: Option<fn() -> u64>,
     turns: Turns,
-    /// The clock while they are on.
+    /// The clock while the probes are on.
     now: Cell<Option<fn() -> u64>>,
     probe: RefCell<Probe>,
     /// Ticks and flops of the probes inside the one that is running.
@@ -166,7 +166,7 @@ pub struct Worker<'a> {
     nested_counts: Cell<[u64; 3]>,
 }
 
-/// What the worker of number `index` among `count` is given of `0..items`.
+/// The share of worker `index` among `count` in `0..items`.
 pub(crate) fn share(items: usize, index: usize, count: usize) -> Range<usize> {
     let cut = |worker: usize| (items as u128 * worker as u128 / count as u128) as usize;
     cut(index)..cut(index + 1)
@@ -188,7 +188,7 @@ impl Worker<'_> {
         self.phase.get()
     }
 
-    /// Waits until every worker has come here. What any of them wrote before, all see after.
+    /// Waits until every worker has come here. All writes before it are seen by all workers after it.
     pub fn barrier(&self) {
         let begun = self.now.get().map(|now| now());
         let is_last = self.barrier.wait();
@@ -205,7 +205,7 @@ impl Worker<'_> {
         share(items, self.index, self.count)
     }
 
-    /// Runs and, if probes are on, times `work` as an operation of a layer; `cost` is what it does by its
+    /// Runs `work` and, if probes are on, times it as an operation of a layer; `cost` is its cost by its
     /// definition. Probes inside it are not part of its time.
     #[inline]
     pub fn probe<R>(
@@ -261,14 +261,14 @@ impl Worker<'_> {
         result
     }
 
-    /// What was counted so far, of this thread and of the probes inside the one around; none if nothing is.
+    /// The counts so far, of this thread and of the probes inside the one around; none if nothing is counted.
     #[inline]
     fn begin_counting(&self) -> Option<[[u64; 3]; 2]> {
         let mut counters = self.counters.borrow_mut();
         counters.as_mut().map(|counters| [counters.read(), self.nested_counts.replace([0; 3])])
     }
 
-    /// Adds what was counted since then to a site, without that of the probes inside.
+    /// Adds the counts since then to a site, without those of the probes inside.
     #[cold]
     fn end_counting(&self, operation: Operation, layer: Option<usize>, [first, outer]: [[u64; 3]; 2]) {
         let Some(last) = self.counters.borrow_mut().as_mut().map(Counters::read) else { return };
@@ -278,8 +278,8 @@ impl Worker<'_> {
         self.probe.borrow_mut().count(operation, layer, own);
     }
 
-    /// Tells the probes that the step of this number begins, counted from 0 in a run. Steps of the same `kind`, if that is
-    /// known, do the same, such as those of as many samples.
+    /// Tells the probes that the step of this number begins, counted from 0 in a run. Steps of the same `kind`, if that
+    /// is known, have the same costs, such as those of as many samples.
     pub fn begin_step(&self, number: u64, kind: Option<u64>) {
         if let Some(clock) = self.clock {
             let turn = self.turns.at(number);
@@ -289,7 +289,7 @@ impl Worker<'_> {
         }
     }
 
-    /// [`begin_step`](Worker::begin_step), of one that has begun at this tick with what one thread alone does,
+    /// [`begin_step`](Worker::begin_step) for a step that began at this tick with work of one thread alone,
     /// before the workers come together: worker 0 counts it as this operation, the others as waiting.
     pub fn begin_step_alone(&self, number: u64, begun: Option<u64>, operation: Operation) {
         self.begin_step(number, None);
@@ -302,7 +302,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells them that it has ended.
+    /// Tells the probes that the step has ended.
     pub fn end_step(&self) {
         if self.clock.is_some() {
             self.now.set(None);

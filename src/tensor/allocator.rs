@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use crate::memory;
 
-/// To be set as `#[global_allocator]` by a program.
+/// The allocator for a program's `#[global_allocator]`.
 pub struct Allocator;
 
 // Safety: every request goes to the system's allocator as it is, and so does every answer.
@@ -35,8 +35,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 }
 
-/// Has memory taken sparingly where the address space is limited: every thread's own heap would reserve 64 MiB
-/// of it. To be called before the first thread is started.
+/// Makes the allocator reserve sparingly where the address space is limited: every thread's own heap would reserve
+/// 64 MiB of it. To be called before the first thread is started.
 pub fn heed_limits() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     if address_space().is_some() {
@@ -53,7 +53,7 @@ fn given(start: *mut u8, size: usize) -> *mut u8 {
     start
 }
 
-/// Says that `size` bytes were refused and ends the process. Nothing here may need memory, or wait for a lock
+/// Prints that `size` bytes were refused and ends the process. Nothing here may need memory, or wait for a lock
 /// that this thread may hold: so no `eprintln`, and no destructors of statics.
 #[cold]
 fn end(size: usize) {
@@ -67,7 +67,7 @@ fn end(size: usize) {
         static ENDS: AtomicBool = AtomicBool::new(false);
 
         if ENDS.swap(true, Ordering::Relaxed) {
-            // Another thread is saying so.
+            // Another thread is printing it.
             loop {
                 std::thread::yield_now();
             }
@@ -98,7 +98,7 @@ fn end(size: usize) {
             libc::_exit(FAILURE)
         }
     }
-    // Elsewhere Rust's own way follows: a message and an abort.
+    // On other systems Rust's own way follows: a message and an abort.
     #[cfg(not(unix))]
     let _ = size;
 }

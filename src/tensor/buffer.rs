@@ -32,7 +32,7 @@ unsafe impl<T: Number> Send for Buffer<T> {}
 unsafe impl<T: Number> Sync for Buffer<T> {}
 
 impl<T: Number> Buffer<T> {
-    /// `len` zeros. Where they may be many, [`try_zeros`](Buffer::try_zeros) is better.
+    /// A buffer of `len` zeros. Where they may be many, [`try_zeros`](Buffer::try_zeros) is better.
     ///
     /// # Panics
     /// If `len` elements are more than the address space holds.
@@ -41,7 +41,7 @@ impl<T: Number> Buffer<T> {
         Self::of(len, layout).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
-    /// `len` zeros; `what` names them in the error.
+    /// A buffer of `len` zeros; `what` names them in the error.
     ///
     /// # Errors
     /// [`crate::Error::Mismatch`] with the size if the system refuses the memory.
@@ -58,14 +58,14 @@ impl<T: Number> Buffer<T> {
         // Safety: the layout's size is not zero.
         let pointer = unsafe { alloc(layout) }.cast::<T>();
         let start = NonNull::new(pointer)?;
-        // Before the first write, which decides on the size of pages.
+        // The advice must precede the first write, which decides on the size of pages.
         advise_huge_pages(pointer.cast(), layout.size());
         // Safety: within the allocation; all bits zero is a number.
         unsafe { pointer.write_bytes(0, len) };
         Some(Buffer { start, len })
     }
 
-    /// None if `len` elements are more than the address space holds.
+    /// The layout of `len` elements; none if they are more than the address space holds.
     fn layout(len: usize) -> Option<Layout> {
         let array = Layout::array::<T>(len).ok()?;
         let large = array.size() >= HUGE_WORTH;
@@ -74,7 +74,7 @@ impl<T: Number> Buffer<T> {
     }
 }
 
-/// Asks the system for pages of 2 MiB: a step walks over megabytes in strides, and small pages make
+/// Asks the system for pages of 2 MiB: a step goes through megabytes in strides, and small pages make
 /// every stride a miss of the address cache. Only advice; refusal changes nothing.
 pub(crate) fn advise_huge_pages(start: *const u8, len: usize) {
     #[cfg(target_os = "linux")]
@@ -93,12 +93,12 @@ pub(crate) fn advise_huge_pages(start: *const u8, len: usize) {
     let _ = (start, len);
 }
 
-/// Moves `data`, which is read in random order from now on, to pages of 2 MiB where the system can.
+/// Moves `data` `[bytes]`, which is read in random order from now on, to pages of 2 MiB where the system can.
 pub fn prefer_huge_pages(data: &[u8]) {
     advise_huge_pages(data.as_ptr(), data.len());
     #[cfg(target_os = "linux")]
     {
-        /// `MADV_COLLAPSE`, since Linux 6.1.
+        /// The advice `MADV_COLLAPSE`, since Linux 6.1.
         const COLLAPSE: libc::c_int = 25;
         const HUGE: usize = 2 << 20;
         let first = (data.as_ptr() as usize).next_multiple_of(HUGE);

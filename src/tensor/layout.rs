@@ -1,8 +1,8 @@
-//! Where arrays start inside a buffer.
+//! The places at which arrays start inside a buffer.
 
 use std::ops::Range;
 
-/// Every buffer, row and panel starts on a cache line.
+/// Bytes of a cache line, on which every buffer, row and panel starts.
 pub const ALIGNMENT: usize = 64;
 
 /// Floats in a panel and in the longest vector (AVX-512); features are padded to a multiple of it.
@@ -15,7 +15,7 @@ const STAGGER: usize = 5 * LANES;
 /// A 4 KiB page in floats.
 const PAGE: usize = 1024;
 
-/// `features` rounded up to whole vectors.
+/// The number of floats of `features` padded to whole vectors.
 pub const fn padded(features: usize) -> usize {
     features.next_multiple_of(LANES)
 }

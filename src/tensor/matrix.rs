@@ -36,14 +36,14 @@ fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
     rows == 0 || columns == 0 || (columns <= stride && last(rows).is_some_and(|end| end <= len))
 }
 
-/// How many rows of so many columns a matrix is, if it can be cut into such.
+/// The number of rows of a matrix that is cut into rows of so many columns, if it can be cut so.
 fn rows_of(rows: usize, columns: usize, stride: usize, new_columns: usize) -> Option<usize> {
     let whole = new_columns > 0 && columns.is_multiple_of(new_columns) && (stride == columns || rows == 1);
     whole.then(|| rows * (columns / new_columns))
 }
 
 impl<'a> MatrixRef<'a> {
-    /// A view of `data`.
+    /// A view of `data` `[rows, stride]`, of which the first `columns` of each row count.
     ///
     /// # Panics
     /// If `data` is too short or `columns > stride`.
@@ -97,7 +97,7 @@ impl<'a> MatrixRef<'a> {
         }
     }
 
-    /// The same numbers in rows of so many, if these divide each row and no gaps lie between the rows.
+    /// The same numbers in rows of so many columns, if these divide each row and no gaps lie between the rows.
     pub fn in_rows_of(&self, columns: usize) -> Option<MatrixRef<'a>> {
         let rows = rows_of(self.rows, self.columns, self.stride, columns)?;
         // Safety: the same elements.
@@ -112,7 +112,7 @@ impl<'a> MatrixRef<'a> {
 }
 
 impl<'a> MatrixMut<'a> {
-    /// A view of `data`.
+    /// A view of `data` `[rows, stride]`, of which the first `columns` of each row count.
     ///
     /// # Panics
     /// If `data` is too short or `columns > stride`.
@@ -151,7 +151,7 @@ impl<'a> MatrixMut<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(i * self.stride), self.columns) }
     }
 
-    /// As [`MatrixRef::in_rows_of`].
+    /// The same numbers in rows of so many columns, mutable: see [`MatrixRef::in_rows_of`].
     pub fn in_rows_of(&mut self, columns: usize) -> Option<MatrixMut<'_>> {
         let rows = rows_of(self.rows, self.columns, self.stride, columns)?;
         // Safety: the same elements, and `self` is borrowed mutably.

@@ -1,4 +1,4 @@
-//! Whether a layer is what training takes it for.
+//! Checks of a layer: that it keeps the promises on which training relies.
 
 mod differences;
 mod pass;
@@ -19,7 +19,7 @@ use wrong::wrong;
 /// - a row's results depend on nothing but that row, and gradients of parameters are summed row by row, so that
 ///   training has the same bits on any number of threads: which is also seen in a small network, on one, two and three;
 /// - the gradients are what finite differences of its output say, taken in f64;
-/// - a network with the layer that is saved and loaded again answers with the same bits. For that the kind is
+/// - a network with the layer that is saved and loaded again predicts with the same bits. For that the kind is
 ///   [registered](crate::layers::LayerKind::register).
 ///
 /// # Errors
@@ -69,7 +69,7 @@ fn check_parameters(layer: &dyn Layer) -> Result<()> {
     Ok(())
 }
 
-/// That outputs and gradients are finite, and their padding zeros.
+/// Checks that outputs and gradients are finite, and their padding zeros.
 fn check_written(all: &Answer, input: Shape, output: Shape) -> Result<()> {
     for (what, values, shape) in [("output", &all.y, output), ("gradient of the input", &all.dx, input)] {
         let columns = pass::columns(shape);
@@ -93,7 +93,7 @@ fn check_written(all: &Answer, input: Shape, output: Shape) -> Result<()> {
     }
 }
 
-/// That neither memory nor other rows matter, and that sums go on row by row.
+/// Checks that neither memory nor other rows matter, and that sums over rows can be accumulated row by row.
 fn check_repeats(pass: &Pass, all: &Answer) -> Result<()> {
     let again = pass.run(0..ROWS, 1.0e3);
     same("with other numbers in memory", all, &again)?;
@@ -107,7 +107,7 @@ fn check_repeats(pass: &Pass, all: &Answer) -> Result<()> {
     same("with each row by itself", all, &by_row)
 }
 
-/// That both have the same bits.
+/// Checks that both have the same bits.
 fn same(how: &str, expected: &Answer, found: &Answer) -> Result<()> {
     let parts = [
         ("output", &expected.y, &found.y),

@@ -1,4 +1,4 @@
-//! Whether a loss is what training takes it for.
+//! Checks of a loss: that it keeps the promises on which training relies.
 
 use crate::error::{Error, Result};
 use crate::kernels::loss::{Rows, Scores, Targets};
@@ -10,13 +10,13 @@ use crate::losses::{Loss, LossFunction, Takes};
 const SAMPLES: usize = 24;
 /// Steps of differences. Outputs are multiples of 2^-10, so that all are exact.
 const STEPS: [f32; 2] = [0.0625, 0.015_625];
-/// What a gradient may be off by, relative to the largest of its sample.
+/// The error that a gradient may have, relative to the largest of its sample.
 const TOLERANCE: f64 = 1e-3;
-/// What rounding may do to the value of a loss, relative to it or to 1.
+/// The rounding error of a loss's value, relative to it or to 1.
 const NOISE: f64 = 1e-6;
-/// What a result in f32 may differ by from that in f64, relative to it or to 1.
+/// The difference that a result in f32 may have from that in f64, relative to it or to 1.
 const SINGLE: f64 = 2e-5;
-/// The same for finite differences in f64.
+/// The difference that finite differences in f64 may have, relative to the gradient or to 1.
 const DOUBLE: f64 = 1e-4;
 
 /// Checks a loss for networks of so many outputs, on outputs between -3 and 3 and all kinds of targets that it takes:
@@ -89,27 +89,27 @@ fn values_for(takes: Takes, numbers: Vec<f64>, outputs: usize) -> Option<Vec<f32
         },
     };
     let [low, high] = bounds;
-    // Not so near to a bound that rounding comes to it.
+    // The numbers are not so near to a bound that rounding comes to it.
     Some(numbers.into_iter().map(|x| (low + (high - low) * (0.01 + 0.98 * x)) as f32).collect())
 }
 
 struct Check<'a> {
     loss: &'a Loss,
     function: LossFunction,
-    /// \[samples, outputs\]
+    /// The outputs, \[samples, outputs\].
     y: &'a [f32],
     targets: Targets<'a>,
-    /// What the targets are.
+    /// The kind of the targets, for messages.
     kind: &'static str,
     outputs: usize,
 }
 
-/// What a loss gives for some samples.
+/// The results of a loss for some samples.
 #[derive(PartialEq)]
 struct Answer {
-    /// \[samples\]
+    /// The loss of each sample, \[samples\].
     losses: Vec<f32>,
-    /// \[samples, outputs\]; empty if it was not asked for.
+    /// The gradient by the outputs, \[samples, outputs\]; empty if it was not asked for.
     gradient: Vec<f32>,
 }
 
@@ -133,7 +133,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// The loss of samples, \[samples, outputs\], in rows that are padded with what must not matter.
+    /// The loss of samples, \[samples, outputs\], in rows with a padding that must not matter.
     fn answer(&self, y: &[f32], targets: Targets, wants_gradient: bool) -> Answer {
         let stride = self.outputs.next_multiple_of(LANES);
         let rows = Rows { classes: self.outputs, stride };
@@ -154,7 +154,7 @@ impl Check<'_> {
         Answer { losses, gradient: gradient.chunks_exact(stride).flat_map(own).collect() }
     }
 
-    /// That a sample alone has the bits that it has among others.
+    /// Checks that a sample alone has the bits that it has among others.
     fn check_alone(&self, sample: usize, all: &Answer) -> Result<()> {
         let (own, of_one) = (self.range(sample), sample..sample + 1);
         let alone = self.answer(&self.y[own.clone()], self.targets.rows(of_one, self.outputs), true);
@@ -171,7 +171,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// That the gradient is that of the value.
+    /// Checks that the gradient is that of the value.
     fn check_differences(&self, sample: usize, all: &Answer) -> Result<()> {
         let own = self.range(sample);
         let (value, gradient) = (f64::from(all.losses[sample]), &all.gradient[own.clone()]);
@@ -189,7 +189,7 @@ impl Check<'_> {
                 let size = f64::from(step);
                 let room = TOLERANCE * largest + noise / size;
                 let [low, high] = [at(-step), at(step)];
-                // Of fourth order; near a kink, the slopes of both sides enclose that which is taken to be there.
+                // The difference is of fourth order; near a kink, the slopes of both sides enclose the gradient there.
                 slope = (8.0 * (high - low) - (at(2.0 * step) - at(-2.0 * step))) / (12.0 * size);
                 let sides = [(value - low) / size, (high - value) / size];
                 let between = sides[0].min(sides[1]) - room..=sides[0].max(sides[1]) + room;
@@ -205,7 +205,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// That the loss is its reference, and the reference's gradient that of its value.
+    /// Checks that the loss is its reference, and the reference's gradient that of its value.
     fn check_reference(&self, sample: usize, all: &Answer) -> Result<()> {
         let Some(reference) = self.loss.kind().about().reference else { return Ok(()) };
         let own = self.range(sample);
@@ -254,7 +254,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Where a sample lies in rows without padding.
+    /// The range of a sample in rows without padding.
     fn range(&self, sample: usize) -> std::ops::Range<usize> {
         sample * self.outputs..(sample + 1) * self.outputs
     }

@@ -1,4 +1,4 @@
-//! Whether an update rule keeps its word: every number of threads, and every cut of the parameters among them, must
+//! Checks of an update rule: every number of threads, and every cut of the parameters among them, must
 //! give the same bits.
 
 use crate::model::recipe::OptimizerConfig;
@@ -8,9 +8,9 @@ use crate::{Error, Result, panics, rng};
 /// Elements; odd, so that no width of a vector divides it.
 const COUNT: usize = 67;
 const STEPS: u64 = 20;
-/// Of steps far into a training, too.
+/// Steps whose coefficients are checked, far into a training, too.
 const COEFFICIENT_STEPS: [u64; 7] = [1, 2, 3, 10, 1000, 1_000_000, 1_000_000_000];
-/// The rate of a rule whose own is 0.
+/// The learning rate for a rule whose own is 0.
 const RATE: f64 = 0.01;
 
 /// Checks an update rule that works element by element: of any parameters and gradients,
@@ -47,21 +47,21 @@ struct Check<'a> {
     rate: f64,
 }
 
-/// What some steps have made.
+/// The result of some steps.
 struct Outcome {
     parameters: Vec<f32>,
-    /// \[slots, elements\]
+    /// The slots, \[slots, elements\].
     slots: Vec<Vec<f32>>,
 }
 
-/// What elements begin with, and how they are handed over.
+/// The elements of a run, and how they are handed over.
 #[derive(Clone, Copy)]
 struct Run<'a> {
-    /// \[elements\]
+    /// The parameters, \[elements\].
     parameters: &'a [f32],
-    /// \[steps * elements\]
+    /// The gradients, \[steps * elements\].
     gradients: &'a [f32],
-    /// Where slices are cut.
+    /// The indices at which slices are cut.
     cuts: &'a [usize],
     /// Floats before the first element.
     offset: usize,
@@ -78,7 +78,7 @@ impl Check<'_> {
         let numbers = |count: usize, seed: u64| (0..count as u64).map(|i| uniform(seed, i)).collect();
         let parameters: Vec<f32> = numbers(COUNT, 1);
         let mut gradients: Vec<f32> = numbers(COUNT * STEPS as usize, 2);
-        // Some are 0, as behind a ReLU.
+        // Some gradients are 0, as behind a ReLU.
         gradients.iter_mut().step_by(11).for_each(|gradient| *gradient = 0.0);
         let plain = Run {
             parameters: &parameters,
@@ -253,7 +253,7 @@ fn mismatch(name: &str, what: &str, expected: String, found: String) -> Error {
     Error::Mismatch { what: format!("{what} of the update rule `{name}`"), expected, found }
 }
 
-/// In [-1, 1).
+/// A number in [-1, 1), for each index of a seed.
 fn uniform(seed: u64, index: u64) -> f32 {
     let number = rng::mix(rng::key(seed, rng::Purpose::Test, index)) >> 40;
     number as f32 / (1 << 23) as f32 - 1.0

@@ -1,7 +1,7 @@
 //! Training: the plan, the step, the sessions and runs made of it, and models in use.
 //!
 //! Each module here imports those above it in this list, and none below: what a run leaves behind ([`record`]), who does
-//! what in which memory ([`plan`]), the forward pass alone ([`inference`]), one training step (`step`), steps and epochs
+//! what in which memory (`plan`), the forward pass alone ([`inference`]), one training step (`step`), steps and epochs
 //! (`session`), and whole runs (`run`).
 
 pub mod inference;

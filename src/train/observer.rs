@@ -1,4 +1,4 @@
-//! Who is told of a run.
+//! The observer of a run.
 
 use crate::train::record::epoch::{EpochRecord, Evaluation, Phase, Progress};
 use crate::train::record::folds::FoldsRecord;
@@ -23,9 +23,9 @@ pub trait Observer {
     /// Called before something else than a step that may take a while.
     fn phase(&mut self, _phase: Phase) {}
 
-    /// Called after [`phase`](Observer::phase) with what was seen.
+    /// Called after [`phase`](Observer::phase) with the result of its evaluation.
     fn evaluated(&mut self, _phase: Phase, _seen: &Evaluation) {}
 
-    /// Called at the end of each training of a cross-validation with all that are done.
+    /// Called at the end of each training of a cross-validation with the record of all that are done.
     fn fold(&mut self, _done: &FoldsRecord) {}
 }

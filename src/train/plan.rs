@@ -28,7 +28,7 @@ const FEATURES_BATCH: usize = 128;
 const FEATURES_OUTPUTS: usize = 64;
 
 /// Up to so many bytes, the parameters and slots of a worker stay in its second-level cache from one
-/// step to the next, more or less, and asking for them costs more than it gains: 7 % of a step at
+/// step to the next, more or less, and prefetching them costs more than it gains: 7 % of a step at
 /// batch 16.
 const SETTLED: usize = 2 << 20;
 
@@ -40,11 +40,11 @@ const TILE_COLUMNS: usize = 2 * LANES;
 pub struct OwnShard {
     pub layer: usize,
     pub shard: usize,
-    /// Its parameters.
+    /// The length of the shard: its parameters, in floats.
     pub len: usize,
-    /// The inputs that its gradient reads, or more if it reads all.
+    /// The inputs that its gradient reads; a larger number if it reads all.
     pub inputs: usize,
-    /// Whether its gradient reads what that of the worker's first shard of the layer does.
+    /// Whether its gradient reads the same inputs as that of the worker's first shard of the layer.
     pub reads_first: bool,
 }
 
@@ -58,27 +58,27 @@ pub struct Plan {
     pub rows: RowPlan,
     /// How many layers, from the input, could be split by features.
     wide: usize,
-    /// Of each worker, of each layer: the output columns that are its own.
+    /// For each worker, for each layer: the output columns that are its own.
     pub columns: Vec<Vec<Range<usize>>>,
-    /// Of each worker, of each layer: the shards of parameters that are its own.
+    /// For each worker, for each layer: the shards of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
-    /// Of each worker: these shards in the order in which their gradients are computed.
+    /// For each worker: these shards in the order in which their gradients are computed.
     pub shard_order: Vec<Vec<OwnShard>>,
-    /// Of each worker: the features of the data that the gradients of its shards read.
+    /// For each worker: the features of the data that the gradients of its shards read.
     pub features: Vec<Range<usize>>,
-    /// Of each layer: where each shard's gradient lies among all gradients, and where the last ends.
+    /// For each layer: where each shard's gradient lies among all gradients, and where the last ends.
     pub gradients: Vec<Vec<usize>>,
-    /// Of each layer: the number of its first shard among the shards of all layers; last, their total.
+    /// For each layer: the number of its first shard among the shards of all layers; last, their total.
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
     pub needs_norm: bool,
-    /// Whether what an update touches is asked for ahead of it.
+    /// Whether the memory that an update touches is prefetched.
     pub fetches_updates: bool,
-    /// What the rule does with whole parameters, if it does.
+    /// The layout of whole tensors, for a per-tensor rule.
     pub per_tensor: Option<PerTensorPlan>,
     /// Floats that a shard's gradient, or the rows of a layer, may take of a worker's scratch.
     pub scratch_len: usize,
-    /// Whether all workers have one input, of which each makes its own rows; otherwise each has its own.
+    /// Whether all workers share one input, of which each makes its own rows; otherwise each has its own copy.
     pub shares_input: bool,
     /// Floats and words that each worker needs for augmentation.
     pub augment_lens: [usize; 2],
@@ -90,25 +90,25 @@ pub struct Plan {
     pub keeps_average: bool,
 }
 
-/// What a plan follows from.
+/// The properties of a training from which a plan follows.
 pub struct Training<'a> {
     pub layers: &'a [PlacedLayer],
-    /// Of a sample.
+    /// Features of a sample.
     pub features: usize,
     pub workers: usize,
     /// The most samples of a step.
     pub batch: usize,
-    /// The most samples that are normalised together, or of which several make a step.
+    /// The most samples that are normalised together; or, where several parts make a step, the samples of a part.
     pub part: usize,
-    /// The rule's numbers for each parameter.
+    /// Slots of the update rule: how many numbers it keeps for each parameter.
     pub slots: usize,
     /// Whether each step asks for the norm of the gradient.
     pub needs_norm: bool,
-    /// What the rule does with whole parameters, if it does.
+    /// The step of a per-tensor rule between directions and update, if the rule is one.
     pub per_tensor: Option<PerTensor>,
     /// Floats and words that a worker needs to augment a sample, if samples are.
     pub augments: Option<[usize; 2]>,
-    /// Whether they are mixed with others.
+    /// Whether samples are mixed with others.
     pub mixes: bool,
     pub keeps_slow: bool,
     pub keeps_average: bool,
@@ -148,7 +148,7 @@ impl Plan {
             fetches_updates: updated / workers > SETTLED,
             per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers)),
             scratch_len: scratch_len(layers),
-            // What passes is each worker's own, and made once as it is.
+            // A transient input is each worker's own, and made once as it is.
             shares_input: training.augments.is_some() && !rows.input_is_transient,
             augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
             mixes: training.mixes,

@@ -1,4 +1,4 @@
-//! What a training run leaves behind, and how it is watched. All reports are made from these.
+//! The records of training runs. All reports are made from these.
 
 pub mod analysis;
 mod divergence;

@@ -1,4 +1,4 @@
-//! Whole runs: of one recipe, in folds, to reproduce a result, or of what a program hands in.
+//! Whole runs: of one recipe, in folds, to reproduce a result, or on the samples of a program.
 
 pub mod dataset;
 mod divergence;

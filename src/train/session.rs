@@ -1,4 +1,4 @@
-//! A model in training: what lives from one epoch to the next, and an epoch.
+//! A model in training: the state that lives from one epoch to the next, and an epoch.
 
 mod alone;
 mod full_batch;
@@ -53,9 +53,9 @@ pub struct Session<'a> {
     team: &'a Team,
     rule: Box<dyn Rule>,
     plateau: Option<PlateauState>,
-    /// The loss of the last epoch, which the plateau has not heard of.
+    /// The loss of the last epoch, until the plateau is told of it.
     epoch_loss: Option<f64>,
-    /// Of the whole run.
+    /// Steps and epochs of the whole run.
     span: Span,
     plan: Plan,
     workspace: Workspace,
@@ -68,9 +68,9 @@ pub struct Session<'a> {
     steps: u64,
     begun: Option<Instant>,
     ended: Option<Ending>,
-    /// What the very first step came to.
+    /// The score of the very first step.
     first: Option<BatchScore>,
-    /// What moves the parameters, if the rule does not.
+    /// The search that moves the parameters, if the rule does not.
     search: Option<search::Search>,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Session<'a> {
     /// [`new`](Session::new), to train on the samples of these indices alone.
     ///
     /// # Errors
-    /// As there; also if there are no indices, or one of them is not below the number of samples.
+    /// Those of [`new`](Session::new); also if there are no indices, or one of them is not below the number of samples.
     pub fn on_part(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -173,13 +173,13 @@ impl<'a> Session<'a> {
         self.subset.as_ref().map_or(self.samples.len(), Vec::len)
     }
 
-    /// The model as it is to be tried: between epochs with the averages of the recipe, if it has some, in
+    /// The model as it is to be evaluated: between epochs with the averages of the recipe, if it has some, in
     /// the place of the parameters that are trained.
     pub fn model(&self) -> &Model {
         self.model
     }
 
-    /// Puts parameters, stored as [`Model::storage`] stores them, in place of the model's.
+    /// Puts these parameters, in the order of [`Model::storage`], in place of the model's.
     pub(in crate::train) fn set_parameters(&mut self, parameters: &[f32]) {
         self.model.parts_mut().1.copy_from_slice(parameters);
     }
@@ -203,12 +203,12 @@ impl<'a> Session<'a> {
         self.recipe
     }
 
-    /// What ended the last epoch, or would have let no further step follow, if anything did.
+    /// The reason why the last epoch was the end, or would have let no further step follow, if there is one.
     pub fn ended(&self) -> Option<Ending> {
         self.ended
     }
 
-    /// What the very first step came to, once it is done.
+    /// The score of the very first step, once it is done.
     pub(in crate::train) fn first(&self) -> Option<&BatchScore> {
         self.first.as_ref()
     }
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
         evaluate(self.model, samples, &self.recipe.data, self.team)
     }
 
-    /// Looks at all parameters, those behind an average too.
+    /// Checks all parameters, those behind an average too.
     ///
     /// # Errors
     /// [`Error::Diverged`] with the name of the first one that is not finite.
@@ -244,7 +244,7 @@ impl<'a> Session<'a> {
         Error::Diverged { what, value, step: self.steps, epoch: self.epochs, learning_rate }
     }
 
-    /// What to call a loss that is not finite: with the first layer whose output is not, among the
+    /// The name of a loss that is not finite: with the first layer whose output is not, among the
     /// rows that went through the network last.
     fn lost(&self) -> String {
         match self.workspace.first_output_not_finite() {
@@ -253,7 +253,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The first layer whose gradient is not finite.
+    /// The name of a gradient that is not finite: with the first layer whose gradient is not.
     fn lost_gradient(&self) -> String {
         let shard = self.workspace.first_square_not_finite().unwrap_or(0);
         let index = self.plan.numbers.partition_point(|&first| first <= shard).saturating_sub(1);
@@ -274,7 +274,7 @@ impl<'a> Session<'a> {
     }
 
     /// Puts the loss on validation samples in the place of the last epoch's training loss, for a schedule that
-    /// waits for a plateau: the next [`epoch`](Session::epoch) looks at it. Where nobody calls it, the schedule goes
+    /// waits for a plateau: the next [`epoch`](Session::epoch) reads it. If it is never called, the schedule goes
     /// by the training loss.
     pub fn validated(&mut self, loss: f64) {
         self.epoch_loss = Some(loss);
@@ -297,14 +297,14 @@ impl<'a> Session<'a> {
     /// number that is trained.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`epoch`](Session::epoch).
     pub fn probed_epoch(
         &mut self,
         stop: &AtomicBool,
         observer: &mut (dyn Observer + Send),
         probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
-        // Now that it is known whether somebody has looked at other samples.
+        // Only now is it known whether a validation loss has taken the place of the training loss.
         if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.epoch_loss.take()) {
             plateau.observe(loss);
         }

@@ -1,4 +1,4 @@
-//! Where samples come from, and how the network sees their numbers.
+//! The source of samples, and how their numbers are normalised.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::model::recipe::DataConfig;
 use crate::probe::Cost;
 use crate::tensor::MatrixMut;
 
-/// Where batches come from: the samples, and how their numbers are normalised.
+/// The source of batches: the samples, and how their numbers are normalised.
 pub struct Source<'a> {
     pub features: FeaturesRef<'a>,
     pub targets: Targets<'a>,
@@ -28,7 +28,7 @@ impl<'a> Source<'a> {
         Source::of(features, width, targets, config.factor_and_shift(samples.element_type()))
     }
 
-    /// Samples of `width` features each, which are multiplied by a factor and then shifted.
+    /// A source of samples of `width` features each, which are multiplied by a factor and then shifted.
     pub fn of(
         features: FeaturesRef<'a>,
         width: usize,
@@ -38,7 +38,7 @@ impl<'a> Source<'a> {
         Source { features, targets, width, scale, shift }
     }
 
-    /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).
+    /// Adds one sample's features to the queue of prefetches before [`gather`](Source::gather).
     pub fn prefetch_row(&self, sample: usize, ahead: &mut PrefetchQueue) {
         // Floats are left to the hardware: they are for small data sets.
         if let FeaturesRef::Bytes(bytes) = self.features {
@@ -58,7 +58,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Writes these of one sample's features, normalised, to `row` `[features.len()]`.
+    /// Writes these features of one sample, normalised, to `row` `[features.len()]`.
     pub fn gather(&self, row: &mut [f32], sample: usize, features: Range<usize>) {
         let part = sample * self.width + features.start..sample * self.width + features.end;
         match self.features {
@@ -69,7 +69,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Samples come from the whole data set, in a shuffled order; the rows that they become stay near.
+    /// The cost of a gather. Samples come from the whole data set, in a shuffled order; the rows written stay in cache.
     pub fn gather_cost(&self, rows: usize, features: usize) -> Cost {
         let (size, all) = match self.features {
             FeaturesRef::Bytes(bytes) => (1, bytes.len()),

@@ -2,9 +2,9 @@
 //!
 //! The rows pass takes each worker's rows from the data through all layers to the loss and back.
 //! The parameters pass takes each worker's own parameters: their gradient over the whole batch,
-//! and at once, while it is in cache, their update. Only barriers stand between the two. Where the
-//! norm of the whole gradient is asked for, the updates wait for it behind one more barrier; what a rule
-//! does with whole parameters comes between their gradients and their updates, with barriers of its own.
+//! and right away, while it is in cache, their update. Only barriers stand between the two. Where the
+//! norm of the whole gradient is needed, the updates wait for it behind one more barrier; the steps of a
+//! per-tensor rule come between gradients and updates, with barriers of their own.
 
 mod after;
 pub mod alone;
@@ -40,13 +40,13 @@ use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::averages::{Averaging, Due};
 
-/// What the workers share in all steps of a run.
+/// The state that the workers share in all steps of a run.
 pub struct Step<'a> {
     pub layers: &'a [PlacedLayer],
     pub loss: &'a LossFunction,
     pub classes: usize,
     pub source: Source<'a>,
-    /// What is done to samples that are trained on; nothing without it.
+    /// How samples are augmented for training; they are not without it.
     pub augmented: Option<Augmented<'a>>,
     pub rule: &'a dyn Rule,
     pub treatment: &'a GradientConfig,
@@ -55,21 +55,20 @@ pub struct Step<'a> {
     pub plan: &'a Plan,
     pub parameters: Shared<'a, f32>,
     pub memory: Memory<Shares<'a>>,
-    /// Of what layers draw.
+    /// The seed of the layers' random numbers.
     pub seed: u64,
 }
 
-/// What is the same for all parameters in a step.
+/// The values that are the same for all parameters in a step.
 struct StepContext {
     coefficients: Coefficients,
     averaging: Averaging,
-    /// Whether the norms of all shards are taken.
+    /// Whether the norms of all shards are measured.
     is_measured: bool,
 }
 
 impl Step<'_> {
-    /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
-    /// came to.
+    /// Trains on a batch. All workers call it with the same arguments; worker 0 gets the batch's score.
     pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
         let context = StepContext {
             coefficients: self.rule.coefficients(settings),
@@ -77,7 +76,7 @@ impl Step<'_> {
             is_measured: batch.is_last(),
         };
         let weight = worker.probe(Operation::Loss, None, || Cost::local(batch.len()), || self.weight(batch));
-        // A batch without weight teaches nothing.
+        // A batch without weight changes nothing.
         let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
         for block in batch.blocks(self.plan.block, settings.step) {
@@ -100,7 +99,7 @@ impl Step<'_> {
         score
     }
 
-    /// Makes what layers derive from their parameters, before the first step.
+    /// Makes the layers' derived storage from their parameters, before the first step.
     pub fn derive_all(&self, worker: &Worker) {
         for (index, shards) in self.plan.owners[worker.index()].iter().enumerate() {
             if shards.is_empty() || self.memory.derived[index].columns() == 0 {
@@ -118,7 +117,7 @@ impl Step<'_> {
         }
     }
 
-    /// What the losses of a batch are divided by: each worker adds it up by itself, which is no work
+    /// The divisor of the sum of a batch's losses: each worker adds it up by itself, which is no work
     /// without class weights.
     fn weight(&self, batch: Batch) -> f64 {
         let samples = &batch.order[batch.start..][..batch.len()];

@@ -1,4 +1,4 @@
-//! What samples have to be for a model.
+//! Checks of samples against a model.
 
 use crate::data::{self, Samples};
 use crate::kernels::loss::Targets;
@@ -6,7 +6,7 @@ use crate::kernels::simd::reduce;
 use crate::model::Model;
 use crate::{Error, Result};
 
-/// That samples have the shape of the model's input.
+/// Checks that samples have the shape of the model's input.
 pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<()> {
     if samples.shape() == model.input() {
         return Ok(());
@@ -36,7 +36,7 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
     Ok(targets)
 }
 
-/// [`targets_for`] that must be classes.
+/// The classes of samples that `model` can be trained or tested on.
 pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
     match targets_for(model, samples)? {
         Targets::Classes(labels) => Ok(labels),
@@ -44,7 +44,7 @@ pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> R
     }
 }
 
-/// That all numbers are.
+/// Checks that all numbers are finite.
 pub(in crate::train) fn check_finite(what: &str, numbers: &[f32]) -> Result<()> {
     if reduce::all_finite(numbers) {
         return Ok(());

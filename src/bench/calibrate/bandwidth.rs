@@ -1,4 +1,4 @@
-//! How many bytes a second come from each level of memory.
+//! The bandwidth of each level of memory, in bytes a second.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -11,8 +11,8 @@ use crate::memory;
 use crate::team::Team;
 use crate::tensor::{ALIGNMENT, Buffer};
 
-/// Of each kind; the best counts, as in STREAM: whatever else happens only slows down. Measurements
-/// are so short that on a busy machine some are undisturbed.
+/// The rounds of each kind of access; the best counts, as in STREAM: whatever else happens only slows down.
+/// Measurements are so short that on a busy machine some are undisturbed.
 const ROUNDS: Rounds =
     Rounds { most: 20, budget: Duration::from_millis(250), time: Duration::from_millis(3) };
 
@@ -57,7 +57,7 @@ pub fn levels(topology: &Topology, threads: usize, free: Option<usize>) -> Vec<L
     levels
 }
 
-/// What one of so many threads has of each cache.
+/// The share of each cache that one of so many threads has.
 pub fn shares(topology: &Topology, threads: usize) -> Vec<Level> {
     let share = |cache: &Cache| {
         let cores = cache.shared_by / topology.threads_per_core.max(1);
@@ -92,15 +92,15 @@ fn part(bytes: usize) -> usize {
     part.max(APART)
 }
 
-/// What one thread goes through, again and again: one array, or the same memory as three.
+/// The memory that one thread goes through, again and again: one array, or the same memory as three.
 struct Arrays {
     memory: Buffer<f32>,
-    /// Bytes that it went through in this turn; goes on there.
+    /// Bytes that were gone through in this turn; the next stretch begins there.
     place: usize,
 }
 
 impl Arrays {
-    /// About `bytes` of memory, every page of which is there.
+    /// Arrays of about `bytes` of memory, every page of which is there.
     fn new(bytes: usize) -> Arrays {
         let mut memory = Buffer::zeros(3 * part(bytes) / size_of::<f32>());
         memory.fill(1.0);
@@ -120,7 +120,7 @@ impl Arrays {
         (begin..self.place, 1)
     }
 
-    /// A stretch; the bytes that were read.
+    /// Reads a stretch; returns the bytes that were read.
     fn read(&mut self) -> usize {
         let (stretch, passes) = self.stretch(1);
         let bytes = size_of::<f32>() * stretch.len() * passes;
@@ -128,7 +128,7 @@ impl Arrays {
         bytes
     }
 
-    /// A stretch; the bytes that were written.
+    /// Writes a stretch; returns the bytes that were written.
     fn write(&mut self) -> usize {
         let (stretch, passes) = self.stretch(1);
         let bytes = size_of::<f32>() * stretch.len() * passes;
@@ -136,7 +136,7 @@ impl Arrays {
         bytes
     }
 
-    /// A stretch of each part; the bytes that were read or written.
+    /// Runs the triad on a stretch of each part; returns the bytes that were read or written.
     fn triad(&mut self) -> usize {
         let (stretch, passes) = self.stretch(3);
         let part = self.memory.len() / 3;

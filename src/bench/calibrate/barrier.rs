@@ -1,4 +1,4 @@
-//! What it costs that all workers meet.
+//! The cost of a barrier.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const BARRIERS: usize = 50;
 /// Rounds; the best counts, in which no worker was kept from arriving.
 const ROUNDS: usize = 200;
 
-/// No further rounds after this: threads that share a processor meet a thousand times more slowly.
+/// No further rounds are made after this: threads that share a processor meet a thousand times more slowly.
 const BUDGET: Duration = Duration::from_millis(200);
 
 /// Nanoseconds of one barrier of the team, when all arrive together.

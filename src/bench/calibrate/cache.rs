@@ -17,10 +17,10 @@ use crate::{Error, Result, foreign};
 /// Hexadecimal digits of a fingerprint: 64 bits.
 const DIGITS: usize = 16;
 
-/// A calibration takes some ten kilobytes; a file that is larger is none.
+/// The largest file that is read, in bytes: a calibration takes some ten kilobytes.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// What tells this machine from others: a digest of its processor, cores, caches and memory, the
+/// The fingerprint of this machine: a digest of its processor, cores, caches and memory, the
 /// instruction sets that it has, and the release of its kernel.
 pub fn fingerprint(machine: &Machine, topology: &Topology) -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -49,10 +49,10 @@ pub fn cached_at() -> Option<PathBuf> {
     Some(place(&cache_dir()?, &fingerprint(&Machine::current(), &topology::current())))
 }
 
-/// Keeps a calibration for [`load_cached`], and gives the file that holds it.
+/// Stores a calibration for [`load_cached`], and returns the file that holds it.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Mismatch`] if the user has no cache folder.
+/// [`Error::Io`] if it cannot be written; [`Error::Mismatch`] if the user has no cache folder.
 pub fn store(calibration: &Calibration) -> Result<PathBuf> {
     let folder = cache_dir().ok_or_else(|| Error::Mismatch {
         what: "a place to keep the calibration".into(),

@@ -1,4 +1,4 @@
-//! What makes measurements on this machine doubtful: other programs, limits, a falling clock.
+//! The conditions that make measurements on this machine doubtful: other programs, limits, a falling clock.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,34 +10,34 @@ use crate::team::Team;
 
 /// How long the workers only read the clock...
 const WATCH: Duration = Duration::from_millis(250);
-/// ...and what is no longer an interrupt but somebody else's turn.
+/// ...and the time from which a gap is no longer an interrupt but somebody else's turn.
 const GAP: Duration = Duration::from_micros(50);
 
-/// For so long the multiply-add peak is measured over and over, to see whether it holds...
+/// For so long the multiply-add peak is measured over and over, to see whether it is sustained...
 const SUSTAINED: Duration = Duration::from_millis(1800);
 /// ...each time for so long.
 const SUSTAINED_TIME: Duration = Duration::from_millis(5);
 
-/// Part of a processor's time in gaps that is worth a word.
+/// The part of a processor's time in gaps from which a warning is given.
 const LOST: f64 = 0.01;
-/// Distance from the best to the median measurement of the peak.
+/// The distance from the best to the median measurement of the peak from which a warning is given.
 const SPREAD: f64 = 0.05;
-/// Fall of the sustained peak.
+/// The fall of the sustained peak from which a warning is given.
 const FALL: f64 = 0.05;
-/// Part of a processor by which threads and other programs want more than there are.
+/// The part of a processor by which threads and other programs want more than there are, for a warning.
 const TOO_MANY: f64 = 0.1;
-/// Part of the machine's time that its host took.
+/// The part of the machine's time that its host took, for a warning.
 const STOLEN: f64 = 0.01;
 
-/// Time in which a worker wanted nothing but to read the clock, and could not.
+/// Gaps in which a worker wanted nothing but to read the clock, and could not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaps {
-    /// Part of the time, the mean over the workers.
+    /// The part of the time, the mean over the workers.
     pub lost: f64,
     pub longest: Duration,
 }
 
-/// What all processors did over some time.
+/// The load of all processors over some time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
     pub processors: usize,
@@ -47,7 +47,7 @@ pub struct Load {
     pub stolen: f64,
 }
 
-/// What the warnings are made from.
+/// The conditions from which the warnings are made.
 #[derive(Clone, Debug)]
 pub struct Conditions {
     pub threads: usize,
@@ -55,16 +55,16 @@ pub struct Conditions {
     pub quota: Option<f64>,
     pub governor: Option<String>,
     pub gaps: Gaps,
-    /// Of the measurements of the peak on all threads: see [`spread`].
+    /// The spread of the measurements of the peak on all threads: see [`spread`].
     pub spread: f64,
-    /// The peak on all threads, over and over, in flops per second.
+    /// The measurements of the sustained peak on all threads, in flops per second.
     pub sustained: Vec<f64>,
-    /// Absent where the system does not tell.
+    /// The load of the processors; absent where the system does not tell.
     pub work: Option<Load>,
 }
 
 impl Conditions {
-    /// One sentence each, with its numbers and what to do.
+    /// The warnings, one sentence each, with its numbers and what to do.
     pub fn warnings(&self) -> Vec<String> {
         let oversubscribed = [self.too_many_threads(), self.too_small_a_quota()];
         let noisy = [self.others(), self.stolen(), self.gaps(), self.spread()];
@@ -135,7 +135,7 @@ impl Conditions {
     }
 
     fn throttled(&self) -> Option<String> {
-        // What other programs take away cannot be told from what the clock does.
+        // The effect of other programs cannot be told from that of the clock.
         if self.others().is_some() || self.gaps().is_some() {
             return None;
         }
@@ -167,13 +167,13 @@ fn thirds(runs: &[f64]) -> Option<(f64, f64)> {
     (third > 0).then(|| (best(&runs[..third]), best(&runs[runs.len() - third..])))
 }
 
-/// How far the median lies below the best, as a part of the best.
+/// How far the median of `runs` lies below the best, as a part of the best.
 pub fn spread(runs: &[f64]) -> f64 {
     let best = best(runs);
     if best > 0.0 { 1.0 - stats::median(runs) / best } else { 0.0 }
 }
 
-/// The peak on all workers, over and over.
+/// Measures the peak on all workers, over and over.
 pub fn sustained(team: &Team) -> Vec<f64> {
     let begun = Instant::now();
     let mut peaks = Vec::new();
@@ -212,18 +212,18 @@ pub struct Work {
     all: u64,
     busy: u64,
     stolen: u64,
-    /// Of `busy`, this process's.
+    /// The part of `busy` that this process spent.
     own: u64,
 }
 
 impl Work {
-    /// Up to now, where Linux tells.
+    /// The ticks up to now, where Linux tells.
     pub fn now() -> Option<Work> {
         let read = |path| fs::read_to_string(path).ok();
         Work::parse(&read("/proc/stat")?, &read("/proc/self/stat")?)
     }
 
-    /// `all` is `/proc/stat`, `own` is `/proc/self/stat`.
+    /// The ticks in these files: `all` is `/proc/stat`, `own` is `/proc/self/stat`.
     fn parse(all: &str, own: &str) -> Option<Work> {
         let line = all.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Vec<u64> = line.split_whitespace().map(|tick| tick.parse().ok()).collect::<Option<_>>()?;
@@ -237,7 +237,7 @@ impl Work {
         Some(Work { all: busy + idle + waiting + stolen, busy, stolen, own })
     }
 
-    /// What happened since then on so many processors.
+    /// The load since `then`, on so many processors.
     pub fn since(self, then: Work, processors: usize) -> Option<Load> {
         let all = self.all.checked_sub(then.all).filter(|&all| all > 0)? as f64;
         let busy = self.busy.saturating_sub(then.busy);

@@ -12,16 +12,16 @@ use crate::{stats, team};
 /// The pairs of at most so many processors are measured.
 const PROCESSORS: usize = 8;
 
-/// To and fro in one round.
+/// Trips to and fro in one round.
 const TRIPS: u64 = 500;
 
 /// Rounds of a pair; their median counts.
 const ROUNDS: usize = 31;
 
-/// No further rounds after this: on a busy machine one takes as long as the system lets others run.
+/// No further rounds are made after this: on a busy machine one takes as long as the system lets others run.
 const TIME: Duration = Duration::from_millis(200);
 
-/// What ends the game.
+/// The number that ends a measurement.
 const END: u64 = u64::MAX;
 
 /// A number alone on its cache lines: processors fetch them in pairs.
@@ -44,7 +44,7 @@ pub fn measure(allowed: &[usize], progress: &mut dyn FnMut(&str)) -> Vec<Latency
     found
 }
 
-/// At most `count` of the values, the first and the last among them.
+/// At most `count` of the values `[n]`, the first and the last among them.
 fn spread(values: &[usize], count: usize) -> Vec<usize> {
     if values.len() <= count {
         return values.to_vec();
@@ -52,10 +52,10 @@ fn spread(values: &[usize], count: usize) -> Vec<usize> {
     (0..count).map(|index| values[index * (values.len() - 1) / (count - 1)]).collect()
 }
 
-/// One way between two processors, in nanoseconds.
+/// The latency of one way between two processors, in nanoseconds.
 fn between(from: usize, to: usize) -> Option<f64> {
     let (ball, pinned, start) = (Ball(AtomicU64::new(0)), AtomicUsize::new(0), Barrier::new(2));
-    // Whether both threads stand where they should.
+    // Pins a thread; returns whether both threads are on their processors.
     let stand = |processor| {
         pinned.fetch_add(usize::from(team::pin(processor)), Relaxed);
         start.wait();
@@ -66,7 +66,7 @@ fn between(from: usize, to: usize) -> Option<f64> {
         let server = Builder::new().spawn_scoped(scope, serves).ok()?;
         let answers = || stand(to).then(|| answer(&ball.0));
         if Builder::new().spawn_scoped(scope, answers).is_err() {
-            // The system starts no second thread; the first one must not wait for it.
+            // If the system starts no second thread, the first one must not wait for it.
             start.wait();
         }
         server.join().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What this machine can do: the numbers that every fraction is a fraction of.
+//! The peaks, bandwidths and latencies of this machine, to which all fractions refer.
 
 pub(super) mod bandwidth;
 pub(super) mod barrier;
@@ -19,28 +19,28 @@ use crate::team::Team;
 use crate::train::machine::Machine;
 use conditions::{Conditions, Work};
 
-/// One measurement of a peak: so short that on a busy machine some are undisturbed.
+/// The time of one measurement of a peak: so short that on a busy machine some are undisturbed.
 const PEAK_TIME: Duration = Duration::from_millis(5);
 
 /// Measurements of each peak, one of each kind at a time; the best counts, because whatever else
 /// happens on a machine only slows down.
 const PEAK_REPEATS: usize = 20;
 
-/// No further measurements of all kinds after this.
+/// No further measurements are made after this.
 const PEAK_BUDGET: Duration = Duration::from_millis(500);
 
-/// Up to so many threads, each number of them is measured; then every doubling.
+/// Up to so many threads, each number of threads is measured; then every doubling.
 const EACH_THREAD: usize = 8;
 
-/// Measures peaks, bandwidths, latencies and barriers on up to `threads` threads, and what makes
+/// Measures peaks, bandwidths, latencies and barriers on up to `threads` threads, and the conditions that make
 /// them doubtful. It takes some ten seconds; `progress` is told what is being measured.
 ///
 /// # Errors
-/// As [`Team::new`].
+/// Those of [`Team::new`].
 pub fn run(threads: usize, progress: &mut dyn FnMut(&str)) -> Result<Calibration> {
     let begun = Instant::now();
     let (machine, topology) = (Machine::current(), topology::current());
-    // The last first: a number that is refused shall be so at once.
+    // The largest team comes first: a number that is refused shall be so immediately.
     let full = Team::new(threads)?;
     let before = Work::now();
 
@@ -66,7 +66,7 @@ pub fn run(threads: usize, progress: &mut dyn FnMut(&str)) -> Result<Calibration
             barriers.push(Barrier { threads: count, nanoseconds: barrier::measure(team) });
         }
     }
-    // A longer look at the same thing.
+    // The sustained peak is a longer look at the same thing.
     if let Some(peak) = peaks.iter_mut().find(|peak| peak.threads == threads && is_own(peak)) {
         peak.flops_per_second = peak.flops_per_second.max(best(&sustained));
     }
@@ -101,12 +101,12 @@ pub fn run(threads: usize, progress: &mut dyn FnMut(&str)) -> Result<Calibration
     })
 }
 
-/// Whether this is what the program itself computes with.
+/// Whether this is the peak of the instructions that the program itself uses.
 fn is_own(peak: &Peak) -> bool {
     peak.instruction_set == Isa::current().name() && peak.precision == Precision::F32.name()
 }
 
-/// 1, 2, ... and then every doubling, and `threads`.
+/// The numbers of threads: 1, 2, ... and then every doubling, and `threads`.
 fn thread_counts(threads: usize) -> Vec<usize> {
     let doublings = std::iter::successors(Some(2 * EACH_THREAD), |&count| Some(2 * count));
     let counts = (1..=EACH_THREAD).chain(doublings);

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// The environment variable that names the Python with the other frameworks.
 pub const VARIABLE: &str = "FALLLINE_PEERS_PYTHON";
 
-/// Where `scripts/peers/setup` puts that Python, in the folder of the repository.
+/// The place where `scripts/peers/setup` puts that Python, in the folder of the repository.
 pub(super) const ENVIRONMENT: &str = ".venv/bin/python";
 
 /// Another framework, and how it is used.
@@ -18,7 +18,7 @@ pub(super) const ENVIRONMENT: &str = ".venv/bin/python";
 pub enum Framework {
     /// PyTorch as it is.
     PytorchEager,
-    /// The same with the channels of images last in memory; only where there are images.
+    /// PyTorch with the channels of images last in memory; only where there are images.
     PytorchChannelsLast,
     /// PyTorch with `torch.compile`d loss and update.
     PytorchCompile,
@@ -26,7 +26,7 @@ pub enum Framework {
     Jax,
 }
 
-/// What `--compare` takes, and what it stands for.
+/// The names that `--compare` takes, and the frameworks they stand for.
 pub(super) const NAMES: [(&str, &[Framework]); 5] = [
     ("pytorch", &[Framework::PytorchEager, Framework::PytorchChannelsLast, Framework::PytorchCompile]),
     ("pytorch-eager", &[Framework::PytorchEager]),
@@ -63,19 +63,19 @@ impl Framework {
         Ok(frameworks)
     }
 
-    /// That it cannot be measured, and why.
+    /// The record that the framework cannot be measured, and why.
     pub fn unavailable(self, reason: impl Into<String>) -> Unavailable {
         Unavailable { framework: self, reason: reason.into() }
     }
 
-    /// Whether it is another framework for such a task than all others are: without images there is
+    /// Whether the framework trains such a task in another way than all others do: without images there is
     /// nothing whose layout could differ.
     pub fn differs_for(self, specification: &Specification) -> bool {
         let is_of_images = |image: &ImageNetwork| !image.one_dimensional;
         self != Framework::PytorchChannelsLast || specification.image.as_ref().is_some_and(is_of_images)
     }
 
-    /// The script that trains with it, and the mode that it is told.
+    /// The script that trains with the framework, and the mode that it is told.
     pub(super) fn script(self) -> (&'static str, &'static str) {
         match self {
             Framework::PytorchEager => ("torch_peer.py", "eager"),

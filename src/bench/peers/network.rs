@@ -1,4 +1,4 @@
-//! A network of images as a peer is told of it: PyTorch's modules, one after the other.
+//! A network of images as a peer gets it: PyTorch's modules, one after the other.
 
 use serde::Serialize;
 
@@ -14,11 +14,11 @@ pub struct ImageNetwork {
     pub input: [usize; 3],
     /// Whether samples are sequences, of height 1, and the modules those of PyTorch for sequences.
     pub one_dimensional: bool,
-    /// As they stand in a `Sequential`, so that their numbers name the parameters in saved models.
+    /// The modules as they stand in a `Sequential`, so that their numbers name the parameters in saved models.
     pub modules: Vec<Module>,
 }
 
-/// What a layer is in PyTorch.
+/// A layer as PyTorch has it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Module {
@@ -36,18 +36,18 @@ pub enum Module {
         bias: bool,
     },
     MaxPool(Sides),
-    /// Without dilation, which PyTorch's has not.
+    /// An average pool, without dilation, which PyTorch's does not have.
     AveragePool(Sides),
     GlobalAveragePool,
     Flatten,
     BatchNorm {
         features: usize,
-        /// Whether it is of images.
+        /// Whether it normalises images, as `BatchNorm2d` does.
         image: bool,
         epsilon: f64,
         momentum: f64,
     },
-    /// `parameter` is the slope of leaky-relu, or the alpha of elu.
+    /// An activation; `parameter` is the slope of leaky-relu, or the alpha of elu.
     Activation {
         name: &'static str,
         parameter: Option<f32>,
@@ -59,7 +59,7 @@ pub enum Module {
 pub struct Sides {
     pub kernel: Vec<usize>,
     pub stride: Vec<usize>,
-    /// Before and after the pixels.
+    /// Padding before and after the pixels.
     pub padding: Vec<[usize; 2]>,
     pub dilation: Vec<usize>,
 }
@@ -80,7 +80,7 @@ impl ImageNetwork {
     /// The network of these layers; `None` if they know nothing of images.
     ///
     /// # Errors
-    /// The reason, if a peer cannot be told of a layer.
+    /// The reason, if a peer does not have a layer.
     pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<ImageNetwork>, String> {
         let plain =
             |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. } | LayerConfig::Activation(_));

@@ -18,13 +18,13 @@ use crate::foreign;
 
 /// The longest line that is read from a peer, in bytes; a longer one is read as several.
 const LONGEST_LINE: u64 = 1 << 16;
-/// How much of what a peer says on its error output is kept, in bytes.
+/// The most of a peer's error output that is kept, in bytes.
 const KEPT: usize = 4096;
-/// How much of what a peer said is repeated, in characters.
+/// The most of a peer's text that is repeated, in characters.
 const REPEATED: usize = 300;
 /// How long a process that has closed its output may take to end.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How long a run may take beside ten times what it was meant to.
+/// How long a run may take beyond ten times its time.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The scripts of all peers, which import each other.
@@ -35,7 +35,7 @@ const SCRIPTS: [(&str, &str); 4] = [
     ("jax_peer.py", include_str!("../../../scripts/peers/jax_peer.py")),
 ];
 
-/// What a timed run of a peer came to.
+/// The result of a timed run of a peer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeerSample {
     pub samples_per_second: f64,
@@ -51,7 +51,7 @@ pub struct Peer {
     requests: ChildStdin,
     lines: Receiver<Vec<u8>>,
     complaints: Complaints,
-    /// Holds the scripts as long as the process may read them.
+    /// The folder of the scripts, kept as long as the process may read them.
     _scripts: TempDir,
 }
 
@@ -79,14 +79,14 @@ enum Answer<T> {
     Good(T),
 }
 
-/// That a peer has compiled all it needs.
+/// The answer of a peer that has compiled all it needs.
 #[derive(Deserialize)]
 struct Ready {
     ready: bool,
     version: String,
 }
 
-/// What a peer has done.
+/// The answer of a peer after a run.
 #[derive(Deserialize)]
 struct Done {
     samples: u64,
@@ -108,10 +108,10 @@ impl Peer {
         Peer::start_with(&python, framework, specification, timeout)
     }
 
-    /// As [`start`](Peer::start), with this Python.
+    /// [`start`](Peer::start) with this Python.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`start`](Peer::start).
     pub fn start_with(
         python: &Path,
         framework: Framework,
@@ -140,7 +140,7 @@ impl Peer {
         let complaints = match reader.and_then(|_| Complaints::listen(errors)) {
             Ok(complaints) => complaints,
             Err(error) => {
-                // Nobody would wait for it.
+                // No caller would wait for it.
                 child.kill().and_then(|()| child.wait().map(drop)).ok();
                 return Err(framework.unavailable(format!("no thread can be started for it: {error}")));
             }
@@ -164,7 +164,7 @@ impl Peer {
         &self.version
     }
 
-    /// Lets it train for about `time`.
+    /// Makes it train for about `time`.
     ///
     /// # Errors
     /// [`Unavailable`] if it fails, or takes more than ten times as long and half a minute; the peer
@@ -174,7 +174,7 @@ impl Peer {
         self.train(&Request::Seconds(time.as_secs_f64()), timeout)
     }
 
-    /// Lets it train for exactly so many steps, at least one.
+    /// Makes it train for exactly so many steps, at least one.
     ///
     /// # Errors
     /// [`Unavailable`] if it fails or takes longer than `timeout`; the peer is of no use then.
@@ -208,7 +208,7 @@ impl Peer {
             Err(error) => return Err(self.failed(format!("it cannot be told what to do: {error}"))),
         };
         line.push(b'\n');
-        // If the process is gone, its answer will be missing, and why is found out there.
+        // If the process is gone, its answer will be missing, and the reason is found out there.
         let _ = self.requests.write_all(&line).and_then(|()| self.requests.flush());
         match self.lines.recv_timeout(timeout) {
             Ok(line) => match foreign::json(&line) {
@@ -232,7 +232,7 @@ impl Peer {
         }
     }
 
-    /// How the process has ended, if it does so soon.
+    /// The status with which the process has ended, if it does so soon.
     fn wait_for_end(&mut self) -> Option<ExitStatus> {
         let begun = Instant::now();
         while begun.elapsed() < FAREWELL {
@@ -244,7 +244,7 @@ impl Peer {
         None
     }
 
-    /// Ends the process; the reason, with the last that it said on its error output.
+    /// Ends the process; returns the reason, with the end of its error output.
     fn failed(&mut self, reason: String) -> Unavailable {
         self.end();
         let said = self.complaints.last_lines();
@@ -273,7 +273,7 @@ fn write_scripts() -> std::io::Result<TempDir> {
     Ok(folder)
 }
 
-/// Sends every line until the end of the stream, or until nobody listens.
+/// Sends every line until the end of the stream, or until the receiver is gone.
 fn read_lines(stream: impl Read, sender: &SyncSender<Vec<u8>>) {
     let mut reader = BufReader::new(stream);
     loop {
@@ -285,10 +285,10 @@ fn read_lines(stream: impl Read, sender: &SyncSender<Vec<u8>>) {
     }
 }
 
-/// The end of what a process says on its error output.
+/// The end of a process's error output.
 struct Complaints {
     kept: Arc<Mutex<Vec<u8>>>,
-    /// Disconnected when the output has ended.
+    /// The channel that is disconnected when the output has ended.
     ended: Receiver<()>,
 }
 

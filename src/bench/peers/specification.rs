@@ -1,4 +1,4 @@
-//! What a peer is told to train, and the files that it reads.
+//! The task that a peer is to train, and the files that it reads.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,19 @@ use crate::model::Recipe;
 use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, OptimizerConfig};
 use crate::{Error, Result};
 
-/// The task of a peer: what a recipe says, as far as other frameworks can be told.
+/// The task of a peer: the recipe, as far as other frameworks can follow it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Specification {
     #[serde(flatten)]
     pub data: DataFiles,
-    /// The network sees (value / scale - mean) / deviation.
+    /// The scale of the input: the network sees (value / scale - mean) / deviation.
     pub scale: f32,
     pub mean: f32,
     pub deviation: f32,
     /// Features of a sample, then the output features of each dense layer; empty if there are layers of
     /// images.
     pub widths: Vec<usize>,
-    /// Behind every dense layer but the last.
+    /// The activation behind every dense layer but the last.
     pub activation: &'static str,
     pub loss: &'static str,
     /// The rule: "sgd", with or without momentum, or "adam".
@@ -56,16 +56,16 @@ pub struct Hyper {
 /// The training samples as files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DataFiles {
-    /// IDX, bytes or floats, `[samples, height, width]` or `[samples, height, width, channels]`.
+    /// The file of images: IDX, bytes or floats, `[samples, height, width]` or `[samples, height, width, channels]`.
     pub images: PathBuf,
-    /// IDX, bytes, `[samples]`.
+    /// The file of labels: IDX, bytes, `[samples]`.
     pub labels: PathBuf,
 }
 
 /// Writes training samples as IDX files into a folder, where peers find them.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Mismatch`] if the targets are not classes.
+/// [`Error::Io`] if they cannot be written; [`Error::Mismatch`] if the targets are not classes.
 pub fn write_data(samples: &Samples, folder: &Path) -> Result<DataFiles> {
     let [images, labels] = folder::arrays(samples)?;
     let absolute = std::path::absolute(folder).map_err(Error::io(folder, "find"))?;
@@ -79,7 +79,7 @@ impl Specification {
     /// The task of `recipe` on `samples`, which are in the files `data`, on so many threads.
     ///
     /// # Errors
-    /// The reason, if a peer cannot be told to do the same.
+    /// The reason, if a peer cannot train the same.
     pub fn of(
         recipe: &Recipe,
         samples: &Samples,
@@ -120,7 +120,7 @@ impl Specification {
     }
 }
 
-/// Of the only loss that the peers have.
+/// The label smoothing of the only loss that the peers have.
 fn label_smoothing(loss: &Loss) -> Result<f32, String> {
     if loss.kind() != Loss::cross_entropy().kind() {
         return Err(format!("the peers have no loss {}", loss.name()));
@@ -168,7 +168,7 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
 }
 
 fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
-    // What the rule has not is 0.
+    // Hyper-parameters that the rule does not have are 0.
     let number = |key| match config.value(key) {
         Some(HyperValue::Number(number)) => number,
         _ => 0.0,
@@ -183,7 +183,7 @@ fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
         weight_decay: number("weight_decay"),
     };
     match config.name() {
-        // What the first step does with it differs between frameworks.
+        // Its effect in the first step differs between frameworks.
         "momentum" if number("dampening") != 0.0 => {
             Err("the peers have no momentum with dampening".to_string())
         }

@@ -1,4 +1,4 @@
-//! From what the probes saw to a record.
+//! The record of a profile, from the tables of the probes.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::team::counters::COUNTED;
 use crate::train::Session;
 use crate::train::machine::Machine;
 
-/// At this part of a roof, that is what bounds a call site.
+/// The part of a roof from which a call site counts as bound by it.
 const AT_ROOF: f64 = 0.8;
 
-/// Calls that take less than this many seconds cost more to begin and to end than work takes.
+/// Calls of fewer seconds than this cost more to begin and to end than their work takes.
 const SHORT_CALL: f64 = 1e-6;
 
-/// A roof that is exceeded by more than the peak varies from one measurement to the next.
+/// A fraction of a roof above this exceeds it by more than the peak varies between measurements.
 const ABOVE_ROOF: f64 = 1.05;
 
-/// The record of what the probes of all workers saw of steps of `subject`.
+/// The record of the workers' tables of steps of `subject`.
 pub fn record(tables: &[Table], seconds_per_tick: f64, roofs: Roofs, subject: &Subject) -> ProfileRecord {
     let sums = Sums::of(tables, seconds_per_tick);
     let workers = workers(tables, &sums, seconds_per_tick);
@@ -87,7 +87,7 @@ fn settings(subject: &Subject) -> Settings {
     }
 }
 
-/// What is known of the layer of a call site: its module, and what does the work.
+/// The module of a call site's layer, and the name of what does the work.
 fn names(operation: Operation, layer: Option<usize>, subject: &Subject) -> (Option<String>, String) {
     let placed = layer.and_then(|index| subject.model.layers().get(index));
     let rule = || subject.recipe.optimizer.name().to_string();
@@ -116,7 +116,7 @@ fn site(sum: &SiteSum, sums: &Sums, roofs: &Roofs, workers: &[WorkerTime], subje
     };
     let has_roof = roof != "none";
     let fraction = (has_roof && seconds > 0.0).then(|| roof_seconds / seconds);
-    // Without a roof nothing is known of what could be saved.
+    // Without a roof, no saving is known.
     let saving = if has_roof || is_barrier { (seconds - roof_seconds).max(0.0) } else { 0.0 };
     let of_call = seconds * workers.len() as f64 / sum.calls.max(f64::MIN_POSITIVE);
     let verdict = match fraction {
@@ -167,7 +167,7 @@ fn workers(tables: &[Table], sums: &Sums, seconds_per_tick: f64) -> Vec<WorkerTi
     let all: Vec<f64> = (0..tables.len()).map(busy).collect();
     let of = |(worker, table): (usize, &Table)| {
         let steps = table.steps_begun.max(1) as f64;
-        // Of all the time that the system told of: more was taken in the steps that are left out.
+        // The time of all steps that the system counted: more was taken in the steps that are left out.
         let all_seconds = table.ticks_seen.iter().sum::<u64>() as f64 * seconds_per_tick;
         let part = |nanoseconds: u64| ratio(nanoseconds as f64 * 1e-9, all_seconds).min(1.0);
         WorkerTime {
@@ -223,7 +223,7 @@ pub fn events(tables: &[Table], seconds_per_tick: f64, subject: &Subject) -> (Ve
             })
             .collect();
         for call in &table.calls {
-            // Steps follow each other.
+            // The steps are in order of time.
             let step = table.steps.partition_point(|step| step.ended < call.ended);
             let (layer, operation) = names[call.site].clone();
             events.push(TraceEvent {
@@ -241,7 +241,7 @@ pub fn events(tables: &[Table], seconds_per_tick: f64, subject: &Subject) -> (Ve
     (events, tables.iter().map(|table| table.calls_left_out).sum())
 }
 
-/// Adds what was counted in other steps of the same to the sites of a record; says what was.
+/// Adds the counts of other steps of the same kind to the sites of a record; returns what was counted, in words.
 pub fn add_counters(record: &mut ProfileRecord, tables: &[Table], subject: &Subject) -> String {
     let steps = tables.first().map_or(0, |table| table.steps_seen[1]).max(1) as f64;
     for site in &mut record.sites {
@@ -253,7 +253,7 @@ pub fn add_counters(record: &mut ProfileRecord, tables: &[Table], subject: &Subj
             }
         }
         let [cycles, instructions, cache_misses] = sums;
-        // Barriers are not looked into.
+        // Barriers have no counters.
         if cycles > 0.0 {
             site.counters = Some(Counters { cycles, instructions, cache_misses });
         }

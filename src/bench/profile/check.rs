@@ -1,19 +1,19 @@
-//! Whether a record that may come from anywhere can be shown.
+//! Checks of a record that may come from anywhere, before it is shown.
 
 use super::record::ProfileRecord;
 use crate::team::MAX_THREADS;
 
-/// No machine, network or file needs more.
+/// The most call sites; no machine, network or file needs more.
 const MOST_SITES: usize = 20_000;
 const MOST_EVENTS: usize = 1_000_000;
 const MOST_TEXTS: usize = 1000;
-/// Of seconds, floating-point operations, bytes and rates; sums of a million of them are finite.
+/// The largest seconds, floating-point operations, bytes and rates; sums of a million of them are finite.
 const LARGEST: f64 = 1e30;
 
-/// Place, what was expected, and what was found instead.
+/// A contradiction: its place, what was expected, and what was found instead.
 pub type Contradiction = (String, &'static str, String);
 
-/// That the record's numbers are quantities, and its lists agree.
+/// Checks that the record's numbers are quantities, and that its lists agree.
 ///
 /// # Errors
 /// The first [`Contradiction`].
@@ -77,7 +77,7 @@ pub fn check(record: &ProfileRecord) -> Result<(), Contradiction> {
     Ok(())
 }
 
-/// Whether a number of any sign has a size that can be; not if it is NaN.
+/// Whether a number of any sign has a possible size; false if it is NaN.
 fn is_below(number: f64) -> bool {
     number.abs() < LARGEST
 }
@@ -124,7 +124,7 @@ fn wrong(place: &str, expected: &'static str, found: f64) -> Contradiction {
     (key(place), expected, found.to_string())
 }
 
-/// What is measured is neither negative nor endless.
+/// Checks that a measured number is neither negative nor infinite.
 fn quantity(place: &str, number: f64) -> Result<(), Contradiction> {
     if (0.0..LARGEST).contains(&number) {
         Ok(())

@@ -1,4 +1,4 @@
-//! What has changed between two profiles, call site by call site.
+//! The comparison of two profiles, call site by call site.
 
 use super::record::{ProfileRecord, Site};
 
@@ -10,12 +10,12 @@ const SAME_PEAK: f64 = 0.05;
 pub struct SiteChange {
     pub layer: Option<String>,
     pub operation: String,
-    /// What the layer is; in the later profile if it is there.
+    /// The kind of the layer; that in the later profile if it is there.
     pub kind: String,
     /// Seconds of a step, or of a sample of it; absent where this profile has no such call site.
     pub before: Option<f64>,
     pub after: Option<f64>,
-    /// What became of the share of the step: that of the later profile less that of the earlier one.
+    /// The change of its share of the step: that of the later profile less that of the earlier one.
     pub share: f64,
 }
 
@@ -26,13 +26,13 @@ impl SiteChange {
         (ratio.is_finite() && ratio > 0.0).then_some(ratio)
     }
 
-    /// Seconds after less seconds before; what is absent takes none.
+    /// Seconds after less seconds before; an absent call site takes none.
     pub fn difference(&self) -> f64 {
         self.after.unwrap_or(0.0) - self.before.unwrap_or(0.0)
     }
 }
 
-/// Two profiles.
+/// The comparison of two profiles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileComparison {
     /// A step that takes up to this part longer is not called slower.
@@ -42,11 +42,11 @@ pub struct ProfileComparison {
     /// Seconds of a step without probes, or of a sample of it.
     pub before: f64,
     pub after: f64,
-    /// The largest difference first, either way.
+    /// The changes of all call sites, the largest difference first, either way.
     pub sites: Vec<SiteChange>,
-    /// What differs between the settings, such as "batch 64, now 256".
+    /// Differences between the settings, such as "batch 64, now 256".
     pub settings: Vec<String>,
-    /// Why the comparison may mean little.
+    /// Reasons why the comparison may mean little.
     pub warnings: Vec<String>,
 }
 

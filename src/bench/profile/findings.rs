@@ -1,41 +1,41 @@
-//! What is worth knowing of a profile, in plain sentences.
+//! The findings of a profile, in plain sentences.
 
 use super::record::{Finding, ProfileRecord, Site};
 use super::sums::ratio;
 use crate::model::{Model, Recipe};
 
-/// What was profiled.
+/// The subject of a profile.
 pub struct Subject<'a> {
     pub model: &'a Model,
     pub recipe: &'a Recipe,
     /// The name of the data set.
     pub data: String,
-    /// Samples of a step, and all that a step may have.
+    /// Samples of a step, and the most that a step may have.
     pub batch: usize,
     pub samples: usize,
     pub threads: usize,
-    /// The forward pass alone.
+    /// Whether the forward pass alone was profiled.
     pub predict: bool,
     /// The command line; empty if there is none.
     pub command: String,
 }
 
-/// Sentences about possible savings, at most.
+/// The most sentences about possible savings.
 const MOST: usize = 5;
 
-/// Less of the step is not worth a sentence.
+/// The least saving, as a part of the step, that is worth a sentence.
 const LITTLE: f64 = 0.02;
 
-/// Waiting for more than this part of the step is a reason to try fewer threads.
+/// The part of the step that workers wait from which fewer threads are proposed.
 const MUCH_WAITING: f64 = 0.25;
 
-/// A batch of more samples is not proposed.
+/// The largest batch that is proposed.
 const MOST_SAMPLES: usize = 4096;
 
-/// Losing the processor for more than this part of a step slows down.
+/// The part of a step without a processor from which a finding says so.
 const TAKEN: f64 = 0.01;
 
-/// The findings of a record that has everything else: what takes most of the step, if nothing can be gained there, and
+/// The findings of a record that has everything else: the largest part of the step, if nothing can be gained there, and
 /// then the largest possible savings.
 pub fn of(record: &ProfileRecord, subject: &Subject) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -65,7 +65,7 @@ pub fn of(record: &ProfileRecord, subject: &Subject) -> Vec<Finding> {
     findings
 }
 
-/// What could be saved at a site, and how.
+/// The finding about a possible saving at a site.
 fn saving(record: &ProfileRecord, site: &Site, subject: &Subject) -> Finding {
     let gain = record.step_seconds / (record.step_seconds - site.saving).max(f64::MIN_POSITIVE);
     let at = match site.fraction_of_roof {
@@ -82,7 +82,7 @@ fn saving(record: &ProfileRecord, site: &Site, subject: &Subject) -> Finding {
     Finding { text, command }
 }
 
-/// What the numbers say about a site that does not reach its roof, and a command that may do better.
+/// The explanation of a site that does not reach its roof, and a command that may do better.
 fn advice(record: &ProfileRecord, site: &Site, subject: &Subject) -> (String, Option<String>) {
     if site.operation == "barrier" {
         return waiting(record, site, subject);
@@ -102,7 +102,7 @@ fn advice(record: &ProfileRecord, site: &Site, subject: &Subject) -> (String, Op
     }
 }
 
-/// Why workers wait.
+/// The reason why workers wait, and a command that may do better.
 fn waiting(record: &ProfileRecord, site: &Site, subject: &Subject) -> (String, Option<String>) {
     let taken = record
         .workers
@@ -136,13 +136,13 @@ fn waiting(record: &ProfileRecord, site: &Site, subject: &Subject) -> (String, O
     (text, fewer)
 }
 
-/// The same with twice the batch, if there can be such a one.
+/// The command with twice the batch, if there can be such a one.
 fn longer(subject: &Subject) -> Option<String> {
     let batch = subject.batch.saturating_mul(2);
     (batch <= MOST_SAMPLES.min(subject.samples)).then(|| with(&subject.command, "--batch", batch)).flatten()
 }
 
-/// What a command line says that decides what is measured: the program, what it is told to measure, and the options,
+/// The parts of a command line that decide what is measured: the program, its subject, and the options,
 /// each with its value.
 struct Asked<'a> {
     program: &'a str,
@@ -150,7 +150,7 @@ struct Asked<'a> {
     options: Vec<(&'a str, Option<&'a str>)>,
 }
 
-/// Options without a value, and those that decide nothing but what becomes of the results.
+/// Options without a value, and those that decide nothing but where the results go.
 const FLAGS: [&str; 2] = ["--predict", "--counters"];
 const RESULTS: [&str; 9] =
     ["--json", "--csv", "--out", "--trace", "--folded", "--compare", "--tolerance", "--layer", "--counters"];
@@ -176,7 +176,7 @@ impl<'a> Asked<'a> {
         Some(Asked { program, target, options })
     }
 
-    /// With a space before each.
+    /// The options that are kept, with a space before each.
     fn options(&self, is_kept: impl Fn(&str) -> bool) -> String {
         let kept = self.options.iter().filter(|(name, _)| is_kept(name));
         kept.map(|(name, value)| match value {
@@ -187,7 +187,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The command line of a profile with another value of an option; none of none.
+/// The command line of a profile with another value of an option; none without a command line.
 fn with(command: &str, option: &str, value: usize) -> Option<String> {
     let asked = Asked::of(command)?;
     let target = asked.target.map_or(String::new(), |target| format!(" {target}"));
@@ -195,7 +195,7 @@ fn with(command: &str, option: &str, value: usize) -> Option<String> {
     Some(format!("{} profile{target}{options} {option} {value}", asked.program))
 }
 
-/// The command that runs a kernel of what was profiled by itself; none if there is no command line, or it names
+/// The command that runs one kernel of the subject by itself; none if there is no command line, or it names
 /// something else than a recipe.
 pub fn kernel_command(command: &str, kernel: &str) -> Option<String> {
     let asked = Asked::of(command)?;
@@ -218,7 +218,7 @@ fn words(command: &str) -> Vec<&str> {
     command.split(ends).filter(|word| !word.is_empty()).collect()
 }
 
-/// "layer 0 (dense + relu), weight gradient"; "adam on layer 0"; "gather".
+/// The title of a site: "layer 0 (dense + relu), weight gradient"; "adam on layer 0"; "gather".
 pub fn title(site: &Site) -> String {
     let operation = site.operation.replace('-', " ");
     match (&site.layer, site.operation.as_str()) {
@@ -230,7 +230,7 @@ pub fn title(site: &Site) -> String {
     }
 }
 
-/// Whole percents: 31 %.
+/// A part in whole percents: 31 %.
 fn percent(part: f64) -> String {
     format!("{:.0} %", 100.0 * part)
 }

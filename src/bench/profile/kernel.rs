@@ -16,54 +16,54 @@ use crate::probe::{Operation, Probes, Turns};
 use crate::team::{Team, clock};
 use crate::train::{Observer, Session, dataset};
 
-/// The kernels of a network.
+/// A request to time the kernels of a network.
 pub struct Request {
     pub recipe: Recipe,
     /// The folder of the data set; the usual places if absent.
     pub data_dir: Option<PathBuf>,
     pub threads: usize,
-    /// Of each kernel, warm and cold together.
+    /// The time for each kernel, warm and cold together.
     pub time: Duration,
 }
 
-/// What can be run by itself.
+/// The name of a kernel that can be run by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// "0 weight-gradient", "gather".
+    /// The operation, with its layer: "0 weight-gradient", "gather".
     pub name: String,
-    /// What the layer is, and what it gives: "dense + relu", "128".
+    /// The kind of the layer, and the shape of its output: "dense + relu", "128".
     pub kind: String,
     pub output: String,
 }
 
-/// A kernel that was run.
+/// The results of a kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timed {
     pub name: Name,
-    /// With its data where the time before has left them.
+    /// The result with its data where the time before has left them.
     pub warm: Site,
-    /// After other memory was gone through.
+    /// The result after other memory was gone through.
     pub cold: Site,
 }
 
-/// What was measured.
+/// The results of all kernels.
 pub struct Kernels {
     pub roofs: Roofs,
     pub timed: Vec<Timed>,
     pub notes: Vec<String>,
 }
 
-/// All kernels of a network that can be run by themselves. What follows from rows or units of the whole step
+/// All kernels of a network that can be run by themselves. Kernels that need rows or shards of the whole step
 /// cannot: products of rules for whole matrices, statistics of batches, line searches.
 ///
 /// # Errors
-/// As [`run`].
+/// Those of [`run`].
 pub fn list(request: &Request) -> Result<Vec<Name>> {
     with_session(request, |session, _, _| Ok(names(session).into_iter().map(|(_, name)| name).collect()))
 }
 
-/// Runs one kernel by its name, or all of them. When another thread sets `stop`, those that were run until
-/// then are the result.
+/// Runs one kernel by its name, or all of them. When another thread sets `stop`, the result has those that were run
+/// until then.
 ///
 /// # Errors
 /// Those of [`dataset::load`], [`Model::build`] and [`Session::new`]; [`Error::Unknown`] for a name that is not
@@ -154,7 +154,7 @@ struct Repeat<'a> {
     deadline: Instant,
 }
 
-/// The first repetition that counts, and the least that there are.
+/// The first repetition that counts, and the least number of repetitions.
 const FIRST: u64 = 2;
 const LEAST: u64 = 5;
 
@@ -166,7 +166,7 @@ impl Observer for Repeat<'_> {
     }
 }
 
-/// None if it was interrupted before anything was measured.
+/// Times a kernel; None if it was interrupted before anything was measured.
 fn time(
     session: &mut Session,
     kernel: Kernel,

@@ -1,4 +1,4 @@
-//! Running steps with the probes on and off in turn.
+//! Measured steps, with the probes on and off in turn.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::team::counters::Counters;
 use crate::team::{Team, clock};
 use crate::train::{Observer, Session, inference::throughput, split};
 
-/// Steps before the first that is measured, if nothing is said: pages are touched, caches and clocks warm up.
+/// The time before the first measured step, unless the request sets it: pages are touched, caches and clocks warm up.
 const WARM_UP: Duration = Duration::from_millis(100);
 
 /// Seconds in which hardware counters are read.
@@ -29,10 +29,10 @@ const COUNTING: f64 = 0.5;
 const TIMELINE_CALLS: usize = 20_000;
 const TRACE_CALLS: usize = 500_000;
 
-/// Runs steps with and without probes in turn, and says where their time goes. When another thread sets
-/// `stop`, what was measured until then is the result. With a trace come all calls that were kept.
+/// Runs steps with and without probes in turn, and returns the profile of them. When another thread sets
+/// `stop`, the result has the steps measured until then. With a trace come all calls that were kept.
 ///
-/// `progress` is told what is going on.
+/// `progress` is told what is being done.
 ///
 /// # Errors
 /// Those of [`Model::build`] and [`Session::new`]; [`Error::Mismatch`] for a batch larger than
@@ -63,7 +63,7 @@ pub fn measure(
     if !has_measured(&probes) {
         return Err(nothing(request, &probes, stop));
     }
-    // The best counts: the machine may have been slower before.
+    // The best measurement counts: the machine may have been slower before.
     roofs.flops_per_second = roofs.flops_per_second.max(roofs::peak_of(&team));
     let tick = clock::seconds_per_tick();
     let subject = Subject {
@@ -128,7 +128,7 @@ fn counted(
     Ok(reason.map_or(Ok(probes.tables), Err))
 }
 
-/// The same record of steps that a program of its own has run: those that [`Session::probed_epoch`] has added to
+/// The record of steps that a program of its own has run: those that [`Session::probed_epoch`] has added to
 /// `probes`, whose clock was [`clock::ticks`]. The roofs are those of
 /// [`measure_roofs`](super::measure_roofs) on the session's team.
 pub fn of_session(session: &Session, probes: &Probes, roofs: Roofs) -> ProfileRecord {
@@ -149,7 +149,7 @@ pub fn of_session(session: &Session, probes: &Probes, roofs: Roofs) -> ProfileRe
 /// The recipe without its rules that end a training.
 pub(super) fn endless(recipe: &Recipe) -> Recipe {
     let mut recipe = recipe.clone();
-    // The norm of the gradient is work of the step, whatever follows from it.
+    // The norm of the gradient is work of the step, whether or not it ends the training.
     let gradient_norm = recipe.stop.gradient_norm.map(|_| 0.0);
     recipe.stop = StopConfig { gradient_norm, ..StopConfig::default() };
     recipe
@@ -176,7 +176,7 @@ fn recipe_for(request: &Request, data: &DataSet) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// That there is such a layer: a mistake shall be known before anything is measured.
+/// Checks that there is such a layer: a mistake shall be known before anything is measured.
 fn check_layer(model: &Model, module: Option<&str>) -> Result<()> {
     let Some(module) = module else { return Ok(()) };
     let modules = || model.layers().iter().map(|placed| placed.module.as_str());
@@ -186,7 +186,7 @@ fn check_layer(model: &Model, module: Option<&str>) -> Result<()> {
     Err(Error::unknown("command line: --layer", "layer", module, modules()))
 }
 
-/// That no step was measured.
+/// The error that no step was measured.
 fn nothing(request: &Request, probes: &Probes, stop: &AtomicBool) -> Error {
     let done = probes.tables.first().map_or(0, |table| table.steps_begun);
     let (expected, found) = match &request.length {
@@ -220,7 +220,7 @@ impl Observer for Until<'_> {
 
 impl<'a> Until<'a> {
     fn new(stop: &'a AtomicBool, halt: &'a AtomicBool, time: Option<Duration>, steps: u64) -> Until<'a> {
-        // What is late or interrupted now ends with the first step.
+        // A deadline or an interruption that has passed already ends the run after its first step.
         halt.store(false, Relaxed);
         Until { stop, halt, deadline: time.map(|time| Instant::now() + time), left: steps.max(1) }
     }
@@ -246,7 +246,7 @@ fn run_training(
     let kept = split(samples, recipe)?.map(|split| split.subset);
     let mut session = Session::on_part(model, samples, kept, recipe, team)?;
     let halt = AtomicBool::new(false);
-    // A search comes to its end before long.
+    // A line search comes to its end before long.
     if let (Length::Seconds(_), false) = (length, recipe.optimizer.kind().searches()) {
         let mut until = Until::new(stop, &halt, Some(WARM_UP), u64::MAX);
         while !halt.load(Relaxed) {
@@ -273,7 +273,7 @@ fn run_training(
     Ok(session.batch())
 }
 
-/// Answers samples, a batch a step, again and again.
+/// Makes predictions, a batch a step, again and again.
 fn run_inference(
     model: &Model,
     samples: &Samples,
@@ -293,7 +293,7 @@ fn run_inference(
     throughput::run(model, samples, &recipe.data, team, batch, (&halt, &mut until), Some(probes))
 }
 
-/// The first step that is measured is probed, if that of the number `next` is to be the first.
+/// The turns of the probes: the first step that is measured, from the number `next` on, is probed.
 fn turns(length: &Length, next: u64) -> Turns {
     match length {
         Length::Seconds(_) => Turns { first: next, end: u64::MAX, slice: SLICE },

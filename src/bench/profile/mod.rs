@@ -1,4 +1,4 @@
-//! Where the time of a step goes, how much of it could be saved, and why.
+//! The profile of a step: where its time goes, how much of it could be saved, and why.
 
 mod analyse;
 pub mod check;

@@ -1,4 +1,4 @@
-//! What a profile leaves behind. The table, the pages, the comparison are made from this alone.
+//! The record of a profile. The table, the pages, the comparison are made from this alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::train::machine::Machine;
 /// The schema that [`ProfileRecord`] has as JSON.
 pub const PROFILE_SCHEMA: &str = "fallline.profile/1";
 
-/// Where the time of a training step, or of an inference, goes.
+/// The profile of a training step, or of an inference: where its time goes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProfileRecord {
-    /// [`PROFILE_SCHEMA`]
+    /// The schema of the record, [`PROFILE_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,
@@ -26,9 +26,9 @@ pub struct ProfileRecord {
     /// Mean wall-clock time of a step with the probes on, of those steps that nothing disturbed: the
     /// others took far longer than the median.
     pub step_seconds: f64,
-    /// The same of steps without probes, which took turns with them.
+    /// The mean time of steps without probes, undisturbed ones, which took turns with them.
     pub plain_step_seconds: f64,
-    /// What the probes cost, as a part of a step without them: the median over pairs of a few steps with and
+    /// The cost of the probes, as a part of a step without them: the median over pairs of a few steps with and
     /// without, one right after the other; noise may make it negative.
     pub overhead: f64,
     /// The 95 % interval of that median; absent if there were too few pairs to tell.
@@ -36,21 +36,21 @@ pub struct ProfileRecord {
     pub overhead_interval: Option<[f64; 2]>,
     /// Seconds per step that no probe covers, the mean over the workers.
     pub uncovered: f64,
-    /// The largest [`saving`](Site::saving) first.
+    /// The call sites, that with the largest [`saving`](Site::saving) first.
     pub sites: Vec<Site>,
     pub workers: Vec<WorkerTime>,
     /// One step of each worker, in order of their beginnings: the step whose time is the median.
     pub timeline: Vec<Event>,
     /// One plain sentence for each of the top findings.
     pub findings: Vec<Finding>,
-    /// What a reader should know before believing the numbers.
+    /// Notes that a reader should know before believing the numbers.
     pub notes: Vec<String>,
-    /// Why hardware counters are absent, or which were counted; absent if nobody asked for them.
+    /// The hardware counters that were read, or why there are none; absent if they were not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counters: Option<String>,
 }
 
-/// What was profiled.
+/// The settings of a profile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// "train", or "predict" for the forward pass alone.
@@ -63,9 +63,9 @@ pub struct Settings {
     /// Samples of a step.
     pub batch: usize,
     pub threads: usize,
-    /// Of the products: "f32".
+    /// The precision of the products: "f32".
     pub precision: String,
-    /// Trained numbers.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Nominal floating-point operations of a sample, as the summary counts them.
     pub flops_per_sample: f64,
@@ -73,27 +73,27 @@ pub struct Settings {
     pub toml: String,
 }
 
-/// What the machine can do, measured in the same run.
+/// The roofs of the machine, measured in the same run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Roofs {
-    /// "AVX-512", "AVX2", "baseline".
+    /// The instruction set: "AVX-512", "AVX2", "baseline".
     pub instruction_set: String,
-    /// Multiply-adds count as two; all workers together.
+    /// The peak of all workers together; multiply-adds count as two.
     pub flops_per_second: f64,
-    /// From the level next to the core on.
+    /// The bandwidths of the levels of memory, from that next to the core on.
     pub levels: Vec<LevelRoof>,
-    /// Of one barrier when all workers arrive together; 0 for one worker.
+    /// Seconds of one barrier when all workers arrive together; 0 for one worker.
     pub barrier_seconds: f64,
 }
 
 /// The bandwidth of a level of memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelRoof {
-    /// "L1", "L2", "L3", "DRAM".
+    /// The name of the level: "L1", "L2", "L3", "DRAM".
     pub name: String,
-    /// The largest working set of one worker that lives there; 0 for no limit.
+    /// The largest working set of one worker that fits into it; 0 for no limit.
     pub capacity: usize,
-    /// Of all workers together: the fastest of reading, writing and `a = b + scalar * c`.
+    /// The bandwidth of all workers together: the fastest of reading, writing and `a = b + scalar * c`.
     pub bytes_per_second: f64,
 }
 
@@ -103,37 +103,37 @@ pub struct Site {
     /// The layer's module, such as "2" or "3.layers.0"; absent where the operation belongs to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
-    /// What the layer is, such as "dense + relu"; the update rule's name for updates; else empty.
+    /// The kind of the layer, such as "dense + relu"; the update rule's name for updates; else empty.
     pub kind: String,
     /// The name of an [`Operation`](crate::probe::Operation), such as "weight-gradient".
     pub operation: String,
     /// Calls per step, of all workers together.
     pub calls: f64,
-    /// Mean over the workers.
+    /// Seconds per step, the mean over the workers.
     pub seconds_per_step: f64,
-    /// Median over the steps, of the mean over the workers.
+    /// Seconds of the median step, of the mean over the workers.
     pub median_seconds: f64,
-    /// Of a step's time.
+    /// The part of a step's time.
     pub share: f64,
     /// Executed floating-point operations per step, of all workers together.
     pub flops: f64,
-    /// By the layer's definition, as the summary counts them.
+    /// Floating-point operations per step by the layer's definition, as the summary counts them.
     pub nominal_flops: f64,
-    /// Read and written per step, of all workers together.
+    /// Bytes read and written per step, of all workers together.
     pub bytes: f64,
-    /// `flops / bytes`; 0 without bytes.
+    /// The arithmetic intensity `flops / bytes`; 0 without bytes.
     pub intensity: f64,
     /// The roof that bounds it: "compute", or a level's name; "none" where neither operations nor bytes are
     /// counted, as at barriers.
     pub roof: String,
-    /// Seconds per step that it would take at its roof; at barriers, what they cost when all arrive together.
+    /// Seconds per step that it would take at its roof; at barriers, their cost when all arrive together.
     pub roof_seconds: f64,
-    /// Absent without a roof.
+    /// The part of its roof that it reaches; absent without a roof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fraction_of_roof: Option<f64>,
     /// Seconds per step that could be saved if it ran at its roof.
     pub saving: f64,
-    /// What bounds it: a roof's name, "latency", "imbalance", "waiting", "small calls"; "unknown" without a
+    /// The bound: a roof's name, "latency", "imbalance", "waiting", "small calls"; "unknown" without a
     /// roof.
     pub verdict: String,
     /// Seconds per step of each worker.
@@ -146,7 +146,7 @@ pub struct Site {
     pub counters: Option<Counters>,
 }
 
-/// What the processor counted.
+/// The hardware counters of a call site.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     pub cycles: f64,
@@ -154,20 +154,20 @@ pub struct Counters {
     pub cache_misses: f64,
 }
 
-/// Where a worker's time goes; seconds are per step.
+/// The time of a worker; seconds are per step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorkerTime {
-    /// From 0.
+    /// The index of the worker, from 0.
     pub worker: usize,
-    /// In the probes.
+    /// Seconds inside the probes.
     pub busy: f64,
-    /// At barriers.
+    /// Seconds at barriers.
     pub waiting: f64,
-    /// In neither.
+    /// Seconds in neither.
     pub uncovered: f64,
-    /// Its busy time over the mean of all workers, less 1.
+    /// The worker's busy time over the mean of all workers, less 1.
     pub imbalance: f64,
-    /// Ready to run, but without a processor; absent where the system does not tell.
+    /// Seconds ready to run, but without a processor; absent where the system does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<f64>,
     /// Involuntary context switches per step; absent where the system does not tell.
@@ -181,7 +181,7 @@ pub struct WorkerTime {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub worker: usize,
-    /// As [`Site::layer`].
+    /// The layer's module, as in [`Site::layer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<String>,
     pub operation: String,
@@ -193,12 +193,12 @@ pub struct Event {
     pub bytes: f64,
 }
 
-/// Something worth knowing.
+/// A finding about the step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// A plain sentence.
+    /// The finding in a plain sentence.
     pub text: String,
-    /// A command to try.
+    /// A command to try, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
 }

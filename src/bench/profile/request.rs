@@ -1,19 +1,19 @@
-//! What is to be measured.
+//! The request for a profile.
 
 use std::ops::Range;
 
 use crate::model::Recipe;
 
-/// Everything that [`measure`](super::measure()) needs to know.
+/// The request for a profile: everything that [`measure`](super::measure()) needs to know.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub recipe: Recipe,
     pub threads: usize,
     pub length: Length,
-    /// The module of a layer, such as "2" or "3.layers.0": the trace then holds it and what it is made of,
+    /// The module of a layer, such as "2" or "3.layers.0": the trace then holds it and the layers inside it,
     /// and nothing else. The record always holds all layers.
     pub layer: Option<String>,
-    /// The forward pass alone, as in inference, not training.
+    /// Whether the forward pass alone is measured, as in inference, not training.
     pub predict: bool,
     /// Whether the calls of all measured steps are kept, not only their sums.
     pub trace: bool,
@@ -23,16 +23,16 @@ pub struct Request {
     pub command: String,
 }
 
-/// How long is measured.
+/// The length of a measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Length {
-    /// Probed and plain steps together.
+    /// Seconds of probed and plain steps together.
     Seconds(f64),
     /// The steps with these numbers, from 0; those before them are run without measuring.
     Steps(Range<u64>),
 }
 
-/// Whether a call site of `layer` belongs to the layer with this module: to it, or to one that it is made of.
+/// Whether a call site of `layer` belongs to the layer with this module, or to one inside it.
 pub fn is_part_of(layer: Option<&str>, module: &str) -> bool {
     layer
         .and_then(|layer| layer.strip_prefix(module))

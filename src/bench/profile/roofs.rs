@@ -1,4 +1,4 @@
-//! What the machine can do, measured in the same run as the steps.
+//! The roofs of the machine, measured in the same run as the steps.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ const PEAK_ONCE: Duration = Duration::from_millis(1);
 /// Multiply-adds of each chain between two looks at the clock.
 const ROUND: usize = 10_000;
 
-/// A working set of so many times a cache still comes from it for a good part, so that the roof of the next
+/// A working set of so many times a cache's size still comes from it for a good part, so that the roof of the next
 /// level would be too low.
 const SLACK: usize = 2;
 
@@ -39,7 +39,7 @@ pub fn measure(team: &Team, progress: &mut dyn FnMut(&str)) -> Roofs {
     Roofs { instruction_set: Isa::current().name().into(), flops_per_second, levels, barrier_seconds }
 }
 
-/// The multiply-add peak of a team: the sum of those of its workers, while all of them are at it.
+/// The multiply-add peak of a team: the sum of those of its workers, measured at the same time.
 pub fn peak_of(team: &Team) -> f64 {
     let own = each(team, |worker| {
         worker.barrier();
@@ -56,14 +56,14 @@ pub fn peak_of(team: &Team) -> f64 {
     own.iter().sum()
 }
 
-/// The level that a working set of one worker lives in; none if no level is known.
+/// The level into which a working set of one worker fits; none if no level is known.
 pub fn level_of(levels: &[LevelRoof], working_set: usize) -> Option<usize> {
     let holds = |level: &LevelRoof| level.capacity == 0 || working_set <= SLACK * level.capacity;
     levels.iter().position(holds).or(levels.len().checked_sub(1))
 }
 
-/// Seconds that some work takes all workers together at the least, and what bounds it: "compute", or the name
-/// of the level whose `bytes` take longest; "none" where there is nothing to do. `bytes` are those of each
+/// The least seconds of some work for all workers together, and its bound: "compute", or the name
+/// of the level whose `bytes` take longest; "none" where there is nothing to do. `bytes` `[levels]` are those of each
 /// level.
 pub fn bound(roofs: &Roofs, flops: f64, bytes: &[f64]) -> (f64, String) {
     let compute = (if flops > 0.0 { flops / roofs.flops_per_second } else { 0.0 }, "compute");

@@ -1,4 +1,4 @@
-//! What the tables of all workers come to, in seconds of a step.
+//! The sums of the tables of all workers, in seconds of a step.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub const SLICE: u64 = 2;
 /// A step that takes so many times the median was disturbed by something else.
 const DISTURBED: f64 = 1.25;
 
-/// Steps, and what they come to.
+/// The sums over steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sums {
     /// Probed steps, and how many of those whose own times are known were disturbed; times are without these.
@@ -20,31 +20,31 @@ pub struct Sums {
     /// Seconds of a probed step, and of one without probes, the means over the workers.
     pub step_seconds: f64,
     pub plain_step_seconds: f64,
-    /// What the probes cost.
+    /// The cost of the probes.
     pub overhead: Overhead,
     /// Seconds of a step that no probe covers, of each worker.
     pub uncovered: Vec<f64>,
     pub sites: Vec<SiteSum>,
 }
 
-/// What the probes cost, as a part of a step without them: the median over pairs of slices that followed each
+/// The cost of the probes, as a part of a step without them: the median over pairs of slices that followed each
 /// other, so that whatever the machine went through met both.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Overhead {
     pub median: f64,
-    /// Its 95 % interval, if there were enough pairs.
+    /// The 95 % interval of the median, if there were enough pairs.
     pub interval: Option<(f64, f64)>,
 }
 
 impl Overhead {
-    /// Of the duration of each step, in their order, and whether it was probed.
+    /// The overhead by the duration of each step, in their order, and whether it was probed.
     fn of(steps: &[(f64, bool)]) -> Overhead {
         let ratio = |pair: &[(f64, bool)]| {
             let mean = |kind: bool| {
                 let of_kind = || pair.iter().filter(|step| step.1 == kind).map(|step| step.0);
                 of_kind().sum::<f64>() / of_kind().count() as f64
             };
-            // Not a number if the last pair lacks one kind.
+            // The mean is NaN if the last pair lacks one kind.
             Some(mean(true) / mean(false) - 1.0).filter(|ratio| ratio.is_finite())
         };
         let ratios: Vec<f64> = steps.chunks(2 * SLICE as usize).filter_map(ratio).collect();
@@ -58,9 +58,9 @@ pub struct SiteSum {
     pub operation: Operation,
     pub layer: Option<usize>,
     pub calls: f64,
-    /// Of each worker.
+    /// Seconds of a step for each worker.
     pub seconds: Vec<f64>,
-    /// Over the steps, of the mean over the workers.
+    /// The median over the steps, of the mean over the workers.
     pub median_seconds: f64,
     pub flops: f64,
     pub nominal_flops: f64,
@@ -69,7 +69,7 @@ pub struct SiteSum {
 }
 
 impl Sums {
-    /// From one table of each worker, which have seen the same steps.
+    /// The sums of one table of each worker; all have seen the same steps.
     pub fn of(tables: &[Table], seconds_per_tick: f64) -> Sums {
         let workers = tables.len();
         let Some(first) = tables.first() else { return Sums::default() };
@@ -162,12 +162,12 @@ fn duration(table: &Table, step: usize) -> u64 {
     table.steps[step].ended.saturating_sub(table.steps[step].begun)
 }
 
-/// The number of the probed step, of those whose calls are all kept, that is nearest to the median; by its index
+/// The probed step, of those whose calls are all kept, that is nearest to the median: its index
 /// in each table's steps.
 pub fn typical_step(tables: &[Table]) -> Option<usize> {
     let first = tables.first()?;
     let known = tables.iter().map(|table| table.steps.len()).min()?;
-    // The last call that was kept may be one of a step that has not all of them.
+    // The last call that was kept may be of a step of which others were not.
     let kept_until = |table: &Table| match table.calls_left_out {
         0 => u64::MAX,
         _ => table.calls.last().map_or(0, |call| call.begun),
@@ -180,7 +180,7 @@ pub fn typical_step(tables: &[Table]) -> Option<usize> {
     (0..whole.len()).min_by(|a, b| far(a).total_cmp(&far(b))).map(|index| whole[index])
 }
 
-/// 0 of nothing.
+/// The ratio of two numbers; 0 if the whole is.
 pub(super) fn ratio(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
@@ -193,7 +193,7 @@ mod tests {
     /// Whether a step is probed, its call sites with their ticks, and the ticks beside them.
     type Made<'a> = (bool, &'a [(Operation, Option<usize>, u64)], u64);
 
-    /// A worker whose steps are these: of each, the ticks that a site takes, and those beside it.
+    /// A worker with these steps: for each, the ticks that a site takes, and those beside it.
     pub fn worker(steps: &[Made]) -> Table {
         thread_local! { static TIME: std::cell::Cell<u64> = const { std::cell::Cell::new(0) } }
         fn now() -> u64 {
@@ -227,7 +227,7 @@ mod tests {
             (true, &[at(A, 100), at(A, 20), at(B, 50)], 30),
             (false, &[at(A, 100), at(A, 20), at(B, 50)], 20),
             (true, &[at(A, 100), at(A, 20), at(B, 50)], 30),
-            // Something else ran.
+            // A step in which something else ran.
             (true, &[at(A, 9100), at(A, 20), at(B, 50)], 30),
         ]);
         let other = worker(&[
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!((&a.seconds[..], a.median_seconds), (&[60.0, 40.0][..], 50.0));
         assert_eq!((&b.seconds[..], b.median_seconds), (&[25.0, 0.0][..], 12.5));
         assert_eq!((a.calls, a.flops, a.nominal_flops), (3.0, 21.0, 9.0));
-        // The disturbed step moved bytes, too: what is moved does not depend on the time.
+        // The disturbed step moved bytes, too: traffic does not depend on the time.
         let a_bytes: usize = [2 * 120 + 9120, 3 * 80].iter().sum();
         assert_eq!(a.streams[0], (10.0 * a_bytes as f64 / 3.0, 91_000));
         let covered: f64 = sums.sites.iter().flat_map(|site| &site.seconds).sum();

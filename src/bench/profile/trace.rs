@@ -1,4 +1,4 @@
-//! The calls of all measured steps, as a trace shows them.
+//! The calls of all measured steps, for a trace.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::record::ProfileRecord;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceEvent {
     pub worker: usize,
-    /// The layer's module, as [`Site::layer`](super::record::Site::layer) has it.
+    /// The layer's module, as in [`Site::layer`](super::record::Site::layer).
     pub layer: Option<Arc<str>>,
     /// The name of an [`Operation`](crate::probe::Operation).
     pub operation: Arc<str>,
@@ -19,11 +19,11 @@ pub struct TraceEvent {
     pub flops: f64,
     /// Bytes read and written.
     pub bytes: f64,
-    /// The number of the step, from 0.
+    /// The index of the step, from 0.
     pub step: u64,
 }
 
-/// The one step that a record keeps, for those who have nothing but the record.
+/// The one step that a record keeps as a trace, where there is nothing but the record.
 pub fn of_timeline(record: &ProfileRecord) -> Vec<TraceEvent> {
     let event = |event: &super::record::Event| TraceEvent {
         worker: event.worker,

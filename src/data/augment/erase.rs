@@ -12,32 +12,32 @@ const TRIALS: usize = 100;
 /// Random erasing (Zhong, Zheng, Kang, Li and Yang 2020).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Erase {
-    /// In [0, 1].
+    /// The probability of erasing, in [0, 1].
     pub probability: f32,
-    /// The least and the largest part of the image; in (0, 1].
+    /// The least and the largest part of the image to erase; in (0, 1].
     pub area: [f32; 2],
-    /// The least and the largest height over width; above 0.
+    /// The least and the largest height over width of the rectangle; above 0.
     pub aspect: [f32; 2],
     pub fill: Fill,
 }
 
-/// What a rectangle is covered with.
+/// The content of an erased rectangle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
-    /// Each number of each pixel is any byte, all of them equally likely.
+    /// Random bytes: each number of each pixel is any byte, all of them equally likely.
     Random,
     Zero,
 }
 
 impl Default for Erase {
-    /// The paper's settings for small images.
+    /// The settings of the paper for small images.
     fn default() -> Erase {
         Erase { probability: 0.5, area: [0.02, 0.4], aspect: [0.3, 3.3], fill: Fill::Random }
     }
 }
 
 impl Erase {
-    /// Covers a rectangle of an image \[height, width, channels\], now and then.
+    /// Erases a rectangle of an image \[height, width, channels\], with the probability that is set.
     pub(super) fn apply(&self, row: &mut [f32], size: [usize; 3], stream: &mut Stream, to: Normalised) {
         if fraction(stream) >= f64::from(self.probability) {
             return;

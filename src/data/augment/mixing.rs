@@ -7,7 +7,7 @@ use crate::kernels::simd::vectorise::vectorise;
 use crate::rng::{self, Purpose};
 use crate::{Error, Result};
 
-/// What is mixed with what in an epoch (Zhang, Cisse, Dauphin and Lopez-Paz 2018). As in the authors'
+/// The pairs that are mixed in an epoch (Zhang, Cisse, Dauphin and Lopez-Paz 2018). As in the authors'
 /// code, a batch is mixed with a permutation of itself, all of it in one proportion.
 #[derive(Debug)]
 pub struct Mixing {
@@ -18,7 +18,7 @@ pub struct Mixing {
 }
 
 impl Mixing {
-    /// For epochs of so many samples in batches of `batch`, at least 1.
+    /// The mixing for epochs of so many samples in batches of `batch`, at least 1.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if `alpha` is not above 0.
@@ -32,7 +32,7 @@ impl Mixing {
         Ok(Mixing { shares, partners: Vec::with_capacity(samples), of_batches, batch })
     }
 
-    /// Draws those of an epoch whose samples are visited in this order.
+    /// Draws the pairs of an epoch whose samples are visited in this order, `[samples]`.
     pub fn draw(&mut self, order: &[u32], seed: u64, epoch: u64) {
         let mut stream = rng::stream(seed, Purpose::Mixup, epoch);
         self.partners.clear();
@@ -45,7 +45,7 @@ impl Mixing {
         }
     }
 
-    /// Of each place in the order, the sample that the sample there is mixed with.
+    /// For each place in the order, the sample that the sample there is mixed with.
     pub fn partners(&self) -> &[u32] {
         &self.partners
     }
@@ -56,7 +56,7 @@ impl Mixing {
     }
 }
 
-/// row = share * row + (1 - share) * other, elementwise over slices of equal length.
+/// row = share * row + (1 - share) * other, elementwise: `row`, `other` `[n]`.
 pub fn blend(row: &mut [f32], other: &[f32], share: f32) {
     debug_assert_eq!(row.len(), other.len());
     vectorise(

@@ -1,6 +1,6 @@
 //! Augmentation: training images as they might have been drawn as well.
 //!
-//! What becomes of a sample in an epoch follows from seed, epoch and sample alone ([`stream`]): not from
+//! The augmented version of a sample in an epoch follows from seed, epoch and sample alone ([`stream`]): not from
 //! its place in a batch, nor from which worker makes it. Formulas and sources are in
 //! `docs/augmentation.md`.
 
@@ -25,7 +25,7 @@ use crate::rng::{self, Purpose, Stream};
 use crate::tensor::padded;
 use crate::{Error, Result};
 
-/// What is done to training images. The default does nothing.
+/// The settings of augmentation. The default does nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Augmentation {
     pub motion: Motion,
@@ -43,12 +43,12 @@ pub struct Augmentation {
 pub struct Elastic {
     /// The deviation of the Gaussian that smooths the field, in pixels; above 0.
     pub sigma: f32,
-    /// What the field, of noise on ±1 and a Gaussian whose sum is 1, is multiplied by; above 0.
+    /// The factor of the field, of noise on ±1 and a Gaussian whose sum is 1; above 0.
     pub alpha: f32,
 }
 
 impl Augmentation {
-    /// Whether nothing is done.
+    /// Whether no augmentation is set.
     pub fn is_off(&self) -> bool {
         *self == Augmentation::default()
     }
@@ -66,35 +66,35 @@ pub struct Augmenter {
     elastic: Option<Smoothing>,
     erase: Option<Erase>,
     noise: f32,
-    /// Height, width, channels.
+    /// The shape of the images: height, width, channels.
     size: [usize; 3],
 }
 
-/// How an elastic field comes about.
+/// The smoothing that makes an elastic field of noise.
 #[derive(Debug)]
 struct Smoothing {
     rows: Axis,
     columns: Axis,
-    /// Of a byte of noise.
+    /// The factor of a byte of noise.
     gain: f32,
 }
 
-/// What [`Augmenter::make`] works on, of [`Augmenter::scratch_lens`].
+/// The scratch of [`Augmenter::make`], of the lengths [`Augmenter::scratch_lens`].
 #[derive(Debug)]
 pub struct Scratch<'a> {
     pub floats: &'a mut [f32],
     pub words: &'a mut [u32],
 }
 
-/// The deviation of a byte, all of which are equally likely: of 256 numbers, (256^2 - 1) / 12 squared.
+/// The variance of a byte, all of which are equally likely: of 256 numbers, (256^2 - 1) / 12.
 const BYTE_VARIANCE: f64 = 65_535.0 / 12.0;
-/// That of a number on ±1.
+/// The variance of a number that is uniform on ±1.
 const UNIFORM_VARIANCE: f64 = 1.0 / 3.0;
-/// Bytes of noise that are drawn at once.
+/// Bytes of noise that are drawn in one call.
 const DRAWN: usize = 512;
 
 impl Augmenter {
-    /// Nothing if the settings, apart from mixing, are none.
+    /// An augmenter for images like the samples; nothing if no augmentation but mixing is set.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if the samples are no images of bytes.
@@ -136,13 +136,13 @@ impl Augmenter {
         [floats, if self.moves() { warp::words_len([height, width]) } else { 0 }]
     }
 
-    /// Whether pixels come from other places than their own.
+    /// Whether pixels are taken from displaced places.
     fn moves(&self) -> bool {
         self.elastic.is_some() || self.motion != Motion::default()
     }
 
-    /// Writes an image of the samples, `bytes` \[height, width, channels\], to `row`, changed as the stream
-    /// has it and normalised.
+    /// Writes the version of an image, `bytes` \[height, width, channels\], that the stream draws to `row` of the same
+    /// shape, normalised.
     pub fn make(&self, row: &mut [f32], bytes: &[u8], mut stream: Stream, to: Normalised, scratch: Scratch) {
         let stream = &mut stream;
         if self.moves() {
@@ -186,8 +186,8 @@ impl Augmenter {
     }
 }
 
-/// White noise: bytes, about their mean, times `gain`. The sums of many that fields are do not tell them
-/// from other numbers of the same variance.
+/// Fills `noise` \[n\] with white noise: bytes, about their mean, times `gain`. In the sums of many that fields are,
+/// they do not differ from other numbers of the same variance.
 fn fill(noise: &mut [f32], stream: &mut Stream, gain: f32) {
     let mut bytes = [0; DRAWN];
     for part in noise.chunks_mut(DRAWN) {

@@ -4,24 +4,24 @@ use super::draw::fraction;
 use crate::kernels::augmentation::warp::Affine;
 use crate::rng::Stream;
 
-/// How far an image is moved at most. Each is drawn uniformly between it and its negative, on its own.
+/// The largest motion of an image. Each part is drawn uniformly between it and its negative, on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Motion {
-    /// Across and down, in pixels; at least 0.
+    /// The shift across and down, in pixels; at least 0.
     pub shift: f32,
-    /// In degrees; at least 0.
+    /// The rotation in degrees; at least 0.
     pub rotation: f32,
-    /// Both sides become 1 + it as long; in [0, 1).
+    /// The zoom z: both sides become 1 + z as long; in [0, 1).
     pub zoom: f32,
-    /// Each side on its own becomes 1 + it as long; in [0, 1).
+    /// The stretch s: each side on its own becomes 1 + s as long; in [0, 1).
     pub stretch: f32,
-    /// Pixels across for a pixel down; at least 0.
+    /// The shear: pixels across for a pixel down; at least 0.
     pub shear: f32,
 }
 
 impl Motion {
-    /// A map for an image of this height and width: about its middle it is stretched and zoomed, then
-    /// sheared, then turned, and then shifted.
+    /// Draws a map for an image of this height and width: about its middle it is stretched and zoomed, then
+    /// sheared, then rotated, and then shifted.
     pub fn draw(&self, [height, width]: [usize; 2], stream: &mut Stream) -> Affine {
         let mut around = |range: f32| {
             if range == 0.0 { 0.0 } else { f64::from(range) * (2.0 * fraction(stream) - 1.0) }

@@ -4,7 +4,7 @@ use crate::kernels::reference::augment as reference;
 
 const PLAIN: Normalised = Normalised { scale: 1.0, shift: 0.0 };
 const SIDE: usize = 41;
-/// Versions of an image whose statistics are taken.
+/// Versions of an image for its statistics.
 const DRAWS: u32 = 3000;
 
 fn images(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Samples {
@@ -12,7 +12,7 @@ fn images(pixels: Vec<u8>, [height, width, channels]: [usize; 3]) -> Samples {
     Samples::images(pixels, [height, width, channels], vec![0; count], 1).unwrap()
 }
 
-/// A hill whose deviations are these across and down, its axis turned by so many degrees.
+/// A hill with these deviations across and down, its axis rotated by so many degrees.
 fn hill(across: f64, down: f64) -> Samples {
     let middle = (SIDE - 1) as f64 / 2.0;
     let value = |i: usize| {
@@ -26,7 +26,7 @@ fn moving(motion: Motion) -> Augmentation {
     Augmentation { motion, ..Augmentation::default() }
 }
 
-/// What becomes of sample 0, in the first epoch of a run of this seed.
+/// The version of sample 0 in the first epoch of a run of this seed.
 fn made(settings: &Augmentation, samples: &Samples, seed: u64, to: Normalised) -> Vec<f32> {
     let augmenter = Augmenter::new(settings, samples).unwrap().unwrap();
     let [floats, words] = augmenter.scratch_lens();
@@ -55,14 +55,14 @@ fn moments(image: &[f32]) -> Moments {
     Moments { centre, covariance: [around(&|x, _| x * x), around(&|x, y| x * y), around(&|_, y| y * y)] }
 }
 
-/// Mean, standard deviation, and largest magnitude.
+/// The mean, standard deviation, and largest magnitude of some values.
 fn spread(values: &[f64]) -> [f64; 3] {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
     [mean, variance.sqrt(), values.iter().fold(0.0, |most, value| value.abs().max(most))]
 }
 
-/// That values are spread as numbers uniform on ±range are; `slack`, of the range, for how they are measured.
+/// Checks that values are spread as numbers uniform on ±range; `slack`, of the range, for how they are measured.
 #[track_caller]
 fn assert_uniform(values: &[f64], range: f64, slack: f64) {
     let [mean, deviation, most] = spread(values);
@@ -74,7 +74,7 @@ fn assert_uniform(values: &[f64], range: f64, slack: f64) {
     assert!(most < range * (1.0 + slack) && most > 0.98 * range, "{most} of {range}");
 }
 
-/// Something measured of many versions of an image.
+/// A measurement of many versions of an image.
 fn measured(settings: &Augmentation, samples: &Samples, measure: impl Fn(&Moments) -> f64) -> Vec<f64> {
     (0..DRAWS.into()).map(|seed| measure(&moments(&made(settings, samples, seed, PLAIN)))).collect()
 }
@@ -250,7 +250,7 @@ fn rectangles_are_erased_as_often_and_as_large_as_asked_for() {
     let values: Vec<f64> = changed.iter().map(|&i| image[i].into()).collect();
     let [mean, deviation, _] = spread(&values);
     assert!((mean - 127.5).abs() < 20.0 && (deviation - 74.0).abs() < 12.0, "{mean} {deviation}");
-    // What never fits is never erased.
+    // A rectangle that never fits is never erased.
     let huge = Erase { area: [1.0, 1.0], ..tall };
     assert!(made(&of(huge), &samples, 1, PLAIN).iter().all(|value| *value == 100.0));
 }

@@ -38,7 +38,7 @@ const PRESSURE: f32 = 0.15;
 /// Straight segments between two control points.
 const STEPS: usize = 6;
 
-/// A number from [-1, 1), evenly.
+/// A number that is uniform on [-1, 1).
 fn even(stream: &mut Stream) -> f32 {
     2.0 * stream.random::<f32>() - 1.0
 }
@@ -122,7 +122,7 @@ fn mirror(point: Point, centre: Point) -> Point {
 /// A smooth random displacement of the plane: a quadratic B-spline over a coarse grid of nodes. It
 /// bends the pen's path, not the pixels, so it blurs nothing and costs little.
 struct ElasticField {
-    /// `[row, column]`
+    /// The nodes by `[row, column]`.
     nodes: [[Point; ELASTIC_NODES]; ELASTIC_NODES],
 }
 

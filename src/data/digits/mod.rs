@@ -19,7 +19,7 @@ use rayon::prelude::*;
 pub use size::{PIXELS, SIDE};
 use strokes::{STYLES, Style};
 
-/// Number of classes.
+/// The number of classes: the digits 0 to 9.
 pub const CLASSES: usize = 10;
 /// The most samples that one call makes (7.8 GB).
 pub const MOST_SAMPLES: usize = 10_000_000;
@@ -27,17 +27,17 @@ pub const MOST_SAMPLES: usize = 10_000_000;
 /// Width of the soft edge of the ink in pixels: from the first to the sum.
 const EDGE_SHARPEST: f32 = 0.8;
 const EDGE_RANGE: f32 = 0.7;
-/// How dark the ink is at least; the darkest is 1.
+/// The least darkness of the ink; the darkest is 1.
 const FAINTEST: f32 = 0.94;
-/// How much of its darkness a pixel may lose to the grain of the paper.
+/// The part of its darkness that a pixel may lose to the grain of the paper.
 const GRAIN: f32 = 0.12;
 
 /// Generated samples.
 #[derive(Debug)]
 pub struct Digits {
-    /// `[count, 28, 28]`, 0 = paper, 255 = ink.
+    /// The images, `[count, 28, 28]`, 0 = paper, 255 = ink.
     pub images: Vec<u8>,
-    /// `[count]`, the class of each image, 0 to 9.
+    /// The class of each image, `[count]`, 0 to 9.
     pub labels: Vec<u8>,
 }
 
@@ -77,7 +77,7 @@ pub fn generate(count: usize, seed: u64, first: u64) -> Result<Digits> {
     Ok(Digits { images, labels })
 }
 
-/// Draws one sample into `image` (`[28, 28]`, all paper) and returns its class.
+/// Draws one sample into `image` `[28, 28]`, all paper, and returns its class.
 fn draw(image: &mut [u8], stream: &mut Stream) -> u8 {
     // The high half of the product is even enough over so few classes: off by 10 in 2^64.
     let class = ((stream.next_u64() as u128 * CLASSES as u128) >> 64) as usize;
@@ -95,7 +95,7 @@ fn draw(image: &mut [u8], stream: &mut Stream) -> u8 {
     class as u8
 }
 
-/// One of the styles, each as likely as its weight says.
+/// Chooses one of the styles, each as likely as its weight says.
 fn choose(styles: &'static [Style], stream: &mut Stream) -> &'static Style {
     let total: f32 = styles.iter().map(|style| style.weight).sum();
     let mut left = total * stream.random::<f32>();

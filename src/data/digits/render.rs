@@ -8,7 +8,7 @@ use super::strokes::Point;
 pub(super) struct Segment {
     pub from: Point,
     pub to: Point,
-    /// Half the width of the pen at either end, in pixels.
+    /// Half the width of the pen at both ends, in pixels.
     pub radius: [f32; 2],
 }
 
@@ -61,7 +61,7 @@ fn span(a: f32, b: f32, reach: f32) -> std::ops::Range<usize> {
 mod tests {
     use super::*;
 
-    /// The same by definition: every pixel against every segment.
+    /// The depths by their definition: every pixel against every segment.
     fn reference(path: &[Segment], margin: f32) -> Vec<f32> {
         let depth = |pixel: usize, segment: &Segment| {
             let (x, y) = ((pixel % SIDE) as f64 + 0.5, (pixel / SIDE) as f64 + 0.5);

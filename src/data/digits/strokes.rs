@@ -10,7 +10,7 @@ pub(super) type Point = (f32, f32);
 pub(super) struct Style {
     /// How common this style is, relative to the others of its digit.
     pub weight: f32,
-    /// What the pen draws between touching the paper and leaving it.
+    /// The strokes: all that the pen draws between touching the paper and leaving it.
     pub strokes: &'static [&'static [Point]],
 }
 

@@ -1,4 +1,4 @@
-//! The arrays of samples, as files have them.
+//! Samples as arrays, as files hold them.
 
 use crate::data::idx::{Elements, Idx};
 use crate::data::samples::{Features, Samples, Targets};

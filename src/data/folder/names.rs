@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::idx::ElementType;
 use crate::error::{Error, Result};
 
-/// What each of the four files holds, in the order the program lists them.
+/// The content of each of the four files, in the order the program lists them.
 pub const ROLES: [&str; 4] = ["train images", "train labels", "test images", "test labels"];
 
 /// The names that files of bytes are written under, by role.
@@ -17,7 +17,7 @@ pub const NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// What the names of files begin with, by role.
+/// The beginnings of the names of files, by role.
 pub(super) const STEMS: [&[&str]; 4] =
     [&["train-images"], &["train-labels"], &["t10k-images", "test-images"], &["t10k-labels", "test-labels"]];
 
@@ -45,7 +45,7 @@ pub fn candidates(folder: &Path) -> Result<[Vec<PathBuf>; 4]> {
     Ok(found)
 }
 
-/// What has the name of a data file, whatever it is, with its role.
+/// All that has the name of a data file, whatever it is, with its role.
 pub(super) fn named(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
     let role = |path: &Path| role_of(path.file_name()?.to_str()?);
     Ok(entries(folder)?.into_iter().filter_map(|path| Some((role(&path)?, path))).collect())
@@ -67,14 +67,14 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// What the file of this name holds, as an index of [`ROLES`].
+/// The content of the file of this name, as an index of [`ROLES`].
 pub(super) fn role_of(name: &str) -> Option<usize> {
     let name = name.strip_suffix(".gz").unwrap_or(name);
     let fits = |stem: &&str| name.strip_prefix(*stem).is_some_and(is_ending);
     STEMS.iter().position(|stems| stems.iter().any(&fits))
 }
 
-/// Whether a name may go on so behind its stem.
+/// Whether a name may end so behind its stem.
 pub(super) fn is_ending(rest: &str) -> bool {
     if ["", ".idx"].contains(&rest) {
         return true;

@@ -1,7 +1,7 @@
 //! Writing the four files of a data set as one.
 //!
 //! All of them are first written into a folder beside and flushed to the disk, so whatever fails until
-//! then leaves the old set as it was. Four files cannot be renamed at once. So before the first is, a
+//! then leaves the old set as it was. Four files cannot be renamed in one step. So before the first is, a
 //! marker with the checksums of all is put beside them, and removed behind the last: where an interrupted
 //! program leaves files of two sets, the marker tells.
 
@@ -27,9 +27,9 @@ const EXPLANATION: &str = "\
 ";
 
 /// Writes the four files of `set` into `folder`, which is created if need be, and returns their
-/// paths. Files that exist are replaced only if `force`, and then all or none: what is left if the
-/// program or the machine stops half-way is the old set, the new one, or one that [`find`](super::find)
-/// refuses.
+/// paths. Files that exist are replaced only if `force`, and then all or none: if the
+/// program or the machine stops half-way, the folder holds the old set, the new one, or one that
+/// [`find`](super::find) refuses.
 ///
 /// # Errors
 /// [`Error::Io`] if a file exists and may not be replaced (nothing is written then), or cannot be
@@ -38,7 +38,7 @@ pub fn write(set: &DataSet, folder: &Path, gzip: bool, force: bool) -> Result<Ve
     write_in_steps(set, folder, gzip, force, &mut || Ok(()))
 }
 
-/// [`write`], with something to be done before each step that changes the disk; tests have it fail.
+/// [`write`], with a call before each step that changes the disk; tests make it fail.
 fn write_in_steps(
     set: &DataSet,
     folder: &Path,
@@ -95,8 +95,8 @@ fn file_name(name: &str, array: &Idx, gzip: bool) -> String {
     if gzip { name + ".gz" } else { name }
 }
 
-/// Refuses to replace a file unasked, to put one beside another of the same role, and to replace what is
-/// no file of this folder.
+/// Refuses to replace a file unasked, to put one beside another of the same role, and to replace anything that
+/// is no file of this folder.
 fn check_free(existing: &[PathBuf], path: &Path, force: bool) -> Result<()> {
     let refuse = |path: &Path, reason: String| {
         Err(Error::io(path, "replace")(io::Error::new(ErrorKind::AlreadyExists, reason)))
@@ -115,7 +115,7 @@ fn check_free(existing: &[PathBuf], path: &Path, force: bool) -> Result<()> {
     }
 }
 
-/// Renames outlive a power cut once the folder is on the disk. Only Unix lets a program flush one.
+/// Flushes the folder: renames outlive a power cut once it is on the disk. Only Unix lets a program flush one.
 fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -196,7 +196,7 @@ mod tests {
         inspect::verify(place).unwrap().iter().all(|check| check.outcome.is_ok())
     }
 
-    /// Where the disk is full at any step, or the program ends there, no mixture goes for a data set.
+    /// Where the disk is full at any step, or the program ends there, no mixture is taken for a data set.
     #[test]
     fn whatever_step_fails_the_old_set_stays_or_the_new_one_or_a_mixture_is_noticed() {
         let (old, new) = (set(1), set(2));

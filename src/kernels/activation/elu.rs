@@ -33,7 +33,7 @@ impl Elementwise for Elu {
         if x > 0.0 { x } else { negative }
     }
 
-    /// alpha e^x = y + alpha from y, for an alpha above 0; else from x.
+    /// The derivative: alpha e^x = y + alpha from y, for an alpha above 0; else from x.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         if self.alpha > 0.0 {

@@ -1,39 +1,39 @@
-//! What is known of an activation, and its loops.
+//! The table entry of an activation, and its loops.
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// All that is known of an activation.
+/// The table entry of an activation.
 pub struct Entry {
     /// The name in recipes and tables.
     pub name: &'static str,
     /// y of x, in plain text.
     pub formula: &'static str,
-    /// Who has proposed it, where that is known.
+    /// The paper that proposed it, where one is known.
     pub source: &'static str,
     pub parameter: Option<Parameter>,
-    /// Whether a layer in front of it begins with Xavier's weights, for an activation that is about linear near 0;
-    /// else with Kaiming's, for one that passes half of its input (Glorot, Bengio 2010; He et al. 2015).
+    /// Whether a layer in front of it is initialised as by Xavier, for an activation that is about linear near 0;
+    /// else as by Kaiming, for one that lets half of its input through (Glorot, Bengio 2010; He et al. 2015).
     pub is_linear_near_0: bool,
-    /// Whether the derivative follows from the output, for this parameter.
+    /// Whether the derivative is computed from the output, for this parameter; else from the input.
     pub derivative_from_output: fn(f32) -> bool,
-    /// The same in f64, naively, of parameter and x: for tests.
+    /// The naive twin in f64, of parameter and x: for tests.
     pub reference: fn(f64, f64) -> f64,
-    /// The derivative of that by x.
+    /// The derivative of the twin by x.
     pub reference_derivative: fn(f64, f64) -> f64,
     pub kernels: Kernels,
 }
 
-/// The number that belongs to an activation.
+/// The parameter of an activation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameter {
     /// The key in recipes.
     pub key: &'static str,
     pub default: f32,
-    /// What recipes may ask for.
+    /// The range that recipes are held to.
     pub limit: Limit,
 }
 
-/// A range of numbers.
+/// The range of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     Positive,
@@ -42,13 +42,13 @@ pub enum Limit {
 
 /// The formulas of an activation. Formulas and limits are PyTorch's, and NaN stays NaN.
 pub(super) trait Elementwise: Copy {
-    /// With this parameter, if it has one.
+    /// The activation with this parameter, if it has one.
     fn new(parameter: f32) -> Self;
 
-    /// y of x.
+    /// The output y at the input x.
     fn apply(self, x: f32) -> f32;
 
-    /// dy/dx, from y if the entry says so, from x otherwise.
+    /// The derivative dy/dx, from y if the entry says so, from x otherwise.
     fn derivative(self, saved: f32) -> f32;
 }
 
@@ -66,7 +66,7 @@ impl Kernels {
     }
 }
 
-/// What an elementwise function writes, and reads: another slice, or the same.
+/// The slice that an elementwise function writes, and the one it reads: another, or the same.
 pub(super) enum Elements<'a> {
     Apart(&'a mut [f32], &'a [f32]),
     InPlace(&'a mut [f32]),
@@ -85,7 +85,7 @@ pub(super) fn forward_on<E: Elementwise>(parameter: f32, elements: Elements) {
     );
 }
 
-/// The loops of [`forward_on`], with each gradient multiplied by the derivative.
+/// The loops of [`forward_on`], with each gradient multiplied by the derivative; all slices `[n]`.
 pub(super) fn backward_on<E: Elementwise>(parameter: f32, elements: Elements, saved: &[f32]) {
     let activation = E::new(parameter);
     zip(

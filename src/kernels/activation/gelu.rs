@@ -6,7 +6,7 @@ use crate::kernels::simd::math;
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::f64::consts::PI;
 
-/// 1 / sqrt(2 pi)
+/// The density of the standard normal at 0: 1 / sqrt(2 pi).
 const NORMAL_DENSITY_AT_0: f32 = 0.398_942_3;
 
 pub(super) const ENTRY: Entry = Entry {
@@ -35,7 +35,7 @@ impl Elementwise for Gelu {
         x * normal_distribution(x)
     }
 
-    /// Φ(x) + x φ(x)
+    /// The derivative: Φ(x) + x φ(x).
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         let density = NORMAL_DENSITY_AT_0 * math::exp(-0.5 * saved * saved);

@@ -35,12 +35,12 @@ impl Elementwise for HardSwish {
 
     #[inline(always)]
     fn apply(self, x: f32) -> f32 {
-        // Compared so that NaN stays NaN; below -3 even of infinity comes 0.
+        // Compared in this way, NaN stays NaN; below -3 the result is 0 even for infinity.
         let gate = if x >= 3.0 { 1.0 } else { x.mul_add(SIXTH, 0.5) };
         if x <= -3.0 { 0.0 } else { x * gate }
     }
 
-    /// x / 3 + 1/2 between -3 and 3, 0 below and 1 above.
+    /// The derivative: x / 3 + 1/2 between -3 and 3, 0 below and 1 above.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         let slope = if saved >= 3.0 { 1.0 } else { saved.mul_add(2.0 * SIXTH, 0.5) };

@@ -30,7 +30,7 @@ impl Elementwise for LeakyRelu {
         if x <= 0.0 { self.slope * x } else { x }
     }
 
-    /// From y where that has the sign of x, else from x.
+    /// The derivative: from y where that has the sign of x, else from x.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         if saved <= 0.0 { self.slope } else { 1.0 }

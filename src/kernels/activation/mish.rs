@@ -30,7 +30,7 @@ impl Elementwise for Mish {
         x * tanh_of_softplus(x)
     }
 
-    /// t + x (1 - t^2) sigmoid(x), t = tanh(ln(1 + e^x))
+    /// The derivative: t + x (1 - t^2) sigmoid(x), t = tanh(ln(1 + e^x)).
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         let t = tanh_of_softplus(saved);
@@ -46,7 +46,7 @@ impl Elementwise for Mish {
     }
 }
 
-/// ((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1), by e^-|x| so that nothing overflows.
+/// The tanh of softplus: ((1 + e^x)^2 - 1) / ((1 + e^x)^2 + 1), by e^-|x| so that nothing overflows.
 #[inline(always)]
 fn tanh_of_softplus(x: f32) -> f32 {
     let e = math::exp(-x.abs());

@@ -38,7 +38,7 @@ pub const ALL: [&Entry; 11] = [
 #[derive(Clone, Copy)]
 pub struct Activation {
     entry: &'static Entry,
-    /// 0 if there is none.
+    /// The parameter; 0 if there is none.
     parameter: f32,
 }
 
@@ -57,12 +57,12 @@ impl Activation {
         Activation { entry, parameter: 0.0 }
     }
 
-    /// x above 0, `slope` * x below.
+    /// The leaky ReLU: x above 0, `slope` * x below.
     pub const fn leaky_relu(slope: f32) -> Activation {
         Activation { entry: &leaky_relu::ENTRY, parameter: slope }
     }
 
-    /// x above 0, `alpha` (e^x - 1) below.
+    /// The exponential linear unit: x above 0, `alpha` (e^x - 1) below.
     pub const fn elu(alpha: f32) -> Activation {
         Activation { entry: &elu::ENTRY, parameter: alpha }
     }
@@ -76,7 +76,7 @@ impl Activation {
         self.entry
     }
 
-    /// The key of its parameter and the parameter, if it has one.
+    /// The key of the parameter and its value, if there is one.
     pub fn parameter(self) -> Option<(&'static str, f32)> {
         self.entry.parameter.map(|parameter| (parameter.key, self.parameter))
     }
@@ -113,25 +113,25 @@ impl fmt::Debug for Activation {
     }
 }
 
-/// y = activation(x), elementwise over slices of equal length.
+/// y = activation(x), elementwise: `y`, `x` `[n]`.
 pub fn forward(activation: Activation, y: &mut [f32], x: &[f32]) {
     debug_assert_eq!(y.len(), x.len());
     (activation.entry.kernels.forward)(activation.parameter, Elements::Apart(y, x));
 }
 
-/// y = activation(y), elementwise.
+/// y = activation(y), elementwise: `y` `[n]`.
 pub fn forward_in_place(activation: Activation, y: &mut [f32]) {
     (activation.entry.kernels.forward)(activation.parameter, Elements::InPlace(y));
 }
 
-/// dx = dy * activation'(saved), elementwise over slices of equal length; `saved` is the output of
+/// dx = dy * activation'(saved), elementwise: `dx`, `dy`, `saved` `[n]`. `saved` is the output of
 /// the forward pass if [`Activation::derivative_from_output`] and its input otherwise.
 pub fn backward(activation: Activation, dx: &mut [f32], dy: &[f32], saved: &[f32]) {
     debug_assert!(dx.len() == dy.len() && dx.len() == saved.len());
     (activation.entry.kernels.backward)(activation.parameter, Elements::Apart(dx, dy), saved);
 }
 
-/// dy = dy * activation'(saved): [`backward`] in place.
+/// dy = dy * activation'(saved): [`backward`] in place. `dy`, `saved` `[n]`.
 pub fn backward_in_place(activation: Activation, dy: &mut [f32], saved: &[f32]) {
     debug_assert_eq!(dy.len(), saved.len());
     (activation.entry.kernels.backward)(activation.parameter, Elements::InPlace(dy), saved);

@@ -29,7 +29,7 @@ impl Elementwise for Relu {
         if x <= 0.0 { 0.0 } else { x }
     }
 
-    /// From y, which has the sign of x.
+    /// The derivative: from y, which has the sign of x.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         if saved <= 0.0 { 0.0 } else { 1.0 }

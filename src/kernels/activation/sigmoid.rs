@@ -30,7 +30,7 @@ impl Elementwise for Sigmoid {
         math::sigmoid(x)
     }
 
-    /// y (1 - y)
+    /// The derivative: y (1 - y).
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         saved * (1.0 - saved)

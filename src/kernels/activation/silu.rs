@@ -30,7 +30,7 @@ impl Elementwise for Silu {
         x * math::sigmoid(x)
     }
 
-    /// s + x s (1 - s), s = sigmoid(x)
+    /// The derivative: s + x s (1 - s), s = sigmoid(x).
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         // 1 - s by the same formula, for x (1 - s) would magnify the error of a difference.

@@ -27,12 +27,12 @@ impl Elementwise for Softplus {
 
     #[inline(always)]
     fn apply(self, x: f32) -> f32 {
-        // Without overflow: the second term vanishes for large x.
+        // The second term vanishes for large x, so nothing overflows.
         let linear = if x <= 0.0 { 0.0 } else { x };
         linear + math::ln_1p(math::exp(-x.abs()))
     }
 
-    /// sigmoid(x) = 1 - e^-y
+    /// The derivative: sigmoid(x) = 1 - e^-y.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         -math::exp_m1(-saved)

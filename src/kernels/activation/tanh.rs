@@ -29,7 +29,7 @@ impl Elementwise for Tanh {
         math::tanh(x)
     }
 
-    /// 1 - y^2
+    /// The derivative: 1 - y^2.
     #[inline(always)]
     fn derivative(self, saved: f32) -> f32 {
         (-saved).mul_add(saved, 1.0)

@@ -12,29 +12,29 @@ use crate::tensor::{LANES, padded};
 
 /// Below this deviation every pixel is a point: so few points would feel where the Gaussian ends.
 const FINE: f64 = 2.0;
-/// Deviations from its middle to its end.
+/// The reach of the Gaussian, in standard deviations.
 const REACH: f64 = 3.0;
-/// Deviations to which the Gaussian over all pixels is summed up that the sums are measured by.
+/// The reach, in standard deviations, of the Gaussian over all pixels to which the sums are scaled.
 const WHOLE: f64 = 6.0;
 
 /// How the pixels of a line sum up the noise of points before, between and behind them.
 #[derive(Clone, Debug)]
 pub struct Axis {
     points: usize,
-    /// \[pixels\]: the first point that a pixel takes.
+    /// The first point that a pixel takes, `[pixels]`.
     firsts: Vec<usize>,
-    /// \[pixels, taps\]
+    /// The weights of the points that a pixel takes, `[pixels, taps]`.
     weights: Vec<f32>,
     taps: usize,
-    /// Of each vector of pixels: the first pixel, and the first point that one of them takes.
+    /// For each vector of pixels: the first pixel, and the first point that one of them takes.
     chunks: Vec<(usize, usize)>,
-    /// \[vectors, points of a vector\]: the weights of its pixels.
+    /// The weights of a vector's pixels, `[vectors, points of a vector]`.
     vectors: Vec<[f32; LANES]>,
     vector_taps: usize,
 }
 
 impl Axis {
-    /// For a line of so many pixels, at least 1, and a Gaussian of this deviation, above 0. Noise of
+    /// The sums for a line of so many pixels, at least 1, and a Gaussian of this deviation, above 0. Noise of
     /// variance 1 becomes a line of the variance that a convolution of all pixels with the Gaussian,
     /// its sum being 1, gives.
     pub fn new(pixels: usize, deviation: f64) -> Axis {
@@ -87,7 +87,7 @@ fn first_point(pixel: usize, spacing: f64) -> usize {
     (pixel as f64 / spacing - 1e-9).ceil().max(0.0) as usize
 }
 
-/// Of the Gaussian over all pixels whose sum is 1.
+/// The sum of the squares of the Gaussian over all pixels whose sum is 1.
 fn sum_of_squares(deviation: f64) -> f64 {
     let reach = (WHOLE * deviation).ceil() as i64;
     let value = |place: i64| (-0.5 * (place as f64 / deviation).powi(2)).exp();
@@ -105,7 +105,7 @@ pub fn line_len(columns: &Axis) -> usize {
     2 * padded(columns.points)
 }
 
-/// Two smooth fields: `fields` \[2, height, padded width\], of which only the width counts, from `noise`
+/// Makes two smooth fields: `fields` \[2, height, padded width\], of which only the width counts, from `noise`
 /// \[points down, 2, padded points across\]. `line` \[2, padded points across\] is scratch.
 pub fn smooth(fields: &mut [f32], noise: &[f32], line: &mut [f32], rows: &Axis, columns: &Axis) {
     let (height, pitch) = (rows.pixels(), padded(columns.pixels()));
@@ -122,7 +122,7 @@ pub fn smooth(fields: &mut [f32], noise: &[f32], line: &mut [f32], rows: &Axis, 
                 let (first, weights) = rows.of_pixel(row);
                 let noise = &noise[first * vectors..(first + weights.len()) * vectors];
                 for (index, line) in line.iter_mut().enumerate() {
-                    // In a register, where a reference would be memory.
+                    // A copy in registers; a reference would be memory.
                     let mut sums = [0.0; LANES];
                     for (noise, &weight) in noise[index..].iter().step_by(vectors).zip(weights) {
                         for i in 0..LANES {

@@ -1,4 +1,4 @@
-//! Images taken from other places: by an affine map and a field of displacements, bilinearly, in one
+//! Images resampled at displaced places: by an affine map and a field of displacements, bilinearly, in one
 //! pass from bytes to the numbers that a network takes.
 
 use crate::kernels::simd::vectorise::vectorise;
@@ -7,24 +7,24 @@ use crate::tensor::{LANES, padded};
 /// The longest side of an image: places are computed in single precision, and counted in 32 bits.
 pub const MOST_SIDE: usize = 1 << 14;
 
-/// From a pixel of the result to the place in the image that its value is taken from. Pixel (x, y) has
+/// The map from a pixel of the result to the place in the image that its value is taken from. Pixel (x, y) has
 /// its middle at (x, y).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
-    /// The place's x by x, by y, and at (0, 0).
+    /// The coefficients of the place's x: of x, of y, and the constant.
     pub x: [f32; 3],
-    /// The place's y by x, by y, and at (0, 0).
+    /// The coefficients of the place's y: of x, of y, and the constant.
     pub y: [f32; 3],
 }
 
-/// What is added to the place of each pixel: \[height, padded width\] each.
+/// The displacements added to the place of each pixel: \[height, padded width\] each.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     pub x: &'a [f32],
     pub y: &'a [f32],
 }
 
-/// Bytes to floats.
+/// The factor and the shift from bytes to floats.
 #[derive(Clone, Copy, Debug)]
 pub struct Normalised {
     pub scale: f32,

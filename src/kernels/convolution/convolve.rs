@@ -2,7 +2,7 @@
 //! the image where they lie (`kernels/convolution/implicit_gemm.rs`).
 //!
 //! Every element is one chain of fused multiply-adds, bit for bit that of the product of gathered
-//! patches, but for what the window sees beyond the edge: terms of that are zeros, and where a whole tile
+//! patches, but for positions of the window beyond the edge: their terms are zeros, and where a whole tile
 //! has them they are left out. (A sum of -0 stays one then, and an infinite factor is not found out.)
 
 use std::ops::Range;
@@ -22,7 +22,7 @@ const WIDE: usize = 8;
 /// written more often.
 const BLOCK: usize = 64 << 10;
 
-/// Where an image lies, in floats: from its first pixel, by rows and pixels.
+/// The layout of an image, in floats: its first pixel, and the distances of rows and pixels.
 #[derive(Clone, Copy)]
 struct Placed {
     start: *const f32,
@@ -38,7 +38,7 @@ impl Placed {
 }
 
 impl Patches {
-    /// Whether the image is copied into its frame first: for what lies beyond the edge, and where it
+    /// Whether the image is copied into its frame first: for positions of the window beyond the edge, and where it
     /// makes a row of the window one run.
     fn is_framed(&self) -> bool {
         let Image { channels, pitch, .. } = self.input;
@@ -55,7 +55,7 @@ impl Patches {
         if self.is_fused_pool() { self.framed_len() } else { 0 }
     }
 
-    /// Whether the gradient is summed up in tiles of inputs of several pixels of the window, for there are
+    /// Whether the gradient is summed up in tiles of inputs of several pixels of the window, because there are
     /// few channels.
     pub fn is_fused_pool(&self) -> bool {
         self.input.channels < WIDE && !self.are_pixels()
@@ -86,7 +86,7 @@ impl Patches {
     }
 }
 
-/// `y = finish(w ⋆ x + bias)` of one sample: `[pixels x in] * [in x out] -> [pixels x out]`.
+/// `y = epilogue(w ⋆ x + bias)` of one sample: `[pixels x in] * [in x out] -> [pixels x out]`.
 ///
 /// `x` `[height, width, pitch]`; `y` `[pixels, out]`, `out` a multiple of 16; `weights` in panels
 /// `[out / 16][in][16]` with the inputs in the order of [`Patches`]; `bias`, if there is one, `[out]`;
@@ -170,8 +170,8 @@ pub fn correlate(
 /// The gradient of all weights over some samples: `[out x pixels] * [pixels x in] -> [out x in]`.
 ///
 /// `dw` is `[out / 16][in][16]`; `dy` `[samples, pixels * out]`, `out` a multiple of 16; `x`
-/// `[samples, height * width * pitch]`. It is overwritten, or with `accumulate` carried on from what earlier
-/// samples have left there. `scratch`: [`gradient_scratch`](Patches::gradient_scratch).
+/// `[samples, height * width * pitch]`. `dw` is overwritten, or with `accumulate` it is accumulated onto the sums of
+/// earlier samples that it holds. `scratch`: [`gradient_scratch`](Patches::gradient_scratch).
 pub fn gradient(
     dw: &mut [f32],
     dy: MatrixRef,
@@ -214,22 +214,22 @@ pub fn gradient_of(
     for first in (0..x.rows()).step_by(samples) {
         let samples = first..(first + samples).min(x.rows());
         evenly(of.rows, rows, |start, count| {
-            // Safety: the sizes were checked; of each place of the window only what lies in the image is read.
+            // Safety: the sizes were checked; only positions of the window inside the image are read.
             unsafe { of.wide(dw.as_mut_ptr(), x, dy, samples.clone(), start..start + count, accumulate) };
             accumulate = true;
         });
     }
 }
 
-/// What all tiles of a gradient share.
+/// The arguments that all tiles of a gradient share.
 struct Gradient<'a> {
     patches: &'a Patches,
     /// Floats of a pixel of `dy`.
     outputs: usize,
-    /// Of the output.
+    /// Rows of the output.
     rows: usize,
     columns: usize,
-    /// The weights.
+    /// The panels of the weights.
     panels: Range<usize>,
     inputs: Range<usize>,
 }
@@ -249,7 +249,7 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    /// Panics unless all that is read and written is there.
+    /// Panics unless all slices are as long as the reads and writes need.
     fn check(&self, dw: &[f32], dy: MatrixRef, x: MatrixRef) {
         assert_eq!(x.rows(), dy.rows(), "samples");
         assert_eq!(x.columns(), self.patches.input.columns(), "x");
@@ -258,7 +258,7 @@ impl<'a> Gradient<'a> {
         assert_eq!(dw.len(), len, "gradient of {:?} x {:?}", self.panels, self.inputs);
     }
 
-    /// The panels from one on that a tile holds.
+    /// A tile of the panels that it can hold, from this one on.
     fn tile(&self, panel: usize, limits: Limits, accumulate: bool) -> Tile {
         Tile {
             rows: 0,
@@ -276,13 +276,13 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    /// Where the gradient of an input's weights lies, from a panel on.
+    /// The place of the gradient of an input's weights, from a panel on.
     fn place(&self, dw: *mut f32, panel: usize, input: usize) -> *mut f32 {
         let [panel, input] = [panel - self.panels.start, input - self.inputs.start];
         dw.wrapping_add((panel * self.inputs.len() + input) * LANES)
     }
 
-    /// Over these samples and rows of output pixels: tiles of some channels of one pixel of the window.
+    /// Sums over these samples and rows of output pixels, in tiles of some channels of one pixel of the window.
     ///
     /// # Safety
     /// The sizes must be [checked](Gradient::check).
@@ -340,7 +340,7 @@ impl<'a> Gradient<'a> {
         unsafe { in_tiles(&mut work) };
     }
 
-    /// Over one sample, in its frame: tiles of any inputs.
+    /// Sums over one sample, in its frame, in tiles of any inputs.
     ///
     /// # Safety
     /// The sizes must be [checked](Gradient::check), and the weights all that there are.

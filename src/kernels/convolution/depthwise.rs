@@ -1,9 +1,9 @@
 //! Depthwise convolutions: each channel has a kernel of its own. With the channels of a pixel in whole
-//! vectors, each place of the window is a multiply-add of vectors, and nothing is gathered.
+//! vectors, each weight is a multiply-add of vectors, and nothing is gathered.
 //!
 //! Images are `[height, width, pitch]` with a pitch of whole vectors; kernels lie in panels,
-//! `[pitch / 16][pixels of the window][16]`. Every sum is one chain of fused multiply-adds: of outputs and inputs in
-//! the order of the kernel, of kernels in the order of the pixels.
+//! `[pitch / 16][pixels of the window][16]`. Every sum is one chain of fused multiply-adds: that of an output or an
+//! input in the order of the kernel, that of a kernel in the order of the pixels.
 
 mod correlation;
 mod kernel_sums;
@@ -31,12 +31,12 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
-    /// What comes out, with as many channels.
+    /// The output image, with as many channels.
     pub const fn output(&self) -> Image {
         self.window.output(self.input, self.input.channels)
     }
 
-    /// Numbers of all kernels, padding included.
+    /// Weights of all kernels, padding included.
     pub const fn weights_len(&self) -> usize {
         self.window.area() * self.input.pitch
     }
@@ -63,7 +63,8 @@ impl Depthwise {
     }
 }
 
-/// `y = finish(w ⋆ x + bias)`. `bias` is `[pitch]`.
+/// `y = epilogue(w ⋆ x + bias)`. `x` `[height, width, pitch]`, `y` the output image, `weights` in panels, `bias`
+/// `[pitch]`.
 pub fn forward(
     y: &mut [f32],
     x: &[f32],
@@ -87,7 +88,8 @@ pub fn forward(
     });
 }
 
-/// The gradient of the input: inverts [`forward`] but for its bias and epilogue.
+/// The gradient of the input, `dx` `[height, width, pitch]`, from that of the output: inverts [`forward`] but for its
+/// bias and epilogue.
 pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthwise) {
     shape.check(dx, dy, weights);
     let walk = shape.walk();
@@ -116,8 +118,8 @@ pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthw
     });
 }
 
-/// The gradient of the kernels over one image: overwritten, or with `accumulate` carried on from what
-/// earlier images have left there.
+/// The gradient of the kernels over one image, `dw` in panels: overwritten, or with `accumulate` accumulated onto
+/// the sums of earlier images. `x` `[height, width, pitch]`, `dy` the gradient of the output image.
 pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, accumulate: bool) {
     shape.check(x, dy, dw);
     if !accumulate {

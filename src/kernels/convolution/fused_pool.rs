@@ -3,7 +3,7 @@
 //! An image is `[pixels][channels][16 samples]` here. So a multiply-add takes a vector of the image and
 //! one weight, broadcast: patches need not be gathered, channels not padded, and the three products are
 //! register tiles over images as they lie. A max-pool of 2 x 2 pixels happens in the registers of the
-//! forward tile, whose four pixels are those of a window; what is kept of it is which pixel takes the
+//! forward tile, whose four pixels are those of a window; all that is saved of it is which pixel takes the
 //! gradient.
 //!
 //! Weights are those of a dense layer of one patch, in [`panels`](crate::kernels::products::panels).
@@ -23,30 +23,30 @@ use crate::tensor::LANES;
 /// Samples of a group: as many as there are lanes.
 pub const GROUP: usize = LANES;
 
-/// The pool that can be part of it.
+/// The pool that can be fused.
 const POOL: Window = Window::plain(2, 2);
 
-/// Marks a result that passes no gradient on; else its taker is a pixel of the window, 0 to 3.
+/// Marks a result that passes no gradient on; else the value is the pixel of the window that takes it, 0 to 3.
 const NOBODY: f32 = 4.0;
 
 /// The shape of a convolution with dilation 1, and of a pool after it.
 #[derive(Clone, Copy, Debug)]
 pub struct FusedPool {
     pub patches: Patches,
-    /// Channels out.
+    /// Output channels.
     pub outputs: usize,
-    /// Whether the largest of each 2 x 2 pixels is what comes out; pixels at the right and the lower edge
+    /// Whether the output is the largest of each 2 x 2 pixels; pixels at the right and the lower edge
     /// that no whole window reaches are then not even computed.
     pub pools: bool,
 }
 
 impl FusedPool {
-    /// Whether the pool of this window can be part of it.
+    /// Whether the pool of this window can be fused.
     pub fn is_its_pool(window: Window) -> bool {
         window == POOL
     }
 
-    /// What the convolution alone gives.
+    /// The output image of the convolution alone.
     pub fn unpooled(&self) -> Image {
         self.patches.window.output(self.patches.input, self.outputs)
     }
@@ -67,7 +67,7 @@ impl FusedPool {
         self.framed()[0] * self.framed()[1] * self.patches.input.channels * LANES
     }
 
-    /// Floats of a group's output, its gradient, or what takes that: `[pixels][outputs][16]`.
+    /// Floats of a group's output, of its gradient, or of its takers: `[pixels][outputs][16]`.
     pub fn output_len(&self) -> usize {
         self.output().pixels() * self.outputs * LANES
     }
@@ -78,7 +78,7 @@ impl FusedPool {
         2 * rows * columns * inputs * outputs * LANES
     }
 
-    /// Sizes that the tiles need.
+    /// The sizes that the tiles need.
     fn geometry(&self) -> Geometry {
         let Patches { input, window } = self.patches;
         let (output, factor) = (self.output(), if self.pools { 2 } else { 1 });
@@ -102,7 +102,7 @@ impl FusedPool {
 struct Geometry {
     /// Height and width of the window.
     kernel: [usize; 2],
-    /// Down and across.
+    /// The stride, down and across.
     stride: [usize; 2],
     channels: usize,
     /// Pixels of a row of the framed input.
@@ -111,7 +111,7 @@ struct Geometry {
     run: usize,
     /// Numbers of a window.
     inputs: usize,
-    /// Places of the window: those that a pool reaches, if there is one.
+    /// Positions of the window: those that a pool reaches, if there is one.
     rows: usize,
     columns: usize,
     outputs: usize,
@@ -119,13 +119,13 @@ struct Geometry {
 }
 
 impl Geometry {
-    /// Where the window at a place begins in the input.
+    /// The place in the input at which the window at a position begins.
     #[inline(always)]
     fn input_at(&self, row: usize, column: usize) -> usize {
         (row * self.stride[0] * self.width + column * self.stride[1]) * self.channels
     }
 
-    /// Where the weights of an output begin in panels, in floats; those of the next input are 16 on.
+    /// The place in panels at which the weights of an output begin, in floats; those of the next input are 16 on.
     #[inline(always)]
     fn weights_of(&self, output: usize) -> usize {
         output / LANES * self.inputs * LANES + output % LANES
@@ -137,7 +137,7 @@ impl Geometry {
 /// `takers`, each `[pixels][outputs][16]`.
 ///
 /// # Safety
-/// All of it must be readable and writable.
+/// All slices must be readable and writable.
 #[inline(always)]
 unsafe fn spread<S: Simd>(
     simd: S,
@@ -184,7 +184,7 @@ fn piece(total: usize, pieces: usize, index: usize) -> Range<usize> {
 /// The vector at a place.
 ///
 /// # Safety
-/// It must be readable.
+/// The vector must be readable.
 #[inline(always)]
 unsafe fn read<S: Simd>(from: *const f32) -> S::f32s {
     // Safety: the caller's.
@@ -194,7 +194,7 @@ unsafe fn read<S: Simd>(from: *const f32) -> S::f32s {
 /// Writes a vector to a place.
 ///
 /// # Safety
-/// It must be writable.
+/// The vector must be writable.
 #[inline(always)]
 unsafe fn write<S: Simd>(to: *mut f32, values: S::f32s) {
     // Safety: the caller's.

@@ -1,7 +1,7 @@
-//! The product that a convolution is, without its patches being written anywhere: a register tile as in
+//! The matrix product of a convolution, without its patches being written anywhere: a register tile as in
 //! [`tile`](crate::kernels::products::tile), whose rows lie wherever they are and whose steps are three nested loops,
 //!
-//! `result[row][panel] = finish(begin + Σ_step left[row][step] * right[step][panel])`.
+//! `result[row][panel] = epilogue(initial + Σ_step left[row][step] * right[step][panel])`.
 //!
 //! A step moves all rows of the left factor by the same distance. So a tile holds one pointer a row and
 //! one distance that all share, which x86 adds up in the load itself.
@@ -27,7 +27,7 @@ pub(in crate::kernels) struct Limits {
 impl Limits {
     fn of<S: Simd>() -> Limits {
         match S::F32_LANES {
-            // 28 of 32 registers for the sums.
+            // 28 of 32 registers hold the sums.
             LANES => Limits { rows: MOST_ROWS, panels: 2 },
             // 12 of 16.
             8 => Limits { rows: 6, panels: 1 },
@@ -41,12 +41,12 @@ impl Limits {
 pub(in crate::kernels) struct Tile {
     pub rows: usize,
     pub panels: usize,
-    /// Of each row: where its first step reads, and where its result begins.
+    /// For each row: where its first step reads, and where its result begins.
     pub lefts: [*const f32; MOST_ROWS],
     pub results: [*mut f32; MOST_ROWS],
     /// Steps of the three loops, the outermost first.
     pub counts: [usize; 3],
-    /// How far a turn of each loop moves the rows, and how far the panels.
+    /// How far one iteration of each loop moves the rows, and how far the panels.
     pub left_steps: [usize; 3],
     pub right: *const f32,
     pub right_steps: [usize; 3],
@@ -69,10 +69,10 @@ pub(in crate::kernels) fn evenly(count: usize, most: usize, mut each: impl FnMut
 /// Cuts a product into tiles within limits, and hands each to a function that computes it.
 pub(in crate::kernels) type Cut<'a> = dyn FnMut(Limits, &mut dyn FnMut(&Tile)) + 'a;
 
-/// Lets `work` hand out tiles within its limits, each of which is computed at once.
+/// Lets `work` hand out tiles within its limits, each of which is computed immediately.
 ///
 /// # Safety
-/// All that the tiles address must be readable, and their results the caller's alone.
+/// All memory that the tiles address must be readable, and their results the caller's alone.
 pub(in crate::kernels) unsafe fn in_tiles(work: &mut Cut) {
     dispatch(Work(work));
 }
@@ -155,10 +155,10 @@ impl Tile {
         2 * self.rows * self.panels * LANES * self.counts.iter().product::<usize>()
     }
 
-    /// `ROWS` rows of `VECTORS` vectors, in registers.
+    /// Computes `ROWS` rows of `VECTORS` vectors, in registers.
     ///
     /// # Safety
-    /// As for [`in_tiles`].
+    /// The conditions of [`in_tiles`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
     unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S) {
@@ -205,7 +205,7 @@ impl Tile {
             let zero = simd.splat_f32s(0.0);
             match self.epilogue {
                 Epilogue::Plain => {}
-                // Not a maximum: that would lose a NaN, by which divergence is noticed.
+                // A maximum would lose a NaN, by which divergence is noticed.
                 Epilogue::Relu => {
                     for r in 0..ROWS {
                         for v in 0..VECTORS {

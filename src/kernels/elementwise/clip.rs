@@ -1,4 +1,4 @@
-//! What is done to gradients before an update.
+//! Penalties, limits and factors of gradients before an update.
 
 use crate::kernels::simd::vectorise::vectorise;
 
@@ -18,7 +18,7 @@ pub fn add_signs(gradients: &mut [f32], parameters: &[f32], factor: f32) {
     );
 }
 
-/// x ← x, but not beyond ±`limit`, which is above 0; NaN stays NaN.
+/// x ← x, but not beyond ±`limit`, which is above 0; NaN stays NaN. `values` `[n]`.
 pub fn clamp(values: &mut [f32], limit: f32) {
     vectorise(
         #[inline(always)]
@@ -32,7 +32,7 @@ pub fn clamp(values: &mut [f32], limit: f32) {
     );
 }
 
-/// x ← x · `factor`
+/// x ← x · `factor`. `values` `[n]`.
 pub fn scale(values: &mut [f32], factor: f32) {
     vectorise(
         #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// out = bytes * scale + shift, elementwise over slices of equal length.
+/// out = bytes * scale + shift, elementwise: `out`, `bytes` `[n]`.
 pub fn bytes_to_floats(out: &mut [f32], bytes: &[u8], scale: f32, shift: f32) {
     debug_assert_eq!(out.len(), bytes.len());
     vectorise(
@@ -15,7 +15,7 @@ pub fn bytes_to_floats(out: &mut [f32], bytes: &[u8], scale: f32, shift: f32) {
     )
 }
 
-/// out = values * scale + shift, elementwise over slices of equal length.
+/// out = values * scale + shift, elementwise: `out`, `values` `[n]`.
 pub fn scale_and_shift(out: &mut [f32], values: &[f32], scale: f32, shift: f32) {
     debug_assert_eq!(out.len(), values.len());
     vectorise(

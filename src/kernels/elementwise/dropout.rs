@@ -1,28 +1,28 @@
 //! Dropout: numbers become 0 at random, and the others grow so that the mean stays (Srivastava, Hinton,
 //! Krizhevsky, Sutskever, Salakhutdinov: Dropout, 2014; inverted, as in PyTorch).
 //!
-//! Which ones is a function of a key and of their place alone: nothing is kept for the backward pass, and
+//! Which ones is a function of a key and of their place alone: nothing is saved for the backward pass, and
 //! whole vectors are drawn at a time.
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// What is dropped.
+/// The rate of dropout, as the kernels use it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropping {
     /// A number is dropped where the 32 bits drawn for it are below this.
     threshold: u32,
-    /// What is left grows by this factor.
+    /// The factor of the numbers that are kept.
     factor: f32,
 }
 
 impl Dropping {
-    /// Of a part `rate` of all numbers, in [0, 1).
+    /// Drops a part `rate` of all numbers, in [0, 1).
     pub fn new(rate: f64) -> Dropping {
         Dropping { threshold: (rate * 2f64.powi(32)) as u32, factor: (1.0 / (1.0 - rate)) as f32 }
     }
 }
 
-/// 32 bits for each place of a key: a counter, mixed by two rounds of multiplications and shifts with the
+/// Draws 32 bits for each place of a key: a counter, mixed by two rounds of multiplications and shifts with the
 /// halves of the key between them. Constants are those of "lowbias32" (Wellons: Prospecting for hash
 /// functions, 2018), by which every bit of the counter changes each bit drawn about half of the time.
 #[inline(always)]
@@ -38,7 +38,7 @@ fn halves(key: u64) -> [u32; 2] {
     [key as u32, (key >> 32) as u32]
 }
 
-/// What the numbers of a row become, and so what becomes of their gradient: `y` as `x` or 0. If `y` is
+/// Drops numbers of a row, or of its gradient: `y` `[n]` is `x` `[n]` times the factor, or 0. If `y` is
 /// longer, its rest is zeros.
 pub fn apply(y: &mut [f32], x: &[f32], key: u64, dropping: Dropping) {
     let (y, rest) = y.split_at_mut(x.len());
@@ -54,7 +54,7 @@ pub fn apply(y: &mut [f32], x: &[f32], key: u64, dropping: Dropping) {
     );
 }
 
-/// [`apply`] to whole channels: `y`, `x` `[pixels, pitch]`; `factors` is scratch of `[pitch]`.
+/// Drops whole channels, as [`apply`] does numbers: `y`, `x` `[pixels, pitch]`; `factors` is scratch of `[pitch]`.
 pub fn apply_to_channels(y: &mut [f32], x: &[f32], factors: &mut [f32], key: u64, dropping: Dropping) {
     let (key, Dropping { threshold, factor }) = (halves(key), dropping);
     for (place, to) in factors.iter_mut().enumerate() {
@@ -80,7 +80,7 @@ mod tests {
     const ROWS: usize = 400;
     const PLACES: usize = 1000;
 
-    /// Rows of 1 where a number is kept, and of 0.
+    /// Rows with 1 where a number is kept, and 0 where it is dropped.
     fn kept(rate: f64) -> Vec<Vec<f64>> {
         let row = |key: usize| {
             let mut y = vec![0.0; PLACES];
@@ -110,7 +110,7 @@ mod tests {
             let rows = kept(rate);
             let all = mean(rows.iter().flatten().copied(), ROWS * PLACES);
             assert!((all - (1.0 - rate)).abs() <= bound(rate, ROWS * PLACES), "{rate}: {all}");
-            // Of each row and of each place, too.
+            // The same holds for each row and for each place.
             for row in &rows {
                 assert!((mean(row.iter().copied(), PLACES) - (1.0 - rate)).abs() <= bound(rate, PLACES));
             }
@@ -124,7 +124,7 @@ mod tests {
         assert!(y.iter().all(|&y| y == 0.0 || y == 4.0) && y.contains(&0.0) && y.contains(&4.0));
     }
 
-    /// Neither neighbours, nor numbers at other distances, nor rows of other keys know of each other.
+    /// Neighbours, numbers at other distances, and rows of other keys are independent.
     #[test]
     fn draws_are_independent() {
         let rate = 0.5;
@@ -152,7 +152,7 @@ mod tests {
             let off = agree(&mut pairs);
             assert!(off < 1.0, "shifted rows {lag}: {off}");
         }
-        // What repeats is seen.
+        // The check sees a repetition.
         let mut same = rows.iter().flat_map(|row| row.iter().map(|&x| (x, x)));
         assert!(agree(&mut same) > 1.0);
     }

@@ -3,14 +3,14 @@
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::simd::vectorise::vectorise;
 
-/// y = a gate(b), slices of equal length. `scratch` is as long, and takes gate(b).
+/// y = a gate(b): `y`, `a`, `b` `[n]`. `scratch` `[n]` takes gate(b).
 pub fn forward(y: &mut [f32], [a, b]: [&[f32]; 2], gate: Activation, scratch: &mut [f32]) {
     debug_assert!(y.len() == a.len() && y.len() == b.len() && y.len() == scratch.len());
     activation::forward(gate, scratch, b);
     multiply(y, a, scratch);
 }
 
-/// Inverts [`forward`]: da = dy gate(b), db = dy a gate'(b). `scratch` is as long as two of the slices.
+/// Inverts [`forward`]: da = dy gate(b), db = dy a gate'(b), all `[n]`. `scratch` is `[2 n]`.
 pub fn backward(
     [da, db]: [&mut [f32]; 2],
     dy: &[f32],
@@ -27,7 +27,7 @@ pub fn backward(
     activation::backward(gate, db, product, saved);
 }
 
-/// to = a b, slices of equal length.
+/// to = a b, elementwise: all `[n]`.
 fn multiply(to: &mut [f32], a: &[f32], b: &[f32]) {
     vectorise(
         #[inline(always)]

@@ -1,9 +1,9 @@
-//! Where two branches of a network meet: their sum, and an image times a gate for each of its channels.
+//! The merge of two branches of a network: their sum, and an image times a gate for each of its channels.
 
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::LANES;
 
-/// y = a + b, slices of equal length.
+/// y = a + b, elementwise: all `[n]`.
 pub fn sum(y: &mut [f32], a: &[f32], b: &[f32]) {
     debug_assert!(y.len() == a.len() && y.len() == b.len());
     vectorise(
@@ -16,7 +16,7 @@ pub fn sum(y: &mut [f32], a: &[f32], b: &[f32]) {
     );
 }
 
-/// y = y + x, slices of equal length: what two readers of an output give to its gradient.
+/// y = y + x, elementwise, both `[n]`: the sum of the gradients of two readers of an output.
 pub fn add(y: &mut [f32], x: &[f32]) {
     debug_assert_eq!(y.len(), x.len());
     vectorise(
@@ -29,7 +29,7 @@ pub fn add(y: &mut [f32], x: &[f32]) {
     );
 }
 
-/// Each channel of `x` `[pixels, pitch]` times its `gate` `[channels]`, which is padded with zeros to whole
+/// Multiplies each channel of `x` `[pixels, pitch]` by its `gate` `[channels]`, which is padded with zeros to whole
 /// vectors, as `y` `[pixels, gate.len()]` is; `x` may be data, whose channels are not.
 pub fn scale(y: &mut [f32], x: &[f32], gate: &[f32], pitch: usize) {
     vectorise(
@@ -46,8 +46,8 @@ pub fn scale(y: &mut [f32], x: &[f32], gate: &[f32], pitch: usize) {
     );
 }
 
-/// Inverts [`scale`] for the image: writes its gradient, `[pixels, gate.len()]`, to `dx` or adds it to what
-/// is there.
+/// Inverts [`scale`] for the image: writes its gradient, `dx` `[pixels, gate.len()]`, from `dy` of the same shape, or
+/// adds it to what is there.
 pub fn scale_backward(dx: &mut [f32], dy: &[f32], gate: &[f32], adds: bool) {
     debug_assert_eq!(dx.len(), dy.len());
     vectorise(
@@ -62,11 +62,11 @@ pub fn scale_backward(dx: &mut [f32], dy: &[f32], gate: &[f32], adds: bool) {
     );
 }
 
-/// Inverts [`scale`] for the gate: the sum of dy · x over all pixels, in their order, `[gate.len()]`.
+/// Inverts [`scale`] for the gate: the sum of dy · x over all pixels, in their order, `dgate` `[gate.len()]`.
 pub fn gate_backward(dgate: &mut [f32], dy: &[f32], x: &[f32], pitch: usize) {
     let columns = dgate.len();
     if pitch != columns {
-        // Data, whose pixels are not whole vectors.
+        // The pixels of data are not whole vectors.
         dgate.fill(0.0);
         for (dy, x) in dy.chunks_exact(columns).zip(x.chunks_exact(pitch)) {
             for ((dgate, dy), x) in dgate.iter_mut().zip(dy).zip(x) {

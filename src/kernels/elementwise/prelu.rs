@@ -3,7 +3,7 @@
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::LANES;
 
-/// y = x if x > 0, else slope x: slices of equal length.
+/// y = x if x > 0, else slope x: `y`, `x` `[n]`.
 pub fn forward(y: &mut [f32], x: &[f32], slope: f32) {
     debug_assert_eq!(y.len(), x.len());
     vectorise(
@@ -16,7 +16,7 @@ pub fn forward(y: &mut [f32], x: &[f32], slope: f32) {
     );
 }
 
-/// Inverts [`forward`]: dx = dy if x > 0, else slope dy.
+/// Inverts [`forward`]: dx = dy if x > 0, else slope dy. `dx`, `dy`, `x` `[n]`.
 pub fn backward(dx: &mut [f32], dy: &[f32], x: &[f32], slope: f32) {
     debug_assert!(dx.len() == dy.len() && dx.len() == x.len());
     vectorise(
@@ -29,8 +29,8 @@ pub fn backward(dx: &mut [f32], dy: &[f32], x: &[f32], slope: f32) {
     );
 }
 
-/// The gradient of the slope, Σ dy min(x, 0): summed in 16 lanes, and these in their order, whatever the instruction
-/// set.
+/// The gradient of the slope, Σ dy min(x, 0) over `dy`, `x` `[n]`: summed in 16 lanes, and these in their order,
+/// whatever the instruction set.
 pub fn gradient(dy: &[f32], x: &[f32]) -> f32 {
     debug_assert_eq!(dy.len(), x.len());
     let mut lanes = [0.0f32; LANES];
@@ -52,7 +52,7 @@ pub fn gradient(dy: &[f32], x: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// [`forward`] of pixels `[pixels, slopes.len()]` with a slope for each channel.
+/// [`forward`] with a slope for each channel: `y`, `x` `[pixels, slopes.len()]`.
 pub fn forward_by_channel(y: &mut [f32], x: &[f32], slopes: &[f32]) {
     debug_assert!(y.len() == x.len() && y.len().is_multiple_of(slopes.len()));
     vectorise(
@@ -67,7 +67,7 @@ pub fn forward_by_channel(y: &mut [f32], x: &[f32], slopes: &[f32]) {
     );
 }
 
-/// Inverts [`forward_by_channel`].
+/// Inverts [`forward_by_channel`]: `dx`, `dy`, `x` `[pixels, slopes.len()]`.
 pub fn backward_by_channel(dx: &mut [f32], dy: &[f32], x: &[f32], slopes: &[f32]) {
     debug_assert!(dx.len() == dy.len() && dx.len() == x.len() && dx.len().is_multiple_of(slopes.len()));
     let channels = slopes.len();
@@ -84,7 +84,8 @@ pub fn backward_by_channel(dx: &mut [f32], dy: &[f32], x: &[f32], slopes: &[f32]
     );
 }
 
-/// Adds the gradient of each channel's slope over all pixels, in their order.
+/// Adds the gradient of each channel's slope, `dslopes` `[slopes]`, over all pixels, in their order: `dy`, `x`
+/// `[pixels, slopes]`.
 pub fn add_gradient_by_channel(dslopes: &mut [f32], dy: &[f32], x: &[f32]) {
     debug_assert!(dy.len() == x.len() && dy.len().is_multiple_of(dslopes.len()));
     let channels = dslopes.len();

@@ -1,11 +1,11 @@
-//! Some channels of an image, and channels repeated: what stands between the images of layers,
+//! Some channels of an image, and channels repeated: the links between the images of layers,
 //! `[pixels, pitch]`, and those of a convolution in groups.
 
 use std::ops::Range;
 
 use crate::kernels::image::Image;
 
-/// These channels of `x`, whose pixels are `pitch` floats apart, as the image `to` of just these: zeros
+/// Copies these channels of `x` `[pixels, pitch]` to the image `to` of just these: zeros
 /// as padding.
 pub fn take(to: &mut [f32], x: &[f32], pitch: usize, channels: Range<usize>) {
     let to_pitch = to.len() / (x.len() / pitch);
@@ -16,7 +16,7 @@ pub fn take(to: &mut [f32], x: &[f32], pitch: usize, channels: Range<usize>) {
     }
 }
 
-/// The inverse of [`take`]: puts the image `from` of these channels into `y`, and leaves the other
+/// Inverts [`take`]: puts the image `from` of these channels into `y` `[pixels, pitch]`, and leaves the other
 /// channels alone.
 pub fn put(y: &mut [f32], from: &[f32], pitch: usize, channels: Range<usize>) {
     let from_pitch = from.len() / (y.len() / pitch);
@@ -25,21 +25,21 @@ pub fn put(y: &mut [f32], from: &[f32], pitch: usize, channels: Range<usize>) {
     }
 }
 
-/// Adds a number for each channel, `bias` `[pitch]`, to every pixel of `y`.
+/// Adds a number for each channel, `bias` `[pitch]`, to every pixel of `y` `[pixels, pitch]`.
 pub fn add_bias(y: &mut [f32], bias: &[f32]) {
     for y in y.chunks_exact_mut(bias.len()) {
         y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
     }
 }
 
-/// Zeros behind the channels of every pixel.
+/// Writes zeros behind the channels of every pixel of `y` `[pixels, pitch]`.
 pub fn clear_padding(y: &mut [f32], image: Image) {
     if image.channels < image.pitch {
         y.chunks_exact_mut(image.pitch).for_each(|y| y[image.channels..].fill(0.0));
     }
 }
 
-/// Each of `channels` channels of `x`, whose pixels are `pitch` floats apart, as many times as they fit
+/// Repeats each of `channels` channels of `x` `[pixels, pitch]` as many times as they fit
 /// into the channels of the image `to`: the first several times, then the second, and so on.
 pub fn repeat(to: &mut [f32], repeated: Image, x: &[f32], channels: usize, pitch: usize) {
     let times = repeated.channels / channels;

@@ -1,16 +1,16 @@
-//! Pools: the largest number or the mean under each place of a window, channel by channel.
+//! Pools: the largest number or the mean under each position of a window, channel by channel.
 //!
-//! `x` is `[height, width, pitch]`, `y` the image that the window gives of it. Padding is left out of a maximum,
-//! so each place must see a pixel of the image; in a mean it counts as zeros.
+//! `x` is `[height, width, pitch]`, `y` the image that the window makes of it. Padding is left out of a maximum,
+//! so each position must see a pixel of the image; in a mean it counts as zeros.
 
 use crate::kernels::image::{Image, Window};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::LANES;
 
-/// The pixels of the image that a place of the window sees.
+/// The pixels of the image that a window at some position sees.
 #[derive(Clone, Copy)]
 struct Seen {
-    /// Where the first of them begins.
+    /// The place at which the first of them begins.
     corner: usize,
     rows: usize,
     columns: usize,
@@ -31,7 +31,7 @@ impl Seen {
     }
 }
 
-/// Calls `each` with each output pixel's number, and what its window sees.
+/// Calls `each` with each output pixel's index, and the pixels that its window sees.
 #[inline(always)]
 fn places(input: Image, window: Window, mut each: impl FnMut(usize, Seen)) {
     let ([down, across], is_padded) = (window.sides(), window.is_padded());
@@ -55,7 +55,7 @@ fn places(input: Image, window: Window, mut each: impl FnMut(usize, Seen)) {
     }
 }
 
-/// The vector at a place.
+/// The vector of `x` at a place.
 #[inline(always)]
 fn vector(x: &[f32], place: usize) -> [f32; LANES] {
     let mut vector = [0.0; LANES];
@@ -81,7 +81,7 @@ fn larger(best: f32, x: f32) -> f32 {
     if x > best || x.is_nan() { x } else { best }
 }
 
-/// The largest number under each place.
+/// The largest number under each position of the window: `x` `[height, width, pitch]`, `y` `[pixels out, pitch]`.
 pub fn max_forward(y: &mut [f32], x: &[f32], input: Image, window: Window) {
     forward(
         y,
@@ -95,7 +95,8 @@ pub fn max_forward(y: &mut [f32], x: &[f32], input: Image, window: Window) {
     );
 }
 
-/// The mean of the numbers under each place, padding included as zeros, added up row by row.
+/// The mean of the numbers under each position, padding included as zeros, added up row by row: `x`
+/// `[height, width, pitch]`, `y` `[pixels out, padded channels]`.
 pub fn average_forward(y: &mut [f32], x: &[f32], input: Image, window: Window) {
     let factor = 1.0 / window.area() as f32;
     forward(
@@ -123,7 +124,7 @@ fn forward(
 ) {
     let pitch = window.output(input, input.channels).pitch;
     if input.pitch != pitch {
-        // Data, whose pixels are not whole vectors.
+        // The pixels of data are not whole vectors.
         return places(input, window, |pixel, seen| {
             let (y, padding) = y[pixel * pitch..(pixel + 1) * pitch].split_at_mut(input.channels);
             for (channel, y) in y.iter_mut().enumerate() {
@@ -137,7 +138,7 @@ fn forward(
     vectorise(
         #[inline(always)]
         || {
-            // In registers, where no store can be thought to change them.
+            // Copies in registers, where no store can be thought to change them.
             let (input, window, pitch) = (input, window, pitch);
             places(
                 input,
@@ -169,8 +170,8 @@ fn forward(
     );
 }
 
-/// Inverts [`max_forward`]: the first of the largest numbers under each place, row by row, takes the
-/// whole gradient, as in PyTorch.
+/// Inverts [`max_forward`]: the first of the largest numbers under each position, row by row, takes the
+/// whole gradient, as in PyTorch. `dx`, `x` `[height, width, pitch]`, `dy`, `y` `[pixels out, pitch]`.
 pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Image, window: Window) {
     let pitch = input.pitch;
     let adds = clear(dx, input, window);
@@ -186,7 +187,7 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
                     let mut lane = 0;
                     while lane < pitch {
                         let at = pixel * pitch + lane;
-                        // What no number has taken yet.
+                        // The gradients that no number has taken yet.
                         let mut left = vector(dy, at);
                         let y = vector(y, at);
                         seen.each(
@@ -211,7 +212,8 @@ pub fn max_backward(dx: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], input: Ima
     );
 }
 
-/// Inverts [`average_forward`]: all numbers under a place take the same part of the gradient.
+/// Inverts [`average_forward`]: all numbers under a position take the same part of the gradient. `dx`
+/// `[height, width, pitch]`, `dy` `[pixels out, pitch]`.
 pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window) {
     let factor = 1.0 / window.area() as f32;
     let adds = clear(dx, input, window);
@@ -244,8 +246,8 @@ pub fn average_backward(dx: &mut [f32], dy: &[f32], input: Image, window: Window
     );
 }
 
-/// Makes `dx` ready for what each place gives it; whether that is added. Where every pixel is under one
-/// place, nothing has to be done.
+/// Prepares `dx` for the contributions of each position; returns whether they are added. Where every pixel is under
+/// one position, nothing has to be done.
 fn clear(dx: &mut [f32], input: Image, window: Window) -> bool {
     let [down, across] = window.sides();
     let adds = down.reach() >= down.stride || across.reach() >= across.stride;
@@ -280,7 +282,7 @@ pub fn global_average_forward(y: &mut [f32], x: &[f32], input: Image) {
     );
 }
 
-/// Inverts [`global_average_forward`].
+/// Inverts [`global_average_forward`]: `dx` `[pixels, pitch]`, `dy` `[channels]`, padded.
 pub fn global_average_backward(dx: &mut [f32], dy: &[f32], input: Image) {
     let factor = 1.0 / input.pixels() as f32;
     vectorise(

@@ -13,12 +13,12 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image as layers hand it on.
+    /// The image between two layers, with padded channels.
     pub const fn new(height: usize, width: usize, channels: usize) -> Image {
         Image { height, width, channels, pitch: padded(channels) }
     }
 
-    /// A sample of the data.
+    /// The image of a sample of the data, without padding.
     pub const fn data([height, width, channels]: [usize; 3]) -> Image {
         Image { height, width, channels, pitch: channels }
     }
@@ -27,12 +27,12 @@ impl Image {
         self.height * self.width
     }
 
-    /// Numbers without padding.
+    /// Numbers of the image without padding.
     pub const fn features(&self) -> usize {
         self.pixels() * self.channels
     }
 
-    /// Floats, padding included.
+    /// Floats of the image, padding included.
     pub const fn columns(&self) -> usize {
         self.pixels() * self.pitch
     }

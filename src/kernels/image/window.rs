@@ -9,12 +9,12 @@ use super::shape::Image;
 pub struct Window {
     /// Height and width of the window in pixels; at least 1.
     pub kernel: [usize; 2],
-    /// Pixels from one place to the next, down and across; at least 1.
+    /// The stride: pixels from one position to the next, down and across; at least 1.
     pub stride: [usize; 2],
-    /// Pixels around the image that it also moves over: `[[above, below], [left, right]]`. For a convolution
+    /// Pixels of padding around the image: `[[above, below], [left, right]]`. For a convolution
     /// and an average they are zeros; a maximum leaves them out.
     pub padding: [[usize; 2]; 2],
-    /// Pixels from one pixel of the window to the next, down and across; at least 1.
+    /// The dilation: pixels from one pixel of the window to the next, down and across; at least 1.
     pub dilation: [usize; 2],
     /// Whether the layer is of sequences, which are images of one row: the window is one row too, and the
     /// shape of a kernel is written without it, as PyTorch's `Conv1d` has it.
@@ -71,7 +71,7 @@ impl Window {
         above > 0 || below > 0 || left > 0 || right > 0
     }
 
-    /// Whether pixels of the window lie apart.
+    /// Whether there is dilation on any side.
     pub const fn is_dilated(&self) -> bool {
         self.dilation[0] > 1 || self.dilation[1] > 1
     }
@@ -81,7 +81,7 @@ impl Window {
         &self.kernel[usize::from(self.one_dimensional)..]
     }
 
-    /// What comes out of `input`, with so many channels.
+    /// The output image for `input`, with so many channels.
     pub const fn output(&self, input: Image, channels: usize) -> Image {
         let [rows, columns] = self.sides();
         Image::new(rows.places(input.height), columns.places(input.width), channels)
@@ -103,13 +103,13 @@ impl std::fmt::Display for Window {
 pub struct Side {
     /// Pixels of the window.
     pub kernel: usize,
-    /// Pixels from one place to the next.
+    /// The stride: pixels from one position to the next.
     pub stride: usize,
     /// Pixels of padding before the first pixel of the image.
     pub before: usize,
     /// Pixels of padding after the last one.
     pub after: usize,
-    /// Pixels from one pixel of the window to the next.
+    /// The dilation: pixels from one pixel of the window to the next.
     pub dilation: usize,
 }
 
@@ -124,13 +124,13 @@ impl Side {
         self.before + pixels + self.after
     }
 
-    /// Places along so many pixels of an image, rounded down as in PyTorch; none if the window does not fit.
+    /// Positions along so many pixels of an image, rounded down as in PyTorch; none if the window does not fit.
     pub const fn places(&self, pixels: usize) -> usize {
         let framed = self.framed(pixels);
         if framed <= self.reach() { 0 } else { (framed - self.reach() - 1) / self.stride + 1 }
     }
 
-    /// The pixels of the window that see the image, of so many pixels, from a place on.
+    /// The pixels of the window that see the image, of so many pixels, at a position.
     #[inline(always)]
     pub fn kernel_inside(&self, place: usize, pixels: usize) -> Range<usize> {
         let Side { kernel, stride, before, dilation, .. } = *self;
@@ -140,7 +140,7 @@ impl Side {
         first..end.min(kernel).max(first)
     }
 
-    /// The places at which a pixel of the window sees the image, of so many pixels.
+    /// The positions at which a pixel of the window sees the image, of so many pixels.
     pub fn places_inside(&self, pixel: usize, pixels: usize) -> Range<usize> {
         let Side { stride, before, dilation, .. } = *self;
         let first = before.saturating_sub(pixel * dilation).div_ceil(stride);
@@ -154,7 +154,7 @@ impl Side {
 mod tests {
     use super::*;
 
-    /// Every side with small numbers.
+    /// All sides with small numbers.
     fn sides() -> impl Iterator<Item = Side> {
         (0..4 * 4 * 4 * 4 * 3).map(|number: usize| Side {
             kernel: number % 4 + 1,

@@ -6,7 +6,8 @@ use crate::kernels::simd::vectorise::vectorise;
 
 /// A function of all outputs of a sample and its target.
 ///
-/// It should be marked `#[inline(always)]`, with all that it calls: it is compiled for the instruction set in use then.
+/// An implementation should be marked `#[inline(always)]`, with all that it calls: it is then compiled for the
+/// instruction set in use.
 pub trait RowLoss: Send + Sync + 'static {
     /// The loss of the sample. `outputs` \[outputs\]; `gradient` \[outputs\], if it is wanted, is for the derivative
     /// by each output, and holds zeros at first. The loss must be the same with it and without. NaN should stay
@@ -14,7 +15,7 @@ pub trait RowLoss: Send + Sync + 'static {
     fn row(&self, outputs: &[f32], target: Target, gradient: Option<&mut [f32]>) -> f32;
 }
 
-/// `function` of each row, and its gradient times scale.
+/// The loss `function` of each row, and its gradient times scale.
 pub fn by_row<F: RowLoss>(pass: Pass, function: &F) {
     pass.check();
     let Pass { mut gradient, scores: Scores { losses, correct }, outputs, targets, rows, scale } = pass;

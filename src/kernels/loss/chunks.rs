@@ -2,7 +2,7 @@
 
 use crate::kernels::simd::reduce::{LANES, tree};
 
-/// The values from `start` on, and `beyond` in the place of those that there are not.
+/// The values `[n]` from `start` on, and `beyond` in the place of values that are missing.
 #[inline(always)]
 pub(super) fn chunk_of(values: &[f32], start: usize, beyond: f32) -> [f32; LANES] {
     let mut chunk = [beyond; LANES];
@@ -18,7 +18,7 @@ pub(super) fn sum_of(lanes: [f32; LANES]) -> f32 {
     tree(lanes, |a, b| a + b)
 }
 
-/// The chunks of a row that hold its classes, each with the index of its first column and with
+/// The chunks of a `row` `[stride]` that hold its classes, each with the index of its first column and with
 /// minus infinity in place of the padding.
 #[inline(always)]
 pub(super) fn chunks(row: &[f32], classes: usize) -> impl Iterator<Item = (usize, [f32; LANES])> {
@@ -37,7 +37,7 @@ pub(super) fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
 
-/// The largest number of the row; NaN is passed over.
+/// The largest number of the `row` `[stride]`; NaN is skipped.
 #[inline(always)]
 pub(super) fn largest(row: &[f32], classes: usize) -> f32 {
     let mut max = [f32::NEG_INFINITY; LANES];
@@ -49,7 +49,7 @@ pub(super) fn largest(row: &[f32], classes: usize) -> f32 {
     tree(max, larger)
 }
 
-/// Whether `label` is the first column that holds `max`.
+/// Whether `label` is the first column of the `row` `[stride]` that holds `max`.
 #[inline(always)]
 pub(super) fn is_first(row: &[f32], label: usize, max: f32) -> bool {
     let mut earlier = false;

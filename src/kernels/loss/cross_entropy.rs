@@ -7,10 +7,10 @@ use crate::kernels::simd::math;
 use crate::kernels::simd::reduce::LANES;
 use crate::kernels::simd::vectorise::vectorise;
 
-/// How the terms of a cross-entropy are weighed.
+/// The weights of a cross-entropy's terms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropy<'a> {
-    /// \[classes\], none below 0; or empty, if each weighs 1.
+    /// The weights of the classes, \[classes\], none below 0; or empty, if each weighs 1.
     pub class_weights: &'a [f32],
     /// The part of each target, in [0, 1), that is spread over all classes (Szegedy et al. 2016).
     pub label_smoothing: f32,
@@ -77,7 +77,7 @@ pub fn cross_entropy(pass: Pass, terms: CrossEntropy) {
                     for i in 0..LANES {
                         let own = if terms.relative { math::ln(factors[i]) } else { 0.0 };
                         let term = factors[i] * (log_sum - (chunk[i] - max) + own);
-                        // 0 where the factor is, be p 0 as well; but NaN where the sum is.
+                        // The term is 0 where the factor is, be p 0 as well; but NaN where the sum is.
                         sums[i] += if factors[i] == 0.0 { 0.0 * log_sum } else { term };
                         totals[i] += factors[i];
                     }

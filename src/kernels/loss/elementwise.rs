@@ -7,9 +7,10 @@ use crate::kernels::simd::vectorise::vectorise;
 
 /// A function of one output and its target; the loss of a sample is its mean over the outputs.
 ///
-/// It should be marked `#[inline(always)]`, with all that it calls: it is compiled into a loop over vectors then.
+/// An implementation should be marked `#[inline(always)]`, with all that it calls: it is then compiled into a loop
+/// over vectors.
 pub trait ElementwiseLoss: Copy + Send + Sync + 'static {
-    /// The value, and its derivative by the output. NaN should stay NaN, so that training that fails is noticed.
+    /// The value and its derivative by the output. NaN should stay NaN, so that training that fails is noticed.
     fn at(self, output: f32, target: f32) -> (f32, f32);
 }
 

@@ -5,10 +5,10 @@ use super::pass::{Pass, Scores, Targets};
 use crate::kernels::simd::reduce::LANES;
 use crate::kernels::simd::vectorise::vectorise;
 
-/// How far the right class must be ahead, and what it costs where it is not.
+/// The margin of the hinge loss, and whether it is squared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hinge {
-    /// Above 0.
+    /// How far the output of the right class must be above the others; above 0.
     pub margin: f32,
     /// Whether the shortfalls are squared.
     pub squared: bool,

@@ -1,9 +1,9 @@
-//! What a loss is computed on.
+//! The input and output of a loss over a block of rows.
 
 use super::chunks::{chunk_of, is_first};
 use crate::kernels::simd::reduce::LANES;
 
-/// How a block of rows lies in memory: row-major, each row padded to `stride` columns.
+/// The layout of a block of rows in memory: row-major, each row padded to `stride` columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// The columns that count.
@@ -14,36 +14,36 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// That a block of this many rows is what it should be.
+    /// Checks that a block `[count, stride]` is of this many rows.
     pub(super) fn check(self, block: &[f32], count: usize) {
         debug_assert!(self.classes > 0 && self.classes <= self.stride, "{self:?}");
         debug_assert!(self.stride.is_multiple_of(LANES), "{self:?}");
         debug_assert_eq!(block.len(), count * self.stride);
     }
 
-    /// [`Rows::check`] of a block with labels.
+    /// Checks a block `[rows, stride]` with labels `[rows]`, as [`Rows::check`] does.
     pub(super) fn check_labelled(self, block: &[f32], labels: &[u8]) {
         self.check(block, labels.len());
         debug_assert!(labels.iter().all(|&label| usize::from(label) < self.classes));
     }
 }
 
-/// What a loss is taken of, and where it goes: a block of rows.
+/// The input and output of a loss over a block of rows.
 #[derive(Debug)]
 pub struct Pass<'a> {
-    /// \[rows, stride\] the gradient by the outputs, times `scale`, if it is wanted.
+    /// The gradient by the outputs, times `scale`, \[rows, stride\], if it is wanted.
     pub gradient: Option<&'a mut [f32]>,
     pub scores: Scores<'a>,
-    /// \[rows, stride\]
+    /// The outputs of the network, \[rows, stride\].
     pub outputs: &'a [f32],
     pub targets: Targets<'a>,
     pub rows: Rows,
-    /// 1 / the batch, or 1 / the sum of the weights of its classes.
+    /// The factor of gradients: 1 / the batch, or 1 / the sum of the weights of its classes.
     pub scale: f32,
 }
 
 impl Pass<'_> {
-    /// That all parts of the block fit together.
+    /// Checks that all parts of the block fit together.
     pub(super) fn check(&self) {
         let (rows, losses) = (self.rows, self.scores.losses.len());
         rows.check(self.outputs, losses);
@@ -61,31 +61,31 @@ impl Pass<'_> {
     }
 }
 
-/// What is known of each row after a pass.
+/// The scores of each row of a pass.
 #[derive(Debug)]
 pub struct Scores<'a> {
-    /// \[rows\]
+    /// The loss of each row, \[rows\].
     pub losses: &'a mut [f32],
-    /// \[rows\] 1 where the target is a class, or a mixture of two, and the largest output, the first of
-    /// several, is that class's; otherwise 0.
+    /// 1 where the target is a class, or a mixture of two, and the largest output, the first of
+    /// several, is that class's; otherwise 0: \[rows\].
     pub correct: &'a mut [u8],
 }
 
-/// What the outputs of rows should be.
+/// The targets of rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a> {
-    /// \[rows\]: the class. Losses on values take it for the row that is 1 at the class and 0
+    /// The class of each row, \[rows\]. Losses on values take it for the row that is 1 at the class and 0
     /// elsewhere.
     Classes(&'a [u8]),
-    /// \[rows, classes\], not padded.
+    /// The target values, \[rows, classes\], not padded.
     Values(&'a [f32]),
-    /// \[rows\] two classes, of which the first counts `share`, in [0, 1], and the other the rest. Found
-    /// is that of the larger share, the first of equal ones.
+    /// Two classes for each row, \[rows\], of which the first counts `share`, in [0, 1], and the other the rest. The
+    /// class to be predicted is that of the larger share, the first of equal ones.
     Mixed { labels: &'a [u8], others: &'a [u8], share: f32 },
 }
 
 impl<'a> Targets<'a> {
-    /// Those of some rows of `classes` columns.
+    /// The targets of some rows of `classes` columns.
     pub fn rows(self, rows: std::ops::Range<usize>, classes: usize) -> Targets<'a> {
         match self {
             Targets::Classes(labels) => Targets::Classes(&labels[rows]),
@@ -96,7 +96,7 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// That of one row.
+    /// The target of one row.
     #[inline(always)]
     pub(super) fn row(self, row: usize, classes: usize) -> Target<'a> {
         match self {
@@ -109,12 +109,12 @@ impl<'a> Targets<'a> {
     }
 }
 
-/// What the outputs of one sample should be.
+/// The target of one sample.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Target<'a> {
     Class(usize),
-    /// \[outputs\]
+    /// The target values, \[outputs\].
     Values(&'a [f32]),
     /// Two classes, of which the first counts `share`, in [0, 1], and the other the rest.
     Mixed {
@@ -133,7 +133,7 @@ impl Target<'_> {
         }
     }
 
-    /// The number that belongs to an output: of a class, 1 for the class and 0 for all others.
+    /// The target value of an output: of a class, 1 for the class and 0 for all others.
     #[inline(always)]
     pub fn of(self, output: usize) -> f32 {
         match self {
@@ -152,7 +152,7 @@ impl Target<'_> {
         }
     }
 
-    /// The numbers that belong to the outputs from column `start` on, 0 beyond the last.
+    /// The target values of the outputs from column `start` on, 0 beyond the last.
     #[inline(always)]
     pub(super) fn chunk(self, start: usize) -> [f32; LANES] {
         match self {
@@ -176,7 +176,7 @@ impl Target<'_> {
         }
     }
 
-    /// What [`Scores::correct`] says of a row.
+    /// The entry of [`Scores::correct`] for a `row` `[stride]`.
     #[inline(always)]
     pub(super) fn is_found(self, row: &[f32], max: f32) -> u8 {
         match self {

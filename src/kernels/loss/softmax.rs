@@ -66,7 +66,7 @@ pub fn softmax_cross_entropy(
     )
 }
 
-/// [`softmax_cross_entropy`] without the gradient.
+/// [`softmax_cross_entropy`] without the gradient: `losses`, `correct`, `labels` \[rows\]; `logits` \[rows, stride\].
 pub fn softmax_cross_entropy_value(
     losses: &mut [f32],
     correct: &mut [u8],
@@ -123,8 +123,8 @@ pub fn softmax(probabilities: &mut [f32], logits: &[f32], rows: Rows) {
     )
 }
 
-/// Hands e^(row - max) to `store`, chunk by chunk with the index of the first column, 0 in place of
-/// the padding; returns the sum.
+/// Hands e^(row - max) of a `row` `[stride]` to `store`, chunk by chunk with the index of the first column, 0 in place
+/// of the padding; returns the sum.
 #[inline(always)]
 pub(super) fn exponentials(
     row: &[f32],
@@ -143,8 +143,8 @@ pub(super) fn exponentials(
     sum_of(sums)
 }
 
-/// The largest of some logits, which need no padding, and the sum of e^(logit - largest) without that of `but`; the
-/// powers go to `store`, if there is one, \[logits\]. A NaN makes the sum one.
+/// The largest of some logits, \[n\], which need no padding, and the sum of e^(logit - largest) without that of
+/// `but`; the powers go to `store`, if there is one, \[n\]. A NaN makes the sum one.
 #[inline(always)]
 pub(crate) fn exponentials_of(logits: &[f32], but: usize, mut store: Option<&mut [f32]>) -> (f32, f32) {
     let mut max = f32::NEG_INFINITY;

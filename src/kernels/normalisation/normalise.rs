@@ -1,6 +1,6 @@
 //! Normalisation of the columns of a matrix `[observations, columns]`: the pixels of one image with its
-//! channels, or rows of features. What the columns are normalised by is given for each of them, so that
-//! batch and group normalisation share all that goes over the numbers.
+//! channels, or rows of features. The statistics are given for each column, so that
+//! batch and group normalisation share all loops over the numbers.
 //!
 //! Arrays of one number a column are padded with zeros to whole vectors; `x` alone may have columns that
 //! are not, where it is data.
@@ -11,10 +11,10 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
-/// Observations whose sums are kept in single precision: not so many that it shows.
+/// Observations whose sums are kept in single precision: few enough that the rounding does not show.
 const BLOCK: usize = 512;
 
-/// Sums that run side by side, observation i in sum i modulo so many: one alone would wait for itself.
+/// Sums that run in parallel, observation i in sum i modulo so many: one alone would wait for itself.
 const CHAINS: usize = 4;
 
 type Vector = [f32; LANES];
@@ -27,7 +27,7 @@ fn load(row: &[f32], at: usize) -> Vector {
     vector
 }
 
-/// The same; unless it is `whole`, with zeros beyond the row.
+/// The vector of a row from a column on; unless it is `whole`, with zeros beyond the row.
 #[inline(always)]
 fn load_part(row: &[f32], at: usize, whole: bool) -> Vector {
     if whole {
@@ -84,7 +84,7 @@ pub fn combine(mean: &mut f64, squares: &mut f64, count: f64, [other, others]: [
 }
 
 /// Adds the observations `x` to the moments of `before` others: the mean of each column, then its sum of
-/// squared deviations. `moments` `[2][columns]`; of no use before the first.
+/// squared deviations. `moments` `[2][columns]`; what they hold is not read where there are none before.
 pub fn add_moments(moments: &mut [f64], before: usize, x: MatrixRef) {
     let half = moments.len() / 2;
     let (means, squares) = moments.split_at_mut(half);
@@ -105,7 +105,7 @@ pub fn add_moments(moments: &mut [f64], before: usize, x: MatrixRef) {
                         let (sum, square) = (f64::from(sum[i]), f64::from(square[i]));
                         let mean = f64::from(shift[i]) + sum / more;
                         let rest = square - sum * sum / more;
-                        // Not a maximum, which would lose a NaN.
+                        // A maximum would lose a NaN.
                         let rest = if rest < 0.0 { 0.0 } else { rest };
                         if count == 0.0 {
                             (means[i], squares[i]) = (mean, rest);
@@ -119,8 +119,8 @@ pub fn add_moments(moments: &mut [f64], before: usize, x: MatrixRef) {
     }
 }
 
-/// The first observation, and the sums of the differences from it and of their squares: near the mean as
-/// it is, little cancels in what becomes of them.
+/// The first observation, and the sums of the differences from it and of their squares: it is near the mean, so
+/// little cancels in the moments that are made of them.
 #[inline(always)]
 fn shifted(x: MatrixRef, rows: Range<usize>, at: usize, whole: bool) -> (Vector, [Vector; 2]) {
     let shift = load_part(x.row(rows.start), at, whole);
@@ -141,7 +141,7 @@ fn shifted(x: MatrixRef, rows: Range<usize>, at: usize, whole: bool) -> (Vector,
     (shift, sums)
 }
 
-/// The sum of each column: `result` `[columns]`.
+/// The sum of each column of `x` `[observations, columns]`: `result` `[columns]`.
 pub fn column_sums(result: &mut [f32], x: MatrixRef) {
     let columns = x.columns();
     each_lane(
@@ -198,7 +198,7 @@ fn each_lane(values: &mut [f32], mut each: impl FnMut(&mut [f32], usize)) {
     );
 }
 
-/// What the columns are normalised by; each `[columns]`.
+/// The statistics by which the columns are normalised; each `[columns]`.
 #[derive(Clone, Copy)]
 pub struct Scaling<'a> {
     pub mean: &'a [f32],
@@ -240,7 +240,7 @@ fn scale(mut y: MatrixMut, x: MatrixRef, scaling: Scaling, finish: impl Fn(f32) 
     vectorise(
         #[inline(always)]
         || {
-            // In registers, where no store can be thought to change them.
+            // Copies in registers, where no store can be thought to change them.
             let (mut y, x, scaling, columns, rows) = (y.reborrow(), x, scaling, columns, rows);
             for start in (0..rows).step_by(BLOCK) {
                 let end = (start + BLOCK).min(rows);
@@ -264,8 +264,9 @@ fn scale(mut y: MatrixMut, x: MatrixRef, scaling: Scaling, finish: impl Fn(f32) 
     );
 }
 
-/// Inverts the activation of [`forward`]: `dy` becomes dz, the gradient of what the activation is applied
-/// to. Sums it in each column, and then its product with `x - mean`: `result` `[2][columns]`.
+/// Inverts the activation of [`forward`]: `dy` becomes dz, the gradient of the activation's
+/// input. Sums it in each column, and then its product with `x - mean`: `result` `[2][columns]`; all matrices
+/// `[observations, columns]`.
 pub fn backward_sums(
     activation: Activation,
     result: &mut [f32],
@@ -343,7 +344,8 @@ fn sum_gradients(
     );
 }
 
-/// The sums of [`backward_sums`] alone, of what that has made of `dy`.
+/// The sums of [`backward_sums`] alone, of the `dz` that it has left: `result` `[2][columns]`; `dz`, `x`
+/// `[observations, columns]`; `mean` `[columns]`.
 pub fn gradient_sums(result: &mut [f32], dz: MatrixRef, x: MatrixRef, mean: &[f32]) {
     let columns = x.columns();
     let half = result.len() / 2;
@@ -374,13 +376,13 @@ pub fn gradient_sums(result: &mut [f32], dz: MatrixRef, x: MatrixRef, mean: &[f3
     );
 }
 
-/// What the gradient of the input is made of; each `[columns]`.
+/// The coefficients of the gradient of the input; each `[columns]`.
 #[derive(Clone, Copy)]
 pub struct Slopes<'a> {
     pub mean: &'a [f32],
-    /// As in [`Scaling`].
+    /// The weight over the standard deviation.
     pub scale: &'a [f32],
-    /// What is taken for each unit of `x - mean`, and whatever it is: with a minus.
+    /// The coefficient of `x - mean`, and the constant: both are negative where they are subtracted.
     pub slope: &'a [f32],
     pub offset: &'a [f32],
 }

@@ -6,7 +6,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::simd::reduce::{LANES, tree};
 use crate::kernels::simd::vectorise::vectorise;
 
-/// What a row's numbers are, and what they are normalised by.
+/// The statistics by which a row is normalised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moments {
     pub mean: f64,
@@ -14,7 +14,8 @@ pub struct Moments {
     pub squares: f64,
 }
 
-/// The lanes, [`LANES`] as in [`reduce`](crate::kernels::simd::reduce), after the terms of all numbers of all pixels.
+/// The sum over the terms of all numbers of all pixels, in [`LANES`] lanes as in
+/// [`reduce`](crate::kernels::simd::reduce).
 #[inline(always)]
 fn lanes(x: &[f32], pitch: usize, channels: usize, term: impl Fn(f32) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
@@ -36,7 +37,7 @@ fn lanes(x: &[f32], pitch: usize, channels: usize, term: impl Fn(f32) -> f64) ->
     )
 }
 
-/// The moments of a row, in f64, in two passes.
+/// The moments of a row `[pixels, pitch]`, in f64, in two passes.
 pub fn moments(x: &[f32], pitch: usize, channels: usize) -> Moments {
     let count = (x.len() / pitch * channels) as f64;
     vectorise(
@@ -55,7 +56,7 @@ pub fn moments(x: &[f32], pitch: usize, channels: usize) -> Moments {
     )
 }
 
-/// `y = activation((x - mean) · rate · weight + bias)`, all of one length; `rate` is one over the
+/// `y = activation((x - mean) · rate · weight + bias)`, all slices `[pixels * pitch]`; `rate` is one over the
 /// deviation.
 pub fn forward(
     activation: Activation,
@@ -81,7 +82,7 @@ pub fn forward(
     }
 }
 
-/// The sums of `weight dy` and of its products with the normalised `x`. All of one length, padding with
+/// The sums of `weight dy` and of its products with the normalised `x`. All slices `[pixels * pitch]`, padding with
 /// weights of 0.
 pub fn backward_sums(dy: &[f32], x: &[f32], [mean, rate]: [f32; 2], weight: &[f32]) -> [f64; 2] {
     vectorise(
@@ -131,8 +132,8 @@ fn weighted_sum(dy: &[f32], x: &[f32], weight: &[f32], term: impl Fn(f32, f32) -
     )
 }
 
-/// Inverts [`forward`]: `dx = rate (weight dy - means[0] - x̂ means[1])` with the means of what
-/// [`backward_sums`] sums.
+/// Inverts [`forward`]: `dx = rate (weight dy - means[0] - x̂ means[1])` with the means made of the sums of
+/// [`backward_sums`].
 pub fn backward(
     dx: &mut [f32],
     dy: &[f32],
@@ -152,7 +153,7 @@ pub fn backward(
     );
 }
 
-/// Adds a row's gradient of weight and bias: `dweight += dy x̂`, `dbias += dy`.
+/// Adds a row's gradient of weight and bias, all slices `[pixels * pitch]`: `dweight += dy x̂`, `dbias += dy`.
 pub fn add_gradient(dweight: &mut [f32], dbias: &mut [f32], dy: &[f32], x: &[f32], [mean, rate]: [f32; 2]) {
     vectorise(
         #[inline(always)]

@@ -14,7 +14,7 @@ use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
 pub use crate::kernels::products::tile::Epilogue;
 
-/// `y = finish(x · wᵀ + bias)`: `[rows x in] * [in x out] -> [rows x out]`.
+/// `y = epilogue(x · wᵀ + bias)`: `[rows x in] * [in x out] -> [rows x out]`.
 ///
 /// `y` has a multiple of 16 columns, `weights` that many in panels `[out / 16][in][16]`, and `bias`,
 /// if there is one, `[out]`. The gradient of the input is the same product, with the panels of the
@@ -50,8 +50,8 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
 /// The gradient of some weights over some rows: `[out x rows] * [rows x in] -> [out x in]`.
 ///
 /// `dw` is `[panels][in][16]` for the columns of `dy`, a multiple of 16, and the columns of `x`,
-/// which may be some of a layer's inputs. It is overwritten, or with `accumulate` carried on from what
-/// earlier rows have left there. `ahead` is asked for meanwhile.
+/// which may be some of a layer's inputs. It is overwritten, or with `accumulate` it is accumulated onto the sums of
+/// earlier rows that it holds. `ahead` is prefetched meanwhile.
 pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, accumulate: bool, ahead: &PrefetchQueue) {
     let (rows, outputs, inputs) = (dy.rows(), dy.columns(), x.columns());
     assert_eq!(x.rows(), rows, "rows of x");
@@ -92,7 +92,7 @@ pub fn multiply_transposed(y: MatrixMut, left: MatrixRef, right: MatrixRef) {
     row_major(y, left, [1, left.stride()], right);
 }
 
-/// A product of row-major matrices; the left one's distances from row to row and step to step.
+/// A product of row-major matrices, with the distances of the left one from row to row and step to step.
 fn row_major(mut y: MatrixMut, left: MatrixRef, [left_row, left_step]: [usize; 2], right: MatrixRef) {
     assert_eq!(right.columns(), y.columns(), "columns");
     assert!(y.columns().is_multiple_of(LANES), "{} columns are not whole panels", y.columns());

@@ -1,4 +1,4 @@
-//! What the Newton-Schulz iteration does besides its products: moves a matrix out of panels and back,
+//! The steps of the Newton-Schulz iteration beside its products: moves a matrix out of panels and back,
 //! the longer side along the rows, and makes a polynomial of its Gram matrix.
 
 use crate::kernels::simd::vectorise::vectorise;
@@ -21,7 +21,7 @@ pub fn spread(mut to: MatrixMut, panel: &[f32], upright: bool, factor: f32) {
     }
 }
 
-/// The inverse of [`spread`]; padding becomes zeros.
+/// Inverts [`spread`]: `panel` `[inputs][16]` from `from`, of the shape of `to` there; padding becomes zeros.
 pub fn gather(panel: &mut [f32], from: MatrixRef, upright: bool, factor: f32) {
     check(from.rows(), from.columns(), panel, upright);
     if upright {

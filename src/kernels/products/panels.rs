@@ -24,7 +24,7 @@ pub fn pack(panels: &mut [f32], matrix: &[f32], outputs: usize, inputs: usize) {
     }
 }
 
-/// The inverse of [`pack`].
+/// Inverts [`pack`]: `matrix` `[outputs, inputs]` from `panels` `[outputs / 16][inputs][16]`.
 pub fn unpack(matrix: &mut [f32], panels: &[f32], outputs: usize, inputs: usize) {
     assert_eq!((panels.len(), matrix.len()), (packed_len(outputs, inputs), outputs * inputs));
     for output in 0..outputs {
@@ -45,7 +45,7 @@ pub fn pack_kernels(panels: &mut [f32], kernels: &[f32], [outputs, channels, are
     }
 }
 
-/// The inverse of [`pack_kernels`].
+/// Inverts [`pack_kernels`]: `kernels` `[outputs, channels, area]`.
 pub fn unpack_kernels(kernels: &mut [f32], panels: &[f32], [outputs, channels, area]: [usize; 3]) {
     let inputs = channels * area;
     assert_eq!((panels.len(), kernels.len()), (packed_len(outputs, inputs), outputs * inputs));
@@ -68,7 +68,7 @@ pub fn pack_groups(
     }
 }
 
-/// The inverse of [`pack_groups`].
+/// Inverts [`pack_groups`]: `kernels` `[outputs, channels, area]`.
 pub fn unpack_groups(
     kernels: &mut [f32],
     panels: &[f32],
@@ -81,7 +81,7 @@ pub fn unpack_groups(
     }
 }
 
-/// Where each number of kernels `[outputs, channels, area]` lies in panels, in their order.
+/// The place in panels of each number of kernels `[outputs, channels, area]`, in their order.
 fn kernel_places([outputs, channels, area]: [usize; 3]) -> impl Iterator<Item = usize> {
     let of_output = move |output| {
         let place = move |channel, pixel| index(output, pixel * channels + channel, channels * area);
@@ -90,7 +90,7 @@ fn kernel_places([outputs, channels, area]: [usize; 3]) -> impl Iterator<Item = 
     (0..outputs).flat_map(of_output)
 }
 
-/// Where element `[output, input]` lies in panels.
+/// The place in panels of element `[output, input]`.
 fn index(output: usize, input: usize, inputs: usize) -> usize {
     (output / LANES * inputs + input) * LANES + output % LANES
 }

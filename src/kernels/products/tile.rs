@@ -1,7 +1,7 @@
-//! The one product that everything in [`gemm`](crate::kernels::products::gemm) is: a sum of outer products of a strided
+//! The one product behind everything in [`gemm`](crate::kernels::products::gemm): a sum of outer products of a strided
 //! left factor, broadcast element by element, and a right factor read in whole vectors,
 //!
-//! `result[row][panel] = finish(begin + Σ_step left[row][step] * right[step][panel])`.
+//! `result[row][panel] = epilogue(initial + Σ_step left[row][step] * right[step][panel])`.
 //!
 //! A tile of the result stays in registers over all steps. With AVX-512 that is 14 rows of 2
 //! vectors, 28 of the 32 registers: 16 loads for 28 multiply-adds, where the CPU can do as many of
@@ -14,33 +14,34 @@ use pulp::{Simd, WithSimd};
 use crate::kernels::simd::prefetch::{Pace, Run, Walk, fetch};
 use crate::tensor::LANES;
 
-/// What is done to a result on its way from the registers to memory.
+/// The operation on a result on its way from the registers to memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Epilogue {
-    /// Nothing.
+    /// The result as it is.
     Plain,
-    /// 0 where `y` is negative.
+    /// The ReLU: 0 where `y` is negative.
     Relu,
-    /// `slope * y` where `y` is negative.
+    /// The leaky ReLU: `slope * y` where `y` is negative.
     LeakyRelu { slope: f32 },
 }
 
-/// What the sums begin with.
+/// The initial values of the sums.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) enum Initial {
     Zero,
     /// The same vectors in each row.
     Row(*const f32),
-    /// What the result holds.
+    /// The values that the result holds.
     Result,
 }
 
-/// What is asked for while a product is computed: what lies beyond the second-level cache would be waited for.
+/// The memory that is prefetched while a product is computed: from beyond the second-level cache it would be waited
+/// for.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) enum Prefetch<'a> {
     /// The panels that the next tiles read. They must lie without gaps.
     Panels,
-    /// This.
+    /// These runs of memory.
     Runs(&'a [Run]),
 }
 
@@ -76,7 +77,7 @@ pub(in crate::kernels) struct Tiles<'a>(Problem<'a>);
 
 impl<'a> Tiles<'a> {
     /// # Safety
-    /// All that the problem addresses must be readable, and its result this caller's alone.
+    /// All memory that the problem addresses must be readable, and its result this caller's alone.
     pub unsafe fn new(problem: Problem<'a>) -> Self {
         Tiles(problem)
     }
@@ -135,7 +136,7 @@ fn tile_rows<S: Simd>(left: usize) -> usize {
     }
 }
 
-/// Tiles of so many rows.
+/// The number of tiles for so many rows.
 #[inline(always)]
 fn tiles<S: Simd>(mut rows: usize) -> usize {
     let mut tiles = 0;
@@ -147,7 +148,7 @@ fn tiles<S: Simd>(mut rows: usize) -> usize {
 }
 
 impl<'a> Problem<'a> {
-    /// The part from this row and panel on.
+    /// The part of the problem from this row and panel on.
     #[inline(always)]
     fn from(self, row: usize, panel: usize) -> Problem<'a> {
         let initial = match self.initial {
@@ -163,7 +164,7 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// So many panels from one on, or as many as there are.
+    /// The memory of so many panels from one on, or of as many as there are.
     #[inline(always)]
     fn panels_from(&self, panel: usize, panels: usize) -> Run {
         let panels = panels.min(self.panels.saturating_sub(panel));
@@ -171,13 +172,13 @@ impl<'a> Problem<'a> {
         Run::at(start.cast(), panels * self.right_panel * size_of::<f32>())
     }
 
-    /// The tile of the first `rows` rows and `panels` panels.
+    /// Computes the tile of the first `rows` rows and `panels` panels.
     ///
     /// # Safety
-    /// As for [`Tiles::new`].
+    /// The conditions of [`Tiles::new`] must hold.
     #[inline(always)]
     unsafe fn tile<S: Simd>(&self, simd: S, rows: usize, panels: usize, pace: &mut Pace) {
-        // Safety: handed on.
+        // Safety: the caller's.
         unsafe {
             match (S::F32_LANES, rows, panels) {
                 (16, 14, 2) => self.sums::<S, 14, 2>(simd, pace),
@@ -203,10 +204,10 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// `ROWS` rows of `VECTORS` vectors, in registers.
+    /// Computes `ROWS` rows of `VECTORS` vectors, in registers.
     ///
     /// # Safety
-    /// As for [`Tiles::new`].
+    /// The conditions of [`Tiles::new`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]
     unsafe fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(&self, simd: S, pace: &mut Pace) {
@@ -227,7 +228,7 @@ impl<'a> Problem<'a> {
             }
             let mut right = self.right;
             // Four rows to a pointer, each of unknown origin: else the compiler makes one pointer
-            // walk through all rows, a chain of additions longer than the multiplications.
+            // step through all rows, a chain of additions longer than the multiplications.
             let mut lefts = [self.left; 4];
             for (group, left) in lefts.iter_mut().enumerate().take(ROWS.div_ceil(4)) {
                 *left = black_box(left.wrapping_add(4 * group * self.left_row));
@@ -257,7 +258,7 @@ impl<'a> Problem<'a> {
             let mut left = self.steps;
             while left > 0 {
                 let Walk { start: mut ahead, distance, steps } = pace.next(left, right.cast());
-                // Two lines a step cost 1 % of a product, so nothing is asked for without need.
+                // Two lines a step cost 1 % of a product, so nothing is prefetched without need.
                 if distance == 0 {
                     steps_of!(steps, {});
                 } else {
@@ -272,7 +273,7 @@ impl<'a> Problem<'a> {
             let zero = simd.splat_f32s(0.0);
             match self.epilogue {
                 Epilogue::Plain => {}
-                // Not a maximum: that would lose a NaN, by which divergence is noticed.
+                // A maximum would lose a NaN, by which divergence is noticed.
                 Epilogue::Relu => {
                     for r in 0..ROWS {
                         for v in 0..VECTORS {
@@ -302,7 +303,7 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// Where vector `v` of a row begins whose panels, 16 floats each, are `panel` floats apart.
+/// The place of vector `v` of a row whose panels, 16 floats each, are `panel` floats apart.
 #[inline(always)]
 pub(in crate::kernels) fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) -> *mut f32 {
     let lane = v * S::F32_LANES;
@@ -312,7 +313,7 @@ pub(in crate::kernels) fn place<S: Simd>(row: *mut f32, panel: usize, v: usize) 
 /// Vector `v` of such a row.
 ///
 /// # Safety
-/// It must be readable.
+/// The vector must be readable.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn load<S: Simd>(row: *const f32, panel: usize, v: usize) -> S::f32s {
     // Safety: the caller's.

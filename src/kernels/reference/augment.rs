@@ -1,4 +1,4 @@
-//! The naive twins of what deforms images, and the definitions that their statistics are held against.
+//! The naive twins of the deformations of images, and the definitions that their statistics are held against.
 
 /// The value at a place of an image `[height, width]`: linear between the middles of pixels, which are
 /// whole numbers, and 0 beyond the image.
@@ -14,7 +14,7 @@ pub fn bilinear(image: &[f64], [height, width]: [usize; 2], [y, x]: [f64; 2]) ->
 }
 
 /// The affine part of a deformation: pixels are stretched by `zoom` `[across, down]`, then sheared, then
-/// turned by so many degrees, x towards y, all about the middle of the image, and shifted
+/// rotated by so many degrees, x towards y, all about the middle of the image, and shifted
 /// `[across, down]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Motion {
@@ -25,7 +25,7 @@ pub struct Motion {
 }
 
 impl Motion {
-    /// Where what stands at `[x, y]` of an image `[height, width]` goes.
+    /// The place to which the point `[x, y]` of an image `[height, width]` moves.
     pub fn forward(&self, [height, width]: [usize; 2], [x, y]: [f64; 2]) -> [f64; 2] {
         let middle = [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0];
         let [x, y] = [self.zoom[0] * (x - middle[0]), self.zoom[1] * (y - middle[1])];
@@ -35,7 +35,7 @@ impl Motion {
         [x + middle[0] + self.shift[0], y + middle[1] + self.shift[1]]
     }
 
-    /// Where what comes to `[x, y]` has stood: the inverse of [`forward`](Motion::forward), step by step.
+    /// The point that moves to `[x, y]`: the inverse of [`forward`](Motion::forward), step by step.
     pub fn backward(&self, [height, width]: [usize; 2], [x, y]: [f64; 2]) -> [f64; 2] {
         let middle = [(width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0];
         let [x, y] = [x - middle[0] - self.shift[0], y - middle[1] - self.shift[1]];
@@ -45,7 +45,7 @@ impl Motion {
         [x / self.zoom[0] + middle[0], y / self.zoom[1] + middle[1]]
     }
 
-    /// The image `[height, width]` moved.
+    /// The image `[height, width]` after the motion.
     pub fn moved(&self, image: &[f64], size: [usize; 2]) -> Vec<f64> {
         let [height, width] = size;
         let pixels = (0..height).flat_map(|y| (0..width).map(move |x| [x as f64, y as f64]));
@@ -92,8 +92,8 @@ pub fn elastic(
     field
 }
 
-/// A line of a field from noise on points that are `spacing` apart, the first of them `reach` points before
-/// pixel 0: each adds the Gaussian around it, as far as `reach` points, and all are multiplied by what
+/// A line of a field from `noise` `[points]` that lie `spacing` apart, the first of them `reach` points before
+/// pixel 0: each adds the Gaussian around it, as far as `reach` points, and all are multiplied by the factor that
 /// gives the mean square that the convolution of all pixels has.
 pub fn elastic_line(noise: &[f64], pixels: usize, deviation: f64, spacing: f64, reach: usize) -> Vec<f64> {
     let value = |pixel: usize, point: usize| {
@@ -134,7 +134,7 @@ mod tests {
             let [x, y] = motion.backward([9, 14], motion.forward([9, 14], place));
             assert!((x - place[0]).abs() < 1e-12 && (y - place[1]).abs() < 1e-12);
         }
-        // A quarter turn brings what is right of the middle below it.
+        // A quarter turn moves a point right of the middle below it.
         let turn = Motion { shift: [0.0; 2], degrees: 90.0, shear: 0.0, zoom: [1.0; 2] };
         let [x, y] = turn.forward([5, 5], [4.0, 2.0]);
         assert!((x - 2.0).abs() < 1e-12 && (y - 4.0).abs() < 1e-12);

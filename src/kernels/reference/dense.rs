@@ -6,9 +6,9 @@ use crate::kernels::activation::Activation;
 /// A dense layer, `y = activation(x · wᵀ + bias)`.
 #[derive(Clone, Debug)]
 pub struct Dense {
-    /// `[out, in]`
+    /// The weights, `[out, in]`.
     pub weight: Vec<f64>,
-    /// `[out]`; zeros are the same as none.
+    /// The bias, `[out]`; zeros are the same as none.
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
@@ -16,11 +16,11 @@ pub struct Dense {
 /// The gradients of a dense layer, summed over the rows of a batch.
 #[derive(Clone, Debug)]
 pub struct DenseGradients {
-    /// `[rows, in]`
+    /// The gradient of the input, `[rows, in]`.
     pub x: Vec<f64>,
-    /// `[out, in]`
+    /// The gradient of the weights, `[out, in]`.
     pub weight: Vec<f64>,
-    /// `[out]`
+    /// The gradient of the bias, `[out]`.
     pub bias: Vec<f64>,
 }
 
@@ -42,7 +42,7 @@ impl Dense {
         x.chunks_exact(self.inputs()).flat_map(row).collect()
     }
 
-    /// The gradients at the input `x`, `[rows, in]`, of which `dy`, `[rows, out]`, is that of the output.
+    /// The gradients at the input `x`, `[rows, in]`, given `dy`, `[rows, out]`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> DenseGradients {
         let (inputs, outputs) = (self.inputs(), self.bias.len());
         let mut gradients = DenseGradients {

@@ -7,13 +7,13 @@ use crate::kernels::image::Window;
 /// A convolution in groups, `y = activation(w ⋆ x + bias)`.
 #[derive(Clone, Debug)]
 pub struct Grouped {
-    /// Of a sample that goes in.
+    /// The shape of an input sample.
     pub input: Shape,
     pub groups: usize,
     pub window: Window,
-    /// `[out, channels / groups, kernel height, kernel width]`
+    /// The weights, `[out, channels / groups, kernel height, kernel width]`.
     pub weight: Vec<f64>,
-    /// `[out]`
+    /// The bias, `[out]`.
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
@@ -25,7 +25,7 @@ fn part(values: &[f64], rows: usize, group: usize, groups: usize) -> Vec<f64> {
     values.chunks_exact(row).flat_map(of_row).collect()
 }
 
-/// The inverse of [`part`], of all groups.
+/// The inverse of [`part`], over all groups.
 fn joined(parts: &[Vec<f64>], rows: usize) -> Vec<f64> {
     let of_row = |row: usize| {
         let len = |part: &Vec<f64>| part.len() / rows;
@@ -58,7 +58,7 @@ impl Grouped {
         joined(&(0..self.groups).map(of_group).collect::<Vec<_>>(), rows)
     }
 
-    /// The gradients at `x`, of which `dy` is that of the output.
+    /// The gradients at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let rows = self.rows(x);
         let of_group = |group| {

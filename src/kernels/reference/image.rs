@@ -7,7 +7,7 @@ use crate::kernels::image::Window;
 /// The shape of an image: channels, height, width.
 pub type Shape = [usize; 3];
 
-/// Where pixel `(i, j)` of the window at place `(y, x)` lies in an image, if not on its border.
+/// The pixel of an image under pixel `(i, j)` of the window at position `(y, x)`, if it is not on the border.
 fn under(
     window: Window,
     [y, x]: [usize; 2],
@@ -25,7 +25,7 @@ fn index([_, height, width]: Shape, channel: usize, [y, x]: [usize; 2]) -> usize
     (channel * height + y) * width + x
 }
 
-/// The shape that a window makes of an image.
+/// The shape of the output of a window over an image.
 fn placed(window: Window, channels: usize, [_, height, width]: Shape) -> Shape {
     let along = |axis: usize, pixels: usize| {
         let [before, after] = window.padding[axis];
@@ -36,7 +36,7 @@ fn placed(window: Window, channels: usize, [_, height, width]: Shape) -> Shape {
     [channels, along(0, height), along(1, width)]
 }
 
-/// All places of a shape.
+/// All positions of a shape.
 fn each([channels, height, width]: Shape) -> impl Iterator<Item = (usize, [usize; 2])> {
     let pixels = move || (0..height).flat_map(move |y| (0..width).map(move |x| [y, x]));
     (0..channels).flat_map(move |channel| pixels().map(move |pixel| (channel, pixel)))
@@ -45,12 +45,12 @@ fn each([channels, height, width]: Shape) -> impl Iterator<Item = (usize, [usize
 /// A convolution, `y = activation(w ⋆ x + bias)`.
 #[derive(Clone, Debug)]
 pub struct Convolution {
-    /// Of a sample that goes in.
+    /// The shape of an input sample.
     pub input: Shape,
     pub window: Window,
-    /// `[out, channels, kernel height, kernel width]`
+    /// The weights, `[out, channels, kernel height, kernel width]`.
     pub weight: Vec<f64>,
-    /// `[out]`
+    /// The bias, `[out]`.
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
@@ -58,11 +58,11 @@ pub struct Convolution {
 /// The gradients of a layer of images, summed over a batch.
 #[derive(Clone, Debug, Default)]
 pub struct ImageGradients {
-    /// `[rows, channels, height, width]`
+    /// The gradient of the input, `[rows, channels, height, width]`.
     pub x: Vec<f64>,
-    /// `[out, channels, kernel height, kernel width]`; empty for pools.
+    /// The gradient of the weights, `[out, channels, kernel height, kernel width]`; empty for pools.
     pub weight: Vec<f64>,
-    /// `[out]`; empty for pools.
+    /// The gradient of the bias, `[out]`; empty for pools.
     pub bias: Vec<f64>,
 }
 
@@ -72,7 +72,7 @@ impl Convolution {
         ((out * self.input[0] + channel) * height + i) * width + j
     }
 
-    /// All pairs of weight and input that make one output: their indices.
+    /// The indices of all pairs of weight and input that make one output.
     fn terms(&self, out: usize, place: [usize; 2]) -> impl Iterator<Item = (usize, usize)> {
         let [height, width] = self.window.kernel;
         each([self.input[0], height, width]).filter_map(move |(channel, pixel)| {
@@ -97,7 +97,7 @@ impl Convolution {
         x.chunks_exact(self.input.iter().product()).flat_map(row).collect()
     }
 
-    /// The gradients at `x`, of which `dy` is that of the output.
+    /// The gradients at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let mut gradients = ImageGradients {
             x: vec![0.0; x.len()],
@@ -124,12 +124,12 @@ impl Convolution {
 pub struct Pool {
     pub input: Shape,
     pub window: Window,
-    /// Whether it is the largest; else the mean.
+    /// Whether the pool takes the largest number; else the mean.
     pub max: bool,
 }
 
 impl Pool {
-    /// The index in a sample of each number under a place, with its share of the result.
+    /// The index in a sample of each number under a position, with its share of the result.
     fn terms(&self, x: &[f64], channel: usize, place: [usize; 2]) -> Vec<(usize, f64)> {
         let [height, width] = self.window.kernel;
         let under = |(_, pixel)| under(self.window, place, pixel, self.input);
@@ -160,7 +160,7 @@ impl Pool {
         x.chunks_exact(self.input.iter().product()).flat_map(row).collect()
     }
 
-    /// The gradient at `x`, of which `dy` is that of the output.
+    /// The gradient at `x`, `[rows, channels, height, width]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> ImageGradients {
         let mut dx = vec![0.0; x.len()];
         let (inputs, outputs): (usize, usize) = (self.input.iter().product(), self.output().iter().product());

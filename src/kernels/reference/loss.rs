@@ -1,4 +1,5 @@
-//! The losses of one row: value and gradient by the outputs, written down as in `docs/losses.md`.
+//! The losses of one row: value and gradient by the outputs, written down as in `docs/losses.md`. Logits, outputs and
+//! values are `[outputs]`, and so is the gradient.
 
 use super::functions::sigmoid;
 
@@ -7,12 +8,12 @@ pub fn one_hot(label: usize, width: usize) -> Vec<f64> {
     (0..width).map(|i| f64::from(i == label)).collect()
 }
 
-/// The probabilities of one row of logits.
+/// The softmax of one row of logits.
 pub fn softmax(logits: &[f64]) -> Vec<f64> {
     log_softmax(logits).into_iter().map(f64::exp).collect()
 }
 
-/// Their logarithms.
+/// The logarithm of the softmax of one row of logits.
 fn log_softmax(logits: &[f64]) -> Vec<f64> {
     let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let log_sum = logits.iter().map(|x| (x - max).exp()).sum::<f64>().ln();
@@ -24,7 +25,7 @@ pub fn softmax_cross_entropy(logits: &[f64], label: usize) -> (f64, Vec<f64>) {
     cross_entropy(logits, &one_hot(label, logits.len()), &vec![1.0; logits.len()], 0.0)
 }
 
-/// Softmax cross-entropy with probabilities, each class weighing what `weights` says and `smoothing` of
+/// Softmax cross-entropy with probabilities, with a weight for each class, and `smoothing` of
 /// the probabilities spread over all classes.
 pub fn cross_entropy(logits: &[f64], targets: &[f64], weights: &[f64], smoothing: f64) -> (f64, Vec<f64>) {
     let spread = smoothing / logits.len() as f64;
@@ -89,13 +90,13 @@ pub fn poisson(y: &[f64], targets: &[f64]) -> (f64, Vec<f64>) {
     mean_of(y, targets, |y, t| (y.exp() - t * y, y.exp() - t))
 }
 
-/// The focal loss of the softmax with a class that weighs `alpha`.
+/// The focal loss of the softmax with a class of weight `alpha`.
 pub fn focal(logits: &[f64], label: usize, gamma: f64, alpha: f64) -> (f64, Vec<f64>) {
     let (probabilities, log_p) = (softmax(logits), log_softmax(logits)[label]);
     let p = probabilities[label];
     let others: f64 =
         probabilities.iter().enumerate().filter(|(class, _)| *class != label).map(|(_, p)| p).sum();
-    // By the probability of the class, and that by each logit.
+    // The derivative by the probability of the class, and of that by each logit.
     let decline = if gamma == 0.0 || others == 0.0 { 0.0 } else { gamma * others.powf(gamma - 1.0) * log_p };
     let by_p = alpha * (decline - others.powf(gamma) / p);
     let gradient = probabilities

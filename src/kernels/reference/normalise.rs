@@ -3,7 +3,7 @@
 use super::activations::{activation, activation_derivative};
 use crate::kernels::activation::Activation;
 
-/// What mean and variance are taken over.
+/// The sets over which mean and variance are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
     /// Each channel of all rows.
@@ -21,9 +21,9 @@ pub struct Normalisation {
     pub channels: usize,
     pub pixels: usize,
     pub epsilon: f64,
-    /// `[channels]`, over layers `[channels, pixels]`.
+    /// The weights, `[channels]`; of layer normalisation `[channels, pixels]`.
     pub weight: Vec<f64>,
-    /// As `weight`.
+    /// The bias, of the shape of `weight`.
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
@@ -37,7 +37,7 @@ pub struct NormalisationGradients {
 }
 
 impl Normalisation {
-    /// The number of the set of numbers that this one is normalised with.
+    /// The index of the set of numbers that this one is normalised with.
     fn set(&self, index: usize) -> usize {
         let (channel, row) = (index / self.pixels % self.channels, index / self.pixels / self.channels);
         match self.over {
@@ -47,7 +47,7 @@ impl Normalisation {
         }
     }
 
-    /// The place of a number's weight.
+    /// The index of a number's weight.
     fn place(&self, index: usize) -> usize {
         match self.over {
             Over::Layer => index % (self.channels * self.pixels),
@@ -66,7 +66,7 @@ impl Normalisation {
         sums.iter().zip(counts).map(|(sum, count)| sum / count).collect()
     }
 
-    /// Mean and (biased) variance of each set.
+    /// Mean and (biased) variance of each set, given `x`, `[rows, channels, pixels]`.
     pub fn moments(&self, x: &[f64]) -> [Vec<f64>; 2] {
         let means = self.means(x);
         let deviations = x.iter().enumerate().map(|(index, x)| (x - means[self.set(index)]).powi(2));
@@ -74,7 +74,7 @@ impl Normalisation {
         [means, variances]
     }
 
-    /// The normalised numbers and one over each one's deviation.
+    /// The normalised numbers, and one over the standard deviation of each one's set.
     fn normalised(&self, x: &[f64]) -> [Vec<f64>; 2] {
         let [means, variances] = self.moments(x);
         let rate = |index: usize| 1.0 / (variances[self.set(index)] + self.epsilon).sqrt();
@@ -89,13 +89,13 @@ impl Normalisation {
         normalised.iter().enumerate().map(scaled).collect()
     }
 
-    /// The output of `x`.
+    /// The output of `x`, `[rows, channels, pixels]`.
     pub fn forward(&self, x: &[f64]) -> Vec<f64> {
         let [normalised, _] = self.normalised(x);
         self.scaled(&normalised).into_iter().map(|z| activation(self.activation, z)).collect()
     }
 
-    /// The gradients at `x`, of which `dy` is that of the output.
+    /// The gradients at `x`, `[rows, channels, pixels]`, given `dy`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> NormalisationGradients {
         let [normalised, rates] = self.normalised(x);
         let scaled = self.scaled(&normalised);

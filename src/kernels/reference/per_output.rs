@@ -1,5 +1,5 @@
-//! What acts on all incoming weights of one output, or on one vector of parameters: the naive twins of
-//! [`columns`](crate::kernels::update::columns) and of weight normalisation.
+//! The naive twins of the kernels on all incoming weights of one output, or on one vector of parameters:
+//! [`columns`](crate::kernels::update::columns) and weight normalisation.
 
 use super::dense::{Dense, DenseGradients};
 use crate::kernels::activation::Activation;
@@ -9,7 +9,7 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// Adaptive gradient clipping of the gradient of one output's weights, or of one vector.
+/// Adaptive gradient clipping of the gradient of one output's weights, or of one vector: both `[n]`.
 pub fn clip_adaptively(gradient: &mut [f64], parameters: &[f64], limit: f64) {
     let most = limit * norm(parameters).max(ADAPTIVE_EPSILON);
     let size = norm(gradient);
@@ -18,7 +18,7 @@ pub fn clip_adaptively(gradient: &mut [f64], parameters: &[f64], limit: f64) {
     }
 }
 
-/// The max-norm constraint of one output's weights.
+/// The max-norm constraint of one output's weights, `[in]`.
 pub fn limit_norm(weights: &mut [f64], limit: f64) {
     let size = norm(weights);
     if size > limit {
@@ -29,11 +29,11 @@ pub fn limit_norm(weights: &mut [f64], limit: f64) {
 /// A dense layer with normalised weights, `w = g v / ‖v‖` for each output.
 #[derive(Clone, Debug)]
 pub struct WeightNorm {
-    /// `[out]`
+    /// The norms of the weights, `[out]`.
     pub g: Vec<f64>,
-    /// `[out, in]`
+    /// The directions of the weights, `[out, in]`.
     pub v: Vec<f64>,
-    /// `[out]`
+    /// The bias, `[out]`.
     pub bias: Vec<f64>,
     pub activation: Activation,
 }
@@ -41,13 +41,13 @@ pub struct WeightNorm {
 /// The gradients of a dense layer with normalised weights, summed over the rows of a batch.
 #[derive(Clone, Debug)]
 pub struct WeightNormGradients {
-    /// `[rows, in]`
+    /// The gradient of the input, `[rows, in]`.
     pub x: Vec<f64>,
-    /// `[out]`
+    /// The gradient of the norms, `[out]`.
     pub g: Vec<f64>,
-    /// `[out, in]`
+    /// The gradient of the directions, `[out, in]`.
     pub v: Vec<f64>,
-    /// `[out]`
+    /// The gradient of the bias, `[out]`.
     pub bias: Vec<f64>,
 }
 
@@ -56,7 +56,7 @@ impl WeightNorm {
         self.v.len() / self.g.len()
     }
 
-    /// The dense layer that it stands for.
+    /// The dense layer with the weights that `g` and `v` make.
     pub fn dense(&self) -> Dense {
         let row = |(v, g): (&[f64], &f64)| {
             let factor = g / norm(v);
@@ -71,7 +71,7 @@ impl WeightNorm {
         self.dense().forward(x)
     }
 
-    /// The gradients at the input `x`, `[rows, in]`, of which `dy`, `[rows, out]`, is that of the output.
+    /// The gradients at the input `x`, `[rows, in]`, given `dy`, `[rows, out]`, that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> WeightNormGradients {
         let DenseGradients { x, weight, bias } = self.dense().backward(dy, x);
         let (mut of_g, mut of_v) = (Vec::new(), Vec::new());

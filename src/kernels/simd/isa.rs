@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// An x86-64 instruction set that kernels are compiled for. Elsewhere only the baseline exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Isa {
-    /// What every CPU of the target has (SSE2 on x86-64, NEON on Arm).
+    /// The instructions that every CPU of the target has (SSE2 on x86-64, NEON on Arm).
     Baseline = 1,
     /// AVX2 and FMA.
     Avx2 = 2,
@@ -24,7 +24,7 @@ impl Isa {
         [Isa::Baseline, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()).collect()
     }
 
-    /// Whether this CPU can run it.
+    /// Whether this CPU can run this instruction set.
     pub fn is_available(self) -> bool {
         match self {
             Isa::Baseline => true,
@@ -87,7 +87,7 @@ pub fn dispatch<Op: pulp::WithSimd>(op: Op) -> Op::Output {
 #[inline(always)]
 pub fn dispatch_on<Op: pulp::WithSimd>(isa: Isa, op: Op) -> Op::Output {
     assert!(isa.is_available(), "this CPU has no {}", isa.name());
-    // Safety: just asked.
+    // Safety: availability was just checked.
     unsafe { run_on(isa, op) }
 }
 
@@ -109,15 +109,15 @@ unsafe fn run_on<Op: pulp::WithSimd>(isa: Isa, op: Op) -> Op::Output {
     }
 }
 
-/// The maker of the virtual machine that this is, by its own word: "KVM". Nothing on real hardware,
+/// The maker of the virtual machine that this process runs on, by its own word: "KVM". Nothing on real hardware,
 /// or where the CPU cannot be asked.
 pub fn hypervisor() -> Option<String> {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::__cpuid;
-        /// Of ecx in leaf 1.
+        /// The bit of ecx in leaf 1 that is set in a virtual machine.
         const VIRTUAL: u32 = 1 << 31;
-        /// Where hypervisors leave their name.
+        /// The leaf where hypervisors leave their name.
         const NAME: u32 = 0x4000_0000;
         // Safety: every x86-64 CPU has the instruction, and without the leaf it gives other numbers.
         #[allow(unused_unsafe)] // newer compilers call it safe
@@ -130,7 +130,7 @@ pub fn hypervisor() -> Option<String> {
     None
 }
 
-/// What the twelve bytes stand for that a hypervisor leaves in the CPU's registers.
+/// The maker behind the twelve bytes that a hypervisor leaves in the CPU's registers.
 #[cfg(target_arch = "x86_64")]
 fn maker(signature: &[u8]) -> String {
     let text = String::from_utf8_lossy(signature);

@@ -18,7 +18,7 @@ impl Square {
 /// apart, to `lanes` `[numbers][16]`. Lanes without a sample become zeros.
 ///
 /// # Safety
-/// All of it must be readable and writable.
+/// All slices must be readable and writable.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn gather<S: Simd>(
     lanes: *mut f32,
@@ -48,7 +48,7 @@ pub(in crate::kernels) unsafe fn gather<S: Simd>(
 /// zeros behind the last one.
 ///
 /// # Safety
-/// As there; the rows must take 16 numbers.
+/// The conditions of [`gather`] must hold, and the rows must take 16 numbers.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn scatter<S: Simd>(
     rows: *mut f32,
@@ -77,7 +77,7 @@ pub(in crate::kernels) unsafe fn scatter<S: Simd>(
 /// The sum of the lanes of each of 16 vectors, `[16][16]`, in a fixed order: that of [`sum_of_lanes`].
 ///
 /// # Safety
-/// They must be readable.
+/// The vectors must be readable.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn sums<S: Simd>(vectors: *const f32) -> [f32; LANES] {
     // Safety: the caller's. Only AVX-512 has so many lanes.
@@ -94,7 +94,7 @@ pub(in crate::kernels) unsafe fn sums<S: Simd>(vectors: *const f32) -> [f32; LAN
     }
 }
 
-/// Quarter by quarter, in the order that takes the fewest instructions for 16 vectors at once.
+/// The sum of 16 lanes, quarter by quarter, in the order that takes the fewest instructions for 16 vectors together.
 #[inline(always)]
 pub(in crate::kernels) fn sum_of_lanes(v: &[f32; LANES]) -> f32 {
     let quarter = |first: usize| (v[first] + v[first + 2]) + (v[first + 1] + v[first + 3]);
@@ -107,7 +107,7 @@ pub(in crate::kernels) mod avx512 {
 
     use crate::tensor::LANES;
 
-    /// The first `numbers` floats of each of `count` rows; all others are zeros.
+    /// Loads the first `numbers` floats of each of `count` rows; all others are zeros.
     ///
     /// # Safety
     /// The CPU must have AVX-512 F, and the floats must be readable.
@@ -118,7 +118,7 @@ pub(in crate::kernels) mod avx512 {
         let mut values = [_mm512_setzero_ps(); LANES];
         for (row, values) in values.iter_mut().enumerate() {
             let mask = if row < count { mask } else { 0 };
-            // Safety: the caller's; what a mask leaves out is not touched.
+            // Safety: the caller's; floats that a mask leaves out are not touched.
             *values = unsafe { _mm512_maskz_loadu_ps(mask, rows.wrapping_add(row * stride)) };
         }
         values
@@ -174,7 +174,7 @@ pub(in crate::kernels) mod avx512 {
         result
     }
 
-    /// [`sums`](crate::kernels::simd::lanes::sums) in registers: each round adds what it has interleaved of two vectors, and
+    /// [`sums`](crate::kernels::simd::lanes::sums) in registers: each round adds two vectors interleaved, and
     /// leaves half as many.
     #[inline]
     #[target_feature(enable = "avx512f")]
@@ -198,7 +198,7 @@ pub(in crate::kernels) mod avx512 {
         result
     }
 
-    /// The even or the odd, the lower or the upper quarters of two vectors.
+    /// The masks of the even or the odd, the lower or the upper quarters of two vectors.
     const EVEN: i32 = 0b10_00_10_00;
     const ODD: i32 = 0b11_01_11_01;
     const LOWER: i32 = 0b01_00_01_00;
@@ -224,7 +224,7 @@ mod tests {
 
     struct Run<F>(F);
 
-    /// What each of the three gives of made-up numbers.
+    /// The results of the three functions on made-up numbers.
     struct Each {
         samples: usize,
         numbers: usize,

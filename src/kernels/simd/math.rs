@@ -18,10 +18,10 @@ const LN_2_REST: f32 = -1.904_654_3e-9;
 /// 1.5 * 2^23: adding it rounds a small f32 to the nearest integer, which is then in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2.
+/// The coefficients of (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2.
 const EXP: [f32; 5] = [0.49999997, 0.166665435, 0.0416672006, 0.00836658012, 0.00138825108];
 
-/// (ln(1 + f) - f + f^2 / 2) / f^3 on sqrt(1/2) <= 1 + f <= sqrt(2).
+/// The coefficients of (ln(1 + f) - f + f^2 / 2) / f^3 on sqrt(1/2) <= 1 + f <= sqrt(2).
 const LN: [f32; 8] = [
     0.333333313,
     -0.250008196,
@@ -33,11 +33,11 @@ const LN: [f32; 8] = [
     -0.0763449892,
 ];
 
-/// erf(x) / x - 1 as a polynomial in x^2, on |x| <= 1.
+/// The coefficients of erf(x) / x - 1 as a polynomial in x^2, on |x| <= 1.
 const ERF_SMALL: [f32; 7] =
     [0.128379166, -0.37612626, 0.112835854, -0.0268538129, 0.00518832775, -0.000801019487, 7.8538651e-05];
 
-/// -ln(1 - erf(x)) / x - 1 on 1 <= x <= 4.
+/// The coefficients of -ln(1 - erf(x)) / x - 1 on 1 <= x <= 4.
 const ERF_LARGE: [f32; 6] =
     [0.128480032, 0.635831475, 0.105116107, -0.0227984432, 0.00318694022, -0.000210642407];
 
@@ -51,7 +51,7 @@ fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     sum
 }
 
-/// `x` = n ln 2 + r with |r| <= ln 2 / 2: returns n and e^r - 1. For |x| < 2^20.
+/// Reduces `x` = n ln 2 + r with |r| <= ln 2 / 2: returns n and e^r - 1. For |x| < 2^20.
 #[inline(always)]
 fn reduce_exp(x: f32) -> (i32, f32) {
     let shifted = x.mul_add(LOG2_E, ROUND);
@@ -103,7 +103,7 @@ pub fn ln(x: f32) -> f32 {
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {
     let sum = 1.0 + x;
-    // What rounding the sum lost, exactly (Knuth's two-sum), to first order: ln(s + d) = ln s + d/s.
+    // The rounding error of the sum, exactly (Knuth's two-sum), to first order: ln(s + d) = ln s + d/s.
     let rounded_x = sum - 1.0;
     let lost = (1.0 - (sum - rounded_x)) + (x - rounded_x);
     ln_corrected(sum, lost / sum)

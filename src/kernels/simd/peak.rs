@@ -20,11 +20,11 @@ use crate::kernels::simd::isa::{Isa, dispatch_on};
 /// than the registers of AVX2.
 const CHAINS: usize = 12;
 
-/// Keeps every chain near 1, far from infinity and from denormals.
+/// The factor, and the summand below, keep every chain near 1, far from infinity and from denormals.
 const FACTOR: f32 = 0.999;
 const SUMMAND: f32 = 0.001;
 
-/// What is multiplied and added.
+/// The type of the numbers that are multiplied and added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     F32,
@@ -33,7 +33,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// "f32", "bf16"
+    /// The name in tables: "f32", "bf16".
     pub fn name(self) -> &'static str {
         match self {
             Precision::F32 => "f32",
@@ -42,7 +42,7 @@ impl Precision {
     }
 }
 
-/// All that this CPU can multiply and add with, the best last for each precision.
+/// All instruction sets and precisions that this CPU can multiply and add with, the best last for each precision.
 pub fn available() -> Vec<(Isa, Precision)> {
     let mut found: Vec<_> = Isa::available().into_iter().map(|isa| (isa, Precision::F32)).collect();
     if has_bf16() {
@@ -58,7 +58,7 @@ fn has_bf16() -> bool {
     false
 }
 
-/// What a run of the chains has done.
+/// The result of a run of the chains.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Done {
     /// Operations, a multiply-add counting as two.
@@ -78,13 +78,13 @@ pub fn multiply_adds(isa: Isa, precision: Precision, steps: usize) -> Done {
         Precision::F32 => dispatch_on(isa, Chains { steps }),
         Precision::Bf16 => {
             assert!(isa == Isa::Avx512 && has_bf16(), "this CPU has no {} for bf16", isa.name());
-            // Safety: just asked.
+            // Safety: availability was just checked.
             unsafe { bf16(steps) }
         }
     }
 }
 
-/// Where chain i begins.
+/// The value with which chain i begins.
 #[inline(always)]
 fn begin(chain: usize) -> f32 {
     black_box(1.0 + chain as f32 / 8.0)

@@ -7,22 +7,22 @@ use crate::tensor::MatrixRef;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Bytes of two.
+/// Bytes of two cache lines.
 const PAIR: usize = 2 * LINE;
 
-/// What a step comes back to is still in the second-level cache if it is no more than so many bytes.
+/// Memory that a step comes back to is still in the second-level cache if it is no more than so many bytes.
 pub const RESIDENT: usize = 512 << 10;
 
-/// Columns of a matrix no larger than this, taken in turn, are still there each time, beside what is taken
-/// but once meanwhile.
+/// Columns of a matrix no larger than this, read in turn, are still in cache each time, beside memory that is read
+/// only once meanwhile.
 const RESIDENT_COLUMNS: usize = 256 << 10;
 
-/// Runs that a [`PrefetchQueue`] holds. A unit of a dense layer with Adam is 9 of parameters and slots and 14 of the
+/// Runs that a [`PrefetchQueue`] holds. A shard of a dense layer with Adam has 9 of parameters and slots and 14 of the
 /// transposed copy, the factors of the next are up to 8 and its sums one; then come rows of the next batch.
 const MOST_RUNS: usize = 40;
 
-/// Memory that is about to be used, to be brought into the second-level cache little by little while
-/// something else is computed. A core can wait for some tens of lines; asked for more at once, it stops until
+/// Memory that is about to be used, to be prefetched into the second-level cache little by little while
+/// something else is computed. A core can wait for some tens of lines; with more requests it stops until
 /// they have come. Changes no result.
 #[derive(Clone, Debug)]
 pub struct PrefetchQueue {
@@ -46,12 +46,12 @@ impl Default for PrefetchQueue {
 }
 
 impl PrefetchQueue {
-    /// Forgets what was added. Whether the matrices of which columns will be added are new to this worker.
+    /// Empties the queue. `is_new`: whether the matrices of which columns will be added are new to this worker.
     pub fn restart(&mut self, is_new: bool) {
         (self.len, self.is_new) = (0, is_new);
     }
 
-    /// Adds some memory.
+    /// Adds this memory.
     pub fn add<T>(&mut self, data: &[T]) {
         self.push(Run::of(data));
     }
@@ -67,7 +67,7 @@ impl PrefetchQueue {
         }
     }
 
-    /// What finds no place is asked for at once.
+    /// Adds a run; one that finds no place is prefetched immediately.
     fn push(&mut self, run: Run) {
         match self.runs.get_mut(self.len) {
             Some(place) => (*place, self.len) = (run, self.len + 1),
@@ -75,12 +75,12 @@ impl PrefetchQueue {
         }
     }
 
-    /// Asks for everything at once, where there is nothing to do meanwhile.
+    /// Prefetches everything immediately, where there is nothing to compute meanwhile.
     pub fn ask(&self) {
         self.runs().iter().for_each(|run| run.for_each(fetch));
     }
 
-    /// How many bytes were added, but for what found no place.
+    /// How many bytes were added, without runs that found no place.
     pub fn bytes(&self) -> usize {
         self.runs().iter().map(|run| run.pairs * PAIR).sum()
     }
@@ -98,13 +98,13 @@ impl Run {
         Run::at(data.as_ptr().cast(), size_of_val(data))
     }
 
-    /// So many bytes.
+    /// A run of so many bytes.
     #[inline(always)]
     pub(in crate::kernels) fn at(start: *const u8, bytes: usize) -> Run {
         Run { start, distance: PAIR, pairs: bytes.div_ceil(PAIR) }
     }
 
-    /// The way along it in so many steps a pair, or one if the pairs do not follow each other.
+    /// The prefetches of the run in `share` steps a pair, or in one if the pairs do not follow each other.
     #[inline(always)]
     fn walk(&self, share: usize) -> Walk {
         let share = if self.distance == PAIR { share } else { 1 };
@@ -119,7 +119,7 @@ impl Run {
     }
 }
 
-/// A number of steps, in each of which the pair of lines at a place is asked for that moves on evenly.
+/// A number of steps, in each of which one pair of lines is prefetched, at places that advance evenly.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kernels) struct Walk {
     pub start: *const u8,
@@ -131,12 +131,12 @@ pub(in crate::kernels) struct Walk {
 pub(in crate::kernels) struct Pace<'a> {
     rest: std::slice::Iter<'a, Run>,
     walk: Walk,
-    /// Steps of a pair.
+    /// Steps for each pair.
     share: usize,
 }
 
 impl<'a> Pace<'a> {
-    /// Asks at once for as many pairs as there are more than steps.
+    /// Prefetches immediately as many pairs as there are more than steps.
     #[inline(always)]
     pub fn new(runs: &'a [Run], steps: usize) -> Self {
         let pairs: usize = runs.iter().map(|run| run.pairs).sum();
@@ -155,14 +155,14 @@ impl<'a> Pace<'a> {
         Pace { rest, walk, share: (steps / pairs.max(1)).max(1) }
     }
 
-    /// Of one run.
+    /// A pace for one run.
     #[inline(always)]
     pub fn of(run: Run, steps: usize) -> Self {
         let share = (steps / run.pairs.max(1)).max(1);
         Pace { rest: [].iter(), walk: run.walk(share), share }
     }
 
-    /// What to ask for in the next steps, at most so many: `idle`, if there is nothing left.
+    /// The prefetches of the next steps, at most so many: those of `idle`, if there is nothing left.
     #[inline(always)]
     pub fn next(&mut self, most: usize, idle: *const u8) -> Walk {
         while self.walk.steps == 0 {
@@ -179,7 +179,7 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// Asks for two lines that follow each other.
+/// Prefetches two lines that follow each other.
 #[inline(always)]
 pub(in crate::kernels) fn fetch(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
@@ -199,7 +199,7 @@ pub(in crate::kernels) fn fetch(place: *const u8) {
 mod tests {
     use super::*;
 
-    /// All places that a pace asks for in so many steps, taken a few at a time.
+    /// All places that a pace prefetches in so many steps, taken a few at a time.
     fn places(mut pace: Pace, steps: usize, at_a_time: usize) -> Vec<usize> {
         let mut places = Vec::new();
         for _ in 0..steps.div_ceil(at_a_time) {

@@ -36,7 +36,7 @@ fn sum_lanes(values: &[f32], term: impl Fn(f32) -> f64) -> [f64; LANES] {
     lanes
 }
 
-/// The sum, in f64.
+/// The sum of `values` `[n]`, in f64.
 pub fn sum_f64(values: &[f32]) -> f64 {
     vectorise(
         #[inline(always)]
@@ -44,7 +44,7 @@ pub fn sum_f64(values: &[f32]) -> f64 {
     )
 }
 
-/// The sum of the squares, in f64, where the square of an f32 is exact.
+/// The sum of the squares of `values` `[n]`, in f64, where the square of an f32 is exact.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     vectorise(
         #[inline(always)]
@@ -52,7 +52,7 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
     )
 }
 
-/// The largest absolute value; 0 of no values, NaN if there is one.
+/// The largest absolute value of `values` `[n]`; 0 of no values, NaN if there is one.
 pub fn max_abs(values: &[f32]) -> f32 {
     // The bits of non-negative floats are ordered as the floats are, with infinity and then the
     // NaNs on top, and the maximum of integers is one instruction.
@@ -65,7 +65,7 @@ pub fn max_abs(values: &[f32]) -> f32 {
     f32::from_bits(bits)
 }
 
-/// Whether no value is infinite or NaN.
+/// Whether no value of `[n]` is infinite or NaN.
 pub fn all_finite(values: &[f32]) -> bool {
     max_abs(values).is_finite()
 }

@@ -1,11 +1,11 @@
-//! Going through arrays and hardly computing: these measure how fast memory is. Each goes through
+//! Loops over arrays that hardly compute: these measure how fast memory is. Each goes through
 //! its arrays `passes` times; `black_box` between two passes hides that they are all the same.
 
 use std::hint::black_box;
 
 use crate::kernels::simd::vectorise::vectorise;
 
-/// The sum of the bits of all values, as integers modulo 2^32, over all passes. Integers, because
+/// The sum of the bits of all values, `[n]`, as integers modulo 2^32, over all passes. Integers, because
 /// adding them takes one cycle, and in any order: the compiler picks as many sums as keep the loads
 /// busy.
 pub fn read(values: &[f32], passes: usize) -> u32 {
@@ -25,7 +25,7 @@ pub fn read(values: &[f32], passes: usize) -> u32 {
     )
 }
 
-/// out = value, elementwise.
+/// out = value, elementwise: `out` `[n]`.
 pub fn write(out: &mut [f32], value: f32, passes: usize) {
     vectorise(
         #[inline(always)]
@@ -39,14 +39,14 @@ pub fn write(out: &mut [f32], value: f32, passes: usize) {
     )
 }
 
-/// a = b + scalar * c, elementwise over slices of equal length: the triad of McCalpin's STREAM.
+/// a = b + scalar * c, elementwise, all `[n]`: the triad of McCalpin's STREAM.
 pub fn triad(a: &mut [f32], b: &[f32], c: &[f32], scalar: f32, passes: usize) {
     debug_assert!(a.len() == b.len() && b.len() == c.len());
     vectorise(
         #[inline(always)]
         || {
             for _ in 0..passes {
-                // Not fused: where there is no such instruction, calling for it would take longer
+                // Not fused: where there is no such instruction, calling a function for it would take longer
                 // than the memory does.
                 for ((a, &b), &c) in black_box(&mut *a).iter_mut().zip(b).zip(c) {
                     *a = b + scalar * c;

@@ -1,4 +1,4 @@
-//! Loops compiled for the instruction set in use, with nothing left out of line.
+//! Loops compiled for the instruction set in use, with all calls inlined.
 
 use crate::kernels::simd::isa::dispatch;
 

@@ -1,4 +1,4 @@
-//! What acts on all incoming weights of single outputs: on the columns of a panel `[in][16]` (see
+//! The kernels on all incoming weights of single outputs: on the columns of a panel `[in][16]` (see
 //! [`panels`](crate::kernels::products::panels)), or on a bias. Norms are taken in f64, where the square of an f32 is
 //! exact, in the order of the inputs.
 
@@ -9,27 +9,27 @@ use crate::tensor::LANES;
 /// Two rows of a panel: as many sums side by side as hide the latency of an addition.
 const WIDE: usize = 2 * LANES;
 
-/// Rows that a number for each column is repeated for, so that a loop over them is as plain as one over
-/// two arrays: over single rows, the compiler gathers the columns (measured: fifteen times slower).
+/// Rows of a panel for which the factors of the columns are repeated, so that a loop over them is as plain as one
+/// over two arrays: over single rows, the compiler gathers the columns (measured: fifteen times slower).
 const ROWS: usize = 16;
 
 /// Floats of these rows.
 pub(in crate::kernels) const BLOCK: usize = ROWS * LANES;
 
-/// A number for each column, for each of [`ROWS`] rows.
+/// The number of each column, repeated for each of [`ROWS`] rows.
 #[inline(always)]
 pub(in crate::kernels) fn repeated(values: &[f32; LANES]) -> [[f32; LANES]; ROWS] {
     [*values; ROWS]
 }
 
-/// The norm that a parameter counts as having at least when its gradient is clipped adaptively, so that
-/// what begins at zero can leave it: the default of `optax.adaptive_grad_clip`.
+/// The least norm of a parameter for adaptive clipping, so that
+/// parameters that begin at zero can leave it: the default of `optax.adaptive_grad_clip`.
 pub const ADAPTIVE_EPSILON: f64 = 1e-3;
 
-/// What the norm of a gradient counts as at least when the gradient is divided by it; as optax.
+/// The least norm of a gradient when the gradient is divided by it; as optax.
 const DIVISION_EPSILON: f64 = 1e-6;
 
-/// Of each column, the sum of the products of `a` and `b`: `[in][16] · [in][16] -> [16]`.
+/// For each column, the sum of the products of `a` and `b`: `[in][16] · [in][16] -> [16]`.
 pub fn dots(a: &[f32], b: &[f32]) -> [f64; LANES] {
     debug_assert!(a.len() == b.len() && a.len().is_multiple_of(LANES));
     let sums = vectorise(
@@ -51,7 +51,7 @@ pub fn dots(a: &[f32], b: &[f32]) -> [f64; LANES] {
     std::array::from_fn(|i| sums[i] + sums[i + LANES])
 }
 
-/// Multiplies each column of a panel `[in][16]` by a factor.
+/// Multiplies each column of a panel `[in][16]` by its factor, `factors` `[16]`.
 pub fn scale(panel: &mut [f32], factors: &[f32; LANES]) {
     vectorise(
         #[inline(always)]
@@ -79,7 +79,7 @@ pub fn clip_adaptively(gradients: &mut [f32], parameters: &[f32], limit: f32) {
     }
 }
 
-/// [`clip_adaptively`], of all numbers as one vector `[n]`.
+/// [`clip_adaptively`] of all numbers as one vector: `gradients`, `parameters` `[n]`.
 pub fn clip_vector_adaptively(gradients: &mut [f32], parameters: &[f32], limit: f32) {
     let (of_gradient, of_parameters) =
         (reduce::sum_of_squares(gradients), reduce::sum_of_squares(parameters));
@@ -89,7 +89,7 @@ pub fn clip_vector_adaptively(gradients: &mut [f32], parameters: &[f32], limit: 
     }
 }
 
-/// [`clip_adaptively`], of each number by itself, `[n]`.
+/// [`clip_adaptively`] of each number by itself: `gradients`, `parameters` `[n]`.
 pub fn clip_each_adaptively(gradients: &mut [f32], parameters: &[f32], limit: f32) {
     let square = |x: f32| f64::from(x) * f64::from(x);
     for (g, &p) in gradients.iter_mut().zip(parameters) {
@@ -97,7 +97,7 @@ pub fn clip_each_adaptively(gradients: &mut [f32], parameters: &[f32], limit: f3
     }
 }
 
-/// What a gradient is multiplied by, from the sums of squares of it and of its parameters; NaN if one of
+/// The factor of a gradient, from the sums of squares of it and of its parameters; NaN if one of
 /// them is.
 fn adaptive_factor(of_gradient: f64, of_parameters: f64, limit: f32) -> f32 {
     // `f64::max` would lose a NaN.

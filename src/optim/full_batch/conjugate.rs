@@ -6,7 +6,7 @@ use super::vector::dot;
 /// Wright, equation 5.52).
 const NOT_ORTHOGONAL: f64 = 0.1;
 
-/// The part of the direction before.
+/// The formula for the part of the direction before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formula {
     /// Fletcher, Reeves: Function minimization by conjugate gradients (1964).
@@ -27,7 +27,7 @@ impl Formula {
         Formula::NAMES.iter().position(|known| *known == name).map(|place| all[place])
     }
 
-    /// β of equations 5.41a, 5.44 with 5.45, and 5.46: `gradient` now and `before`, and the direction
+    /// The part β of equations 5.41a, 5.44 with 5.45, and 5.46: `gradient` now and `before`, and the direction
     /// between them; all \[n\]. 0, which is a restart, where β is not finite.
     pub fn part(self, gradient: &[f64], before: &[f64], direction: &[f64]) -> f64 {
         let (now, mixed) = (dot(gradient, gradient), dot(gradient, before));

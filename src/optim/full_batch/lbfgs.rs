@@ -13,20 +13,20 @@ pub struct History {
     /// The place of the oldest pair.
     oldest: usize,
     pairs: usize,
-    /// `[capacity + 1, count]`; the place behind the newest pair is free.
+    /// The steps s, `[capacity + 1, count]`; the place behind the newest pair is free.
     steps: Vec<f64>,
-    /// `[capacity + 1, count]`
+    /// The changes y of the gradient, `[capacity + 1, count]`.
     changes: Vec<f64>,
-    /// 1 / (s · y) of each place, `[capacity + 1]`.
+    /// The reciprocals 1 / (s · y), `[capacity + 1]`.
     inverses: Vec<f64>,
-    /// What the first loop takes away and the second gives back, `[capacity + 1]`.
+    /// The factors that the first loop subtracts and the second adds, `[capacity + 1]`.
     factors: Vec<f64>,
-    /// s · y / (y · y) of the newest pair.
+    /// The scale of the first H, s · y / (y · y) of the newest pair.
     scale: f64,
 }
 
 impl History {
-    /// Of up to `capacity` pairs of vectors of `count` numbers.
+    /// A history of up to `capacity` pairs of vectors of `count` numbers.
     ///
     /// # Errors
     /// If there is no memory for it.
@@ -52,7 +52,7 @@ impl History {
         self.pairs == 0
     }
 
-    /// Takes the step `step` times `direction`, over which the gradient went from `before` to `after`; in
+    /// Adds the step `step` times `direction`, over which the gradient went from `before` to `after`; in
     /// place of the oldest, if there is no room. All \[count\].
     ///
     /// A pair whose s · y is not above the rounding error of y · y is left out: the inverse would not stay
@@ -68,7 +68,7 @@ impl History {
             (*s, *y) = (step * d, after - before);
         }
         let (sy, yy) = (dot(s, y), dot(y, y));
-        // Also where one is NaN.
+        // The comparison is false where one is NaN, too.
         if sy > f64::EPSILON * yy {
             self.inverses[place] = 1.0 / sy;
             self.scale = sy / yy;

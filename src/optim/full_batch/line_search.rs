@@ -18,17 +18,17 @@ const MOST_STRETCH: f64 = 10.0;
 /// The part of a bracket next to its ends in which two trials in a row bring too little.
 const MARGIN: f64 = 0.1;
 
-/// A place on the line.
+/// A trial step along the line.
 #[derive(Debug)]
 pub struct Trial {
-    /// How many times the direction it lies from where the search begins.
+    /// The step, in lengths of the direction from the beginning of the search.
     pub step: f64,
     pub loss: f64,
     /// The derivative of the loss along the direction.
     pub slope: f64,
-    /// \[n\]
+    /// The gradient there, \[n\].
     pub gradient: Vec<f64>,
-    /// The number of the evaluation that it came from, from 1; 0 where the search begins.
+    /// The number of the evaluation that it came from, from 1; 0 at the beginning of the search.
     pub evaluation: usize,
 }
 
@@ -39,36 +39,36 @@ impl Trial {
     }
 }
 
-/// Where a search begins, and which way.
+/// The beginning of a search, and its direction.
 pub struct Line<'a> {
-    /// \[n\]
+    /// The point at which the search begins, \[n\].
     pub point: &'a [f64],
-    /// \[n\]
+    /// The direction of the search, \[n\].
     pub direction: &'a [f64],
     pub loss: f64,
-    /// Along the direction; below 0.
+    /// The derivative of the loss along the direction; below 0.
     pub slope: f64,
-    /// \[n\]
+    /// The gradient at the point, \[n\].
     pub gradient: &'a [f64],
 }
 
-/// When a search is over.
+/// The limits that end a search.
 #[derive(Clone, Copy)]
 pub struct Limits {
     /// c₂ of the second condition: the part of the slope that may be left.
     pub curvature: f64,
-    /// Of the places that a bracket may hold, no coordinate differs by more: it is not worth to go on.
+    /// The search ends if no coordinate differs by more among the places that a bracket may hold.
     pub tolerance: f64,
-    /// Evaluations; at least 1.
+    /// The most evaluations; at least 1.
     pub most: usize,
 }
 
 /// The memory of searches.
 #[derive(Debug)]
 pub struct LineSearch {
-    /// \[n\]
+    /// The point under evaluation, \[n\].
     place: Vec<f64>,
-    /// The best place so far: what a search has found. While bracketing, the one before the newest.
+    /// The best trial so far: the result of a search. While bracketing, the one before the newest.
     pub low: Trial,
     high: Trial,
     new: Trial,
@@ -77,7 +77,7 @@ pub struct LineSearch {
 }
 
 impl LineSearch {
-    /// For vectors of `count` numbers.
+    /// Memory for vectors of `count` numbers.
     ///
     /// # Errors
     /// If there is no memory for them.
@@ -97,8 +97,8 @@ impl LineSearch {
         self.evaluations = 0;
     }
 
-    /// Searches from the step `first` on, and leaves the best place in [`low`](LineSearch::low). Says
-    /// whether it is lower than where the line begins, which it is whenever the conditions are met.
+    /// Searches from the step `first` on, and leaves the best trial in [`low`](LineSearch::low). Returns
+    /// whether it is lower than the loss at the beginning, which it is whenever the conditions are met.
     ///
     /// # Errors
     /// Those of the objective.
@@ -121,8 +121,8 @@ impl LineSearch {
         Ok(self.low.step > 0.0 && self.low.loss < line.loss)
     }
 
-    /// Algorithm 3.5: larger and larger steps, until one is right or a right one lies between the last
-    /// two, which says true; these are then `low` and `high`.
+    /// Algorithm 3.5: larger and larger steps, until one is right, or a right one lies between the last
+    /// two; then it returns true, and these are `low` and `high`.
     fn bracket(
         &mut self,
         objective: &mut Objective,
@@ -176,7 +176,7 @@ impl LineSearch {
             self.evaluate(objective, line, step)?;
             if !line.falls_enough(&self.new) || self.new.loss >= self.low.loss {
                 std::mem::swap(&mut self.high, &mut self.new);
-                // Lower, if not by enough.
+                // The end is lower, if not by enough.
                 if self.high.loss < self.low.loss {
                     std::mem::swap(&mut self.low, &mut self.high);
                 }
@@ -282,7 +282,7 @@ mod tests {
         (search.low, found, search.evaluations)
     }
 
-    /// Both conditions, in words of their own.
+    /// Both conditions, written independently.
     fn is_wolfe(trial: &Trial, [loss, slope]: [f64; 2], curvature: f64) -> bool {
         trial.loss <= loss - 1e-4 * trial.step * slope.abs() && trial.slope.abs() <= curvature * slope.abs()
     }
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_search_turns_back_from_where_nothing_is_finite() {
-        // The logarithm of nothing, and overflow.
+        // The logarithm of 0, and overflow.
         let (trial, found, _) = searched(|x| [x - x.ln(), 1.0 - 1.0 / x], 4.0, 100.0, 0.9, 25);
         assert!(found && trial.loss.is_finite() && trial.step < 4.0, "{trial:?}");
         let (trial, found, _) =

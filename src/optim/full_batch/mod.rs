@@ -1,4 +1,4 @@
-//! Methods that take all samples at once, or any smooth function: L-BFGS and nonlinear conjugate
+//! Methods that use all samples in each iteration, or any smooth function: L-BFGS and nonlinear conjugate
 //! gradient, each with a strong-Wolfe line search.
 //!
 //! They work on flat vectors of f64, on the thread that calls them; all sums run in an order that the
@@ -35,24 +35,24 @@ use lbfgs::History;
 use line_search::{Limits, Line, LineSearch};
 use vector::{add_scaled, dot, max_abs, set_negative, sum_abs};
 
-/// The vectors that a solver has beside its method's: point, gradient, the one before, direction; the
+/// The vectors of a solver beside those of its method: point, gradient, the one before, direction; the
 /// search's place and three gradients.
 const VECTORS: usize = 8;
 
-/// Why it makes no sense to go on.
+/// The reason why a minimisation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The gradient is as small as was asked for.
     Gradient,
     /// The step, or what the loss lost by it, is as small as was asked for.
     Change,
-    /// Not even along the gradient is there a lower loss: as exact as the objective is.
+    /// Not even along the gradient is there a lower loss: the result is as exact as the objective.
     LineSearch,
     /// The loss, or the gradient, is not finite where the iteration begins.
     NotFinite,
 }
 
-/// What an iteration came to.
+/// The result of an iteration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Iteration {
     /// Evaluations of the objective, that of the starting point included in the first iteration.
@@ -60,12 +60,12 @@ pub struct Iteration {
     /// Which of the iteration's line-search evaluations, from 1, was at the new point; 0 if the point is the old
     /// one.
     pub taken: usize,
-    /// How many times the direction the point moved; 0 if it did not.
+    /// The step in lengths of the direction; 0 if the point did not move.
     pub step: f64,
     pub ended: Option<Ended>,
 }
 
-/// What the directions before leave behind.
+/// The memory of earlier directions.
 #[derive(Debug)]
 enum Past {
     Lbfgs(History),
@@ -76,7 +76,7 @@ enum Past {
 #[derive(Clone, Copy, Debug)]
 struct Last {
     step: f64,
-    /// Along its direction, where it began.
+    /// The slope along its direction, where it began.
     slope: f64,
 }
 
@@ -85,7 +85,7 @@ struct Last {
 pub struct Solver {
     settings: Settings,
     learning_rate: f64,
-    /// \[n\], as the others.
+    /// The point; it and the other vectors are \[n\].
     point: Vec<f64>,
     loss: f64,
     gradient: Vec<f64>,
@@ -141,12 +141,12 @@ impl Solver {
         &self.point
     }
 
-    /// The loss there; 0 before the first iteration.
+    /// The loss at this point; 0 before the first iteration.
     pub fn loss(&self) -> f64 {
         self.loss
     }
 
-    /// The gradient there, \[n\]; zeros before the first iteration.
+    /// The gradient at this point, \[n\]; zeros before the first iteration.
     pub fn gradient(&self) -> &[f64] {
         &self.gradient
     }
@@ -161,7 +161,7 @@ impl Solver {
         &self.before
     }
 
-    /// Goes on from another point, \[n\], with an evaluation there. L-BFGS keeps what it knows of the
+    /// Continues from another point, \[n\], with an evaluation there. L-BFGS keeps its history of the
     /// curvature; conjugate gradients begin anew.
     pub fn move_to(&mut self, point: impl IntoIterator<Item = f64>) {
         if let (Past::Lbfgs(history), Some(last)) = (&mut self.past, self.last) {
@@ -172,7 +172,7 @@ impl Solver {
         self.point.iter_mut().zip(point).for_each(|(to, from)| *to = from);
     }
 
-    /// One direction and the search along it. Nothing is allocated.
+    /// Runs one iteration: one direction and the search along it. Nothing is allocated.
     ///
     /// # Errors
     /// Those of the objective; the solver cannot go on then.
@@ -197,7 +197,7 @@ impl Solver {
             return Ok(stays(first_ever, Ended::Change));
         }
         if !self.find(objective, slope)? {
-            // What is remembered may mislead; the gradient does not.
+            // The history may mislead; the gradient does not.
             if !self.is_steepest() {
                 slope = self.restart();
                 self.find(objective, slope)?;
@@ -244,11 +244,11 @@ impl Solver {
             }
         }
         let slope = dot(&self.gradient, &self.direction);
-        // Also where it is NaN.
+        // The comparison is false for NaN, too.
         if slope < 0.0 && max_abs(&self.direction).is_finite() { slope } else { self.restart() }
     }
 
-    /// Turns down the gradient, with nothing remembered; returns the slope.
+    /// Takes the negative gradient as direction, with an empty history; returns the slope.
     fn restart(&mut self) -> f64 {
         match &mut self.past {
             Past::Lbfgs(history) => history.forget(),
@@ -267,7 +267,7 @@ impl Solver {
         }
     }
 
-    /// Searches along the direction; says whether a lower loss was found.
+    /// Searches along the direction; returns whether a lower loss was found.
     fn find(&mut self, objective: &mut Objective, slope: f64) -> Result<bool> {
         let first = self.first_trial(slope);
         let line = Line {
@@ -299,7 +299,7 @@ impl Solver {
         }
     }
 
-    /// Moves to what the search has found. Returns the step and by how much the loss fell.
+    /// Moves to the result of the search. Returns the step and by how much the loss fell.
     fn take(&mut self, slope: f64) -> (f64, f64) {
         let found = &mut self.search.low;
         add_scaled(&mut self.point, found.step, &self.direction);

@@ -1,4 +1,4 @@
-//! What a full-batch method is told.
+//! The settings of a full-batch method.
 
 use super::conjugate::Formula;
 use crate::Result;
@@ -9,30 +9,30 @@ const LOOSE: f64 = 0.9;
 /// ...and with conjugate gradients, which need an almost exact search (Nocedal, Wright, §3.1).
 const TIGHT: f64 = 0.1;
 
-/// What is minimised: writes the gradient at a point, both \[n\], and returns the loss. A loss that is not
-/// finite is no error but a place that a search turns back from.
+/// The objective that is minimised: writes the gradient at a point, both \[n\], and returns the loss. A loss that is
+/// not finite is no error but a place that a search turns back from.
 pub type Objective<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64> + 'a;
 
-/// How a direction is found.
+/// The method that finds a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// From the last `history_size` steps, at least 1. Liu, Nocedal: On the limited memory BFGS method
+    /// By the last `history_size` steps, at least 1. Liu, Nocedal: On the limited memory BFGS method
     /// for large scale optimization (1989).
     Lbfgs { history_size: usize },
-    /// From the direction before. It begins anew with the gradient after as many iterations as there are
+    /// By the direction before. It begins anew with the gradient after as many iterations as there are
     /// numbers, where a direction would not lead down, and where the formula says so.
     ConjugateGradient { formula: Formula },
 }
 
-/// What a solver is told. Names and defaults are those of torch.optim.LBFGS.
+/// The settings of a solver. Names and defaults are those of torch.optim.LBFGS.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     pub method: Method,
     /// The most evaluations of a line search; at least 1.
     pub max_eval: usize,
-    /// No element of the gradient is larger at the end; at least 0.
+    /// The end is reached when no element of the gradient is larger; at least 0.
     pub tolerance_grad: f64,
-    /// It is the end when no parameter, or not the loss, changes by more; at least 0.
+    /// The end is reached when no parameter, or not the loss, changes by more; at least 0.
     pub tolerance_change: f64,
 }
 
@@ -50,7 +50,7 @@ impl Settings {
     }
 }
 
-/// What the memory of a minimisation is for, in messages.
+/// The use of a minimisation's memory, in messages.
 pub(super) const USE: &str = "the history and the line search";
 
 /// A rule that only wants the gradient of all samples: it leaves the parameters alone in a step, and a
@@ -58,7 +58,7 @@ pub(super) const USE: &str = "the history and the line search";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FullBatch {
     pub settings: Settings,
-    /// Of the penalty weight_decay / 2 · Σ p² over all parameters p, which is part of what is minimised;
+    /// The coefficient of the penalty weight_decay / 2 · Σ p² over all parameters p, which is part of the objective;
     /// at least 0.
     pub weight_decay: f64,
 }

@@ -24,7 +24,7 @@ const METHODS: [Method; 5] = [
     Method::ConjugateGradient { formula: Formula::HestenesStiefel },
 ];
 
-/// Runs until it ends; returns the solver, why, the iterations and the evaluations.
+/// Runs until it ends; returns the solver, the reason, the iterations and the evaluations.
 fn solved(settings: Settings, start: &[f64], objective: &mut Objective) -> (Solver, Ended, usize, usize) {
     let mut solver = Solver::new(settings, 1.0, start, 5000).unwrap();
     let (mut evaluations, mut loss) = (0, f64::INFINITY);
@@ -52,7 +52,7 @@ fn rosenbrocks_valley_is_walked_to_its_end() {
                 "{method:?}, {count}: {iterations}, {evaluations}"
             );
             assert_eq!(ended, Ended::Gradient, "{method:?} of {count}");
-            // From there, 20 numbers may also end in the other, local minimum near (-1, 1, 1 ...).
+            // From this start, 20 numbers may also end in the other, local minimum near (-1, 1, 1 ...).
             let is_global = solver.loss() < 1e-12;
             let off = solver.point().iter().map(|p| (p - 1.0).abs()).fold(0.0, f64::max);
             assert!(if is_global { off < 1e-6 } else { count == 20 && off < 2.1 }, "{method:?}: {off:e}");
@@ -60,7 +60,7 @@ fn rosenbrocks_valley_is_walked_to_its_end() {
     }
 }
 
-/// What was counted is what the objective saw, and the point that was taken is one of those.
+/// The counts agree with the calls that the objective saw, and the point that was taken is one of those.
 #[test]
 fn evaluations_are_counted_and_the_taken_one_is_named() {
     for method in METHODS {
@@ -75,7 +75,7 @@ fn evaluations_are_counted_and_the_taken_one_is_named() {
             };
             let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut objective).unwrap();
             assert_eq!(evaluations, seen.len());
-            // The first evaluation of all is that of the start.
+            // The very first evaluation is that of the start.
             let searched = if turn == 0 { &seen[1..] } else { &seen };
             assert!(step > 0.0 && (1..=25).contains(&searched.len()));
             assert_eq!(searched[taken - 1], solver.loss(), "{method:?}");
@@ -93,7 +93,7 @@ fn each_ending_has_its_reason() {
         assert_eq!(ended(Settings { tolerance_change: 1e9, ..settings }, &mut rosenbrock), Ended::Change);
         let change = Settings { tolerance_change: 1e-6, tolerance_grad: 0.0, ..settings };
         assert_eq!(ended(change, &mut rosenbrock), Ended::Change);
-        // As exact as it gets, nothing lower is found.
+        // At the limit of precision, nothing lower is found.
         let never = Settings { tolerance_change: 0.0, tolerance_grad: 0.0, ..settings };
         let mut bent = |p: &[f64], gradient: &mut [f64]| {
             gradient.copy_from_slice(&[p[0].signum(), p[1].signum()]);
@@ -123,7 +123,7 @@ fn a_failed_search_falls_back_to_the_gradient() {
         for _ in 0..3 {
             solver.iterate(&mut rosenbrock).unwrap();
         }
-        // Everything but the gradient's own direction is infinitely high.
+        // All but the gradient's own direction is infinitely high.
         let (from, loss) = (solver.point().to_vec(), solver.loss());
         let down = solver.gradient().to_vec();
         let mut tried = 0;
@@ -142,7 +142,7 @@ fn a_failed_search_falls_back_to_the_gradient() {
     }
 }
 
-/// Somewhere else, L-BFGS goes on with the curvature that it knows, and conjugate gradients begin anew.
+/// From another point, L-BFGS continues with its history of the curvature, and conjugate gradients begin anew.
 #[test]
 fn a_point_that_is_moved_is_gone_on_from() {
     for method in METHODS {

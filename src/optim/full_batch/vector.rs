@@ -25,7 +25,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     )
 }
 
-/// The sum of all absolute values.
+/// The sum of all absolute values, \[n\].
 pub fn sum_abs(values: &[f64]) -> f64 {
     vectorise(
         #[inline(always)]
@@ -45,7 +45,7 @@ pub fn sum_abs(values: &[f64]) -> f64 {
     )
 }
 
-/// The largest absolute value; 0 of no values, NaN if there is one.
+/// The largest absolute value, \[n\]; 0 of no values, NaN if there is one.
 pub fn max_abs(values: &[f64]) -> f64 {
     let larger = |most: f64, value: &f64| {
         let size = value.abs();

@@ -15,22 +15,22 @@ use crate::optim::schedule_free::ScheduleFree;
 use crate::optim::sgd::Sgd;
 use crate::optim::yogi::Yogi;
 
-/// What a rule remembers of one parameter; all zeros before the first step.
+/// The memory of a rule for one parameter; all zeros before the first step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Memory {
-    /// m: a mean of gradients.
+    /// A mean of gradients, m.
     pub mean: f64,
-    /// v, s: a mean or a sum of squares.
+    /// A mean or a sum of squares, v or s.
     pub square: f64,
     /// The largest square so far, or in Adamax the largest gradient.
     pub largest: f64,
-    /// b: a sum of past steps, or in Adadelta the mean of their squares.
+    /// A sum of past steps, b, or in Adadelta the mean of their squares.
     pub past: f64,
     /// The product of NAdam's momenta.
     pub product: f64,
-    /// Rprop's size of a step.
+    /// The size of Rprop's step.
     pub size: f64,
-    /// Adan's gradient of the step before.
+    /// The gradient of the step before, in Adan.
     pub before: f64,
 }
 
@@ -169,7 +169,7 @@ pub fn adabelief(rule: &Adabelief, p: f64, mut g: f64, t: i32, rate: f64, memory
     p - rate * mean / (square.sqrt() + rule.epsilon)
 }
 
-/// Xie et al. (2022), algorithm 1, as the authors' program with its proximal decay; what is remembered as the past is
+/// Xie et al. (2022), algorithm 1, as the authors' program with its proximal decay; the memory's `past` is
 /// the mean of the differences.
 pub fn adan(rule: &Adan, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
     let difference = if t == 1 { 0.0 } else { g - memory.before };
@@ -185,7 +185,7 @@ pub fn adan(rule: &Adan, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory)
     (p - step) / (1.0 + rate * rule.weight_decay)
 }
 
-/// Defazio et al. (2024), algorithm 1, of which `p` is y; what is remembered as the past is z, as the mean x.
+/// Defazio et al. (2024), algorithm 1, of which `p` is y; the memory's `past` is z, its `mean` x.
 pub fn schedule_free(rule: &ScheduleFree, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
     if t == 1 {
         (memory.past, memory.mean) = (p, p);
@@ -200,7 +200,7 @@ pub fn schedule_free(rule: &ScheduleFree, p: f64, g: f64, t: i32, rate: f64, mem
     (1.0 - rule.beta1) * memory.past + rule.beta1 * memory.mean
 }
 
-/// `torch.optim.Rprop`; what is remembered as the mean is the last gradient.
+/// `torch.optim.Rprop`; the memory's `mean` is the last gradient.
 pub fn rprop(rule: &Rprop, p: f64, mut g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
     if t == 1 {
         memory.size = rate;
@@ -217,7 +217,7 @@ pub fn rprop(rule: &Rprop, p: f64, mut g: f64, t: i32, rate: f64, memory: &mut M
     p - sign(g) * memory.size
 }
 
-/// Unlike `signum`, 0 of 0.
+/// The sign; unlike `signum`, that of 0 is 0.
 pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }

@@ -1,4 +1,4 @@
-//! The twins of the rules for whole parameters.
+//! The twins of the per-tensor rules.
 
 use super::elementwise::{Memory, adam};
 use crate::optim::adafactor::Adafactor;
@@ -32,8 +32,8 @@ pub fn lamb(
 }
 
 /// `torch.optim.Adafactor`, of a matrix `[outputs, inputs]` or, without a shape, of a vector: `parameters`, `gradients`
-/// and `memories` are `[n]`, row-major. The mean square of a row is remembered as that of its first element, that of a
-/// column as the largest of its first.
+/// and `memories` are `[n]`, row-major. The mean square of a row is in the memory of its first element, that of a
+/// column in its first, as `largest`.
 pub fn adafactor(
     rule: &Adafactor,
     parameters: &mut [f64],
@@ -101,7 +101,7 @@ pub fn muon(
     }
 }
 
-/// Muon's step of one element of what is no matrix: `torch.optim.AdamW`.
+/// Muon's step of one element of a tensor that is no matrix: `torch.optim.AdamW`.
 pub fn muon_rest(rule: &Muon, p: f64, g: f64, t: i32, rate: f64, memory: &mut Memory) -> f64 {
     let adamw = Adam {
         beta1: rule.adam_beta1,
@@ -130,7 +130,7 @@ pub fn orthogonal(how: &Orthogonal, x: &[f64], [outputs, inputs]: [usize; 2]) ->
     x
 }
 
-/// `[rows x inner] * [inner x columns] -> [rows x columns]`
+/// The product `[rows x inner] * [inner x columns] -> [rows x columns]`.
 fn product(left: &[f64], right: &[f64], [rows, inner, columns]: [usize; 3]) -> Vec<f64> {
     let mut result = vec![0.0; rows * columns];
     for row in 0..rows {
@@ -143,7 +143,7 @@ fn product(left: &[f64], right: &[f64], [rows, inner, columns]: [usize; 3]) -> V
     result
 }
 
-/// `[rows, columns] -> [columns, rows]`
+/// The transpose `[rows, columns] -> [columns, rows]`.
 fn transposed(x: &[f64], [rows, columns]: [usize; 2]) -> Vec<f64> {
     (0..rows * columns).map(|place| x[place % rows * columns + place / rows]).collect()
 }

@@ -4,20 +4,20 @@ use super::curve::Curve;
 use super::length::Length;
 use super::phases::{Phase, Schedule, Schedules};
 
-/// What lengths in epochs may be off by, having been added up.
+/// The error that the sum of lengths in epochs may have.
 const ROUNDING: f64 = 1e-9;
 
 /// A setting of a schedule that does not fit into a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Misfit {
-    /// Within the table of the schedules, such as `sequence.0.length_epochs`.
+    /// The key within the table of the schedules, such as `sequence.0.length_epochs`.
     pub key: String,
     pub expected: String,
     pub found: String,
 }
 
-/// A run as lengths are measured against it: in steps where the steps of an epoch are known,
-/// otherwise in epochs, and then lengths in steps pass for none.
+/// The length of a run against which lengths are measured: in steps where the steps of an epoch are known,
+/// otherwise in epochs, and then lengths in steps count as none.
 #[derive(Clone, Copy)]
 struct Ruler {
     limit: f64,

@@ -6,7 +6,7 @@ use super::length::{Length, Span};
 use super::one_cycle::OneCycle;
 use super::plateau::Plateau;
 
-/// What an exponential curve without a `gamma` comes to at its end.
+/// The factor of an exponential curve without a `gamma` at its end.
 const EXPONENTIAL_END: f64 = 0.01;
 /// How many cycles of a cosine with restarts without a first length fill the span.
 const CYCLES: u32 = 3;
@@ -16,7 +16,7 @@ const MILESTONES: [f64; 2] = [0.5, 0.75];
 /// How a factor goes from its first value over a span of T steps; t is the step, from 0.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Curve {
-    /// 1
+    /// The factor 1.
     Constant,
     /// `gamma^⌊t / every⌋`, as `StepLR`; every third of the span unless told otherwise.
     Step { every: Option<Length>, gamma: f64 },
@@ -36,12 +36,12 @@ pub enum Curve {
     /// `end + (1 - end) · (1 + cos(π t / T)) / 2`, as `CosineAnnealingLR`; Loshchilov, Hutter: SGDR
     /// (2017).
     Cosine { end_factor: f64 },
-    /// The same over and over, the first time in `first` steps, each time `multiplier` times as long
+    /// A cosine over and over, the first time in `first` steps, each time `multiplier` times as long
     /// as before, as `CosineAnnealingWarmRestarts`. Without a first length three cycles fill the span.
     CosineRestarts { first: Option<Length>, multiplier: u32, end_factor: f64 },
-    /// Up, and down again further, as `OneCycleLR`.
+    /// The rate up, and down again further, as `OneCycleLR`.
     OneCycle(OneCycle),
-    /// 1; the rest depends on how training goes: see [`PlateauState`](super::PlateauState).
+    /// The factor 1; the rest depends on how training goes: see [`PlateauState`](super::PlateauState).
     Plateau(Plateau),
 }
 
@@ -63,7 +63,7 @@ impl Curve {
         }
     }
 
-    /// Whether its form follows from the length of the span, after which it keeps its last value.
+    /// Whether the form of the curve follows from the length of the span, after which it keeps its last value.
     pub fn has_end(&self) -> bool {
         matches!(
             self,
@@ -120,7 +120,7 @@ fn first_cycle(steps: u64, multiplier: u32) -> u64 {
     steps.div_ceil(firsts.fold(0u64, u64::saturating_add).max(1)).max(1)
 }
 
-/// How much of its cycle is over at this step.
+/// The part of its cycle that is over at this step.
 fn part_of_cycle(mut step: u64, first: u64, multiplier: u32) -> f64 {
     let mut cycle = first;
     if multiplier <= 1 {

@@ -1,16 +1,16 @@
 //! Lengths of time in training.
 
-/// How long something lasts, or when it happens.
+/// A duration, or a moment, in training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Length {
-    /// At least 1.
+    /// A number of steps; at least 1.
     Steps(u64),
-    /// Above 0; need not be whole.
+    /// A number of epochs; above 0, need not be whole.
     Epochs(f64),
 }
 
 impl Length {
-    /// In steps, at least 1; a part of an epoch is rounded to the nearest step.
+    /// The length in steps, at least 1; a part of an epoch is rounded to the nearest step.
     pub fn steps(self, steps_per_epoch: u64) -> u64 {
         match self {
             Length::Steps(steps) => steps.max(1),
@@ -20,7 +20,7 @@ impl Length {
     }
 }
 
-/// How long a run, or a phase of it, is.
+/// The length of a run, or of a phase of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Span {
     pub steps: u64,

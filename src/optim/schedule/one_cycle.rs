@@ -2,18 +2,18 @@
 
 use std::f64::consts::PI;
 
-/// From the highest rate divided by `div_factor` up to it in `pct_start` of the steps, then down to
+/// One cycle: the rate rises from the highest one divided by `div_factor` in `pct_start` of the steps, then falls to
 /// the first rate divided by `final_div_factor`, which the last step has. With three phases it goes
 /// down to the first rate as fast as it went up, and then on to the last.
 ///
 /// As `torch.optim.lr_scheduler.OneCycleLR`; Smith, Topin: Super-convergence (2017).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
-    /// In [0, 1]; at most 0.5 with three phases.
+    /// The part of the steps in which the rate rises, in [0, 1]; at most 0.5 with three phases.
     pub pct_start: f64,
-    /// At least 1.
+    /// The highest rate over the first; at least 1.
     pub div_factor: f64,
-    /// At least 1.
+    /// The first rate over the last; at least 1.
     pub final_div_factor: f64,
     pub anneal: Anneal,
     pub three_phase: bool,
@@ -22,7 +22,7 @@ pub struct OneCycle {
     pub momentum: Option<[f64; 2]>,
 }
 
-/// How values go from one to the next.
+/// The way from one value to the next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Anneal {
     /// Along half a wave of the cosine.
@@ -31,7 +31,7 @@ pub enum Anneal {
 }
 
 impl Default for OneCycle {
-    /// PyTorch's.
+    /// The setting that PyTorch has by default.
     fn default() -> Self {
         OneCycle {
             pct_start: 0.3,

@@ -1,28 +1,28 @@
-//! Schedules, and the phases that they are of.
+//! Schedules, and their phases.
 
 use super::curve::Curve;
 use super::length::{Length, Span};
 use super::plateau::Plateau;
 use crate::optim::rule::StepSettings;
 
-/// A linear rise, from `factor` of what the first phase begins with to all of it, before that phase.
+/// A linear rise, from `factor` times the first value of the first phase to all of it, before that phase.
 ///
 /// In step t of it, from 0: `factor + (1 - factor) · t / length`, as `torch.optim.lr_scheduler.LinearLR`
 /// at the head of a `SequentialLR`; Goyal et al.: Accurate, large minibatch SGD (2017).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Warmup {
     pub length: Length,
-    /// In [0, 1].
+    /// The factor of its first step, in [0, 1].
     pub factor: f64,
 }
 
-/// A curve and how long it lasts.
+/// A curve and its length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
     pub curve: Curve,
-    /// What the curve is multiplied by; in [0, 1].
+    /// The factor of the curve; in [0, 1].
     pub scale: f64,
-    /// Without it, until the end of the run. Curves with an end keep their last value after it.
+    /// The length; until the end of the run without it. Curves with an end keep their last value after it.
     pub length: Option<Length>,
 }
 
@@ -31,31 +31,31 @@ pub struct Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     pub warmup: Option<Warmup>,
-    /// All but the last have a length.
+    /// The phases in order; all but the last have a length.
     pub phases: Vec<Phase>,
 }
 
 impl Schedule {
-    /// The factor 1 in every step.
+    /// The schedule with the factor 1 in every step.
     pub fn constant() -> Schedule {
         Schedule::of(Curve::Constant)
     }
 
-    /// This curve over the whole run.
+    /// The schedule of this curve over the whole run.
     pub fn of(curve: Curve) -> Schedule {
         Schedule { warmup: None, phases: vec![Phase { curve, scale: 1.0, length: None }] }
     }
 
     /// The factor of a step, counted from 1, in a run of this length; in [0, 1]. Steps after the end
-    /// of the run go on where it ended.
+    /// of the run keep its last value.
     pub fn factor(&self, step: u64, run: Span) -> f64 {
         let at = self.find(step, run);
         let factor = at.phase.map_or(1.0, |phase| phase.scale * phase.curve.factor(at.step, at.span));
         at.warmth * factor
     }
 
-    /// What takes the place of the momentum in a step, counted from 1, if a one-cycle schedule is in
-    /// charge of it then.
+    /// The momentum of a step, counted from 1, in place of the optimizer's, if a one-cycle schedule sets it
+    /// then.
     pub fn momentum(&self, step: u64, run: Span) -> Option<f64> {
         let at = self.find(step, run);
         match at.phase.map(|phase| &phase.curve) {
@@ -64,7 +64,7 @@ impl Schedule {
         }
     }
 
-    /// The plateau, if that is what this schedule is.
+    /// The plateau, if this schedule is one.
     pub fn plateau(&self) -> Option<Plateau> {
         self.phases.iter().find_map(|phase| match phase.curve {
             Curve::Plateau(plateau) => Some(plateau),
@@ -72,7 +72,7 @@ impl Schedule {
         })
     }
 
-    /// Whether some phase is in charge of the momentum too.
+    /// Whether some phase sets the momentum too.
     pub fn has_momentum(&self) -> bool {
         let cycles =
             |phase: &Phase| matches!(&phase.curve, Curve::OneCycle(cycle) if cycle.momentum.is_some());
@@ -109,30 +109,30 @@ impl Schedule {
     }
 }
 
-/// Where in a schedule a step is.
+/// The place of a step in a schedule.
 pub(super) struct Place<'a> {
-    /// None only in a schedule without any.
+    /// The phase; None only in a schedule without any.
     phase: Option<&'a Phase>,
-    /// Of the phase, from 0.
+    /// The step of the phase, from 0.
     step: u64,
-    /// Of the phase.
+    /// The span of the phase.
     span: Span,
     /// The factor of the warm-up; 1 after it.
     warmth: f64,
 }
 
-/// All that is scheduled in a run.
+/// The schedules of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedules {
     pub learning_rate: Schedule,
-    /// Of the rule's own momentum, or β₁; not beside a one-cycle schedule that is in charge of it.
+    /// The schedule of the rule's own momentum, or β₁; not beside a one-cycle schedule that sets it.
     pub momentum: Option<Schedule>,
-    /// Of the rule's own weight decay.
+    /// The schedule of the rule's own weight decay.
     pub weight_decay: Option<Schedule>,
 }
 
 impl Schedules {
-    /// Nothing changes.
+    /// Schedules by which nothing changes.
     pub fn constant() -> Schedules {
         Schedules { learning_rate: Schedule::constant(), momentum: None, weight_decay: None }
     }

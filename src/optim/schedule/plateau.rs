@@ -5,54 +5,54 @@
 /// As `torch.optim.lr_scheduler.ReduceLROnPlateau` with mode `min`, without its `eps`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plateau {
-    /// In (0, 1).
+    /// The factor of a reduction, in (0, 1).
     pub factor: f64,
-    /// Epochs without a better loss that are let pass.
+    /// Epochs without a better loss before a reduction.
     pub patience: u64,
-    /// How much better is better.
+    /// By how much a loss must be lower to be better.
     pub threshold: f64,
     /// Whether the threshold is a part of the best loss, or a difference to it.
     pub relative: bool,
-    /// Epochs after a reduction in which none is counted.
+    /// Epochs after a reduction in which none is counted as bad.
     pub cooldown: u64,
     /// The rate never falls below this part of the first; in [0, 1].
     pub min_factor: f64,
 }
 
 impl Default for Plateau {
-    /// PyTorch's, but for the patience, which there is 10: runs here are shorter.
+    /// PyTorch's settings, but for the patience, which there is 10: runs here are shorter.
     fn default() -> Self {
         Plateau { factor: 0.1, patience: 2, threshold: 1e-4, relative: true, cooldown: 0, min_factor: 0.0 }
     }
 }
 
-/// Where a plateau schedule has come to.
+/// The state of a plateau schedule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlateauState {
     plateau: Plateau,
     best: f64,
-    /// Epochs without a better loss.
+    /// Epochs without a better loss so far.
     bad: u64,
-    /// Epochs for which none is counted.
+    /// Epochs left in which none is counted.
     cooling: u64,
     factor: f64,
 }
 
 impl PlateauState {
-    /// Before the first epoch.
+    /// The state before the first epoch.
     pub fn new(plateau: Plateau) -> PlateauState {
         PlateauState { plateau, best: f64::INFINITY, bad: 0, cooling: 0, factor: 1.0 }
     }
 
-    /// What the rate is multiplied by now.
+    /// The factor of the rate now.
     pub fn factor(&self) -> f64 {
         self.factor
     }
 
-    /// Takes the loss of an epoch. One that is not a number is not better.
+    /// Takes the loss of an epoch. NaN is not better.
     pub fn observe(&mut self, loss: f64) {
         let Plateau { factor, patience, threshold, relative, cooldown, min_factor } = self.plateau;
-        // The first loss is better than none; infinity times 0 would be no number.
+        // The first loss is better than none; infinity times 0 would be NaN.
         let bound = match relative {
             _ if self.best == f64::INFINITY => f64::INFINITY,
             true => self.best * (1.0 - threshold),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::StepSettings;
 
-/// Ten epochs of four steps.
+/// A run of ten epochs of four steps.
 const RUN: Span = Span { steps: 40, steps_per_epoch: 4 };
 
 fn factors(schedule: &Schedule, run: Span) -> Vec<f64> {
@@ -41,7 +41,7 @@ fn every_curve() -> Vec<Curve> {
     ]
 }
 
-/// Also in runs of a step or two, in which most parts of a curve have no room, and after their end.
+/// This holds in runs of a step or two, too, in which most parts of a curve have no room, and after their end.
 #[test]
 fn every_factor_is_between_0_and_1() {
     for curve in every_curve() {
@@ -50,7 +50,7 @@ fn every_factor_is_between_0_and_1() {
             let run = Span { steps, steps_per_epoch: steps.div_ceil(3) };
             for step in (0..60).chain([999, 1000, 1001, u64::MAX]) {
                 let factor = schedule.factor(step, run);
-                // The cosine may be off by its last bit.
+                // The cosine may be wrong in its last bit.
                 assert!((0.0..=1.0 + 1e-15).contains(&factor), "{schedule:?} {run:?} {step}: {factor}");
                 if let Some(momentum) = schedule.momentum(step, run) {
                     assert!((0.85 - 1e-15..=0.95 + 1e-15).contains(&momentum), "{schedule:?} {momentum}");
@@ -142,11 +142,11 @@ fn a_plateau_is_patient_and_cools_down() {
     // Better, bad, bad: reduced; not counted; bad, better, bad, bad: reduced.
     let losses = [1.0, 1.0, f64::NAN, 1.0, 1.0, 0.9, 0.9, f64::INFINITY];
     assert_eq!(losses.map(&mut factor), [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25]);
-    // Never below the least.
+    // The rate is never below the least.
     assert_eq!([2.0; 3].map(&mut factor), [0.25, 0.25, 0.2]);
 }
 
-/// The key, what was expected and what was found.
+/// The key of a misfit, what was expected and what was found.
 fn misfit(schedule: Schedule, steps_per_epoch: Option<u64>) -> Option<[String; 3]> {
     let schedules = Schedules { learning_rate: schedule, ..Schedules::constant() };
     let misfit = schedules.check(10, steps_per_epoch).err()?;
@@ -163,7 +163,7 @@ fn what_reaches_beyond_the_run_is_seen() {
     let [key, expected, found] = misfit(cosine(Some(Length::Epochs(10.5))), None).unwrap();
     assert_eq!((&key[..], &found[..]), ("length_epochs", "10.5 epochs"));
     assert_eq!(expected, "at most 10 epochs, what is left of the run");
-    // In steps it shows once their number is known.
+    // In steps the misfit shows once their number is known.
     assert_eq!(misfit(cosine(steps(41)), None), None);
     assert_eq!(misfit(cosine(steps(40)), Some(4)), None);
     let [key, expected, _] = misfit(cosine(steps(41)), Some(4)).unwrap();

@@ -14,9 +14,9 @@ use crate::stats::{Summary, median};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub heading: &'static str,
-    /// How to read them.
+    /// How to read the charts.
     pub text: &'static str,
-    /// Each with the stem of its file's name, all different.
+    /// The charts, each with the stem of its file's name, all different.
     pub charts: Vec<(String, Chart)>,
 }
 
@@ -91,7 +91,7 @@ fn throughput(task: &Task) -> Vec<Chart> {
     sorted(&own, |case| case.threads).into_iter().filter_map(chart).collect()
 }
 
-/// A line for each batch size.
+/// The scaling with threads: a line for each batch size.
 fn scaling(task: &Task) -> Option<Chart> {
     let own = task.own();
     let threads = sorted(&own, |case| case.threads);
@@ -115,7 +115,7 @@ fn scaling(task: &Task) -> Option<Chart> {
     has_lines(&chart).then_some(Chart::Lines(chart))
 }
 
-/// Optimizers and threads down, batch sizes across.
+/// The heat map of a task: optimizers and threads down, batch sizes across.
 fn heat_map(task: &Task) -> Option<Chart> {
     let own = task.own();
     let batches = sorted(&own, |case| case.batch);

@@ -31,7 +31,7 @@ const COLUMNS: [&str; 25] = [
     "cpu",
 ];
 
-/// A line of titles and one for each case. Numbers are exact; what is absent is empty.
+/// The cases as a line of titles and one for each. Numbers are exact; absent ones are empty.
 pub fn csv(record: &BenchRecord) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for case in &record.cases {

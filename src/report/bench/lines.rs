@@ -1,4 +1,4 @@
-//! Charts of lines, and how threads are told.
+//! Charts of lines, and numbers of threads in words.
 
 use crate::report::chart::LineChart;
 

@@ -1,4 +1,4 @@
-//! What is shown of a machine and its calibration.
+//! The charts, facts and tables of a machine and its calibration.
 
 use super::lines::{has_lines, threads_text};
 use crate::bench::record::{BenchRecord, Calibration};
@@ -8,10 +8,10 @@ use crate::report::chart::{
 use crate::report::numbers::bytes;
 use crate::report::page::{Cell, Column, Part, Table};
 
-/// More processors make cells too small to read.
+/// The most processors of a map; more make cells too small to read.
 const MOST_PROCESSORS: usize = 32;
 
-/// Peaks against threads, bandwidths of all levels, latencies between processors.
+/// The charts: peaks against threads, bandwidths of all levels, latencies between processors.
 pub(super) fn charts(calibration: &Calibration) -> Vec<Chart> {
     [peaks(calibration), bandwidths(calibration), latencies(calibration)].into_iter().flatten().collect()
 }
@@ -62,7 +62,7 @@ fn bandwidths(calibration: &Calibration) -> Option<Chart> {
     }))
 }
 
-/// Two processors have one latency, which is a fact and not a map.
+/// The map of latencies; two processors have one latency, which is a fact and not a map.
 fn latencies(calibration: &Calibration) -> Option<Chart> {
     let mut processors: Vec<usize> =
         calibration.latencies.iter().flat_map(|latency| [latency.from, latency.to]).collect();
@@ -90,7 +90,7 @@ fn latencies(calibration: &Calibration) -> Option<Chart> {
     }))
 }
 
-/// Names and values, with those of the calibration if there is one.
+/// The facts of the machine, with those of the calibration if there is one.
 pub(super) fn facts(record: &BenchRecord) -> Vec<(String, String)> {
     let machine = &record.machine;
     let mut facts = vec![
@@ -143,7 +143,7 @@ pub(super) fn facts(record: &BenchRecord) -> Vec<(String, String)> {
     facts
 }
 
-/// All peaks and bandwidths.
+/// The tables of all peaks and bandwidths.
 pub(super) fn tables(calibration: &Calibration) -> Vec<Part> {
     let whole = |count: usize| Cell::number(count.to_string(), count as f64);
     let giga = |rate: f64| Cell::number(format!("{:.1}", rate / 1e9), rate);

@@ -1,4 +1,4 @@
-//! What people see of a benchmark. Everything is made from its record alone.
+//! The reports of a benchmark. Everything is made from its record alone.
 
 mod charts;
 mod csv;
@@ -30,7 +30,7 @@ pub fn charts(record: &BenchRecord) -> Vec<(String, Chart)> {
 /// it is missing.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`] if a file cannot be written.
 pub fn write_all(folder: &Path, record: &BenchRecord) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let write =

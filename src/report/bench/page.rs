@@ -140,7 +140,7 @@ fn speed(case: &CaseRecord) -> Cell {
     Cell::number(rounded(median), median)
 }
 
-/// Sorted by its width.
+/// The cell of an interval, sorted by its width.
 fn interval(case: &CaseRecord) -> Cell {
     let speed = &case.samples_per_second;
     Cell::number(margins(case), (speed.high - speed.low) / speed.median)

@@ -3,10 +3,10 @@
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::markup::printable;
 
-/// Outside of a table, more than this part of the time at barriers is worth a look.
+/// The part of the time at barriers from which a case is marked outside of a table.
 pub(super) const MUCH_WAITING: f64 = 0.2;
 
-/// An interval wider than this part of its median is worth a look.
+/// The width of an interval, as a part of its median, from which a case is marked.
 pub(super) const WIDE_INTERVAL: f64 = 0.1;
 
 /// Different values in the order of their first appearance.
@@ -24,7 +24,7 @@ pub(super) fn distinct<'a, T: PartialEq>(
     values
 }
 
-/// As [`distinct`], and sorted.
+/// The [`distinct`] values, sorted.
 pub(super) fn sorted(cases: &[&CaseRecord], value: impl Fn(&CaseRecord) -> usize) -> Vec<usize> {
     let mut values = distinct(cases, value);
     values.sort_unstable();
@@ -35,7 +35,7 @@ pub(super) fn sorted(cases: &[&CaseRecord], value: impl Fn(&CaseRecord) -> usize
 pub(super) struct Task<'a> {
     pub(super) recipe: &'a str,
     pub(super) data: &'a str,
-    /// Ours first, those of other frameworks behind.
+    /// The cases: ours first, those of other frameworks behind.
     cases: Vec<&'a CaseRecord>,
     /// The name, with the data where one recipe was measured on several sets.
     pub(super) name: String,
@@ -47,7 +47,7 @@ impl<'a> Task<'a> {
         self.cases.iter().copied().filter(|case| case.framework == FALLLINE).collect()
     }
 
-    /// Our optimizers, with their precision where there is more than one.
+    /// The optimizer of one of our cases, with the precision where there is more than one.
     pub(super) fn rule(&self, case: &CaseRecord) -> String {
         if self.precisions > 1 {
             printable(&format!("{} {}", case.optimizer, case.precision))
@@ -56,7 +56,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// What stands side by side: groups of cases that differ in their framework alone, and have at
+    /// The cases to show side by side: groups that differ in their framework alone, and have at
     /// least one of another one. `[group][frameworks(self)]`
     pub(super) fn side_by_side(&self, frameworks: &[&str]) -> Vec<Vec<Option<&'a CaseRecord>>> {
         let key = |case: &'a CaseRecord| (&case.optimizer, &case.precision, case.batch, case.threads);
@@ -108,7 +108,7 @@ pub(super) struct Ratio<'a> {
 }
 
 impl Ratio<'_> {
-    /// "fallline is 1.64 times as fast as pytorch-eager (15 cases, 1.21 to 2.30 times)"
+    /// The ratio in words: "fallline is 1.64 times as fast as pytorch-eager (15 cases, 1.21 to 2.30 times)".
     pub(super) fn sentence(&self) -> String {
         let Ratio { framework, mean, least, most, cases } = self;
         let framework = printable(framework);
@@ -121,7 +121,7 @@ impl Ratio<'_> {
     }
 }
 
-/// One for each other framework that shares a case with us.
+/// The ratios, one for each other framework that shares a case with us.
 pub(super) fn ratios(record: &BenchRecord) -> Vec<Ratio<'_>> {
     let tasks = tasks(record);
     let others = frameworks(record).into_iter().filter(|name| *name != FALLLINE);
@@ -142,7 +142,7 @@ pub(super) fn ratio(own: &CaseRecord, other: &CaseRecord) -> Option<f64> {
     (ratio.is_finite() && ratio > 0.0).then_some(ratio)
 }
 
-/// What makes a case doubtful, or worth a look; empty if nothing does.
+/// The reasons why a case is doubtful, or worth a look; empty if there are none.
 pub(super) fn doubts(case: &CaseRecord) -> Vec<String> {
     let speed = &case.samples_per_second;
     let mut doubts = Vec::new();

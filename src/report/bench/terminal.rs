@@ -12,7 +12,7 @@ use crate::report::table::{self, Side};
 /// A column of the table of our own cases: title, side, and its text, empty where there is none.
 type Column<'a> = (&'static str, Side, Box<dyn Fn(&CaseRecord) -> String + 'a>);
 
-/// Our cases, network by network, with what is doubtful below; then other frameworks side by side.
+/// Our cases, network by network, with the doubtful ones below; then other frameworks side by side.
 /// Coloured if standard output is a terminal that wants it.
 pub fn table(record: &BenchRecord) -> String {
     let frameworks = frameworks(record);
@@ -42,7 +42,7 @@ fn heading(task: &Task, first: &CaseRecord) -> String {
     format!("{} · {}\n", style(printable(task.recipe)).bold(), facts.join(" · "))
 }
 
-/// Columns without a single value are left out.
+/// The table of our own cases; columns without a single value are left out.
 fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
     let fastest = own.iter().map(|case| case.samples_per_second.median).fold(0.0, f64::max);
     let best = own.iter().map(|case| case.fraction_of_peak.median).fold(0.0, f64::max);
@@ -117,12 +117,12 @@ pub(super) fn percent(fraction: f64) -> String {
     format!("{:.1} %", 100.0 * fraction)
 }
 
-/// With one decimal below 1000: 41.7, 1,234.
+/// Microseconds, with one decimal below 1000: 41.7, 1,234.
 pub(super) fn microseconds(time: f64) -> String {
     if time < 999.95 { format!("{time:.1}") } else { rounded(time) }
 }
 
-/// One line for each case that something is wrong with.
+/// The doubtful cases, one line for each.
 fn doubtful(task: &Task, own: &[&CaseRecord]) -> String {
     let line = |case: &&CaseRecord| {
         let doubts = doubts(case);
@@ -132,7 +132,7 @@ fn doubtful(task: &Task, own: &[&CaseRecord]) -> String {
     own.iter().filter_map(line).collect()
 }
 
-/// "batch 64, 2 threads"
+/// The settings of a case: "batch 64, 2 threads".
 pub(super) fn place(case: &CaseRecord) -> String {
     let threads = if case.threads == 1 { "thread" } else { "threads" };
     format!("batch {}, {} {threads}", thousands(case.batch as u64), case.threads)
@@ -166,7 +166,7 @@ fn peers(task: &Task, frameworks: &[&str]) -> String {
     heading + &table::table(&titles, &rows, 0) + "\n"
 }
 
-/// "812,345 (1.64 ×)"
+/// The throughput of a framework with our ratio: "812,345 (1.64 ×)".
 fn versus(own: Option<&CaseRecord>, case: &CaseRecord) -> String {
     let speed = rounded(case.samples_per_second.median);
     match own.filter(|own| own.framework != case.framework).and_then(|own| ratio(own, case)) {

@@ -1,24 +1,24 @@
-//! Where values lie along an axis, which of them are labelled, and how.
+//! The axes of charts: the places of values, and the labels.
 
 /// Ticks that a linear axis aims at.
 const TICKS: f64 = 5.0;
 
-/// More different values than these are not all labelled.
+/// The most different values that are all labelled.
 const MOST_LABELLED: usize = 12;
 
-/// Values beyond this cannot be subtracted from each other.
+/// The largest value; larger ones cannot be subtracted from each other.
 const LARGEST: f64 = 1e300;
 
-/// Values of no greater relative distance are one value.
+/// The relative distance up to which values count as one.
 const SAME: f64 = 1e-9;
 
-/// A side of a chart.
+/// An axis: a side of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
     pub label: String,
     pub scale: Scale,
     pub unit: Unit,
-    /// Begins at 0; ignored on a logarithmic axis.
+    /// Whether it begins at 0; ignored on a logarithmic axis.
     pub from_zero: bool,
 }
 
@@ -47,7 +47,7 @@ impl Axis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
     Linear,
-    /// For sizes that double: a few different values are all labelled.
+    /// A logarithmic scale for sizes that double: a few different values are all labelled.
     Log2,
     Log10,
 }
@@ -55,20 +55,20 @@ pub enum Scale {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Number,
-    /// Numbers of things: no tick between two of them.
+    /// Numbers of things: no tick lies between two of them.
     Whole,
     /// Fractions of 1, shown as percent.
     Percent,
 }
 
-/// What an axis shows.
+/// The part of the numbers that an axis shows.
 #[derive(Debug)]
 pub(super) struct Span {
     scale: Scale,
     /// The ends, on the scale.
     low: f64,
     high: f64,
-    /// Values and their labels.
+    /// The values of the ticks, and their labels.
     pub ticks: Vec<(f64, String)>,
 }
 
@@ -91,7 +91,7 @@ impl Span {
         }
     }
 
-    /// Where a value lies, from 0 to 1; `None` if it has no place.
+    /// The place of a value, from 0 to 1; `None` if it has no place.
     pub fn place(&self, value: f64) -> Option<f64> {
         scaled(self.scale, value).map(|value| (value - self.low) / (self.high - self.low))
     }
@@ -118,7 +118,7 @@ fn linear(first: f64, last: f64, unit: Unit, rounded: bool) -> Span {
     let step = nice_step((last - first) / TICKS).max(if unit == Unit::Whole { 1.0 } else { 0.0 });
     let (low, high) =
         if rounded { ((first / step).floor() * step, (last / step).ceil() * step) } else { (first, last) };
-    // A hair of room, so that a tick at the very end is not lost to rounding.
+    // A little room, so that a tick at the very end is not lost to rounding.
     let (begin, end) = ((low / step - 1e-9).ceil(), (high / step + 1e-9).floor());
     let count = (end - begin).clamp(0.0, 4.0 * TICKS) as usize;
     let values: Vec<f64> = (0..=count).map(|index| (begin + index as f64) * step).collect();
@@ -126,14 +126,14 @@ fn linear(first: f64, last: f64, unit: Unit, rounded: bool) -> Span {
     Span { scale: Scale::Linear, low, high, ticks }
 }
 
-/// 1, 2 or 5 times a power of ten, at least `least`.
+/// A step of 1, 2 or 5 times a power of ten, at least `least`.
 fn nice_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     let step = [1.0, 2.0, 5.0].into_iter().map(|times| times * power).find(|&step| step >= least);
     step.unwrap_or(10.0 * power)
 }
 
-/// `values` are sorted, different and positive.
+/// The axis of doubling sizes; `values` are sorted, different and positive.
 fn log2(values: &[f64]) -> Span {
     let (low, high) = (values[0].log2(), values[values.len() - 1].log2());
     let ticks: Vec<f64> = if values.len() <= MOST_LABELLED {
@@ -169,7 +169,7 @@ fn log10(first: f64, last: f64, unit: Unit) -> Span {
     widened(Scale::Log10, low, high, ticks)
 }
 
-/// A single value stands in the middle.
+/// The axis of a single value, which stands in the middle.
 fn widened(scale: Scale, low: f64, high: f64, ticks: Vec<(f64, String)>) -> Span {
     if high - low > SAME {
         Span { scale, low, high, ticks }
@@ -190,7 +190,7 @@ fn labels(values: &[f64], step: f64, unit: Unit) -> Vec<String> {
     }
     let decimals = (-(step / divisor).log10() - 1e-9).ceil().clamp(0.0, 9.0) as usize;
     let label = |value: &f64| {
-        // No "-0".
+        // Adding 0 avoids "-0".
         let number = value / divisor + 0.0;
         if number == 0.0 { "0".to_string() } else { format!("{number:.decimals$}{suffix}") }
     };
@@ -233,7 +233,7 @@ pub fn short(value: f64) -> String {
     trimmed(format!("{number:.decimals$}")) + suffix
 }
 
-/// Without the zeros that end a fraction: "1.50" is 1.5, "2.0e-7" is 2e-7.
+/// A number without the zeros that end its fraction: "1.50" is 1.5, "2.0e-7" is 2e-7.
 fn trimmed(number: String) -> String {
     let (digits, power) = number.split_at(number.find('e').unwrap_or(number.len()));
     if !digits.contains('.') {

@@ -8,16 +8,16 @@ use super::charts::{BarChart, Point};
 use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
 use super::pixels::WIDTH;
 
-/// Of the grid.
+/// The height of the grid.
 const HEIGHT: f64 = 268.0;
 
 /// Part of a group's width that its bars fill.
 const FILLED: f64 = 0.84;
 
-/// No bar is wider.
+/// The width of the widest bar.
 const WIDEST: f64 = 56.0;
 
-/// Of the numbers over the bars.
+/// The size of the numbers over the bars.
 const VALUE_SIZE: f64 = 10.5;
 
 pub(super) fn height(chart: &BarChart) -> u32 {

@@ -10,7 +10,7 @@ use super::pixels::FINE;
 use super::spots::Spots;
 use crate::report::markup::printable;
 
-/// A colour on white paper, and what a dark page makes of it.
+/// A colour on white paper, and the one that takes its place on a dark page.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Ink {
     light: RGBColor,
@@ -21,16 +21,16 @@ const fn ink(red: u8, green: u8, blue: u8, dark: &'static str) -> Ink {
     Ink { light: RGBColor(red, green, blue), dark }
 }
 
-/// Titles and names.
+/// The colour of titles and names.
 pub(super) const TEXT: Ink = ink(0x1f, 0x23, 0x28, "#e6e9ee");
-/// What explains: labels of axes.
+/// The colour of explanations: labels of axes.
 pub(super) const QUIET: Ink = ink(0x5c, 0x65, 0x70, "#a3adb8");
-/// The line that values stand on, whiskers' surroundings.
+/// The colour of the line on which values stand, and around whiskers.
 pub(super) const AXIS: Ink = ink(0x8c, 0x95, 0x9f, "#6b7682");
 pub(super) const GRID: Ink = ink(0xe6, 0xe9, 0xec, "#2b323b");
-/// Cells of heat maps, at full depth.
+/// The colour of a heat map's cells, at full depth.
 pub(super) const HEAT: Ink = ink(0x00, 0x5a, 0x96, "#2f86c6");
-/// Letters on a deep shade, in both modes: no rule turns it.
+/// The colour of letters on a deep shade, in both modes: no rule changes it.
 pub(super) const ON_COLOUR: Ink = ink(0xff, 0xff, 0xfe, "#fffffe");
 
 /// The colours of series, told apart also by colour-blind people (Okabe, Ito: Color universal
@@ -71,24 +71,24 @@ const BITMAP_EM: f64 = 1.121;
 /// Part of an em that a bitmap's letters are drawn too high for their middle.
 const BITMAP_SINK: f64 = 0.16;
 
-/// Where a text stands at its point.
+/// The side of a point on which a text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// It begins there.
+    /// The text begins there.
     Begin,
     Middle,
-    /// It ends there.
+    /// The text ends there.
     End,
 }
 
-/// Something to draw on; all coordinates and sizes are CSS pixels from the upper left corner.
+/// A drawing; all coordinates and sizes are CSS pixels from the upper left corner.
 pub(super) struct Canvas<B> {
     backend: B,
     pub width: f64,
     pub height: f64,
     em: f64,
     sink: f64,
-    /// What pages tell of places.
+    /// The places that tell their numbers on a page.
     pub spots: Spots,
 }
 
@@ -142,7 +142,7 @@ impl<B: DrawingBackend> Canvas<B> {
         done(self.backend.draw_circle(at, radius, &rim, false));
     }
 
-    /// One line of text, its letters' middle at the height of `at`.
+    /// Draws one line of text, its letters' middle at the height of `at`.
     pub fn text(&mut self, text: &str, at: (f64, f64), size: f64, ink: Ink, side: Side) {
         let horizontal = match side {
             Side::Begin => HPos::Left,
@@ -170,13 +170,13 @@ impl<B: DrawingBackend> Canvas<B> {
 /// The width of a text in letters of this size. A reader's own letters may be somewhat wider.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
     register();
-    // Measured at a large size, since plotters gives whole pixels.
+    // Text is measured at a large size, since plotters gives whole pixels.
     let style = TextStyle::from((FONT, 100.0 * BITMAP_EM));
     let ((left, _), (right, _)) = style.font.layout_box(text).expect("the font was registered");
     f64::from(right - left) / 100.0 * size
 }
 
-/// Makes letters known to plotters, which then needs none of the system's.
+/// Registers the font with plotters, which then needs none of the system's.
 fn register() {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| {
@@ -185,7 +185,7 @@ fn register() {
     });
 }
 
-/// Coordinates as plotters takes them. What lies far outside is brought near enough to be an i32.
+/// Coordinates as plotters takes them. Points far outside are brought near enough to be an i32.
 fn fine(&(x, y): &(f64, f64)) -> (i32, i32) {
     let fine = |value: f64| (value * f64::from(FINE)).round().clamp(-1e6, 1e6) as i32;
     (fine(x), fine(y))

@@ -16,17 +16,17 @@ pub struct LineChart {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     pub name: String,
-    /// In the order of `x`. A point that is not finite, or not positive on a logarithmic axis, is
+    /// The points in the order of `x`. A point that is not finite, or not positive on a logarithmic axis, is
     /// left out and interrupts the line.
     pub points: Vec<Point>,
 }
 
-/// A value with the interval that it is believed to lie in.
+/// A value with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     pub x: f64,
     pub y: f64,
-    /// Equal to `y` if there is no interval.
+    /// The low end of the interval; equal to `y` if there is none.
     pub low: f64,
     pub high: f64,
 }
@@ -42,7 +42,7 @@ impl Point {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BarChart {
     pub title: String,
-    /// What the groups are.
+    /// The label of the groups.
     pub x_label: String,
     pub y: Axis,
     pub groups: Vec<String>,
@@ -64,14 +64,14 @@ pub struct HeatMap {
     pub y_label: String,
     pub columns: Vec<String>,
     pub rows: Vec<String>,
-    /// `[rows][columns]`; `None` where there is no value.
+    /// The cells, `[rows][columns]`; `None` where there is no value.
     pub cells: Vec<Vec<Option<Shade>>>,
 }
 
 /// A cell of a heat map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shade {
-    /// From 0 (paper) to 1 (full colour).
+    /// The depth, from 0 (paper) to 1 (full colour).
     pub depth: f64,
     pub text: String,
 }
@@ -88,11 +88,11 @@ pub struct Roofline {
     pub dots: Vec<Dot>,
 }
 
-/// A limit: so much for each unit of intensity, up to a most.
+/// A limit: so much for each unit of intensity, up to a maximum.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Roof {
     pub name: String,
-    /// 0 for the limit of the arithmetic itself.
+    /// The slope; 0 for the limit of the arithmetic itself.
     pub slope: f64,
     pub most: f64,
 }
@@ -104,19 +104,19 @@ impl Roof {
     }
 }
 
-/// What reaches so much at its intensity.
+/// A dot at its intensity and rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dot {
     pub name: String,
     pub x: f64,
     pub y: f64,
-    /// From 0 to 1: its part of the whole.
+    /// Its part of the whole, from 0 to 1.
     pub area: f64,
-    /// Its place among the chart's series.
+    /// The index of its series in the chart.
     pub series: usize,
-    /// The place among the chart's roofs of the one that bounds it.
+    /// The index of the roof that bounds it.
     pub roof: Option<usize>,
-    /// What a page tells of it, its name first.
+    /// The lines that a page shows for it, its name first.
     pub lines: Vec<String>,
 }
 
@@ -124,17 +124,17 @@ pub struct Dot {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanChart {
     pub title: String,
-    /// Without a label, the axis is not drawn.
+    /// The axis; without a label, it is not drawn.
     pub x: Axis,
-    /// From above.
+    /// The names of the rows, from above.
     pub rows: Vec<String>,
-    /// In CSS pixels.
+    /// The height of a row, in CSS pixels.
     pub row_height: f64,
-    /// Whether it is as wide as the page.
+    /// Whether the chart is as wide as the page.
     pub is_wide: bool,
     /// The kinds of bars, each in a colour of its own.
     pub series: Vec<String>,
-    /// In the order of their beginnings within a row.
+    /// The bars, in the order of their beginnings within a row.
     pub spans: Vec<Bar>,
 }
 
@@ -150,10 +150,10 @@ pub struct Bar {
     pub row: usize,
     pub start: f64,
     pub end: f64,
-    /// Its place among the chart's series; grey without.
+    /// The index of its series in the chart; grey without.
     pub series: Option<usize>,
-    /// Shown in it where it fits.
+    /// The name, shown in the bar where it fits.
     pub name: String,
-    /// What a page tells of it, its name first.
+    /// The lines that a page shows for it, its name first.
     pub lines: Vec<String>,
 }

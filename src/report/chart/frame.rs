@@ -1,4 +1,4 @@
-//! What surrounds the values: title, legend, grid and the labels of the axes.
+//! The frame of the values: title, legend, grid and the labels of the axes.
 
 use plotters::backend::DrawingBackend;
 
@@ -10,22 +10,22 @@ const MARGIN: f64 = 16.0;
 pub(super) const TITLE_SIZE: f64 = 16.0;
 pub(super) const LABEL_SIZE: f64 = 12.5;
 
-/// From one line of the legend to the next.
+/// The distance from one line of the legend to the next.
 const LEGEND_LINE: f64 = 20.0;
-/// From a mark of the legend to its name, and from there to the next mark.
+/// The distance from a mark of the legend to its name, and from there to the next mark.
 const LEGEND_MARK: f64 = 26.0;
 const LEGEND_GAP: f64 = 22.0;
-/// A reader's letters may be that much wider than ours.
+/// How much wider a reader's letters may be than ours.
 pub(super) const WIDER_LETTERS: f64 = 1.12;
 
-/// Down to the first line of the legend.
+/// The distance down to the first line of the legend.
 const ABOVE_LEGEND: f64 = 48.0;
-/// From there to the grid: the label of the y axis.
+/// The distance from there to the grid, for the label of the y axis.
 const ABOVE_GRID: f64 = 46.0;
-/// Labels of the x axis.
+/// The room for the labels of the x axis.
 pub(super) const BELOW_GRID: f64 = 56.0;
 
-/// The place of values.
+/// The rectangle of the values.
 pub(super) struct Frame {
     pub left: f64,
     pub right: f64,
@@ -41,7 +41,7 @@ impl Frame {
     }
 }
 
-/// How a series is told from others.
+/// The look by which a series is told from others.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Look {
     pub ink: Ink,
@@ -78,7 +78,7 @@ fn legend_places(names: &[&str], room: f64) -> Vec<(usize, f64)> {
     places
 }
 
-/// Down to the grid of a chart of this width. One series needs no legend.
+/// The distance down to the grid of a chart of this width. One series needs no legend.
 pub(super) fn top(names: &[&str], width: f64) -> f64 {
     let lines = if names.len() < 2 {
         return ABOVE_LEGEND + ABOVE_GRID - LEGEND_LINE;
@@ -93,7 +93,7 @@ pub(super) fn draw_title<B: DrawingBackend>(canvas: &mut Canvas<B>, title: &str)
     canvas.text_within(title, (MARGIN, 22.0), TITLE_SIZE, TEXT, Side::Begin, room);
 }
 
-/// Draws title, legend, grid and the y axis; returns where values go.
+/// Draws title, legend, grid and the y axis; returns the frame of the values.
 pub(super) fn draw<B: DrawingBackend>(
     canvas: &mut Canvas<B>,
     title: &str,
@@ -160,7 +160,7 @@ pub(super) fn draw_mark<B: DrawingBackend>(canvas: &mut Canvas<B>, at: (f64, f64
     canvas.fill(&corners, look.ink, 1.0);
 }
 
-/// Shorter intervals would be blots.
+/// The shortest interval that is drawn; shorter ones would be blots.
 const SHORTEST_WHISKER: f64 = 3.0;
 
 /// A thin line from the low to the high end of an interval, if it is long enough to be seen.

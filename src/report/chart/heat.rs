@@ -9,17 +9,17 @@ use super::names::cut;
 
 const ROW: f64 = 28.0;
 const MARGIN: f64 = 16.0;
-/// Down to the label of the rows, and from there to the first row.
+/// The distance down to the label of the rows, and from there to the first row.
 const ABOVE_LABEL: f64 = 52.0;
 const BELOW_LABEL: f64 = 16.0;
 const BELOW: f64 = 56.0;
 
-/// No cell is wider.
+/// The width of the widest cell.
 const WIDEST: f64 = 96.0;
-/// The names of rows take no more of the width.
+/// The most of the width that the names of rows take.
 const NAMES: f64 = 0.4;
 
-/// From this depth on letters are white, on paper as well as on a dark page.
+/// The depth from which on letters are white, on paper as well as on a dark page.
 const DEEP: f64 = 0.7;
 
 pub(super) fn height(chart: &HeatMap) -> u32 {
@@ -27,7 +27,7 @@ pub(super) fn height(chart: &HeatMap) -> u32 {
     (above(chart) + ROW * chart.rows.len().min(500) as f64 + BELOW) as u32
 }
 
-/// Down to the first row.
+/// The distance down to the first row.
 fn above(chart: &HeatMap) -> f64 {
     if chart.y_label.is_empty() { ABOVE_LABEL - 8.0 } else { ABOVE_LABEL + BELOW_LABEL }
 }

@@ -8,10 +8,10 @@ use super::charts::{LineChart, Point, Series};
 use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look};
 use super::pixels::WIDTH;
 
-/// Of the grid.
+/// The height of the grid.
 const HEIGHT: f64 = 268.0;
 
-/// A series of more points has no marks, and a band in place of whiskers.
+/// The most points of a series with marks; a longer one has a band in place of whiskers.
 const MOST_MARKED: usize = 24;
 
 /// Part of the width that is free on both sides of marked points.
@@ -47,7 +47,7 @@ pub(super) fn x_of(frame: &Frame, x: &Span, value: f64) -> Option<f64> {
     x.place(value).map(|place| left + width * (SIDE + place * (1.0 - 2.0 * SIDE)))
 }
 
-/// Labels that would touch the one before are left out.
+/// Draws the x axis; labels that would touch the one before are left out.
 pub(super) fn draw_x_axis<B: DrawingBackend>(canvas: &mut Canvas<B>, frame: &Frame, x: &Span) {
     let mut free_from = f64::NEG_INFINITY;
     for (value, label) in &x.ticks {

@@ -51,7 +51,7 @@ impl Chart {
         }
     }
 
-    /// What a reader who cannot see the chart should know of it.
+    /// The description for a reader who cannot see the chart.
     pub fn description(&self) -> String {
         let names = |names: &mut dyn Iterator<Item = &String>| {
             names.map(|name| cut(name)).collect::<Vec<_>>().join(", ")
@@ -122,7 +122,7 @@ impl Chart {
         }
     }
 
-    /// A file of its own, on white paper.
+    /// The chart as an SVG file, on white paper.
     pub fn to_svg(&self) -> String {
         let (width, height) = self.size();
         let paper = "<rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>\n";
@@ -131,15 +131,15 @@ impl Chart {
         self.svg(&attributes, paper, false)
     }
 
-    /// For a page: without paper, as wide as its place, named for those who cannot see it.
+    /// The chart for a page: without paper, as wide as its place, named for those who cannot see it.
     pub fn to_inline_svg(&self) -> String {
         let label = escaped(&self.description());
-        // What is in a picture cannot be reached by keyboard.
+        // Elements inside a picture cannot be reached by keyboard.
         let role = if matches!(self, Chart::Roofline(_) | Chart::Spans(_)) { "group" } else { "img" };
         self.svg(&format!("role=\"{role}\" aria-label=\"{label}\""), "", true)
     }
 
-    /// With `spots`, places tell their numbers.
+    /// The chart as SVG. With `spots`, places tell their numbers.
     fn svg(&self, attributes: &str, paper: &str, spots: bool) -> String {
         let (width, height) = self.size();
         let mut drawn = String::new();

@@ -1,6 +1,6 @@
 //! Names that fit.
 
-/// Characters of a name that a chart shows; longer ones are cut.
+/// The most characters of a name that a chart shows; longer ones are cut.
 pub(super) const LONGEST_NAME: usize = 48;
 
 /// A name short enough for a chart.

@@ -32,7 +32,7 @@ pub(super) fn averaged(pixels: &[u8], width: usize, side: usize) -> Vec<u8> {
     rows.flat_map(of_rows).collect()
 }
 
-/// `pixels` (`[height, width, 3]`) as a PNG file.
+/// The `pixels` `[height, width, 3]` as a PNG file.
 pub(super) fn encoded(pixels: &[u8], width: u32, height: u32) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);

@@ -11,19 +11,19 @@ use super::lines::{draw_x_axis, x_of};
 use super::pixels::WIDTH;
 use super::spots::Place;
 
-/// Of the grid.
+/// The height of the grid.
 const HEIGHT: f64 = 380.0;
 
-/// The radius of a dot that is everything, and of the smallest one, in CSS pixels.
+/// The radius of a dot that is the whole, and of the smallest one, in CSS pixels.
 const RADIUS: f64 = 34.0;
 const LEAST_RADIUS: f64 = 3.0;
 
-/// Names beside dots: no more, and no smaller dots.
+/// The most dots with names, and the least part of the whole of such a dot.
 const MOST_NAMES: usize = 6;
 const LEAST_NAMED: f64 = 0.04;
 const NAME_SIZE: f64 = 11.0;
 
-/// Room beyond the outermost values, as a factor.
+/// The room beyond the outermost values, as a factor.
 const ROOM: f64 = 1.8;
 
 pub(super) fn height(chart: &Roofline) -> u32 {
@@ -31,7 +31,7 @@ pub(super) fn height(chart: &Roofline) -> u32 {
     (frame::top(&names, f64::from(WIDTH)) + HEIGHT + BELOW_GRID) as u32
 }
 
-/// Kinds of dots, then limits.
+/// The entries of the legend: kinds of dots, then limits.
 fn entries(chart: &Roofline) -> Vec<(&str, Look)> {
     let inks = PALETTE.iter().cycle();
     let is_used = |index: usize| chart.dots.iter().any(|dot| dot.series == index);
@@ -74,7 +74,7 @@ pub(super) fn draw<B: DrawingBackend>(chart: &Roofline, canvas: &mut Canvas<B>) 
     draw_dots(chart, canvas, &frame, &x);
 }
 
-/// A slanted line up to the arithmetic's limit, or that limit itself.
+/// Draws a roof: a slanted line up to the arithmetic's limit, or that limit itself.
 fn draw_roof<B: DrawingBackend>(
     canvas: &mut Canvas<B>,
     frame: &Frame,
@@ -107,7 +107,7 @@ fn ink_of(series: usize) -> Ink {
     PALETTE[series % PALETTE.len()]
 }
 
-/// The largest dots lie below; the largest ones are named.
+/// Draws the dots. The largest lie below; the largest ones are named.
 fn draw_dots<B: DrawingBackend>(chart: &Roofline, canvas: &mut Canvas<B>, frame: &Frame, x: &Span) {
     let mut dots: Vec<_> = chart
         .dots
@@ -152,7 +152,7 @@ fn pieces(frame: &Frame, x: &Span, roof: &Roof) -> Vec<[f64; 4]> {
     const HALF: f64 = 2.0;
     let ridge = roof.most / roof.slope;
     let (Some(end), Some(top)) = (x_of(frame, x, ridge), frame.y(roof.most)) else { return Vec::new() };
-    // Both axes are logarithmic, so that a second point tells all others.
+    // Both axes are logarithmic, so that a second point determines all others.
     let (Some(other), Some(low)) = (x_of(frame, x, ridge / 10.0), frame.y(roof.most / 10.0)) else {
         return Vec::new();
     };
@@ -163,8 +163,8 @@ fn pieces(frame: &Frame, x: &Span, roof: &Roof) -> Vec<[f64; 4]> {
         .collect()
 }
 
-/// Beside, below or above the dot, wherever nothing else is; none where there is no such place. Places near the
-/// dot come first, for others could be taken for another dot's.
+/// The place of a name beside, below or above its dot, wherever nothing else is; none where there is no such place.
+/// Places near the dot come first, for others could be taken for another dot's.
 fn free_place(
     name: &str,
     (x, y): (f64, f64),

@@ -1,4 +1,4 @@
-//! Contact sheets: small pictures in rows, with what is to be said of each below it.
+//! Contact sheets: small pictures in rows, with a caption below each.
 
 use plotters::backend::BitMapBackend;
 
@@ -11,18 +11,18 @@ use crate::train::analysis::Picture;
 const COLUMNS: usize = 8;
 /// Room for the title, if there is one.
 const TITLE: u32 = 40;
-/// The square that a picture fills, in CSS pixels, and the row that it stands in with its lines of text.
+/// The side of the square for a picture, in CSS pixels, and the height of its row with its lines of text.
 const SIDE: u32 = 70;
 const ROW: u32 = 140;
-/// From the top of a row to its picture, and to the middles of the lines.
+/// The distance from the top of a row to its picture, and to the middles of the lines.
 const ABOVE: u32 = 6;
 const LINES: [f64; 3] = [88.0, 104.0, 120.0];
 
-/// A picture and what is said of it.
+/// A picture and its caption.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
     pub picture: Picture,
-    /// The first line is the more important one.
+    /// The lines of the caption, the more important one first.
     pub lines: [String; 3],
 }
 

@@ -1,4 +1,4 @@
-//! Bars in rows from a beginning to an end: what happens when, or what is a part of what.
+//! Bars in rows from a beginning to an end: events over time, or parts of a whole.
 
 use plotters::backend::DrawingBackend;
 
@@ -10,21 +10,21 @@ use super::names::cut;
 use super::spots::Place;
 
 const MARGIN: f64 = 16.0;
-/// The names of rows take no more.
+/// The widest name of a row.
 const NAMES: f64 = 120.0;
 
-/// Letters in bars, and what a bar must have for them.
+/// The size of letters in bars, and the fewest letters for which a bar must have room to show its name.
 const NAME_SIZE: f64 = 11.0;
 const LEAST_LETTERS: usize = 3;
 
-/// Letters stand out from it, light and dark.
+/// The opacity of bars: letters stand out from it, light and dark.
 const OPACITY: f64 = 0.45;
 
-/// Bars that are narrower tell nothing; of the others, only the widest do.
+/// The least width of a bar that tells its numbers, and the most such bars, the widest ones.
 const LEAST_SPOT: f64 = 1.0;
 const MOST_SPOTS: usize = 800;
 
-/// More rows are as much as a picture can take.
+/// The most rows that a picture can take.
 const MOST_ROWS: usize = 64;
 
 pub(super) fn height(chart: &SpanChart) -> u32 {
@@ -128,7 +128,7 @@ type Placed = (usize, (f64, f64), (f64, f64));
 /// A bar of a colour, and its corners.
 type Bar = (Ink, (f64, f64), (f64, f64));
 
-/// Bars of one colour that touch are one if they are too narrow to be told apart.
+/// Joins bars of one colour that touch, if they are too narrow to be told apart.
 fn joined(chart: &SpanChart, places: &[Placed]) -> Vec<Bar> {
     const NARROW: f64 = 1.0;
     let mut bars: Vec<Bar> = Vec::new();
@@ -156,7 +156,7 @@ fn joined(chart: &SpanChart, places: &[Placed]) -> Vec<Bar> {
     bars
 }
 
-/// The tabulator stops at the first, arrows go on from there.
+/// Adds the places that tell numbers: the tabulator stops at the first, arrows go on from there.
 fn add_spots<B: DrawingBackend>(canvas: &mut Canvas<B>, chart: &SpanChart, places: &mut Vec<Placed>) {
     let width = |place: &Placed| place.2.0 - place.1.0;
     places.retain(|place| width(place) >= LEAST_SPOT && !chart.spans[place.0].lines.is_empty());

@@ -6,16 +6,16 @@ use std::fmt::Write;
 use super::pixels::FINE;
 use crate::report::markup::escaped;
 
-/// What a place is, in CSS pixels.
+/// The form of a place, in CSS pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Place {
-    /// Centre and radius.
+    /// A disc: centre and radius.
     Disc((f64, f64), f64),
-    /// Two corners.
+    /// A rectangle: two corners.
     Rectangle((f64, f64), (f64, f64)),
 }
 
-/// No place is smaller: fingers must find it.
+/// The least radius of a place: fingers must find it.
 const LEAST_RADIUS: f64 = 5.0;
 
 /// The places of a chart as SVG elements.

@@ -40,7 +40,7 @@ fn bar_chart() -> Chart {
     })
 }
 
-/// Width and height, and how many of the pixels are not white.
+/// The width and height of a picture, and how many of the pixels are not white.
 fn decoded(file: &[u8]) -> (u32, u32, usize) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];

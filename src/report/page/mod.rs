@@ -8,18 +8,18 @@ pub use part::{Cell, Column, Image, Part, Table, Tone};
 use super::chart::dark_rules;
 use super::markup::escaped;
 
-/// What is the same in every page; its policy lets nothing be loaded but what the page holds.
+/// The head that all pages share; its policy lets nothing be loaded but what the page holds.
 const HEAD: &str = include_str!("head.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What tells such a page from other files, among the first kilobyte.
+/// The mark by which such a page is known among other files, in its first kilobyte.
 pub const MADE_BY: &str = "<meta name=\"generator\" content=\"fallline\">";
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
     pub title: String,
-    /// A line below the title.
+    /// The line below the title.
     pub subtitle: String,
     pub sections: Vec<Section>,
 }
@@ -49,7 +49,7 @@ impl Page {
             sections.iter().enumerate().map(|(index, section)| section_html(index, section)).collect();
         let dark = dark_rules(".chart svg");
         let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
-        // The number of charts is for whoever checks that the page is complete.
+        // The number of charts is for scripts that check whether the page is complete.
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n{HEAD}{MADE_BY}\n<title>{title}</title>\n\
              <style>\n{STYLE}@media screen and (prefers-color-scheme: dark) {{\n{dark}}}\n</style>\n\

@@ -1,4 +1,4 @@
-//! What a page is made of.
+//! The parts of a page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,13 +12,13 @@ pub enum Part {
     Text(String),
     /// Names and values.
     Facts(Vec<(String, String)>),
-    /// What the reader should know before believing the rest.
+    /// Notes that the reader should know before believing the rest.
     Notes(Vec<String>),
     /// Sentences, each perhaps with a command to try.
     Findings(Vec<(String, Option<String>)>),
-    /// Lines as they are typed.
+    /// Lines of code, as they are typed.
     Code(String),
-    /// Side by side where there is room.
+    /// Charts, side by side where there is room.
     Charts(Vec<Chart>),
     Table(Table),
     Images(Vec<Image>),
@@ -27,17 +27,17 @@ pub enum Part {
 /// A table that a click on a title sorts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {
-    /// What it shows, for those who cannot see it, and above it for those who can.
+    /// The caption: read to those who cannot see the table, and above it for those who can.
     pub caption: String,
     pub columns: Vec<Column>,
-    /// As many cells each as there are columns.
+    /// The rows, with as many cells each as there are columns.
     pub rows: Vec<Vec<Cell>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Column {
     pub title: String,
-    /// What the column means, shown when the mouse rests on it; may be empty.
+    /// The meaning of the column, shown when the mouse rests on it; may be empty.
     pub hint: String,
 }
 
@@ -50,14 +50,14 @@ impl Column {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cell {
     pub text: String,
-    /// Small, behind the text: an interval.
+    /// The detail, small behind the text: an interval.
     pub detail: String,
-    /// What the column is sorted by; its text if absent.
+    /// The value by which the column is sorted; its text if absent.
     pub value: Option<f64>,
     pub tone: Tone,
 }
 
-/// What a cell says by its colour.
+/// The meaning of a cell's colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     #[default]
@@ -90,16 +90,16 @@ impl Cell {
 pub struct Image {
     /// The content of a PNG file.
     pub png: Vec<u8>,
-    /// In CSS pixels; pixels of the picture stay sharp squares when it is larger than itself.
+    /// The width in CSS pixels; pixels of the picture stay sharp squares when it is larger than itself.
     pub width: u32,
-    /// Shown below it.
+    /// The caption below the picture.
     pub caption: String,
-    /// What it shows, for those who cannot see it.
+    /// The description for those who cannot see it.
     pub description: String,
 }
 
 impl Part {
-    /// How many charts it shows.
+    /// How many charts the part has.
     pub(super) fn charts(&self) -> usize {
         if let Part::Charts(charts) = self { charts.len() } else { 0 }
     }

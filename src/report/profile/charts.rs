@@ -1,4 +1,4 @@
-//! The charts of a profile: the roofline, one step of all workers, and what is a part of what.
+//! The charts of a profile: the roofline, one step of all workers, and the parts of the mean step.
 
 use super::facts::{BARRIER, billions, digits, micros, name, peak, percent, rate, share, step_time, time};
 use crate::bench::profile::ProfileRecord;
@@ -6,7 +6,7 @@ use crate::bench::profile::record::Site;
 use crate::report::chart::{Axis, Bar, Chart, Dot, Roof, Roofline, SpanChart};
 use crate::report::markup::printable;
 
-/// What kind of work an operation is: each has a colour of its own.
+/// The family of an operation: each has a colour of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Forward,
@@ -29,7 +29,7 @@ impl Family {
         Family::Waiting,
     ];
 
-    /// That of the [`Operation`](crate::probe::Operation) with this name.
+    /// The family of the [`Operation`](crate::probe::Operation) with this name.
     pub fn of(operation: &str) -> Family {
         match operation {
             "forward" | "recompute" | "predict" => Family::Forward,
@@ -70,7 +70,7 @@ pub fn charts(record: &ProfileRecord) -> Vec<(String, Chart)> {
     charts.into_iter().filter_map(|(stem, chart)| Some((stem.to_string(), chart?))).collect()
 }
 
-/// What is told of a call site: its name, then its numbers.
+/// The lines about a call site: its name, then its numbers.
 fn lines(record: &ProfileRecord, site: &Site) -> Vec<String> {
     let kind = printable(&site.kind);
     let mut lines = vec![if kind.is_empty() { name(site) } else { format!("{}: {kind}", name(site)) }];
@@ -100,7 +100,7 @@ fn lines(record: &ProfileRecord, site: &Site) -> Vec<String> {
     lines
 }
 
-/// A dot for each call site that computes. Without one there is nothing to see.
+/// The roofline, with a dot for each call site that computes; none without such a site.
 pub(super) fn roofline(record: &ProfileRecord) -> Option<Chart> {
     let most = record.roofs.flops_per_second / 1e9;
     let levels = record.roofs.levels.iter().filter(|level| level.bytes_per_second > 0.0 && most > 0.0);
@@ -143,7 +143,7 @@ pub(super) fn without_arithmetic(record: &ProfileRecord) -> Vec<String> {
     record.sites.iter().filter(|site| site.flops <= 0.0 || site.bytes <= 0.0).map(name).collect()
 }
 
-/// One step, a row for each worker.
+/// The timeline of one step, a row for each worker.
 pub(super) fn timeline(record: &ProfileRecord) -> Option<Chart> {
     let end = record.timeline.iter().map(|event| event.start + event.seconds).fold(0.0, f64::max);
     let (unit, per_second) = if end < 0.02 { ("µs", 1e6) } else { ("ms", 1e3) };
@@ -188,7 +188,7 @@ pub(super) fn timeline(record: &ProfileRecord) -> Option<Chart> {
 /// A flame graph of the mean worker: the step, its layers, their operations.
 pub(super) fn parts(record: &ProfileRecord) -> Option<Chart> {
     let step = record.sites.iter().map(|site| site.seconds_per_step).sum::<f64>() + record.uncovered;
-    // Layers by their first appearance; what belongs to none stands for itself.
+    // Layers stand by their first appearance; operations of no layer stand for themselves.
     let mut groups: Vec<(Option<&str>, Vec<&Site>)> = Vec::new();
     for site in &record.sites {
         let layer = site.layer.as_deref();

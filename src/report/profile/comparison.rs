@@ -9,10 +9,10 @@ use crate::report::markup::printable;
 use crate::report::table::{Side, table};
 use crate::report::wrap::wrapped;
 
-/// Sentences are no wider.
+/// The widest line of a sentence.
 const WIDEST_TEXT: usize = 100;
 
-/// A column: its title, what it means, and how it is shown; empty where it has no value.
+/// A column: its title, its meaning, and its text; empty where it has no value.
 pub(super) struct Column {
     pub title: &'static str,
     pub hint: &'static str,
@@ -51,12 +51,12 @@ pub(super) fn times(ratio: f64) -> String {
     format!("{ratio:.2} ×")
 }
 
-/// "µs of a step", or of a sample.
+/// The unit of times: "µs of a step", or of a sample.
 pub(super) fn unit(comparison: &ProfileComparison) -> &'static str {
     if comparison.per_sample { "µs for a sample" } else { "µs of a step" }
 }
 
-/// "The step takes 0.93 times as long: 812 µs, not 873 µs."
+/// The result in a sentence: "The step takes 0.93 times as long: 812 µs, not 873 µs."
 pub(super) fn sentence(comparison: &ProfileComparison) -> String {
     let what = if comparison.per_sample { "A sample" } else { "The step" };
     let [before, after] = [comparison.before, comparison.after].map(micros_or_less);

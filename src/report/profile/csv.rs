@@ -37,8 +37,8 @@ const COLUMNS: [&str; 29] = [
     "step_seconds",
 ];
 
-/// A line of titles, one for each call site, the largest saving first, and one for what no probe covers.
-/// Numbers are exact; what is absent is empty.
+/// The profile as a line of titles, one for each call site, the largest saving first, and one for the time that no
+/// probe covers. Numbers are exact; absent ones are empty.
 pub fn csv(record: &ProfileRecord) -> String {
     let mut text = COLUMNS.join(",");
     let of_workers = (0..record.workers.len()).map(|worker| format!(",worker_{worker}_seconds"));
@@ -51,7 +51,7 @@ pub fn csv(record: &ProfileRecord) -> String {
     text
 }
 
-/// What no probe covers, as if it were a call site.
+/// The time that no probe covers, as if it were a call site.
 fn uncovered(record: &ProfileRecord) -> Site {
     Site {
         layer: None,

@@ -5,7 +5,7 @@ use crate::bench::profile::record::{LevelRoof, Site};
 use crate::report::markup::printable;
 use crate::report::numbers::{bytes, counted, rounded, thousands};
 
-/// The operation of waiting.
+/// The name of the operation of waiting.
 pub(super) const BARRIER: &str = "barrier";
 
 /// Microseconds with one decimal below 100: 6.2, 118, 1,204.
@@ -23,18 +23,18 @@ pub(super) fn time(seconds: f64) -> String {
     }
 }
 
-/// As [`crate::report::numbers::duration`], but with decimals below a second: 12.3 ms, 118 ms, 1.2 s.
+/// A time as [`crate::report::numbers::duration`] writes it, but with decimals below a second: 12.3 ms, 118 ms, 1.2 s.
 pub(super) fn step_time(seconds: f64) -> String {
     if (9.9995e-3..0.09995).contains(&seconds) { format!("{:.1} ms", 1e3 * seconds) } else { time(seconds) }
 }
 
 /// A fraction of 1 in percent, with one decimal: 67.3 %.
 pub(super) fn percent(fraction: f64) -> String {
-    // No "-0.0".
+    // Adding 0 avoids "-0.0".
     format!("{:.1} %", (1000.0 * fraction).round() / 10.0 + 0.0)
 }
 
-/// What the probes cost, and between which limits that lies; none if there were too few steps to tell.
+/// The cost of the probes, and its interval; none if there were too few steps to tell.
 pub(super) fn overhead(record: &ProfileRecord) -> Option<String> {
     let tenths = |fraction: f64| (1000.0 * fraction).round() / 10.0 + 0.0;
     let [low, high] = record.overhead_interval?.map(tenths);
@@ -46,12 +46,12 @@ pub(super) fn billions(number: f64) -> String {
     digits(number / 1e9)
 }
 
-/// Operations are counted in millions: small layers have far less than a billion.
+/// Millions, in which operations are counted: small layers have far less than a billion.
 pub(super) fn millions(number: f64) -> String {
     digits(number / 1e6)
 }
 
-/// Three digits: 0.412, 6.25, 41.7, 498, 1,204.
+/// A number in three digits: 0.412, 6.25, 41.7, 498, 1,204.
 pub(super) fn digits(number: f64) -> String {
     match number {
         0.0 => "0".into(),
@@ -62,12 +62,12 @@ pub(super) fn digits(number: f64) -> String {
     }
 }
 
-/// Of all workers together, while they are at it; 0 if it took no time.
+/// The rate of all workers together, during these seconds; 0 if there were none.
 pub(super) fn rate(amount: f64, seconds: f64) -> f64 {
     if seconds > 0.0 { amount / seconds } else { 0.0 }
 }
 
-/// "layer 0 weight-gradient", "gather"
+/// The name of a call site: "layer 0 weight-gradient", "gather".
 pub(super) fn name(site: &Site) -> String {
     match &site.layer {
         Some(layer) => format!("layer {} {}", printable(layer), printable(&site.operation)),
@@ -75,7 +75,7 @@ pub(super) fn name(site: &Site) -> String {
     }
 }
 
-/// What was profiled: "mnist-mlp", then batch, threads and so on.
+/// The settings of a profile: "mnist-mlp", then batch, threads and so on.
 pub(super) fn settings(record: &ProfileRecord) -> Vec<String> {
     let settings = &record.settings;
     let mode = if settings.mode == "predict" { "inference".to_string() } else { "training".to_string() };
@@ -98,14 +98,14 @@ pub(super) fn plain_seconds(record: &ProfileRecord) -> f64 {
     if record.plain_step_seconds > 0.0 { record.plain_step_seconds } else { record.step_seconds }
 }
 
-/// "L2 310 GB/s up to 1 MiB"
+/// A level in words: "L2 310 GB/s up to 1 MiB".
 pub(super) fn level(level: &LevelRoof) -> String {
     let up_to =
         if level.capacity > 0 { format!(" up to {}", bytes(level.capacity as u64)) } else { String::new() };
     format!("{} {} GB/s{up_to}", printable(&level.name), billions(level.bytes_per_second))
 }
 
-/// "AVX-512 multiply-adds 480 GFLOP/s"
+/// The peak in words: "AVX-512 multiply-adds 480 GFLOP/s".
 pub(super) fn peak(record: &ProfileRecord) -> String {
     let roofs = &record.roofs;
     let precision = printable(&record.settings.precision);
@@ -118,7 +118,7 @@ pub(super) fn seconds_of(record: &ProfileRecord, operation: &str) -> f64 {
     sites.map(|site| site.seconds_per_step).sum()
 }
 
-/// Of a step's time; 0 if it took none.
+/// The part of a step's time; 0 if it took none.
 pub(super) fn share(record: &ProfileRecord, seconds: f64) -> f64 {
     rate(seconds, record.step_seconds)
 }

@@ -19,9 +19,9 @@ pub fn flame(record: &ProfileRecord) -> Result<String> {
         Some(format!("{}: {}, all workers", step_time(record.step_seconds), settings(record).join(", ")));
     options.count_name = "ns".into();
     options.font_type = "sans-serif".into();
-    // Names are told by how they begin.
+    // The beginnings of names tell them apart.
     options.text_truncate_direction = TextTruncateDirection::Right;
-    // The same colours each time.
+    // The hash gives the same colours each time.
     options.hash = true;
     let stacks = folded(record);
     let mut svg = Vec::new();

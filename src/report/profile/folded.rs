@@ -3,8 +3,8 @@
 use crate::bench::profile::ProfileRecord;
 use crate::report::markup::printable;
 
-/// Lines such as `mnist-mlp;worker 0;layer 0 dense + relu;weight-gradient 121000`. The numbers are whole
-/// nanoseconds of a step; what takes less than one is left out.
+/// The stacks, in lines such as `mnist-mlp;worker 0;layer 0 dense + relu;weight-gradient 121000`. The numbers are
+/// whole nanoseconds of a step; call sites of less than one are left out.
 pub fn folded(record: &ProfileRecord) -> String {
     let recipe = frame(&record.settings.recipe);
     let mut text = String::new();
@@ -27,7 +27,7 @@ pub fn folded(record: &ProfileRecord) -> String {
     text
 }
 
-/// Semicolons separate frames.
+/// A frame's name without semicolons, which separate frames.
 fn frame(name: &str) -> String {
     printable(name).replace(';', ",").trim().to_string()
 }

@@ -1,4 +1,4 @@
-//! What people see of a profile. Everything is made from its record alone, one file for each format.
+//! The reports of a profile. Everything is made from its record alone, one file for each format.
 
 mod charts;
 mod comparison;
@@ -34,14 +34,14 @@ pub const RECORD: &str = "profile.json";
 pub const PAGE: &str = "report.html";
 const SITES: &str = "sites.csv";
 const FLAME: &str = "flame.svg";
-/// Without the charts.
+/// The names of all these files, without the charts.
 pub const FILES: [&str; 4] = [RECORD, PAGE, SITES, FLAME];
 
 /// Writes `report.html`, `profile.json`, `sites.csv`, `flame.svg`, and the charts as SVG and PNG into a folder,
 /// which is made if it is missing.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`] if a file cannot be written.
 pub fn write_all(folder: &Path, record: &ProfileRecord, compared: Option<&ProfileComparison>) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let write =

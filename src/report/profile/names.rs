@@ -1,8 +1,8 @@
-//! How long names may be in a terminal.
+//! The lengths of names in a terminal.
 
 use crate::report::markup::printable;
 
-/// Letters of a layer, an operation, a kind or a verdict that a table shows, and that one shows which is narrower
+/// The most letters of a layer, an operation, a kind or a verdict in a table, and in one that is narrower
 /// than [`NARROW`].
 pub(super) const LONGEST_NAME: usize = 24;
 
@@ -19,7 +19,7 @@ pub(super) fn cut(name: &str, longest: usize) -> String {
     name.chars().take(longest - 1).chain(['…']).collect()
 }
 
-/// Letters of a name that a table of so many columns shows.
+/// The most letters of a name in a table of so many columns.
 pub(super) fn longest_name(columns: usize) -> usize {
     if columns < NARROW { LONGEST_OF_NARROW } else { LONGEST_NAME }
 }

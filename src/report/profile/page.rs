@@ -13,11 +13,11 @@ use crate::report::markup::printable;
 use crate::report::numbers::{counted, rounded, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 
-/// A saving of more than this part of the step is marked, and a fraction of a roof that is worth its name.
+/// The part of the step from which a saving is marked, and the fraction from which a roof is reached.
 const MUCH: f64 = 0.05;
 const AT_ROOF: f64 = 0.8;
 
-/// A page without anything outside of itself.
+/// The page, which needs nothing outside of itself.
 pub fn page(record: &ProfileRecord, compared: Option<&ProfileComparison>) -> String {
     let section = |heading: &str, parts: Vec<Part>| Section { heading: heading.into(), parts };
     let sections = vec![
@@ -114,7 +114,7 @@ fn positive(number: f64, text: fn(f64) -> String) -> Option<Cell> {
     (number > 0.0).then(|| Cell::number(text(number), number))
 }
 
-/// What is needed first stands first: a window may be narrower than the table.
+/// The columns, the most important ones first: a window may be narrower than the table.
 const COLUMNS: [Shown; 18] = [
     shown("layer", "its module", |_, site| site.layer.as_deref().map(Cell::text)),
     shown("operation", "", |_, site| Some(Cell::text(&site.operation))),
@@ -167,7 +167,7 @@ const COLUMNS: [Shown; 18] = [
     }),
 ];
 
-/// The table of call sites, and what no probe covers. Columns without a value are left out.
+/// The table of call sites, and the time that no probe covers. Columns without a value are left out.
 fn sites(record: &ProfileRecord) -> Part {
     let has_value = |column: &&Shown| record.sites.iter().any(|site| (column.cell)(record, site).is_some());
     let columns: Vec<&Shown> = COLUMNS.iter().filter(has_value).collect();
@@ -194,7 +194,7 @@ fn sites(record: &ProfileRecord) -> Part {
     })
 }
 
-/// What the verdicts say that are no roof's name.
+/// The explanations of verdicts that are no roof's name.
 const VERDICTS: [(&str, &str); 5] = [
     (
         "latency",

@@ -17,14 +17,14 @@ use crate::report::numbers::{counted, rounded};
 use crate::report::table::{Side, table as lines_of};
 use crate::report::wrap::wrapped;
 
-/// Sentences are no wider, however wide the terminal is.
+/// The widest line of a sentence, however wide the terminal is.
 const WIDEST_TEXT: usize = 100;
 
-/// A saving of more than this part of the step is marked, and a fraction of a roof that is worth its name.
+/// The part of the step from which a saving is marked, and the fraction from which a roof is reached.
 const MUCH: f64 = 0.05;
 const AT_ROOF: f64 = 0.8;
 
-/// So many commands that run a kernel alone are shown.
+/// The most commands that are shown which run a kernel alone.
 const COMMANDS: usize = 5;
 
 /// A row of the table: a call site, or a sum.
@@ -32,7 +32,7 @@ struct Row<'a> {
     record: &'a ProfileRecord,
     site: Option<&'a Site>,
     name: &'a str,
-    /// Letters of a name that are shown.
+    /// The most letters of a name that are shown.
     longest: usize,
     seconds: f64,
     median: Option<f64>,
@@ -43,7 +43,7 @@ struct Row<'a> {
     saving: Option<f64>,
 }
 
-/// A column: its title, the side of its texts, how soon it gives way where there is no room (0: never), and
+/// A column: its title, the side of its texts, how soon it is left out where there is no room (0: never), and
 /// its text, empty where it has none.
 struct Column {
     title: &'static str,
@@ -107,7 +107,7 @@ fn saved(row: &Row, saving: f64) -> String {
 }
 
 /// The report of a profile in lines of at most `columns`. With a `layer`, the call sites of that layer and of
-/// what it is made of. Coloured if standard output is a terminal that wants it.
+/// the layers inside it. Coloured if standard output is a terminal that wants it.
 pub fn table(
     record: &ProfileRecord,
     columns: usize,
@@ -205,7 +205,7 @@ fn sites(record: &ProfileRecord, columns: usize, layer: Option<&str>) -> String 
         .collect();
     let uncovered = Row { median: Some(record.uncovered), ..sum("uncovered", record.uncovered) };
     let seconds = total(|site| site.seconds_per_step);
-    // Of one layer the uncovered part is unknown; it is that of the whole step all the same.
+    // For one layer the uncovered time is unknown; that of the whole step is shown all the same.
     let (name, seconds) =
         if layer.is_some() { ("these sites", seconds) } else { ("total", seconds + record.uncovered) };
     let whole = Row {
@@ -263,7 +263,7 @@ fn of_workers(record: &ProfileRecord, columns: usize) -> String {
         let titles: Vec<(&str, Side)> = shown.iter().map(|column| (column.title, Side::Right)).collect();
         let rows: Vec<Vec<String>> = record.workers.iter().map(row).collect();
         let text = lines_of(&titles, &rows, 0);
-        // What is in the middle is what the others follow from.
+        // The columns in the middle are those from which the others follow.
         let least = ["switches", "taken µs", "uncovered µs"];
         let yields = least.iter().find(|title| shown.iter().any(|column| column.title == **title));
         match yields {
@@ -281,7 +281,7 @@ fn of_workers(record: &ProfileRecord, columns: usize) -> String {
     text
 }
 
-/// What runs the kernels alone that have the most to save.
+/// The commands that run alone the kernels that have the most to save.
 fn commands(record: &ProfileRecord, layer: Option<&str>) -> String {
     let is_shown = |site: &&Site| layer.is_none_or(|module| is_part_of(site.layer.as_deref(), module));
     let commands = record.sites.iter().filter(is_shown).filter_map(|site| site.command.as_deref());

@@ -16,18 +16,18 @@ use crate::bench::profile::trace::TraceEvent;
 use crate::error::Result;
 use crate::report::numbers::thousands;
 
-/// Calls that a trace holds: more make viewers slow.
+/// The most calls of a trace: more make viewers slow.
 pub const MOST_EVENTS: usize = 200_000;
 
-/// All tracks belong to one process.
+/// The process to which all tracks belong.
 const PROCESS: u32 = 1;
 
 /// Writes the first `most` calls, in the order of their beginnings, compressed if the file's name ends with
-/// `.gz`. With a `layer`, those of that layer and of what it is made of. Says what the file holds, and what
-/// was left out.
+/// `.gz`. With a `layer`, those of that layer and of the layers inside it. Returns a message about what the file holds,
+/// and what was left out.
 ///
 /// # Errors
-/// [`crate::Error::Io`]
+/// [`crate::Error::Io`] if the file cannot be written.
 pub fn write(
     path: &Path,
     record: &ProfileRecord,
@@ -55,7 +55,7 @@ pub fn write(
     Ok(held)
 }
 
-/// "1,204 calls of steps 0 to 41", and if there are more, what was left out.
+/// The message: "1,204 calls of steps 0 to 41", and how many were left out, if any.
 fn message(shown: &[&TraceEvent], all: usize) -> String {
     let count = |number: usize| thousands(number as u64);
     let steps = match (shown.iter().map(|event| event.step).min(), shown.iter().map(|event| event.step).max())
@@ -126,7 +126,7 @@ fn names(record: &ProfileRecord, events: &[&TraceEvent]) -> Vec<Value> {
     names
 }
 
-/// Viewers take track 0 for the idle one.
+/// The track of a worker; viewers take track 0 for the idle one.
 fn track(worker: usize) -> usize {
     worker + 1
 }

@@ -1,17 +1,17 @@
-//! Which worker does how much, and which one the others wait for.
+//! The load of each worker, and which one the others wait for.
 
 use super::facts::{micros, percent};
 use crate::bench::profile::ProfileRecord;
 use crate::bench::profile::record::WorkerTime;
 
-/// A worker that is the last so many times as often as chance has it is waited for.
+/// How many times as often as by chance a worker is the last, for the others to be waiting for it.
 const OFTEN: f64 = 1.2;
 /// More work than this part of the mean is a reason to be late...
 const UNEVEN: f64 = 0.02;
 /// ...and so is less processor than this part of the step.
 const TAKEN: f64 = 0.01;
 
-/// A column of the workers' table: its title, what it means, the number, and how it is shown.
+/// A column of the workers' table: its title, its meaning, the number, and its text.
 pub(super) struct Column {
     pub title: &'static str,
     pub hint: &'static str,
@@ -70,7 +70,7 @@ pub(super) const COLUMNS: [Column; 8] = [
     },
 ];
 
-/// Whom the others wait for and why; `None` for a worker that is alone.
+/// Which worker the others wait for and why; `None` for a worker that is alone.
 pub(super) fn sentence(record: &ProfileRecord) -> Option<String> {
     let workers = &record.workers;
     if workers.len() < 2 {

@@ -5,10 +5,10 @@ use crate::report::markup::Stems;
 use crate::train::TrainRecord;
 use crate::train::reproduce::{RecipeRecord, ReproduceRecord, time_to};
 
-/// Points of a level line: so many that it has no marks, and a band in place of whiskers.
+/// The points of a level line: so many that it has no marks, and a band in place of whiskers.
 const LEVEL_POINTS: usize = 32;
 
-/// For each recipe its charts, each with the stem of its file's name, all different. A recipe without
+/// The charts of each recipe, each with the stem of its file's name, all different. A recipe without
 /// runs has none.
 pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
     let mut stems = Stems::default();
@@ -31,7 +31,7 @@ fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
         let [low, high] = estimate.interval.unwrap_or([estimate.mean; 2]);
         accuracies.push(level(recipe, "mean, 95 % interval", estimate.mean, low, high));
     }
-    // Trainings that end early are not meant to come to the target.
+    // Trainings that end early are not meant to reach the target.
     if let Some(target) = recipe.target.filter(|_| until.is_none()) {
         accuracies.push(level(recipe, "target", target, target, target));
     }
@@ -65,7 +65,7 @@ fn with_median(
     [scatter("a seed", recipe, value)].into_iter().chain(median).collect()
 }
 
-/// A mark for each run, and no line through them: a point without a place stands between two of them.
+/// A series with a mark for each run, and no line through them: a point without a place stands between two of them.
 fn scatter(name: &str, recipe: &RecipeRecord, value: impl Fn(&TrainRecord) -> Option<f64>) -> Series {
     let points = recipe.runs.iter().flat_map(|run| {
         let seed = run.seed as f64;

@@ -1,4 +1,4 @@
-//! What people see of recipes being reproduced. Everything is made from the record alone.
+//! The reports of reproduced recipes. Everything is made from the record alone.
 
 mod charts;
 mod numbers;
@@ -15,18 +15,18 @@ use crate::atomic_file;
 use crate::error::{Error, Result};
 use crate::train::reproduce::ReproduceRecord;
 
-/// The record, in the folder of a report.
+/// The name of the record, in the folder of a report.
 pub const JSON: &str = "reproduce.json";
-/// The record while it is not whole.
+/// The name of the record while it is not whole.
 pub const PARTIAL: &str = "reproduce.json.partial";
-/// The page, in the folder of a report.
+/// The name of the page, in the folder of a report.
 pub const PAGE: &str = "report.html";
 
 /// Writes the record, the page, and each chart as SVG and as PNG into a folder, which is made if it is
-/// missing; gives the path of the page. Files of the same names are replaced.
+/// missing; returns the path of the page. Files of the same names are replaced.
 ///
 /// # Errors
-/// [`Error::Io`]
+/// [`Error::Io`] if a file cannot be written.
 pub fn write(folder: &Path, record: &ReproduceRecord) -> Result<String> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     let write =

@@ -10,10 +10,10 @@ use crate::report::table::{self, Side};
 use crate::train::TrainRecord;
 use crate::train::reproduce::{RecipeRecord, ReproduceRecord, Verdict, time_to};
 
-/// More missing seeds are not all named.
+/// The most missing seeds that are named.
 const MOST_NAMED: usize = 10;
 
-/// What is about to be trained.
+/// The heading before a recipe's trainings.
 pub fn heading(recipe: &RecipeRecord, threads: usize, until: Option<f64>) -> String {
     let summary = if recipe.summary.is_empty() { String::new() } else { format!(": {}", recipe.summary) };
     let goal = match (until, recipe.target) {
@@ -31,7 +31,7 @@ pub fn heading(recipe: &RecipeRecord, threads: usize, until: Option<f64>) -> Str
     )
 }
 
-/// One run in one line; numbers stand below each other.
+/// The result of a run in one line; numbers stand below each other.
 pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -> String {
     let width = recipe.seeds.iter().map(|seed| seed.to_string().len()).max().unwrap_or(1);
     let mut line = format!("seed {:>width$}", run.seed);
@@ -54,7 +54,7 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
     line + &format!("  {time:>7}  {}: {}{diverged}\n", epochs(run), ending(run))
 }
 
-/// What the seeds come to, with the verdict.
+/// The result of all seeds, with the verdict.
 pub fn result(recipe: &RecipeRecord, until: Option<f64>) -> String {
     let mut text = String::new();
     if let Some(estimate) = &recipe.accuracy {
@@ -96,7 +96,7 @@ fn coloured(verdict: Verdict) -> String {
     }
 }
 
-/// "seed 3", "seeds 3, 4, 5"
+/// Seeds in words: "seed 3", "seeds 3, 4, 5".
 fn seeds(seeds: &[u64]) -> String {
     let named: Vec<String> = seeds.iter().take(MOST_NAMED).map(u64::to_string).collect();
     let more = if seeds.len() > MOST_NAMED {
@@ -140,7 +140,7 @@ pub fn table(record: &ReproduceRecord) -> String {
     table::table(&columns, &rows, 0)
 }
 
-/// What a reproduction lacks that was interrupted by Ctrl-C or a signal of this name, a line for each
+/// The missing seeds of a reproduction that was interrupted by Ctrl-C or a signal of this name, a line for each
 /// recipe; empty if it is complete.
 pub fn missing(record: &ReproduceRecord, by: &str) -> String {
     let line = |recipe: &RecipeRecord| {

@@ -3,7 +3,7 @@ use crate::report::chart::Chart;
 use crate::report::samples::{reproduce_record, train_record};
 use crate::train::{Evaluation, TrainRecord};
 
-/// What a terminal without colours shows.
+/// The text that a terminal without colours shows.
 fn plain(text: &str) -> String {
     console::strip_ansi_codes(text).into_owned()
 }

@@ -5,16 +5,16 @@ use crate::report::numbers::thousands;
 use crate::train::analysis::Analysis;
 use crate::train::{EpochRecord, LayerNorms, TrainRecord};
 
-/// A curve of more points shows every so many of them.
+/// The most points of a curve; of more, every so many are shown.
 const MOST_POINTS: usize = 2000;
 
-/// Losses that span more than this factor stand on a logarithmic axis.
+/// The factor between losses from which their axis is logarithmic.
 const WIDE: f64 = 20.0;
 
-/// Of more layers, some are shown: lines have twelve looks.
+/// The most layers that are shown: lines have twelve looks.
 const MOST_LAYERS: usize = 12;
 
-/// More classes make cells too small to be seen.
+/// The most classes of a confusion matrix; more make cells too small to be seen.
 const MOST_CLASSES: usize = 40;
 
 /// A chart, and the name of its files.
@@ -166,7 +166,7 @@ fn accuracies(title: &str, series: Vec<Series>) -> Chart {
     lines(title, Axis::new("accuracy").in_unit(Unit::Percent), series)
 }
 
-/// What each run reached, and in what time.
+/// The chart of what each run reached, and in what time.
 fn tests(runs: &[(&str, &TrainRecord)]) -> Chart {
     let point =
         |record: &TrainRecord| Some(Point::new(record.train_seconds, record.test.as_ref()?.accuracy?));
@@ -182,7 +182,7 @@ fn tests(runs: &[(&str, &TrainRecord)]) -> Chart {
     })
 }
 
-/// What was read as what; nothing if there are more classes than a chart can show.
+/// The confusion matrix as a heat map; nothing if there are more classes than a chart can show.
 pub fn confusion(title: &str, analysis: &Analysis) -> Option<Chart> {
     let classes = analysis.confusion.len();
     let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
@@ -199,7 +199,8 @@ pub fn confusion(title: &str, analysis: &Analysis) -> Option<Chart> {
     })
 }
 
-/// Deep by the root of the part that a cell is of its class: mistakes, a hundredth of it, shall be seen.
+/// The shades of a row: each as deep as the root of its part of the class, so that mistakes, a hundredth of it, are
+/// seen.
 fn shades(row: &[usize]) -> Vec<Option<Shade>> {
     let samples: usize = row.iter().sum();
     let shade = |&count: &usize| {
@@ -247,7 +248,7 @@ mod tests {
             };
             (0..count).map(layer).collect::<Vec<_>>()
         };
-        // An epoch without, as an incomplete one.
+        // An epoch without norms, such as an incomplete one.
         record.epochs[1].layers = layers(2);
         let figures = curves(&[("run", &record)]);
         let expected = [("layer 0".to_string(), vec![(2.0, 1.0)]), ("layer 1".to_string(), vec![(2.0, 2.0)])];

@@ -1,4 +1,4 @@
-//! What a page says about runs in words and tables.
+//! Runs in words and tables, for a page.
 
 use super::warnings;
 use crate::report::numbers::{counted, duration, loss, percent, rounded, thousands};
@@ -7,7 +7,7 @@ use crate::stats;
 use crate::train::analysis::Analysis;
 use crate::train::{EpochRecord, Phase, TrainRecord};
 
-/// What the page begins with: the facts of one run, or a table of several.
+/// The first section of a page: the facts of one run, or a table of several.
 pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
     let mut parts = match runs {
         [(_, record)] => vec![Part::Facts(facts(record))],
@@ -20,7 +20,7 @@ pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
     Section { heading: if runs.len() == 1 { "Run" } else { "Runs" }.into(), parts }
 }
 
-/// "3 epochs", "2 epochs and a part"
+/// The epochs of a run in words: "3 epochs", "2 epochs and a part".
 pub fn epochs(record: &TrainRecord) -> String {
     let incomplete = record.epochs.last().is_some_and(|last| last.incomplete);
     let part = if incomplete { " and a part" } else { "" };
@@ -31,7 +31,7 @@ fn whole_epochs(record: &TrainRecord) -> impl Iterator<Item = &EpochRecord> {
     record.epochs.iter().filter(|epoch| !epoch.incomplete)
 }
 
-/// The median throughput of all whole epochs, or what there is.
+/// The median throughput of all whole epochs, or of what there is.
 fn throughput(record: &TrainRecord) -> Option<f64> {
     let speed = |epoch: &EpochRecord| epoch.samples_per_second;
     let mut speeds: Vec<f64> = whole_epochs(record).map(speed).collect();
@@ -41,7 +41,7 @@ fn throughput(record: &TrainRecord) -> Option<f64> {
     (!speeds.is_empty()).then(|| stats::median(&speeds))
 }
 
-/// A divergence, an incomplete epoch, samples without a finite loss, and warnings.
+/// The notes of a run: a divergence, an incomplete epoch, samples without a finite loss, and warnings.
 fn notes(name: &str, record: &TrainRecord) -> Vec<String> {
     let incomplete = record.epochs.last().filter(|epoch| epoch.incomplete).map(|last| {
         let samples = last.samples.map(|samples| format!(", after {}", counted(samples, "sample")));
@@ -87,7 +87,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
     facts.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
 }
 
-/// Of the last epoch.
+/// The learning rate of the last epoch.
 fn learning_rate(record: &TrainRecord) -> Option<f64> {
     record.epochs.last()?.learning_rate
 }
@@ -175,7 +175,7 @@ fn machines(runs: &[(&str, &TrainRecord)]) -> Part {
     Part::Facts(facts)
 }
 
-/// Precision and recall of each class.
+/// The table of precision and recall of each class.
 pub fn classes(analysis: &Analysis) -> Table {
     let row = |(class, score): (usize, &crate::train::analysis::ClassScore)| {
         let mut cells = vec![count(class), count(score.samples)];
@@ -196,7 +196,7 @@ pub fn classes(analysis: &Analysis) -> Table {
     }
 }
 
-/// All figures of each epoch.
+/// The table of all figures of each epoch.
 pub fn epoch_table(record: &TrainRecord) -> Table {
     let validated = record.epochs.iter().any(|epoch| epoch.validation_loss.is_some());
     let searched = record.epochs.iter().any(|epoch| epoch.evaluations.is_some());
@@ -243,7 +243,7 @@ fn count(number: usize) -> Cell {
     Cell::number(thousands(number as u64), number as f64)
 }
 
-/// A number that may be missing.
+/// The cell of a number that may be missing.
 fn optional(value: Option<f64>, text: fn(f64) -> String) -> Cell {
     value.map_or(Cell::text("–"), |value| Cell::number(text(value), value))
 }

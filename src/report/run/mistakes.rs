@@ -11,7 +11,7 @@ use crate::train::analysis::{Analysis, Mistake};
 /// The width of a picture, in CSS pixels.
 const WIDTH: u32 = 112;
 
-/// Pictures of the mistakes, and a table of those of which there is none.
+/// Pictures of the mistakes, and a table of those without one.
 pub fn parts(analysis: &Analysis) -> Vec<Part> {
     if analysis.mistakes.is_empty() {
         return vec![Part::Text("Every test sample was read rightly.".into())];

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::report::numbers::counted;
 use crate::train::TrainRecord;
 
-/// What a name may hold beside recipe, optimizer and seed, if these are not enough.
+/// The further parts of a name, beside recipe, optimizer and seed, if these are not enough.
 const FURTHER: [fn(&TrainRecord) -> Option<String>; 4] = [
     |record| record.epochs.last()?.learning_rate.map(|rate| format!("learning rate {rate}")),
     |record| Some(format!("batch {}", record.batch?)),
@@ -14,7 +14,7 @@ const FURTHER: [fn(&TrainRecord) -> Option<String>; 4] = [
 ];
 
 /// A name for each run, all different: recipe, optimizer and seed; where that does not tell them
-/// apart, also what does; and what is still equal is numbered.
+/// apart, further parts that do; names that are still equal are numbered.
 pub fn names(records: &[TrainRecord]) -> Vec<String> {
     let mut names: Vec<String> = records.iter().map(plain).collect();
     for part in FURTHER {

@@ -71,7 +71,7 @@ fn warnings_and_averages_are_told() {
     assert_eq!(count(&page, text), 1);
 }
 
-/// Whatever a file may hold.
+/// This holds for any content of a file.
 #[test]
 fn odd_records_have_pages_too() {
     let mut empty = train_record();

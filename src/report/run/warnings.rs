@@ -5,7 +5,7 @@ use crate::report::chart::short;
 use crate::report::numbers::{loss, thousands};
 use crate::train::{Divergence, NotFinite, Phase, Trouble, Warning};
 
-/// What is wrong, and what may help.
+/// The trouble of a layer, and what may help.
 pub fn text(warning: &Warning) -> String {
     let Warning { trouble, layer, epoch, ratio, other } = warning;
     let ratio = short(*ratio);
@@ -25,7 +25,7 @@ pub fn text(warning: &Warning) -> String {
     )
 }
 
-/// That a training has failed, and by what learning rate.
+/// The sentence that a training has failed, and by what learning rate.
 pub fn divergence(diverged: &Divergence) -> String {
     if let Some(error) = diverged.error() {
         return error.to_string();
@@ -40,7 +40,7 @@ pub fn divergence(diverged: &Divergence) -> String {
     )
 }
 
-/// That some samples have no finite loss, so that the mean of all has none.
+/// The sentence that some samples have no finite loss, so that the mean of all has none.
 pub fn not_finite(phase: Phase, seen: &NotFinite) -> String {
     let set = match phase {
         Phase::Validating => "training sample",

@@ -8,7 +8,7 @@
 //! message Summary { message Value { string tag = 1; float simple_value = 2; } repeated Value value = 1; }
 //! ```
 
-/// How a field's value is encoded.
+/// The encodings of a field's value.
 const VARINT: u8 = 0;
 const EIGHT_BYTES: u8 = 1;
 const LENGTH: u8 = 2;
@@ -17,7 +17,7 @@ const FOUR_BYTES: u8 = 5;
 /// A number at a step of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Event<'a> {
-    /// Since 1970.
+    /// Seconds since 1970.
     pub seconds: f64,
     pub step: i64,
     pub tag: &'a str,
@@ -25,7 +25,7 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// As an `Event` message.
+    /// The event as an `Event` message.
     pub fn encoded(&self) -> Vec<u8> {
         let mut value = with_length(1, self.tag.as_bytes());
         value.push(key(2, FOUR_BYTES));
@@ -52,7 +52,7 @@ fn wall_time(seconds: f64) -> Vec<u8> {
     field
 }
 
-/// Numbers below 16 take one byte.
+/// The tag of a field. Numbers below 16 take one byte.
 fn key(number: u8, kind: u8) -> u8 {
     number << 3 | kind
 }
@@ -65,7 +65,7 @@ fn with_length(number: u8, content: &[u8]) -> Vec<u8> {
     field
 }
 
-/// Seven bits a byte, the low ones first; the high bit says that more follow.
+/// A number as a varint: seven bits a byte, the low ones first; the high bit says that more follow.
 fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {

@@ -1,6 +1,6 @@
 //! The framing of TensorFlow's record files: each record stands between its length and checksums.
 
-/// Added to a rotated checksum, so that a checksum of data that holds checksums is still one
+/// The summand of a rotated checksum, so that a checksum of data that holds checksums is still one
 /// (`lib/hash/crc32c.h` of TensorFlow).
 const MASK: u32 = 0xa282_ead8;
 
@@ -36,7 +36,7 @@ mod tests {
         assert_ne!(masked_checksum(b"123456788"), masked_checksum(b"123456789"));
     }
 
-    /// Taken apart as TensorBoard does.
+    /// The record is taken apart as TensorBoard does.
     #[test]
     fn a_record_is_length_checksum_data_checksum() {
         let record = framed(b"123456789");

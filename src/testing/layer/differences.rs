@@ -7,16 +7,16 @@ use crate::error::Result;
 /// Steps of differences: powers of two, so that most of them are exact.
 const STEPS: [f32; 3] = [0.062_5, 0.015_625, 0.003_906_25];
 
-/// What a gradient may be off by, relative to the largest.
+/// The error that a gradient may have, relative to the largest.
 const TOLERANCE: f64 = 2e-3;
 
-/// What rounding may do to each number of the output, relative to it.
+/// The rounding error of each number of the output, relative to it.
 const ROUNDING: f64 = 2.4e-7;
 
-/// The most numbers that are tried of the input, and of the parameters.
+/// The most numbers of the input, and of the parameters, that are tried.
 const MOST: usize = 400;
 
-/// That the gradients of Σ dy · y agree with its differences, or lie between those of both sides at a kink.
+/// Checks that the gradients of Σ dy · y agree with its differences, or lie between those of both sides at a kink.
 pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
     let width = columns(pass.input);
     let numbers: Vec<usize> = (0..ROWS * width).filter(|at| is_number(pass.input, at % width)).collect();
@@ -37,7 +37,7 @@ pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
     let places = specs.iter().flat_map(|spec| {
         let count = spec.shape.iter().product::<usize>();
         let is_plain = spec.layout == crate::layers::Layout::Plain;
-        // Where others have their padding, their kind knows alone; that does not move the output.
+        // Only their kind knows where others have their padding; that does not move the output.
         let places = spec.range.start..spec.range.start + if is_plain { count } else { spec.range.len() };
         places.map(move |place| (spec.name, place, spec.range.start))
     });
@@ -61,13 +61,13 @@ fn largest(gradient: &[f32]) -> f64 {
     gradient.iter().fold(0.0, |largest, &value| largest.max(f64::from(value).abs()))
 }
 
-/// Evenly chosen ones, if there are too many.
+/// Evenly chosen elements, if there are too many.
 fn some_of<T>(all: &[T]) -> impl Iterator<Item = &T> {
     // An odd stride meets all channels of an image.
     all.iter().step_by(if all.len() > MOST { all.len().div_ceil(MOST) | 1 } else { 1 })
 }
 
-/// Σ dy · y over some rows, in f64, and the same of the absolute values.
+/// The sum Σ dy · y over some rows, in f64, and the same of the absolute values.
 fn weighted(pass: &Pass, rows: std::ops::Range<usize>) -> [f64; 2] {
     let width = columns(pass.output);
     let y = pass.output_of(rows.clone());
@@ -76,7 +76,7 @@ fn weighted(pass: &Pass, rows: std::ops::Range<usize>) -> [f64; 2] {
     terms.fold([0.0; 2], |[sum, size], term| [sum + term, size + term.abs()])
 }
 
-/// That a gradient is the slope of `value`, which takes what a number is moved by, and tells by how much it really was.
+/// Checks that a gradient is the slope of `value`, which takes the shift of a number, and tells the exact shift.
 fn agree(
     what: impl Fn() -> String,
     value: impl Fn(f32) -> ([f64; 2], f64),

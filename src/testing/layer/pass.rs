@@ -23,14 +23,14 @@ pub(super) fn is_number(shape: Shape, column: usize) -> bool {
     shape.image().map_or(column < shape.features(), |image| column % image.pitch < image.channels)
 }
 
-/// What some rows give.
+/// The results of a layer for some rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answer {
-    /// `[rows, columns of the output]`
+    /// The output, `[rows, columns of the output]`.
     pub(super) y: Vec<f32>,
-    /// `[rows, columns of the input]`
+    /// The gradient of the input, `[rows, columns of the input]`.
     pub(super) dx: Vec<f32>,
-    /// As the parameters are stored.
+    /// The gradient of the parameters, in the order in which they are stored.
     pub(super) gradient: Vec<f32>,
 }
 
@@ -39,11 +39,11 @@ pub(super) struct Pass<'a> {
     pub(super) layer: &'a dyn Layer,
     pub(super) input: Shape,
     pub(super) output: Shape,
-    /// The parameters.
+    /// The parameters as they are stored.
     pub(super) storage: Vec<f32>,
-    /// `[ROWS, columns of the input]`
+    /// The inputs, `[ROWS, columns of the input]`.
     pub(super) x: Vec<f32>,
-    /// `[ROWS, columns of the output]`
+    /// The gradients of the output, `[ROWS, columns of the output]`.
     pub(super) dy: Vec<f32>,
 }
 
@@ -53,12 +53,13 @@ impl<'a> Pass<'a> {
         Pass { layer, input, output, storage: parameters(layer), x, dy }
     }
 
-    /// The answer of some rows; `poison` is what memory holds before.
+    /// Runs some rows; `poison` is the content of all memory before.
     pub(super) fn run(&self, rows: Range<usize>, poison: f32) -> Answer {
         self.run_after(rows, poison, Vec::new())
     }
 
-    /// The same, with the gradient of the parameters added to that of the rows before, if there were some.
+    /// [`run`](Pass::run) with the gradient of the parameters accumulated onto that of the rows before, if there were
+    /// some.
     pub(super) fn run_after(&self, rows: Range<usize>, poison: f32, gradient: Vec<f32>) -> Answer {
         let [of_x, of_y] = [self.input, self.output].map(columns);
         let count = rows.len();
@@ -141,7 +142,7 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// What rows belong to.
+/// The batch that rows belong to.
 fn training(rows: &Range<usize>) -> Training {
     Training { seed: 1, step: 1, layer: 1, first: rows.start }
 }
@@ -153,7 +154,7 @@ fn rows(shape: Shape, step: f64) -> Vec<f32> {
     (0..ROWS * columns).map(|at| if is_number(shape, at % columns) { number(at) } else { 0.0 }).collect()
 }
 
-/// Parameters as a training begins with them, and those that lie plainly moved a little: none is at 0 then.
+/// Parameters as a training begins with them, and those stored in plain order moved a little, so that none is at 0.
 fn parameters(layer: &dyn Layer) -> Vec<f32> {
     let specs = layer.parameters();
     let mut storage = vec![0.0; specs.last().map_or(0, |last| last.range.end)];
@@ -176,11 +177,11 @@ fn parameters(layer: &dyn Layer) -> Vec<f32> {
     storage
 }
 
-/// What the layer derives from its parameters, each part of it once.
+/// The derived storage of the layer, each part of it made once.
 fn derive(layer: &dyn Layer, storage: &[f32], poison: f32) -> Vec<f32> {
     let Some(kind) = layer.derived() else { return Vec::new() };
     let mut derived = vec![poison; kind.derived_len()];
-    // What was not handed out yet, by its start.
+    // The parts that were not handed out yet, by their start.
     let free = RefCell::new(BTreeMap::from([(0, derived.as_mut_slice())]));
     let take = |part: Range<usize>| {
         let mut free = free.borrow_mut();

@@ -108,7 +108,7 @@ kinds! {
     wrong_gradients_of_parameters_are_found "weight gradient" 3 "gradient of \"weight\", float",
 }
 
-/// Those of the table, on features and on images.
+/// The layers of the table pass, on features and on images.
 #[test]
 fn built_in_layers_pass() {
     let image = Shape::Image(Image::new(3, 4, 6));

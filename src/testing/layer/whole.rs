@@ -15,7 +15,7 @@ const SAMPLES: usize = 37;
 const FEATURES: usize = 6;
 const CLASSES: usize = 3;
 
-/// That training has the same bits on any number of threads, and that a saved network answers as before.
+/// Checks that training has the same bits on any number of threads, and that a saved network predicts as before.
 pub(super) fn check(config: &LayerConfig, input: Shape, output: Shape) -> Result<()> {
     let one = trained(config, input, output, 1)?;
     for threads in [2, 3] {
@@ -42,7 +42,7 @@ pub(super) fn check(config: &LayerConfig, input: Shape, output: Shape) -> Result
     }
 }
 
-/// A network in which what comes before the layer gives samples of its shape.
+/// A network in which the layers before this one give samples of its shape.
 fn network(config: &LayerConfig, input: Shape, output: Shape) -> ModelBuilder {
     let model = match input {
         Shape::Features(features) => Model::sequential(FEATURES).dense(features, Activation::TANH),

@@ -4,7 +4,7 @@ use super::*;
 use crate::hyper::{HyperParameter, finite, positive};
 use crate::losses::{ALL, ElementwiseLoss, LossKind, RowLoss, Target};
 
-/// Squared error whose value or slope is made wrong by a part.
+/// Squared error with a part of its value or slope made wrong.
 #[derive(Clone, Copy)]
 struct Squared {
     value: f32,
@@ -27,7 +27,7 @@ static SQUARED: LossKind = LossKind::new("squared", squared).hyper_parameters(&[
     HyperParameter::single("slope", 1.0, finite(), "that of the derivative"),
 ]);
 
-/// What a loss of rows may do wrong.
+/// The faults that a loss of rows may have.
 struct Wrong {
     what: &'static str,
     calls: AtomicU32,
@@ -175,7 +175,7 @@ fn a_kink_takes_any_slope_between_its_sides() {
 fn targets_are_those_that_the_loss_takes() {
     static COUNTS: LossKind =
         LossKind::new("counts", |_| LossFunction::elementwise(Counts)).takes(Takes::Numbers(positive()));
-    /// Of targets above 0 alone.
+    /// A loss that takes targets above 0 alone.
     #[derive(Clone, Copy)]
     struct Counts;
     impl ElementwiseLoss for Counts {

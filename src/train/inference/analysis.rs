@@ -1,4 +1,4 @@
-//! What a trained model gets right and wrong.
+//! The analysis of a trained model: what it gets right and wrong.
 
 mod augmented;
 mod picture;
@@ -19,8 +19,8 @@ use crate::train::inference::evaluate::{Prediction, predictions};
 use crate::train::inference::scores::score;
 use crate::train::targets::labels_for;
 
-/// Tries `model` on `samples` once more and tells what it takes for what. The same for any number of
-/// workers.
+/// Runs `model` on `samples` once more and tells which class it takes for which. The result is the same for any
+/// number of workers.
 ///
 /// # Errors
 /// If the samples do not fit the model.
@@ -52,7 +52,7 @@ pub(in crate::train) fn confusion(
     confusion
 }
 
-/// Of the samples that `model` takes for another class than theirs, the `most` with the largest losses,
+/// The samples that `model` takes for another class than theirs: the `most` with the largest losses,
 /// the largest first, without their pictures; and how many there are in all.
 ///
 /// # Errors
@@ -72,21 +72,21 @@ pub fn worst_mistakes(
     Ok((wrong.into_iter().map(|index| mistake(labels, &predictions, index)).collect(), count))
 }
 
-/// The first `most` samples that were read wrongly: by falling loss, and of equal losses the first sample
-/// first.
+/// The indices of the first `most` samples that were misclassified: by falling loss, and of equal losses the
+/// first sample first.
 fn worst(predictions: &[Prediction], labels: &[u8], most: usize) -> Vec<usize> {
     let is_wrong = |&index: &usize| predictions[index].class != usize::from(labels[index]);
     let mut wrong: Vec<usize> = (0..predictions.len()).filter(is_wrong).collect();
     // Of NaN, the sign means nothing: it is as bad as infinity.
     let loss =
         |index: usize| Some(predictions[index].loss).filter(|loss| !loss.is_nan()).unwrap_or(f32::INFINITY);
-    // Stable.
+    // The sort is stable.
     wrong.sort_by(|&a, &b| loss(b).total_cmp(&loss(a)));
     wrong.truncate(most);
     wrong
 }
 
-/// Without its picture.
+/// The record of a misclassified sample, without its picture.
 fn mistake(labels: &[u8], predictions: &[Prediction], index: usize) -> Mistake {
     let prediction = predictions[index];
     Mistake {

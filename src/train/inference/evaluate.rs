@@ -1,4 +1,4 @@
-//! The forward pass alone: accuracy on a split, probabilities of single images, answers to samples.
+//! The forward pass alone: accuracy on a split, probabilities of single images, predictions for samples.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -30,7 +30,7 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
 /// [`evaluate`], with the standard deviation of the samples' parts of the loss.
 ///
 /// # Errors
-/// As there.
+/// Those of [`evaluate`].
 pub(in crate::train) fn evaluate_with_spread(
     model: &Model,
     samples: &Samples,
@@ -76,7 +76,7 @@ fn not_finite(losses: &[f32]) -> Option<NotFinite> {
     Some(NotFinite { samples, first })
 }
 
-/// Refuses what [`evaluate`] or an analysis of so many samples takes, `beside` so many bytes, if memory is
+/// Refuses an evaluation or an analysis of so many samples, with so many bytes `beside` it, if memory is
 /// short.
 ///
 /// # Errors
@@ -89,7 +89,7 @@ pub(in crate::train) fn check_memory(model: &Model, count: usize, team: &Team, b
     memory::check("an evaluation", beside.saturating_add(bytes).saturating_add(pass))
 }
 
-/// What the network answers to each of the samples: `[samples, outputs]`.
+/// The outputs of the network for each of the samples: `[samples, outputs]`.
 ///
 /// # Errors
 /// If the samples do not fit the model.
@@ -135,19 +135,19 @@ fn without_padding(block: &[f32], rows: Rows) -> impl Iterator<Item = &[f32]> {
     block.chunks_exact(rows.stride).map(move |row| &row[..rows.classes])
 }
 
-/// What a model answers to one sample.
+/// The prediction of a model for one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::train) struct Prediction {
     pub loss: f32,
     /// The class of the largest output, the first of several equal ones.
     pub class: usize,
-    /// Of that class.
+    /// The probability of that class, as a fraction of 1.
     pub probability: f32,
-    /// The place of the sample's own class, by [`scores::rank`].
+    /// The rank of the sample's own class, by [`scores::rank`].
     pub rank: usize,
 }
 
-/// The model's answer to each of the samples.
+/// The model's prediction for each of the samples.
 ///
 /// # Errors
 /// If the samples do not fit the model.
@@ -204,7 +204,7 @@ pub(in crate::train) fn rows_of(model: &Model) -> Rows {
     Rows { classes: model.outputs(), stride: padded(model.outputs()) }
 }
 
-/// Takes the first `count` samples of `source` through the network, and the outputs of each block of
+/// Runs the first `count` samples of `source` through the network, and hands the outputs of each block of
 /// them, `[samples, out]` with `out` padded, to `work`.
 ///
 /// # Errors
@@ -229,7 +229,7 @@ fn forward(
     let passes = passes.map(|pass| pass.map(Mutex::new)).collect::<Result<Vec<_>>>()?;
     team.run(
         |worker| {
-            // Nobody else asks for it.
+            // No other worker locks it.
             let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pass) = pass.as_mut() else { return };
             let share = worker.share(count);

@@ -1,5 +1,5 @@
-//! The forward pass: what a layer's costs by its shapes, in training and outside of it, and all layers of a network
-//! outside of it.
+//! The forward pass: its cost for a layer by the shapes, in training and outside of it; and the pass through all layers
+//! of a network outside of training.
 
 use std::borrow::Borrow;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::{Result, memory};
 /// Samples that a worker takes through the network together.
 pub(in crate::train) const BLOCK: usize = 112;
 
-/// What some of a layer's output `columns` cost for rows of which it reads `read` columns.
+/// The cost of some of a layer's output `columns` for rows of which it reads `read` columns.
 pub(in crate::train) fn cost(placed: &PlacedLayer, rows: usize, read: usize, columns: usize) -> Cost {
     let share = columns as f64 / placed.layer.columns().max(1) as f64;
     let parameters = (placed.storage.len() as f64 * share) as usize * size_of::<f32>();
@@ -25,7 +25,7 @@ pub(in crate::train) fn cost(placed: &PlacedLayer, rows: usize, read: usize, col
     Cost { nominal_flops, ..Cost::NONE.and(0, parameters, parameters).and(1, moved, moved) }
 }
 
-/// What each layer derives from its parameters for the forward pass, made from them as they are now:
+/// The derived storage of each layer for the forward pass, made from the parameters as they are now:
 /// they may come from a file, from training, or be those of an earlier epoch.
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.derived_lens()[1]);
@@ -47,7 +47,7 @@ pub(in crate::train) struct Network<M> {
 }
 
 impl<M: Borrow<Model>> Network<M> {
-    /// With what its layers derive from the parameters as they are now.
+    /// A network whose derived storage is made from the parameters as they are now.
     ///
     /// # Errors
     /// If memory is short.
@@ -65,7 +65,7 @@ pub(in crate::train) struct ForwardPass {
 }
 
 impl ForwardPass {
-    /// For up to so many samples at once.
+    /// Memory for up to so many samples in one pass.
     ///
     /// # Errors
     /// If memory is short.
@@ -79,21 +79,21 @@ impl ForwardPass {
         })
     }
 
-    /// Samples that are taken through the network together: fewer if they are images, which would
+    /// Samples that go through the network together: fewer if they are images, which would
     /// not stay in the cache.
     pub fn rows(model: &Model) -> usize {
         let images = model.layers().iter().any(|placed| placed.layer.image().is_some());
         if images { together(Self::row(model), rows_at_once(model.layers())).min(BLOCK) } else { BLOCK }
     }
 
-    /// Bytes of all workers that share so many samples.
+    /// Bytes of the passes of all workers that share so many samples.
     pub fn bytes(model: &Model, count: usize, team: &Team) -> usize {
         let rows = Self::rows(model).min(count.div_ceil(team.threads()));
         let workers = team.threads().min(count);
         Self::floats(model, rows).saturating_mul(workers).saturating_mul(size_of::<f32>())
     }
 
-    /// Floats of all memory for so many rows.
+    /// Floats of all buffers for so many rows.
     pub fn floats(model: &Model, rows: usize) -> usize {
         Self::row(model).saturating_mul(rows).saturating_add(Self::scratch(model, rows))
     }
@@ -105,7 +105,7 @@ impl ForwardPass {
         model.layers().iter().map(of).max().unwrap_or(0)
     }
 
-    /// Floats of a row of all matrices.
+    /// Floats of a row, summed over all matrices.
     fn row(model: &Model) -> usize {
         let input = row_stride(model.input().iter().product());
         Self::strides(model).fold(input, usize::saturating_add)
@@ -118,7 +118,7 @@ impl ForwardPass {
         layers.map(move |(index, placed)| Self::stride(placed.layer.columns(), index == last))
     }
 
-    /// The losses take rows without gaps.
+    /// Floats from row to row of an output of so many columns: the losses take rows without gaps.
     fn stride(columns: usize, last: bool) -> usize {
         if last { columns } else { row_stride(columns) }
     }

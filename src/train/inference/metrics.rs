@@ -1,4 +1,4 @@
-//! How good answers are: of classes, and of values. Definitions are in `docs/losses.md`.
+//! How good predictions are: of classes, and of values. Definitions are in `docs/losses.md`.
 
 pub use crate::train::inference::scores::{macro_means, r_squared, rank, rmse, top_k};
 use serde::{Deserialize, Serialize};
@@ -13,22 +13,22 @@ use crate::train::record::epoch::null_is_nan;
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
-/// How well classes are told apart; all are fractions of 1.
+/// How well classes are told apart; all metrics are fractions of 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
     /// The part of the samples whose class is among the five with the largest outputs; absent if there
     /// are no more than five classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_5: Option<f64>,
-    /// Mean over the classes.
+    /// Precision, the mean over the classes.
     pub precision: f64,
-    /// Mean over the classes.
+    /// Recall, the mean over the classes.
     pub recall: f64,
-    /// Mean over the classes.
+    /// F1, the mean over the classes.
     pub f1: f64,
 }
 
-/// How close values are come to. What is not finite, because an output is not, is `null` in JSON.
+/// How close predicted values come to their targets. What is not finite, because an output is not, is `null` in JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ValueMetrics {
     /// The root of the mean squared error, over all values.
@@ -39,7 +39,7 @@ pub struct ValueMetrics {
     pub r_squared: f64,
 }
 
-/// How well `model` tells the classes of `samples`.
+/// Classification metrics of `model` on `samples`.
 ///
 /// # Errors
 /// If the samples do not fit the model, or their targets are values.
@@ -52,7 +52,7 @@ pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Te
     Ok(ClassMetrics { top_5, precision, recall, f1 })
 }
 
-/// How close `model` comes to the target values of `samples`.
+/// Regression metrics of `model` on `samples`.
 ///
 /// # Errors
 /// If the samples do not fit the model, or their targets are classes.

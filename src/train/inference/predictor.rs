@@ -17,11 +17,11 @@ use crate::train::source::Source;
 use crate::train::targets::{check_finite, mismatch};
 use crate::{Result, memory};
 
-/// Answers samples with a model. Any number of threads may share one: each call computes on the thread that makes
+/// Makes predictions with a model. Any number of threads may share one: each call computes on the thread that makes
 /// it, and takes its memory from a pool, so that only the first call, or the first of so many at the same time,
 /// allocates.
 ///
-/// A sample's answer has the same bits alone and among others, on any thread, and those of `fallline predict`.
+/// A sample's prediction has the same bits alone and among others, on any thread, and those of `fallline predict`.
 ///
 /// ```
 /// use fallline::{Activation, Model, Predictor};
@@ -36,7 +36,7 @@ use crate::{Result, memory};
 pub struct Predictor {
     network: Network<Model>,
     softmax: bool,
-    /// What floats, and bytes, are multiplied by, and what is added then.
+    /// The factor and the shift of the input, for floats and for bytes: value * factor + shift.
     seen: [[f32; 2]; 2],
     /// Samples that go through the network together.
     rows: usize,
@@ -53,7 +53,7 @@ struct Place {
 }
 
 impl Predictor {
-    /// Answers with the outputs of `model`.
+    /// A predictor of the outputs of `model`.
     ///
     /// # Errors
     /// If memory is short.
@@ -65,7 +65,7 @@ impl Predictor {
         Ok(Predictor { network, softmax: false, seen, rows, pool, team: None })
     }
 
-    /// Answers with the model of a file that [`Model::save`], or `fallline train --save`, has written.
+    /// A predictor with the model of a file that [`Model::save`], or `fallline train --save`, has written.
     ///
     /// # Errors
     /// Those of [`Model::load`]; if memory is short.
@@ -73,7 +73,7 @@ impl Predictor {
         Predictor::new(Model::load(path)?)
     }
 
-    /// Answers with the softmax of the outputs: with probabilities, if the loss was one of logits of classes.
+    /// Predicts the softmax of the outputs: probabilities, if the loss was one of logits of classes.
     pub fn with_softmax(mut self) -> Predictor {
         self.softmax = true;
         self
@@ -100,9 +100,9 @@ impl Predictor {
         self.network.model
     }
 
-    /// Writes the answers to the samples `x` `[samples, features]`, floats or bytes, to `out` `[samples, outputs]`.
-    /// There may be any number of samples. The network sees them as it was trained to; floats and bytes mean the same
-    /// only if the model has a [`scale`](crate::Normalisation::scale).
+    /// Writes the predictions for the samples `x` `[samples, features]`, floats or bytes, to `out`
+    /// `[samples, outputs]`. There may be any number of samples. They are normalised as in training; floats and bytes
+    /// mean the same only if the model has a [`scale`](crate::Normalisation::scale).
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if the sizes disagree or are not those of the model, a number is
@@ -119,7 +119,7 @@ impl Predictor {
             return Err(mismatch("room for the outputs", format!("{count} x {outputs}"), out.len()));
         }
         let source = Source::of(x, width, Targets::Classes(&[]), self.factor_and_shift(x)?);
-        // Whoever waited for the threads would do better to begin.
+        // Whoever waited for the threads would do better to compute alone.
         let team = self.team.as_ref().filter(|_| count > self.rows).and_then(|team| team.try_lock().ok());
         let Some(team) = team else {
             let mut place = self.place()?;
@@ -132,7 +132,7 @@ impl Predictor {
         let work = |worker: &Worker| {
             let share = worker.share(count);
             let own = shared.rows_mut(worker, share.clone());
-            // Nobody else asks for it.
+            // No other worker locks it.
             let mut place = places[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
             self.run(&source, share, own, &mut place);
         };
@@ -165,14 +165,14 @@ impl Predictor {
         }
     }
 
-    /// How the network sees these numbers, if that can be told.
+    /// The factor and the shift by which these numbers are normalised, if they are known.
     fn factor_and_shift(&self, x: FeaturesRef) -> Result<[f32; 2]> {
         let are_bytes = matches!(x, FeaturesRef::Bytes(_));
         if let FeaturesRef::Floats(floats) = x {
             check_finite("features", floats)?;
         }
         let seen = self.model().seen();
-        // What was not u8 in its file has become f32.
+        // Elements that were not u8 in their file have become f32.
         let trained_on_bytes = seen.element_type.map(|trained| trained == ElementType::U8);
         if trained_on_bytes.is_some_and(|bytes| bytes != are_bytes) && seen.normalisation.scale.is_none() {
             let name = |bytes| if bytes { "bytes" } else { "floats" };

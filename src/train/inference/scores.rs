@@ -4,7 +4,7 @@ use crate::kernels::simd::reduce;
 use crate::train::record::analysis::ClassScore;
 
 /// How many classes come before `label` by falling output, and of equal outputs by rising number: 0
-/// if it is the prediction. With an output of NaN, `label` comes behind all.
+/// if it is the predicted class. With an output of NaN, `label` comes behind all. `outputs` `[classes]`.
 pub fn rank(outputs: &[f32], label: usize) -> usize {
     let own = outputs[label];
     if own.is_nan() {
@@ -14,7 +14,7 @@ pub fn rank(outputs: &[f32], label: usize) -> usize {
     outputs.iter().enumerate().filter(|&place| is_before(place)).count()
 }
 
-/// The part of the ranks that are below `k`: top-k accuracy. NaN of no ranks.
+/// Top-k accuracy: the part of `ranks` `[samples]` that are below `k`. NaN of no ranks.
 pub fn top_k(ranks: &[usize], k: usize) -> f64 {
     ranks.iter().filter(|&&rank| rank < k).count() as f64 / ranks.len() as f64
 }
@@ -36,7 +36,7 @@ pub fn macro_means(confusion: &[Vec<usize>]) -> [f64; 3] {
     [mean(|score| score.precision), mean(|score| score.recall), mean(|score| score.f1)]
 }
 
-/// The root of the mean squared difference of two slices of equal length.
+/// The root of the mean squared difference of two slices of equal length, `[values]`.
 pub fn rmse(outputs: &[f32], targets: &[f32]) -> f64 {
     debug_assert_eq!(outputs.len(), targets.len());
     let squares = outputs.iter().zip(targets).map(|(&y, &t)| (f64::from(y) - f64::from(t)).powi(2));
@@ -81,7 +81,8 @@ pub(in crate::train) fn score(confusion: &[Vec<usize>], class: usize) -> ClassSc
     }
 }
 
-/// The standard deviation of each sample's part of a mean that divides the sum by `weight`; 0 of one sample.
+/// The standard deviation of each sample's part, `[samples]`, of a mean that divides the sum by `weight`; 0 of one
+/// sample.
 pub(in crate::train) fn spread(losses: &[f32], weight: f64) -> f64 {
     let count = losses.len() as f64;
     let mean = reduce::sum_f64(losses) / count;

@@ -16,9 +16,9 @@ use crate::train::source::Source;
 use crate::train::targets::targets_for;
 use crate::{Result, memory};
 
-/// Answers batches of `batch` samples, whole ones in their order and from the beginning again, until the
-/// observer, or another thread, sets `halt`: at least one. The observer is told of each. What the probes see is
-/// added to `probes`, a batch being a step.
+/// Runs batches of `batch` samples through the network, whole ones in their order and from the beginning again,
+/// until the observer, or another thread, sets `halt`: at least one. The observer is told of each. What the probes
+/// see is added to `probes`, a batch being a step.
 ///
 /// # Panics
 /// If there are fewer samples than a batch has.
@@ -52,7 +52,7 @@ pub fn run(
     let observer = Mutex::new(observer);
     team.run(
         |worker| {
-            // Nobody else asks for it.
+            // No other worker locks it.
             let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let share = worker.share(batch);
             worker.barrier();

@@ -1,14 +1,14 @@
-//! Where a network branches: the gradient of an output is the sum of what its readers give. The last of
+//! Where a network branches: the gradient of an output is the sum of its readers' contributions. The last of
 //! them, whose backward pass comes first, writes it; the others add to it, in the order of their passes.
 
 use crate::model::{Input, PlacedLayer};
 
-/// Who adds to the gradients of outputs.
+/// Which layers add to the gradients of outputs.
 #[derive(Default)]
 pub struct Merges {
-    /// Of each layer, of each of its inputs: whether it adds to that one's gradient.
+    /// For each layer, for each of its inputs: whether the layer adds to that input's gradient.
     adds: Vec<[bool; 2]>,
-    /// Of each layer: whether its backward pass is that of any layer of a plain chain.
+    /// For each layer: whether its backward pass is that of any layer of a plain chain.
     plain: Vec<bool>,
     /// Columns of the widest gradient to which a layer of one input adds; 0 in a plain chain.
     pub columns: usize,
@@ -33,7 +33,7 @@ impl Merges {
         merges
     }
 
-    /// Whether a layer has one input, and writes the gradient of that or has none to write.
+    /// Whether a layer has one input, and writes its gradient or has none to write.
     pub fn is_plain(&self, index: usize) -> bool {
         self.plain[index]
     }

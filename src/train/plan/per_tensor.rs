@@ -1,4 +1,4 @@
-//! What a rule for whole parameters has to know of them.
+//! The layout of whole tensors for per-tensor rules.
 
 use std::ops::Range;
 
@@ -7,39 +7,39 @@ use crate::model::PlacedLayer;
 use crate::optim::PerTensor;
 use crate::tensor::LANES;
 
-/// All parameters, one by one.
+/// All tensors, one by one.
 pub struct PerTensorPlan {
     pub what: PerTensor,
-    /// Of each layer.
+    /// The tensors of each layer.
     pub parameters: Vec<Vec<TensorPlan>>,
-    /// Those that become orthogonal, or whose second moments are factored.
+    /// The matrices that become orthogonal, or whose second moments are factored.
     pub matrices: Vec<MatrixPlan>,
-    /// Floats of the slot of all else, where second moments are factored.
+    /// Floats of the slot of all other parameters, where second moments are factored.
     pub slot_len: usize,
 }
 
-/// A parameter of a layer.
+/// A tensor of a layer: its weights, its bias.
 pub struct TensorPlan {
-    /// Its place in the layer's storage.
+    /// Its range in the layer's storage.
     pub range: Range<usize>,
     /// Its elements, without padding.
     pub count: usize,
     /// Its number among the plan's matrices, if it is one of them.
     pub matrix: Option<usize>,
-    /// Where it begins in the slot of what is no matrix, where second moments are factored.
+    /// Where it begins in the slot of tensors that are no matrices, where second moments are factored.
     pub slot: usize,
 }
 
 /// A matrix that becomes orthogonal, or whose second moments are factored.
 pub struct MatrixPlan {
     pub layer: usize,
-    /// Its place in the layer's storage.
+    /// Its range in the layer's storage.
     pub range: Range<usize>,
     pub outputs: usize,
     pub inputs: usize,
 }
 
-/// What is known of each part of each shard: the squares of its directions and of its parameters.
+/// Sums of squares of each shard: those of the directions and of the parameters of each of its parts.
 pub const NORMS_PER_SHARD: usize = 2 * MOST_PARTS;
 
 impl PerTensorPlan {
@@ -73,12 +73,12 @@ impl PerTensorPlan {
         PerTensorPlan { what, parameters, matrices, slot_len }
     }
 
-    /// The number, among the plan's matrices, of the matrix to which this part of a layer's storage belongs.
+    /// The index, among the plan's matrices, of the matrix to which this part of a layer's storage belongs.
     pub fn matrix_of(&self, layer: usize, part: &Range<usize>) -> Option<usize> {
         self.parameter_of(layer, part).and_then(|parameter| parameter.matrix)
     }
 
-    /// Where this part of a layer's storage, of what is no matrix, lies in the slot of all that is none.
+    /// Where this part of a layer's storage, which is of no matrix, lies in the slot of all that is of none.
     pub fn slot_of(&self, layer: usize, part: &Range<usize>) -> Range<usize> {
         let parameter = self.parameter_of(layer, part);
         let start = parameter.map_or(0, |parameter| parameter.slot + part.start - parameter.range.start);
@@ -105,12 +105,12 @@ impl PerTensorPlan {
 }
 
 impl MatrixPlan {
-    /// The longer side, along which the rows of the iterates run.
+    /// Rows of the iterates: the longer side of the matrix.
     pub fn rows(&self) -> usize {
         self.outputs.max(self.inputs)
     }
 
-    /// The shorter side: that of the Gram matrix.
+    /// Columns of the iterates, and both sides of the Gram matrix: the shorter side of the matrix.
     pub fn columns(&self) -> usize {
         self.outputs.min(self.inputs)
     }

@@ -13,13 +13,13 @@ pub const ROW_BLOCK: usize = 128;
 
 /// Where a layer [sums its gradient by rows](crate::layers::Layer::sums_rows), a batch has so many parts,
 /// or more of at most [`ROW_BLOCK`] rows. How many does not follow from the number of workers, so that
-/// neither does the order of any sum. Parts are whole groups of rows that a layer takes at once.
+/// neither does the order of any sum. Parts are whole groups of rows that a layer processes together.
 const PARTS: usize = 16;
 
 /// Bytes of activations and their gradients that stay in a second-level cache.
 const CACHED: usize = 640 << 10;
 
-/// Rows that are taken together though they do not stay in that cache, if they stay in this many bytes of
+/// Rows that are processed together though they do not stay in that cache, if they stay in this many bytes of
 /// a third-level cache: weights are then read, and gradients of them written, less often.
 const FEW: usize = 4;
 const CACHED_FEW: usize = 4 << 20;
@@ -30,13 +30,13 @@ pub struct RowPlan {
     together: usize,
     /// Rows of a part of the batch; the last part may have fewer. Shares are whole parts.
     part: Option<usize>,
-    /// Rows that some layer takes at once.
+    /// Rows that some layer processes together, such as the 16 samples of a convolution fused with its pool.
     at_once: usize,
-    /// Whether only the rows pass needs the input.
+    /// Whether the input is transient: only the rows pass needs it.
     pub input_is_transient: bool,
-    /// Of each layer: whether only the rows pass needs its output.
+    /// For each layer: whether its output is transient: only the rows pass needs it.
     pub outputs_transient: Vec<bool>,
-    /// Of each layer: whether only the rows pass needs the gradient of its output.
+    /// For each layer: whether the gradient of its output is transient: only the rows pass needs it.
     pub gradients_transient: Vec<bool>,
     /// Where gradients are added up.
     pub merges: Merges,
@@ -49,7 +49,7 @@ impl RowPlan {
     /// The plan for samples of so many features, and layers of which the first `wide` could be split by
     /// features.
     pub fn new(layers: &[PlacedLayer], wide: usize, features: usize) -> RowPlan {
-        // Rows of features are short: all of them are kept, and many taken together.
+        // Rows of features are short: all of them are saved, and many processed together.
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
             let layer = &layers[index].layer;
@@ -100,7 +100,7 @@ impl RowPlan {
         plan
     }
 
-    /// Floats of a row that only the rows pass needs.
+    /// Floats of a row that are transient: only the rows pass needs them.
     fn transient(&self, layers: &[PlacedLayer], features: usize) -> usize {
         let of = |passes: &[bool]| -> usize {
             layers
@@ -126,8 +126,8 @@ impl RowPlan {
         starts.zip(ends).map(floats).max().unwrap_or(features)
     }
 
-    /// Whether the input of all rows of a block is kept for its way back, by the worker alone whose they
-    /// are.
+    /// Whether the input of all rows of a block is saved for the backward pass, by the worker alone that owns the
+    /// rows.
     pub fn keeps_input(&self) -> bool {
         self.input_is_transient && !self.norms.is_empty()
     }
@@ -148,7 +148,7 @@ impl RowPlan {
         (block / part).max(1) * part
     }
 
-    /// The most rows that are taken together.
+    /// The most rows that are processed together.
     pub fn together(&self) -> usize {
         self.together
     }
@@ -158,7 +158,7 @@ impl RowPlan {
         rows.div_ceil(self.part.unwrap_or(1))
     }
 
-    /// The part of a row, and whether earlier rows belong to it.
+    /// The part of a row, and whether it has earlier rows.
     pub fn part_of(&self, row: usize) -> (usize, bool) {
         let part = self.part.unwrap_or(1);
         (row / part, !row.is_multiple_of(part))
@@ -169,7 +169,7 @@ impl RowPlan {
         self.part.unwrap_or(1)
     }
 
-    /// The part of a row, and how many rows of it come before.
+    /// The part of a row, and how many rows of that part come before it.
     pub fn place(&self, row: usize) -> (usize, usize) {
         (row / self.part(), row % self.part())
     }
@@ -181,7 +181,7 @@ impl RowPlan {
         (parts.start * part).min(rows)..(parts.end * part).min(rows)
     }
 
-    /// The rows of a share, cut into those that are taken together; none of them lie in two parts.
+    /// The rows of a share, cut into those that are processed together; none of them lie in two parts.
     pub fn cuts(&self, share: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let (together, part, mut start) = (self.together, self.part, share.start);
         std::iter::from_fn(move || {
@@ -193,7 +193,7 @@ impl RowPlan {
     }
 }
 
-/// Whether each layer reads what the one before it gave, and nothing else.
+/// Whether each layer reads the output of the one before it, and nothing else.
 fn is_chain(layers: &[PlacedLayer]) -> bool {
     let reads_last = |(index, placed): (usize, &PlacedLayer)| {
         placed.inputs.other.is_none()
@@ -202,13 +202,13 @@ fn is_chain(layers: &[PlacedLayer]) -> bool {
     layers.iter().enumerate().all(reads_last)
 }
 
-/// The most rows that a layer takes at once.
+/// The most rows that a layer processes together.
 pub fn rows_at_once(layers: &[PlacedLayer]) -> usize {
     layers.iter().map(|placed| placed.layer.rows_at_once()).max().unwrap_or(1)
 }
 
-/// Rows of so many floats that are taken through all layers together, at most [`ROW_BLOCK`] and as many
-/// as are taken `at_once`, or a multiple of it.
+/// How many rows of so many floats go through all layers together: at most [`ROW_BLOCK`], and a multiple of the rows
+/// that a layer processes `at_once`.
 pub fn together(floats: usize, at_once: usize) -> usize {
     let fitting = |bytes: usize| bytes / size_of::<f32>() / floats.max(1);
     let rows = fitting(CACHED).max(fitting(CACHED_FEW).min(FEW)).clamp(1, ROW_BLOCK);

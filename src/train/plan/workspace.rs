@@ -17,7 +17,7 @@ use crate::model::PlacedLayer;
 use crate::tensor::Buffer;
 use crate::train::plan::Plan;
 
-/// What the memory of a run is for, in messages.
+/// The use of a run's memory, in messages.
 const USE: &str = "gradients, optimizer and batch";
 
 /// The buffers of a training run, those of each type of number in one allocation.
@@ -51,7 +51,7 @@ impl Workspace {
         })
     }
 
-    /// All buffers, to be shared by the workers; layers and plan are those that it was made for.
+    /// All buffers, to be shared by the workers; layers and plan are those that the workspace was made for.
     pub fn share(&mut self, layers: &[PlacedLayer], plan: &Plan) -> Memory<Shares<'_>> {
         let Workspace { floats, bytes, words, doubles, sizes, .. } = self;
         Memory::declare(&mut Carve::of(floats, bytes, words, doubles), *sizes, layers, plan)
@@ -67,18 +67,18 @@ impl Workspace {
         &self.floats[place.range.clone()]
     }
 
-    /// All shards' gradients, as the plan places them, if they are kept.
+    /// The gradients of all shards, as the plan places them, if they are kept.
     pub fn sums(&self) -> &[f32] {
         self.floats(&self.places.sums)
     }
 
-    /// The first layer with a number that is not finite among the outputs that it gave last.
+    /// The first layer whose last outputs have a number that is not finite.
     pub fn first_output_not_finite(&self) -> Option<usize> {
         let is_lost = |output: &Place| !reduce::all_finite(self.floats(output));
         self.places.outputs.iter().position(|outputs| outputs.matrices().iter().any(is_lost))
     }
 
-    /// What was measured last of each shard, `[shards][NORMS]`.
+    /// The last sums of squares of each shard, `[shards][NORMS]`.
     pub fn norms(&self) -> &[f64] {
         &self.doubles[self.places.norms.range.clone()]
     }
@@ -88,7 +88,7 @@ impl Workspace {
         (self.floats(&self.places.slow), self.floats(&self.places.average))
     }
 
-    /// As [`averages`](Workspace::averages).
+    /// Lookahead's slow parameters, and the average of the parameters, to be written.
     pub fn averages_mut(&mut self) -> (&mut [f32], &mut [f32]) {
         // The average is declared behind the slow parameters.
         let [slow, average] = [&self.places.slow, &self.places.average].map(|place| place.range.clone());
@@ -101,7 +101,7 @@ impl Workspace {
         self.floats(&self.places.slots[slot])
     }
 
-    /// As [`slot`](Workspace::slot).
+    /// A slot of the rule, to be written.
     pub fn slot_mut(&mut self, slot: usize) -> &mut [f32] {
         let place = self.places.slots[slot].range.clone();
         &mut self.floats[place]

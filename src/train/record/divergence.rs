@@ -8,12 +8,12 @@ use crate::error::Error;
 /// How a training has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Divergence {
-    /// What is not finite, or "the mean training loss".
+    /// The name of the number that is not finite, or "the mean training loss".
     pub what: String,
-    /// `null` in JSON if it is not finite.
+    /// The value itself; `null` in JSON if it is not finite.
     #[serde(deserialize_with = "null_is_nan")]
     pub value: f64,
-    /// The loss of the first step, above which it is; absent if it is not finite.
+    /// The loss of the first step, which the value exceeds; absent if the value is not finite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<f64>,
     /// The last step.
@@ -25,7 +25,7 @@ pub struct Divergence {
 }
 
 impl Divergence {
-    /// That of an [`Error::Diverged`]; the error back, if it is another one.
+    /// The divergence of an [`Error::Diverged`]; the error back, if it is another one.
     pub(in crate::train) fn of(error: Error) -> Result<Divergence, Error> {
         match error {
             Error::Diverged { what, value, step, epoch, learning_rate } => {
@@ -35,7 +35,7 @@ impl Divergence {
         }
     }
 
-    /// As an error, if something is not finite.
+    /// The divergence as an error, if something is not finite.
     pub fn error(&self) -> Option<Error> {
         let Divergence { what, value, first, step, epoch, learning_rate } = self.clone();
         first.is_none().then_some(Error::Diverged { what, value, step, epoch, learning_rate })

@@ -1,4 +1,4 @@
-//! What is recorded of an epoch, and while it lasts.
+//! The records of an epoch, and of its progress.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -7,18 +7,18 @@ use crate::train::record::norms::LayerNorms;
 /// One pass over the training samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// From 1.
+    /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean over the samples, each at the moment it was trained on; with an optimizer that searches along
+    /// The mean loss over the samples, each at the moment it was trained on; with an optimizer that searches along
     /// lines, at the end of the epoch.
     pub train_loss: f64,
-    /// As a fraction of 1; absent where the targets are values.
+    /// The accuracy on the training samples, as a fraction of 1; absent where the targets are values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Absent without validation samples; `null` in JSON if it is not finite.
     #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
     pub validation_loss: Option<f64>,
-    /// As a fraction of 1.
+    /// The accuracy on the samples set aside, as a fraction of 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation_accuracy: Option<f64>,
     /// Wall-clock time of the training steps.
@@ -30,15 +30,15 @@ pub struct EpochRecord {
     /// Whether the epoch was ended before all samples had been trained on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub incomplete: bool,
-    /// Of the epoch's last step, as a line search found it if there is one; absent in records of earlier
-    /// versions.
+    /// The learning rate of the epoch's last step, as a line search found it if there is one; absent in records of
+    /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learning_rate: Option<f64>,
     /// How often loss and gradient of all samples were computed; only with an optimizer that searches
     /// along lines, where [`samples_per_second`](EpochRecord::samples_per_second) counts all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluations: Option<usize>,
-    /// Of each layer with parameters, from the input on, in the epoch's last step; absent if the epoch is
+    /// The norms of each layer with parameters, from the input on, in the epoch's last step; absent if the epoch is
     /// incomplete, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerNorms>,
@@ -48,13 +48,13 @@ pub(in crate::train) fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// A model on a set of samples.
+/// The result of a model on a set of samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// Mean over the samples; `null` in JSON if it is not finite.
+    /// The mean loss over the samples; `null` in JSON if it is not finite.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// As a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
+    /// The accuracy, as a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// The samples whose own loss is not finite; absent if there are none.
@@ -63,7 +63,7 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Of samples with classes, without one whose loss is not finite.
+    /// An evaluation on samples with classes, all of which have finite losses.
     pub fn new(loss: f64, accuracy: f64) -> Evaluation {
         Evaluation { loss, accuracy: Some(accuracy), not_finite: None }
     }
@@ -78,7 +78,7 @@ pub struct NotFinite {
     pub first: usize,
 }
 
-/// Reads what [`serde_json`] writes of a number that may not be finite.
+/// Reads a number that may not be finite, for which [`serde_json`] writes `null`.
 pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
 }
@@ -88,7 +88,7 @@ fn null_is_some_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D
     null_is_nan(from).map(Some)
 }
 
-/// What goes on beside the steps.
+/// An activity beside the steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Validating,
@@ -96,7 +96,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// "validating", "testing"
+    /// The activity in words: "validating", "testing".
     pub fn text(self) -> &'static str {
         match self {
             Phase::Validating => "validating",
@@ -112,13 +112,13 @@ pub struct Progress {
     pub epoch: usize,
     /// Epochs of the run.
     pub epochs: usize,
-    /// Samples of this epoch that are done.
+    /// Samples of this epoch that are done so far.
     pub samples: usize,
     /// Samples of an epoch.
     pub of: usize,
-    /// Mean over the samples done.
+    /// The mean loss over the samples done.
     pub loss: f64,
-    /// As a fraction of 1; none where the targets are values.
+    /// The accuracy on the samples done, as a fraction of 1; none where the targets are values.
     pub accuracy: Option<f64>,
     pub samples_per_second: f64,
 }

@@ -12,17 +12,17 @@ pub const FOLDS_SCHEMA: &str = "fallline.folds/1";
 /// A cross-validation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoldsRecord {
-    /// [`FOLDS_SCHEMA`]
+    /// The schema of the record, [`FOLDS_SCHEMA`].
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,
-    /// How many were asked for, if not all of them are done.
+    /// How many folds were asked for, if not all of them are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incomplete_of: Option<usize>,
-    /// Of the validation accuracies, fractions of 1.
+    /// Mean and deviation of the validation accuracies, fractions of 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Spread>,
-    /// Of the validation losses.
+    /// Mean and deviation of the validation losses.
     pub loss: Spread,
     /// The training of each fold, without a test.
     pub folds: Vec<TrainRecord>,
@@ -31,11 +31,11 @@ pub struct FoldsRecord {
 /// Mean and standard deviation of some numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// NaN, which is `null` in JSON, if one of the numbers is absent or not finite.
+    /// The mean. NaN, which is `null` in JSON, if one of the numbers is absent or not finite.
     #[serde(deserialize_with = "null_is_nan")]
     pub mean: f64,
-    /// Of the sample: the sum of squares is divided by one less than the count. NaN of one number, and where
-    /// the mean is.
+    /// The standard deviation of the sample: the sum of squares is divided by one less than the count. NaN of one
+    /// number, and where the mean is.
     #[serde(deserialize_with = "null_is_nan")]
     pub deviation: f64,
 }
@@ -51,7 +51,7 @@ impl Spread {
 
 impl FoldsRecord {
     pub(in crate::train) fn of(recipe: &Recipe, folds: usize, records: Vec<TrainRecord>) -> FoldsRecord {
-        // One that is missing is no reason to average the others as if they were all.
+        // A number that is missing is no reason to average the others as if they were all.
         let spread = |value: fn(&Evaluation) -> f64| {
             let value = |record: &TrainRecord| record.validation.as_ref().map_or(f64::NAN, value);
             Spread::of(&records.iter().map(value).collect::<Vec<_>>())
@@ -63,7 +63,7 @@ impl FoldsRecord {
             schema: FOLDS_SCHEMA.into(),
             recipe: recipe.name.clone(),
             incomplete_of: (records.len() < folds).then_some(folds),
-            // Of values there is none.
+            // Target values have no accuracy.
             accuracy: has_classes.then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
             loss: spread(|seen| seen.loss),
             folds: records,

@@ -1,4 +1,4 @@
-//! What a run was made on, and how many cores it may use.
+//! The machine that a run was made on, and how many cores it may use.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::kernels::simd::isa::Isa;
 pub struct Machine {
     /// The maker's name of the processor, or its architecture where it cannot be told.
     pub cpu: String,
-    /// [`usable_cores`]
+    /// The cores that the run may use: [`usable_cores`].
     pub cores: usize,
     /// The instruction set that the kernels run on.
     pub instruction_set: String,

@@ -22,18 +22,18 @@ pub const AT_REST: f64 = 1e-30;
 pub struct LayerNorms {
     /// The layer's module, as in the names of its parameters.
     pub layer: String,
-    /// Of the gradient that the update rule is given: with penalty, clipped. A method that searches along
-    /// lines has it where its iteration begins.
+    /// The norm of the gradient that the update rule is given: with penalty, clipped. For a method that searches along
+    /// lines, that at the beginning of its iteration.
     pub gradient: f64,
-    /// Of what the step changes: the parameters after it less those before. Lookahead's steps back do not
+    /// The norm of the step's change: the parameters after it less those before. Lookahead's steps back do not
     /// count.
     pub update: f64,
-    /// Of the parameters before the step.
+    /// The norm of the parameters before the step.
     pub parameters: f64,
 }
 
 impl LayerNorms {
-    /// Whether all of them are.
+    /// Whether all norms are finite.
     pub fn is_finite(&self) -> bool {
         (self.gradient + self.update + self.parameters).is_finite()
     }
@@ -44,7 +44,7 @@ impl LayerNorms {
     }
 }
 
-/// What is wrong with a layer's gradients.
+/// The trouble with a layer's gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trouble {
@@ -56,11 +56,11 @@ pub enum Trouble {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
     pub trouble: Trouble,
-    /// As in [`LayerNorms`].
+    /// The layer's module, as in [`LayerNorms`].
     pub layer: String,
     /// The first epoch at whose last step it was so.
     pub epoch: usize,
-    /// The layer's gradient over its parameters, divided by the same of `other`; or without that, the
+    /// The layer's gradient over its parameters, divided by the same ratio of `other`; without another layer, the
     /// layer's update over its parameters.
     pub ratio: f64,
     /// The layer that it was compared with.
@@ -78,7 +78,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Of a run with or without a search along lines.
+    /// The state at the beginning of a run with or without a search along lines.
     pub fn new(searches: bool) -> Health {
         Health { known: Vec::new(), searches }
     }
@@ -139,7 +139,7 @@ mod tests {
         LayerNorms { layer: name.to_string(), gradient, update, parameters }
     }
 
-    /// Layer, trouble and what it was compared with.
+    /// The warnings of an epoch: layer, trouble and the layer it was compared with.
     fn seen(norms: &[LayerNorms]) -> Vec<(String, Trouble, Option<String>)> {
         let warnings = Health::default().after_epoch(1, 2, norms, false);
         warnings.into_iter().map(|warning| (warning.layer, warning.trouble, warning.other)).collect()
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(of(0.0, 0.0, 1e-3), [warned(0, Vanishing, Some(4)), warned(2, Vanishing, Some(4))]);
         // The ratio counts, not the size: so small are all gradients at a good fit.
         assert_eq!(of(1e-12, 1e-9, 1e-8), []);
-        // A perfect one.
+        // A perfect fit.
         assert_eq!(of(0.0, 0.0, 0.0), []);
         assert_eq!(of(0.0, 1e-36, 1e-33), []);
         // Relative to the parameters, of which there must be some.
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(seen(&growing[1..]), []);
     }
 
-    /// Whatever the activation.
+    /// This holds whatever the activation.
     #[test]
     fn of_a_training_that_diverges_only_the_steps_are_judged() {
         let norms = [layer(0, 0.0, 1e-3, 1.0), layer(2, 1.0, 1e-3, 1.0), layer(4, 1.0, 2.0, 1.0)];

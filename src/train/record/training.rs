@@ -12,10 +12,10 @@ use super::norms::Warning;
 /// The schema that [`TrainRecord`] has as JSON.
 pub const TRAIN_SCHEMA: &str = "fallline.train/1";
 
-/// The size of a model.
+/// The size and the cost of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
-    /// Trained numbers.
+    /// The number of trained parameters.
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,
@@ -24,7 +24,7 @@ pub struct ModelFacts {
 /// A training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainRecord {
-    /// [`TRAIN_SCHEMA`]
+    /// The schema of the record, [`TRAIN_SCHEMA`].
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,
@@ -44,16 +44,16 @@ pub struct TrainRecord {
     pub threads: usize,
     pub machine: Machine,
     pub model: ModelFacts,
-    /// All of them, or of a long run some: see [`epochs_every`](TrainRecord::epochs_every).
+    /// The records of all epochs, or of a long run of some: see [`epochs_every`](TrainRecord::epochs_every).
     pub epochs: Vec<EpochRecord>,
     /// Absent if [`epochs`](TrainRecord::epochs) has all of them. Otherwise it has the first, every so many
     /// after it, the best one so far (which patience may take back), and the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs_every: Option<usize>,
-    /// Of layers whose gradients vanish or explode.
+    /// Warnings of layers whose gradients vanish or explode.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Absent if the model could not be tested.
+    /// The result on the test samples; absent if the model could not be tested.
     pub test: Option<Evaluation>,
     /// Wall-clock time of all epochs.
     pub train_seconds: f64,
@@ -62,22 +62,22 @@ pub struct TrainRecord {
     /// The signal that interrupted it, such as "SIGINT" (Ctrl-C) or "SIGTERM", where the program knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
-    /// Where the training has failed: absent if it has not, and in records of earlier versions.
+    /// How the training failed: absent if it has not, and in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diverged: Option<Divergence>,
     /// The epoch whose parameters were taken back at the end; only with patience.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_epoch: Option<usize>,
-    /// Of the parameters at the end; only where samples were set aside.
+    /// The result of the final parameters on the samples set aside; only where there are some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Evaluation>,
-    /// What it gets right and wrong on the test samples; only where it was asked for.
+    /// What the model gets right and wrong on the test samples; only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
 }
 
 impl TrainRecord {
-    /// Epochs that were begun, those that the record leaves out too.
+    /// Epochs that were begun, those included that the record leaves out.
     pub fn epochs_begun(&self) -> usize {
         self.epochs.last().map_or(0, |last| last.epoch)
     }
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<TrainRecord>(&json).unwrap(), interrupted);
     }
 
-    /// JSON has no word for them but `null`.
+    /// JSON has no word for numbers that are not finite but `null`.
     #[test]
     fn losses_that_are_not_finite_are_read_back() {
         let not_finite = Some(NotFinite { samples: 2, first: 7 });
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(absent.validation_loss, None);
     }
 
-    /// Of values there is none; what earlier versions wrote of that can be read, too.
+    /// Target values have no accuracy; what earlier versions wrote in its place can be read, too.
     #[test]
     fn accuracies_may_be_missing() {
         let seen = Evaluation { loss: 0.5, accuracy: None, not_finite: None };

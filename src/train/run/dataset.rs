@@ -11,7 +11,7 @@ use crate::model::recipe::DataConfig;
 /// The samples that a recipe trains and tests on.
 ///
 /// `digits` are generated, as many and from the seed that the recipe says, unless
-/// [`source::find_digits`] finds them in a folder that the user has named; `folder` is what is in
+/// [`source::find_digits`] finds them in a folder that the user has named; `folder` is the set in
 /// `data_dir`; published sets are searched as [`source::load`] says.
 ///
 /// # Errors
@@ -39,8 +39,8 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     Ok(DataSet { train, test, ..set })
 }
 
-/// [`load`], but that generated digits stand in, with a note, for a published set that is not there, unless the
-/// user has named a place: for what is measured of training, and not learnt.
+/// [`load`], but generated digits stand in, with a note, for a published set that is not there, unless the
+/// user has named a place: for measurements of training, where nothing has to be learnt.
 ///
 /// # Errors
 /// Those of [`load`].

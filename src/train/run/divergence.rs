@@ -14,10 +14,10 @@ const SLACK: f64 = 0.1;
 /// So many standard errors of the first step's loss are no sign either.
 const STANDARD_ERRORS: f64 = 4.0;
 
-/// The loss of a first step of fewer samples says too little: as many as [`MOST_TRIED`] are looked at before.
+/// The loss of a first step of fewer samples says too little: as many as [`MOST_TRIED`] are evaluated before.
 const FEW: usize = 32;
 
-/// Samples that are tried before a first step of few, at most...
+/// Samples that are evaluated before a first step of few, at most...
 const MOST_TRIED: usize = 256;
 
 /// ...and bytes that a copy of them may take.
@@ -31,7 +31,7 @@ pub(in crate::train) struct Untrained {
 }
 
 impl Untrained {
-    /// Of `model` on some of the samples that are trained on, if a step of `batch` takes few; nothing if it
+    /// The loss of `model` on some of the samples that are trained on, if a step of `batch` takes few; nothing if it
     /// takes enough, or if that cannot be told.
     pub fn of(
         model: &Model,
@@ -56,17 +56,17 @@ impl Untrained {
     }
 }
 
-/// What a training loss is compared with.
+/// The loss that a training loss is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::train) struct Reference {
-    /// Of the first step.
+    /// The loss of the first step.
     first: f64,
-    /// Above which a training has diverged.
+    /// The loss above which a training has diverged.
     limit: f64,
 }
 
 impl Reference {
-    /// From what the first step came to, and if it took few samples, the untrained model.
+    /// The reference by the score of the first step, and of the untrained model if that step took few samples.
     pub fn new(first: &BatchScore, untrained: Option<Untrained>) -> Reference {
         let loss = first.mean_loss();
         let (mut base, mut spread) = (loss, first.spread.unwrap_or(0.0));
@@ -91,7 +91,7 @@ impl Reference {
 
 /// The mean training loss that a run ends with: that of its last epoch; if this is incomplete, of the epoch
 /// before it, too, since a few samples say too little. Nothing without a whole epoch if the run was
-/// `interrupted`, which leaves open what it would have come to.
+/// `interrupted`, since its loss could still have fallen.
 pub(in crate::train) fn last_loss(
     before: Option<&EpochRecord>,
     last: Option<&EpochRecord>,
@@ -134,7 +134,7 @@ mod tests {
         assert!(!Reference::new(&first(0.0, 64, 0.0), None).is_above(0.0));
     }
 
-    /// One sample may happen to be read rightly.
+    /// One sample may happen to be classified correctly.
     #[test]
     fn a_first_step_of_few_samples_is_not_taken_at_its_word() {
         let untrained = Some(Untrained { loss: 2.3, spread: 0.5 });

@@ -28,7 +28,7 @@ impl Epochs {
     /// Adds the next epoch; `best` is the number of the best one, if one is better than others.
     pub fn add(&mut self, record: EpochRecord, best: Option<usize>) {
         let most = self.most.min(MOST_NORMS / record.layers.len().max(1)).max(2);
-        // What was kept only for being the last makes room.
+        // A record that was kept only for being the last makes room.
         if self.kept.last().is_some_and(|last| !self.is_kept(last, best)) {
             self.kept.pop();
         }
@@ -54,7 +54,7 @@ impl Epochs {
         self.kept.last()
     }
 
-    /// The records that are kept, and every how many if some are not.
+    /// The records that are kept, and the distance between them if some are not.
     pub fn into_parts(self) -> (Vec<EpochRecord>, Option<usize>) {
         (self.kept, (self.every > 1).then_some(self.every))
     }

@@ -65,9 +65,9 @@ pub fn run(
     Ok(record)
 }
 
-/// [`run`] without the test, which [`test()`] makes up for: what was trained can be saved before. A training
-/// that comes to something that is not finite has a record, too; with patience the model then has its best
-/// parameters, and otherwise what it had come to, of which some may not be finite.
+/// [`run`] without the test, which [`test()`] makes up for: the trained model can be saved before. A training
+/// that ends in a number that is not finite has a record, too; with patience the model then has its best
+/// parameters, and otherwise those it had come to, of which some may not be finite.
 ///
 /// # Errors
 /// Those of [`check`], before the first step.
@@ -85,8 +85,8 @@ pub fn train(
     fit(model, &Training::of(data), split, recipe, team, stop, observer)
 }
 
-/// Puts a trained model to its one test, and adds what is seen to the record of its training; nothing if
-/// parameters are not finite.
+/// Evaluates a trained model on the test samples, once, and adds the result to the record of its training; nothing
+/// if parameters are not finite.
 ///
 /// # Errors
 /// If the samples do not fit the model, or memory is short.
@@ -110,29 +110,29 @@ pub fn test(
     Ok(())
 }
 
-/// That a training can be done and tested: sizes, shapes, labels, schedules and memory.
+/// Checks that a training can be done and tested: sizes, shapes, labels, schedules and memory.
 ///
 /// # Errors
-/// What would fail otherwise, be it at the end.
+/// The error with which the training or its test would fail later.
 pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) -> Result<()> {
     check_test(model, data, team)?;
     let split = split(&data.train, recipe)?;
     check_training(model, &data.train, split.as_ref(), recipe, team)
 }
 
-/// That a model can be put to the test.
+/// Checks that a model can be tested.
 ///
 /// # Errors
-/// What would fail otherwise.
+/// The error with which the test would fail later.
 pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -> Result<()> {
     targets_for(model, &data.test)?;
     check_memory(model, data.test.len(), team, 0)
 }
 
-/// That a training on the samples of a split, or on all, can be done; its first step is the next thing.
+/// Checks that a training on the samples of a split, or on all, can be done; its first step is the next thing.
 ///
 /// # Errors
-/// What would fail otherwise.
+/// The error with which the training would fail later.
 pub(in crate::train) fn check_training(
     model: &mut Model,
     samples: &Samples,
@@ -167,7 +167,7 @@ fn prepared<'a>(
     Ok(session)
 }
 
-/// What a training is given of a data set. The test samples are not in it, so that nothing can be chosen
+/// The part of a data set that a training is given. The test samples are not in it, so that nothing can be chosen
 /// by looking at them.
 pub(in crate::train) struct Training<'a> {
     pub name: &'a String,
@@ -259,7 +259,7 @@ pub(in crate::train) fn fit(
         learning_rate,
     }));
     if ending == Ending::Diverged {
-        // That of parameters that are gone.
+        // The validation was that of parameters that are gone.
         validation = None;
     }
     if let (Some((best, parameters)), Some(held)) = (watch.best(), &held) {
@@ -301,7 +301,7 @@ pub(in crate::train) fn fit(
 /// Samples set aside for validation.
 struct Held {
     samples: Samples,
-    /// Of each among the training samples.
+    /// The indices of the samples among the training samples.
     indices: Vec<u32>,
 }
 

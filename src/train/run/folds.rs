@@ -13,7 +13,7 @@ use crate::train::run::fit::{Training, check_training, fit};
 use crate::{Error, Result};
 
 /// Trains a model of the recipe on all but one of `folds` parts of the training samples, for each of
-/// the parts, and tries it on that part. The test samples are not looked at. Every model begins with
+/// the parts, and evaluates it on that part. The test samples are not looked at. Every model begins with
 /// the same parameters. If `stop` is set meanwhile, the fold under way is left out, and so are those after
 /// it.
 ///

@@ -20,14 +20,14 @@ use crate::train::run::fit::{Training, fit, split};
 use crate::train::session::Stepper;
 use crate::{Error, Result};
 
-/// What errors about its settings call a trainer.
+/// The name of a trainer in errors about its settings.
 const PLACE: &str = "trainer";
 
 /// The settings of a training. Those that are not named have the defaults of a recipe: ten epochs of batches of 64
 /// samples with Adam, a constant learning rate, seed 1, on all cores that the process may use.
 ///
-/// It is the same training that a recipe of these settings gives, with the same bits on any number of threads. What
-/// is wrong with a setting is found when the training begins.
+/// The training is that of a recipe of these settings, with the same bits on any number of threads. Wrong
+/// settings are reported when the training begins.
 ///
 /// ```
 /// use fallline::{Activation, Loss, Model, Optimizer, Samples, Trainer};
@@ -45,14 +45,14 @@ const PLACE: &str = "trainer";
 /// ```
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    /// Its model is that of each training.
+    /// The settings as a recipe; its model is replaced by that of each training.
     recipe: Recipe,
-    /// As it was set.
+    /// The batch size, if it was set.
     batch: Option<usize>,
     threads: Option<usize>,
-    /// Of trainings whose batches the caller hands in.
+    /// Steps of an epoch where the caller hands in the batches.
     steps_per_epoch: Option<u64>,
-    /// What the network is to see of the samples, if it is not what the model was trained to see before.
+    /// The normalisation of the samples, if it is not the one that the model was trained with before.
     normalisation: Option<Normalisation>,
 }
 
@@ -63,15 +63,15 @@ impl Default for Trainer {
 }
 
 impl Trainer {
-    /// With all defaults.
+    /// A trainer with all defaults.
     pub fn new() -> Trainer {
         let model = ModelConfig { layers: Vec::new(), loss: Loss::default() };
         let recipe = Recipe::of_model(model);
         Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None }
     }
 
-    /// With the settings of a recipe: all but its model and its data set, which are given to each training. What its
-    /// network sees of the data is taken from it.
+    /// A trainer with the settings of a recipe: all but its model and its data set, which are given to each training.
+    /// The normalisation of the data is the recipe's.
     pub fn from_recipe(recipe: &Recipe) -> Trainer {
         let mut recipe = recipe.clone();
         // The samples that are given are those to train on.
@@ -138,7 +138,7 @@ impl Trainer {
         self
     }
 
-    /// Sets this part of the samples aside, in (0, 1), to look at after each epoch.
+    /// Sets this part of the samples aside, in (0, 1), for validation after each epoch.
     pub fn validation(mut self, part: f64) -> Trainer {
         self.recipe.data.validation = Some(Held::Part(part));
         self
@@ -151,8 +151,9 @@ impl Trainer {
         self
     }
 
-    /// What the network sees of each value of its data. Without it that is what the model was trained to see before;
-    /// at first, floats as they are and bytes divided by 255. The model remembers it, for predictions and in files.
+    /// The normalisation of each value of the data. Without it the one that the model was trained with before holds;
+    /// at first, floats stay as they are and bytes are divided by 255. The model keeps it, for predictions and in
+    /// files.
     pub fn normalise(mut self, normalisation: Normalisation) -> Trainer {
         self.normalisation = Some(normalisation);
         self
@@ -190,7 +191,7 @@ impl Trainer {
     /// observer or another thread, ends the training after the step under way.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`fit`](Trainer::fit).
     pub fn fit_with(
         &self,
         model: &mut Model,
@@ -209,9 +210,9 @@ impl Trainer {
     }
 
     /// Begins a training whose batches the caller hands in. It takes the update rule, the clipping of gradients, the
-    /// most samples of a step and the threads from here, and what goes by epochs if
-    /// [`steps_per_epoch`](Trainer::steps_per_epoch) says how long they are: it is refused otherwise. What ends a
-    /// training is the caller's own.
+    /// most samples of a step and the threads from here; what goes by epochs too, if
+    /// [`steps_per_epoch`](Trainer::steps_per_epoch) says how long they are, and is an error otherwise. The caller
+    /// alone decides when the training ends.
     ///
     /// ```
     /// use fallline::{Activation, Loss, Model, Optimizer, Trainer};
@@ -240,7 +241,7 @@ impl Trainer {
         Stepper::new(model, recipe, self.steps_per_epoch, team)
     }
 
-    /// Mean loss and accuracy of `model` on samples, of which it sees what it was trained to see.
+    /// Mean loss and accuracy of `model` on samples, which are normalised as the model was trained.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.

@@ -17,7 +17,7 @@ use crate::train::step::averages::Due;
 use crate::train::step::{Batch, Step};
 
 impl Session<'_> {
-    /// Bytes that each worker goes through before a kernel that is to be cold: more than a cache that one core
+    /// Bytes that each worker reads before a kernel that is to be cold: more than a cache that one core
     /// has for itself.
     pub const SWEEP: usize = 32 << 20;
 
@@ -35,12 +35,12 @@ impl Session<'_> {
         let reads_data =
             placed.is_some_and(|placed| placed.inputs.main == Input::Data && placed.inputs.other.is_none());
         let layer = placed.map(|placed| &placed.layer);
-        // Its gradient is among the statistics.
+        // The gradient of its parameters is among the statistics.
         let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
         match (operation, layer) {
             (Operation::Gather | Operation::Loss, None) => true,
             (Operation::Forward, Some(_)) => true,
-            // Of the data there is no gradient.
+            // The data have no gradient.
             (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
             (Operation::Statistics, Some(_)) => is_norm,
             (Operation::WeightGradient, Some(layer)) => !is_norm && layer.sharding().shards() > 0,
@@ -51,9 +51,9 @@ impl Session<'_> {
     }
 
     /// Runs all calls that a step makes for one of the [`kernels`](Session::kernels), on the memory of a real
-    /// step, again and again until the observer, or another thread, sets `halt`: at least once. To the probes each time
-    /// is a step. If `cold`, [`SWEEP`](Session::SWEEP) bytes of other memory are gone through before each. The model is of no use
-    /// afterwards.
+    /// step, again and again until the observer, or another thread, sets `halt`: at least once. For the probes each
+    /// repetition is a step. If `cold`, [`SWEEP`](Session::SWEEP) bytes of other memory are read before each. The model
+    /// is of no use afterwards.
     pub fn alone(
         &mut self,
         kernel: (Operation, Option<usize>),
@@ -101,7 +101,7 @@ impl Session<'_> {
             for number in 0.. {
                 sweep.iter_mut().for_each(|memory| memory.fill(number as f32));
                 worker.barrier();
-                // Each time the same.
+                // The same step each time.
                 worker.begin_step(number, Some(0));
                 step.run_alone(worker, batch, settings, kernel);
                 worker.end_step();

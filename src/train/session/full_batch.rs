@@ -28,10 +28,10 @@ use crate::train::step::{Batch, BatchScore, Step};
 use crate::{Error, Result};
 
 impl Session<'_> {
-    /// One iteration.
+    /// Runs one iteration.
     ///
     /// # Errors
-    /// [`Error::Diverged`] where the loss, or an element of its gradient, is not finite where it begins.
+    /// [`Error::Diverged`] where the loss, or an element of its gradient, is not finite where the iteration begins.
     pub(super) fn searched_epoch(
         &mut self,
         observer: &mut (dyn Observer + Send),
@@ -40,7 +40,7 @@ impl Session<'_> {
         let begun = Instant::now();
         let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
-        // The order means nothing to a gradient of all samples but its rounding, which is then the same in
+        // The order changes only the rounding of a gradient of all samples, which is then the same in
         // each evaluation.
         batches::order(self.count(), train.seed, 0, false, &mut self.order);
         if let Some(subset) = &self.subset {
@@ -169,7 +169,7 @@ fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) 
     })
 }
 
-/// Puts the gradients of all shards where their parameters stand among all parameters.
+/// Writes the gradients of all shards to the places of their parameters among all parameters.
 fn unpack(gradient: &mut [f64], shards: &[f32], layers: &[PlacedLayer], plan: &Plan) {
     for (PlacedLayer { layer, storage, .. }, places) in layers.iter().zip(&plan.gradients) {
         for (shard, &place) in (0..layer.sharding().shards()).zip(places) {

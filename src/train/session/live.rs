@@ -1,4 +1,4 @@
-//! What is known of an epoch under way.
+//! The state of an epoch under way.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::train::step::BatchScore;
 /// How often an observer hears of progress within an epoch.
 pub(super) const PROGRESS: Duration = Duration::from_millis(100);
 
-/// What worker 0 keeps during an epoch.
+/// The state of an epoch that worker 0 keeps.
 pub(super) struct Live<'a> {
     pub score: BatchScore,
     pub steps: u64,
-    /// The very first batch, if it is among them.
+    /// The score of the run's very first batch, if it is in this epoch.
     pub first: Option<BatchScore>,
     pub diverged: Option<Diverged>,
     pub ended: Option<Ending>,
@@ -24,25 +24,25 @@ pub(super) struct Live<'a> {
     pub told: Instant,
 }
 
-/// What is not finite.
+/// The number that is not finite.
 pub(super) enum Diverged {
     Loss(f64),
     Gradient(f64),
 }
 
-/// What does not change during an epoch.
+/// The facts that do not change during an epoch.
 pub(super) struct About<'a> {
     pub epoch: usize,
     pub epochs: usize,
     pub of: usize,
     pub begun: Instant,
-    /// The first epoch.
+    /// When the first epoch began.
     pub run_begun: Instant,
     pub stop_rules: &'a StopConfig,
 }
 
 impl Live<'_> {
-    /// Takes a batch's score; says whether to go on.
+    /// Adds a batch's score; returns whether to go on.
     pub fn add(&mut self, batch: BatchScore, about: &About) -> bool {
         self.steps += 1;
         if self.steps == 1 {

@@ -1,15 +1,15 @@
-//! The norms of layers, from what was measured of their shards.
+//! The norms of layers, from the sums of squares of their shards.
 
 use crate::model::PlacedLayer;
 use crate::train::plan::Plan;
 use crate::train::plan::workspace::NORMS;
 use crate::train::record::norms::LayerNorms;
 
-/// Those of all layers with parameters, from the sums of squares of each shard, `[shards][NORMS]`; none if
+/// The norms of all layers with parameters, from the sums of squares of each shard, `[shards][NORMS]`; none if
 /// one is not finite, or nothing was measured.
 pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
     let norms = |index: usize| {
-        // In the order of the shards.
+        // The sums are added up in the order of the shards.
         let shards = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
         let sum = |kind: usize| shards.chunks(NORMS).map(|shard| shard[kind]).sum::<f64>().sqrt();
         let [gradient, update, parameters] = [0, 1, 2].map(sum);
@@ -22,7 +22,7 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
     if is_measured && all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
 
-/// Those of all layers with parameters, where `at` gives gradient, update and parameter at a place of the
+/// The norms of all layers with parameters, where `at` gives gradient, update and parameter at a place of the
 /// model's storage; none if one is not finite.
 pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) -> Vec<LayerNorms> {
     let norms = |placed: &PlacedLayer| {

@@ -1,5 +1,5 @@
-//! What a training needs beside its model and its samples: planned, and its memory allocated, before the first
-//! step.
+//! The parts of a training beside its model and its samples: planned, and their memory allocated, before the
+//! first step.
 
 use crate::data::augment::Augmenter;
 use crate::model::{Model, PlacedLayer, Recipe};
@@ -15,7 +15,7 @@ pub(in crate::train) struct Request<'a> {
     pub recipe: &'a Recipe,
     /// The samples of an epoch.
     pub count: usize,
-    /// Whether they have values to come close to, and not classes.
+    /// Whether their targets are values, not classes.
     pub are_values: bool,
     pub threads: usize,
     pub augmenter: Option<&'a Augmenter>,
@@ -23,10 +23,10 @@ pub(in crate::train) struct Request<'a> {
     pub wants_norm: bool,
 }
 
-/// What it needs.
+/// The parts of a training that was planned.
 pub(in crate::train) struct Prepared {
     pub rule: Box<dyn Rule>,
-    /// Of the whole run.
+    /// Steps and epochs of the whole run.
     pub span: Span,
     pub plan: Plan,
     pub workspace: Workspace,
@@ -82,8 +82,8 @@ impl Request<'_> {
     }
 }
 
-/// The layers, by their numbers, that normalise by batch and have one value of each feature for a sample: a batch
-/// of one sample is always as far from its own mean as it gets, which is nothing.
+/// The layers, by their indices, that normalise by batch and have one value of each feature for a sample: a batch
+/// of one sample equals its own mean, and nothing is left to normalise.
 pub(in crate::train) fn needs_two_samples<'a>(
     layers: &'a [PlacedLayer],
     norms: &'a [usize],
@@ -93,7 +93,7 @@ pub(in crate::train) fn needs_two_samples<'a>(
     norms.iter().copied().filter(takes_one)
 }
 
-/// That there is more than one value of each feature to normalise, in every batch.
+/// Checks that every batch has more than one value of each feature to normalise.
 fn check_batches(
     recipe: &Recipe,
     layers: &[PlacedLayer],
@@ -121,8 +121,8 @@ fn check_batches(
     }
 }
 
-/// That no layer saves something of some rows for its backward pass where a normalisation by batch follows: other rows
-/// come in between then, in the same memory.
+/// Checks that no layer saves something of some rows for its backward pass where a normalisation by batch
+/// follows: other rows overwrite the same memory before it is read.
 fn check_saved(layers: &[PlacedLayer], norms: &[usize]) -> Result<()> {
     let Some(&last) = norms.last() else { return Ok(()) };
     let name = |index: usize| format!("layer {} ({})", layers[index].module, layers[index].layer.kind());
@@ -149,7 +149,7 @@ fn span(recipe: &Recipe, steps_per_epoch: u64, rule: &dyn Rule) -> Result<Span> 
     if let Err(misfit) = recipe.schedule.check(epochs, Some(steps_per_epoch)) {
         return Err(refused(&misfit.key, misfit.expected, misfit.found));
     }
-    // A recipe that was read has been checked for it; one that a program made may have not.
+    // A recipe that was read from a text has been checked for it; one that a program made may have not.
     if recipe.schedule.needs_momentum() && rule.momentum().is_none() {
         let expected = format!("none with the optimizer `{}`", recipe.optimizer.name());
         return Err(refused("momentum", expected, "a scheduled momentum".into()));

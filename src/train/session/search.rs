@@ -10,14 +10,14 @@ use crate::{Result, memory};
 pub struct Search {
     pub(super) solver: Solver,
     pub(super) weight_decay: f64,
-    /// What the samples came to where the iteration begins and in each of its evaluations.
+    /// The scores of all samples, where the iteration begins and in each of its evaluations.
     pub(super) scores: Vec<BatchScore>,
-    /// Of the loss and its gradient, in all iterations.
+    /// How often loss and gradient were computed, in all iterations.
     pub(super) evaluations: u64,
 }
 
 impl Search {
-    /// From the parameters that the model has.
+    /// A search that begins with the parameters of the model.
     ///
     /// # Errors
     /// If memory is short.

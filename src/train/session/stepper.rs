@@ -27,34 +27,34 @@ pub struct Stepper<'a> {
     prepared: Prepared,
     loss: LossFunction,
     normalisation: Normalisation,
-    /// Of the rule, before its schedule.
+    /// The learning rate of the rule, before its schedule.
     learning_rate: f64,
     steps: u64,
     /// Steps of an epoch, if the caller has said so.
     per_epoch: Option<u64>,
-    /// What becomes of the averages in the epoch under way.
+    /// The settings of the averages in the epoch under way.
     due: Due,
-    /// Whether the model holds what is to be tried, and not what is trained.
+    /// Whether the model holds an average, and not the parameters that are trained.
     shows_average: bool,
     plateau: Option<PlateauState>,
-    /// The losses of the epoch under way, times their samples, and these; then what the caller says of it.
+    /// The loss of the epoch under way: the sum over its samples, or the value that the caller has set.
     epoch_loss: EpochLoss,
-    /// The numbers of a batch's samples: 0, 1, 2 and so on.
+    /// The indices of a batch's samples: 0, 1, 2 and so on.
     order: Vec<u32>,
-    /// Whether what layers derive from their parameters has been made.
+    /// Whether the layers' derived storage has been made.
     has_derived: bool,
 }
 
-/// What a step came to.
+/// The record of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepRecord {
     /// The number of the step, from 1.
     pub step: u64,
-    /// The mean over the batch, before the update.
+    /// The mean loss over the batch, before the update.
     pub loss: f64,
     /// The Euclidean norm of the gradient of that mean, over all parameters and before it is clipped by its norm.
     pub gradient_norm: f64,
-    /// The part of the batch whose class was found, before the update; none where the targets are values.
+    /// The part of the batch whose class was predicted, before the update; none where the targets are values.
     pub accuracy: Option<f64>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Stepper<'a> {
     /// Plans the steps of a recipe that has been checked, so many an epoch, and allocates all their memory.
     ///
     /// # Errors
-    /// If the recipe asks for what only whole epochs have, or memory is short.
+    /// If the recipe asks for something that needs whole epochs, or memory is short.
     pub(in crate::train) fn new(
         model: &'a mut Model,
         recipe: Recipe,
@@ -74,7 +74,7 @@ impl<'a> Stepper<'a> {
         let request = Request {
             recipe: &recipe,
             count: batch.saturating_mul(per_epoch.map_or(1, |steps| steps as usize)),
-            // Room for both kinds, of which nobody knows yet which it will be.
+            // Room for both kinds of targets: either may come.
             are_values: true,
             threads: team.threads(),
             augmenter: None,
@@ -210,7 +210,7 @@ impl<'a> Stepper<'a> {
         Ok((count, targets))
     }
 
-    /// What the next step is taken with.
+    /// The settings of the next step.
     fn settings(&self) -> StepSettings {
         let reduced = self.plateau_of_next().map_or(1.0, |plateau| plateau.factor());
         let (rate, momentum) = (self.learning_rate * reduced, self.prepared.rule.momentum());
@@ -231,12 +231,12 @@ impl<'a> Stepper<'a> {
         Some(plateau)
     }
 
-    /// The epoch of a step, both from 1.
+    /// The epoch to which a step belongs, both from 1.
     fn epoch_of(&self, step: u64) -> usize {
         self.per_epoch.map_or(1, |steps| ((step - 1) / steps) as usize + 1)
     }
 
-    /// Puts what is trained back into the model, and begins an epoch with its first step.
+    /// Puts the trained parameters back into the model, and begins an epoch with its first step.
     fn begin_step(&mut self) {
         let is_first = self.begins_epoch();
         if !self.shows_average && !is_first {
@@ -282,12 +282,12 @@ impl<'a> Stepper<'a> {
         self.epoch_loss.validated = Some(loss);
     }
 
-    /// The learning rate of the next step, by the schedule.
+    /// The learning rate of the next step, after the schedule.
     pub fn learning_rate(&self) -> f64 {
         self.settings().learning_rate
     }
 
-    /// Takes steps of another learning rate from the next one on; a schedule multiplies this one.
+    /// Sets the learning rate of the next steps; a schedule multiplies this one.
     ///
     /// # Errors
     /// [`Error::Setting`] if it is below 0 or not finite; the rate is unchanged then.
@@ -309,7 +309,7 @@ impl<'a> Stepper<'a> {
         self.model
     }
 
-    /// Mean loss and accuracy of the model as it is, on these samples. The training is as it was.
+    /// Mean loss and accuracy of the model as it is, on these samples. The training is not changed.
     ///
     /// # Errors
     /// If the samples do not fit the model, or memory is short.
@@ -318,7 +318,7 @@ impl<'a> Stepper<'a> {
     }
 }
 
-/// The mean loss of an epoch, or what the caller says of it.
+/// The mean loss of an epoch: of its steps, or as the caller has set it.
 #[derive(Clone, Copy, Debug, Default)]
 struct EpochLoss {
     sum: f64,
@@ -332,13 +332,13 @@ impl EpochLoss {
         self.weight += score.weight;
     }
 
-    /// What a plateau is told, of an epoch that has had steps.
+    /// The mean loss of an epoch that has had steps, or what the caller says of it.
     fn value(&self) -> Option<f64> {
         self.validated.or((self.weight > 0.0).then(|| self.sum / self.weight))
     }
 }
 
-/// Refuses what needs to know of all samples, and of epochs where nobody has said how many steps they have.
+/// Refuses settings that need to know all samples, or epochs where their number of steps was not given.
 fn check(recipe: &Recipe, per_epoch: Option<u64>) -> Result<()> {
     if recipe.train.batch == ALL_SAMPLES {
         return Err(refused("batch", "a number of samples, the most of a step", "all samples"));

@@ -1,4 +1,4 @@
-//! What ends a training before its epochs are done.
+//! The rules that end a training before its epochs are done.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::train::record::epoch::EpochRecord;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
-/// What the step that came to `batch` ends, the training having begun at `begun`.
+/// The ending after the step whose score is `batch`, if a rule ends a training that began at `begun`.
 pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Instant) -> Option<Ending> {
     let below = |limit: f64| batch.gradient_norm.is_some_and(|norm| norm < limit);
     if rules.steps.is_some_and(|limit| steps >= limit) {
@@ -22,7 +22,7 @@ pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Ins
     late.then_some(Ending::Seconds)
 }
 
-/// What the rules have seen of the epochs.
+/// The state of the stopping rules from epoch to epoch.
 pub struct Watch<'a> {
     rules: &'a StopConfig,
     last_loss: Option<f64>,
@@ -42,7 +42,7 @@ struct Best {
 }
 
 impl<'a> Watch<'a> {
-    /// With room for a copy of so many parameters, if there is patience.
+    /// The state at the beginning, with room for a copy of so many parameters, if there is patience.
     ///
     /// # Errors
     /// If there is no memory for them.
@@ -54,7 +54,7 @@ impl<'a> Watch<'a> {
         Ok(Watch { rules, last_loss: None, still: 0, best: None, room })
     }
 
-    /// What an epoch ends, after which the parameters were these.
+    /// The ending after an epoch that left these parameters, if a rule ends the training.
     pub fn after_epoch(&mut self, record: &EpochRecord, parameters: &[f32]) -> Option<Ending> {
         let loss = record.validation_loss.unwrap_or(record.train_loss);
         let accuracy = record.validation_accuracy.or(record.train_accuracy);
@@ -86,7 +86,7 @@ impl<'a> Watch<'a> {
             Watched::Loss => record.validation_loss,
             Watched::Accuracy => record.validation_accuracy.map(|accuracy| -accuracy),
         };
-        // What is no number is no improvement.
+        // NaN is no improvement.
         let Some(value) = value.map(|value| if value.is_nan() { f64::INFINITY } else { value }) else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! What follows the update of a shard: averages of its parameters, and in an epoch's last step its norms.
+//! The work after the update of a shard: averages of its parameters, and in an epoch's last step its norms.
 
 use super::costs::FLOAT;
 use super::{Step, StepContext};
@@ -37,12 +37,12 @@ impl Step<'_> {
         });
     }
 
-    /// Takes the norm of a shard's gradient, `[shard_len]`.
+    /// Measures the norm of a shard's gradient, `[shard_len]`.
     pub(super) fn measure_gradient(&self, worker: &Worker, index: usize, shard: usize, gradient: &[f32]) {
         self.norms(worker, index, shard)[0] = reduce::sum_of_squares(gradient);
     }
 
-    /// Takes the norm of a shard's parameters, and keeps them.
+    /// Measures the norm of a shard's parameters, and keeps a copy of them.
     pub(super) fn measure_before(&self, worker: &Worker, index: usize, shard: usize) {
         let len = self.layers[index].layer.sharding().shard_len(shard);
         let kept = self.memory.before[worker.index()].write(worker, 0..len);
@@ -50,7 +50,7 @@ impl Step<'_> {
         self.norms(worker, index, shard)[2] = reduce::sum_of_squares(kept);
     }
 
-    /// Takes the norm of what has become of the parameters since then.
+    /// Measures the norm of the change of the parameters since then.
     pub(super) fn measure_after(&self, worker: &Worker, index: usize, shard: usize) {
         let len = self.layers[index].layer.sharding().shard_len(shard);
         let kept = self.memory.before[worker.index()].write(worker, 0..len);

@@ -1,4 +1,4 @@
-//! Rows made of samples by augmentation, in the place of the samples as they are.
+//! Augmented rows, in the place of the samples as they are.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::team::Worker;
 use crate::tensor::MatrixMut;
 
 impl Step<'_> {
-    /// Makes rows of the block, `input` \[rows, in\]. A sample that another one is mixed with is made
+    /// Makes augmented rows of the block, `input` \[rows, in\]. A sample that another one is mixed with is made
     /// again for that one: so no row waits for another worker's, or for another block.
     pub(super) fn augment(
         &self,
@@ -25,7 +25,7 @@ impl Step<'_> {
         let of_worker = &self.memory.augment_floats[worker.index()];
         let floats = of_worker.write(worker, 0..of_worker.columns());
         let words = self.memory.augment_words.rows_mut(worker, worker.index()..worker.index() + 1);
-        // The last floats are a row's, if rows are mixed.
+        // The last floats hold the partner's row, if rows are mixed.
         let (floats, other) = floats.split_at_mut(floats.len() - if self.plan.mixes { width } else { 0 });
         for (index, row) in rows.enumerate() {
             let made = input.row(index);

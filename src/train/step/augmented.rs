@@ -7,6 +7,6 @@ use crate::data::augment::Augmenter;
 pub struct Augmented<'a> {
     pub augmenter: &'a Augmenter,
     pub seed: u64,
-    /// From 0.
+    /// The epoch, from 0.
     pub epoch: u64,
 }

@@ -1,5 +1,5 @@
 //! The averages of a run: Lookahead's slow parameters, and an average over steps or epochs. Between two
-//! epochs the model holds what is to be tried and saved; during one, what is trained.
+//! epochs the model holds the parameters to evaluate and save; during one, those that are trained.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use crate::optim::{Ema, Lookahead, average};
 use crate::train::plan::workspace::Workspace;
 use crate::{Error, Result};
 
-/// That a run of so many steps comes to a synchronisation: without one it would end as it began.
+/// Checks that a run of so many steps comes to a synchronisation: without one it would end as it began.
 ///
 /// # Errors
-/// [`Error::Setting`]
+/// [`Error::Setting`] if it does not.
 pub fn check(recipe: &Recipe, steps: u64) -> Result<()> {
     match recipe.lookahead {
         Some(lookahead) if lookahead.steps > steps => Err(Error::Setting {
@@ -25,25 +25,25 @@ pub fn check(recipe: &Recipe, steps: u64) -> Result<()> {
     }
 }
 
-/// What becomes of the averages during an epoch.
+/// The settings of the averages during an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Due {
     lookahead: Option<Lookahead>,
-    /// A moving average, and the steps of the run that come before those it is over.
+    /// The settings of a moving average, and the number of steps before those that it averages.
     ema: Option<(Ema, u64)>,
 }
 
-/// What becomes of the averages in a step.
+/// The settings of the averages in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Averaging {
-    /// What the slow parameters are [synchronised](average::synchronise) with.
+    /// The factor of [`average::synchronise`] for the slow parameters; none if they are left alone.
     pub slow: Option<f32>,
-    /// What parameters are [blended](average::blend) into the average with.
+    /// The weight of the parameters in [`average::blend`]; none if there is no average.
     pub average: Option<f32>,
 }
 
 impl Due {
-    /// In the step of this number, from 1.
+    /// The settings in the step of this number, from 1.
     pub fn at(&self, step: u64) -> Averaging {
         Averaging {
             slow: self.lookahead.and_then(|lookahead| lookahead.due(step)),
@@ -52,7 +52,7 @@ impl Due {
     }
 }
 
-/// What the model's parameters have changed places with.
+/// The buffer with which the model's parameters have changed places.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shown {
     Nothing,
@@ -66,19 +66,20 @@ enum Shown {
 pub struct Averages {
     lookahead: Option<Lookahead>,
     average: Option<AverageConfig>,
-    /// The steps before those that a moving average is over, once it has begun.
+    /// The number of steps before those that a moving average is over, once it has begun.
     ema_after: Option<u64>,
-    /// The rule's own.
+    /// The slot of the rule that holds an average of its own.
     slot: Option<usize>,
-    /// The epochs in an equal average.
+    /// How many epochs an equal average is over so far.
     epochs: u64,
     shown: Shown,
-    /// The running statistics, which are averaged as the parameters are, but have nothing slow.
+    /// The ranges of the running statistics, which are averaged as the parameters are, but have nothing slow.
     statistics: Vec<Range<usize>>,
 }
 
 impl Averages {
-    /// Those of a run that begins with this model, by a rule that [evaluates](crate::optim::Rule::evaluated) this slot.
+    /// The averages of a run that begins with this model, by a rule that
+    /// [evaluates](crate::optim::Rule::evaluated) this slot.
     pub fn new(recipe: &Recipe, slot: Option<usize>, model: &Model, workspace: &mut Workspace) -> Averages {
         if let Some(slot) = slot {
             workspace.slot_mut(slot).copy_from_slice(model.storage());
@@ -91,7 +92,7 @@ impl Averages {
         Averages { lookahead, average, ema_after: None, slot, epochs: 0, shown: Shown::Nothing, statistics }
     }
 
-    /// Puts what is trained back into the model, before the epoch of this number, from 1, and after so many
+    /// Puts the trained parameters back into the model, before the epoch of this number, from 1, and after so many
     /// steps.
     pub fn begin(
         &mut self,
@@ -111,8 +112,9 @@ impl Averages {
         due
     }
 
-    /// Puts what is to be tried into the model, after the epoch of this number: the average, if it has
-    /// begun, else the slow parameters or those of the rule, if there are any. Only a complete epoch goes into an equal average.
+    /// Puts the parameters to evaluate into the model, after the epoch of this number: the average, if it has
+    /// begun, else the slow parameters or the rule's slot, if there are any. Only a complete epoch goes into an equal
+    /// average.
     pub fn end(
         &mut self,
         epoch: usize,

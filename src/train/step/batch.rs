@@ -1,4 +1,4 @@
-//! The batches of an epoch, cut into blocks, and what each came to.
+//! The batches of an epoch, cut into blocks, and the score of each.
 
 use crate::data::augment::Mixing;
 use crate::team::Worker;
@@ -9,11 +9,11 @@ use crate::train::plan::Plan;
 pub struct Batch<'a> {
     /// The samples of the whole epoch, in order.
     pub order: &'a [u32],
-    /// Where the batch begins in it.
+    /// The index in the order at which the batch begins.
     pub start: usize,
     /// Samples of a batch; the last one of the epoch may have fewer.
     pub size: usize,
-    /// What the samples of the epoch are mixed with, if they are.
+    /// The partners that the samples of the epoch are mixed with, if they are.
     pub mixing: Option<&'a Mixing>,
 }
 
@@ -55,11 +55,11 @@ pub struct Block<'a> {
     pub samples: &'a [u32],
     /// The samples of the block after this one, be it of the next batch.
     pub next: &'a [u32],
-    /// What the samples are mixed with; none if they are not.
+    /// The samples that the samples are mixed with; none if they are not.
     pub partners: &'a [u32],
-    /// Of the samples themselves in the mixture.
+    /// The share of the samples themselves in the mixture.
     pub share: f32,
-    /// Its first row's number in the batch.
+    /// The index of the block's first row in the batch.
     pub first: usize,
     pub is_last: bool,
     /// The number of the step, from 1.
@@ -67,7 +67,7 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
+    /// The samples that this worker reads first from memory for the next block, in [`Step::rows_pass`].
     pub fn to_prefetch(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
         let next = self.next;
         let all = plan.feature_layers(next.len()) > 0 && !plan.shares_input;
@@ -75,16 +75,16 @@ impl<'a> Block<'a> {
     }
 }
 
-/// What a batch came to.
+/// Loss, hits and gradient norm of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchScore {
     pub loss_sum: f64,
-    /// What the sum is divided by to be the mean, by [`LossFunction::weight`].
+    /// The divisor that makes the sum a mean, by [`LossFunction::weight`].
     pub weight: f64,
-    /// Samples whose class was found; none where the targets are values.
+    /// Samples whose class was predicted; none where the targets are values.
     pub correct: Option<usize>,
     pub samples: usize,
-    /// Euclidean, before clipping by the norm; only where the plan says that it is needed.
+    /// The Euclidean norm of the gradient, before clipping by it; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,
     /// The standard deviation of the samples' parts of the mean loss; of the first step of a run only.
     pub spread: Option<f64>,
@@ -96,7 +96,7 @@ impl BatchScore {
         if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
     }
 
-    /// As a fraction of 1; none where the targets are values.
+    /// The accuracy, as a fraction of 1; none where the targets are values.
     pub fn accuracy(&self) -> Option<f64> {
         Some(self.correct? as f64 / self.samples as f64)
     }

@@ -1,5 +1,5 @@
-//! What the parts of a step do by their shapes, for the probes. Floating-point operations are nominal here,
-//! those of the summary: what is executed, the kernels count themselves.
+//! The costs of the parts of a step by their shapes, for the probes. Floating-point operations are nominal here,
+//! those of the summary: the kernels themselves count what they execute.
 
 use super::Step;
 use crate::data::FeaturesRef;
@@ -13,11 +13,11 @@ pub(super) const FLOAT: usize = size_of::<f32>();
 
 impl Step<'_> {
     pub(super) fn targets_cost(&self, rows: usize) -> Cost {
-        // A label of one byte; numbers are not counted, for there may be none.
+        // A label of one byte; target values are not counted, for there may be none.
         Cost::local(2 * rows)
     }
 
-    /// As [`Source::gather_cost`], but bytes were asked for ahead, and come from near.
+    /// The cost of a gather, as [`Source::gather_cost`], but bytes were prefetched, and are in cache.
     pub(super) fn gather_cost(&self, rows: usize, features: usize) -> Cost {
         match self.source.features {
             FeaturesRef::Bytes(_) => Cost::local(rows * features * (1 + FLOAT)),
@@ -25,7 +25,7 @@ impl Step<'_> {
         }
     }
 
-    /// Columns of what a layer reads.
+    /// Columns of a layer's input.
     fn input_columns(&self, index: usize) -> usize {
         let columns = |input| match input {
             Input::Data => self.source.width,
@@ -35,22 +35,23 @@ impl Step<'_> {
         columns(inputs.main) + inputs.other.map_or(0, columns)
     }
 
-    /// Of rows of these matrices.
+    /// Bytes of rows of a matrix of so many columns.
     fn rows_bytes(rows: usize, columns: usize) -> usize {
         rows * columns * FLOAT
     }
 
-    /// For some of a layer's output columns.
+    /// The cost of some of a layer's output columns.
     pub(super) fn forward_cost(&self, index: usize, rows: usize, columns: usize) -> Cost {
         forward::cost(&self.layers[index], rows, self.input_columns(index), columns)
     }
 
-    /// Outputs are read, gradients written.
+    /// The cost of the loss: outputs are read, gradients written.
     pub(super) fn loss_cost(&self, rows: usize) -> Cost {
         Cost::local(2 * Self::rows_bytes(rows, self.memory.outputs[self.layers.len() - 1].columns()))
     }
 
-    /// The gradient of the output is read, that of the input written, where there is one.
+    /// The cost of the gradient of the input, where there is one: that of the output is read, that of the input
+    /// written.
     pub(super) fn input_gradient_cost(&self, index: usize, rows: usize) -> Cost {
         let placed = &self.layers[index];
         let flops = placed.layer.flops().backward;
@@ -68,7 +69,7 @@ impl Step<'_> {
         Cost { nominal_flops, ..Cost::NONE.and(0, weights * FLOAT, weights * FLOAT).and(1, moved, moved) }
     }
 
-    /// Of all parameters of a layer, over some rows.
+    /// The cost of the gradient of all parameters of a layer, over some rows.
     pub(super) fn rows_gradient_cost(&self, index: usize, rows: usize) -> Cost {
         let layer = &self.layers[index].layer;
         let sums = self.memory.partials[index].columns() * FLOAT;
@@ -78,7 +79,7 @@ impl Step<'_> {
         Cost { nominal_flops, ..Cost::NONE.and(0, sums, sums).and(1, moved, moved) }
     }
 
-    /// Of the parameters of one shard, over the rows of a block, while so many bytes are fetched ahead for
+    /// The cost of the gradient of one shard, over the rows of a block, while so many bytes are prefetched for
     /// others.
     pub(super) fn shard_gradient_cost(&self, own: OwnShard, rows: usize, fetched: usize) -> Cost {
         let PlacedLayer { layer, storage, .. } = &self.layers[own.layer];
@@ -89,7 +90,7 @@ impl Step<'_> {
         Cost { nominal_flops, ..Cost::NONE.and(0, moved, moved).and(2, fetched, self.step_bytes()) }
     }
 
-    /// Of the sums of a shard's gradient over the parts of a batch.
+    /// The cost of the sums of a shard's gradient over the parts of a batch.
     pub(super) fn parts_cost(&self, own: OwnShard, parts: usize) -> Cost {
         Cost::local(own.len * FLOAT * (parts + 1))
     }
@@ -101,32 +102,33 @@ impl Step<'_> {
         all * FLOAT * (1 + self.memory.slots.len()) / self.plan.owners.len()
     }
 
-    /// So many bytes that are in cache, and so many of what is gone through once a step.
+    /// The cost of so many bytes that are in cache, and so many that are touched once a step.
     pub(super) fn update_step_cost(&self, local: usize, once: usize) -> Cost {
         Cost::NONE.and(0, local, local).and(1, once, self.step_bytes())
     }
 
-    /// Parameters are read where their update has left them, the copy is written once a step.
+    /// The cost of derived storage: parameters are read from the cache, where their update has left them; the copy is
+    /// written once a step.
     pub(super) fn derive_cost(&self, parameters: usize) -> Cost {
         let fetched = self.plan.fetches_updates && !self.plan.needs_norm && self.plan.per_tensor.is_none();
         let bytes = parameters * FLOAT;
         if fetched { Cost::local(2 * bytes) } else { self.update_step_cost(bytes, bytes) }
     }
 
-    /// Of a layer that normalises by batch: so many matrices of its rows.
+    /// The cost of a pass of a layer that normalises by batch, over so many matrices of its rows.
     pub(super) fn matrices_cost(&self, index: usize, rows: usize, matrices: usize) -> Cost {
         Cost::local(Self::rows_bytes(rows, self.memory.outputs[index].columns()) * matrices)
     }
 
-    /// Of the next iterate, or of a Gram matrix: multiply-adds of a share of a product, and its factors and
-    /// result.
+    /// The cost of a product for the next iterate, or for a Gram matrix: multiply-adds of a share of it, and its
+    /// factors and result.
     pub(super) fn product_cost(&self, [rows, inner, columns]: [usize; 3]) -> Cost {
         let (own, all) = (rows * (inner + columns) * FLOAT, inner * columns * FLOAT);
         Cost::NONE.and(0, own, own).and(1, all, all)
     }
 
-    /// Reads the gradient; reads and writes the parameters and so many slots. What was fetched ahead comes
-    /// from near.
+    /// The cost of an update: reads the gradient; reads and writes the parameters and so many slots. What was
+    /// prefetched is in cache.
     pub(super) fn update_cost(&self, parameters: usize, slots: usize) -> Cost {
         if self.rule.full_batch().is_some() {
             // The parameters are moved by the search.

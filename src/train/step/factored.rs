@@ -13,7 +13,7 @@ use crate::tensor::LANES;
 use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 
 impl Step<'_> {
-    /// The first half of a step of the part of this number of a shard of a layer, with its parameters and gradients: of
+    /// The first half of a step for part `number` of a shard of a layer, with its parameters and gradients: of
     /// a matrix sums of squares, of all else directions.
     pub(super) fn direct_factored(
         &self,

@@ -11,12 +11,12 @@ use crate::tensor::MatrixMut;
 use crate::train::plan::workspace::{Activations, Shares};
 
 impl<'a> Step<'a> {
-    /// The input of a layer: the data, or what an earlier layer gave.
+    /// The input of a layer: the data, or the output of an earlier layer.
     pub(super) fn input_of(&self, index: usize) -> &Activations<Shares<'a>> {
         self.read_from(self.layers[index].inputs.main)
     }
 
-    /// Where what a layer reads lies.
+    /// The buffer of a layer's input.
     pub(super) fn read_from(&self, input: Input) -> &Activations<Shares<'a>> {
         match input {
             Input::Data => &self.memory.inputs,
@@ -24,7 +24,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Where the gradient of what a layer reads lies; the data have none.
+    /// The buffer of the gradient of a layer's input; the data have none.
     pub(super) fn gradient_of(&self, input: Input) -> Option<&Activations<Shares<'a>>> {
         match input {
             Input::Data => None,
@@ -52,7 +52,7 @@ impl<'a> Step<'a> {
             }
             return;
         }
-        // What it gives, and then its sum with what the readers after it gave.
+        // The layer's own contribution, and then its sum with those of the readers after it.
         let Some(mut sum) = dx(inputs.main) else { return };
         let mut own = self.memory.branch.write(worker, rows.clone(), 0..sum.columns());
         let derived = &self.memory.derived[index];
@@ -72,7 +72,7 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Adds what a layer gives, `own`, to the `sum` of what others gave, both `[rows, columns]`.
+/// Adds a layer's contribution, `own`, to the `sum` of the others', both `[rows, columns]`.
 pub(super) fn add_rows(sum: &mut MatrixMut, own: &mut MatrixMut) {
     for row in 0..sum.rows() {
         merge::add(sum.row(row), own.row(row));

@@ -23,7 +23,8 @@ use crate::train::plan::OwnShard;
 const NORM_EPSILON: f64 = 1e-6;
 
 impl Step<'_> {
-    /// Returns the norm of the gradient after the last block, if it is needed.
+    /// Runs this worker's parameters pass over a block. Returns the norm of the gradient after the last block, if it is
+    /// needed.
     pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &StepContext) -> Option<f64> {
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
@@ -37,14 +38,14 @@ impl Step<'_> {
             self.gather(worker, mine.end..count, features.clone(), block);
         }
         let shards = &self.plan.shard_order[worker.index()];
-        // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
-        // shards: all at once would wait for each other.
+        // A shuffled order misses the cache at every row. Rows are prefetched a few at a time between
+        // shards: all in one go would wait for each other.
         let to_prefetch = block.to_prefetch(worker, self.plan);
         let mut to_prefetch = to_prefetch.chunks(to_prefetch.len().div_ceil(shards.len().max(1)).max(1));
         let mut ahead = PrefetchQueue::default();
         let mut rest = &shards[..];
         while let Some(&OwnShard { layer: index, shard, len, .. }) = rest.first() {
-            // Before the last block nothing follows a shard's gradient.
+            // Before the last block nothing is done to a shard's gradient yet.
             let is_same = |own: &&OwnShard| !block.is_last && own.layer == index;
             let together = rest.iter().take_while(is_same).count().max(1);
             let (now, after) = rest.split_at(together);
@@ -88,8 +89,8 @@ impl Step<'_> {
         }
     }
 
-    /// Where the gradient of a shard goes, `[shard_len]`: what it is wanted for follows at once if all rows of
-    /// the batch are `in_one_block`.
+    /// The buffer for the gradient of a shard, `[shard_len]`: scratch if all rows of the batch are `in_one_block`,
+    /// since the gradient is then used right away.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn gradient_of_shard<'s>(
         &'s self,
@@ -104,8 +105,8 @@ impl Step<'_> {
         }
     }
 
-    /// The gradients of some consecutive `shards` of a layer over a block. During each, what the next one reads is
-    /// asked for, that `after` the last one included, and the next of the `to_prefetch` samples.
+    /// The gradients of some consecutive `shards` of a layer over a block. During each, the memory that the next one
+    /// reads is prefetched, that `after` the last one included, and the next of the `to_prefetch` samples.
     fn gradients_of_shards(
         &self,
         worker: &Worker,
@@ -137,7 +138,7 @@ impl Step<'_> {
     ) {
         let OwnShard { layer: index, shard, reads_first, .. } = own;
         let gradient = self.gradient_of_shard(worker, own, block.first == 0 && block.is_last);
-        // What other workers have written is in their caches until it has been read once.
+        // Columns that other workers have written are in their caches until they have been read once.
         let is_new = reads_first || next.is_some_and(|next| next.layer != index);
         ahead.restart(is_new && self.plan.owners.len() > 1);
         for &sample in to_prefetch {
@@ -155,7 +156,7 @@ impl Step<'_> {
         }
     }
 
-    /// All that a shard's gradient alone decides: its update, or the first half of it.
+    /// The work that needs a shard's gradient alone: its update, or the first half of it.
     fn advance(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32], with: &StepContext) {
         if with.is_measured {
             let bytes = size_of_val(&gradient[..]);
@@ -170,8 +171,9 @@ impl Step<'_> {
         }
     }
 
-    /// Adds what the gradient of the next shard reads that the one before did not, and what it carries on:
-    /// sums over earlier blocks have left the second-level cache, and each tile would wait for its own.
+    /// Queues the columns that the gradient of the next shard reads and the one before did not, and the sums that it is
+    /// accumulated onto: those of earlier blocks have left the second-level cache, and each tile would wait for its
+    /// own.
     fn prefetch_gradient(
         &self,
         worker: &Worker,
@@ -191,7 +193,7 @@ impl Step<'_> {
         }
     }
 
-    /// Adds all that the update of a shard touches: it was last used a step ago, and lies beyond the
+    /// Queues all memory that the update of a shard touches: it was last used a step ago, and lies beyond the
     /// second-level cache in all but small models.
     fn prefetch_update(&self, worker: &Worker, index: usize, shard: usize, ahead: &mut PrefetchQueue) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
@@ -220,7 +222,7 @@ impl Step<'_> {
         self.memory.sums.write(worker, start..start + self.layers[index].layer.sharding().shard_len(shard))
     }
 
-    /// What is done to a shard's gradient, `[shard_len]`, that needs no other shard.
+    /// Adds penalties to a shard's gradient, `[shard_len]`, and clips it, where no other shard is needed for that.
     fn treat(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32]) {
         let treatment = self.treatment;
         if treatment.l1 == 0.0 && treatment.clip_value.is_none() && treatment.clip_adaptive.is_none() {
@@ -258,7 +260,7 @@ impl Step<'_> {
         let norm = worker.probe(Operation::Clip, None, cost, || {
             self.memory.squares.read(worker, 0..shards).iter().sum::<f64>().sqrt()
         });
-        // As `torch.nn.utils.clip_grad_norm_`.
+        // The same as `torch.nn.utils.clip_grad_norm_`.
         let limit = self.treatment.clip_norm.map_or(f64::INFINITY, f64::from);
         let factor = limit / (norm + NORM_EPSILON);
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
@@ -298,7 +300,7 @@ impl Step<'_> {
         layer.sharding().shard_gradient(shard, out, dy, x, resume, ahead);
     }
 
-    /// Of the gradients of some shards of a layer over so many rows, while so many bytes are fetched ahead.
+    /// The cost of the gradients of some shards of a layer over so many rows, while so many bytes are prefetched.
     fn shards_cost(&self, shards: &[OwnShard], rows: usize, fetched: usize) -> Cost {
         let of_shard = |(turn, &own): (usize, &OwnShard)| {
             if self.layers[own.layer].layer.sums_rows() {
@@ -310,7 +312,7 @@ impl Step<'_> {
         shards.iter().enumerate().map(of_shard).fold(Cost::NONE, Cost::plus)
     }
 
-    /// What the gradients of a layer are products of, these rows of a block.
+    /// The two matrices whose product is the gradient of a layer, over these rows of a block.
     fn factors<'s>(&'s self, worker: &'s Worker, index: usize, rows: usize) -> [MatrixRef<'s>; 2] {
         [self.memory.gradients[index].read(worker, 0..rows), self.input_of(index).read(worker, 0..rows)]
     }
@@ -336,7 +338,7 @@ impl Step<'_> {
         }
     }
 
-    /// Makes a shard's gradient, `[shard_len]`, of what it has come to over all blocks.
+    /// Turns a shard's sum over all blocks, `[shard_len]`, into its gradient.
     fn finish_gradient(&self, worker: &Worker, index: usize, shard: usize, out: &mut [f32]) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         layer.sharding().finish_gradient(shard, out, &|part| {
@@ -358,7 +360,7 @@ impl Step<'_> {
             let cost = || self.update_step_cost(len * FLOAT, len * FLOAT);
             worker.probe(Operation::Norms, Some(index), cost, || self.measure_before(worker, index, shard));
         }
-        // A rule for whole parameters has been at them before.
+        // A per-tensor rule has updated its slots before.
         let slots = if self.plan.per_tensor.is_some() { 0 } else { self.memory.slots.len() };
         let cost = || self.update_cost(len, slots);
         worker.probe_next(Operation::Update, Some(index), cost, || {
@@ -381,7 +383,7 @@ impl Step<'_> {
         self.derive_again(worker, index, shard, len);
     }
 
-    /// Brings what is derived from a shard's parameters, so many, up to date with them.
+    /// Brings the storage derived from a shard's parameters, `len` of them, up to date.
     pub(super) fn derive_again(&self, worker: &Worker, index: usize, shard: usize, len: usize) {
         if self.memory.derived[index].columns() > 0 {
             let cost = || self.derive_cost(len);
@@ -395,7 +397,7 @@ impl Step<'_> {
         self.rule.apply(&with.coefficients, self.parameters.write(worker, place), gradients, slots);
     }
 
-    /// The parts of the slots that belong to some parameters; those that the rule has not are empty.
+    /// The parts of the slots that belong to some parameters; empty for slots that the rule does not have.
     pub(super) fn slots<'s>(
         &'s self,
         worker: &'s Worker,

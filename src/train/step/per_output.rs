@@ -1,5 +1,5 @@
-//! What acts on all incoming weights of single outputs: adaptive clipping of their gradient, and
-//! constraints that hold after each update. Shards hold whole columns where it is asked for, so that
+//! The work on all incoming weights of single outputs: adaptive clipping of their gradient, and
+//! constraints that hold after each update. Shards hold whole columns where a recipe asks for it, so that
 //! nothing here needs another worker.
 
 use super::Step;
@@ -45,7 +45,7 @@ impl Step<'_> {
             return;
         }
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        // Their update has left them near.
+        // The update has left them in cache.
         let cost = || Cost::local(2 * layer.sharding().shard_len(shard) * size_of::<f32>());
         worker.probe(Operation::Clip, Some(index), cost, || {
             for (part, place) in layer.sharding().shard_parts(shard).into_iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The halves of an update by a rule for whole parameters: directions, what is done to those of a whole
-//! parameter, and the step along them.
+//! The halves of an update by a per-tensor rule: directions, what is done to those of a whole tensor, and the
+//! step along them.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ use crate::team::Worker;
 use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 
 impl Step<'_> {
-    /// Makes a shard's gradient its direction, and writes down what the norms of whole parameters are
-    /// added up from.
+    /// Turns a shard's gradient into its direction, and writes down the sums of squares of which the norms of whole
+    /// tensors are made.
     pub(super) fn direct(
         &self,
         worker: &Worker,
@@ -28,8 +28,8 @@ impl Step<'_> {
         with: &StepContext,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        // Reads the parameters; reads and writes the gradient, which was made just now unless all of it was
-        // waited for, and the slots.
+        // Reads the parameters; reads and writes the slots and the gradient, which was made just now unless all shards'
+        // were waited for.
         let bytes = gradient.len() * FLOAT;
         let once = bytes * (1 + 2 * self.memory.slots.len());
         let cost = || match self.plan.needs_norm {
@@ -86,7 +86,7 @@ impl Step<'_> {
         }
     }
 
-    /// Multiplies the directions of each whole parameter by what `factor` says of the norms of its directions and its
+    /// Multiplies the directions of each whole tensor by a `factor` of the norms of its directions and its
     /// elements, and of how many these are.
     fn scale_whole(&self, worker: &Worker, tensors: &PerTensorPlan, factor: impl Fn([f64; 2], usize) -> f64) {
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
@@ -121,7 +121,7 @@ impl Step<'_> {
         }
     }
 
-    /// The norms of the directions and of the elements of a whole parameter, summed up in the order of
+    /// The norms of the directions and of the elements of a whole tensor, summed up in the order of
     /// its shards.
     fn whole_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
         let layer = &self.layers[index].layer;
@@ -140,7 +140,7 @@ impl Step<'_> {
     }
 
     /// Calls `work` with the place and the directions of each part of a shard that belongs to this
-    /// parameter.
+    /// tensor.
     pub(super) fn parts_of(
         &self,
         worker: &Worker,
@@ -159,8 +159,8 @@ impl Step<'_> {
         }
     }
 
-    /// The iteration, on all matrices at once: so the barriers are no more for many than for one. Each
-    /// worker computes some rows of each product. An element of a product does not depend on who
+    /// Runs the iteration on all matrices in one pass: so the barriers are no more for many than for one. Each
+    /// worker computes some rows of each product. An element of a product does not depend on which worker
     /// computes it.
     fn make_orthogonal(&self, worker: &Worker, tensors: &PerTensorPlan, how: &Orthogonal) {
         let matrices = || tensors.matrices.iter().enumerate();
@@ -213,14 +213,14 @@ impl Step<'_> {
         }
     }
 
-    /// Of this worker's shards of a matrix, copied to or from an iterate.
+    /// The cost of copying this worker's shards of a matrix to or from an iterate.
     fn copies_cost(&self, worker: &Worker, matrix: &MatrixPlan) -> Cost {
         let own = self.plan.owners[worker.index()][matrix.layer].len();
         let all = self.layers[matrix.layer].layer.sharding().shards().max(1);
         self.update_step_cost(0, 2 * matrix.range.len() * own / all * FLOAT)
     }
 
-    /// [`parts_of`](Step::parts_of) all of this worker's shards of a matrix.
+    /// Calls [`parts_of`](Step::parts_of) for all of this worker's shards of a matrix.
     fn owned_parts(
         &self,
         worker: &Worker,
@@ -232,7 +232,7 @@ impl Step<'_> {
         }
     }
 
-    /// This worker's rows of A = X Xᵀ, of the iterate Xᵀ.
+    /// Computes this worker's rows of A = X Xᵀ, of the iterate Xᵀ.
     fn gram(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, iterate: usize) {
         let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
         let iterate = &self.memory.iterates[number][iterate];
@@ -246,7 +246,7 @@ impl Step<'_> {
         });
     }
 
-    /// This worker's rows of a I + b A + c A².
+    /// Computes this worker's rows of a I + b A + c A².
     fn polynomial(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, coefficients: [f32; 3]) {
         let (rows, side) = (worker.share(matrix.columns()), matrix.columns());
         let [gram, result] = &self.memory.grams[number];
@@ -261,7 +261,7 @@ impl Step<'_> {
         });
     }
 
-    /// This worker's rows of the next iterate Xᵀ (a I + b A + c A²), which is symmetric.
+    /// Computes this worker's rows of the next iterate Xᵀ (a I + b A + c A²), which is symmetric.
     fn iterate(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, iterate: usize) {
         let (rows, side) = (worker.share(matrix.rows()), matrix.columns());
         let iterates = &self.memory.iterates[number];

@@ -55,7 +55,8 @@ impl Step<'_> {
         }
     }
 
-    /// Back through a layer, and what its parameters' gradient gets of these rows at once.
+    /// Runs the backward pass of a layer, and adds these rows to the gradient of its parameters if that is summed by
+    /// rows.
     pub(super) fn backward_and_sum(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         self.backward(worker, index, rows.clone(), block);
         if self.layers[index].layer.sums_rows() {
@@ -87,7 +88,7 @@ impl Step<'_> {
         }
     }
 
-    /// What [`gather_targets`](Step::gather_targets) wrote.
+    /// The targets that [`gather_targets`](Step::gather_targets) wrote.
     fn targets_of<'s>(&'s self, worker: &'s Worker, rows: Range<usize>, share: f32) -> Targets<'s> {
         let width = self.classes;
         match self.source.targets {
@@ -120,7 +121,7 @@ impl Step<'_> {
         });
     }
 
-    /// What a layer wants besides.
+    /// The scratch of a layer.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
         let saved = &self.memory.saved[worker.index()][index];
@@ -130,7 +131,7 @@ impl Step<'_> {
         self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
 
-    /// What a layer is told of rows of a block.
+    /// The facts about rows of a block that a layer is told.
     pub(super) fn training(&self, index: usize, rows: &Range<usize>, block: Block) -> Training {
         Training { seed: self.seed, step: block.step, layer: index, first: block.first + rows.start }
     }
@@ -149,7 +150,7 @@ impl Step<'_> {
         });
     }
 
-    /// [`forward`](Step::forward), for whoever has a probe around it.
+    /// [`forward`](Step::forward), for a caller that has a probe around it.
     pub(super) fn forward_of(
         &self,
         worker: &Worker,

@@ -1,6 +1,6 @@
-//! The rows pass of a network that normalises by batch. Up to each such layer it is a segment: all rows of
-//! a block go through it before the first goes on, and a barrier stands between. What is to be known of all
-//! rows each worker makes for itself, of sums over the parts of the block in their order.
+//! The rows pass of a network that normalises by batch. The layers up to each such layer are a segment: all rows of
+//! a block go through it before the first goes on, and a barrier stands between. Statistics of all rows
+//! each worker computes for itself, of sums over the parts of the block in their order.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
 impl Step<'_> {
-    /// This worker's rows, `mine`, through all segments and back.
+    /// Runs this worker's rows, `mine`, through all segments and back.
     pub(super) fn rows_in_segments(&self, worker: &Worker, block: Block, mine: Range<usize>, scale: f32) {
         let (norms, count) = (&self.plan.rows.norms, block.samples.len());
         let cuts = || self.plan.rows.cuts(mine.clone());
@@ -42,7 +42,7 @@ impl Step<'_> {
             self.prepare_backward(worker, number, count);
             let from = if number == 0 { 0 } else { norms[number - 1] };
             for rows in cuts() {
-                // Outputs that were not kept are made again: that is less than to write and read them.
+                // Outputs that were not saved are computed again: that is less than to write and read them.
                 for index in (from..norm).filter(|&index| self.plan.rows.outputs_transient[index]) {
                     self.forward_again(worker, index, rows.clone(), block);
                 }
@@ -52,7 +52,7 @@ impl Step<'_> {
         }
     }
 
-    /// What this worker does of an operation of a layer that normalises by batch, on its rows `mine` of so many.
+    /// Runs this worker's part of an operation of a layer that normalises by batch, on its rows `mine` of so many.
     pub(super) fn norm_alone(
         &self,
         worker: &Worker,
@@ -89,10 +89,10 @@ impl Step<'_> {
         }
     }
 
-    /// Once more, for the way back, if its output was not kept.
+    /// Computes the output of a layer again for the backward pass, if it was not saved.
     fn forward_again(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let columns = self.memory.outputs[index].columns();
-        // Nominally there is one forward pass.
+        // Nominally there is one forward pass only.
         let cost = || Cost { nominal_flops: 0.0, ..self.forward_cost(index, rows.len(), columns) };
         worker.probe(Operation::Recompute, Some(index), cost, || {
             match self.plan.rows.norms.binary_search(&index) {
@@ -102,7 +102,7 @@ impl Step<'_> {
         });
     }
 
-    /// Back through some layers, up to the sums of one that normalises by batch, the first of them.
+    /// Runs the backward pass through some layers, up to the sums of the first, which normalises by batch.
     fn backward_through(&self, worker: &Worker, layers: Range<usize>, rows: Range<usize>, block: Block) {
         for index in layers.rev() {
             match self.plan.rows.norms.binary_search(&index) {
@@ -129,14 +129,14 @@ impl Step<'_> {
         });
     }
 
-    /// What this worker keeps of a batch for a layer.
+    /// This worker's state of a batch for a layer.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     fn state<'s>(&'s self, worker: &'s Worker, number: usize) -> &'s mut [f32] {
         let states = &self.memory.states[number];
         states.rows_mut(worker, worker.index()..worker.index() + 1)
     }
 
-    /// Makes it of the moments of all parts.
+    /// Makes this worker's state of the moments of all parts.
     fn prepare(&self, worker: &Worker, number: usize, rows: usize) {
         let (index, norm) = self.batch_norm(number);
         let moments = 0..self.plan.rows.parts(rows) * norm.moments_len();
@@ -156,7 +156,7 @@ impl Step<'_> {
         });
     }
 
-    /// [`normalise`](Step::normalise), for whoever has a probe around it.
+    /// [`normalise`](Step::normalise), for a caller that has a probe around it.
     fn normalise_rows(&self, worker: &Worker, number: usize, rows: Range<usize>) {
         let (index, norm) = self.batch_norm(number);
         let x = self.input_of(index).read(worker, rows.clone());
@@ -192,7 +192,7 @@ impl Step<'_> {
         });
     }
 
-    /// Of the data there is no gradient.
+    /// Computes the gradient of the layer's input; the data have none.
     fn backward_input(&self, worker: &Worker, number: usize, rows: Range<usize>) {
         let (index, norm) = self.batch_norm(number);
         let Some(gradient) = self.gradient_of(self.layers[index].inputs.main) else { return };

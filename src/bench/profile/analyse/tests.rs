@@ -5,7 +5,7 @@ use crate::bench::profile::record::LevelRoof;
 use crate::model::{Model, Recipe};
 use crate::probe::{Cost, Probe, Traffic};
 
-/// 1000 multiply-adds and as many bytes a tick, of all workers together.
+/// Roofs of 1000 multiply-adds and as many bytes a tick, of all workers together.
 fn roofs() -> Roofs {
     Roofs {
         instruction_set: "baseline".into(),
@@ -75,7 +75,7 @@ fn analysed(tables: &[Table]) -> ProfileRecord {
 const FORWARD: Operation = Operation::Forward;
 const UPDATE: Operation = Operation::Update;
 
-/// At 90 % of the peak; at half of the bandwidth of memory; at the roof of L1; without one.
+/// Calls at 90 % of the peak; at half of the bandwidth of memory; at the roof of L1; without a roof.
 const CALLS: [Call; 5] = [
     (FORWARD, Some(0), 100, 180_000, 100, 100),
     (UPDATE, Some(0), 60, 0, 30_000, 1 << 20),

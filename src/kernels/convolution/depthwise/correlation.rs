@@ -1,4 +1,4 @@
-//! The sum under each place of a window, of each channel by itself, and its transpose.
+//! The sum under each position of a window, of each channel by itself, and its transpose.
 
 use pulp::{Simd, WithSimd};
 
@@ -6,8 +6,8 @@ use super::lanes::{NOTHING, RUN, load, store};
 use super::walk::Walk;
 use crate::kernels::products::gemm::Epilogue;
 
-/// [`forward`](super::forward), and with the window flipped round the gradient of the input. All that `walk` and `check`
-/// speak of must be readable, and `y` the caller's alone.
+/// [`forward`](super::forward), and with flipped kernels (rotated by 180 degrees) the gradient of the input. All
+/// memory that `walk` and `check` speak of must be readable, and `y` the caller's alone.
 pub struct Correlation {
     pub walk: Walk,
     pub y: *mut f32,
@@ -42,7 +42,7 @@ impl Correlation {
     }
 
     /// # Safety
-    /// As for a vector of the bias.
+    /// The vector of the bias at this lane must be readable.
     #[inline(always)]
     unsafe fn begin<S: Simd>(&self, simd: S, lane: usize) -> S::f32s {
         match self.bias {
@@ -52,10 +52,10 @@ impl Correlation {
         }
     }
 
-    /// With the kernel in registers.
+    /// The loop with the kernel in registers.
     ///
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
         // Safety: the caller's.
@@ -68,10 +68,10 @@ impl Correlation {
         }
     }
 
-    /// `SIDE_BY_SIDE` if stride and dilation are 1.
+    /// The loop over runs of positions; `SIDE_BY_SIDE` if stride and dilation are 1.
     ///
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd, const K: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
@@ -91,7 +91,7 @@ impl Correlation {
                 }
                 let begin = self.begin(simd, lane);
                 for row in 0..walk.places[0] {
-                    // Rows of the window beside the image count nothing, whatever stands for them.
+                    // Rows of the window beside the image count nothing, whatever pointer stands for them.
                     let mut here = kernel;
                     let top = walk.corner(row, 0)[0];
                     let mut rows = [x; K];
@@ -151,7 +151,7 @@ impl Correlation {
     }
 
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
         let (walk, [down, across]) = (self.walk, self.walk.steps());
@@ -184,7 +184,7 @@ impl Correlation {
 }
 
 /// [`input_gradient`](super::input_gradient) of a window that moves by so many pixels that it meets none twice:
-/// each place adds to the pixels under it. `dx` holds zeros.
+/// each position adds to the pixels under it. `dx` holds zeros.
 pub struct Spread {
     pub walk: Walk,
     pub dx: *mut f32,
@@ -229,7 +229,7 @@ fn with_epilogue<S: Simd>(simd: S, sum: S::f32s, epilogue: Epilogue) -> S::f32s 
     let zero = simd.splat_f32s(0.0);
     match epilogue {
         Epilogue::Plain => sum,
-        // Not a maximum: that would lose a NaN, by which divergence is noticed.
+        // A maximum would lose a NaN, by which divergence is noticed.
         Epilogue::Relu => simd.select_f32s(simd.less_than_f32s(sum, zero), zero, sum),
         Epilogue::LeakyRelu { slope } => {
             let scaled = simd.mul_f32s(sum, simd.splat_f32s(slope));

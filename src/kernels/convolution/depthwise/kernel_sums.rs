@@ -31,10 +31,10 @@ impl WithSimd for KernelSums {
 }
 
 impl KernelSums {
-    /// With the sums of all numbers of a kernel in registers, and `P` places of a row worked on together.
+    /// The loop with the sums of all weights of a kernel in registers, and `P` positions of a row in parallel.
     ///
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     unsafe fn unrolled<S: Simd, const K: usize, const P: usize>(&self, simd: S) {
         // Safety: the caller's.
@@ -47,10 +47,10 @@ impl KernelSums {
         }
     }
 
-    /// `SIDE_BY_SIDE` if stride and dilation are 1.
+    /// The loop over runs of positions; `SIDE_BY_SIDE` if stride and dilation are 1.
     ///
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd, const K: usize, const P: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
@@ -116,10 +116,10 @@ impl KernelSums {
         }
     }
 
-    /// One number of the kernel after the other.
+    /// The loop over one weight of the kernel after the other.
     ///
     /// # Safety
-    /// As for the fields.
+    /// The conditions on the fields of [`KernelSums`] must hold.
     #[inline(always)]
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
         let (walk, [down, across]) = (self.walk, self.walk.steps());

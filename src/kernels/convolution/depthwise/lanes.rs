@@ -4,10 +4,10 @@ use pulp::Simd;
 
 use crate::tensor::LANES;
 
-/// Places of a row that are worked on together: they share what lies under several of them.
+/// Positions of a row that are computed in parallel: they share the pixels under several of them.
 pub(super) const RUN: usize = 4;
 
-/// What a pixel beside the image holds.
+/// The zeros that stand for a pixel beside the image.
 pub(super) static NOTHING: [f32; LANES] = [0.0; LANES];
 
 /// # Safety

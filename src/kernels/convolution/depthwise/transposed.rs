@@ -1,4 +1,4 @@
-//! The transpose of the sum under each place of a window that moves by several pixels and still overlaps itself,
+//! The transpose of the sum under each position of a window that moves by several pixels and still overlaps itself,
 //! of each channel by itself.
 
 use std::ops::Range;
@@ -9,8 +9,8 @@ use super::lanes::{RUN, load, store};
 use super::walk::Walk;
 use crate::tensor::LANES;
 
-/// [`input_gradient`](super::input_gradient) of such a window, which meets some pixels more often than others.
-/// Each pixel is summed up in a register, over the places at which the window lies on it. Adding each place to
+/// [`input_gradient`](super::input_gradient) of such a window, which covers some pixels more often than others.
+/// Each pixel is summed up in a register, over the positions at which the window covers it. Adding each position to
 /// the pixels under it, as [`Spread`](super::Spread) does, would make additions wait for those before to come back
 /// from memory.
 pub struct Transposed {
@@ -20,15 +20,15 @@ pub struct Transposed {
     pub weights: *const f32,
 }
 
-/// How the window meets every so many pixels along a side, by its stride: with the same numbers of the kernel,
-/// each at a place further on than the one before.
+/// The weights of the kernel that meet every so many pixels along a side, by the stride: each next one meets them at
+/// a later position of the window.
 #[derive(Clone, Copy)]
 struct Meeting {
-    /// The last of these numbers, which comes first.
+    /// The last of these weights, which comes first.
     tap: usize,
-    /// Its place over the first pixel; it may lie beside the image of places.
+    /// The position at which it meets the first pixel; it may lie beside the output image.
     place: isize,
-    /// From one number to the next, so many numbers back and so many places on.
+    /// The distance to the next weight: so many weights back, and so many positions on.
     back: usize,
     on: usize,
     count: usize,
@@ -39,7 +39,7 @@ impl Meeting {
     fn at(pixel: usize, walk: &Walk, axis: usize) -> Meeting {
         let (kernel, stride, dilation) =
             (walk.kernel[axis], walk.stride[axis] as usize, walk.dilation[axis] as usize);
-        // Of any so many numbers in a row one meets the pixels, or none does.
+        // Of any so many weights in a row one meets the pixels, or none does.
         let mut back = 1;
         while back < kernel && !(back * dilation).is_multiple_of(stride) {
             back += 1;
@@ -56,13 +56,13 @@ impl Meeting {
         Meeting { tap: 0, place: 0, back, on: 0, count: 0 }
     }
 
-    /// Where number `index` of these is over pixel `pixel` of these.
+    /// The position at which weight `index` of these meets pixel `pixel` of these.
     #[inline(always)]
     fn place(&self, index: usize, pixel: usize) -> isize {
         self.place + (pixel + index * self.on) as isize
     }
 
-    /// Which of these numbers are over that pixel at one of so many places.
+    /// Which of these weights meet that pixel at one of so many positions.
     #[inline(always)]
     fn inside(&self, pixel: usize, places: usize) -> Range<usize> {
         let [mut start, mut end] = [0, self.count];
@@ -75,7 +75,7 @@ impl Meeting {
         if start < end { start..end } else { 0..0 }
     }
 
-    /// The pixels, of so many, over which all of these numbers are at one of so many places.
+    /// The pixels, of so many, that all of these weights meet at one of so many positions.
     #[inline(always)]
     fn whole(&self, pixels: usize, places: usize) -> Range<usize> {
         let start = (-self.place).max(0) as usize;
@@ -112,7 +112,7 @@ impl WithSimd for Transposed {
                         back: [rows.back * walk.kernel[1] * LANES, columns.back * LANES],
                     };
                     let to = self.dx.wrapping_offset(walk.start([row as isize, left as isize], 0));
-                    // Safety: `check` holds all slices to their sizes, and places beside their image are
+                    // Safety: `check` holds all slices to their sizes, and positions beside the output image are
                     // not read.
                     unsafe { line.sum(simd, to, terms, inside.len()) }
                 }
@@ -126,39 +126,39 @@ struct Line {
     columns: Meeting,
     pixels: usize,
     places: usize,
-    /// Those that all numbers meet inside the image of places.
+    /// The pixels that all weights meet inside the output image.
     whole: Range<usize>,
-    /// Floats from one to the next.
+    /// Floats from one pixel to the next.
     stride: usize,
 }
 
-/// What is multiplied for the pixels of a line.
+/// The factors of the products for the pixels of a line.
 #[derive(Clone, Copy)]
 struct Terms {
-    /// Under the first number, over the first pixel.
+    /// The gradient at the position where the first weight meets the first pixel.
     dy: *const f32,
     /// The first number.
     weights: *const f32,
-    /// Floats on from one pixel to the next, and from the kernels of a vector of channels to the next.
+    /// Floats from one pixel to the next, and from the kernels of a vector of channels to the next.
     pitch: usize,
     kernel: usize,
-    /// Floats on in `dy`, and back in `weights`, from one number to the next, down and across.
+    /// Floats on in `dy`, and back in `weights`, from one weight to the next, down and across.
     on: [usize; 2],
     back: [usize; 2],
 }
 
 impl Terms {
-    /// Those in the channels of a vector.
+    /// The factors in the channels of a vector.
     #[inline(always)]
     fn of_lane(self, lane: usize) -> Terms {
         let kernels = lane / LANES * self.kernel + lane % LANES;
         Terms { dy: self.dy.wrapping_add(lane), weights: self.weights.wrapping_add(kernels), ..self }
     }
 
-    /// The sum over rows and columns of numbers for each of `P` pixels.
+    /// The sum over rows and columns of weights for each of `P` pixels.
     ///
     /// # Safety
-    /// They must be readable.
+    /// The factors must be readable.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn sums<S: Simd, const P: usize>(
@@ -188,10 +188,10 @@ impl Terms {
 }
 
 impl Line {
-    /// Sums up all pixels, over so many rows of numbers.
+    /// Sums up all pixels, over so many rows of weights.
     ///
     /// # Safety
-    /// `to` must be the caller's, `terms` readable inside the image of places.
+    /// `to` must be the caller's, `terms` readable inside the output image.
     #[inline(always)]
     unsafe fn sum<S: Simd>(&self, simd: S, to: *mut f32, terms: Terms, rows: usize) {
         // Kernels of 3 to 6 that move by two pixels have loops of their own.
@@ -211,7 +211,7 @@ impl Line {
     }
 
     /// # Safety
-    /// As for [`sum`](Line::sum).
+    /// The conditions of [`sum`](Line::sum) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd>(&self, simd: S, to: *mut f32, terms: Terms, [rows, columns]: [usize; 2]) {
@@ -227,7 +227,7 @@ impl Line {
                 self.singles(simd, to, terms, rows, 0..whole.start);
                 let mut pixel = whole.start;
                 while pixel < whole.end {
-                    // The last run begins where it just fits: what it sums up once more comes out the same.
+                    // The last run begins where it just fits: pixels summed up twice come out the same.
                     let start = pixel.min(whole.end - RUN);
                     let sums = terms.sums::<S, RUN>(simd, start, [0..rows, 0..columns]);
                     let to = to.wrapping_add(start * stride);
@@ -241,10 +241,10 @@ impl Line {
         }
     }
 
-    /// One pixel after the other, over the numbers that meet it inside the image of places.
+    /// Sums up one pixel after the other, over the weights that meet it inside the output image.
     ///
     /// # Safety
-    /// As for [`sum`](Line::sum).
+    /// The conditions of [`sum`](Line::sum) must hold.
     #[inline(always)]
     unsafe fn singles<S: Simd>(
         &self,

@@ -1,30 +1,30 @@
-//! The walk of a window over an image, row by row.
+//! The loop of a window over an image, row by row.
 
 use std::ops::Range;
 
 use crate::tensor::LANES;
 
-/// The way of a window over an image.
+/// The geometry of the loop of a window over an image.
 #[derive(Clone, Copy)]
 pub(super) struct Walk {
-    /// Pixels of the window, as all pairs here down and across.
+    /// Pixels of the window; all pairs here are down and across.
     pub(super) kernel: [usize; 2],
     pub(super) stride: [isize; 2],
     pub(super) dilation: [isize; 2],
-    /// Above and to the left; less than none where the window begins inside the image.
+    /// Padding above and to the left; below 0 where the window begins inside the image.
     pub(super) padding: [isize; 2],
-    /// Of the image under the window.
+    /// Rows of the image under the window.
     pub(super) height: isize,
     pub(super) width: isize,
-    /// Down and across.
+    /// Positions of the window, down and across.
     pub(super) places: [usize; 2],
     /// Floats from pixel to pixel, of both images.
     pub(super) pitch: usize,
 }
 
 impl Walk {
-    /// The way, one pixel at a time, of the window flipped round over the image of places: under it lies
-    /// what a pixel of the image has added to.
+    /// The geometry, one pixel at a time, of the flipped window over the output image: it covers the outputs that a
+    /// pixel of the input has contributed to.
     pub(super) fn back(self) -> Walk {
         Walk {
             padding: [self.reach(0) - self.padding[0], self.reach(1) - self.padding[1]],
@@ -41,14 +41,14 @@ impl Walk {
         self.dilation[axis] * (self.kernel[axis] as isize - 1)
     }
 
-    /// Row and column under the first pixel of the window.
+    /// Row and column of the pixel under the first one of the window.
     #[inline(always)]
     pub(super) fn corner(&self, row: usize, column: usize) -> [isize; 2] {
         let ([below, right], [above, left]) = (self.stride, self.padding);
         [row as isize * below - above, column as isize * right - left]
     }
 
-    /// The places of a row at which no pixel of the window lies to the left or the right of the image.
+    /// The positions of a row at which no pixel of the window lies to the left or the right of the image.
     pub(super) fn inner_columns(&self) -> Range<usize> {
         let fits = |&column: &usize| self.is_across(self.corner(0, column)[1]);
         let first = (0..self.places[1]).find(fits).unwrap_or(0);
@@ -66,11 +66,11 @@ impl Walk {
         (0..self.height).contains(&(y + i as isize * self.dilation[0]))
     }
 
-    /// Pairs of a place and a pixel of the window that is on the image.
+    /// Pairs of a position and a pixel of the window that is on the image.
     fn pairs_inside(&self) -> usize {
         let along = |axis: usize, side: isize| -> usize {
             let (places, stride) = (self.places[axis], self.stride[axis]);
-            // Places at which pixel i of the window is inside.
+            // The number of positions at which pixel i of the window is inside.
             let inside = |i: usize| {
                 let before = self.padding[axis] - i as isize * self.dilation[axis];
                 let first = (before.max(0) + stride - 1) / stride;
@@ -83,13 +83,13 @@ impl Walk {
     }
 
     /// Floating-point operations, for each channel, padding included: of a multiply-add for each such pair, or
-    /// if `all` for the others, too.
+    /// if `all` for the other pairs, too.
     pub(super) fn flops(&self, all: bool) -> usize {
         let pairs = self.places[0] * self.places[1] * self.area();
         2 * self.pitch * if all { pairs } else { self.pairs_inside() }
     }
 
-    /// Numbers of a kernel.
+    /// Weights of a kernel.
     #[inline(always)]
     pub(super) fn area(&self) -> usize {
         self.kernel[0] * self.kernel[1]
@@ -100,19 +100,19 @@ impl Walk {
         matches!(self.kernel, [3, 3] | [5, 5])
     }
 
-    /// Whether neighbouring places see neighbouring pixels, and so does a window.
+    /// Whether neighbouring positions see neighbouring pixels, and so do neighbouring pixels of a window.
     pub(super) fn is_dense(&self) -> bool {
         self.stride == [1, 1] && self.dilation == [1, 1]
     }
 
-    /// Whether pixel (i, j) of the window does.
+    /// Whether pixel (i, j) of the window lies on the image.
     #[inline(always)]
     pub(super) fn holds(&self, [y, x]: [isize; 2], i: usize, j: usize) -> bool {
         let (y, x) = (y + i as isize * self.dilation[0], x + j as isize * self.dilation[1]);
         (0..self.height).contains(&y) && (0..self.width).contains(&x)
     }
 
-    /// Where a place of the window begins in the image; it may lie beside it.
+    /// The float of the image at which a window at this position begins; it may lie beside it.
     #[inline(always)]
     pub(super) fn start(&self, [y, x]: [isize; 2], lane: usize) -> isize {
         (y * self.width + x) * self.pitch as isize + lane as isize
@@ -125,13 +125,13 @@ impl Walk {
         [below * self.width as usize, right]
     }
 
-    /// Where the number of a kernel lies for these lanes of the channels.
+    /// The place of the kernels' weight `tap` for these lanes of the channels.
     #[inline(always)]
     pub(super) fn weight(&self, tap: usize, lane: usize) -> usize {
         (lane / LANES * self.area() + tap) * LANES + lane % LANES
     }
 
-    /// The place number `row`, `column` in the image of places.
+    /// The place of position (`row`, `column`) in the output image.
     #[inline(always)]
     pub(super) fn place(&self, row: usize, column: usize, lane: usize) -> usize {
         (row * self.places[1] + column) * self.pitch + lane

@@ -12,7 +12,7 @@ use crate::kernels::simd::lanes::{self, Square};
 use crate::probe::count_flops;
 use crate::tensor::{LANES, MatrixMut};
 
-/// Pixels of a tile: of a row, or a window of the pool.
+/// Pixels of a tile: neighbours in a row, or a window of the pool.
 const PIXELS: usize = 4;
 
 impl FusedPool {
@@ -35,7 +35,7 @@ impl FusedPool {
         assert!(bias.is_none_or(|bias| bias.len() >= self.outputs), "bias");
         let samples = y.rows();
         let Geometry { columns, pools, .. } = self.geometry();
-        // The last tile of a row goes back over some that are done.
+        // The last tile of a row computes some pixels of the one before again.
         let computed = if pools || columns < PIXELS { columns } else { columns.next_multiple_of(PIXELS) };
         count_flops(self.flops(computed));
         // Safety: the assertions hold all of it to these sizes.
@@ -67,10 +67,10 @@ struct Forward<'a> {
     relu: bool,
 }
 
-/// Where a tile begins.
+/// The place at which a tile begins.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The window at each pixel.
+    /// The window of each pixel.
     pixels: [*const f32; PIXELS],
     weights: *const f32,
     takers: *mut f32,
@@ -105,7 +105,7 @@ impl WithSimd for Forward<'_> {
             for row in 0..rows {
                 let mut column = 0;
                 while column < columns {
-                    // The last tile of a row goes back over some that are done.
+                    // The last tile of a row computes some pixels of the one before again.
                     let from = if columns < PIXELS { column } else { column.min(columns - PIXELS) };
                     let pixel = row * columns + from;
                     let pixels = [0, 1, 2, 3].map(
@@ -138,13 +138,13 @@ impl WithSimd for Forward<'_> {
 }
 
 impl Forward<'_> {
-    /// The window at a place.
+    /// The window at a position.
     #[inline(always)]
     fn window(&self, row: usize, column: usize) -> *const f32 {
         self.x.wrapping_add(self.geometry.input_at(row, column) * LANES)
     }
 
-    /// Writes what a panel of outputs gives for a pixel of the result to all samples.
+    /// Writes the outputs of a panel, for a pixel of the result, to all samples.
     ///
     /// # Safety
     /// The output must have the pixel and the panel.
@@ -157,7 +157,7 @@ impl Forward<'_> {
         }
     }
 
-    /// Some outputs of one panel, of one or four pixels, into `squares`; `pixel` is that of the result.
+    /// Computes some outputs of one panel, of one or four pixels, into `squares`; `pixel` is that of the result.
     ///
     /// # Safety
     /// All sizes must be as [`FusedPool::forward`] wants them.
@@ -201,11 +201,11 @@ impl Forward<'_> {
         }
     }
 
-    /// `COUNT` pixels of `OUTPUTS` outputs, in registers; written to `to`, squares of 16 outputs by 16
+    /// Computes `COUNT` pixels of `OUTPUTS` outputs, in registers; written to `to`, squares of 16 outputs by 16
     /// lanes for each pixel of the result.
     ///
     /// # Safety
-    /// As for [`panel`](Forward::panel).
+    /// The conditions of [`panel`](Forward::panel) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const COUNT: usize, const OUTPUTS: usize, const POOLS: bool>(
@@ -263,11 +263,11 @@ impl Forward<'_> {
     #[inline(always)]
     fn rectified<S: Simd>(&self, simd: S, sum: S::f32s) -> S::f32s {
         let zero = simd.splat_f32s(0.0);
-        // Not a maximum: that would lose a NaN, by which divergence is noticed.
+        // A maximum would lose a NaN, by which divergence is noticed.
         if self.relu { simd.select_f32s(simd.less_than_f32s(sum, zero), zero, sum) } else { sum }
     }
 
-    /// The largest of a window, NaN if there is one; and the first pixel that has it, or nobody where the
+    /// The largest of a window, NaN if there is one; and the first pixel that has it, or [`NOBODY`] where the
     /// ReLU passes no gradient.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)]

@@ -71,14 +71,14 @@ struct InputGradient {
     dz: *mut f32,
 }
 
-/// What a tile takes and gives.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 struct Place {
     dx: *mut f32,
     /// The results of the first row of the window.
     dz: *const f32,
     weights: *const f32,
-    /// Rows of the window.
+    /// Rows of the window with terms.
     rows: usize,
 }
 
@@ -135,7 +135,7 @@ impl WithSimd for InputGradient {
 }
 
 impl InputGradient {
-    /// The tile of so many pixels and channels.
+    /// Computes the tile of so many pixels and channels.
     ///
     /// # Safety
     /// All sizes must be as [`FusedPool::input_gradient`] wants them.
@@ -173,7 +173,7 @@ impl InputGradient {
     /// Adds the terms of `PIXELS` results of each row to `CHANNELS` channels of as many pixels.
     ///
     /// # Safety
-    /// As for [`tile_of`](InputGradient::tile_of).
+    /// The conditions of [`tile_of`](InputGradient::tile_of) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const PIXELS: usize, const CHANNELS: usize>(&self, simd: S, place: Place) {

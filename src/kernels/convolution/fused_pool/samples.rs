@@ -21,7 +21,8 @@ impl FusedPool {
         dispatch(Gather { lanes: lanes.as_mut_ptr(), x, rows: InputRows::new(self, input.width) });
     }
 
-    /// The inverse, without the frame: `dx` `[samples, columns]`, padding included.
+    /// Inverts [`gather_input`](FusedPool::gather_input), without the frame: `dx` `[samples, columns]`, padding
+    /// included.
     pub fn scatter_input(&self, mut dx: MatrixMut, lanes: &[f32]) {
         let input = self.patches.input;
         assert!(dx.rows() <= GROUP && dx.columns() == input.columns() && lanes.len() == self.input_len());
@@ -36,7 +37,7 @@ impl FusedPool {
     }
 
     /// The gradient of the output in lanes, `[output_len]`, from `dy` `[samples, columns]`; with a pool, 0
-    /// where `takers` say that nobody takes it.
+    /// where `takers` say that no pixel takes it.
     pub fn gather_gradient(&self, lanes: &mut [f32], dy: MatrixRef, takers: &[f32]) {
         let output = self.output();
         assert!(dy.rows() <= GROUP && dy.columns() == output.columns() && lanes.len() == self.output_len());
@@ -45,13 +46,13 @@ impl FusedPool {
     }
 }
 
-/// How the rows of the input lie in samples and in lanes.
+/// The layout of the input's rows in samples and in lanes.
 #[derive(Clone, Copy)]
 struct InputRows {
     count: usize,
-    /// Of a row, pieces without gaps in them: pixels, or all of it where channels are not padded.
+    /// Pieces of a row without gaps in them: pixels, or all of it where channels are not padded.
     pieces: usize,
-    /// Of a piece.
+    /// Numbers of a piece.
     numbers: usize,
     /// Floats from piece to piece in a sample.
     pitch: usize,

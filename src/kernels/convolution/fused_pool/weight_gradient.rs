@@ -3,7 +3,7 @@
 //!
 //! Each lane sums its own sample; the lanes are added up last. A few outputs at a time: their gradient
 //! before the pool is made band by band, so that it and the rows of the input that meet it stay in the
-//! first-level cache, while the sums of the inputs pass by.
+//! first-level cache, while the sums of the inputs stream through.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ const OUTPUTS: usize = 4;
 const BAND: usize = 32 << 10;
 
 impl FusedPool {
-    /// Rows of results that are taken together, those of whole windows of the pool.
+    /// Rows of results that are processed together, those of whole windows of the pool.
     fn band(&self) -> usize {
         let Geometry { kernel, stride, channels, width, columns, pools, rows, .. } = self.geometry();
         let (stride, kernel) = (stride[0], kernel[0]);
@@ -45,8 +45,8 @@ impl FusedPool {
         (self.band() * columns * OUTPUTS + inputs * OUTPUTS + LANES) * LANES
     }
 
-    /// The gradient of the weights over a group: `dw` in panels takes it, or with `accumulate` has it added,
-    /// and so `db` `[outputs]`, padded, if there is a bias. `x` `[input_len]`, `dy` and `takers` are in lanes.
+    /// The gradient of the weights over a group: `dw` in panels is overwritten, or with `accumulate` added to,
+    /// and so is `db` `[outputs]`, padded, if there is a bias. `x` `[input_len]`, `dy` and `takers` are in lanes.
     #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
     pub fn weight_gradient(
         &self,
@@ -100,7 +100,7 @@ struct WeightGradient<'a> {
     sums: &'a mut [f32],
 }
 
-/// What a tile takes and gives.
+/// The operands of a tile.
 #[derive(Clone, Copy)]
 struct Place {
     sums: *mut f32,
@@ -140,7 +140,7 @@ impl WithSimd for WeightGradient<'_> {
 }
 
 impl WeightGradient<'_> {
-    /// The gradient of the weights of these outputs.
+    /// Computes the gradient of the weights of these outputs.
     ///
     /// # Safety
     /// All sizes must be as [`FusedPool::weight_gradient`] wants them.
@@ -191,10 +191,10 @@ impl WeightGradient<'_> {
         self.add_up::<S, COUNT>(outputs.start);
     }
 
-    /// `COUNT` outputs of `INPUTS` inputs, in registers, over all pixels of a band.
+    /// Computes `COUNT` outputs of `INPUTS` inputs, in registers, over all pixels of a band.
     ///
     /// # Safety
-    /// As for [`outputs`](WeightGradient::outputs).
+    /// The conditions of [`outputs`](WeightGradient::outputs) must hold.
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     unsafe fn tile<S: Simd, const INPUTS: usize, const COUNT: usize>(&self, simd: S, place: Place) {
@@ -246,7 +246,7 @@ impl WeightGradient<'_> {
         let together = LANES / COUNT;
         for first in (0..inputs).step_by(together) {
             let part = &self.sums[first * COUNT * LANES..][..LANES * LANES];
-            // Safety: `part` is 16 vectors; what those behind the last sum give is not used.
+            // Safety: `part` is 16 vectors; the sums of those behind the last are not used.
             let sums = unsafe { lanes::sums::<S>(part.as_ptr()) };
             for (input, sums) in sums.as_chunks::<COUNT>().0.iter().enumerate().take(inputs - first) {
                 let dw = &mut panel[(first + input) * LANES..][..COUNT];
@@ -257,7 +257,7 @@ impl WeightGradient<'_> {
         }
     }
 
-    /// The gradient of the bias: the sums of that of the output, of which the pool hands each to one pixel.
+    /// Computes the gradient of the bias: the sums of that of the output, of which the pool hands each to one pixel.
     #[inline(always)]
     fn bias<S: Simd>(&mut self, simd: S) {
         let outputs = self.geometry.outputs;

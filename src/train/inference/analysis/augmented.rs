@@ -1,4 +1,4 @@
-//! What augmentation makes of samples, as pictures.
+//! Augmented versions of samples, as pictures.
 
 use super::picture::{LARGEST_SIDE, Picture, picture_of};
 use crate::data::Samples;
@@ -11,11 +11,11 @@ use crate::{Error, Result};
 /// A sample and what becomes of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Versions {
-    /// Its number among the training samples.
+    /// The index of the sample among the training samples.
     pub index: usize,
     pub label: Option<u8>,
     pub original: Picture,
-    /// In the first epochs, in turn; none without augmentation.
+    /// The augmented pictures of the first epochs, in turn; none without augmentation.
     pub made: Vec<Picture>,
 }
 
@@ -83,7 +83,7 @@ mod tests {
         assert_ne!(turned[0].made[0], turned[0].made[1]);
         assert_ne!(turned[0].made[0], turned[0].original);
         assert_eq!(turned, versions(&samples, &recipe(&["augment.rotation=40"]), 2, 3).unwrap());
-        // Nothing moves by so little.
+        // A shift so small moves nothing.
         let same = versions(&samples, &recipe(&["augment.shift=0.0001"]), 1, 1).unwrap();
         assert_eq!(same[0].made[0], same[0].original);
     }

@@ -12,7 +12,7 @@ pub const LARGEST_SIDE: usize = 256;
 pub struct Picture {
     /// `[height, width]` if grey, `[height, width, 3]` if coloured
     pub pixels: Vec<u8>,
-    /// Neither side is 0.
+    /// Rows of pixels; neither side is 0.
     pub height: usize,
     pub width: usize,
 }
@@ -68,7 +68,7 @@ pub fn png_of(samples: &Samples, index: usize) -> Option<Vec<u8>> {
     Some(file)
 }
 
-/// From 0 for the smallest value to 255 for the largest.
+/// The values as bytes, from 0 for the smallest to 255 for the largest.
 fn stretched(values: &[f32]) -> Vec<u8> {
     let least = values.iter().copied().fold(f32::INFINITY, f32::min);
     let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);

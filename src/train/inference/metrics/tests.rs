@@ -13,7 +13,7 @@ fn ranks_count_what_comes_before() {
 
 #[test]
 fn macro_means_are_over_the_classes_that_occur() {
-    // Labels 0 0 0 1, answers 0 0 1 3; class 2 occurs nowhere.
+    // Labels 0 0 0 1, predictions 0 0 1 3; class 2 occurs nowhere.
     let confusion = [vec![2, 1, 0, 0], vec![0, 0, 0, 1], vec![0; 4], vec![0; 4]];
     let [precision, recall, f1] = macro_means(&confusion);
     // Precision 1, 0, 0; recall 2/3, 0 and that of class 3, which has no samples; F1 4/5, 0, 0.

@@ -6,13 +6,13 @@ use super::allocate::{Allocate, Form, Shares};
 use crate::team::{Shared, Worker};
 use crate::tensor::{MatrixMut, MatrixRef};
 
-/// The rows of a block, `[block, columns]`, which any worker may read after a barrier; or, of what only
-/// the rows pass needs, those that a worker takes through the layers together, `[rows, columns]` for
-/// each worker: written over and over, they never leave its cache.
+/// The rows of a block, `[block, columns]`, which any worker may read after a barrier; or, of transient
+/// activations, which only the rows pass needs, those that a worker takes through the layers together,
+/// `[rows, columns]` for each worker: written over and over, they never leave its cache.
 pub struct Activations<F: Form> {
-    /// One for all workers, or one for each.
+    /// One matrix for all workers, or one for each.
     matrices: Vec<F::Of<f32>>,
-    /// Whether they hold no more than the rows that are under way.
+    /// Whether the matrices hold no more than the rows under way.
     transient: bool,
 }
 
@@ -62,13 +62,13 @@ impl<'a> Activations<Shares<'a>> {
         self.matrices[0].columns()
     }
 
-    /// Some rows, to read.
+    /// Some rows, to be read.
     pub fn read<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> MatrixRef<'s> {
         let (matrix, rows) = self.place(worker, rows);
         matrix.block(worker, rows, 0..self.columns())
     }
 
-    /// These columns of some rows, to write.
+    /// These columns of some rows, to be written.
     pub fn write<'s>(
         &'s self,
         worker: &'s Worker,
@@ -79,13 +79,13 @@ impl<'a> Activations<Shares<'a>> {
         matrix.block_mut(worker, rows, columns)
     }
 
-    /// Rows that have no gaps between them, to read.
+    /// Rows that have no gaps between them, to be read.
     pub fn contiguous_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [f32] {
         let (matrix, rows) = self.place(worker, rows);
         matrix.contiguous_rows(worker, rows)
     }
 
-    /// Rows that have no gaps between them, to write.
+    /// Rows that have no gaps between them, to be written.
     #[allow(clippy::mut_from_ref)] // a worker's own rows, as all that is shared
     pub fn contiguous_rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [f32] {
         let (matrix, rows) = self.place(worker, rows);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::team::Shared;
 use crate::tensor::{Arena, LANES, padded, row_stride};
 
-/// What stands for a buffer of some numbers: its place, or the buffer itself.
+/// The form of a buffer of some numbers: its place, or the buffer itself.
 pub trait Form {
     type Of<T: 'static>;
 }
@@ -32,11 +32,11 @@ pub struct Place {
     pub range: Range<usize>,
     rows: usize,
     columns: usize,
-    /// From row to row.
+    /// Numbers from row to row.
     stride: usize,
 }
 
-/// What hands out buffers.
+/// Hands out buffers.
 pub trait Allocate<F: Form> {
     /// A matrix of floats with so many numbers from row to row.
     fn strided(&mut self, rows: usize, columns: usize, stride: usize) -> F::Of<f32>;
@@ -62,7 +62,7 @@ pub trait Allocate<F: Form> {
     }
 }
 
-/// Tells where buffers will lie.
+/// Measures where buffers will lie.
 #[derive(Default)]
 pub struct Measure {
     floats: Arena,
@@ -79,7 +79,7 @@ fn after(len: &mut usize, rows: usize, columns: usize) -> Place {
 }
 
 impl Measure {
-    /// Floats, bytes, words and doubles.
+    /// The lengths so far: floats, bytes, words and doubles.
     pub fn lens(&self) -> [usize; 4] {
         [self.floats.len(), self.bytes, self.words, self.doubles]
     }
@@ -112,7 +112,7 @@ pub struct Carve<'a> {
     doubles: Rest<'a, f64>,
 }
 
-/// Numbers that are not cut off yet.
+/// Numbers that are not handed out yet.
 struct Rest<'a, T> {
     numbers: &'a mut [T],
     /// How many were before them.
@@ -134,7 +134,7 @@ impl<'a, T> Rest<'a, T> {
 }
 
 impl<'a> Carve<'a> {
-    /// Of memory of at least the measured lengths.
+    /// An allocator that hands out this memory, of at least the measured lengths.
     pub fn of(
         floats: &'a mut [f32],
         bytes: &'a mut [u8],
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use crate::team::Team;
 
-    /// What is carved lies where it was measured, and nothing overlaps.
+    /// Buffers lie where they were measured, and none overlap.
     #[test]
     fn buffers_are_carved_where_they_were_measured() {
         fn declare<F: Form>(

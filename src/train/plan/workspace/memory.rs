@@ -7,21 +7,21 @@ use crate::model::PlacedLayer;
 use crate::tensor::{LANES, row_stride};
 use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan, Plan};
 
-/// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
+/// Sums of squares that are kept of each shard: those of its gradient, of its update, of its parameters.
 pub const NORMS: usize = 3;
 
-/// What the buffers' sizes follow from, beside the layers and the plan.
+/// The properties from which the buffers' sizes follow, beside the layers and the plan.
 #[derive(Clone, Copy)]
 pub struct Sizes {
-    /// Of a sample.
+    /// Features of a sample.
     pub features: usize,
-    /// Values of a sample to come close to; 0 if the targets are classes.
+    /// Target values of a sample; 0 if the targets are classes.
     pub targets: usize,
     /// Floats of all parameters, as they are stored.
     pub parameters: usize,
     /// The most samples of a step.
     pub batch: usize,
-    /// The rule's numbers for each parameter.
+    /// Slots of the update rule: how many numbers it keeps for each parameter.
     pub slots: usize,
 }
 
@@ -29,7 +29,7 @@ pub struct Sizes {
 pub struct Factors<F: Form> {
     /// The mean square of each output, `[panels * 16]`, and of each input, `[inputs]`.
     pub means: [F::Of<f32>; 2],
-    /// Those of the step alone.
+    /// The mean squares of the step alone, of the same shapes.
     pub of_step: [F::Of<f32>; 2],
     /// The sums of squares of each input over the outputs of each panel, `[panels, inputs]`.
     pub input_sums: F::Of<f32>,
@@ -45,26 +45,27 @@ pub struct Memory<F: Form> {
     pub gradients: Vec<Activations<F>>,
     /// Each row's loss, `[batch]`.
     pub losses: F::Of<f32>,
-    /// What each layer derives from its parameters.
+    /// Each layer's derived storage, which is made from its parameters.
     pub derived: Vec<F::Of<f32>>,
     /// The optimizer's slots, each as long as the parameters.
     pub slots: Vec<F::Of<f32>>,
-    /// All shards' gradients, if they are summed over several blocks or needed all at once.
+    /// The gradients of all shards, if they are summed over several blocks or needed before the first update.
     pub sums: F::Of<f32>,
     /// Each worker's scratch: a shard's gradient, or what a layer wants for its rows.
     pub scratch: Vec<F::Of<f32>>,
-    /// Each row's values to come close to, `[block, targets]`.
+    /// Each row's target values, `[block, targets]`.
     pub targets: F::Of<f32>,
-    /// Of each matrix that becomes orthogonal, two iterates in turn, `[longer side, shorter side]`,
+    /// For each matrix that becomes orthogonal, two iterates in turn, `[longer side, shorter side]`,
     /// columns padded.
     pub iterates: Vec<[F::Of<f32>; 2]>,
-    /// Its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
+    /// For each of these, its Gram matrix and a polynomial of that, `[shorter side, shorter side]`, columns padded.
     pub grams: Vec<[F::Of<f32>; 2]>,
-    /// Of each matrix whose second moments are factored.
+    /// The factored second moments of each matrix that has them.
     pub factors: Vec<Factors<F>>,
-    /// The slot of all that is no such matrix.
+    /// The slot of all parameters that are of no such matrix.
     pub vectors: F::Of<f32>,
-    /// Of each part of each shard of such matrices the sums of the squares of its outputs, `[shards, MOST_PARTS, 16]`.
+    /// For each part of each shard of such matrices, the sums of the squares of its outputs,
+    /// `[shards, MOST_PARTS, 16]`.
     pub part_sums: F::Of<f32>,
     /// Each worker's scratch: a shard's parameters before its update.
     pub before: Vec<F::Of<f32>>,
@@ -72,33 +73,33 @@ pub struct Memory<F: Form> {
     pub slow: F::Of<f32>,
     /// The average of the parameters, in their places; empty where it is not kept.
     pub average: F::Of<f32>,
-    /// Of each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
+    /// For each layer that sums by rows, its gradient over each part of the block, `[parts, storage]`.
     pub partials: Vec<F::Of<f32>>,
-    /// What a layer gives to a gradient that others give to as well, as wide as the widest of these; nothing in a
-    /// plain chain.
+    /// The contribution of a layer to a gradient that other layers add to as well, as wide as the widest of these;
+    /// nothing in a plain chain.
     pub branch: Activations<F>,
-    /// Of each layer that normalises by batch, what each worker keeps of the block, `[workers, state]`.
+    /// For each layer that normalises by batch, each worker's state of the block, `[workers, state]`.
     pub states: Vec<F::Of<f32>>,
     /// Each worker's scratch for augmentation.
     pub augment_floats: Vec<F::Of<f32>>,
-    /// As well, `[workers, words]`.
+    /// Each worker's words of scratch for augmentation, `[workers, words]`.
     pub augment_words: F::Of<u32>,
-    /// Each worker's scratch of each layer that keeps something in it; empty for others.
+    /// Each worker's scratch of each layer that saves something in it for the backward pass; empty for others.
     pub saved: Vec<Vec<F::Of<f32>>>,
     /// Each row's class, `[block]`.
     pub labels: F::Of<u8>,
-    /// The class of what each row is mixed with, `[block]`, if it is.
+    /// The class of the sample that each row is mixed with, `[block]`, if it is.
     pub others: F::Of<u8>,
-    /// 1 for each row whose class was found, `[batch]`.
+    /// 1 for each row whose class was predicted, `[batch]`.
     pub correct: F::Of<u8>,
-    /// The sum of squares of each shard's gradient, if they are needed all at once; `[shards]`.
+    /// The sum of squares of each shard's gradient, if the norm of all is needed; `[shards]`.
     pub squares: F::Of<f64>,
-    /// Of each part of each shard the sums of the squares of directions and of parameters, for a rule
-    /// for whole parameters; `[shards, MOST_PARTS, 2]`.
+    /// For each part of each shard, the sums of the squares of directions and of parameters, for a per-tensor
+    /// rule; `[shards, MOST_PARTS, 2]`.
     pub part_squares: F::Of<f64>,
     /// Sums of squares of each shard in the last step of an epoch; `[shards][NORMS]`.
     pub norms: F::Of<f64>,
-    /// Of each layer that normalises by batch, the moments of its input over each part of the block,
+    /// For each layer that normalises by batch, the moments of its input over each part of the block,
     /// `[parts][moments]`.
     pub moments: Vec<F::Of<f64>>,
 }
@@ -122,7 +123,7 @@ impl<F: Form> Memory<F> {
         };
         let stride = row_stride(features);
         let inputs = match plan.rows.keeps_input() {
-            // Kept for all rows of a block, by all workers together.
+            // Saved for all rows of a block, by all workers together.
             true => all(arena, features, stride),
             false if plan.rows.input_is_transient => under_way(arena, features, stride),
             // Made by one worker for all, or by each for itself.
@@ -211,7 +212,7 @@ fn partials<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, parts: 
     }
 }
 
-/// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
+/// A worker's scratch of a layer that saves something in it for these rows; nothing for others.
 fn saved<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
     match placed.layer.saved_len(rows) {
         0 => arena.array(0),

@@ -26,23 +26,23 @@ use crate::train::record::TrainRecord;
 use crate::train::run::dataset;
 use crate::train::run::fit::{Training, check_test, check_training, fit, split, test};
 
-/// The part of the training samples that is set aside to see an accuracy reached, where the recipe does
-/// not set samples aside itself.
+/// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
+/// validation accuracy is reached.
 pub const HELD: f64 = 0.1;
 
-/// Watches recipes being reproduced.
+/// Observes the reproduction of recipes.
 pub trait Watcher: Observer {
-    /// Before the first seed of a recipe.
+    /// Called before the first seed of a recipe.
     fn recipe(&mut self, _recipe: &RecipeRecord) {}
 
-    /// Before each seed.
+    /// Called before each seed.
     fn seed(&mut self, _recipe: &RecipeRecord, _seed: u64) {}
 
-    /// After each seed: all results so far, the last of which is the last run of the recipe with this
+    /// Called after each seed with all results so far, the last of which is the last run of the recipe with this
     /// index.
     ///
     /// # Errors
-    /// What is returned ends the reproduction.
+    /// An error that is returned ends the reproduction.
     fn done(&mut self, _record: &ReproduceRecord, _recipe: usize) -> Result<()> {
         Ok(())
     }
@@ -86,10 +86,10 @@ fn is_same_data(a: &Recipe, b: &Recipe) -> bool {
     key(a) == key(b)
 }
 
-/// That every task can be trained and tested, before hours are spent on the first.
+/// Checks that every task can be trained and tested, before hours are spent on the first.
 ///
 /// # Errors
-/// What the first step of one of them would fail with.
+/// The error that one of their trainings would begin with.
 pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
     for Task { recipe, data, seeds } in tasks {
         let mut model = build(recipe, data)?;

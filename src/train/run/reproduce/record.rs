@@ -1,4 +1,4 @@
-//! What reproducing recipes leaves behind. All tables and pages are made from these.
+//! The record of a reproduction of recipes. All tables and pages are made from these.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ const ROUNDING: f64 = 1e-12;
 /// Some recipes, each trained from several seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReproduceRecord {
-    /// [`REPRODUCE_SCHEMA`]
+    /// The schema of the record, [`REPRODUCE_SCHEMA`].
     pub schema: String,
     /// The program's version.
     pub version: String,
@@ -46,26 +46,26 @@ pub struct RecipeRecord {
     pub target: Option<f64>,
     /// All seeds that were asked for.
     pub seeds: Vec<u64>,
-    /// Those that are done, in the order of the seeds.
+    /// The runs that are done, in the order of the seeds.
     pub runs: Vec<TrainRecord>,
-    /// Of the test accuracies; absent without runs.
+    /// Mean of the test accuracies and its uncertainty; absent without runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<MeanEstimate>,
-    /// Of the runs' training times, the median; absent without runs.
+    /// The median of the runs' training times; absent without runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_seconds: Option<f64>,
-    /// Median training time to the validation accuracy that was asked for, a run that has not come to it
+    /// Median training time to the validation accuracy that was asked for, a run that has not reached it
     /// counting as endless; absent if the median is endless, or none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_to_accuracy: Option<f64>,
     pub verdict: Verdict,
 }
 
-/// What came out for a recipe.
+/// The verdict on a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The mean of all seeds is at least the target; or all have come to the accuracy that was asked for.
+    /// The mean of all seeds is at least the target; or all have reached the accuracy that was asked for.
     Met,
     Missed,
     /// All seeds are done, and there is nothing to compare with.
@@ -75,7 +75,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// In words.
+    /// The verdict in words.
     pub fn text(self) -> &'static str {
         match self {
             Verdict::Met => "met",
@@ -181,10 +181,10 @@ fn met(is_met: bool) -> Verdict {
     if is_met { Verdict::Met } else { Verdict::Missed }
 }
 
-/// When a run came to an accuracy.
+/// The moment at which a run reached an accuracy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reached {
-    /// Of training, up to the end of the epoch; validation is not counted.
+    /// Seconds of training, up to the end of the epoch; validation is not counted.
     pub seconds: f64,
     pub epochs: usize,
     pub accuracy: f64,
@@ -194,7 +194,7 @@ pub struct Reached {
 pub fn time_to(run: &TrainRecord, accuracy: f64) -> Option<Reached> {
     let (mut seconds, mut before) = (0.0, 0);
     run.epochs.iter().find_map(|epoch| {
-        // In place of epochs that the record of a long run leaves out.
+        // The time of epochs that the record of a long run leaves out.
         seconds += epoch.seconds * epoch.epoch.saturating_sub(before) as f64;
         before = epoch.epoch;
         let accuracy = epoch.validation_accuracy.filter(|found| *found >= accuracy)?;
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(time_to(&thinned, 0.7).unwrap(), Reached { seconds: 1.5, epochs: 3, accuracy: 0.9 });
     }
 
-    /// Whatever the others reach.
+    /// A run without a test counts as missed whatever the others reach.
     #[test]
     fn a_run_without_a_test_misses_the_target() {
         let mut record = record(vec![recipe(Some(0.5), &[7, 8]), recipe(None, &[7])], None);

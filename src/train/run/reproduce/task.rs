@@ -1,4 +1,4 @@
-//! What is trained again: a recipe, its data and seeds.
+//! A task of a reproduction: a recipe, its data and seeds.
 
 use std::sync::Arc;
 
