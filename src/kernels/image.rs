@@ -132,7 +132,7 @@ impl Patches {
     /// vector after them, from the framed image.
     pub fn gather(&self, columns: &mut [f32], stride: usize, framed: &[f32], pixels: Range<usize>) {
         self.check(columns, stride, framed, &pixels);
-        let walk = self.walk(stride, pixels);
+        let patch_loop = self.patch_loop(stride, pixels);
         let (columns, framed) = (columns.as_mut_ptr(), framed.as_ptr());
         // Whole vectors: the excess is overwritten by the next run.
         vectorise(
@@ -140,9 +140,9 @@ impl Patches {
             || {
                 // Copies in registers, where no store can be thought to change them.
                 let (columns, framed) = (columns, framed);
-                if walk.runs.len <= LANES / 2 {
+                if patch_loop.runs.len <= LANES / 2 {
                     // Half a vector lies across two cache lines half as often.
-                    walk.each_run(
+                    patch_loop.each_run(
                         #[inline(always)]
                         // Safety: by `check`, as for whole vectors below.
                         |patch, image, _| unsafe {
@@ -151,7 +151,7 @@ impl Patches {
                         },
                     );
                 } else {
-                    walk.each_run(
+                    patch_loop.each_run(
                         #[inline(always)]
                         // Safety: by `check`, a vector from every place of a patch lies in each slice.
                         |patch, image, _| unsafe {
@@ -168,13 +168,13 @@ impl Patches {
     /// framed image that it was read from, in the order of the output pixels ("col2im").
     pub fn scatter(&self, framed: &mut [f32], columns: &[f32], stride: usize, pixels: Range<usize>) {
         self.check(columns, stride, framed, &pixels);
-        let walk = self.walk(stride, pixels);
+        let patch_loop = self.patch_loop(stride, pixels);
         let (columns, framed) = (columns.as_ptr(), framed.as_mut_ptr());
         vectorise(
             #[inline(always)]
             || {
                 let (columns, framed) = (columns, framed);
-                walk.each_run(
+                patch_loop.each_run(
                     #[inline(always)]
                     // Safety: by `check`, a vector from every place of a patch lies in each slice.
                     |patch, image, left| unsafe {
@@ -200,10 +200,10 @@ impl Patches {
         assert!(framed.len() >= self.framed_len(), "framed image");
     }
 
-    fn walk(&self, stride: usize, pixels: Range<usize>) -> Walk {
+    fn patch_loop(&self, stride: usize, pixels: Range<usize>) -> PatchLoop {
         let Window { kernel: [rows, _], stride: [below, right], .. } = self.window;
         let across = self.window.output(self.input, 1).width;
-        Walk {
+        PatchLoop {
             runs: self.runs(),
             rows,
             first: [pixels.start / across, pixels.start % across],
@@ -217,7 +217,7 @@ impl Patches {
 }
 
 /// The loop through patches and image at the same time.
-struct Walk {
+struct PatchLoop {
     runs: Runs,
     /// Rows of the window.
     rows: usize,
@@ -233,7 +233,7 @@ struct Walk {
     stride: usize,
 }
 
-impl Walk {
+impl PatchLoop {
     /// Calls `each` with the place of every vector of every run: in the patches, in the framed image, and
     /// how many floats of the run begin there.
     #[inline(always)]
@@ -247,11 +247,11 @@ impl Walk {
         }
     }
 
-    /// [`each_run`](Walk::each_run) for windows of `ROWS` rows, or any if that is 0, and for `SHORT` runs:
+    /// [`each_run`](PatchLoop::each_run) for windows of `ROWS` rows, or any if that is 0, and for `SHORT` runs:
     /// one of at most a vector for each row of the window.
     #[inline(always)]
     fn each_run_of<const ROWS: usize, const SHORT: bool>(&self, mut each: impl FnMut(usize, usize, u32)) {
-        let Walk { runs, rows, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
+        let PatchLoop { runs, rows, first: [mut y, mut x], pixels, across, right, down, stride } = *self;
         let Runs { len, count, across: run_across, down: run_down } = runs;
         let rows = if ROWS > 0 { ROWS } else { rows };
         for pixel in 0..pixels {

@@ -121,7 +121,7 @@ impl Convolution {
     /// are summed for each part of the batch and leave the cache between the rows.
     fn has_heavy_weights(&self) -> bool {
         let images = self.patches.input.columns() + self.output().columns();
-        !self.patches.is_fused_pool() && self.patch.weights_len() > HEAVY * images
+        !self.patches.has_few_channels() && self.patch.weights_len() > HEAVY * images
     }
 
     /// The gradient of the biases of some channels: `db` `[columns]`.

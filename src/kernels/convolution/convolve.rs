@@ -52,12 +52,12 @@ impl Patches {
 
     /// Floats of scratch that [`gradient`] wants.
     pub fn gradient_scratch(&self) -> usize {
-        if self.is_fused_pool() { self.framed_len() } else { 0 }
+        if self.has_few_channels() { self.framed_len() } else { 0 }
     }
 
     /// Whether the gradient is summed up in tiles of inputs of several pixels of the window, because there are
     /// few channels.
-    pub fn is_fused_pool(&self) -> bool {
+    pub fn has_few_channels(&self) -> bool {
         self.input.channels < WIDE && !self.are_pixels()
     }
 
@@ -181,19 +181,19 @@ pub fn gradient(
     scratch: &mut [f32],
 ) {
     let all = Gradient::all(patches, dy);
-    if !patches.is_fused_pool() {
+    if !patches.has_few_channels() {
         return gradient_of(dw, dy, x, patches, [all.panels, all.inputs], accumulate);
     }
     all.check(dw, dy, x);
     for sample in 0..x.rows() {
         let x = patches.placed_in_frame(scratch, x.row(sample));
         // Safety: all places of the window lie in the frame, and the sizes were checked.
-        unsafe { all.narrow(dw.as_mut_ptr(), x, dy.row(sample), accumulate || sample > 0) };
+        unsafe { all.few_channels(dw.as_mut_ptr(), x, dy.row(sample), accumulate || sample > 0) };
     }
 }
 
 /// The gradient of some weights: those of some panels of outputs and some inputs, `dw`
-/// `[panels][inputs][16]`; else as [`gradient`]. For layers of [many](Patches::is_fused_pool) channels.
+/// `[panels][inputs][16]`; else as [`gradient`]. For layers of [many](Patches::has_few_channels) channels.
 pub fn gradient_of(
     dw: &mut [f32],
     dy: MatrixRef,
@@ -202,7 +202,7 @@ pub fn gradient_of(
     [panels, inputs]: [Range<usize>; 2],
     accumulate: bool,
 ) {
-    assert!(!patches.is_fused_pool(), "few channels");
+    assert!(!patches.has_few_channels(), "few channels");
     let of = Gradient { panels, inputs, ..Gradient::all(patches, dy) };
     of.check(dw, dy, x);
     // Whole samples as long as several are a block; else rows of output pixels.
@@ -215,7 +215,9 @@ pub fn gradient_of(
         let samples = first..(first + samples).min(x.rows());
         evenly(of.rows, rows, |start, count| {
             // Safety: the sizes were checked; only positions of the window inside the image are read.
-            unsafe { of.wide(dw.as_mut_ptr(), x, dy, samples.clone(), start..start + count, accumulate) };
+            unsafe {
+                of.many_channels(dw.as_mut_ptr(), x, dy, samples.clone(), start..start + count, accumulate)
+            };
             accumulate = true;
         });
     }
@@ -286,7 +288,7 @@ impl<'a> Gradient<'a> {
     ///
     /// # Safety
     /// The sizes must be [checked](Gradient::check).
-    unsafe fn wide(
+    unsafe fn many_channels(
         &self,
         dw: *mut f32,
         x: MatrixRef,
@@ -344,7 +346,7 @@ impl<'a> Gradient<'a> {
     ///
     /// # Safety
     /// The sizes must be [checked](Gradient::check), and the weights all that there are.
-    unsafe fn narrow(&self, dw: *mut f32, x: Placed, dy: &[f32], accumulate: bool) {
+    unsafe fn few_channels(&self, dw: *mut f32, x: Placed, dy: &[f32], accumulate: bool) {
         let Patches { input: Image { channels, .. }, window } = *self.patches;
         let [down, across] = window.sides();
         let mut work = |limits: Limits, compute: &mut dyn FnMut(&Tile)| {

@@ -9,9 +9,9 @@ mod correlation;
 mod kernel_sums;
 mod lanes;
 mod transposed;
-mod walk;
+mod window_loop;
 
-use walk::Walk;
+use window_loop::WindowLoop;
 
 use correlation::{Correlation, Spread};
 use kernel_sums::KernelSums;
@@ -48,9 +48,9 @@ impl Depthwise {
         assert_eq!(weights.len(), self.weights_len(), "kernels of {self:?}");
     }
 
-    fn walk(&self) -> Walk {
+    fn window_loop(&self) -> WindowLoop {
         let (input, output, window) = (self.input, self.output(), self.window);
-        Walk {
+        WindowLoop {
             kernel: window.kernel,
             stride: window.stride.map(|stride| stride as isize),
             dilation: window.dilation.map(|dilation| dilation as isize),
@@ -75,10 +75,10 @@ pub fn forward(
 ) {
     shape.check(x, y, weights);
     assert!(bias.is_none_or(|bias| bias.len() == shape.input.pitch), "bias of {shape:?}");
-    let walk = shape.walk();
-    count_flops(walk.flops(walk.is_unrolled()));
+    let window_loop = shape.window_loop();
+    count_flops(window_loop.flops(window_loop.is_unrolled()));
     dispatch(Correlation {
-        walk,
+        window_loop,
         y: y.as_mut_ptr(),
         x: x.as_ptr(),
         weights: weights.as_ptr(),
@@ -92,23 +92,23 @@ pub fn forward(
 /// bias and epilogue.
 pub fn input_gradient(dx: &mut [f32], dy: &[f32], weights: &[f32], shape: Depthwise) {
     shape.check(dx, dy, weights);
-    let walk = shape.walk();
-    if walk.stride != [1, 1] {
-        count_flops(walk.flops(false));
-        let overlap = [0, 1].iter().any(|&axis| walk.reach(axis) >= walk.stride[axis]);
+    let window_loop = shape.window_loop();
+    if window_loop.stride != [1, 1] {
+        count_flops(window_loop.flops(false));
+        let overlap = [0, 1].iter().any(|&axis| window_loop.reach(axis) >= window_loop.stride[axis]);
         if !overlap {
             dx.fill(0.0);
         }
         let (dx, dy, weights) = (dx.as_mut_ptr(), dy.as_ptr(), weights.as_ptr());
         if overlap {
-            return dispatch(Transposed { walk, dx, dy, weights });
+            return dispatch(Transposed { window_loop, dx, dy, weights });
         }
-        return dispatch(Spread { walk, dx, dy, weights });
+        return dispatch(Spread { window_loop, dx, dy, weights });
     }
-    let walk = walk.back();
-    count_flops(walk.flops(walk.is_unrolled()));
+    let window_loop = window_loop.back();
+    count_flops(window_loop.flops(window_loop.is_unrolled()));
     dispatch(Correlation {
-        walk,
+        window_loop,
         y: dx.as_mut_ptr(),
         x: dy.as_ptr(),
         weights: weights.as_ptr(),
@@ -125,7 +125,7 @@ pub fn weight_gradient(dw: &mut [f32], dy: &[f32], x: &[f32], shape: Depthwise, 
     if !accumulate {
         dw.fill(0.0);
     }
-    let walk = shape.walk();
-    count_flops(walk.flops(walk.is_unrolled()));
-    dispatch(KernelSums { walk, dw: dw.as_mut_ptr(), dy: dy.as_ptr(), x: x.as_ptr() });
+    let window_loop = shape.window_loop();
+    count_flops(window_loop.flops(window_loop.is_unrolled()));
+    dispatch(KernelSums { window_loop, dw: dw.as_mut_ptr(), dy: dy.as_ptr(), x: x.as_ptr() });
 }

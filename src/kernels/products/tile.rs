@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use pulp::{Simd, WithSimd};
 
-use crate::kernels::simd::prefetch::{Pace, Run, Walk, fetch};
+use crate::kernels::simd::prefetch::{Lines, Pace, Run, fetch};
 use crate::tensor::LANES;
 
 /// The operation on a result on its way from the registers to memory.
@@ -257,7 +257,7 @@ impl<'a> Problem<'a> {
             }
             let mut left = self.steps;
             while left > 0 {
-                let Walk { start: mut ahead, distance, steps } = pace.next(left, right.cast());
+                let Lines { start: mut ahead, distance, steps } = pace.next(left, right.cast());
                 // Two lines a step cost 1 % of a product, so nothing is prefetched without need.
                 if distance == 0 {
                     steps_of!(steps, {});

@@ -106,9 +106,9 @@ impl Run {
 
     /// The prefetches of the run in `share` steps a pair, or in one if the pairs do not follow each other.
     #[inline(always)]
-    fn walk(&self, share: usize) -> Walk {
+    fn lines(&self, share: usize) -> Lines {
         let share = if self.distance == PAIR { share } else { 1 };
-        Walk { start: self.start, distance: self.distance.div_ceil(share), steps: self.pairs * share }
+        Lines { start: self.start, distance: self.distance.div_ceil(share), steps: self.pairs * share }
     }
 
     #[inline(always)]
@@ -121,7 +121,7 @@ impl Run {
 
 /// A number of steps, in each of which one pair of lines is prefetched, at places that advance evenly.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::kernels) struct Walk {
+pub(in crate::kernels) struct Lines {
     pub start: *const u8,
     pub distance: usize,
     pub steps: usize,
@@ -130,7 +130,7 @@ pub(in crate::kernels) struct Walk {
 /// Spreads runs evenly over a number of steps.
 pub(in crate::kernels) struct Pace<'a> {
     rest: std::slice::Iter<'a, Run>,
-    walk: Walk,
+    lines: Lines,
     /// Steps for each pair.
     share: usize,
 }
@@ -142,7 +142,7 @@ impl<'a> Pace<'a> {
         let pairs: usize = runs.iter().map(|run| run.pairs).sum();
         let mut rest = runs.iter();
         let mut excess = pairs.saturating_sub(steps);
-        let mut walk = Walk { start: std::ptr::null(), distance: 0, steps: 0 };
+        let mut lines = Lines { start: std::ptr::null(), distance: 0, steps: 0 };
         while excess > 0
             && let Some(run) = rest.next()
         {
@@ -150,31 +150,31 @@ impl<'a> Pace<'a> {
             now.for_each(fetch);
             excess -= now.pairs;
             let start = run.start.wrapping_add(now.pairs * run.distance);
-            walk = Walk { start, distance: run.distance, steps: run.pairs - now.pairs };
+            lines = Lines { start, distance: run.distance, steps: run.pairs - now.pairs };
         }
-        Pace { rest, walk, share: (steps / pairs.max(1)).max(1) }
+        Pace { rest, lines, share: (steps / pairs.max(1)).max(1) }
     }
 
     /// A pace for one run.
     #[inline(always)]
     pub fn of(run: Run, steps: usize) -> Self {
         let share = (steps / run.pairs.max(1)).max(1);
-        Pace { rest: [].iter(), walk: run.walk(share), share }
+        Pace { rest: [].iter(), lines: run.lines(share), share }
     }
 
     /// The prefetches of the next steps, at most so many: those of `idle`, if there is nothing left.
     #[inline(always)]
-    pub fn next(&mut self, most: usize, idle: *const u8) -> Walk {
-        while self.walk.steps == 0 {
+    pub fn next(&mut self, most: usize, idle: *const u8) -> Lines {
+        while self.lines.steps == 0 {
             match self.rest.next() {
-                Some(run) => self.walk = run.walk(self.share),
-                None => return Walk { start: idle, distance: 0, steps: most },
+                Some(run) => self.lines = run.lines(self.share),
+                None => return Lines { start: idle, distance: 0, steps: most },
             }
         }
-        let steps = self.walk.steps.min(most);
-        let next = Walk { steps, ..self.walk };
-        self.walk.start = self.walk.start.wrapping_add(steps * self.walk.distance);
-        self.walk.steps -= steps;
+        let steps = self.lines.steps.min(most);
+        let next = Lines { steps, ..self.lines };
+        self.lines.start = self.lines.start.wrapping_add(steps * self.lines.distance);
+        self.lines.steps -= steps;
         next
     }
 }
@@ -205,13 +205,13 @@ mod tests {
         for _ in 0..steps.div_ceil(at_a_time) {
             let mut left = at_a_time;
             while left > 0 {
-                let walk = pace.next(left, std::ptr::null());
-                assert!((1..=left).contains(&walk.steps));
-                if walk.distance > 0 {
-                    let at = |step| walk.start.wrapping_add(step * walk.distance) as usize;
-                    places.extend((0..walk.steps).map(at));
+                let lines = pace.next(left, std::ptr::null());
+                assert!((1..=left).contains(&lines.steps));
+                if lines.distance > 0 {
+                    let at = |step| lines.start.wrapping_add(step * lines.distance) as usize;
+                    places.extend((0..lines.steps).map(at));
                 }
-                left -= walk.steps;
+                left -= lines.steps;
             }
         }
         places

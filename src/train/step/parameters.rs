@@ -291,13 +291,13 @@ impl Step<'_> {
         ahead: &PrefetchQueue,
     ) {
         let layer = &self.layers[index].layer;
-        let (rows, resume) = (block.samples.len(), block.first > 0);
+        let (rows, accumulate) = (block.samples.len(), block.first > 0);
         if layer.sums_rows() {
             ahead.ask();
-            return self.sum_parts(worker, index, shard, rows, out, resume);
+            return self.sum_parts(worker, index, shard, rows, out, accumulate);
         }
         let [dy, x] = self.factors(worker, index, rows);
-        layer.sharding().shard_gradient(shard, out, dy, x, resume, ahead);
+        layer.sharding().shard_gradient(shard, out, dy, x, accumulate, ahead);
     }
 
     /// The cost of the gradients of some shards of a layer over so many rows, while so many bytes are prefetched.
@@ -325,7 +325,7 @@ impl Step<'_> {
         shard: usize,
         rows: usize,
         out: &mut [f32],
-        resume: bool,
+        accumulate: bool,
     ) {
         let parts = self.plan.rows.parts(rows);
         let mut rest = out;
@@ -333,7 +333,11 @@ impl Step<'_> {
             let (sums, after) = rest.split_at_mut(part.len());
             rest = after;
             if !sums.is_empty() {
-                gemm::column_sums(sums, self.memory.partials[index].block(worker, 0..parts, part), resume);
+                gemm::column_sums(
+                    sums,
+                    self.memory.partials[index].block(worker, 0..parts, part),
+                    accumulate,
+                );
             }
         }
     }

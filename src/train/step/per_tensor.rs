@@ -66,13 +66,13 @@ impl Step<'_> {
         worker.barrier();
         match tensors.what {
             // A comparison that NaN passes: it must reach the parameters.
-            PerTensor::TrustRatio => self.scale_whole(worker, tensors, |[direction, own], _| {
+            PerTensor::TrustRatio => self.scale_tensors(worker, tensors, |[direction, own], _| {
                 if direction == 0.0 || own == 0.0 { 1.0 } else { own / direction }
             }),
             PerTensor::Factored(how) => {
                 self.divide_by_factors(worker, tensors, &how, with);
                 worker.barrier();
-                self.scale_whole(worker, tensors, |norms, count| {
+                self.scale_tensors(worker, tensors, |norms, count| {
                     let [direction, own] = norms.map(|norm| norm / (count as f64).sqrt());
                     how.scale(direction, own)
                 });
@@ -88,7 +88,12 @@ impl Step<'_> {
 
     /// Multiplies the directions of each whole tensor by a `factor` of the norms of its directions and its
     /// elements, and of how many these are.
-    fn scale_whole(&self, worker: &Worker, tensors: &PerTensorPlan, factor: impl Fn([f64; 2], usize) -> f64) {
+    fn scale_tensors(
+        &self,
+        worker: &Worker,
+        tensors: &PerTensorPlan,
+        factor: impl Fn([f64; 2], usize) -> f64,
+    ) {
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
             if owned.is_empty() {
                 continue;
@@ -112,7 +117,7 @@ impl Step<'_> {
         factor: impl Fn([f64; 2], usize) -> f64,
     ) {
         for parameter in &tensors.parameters[index] {
-            let factor = factor(self.whole_norms(worker, index, &parameter.range), parameter.count);
+            let factor = factor(self.tensor_norms(worker, index, &parameter.range), parameter.count);
             for shard in self.plan.owners[worker.index()][index].clone() {
                 self.parts_of(worker, index, shard, &parameter.range, |_, direction| {
                     clip::scale(direction, factor as f32);
@@ -123,7 +128,7 @@ impl Step<'_> {
 
     /// The norms of the directions and of the elements of a whole tensor, summed up in the order of
     /// its shards.
-    fn whole_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
+    fn tensor_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
         let layer = &self.layers[index].layer;
         let (first, end) = (self.plan.numbers[index], self.plan.numbers[index + 1]);
         let norms = self.memory.part_squares.read(worker, first * NORMS_PER_SHARD..end * NORMS_PER_SHARD);
@@ -170,7 +175,7 @@ impl Step<'_> {
                 Some(matrix.layer),
                 || self.copies_cost(worker, matrix),
                 || {
-                    let [norm, _] = self.whole_norms(worker, matrix.layer, &matrix.range);
+                    let [norm, _] = self.tensor_norms(worker, matrix.layer, &matrix.range);
                     // A maximum would lose a NaN.
                     let divisor = if norm < how.epsilon { how.epsilon } else { norm };
                     self.owned_parts(worker, matrix, |part, direction| {

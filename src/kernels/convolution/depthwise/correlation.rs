@@ -3,13 +3,13 @@
 use pulp::{Simd, WithSimd};
 
 use super::lanes::{NOTHING, RUN, load, store};
-use super::walk::Walk;
+use super::window_loop::WindowLoop;
 use crate::kernels::products::gemm::Epilogue;
 
 /// [`forward`](super::forward), and with flipped kernels (rotated by 180 degrees) the gradient of the input. All
-/// memory that `walk` and `check` speak of must be readable, and `y` the caller's alone.
+/// memory that `window_loop` and `check` speak of must be readable, and `y` the caller's alone.
 pub struct Correlation {
-    pub walk: Walk,
+    pub window_loop: WindowLoop,
     pub y: *mut f32,
     pub x: *const f32,
     pub weights: *const f32,
@@ -25,7 +25,7 @@ impl WithSimd for Correlation {
     fn with_simd<S: Simd>(self, simd: S) {
         // Safety: `check` holds all slices to their sizes, and pixels beside an image are not read.
         unsafe {
-            match self.walk.kernel {
+            match self.window_loop.kernel {
                 [3, 3] => self.unrolled::<S, 3>(simd),
                 [5, 5] => self.unrolled::<S, 5>(simd),
                 _ => self.of_any_size(simd),
@@ -37,8 +37,8 @@ impl WithSimd for Correlation {
 impl Correlation {
     #[inline(always)]
     fn tap(&self, i: usize, j: usize) -> usize {
-        let tap = i * self.walk.kernel[1] + j;
-        if self.flipped { self.walk.area() - 1 - tap } else { tap }
+        let tap = i * self.window_loop.kernel[1] + j;
+        if self.flipped { self.window_loop.area() - 1 - tap } else { tap }
     }
 
     /// # Safety
@@ -60,7 +60,7 @@ impl Correlation {
     unsafe fn unrolled<S: Simd, const K: usize>(&self, simd: S) {
         // Safety: the caller's.
         unsafe {
-            if self.walk.is_dense() {
+            if self.window_loop.is_dense() {
                 self.in_runs::<S, K, true>(simd);
             } else {
                 self.in_runs::<S, K, false>(simd);
@@ -75,38 +75,39 @@ impl Correlation {
     #[inline(always)]
     #[allow(clippy::needless_range_loop)] // they unroll entirely
     unsafe fn in_runs<S: Simd, const K: usize, const SIDE_BY_SIDE: bool>(&self, simd: S) {
-        let (walk, x, y, epilogue) = (self.walk, self.x, self.y, self.epilogue);
-        let [down, across] = walk.steps();
-        let along = walk.stride[1] as usize * walk.pitch;
-        let inner = walk.inner_columns();
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
+        let (window_loop, x, y, epilogue) = (self.window_loop, self.x, self.y, self.epilogue);
+        let [down, across] = window_loop.steps();
+        let along = window_loop.stride[1] as usize * window_loop.pitch;
+        let inner = window_loop.inner_columns();
+        for lane in (0..window_loop.pitch).step_by(S::F32_LANES) {
             let mut kernel = [[simd.splat_f32s(0.0); K]; K];
             // Safety: the caller's, for all of it.
             unsafe {
                 for i in 0..K {
                     for j in 0..K {
-                        let place = walk.weight(self.tap(i, j), lane);
+                        let place = window_loop.weight(self.tap(i, j), lane);
                         kernel[i][j] = load::<S>(self.weights.wrapping_add(place));
                     }
                 }
                 let begin = self.begin(simd, lane);
-                for row in 0..walk.places[0] {
+                for row in 0..window_loop.places[0] {
                     // Rows of the window beside the image count nothing, whatever pointer stands for them.
                     let mut here = kernel;
-                    let top = walk.corner(row, 0)[0];
+                    let top = window_loop.corner(row, 0)[0];
                     let mut rows = [x; K];
                     for i in 0..K {
                         rows[i] = x
-                            .wrapping_offset(walk.start([top, -walk.padding[1]], lane))
+                            .wrapping_offset(window_loop.start([top, -window_loop.padding[1]], lane))
                             .wrapping_add(i * down);
-                        if !walk.holds_row(top, i) {
+                        if !window_loop.holds_row(top, i) {
                             here[i] = [simd.splat_f32s(0.0); K];
-                            rows[i] = x.wrapping_offset(walk.start([0, -walk.padding[1]], lane));
+                            rows[i] =
+                                x.wrapping_offset(window_loop.start([0, -window_loop.padding[1]], lane));
                         }
                     }
                     let mut column = 0;
-                    while column < walk.places[1] {
-                        let to = y.wrapping_add(walk.place(row, column, lane));
+                    while column < window_loop.places[1] {
+                        let to = y.wrapping_add(window_loop.place(row, column, lane));
                         if inner.contains(&column) && column + RUN <= inner.end {
                             let mut sums = [begin; RUN];
                             for i in 0..K {
@@ -125,20 +126,20 @@ impl Correlation {
                             }
                             for p in 0..RUN {
                                 store::<S>(
-                                    to.wrapping_add(p * walk.pitch),
+                                    to.wrapping_add(p * window_loop.pitch),
                                     with_epilogue(simd, sums[p], epilogue),
                                 );
                             }
                             column += RUN;
                             continue;
                         }
-                        let corner = walk.corner(row, column);
+                        let corner = window_loop.corner(row, column);
                         let mut sum = begin;
                         for i in 0..K {
                             let from = rows[i].wrapping_add(column * along);
                             for j in 0..K {
                                 let x = from.wrapping_add(j * across);
-                                let x = if walk.holds(corner, i, j) { x } else { NOTHING.as_ptr() };
+                                let x = if window_loop.holds(corner, i, j) { x } else { NOTHING.as_ptr() };
                                 sum = simd.mul_add_f32s(here[i][j], load::<S>(x), sum);
                             }
                         }
@@ -154,27 +155,27 @@ impl Correlation {
     /// The conditions on the fields of [`Correlation`] must hold.
     #[inline(always)]
     unsafe fn of_any_size<S: Simd>(&self, simd: S) {
-        let (walk, [down, across]) = (self.walk, self.walk.steps());
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
+        let (window_loop, [down, across]) = (self.window_loop, self.window_loop.steps());
+        for lane in (0..window_loop.pitch).step_by(S::F32_LANES) {
             // Safety: the caller's, for all of it.
             unsafe {
                 let begin = self.begin(simd, lane);
-                for row in 0..walk.places[0] {
-                    for column in 0..walk.places[1] {
-                        let corner = walk.corner(row, column);
-                        let from = self.x.wrapping_offset(walk.start(corner, lane));
+                for row in 0..window_loop.places[0] {
+                    for column in 0..window_loop.places[1] {
+                        let corner = window_loop.corner(row, column);
+                        let from = self.x.wrapping_offset(window_loop.start(corner, lane));
                         let mut sum = begin;
-                        for i in 0..walk.kernel[0] {
-                            for j in 0..walk.kernel[1] {
-                                if walk.holds(corner, i, j) {
-                                    let weight = walk.weight(self.tap(i, j), lane);
+                        for i in 0..window_loop.kernel[0] {
+                            for j in 0..window_loop.kernel[1] {
+                                if window_loop.holds(corner, i, j) {
+                                    let weight = window_loop.weight(self.tap(i, j), lane);
                                     let weight = load::<S>(self.weights.wrapping_add(weight));
                                     let x = load::<S>(from.wrapping_add(i * down + j * across));
                                     sum = simd.mul_add_f32s(weight, x, sum);
                                 }
                             }
                         }
-                        let to = self.y.wrapping_add(walk.place(row, column, lane));
+                        let to = self.y.wrapping_add(window_loop.place(row, column, lane));
                         store::<S>(to, with_epilogue(simd, sum, self.epilogue));
                     }
                 }
@@ -186,7 +187,7 @@ impl Correlation {
 /// [`input_gradient`](super::input_gradient) of a window that moves by so many pixels that it meets none twice:
 /// each position adds to the pixels under it. `dx` holds zeros.
 pub struct Spread {
-    pub walk: Walk,
+    pub window_loop: WindowLoop,
     pub dx: *mut f32,
     pub dy: *const f32,
     pub weights: *const f32,
@@ -197,20 +198,20 @@ impl WithSimd for Spread {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (walk, [down, across]) = (self.walk, self.walk.steps());
-        for lane in (0..walk.pitch).step_by(S::F32_LANES) {
-            for row in 0..walk.places[0] {
-                for column in 0..walk.places[1] {
-                    let corner = walk.corner(row, column);
-                    let to = self.dx.wrapping_offset(walk.start(corner, lane));
+        let (window_loop, [down, across]) = (self.window_loop, self.window_loop.steps());
+        for lane in (0..window_loop.pitch).step_by(S::F32_LANES) {
+            for row in 0..window_loop.places[0] {
+                for column in 0..window_loop.places[1] {
+                    let corner = window_loop.corner(row, column);
+                    let to = self.dx.wrapping_offset(window_loop.start(corner, lane));
                     // Safety: `check` holds all slices to their sizes, and pixels beside an image are
                     // left alone.
                     unsafe {
-                        let dy = load::<S>(self.dy.wrapping_add(walk.place(row, column, lane)));
-                        for i in 0..walk.kernel[0] {
-                            for j in 0..walk.kernel[1] {
-                                if walk.holds(corner, i, j) {
-                                    let weight = walk.weight(i * walk.kernel[1] + j, lane);
+                        let dy = load::<S>(self.dy.wrapping_add(window_loop.place(row, column, lane)));
+                        for i in 0..window_loop.kernel[0] {
+                            for j in 0..window_loop.kernel[1] {
+                                if window_loop.holds(corner, i, j) {
+                                    let weight = window_loop.weight(i * window_loop.kernel[1] + j, lane);
                                     let weight = load::<S>(self.weights.wrapping_add(weight));
                                     let to = to.wrapping_add(i * down + j * across);
                                     store::<S>(to, simd.mul_add_f32s(weight, dy, load::<S>(to)));

@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::lanes::{RUN, load, store};
-use super::walk::Walk;
+use super::window_loop::WindowLoop;
 use crate::tensor::LANES;
 
 /// [`input_gradient`](super::input_gradient) of such a window, which covers some pixels more often than others.
@@ -14,7 +14,7 @@ use crate::tensor::LANES;
 /// the pixels under it, as [`Spread`](super::Spread) does, would make additions wait for those before to come back
 /// from memory.
 pub struct Transposed {
-    pub walk: Walk,
+    pub window_loop: WindowLoop,
     pub dx: *mut f32,
     pub dy: *const f32,
     pub weights: *const f32,
@@ -36,9 +36,12 @@ struct Meeting {
 
 impl Meeting {
     #[inline(always)]
-    fn at(pixel: usize, walk: &Walk, axis: usize) -> Meeting {
-        let (kernel, stride, dilation) =
-            (walk.kernel[axis], walk.stride[axis] as usize, walk.dilation[axis] as usize);
+    fn at(pixel: usize, window_loop: &WindowLoop, axis: usize) -> Meeting {
+        let (kernel, stride, dilation) = (
+            window_loop.kernel[axis],
+            window_loop.stride[axis] as usize,
+            window_loop.dilation[axis] as usize,
+        );
         // Of any so many weights in a row one meets the pixels, or none does.
         let mut back = 1;
         while back < kernel && !(back * dilation).is_multiple_of(stride) {
@@ -47,7 +50,7 @@ impl Meeting {
         let mut tap = kernel;
         while tap > 0 && kernel - tap < back {
             tap -= 1;
-            let from = (pixel as isize + walk.padding[axis]) - (tap * dilation) as isize;
+            let from = (pixel as isize + window_loop.padding[axis]) - (tap * dilation) as isize;
             if from % stride as isize == 0 {
                 let (place, on) = (from / stride as isize, back * dilation / stride);
                 return Meeting { tap, place, back, on, count: tap / back + 1 };
@@ -89,29 +92,39 @@ impl WithSimd for Transposed {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let walk = &self.walk;
-        let [below, right] = walk.stride.map(|stride| stride as usize);
-        let [height, width] = [walk.height, walk.width].map(|side| side as usize);
+        let window_loop = &self.window_loop;
+        let [below, right] = window_loop.stride.map(|stride| stride as usize);
+        let [height, width] = [window_loop.height, window_loop.width].map(|side| side as usize);
         for left in 0..right.min(width) {
-            let columns = Meeting::at(left, walk, 1);
+            let columns = Meeting::at(left, window_loop, 1);
             let pixels = (width - left).div_ceil(right);
-            let whole = columns.whole(pixels, walk.places[1]);
-            let line = Line { columns, pixels, places: walk.places[1], whole, stride: right * walk.pitch };
+            let whole = columns.whole(pixels, window_loop.places[1]);
+            let line = Line {
+                columns,
+                pixels,
+                places: window_loop.places[1],
+                whole,
+                stride: right * window_loop.pitch,
+            };
             for top in 0..below.min(height) {
-                let rows = Meeting::at(top, walk, 0);
+                let rows = Meeting::at(top, window_loop, 0);
                 for (pixel, row) in (top..height).step_by(below).enumerate() {
-                    let inside = rows.inside(pixel, walk.places[0]);
-                    let place = rows.place(inside.start, pixel) * walk.places[1] as isize + columns.place;
-                    let tap = (rows.tap - inside.start * rows.back) * walk.kernel[1] + columns.tap;
+                    let inside = rows.inside(pixel, window_loop.places[0]);
+                    let place =
+                        rows.place(inside.start, pixel) * window_loop.places[1] as isize + columns.place;
+                    let tap = (rows.tap - inside.start * rows.back) * window_loop.kernel[1] + columns.tap;
                     let terms = Terms {
-                        dy: self.dy.wrapping_offset(place * walk.pitch as isize),
+                        dy: self.dy.wrapping_offset(place * window_loop.pitch as isize),
                         weights: self.weights.wrapping_add(tap * LANES),
-                        pitch: walk.pitch,
-                        kernel: walk.weight(0, LANES),
-                        on: [rows.on * walk.places[1] * walk.pitch, columns.on * walk.pitch],
-                        back: [rows.back * walk.kernel[1] * LANES, columns.back * LANES],
+                        pitch: window_loop.pitch,
+                        kernel: window_loop.weight(0, LANES),
+                        on: [
+                            rows.on * window_loop.places[1] * window_loop.pitch,
+                            columns.on * window_loop.pitch,
+                        ],
+                        back: [rows.back * window_loop.kernel[1] * LANES, columns.back * LANES],
                     };
-                    let to = self.dx.wrapping_offset(walk.start([row as isize, left as isize], 0));
+                    let to = self.dx.wrapping_offset(window_loop.start([row as isize, left as isize], 0));
                     // Safety: `check` holds all slices to their sizes, and positions beside the output image are
                     // not read.
                     unsafe { line.sum(simd, to, terms, inside.len()) }

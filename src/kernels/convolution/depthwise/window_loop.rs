@@ -6,7 +6,7 @@ use crate::tensor::LANES;
 
 /// The geometry of the loop of a window over an image.
 #[derive(Clone, Copy)]
-pub(super) struct Walk {
+pub(super) struct WindowLoop {
     /// Pixels of the window; all pairs here are down and across.
     pub(super) kernel: [usize; 2],
     pub(super) stride: [isize; 2],
@@ -22,11 +22,11 @@ pub(super) struct Walk {
     pub(super) pitch: usize,
 }
 
-impl Walk {
+impl WindowLoop {
     /// The geometry, one pixel at a time, of the flipped window over the output image: it covers the outputs that a
     /// pixel of the input has contributed to.
-    pub(super) fn back(self) -> Walk {
-        Walk {
+    pub(super) fn back(self) -> WindowLoop {
+        WindowLoop {
             padding: [self.reach(0) - self.padding[0], self.reach(1) - self.padding[1]],
             height: self.places[0] as isize,
             width: self.places[1] as isize,
