@@ -11,8 +11,8 @@ use crate::layers::LayerKind;
 use crate::losses::LossKind;
 
 pub use crate::hyper::{
-    Range, above, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text, non_negative,
-    positive, unit, unit_open, unit_positive,
+    Range, above, at_least_one, between, finite, fraction, inner_unit, integer_text, non_negative, positive,
+    unit, unit_open, unit_positive,
 };
 
 /// Where the values of a recipe came from.
@@ -189,12 +189,6 @@ impl<'a> Section<'a> {
     /// An integer between `low` and `high`, both included.
     pub fn integer(&mut self, key: &'static str, default: usize, low: usize, high: usize) -> Result<usize> {
         Ok(self.optional_integer(key, low, high)?.unwrap_or(default))
-    }
-
-    /// An integer between `low` and `high`, both included, that must be there.
-    pub fn required_integer(&mut self, key: &'static str, low: usize, high: usize) -> Result<usize> {
-        let expected = integer_text(low, high);
-        self.optional_integer(key, low, high)?.ok_or_else(|| self.setting(key, &expected, "nothing"))
     }
 
     /// An integer between `low` and `high`, both included, that may be missing.
