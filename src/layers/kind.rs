@@ -30,9 +30,19 @@ pub struct LayerKind {
     pub(super) modules: usize,
     /// Numbers that go into each output, if those are many.
     pub(super) fan_in: fn(&LayerSettings, Shape) -> usize,
-    /// Whether it ends in the activation that it lists.
-    pub(super) ends_in_activation: bool,
+    pub(super) ending: Ending,
     differs_in_training: bool,
+}
+
+/// Where the activation is that a layer lists under `activation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It lists none, or does with it as it likes.
+    None,
+    /// In the layer, if its derivative follows from its output; otherwise behind it.
+    Own,
+    /// Behind the layer.
+    Apart,
 }
 
 /// What a layer takes, and as what it takes the data if it is the first.
@@ -134,7 +144,7 @@ impl LayerKind {
             make,
             modules: 1,
             fan_in: |_, _| 0,
-            ends_in_activation: false,
+            ending: Ending::None,
             differs_in_training: false,
         }
     }
@@ -170,7 +180,12 @@ impl LayerKind {
     /// With an activation at its end, which is the one that it lists under `activation`. An activation whose derivative
     /// does not follow from its output comes as a layer of its own, and `make` is told the identity.
     pub const fn ends_in_activation(self) -> LayerKind {
-        LayerKind { ends_in_activation: true, ..self }
+        LayerKind { ending: Ending::Own, ..self }
+    }
+
+    /// With the activation behind it that it lists under `activation`, always as a layer of its own.
+    pub const fn followed_by_activation(self) -> LayerKind {
+        LayerKind { ending: Ending::Apart, ..self }
     }
 
     /// With so many modules of PyTorch's `Sequential`, an activation at its end not counted, by which the names of

@@ -1,7 +1,7 @@
 //! A layer of the table at its place in a network, where it is known what goes into it.
 
 use super::elementwise::Elementwise;
-use super::kind::{Branch, Input, LayerSettings, Make, Misfit, PLACE, Refusal};
+use super::kind::{Branch, Ending, Input, LayerSettings, Make, Misfit, PLACE, Refusal};
 use super::layer::Layer;
 use super::node::Node;
 use super::shape::{Incoming, Shape};
@@ -94,13 +94,14 @@ impl LayerSettings {
 
     /// The activation that it ends in, if it is not the identity.
     fn own_activation(&self) -> Option<Activation> {
-        let own = self.kind.ends_in_activation.then(|| self.activation("activation"));
+        let own = (self.kind.ending != Ending::None).then(|| self.activation("activation"));
         own.filter(|activation| *activation != Activation::IDENTITY)
     }
 
     /// Whether the layer itself computes the activation that it ends in.
     fn fuses(&self) -> bool {
-        self.own_activation().is_some_and(Activation::derivative_from_output)
+        let own = self.own_activation().filter(|_| self.kind.ending == Ending::Own);
+        own.is_some_and(Activation::derivative_from_output)
     }
 
     /// The same with all defaults set, which then no longer follow from other values.

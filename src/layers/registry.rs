@@ -1,7 +1,7 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
 use super::entries::{convolution, dense, normalisation, squeeze_excite};
-use super::kind::LayerKind;
+use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, flatten, gated, pool, prelu};
 use crate::error::Result;
 use crate::hyper::{Allowed, HyperParameter};
@@ -57,7 +57,7 @@ impl LayerKind {
     pub(crate) fn check(&'static self) -> Result<()> {
         let is_end =
             |own: &HyperParameter| own.key == "activation" && matches!(own.allowed, Allowed::Activation(_));
-        if self.ends_in_activation && !self.about().2.iter().any(is_end) {
+        if self.ending != Ending::None && !self.about().2.iter().any(is_end) {
             let expected = "an activation, in which the layer ends".into();
             return Err(KINDS.wrong(self, "activation", expected, "none".into()));
         }

@@ -111,11 +111,12 @@ impl Builder {
                     let built = pooled.map_or_else(|| settings.build(input), |node| Built::Nodes(vec![node]));
                     match built {
                         Built::Nodes(nodes) => {
-                            for node in nodes {
+                            // Behind the first is its activation, a module of its own.
+                            for (number, node) in nodes.into_iter().enumerate() {
                                 let (reads, each) = (Inputs::one(flow.from), settings.fan_in(input.shape));
-                                flow.from =
-                                    self.place(index, node, reads, format!("{prefix}{module}"), each)?;
-                                module += settings.modules();
+                                let name = format!("{prefix}{module}");
+                                flow.from = self.place(index, node, reads, name, each)?;
+                                module += if number == 0 { settings.modules() } else { 1 };
                             }
                         }
                         Built::Branch(branch) => {

@@ -191,6 +191,12 @@ impl<'a> Section<'a> {
         Ok(self.optional_integer(key, low, high)?.unwrap_or(default))
     }
 
+    /// An integer between `low` and `high`, both included, that must be there.
+    pub fn required_integer(&mut self, key: &'static str, low: usize, high: usize) -> Result<usize> {
+        let expected = integer_text(low, high);
+        self.optional_integer(key, low, high)?.ok_or_else(|| self.setting(key, &expected, "nothing"))
+    }
+
     /// An integer between `low` and `high`, both included, that may be missing.
     pub fn optional_integer(&mut self, key: &'static str, low: usize, high: usize) -> Result<Option<usize>> {
         let Some(value) = self.take(key) else { return Ok(None) };

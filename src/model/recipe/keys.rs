@@ -23,8 +23,8 @@ pub(super) fn read(section: &mut Section, parameters: &'static [HyperParameter])
         {
             return Err(section.setting(key, &format!("none with `{choice} = false`"), "one"));
         }
-        // A window says which of its keys is missing.
-        if required && !parameter.keys().iter().any(|key| section.has(key)) && parameter.keys() == [key] {
+        // Of a window its reader says which key is missing.
+        if required && parameter.keys() == [key] && !section.has(key) {
             return Err(section.setting(key, &parameter.range(), "nothing"));
         }
         let default = parameter.default_after(values.iter().cloned());
@@ -42,6 +42,9 @@ fn read_one(
     Ok(match (&parameter.allowed, default) {
         (Allowed::Number(default, range), _) => HyperValue::Number(section.number(key, *default, *range)?),
         (Allowed::Single(default, range), _) => HyperValue::Single(section.single(key, *default, *range)?),
+        (&Allowed::Integer { low, high, .. }, _) if parameter.required => {
+            HyperValue::Integer(section.required_integer(key, low, high)?)
+        }
         (&Allowed::Integer { default, low, high }, _) => {
             HyperValue::Integer(section.integer(key, default, low, high)?)
         }

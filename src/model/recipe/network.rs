@@ -7,7 +7,7 @@ use super::loss;
 use super::values::table_of;
 use crate::error::{Error, Result};
 use crate::kernels::image::Image;
-use crate::layers::{Incoming, Shape, trained_numbers};
+use crate::layers::{Incoming, Node, Shape, trained_numbers};
 use crate::losses::Loss;
 use crate::model::section::Section;
 
@@ -39,8 +39,7 @@ impl ModelConfig {
 
     /// The numbers of the model's running statistics.
     pub(in crate::model) fn statistics(&self, input: [usize; 3]) -> Result<usize> {
-        let nodes = layers::nodes(&self.layers, of_data(input))?;
-        Ok(nodes.iter().map(|node| trained_numbers(&node.statistics())).sum())
+        Ok(self.nodes(input)?.iter().map(|node| trained_numbers(&node.statistics())).sum())
     }
 
     /// The trained numbers of the model for samples of this height, width and channels: a bound on its
@@ -49,18 +48,22 @@ impl ModelConfig {
     /// # Errors
     /// [`Error::Mismatch`] if they are more than 2^30; [`Error::Shape`] if the layers do not fit together.
     pub fn parameters(&self, input: [usize; 3]) -> Result<usize> {
-        let nodes = layers::nodes(&self.layers, of_data(input))?;
+        let nodes = self.nodes(input)?;
         let numbers = nodes.iter().map(|node| trained_numbers(&node.parameters()));
         let total = numbers.fold(Some(0usize), |total, numbers| total?.checked_add(numbers));
-        total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| Error::Mismatch {
-            what: "trained numbers of the model".to_string(),
-            expected: format!("at most {MOST_PARAMETERS}"),
-            found: total.map_or("more than can be counted".to_string(), |total| total.to_string()),
-        })
+        total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| too_many(total))
+    }
+
+    fn nodes(&self, input: [usize; 3]) -> Result<Vec<Node>> {
+        let data = Incoming { shape: Shape::Image(Image::data(input)), is_data: true };
+        layers::nodes(&self.layers, data)?.ok_or_else(|| too_many(None))
     }
 }
 
-/// The data as the first layer gets them.
-fn of_data(input: [usize; 3]) -> Incoming {
-    Incoming { shape: Shape::Image(Image::data(input)), is_data: true }
+fn too_many(total: Option<usize>) -> Error {
+    Error::Mismatch {
+        what: "trained numbers of the model".to_string(),
+        expected: format!("at most {MOST_PARAMETERS}"),
+        found: total.map_or("more than can be counted".to_string(), |total| total.to_string()),
+    }
 }

@@ -3,6 +3,7 @@
 use super::config::LayerConfig;
 use crate::error::Result;
 use crate::layers::{Branch, Built, Incoming, LayerKind, LayerSettings, Node, Shape};
+use crate::tensor::LANES;
 
 /// How many layers these are, counted with those in blocks.
 pub(super) fn count(layers: &[LayerConfig]) -> usize {
@@ -32,30 +33,47 @@ pub fn find_layer(layers: &[LayerConfig], holds: fn(&LayerSettings) -> bool) -> 
     })
 }
 
-/// All that stands in a network for these layers but the sums of blocks. It takes no memory for parameters.
+/// What no model has of numbers, so that products of a few sides and their padding can be counted below it.
+const COUNTABLE: u128 = 1 << 60;
+
+/// All that stands in a network for these layers but the sums of blocks, without memory for parameters; none if these
+/// are more than can be counted.
 ///
 /// # Errors
 /// [`Error::Shape`](crate::Error::Shape) if they do not fit together.
-pub fn nodes(layers: &[LayerConfig], input: Incoming) -> Result<Vec<Node>> {
-    let (mut input, mut found) = (input, Vec::new());
+pub fn nodes(layers: &[LayerConfig], mut input: Incoming) -> Result<Option<Vec<Node>>> {
+    let mut found = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
-        let shape = layer.output(index, input)?;
-        match layer {
-            LayerConfig::Residual(block) => {
-                found.extend(nodes(&block.layers, input)?);
-                found.extend(nodes(&block.shortcut, input)?);
-            }
-            LayerConfig::Of(settings) => found.extend(nodes_of(settings, index, input)?),
+        let output = layer.output(index, input)?;
+        let lists = match layer {
+            LayerConfig::Residual(block) => [nodes(&block.layers, input)?, nodes(&block.shortcut, input)?],
+            LayerConfig::Of(settings) => [nodes_of(settings, index, input, output)?, Some(Vec::new())],
+        };
+        for list in lists {
+            let Some(list) = list else { return Ok(None) };
+            found.extend(list);
         }
-        input = Incoming { shape, is_data: false };
+        input = Incoming { shape: output, is_data: false };
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
-fn nodes_of(settings: &LayerSettings, index: usize, input: Incoming) -> Result<Vec<Node>> {
+fn nodes_of(
+    settings: &LayerSettings,
+    index: usize,
+    input: Incoming,
+    output: Shape,
+) -> Result<Option<Vec<Node>>> {
     let shape: Shape = settings.takes(index, input)?;
+    // Each side may be padded.
+    let [inputs, outputs] =
+        [settings.fan_in(shape), output.channels()].map(|side| side as u128 + LANES as u128);
+    let [taken, given] = [shape, output].map(|shape| shape.features() as u128);
+    if inputs.saturating_mul(outputs).max(taken).max(given) > COUNTABLE {
+        return Ok(None);
+    }
     match settings.build(Incoming { shape, ..input }) {
-        Built::Nodes(nodes) => Ok(nodes),
+        Built::Nodes(nodes) => Ok(Some(nodes)),
         Built::Branch(Branch { layers, .. }) => {
             let layers: Vec<LayerConfig> =
                 layers.into_iter().map(|(_, settings)| LayerConfig::Of(settings)).collect();
