@@ -25,12 +25,12 @@ use wrong::wrong;
 /// # Errors
 /// [`Error::Mismatch`](crate::Error::Mismatch) with what was expected and found, and where; those of training, saving and loading.
 pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
-    let own = |layer: &Box<dyn Layer>| layer.sharding().is_none() && layer.derived().is_none();
+    let is_simple = |layer: &dyn Layer| layer.sharding().is_none() && layer.derived().is_none();
     let settings = config.settings();
     let between = Incoming { shape: input, is_data: false };
     let output = config.output(0, between)?;
     let made = settings.and_then(|settings| settings.make(settings.takes(0, between).ok()?));
-    let (Some(settings), Some(layer)) = (settings, made.filter(own)) else {
+    let (Some(settings), Some(layer)) = (settings, made.filter(|layer| is_simple(layer.as_ref()))) else {
         let expected = "a layer by rows, which leaves sharding and derived storage to their defaults".into();
         return Err(wrong("layer", expected, config.kind().to_string()));
     };

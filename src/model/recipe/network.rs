@@ -49,8 +49,8 @@ impl ModelConfig {
     /// [`Error::Mismatch`] if they are more than 2^30; [`Error::Shape`] if the layers do not fit together.
     pub fn parameters(&self, input: [usize; 3]) -> Result<usize> {
         let nodes = self.nodes(input)?;
-        let numbers = nodes.iter().map(|node| trained_numbers(&node.parameters()));
-        let total = numbers.fold(Some(0usize), |total, numbers| total?.checked_add(numbers));
+        let mut numbers = nodes.iter().map(|node| trained_numbers(&node.parameters()));
+        let total = numbers.try_fold(0usize, usize::checked_add);
         total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| too_many(total))
     }
 
