@@ -1,6 +1,6 @@
 //! What a program needs to add layers, losses and update rules of its own.
 //!
-//! Each is a `static`: a [`LayerKind`] makes what implements [`Layer`], a [`LossKind`] what implements
+//! Each is a `static` with a name and [`HyperParameter`]s: a [`LayerKind`] makes what implements [`Layer`], a [`LossKind`] what implements
 //! [`ElementwiseLoss`] or [`RowLoss`], an [`OptimizerKind`] what implements [`Rule`]. [`testing`](crate::testing) checks
 //! them. They train without more ado; once a kind is registered, recipes and saved models may name it, and a program that then
 //! calls [`cli::main`](crate::cli::main) is a `fallline` that knows it.
@@ -11,8 +11,8 @@ pub use crate::hyper::{
 };
 pub use crate::kernels::image::Image;
 pub use crate::layers::{
-    Backward, Derivation, Derived, Flops, Forward, Layer, LayerKind, LayerSettings, Layout, ParameterSpec,
-    Reader, Role, RowsGradient, Shape, Sharding, Training,
+    Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings, Layout, Misfit,
+    ParameterSpec, Reader, Refusal, Role, RowsGradient, Shape, Sharding, Training,
 };
 pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;

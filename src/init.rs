@@ -1,6 +1,7 @@
 //! Initial weights, drawn from seeded streams.
 
 use crate::error::{Error, Result};
+use crate::kernels::activation::Activation;
 use crate::rng::Stream;
 use rand_distr::{Distribution, Normal, StandardNormal, Uniform};
 use std::f32::consts::SQRT_2;
@@ -48,6 +49,16 @@ pub enum Init {
 const DEFAULT_SCALE: f32 = 0.05;
 
 impl Init {
+    /// What suits weights before this activation: Kaiming's for one that passes about half of its input (He et al.
+    /// 2015), Xavier's for the others (Glorot and Bengio 2010).
+    pub fn before(activation: Activation) -> Init {
+        if activation.entry().is_linear_near_0 {
+            Init::XavierUniform { gain: 1.0 }
+        } else {
+            Init::KaimingUniform { gain: SQRT_2 }
+        }
+    }
+
     /// The names that [`Init::from_name`] knows.
     pub const NAMES: &[&str] = &[
         "zeros",

@@ -127,7 +127,7 @@ pub use init::Init;
 pub use kernels::activation::Activation;
 pub use kernels::image::Window;
 pub use losses::{ElementwiseLoss, Loss, LossFunction, LossKind, RowLoss, Takes, Target};
-pub use model::recipe::{ConvolutionConfig, LayerConfig, OptimizerConfig as Optimizer, OptimizerKind};
+pub use model::recipe::{LayerConfig, OptimizerConfig as Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};

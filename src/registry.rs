@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use crate::error::{Error, Result};
-use crate::hyper::{HyperParameter, LONGEST_NAME};
+use crate::hyper::{Allowed, HyperParameter, LONGEST_NAME};
 
 /// What a table has entries of.
 pub(crate) trait Kind: 'static {
@@ -71,27 +71,37 @@ impl<T: Kind> Registry<T> {
         if !is_name(kind.name(), b'-') {
             return Err(self.wrong(kind, "name", letters('-'), format!("{:?}", kind.name())));
         }
-        let [names, mut keys] = (self.taken)();
+        let ([names, mut keys], mut choices) = ((self.taken)(), Vec::new());
         let is_other = |known: &&T| known.name() == kind.name() && !std::ptr::eq(*known, kind);
         if names.contains(&kind.name()) || self.all().iter().any(is_other) {
             return Err(self.duplicate(kind));
         }
         for parameter in kind.hyper_parameters() {
-            let &HyperParameter { key, .. } = parameter;
-            if !is_name(key, b'_') {
-                let expected = format!("keys of {}", letters('_'));
-                return Err(self.wrong(kind, "hyper_parameters", expected, format!("{key:?}")));
-            }
-            if keys.contains(&key) {
-                let expected = "keys that differ".into();
-                return Err(self.wrong(kind, "hyper_parameters", expected, format!("`{key}` twice")));
+            for &key in parameter.keys() {
+                if !is_name(key, b'_') {
+                    let expected = format!("keys of {}", letters('_'));
+                    return Err(self.wrong(kind, "hyper_parameters", expected, format!("{key:?}")));
+                }
+                if keys.contains(&key) {
+                    let expected = "keys that differ".into();
+                    return Err(self.wrong(kind, "hyper_parameters", expected, format!("`{key}` twice")));
+                }
+                keys.push(key);
             }
             let default = parameter.default();
             if !parameter.holds(&default) {
                 let expected = format!("by default {}", parameter.range());
-                return Err(self.wrong(kind, key, expected, default.to_string()));
+                return Err(self.wrong(kind, parameter.key, expected, default.to_string()));
             }
-            keys.push(key);
+            if let Some(choice) = parameter.needs
+                && !choices.contains(&choice)
+            {
+                let expected = "a choice before what needs it".into();
+                return Err(self.wrong(kind, parameter.key, expected, format!("`{choice}`")));
+            }
+            if let Allowed::Choice(_) = parameter.allowed {
+                choices.push(parameter.key);
+            }
         }
         Ok(())
     }

@@ -3,11 +3,43 @@
 //! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
+use super::kind::{LayerKind, LayerSettings, Refusal};
 use super::layer::{Backward, Forward, Layer, Training};
+use super::shape::Shape;
+use crate::hyper::{HyperParameter, unit_open};
 use crate::kernels::elementwise::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};
 use crate::tensor::{MatrixMut, MatrixRef};
+
+/// As `torch.nn.Dropout`.
+const RATE: f64 = 0.5;
+
+/// What recipes call it.
+pub(super) static KIND: LayerKind = LayerKind::new("dropout", make)
+    .formula("in training 0 with probability `rate`, else x / (1 - rate); otherwise x")
+    .source("Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov 2014")
+    .hyper_parameters(&[
+        HyperParameter::number("rate", RATE, unit_open(), "the probability"),
+        HyperParameter::choice("channels", false, "whether whole channels of an image are dropped"),
+    ])
+    .behind(|settings| {
+        settings.choice("channels").then_some("`channels = true` behind a layer that gives an image")
+    })
+    .output(output)
+    .differs_in_training();
+
+fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+    if settings.choice("channels") && input.image().is_none() {
+        return Err("an image".into());
+    }
+    Ok(input)
+}
+
+fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+    let (rate, channels) = (settings.number("rate"), settings.choice("channels"));
+    Box::new(Dropout { features: input.features(), image: input.image(), rate, channels })
+}
 
 /// Of each number, or channel, with probability `rate` in [0, 1), in training; else the identity.
 #[derive(Clone, Debug)]

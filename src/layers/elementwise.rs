@@ -1,9 +1,64 @@
 //! An activation as a layer of its own: for those whose derivative needs the input (GELU, SiLU),
 //! and wherever one does not follow a dense layer or a convolution.
 
+use std::sync::LazyLock;
+
+use super::kind::{LayerKind, LayerSettings};
 use super::layer::{Backward, Forward, Layer};
-use crate::kernels::activation::{self, Activation};
+use super::shape::Shape;
+use crate::hyper::{HyperParameter, non_negative, positive};
+use crate::kernels::activation::{self, Activation, Entry, Limit, Parameter};
 use crate::kernels::image::Image;
+
+/// A layer for each of the activations, in the order of their table.
+static KINDS: LazyLock<Vec<LayerKind>> = LazyLock::new(|| {
+    let kind = |entry: &Entry| {
+        let kind = LayerKind::new(entry.name, make).formula(entry.formula).source(entry.source);
+        kind.hyper_parameters(parameters(entry.parameter))
+    };
+    activation::ALL.into_iter().map(kind).collect()
+});
+
+/// The activations as layers; the identity is none.
+pub(super) fn kinds() -> impl Iterator<Item = &'static LayerKind> {
+    KINDS.iter().filter(|kind| kind.name() != Activation::IDENTITY.name())
+}
+
+/// The parameter of an activation, as what may be set of its layer.
+fn parameters(parameter: Option<Parameter>) -> &'static [HyperParameter] {
+    let Some(Parameter { key, default, limit }) = parameter else { return &[] };
+    let range = match limit {
+        Limit::Positive => positive(),
+        Limit::NonNegative => non_negative(),
+    };
+    // Once for each activation, as long as the process lives.
+    Vec::leak(vec![HyperParameter::single(key, default, range, "the number of the formula")])
+}
+
+impl LayerSettings {
+    /// An activation as a layer; the identity is none that a recipe can have.
+    pub fn of_activation(activation: Activation) -> LayerSettings {
+        let index = activation::ALL.iter().position(|entry| entry.name == activation.name());
+        let settings = LayerSettings::of(&KINDS[index.unwrap_or(0)]);
+        match activation.parameter() {
+            Some((key, value)) => settings.having(key, value),
+            None => settings,
+        }
+    }
+
+    /// The activation, if the layer is nothing else.
+    pub fn as_activation(&self) -> Option<Activation> {
+        let index = KINDS.iter().position(|kind| kind == self.kind())?;
+        let entry = activation::ALL[index];
+        let parameter = entry.parameter.map_or(0.0, |own| self.single(own.key));
+        Some(Activation::of(entry, parameter))
+    }
+}
+
+fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+    let activation = settings.as_activation().unwrap_or(Activation::IDENTITY);
+    Box::new(Elementwise { features: input.channels(), activation, image: input.image() })
+}
 
 /// `y = activation(x)`, element by element.
 #[derive(Clone, Debug)]

@@ -1,8 +1,20 @@
 //! From images to features, in PyTorch's order: channel by channel, each row by row. So the weights of
 //! a dense layer behind it are PyTorch's.
 
+use super::kind::{Input, LayerKind};
 use super::layer::{Backward, Forward, Layer};
+use super::shape::Shape;
 use crate::kernels::image::{self, Image};
+
+/// What recipes call it.
+pub(super) static KIND: LayerKind = LayerKind::new("flatten", |_, input| {
+    // The table lets nothing but images in.
+    Box::new(Flatten { input: input.image().unwrap_or(Image::data([1, 1, input.features()])) })
+})
+.formula("the numbers of x as features, channel by channel")
+.source("as torch.nn.Flatten")
+.input(Input::Image)
+.output(|_, input| Ok(Shape::Features(input.features())));
 
 /// `[height, width, channels]` becomes `[channels * height * width]`.
 #[derive(Clone, Debug)]

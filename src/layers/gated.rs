@@ -2,7 +2,7 @@
 //! pixel's channels (Dauphin, Fan, Auli, Grangier: Language Modeling with Gated Convolutional Networks, 2017; Shazeer:
 //! GLU Variants Improve Transformer, 2020). With the layer before it, `W x + c`, it is `(W x + c) · gate(V x + d)`.
 
-use super::kind::{LayerKind, LayerSettings};
+use super::kind::{LayerKind, LayerSettings, Refusal};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue};
@@ -41,7 +41,7 @@ fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
     Box::new(Gated { input, gate })
 }
 
-fn output(_: &LayerSettings, input: Shape) -> Result<Shape, String> {
+fn output(_: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
     if input.channels().is_multiple_of(2) {
         Ok(input.with_channels(input.channels() / 2))
     } else {

@@ -1,23 +1,96 @@
 //! Layers as a table: what recipes and documentation know of each, and how it is made.
 
 use super::layer::Layer;
-use super::shape::Shape;
-use crate::error::{Error, Result};
+use super::node::{Merge, Node};
+use super::shape::{Incoming, Shape};
+use crate::error::Result;
 use crate::hyper::{self, HyperParameter, HyperValue};
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+use crate::kernels::image::Window;
 use crate::registry::Kind;
 
-/// A kind of layer: its name, its hyper-parameters, the shape that it gives, and how it is made.
+/// A kind of layer: its name, its hyper-parameters, what it takes, the shape that it gives, and how it is made.
 ///
 /// A program's own is a `static`, and stands in a network as [`LayerConfig::of`](crate::LayerConfig::of). Once it is
 /// [registered](LayerKind::register), recipes and saved models may name it too.
 #[derive(Debug)]
 pub struct LayerKind {
-    name: &'static str,
+    pub(super) name: &'static str,
     formula: &'static str,
     source: &'static str,
-    hyper_parameters: &'static [HyperParameter],
-    output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, String>,
-    make: fn(&LayerSettings, Shape) -> Box<dyn Layer>,
+    pub(super) hyper_parameters: &'static [HyperParameter],
+    pub(super) input: Input,
+    /// What its settings want before it, if they can't be those of the first layer.
+    pub(super) behind: fn(&LayerSettings) -> Option<&'static str>,
+    pub(super) conflict: fn(&LayerSettings) -> Option<Misfit>,
+    pub(super) output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, Refusal>,
+    pub(super) make: Make,
+    /// Modules of PyTorch's `Sequential`, that of an activation not counted.
+    pub(super) modules: usize,
+    /// Numbers that go into each output, if those are many.
+    pub(super) fan_in: fn(&LayerSettings, Shape) -> usize,
+    pub(super) ending: Ending,
+    differs_in_training: bool,
+}
+
+/// Where the activation is that a layer lists under `activation`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It lists none, or does with it as it likes.
+    None,
+    /// In the layer, if its derivative follows from its output; otherwise behind it.
+    Own,
+    /// Behind the layer.
+    Apart,
+}
+
+/// What a layer takes, and as what it takes the data if it is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Features and images; the data as features.
+    Any,
+    /// Features; the data as such.
+    Features,
+    /// Images; the data as they lie.
+    Image,
+    /// Images of one row; an image of the data as the sequence of its pixels, row after row, and a row of features as a
+    /// sequence of one channel.
+    Sequence,
+}
+
+/// A key, what was expected under it and what was found.
+pub type Misfit = (&'static str, String, String);
+
+/// Why an input can't be that of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub expected: String,
+    /// Without it, the shape of the input.
+    pub found: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(expected: T) -> Refusal {
+        Refusal { expected: expected.into(), found: None }
+    }
+}
+
+/// How a layer is made: for one that ends in an activation, with one whose derivative follows from its output.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Make {
+    Layer(fn(&LayerSettings, Shape) -> Box<dyn Layer>),
+    Node(fn(&LayerSettings, Incoming) -> Node),
+    Branch(fn(&LayerSettings, Shape) -> Branch),
+}
+
+/// Layers beside what goes into them: both meet behind the last.
+#[derive(Debug)]
+pub struct Branch {
+    /// Each with the name of its module.
+    pub layers: Vec<(&'static str, LayerSettings)>,
+    /// Of the input and of what the last layer gives.
+    pub merge: Box<dyn Merge>,
 }
 
 /// Each is one of its own.
@@ -40,10 +113,40 @@ impl Kind for LayerKind {
 impl LayerKind {
     /// A layer of this name, which is one of letters, digits and hyphens, that gives samples of the shape that it takes.
     /// `make` is told its hyper-parameters and the shape of its input: what lies at the front of a network gets the data
-    /// as features.
+    /// as features, unless [`input`](LayerKind::input) says otherwise.
     pub const fn new(name: &'static str, make: fn(&LayerSettings, Shape) -> Box<dyn Layer>) -> LayerKind {
-        let output = |_: &LayerSettings, input: Shape| Ok(input);
-        LayerKind { name, formula: "", source: "", hyper_parameters: &[], output, make }
+        LayerKind::made(name, Make::Layer(make))
+    }
+
+    /// A layer that is another kind of node, or that wants to know whether it is the first.
+    pub(super) const fn of_node(name: &'static str, make: fn(&LayerSettings, Incoming) -> Node) -> LayerKind {
+        LayerKind::made(name, Make::Node(make))
+    }
+
+    /// Several layers beside what goes into them.
+    pub(super) const fn of_branch(
+        name: &'static str,
+        make: fn(&LayerSettings, Shape) -> Branch,
+    ) -> LayerKind {
+        LayerKind::made(name, Make::Branch(make))
+    }
+
+    const fn made(name: &'static str, make: Make) -> LayerKind {
+        LayerKind {
+            name,
+            formula: "",
+            source: "",
+            hyper_parameters: &[],
+            input: Input::Any,
+            behind: |_| None,
+            conflict: |_| None,
+            output: |_, input| Ok(input),
+            make,
+            modules: 1,
+            fan_in: |_, _| 0,
+            ending: Ending::None,
+            differs_in_training: false,
+        }
     }
 
     /// With what may be set, in the order in which it is written.
@@ -51,12 +154,54 @@ impl LayerKind {
         LayerKind { hyper_parameters, ..self }
     }
 
+    /// With what it takes.
+    pub const fn input(self, input: Input) -> LayerKind {
+        LayerKind { input, ..self }
+    }
+
+    /// With what some settings want before the layer, which then can't be the first.
+    pub const fn behind(self, behind: fn(&LayerSettings) -> Option<&'static str>) -> LayerKind {
+        LayerKind { behind, ..self }
+    }
+
+    /// With settings that are refused though each of them is in its range.
+    pub const fn conflict(self, conflict: fn(&LayerSettings) -> Option<Misfit>) -> LayerKind {
+        LayerKind { conflict, ..self }
+    }
+
     /// With the shape that comes out for one that goes in, or what is expected instead of that one.
     pub const fn output(
         self,
-        output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, String>,
+        output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, Refusal>,
     ) -> LayerKind {
         LayerKind { output, ..self }
+    }
+
+    /// With an activation at its end, which is the one that it lists under `activation`. An activation whose derivative
+    /// does not follow from its output comes as a layer of its own, and `make` is told the identity.
+    pub const fn ends_in_activation(self) -> LayerKind {
+        LayerKind { ending: Ending::Own, ..self }
+    }
+
+    /// With the activation behind it that it lists under `activation`, always as a layer of its own.
+    pub const fn followed_by_activation(self) -> LayerKind {
+        LayerKind { ending: Ending::Apart, ..self }
+    }
+
+    /// With so many modules of PyTorch's `Sequential`, an activation at its end not counted, by which the names of
+    /// parameters count.
+    pub const fn modules(self, modules: usize) -> LayerKind {
+        LayerKind { modules, ..self }
+    }
+
+    /// With the numbers that go into each output, which bound the memory of the parameters before they are asked for.
+    pub const fn fan_in(self, fan_in: fn(&LayerSettings, Shape) -> usize) -> LayerKind {
+        LayerKind { fan_in, ..self }
+    }
+
+    /// That in training it computes something else than in evaluation.
+    pub const fn differs_in_training(self) -> LayerKind {
+        LayerKind { differs_in_training: true, ..self }
     }
 
     /// With what it computes, in plain text, for x the input and y the output.
@@ -78,58 +223,74 @@ impl LayerKind {
     pub fn about(&self) -> (&'static str, &'static str, &'static [HyperParameter]) {
         (self.formula, self.source, self.hyper_parameters)
     }
+
+    /// Whether it computes something else in training than in evaluation.
+    pub fn is_different_in_training(&self) -> bool {
+        self.differs_in_training
+    }
+
+    /// Its row in a table of layers in Markdown: name, formula, what it takes, keys with ranges and defaults, source.
+    pub fn documented(&self) -> String {
+        let keys: Vec<String> = self.hyper_parameters.iter().map(HyperParameter::documented).collect();
+        let takes = match self.input {
+            Input::Any => "anything",
+            Input::Features => "features",
+            Input::Image => "an image",
+            Input::Sequence => "a sequence",
+        };
+        format!("| `{}` | {} | {takes} | {} | {} |", self.name, self.formula, keys.join(", "), self.source)
+    }
 }
 
-/// Layers that are not of the table: those whose settings are more than numbers and names, and the activations.
-pub const OTHERS: [&str; 15] = [
-    "dense",
-    "conv",
-    "conv-1d",
-    "max-pool",
-    "max-pool-1d",
-    "average-pool",
-    "average-pool-1d",
-    "global-average-pool",
-    "flatten",
-    "residual",
-    "squeeze-excite",
-    "batch-norm",
-    "layer-norm",
-    "group-norm",
-    "dropout",
-];
-
 /// What errors call the place of a layer that a program makes.
-const PLACE: &str = "layer";
+pub(super) const PLACE: &str = "layer";
 
 /// A layer of some kind with its hyper-parameters, before the shape of its input is known.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct LayerSettings {
-    kind: &'static LayerKind,
-    /// As many as the kind has hyper-parameters, in their order.
-    values: Vec<HyperValue>,
+    pub(super) kind: &'static LayerKind,
+    /// As many as the kind has hyper-parameters, in their order; none where the default holds.
+    pub(super) set: Vec<Option<HyperValue>>,
+}
+
+/// A default is as good as the same value.
+impl PartialEq for LayerSettings {
+    fn eq(&self, other: &LayerSettings) -> bool {
+        self.kind == other.kind && (0..self.set.len()).all(|index| self.at(index) == other.at(index))
+    }
 }
 
 impl LayerSettings {
     /// A layer with all its defaults.
     pub fn of(kind: &'static LayerKind) -> LayerSettings {
-        LayerSettings { kind, values: hyper::defaults(kind.hyper_parameters) }
+        LayerSettings { kind, set: vec![None; kind.hyper_parameters.len()] }
     }
 
     /// With these values, as many as the kind has hyper-parameters and of their kinds.
     pub(crate) fn with_values(kind: &'static LayerKind, values: Vec<HyperValue>) -> LayerSettings {
         debug_assert_eq!(values.len(), kind.hyper_parameters.len());
-        LayerSettings { kind, values }
+        LayerSettings { kind, set: values.into_iter().map(Some).collect() }
     }
 
-    /// With this value of a hyper-parameter, by its key in a recipe.
+    /// With this value of a hyper-parameter, by its key in a recipe: of a window also a [`Window`] under `window`. Whether
+    /// it is in its range is found when a model is made.
     ///
     /// # Errors
-    /// [`Error::Unknown`] if the layer has no such key, with the nearest one; [`Error::Setting`] if its value is of
-    /// another kind.
+    /// [`Error::Unknown`](crate::Error::Unknown) if the layer has no such key, with the nearest one;
+    /// [`Error::Setting`](crate::Error::Setting) if its value is of another kind.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<LayerSettings> {
-        hyper::set(self.kind.hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
+        let current = |index: usize| self.set[index].clone();
+        let (index, value) = hyper::placed(self.kind.hyper_parameters, PLACE, (key, value.into()), current)?;
+        self.set[index] = Some(value);
         Ok(self)
+    }
+
+    /// The same for a key that the kind lists with a value of this kind.
+    pub(super) fn having(mut self, key: &str, value: impl Into<HyperValue>) -> LayerSettings {
+        if let Some(index) = self.index(key) {
+            self.set[index] = Some(value.into());
+        }
+        self
     }
 
     /// What is known of the layer.
@@ -137,41 +298,83 @@ impl LayerSettings {
         self.kind
     }
 
-    /// All hyper-parameters with their values.
+    /// All hyper-parameters with their values; those that must be set and are not with the least value that is possible.
     pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
-        self.kind.hyper_parameters.iter().zip(self.values.iter().cloned())
+        self.kind.hyper_parameters.iter().enumerate().map(|(index, parameter)| (parameter, self.at(index)))
+    }
+
+    /// The hyper-parameters that have a value, of those that must be set only such as are.
+    pub(crate) fn known_values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
+        let is_missing =
+            |parameter: &HyperParameter, set: &Option<HyperValue>| parameter.required && set.is_none();
+        self.values().zip(&self.set).filter_map(move |((parameter, value), set)| {
+            (!is_missing(parameter, set)).then_some((parameter, value))
+        })
+    }
+
+    /// The first hyper-parameter that must be set and is not.
+    pub(super) fn missing(&self) -> Option<&'static HyperParameter> {
+        let mut all = self.kind.hyper_parameters.iter().zip(&self.set);
+        all.find(|(parameter, set)| parameter.required && set.is_none()).map(|(parameter, _)| parameter)
+    }
+
+    fn index(&self, key: &str) -> Option<usize> {
+        self.kind.hyper_parameters.iter().position(|parameter| parameter.key == key)
+    }
+
+    /// The value of the hyper-parameter of this number.
+    fn at(&self, index: usize) -> HyperValue {
+        let parameter = &self.kind.hyper_parameters[index];
+        self.set[index]
+            .clone()
+            .unwrap_or_else(|| parameter.default_after((0..index).map(|before| self.at(before))))
+    }
+
+    /// The window that the layer has, if it has one.
+    pub fn own_window(&self) -> Option<Window> {
+        let window = |(_, value)| match value {
+            HyperValue::Window(window) => Some(window),
+            _ => None,
+        };
+        self.values().find_map(window)
     }
 
     /// The value under a key.
     ///
     /// # Panics
     /// If the kind lists none of this key.
-    pub fn value(&self, key: &str) -> &HyperValue {
-        let index = self.kind.hyper_parameters.iter().position(|parameter| parameter.key == key);
-        match index {
-            Some(index) => &self.values[index],
+    pub fn value(&self, key: &str) -> HyperValue {
+        match self.index(key) {
+            Some(index) => self.at(index),
             None => unreachable!("{} has no {key}", self.kind.name),
         }
     }
+}
 
-    /// The shape that comes out of the layer of number `index` of its list, if `input` goes in.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if that cannot be the input.
-    pub fn output(&self, index: usize, input: Shape) -> Result<Shape> {
-        (self.kind.output)(self, input).map_err(|expected| Error::Shape {
-            index,
-            layer: self.kind.name.into(),
-            expected,
-            found: match input {
-                Shape::Features(features) => format!("{features} features"),
-                Shape::Image(image) => format!("an image of {image}"),
-            },
-        })
-    }
+macro_rules! typed {
+    ($($what:literal $name:ident $variant:ident $type:ty;)*) => {
+        impl LayerSettings {$(
+            #[doc = concat!("The ", $what, " under a key.")]
+            ///
+            /// # Panics
+            /// If the kind lists none of this key: the mistake of its author.
+            pub fn $name(&self, key: &str) -> $type {
+                match self.value(key) {
+                    HyperValue::$variant(value) => value,
+                    other => unreachable!(concat!("{} has no ", $what, " {}, but {:?}"), self.kind.name, key, other),
+                }
+            }
+        )*}
+    };
+}
 
-    /// The layer for an input of a shape that [`output`](LayerSettings::output) takes.
-    pub fn make(&self, input: Shape) -> Box<dyn Layer> {
-        (self.kind.make)(self, input)
-    }
+typed! {
+    "number" number Number f64;
+    "number in single precision" single Single f32;
+    "integer" integer Integer usize;
+    "choice" choice Choice bool;
+    "name" name_of Name &'static str;
+    "activation" activation Activation Activation;
+    "initialiser" init Init Init;
+    "window" window Window Window;
 }

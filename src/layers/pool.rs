@@ -1,8 +1,70 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
+use super::kind::{Input, LayerKind, LayerSettings, Refusal};
 use super::layer::{Backward, Forward, Layer};
+use super::shape::Shape;
+use super::windows;
+use crate::hyper::HyperParameter;
 use crate::kernels::image::pool;
 use crate::kernels::image::{Image, Window};
+
+/// The largest number of each channel under each place of a window.
+pub(super) static MAX: LayerKind =
+    window_of("max-pool", false, |settings, input| pooled(settings, input, Pooling::Max))
+        .formula("the largest number of each channel in each window")
+        .source("as torch.nn.MaxPool2d");
+
+/// The same of sequences.
+pub(super) static MAX_1D: LayerKind =
+    window_of("max-pool-1d", true, |settings, input| pooled(settings, input, Pooling::Max))
+        .formula("the largest number of each channel in each window")
+        .source("as torch.nn.MaxPool1d");
+
+/// The mean instead.
+pub(super) static AVERAGE: LayerKind =
+    window_of("average-pool", false, |settings, input| pooled(settings, input, Pooling::Average))
+        .formula("the mean of each channel in each window")
+        .source("as torch.nn.AvgPool2d");
+
+/// The same of sequences.
+pub(super) static AVERAGE_1D: LayerKind =
+    window_of("average-pool-1d", true, |settings, input| pooled(settings, input, Pooling::Average))
+        .formula("the mean of each channel in each window")
+        .source("as torch.nn.AvgPool1d");
+
+/// The mean of each channel: an image becomes features. In PyTorch it is `AdaptiveAvgPool2d(1)` and `Flatten`.
+pub(super) static GLOBAL_AVERAGE: LayerKind =
+    LayerKind::new("global-average-pool", |_, input| Box::new(GlobalAverage { input: image(input) }))
+        .formula("the mean of each channel, as features")
+        .source("Lin, Chen, Yan 2013")
+        .input(Input::Image)
+        .output(|_, input| Ok(Shape::Features(input.channels())))
+        .modules(2);
+
+/// A pool with a window, over images or over sequences.
+const fn window_of(
+    name: &'static str,
+    one_dimensional: bool,
+    make: fn(&LayerSettings, Shape) -> Box<dyn Layer>,
+) -> LayerKind {
+    const IMAGES: &[HyperParameter] = &[HyperParameter::window(false, true, "what each number is of")];
+    const SEQUENCES: &[HyperParameter] = &[HyperParameter::window(true, true, "what each number is of")];
+    let output = |settings: &LayerSettings, input: Shape| -> Result<Shape, Refusal> {
+        windows::pooled(settings.window("window"), input).map(Shape::Image)
+    };
+    let (input, parameters) =
+        [(Input::Image, IMAGES), (Input::Sequence, SEQUENCES)][one_dimensional as usize];
+    LayerKind::new(name, make).input(input).hyper_parameters(parameters).output(output)
+}
+
+fn pooled(settings: &LayerSettings, input: Shape, pooling: Pooling) -> Box<dyn Layer> {
+    Box::new(Pool { input: image(input), pooling, window: settings.window("window") })
+}
+
+/// The image that goes in: the table lets nothing else in.
+fn image(input: Shape) -> Image {
+    input.image().unwrap_or(Image::data([1, 1, input.features()]))
+}
 
 /// What a pool makes of the numbers under a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

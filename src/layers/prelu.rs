@@ -5,7 +5,7 @@ use super::kind::{LayerKind, LayerSettings};
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
 use super::shape::Shape;
-use crate::hyper::{HyperParameter, HyperValue, finite};
+use crate::hyper::{HyperParameter, finite};
 use crate::init::Init;
 use crate::kernels::elementwise::prelu;
 use crate::kernels::image::Image;
@@ -24,11 +24,7 @@ pub(super) static KIND: LayerKind = LayerKind::new("prelu", make)
     ]);
 
 fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
-    let by_channel = *settings.value("by_channel") == HyperValue::Choice(true);
-    let initial = match *settings.value("slope") {
-        HyperValue::Single(slope) => slope,
-        _ => 0.25,
-    };
+    let (by_channel, initial) = (settings.choice("by_channel"), settings.single("slope"));
     Box::new(Prelu { input, by_channel, initial })
 }
 

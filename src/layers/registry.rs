@@ -1,22 +1,43 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::kind::{LayerKind, OTHERS};
-use super::{gated, prelu};
+use super::entries::{convolution, dense, normalisation, squeeze_excite};
+use super::kind::{Ending, LayerKind};
+use super::{dropout, elementwise, flatten, gated, pool, prelu};
 use crate::error::Result;
-use crate::kernels::activation;
+use crate::hyper::{Allowed, HyperParameter};
+use crate::kernels::activation::Activation;
 use crate::registry::Registry;
 
-/// The layers that a table entry describes.
+/// What recipes have as a layer and the table has not, for it holds lists of layers.
+pub const RESIDUAL: &str = "residual";
+
 static KINDS: Registry<LayerKind> = Registry::new("layer", built_in, taken);
 
 /// Those that are built in. To add one, add its entry here.
 fn built_in() -> Vec<&'static LayerKind> {
-    vec![&prelu::KIND, &gated::GLU, &gated::SWIGLU]
+    let before_activations = [
+        &dense::KIND,
+        &convolution::CONV,
+        &convolution::CONV_1D,
+        &pool::MAX,
+        &pool::MAX_1D,
+        &pool::AVERAGE,
+        &pool::AVERAGE_1D,
+        &pool::GLOBAL_AVERAGE,
+        &flatten::KIND,
+        &squeeze_excite::KIND,
+        &normalisation::BATCH,
+        &normalisation::LAYER,
+        &normalisation::GROUP,
+        &dropout::KIND,
+    ];
+    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU];
+    before_activations.into_iter().chain(elementwise::kinds()).chain(trained).collect()
 }
 
-/// The names of all layers that are not of the table, and what every layer has.
+/// Names that mean something else, and what every layer has.
 fn taken() -> [Vec<&'static str>; 2] {
-    [OTHERS.into_iter().chain(activation::ALL.map(|entry| entry.name)).collect(), vec!["type"]]
+    [vec![RESIDUAL, Activation::IDENTITY.name()], vec!["type"]]
 }
 
 impl LayerKind {
@@ -25,6 +46,7 @@ impl LayerKind {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if there is another layer of this name, or the name or a key is one that no recipe can have.
     pub fn register(&'static self) -> Result<()> {
+        self.check()?;
         KINDS.register(self)
     }
 
@@ -33,12 +55,23 @@ impl LayerKind {
     /// # Errors
     /// Those of [`register`](LayerKind::register).
     pub(crate) fn check(&'static self) -> Result<()> {
+        let is_end =
+            |own: &HyperParameter| own.key == "activation" && matches!(own.allowed, Allowed::Activation(_));
+        if self.ending != Ending::None && !self.about().2.iter().any(is_end) {
+            let expected = "an activation, in which the layer ends".into();
+            return Err(KINDS.wrong(self, "activation", expected, "none".into()));
+        }
         KINDS.check(self)
     }
 
     /// The kind of this name, built in or registered.
     pub fn named(name: &str) -> Option<&'static LayerKind> {
         KINDS.named(name)
+    }
+
+    /// The kind of this name, if it is built in.
+    pub fn built_in(name: &str) -> Option<&'static LayerKind> {
+        built_in().into_iter().find(|kind| kind.name() == name)
     }
 
     /// Those that are built in, then those that are registered.

@@ -12,6 +12,14 @@ pub enum Shape {
     Image(Image),
 }
 
+/// What goes into a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    pub shape: Shape,
+    /// Whether it is the data, of which no gradient is wanted.
+    pub is_data: bool,
+}
+
 impl Shape {
     /// Numbers without padding.
     pub fn features(self) -> usize {

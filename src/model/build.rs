@@ -5,15 +5,9 @@ mod blocks;
 use super::inputs::{Input, Inputs};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
-use super::recipe::{
-    ConvolutionConfig, LayerConfig, MOST_PARAMETERS, ModelConfig, NormalisationConfig, Over, find_layer,
-};
-use crate::kernels::activation::Activation;
-use crate::kernels::image::{Image, Patches};
-use crate::layers::{
-    BatchNorm, Convolution, ConvolutionPool, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage,
-    GroupNorm, Grouped, Layer, LayerNorm, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
-};
+use super::recipe::{LayerConfig, MOST_PARAMETERS, ModelConfig, find_layer};
+use crate::kernels::image::Image;
+use crate::layers::{Built, Incoming, LayerSettings, Node, Shape, with_pool};
 use crate::rng::{self, Purpose};
 use crate::tensor::{Arena, Buffer};
 use crate::{Error, Result, init, memory};
@@ -30,9 +24,7 @@ impl Model {
         check_input(input)?;
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
         // under way; with normalisation by batch, all others come in between.
-        let normalises = |layer: &LayerConfig| {
-            matches!(layer, LayerConfig::Normalisation(NormalisationConfig { over: Over::Batch { .. }, .. }))
-        };
+        let normalises = |layer: &LayerSettings| layer.kind().name() == "batch-norm";
         let fuses_pools = find_layer(&config.layers, normalises).is_none();
         let mut builder = Builder { fuses_pools, ..Builder::default() };
         let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
@@ -79,6 +71,12 @@ struct Flow {
     shape: Shape,
 }
 
+impl Flow {
+    fn incoming(self) -> Incoming {
+        Incoming { shape: self.shape, is_data: self.from == Input::Data }
+    }
+}
+
 /// Layers, placed one after the other.
 #[derive(Default)]
 struct Builder {
@@ -93,35 +91,41 @@ impl Builder {
     fn sequence(&mut self, configs: &[LayerConfig], prefix: &str, input: Flow) -> Result<Flow> {
         let (mut flow, mut module, mut pool_is_done) = (input, 0, false);
         for (index, config) in configs.iter().enumerate() {
-            let first = flow.from == Input::Data;
-            let output = config.output(index, flow.shape, first)?;
-            flow.shape = config.takes(flow.shape, first);
-            if std::mem::take(&mut pool_is_done) {
+            let incoming = flow.incoming();
+            let output = config.output(index, incoming)?;
+            let name = format!("{prefix}{module}");
+            match config {
                 // A module of its own, but not a layer.
-                (flow.shape, module) = (output, module + modules(config));
-                continue;
-            }
-            let next = configs.get(index + 1).filter(|_| self.fuses_pools);
-            let pooled = next.and_then(|next| fused_pool(config, next, flow.shape, first));
-            pool_is_done = pooled.is_some();
-            let name = |module| format!("{prefix}{module}");
-            match (config, output) {
-                (LayerConfig::Residual(block), _) => {
-                    flow.from = self.residual(block, index, &name(module), flow, output)?;
-                    module += 1;
+                LayerConfig::Of(settings) if std::mem::take(&mut pool_is_done) => {
+                    module += settings.modules()
                 }
-                (&LayerConfig::SqueezeExcite { reduction }, Shape::Image(image)) => {
-                    flow.from = self.squeeze_excite(reduction, index, &name(module), flow, image)?;
-                    module += 1;
-                }
-                _ => {
-                    for layer in
-                        pooled.map_or_else(|| realise(config, flow.shape, first), |layer| vec![layer])
-                    {
-                        let (reads, each) = (Inputs::one(flow.from), inputs(config, flow.shape));
-                        flow.from = self.place(index, layer, reads, name(module), each)?;
-                        module += modules(config);
+                LayerConfig::Of(settings) => {
+                    let input = Incoming { shape: settings.takes(index, incoming)?, ..incoming };
+                    let next =
+                        configs.get(index + 1).filter(|_| self.fuses_pools).and_then(LayerConfig::settings);
+                    let pooled = next.and_then(|next| with_pool(settings, next, input));
+                    pool_is_done = pooled.is_some();
+                    let built = pooled.map_or_else(|| settings.build(input), |node| Built::Nodes(vec![node]));
+                    match built {
+                        Built::Nodes(nodes) => {
+                            // Behind the first is its activation, a module of its own.
+                            for (number, node) in nodes.into_iter().enumerate() {
+                                let (reads, each) = (Inputs::one(flow.from), settings.fan_in(input.shape));
+                                let name = format!("{prefix}{module}");
+                                flow.from = self.place(index, node, reads, name, each)?;
+                                module += if number == 0 { settings.modules() } else { 1 };
+                            }
+                        }
+                        Built::Branch(branch) => {
+                            flow.from =
+                                self.branch(branch, index, &name, Flow { shape: input.shape, ..flow })?;
+                            module += settings.modules();
+                        }
                     }
+                }
+                LayerConfig::Residual(block) => {
+                    flow.from = self.residual(block, index, &name, flow, output)?;
+                    module += 1;
                 }
             }
             flow.shape = output;
@@ -156,174 +160,6 @@ pub(super) fn check_input(input: [usize; 3]) -> Result<()> {
         expected: "at least one feature, and no more than memory holds".into(),
         found: format!("{input:?}"),
     })
-}
-
-/// The activation that is part of an entry of a recipe, and not a layer of its own.
-fn own_activation(config: &LayerConfig) -> Activation {
-    match config {
-        LayerConfig::Dense { activation, .. }
-        | LayerConfig::Convolution(ConvolutionConfig { activation, .. })
-        | LayerConfig::Normalisation(NormalisationConfig { activation, .. }) => *activation,
-        _ => Activation::IDENTITY,
-    }
-}
-
-/// Whether an activation is computed by the layer before it.
-fn fuses(config: &LayerConfig) -> bool {
-    let activation = own_activation(config);
-    activation != Activation::IDENTITY && activation.derivative_from_output()
-}
-
-/// How many modules each layer of an entry is in PyTorch's `Sequential`: a fused activation is one of its
-/// own, and so is the `Flatten` after a global pool.
-fn modules(config: &LayerConfig) -> usize {
-    if fuses(config) || *config == LayerConfig::GlobalAveragePool { 2 } else { 1 }
-}
-
-/// Numbers that go into each output of an entry.
-fn inputs(config: &LayerConfig, input: Shape) -> usize {
-    match (config, input) {
-        (LayerConfig::Convolution(config), Shape::Image(input)) => {
-            Patches { input, window: config.window }.inputs() / config.groups
-        }
-        // What these have is little, and counted as it is.
-        (LayerConfig::Of(_), _) => 0,
-        // Weight, bias and running statistics.
-        (LayerConfig::Normalisation(_), _) => 4,
-        _ => input.features(),
-    }
-}
-
-/// The one layer that a convolution and the entry after it are, if that is a max-pool which it can do at
-/// the same time.
-fn fused_pool(config: &LayerConfig, next: &LayerConfig, input: Shape, first: bool) -> Option<Node> {
-    let (LayerConfig::Convolution(config), LayerConfig::MaxPool(window), Shape::Image(input)) =
-        (config, next, input)
-    else {
-        return None;
-    };
-    if config.groups > 1 {
-        return None;
-    }
-    let patches = Patches { input, window: config.window };
-    let patch = Dense {
-        inputs: patches.inputs(),
-        outputs: config.channels,
-        bias: config.bias,
-        activation: config.activation,
-        weight_init: config.weight_init,
-        bias_init: config.bias_init,
-        input_gradient: !first,
-        whole_columns: false,
-        by_inputs: false,
-    };
-    Some(Node::layer(Box::new(ConvolutionPool::new(Convolution { patches, patch }, *window)?)))
-}
-
-/// The layers that one entry of a recipe, whose input has been checked, stands for.
-fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Node> {
-    let activation = own_activation(config);
-    let apart = activation != Activation::IDENTITY && !fuses(config);
-    // That of a layer with weights, before its activation if that is a layer of its own.
-    let own = if apart { Activation::IDENTITY } else { activation };
-    let dense = |outputs, weight_init, bias_init, bias| Dense {
-        inputs: inputs(config, input),
-        outputs,
-        bias,
-        activation: own,
-        weight_init,
-        bias_init,
-        input_gradient: !first,
-        whole_columns: false,
-        by_inputs: false,
-    };
-    let layer: Box<dyn Layer> = match (config, input) {
-        (&LayerConfig::Activation(activation), Shape::Image(image)) if !first => {
-            Box::new(Elementwise { features: image.channels, activation, image: Some(image) })
-        }
-        (&LayerConfig::Activation(activation), shape) => {
-            Box::new(Elementwise { features: shape.features(), activation, image: None })
-        }
-        (&LayerConfig::Dense { units, weight_init, bias_init, bias, weight_norm, .. }, _) => {
-            let dense = dense(units, weight_init, bias_init, bias);
-            if weight_norm { Box::new(WeightNorm::new(dense)) } else { Box::new(dense) }
-        }
-        (LayerConfig::Convolution(config), Shape::Image(input)) => {
-            let patch = dense(config.channels, config.weight_init, config.bias_init, config.bias);
-            convolution(config, input, patch)
-        }
-        (&LayerConfig::MaxPool(window), Shape::Image(input)) => {
-            Box::new(Pool { input, pooling: Pooling::Max, window })
-        }
-        (&LayerConfig::AveragePool(window), Shape::Image(input)) => {
-            Box::new(Pool { input, pooling: Pooling::Average, window })
-        }
-        (LayerConfig::Normalisation(config), shape) => {
-            let (image, features) = (between(shape, first), shape.features());
-            let own = if apart { Activation::IDENTITY } else { activation };
-            return with_own(normalisation(config, image, features, own), apart.then_some(activation));
-        }
-        (&LayerConfig::Dropout { rate, channels }, shape) => {
-            Box::new(Dropout { features: shape.features(), image: between(shape, first), rate, channels })
-        }
-        (LayerConfig::Of(settings), shape) => {
-            settings.make(if first { Shape::Features(shape.features()) } else { shape })
-        }
-        (LayerConfig::GlobalAveragePool, Shape::Image(input)) => Box::new(GlobalAverage { input }),
-        (LayerConfig::Flatten, Shape::Image(input)) => Box::new(Flatten { input }),
-        (LayerConfig::Residual(_) | LayerConfig::SqueezeExcite { .. }, _) => unreachable!("several layers"),
-        (_, Shape::Features(_)) => unreachable!("`LayerConfig::output` refuses layers of images here"),
-    };
-    with_own(Node::layer(layer), apart.then_some(activation))
-}
-
-/// A layer and, as one of its own, the activation `apart` that follows it.
-fn with_own(layer: Node, apart: Option<Activation>) -> Vec<Node> {
-    let after = apart.map(|activation| {
-        let features = layer.image().map_or(layer.outputs(), |image| image.channels);
-        Node::layer(Box::new(Elementwise { features, activation, image: layer.image() }))
-    });
-    [layer].into_iter().chain(after).collect()
-}
-
-/// The layer for a convolution of this image, which `patch` is for one patch.
-fn convolution(config: &ConvolutionConfig, input: Image, patch: Dense) -> Box<dyn Layer> {
-    let ConvolutionConfig { groups, window, .. } = *config;
-    if groups == 1 && window.area() == 1 && !window.is_padded() {
-        Box::new(Pointwise { input, window, patch })
-    } else if groups == 1 {
-        Box::new(Convolution { patches: Patches { input, window }, patch })
-    } else if groups == input.channels {
-        Box::new(Depthwise { input, window, patch })
-    } else {
-        Box::new(Grouped::new(input, groups, window, patch))
-    }
-}
-
-/// The image that a sample is, if it is one and not data, which are taken as features.
-fn between(shape: Shape, first: bool) -> Option<Image> {
-    match shape {
-        Shape::Image(image) if !first => Some(image),
-        _ => None,
-    }
-}
-
-fn normalisation(
-    config: &NormalisationConfig,
-    image: Option<Image>,
-    features: usize,
-    activation: Activation,
-) -> Node {
-    let epsilon = config.epsilon;
-    match config.over {
-        Over::Batch { momentum } => {
-            Node::batch_norm(BatchNorm::new(image, features, epsilon, momentum, activation))
-        }
-        Over::Layer => Node::layer(Box::new(LayerNorm::new(image, features, epsilon, activation))),
-        Over::Groups(groups) => {
-            Node::layer(Box::new(GroupNorm::new(image, features, groups, epsilon, activation)))
-        }
-    }
 }
 
 /// The storage that a layer needs, after a check that it and what is placed already are not absurd.

@@ -33,8 +33,8 @@ pub use config::Recipe;
 pub use constraint::ConstraintConfig;
 pub use data::{DATA_SETS, DataConfig, Held};
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig};
-pub(super) use layers::{find_layer, gate_layers, in_residual};
+pub use layers::{LayerConfig, ResidualConfig};
+pub(super) use layers::{find_layer, in_residual};
 pub(super) use network::MOST_PARAMETERS;
 pub use network::ModelConfig;
 pub use optimizer::{

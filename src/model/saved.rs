@@ -351,7 +351,7 @@ mod tests {
         let path = folder.path().join("wide.safetensors");
         let wide = Model::sequential((1 << 20) + 1).layer(LayerConfig::named("prelu").unwrap());
         let large = Model::of_images([4097, 4096, 1])
-            .layer(LayerConfig::GlobalAveragePool)
+            .layer(LayerConfig::global_average_pool())
             .dense(1, Activation::IDENTITY);
         for model in [wide, large] {
             let model = model.loss(Loss::MEAN_SQUARED_ERROR).build().unwrap();

@@ -5,7 +5,7 @@ use super::recipe::{LayerConfig, ModelConfig, Recipe};
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::layers::Shape;
+use crate::layers::{Incoming, Shape};
 use crate::losses::Loss;
 
 /// What errors about its settings call a network that a program makes.
@@ -74,7 +74,7 @@ impl ModelBuilder {
 
     /// Makes features of an image, which a dense layer takes.
     pub fn flatten(self) -> ModelBuilder {
-        self.layer(LayerConfig::Flatten)
+        self.layer(LayerConfig::flatten())
     }
 
     /// Adds [`LayerConfig::dropout`].
@@ -121,7 +121,7 @@ fn outputs(layers: &[LayerConfig], input: [usize; 3]) -> Result<Shape> {
     super::build::check_input(input)?;
     let mut shape = Shape::Image(Image::data(input));
     for (index, layer) in layers.iter().enumerate() {
-        shape = layer.output(index, shape, index == 0)?;
+        shape = layer.output(index, Incoming { shape, is_data: index == 0 })?;
     }
     Ok(shape)
 }

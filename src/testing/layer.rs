@@ -6,13 +6,13 @@ mod whole;
 mod wrong;
 
 use crate::error::Result;
-use crate::layers::{Layer, Layout, Shape};
+use crate::layers::{Incoming, Layer, Layout, Shape};
 use crate::model::recipe::LayerConfig;
 use crate::tensor::padded;
 use pass::{Answer, Pass, ROWS};
 use wrong::wrong;
 
-/// Checks a layer of the table, such as a program's own, on samples of a shape that it takes:
+/// Checks a layer of one's own, or a built-in one that is as simple, on samples of a shape that it takes:
 ///
 /// - its parameters lie one behind the other, and its output has the shape that its kind says;
 /// - all of the output and of the gradient of the input is written, padding with zeros, whatever was in memory before;
@@ -25,12 +25,15 @@ use wrong::wrong;
 /// # Errors
 /// [`Error::Mismatch`](crate::Error::Mismatch) with what was expected and found, and where; those of training, saving and loading.
 pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
-    let LayerConfig::Of(settings) = config else {
-        let found = config.kind().to_string();
-        return Err(wrong("layer", "a layer of the table, made by `LayerConfig::of`".into(), found));
+    let is_simple = |layer: &dyn Layer| layer.sharding().is_none() && layer.derived().is_none();
+    let settings = config.settings();
+    let between = Incoming { shape: input, is_data: false };
+    let output = config.output(0, between)?;
+    let made = settings.and_then(|settings| settings.make(settings.takes(0, between).ok()?));
+    let (Some(settings), Some(layer)) = (settings, made.filter(|layer| is_simple(layer.as_ref()))) else {
+        let expected = "a layer by rows, which leaves sharding and derived storage to their defaults".into();
+        return Err(wrong("layer", expected, config.kind().to_string()));
     };
-    let output = settings.output(0, input)?;
-    let layer = settings.make(input);
     check_shape(layer.as_ref(), output)?;
     check_parameters(layer.as_ref())?;
     let pass = Pass::new(layer.as_ref(), input, output);

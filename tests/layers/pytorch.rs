@@ -11,7 +11,6 @@ use fallline::engine::kernels::activation::{self, Activation};
 use fallline::engine::kernels::loss::Rows;
 use fallline::engine::layers::Dense;
 use fallline::engine::losses::Scores;
-use fallline::engine::model::recipe::LayerConfig;
 use fallline::engine::model::{Model, PlacedLayer, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::tensor::{LANES, padded};
@@ -113,10 +112,8 @@ impl Network {
         let [inputs, outputs] = [self.dims[0] as usize, self.dims[1] as usize];
         // Where the activation is a layer of its own, the dense layer has none.
         let apart = self.model.layers().len() > 2;
-        let activation = match self.recipe.model.layers[0] {
-            LayerConfig::Dense { activation, .. } if !apart => activation,
-            _ => Activation::IDENTITY,
-        };
+        let dense = self.recipe.model.layers[0].settings().unwrap();
+        let activation = if apart { Activation::IDENTITY } else { dense.activation("activation") };
         let zeros = Init::Zeros;
         let layer = Dense {
             inputs,

@@ -13,7 +13,7 @@ use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
 use fallline::engine::kernels::reference::image::{Convolution, Pool, Shape};
 use fallline::engine::kernels::reference::{self, Dense, merge, numeric_gradient};
-use fallline::engine::model::recipe::{ConvolutionConfig, LayerConfig, Recipe};
+use fallline::engine::model::recipe::{LayerConfig, Recipe};
 use fallline::engine::model::{Model, NamedTensor};
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, Session};
@@ -72,44 +72,48 @@ impl Naive<'_> {
             let pool = |x: &Sample, window, max| {
                 x.placed(window, x.shape[0], Pool { input: x.shape, window, max }.forward(&x.values))
             };
-            x = match layer {
-                &LayerConfig::Dense { activation, .. } => {
-                    number += usize::from(activation != Activation::IDENTITY);
-                    self.dense(&module, &x, activation)
-                }
-                &LayerConfig::Convolution(ConvolutionConfig { window, activation, channels, .. }) => {
-                    number += usize::from(activation != Activation::IDENTITY);
-                    let [weight, bias] = self.of(&module);
-                    let twin = Convolution { input: x.shape, window, weight, bias, activation };
-                    x.placed(window, channels, twin.forward(&x.values))
-                }
-                &LayerConfig::MaxPool(window) => pool(&x, window, true),
-                &LayerConfig::AveragePool(window) => pool(&x, window, false),
-                LayerConfig::GlobalAveragePool => {
-                    number += 1;
-                    means(&x)
-                }
-                LayerConfig::Flatten => Sample::features(x.values),
-                &LayerConfig::Activation(activation) => {
-                    let values = x.values.iter().map(|&x| reference::activation(activation, x)).collect();
-                    Sample { values, ..x }
-                }
-                LayerConfig::Normalisation(_) | LayerConfig::Dropout { .. } | LayerConfig::Of(_) => {
-                    panic!(
-                        "the networks of this test have none: a sample alone does not tell what these make of it"
-                    )
-                }
+            let settings = match layer {
+                LayerConfig::Of(settings) => settings,
                 LayerConfig::Residual(block) => {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
                     let other = self.forward(&block.shortcut, &format!("{module}.shortcut."), &x);
                     assert_eq!(main.values.len(), other.values.len());
                     let values = merge::sum(block.activation, &main.values, &other.values);
-                    Sample { values, ..main }
+                    x = Sample { values, ..main };
+                    continue;
                 }
-                LayerConfig::SqueezeExcite { .. } => {
+            };
+            x = match layer.kind() {
+                "dense" => {
+                    let activation = settings.activation("activation");
+                    number += usize::from(activation != Activation::IDENTITY);
+                    self.dense(&module, &x, activation)
+                }
+                "conv" => {
+                    let (window, activation) = (settings.window("window"), settings.activation("activation"));
+                    number += usize::from(activation != Activation::IDENTITY);
+                    let [weight, bias] = self.of(&module);
+                    let twin = Convolution { input: x.shape, window, weight, bias, activation };
+                    x.placed(window, settings.integer("channels"), twin.forward(&x.values))
+                }
+                "max-pool" => pool(&x, settings.window("window"), true),
+                "average-pool" => pool(&x, settings.window("window"), false),
+                "global-average-pool" => {
+                    number += 1;
+                    means(&x)
+                }
+                "flatten" => Sample::features(x.values),
+                "squeeze-excite" => {
                     let hidden = self.dense(&format!("{module}.fc1"), &means(&x), Activation::RELU);
                     let gate = self.dense(&format!("{module}.fc2"), &hidden, Activation::SIGMOID);
                     let values = merge::scale(&x.values, &gate.values, x.pixels());
+                    Sample { values, ..x }
+                }
+                kind => {
+                    let Some(activation) = settings.as_activation() else {
+                        panic!("the networks of this test have no {kind}")
+                    };
+                    let values = x.values.iter().map(|&x| reference::activation(activation, x)).collect();
                     Sample { values, ..x }
                 }
             };

@@ -12,9 +12,7 @@ use fallline::data::{DataSet, Samples, source};
 use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::reference;
 use fallline::engine::kernels::update::columns;
-use fallline::engine::model::recipe::{
-    ConstraintConfig, GradientConfig, LayerConfig, OPTIMIZERS, OptimizerKind,
-};
+use fallline::engine::model::recipe::{ConstraintConfig, GradientConfig, OPTIMIZERS, OptimizerKind};
 use fallline::engine::model::{Model, NamedTensor, Recipe, saved};
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, Session};
@@ -36,8 +34,7 @@ fn recipe(case: &Value) -> Recipe {
     let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
     let mut recipe = golden::recipe(case, &activations, &optimizer, count(&case["batch"]));
     for layer in &mut recipe.model.layers {
-        let LayerConfig::Dense { weight_norm, .. } = layer else { panic!("a dense layer") };
-        *weight_norm = case["weight_norm"].as_bool().unwrap();
+        *layer = layer.clone().with("weight_norm", case["weight_norm"].as_bool().unwrap()).unwrap();
     }
     let number = |table: &str, key: &str| case[table][key].as_f64().map(|value| value as f32);
     recipe.gradient = GradientConfig {

@@ -4,11 +4,13 @@ use crate::common::compare::bits;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
 use fallline::engine::optim::Ema;
 use fallline::extend::{
-    Backward, Forward, HyperParameter, Layer, LayerKind, LayerSettings, ParameterSpec, RowsGradient, Shape,
-    positive,
+    Backward, Forward, HyperParameter, Image, Input, Layer, LayerKind, LayerSettings, ParameterSpec,
+    RowsGradient, Shape, positive,
 };
 use fallline::testing::check_layer;
-use fallline::{Activation, Init, LayerConfig, Model, Optimizer, Predictor, Recipe, Samples, Trainer};
+use fallline::{
+    Activation, Init, LayerConfig, Model, Optimizer, Predictor, Recipe, Samples, Trainer, Window,
+};
 
 const FEATURES: usize = 5;
 
@@ -156,5 +158,149 @@ fn a_layer_that_saves_something_stands_behind_normalisations_by_batch() {
         refused,
         "layer 1 (sloped): expected no normalisation by batch after a layer that saves something for its backward pass, \
          found layer 2 (batch-norm)"
+    );
+}
+
+/// The first pixel of each window, times a weight for each channel.
+#[derive(Debug)]
+struct Sampled {
+    input: Image,
+    window: Window,
+    init: Init,
+}
+
+impl Sampled {
+    fn output(&self) -> Image {
+        self.window.output(self.input, self.input.channels)
+    }
+
+    /// Where each pixel of the output and what it is made of begin in their rows.
+    fn places(&self) -> impl Iterator<Item = [usize; 2]> {
+        let ([down, across], input, output) = (self.window.stride, self.input, self.output());
+        (0..output.pixels()).map(move |pixel| {
+            let [row, column] = [pixel / output.width * down, pixel % output.width * across];
+            [pixel * output.pitch, (row * input.width + column) * input.pitch]
+        })
+    }
+}
+
+impl Layer for Sampled {
+    fn outputs(&self) -> usize {
+        self.output().features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.output())
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        ParameterSpec::in_order([("weight", vec![self.input.channels], self.init)])
+    }
+
+    fn forward(&self, Forward { mut y, x, storage, .. }: Forward) {
+        for row in 0..y.rows() {
+            let (y, x) = (y.row(row), x.row(row));
+            y.fill(0.0);
+            for [to, from] in self.places() {
+                (0..self.input.channels).for_each(|c| y[to + c] = storage[c] * x[from + c]);
+            }
+        }
+    }
+
+    fn backward(&self, Backward { dx, dy, storage, .. }: Backward) {
+        let (Some(mut dx), dy) = (dx, dy.as_ref()) else { return };
+        for row in 0..dx.rows() {
+            let (dx, dy) = (dx.row(row), dy.row(row));
+            dx.fill(0.0);
+            for [of, to] in self.places() {
+                (0..self.input.channels).for_each(|c| dx[to + c] = storage[c] * dy[of + c]);
+            }
+        }
+    }
+
+    fn gradient(&self, RowsGradient { out, dy, x, accumulate, .. }: RowsGradient) {
+        if !accumulate {
+            out.fill(0.0);
+        }
+        for row in 0..dy.rows() {
+            let (dy, x) = (dy.row(row), x.row(row));
+            for [of, from] in self.places() {
+                (0..self.input.channels).for_each(|c| out[c] += dy[of + c] * x[from + c]);
+            }
+        }
+    }
+}
+
+static SAMPLED: LayerKind = LayerKind::new("sampled", |settings, input| {
+    let Shape::Image(input) = input else { unreachable!("it takes images") };
+    Box::new(Sampled { input, window: settings.window("window"), init: settings.init("weight_init") })
+})
+.input(Input::Image)
+.hyper_parameters(&[
+    HyperParameter::window(false, true, "of whose first pixel the output is made"),
+    HyperParameter::activation("activation", "what the products go through"),
+    HyperParameter::weight_init("weight_init", "what the weights begin as"),
+])
+.conflict(|settings| {
+    let window = settings.window("window");
+    window.is_padded().then(|| ("padding", "none, which has no first pixel".into(), "some".into()))
+})
+.output(|settings, input| {
+    let (Shape::Image(image), window) = (input, settings.window("window")) else { return Ok(input) };
+    if window.kernel[0] > image.height || window.kernel[1] > image.width {
+        return Err(format!("an image of {window} or more").into());
+    }
+    Ok(Shape::Image(window.output(image, image.channels)))
+})
+.followed_by_activation();
+
+/// What a layer of one's own may be told is whatever a built-in one may be.
+#[test]
+fn a_layer_of_ones_own_has_a_window_an_activation_and_initial_values() {
+    SAMPLED.register().unwrap();
+    let constant = Init::Uniform { low: 0.5, high: 1.5 };
+    let layer = |activation: Activation| {
+        let layer = LayerConfig::of(&SAMPLED).with("kernel", 2).unwrap();
+        layer.with("activation", activation).unwrap().with("weight_init", constant).unwrap()
+    };
+    check_layer(&layer(Activation::IDENTITY), Shape::Image(Image::new(5, 6, 3))).unwrap();
+    for (activation, kinds) in
+        [(Activation::TANH, ["sampled", "tanh"]), (Activation::GELU, ["sampled", "gelu"])]
+    {
+        let model = Model::of_images([6, 6, 2]).layer(layer(activation)).flatten();
+        let model = model.dense(3, Activation::IDENTITY).build().unwrap();
+        let rows = model.summary();
+        assert_eq!([rows[0].kind.as_str(), rows[1].kind.as_str()], kinds);
+        assert_eq!((rows[0].parameters, rows[1].output.as_str()), (2, "3x3x2"));
+        let names: Vec<String> = model.tensors().into_iter().map(|tensor| tensor.name).collect();
+        assert_eq!(names, ["0.weight", "3.weight", "3.bias"]);
+        assert!(model.tensors()[0].values.iter().all(|value| (0.5..1.5).contains(value)));
+    }
+    let text = "name = 'own'\ndata = { set = 'digits' }\noptimizer = { name = 'sgd' }\n[model]\nlayers = [\
+                { type = 'sampled', kernel = [2, 3], activation = 'silu', weight_init = 'zeros' }, \
+                { type = 'flatten' }, { type = 'dense', units = 10 }]\n";
+    let recipe = Recipe::parse(text, "test").unwrap();
+    assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    assert_eq!(recipe.model.layers[0].window().unwrap().stride, [2, 3]);
+    let refused = |from: &str, to: &str| match Recipe::parse(&text.replace(from, to), "test") {
+        Ok(recipe) => recipe.model.parameters([28, 28, 1]).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert!(
+        refused("kernel = [2, 3]", "kernel = 0").contains("`model.layers.0.kernel`: expected an integer")
+    );
+    assert!(refused("kernel = [2, 3]", "stride = 2").contains("kernel`: expected an integer from 1 to 1024"));
+    let padded = refused("[2, 3]", "2, padding = 1");
+    assert_eq!(padded, "test: `model.layers.0.padding`: expected none, which has no first pixel, found some");
+    assert_eq!(
+        refused("[2, 3]", "99"),
+        "layer 0 (sampled): expected an image of 99x99 or more, found an image of 28x28x1"
+    );
+    let unfinished = LayerKind::new("unfinished", |_, _| unreachable!("it is not registered"));
+    let unfinished: &'static LayerKind = Box::leak(Box::new(unfinished.followed_by_activation()));
+    let error = unfinished.register().unwrap_err().to_string();
+    assert!(
+        error.ends_with("`activation`: expected an activation, in which the layer ends, found none"),
+        "{error}"
     );
 }

@@ -6,7 +6,7 @@ use std::thread;
 use crate::common::compare::bits;
 use crate::common::observer::Recorder;
 use fallline::data::{DataSet, Origin, source};
-use fallline::engine::model::recipe::{DataConfig, NormalisationConfig, Over};
+use fallline::engine::model::recipe::DataConfig;
 use fallline::engine::optim::schedule::Plateau;
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, Session};
@@ -289,8 +289,14 @@ fn wrong_models_are_errors() {
     refused(Model::of_images([8, 8, 1]).convolution(1, 9, Activation::RELU).build(), "`kernel` from 1 to 8");
     refused(dense(2).loss(Loss::huber(-1.0)).build(), "delta");
     refused(dense(2).layer(LayerConfig::group_norm(3)).build(), "`groups` that divide the 2");
-    let norm = NormalisationConfig { over: Over::Layer, epsilon: -1.0, activation: Activation::IDENTITY };
-    refused(dense(2).layer(LayerConfig::Normalisation(norm)).build(), "epsilon");
+    let norm = LayerConfig::layer_norm().with("epsilon", -1.0).unwrap();
+    refused(dense(2).layer(norm).build(), "epsilon");
+    refused(
+        dense(2).layer(LayerConfig::named("dense").unwrap()).build(),
+        "`model.layers.1.units`: expected an integer from 1 to 1048576, found nothing",
+    );
+    let window = LayerConfig::named("conv").unwrap().with("channels", 2).unwrap();
+    refused(Model::of_images([8, 8, 1]).layer(window).build(), "kernel`: expected an integer from 1");
     refused(dense(1 << 20).dense(1 << 20, Activation::RELU).build(), "trained numbers of the model");
     refused(Model::load("no/such/file"), "no/such/file");
 }

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
-use crate::layers::Shape;
-use crate::model::recipe::{LayerConfig, NormalisationConfig, Over};
+use crate::layers::{Incoming, LayerSettings, Shape};
+use crate::model::recipe::LayerConfig;
 
 /// A network that begins with images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,9 +82,7 @@ impl ImageNetwork {
     /// # Errors
     /// The reason, if a peer does not have a layer.
     pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<ImageNetwork>, String> {
-        let plain =
-            |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. } | LayerConfig::Activation(_));
-        if layers.iter().all(plain) {
+        if layers.iter().all(is_plain) {
             return Ok(None);
         }
         let windows: Vec<Window> = layers.iter().filter_map(LayerConfig::window).collect();
@@ -92,77 +90,74 @@ impl ImageNetwork {
         if windows.iter().any(|window| window.one_dimensional != one_dimensional) {
             return Err("the peers have layers of images or of sequences, and here are both".into());
         }
-        let (mut modules, mut shape) = (Vec::new(), Shape::Image(Image::data(input)));
-        if let Some(first) = layers.first() {
-            shape = first.takes(shape, true);
-        }
-        let input = match shape {
-            Shape::Image(image) => [image.height, image.width, image.channels],
-            Shape::Features(_) => input,
-        };
+        let (mut modules, mut input) = (Vec::new(), input);
+        let mut incoming = Incoming { shape: Shape::Image(Image::data(input)), is_data: true };
         for (index, layer) in layers.iter().enumerate() {
-            // PyTorch's dense layers and these take images in different orders.
-            if index == 0 && plain(layer) {
-                return Err(format!("the peers begin with images, and layer 0 is {}", layer.kind()));
+            let taken = layer.takes(index, incoming).map_err(|error| error.to_string())?;
+            match (taken.image(), layer.settings()) {
+                // PyTorch's dense layers and these take images in different orders.
+                (None, Some(_)) if index == 0 => {
+                    return Err(format!("the peers begin with images, and layer 0 is {}", layer.kind()));
+                }
+                (Some(image), _) if index == 0 => input = [image.height, image.width, image.channels],
+                _ => {}
             }
-            add(&mut modules, layer, index, shape)?;
-            shape = layer.output(index, shape, index == 0).map_err(|error| error.to_string())?;
+            match layer.settings() {
+                Some(settings) => add(&mut modules, settings, index, taken)?,
+                None => return Err(none_of(layer.kind(), index)),
+            }
+            let shape = layer.output(index, incoming).map_err(|error| error.to_string())?;
+            incoming = Incoming { shape, is_data: false };
         }
         Ok(Some(ImageNetwork { input, one_dimensional, modules }))
     }
 }
 
-fn add(modules: &mut Vec<Module>, layer: &LayerConfig, index: usize, input: Shape) -> Result<(), String> {
-    let channels = match input {
-        Shape::Image(image) => image.channels,
-        Shape::Features(features) => features,
-    };
+/// Whether a layer is one of a network that knows nothing of images.
+fn is_plain(layer: &LayerConfig) -> bool {
+    let is_activation = |settings: &LayerSettings| settings.as_activation().is_some();
+    layer.kind() == "dense" || layer.settings().is_some_and(is_activation)
+}
+
+fn none_of(kind: &str, index: usize) -> String {
+    format!("the peers have no {kind}, as layer {index} is")
+}
+
+fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Shape) -> Result<(), String> {
     let mut function = Activation::IDENTITY;
-    let module = match layer {
-        LayerConfig::Convolution(config) => {
-            function = config.activation;
-            let (outputs, groups, bias) = (config.channels, config.groups, config.bias);
-            Module::Conv { inputs: channels, outputs, window: Sides::of(config.window), groups, bias }
+    let (kind, inputs) = (layer.kind().name(), input.channels());
+    let module = match kind {
+        "conv" | "conv-1d" => {
+            function = layer.activation("activation");
+            let [outputs, groups] = ["channels", "groups"].map(|key| layer.integer(key));
+            let (window, bias) = (Sides::of(layer.window("window")), layer.choice("bias"));
+            Module::Conv { inputs, outputs, window, groups, bias }
         }
-        LayerConfig::Dense { weight_norm: true, .. } => {
+        "dense" if layer.choice("weight_norm") => {
             return Err(format!("the peers have no weight normalisation, as layer {index} has"));
         }
-        LayerConfig::Dense { units, activation, bias, .. } => {
-            function = *activation;
-            Module::Dense { inputs: input.features(), outputs: *units, bias: *bias }
+        "dense" => {
+            function = layer.activation("activation");
+            let (outputs, bias) = (layer.integer("units"), layer.choice("bias"));
+            Module::Dense { inputs: input.features(), outputs, bias }
         }
-        LayerConfig::MaxPool(window) => Module::MaxPool(Sides::of(*window)),
-        LayerConfig::AveragePool(window) if window.is_dilated() => {
-            return Err(format!("the peers have no {} with dilation, as layer {index} has", layer.kind()));
+        "max-pool" | "max-pool-1d" => Module::MaxPool(Sides::of(layer.window("window"))),
+        "average-pool" | "average-pool-1d" if layer.window("window").is_dilated() => {
+            return Err(format!("the peers have no {kind} with dilation, as layer {index} has"));
         }
-        LayerConfig::AveragePool(window) => Module::AveragePool(Sides::of(*window)),
-        LayerConfig::GlobalAveragePool => {
+        "average-pool" | "average-pool-1d" => Module::AveragePool(Sides::of(layer.window("window"))),
+        "global-average-pool" => {
             modules.push(Module::GlobalAveragePool);
             Module::Flatten
         }
-        LayerConfig::Flatten => Module::Flatten,
-        LayerConfig::Activation(activation) => activated(*activation),
-        LayerConfig::Normalisation(NormalisationConfig {
-            over: Over::Batch { momentum },
-            epsilon,
-            activation,
-        }) => {
-            function = *activation;
-            let (epsilon, momentum) = (*epsilon, *momentum);
-            Module::BatchNorm {
-                features: channels,
-                image: matches!(input, Shape::Image(_)),
-                epsilon,
-                momentum,
-            }
+        "flatten" => Module::Flatten,
+        "batch-norm" => {
+            function = layer.activation("activation");
+            let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| layer.number(key));
+            let image = input.image().is_some();
+            Module::BatchNorm { features: inputs, image, epsilon, momentum }
         }
-        LayerConfig::Residual(_)
-        | LayerConfig::SqueezeExcite { .. }
-        | LayerConfig::Normalisation(_)
-        | LayerConfig::Dropout { .. }
-        | LayerConfig::Of(_) => {
-            return Err(format!("the peers have no {}, as layer {index} is", layer.kind()));
-        }
+        _ => activated(layer.as_activation().ok_or_else(|| none_of(kind, index))?),
     };
     modules.push(module);
     if function != Activation::IDENTITY {
@@ -268,7 +263,7 @@ mod tests {
                      { type = \"global-average-pool\" }";
         assert!(of(gates).unwrap_err().contains("no squeeze-excite, as layer 1 is"));
         let mut first = recipe(&format!("{{ type = \"relu\" }}, {DENSE}")).model.layers;
-        first.insert(1, LayerConfig::Flatten);
+        first.insert(1, LayerConfig::flatten());
         assert!(ImageNetwork::of(&first, [28, 28, 1]).unwrap_err().contains("layer 0 is relu"));
     }
 }

@@ -135,22 +135,21 @@ fn label_smoothing(loss: &Loss) -> Result<f32, String> {
 fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), String> {
     let mut dense: Vec<(usize, Activation)> = Vec::new();
     for (index, layer) in layers.iter().enumerate() {
-        match (layer, dense.last_mut()) {
-            (LayerConfig::Dense { bias: false, .. }, _) => {
-                return Err(format!("the peers have no dense layer without bias, as layer {index} is one"));
-            }
-            (LayerConfig::Dense { weight_norm: true, .. }, _) => {
-                return Err(format!("the peers have no weight normalisation, as layer {index} has"));
-            }
-            (LayerConfig::Dense { units, activation, .. }, _) => dense.push((*units, *activation)),
-            (LayerConfig::Activation(own), Some((_, before))) if *before == Activation::IDENTITY => {
-                *before = *own;
-            }
-            (LayerConfig::Activation(own), _) => {
+        let Some(settings) = layer.settings() else { return Err(behind_dense(layer.kind())) };
+        match (settings.as_activation(), dense.last_mut()) {
+            (Some(own), Some((_, before))) if *before == Activation::IDENTITY => *before = own,
+            (Some(own), _) => {
                 let name = own.name();
                 return Err(format!("the peers have no {name} but one behind a dense layer"));
             }
-            (layer, _) => return Err(format!("the peers have no {} behind dense layers", layer.kind())),
+            (None, _) if settings.kind().name() != "dense" => return Err(behind_dense(layer.kind())),
+            (None, _) if !settings.choice("bias") => {
+                return Err(format!("the peers have no dense layer without bias, as layer {index} is one"));
+            }
+            (None, _) if settings.choice("weight_norm") => {
+                return Err(format!("the peers have no weight normalisation, as layer {index} has"));
+            }
+            (None, _) => dense.push((settings.integer("units"), settings.activation("activation"))),
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
@@ -165,6 +164,10 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
         Some(_) => Err(format!("the peers have no {}", activation.name())),
         None => Ok((units, activation)),
     }
+}
+
+fn behind_dense(kind: &str) -> String {
+    format!("the peers have no {kind} behind dense layers")
 }
 
 fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
@@ -231,7 +234,7 @@ mod tests {
     fn every_built_in_recipe_can_be_told() {
         for name in Recipe::built_in_names() {
             let recipe = Recipe::built_in(name).unwrap();
-            let dense = |layer: &LayerConfig| matches!(layer, LayerConfig::Dense { .. });
+            let dense = |layer: &LayerConfig| layer.kind() == "dense";
             match of(&recipe) {
                 Err(refused) if name == "mnist-mlp-98" => {
                     assert_eq!(refused, "the peers are not told of the rule adamw");

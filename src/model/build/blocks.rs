@@ -1,15 +1,11 @@
 //! Blocks of a recipe as layers in order, some of which read other outputs than that of the layer before.
 
-use super::{Builder, Flow, inputs, realise};
+use super::{Builder, Flow};
 use crate::Result;
 use crate::kernels::activation::Activation;
-use crate::kernels::image::Image;
-use crate::layers::{Add, Elementwise, Node, Scale, Shape};
+use crate::layers::{Add, Branch, Built, Elementwise, Incoming, Node, Shape};
 use crate::model::inputs::{Input, Inputs};
-use crate::model::recipe::{ResidualConfig, gate_layers, in_residual};
-
-/// The modules of a squeeze-excite block that find the gates.
-const GATE: [&str; 3] = ["pool", "fc1", "fc2"];
+use crate::model::recipe::{ResidualConfig, in_residual};
 
 impl Builder {
     /// Places a residual block, number `index` of its list and of this module: its layers, those of its
@@ -45,26 +41,32 @@ impl Builder {
         self.place(index, layer, Inputs::one(sum), format!("{module}.activation"), 0)
     }
 
-    /// Places a squeeze-excite block, as [`residual`](Builder::residual): the layers that find the gates of
-    /// the channels, and the product with them.
-    pub(super) fn squeeze_excite(
+    /// Places layers beside what goes into them, as [`residual`](Builder::residual), and what they end in.
+    pub(super) fn branch(
         &mut self,
-        reduction: usize,
+        branch: Branch,
         index: usize,
         module: &str,
         input: Flow,
-        image: Image,
     ) -> Result<Input> {
-        let mut gate = input;
-        for (config, name) in gate_layers(image.channels, reduction).iter().zip(GATE) {
-            for layer in realise(config, gate.shape, false) {
-                let reads = Inputs::one(gate.from);
-                let each = inputs(config, gate.shape);
-                gate.from = self.place(index, layer, reads, format!("{module}.{name}"), each)?;
+        let mut way = input;
+        for (name, settings) in &branch.layers {
+            // Data are taken as the layers between take them.
+            let incoming = Incoming { shape: way.shape, is_data: false };
+            let taken = Incoming { shape: settings.takes(index, incoming)?, ..incoming };
+            let module = format!("{module}.{name}");
+            match settings.build(taken) {
+                Built::Nodes(nodes) => {
+                    for node in nodes {
+                        let (reads, each) = (Inputs::one(way.from), settings.fan_in(taken.shape));
+                        way.from = self.place(index, node, reads, module.clone(), each)?;
+                    }
+                }
+                Built::Branch(inner) => way.from = self.branch(inner, index, &module, way)?,
             }
-            gate.shape = config.output(index, gate.shape, false)?;
+            way.shape = settings.output(index, incoming)?;
         }
-        let inputs = Inputs { main: input.from, other: Some(gate.from) };
-        self.place(index, Node::merge(Box::new(Scale { image })), inputs, module.to_string(), 0)
+        let inputs = Inputs { main: input.from, other: Some(way.from) };
+        self.place(index, Node::merge(branch.merge), inputs, module.to_string(), 0)
     }
 }

@@ -1,10 +1,11 @@
 //! What the tables of a recipe say has to go together: what is refused in one beside another.
 
 use super::config::Recipe;
-use super::layers::{LayerConfig, Over, find_layer};
+use super::layers::find_layer;
 use super::optimizer::OptimizerConfig;
 use super::train::TrainConfig;
 use crate::error::{Error, Result};
+use crate::layers::LayerSettings;
 use crate::losses::{self, Loss};
 use crate::model::section::Section;
 use crate::optim::schedule::Schedule;
@@ -68,15 +69,12 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
     let Recipe { optimizer, schedule, gradient, constraint, .. } = recipe;
     optimizer.rule().full_batch()?;
     let with = format!("with the optimizer `{}`", optimizer.name());
-    let changes = |layer: &LayerConfig| match layer {
-        LayerConfig::Normalisation(config) => matches!(config.over, Over::Batch { .. }),
-        layer => matches!(layer, LayerConfig::Dropout { .. }),
-    };
+    let changes = |layer: &LayerSettings| layer.kind().is_different_in_training();
     if let Some(layer) = find_layer(&recipe.model.layers, changes) {
         let expected = format!(
             "neither `batch-norm` nor `dropout` {with}: they answer otherwise in training than at the end of a search"
         );
-        return Some(("model.layers", expected, layer.kind().into()));
+        return Some(("model.layers", expected, layer.kind().name().into()));
     }
     if optimizer.learning_rate <= 0.0 {
         let expected = format!("a number above 0 {with}");

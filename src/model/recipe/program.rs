@@ -5,7 +5,7 @@ use super::config::Recipe;
 use super::constraint::ConstraintConfig;
 use super::data::DataConfig;
 use super::gradient::GradientConfig;
-use super::layers::own_kinds;
+use super::layers::kinds_of;
 use super::network::ModelConfig;
 use super::optimizer::{OptimizerConfig, optimizer_kind};
 use super::reproduce::ReproduceConfig;
@@ -55,7 +55,7 @@ impl Recipe {
         // Layers, loss and update rule may be the program's own that are not registered, but none that is taken for
         // another.
         let (rule, loss) = (self.optimizer.kind(), self.model.loss.kind());
-        let layers = own_kinds(&self.model.layers);
+        let layers = kinds_of(&self.model.layers);
         rule.check()?;
         loss.check()?;
         layers.iter().try_for_each(|kind| kind.check())?;

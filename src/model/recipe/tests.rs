@@ -117,10 +117,10 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         watch = "accuracy"
     "#;
     let recipe = Recipe::parse(text, "all.toml").unwrap();
-    let LayerConfig::Dense { activation, bias_init, .. } = &recipe.model.layers[1] else { panic!() };
-    assert_eq!(*activation, Activation::leaky_relu(0.3));
-    assert_eq!(*bias_init, Init::Constant(0.1));
-    assert_eq!(recipe.model.layers[2], LayerConfig::Activation(Activation::elu(0.7)));
+    let dense = recipe.model.layers[1].settings().unwrap();
+    assert_eq!(dense.activation("activation"), Activation::leaky_relu(0.3));
+    assert_eq!(dense.init("bias_init"), Init::Constant(0.1));
+    assert_eq!(recipe.model.layers[2], LayerConfig::activation(Activation::elu(0.7)));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     assert!(recipe.to_toml().contains("mean = -0.1307\n"));
 
@@ -161,14 +161,12 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(recipe.constraint, ConstraintConfig::default());
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
     assert_eq!((recipe.target, recipe.reproduce), (None, ReproduceConfig { seeds: 5 }));
-    let dense = LayerConfig::Dense {
-        units: 10,
-        activation: Activation::IDENTITY,
-        weight_init: Init::XavierUniform { gain: 1.0 },
-        bias_init: Init::Zeros,
-        bias: true,
-        weight_norm: false,
-    };
+    let dense = LayerConfig::named("dense").unwrap().with("units", 10).unwrap();
+    let settings = dense.settings().unwrap();
+    assert_eq!(settings.activation("activation"), Activation::IDENTITY);
+    assert_eq!(settings.init("weight_init"), Init::XavierUniform { gain: 1.0 });
+    assert_eq!(settings.init("bias_init"), Init::Zeros);
+    assert_eq!(["bias", "weight_norm"].map(|key| settings.choice(key)), [true, false]);
     assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
     assert_eq!(recipe.data.scale, None);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::init::Init;
+use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::layers::{Backward, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
 
@@ -112,7 +113,9 @@ kinds! {
 #[test]
 fn built_in_layers_pass() {
     let image = Shape::Image(Image::new(3, 4, 6));
-    for name in ["prelu", "glu", "swiglu"] {
+    let named = ["prelu", "glu", "swiglu", "dropout"];
+    let activations = activation::ALL.iter().map(|entry| entry.name).filter(|name| *name != "identity");
+    for name in named.into_iter().chain(activations) {
         for input in [Shape::Features(6), Shape::Features(34), image] {
             let layer = LayerConfig::named(name).unwrap();
             check_layer(&layer, input).unwrap_or_else(|error| panic!("{name} on {input}: {error}"));
@@ -132,10 +135,29 @@ fn built_in_layers_pass() {
     }
 }
 
+/// Those that take nothing but images.
 #[test]
-fn a_layer_that_is_not_of_the_table_is_refused() {
-    let error = check_layer(&LayerConfig::dense(3, crate::Activation::RELU), Shape::Features(2)).unwrap_err();
-    assert!(error.to_string().ends_with("made by `LayerConfig::of`, found dense"), "{error}");
+fn built_in_layers_of_images_pass() {
+    let of_images = [
+        LayerConfig::max_pool(2),
+        LayerConfig::average_pool(3).with("padding", 1).unwrap(),
+        LayerConfig::global_average_pool(),
+        LayerConfig::flatten(),
+        LayerConfig::dropout(0.25).with("channels", true).unwrap(),
+    ];
+    for layer in of_images {
+        check_layer(&layer, Shape::Image(Image::new(5, 6, 4)))
+            .unwrap_or_else(|error| panic!("{layer:?}: {error}"));
+    }
+}
+
+#[test]
+fn layers_of_more_than_rows_are_refused() {
+    for layer in [LayerConfig::dense(3, Activation::RELU), LayerConfig::batch_norm()] {
+        let error = check_layer(&layer, Shape::Features(2)).unwrap_err();
+        let expected = format!("to their defaults, found {}", layer.kind());
+        assert!(error.to_string().ends_with(&expected), "{error}");
+    }
     let odd = check_layer(&LayerConfig::named("glu").unwrap(), Shape::Features(3)).unwrap_err();
     assert!(odd.to_string().contains("an even number of channels, or features"), "{odd}");
 }

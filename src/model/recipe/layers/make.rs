@@ -1,84 +1,93 @@
 //! Layers as a program writes them: the defaults are those of a recipe.
 
-use super::blocks::ResidualConfig;
-use super::images::ConvolutionConfig;
-use super::normalisation::{NormalisationConfig, Over};
-use super::{LayerConfig, default_weight_init, normalisation};
+use super::config::{LayerConfig, ResidualConfig};
 use crate::error::{Error, Result};
-use crate::hyper::HyperValue;
-use crate::init::Init;
+use crate::hyper::{self, HyperParameter, HyperValue};
 use crate::kernels::activation::Activation;
-use crate::kernels::image::Window;
-use crate::layers::{LayerKind, LayerSettings};
+use crate::layers::{LayerKind, LayerSettings, RESIDUAL};
+
+/// What may be set of a residual block besides its layers.
+const OF_RESIDUAL: &[HyperParameter] =
+    &[HyperParameter::activation("activation", "what the sum goes through")];
 
 impl LayerConfig {
     /// A dense layer of `units` outputs, with a bias: Kaiming's or Xavier's initial weights, by the activation,
     /// and no bias at first.
     pub fn dense(units: usize, activation: Activation) -> LayerConfig {
-        LayerConfig::Dense {
-            units,
-            activation,
-            weight_init: default_weight_init(activation),
-            bias_init: Init::Zeros,
-            bias: true,
-            weight_norm: false,
-        }
+        made("dense", [("units", units.into()), ("activation", activation.into())])
     }
 
     /// A convolution with a bias: `channels` come out, of windows of `kernel` x `kernel` pixels, one pixel apart
-    /// and without padding. [`ConvolutionConfig::new`] is for others.
+    /// and without padding. [`with`](LayerConfig::with) sets others: `.with("padding", 1)`.
     pub fn convolution(channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
-        LayerConfig::Convolution(ConvolutionConfig::new(channels, kernel, activation))
+        convolution("conv", channels, kernel, activation)
     }
 
     /// The largest number of each channel in windows of `kernel` x `kernel` pixels, side by side.
     pub fn max_pool(kernel: usize) -> LayerConfig {
-        LayerConfig::MaxPool(Window::plain(kernel, kernel))
+        made("max-pool", [("kernel", kernel.into())])
     }
 
     /// The mean instead.
     pub fn average_pool(kernel: usize) -> LayerConfig {
-        LayerConfig::AveragePool(Window::plain(kernel, kernel))
+        made("average-pool", [("kernel", kernel.into())])
+    }
+
+    /// The mean of each channel of an image, as features.
+    pub fn global_average_pool() -> LayerConfig {
+        made("global-average-pool", [])
+    }
+
+    /// The numbers of an image as features, channel by channel.
+    pub fn flatten() -> LayerConfig {
+        made("flatten", [])
     }
 
     /// A convolution of sequences, which are images of one row, with a bias: windows of `kernel` positions, one
     /// apart and without padding.
     pub fn convolution_1d(channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
-        let window = Window::line(kernel, 1, 0, 1);
-        LayerConfig::Convolution(ConvolutionConfig {
-            window,
-            ..ConvolutionConfig::new(channels, kernel, activation)
-        })
+        convolution("conv-1d", channels, kernel, activation)
     }
 
     /// The largest number of each channel of a sequence in windows of `kernel` positions, side by side.
     pub fn max_pool_1d(kernel: usize) -> LayerConfig {
-        LayerConfig::MaxPool(Window::line(kernel, kernel, 0, 1))
+        made("max-pool-1d", [("kernel", kernel.into())])
     }
 
     /// The mean instead.
     pub fn average_pool_1d(kernel: usize) -> LayerConfig {
-        LayerConfig::AveragePool(Window::line(kernel, kernel, 0, 1))
+        made("average-pool-1d", [("kernel", kernel.into())])
     }
 
     /// Normalisation by batch, with the ε and momentum of PyTorch.
     pub fn batch_norm() -> LayerConfig {
-        LayerConfig::over(Over::Batch { momentum: normalisation::MOMENTUM })
+        made("batch-norm", [])
     }
 
     /// Normalisation of each sample.
     pub fn layer_norm() -> LayerConfig {
-        LayerConfig::over(Over::Layer)
+        made("layer-norm", [])
     }
 
     /// Normalisation of each sample in so many groups of channels.
     pub fn group_norm(groups: usize) -> LayerConfig {
-        LayerConfig::over(Over::Groups(groups))
+        made("group-norm", [("groups", groups.into())])
     }
 
     /// Dropout of single numbers with this probability, in [0, 1).
     pub fn dropout(rate: f64) -> LayerConfig {
-        LayerConfig::Dropout { rate, channels: false }
+        made("dropout", [("rate", rate.into())])
+    }
+
+    /// Each channel of an image times a gate, which two dense layers find from the means of all channels, with a hidden
+    /// unit for every `reduction` of them.
+    pub fn squeeze_excite(reduction: usize) -> LayerConfig {
+        made("squeeze-excite", [("reduction", reduction.into())])
+    }
+
+    /// An activation, but the identity, as a layer of its own.
+    pub fn activation(activation: Activation) -> LayerConfig {
+        LayerConfig::Of(LayerSettings::of_activation(activation))
     }
 
     /// A residual block, activation(layers(x) + x).
@@ -102,41 +111,49 @@ impl LayerConfig {
         LayerKind::named(name).map(LayerConfig::of).ok_or_else(unknown)
     }
 
-    /// With this value of a hyper-parameter, by its key in a recipe: of a layer of the table.
+    /// With this value under its key in a recipe, whatever it is: a number, a choice, a name, an [`Activation`], an
+    /// [`Init`](crate::Init), or, under `window`, a [`Window`](crate::Window), of which `kernel`, `stride`, `padding` and
+    /// `dilation` set a part on all sides alike. A kernel of a pool is its stride, too.
+    ///
+    /// ```
+    /// use fallline::{Activation, Init, LayerConfig, Window};
+    ///
+    /// let layer = LayerConfig::convolution(16, 3, Activation::RELU).with("padding", 1)?.with("bias", false)?;
+    /// let same = LayerConfig::named("conv")?
+    ///     .with("channels", 16)?
+    ///     .with("window", Window::square(3, 1, 1, 1))?
+    ///     .with("activation", Activation::RELU)?
+    ///     .with("bias", false)?;
+    /// assert_eq!(layer, same);
+    /// assert_ne!(layer, same.with("weight_init", Init::Orthogonal { gain: 1.0 })?);
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Unknown`] if the layer has no such key, with the nearest one; [`Error::Setting`] if its value is of
-    /// another kind.
+    /// another kind. Whether it is in its range is found when the model is built.
     pub fn with(self, key: &str, value: impl Into<HyperValue>) -> Result<LayerConfig> {
         match self {
             LayerConfig::Of(settings) => Ok(LayerConfig::Of(settings.with(key, value)?)),
-            other => Err(Error::Setting {
-                place: "layer".into(),
-                key: key.chars().take(40).collect(),
-                expected: "a layer of the table; others have their settings as fields".into(),
-                found: other.kind().into(),
-            }),
+            LayerConfig::Residual(mut block) => {
+                let mut values = [block.activation.into()];
+                hyper::set(OF_RESIDUAL, &mut values, RESIDUAL, (key, value.into()))?;
+                if let [HyperValue::Activation(activation)] = values {
+                    block.activation = activation;
+                }
+                Ok(LayerConfig::Residual(block))
+            }
         }
-    }
-
-    fn over(over: Over) -> LayerConfig {
-        let (epsilon, activation) = (normalisation::EPSILON, Activation::IDENTITY);
-        LayerConfig::Normalisation(NormalisationConfig { over, epsilon, activation })
     }
 }
 
-impl ConvolutionConfig {
-    /// A convolution with a bias, windows of `kernel` x `kernel` pixels one pixel apart, no padding and one group:
-    /// what differs is set afterwards.
-    pub fn new(channels: usize, kernel: usize, activation: Activation) -> ConvolutionConfig {
-        ConvolutionConfig {
-            channels,
-            window: Window::plain(kernel, 1),
-            groups: 1,
-            activation,
-            weight_init: default_weight_init(activation),
-            bias_init: Init::Zeros,
-            bias: true,
-        }
-    }
+fn convolution(name: &str, channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
+    made(name, [("channels", channels.into()), ("kernel", kernel.into()), ("activation", activation.into())])
+}
+
+/// A layer that is built in, with some of its settings.
+fn made<const N: usize>(name: &str, settings: [(&str, HyperValue); N]) -> LayerConfig {
+    let with = |layer: LayerConfig, (key, value)| layer.with(key, value);
+    let layer = LayerConfig::named(name).and_then(|layer| settings.into_iter().try_fold(layer, with));
+    layer.unwrap_or_else(|error| unreachable!("the table has the layer and its settings: {error}"))
 }

@@ -1,45 +1,26 @@
 //! Layers as TOML, every value written out.
 
-use toml::Table;
+use toml::{Table, Value};
 
-use super::{LayerConfig, convolution, dropout, normalisation, pool, residual, squeeze_excite};
-use crate::kernels::activation::Activation;
-use crate::model::recipe::keys;
-use crate::model::recipe::values::{initialiser, integer, table_of, typed};
+use super::config::{LISTS, LayerConfig};
+use crate::model::recipe::keys::{self, activation};
+use crate::model::recipe::values::table_of;
 
 /// The table of a layer.
-pub(in crate::model::recipe) fn layer(layer: &LayerConfig) -> Table {
+pub(in crate::model::recipe) fn layer_table(layer: &LayerConfig) -> Table {
+    let mut table = table_of([("type", layer.kind().into())]);
     match layer {
-        LayerConfig::Activation(function) => activation(*function),
-        LayerConfig::Convolution(config) => convolution(layer.kind(), config, activation(config.activation)),
-        LayerConfig::Normalisation(config) => normalisation(config, activation(config.activation)),
-        LayerConfig::Dropout { rate, channels } => dropout(*rate, *channels),
-        LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => pool(layer.kind(), *window),
-        LayerConfig::Residual(config) => residual(config, activation(config.activation)),
-        LayerConfig::SqueezeExcite { reduction } => squeeze_excite(*reduction),
-        LayerConfig::Of(settings) => {
-            let mut table = table_of([("type", layer.kind().into())]);
-            table.extend(keys::write(settings.values()));
-            table
-        }
-        LayerConfig::GlobalAveragePool | LayerConfig::Flatten => table_of([("type", layer.kind().into())]),
-        LayerConfig::Dense { units, activation: function, weight_init, bias_init, bias, weight_norm } => {
-            let mut table = table_of([
-                ("type", "dense".into()),
-                ("units", integer(*units as u64)),
-                ("activation", activation(*function).into()),
-                ("weight_init", initialiser(weight_init).into()),
-                ("bias", (*bias).into()),
-                ("weight_norm", (*weight_norm).into()),
-            ]);
-            if *bias {
-                table.insert("bias_init".into(), initialiser(bias_init).into());
-            }
-            table
+        LayerConfig::Of(settings) => table.extend(keys::write(settings.known_values())),
+        LayerConfig::Residual(block) => {
+            let list = |layers: &[LayerConfig]| -> Value {
+                layers.iter().map(layer_table).collect::<Vec<Table>>().into()
+            };
+            table.extend(table_of([
+                ("activation", activation::table(block.activation).into()),
+                (LISTS[0], list(&block.layers)),
+                (LISTS[1], list(&block.shortcut)),
+            ]));
         }
     }
-}
-
-fn activation(activation: Activation) -> Table {
-    typed(activation.name(), activation.parameter())
+    table
 }

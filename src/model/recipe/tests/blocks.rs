@@ -67,8 +67,8 @@ fn blocks_are_written_and_read() {
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     let LayerConfig::Residual(block) = &recipe.model.layers[1] else { panic!() };
     assert_eq!((block.layers.len(), block.shortcut.len(), block.activation), (2, 1, Activation::GELU));
-    assert_eq!(block.layers[1], LayerConfig::SqueezeExcite { reduction: 4 });
-    assert_eq!(recipe.model.layers[2], LayerConfig::SqueezeExcite { reduction: 16 });
+    assert_eq!(block.layers[1], LayerConfig::squeeze_excite(4));
+    assert_eq!(recipe.model.layers[2], LayerConfig::squeeze_excite(16));
     let LayerConfig::Residual(outer) = &recipe.model.layers[3] else { panic!() };
     let LayerConfig::Residual(inner) = &outer.layers[0] else { panic!() };
     assert_eq!((inner.layers.len(), inner.shortcut.len(), inner.activation), (1, 0, Activation::IDENTITY));
@@ -76,7 +76,7 @@ fn blocks_are_written_and_read() {
     let changed = with(&["model.layers.3.layers.0.layers.0.bias=false", "model.layers.1.activation=relu"]);
     let LayerConfig::Residual(outer) = &changed.as_ref().unwrap().model.layers[3] else { panic!() };
     let LayerConfig::Residual(inner) = &outer.layers[0] else { panic!() };
-    assert!(matches!(&inner.layers[0], LayerConfig::Convolution(config) if !config.bias));
+    assert!(!inner.layers[0].settings().unwrap().choice("bias"));
     assert_ne!(changed.unwrap(), recipe);
 }
 

@@ -18,6 +18,10 @@ const CONV: &str = "type = 'conv'\nchannels = 6\nkernel = 5";
 const POOL: &str = "type = 'max-pool'\nkernel = 2";
 const FLATTEN: &str = "type = 'flatten'";
 
+fn windowed(name: &str, window: Window) -> LayerConfig {
+    LayerConfig::named(name).unwrap().with("window", window).unwrap()
+}
+
 fn parsed(layers: &[&str]) -> Recipe {
     Recipe::parse(&text(layers), "test").unwrap()
 }
@@ -41,18 +45,17 @@ fn layers_of_images_are_written_and_read() {
     let average = "type = 'average-pool'\nkernel = 3\nstride = 1";
     let recipe = parsed(&[everything, POOL, average, "type = 'relu'", "type = 'global-average-pool'"]);
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
-    let LayerConfig::Convolution(config) = &recipe.model.layers[0] else { panic!() };
-    let window = Window::square(4, 2, 3, 2);
-    assert_eq!((config.channels, config.window, config.bias), (3, window, false));
+    let conv = recipe.model.layers[0].settings().unwrap();
+    let expected = (3, Window::square(4, 2, 3, 2), false);
+    assert_eq!((conv.integer("channels"), conv.window("window"), conv.choice("bias")), expected);
     // Places side by side without a stride.
-    assert_eq!(recipe.model.layers[1], LayerConfig::MaxPool(Window::plain(2, 2)));
-    assert_eq!(recipe.model.layers[2], LayerConfig::AveragePool(Window::plain(3, 1)));
+    assert_eq!(recipe.model.layers[1], LayerConfig::max_pool(2));
+    assert_eq!(recipe.model.layers[2], LayerConfig::average_pool(3).with("stride", 1).unwrap());
     let flat = parsed(&[CONV, POOL, FLATTEN]);
     assert_eq!(Recipe::parse(&flat.to_toml(), "copy").unwrap(), flat);
     let groups = |recipe: &Recipe| {
-        let of = |layer: &LayerConfig| match layer {
-            LayerConfig::Convolution(config) => Some(config.groups),
-            _ => None,
+        let of = |layer: &LayerConfig| {
+            layer.settings().filter(|_| layer.kind() == "conv").map(|conv| conv.integer("groups"))
         };
         recipe.model.layers.iter().filter_map(of).collect::<Vec<_>>()
     };
@@ -188,8 +191,7 @@ fn windows_may_have_sides_of_their_own() {
         let table: toml::Table = recipe.to_toml().parse().unwrap();
         let written = &table["model"]["layers"][0];
         let written = ["kernel", "stride", "padding", "dilation"].map(|key| written[key].to_string());
-        let LayerConfig::Convolution(config) = &recipe.model.layers[0] else { panic!() };
-        (config.window, written.join(" "))
+        (recipe.model.layers[0].window().unwrap(), written.join(" "))
     };
     let (wide, text) = window("kernel = [3, 5]\nstride = [2, 1]\ndilation = [1, 2]\npadding = [1, 4]");
     assert_eq!(wide, Window::rectangle([3, 5], [2, 1], [1, 4], [1, 2]));
@@ -208,7 +210,7 @@ fn windows_may_have_sides_of_their_own() {
     ]);
     assert_eq!(
         pooled.model.layers[0],
-        LayerConfig::MaxPool(Window::rectangle([2, 3], [2, 3], [0; 2], [1; 2]))
+        windowed("max-pool", Window::rectangle([2, 3], [2, 3], [0; 2], [1; 2]))
     );
     assert_eq!(Recipe::parse(&pooled.to_toml(), "copy").unwrap(), pooled);
     // Pools without padding and dilation are written as ever.
@@ -288,8 +290,8 @@ fn sequences_are_images_of_one_row() {
         FLATTEN,
     ]);
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
-    let LayerConfig::Convolution(first) = &recipe.model.layers[0] else { panic!() };
-    assert_eq!(first.window, Window { padding: [[0, 0], [2, 0]], ..Window::line(5, 2, 0, 1) });
+    let first = recipe.model.layers[0].window().unwrap();
+    assert_eq!(first, Window { padding: [[0, 0], [2, 0]], ..Window::line(5, 2, 0, 1) });
     assert_eq!(recipe.model.layers[3], LayerConfig::average_pool_1d(2));
     // The pixels of an image, row after row, and the features of a row, are the same sequence here.
     for input in [[28, 28, 1], [1, 784, 1], [1, 1, 784]] {
@@ -349,7 +351,7 @@ fn what_is_no_sequence_is_refused() {
     ));
     // What a program sets and a recipe cannot say.
     let window = Window { kernel: [2, 3], ..Window::line(3, 1, 0, 1) };
-    let builder = Model::of_sequences(20, 1).layer(LayerConfig::MaxPool(window)).flatten();
+    let builder = Model::of_sequences(20, 1).layer(windowed("max-pool-1d", window)).flatten();
     assert!(builder.build().err().unwrap().to_string().contains("kernel"));
 }
 

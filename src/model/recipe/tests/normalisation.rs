@@ -42,13 +42,11 @@ fn normalisations_are_written_and_read() {
     let recipe = Recipe::parse(&text(&layers), "test").unwrap();
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     let layer = |index: usize| recipe.model.layers[index].clone();
-    let plain = NormalisationConfig {
-        over: Over::Batch { momentum: 0.1 },
-        epsilon: 1e-5,
-        activation: Activation::IDENTITY,
-    };
-    assert_eq!(layer(6), LayerConfig::Normalisation(plain));
-    assert_eq!(layer(7), LayerConfig::Dropout { rate: 0.5, channels: false });
+    assert_eq!(layer(6), LayerConfig::batch_norm());
+    let values: Vec<String> =
+        layer(6).settings().unwrap().values().map(|(own, value)| format!("{} {value}", own.key)).collect();
+    assert_eq!(values, ["epsilon 1e-5", "activation identity", "momentum 0.1"]);
+    assert_eq!(layer(7), LayerConfig::dropout(0.5));
     let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
     let kinds: Vec<String> = model.summary().into_iter().map(|row| row.kind).collect();
     assert_eq!(kinds[1..4], ["batch-norm + elu", "group-norm", "gelu"]);

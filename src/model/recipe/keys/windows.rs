@@ -2,19 +2,17 @@
 
 use toml::{Table, Value};
 
-use super::super::super::section::{Section, integer_text, shortened};
 use crate::error::Result;
+use crate::hyper::{MOST_PIXELS, pair_text, shortest_padding, shortest_pair};
 use crate::kernels::image::Window;
 use crate::model::recipe::values::{integer, table_of};
-
-/// The most pixels along a side of a window, and of its stride, padding and dilation.
-const MOST_PIXELS: usize = 1024;
+use crate::model::section::{Section, integer_text, shortened};
 
 /// A window of an image, or of a sequence. Without a `stride` it moves by one pixel; that of a `pool` by
 /// as many as it has.
-pub(super) fn read_window(section: &mut Section, one_dimensional: bool, pool: bool) -> Result<Window> {
+pub(super) fn read(section: &mut Section, one_dimensional: bool, pool: bool) -> Result<Window> {
     let Some(kernel) = read_pair(section, "kernel", one_dimensional)? else {
-        return Err(section.setting("kernel", &pair_text(one_dimensional), "nothing"));
+        return Err(section.setting("kernel", &expected_pair(one_dimensional), "nothing"));
     };
     let default = if pool { kernel } else { [1, 1] };
     let stride = read_pair(section, "stride", one_dimensional)?.unwrap_or(default);
@@ -26,7 +24,7 @@ pub(super) fn read_window(section: &mut Section, one_dimensional: bool, pool: bo
 /// Height and width, of a sequence 1 and its length.
 fn read_pair(section: &mut Section, key: &'static str, one_dimensional: bool) -> Result<Option<[usize; 2]>> {
     let lengths: &[usize] = if one_dimensional { &[] } else { &[2] };
-    let values = section.integers(key, lengths, [1, MOST_PIXELS], &pair_text(one_dimensional))?;
+    let values = section.integers(key, lengths, [1, MOST_PIXELS], &expected_pair(one_dimensional))?;
     Ok(values.map(|values| match values[..] {
         [height, width] => [height, width],
         [length, ..] if one_dimensional => [1, length],
@@ -35,7 +33,7 @@ fn read_pair(section: &mut Section, key: &'static str, one_dimensional: bool) ->
     }))
 }
 
-fn pair_text(one_dimensional: bool) -> String {
+fn expected_pair(one_dimensional: bool) -> String {
     let one = integer_text(1, MOST_PIXELS);
     if one_dimensional { one } else { format!("{one}, or [height, width] of such") }
 }
@@ -58,7 +56,7 @@ fn read_padding(section: &mut Section, window: Window) -> Result<[[usize; 2]; 2]
         }
         if window.stride != [1, 1] {
             let expected = "none with \"same\" padding but 1";
-            return Err(section.setting("stride", expected, &pair(window.stride, window).to_string()));
+            return Err(section.setting("stride", expected, &pair_text(window.stride, window)));
         }
         return Ok(window.sides().map(|side| [side.reach() / 2, side.reach().div_ceil(2)]));
     }
@@ -75,40 +73,23 @@ fn read_padding(section: &mut Section, window: Window) -> Result<[[usize; 2]; 2]
 
 /// The keys of a window. What a program has set and no recipe can say comes out in a form that reading
 /// refuses.
-pub(super) fn window_keys(window: Window, pool: bool) -> Table {
-    let mut keys =
-        table_of([("kernel", pair(window.kernel, window)), ("stride", pair(window.stride, window))]);
+pub(super) fn table(window: Window, pool: bool) -> Table {
+    let pair = |pair| value(shortest_pair(pair, window));
+    let mut keys = table_of([("kernel", pair(window.kernel)), ("stride", pair(window.stride))]);
     // Files of pools without them stay as they were before pools could have them.
     if !pool || window.is_padded() {
-        keys.insert("padding".into(), padding(window));
+        keys.insert("padding".into(), value(shortest_padding(window)));
     }
     if !pool || window.is_dilated() {
-        keys.insert("dilation".into(), pair(window.dilation, window));
+        keys.insert("dilation".into(), pair(window.dilation));
     }
     keys
 }
 
-/// One integer if it says all.
-pub(super) fn pair([height, width]: [usize; 2], window: Window) -> Value {
-    if if window.one_dimensional { height == 1 } else { height == width } {
-        integer(width as u64)
-    } else {
-        list(&[height, width])
+/// One integer by itself.
+fn value(values: Vec<usize>) -> Value {
+    match values[..] {
+        [one] => integer(one as u64),
+        _ => values.into_iter().map(|value| integer(value as u64)).collect::<Vec<Value>>().into(),
     }
-}
-
-/// The fewest integers that say all.
-pub(super) fn padding(window: Window) -> Value {
-    match (window.padding, window.one_dimensional) {
-        ([[0, 0], [before, after]], true) if before == after => integer(after as u64),
-        ([[0, 0], sides], true) => list(&sides),
-        ([[above, below], [left, right]], false) if above == below && left == right => {
-            pair([above, left], window)
-        }
-        (sides, _) => list(sides.as_flattened()),
-    }
-}
-
-fn list(values: &[usize]) -> Value {
-    values.iter().map(|&value| integer(value as u64)).collect::<Vec<_>>().into()
 }

@@ -1,0 +1,8 @@
+//! The entries of the table of layers that are more than one layer each, or more than a page beside it.
+
+pub(super) mod convolution;
+pub(super) mod dense;
+pub(super) mod normalisation;
+pub(super) mod squeeze_excite;
+
+pub use convolution::with_pool;

@@ -1,0 +1,89 @@
+//! `batch-norm`, `layer-norm` and `group-norm`.
+
+use crate::hyper::{HyperParameter, divisor, unit_positive};
+use crate::layers::batch_norm::BatchNorm;
+use crate::layers::group_norm::GroupNorm;
+use crate::layers::kind::{LayerKind, LayerSettings, Refusal};
+use crate::layers::layer::Layer;
+use crate::layers::layer_norm::LayerNorm;
+use crate::layers::node::Node;
+use crate::layers::shape::{Incoming, Shape};
+
+/// The most groups.
+const MOST_GROUPS: usize = 1 << 20;
+
+/// Weight, bias and running statistics.
+const NUMBERS: usize = 4;
+
+const FORMULA: &str = "activation((x - mean) / √(variance + epsilon) · w + b)";
+
+/// As PyTorch's.
+const EPSILON: HyperParameter =
+    HyperParameter::number("epsilon", 1e-5, divisor(), "what is added to each variance");
+const ACTIVATION: HyperParameter = HyperParameter::activation("activation", "what the numbers go through");
+
+/// Over each channel of all samples of a batch.
+pub(in crate::layers) static BATCH: LayerKind = LayerKind::of_node("batch-norm", by_batch)
+    .formula(FORMULA)
+    .source("Ioffe, Szegedy 2015")
+    .hyper_parameters(&[
+        EPSILON,
+        ACTIVATION,
+        HyperParameter::number(
+            "momentum",
+            0.1,
+            unit_positive(),
+            "the part of the running statistics that a batch renews",
+        ),
+    ])
+    .ends_in_activation()
+    .differs_in_training()
+    .fan_in(|_, _| NUMBERS);
+
+/// Over all numbers of a sample.
+pub(in crate::layers) static LAYER: LayerKind = LayerKind::new("layer-norm", by_sample)
+    .formula(FORMULA)
+    .source("Ba, Kiros, Hinton 2016")
+    .hyper_parameters(&[EPSILON, ACTIVATION])
+    .ends_in_activation()
+    .fan_in(|_, _| NUMBERS);
+
+/// Over the channels of a sample, in groups.
+pub(in crate::layers) static GROUP: LayerKind = LayerKind::new("group-norm", by_group)
+    .formula(FORMULA)
+    .source("Wu, He 2018")
+    .hyper_parameters(&[
+        EPSILON,
+        ACTIVATION,
+        HyperParameter::integer("groups", 1, [1, MOST_GROUPS], "they divide the channels, or features")
+            .required(),
+    ])
+    .ends_in_activation()
+    .output(grouped)
+    .fan_in(|_, _| NUMBERS);
+
+fn by_batch(settings: &LayerSettings, Incoming { shape, .. }: Incoming) -> Node {
+    let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| settings.number(key));
+    let activation = settings.activation("activation");
+    Node::batch_norm(BatchNorm::new(shape.image(), shape.features(), epsilon, momentum, activation))
+}
+
+fn by_sample(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+    let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
+    Box::new(LayerNorm::new(input.image(), input.features(), epsilon, activation))
+}
+
+fn by_group(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+    let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
+    let groups = settings.integer("groups");
+    Box::new(GroupNorm::new(input.image(), input.features(), groups, epsilon, activation))
+}
+
+fn grouped(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+    let (channels, groups) = (input.channels(), settings.integer("groups"));
+    if channels.is_multiple_of(groups) {
+        return Ok(input);
+    }
+    let expected = format!("`groups` that divide the {channels} channels or features");
+    Err(Refusal { expected, found: Some(groups.to_string()) })
+}
