@@ -20,7 +20,7 @@ pub struct DataConfig {
     pub train_samples: Option<usize>,
     /// The first so many test samples; all of them without it.
     pub test_samples: Option<usize>,
-    /// The training samples that are set aside for validation, by the seed of [`TrainConfig`]; none
+    /// The training samples that are set aside for validation, by the seed of [`TrainConfig`](super::TrainConfig); none
     /// without it.
     pub validation: Option<Held>,
     /// Whether each class gives its share of them; of no effect where targets are no classes.

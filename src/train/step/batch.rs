@@ -68,7 +68,7 @@ pub struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// The samples that this worker reads first from memory for the next block, in [`Step::rows_pass`].
-    pub fn to_prefetch(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
+    pub fn next_samples(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
         let next = self.next;
         let all = plan.feature_layers(next.len()) > 0 && !plan.shares_input;
         if all { next } else { &next[plan.rows.share(worker, next.len())] }

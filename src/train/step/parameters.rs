@@ -40,8 +40,8 @@ impl Step<'_> {
         let shards = &self.plan.shard_order[worker.index()];
         // A shuffled order misses the cache at every row. Rows are prefetched a few at a time between
         // shards: all in one go would wait for each other.
-        let to_prefetch = block.to_prefetch(worker, self.plan);
-        let mut to_prefetch = to_prefetch.chunks(to_prefetch.len().div_ceil(shards.len().max(1)).max(1));
+        let next_samples = block.next_samples(worker, self.plan);
+        let mut next_samples = next_samples.chunks(next_samples.len().div_ceil(shards.len().max(1)).max(1));
         let mut ahead = PrefetchQueue::default();
         let mut rest = &shards[..];
         while let Some(&OwnShard { layer: index, shard, len, .. }) = rest.first() {
@@ -49,7 +49,7 @@ impl Step<'_> {
             let is_same = |own: &&OwnShard| !block.is_last && own.layer == index;
             let together = rest.iter().take_while(is_same).count().max(1);
             let (now, after) = rest.split_at(together);
-            self.gradients_of_shards(worker, now, after.first(), block, &mut to_prefetch, &mut ahead);
+            self.gradients_of_shards(worker, now, after.first(), block, &mut next_samples, &mut ahead);
             rest = after;
             if block.is_last {
                 let gradient = self.gradient_of_shard(worker, now[0], in_one_block);
@@ -106,14 +106,14 @@ impl Step<'_> {
     }
 
     /// The gradients of some consecutive `shards` of a layer over a block. During each, the memory that the next one
-    /// reads is prefetched, that `after` the last one included, and the next of the `to_prefetch` samples.
+    /// reads is prefetched, that `after` the last one included, and the next few of `next_samples`.
     fn gradients_of_shards(
         &self,
         worker: &Worker,
         shards: &[OwnShard],
         after: Option<&OwnShard>,
         block: Block,
-        to_prefetch: &mut Chunks<u32>,
+        next_samples: &mut Chunks<u32>,
         ahead: &mut PrefetchQueue,
     ) {
         let fetched = Cell::new(0);
@@ -121,7 +121,7 @@ impl Step<'_> {
         worker.probe_next(Operation::WeightGradient, Some(shards[0].layer), cost, || {
             for (turn, &own) in shards.iter().enumerate() {
                 let next = shards.get(turn + 1).or(after).copied();
-                self.gradient_of_one(worker, own, next, block, to_prefetch.next().unwrap_or(&[]), ahead);
+                self.gradient_of_one(worker, own, next, block, next_samples.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
         });
@@ -133,7 +133,7 @@ impl Step<'_> {
         own: OwnShard,
         next: Option<OwnShard>,
         block: Block,
-        to_prefetch: &[u32],
+        next_samples: &[u32],
         ahead: &mut PrefetchQueue,
     ) {
         let OwnShard { layer: index, shard, reads_first, .. } = own;
@@ -141,7 +141,7 @@ impl Step<'_> {
         // Columns that other workers have written are in their caches until they have been read once.
         let is_new = reads_first || next.is_some_and(|next| next.layer != index);
         ahead.restart(is_new && self.plan.owners.len() > 1);
-        for &sample in to_prefetch {
+        for &sample in next_samples {
             self.source.prefetch_row(sample as usize, ahead);
         }
         if self.plan.fetches_updates && block.is_last && !self.plan.needs_norm {

@@ -177,12 +177,11 @@ mod tests {
     /// Buffers lie where they were measured, and none overlap.
     #[test]
     fn buffers_are_carved_where_they_were_measured() {
-        fn declare<F: Form>(
-            arena: &mut impl Allocate<F>,
-        ) -> (Vec<F::Of<f32>>, F::Of<u8>, F::Of<u32>, F::Of<f64>) {
+        struct Buffers<F: Form>(Vec<F::Of<f32>>, F::Of<u8>, F::Of<u32>, F::Of<f64>);
+        fn declare<F: Form>(arena: &mut impl Allocate<F>) -> Buffers<F> {
             let mut floats = vec![arena.array(5), arena.strided(3, 20, 32), arena.array(0)];
             floats.extend(arena.pair(2, 17));
-            (floats, arena.bytes(7), arena.words(2, 3), arena.doubles(4))
+            Buffers(floats, arena.bytes(7), arena.words(2, 3), arena.doubles(4))
         }
         let mut measure = Measure::default();
         let places = declare(&mut measure);
