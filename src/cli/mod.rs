@@ -6,6 +6,7 @@ pub mod data;
 mod eval;
 pub mod images;
 mod kernel;
+mod layers;
 mod losses;
 mod optimizers;
 mod output;
@@ -85,6 +86,8 @@ enum Command {
     Recipes(recipes::RecipesArguments),
     /// List the update rules with their defaults, hyper-parameters and formulas.
     Optimizers(optimizers::OptimizersArguments),
+    /// List the layers with their formulas, settings and what they take.
+    Layers(layers::LayersArguments),
     /// List the losses with their formulas, hyper-parameters and targets.
     Losses(losses::LossesArguments),
     /// Download, check, describe, show and generate data sets.
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Command::Report(arguments) => report::run(arguments).map(done),
         Command::Recipes(arguments) => recipes::run(arguments).map(done),
         Command::Optimizers(arguments) => optimizers::run(arguments).map(done),
+        Command::Layers(arguments) => layers::run(arguments).map(done),
         Command::Losses(arguments) => losses::run(arguments).map(done),
         Command::Data { command } => data::run(command).map(done),
     };

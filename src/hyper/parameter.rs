@@ -198,6 +198,31 @@ impl HyperParameter {
         }
     }
 
+    /// Its keys in a recipe, each with its default, its range and its meaning; what must be set has no default.
+    pub fn rows(&self) -> Vec<[String; 4]> {
+        let row = |key: &str, default: &str, range: &str, about: &str| {
+            [key, default, range, about].map(String::from)
+        };
+        let Allowed::Window { one_dimensional, pool } = self.allowed else {
+            let default = match self.allowed {
+                _ if self.required => String::new(),
+                Allowed::WeightInit => "by the activation".into(),
+                _ => self.default().to_string(),
+            };
+            return vec![row(self.key, &default, &self.range(), self.about)];
+        };
+        let several = if one_dimensional { "" } else { ", or [height, width]" };
+        let from = |low: usize| format!("{}{several}", integer_text(low, window::MOST_PIXELS));
+        let [sizes, padding] = [from(1), from(0) + ", or each end, or \"same\""];
+        let stride = if pool { "as `kernel`" } else { "1" };
+        vec![
+            row("kernel", "", &sizes, self.about),
+            row("stride", stride, &sizes, "from window to window"),
+            row("padding", "0", &padding, "pixels of 0 around the input"),
+            row("dilation", "1", &sizes, "from pixel to pixel of a window"),
+        ]
+    }
+
     /// Its keys in a recipe, each with its range and its default, as documentation lists them.
     pub fn documented(&self) -> String {
         let Allowed::Window { one_dimensional, pool } = self.allowed else {

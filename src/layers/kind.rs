@@ -229,16 +229,27 @@ impl LayerKind {
         self.differs_in_training
     }
 
-    /// Its row in a table of layers in Markdown: name, formula, what it takes, keys with ranges and defaults, source.
-    pub fn documented(&self) -> String {
-        let keys: Vec<String> = self.hyper_parameters.iter().map(HyperParameter::documented).collect();
-        let takes = match self.input {
+    /// What it takes, in words.
+    pub fn takes(&self) -> &'static str {
+        match self.input {
             Input::Any => "anything",
             Input::Features => "features",
             Input::Image => "an image",
             Input::Sequence => "a sequence",
-        };
-        format!("| `{}` | {} | {takes} | {} | {} |", self.name, self.formula, keys.join(", "), self.source)
+        }
+    }
+
+    /// Its row in a table of layers in Markdown: name, formula, what it takes, keys with ranges and defaults, source.
+    pub fn documented(&self) -> String {
+        let keys: Vec<String> = self.hyper_parameters.iter().map(HyperParameter::documented).collect();
+        format!(
+            "| `{}` | {} | {} | {} | {} |",
+            self.name,
+            self.formula,
+            self.takes(),
+            keys.join(", "),
+            self.source
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::common::program::{fails, succeeds};
+use fallline::engine::layers::LayerKind;
 use fallline::engine::losses;
 use fallline::engine::model::recipe::OPTIMIZERS;
 
@@ -104,6 +105,17 @@ fn update_rules_are_listed() {
     let two = succeeds(folder.path(), &["optimizers", "adamw", "sgd"]);
     let starts: Vec<&str> = two.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
     assert_eq!(starts, ["adamw", "sgd"]);
+}
+
+#[test]
+fn layers_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = succeeds(folder.path(), &["layers"]);
+    for kind in LayerKind::all() {
+        assert!(list.contains(&format!("{}\n  ", kind.name())), "{}", kind.name());
+    }
+    assert!(succeeds(folder.path(), &["layers", "dense", "residual"]).starts_with("dense\n"));
+    fails_alone(&["layers", "dence"], "command line: unknown layer `dence`; did you mean `dense`?");
 }
 
 #[test]

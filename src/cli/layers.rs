@@ -1,0 +1,128 @@
+//! `fallline layers`
+
+use std::io::Write;
+
+use clap::Args;
+
+use super::optimizers::{rows_as_markdown, rows_as_text};
+use crate::Error;
+use crate::hyper::HyperParameter;
+use crate::layers::{LayerKind, RESIDUAL};
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct LayersArguments {
+    /// Which of them to show [default: all].
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Write Markdown.
+    #[arg(long)]
+    markdown: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline layers
+  fallline layers conv max-pool
+  fallline train digits-mlp --set model.layers.0.units=64";
+
+/// A layer as it is shown.
+struct Shown {
+    name: &'static str,
+    formula: &'static str,
+    source: &'static str,
+    takes: &'static str,
+    /// The key, default, range and meaning of each setting.
+    rows: Vec<[String; 4]>,
+}
+
+impl Shown {
+    fn of(kind: &'static LayerKind) -> Shown {
+        let (formula, source, parameters) = kind.about();
+        let rows = parameters.iter().flat_map(HyperParameter::rows).collect();
+        Shown { name: kind.name(), formula, source, takes: kind.takes(), rows }
+    }
+
+    /// The block that holds lists of layers, which the table has not.
+    fn residual() -> Shown {
+        let row = |key: &str, default: &str, range: &str, about: &str| {
+            [key, default, range, about].map(String::from)
+        };
+        Shown {
+            name: RESIDUAL,
+            formula: "activation(layers(x) + shortcut(x))",
+            source: "He, Zhang, Ren, Sun 2016",
+            takes: "what its layers take",
+            rows: vec![
+                row("layers", "", "layers, at least one", "what is added to the shortcut"),
+                row(
+                    "shortcut",
+                    "none",
+                    "layers",
+                    "what x goes through beside them; without any it is x itself",
+                ),
+                row("activation", "identity", "an activation", "what the sum goes through"),
+            ],
+        }
+    }
+
+    fn plain(&self) -> String {
+        let Shown { name, formula, source, takes, rows } = self;
+        let source = if source.is_empty() { String::new() } else { format!("  {source}\n") };
+        format!("{name}\n  {formula}\n{source}  takes: {takes}\n") + &rows_as_text(rows)
+    }
+
+    fn markdown(&self) -> String {
+        let Shown { name, formula, source, takes, rows } = self;
+        let source = if source.is_empty() { String::new() } else { format!(" {source}.") };
+        let head = format!("### {name}\n\n`{formula}`\n\nTakes {takes}.{source}\n");
+        if rows.is_empty() { head } else { head + "\n" + &rows_as_markdown(rows) }
+    }
+}
+
+pub fn run(arguments: LayersArguments) -> anyhow::Result<()> {
+    let all = || LayerKind::all().into_iter().map(Shown::of).chain([Shown::residual()]);
+    let chosen: Vec<Shown> = match arguments.names.as_slice() {
+        [] => all().collect(),
+        names => names
+            .iter()
+            .map(|name| {
+                let unknown = || Error::unknown("command line", "layer", name, all().map(|shown| shown.name));
+                all().find(|shown| shown.name == name).ok_or_else(unknown)
+            })
+            .collect::<crate::Result<_>>()?,
+    };
+    let write = if arguments.markdown { Shown::markdown } else { Shown::plain };
+    let texts: Vec<String> = chosen.iter().map(write).collect();
+    Ok(std::io::stdout().write_all(texts.join("\n").as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_is_shown_in_full() {
+        let pool = Shown::of(LayerKind::named("max-pool-1d").unwrap());
+        assert_eq!(
+            pool.plain(),
+            "\
+max-pool-1d
+  the largest number of each channel in each window
+  as torch.nn.MaxPool1d
+  takes: a sequence
+  kernel                 an integer from 1 to 1024                           what each number is of
+  stride    as `kernel`  an integer from 1 to 1024                           from window to window
+  padding             0  an integer from 0 to 1024, or each end, or \"same\"  pixels of 0 around the input
+  dilation            1  an integer from 1 to 1024                           from pixel to pixel of a window
+"
+        );
+        let dense = Shown::of(LayerKind::named("dense").unwrap()).markdown();
+        assert!(
+            dense.starts_with("### dense\n\n`activation(W x + b), `units` features`\n\nTakes features.\n"),
+            "{dense}"
+        );
+        assert!(dense.contains("| `weight_init` | by the activation | an initialiser |"), "{dense}");
+        assert!(Shown::residual().plain().contains("  layers                layers, at least one"));
+    }
+}
