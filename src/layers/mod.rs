@@ -32,6 +32,7 @@ mod prelu;
 mod registry;
 mod shape;
 mod sharding;
+mod transposed;
 mod weight_norm;
 
 pub use batch_norm::BatchNorm;
@@ -57,4 +58,5 @@ pub use pool::{GlobalAverage, Pool, Pooling};
 pub use prelu::Prelu;
 pub use shape::Shape;
 pub use sharding::{MOST_PARTS, Role, Sharding};
+pub use transposed::Transposed;
 pub use weight_norm::WeightNorm;
