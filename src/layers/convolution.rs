@@ -109,7 +109,13 @@ impl Convolution {
     }
 
     /// The gradient of one sample's input by patches whose gradients are added to their places.
-    pub(super) fn backward_scattered(&self, dx: &mut [f32], dy: &[f32], derived: &[f32], scratch: &mut [f32]) {
+    pub(super) fn backward_scattered(
+        &self,
+        dx: &mut [f32],
+        dy: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+    ) {
         let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
         framed.fill(0.0);
         for pixels in self.blocks() {

@@ -81,10 +81,11 @@ impl LayerKind {
 }
 
 /// Layers that are not of the table: those whose settings are more than numbers and names, and the activations.
-pub const OTHERS: [&str; 15] = [
+pub const OTHERS: [&str; 16] = [
     "dense",
     "conv",
     "conv-1d",
+    "conv-transpose",
     "max-pool",
     "max-pool-1d",
     "average-pool",

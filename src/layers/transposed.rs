@@ -149,7 +149,15 @@ impl Layer for Transposed {
                 // [pixels out x in] * [in x out] -> [pixels out x out], m = pixels of y, n = channels of y,
                 // k = pixels of the window * channels of x
                 Some(turned) => {
-                    convolve::correlate(y, x, turned, derived, bias, finish.unwrap_or(Finish::Plain), scratch);
+                    convolve::correlate(
+                        y,
+                        x,
+                        turned,
+                        derived,
+                        bias,
+                        finish.unwrap_or(Finish::Plain),
+                        scratch,
+                    );
                     finish.is_some()
                 }
                 // [pixels in x in] * [in x (window * out)], each row of it added to its place

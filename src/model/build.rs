@@ -5,12 +5,16 @@ mod blocks;
 use super::inputs::{Input, Inputs};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
-use super::recipe::{ConvolutionConfig, LayerConfig, ModelConfig, NormalisationConfig, Over, find_layer};
+use super::recipe::{
+    ConvolutionConfig, ConvolutionTransposeConfig, LayerConfig, ModelConfig, NormalisationConfig, Over,
+    find_layer,
+};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::{
     BatchNorm, Convolution, Dense, Depthwise, Dropout, Elementwise, Flatten, GlobalAverage, GroupNorm,
-    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, Shape, WeightNorm,
+    Grouped, Layer, LayerNorm, NarrowConvolution, Node, Pointwise, Pool, Pooling, Shape, Transposed,
+    WeightNorm,
 };
 use crate::rng::{self, Purpose};
 use crate::tensor::{Buffer, Layout};
@@ -164,6 +168,7 @@ fn own_activation(config: &LayerConfig) -> Activation {
     match config {
         LayerConfig::Dense { activation, .. }
         | LayerConfig::Convolution(ConvolutionConfig { activation, .. })
+        | LayerConfig::ConvolutionTranspose(ConvolutionTransposeConfig { activation, .. })
         | LayerConfig::Normalisation(NormalisationConfig { activation, .. }) => *activation,
         _ => Activation::IDENTITY,
     }
@@ -187,6 +192,7 @@ fn inputs(config: &LayerConfig, input: Shape) -> usize {
         (LayerConfig::Convolution(config), Shape::Image(input)) => {
             Patches { input, window: config.window }.inputs() / config.groups
         }
+        (LayerConfig::ConvolutionTranspose(config), Shape::Image(input)) => config.inputs(input),
         // What these have is little, and counted as it is.
         (LayerConfig::Of(_), _) => 0,
         // Weight, bias and running statistics.
@@ -252,6 +258,10 @@ fn realise(config: &LayerConfig, input: Shape, first: bool) -> Vec<Node> {
         (LayerConfig::Convolution(config), Shape::Image(input)) => {
             let patch = dense(config.channels, config.weight_init, config.bias_init, config.bias);
             convolution(config, input, patch)
+        }
+        (LayerConfig::ConvolutionTranspose(config), Shape::Image(input)) => {
+            let patch = dense(config.channels, config.weight_init, config.bias_init, config.bias);
+            Box::new(Transposed::new(input, config.window, config.output_padding, patch))
         }
         (&LayerConfig::MaxPool(window), Shape::Image(input)) => {
             Box::new(Pool { input, pooling: Pooling::Max, window })

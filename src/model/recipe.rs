@@ -28,7 +28,9 @@ pub use augment::check_augmentation;
 pub use average::{AverageConfig, AverageMethod};
 pub use constraint::ConstraintConfig;
 pub use gradient::GradientConfig;
-pub use layers::{ConvolutionConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig};
+pub use layers::{
+    ConvolutionConfig, ConvolutionTransposeConfig, LayerConfig, NormalisationConfig, Over, ResidualConfig,
+};
 pub(super) use layers::{find_layer, gate_layers, in_residual};
 pub use optimizer::{
     HyperParameter, HyperValue, OPTIMIZERS, OptimizerConfig, OptimizerKind, check_samples, optimizer_kind,
@@ -171,6 +173,9 @@ impl ModelConfig {
                 (LayerConfig::Convolution(config), Shape::Image(image)) => {
                     let inputs = Patches { input: image, window: config.window }.inputs() / config.groups;
                     (config.channels, inputs, usize::from(config.bias))
+                }
+                (LayerConfig::ConvolutionTranspose(config), Shape::Image(image)) => {
+                    (config.channels, config.inputs(image), usize::from(config.bias))
                 }
                 (LayerConfig::Of(settings), _) => (trained_numbers(&settings.make(shape).parameters()), 1, 0),
                 // A weight and a bias.

@@ -218,7 +218,8 @@ mod tests {
                 assert!(more + 1 < side.stride || side.places(pixels + 1) > places, "{side:?} {more}");
             }
         }
-        let window = Window { padding: [[1, 0], [2, 1]], ..Window::rectangle([3, 4], [2, 3], [0, 0], [1, 2]) };
+        let window =
+            Window { padding: [[1, 0], [2, 1]], ..Window::rectangle([3, 4], [2, 3], [0, 0], [1, 2]) };
         // Height: 4 strides of 2, a reach of 2, 1 more and 1, less 1; width: 2 strides of 3, 6, 2 and 1, less 3.
         let output = window.transposed(Image::new(5, 3, 7), 4, [1, 2]);
         assert_eq!(output, Some(Image::new(11, 12, 4)));

@@ -5,6 +5,7 @@ mod images;
 mod make;
 mod normalisation;
 mod shapes;
+mod transposed;
 mod windows;
 
 use std::f32::consts::SQRT_2;
@@ -15,6 +16,8 @@ pub use images::ConvolutionConfig;
 pub(super) use images::{convolution, pool};
 pub use normalisation::{NormalisationConfig, Over};
 pub(super) use normalisation::{dropout, normalisation};
+pub use transposed::ConvolutionTransposeConfig;
+pub(super) use transposed::convolution_transpose;
 
 use super::super::section::{Range, Section, finite, non_negative, positive};
 use super::keys;
@@ -59,6 +62,7 @@ pub enum LayerConfig {
     /// An activation as a layer of its own; its output has the shape of its input.
     Activation(Activation),
     Convolution(ConvolutionConfig),
+    ConvolutionTranspose(ConvolutionTransposeConfig),
     /// The largest number of each channel under each place of a window; padding is left out.
     MaxPool(Window),
     /// The mean instead; padding counts as zeros.
@@ -106,6 +110,7 @@ fn read_layer(mut section: Section, depth: usize) -> Result<LayerConfig> {
         "dense" => read_dense(&mut section)?,
         "conv" => images::read_convolution(&mut section, false)?,
         "conv-1d" => images::read_convolution(&mut section, true)?,
+        "conv-transpose" => transposed::read_convolution_transpose(&mut section)?,
         kind @ ("max-pool" | "max-pool-1d") => {
             LayerConfig::MaxPool(windows::read_window(&mut section, kind == "max-pool-1d", true)?)
         }

@@ -79,6 +79,9 @@ pub(super) fn layer(layer: &LayerConfig) -> Table {
         LayerConfig::Convolution(config) => {
             layers::convolution(layer.kind(), config, activation(config.activation))
         }
+        LayerConfig::ConvolutionTranspose(config) => {
+            layers::convolution_transpose(layer.kind(), config, activation(config.activation))
+        }
         LayerConfig::Normalisation(config) => layers::normalisation(config, activation(config.activation)),
         LayerConfig::Dropout { rate, channels } => layers::dropout(*rate, *channels),
         LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {

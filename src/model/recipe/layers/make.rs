@@ -3,6 +3,7 @@
 use super::blocks::ResidualConfig;
 use super::images::ConvolutionConfig;
 use super::normalisation::{NormalisationConfig, Over};
+use super::transposed::ConvolutionTransposeConfig;
 use super::{LayerConfig, default_weight_init, normalisation};
 use crate::error::{Error, Result};
 use crate::hyper::HyperValue;
@@ -29,6 +30,18 @@ impl LayerConfig {
     /// and without padding. [`ConvolutionConfig::new`] is for others.
     pub fn convolution(channels: usize, kernel: usize, activation: Activation) -> LayerConfig {
         LayerConfig::Convolution(ConvolutionConfig::new(channels, kernel, activation))
+    }
+
+    /// A transposed convolution with a bias, by which images grow: each pixel is spread over `kernel` x `kernel` pixels,
+    /// `stride` apart, without padding; `channels` come out.
+    pub fn convolution_transpose(
+        channels: usize,
+        kernel: usize,
+        stride: usize,
+        activation: Activation,
+    ) -> LayerConfig {
+        let config = ConvolutionTransposeConfig::new(channels, kernel, stride, activation);
+        LayerConfig::ConvolutionTranspose(config)
     }
 
     /// The largest number of each channel in windows of `kernel` x `kernel` pixels, side by side.

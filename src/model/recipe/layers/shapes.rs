@@ -8,7 +8,7 @@ use crate::kernels::image::{Image, Window};
 use crate::layers::Shape;
 
 /// The most numbers of a sample between two layers of images, padding included.
-const MOST_COLUMNS: usize = 1 << 24;
+pub(super) const MOST_COLUMNS: usize = 1 << 24;
 
 impl LayerConfig {
     /// The type, as a recipe calls it.
@@ -18,6 +18,7 @@ impl LayerConfig {
             LayerConfig::Activation(activation) => activation.name(),
             LayerConfig::Convolution(config) if config.window.one_dimensional => "conv-1d",
             LayerConfig::Convolution(_) => "conv",
+            LayerConfig::ConvolutionTranspose(_) => "conv-transpose",
             LayerConfig::MaxPool(window) if window.one_dimensional => "max-pool-1d",
             LayerConfig::MaxPool(_) => "max-pool",
             LayerConfig::AveragePool(window) if window.one_dimensional => "average-pool-1d",
@@ -36,6 +37,7 @@ impl LayerConfig {
     pub fn window(&self) -> Option<Window> {
         match self {
             LayerConfig::Convolution(config) => Some(config.window),
+            LayerConfig::ConvolutionTranspose(config) => Some(config.window),
             LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => Some(*window),
             _ => None,
         }
@@ -115,6 +117,7 @@ impl LayerConfig {
                 }
                 Shape::Image(placed(*window, input, *channels, refused)?)
             }
+            LayerConfig::ConvolutionTranspose(config) => Shape::Image(config.output(image(input)?, refused)?),
             LayerConfig::MaxPool(window) | LayerConfig::AveragePool(window) => {
                 let input = image(input)?;
                 let output = placed(*window, input, input.channels, refused)?;

@@ -8,7 +8,7 @@ use crate::kernels::image::Window;
 use crate::model::recipe::values::{integer, table_of};
 
 /// The most pixels along a side of a window, and of its stride, padding and dilation.
-const MOST_PIXELS: usize = 1024;
+pub(super) const MOST_PIXELS: usize = 1024;
 
 /// A window of an image, or of a sequence. Without a `stride` it moves by one pixel; that of a `pool` by
 /// as many as it has.
