@@ -2,8 +2,12 @@
 
 use super::*;
 use crate::init::Init;
+use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::layers::{Backward, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
+use crate::layers::{
+    Backward, Dense, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient, Transposed,
+};
+use crate::model::recipe::ConvolutionTransposeConfig;
 
 /// A weight for each feature, with a fault.
 #[derive(Debug)]
@@ -129,6 +133,36 @@ fn built_in_layers_pass() {
         for input in [Shape::Features(18), image] {
             check_layer(&layer, input).unwrap_or_else(|error| panic!("{layer:?} on {input}: {error}"));
         }
+    }
+}
+
+/// Of whole vectors of channels, so that no float of the weights is padding: spread by a convolution turned round, by
+/// patches that are added up, and with weights that are far more than the numbers of an image.
+#[test]
+fn transposed_convolutions_pass() {
+    let (input, function) = (Image::new(3, 4, 16), Activation::TANH);
+    for [channels, kernel, stride, more] in [[5, 3, 2, 1], [3, 2, 3, 0], [16, 3, 1, 0], [40, 3, 1, 0]] {
+        let config = ConvolutionTransposeConfig {
+            output_padding: [0, more],
+            ..ConvolutionTransposeConfig::new(channels, kernel, stride, function)
+        };
+        let patch = Dense {
+            inputs: config.inputs(input),
+            outputs: channels,
+            bias: true,
+            activation: function,
+            weight_init: config.weight_init,
+            bias_init: config.bias_init,
+            input_gradient: true,
+            whole_columns: false,
+            by_inputs: false,
+        };
+        let layer = Transposed::new(input, config.window, config.output_padding, patch);
+        let config = LayerConfig::ConvolutionTranspose(config);
+        let (input, shape) = (Shape::Image(input), [channels, kernel, stride]);
+        let output = config.output(0, input, false).unwrap();
+        check_alone(&layer, input, output).unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+        whole::check(&config, input, output).unwrap_or_else(|error| panic!("{shape:?}: {error}"));
     }
 }
 
