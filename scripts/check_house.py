@@ -43,6 +43,7 @@ MAY_BE_CIRCULAR = {
     "model::recipe::layers::blocks",
     "model::recipe::layers::images",
     "model::recipe::layers::normalisation",
+    "model::recipe::layers::transposed",
     "model::recipe::optimizer",
     "model::recipe::optimizer::full_batch",
     "model::recipe::optimizer::own_average",

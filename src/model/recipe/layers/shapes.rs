@@ -1,14 +1,12 @@
 //! What comes out of a layer, given what goes in: checked before anything is allocated.
 
+use super::LayerConfig;
 use super::images::ConvolutionConfig;
 use super::normalisation::{NormalisationConfig, Over};
-use super::{LayerConfig, windows};
+use super::windows::{self, MOST_COLUMNS};
 use crate::error::{Error, Result};
 use crate::kernels::image::{Image, Window};
 use crate::layers::Shape;
-
-/// The most numbers of a sample between two layers of images, padding included.
-pub(super) const MOST_COLUMNS: usize = 1 << 24;
 
 impl LayerConfig {
     /// The type, as a recipe calls it.

@@ -4,8 +4,7 @@ use toml::Table;
 
 use super::super::super::section::{Section, integer_text};
 use super::images::MOST_CHANNELS;
-use super::shapes::MOST_COLUMNS;
-use super::windows::{self, MOST_PIXELS, read_window, window_keys};
+use super::windows::{self, MOST_COLUMNS, MOST_PIXELS, read_window, window_keys};
 use super::{LayerConfig, default_weight_init, read_activation, read_bias_initialiser, read_initialiser};
 use crate::error::{Error, Result};
 use crate::init::Init;

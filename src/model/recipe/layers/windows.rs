@@ -10,6 +10,9 @@ use crate::model::recipe::values::{integer, table_of};
 /// The most pixels along a side of a window, and of its stride, padding and dilation.
 pub(super) const MOST_PIXELS: usize = 1024;
 
+/// The most numbers of a sample between two layers of images, padding included.
+pub(super) const MOST_COLUMNS: usize = 1 << 24;
+
 /// A window of an image, or of a sequence. Without a `stride` it moves by one pixel; that of a `pool` by
 /// as many as it has.
 pub(super) fn read_window(section: &mut Section, one_dimensional: bool, pool: bool) -> Result<Window> {
