@@ -23,9 +23,9 @@ CASES = [
         "name": "encoder and decoder",
         "input": [9, 10, 2],
         "layers": [
-            conv(6, 3, "relu", stride=2, padding=1),
-            conv(18, 3, "relu", stride=2, padding=1),
-            transposed(17, 3, "relu", stride=2, padding=1),
+            conv(6, 3, "tanh", stride=2, padding=1),
+            conv(18, 3, "silu", stride=2, padding=1),
+            transposed(17, 3, "tanh", stride=2, padding=1),
             transposed(3, 4, "silu", stride=2, padding=1, output_padding=[1, 0]),
             FLATTEN,
             DENSE,
