@@ -27,7 +27,7 @@ CASES = [
             conv(18, 3, "silu", stride=2, padding=1),
             transposed(17, 3, "tanh", stride=2, padding=1),
             transposed(3, 4, "silu", stride=2, padding=1, output_padding=[1, 0]),
-            FLATTEN,
+            {"type": "global-average-pool"},
             DENSE,
         ],
     },
