@@ -10,6 +10,7 @@ pub mod image;
 pub mod join;
 mod loss;
 pub mod normalise;
+mod transposed;
 mod unitwise;
 
 pub use activations::{activation, activation_derivative};
@@ -20,6 +21,7 @@ pub use loss::{
     mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
 };
 
+pub use transposed::Transposed;
 pub use unitwise::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
 
 /// The gradient of `f` at `x` by central differences with this `step`.

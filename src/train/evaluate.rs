@@ -252,8 +252,11 @@ fn forward(
 /// they may come from a file, from training, or be those of an earlier epoch.
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.derived_lens()[1]);
-    memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
-    let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
+    memory::check(
+        "what layers derive from their weights",
+        lens().sum::<usize>().saturating_mul(size_of::<f32>()),
+    )?;
+    let zeros = lens().map(|len| Buffer::try_zeros("what layers derive from their weights", len));
     let mut derived = zeros.collect::<Result<Vec<_>>>()?;
     for (placed, derived) in model.layers().iter().zip(&mut derived) {
         if let Some(kind) = placed.layer.derived() {

@@ -20,6 +20,7 @@ mod pytorch_images;
 mod pytorch_normalisation;
 #[path = "../common/splitmix.rs"]
 mod splitmix;
+mod transposed;
 mod weight_norm;
 mod whole_nets;
 
