@@ -9,14 +9,17 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fallline::engine::bench::peak;
 use fallline::engine::kernels::activation::{self, Activation};
-use fallline::engine::kernels::depthwise::{self, Depthwise};
-use fallline::engine::kernels::elastic::{self, Axis};
-use fallline::engine::kernels::gemm::{self, Finish};
+use fallline::engine::kernels::augmentation::elastic::{self, Axis};
+use fallline::engine::kernels::augmentation::warp::{self, Affine, Field, Normalised};
+use fallline::engine::kernels::convolution::convolve;
+use fallline::engine::kernels::convolution::depthwise::{self, Depthwise};
+use fallline::engine::kernels::elementwise::convert;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::loss::{self, Rows};
-use fallline::engine::kernels::prefetch::Ahead;
-use fallline::engine::kernels::warp::{self, Affine, Field, Normalised};
-use fallline::engine::kernels::{convert, convolve, panels, reduce};
+use fallline::engine::kernels::products::gemm::{self, Epilogue};
+use fallline::engine::kernels::products::panels;
+use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
+use fallline::engine::kernels::simd::reduce;
 use fallline::engine::losses::{Loss, Scores, Targets};
 use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::engine::optim::StepSettings;
@@ -52,7 +55,7 @@ fn products(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("product", &name), |bencher| {
             bencher.iter(|| {
                 let y = MatrixMut::new(&mut y, rows, outputs, y_stride);
-                gemm::product(y, MatrixRef::new(&x, rows, inputs, x_stride), &weights, None, Finish::Relu);
+                gemm::product(y, MatrixRef::new(&x, rows, inputs, x_stride), &weights, None, Epilogue::Relu);
             });
         });
         group.bench_function(BenchmarkId::new("gradient", &name), |bencher| {
@@ -63,7 +66,7 @@ fn products(criterion: &mut Criterion) {
                     dy,
                     MatrixRef::new(&x, rows, inputs, x_stride),
                     false,
-                    &Ahead::default(),
+                    &PrefetchQueue::default(),
                 );
             });
         });
@@ -88,7 +91,7 @@ fn depthwise(criterion: &mut Criterion) {
         let name = format!("{height}x{width}x{channels} by {kernel}x{kernel}, stride {stride}");
         group.throughput(Throughput::Elements(2 * (y.len() * kernel * kernel) as u64));
         group.bench_function(BenchmarkId::new("forward", &name), |bencher| {
-            bencher.iter(|| depthwise::forward(&mut y, &x, &weights, None, shape, Finish::Relu));
+            bencher.iter(|| depthwise::forward(&mut y, &x, &weights, None, shape, Epilogue::Relu));
         });
         group.bench_function(BenchmarkId::new("input gradient", &name), |bencher| {
             bencher.iter(|| depthwise::input_gradient(&mut x, &y, &weights, shape));
@@ -124,7 +127,7 @@ fn convolutions(criterion: &mut Criterion) {
                     bencher.iter(|| {
                         for (y, x) in y.chunks_exact_mut(y_stride).zip(x.chunks_exact(x_stride)) {
                             let (y, x) = (&mut y[..columns[0]], &x[..columns[1]]);
-                            convolve::correlate(y, x, patches, &weights, None, Finish::Plain, &mut scratch);
+                            convolve::correlate(y, x, patches, &weights, None, Epilogue::Plain, &mut scratch);
                         }
                     });
                 });
@@ -248,7 +251,7 @@ fn updates(criterion: &mut Criterion) {
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
         let rule = OptimizerConfig::of(kind).rule();
         // Its update is no single pass.
-        if rule.whole().is_some() {
+        if rule.per_tensor().is_some() {
             continue;
         }
         let (mut parameters, mut gradients) = (ones(PARAMETERS), ones(PARAMETERS));

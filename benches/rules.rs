@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fallline::engine::kernels::stream;
+use fallline::engine::kernels::simd::stream;
 use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::engine::optim::{Coefficients, Rule, StepSettings};
 use fallline::engine::tensor::Buffer;
@@ -80,7 +80,7 @@ fn rules(criterion: &mut Criterion) {
         for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
             let rule = OptimizerConfig::of(kind).rule();
             // Its update is no single pass.
-            if rule.whole().is_some() {
+            if rule.per_tensor().is_some() {
                 continue;
             }
             // So small a rate that parameters stay what they are, however often they are updated.

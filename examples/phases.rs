@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fallline::engine::bench::peak;
 use fallline::engine::bench::plan::{BenchPlan, Choice};
 use fallline::engine::bench::throughput::Case;
-use fallline::engine::kernels::isa::{Isa, force};
+use fallline::engine::kernels::simd::isa::{Isa, force};
 use fallline::engine::probe::Operation;
 use fallline::engine::team::{Team, clock};
 use fallline::engine::train::machine::usable_cores;

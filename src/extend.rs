@@ -11,8 +11,8 @@ pub use crate::hyper::{
 };
 pub use crate::kernels::image::Image;
 pub use crate::layers::{
-    Arrangement, Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings,
-    Misfit, ParameterSpec, Reader, Refusal, Role, RowsGradient, Shape, Sharding, Training,
+    Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings, Layout, Misfit,
+    ParameterSpec, Reader, Refusal, Role, RowsGradient, Shape, Sharding, Training,
 };
 pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;

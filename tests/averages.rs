@@ -6,7 +6,7 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::simd::isa::{self, Isa};
 use fallline::engine::optim::average::{blend, equal_weight, synchronise};
 use fallline::engine::optim::reference::{self, Memory};
 use fallline::engine::optim::{Adam, Ema, Lookahead, Rule, Sgd, StepSettings};

@@ -316,7 +316,7 @@ fn every_rule_for_elements_keeps_its_word() {
     let mut checked = 0;
     for kind in &OPTIMIZERS {
         let config = Optimizer::of(kind);
-        let is_for_elements = config.rule().whole().is_none() && !kind.searches();
+        let is_for_elements = config.rule().per_tensor().is_none() && !kind.searches();
         match check_rule(&config) {
             Ok(()) => checked += 1,
             Err(error) => {

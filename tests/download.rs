@@ -13,7 +13,7 @@ use fallline::data::known::{KnownFile, KnownSet, checksum};
 /// What the server sends for a path; anything else is 404.
 #[derive(Clone)]
 enum Answer {
-    Whole(Vec<u8>),
+    PerTensor(Vec<u8>),
     /// Announces this many bytes more than it sends, then hangs up.
     Truncated(Vec<u8>, usize),
     /// Sends the bytes over and over, without announcing a length.
@@ -44,7 +44,7 @@ fn answer(mut stream: TcpStream, answers: &HashMap<String, Answer>) -> std::io::
     match answers.get(&path) {
         None => head("404 Not Found", "Content-Length: 0"),
         Some(Answer::Redirect(to)) => head("302 Found", &format!("Location: {to}\r\nContent-Length: 0")),
-        Some(Answer::Whole(bytes)) => {
+        Some(Answer::PerTensor(bytes)) => {
             head("200 OK", &format!("Content-Length: {}", bytes.len()))?;
             stream.write_all(bytes)
         }
@@ -100,7 +100,8 @@ fn set(mirrors: &[&str]) -> KnownSet {
 
 /// Right answers for every file, under this folder of the server.
 fn good(folder: &str) -> HashMap<String, Answer> {
-    let entry = |role: usize| (format!("{folder}/{}.gz", NAMES[role]), Answer::Whole(packed(&array(role))));
+    let entry =
+        |role: usize| (format!("{folder}/{}.gz", NAMES[role]), Answer::PerTensor(packed(&array(role))));
     (0..4).map(entry).collect()
 }
 
@@ -170,15 +171,15 @@ fn what_is_not_the_file_is_refused_and_the_old_one_kept() {
     let whole = packed(&array(0));
     let half = whole[..whole.len() / 2].to_vec();
     let table = [
-        ("a checksum", Answer::Whole(packed(&array(1))), "expected content with SHA-256"),
+        ("a checksum", Answer::PerTensor(packed(&array(1))), "expected content with SHA-256"),
         ("cut off", Answer::Truncated(half.clone(), 100), "broke off after"),
         (
             "half",
-            Answer::Whole(half),
+            Answer::PerTensor(half),
             "expected sound gzip data to the end of the file, found the end of the file",
         ),
-        ("a page", Answer::Whole(b"<html>".to_vec()), "expected 0x00 0x00, the start of an IDX file"),
-        ("nothing", Answer::Whole(vec![]), "byte 0: expected an IDX header"),
+        ("a page", Answer::PerTensor(b"<html>".to_vec()), "expected 0x00 0x00, the start of an IDX file"),
+        ("nothing", Answer::PerTensor(vec![]), "byte 0: expected an IDX header"),
         ("endless", Answer::Endless(vec![7; 10_000]), "expected at most 69548 bytes, found more"),
     ];
     for (what, bad, expected) in table {

@@ -6,7 +6,7 @@ mod golden;
 #[path = "common/splitmix.rs"]
 mod splitmix;
 
-use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::simd::isa::{self, Isa};
 use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
 use fallline::engine::optim::reference::{self, Memory};
 use fallline::engine::optim::{
@@ -264,7 +264,7 @@ fn what_is_evaluated_agrees_too() {
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        if OptimizerConfig::of(kind).rule().whole().is_some() {
+        if OptimizerConfig::of(kind).rule().per_tensor().is_some() {
             continue;
         }
         let rule = format!("{:?}", OptimizerConfig::of(kind).rule());

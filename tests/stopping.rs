@@ -43,7 +43,7 @@ fn samples_set_aside_are_tried_and_never_trained_on() {
     let recipe = recipe(&["data.validation=0.15", "train.epochs=2"]);
     let (record, model) = trained(&recipe, digits(), 2);
     let split = train::split(&digits().train, &recipe).unwrap().unwrap();
-    assert_eq!((split.kept.len(), split.held.len()), (510, 90));
+    assert_eq!((split.subset.len(), split.held.len()), (510, 90));
     assert!(record.epochs.iter().all(|epoch| epoch.samples == Some(510) && !epoch.incomplete));
 
     let held = digits().train.take(&indices(&split.held)).unwrap();
@@ -67,7 +67,7 @@ fn samples_set_aside_are_tried_and_never_trained_on() {
     let (other, same) = blackened(&split.held);
     assert_eq!(bits(&same), bits(&model));
     assert_ne!(other.epochs[1].validation_loss, last.validation_loss);
-    let (_, different) = blackened(&split.kept[..1]);
+    let (_, different) = blackened(&split.subset[..1]);
     assert_ne!(bits(&different), bits(&model));
 }
 
@@ -244,7 +244,8 @@ fn cross_validation_tries_each_sample_once() {
         assert!(fold.test.is_none() && fold.epochs.iter().all(|epoch| epoch.samples == Some(450)));
         let mut model = build(&recipe);
         let mut session =
-            Session::on_part(&mut model, &digits().train, Some(split.kept.clone()), &recipe, &team).unwrap();
+            Session::on_part(&mut model, &digits().train, Some(split.subset.clone()), &recipe, &team)
+                .unwrap();
         for _ in 0..2 {
             session.epoch(&stop, &mut Quiet).unwrap();
         }

@@ -1,6 +1,6 @@
 //! What acts on all incoming weights of an output, in training: adaptive clipping, constraints, weight
-//! normalisation. Losses against those of optax and PyTorch: `scripts/golden/unitwise.py` made
-//! `tests/golden/unitwise.json`.
+//! normalisation. Losses against those of optax and PyTorch: `scripts/golden/per_output.py` made
+//! `tests/golden/per_output.json`.
 
 #[path = "common/golden.rs"]
 mod golden;
@@ -11,7 +11,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use fallline::data::{DataSet, Samples, source};
-use fallline::engine::kernels::{columns, panels, reference};
+use fallline::engine::kernels::products::panels;
+use fallline::engine::kernels::reference;
+use fallline::engine::kernels::update::columns;
 use fallline::engine::model::recipe::{ConstraintConfig, GradientConfig, OPTIMIZERS, OptimizerKind};
 use fallline::engine::model::{Model, NamedTensor, Recipe, saved};
 use fallline::engine::team::Team;
@@ -141,7 +143,7 @@ fn others(recipe: &Recipe) -> Vec<Recipe> {
 
 #[test]
 fn steps_are_those_of_optax_and_pytorch() {
-    let file = golden::read("unitwise.json");
+    let file = golden::read("per_output.json");
     let (pixels, labels) = splitmix::made_up_data(SAMPLES);
     assert_eq!(splitmix::byte_fingerprint(&pixels), file["data"]["byte_fingerprint"]);
     let cases = golden::cases(&file);
@@ -173,7 +175,7 @@ fn steps_are_those_of_optax_and_pytorch() {
 /// One gradient alone, of which some columns are clipped, some not, some zero.
 #[test]
 fn clipped_gradients_are_those_of_optax() {
-    let file = golden::read("unitwise.json");
+    let file = golden::read("per_output.json");
     for case in file["clipped"].as_array().unwrap() {
         let (out, inputs) = (count(&case["out"]), count(&case["in"]));
         let limit = case["limit"].as_f64().unwrap();

@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicBool;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
 use fallline::engine::optim::reference::{self, Memory};
-use fallline::engine::optim::{Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, ScheduleFree, Whole};
+use fallline::engine::optim::{
+    Adafactor, Adjustment, Factored, Lamb, Muon, Orthogonal, PerTensor, ScheduleFree,
+};
 use fallline::engine::team::Team;
 use fallline::engine::train::{Observer, Session};
 use golden::{count, integers, numbers, text};
@@ -341,7 +343,7 @@ fn a_recipe_says_all_that_a_rule_has() {
             Rule::Adafactor(rule) => format!("{rule:?}"),
         };
         assert_eq!((format!("{:?}", optimizer.rule()), optimizer.learning_rate), (expected, rate));
-        let is_ratio = optimizer.rule().whole() == Some(Whole::TrustRatio);
+        let is_ratio = optimizer.rule().per_tensor() == Some(PerTensor::TrustRatio);
         assert_eq!(is_ratio, case["rule"] == "lamb");
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::rates::{Rounds, best, rates};
-use crate::kernels::isa::Isa;
-use crate::kernels::peak::{Precision, multiply_adds};
+use crate::kernels::simd::isa::Isa;
+use crate::kernels::simd::peak::{Precision, multiply_adds};
 use crate::team::Team;
 
 /// Multiply-adds of each chain between two looks at the clock: some ten microseconds, so that
@@ -20,7 +20,7 @@ pub fn flops_per_second(team: &Team, time: Duration) -> f64 {
 /// The same of one instruction set and precision.
 ///
 /// # Panics
-/// If they are not among those of [`available`](crate::kernels::peak::available).
+/// If they are not among those of [`available`](crate::kernels::simd::peak::available).
 pub fn flops_per_second_of(team: &Team, isa: Isa, precision: Precision, time: Duration) -> f64 {
     let once = Rounds { most: 1, budget: Duration::ZERO, time };
     best(&rates(team, once, || (), |_, ()| multiply_adds(isa, precision, ROUND).flops))

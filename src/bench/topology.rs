@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::record::{Cache, Topology};
-use crate::kernels::isa;
+use crate::kernels::simd::isa;
 use crate::train::machine::{allowed_cpus, cpu_list, distinct_cores};
 
 /// The machine that this process runs on.

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// one in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    pub kept: Vec<u32>,
+    pub subset: Vec<u32>,
     pub held: Vec<u32>,
 }
 
@@ -17,8 +17,8 @@ impl Split {
     fn holding(samples: usize, held: impl Iterator<Item = u32>) -> Split {
         let mut is_held = vec![false; samples];
         held.for_each(|index| is_held[index as usize] = true);
-        let (held, kept) = (0..samples as u32).partition(|&index| is_held[index as usize]);
-        Split { kept, held }
+        let (held, subset) = (0..samples as u32).partition(|&index| is_held[index as usize]);
+        Split { subset, held }
     }
 }
 
@@ -110,8 +110,8 @@ mod tests {
     }
 
     fn check_partition(split: &Split) {
-        assert!(split.kept.is_sorted() && split.held.is_sorted());
-        let mut all = [&split.kept[..], &split.held].concat();
+        assert!(split.subset.is_sorted() && split.held.is_sorted());
+        let mut all = [&split.subset[..], &split.held].concat();
         all.sort();
         assert!(all.into_iter().eq(0..100));
     }

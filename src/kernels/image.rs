@@ -4,6 +4,8 @@
 //! vectors: so pools work on whole vectors, and a product of patches and weights is an image as it
 //! comes. The data that a network begins with are not padded.
 
+pub mod channels;
+pub mod pool;
 mod shape;
 mod window;
 
@@ -12,7 +14,7 @@ use std::ops::Range;
 
 pub use window::{Side, Window};
 
-use super::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, padded};
 
 /// The patches of an image under each place of a window, one row each: `[pixels out, inputs]` with the

@@ -7,11 +7,11 @@ mod dense;
 pub(super) mod functions;
 pub mod grouped;
 pub mod image;
-pub mod join;
 mod loss;
+pub mod merge;
 pub mod normalise;
+mod per_output;
 mod transposed;
-mod unitwise;
 
 pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
@@ -21,8 +21,8 @@ pub use loss::{
     mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
 };
 
+pub use per_output::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
 pub use transposed::Transposed;
-pub use unitwise::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
 
 /// The gradient of `f` at `x` by central differences with this `step`.
 pub fn numeric_gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Sharding};
 use crate::init::Init;
 
@@ -13,7 +13,7 @@ const SHARD: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Affine {
     shape: Vec<usize>,
-    arrangement: Arrangement,
+    layout: Layout,
     /// Floats of each, padding included.
     len: usize,
     /// Whether both are one shard.
@@ -22,8 +22,8 @@ pub(super) struct Affine {
 
 impl Affine {
     /// Of this shape in PyTorch, `len` floats each as they lie.
-    pub(super) fn new(shape: Vec<usize>, arrangement: Arrangement, len: usize) -> Affine {
-        Affine { shape, arrangement, len, whole: false }
+    pub(super) fn new(shape: Vec<usize>, layout: Layout, len: usize) -> Affine {
+        Affine { shape, layout, len, whole: false }
     }
 
     /// Floats of both.
@@ -50,7 +50,7 @@ impl Affine {
             name,
             shape: self.shape.clone(),
             range: number * self.len..(number + 1) * self.len,
-            arrangement: self.arrangement,
+            layout: self.layout,
             init: Some(init),
         };
         [("weight", 0, Init::Constant(1.0)), ("bias", 1, Init::Zeros)].map(spec).into()

@@ -9,11 +9,11 @@ use std::ops::Range;
 
 use super::affine::Affine;
 use super::layer::Forward;
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::kernels::normalise::{self, Scaling, Slopes};
+use crate::kernels::normalisation::normalise::{self, Scaling, Slopes};
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
 /// `y = activation((x - mean) / sqrt(variance + epsilon) · weight + bias)`, with an activation whose
@@ -52,7 +52,7 @@ impl BatchNorm {
         activation: Activation,
     ) -> BatchNorm {
         let channels = image.map_or(features, |image| image.channels);
-        let affine = Affine::new(vec![channels], Arrangement::Plain, padded(channels));
+        let affine = Affine::new(vec![channels], Layout::Plain, padded(channels));
         BatchNorm { channels, image, epsilon, momentum, activation, affine }
     }
 
@@ -247,7 +247,7 @@ impl BatchNorm {
             name,
             shape: vec![self.channels],
             range: start..start + self.pitch(),
-            arrangement: Arrangement::Plain,
+            layout: Layout::Plain,
             init: None,
         };
         [("running_mean", start), ("running_var", start + self.pitch())].map(spec).into()

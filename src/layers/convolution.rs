@@ -3,20 +3,20 @@
 //! As in PyTorch it is a correlation: `y[o] = activation(Σ w[o, c, i, j] · x[c, i', j'] + b[o])`, with
 //! i' and j' the place of pixel (i, j) of the window.
 
-mod turned;
+mod flipped;
 
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived, Reader, Target};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::convolve;
-use crate::kernels::gemm::{self, Finish};
+use crate::kernels::convolution::convolve;
 use crate::kernels::image::{Image, Patches};
-use crate::kernels::prefetch::Ahead;
+use crate::kernels::products::gemm::{self, Epilogue};
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
 
 /// Floats of the patches that are gathered together: they, and the results made of them, stay in the
@@ -97,10 +97,10 @@ impl Convolution {
     fn forward_in_place(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
         let weights = &storage[..self.patch.weights_len()];
         let bias = storage.get(self.patch.bias_range()).filter(|_| self.patch.bias);
-        let finish = self.patch.finish();
+        let epilogue = self.patch.epilogue();
         // [pixels x in] * [in x out] -> [pixels x out], m = pixels, n = channels out, k = inputs
-        convolve::correlate(y, x, &self.patches, weights, bias, finish.unwrap_or(Finish::Plain), scratch);
-        if finish.is_none() {
+        convolve::correlate(y, x, &self.patches, weights, bias, epilogue.unwrap_or(Epilogue::Plain), scratch);
+        if epilogue.is_none() {
             // Padding stays zero, which not every activation makes of it.
             for pixel in y.chunks_exact_mut(self.output().pitch) {
                 activation::forward_in_place(self.patch.activation, &mut pixel[..self.patch.outputs]);
@@ -123,7 +123,7 @@ impl Convolution {
             let dpatches = MatrixMut::new(columns, pixels.len(), inputs, self.stride());
             let dy = pixels_of(dy, &pixels, self.output().pitch);
             // [pixels x out] * [out x in] -> [pixels x in], m = pixels, n = inputs, k = channels out
-            gemm::product(dpatches, dy, derived, None, Finish::Plain);
+            gemm::product(dpatches, dy, derived, None, Epilogue::Plain);
             self.patches.scatter(framed, columns, self.stride(), pixels);
         }
         self.patches.unframe(dx, framed);
@@ -133,8 +133,8 @@ impl Convolution {
 impl Convolution {
     /// What the owner of a shard derives from it, `storage` reading the layer's.
     pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
-        match self.turned() {
-            Some(turned) => self.turn(&turned, shard, storage, derived),
+        match self.flipped() {
+            Some(flipped) => self.turn(&flipped, shard, storage, derived),
             None => self.patch.transpose_shard(shard, storage, derived),
         }
     }
@@ -144,7 +144,7 @@ impl Convolution {
     /// are summed for each part of the batch and leave the cache between the rows.
     fn has_heavy_weights(&self) -> bool {
         let images = self.patches.input.columns() + self.output().columns();
-        !self.patches.is_narrow() && self.patch.weights_len() > HEAVY * images
+        !self.patches.has_few_channels() && self.patch.weights_len() > HEAVY * images
     }
 
     /// The gradient of the biases of some channels: `db` `[columns]`.
@@ -185,15 +185,15 @@ impl Layer for Convolution {
         let mut parameters = self.patch.parameters();
         let channels = [self.patch.outputs, self.patches.input.channels];
         parameters[0].shape = [&channels, self.patches.window.kernel_shape()].concat();
-        parameters[0].arrangement = Arrangement::Kernels;
+        parameters[0].layout = Layout::Kernels;
         parameters
     }
 
     fn scratch_len(&self) -> usize {
         let forward = if self.gathers() { self.pieces_len() } else { self.patches.correlation_scratch() };
-        let backward = match self.turned() {
+        let backward = match self.flipped() {
             _ if !self.patch.input_gradient => 0,
-            Some(turned) => turned.correlation_scratch(),
+            Some(flipped) => flipped.correlation_scratch(),
             None => self.pieces_len(),
         };
         forward.max(backward).max(self.patches.gradient_scratch())
@@ -216,7 +216,7 @@ impl Layer for Convolution {
     }
 
     fn backward(&self, Backward { mut dx, mut dy, y, derived, scratch, .. }: Backward) {
-        let turned = self.turned();
+        let flipped = self.flipped();
         for row in 0..dy.rows() {
             let dy = dy.row(row);
             // Inverts the activation.
@@ -225,10 +225,12 @@ impl Layer for Convolution {
             }
             let Some(dx) = &mut dx else { continue };
             let dx = dx.row(row);
-            match &turned {
+            match &flipped {
                 // [pixels x in] * [in x out] -> [pixels x out] of a convolution that takes dy:
                 // m = pixels of x, n = channels of x, k = pixels of the window * channels of dy
-                Some(turned) => convolve::correlate(dx, dy, turned, derived, None, Finish::Plain, scratch),
+                Some(flipped) => {
+                    convolve::correlate(dx, dy, flipped, derived, None, Epilogue::Plain, scratch)
+                }
                 None => self.backward_scattered(dx, dy, derived, scratch),
             }
         }
@@ -292,7 +294,7 @@ impl Sharding for Convolution {
         dy: MatrixRef,
         x: MatrixRef,
         accumulate: bool,
-        ahead: &Ahead,
+        ahead: &PrefetchQueue,
     ) {
         ahead.ask();
         if self.patch.is_bias(shard) {
@@ -311,12 +313,12 @@ impl Sharding for Convolution {
 
 impl Derived for Convolution {
     fn derived_len(&self) -> usize {
-        self.turned().map_or(self.patch.derived_len(), |turned| self.turned_len(&turned))
+        self.flipped().map_or(self.patch.derived_len(), |flipped| self.flipped_len(&flipped))
     }
 
     fn derived_parts(&self, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
-        match self.turned() {
-            Some(turned) => self.turned_parts(&turned, shard, each),
+        match self.flipped() {
+            Some(flipped) => self.flipped_parts(&flipped, shard, each),
             None => self.patch.derived_parts(shard, each),
         }
     }

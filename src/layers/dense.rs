@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::derived::{Derivation, Derived, Reader, Target};
 use super::layer::{Backward, Flops, Forward, Layer};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::gemm::{self, Finish};
-use crate::kernels::panels;
-use crate::kernels::prefetch::Ahead;
+use crate::kernels::products::gemm::{self, Epilogue};
+use crate::kernels::products::panels;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
 /// Panels of one shard: as many as a register tile is wide.
@@ -128,8 +128,8 @@ impl Dense {
     }
 
     /// What the product does by itself; every other activation is a pass of its own.
-    pub(super) fn finish(&self) -> Option<Finish> {
-        finish(self.activation)
+    pub(super) fn epilogue(&self) -> Option<Epilogue> {
+        epilogue(self.activation)
     }
 
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`, in these columns.
@@ -138,8 +138,8 @@ impl Dense {
         let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
         let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
         // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
-        gemm::product(y.reborrow(), x, weights, bias, self.finish().unwrap_or(Finish::Plain));
-        if self.finish().is_none() {
+        gemm::product(y.reborrow(), x, weights, bias, self.epilogue().unwrap_or(Epilogue::Plain));
+        if self.epilogue().is_none() {
             // Padding stays zero, which not every activation makes of it.
             let features = self.outputs.min(columns.end).saturating_sub(columns.start);
             for row in 0..y.rows() {
@@ -150,11 +150,11 @@ impl Dense {
 }
 
 /// What a product does by itself of an activation; none of those that are a pass of their own.
-pub(super) fn finish(activation: Activation) -> Option<Finish> {
+pub(super) fn epilogue(activation: Activation) -> Option<Epilogue> {
     match (activation.name(), activation.parameter()) {
-        ("identity", _) => Some(Finish::Plain),
-        ("relu", _) => Some(Finish::Relu),
-        ("leaky-relu", Some((_, slope))) => Some(Finish::LeakyRelu { slope }),
+        ("identity", _) => Some(Epilogue::Plain),
+        ("relu", _) => Some(Epilogue::Relu),
+        ("leaky-relu", Some((_, slope))) => Some(Epilogue::LeakyRelu { slope }),
         _ => None,
     }
 }
@@ -173,7 +173,7 @@ impl Layer for Dense {
             name: "weight",
             shape: vec![self.outputs, self.inputs],
             range: 0..self.weights_len(),
-            arrangement: Arrangement::Panels,
+            layout: Layout::Panels,
             init: Some(self.weight_init),
         }];
         if self.bias {
@@ -181,7 +181,7 @@ impl Layer for Dense {
                 name: "bias",
                 shape: vec![self.outputs],
                 range: self.bias_range(),
-                arrangement: Arrangement::Plain,
+                layout: Layout::Plain,
                 init: Some(self.bias_init),
             });
         }
@@ -216,7 +216,7 @@ impl Layer for Dense {
         if let Some(dx) = dx {
             // Inverts the product:
             // [rows x out] * [out x in] -> [rows x in], m = rows, n = inputs, k = output features
-            gemm::product(dx, dy.as_ref(), derived, None, Finish::Plain);
+            gemm::product(dx, dy.as_ref(), derived, None, Epilogue::Plain);
         }
     }
 
@@ -288,7 +288,7 @@ impl Sharding for Dense {
         dy: MatrixRef,
         x: MatrixRef,
         accumulate: bool,
-        ahead: &Ahead,
+        ahead: &PrefetchQueue,
     ) {
         if self.is_bias(shard) {
             gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), accumulate);
@@ -310,7 +310,7 @@ impl Sharding for Dense {
         before: Option<usize>,
         dy: MatrixRef,
         x: MatrixRef,
-        ahead: &mut Ahead,
+        ahead: &mut PrefetchQueue,
     ) {
         if self.is_bias(shard) || before.is_some_and(|before| self.is_bias(before)) {
             return;

@@ -6,13 +6,13 @@
 
 use super::dense::Dense;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::channels;
-use crate::kernels::depthwise::{self, Depthwise as Shape};
-use crate::kernels::gemm::{self, Finish};
+use crate::kernels::convolution::depthwise::{self, Depthwise as Shape};
+use crate::kernels::image::channels;
 use crate::kernels::image::{Image, Window};
+use crate::kernels::products::gemm::{self, Epilogue};
 use crate::tensor::MatrixRef;
 
 /// A depthwise convolution with its activation, which must be one whose derivative follows from its
@@ -73,7 +73,7 @@ impl Layer for Depthwise {
     fn parameters(&self) -> Vec<ParameterSpec> {
         let mut parameters = self.patch.parameters();
         parameters[0].shape = [&[self.patch.outputs, 1], self.window.kernel_shape()].concat();
-        parameters[0].arrangement = Arrangement::Kernels;
+        parameters[0].layout = Layout::Kernels;
         parameters
     }
 
@@ -88,13 +88,13 @@ impl Layer for Depthwise {
     }
 
     fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
-        let (shape, finish) = (self.shape(), self.patch.finish());
+        let (shape, epilogue) = (self.shape(), self.patch.epilogue());
         let bias = self.patch.bias.then(|| &storage[self.patch.bias_range()]);
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), self.repeated(x.row(row), scratch));
             let weights = self.weights(storage);
-            depthwise::forward(y, x, weights, bias, shape, finish.unwrap_or(Finish::Plain));
-            if finish.is_none() {
+            depthwise::forward(y, x, weights, bias, shape, epilogue.unwrap_or(Epilogue::Plain));
+            if epilogue.is_none() {
                 activation::forward_in_place(self.patch.activation, y);
                 channels::clear_padding(y, self.output());
             }

@@ -7,7 +7,7 @@ use super::kind::{LayerKind, LayerSettings, Refusal};
 use super::layer::{Backward, Forward, Layer, Training};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, unit_open};
-use crate::kernels::dropout::{self, Dropping};
+use crate::kernels::elementwise::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};
 use crate::tensor::{MatrixMut, MatrixRef};

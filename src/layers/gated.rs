@@ -7,7 +7,7 @@ use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::gated;
+use crate::kernels::elementwise::gated;
 use crate::kernels::image::Image;
 
 /// The gates of `glu`: GLU itself, then GEGLU, ReGLU and the bilinear form.

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::affine::Affine;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::Sharding;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
-use crate::kernels::normalise::{self, Scaling, Slopes};
+use crate::kernels::normalisation::normalise::{self, Scaling, Slopes};
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
 /// `y = activation((x - mean) / sqrt(variance + epsilon) · weight + bias)`, with a weight and a bias for
@@ -50,7 +50,7 @@ impl GroupNorm {
     ) -> GroupNorm {
         let channels = image.map_or(features, |image| image.channels);
         debug_assert!(channels.is_multiple_of(groups));
-        let affine = Affine::new(vec![channels], Arrangement::Plain, padded(channels));
+        let affine = Affine::new(vec![channels], Layout::Plain, padded(channels));
         GroupNorm { channels, image, groups, epsilon, activation, affine }
     }
 

@@ -11,13 +11,14 @@ use super::convolution::Convolution;
 use super::dense::Dense;
 use super::derived::{Derivation, Derived};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::channels;
 use crate::kernels::image::{Image, Patches, Window};
-use crate::kernels::panels::packed_len;
-use crate::kernels::{channels, gemm};
+use crate::kernels::products::gemm;
+use crate::kernels::products::panels::packed_len;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// A convolution in groups with its activation, which must be one whose derivative follows from its
@@ -129,13 +130,13 @@ impl Layer for Grouped {
         let mut parameters = self.group.parameters();
         parameters[0].shape[0] = self.output().channels;
         parameters[0].range = 0..self.weights_len();
-        parameters[0].arrangement = Arrangement::GroupedKernels { groups: self.groups };
+        parameters[0].layout = Layout::GroupedKernels { groups: self.groups };
         if self.bias {
             parameters.push(ParameterSpec {
                 name: "bias",
                 shape: vec![self.output().channels],
                 range: self.bias_range(),
-                arrangement: Arrangement::Plain,
+                layout: Layout::Plain,
                 init: Some(self.bias_init),
             });
         }

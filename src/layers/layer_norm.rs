@@ -4,11 +4,11 @@
 
 use super::affine::Affine;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
-use crate::kernels::normalise_rows::{self, Moments};
+use crate::kernels::normalisation::per_row::{self, Moments};
 use crate::tensor::padded;
 
 /// `y = activation((x - mean) / sqrt(variance + epsilon) · weight + bias)`, with an activation whose
@@ -29,9 +29,9 @@ impl LayerNorm {
         let affine = match image {
             Some(image) => {
                 let shape = vec![image.channels, image.height, image.width];
-                Affine::new(shape, Arrangement::Pixels, image.columns())
+                Affine::new(shape, Layout::Pixels, image.columns())
             }
-            None => Affine::new(vec![features], Arrangement::Plain, padded(features)),
+            None => Affine::new(vec![features], Layout::Plain, padded(features)),
         };
         LayerNorm { features, image, epsilon, activation, affine }
     }
@@ -50,7 +50,7 @@ impl LayerNorm {
     /// The mean of a row, and one over its deviation.
     fn statistics(&self, x: &[f32]) -> [f32; 2] {
         let [pitch, channels] = self.pixel();
-        let Moments { mean, squares } = normalise_rows::moments(x, pitch, channels);
+        let Moments { mean, squares } = per_row::moments(x, pitch, channels);
         [mean as f32, (1.0 / (squares / self.features as f64 + self.epsilon).sqrt()) as f32]
     }
 
@@ -88,7 +88,7 @@ impl Layer for LayerNorm {
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), &x.row(row)[..columns]);
             let of = self.statistics(x);
-            normalise_rows::forward(self.activation, &mut y[..columns], x, of, weight, bias);
+            per_row::forward(self.activation, &mut y[..columns], x, of, weight, bias);
             self.clear_padding(y);
         }
     }
@@ -108,9 +108,9 @@ impl Layer for LayerNorm {
         for row in 0..dx.rows() {
             let (dx, dy, x) = (dx.row(row), &dy.row(row)[..columns], &x.row(row)[..columns]);
             let (of, weight) = (self.statistics(x), &weight[..columns]);
-            let sums = normalise_rows::backward_sums(dy, x, of, weight);
+            let sums = per_row::backward_sums(dy, x, of, weight);
             let means = sums.map(|sum| (sum / self.features as f64) as f32);
-            normalise_rows::backward(&mut dx[..columns], dy, x, of, weight, means);
+            per_row::backward(&mut dx[..columns], dy, x, of, weight, means);
             self.clear_padding(dx);
         }
     }
@@ -124,7 +124,7 @@ impl Layer for LayerNorm {
         let columns = self.columns_of_row();
         for row in 0..dy.rows() {
             let (dy, x) = (&dy.row(row)[..columns], &x.row(row)[..columns]);
-            normalise_rows::add_gradient(dweight, dbias, dy, x, self.statistics(x));
+            per_row::add_gradient(dweight, dbias, dy, x, self.statistics(x));
         }
     }
 

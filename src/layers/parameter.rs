@@ -15,7 +15,7 @@ pub struct ParameterSpec {
     pub shape: Vec<usize>,
     /// Its place in the layer's storage.
     pub range: Range<usize>,
-    pub arrangement: Arrangement,
+    pub layout: Layout,
     /// How its initial values are drawn; without it they follow from those of others, by
     /// [`Layer::complete`](super::Layer::complete).
     pub init: Option<Init>,
@@ -29,8 +29,8 @@ impl ParameterSpec {
         let place = |(name, shape, init): (_, Vec<usize>, _)| {
             let range = end..end + padded(shape.iter().product());
             end = range.end;
-            let arrangement = Arrangement::Plain;
-            ParameterSpec { name, shape, range, arrangement, init: Some(init) }
+            let layout = Layout::Plain;
+            ParameterSpec { name, shape, range, layout, init: Some(init) }
         };
         parameters.map(place).into()
     }
@@ -40,7 +40,7 @@ impl ParameterSpec {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
     }
 
-    /// The image whose pixels it has, of [`Arrangement::Pixels`].
+    /// The image whose pixels it has, of [`Layout::Pixels`].
     pub fn pixels(&self) -> Image {
         Image::new(self.shape[1], self.shape[2], self.shape[0])
     }
@@ -48,13 +48,13 @@ impl ParameterSpec {
 
 /// How a parameter lies in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrangement {
+pub enum Layout {
     /// As its shape says, row-major, padded at the end with zeros.
     Plain,
-    /// A matrix in [`panels`](crate::kernels::panels).
+    /// A matrix in [`panels`](crate::kernels::products::panels).
     Panels,
     /// The kernels of a convolution, `[out, channels, height, width]`, in panels:
-    /// [`pack_kernels`](crate::kernels::panels::pack_kernels).
+    /// [`pack_kernels`](crate::kernels::products::panels::pack_kernels).
     Kernels,
     /// The same, the outputs of each of so many groups in panels of their own.
     GroupedKernels { groups: usize },

@@ -4,12 +4,12 @@
 use super::dense::Dense;
 use super::derived::Derived;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::Sharding;
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::gemm::{self, Finish};
 use crate::kernels::image::{Image, Window};
-use crate::kernels::prefetch::Ahead;
+use crate::kernels::products::gemm::{self, Epilogue};
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// Floats of the input that a gradient goes through together: they stay near while each of its tiles
@@ -80,7 +80,7 @@ impl Layer for Pointwise {
         let mut parameters = self.patch.parameters();
         let channels = [self.patch.outputs, self.input.channels];
         parameters[0].shape = [&channels, self.window.kernel_shape()].concat();
-        parameters[0].arrangement = Arrangement::Kernels;
+        parameters[0].layout = Layout::Kernels;
         parameters
     }
 
@@ -127,18 +127,18 @@ impl Layer for Pointwise {
             && let Some(dx) = dx.in_rows_of(input.pitch)
         {
             // [pixels x out] * [out x in] -> [pixels x in], m = all pixels, n = channels in, k = out
-            return gemm::product(dx, dy, derived, None, Finish::Plain);
+            return gemm::product(dx, dy, derived, None, Epilogue::Plain);
         }
         let pixels = self.output().pixels();
         for row in 0..dx.rows() {
             let (dx, dy) = (dx.row(row), MatrixRef::new(dy.row(row), pixels, pitch, pitch));
             if self.is_whole() {
                 let dx = MatrixMut::new(dx, pixels, input.pitch, input.pitch);
-                gemm::product(dx, dy, derived, None, Finish::Plain);
+                gemm::product(dx, dy, derived, None, Epilogue::Plain);
                 continue;
             }
             let seen = MatrixMut::new(scratch, pixels, input.pitch, input.pitch);
-            gemm::product(seen, dy, derived, None, Finish::Plain);
+            gemm::product(seen, dy, derived, None, Epilogue::Plain);
             dx.fill(0.0);
             for (from, place) in scratch.chunks_exact(input.pitch).zip(self.places()) {
                 dx[place..place + input.pitch].copy_from_slice(from);
@@ -151,7 +151,7 @@ impl Layer for Pointwise {
         let (dw, db) = out.split_at_mut(pitch * self.input.channels);
         let mut of_pixels = |dy: MatrixRef, x: MatrixRef, accumulate: bool| {
             // [out x pixels] * [pixels x in] -> [out x in], m = channels out, n = channels in, k = pixels
-            gemm::gradient(dw, dy, x, accumulate, &Ahead::default());
+            gemm::gradient(dw, dy, x, accumulate, &PrefetchQueue::default());
             if !db.is_empty() {
                 gemm::column_sums(db, dy, accumulate);
             }

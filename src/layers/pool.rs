@@ -5,8 +5,8 @@ use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use super::windows;
 use crate::hyper::HyperParameter;
+use crate::kernels::image::pool;
 use crate::kernels::image::{Image, Window};
-use crate::kernels::pool;
 
 /// The largest number of each channel under each place of a window.
 pub(super) static MAX: LayerKind =

@@ -7,8 +7,8 @@ use super::parameter::ParameterSpec;
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, finite};
 use crate::init::Init;
+use crate::kernels::elementwise::prelu;
 use crate::kernels::image::Image;
-use crate::kernels::prelu;
 
 /// What a recipe calls it.
 pub(super) static KIND: LayerKind = LayerKind::new("prelu", make)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::derived::Reader;
-use crate::kernels::prefetch::Ahead;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::MatrixRef;
 
 /// The most parts of storage that a shard may consist of.
@@ -75,7 +75,7 @@ pub trait Sharding {
         _dy: MatrixRef,
         _x: MatrixRef,
         _accumulate: bool,
-        _ahead: &Ahead,
+        _ahead: &PrefetchQueue,
     ) {
         unreachable!("a layer that sums its gradient by rows");
     }
@@ -88,7 +88,7 @@ pub trait Sharding {
         _before: Option<usize>,
         _dy: MatrixRef,
         _x: MatrixRef,
-        _ahead: &mut Ahead,
+        _ahead: &mut PrefetchQueue,
     ) {
     }
 

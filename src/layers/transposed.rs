@@ -12,14 +12,16 @@ use super::convolution::Convolution;
 use super::dense::{self, Dense};
 use super::derived::{Derivation, Derived};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::gemm::Finish;
+use crate::kernels::convolution::convolve;
+use crate::kernels::image::channels;
 use crate::kernels::image::{Image, Patches, Window};
-use crate::kernels::prefetch::Ahead;
-use crate::kernels::{channels, convolve, gemm};
+use crate::kernels::products::gemm;
+use crate::kernels::products::gemm::Epilogue;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::MatrixRef;
 
 /// A transposed convolution with its activation, which must be one whose derivative follows from its output. Its storage
@@ -122,7 +124,7 @@ impl Layer for Transposed {
                 name: "bias",
                 shape: vec![self.output().channels],
                 range: self.bias_range(),
-                arrangement: Arrangement::Plain,
+                layout: Layout::Plain,
                 init: Some(self.bias_init),
             });
         }
@@ -142,23 +144,23 @@ impl Layer for Transposed {
     fn forward(&self, Forward { mut y, x, storage, derived, scratch, .. }: Forward) {
         let (copy, scratch) = scratch.split_at_mut(self.copy_len());
         let bias = storage.get(self.bias_range()).filter(|_| self.bias);
-        let (turned, finish) = (self.convolution.turned(), dense::finish(self.activation));
+        let (flipped, epilogue) = (self.convolution.flipped(), dense::epilogue(self.activation));
         for row in 0..y.rows() {
             let (y, x) = (y.row(row), self.padded(x.row(row), copy));
-            let is_finished = match &turned {
+            let is_finished = match &flipped {
                 // [pixels out x in] * [in x out] -> [pixels out x out], m = pixels of y, n = channels of y,
                 // k = pixels of the window * channels of x
-                Some(turned) => {
+                Some(flipped) => {
                     convolve::correlate(
                         y,
                         x,
-                        turned,
+                        flipped,
                         derived,
                         bias,
-                        finish.unwrap_or(Finish::Plain),
+                        epilogue.unwrap_or(Epilogue::Plain),
                         scratch,
                     );
-                    finish.is_some()
+                    epilogue.is_some()
                 }
                 // [pixels in x in] * [in x (window * out)], each row of it added to its place
                 None => {
@@ -274,7 +276,7 @@ impl Sharding for Transposed {
         dy: MatrixRef,
         x: MatrixRef,
         accumulate: bool,
-        ahead: &Ahead,
+        ahead: &PrefetchQueue,
     ) {
         if self.is_bias(shard) {
             ahead.ask();

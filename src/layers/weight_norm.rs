@@ -7,10 +7,10 @@ use std::ops::Range;
 use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
-use super::parameter::{Arrangement, ParameterSpec};
+use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
-use crate::kernels::prefetch::Ahead;
-use crate::kernels::weight_norm;
+use crate::kernels::normalisation::weight_norm;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixRef, padded};
 
 /// The part of a shard of weights that holds g: behind its panels.
@@ -68,7 +68,7 @@ impl Layer for WeightNorm {
             name: "parametrizations.weight.original0",
             shape: vec![self.dense.outputs, 1],
             range: self.lengths(self.all_panels()),
-            arrangement: Arrangement::Plain,
+            layout: Layout::Plain,
             init: None,
         });
         parameters
@@ -153,7 +153,7 @@ impl Sharding for WeightNorm {
         dy: MatrixRef,
         x: MatrixRef,
         accumulate: bool,
-        ahead: &Ahead,
+        ahead: &PrefetchQueue,
     ) {
         let len = self.dense.shard_len(shard);
         self.dense.shard_gradient(shard, &mut out[..len], dy, x, accumulate, ahead);
@@ -165,7 +165,7 @@ impl Sharding for WeightNorm {
         before: Option<usize>,
         dy: MatrixRef,
         x: MatrixRef,
-        ahead: &mut Ahead,
+        ahead: &mut PrefetchQueue,
     ) {
         self.dense.prefetch_gradient(shard, before, dy, x, ahead);
     }

@@ -3,7 +3,8 @@
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
 use crate::kernels::loss::ElementwiseLoss;
-use crate::kernels::{math, reference};
+use crate::kernels::reference;
+use crate::kernels::simd::math;
 
 pub(super) static KIND: LossKind =
     LossKind::new("binary-cross-entropy", |_| LossFunction::elementwise(BinaryCrossEntropy))

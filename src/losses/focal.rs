@@ -4,7 +4,8 @@ use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
 use crate::hyper::{HyperParameter, non_negative};
 use crate::kernels::loss::{RowLoss, Target, exponentials_of};
-use crate::kernels::{math, reference};
+use crate::kernels::reference;
+use crate::kernels::simd::math;
 
 pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {
     LossFunction::by_row(Focal { gamma: loss.single("gamma"), alpha: loss.class_weights("alpha").to_vec() })

@@ -3,7 +3,8 @@
 use super::function::LossFunction;
 use super::kind::LossKind;
 use crate::kernels::loss::ElementwiseLoss;
-use crate::kernels::{math, reference};
+use crate::kernels::reference;
+use crate::kernels::simd::math;
 
 pub(super) static KIND: LossKind = LossKind::new("log-cosh", |_| LossFunction::elementwise(LogCosh))
     .formula("(1 / C) Σᵢ ln cosh(yᵢ - tᵢ)")

@@ -4,7 +4,8 @@ use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
 use crate::hyper::non_negative;
 use crate::kernels::loss::ElementwiseLoss;
-use crate::kernels::{math, reference};
+use crate::kernels::reference;
+use crate::kernels::simd::math;
 
 pub(super) static KIND: LossKind =
     LossKind::new("poisson", |_| LossFunction::elementwise(Poisson))

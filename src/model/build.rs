@@ -9,7 +9,7 @@ use super::recipe::{LayerConfig, ModelConfig, find_layer};
 use crate::kernels::image::Image;
 use crate::layers::{Built, Incoming, LayerSettings, Node, Shape, with_pool};
 use crate::rng::{self, Purpose};
-use crate::tensor::{Buffer, Layout};
+use crate::tensor::{Arena, Buffer};
 use crate::{Error, Result, init, memory};
 
 /// The most parameters a model may have: 4 GiB of them, before any optimizer.
@@ -28,11 +28,11 @@ impl Model {
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
         // under way; with normalisation by batch, all others come in between.
         let normalises = |layer: &LayerSettings| layer.kind().name() == "batch-norm";
-        let narrows = find_layer(&config.layers, normalises).is_none();
-        let mut builder = Builder { narrows, ..Builder::default() };
+        let fuses_pools = find_layer(&config.layers, normalises).is_none();
+        let mut builder = Builder { fuses_pools, ..Builder::default() };
         let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
-        let Builder { layers, layout, .. } = builder;
+        let Builder { layers, arena, .. } = builder;
         if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
@@ -42,8 +42,8 @@ impl Model {
             });
         }
         config.loss.check(classes)?;
-        memory::check("the parameters", layout.len().saturating_mul(size_of::<f32>()))?;
-        let parameters = Buffer::try_zeros("the parameters", layout.len())?;
+        memory::check("the parameters", arena.len().saturating_mul(size_of::<f32>()))?;
+        let parameters = Buffer::try_zeros("the parameters", arena.len())?;
         let mut model = Model { layers, parameters, input, config: config.clone(), seen: Seen::default() };
         model.initialise(seed)?;
         Ok(model)
@@ -84,9 +84,9 @@ impl Flow {
 #[derive(Default)]
 struct Builder {
     layers: Vec<PlacedLayer>,
-    layout: Layout,
+    arena: Arena,
     /// Whether convolutions of few channels are done with their pools.
-    narrows: bool,
+    fuses_pools: bool,
 }
 
 impl Builder {
@@ -105,7 +105,7 @@ impl Builder {
                 LayerConfig::Of(settings) => {
                     let input = Incoming { shape: settings.takes(index, incoming)?, ..incoming };
                     let next =
-                        configs.get(index + 1).filter(|_| self.narrows).and_then(LayerConfig::settings);
+                        configs.get(index + 1).filter(|_| self.fuses_pools).and_then(LayerConfig::settings);
                     let pooled = next.and_then(|next| with_pool(settings, next, input));
                     pool_is_done = pooled.is_some();
                     let built = pooled.map_or_else(|| settings.build(input), |node| Built::Nodes(vec![node]));
@@ -146,8 +146,8 @@ impl Builder {
         module: String,
         each: usize,
     ) -> Result<Input> {
-        let len = checked_len(index, &layer, each, self.layout.len())?;
-        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.layout.place(len) });
+        let len = checked_len(index, &layer, each, self.arena.len())?;
+        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len) });
         Ok(Input::Output(self.layers.len() - 1))
     }
 }

@@ -10,8 +10,10 @@ use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
-use crate::kernels::{image, panels, reduce};
-use crate::layers::{Arrangement, Node, ParameterSpec, trained_numbers};
+use crate::kernels::image;
+use crate::kernels::products::panels;
+use crate::kernels::simd::reduce;
+use crate::layers::{Layout, Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
 use crate::model::{checkpoint, section};
 use crate::tensor::Buffer;
@@ -192,14 +194,14 @@ impl Model {
     /// One parameter in PyTorch's layout.
     fn get(&self, spec: &ParameterSpec, values: &mut [f32]) {
         let stored = &self.parameters[spec.range.clone()];
-        match spec.arrangement {
-            Arrangement::Plain => values.copy_from_slice(&stored[..values.len()]),
-            Arrangement::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
-            Arrangement::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
-            Arrangement::GroupedKernels { groups } => {
+        match spec.layout {
+            Layout::Plain => values.copy_from_slice(&stored[..values.len()]),
+            Layout::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
+            Layout::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
+            Layout::GroupedKernels { groups } => {
                 panels::unpack_groups(values, stored, spec.kernels(), groups);
             }
-            Arrangement::Pixels => image::flatten(values, stored, spec.pixels()),
+            Layout::Pixels => image::flatten(values, stored, spec.pixels()),
         }
     }
 
@@ -269,14 +271,14 @@ impl Model {
     /// Stores one parameter given in PyTorch's layout.
     pub(super) fn set(&mut self, spec: &ParameterSpec, values: &[f32]) {
         let stored = &mut self.parameters[spec.range.clone()];
-        match spec.arrangement {
-            Arrangement::Plain => stored[..values.len()].copy_from_slice(values),
-            Arrangement::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
-            Arrangement::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
-            Arrangement::GroupedKernels { groups } => {
+        match spec.layout {
+            Layout::Plain => stored[..values.len()].copy_from_slice(values),
+            Layout::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
+            Layout::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
+            Layout::GroupedKernels { groups } => {
                 panels::pack_groups(stored, values, spec.kernels(), groups);
             }
-            Arrangement::Pixels => image::unflatten(stored, values, spec.pixels()),
+            Layout::Pixels => image::unflatten(stored, values, spec.pixels()),
         }
     }
 }

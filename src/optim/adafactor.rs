@@ -1,8 +1,8 @@
 //! Adafactor: steps scaled by the root of second moments, of which a matrix keeps one for each row and each column.
 
 use super::elementwise::{each_0, each_1};
+use super::per_tensor::{Factored, PerTensor};
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
-use super::whole::{Factored, Whole};
 
 /// With `β = 1 - t^-power`: of a matrix `[out, in]`, means over its rows and its columns, `r ← β r + (1 - β) mean(g²)` of
 /// each output and `c` likewise of each input, give `v = r c / max(mean(r), ε₁)`; of all else `v ← β v + (1 - β) g²`.
@@ -30,8 +30,8 @@ impl Rule for Adafactor {
         0
     }
 
-    fn whole(&self) -> Option<Whole> {
-        Some(Whole::Factored(self.factored))
+    fn per_tensor(&self) -> Option<PerTensor> {
+        Some(PerTensor::Factored(self.factored))
     }
 
     fn coefficients(&self, settings: StepSettings) -> Coefficients {

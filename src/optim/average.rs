@@ -1,6 +1,6 @@
 //! Averages of the parameters over the steps or epochs of a training. They compose with any rule.
 
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// Every `steps` steps `slow ← slow + alpha · (p - slow)`, then `p ← slow`; before the first step, the
 /// slow parameters are the parameters. What the rule remembers stays as it is.

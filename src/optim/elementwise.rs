@@ -1,6 +1,6 @@
 //! Loops of the rules over parameters, gradients and slots.
 
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// Calls `element` with each parameter and its gradient, compiled for the instruction set in use.
 /// `element` must be marked `#[inline(always)]`.

@@ -1,8 +1,8 @@
 //! LAMB: Adam's directions, each parameter's step in proportion to its own norm.
 
 use super::elementwise::each_0;
+use super::per_tensor::{PerTensor, adam_directions};
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
-use super::whole::{Whole, adam_directions};
 
 /// Moments as Adam's; `d = m̂ / (√v̂ + ε) + decay · p`, then for each whole parameter, a weight or a
 /// bias, `p ← p - rate · ‖p‖ / ‖d‖ · d`, with 1 for the quotient where one of the norms is 0.
@@ -32,8 +32,8 @@ impl Rule for Lamb {
         Some(self.beta1)
     }
 
-    fn whole(&self) -> Option<Whole> {
-        Some(Whole::TrustRatio)
+    fn per_tensor(&self) -> Option<PerTensor> {
+        Some(PerTensor::TrustRatio)
     }
 
     fn coefficients(&self, settings: StepSettings) -> Coefficients {

@@ -1,8 +1,8 @@
 //! Muon: matrices move along an orthogonal matrix near their momentum, all else by AdamW.
 
 use super::elementwise::{each_0, each_1};
+use super::per_tensor::{Orthogonal, PerTensor, adam_directions};
 use super::rule::{Coefficients, Rule, StepSettings, coefficients};
-use super::whole::{Orthogonal, Whole, adam_directions};
 
 /// Of a matrix: `b ← momentum · b + (1 - momentum) g`, `d = momentum · b + (1 - momentum) g` (without
 /// Nesterov's step `d = b`), then d is made about [`Orthogonal`], and
@@ -51,8 +51,8 @@ impl Rule for Muon {
         Some(self.momentum)
     }
 
-    fn whole(&self) -> Option<Whole> {
-        Some(Whole::Orthogonal(self.orthogonal))
+    fn per_tensor(&self) -> Option<PerTensor> {
+        Some(PerTensor::Orthogonal(self.orthogonal))
     }
 
     fn coefficients(&self, settings: StepSettings) -> Coefficients {

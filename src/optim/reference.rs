@@ -7,13 +7,13 @@
 //! elements of one.
 
 mod elementwise;
-mod whole;
+mod per_tensor;
 
 pub use elementwise::{
     Memory, adabelief, adadelta, adagrad, adam, adamax, adan, lion, nadam, radam, rmsprop, rprop,
     schedule_free, sgd, yogi,
 };
-pub use whole::{adafactor, lamb, muon, muon_rest, orthogonal};
+pub use per_tensor::{adafactor, lamb, muon, muon_rest, orthogonal};
 
 use super::average::{Ema, Lookahead};
 

@@ -1,7 +1,7 @@
 //! What an update rule is.
 
 use super::full_batch::settings::FullBatch;
-use super::whole::Whole;
+use super::per_tensor::PerTensor;
 
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
@@ -69,13 +69,13 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     /// [`apply`](Rule::apply) then does. A step of a rule for whole parameters has two halves:
     /// [`direct`](Rule::direct) makes gradients into directions; once that is done to all parameters,
     /// the directions are treated as this says; then `apply` gets them in place of gradients.
-    fn whole(&self) -> Option<Whole> {
+    fn per_tensor(&self) -> Option<PerTensor> {
         None
     }
 
     /// The first half of a step of a rule for whole parameters: makes the gradients of some parameters
     /// into directions, and updates the slots. `matrix` says whether they are a matrix's that is made
-    /// orthogonal then; matrices that are [factored](Whole::Factored) are not directed here, and all else has one
+    /// orthogonal then; matrices that are [factored](PerTensor::Factored) are not directed here, and all else has one
     /// slot with them. An element's result depends on that element and the coefficients alone.
     fn direct(
         &self,
@@ -88,7 +88,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
     }
 
     /// Brings mean squares over rows or columns of a matrix up to date with those of a step, both `[n]`, for a rule
-    /// that [factors](Whole::Factored) them.
+    /// that [factors](PerTensor::Factored) them.
     fn blend(&self, _coefficients: &Coefficients, _means: &mut [f32], _of_step: &[f32]) {}
 
     /// Updates some parameters. All slices have the same length; `slots` are as the last step left
@@ -111,7 +111,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         slots: &mut [&mut [f32]],
         settings: StepSettings,
     ) {
-        debug_assert!(self.whole().is_none(), "half a step of {self:?}");
+        debug_assert!(self.per_tensor().is_none(), "half a step of {self:?}");
         self.apply(&self.coefficients(settings), parameters, gradients, slots);
     }
 }

@@ -89,7 +89,7 @@ impl<'a, T> Shared<'a, T> {
 
 impl<T> Shared<'_, T> {
     /// Whole rows as one slice, to read.
-    pub(crate) fn whole_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [T] {
+    pub(crate) fn contiguous_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [T] {
         let len = rows.len() * self.columns;
         let start = self.claim_whole(worker, &rows, false);
         // Safety: in bounds, and by the rule nobody writes it.

@@ -29,12 +29,12 @@ pub const fn row_stride(columns: usize) -> usize {
 
 /// Hands out consecutive, aligned, staggered ranges of a buffer that is allocated afterwards.
 #[derive(Clone, Debug, Default)]
-pub struct Layout {
+pub struct Arena {
     len: usize,
     arrays: usize,
 }
 
-impl Layout {
+impl Arena {
     /// The place of the next array of `len` elements.
     pub fn place(&mut self, len: usize) -> Range<usize> {
         let wanted = (self.arrays * STAGGER) % PAGE;
@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn arrays_are_disjoint_aligned_and_staggered() {
-        let mut layout = Layout::default();
-        let ranges: Vec<_> = [1000, 1, 1024, 0, 77].into_iter().map(|len| layout.place(len)).collect();
+        let mut arena = Arena::default();
+        let ranges: Vec<_> = [1000, 1, 1024, 0, 77].into_iter().map(|len| arena.place(len)).collect();
         for pair in ranges.windows(2) {
             assert!(pair[0].end <= pair[1].start);
             assert_ne!(pair[0].start % PAGE, pair[1].start % PAGE);
         }
         assert!(ranges.iter().all(|range| range.start % LANES == 0));
-        assert!(layout.len() >= ranges[4].end);
+        assert!(arena.len() >= ranges[4].end);
     }
 
     #[test]

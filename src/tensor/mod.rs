@@ -7,5 +7,5 @@ mod matrix;
 
 pub use allocator::{Allocator, heed_limits};
 pub use buffer::{Buffer, prefer_huge_pages};
-pub use layout::{ALIGNMENT, LANES, Layout, padded, row_stride};
+pub use layout::{ALIGNMENT, Arena, LANES, padded, row_stride};
 pub use matrix::{MatrixMut, MatrixRef};

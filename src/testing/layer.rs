@@ -6,7 +6,7 @@ mod whole;
 mod wrong;
 
 use crate::error::Result;
-use crate::layers::{Arrangement, Incoming, Layer, Shape};
+use crate::layers::{Incoming, Layer, Layout, Shape};
 use crate::model::recipe::LayerConfig;
 use crate::tensor::padded;
 use pass::{Answer, Pass, ROWS};
@@ -67,7 +67,7 @@ fn check_parameters(layer: &dyn Layer) -> Result<()> {
             return Err(wrong(&what, "a name of its own".into(), format!("\"{}\"", spec.name)));
         }
         let numbers: usize = spec.shape.iter().product();
-        let needed = if spec.arrangement == Arrangement::Plain { padded(numbers) } else { numbers };
+        let needed = if spec.layout == Layout::Plain { padded(numbers) } else { numbers };
         if spec.range.start != end || spec.range.len() < needed || numbers == 0 {
             let expected = format!("storage from {end} on, of at least {} floats", needed.max(1));
             return Err(wrong(&what, expected, format!("{:?} for shape {:?}", spec.range, spec.shape)));

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::kernels::loss::{Rows, Scores, Targets};
-use crate::kernels::reduce::LANES;
 use crate::kernels::reference::one_hot;
+use crate::kernels::simd::reduce::LANES;
 use crate::losses::{Loss, LossFunction, Takes};
 
 /// Samples that are tried.

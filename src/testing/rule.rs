@@ -112,8 +112,8 @@ impl Check<'_> {
     }
 
     fn is_for_elements(&self) -> Result<()> {
-        if self.rule.whole().is_some() || self.rule.full_batch().is_some() {
-            let what = if self.rule.whole().is_some() { "whole parameters" } else { "a line search" };
+        if self.rule.per_tensor().is_some() || self.rule.full_batch().is_some() {
+            let what = if self.rule.per_tensor().is_some() { "whole parameters" } else { "a line search" };
             return Err(self.mismatch(
                 "kind",
                 "a rule that works element by element".into(),

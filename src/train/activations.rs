@@ -10,20 +10,20 @@ use crate::tensor::{MatrixMut, MatrixRef};
 /// each worker: written over and over, they never leave its cache.
 pub struct Activations<'a> {
     matrices: Vec<Shared<'a, f32>>,
-    passing: bool,
+    transient: bool,
 }
 
 impl<'a> Activations<'a> {
-    /// One matrix for all workers, or one for each; `passing` if it holds no more than the rows that
+    /// One matrix for all workers, or one for each; `transient` if it holds no more than the rows that
     /// are under way.
-    pub fn new(matrices: Vec<Shared<'a, f32>>, passing: bool) -> Self {
-        Activations { matrices, passing }
+    pub fn new(matrices: Vec<Shared<'a, f32>>, transient: bool) -> Self {
+        Activations { matrices, transient }
     }
 
     /// The matrix that this worker uses, and where it holds these rows of the block.
     fn place(&self, worker: &Worker, rows: Range<usize>) -> (&Shared<'a, f32>, Range<usize>) {
         let matrix = &self.matrices[worker.index().min(self.matrices.len() - 1)];
-        (matrix, if self.passing { 0..rows.len() } else { rows })
+        (matrix, if self.transient { 0..rows.len() } else { rows })
     }
 
     pub fn columns(&self) -> usize {
@@ -48,14 +48,14 @@ impl<'a> Activations<'a> {
     }
 
     /// Rows that have no gaps between them, to read.
-    pub fn whole_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [f32] {
+    pub fn contiguous_rows<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s [f32] {
         let (matrix, rows) = self.place(worker, rows);
-        matrix.whole_rows(worker, rows)
+        matrix.contiguous_rows(worker, rows)
     }
 
     /// Rows that have no gaps between them, to write.
     #[allow(clippy::mut_from_ref)] // a worker's own rows, as all that is shared
-    pub fn whole_rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [f32] {
+    pub fn contiguous_rows_mut<'s>(&'s self, worker: &'s Worker, rows: Range<usize>) -> &'s mut [f32] {
         let (matrix, rows) = self.place(worker, rows);
         matrix.rows_mut(worker, rows)
     }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::epoch_record::null_is_nan;
-use super::evaluate::{Answer, answers};
+use super::evaluate::{Prediction, predictions};
 use super::targets::labels_for;
 use crate::Result;
 use crate::data::Samples;
@@ -61,12 +61,12 @@ pub struct Mistake {
 /// If the samples do not fit the model.
 pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Analysis> {
     let labels = labels_for(model, samples)?;
-    let answers = answers(model, samples, data, team)?;
-    let confusion = confusion(&answers, labels, model.outputs());
-    let mistakes = worst(&answers, labels, MOST_MISTAKES);
+    let predictions = predictions(model, samples, data, team)?;
+    let confusion = confusion(&predictions, labels, model.outputs());
+    let mistakes = worst(&predictions, labels, MOST_MISTAKES);
     let pictured = |index| {
         let png = picture::png_of(samples, index).map(|bytes| STANDARD.encode(bytes));
-        Mistake { png, ..mistake(labels, &answers, index) }
+        Mistake { png, ..mistake(labels, &predictions, index) }
     };
     Ok(Analysis {
         classes: (0..model.outputs()).map(|class| score(&confusion, class)).collect(),
@@ -75,10 +75,10 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     })
 }
 
-pub(super) fn confusion(answers: &[Answer], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
+pub(super) fn confusion(predictions: &[Prediction], labels: &[u8], classes: usize) -> Vec<Vec<usize>> {
     let mut confusion = vec![vec![0; classes]; classes];
-    for (answer, &label) in answers.iter().zip(labels) {
-        confusion[usize::from(label)][answer.class] += 1;
+    for (prediction, &label) in predictions.iter().zip(labels) {
+        confusion[usize::from(label)][prediction.class] += 1;
     }
     confusion
 }
@@ -96,21 +96,21 @@ pub fn worst_mistakes(
     most: usize,
 ) -> Result<(Vec<Mistake>, usize)> {
     let labels = labels_for(model, samples)?;
-    let answers = answers(model, samples, data, team)?;
-    let mut wrong = worst(&answers, labels, usize::MAX);
+    let predictions = predictions(model, samples, data, team)?;
+    let mut wrong = worst(&predictions, labels, usize::MAX);
     let count = wrong.len();
     wrong.truncate(most);
-    Ok((wrong.into_iter().map(|index| mistake(labels, &answers, index)).collect(), count))
+    Ok((wrong.into_iter().map(|index| mistake(labels, &predictions, index)).collect(), count))
 }
 
 /// The first `most` samples that were read wrongly: by falling loss, and of equal losses the first sample
 /// first.
-fn worst(answers: &[Answer], labels: &[u8], most: usize) -> Vec<usize> {
-    let is_wrong = |&index: &usize| answers[index].class != usize::from(labels[index]);
-    let mut wrong: Vec<usize> = (0..answers.len()).filter(is_wrong).collect();
+fn worst(predictions: &[Prediction], labels: &[u8], most: usize) -> Vec<usize> {
+    let is_wrong = |&index: &usize| predictions[index].class != usize::from(labels[index]);
+    let mut wrong: Vec<usize> = (0..predictions.len()).filter(is_wrong).collect();
     // Of NaN, the sign means nothing: it is as bad as infinity.
     let loss =
-        |index: usize| Some(answers[index].loss).filter(|loss| !loss.is_nan()).unwrap_or(f32::INFINITY);
+        |index: usize| Some(predictions[index].loss).filter(|loss| !loss.is_nan()).unwrap_or(f32::INFINITY);
     // Stable.
     wrong.sort_by(|&a, &b| loss(b).total_cmp(&loss(a)));
     wrong.truncate(most);
@@ -118,14 +118,14 @@ fn worst(answers: &[Answer], labels: &[u8], most: usize) -> Vec<usize> {
 }
 
 /// Without its picture.
-fn mistake(labels: &[u8], answers: &[Answer], index: usize) -> Mistake {
-    let answer = answers[index];
+fn mistake(labels: &[u8], predictions: &[Prediction], index: usize) -> Mistake {
+    let prediction = predictions[index];
     Mistake {
         index,
         label: usize::from(labels[index]),
-        predicted: answer.class,
-        probability: f64::from(answer.probability),
-        loss: f64::from(answer.loss),
+        predicted: prediction.class,
+        probability: f64::from(prediction.probability),
+        loss: f64::from(prediction.loss),
         png: None,
     }
 }
@@ -136,14 +136,14 @@ mod tests {
     use crate::data::source;
     use crate::model::Recipe;
 
-    fn answer(class: usize, loss: f32) -> Answer {
-        Answer { loss, class, probability: 0.5, rank: 0 }
+    fn prediction(class: usize, loss: f32) -> Prediction {
+        Prediction { loss, class, probability: 0.5, rank: 0 }
     }
 
     #[test]
     fn classes_are_scored_by_what_was_read_as_what() {
-        let answers = [answer(0, 0.1), answer(0, 0.1), answer(1, 2.0), answer(0, 3.0)];
-        let confusion = confusion(&answers, &[0, 0, 0, 1], 3);
+        let predictions = [prediction(0, 0.1), prediction(0, 0.1), prediction(1, 2.0), prediction(0, 3.0)];
+        let confusion = confusion(&predictions, &[0, 0, 0, 1], 3);
         assert_eq!(confusion, [[2, 1, 0], [1, 0, 0], [0, 0, 0]]);
         let two_thirds = Some(2.0 / 3.0);
         let first = ClassScore { samples: 3, precision: two_thirds, recall: two_thirds, f1: two_thirds };
@@ -156,12 +156,19 @@ mod tests {
 
     #[test]
     fn the_worst_mistakes_come_first_and_equal_ones_in_their_order() {
-        let answers = [answer(1, 1.0), answer(0, 9.0), answer(1, 4.0), answer(1, 4.0), answer(1, 5.0)];
-        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 25), [4, 2, 3, 0], "sample 1 was read rightly");
-        assert_eq!(worst(&answers, &[0, 0, 0, 0, 0], 2), [4, 2]);
-        let lost = [answer(1, 1.0), answer(1, -f32::NAN), answer(1, 2.0), answer(1, f32::INFINITY)];
+        let predictions = [
+            prediction(1, 1.0),
+            prediction(0, 9.0),
+            prediction(1, 4.0),
+            prediction(1, 4.0),
+            prediction(1, 5.0),
+        ];
+        assert_eq!(worst(&predictions, &[0, 0, 0, 0, 0], 25), [4, 2, 3, 0], "sample 1 was read rightly");
+        assert_eq!(worst(&predictions, &[0, 0, 0, 0, 0], 2), [4, 2]);
+        let lost =
+            [prediction(1, 1.0), prediction(1, -f32::NAN), prediction(1, 2.0), prediction(1, f32::INFINITY)];
         assert_eq!(worst(&lost, &[0; 4], 25), [1, 3, 2, 0]);
-        let many: Vec<Answer> = (0..100).map(|loss| answer(1, loss as f32)).collect();
+        let many: Vec<Prediction> = (0..100).map(|loss| prediction(1, loss as f32)).collect();
         assert_eq!(worst(&many, &[0; 100], 25), (75..100).rev().collect::<Vec<_>>());
     }
 

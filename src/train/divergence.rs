@@ -76,12 +76,12 @@ impl Untrained {
     pub fn of(
         model: &Model,
         samples: &Samples,
-        kept: Option<&[u32]>,
+        subset: Option<&[u32]>,
         batch: usize,
         recipe: &Recipe,
         team: &Team,
     ) -> Option<Untrained> {
-        let count = kept.map_or(samples.len(), <[u32]>::len);
+        let count = subset.map_or(samples.len(), <[u32]>::len);
         if batch >= FEW.min(count) {
             return None;
         }
@@ -89,7 +89,7 @@ impl Untrained {
         let most = (MOST_BYTES / bytes).clamp(1, MOST_TRIED).min(count);
         // At equal distances, since samples may be sorted by class.
         let place = |number: usize| number * count / most;
-        let index = |number: usize| kept.map_or(place(number), |kept| kept[place(number)] as usize);
+        let index = |number: usize| subset.map_or(place(number), |subset| subset[place(number)] as usize);
         let tried = samples.take(&(0..most).map(index).collect::<Vec<_>>()).ok()?;
         let (seen, spread) = evaluate_with_spread(model, &tried, &recipe.data, team).ok()?;
         (seen.loss.is_finite() && spread.is_finite()).then_some(Untrained { loss: seen.loss, spread })

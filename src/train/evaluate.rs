@@ -11,7 +11,7 @@ use super::step::{Source, spread};
 use super::targets::{check_shape, labels_for, targets_for};
 use crate::data::Samples;
 use crate::kernels::loss::{Rows, softmax};
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::layers::Forward;
 use crate::losses::{Scores, Targets};
 use crate::model::recipe::DataConfig;
@@ -88,8 +88,8 @@ fn not_finite(losses: &[f32]) -> Option<NotFinite> {
 /// Those of [`memory::check`].
 pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usize) -> Result<()> {
     let derived: usize = model.layers().iter().map(|placed| placed.layer.derived_lens()[1]).sum();
-    let answers = count.saturating_mul(size_of::<Answer>());
-    let bytes = derived.saturating_mul(size_of::<f32>()).saturating_add(answers);
+    let predictions = count.saturating_mul(size_of::<Prediction>());
+    let bytes = derived.saturating_mul(size_of::<f32>()).saturating_add(predictions);
     let pass = ForwardPass::bytes(model, count, team);
     memory::check("an evaluation", beside.saturating_add(bytes).saturating_add(pass))
 }
@@ -101,9 +101,9 @@ pub(super) fn check_memory(model: &Model, count: usize, team: &Team, beside: usi
 pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let rows = rows_of(model);
-    let mut answers = memory::filled("the answers", 0.0, samples.len().saturating_mul(rows.stride))?;
+    let mut predictions = memory::filled("the predictions", 0.0, samples.len().saturating_mul(rows.stride))?;
     {
-        let shared = Shared::matrix(&mut answers, samples.len(), rows.stride, rows.stride);
+        let shared = Shared::matrix(&mut predictions, samples.len(), rows.stride, rows.stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
@@ -111,10 +111,10 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     // Moved to the front, not copied: there may be many.
     for sample in 0..samples.len() {
         let start = sample * rows.stride;
-        answers.copy_within(start..start + rows.classes, sample * rows.classes);
+        predictions.copy_within(start..start + rows.classes, sample * rows.classes);
     }
-    answers.truncate(samples.len() * rows.classes);
-    Ok(answers)
+    predictions.truncate(samples.len() * rows.classes);
+    Ok(predictions)
 }
 
 /// The class probabilities of each of the samples, whatever their targets are.
@@ -142,7 +142,7 @@ fn without_padding(block: &[f32], rows: Rows) -> impl Iterator<Item = &[f32]> {
 
 /// What a model answers to one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct Prediction {
     pub loss: f32,
     /// The class of the largest output, the first of several equal ones.
     pub class: usize,
@@ -156,17 +156,17 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// If the samples do not fit the model.
-pub(super) fn answers(
+pub(super) fn predictions(
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
     team: &Team,
-) -> Result<Vec<Answer>> {
+) -> Result<Vec<Prediction>> {
     let labels = labels_for(model, samples)?;
     let (rows, loss) = (rows_of(model), model.loss().function());
-    let mut answers = memory::filled("the answers", Answer::default(), samples.len())?;
+    let mut predictions = memory::filled("the predictions", Prediction::default(), samples.len())?;
     {
-        let answers = Shared::array(&mut answers);
+        let predictions = Shared::array(&mut predictions);
         let targets = Targets::Classes(labels);
         forward(
             model,
@@ -180,22 +180,22 @@ pub(super) fn answers(
                 loss.value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
                 let mut probabilities = vec![0.0; outputs.len()];
                 softmax(&mut probabilities, outputs, rows);
-                for (row, answer) in answers.write(worker, block.clone()).iter_mut().enumerate() {
+                for (row, prediction) in predictions.write(worker, block.clone()).iter_mut().enumerate() {
                     let outputs = &outputs[row * rows.stride..][..rows.classes];
                     // Not the largest probability: rounding may make two of them equal.
                     let class = largest(outputs);
                     let label = usize::from(labels[block.start + row]);
-                    // With outputs that are NaN there is no answer: it counts as a wrong one everywhere.
+                    // With outputs that are NaN there is no prediction: it counts as a wrong one everywhere.
                     let is_missed = class == label && correct[row] == 0;
                     let class = if is_missed { (label + 1) % rows.classes } else { class };
                     let probability = probabilities[row * rows.stride + class];
                     let rank = scores::rank(outputs, label);
-                    *answer = Answer { loss: losses[row], class, probability, rank };
+                    *prediction = Prediction { loss: losses[row], class, probability, rank };
                 }
             },
         )?;
     }
-    Ok(answers)
+    Ok(predictions)
 }
 
 /// The place of the largest number, the first of several equal ones.

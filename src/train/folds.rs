@@ -43,7 +43,7 @@ pub fn cross_validate(
     let splits = split::folds(&data.train, folds, recipe.data.stratified, seed)?;
     // What can go wrong depends on how many samples there are, of which there are one or two numbers.
     let mut sizes = HashSet::new();
-    for split in splits.iter().filter(|split| sizes.insert((split.kept.len(), split.held.len()))) {
+    for split in splits.iter().filter(|split| sizes.insert((split.subset.len(), split.held.len()))) {
         check_training(&mut build()?, &data.train, Some(split), recipe, team)?;
     }
     let mut done = FoldsRecord::of(recipe, folds, Vec::new());

@@ -4,7 +4,7 @@ pub use super::scores::{macro_means, r_squared, rank, rmse, top_k};
 use serde::{Deserialize, Serialize};
 
 use super::analysis::confusion;
-use super::evaluate::{answers, outputs};
+use super::evaluate::{outputs, predictions};
 use super::targets::labels_for;
 use crate::data::{Samples, Targets};
 use crate::model::Model;
@@ -42,9 +42,9 @@ pub struct ValueMetrics {
 /// If the samples do not fit the model, or their targets are values.
 pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ClassMetrics> {
     let labels = labels_for(model, samples)?;
-    let answers = answers(model, samples, data, team)?;
-    let ranks: Vec<usize> = answers.iter().map(|answer| answer.rank).collect();
-    let [precision, recall, f1] = macro_means(&confusion(&answers, labels, model.outputs()));
+    let predictions = predictions(model, samples, data, team)?;
+    let ranks: Vec<usize> = predictions.iter().map(|prediction| prediction.rank).collect();
+    let [precision, recall, f1] = macro_means(&confusion(&predictions, labels, model.outputs()));
     let top_5 = (model.outputs() > 5).then(|| top_k(&ranks, 5));
     Ok(ClassMetrics { top_5, precision, recall, f1 })
 }

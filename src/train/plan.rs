@@ -1,13 +1,13 @@
 //! Who does what in a step. Which split a layer takes follows from shapes and the batch size alone.
 
-mod joins;
+mod merges;
+mod per_tensor;
 mod rows;
-mod whole;
 
 use std::ops::Range;
 
+pub use per_tensor::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
-pub use whole::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
 
 use crate::model::{Input, PlacedLayer};
 use crate::tensor::{LANES, padded};
@@ -61,7 +61,7 @@ pub struct Plan {
     /// Of each worker, of each layer: the shards of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
     /// Of each worker: these shards in the order in which their gradients are computed.
-    pub turns: Vec<Vec<OwnShard>>,
+    pub shard_order: Vec<Vec<OwnShard>>,
     /// Of each worker: the features of the data that the gradients of its shards read.
     pub features: Vec<Range<usize>>,
     /// Of each layer: where each shard's gradient lies among all gradients, and where the last ends.
@@ -69,11 +69,11 @@ pub struct Plan {
     /// Of each layer: the number of its first shard among the shards of all layers; last, their total.
     pub numbers: Vec<usize>,
     /// Whether the gradients of all parameters are needed before the first of them is updated.
-    pub whole_gradient: bool,
+    pub needs_norm: bool,
     /// Whether what an update touches is asked for ahead of it.
     pub fetches_updates: bool,
     /// What the rule does with whole parameters, if it does.
-    pub whole: Option<WholePlan>,
+    pub per_tensor: Option<PerTensorPlan>,
     /// Whether all workers have one input, of which each makes its own rows; otherwise each has its own.
     pub shares_input: bool,
     /// Floats and words that each worker needs for augmentation.
@@ -101,11 +101,11 @@ impl Plan {
             wide,
             columns: (0..workers).map(columns).collect(),
             features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
-            turns: owners.iter().map(|owned| turns(layers, owned)).collect(),
+            shard_order: owners.iter().map(|owned| shard_order(layers, owned)).collect(),
             owners,
             gradients: gradient_places(layers),
             numbers: shard_numbers(layers),
-            whole_gradient: false,
+            needs_norm: false,
             fetches_updates: false,
             whole: None,
             shares_input: false,
@@ -132,14 +132,14 @@ impl Plan {
     /// mix them if `mixed` says its length.
     pub fn augment(&mut self, [floats, words]: [usize; 2], mixed: Option<usize>) {
         // What passes is each worker's own, and made once as it is.
-        self.shares_input = !self.rows.input_passes;
+        self.shares_input = !self.rows.input_is_transient;
         self.augment_lens = [floats + mixed.unwrap_or(0), padded(words)];
         self.mixes = mixed.is_some();
     }
 
     /// Whether the gradients of all shards are kept to the end of a step.
     pub fn keeps_gradients(&self) -> bool {
-        self.whole_gradient || self.whole.is_some()
+        self.needs_norm || self.per_tensor.is_some()
     }
 
     /// Cuts batches of this size into parts, if there is a layer that sums its gradient by them.
@@ -197,15 +197,15 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 }
 
 /// A worker's shards of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
-fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
-    let mut turns = Vec::new();
+fn shard_order(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
+    let mut shard_order = Vec::new();
     for (index, (placed, owned)) in layers.iter().zip(owned).enumerate() {
         let layer = &placed.layer;
         let along = layer.sharding().shards_along_inputs();
         let mut shards: Vec<usize> = owned.clone().collect();
         shards.sort_by_key(|shard| shard % along);
         let first = shards.first().map(|&shard| layer.shard_inputs(shard));
-        turns.extend(shards.into_iter().map(|shard| OwnShard {
+        shard_order.extend(shards.into_iter().map(|shard| OwnShard {
             layer: index,
             shard,
             len: layer.sharding().shard_len(shard),
@@ -213,7 +213,7 @@ fn turns(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
             reads_first: first.as_ref() == Some(&layer.shard_inputs(shard)),
         }));
     }
-    turns
+    shard_order
 }
 
 /// Which of the data's features these shards of each layer read: from the first to the last of them.

@@ -2,7 +2,7 @@
 //! step.
 
 use super::averages::{self, Averages};
-use super::plan::{Plan, WholePlan};
+use super::plan::{PerTensorPlan, Plan};
 use super::workspace::Workspace;
 use crate::data::augment::Augmenter;
 use crate::model::{Model, PlacedLayer, Recipe};
@@ -63,11 +63,11 @@ impl Request<'_> {
         }
         plan.cut_into_parts(layers, batch);
         plan.fetch_updates(size_of_val(model.storage()) * (1 + rule.slots()));
-        plan.whole_gradient = wants_norm
+        plan.needs_norm = wants_norm
             || recipe.gradient.clip_norm.is_some()
             || recipe.stop.gradient_norm.is_some()
             || rule.full_batch().is_some();
-        plan.whole = rule.whole().map(|what| WholePlan::new(what, layers));
+        plan.per_tensor = rule.per_tensor().map(|what| PerTensorPlan::new(what, layers));
         (plan.keeps_slow, plan.keeps_average) = (recipe.lookahead.is_some(), recipe.average.is_some());
         if let Some(augmenter) = augmenter {
             plan.augment(augmenter.scratch_lens(), recipe.augment.mixup.map(|_| features));

@@ -139,8 +139,8 @@ pub(super) fn check_training(
     recipe: &Recipe,
     team: &Team,
 ) -> Result<()> {
-    let kept = split.map(|split| split.kept.clone());
-    prepared(model, samples, kept, split.map_or(0, |split| split.held.len()), recipe, team).map(drop)
+    let subset = split.map(|split| split.subset.clone());
+    prepared(model, samples, subset, split.map_or(0, |split| split.held.len()), recipe, team).map(drop)
 }
 
 /// A session whose training is sure to come to its end: memory for the validation of so many samples and
@@ -148,12 +148,12 @@ pub(super) fn check_training(
 fn prepared<'a>(
     model: &'a mut Model,
     samples: &'a Samples,
-    kept: Option<Vec<u32>>,
+    subset: Option<Vec<u32>>,
     held: usize,
     recipe: &'a Recipe,
     team: &'a Team,
 ) -> Result<Session<'a>> {
-    let session = Session::on_part(model, samples, kept, recipe, team)?;
+    let session = Session::on_part(model, samples, subset, recipe, team)?;
     let parameters = size_of_val(session.model().storage());
     let copies = if recipe.stop.patience.is_some() { parameters } else { 0 };
     if copies > 0 {
@@ -192,12 +192,12 @@ pub(super) fn fit(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
-    let (kept, held) = split.map_or((None, None), |Split { kept, held }| (Some(kept), Some(held)));
+    let (subset, held) = split.map_or((None, None), |Split { subset, held }| (Some(subset), Some(held)));
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
     let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
-    let untrained = Untrained::of(model, data.train, kept.as_deref(), batch, recipe, team);
+    let untrained = Untrained::of(model, data.train, subset.as_deref(), batch, recipe, team);
     let count = held.as_ref().map_or(0, |held| held.samples.len());
-    let mut session = prepared(model, data.train, kept, count, recipe, team)?;
+    let mut session = prepared(model, data.train, subset, count, recipe, team)?;
     let mut watch = Watch::new(&recipe.stop, session.model().storage().len())?;
     let mut epochs = Epochs::new();
     let mut train_seconds = 0.0;

@@ -43,7 +43,7 @@ pub struct Session<'a> {
     targets: Targets<'a>,
     loss: LossFunction,
     /// The samples that are trained on; all without it.
-    kept: Option<Vec<u32>>,
+    subset: Option<Vec<u32>>,
     recipe: &'a Recipe,
     team: &'a Team,
     rule: Box<dyn Rule>,
@@ -92,12 +92,13 @@ impl<'a> Session<'a> {
     pub fn on_part(
         model: &'a mut Model,
         samples: &'a Samples,
-        kept: Option<Vec<u32>>,
+        subset: Option<Vec<u32>>,
         recipe: &'a Recipe,
         team: &'a Team,
     ) -> Result<Self> {
-        let count = kept.as_ref().map_or(samples.len(), Vec::len);
-        let largest = kept.as_ref().and_then(|kept| kept.iter().max()).map_or(0, |&index| index as usize);
+        let count = subset.as_ref().map_or(samples.len(), Vec::len);
+        let largest =
+            subset.as_ref().and_then(|subset| subset.iter().max()).map_or(0, |&index| index as usize);
         if count == 0 || largest >= samples.len() {
             return Err(Error::Mismatch {
                 what: "indices of the samples to train on".into(),
@@ -139,7 +140,7 @@ impl<'a> Session<'a> {
             samples,
             targets,
             loss,
-            kept,
+            subset,
             recipe,
             team,
             rule,
@@ -164,7 +165,7 @@ impl<'a> Session<'a> {
 
     /// The samples that are trained on.
     fn count(&self) -> usize {
-        self.kept.as_ref().map_or(self.samples.len(), Vec::len)
+        self.subset.as_ref().map_or(self.samples.len(), Vec::len)
     }
 
     /// The model as it is to be tried: between epochs with the averages of the recipe, if it has some, in
@@ -322,8 +323,8 @@ impl<'a> Session<'a> {
         let train = &self.recipe.train;
         let count = self.count();
         batches::order(count, train.seed, self.epochs as u64, train.shuffle, &mut self.order);
-        if let Some(kept) = &self.kept {
-            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        if let Some(subset) = &self.subset {
+            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
         }
         let epoch = self.epochs as u64;
         if let Some(mixing) = &mut self.mixing {

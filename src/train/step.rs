@@ -12,12 +12,12 @@ mod augment;
 pub mod augmented;
 mod costs;
 mod factored;
-mod joins;
+mod merges;
 mod parameters;
 mod per_output;
+mod per_tensor;
 mod rows;
 mod segments;
-mod whole;
 
 use crate::train::step::augmented::Augmented;
 use std::ops::Range;
@@ -27,9 +27,10 @@ use super::plan::Plan;
 use super::workspace::Memory;
 use crate::data::augment::Mixing;
 use crate::data::{FeaturesRef, Samples};
+use crate::kernels::elementwise::convert;
 use crate::kernels::loss::Targets;
-use crate::kernels::prefetch::Ahead;
-use crate::kernels::{convert, reduce};
+use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::kernels::simd::reduce;
 use crate::losses::LossFunction;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, DataConfig, GradientConfig};
@@ -57,7 +58,7 @@ pub struct Step<'a> {
 }
 
 /// What is the same for all parameters in a step.
-struct Turn {
+struct StepContext {
     coefficients: Coefficients,
     averaging: Averaging,
     /// Whether the norms of all shards are taken.
@@ -138,7 +139,7 @@ struct Block<'a> {
 
 impl<'a> Block<'a> {
     /// The samples that this worker takes first from memory for the next block, in [`Step::rows_pass`].
-    fn awaited(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
+    fn to_prefetch(&self, worker: &Worker, plan: &Plan) -> &'a [u32] {
         let next = self.next;
         let all = plan.feature_layers(next.len()) > 0 && !plan.shares_input;
         if all { next } else { &next[plan.rows.share(worker, next.len())] }
@@ -191,7 +192,7 @@ impl<'a> Source<'a> {
     }
 
     /// Adds one sample's features to what is asked for ahead of [`gather`](Source::gather).
-    fn await_row(&self, sample: usize, ahead: &mut Ahead) {
+    fn prefetch_row(&self, sample: usize, ahead: &mut PrefetchQueue) {
         // Floats are left to the hardware: they are for small data sets.
         if let FeaturesRef::Bytes(bytes) = self.features {
             ahead.add(&bytes[sample * self.width..(sample + 1) * self.width]);
@@ -214,7 +215,7 @@ impl Step<'_> {
     /// Trains on a batch. All workers call it with the same arguments; worker 0 learns what the batch
     /// came to.
     pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
-        let turn = Turn {
+        let context = StepContext {
             coefficients: self.rule.coefficients(settings),
             averaging: self.averages.at(settings.step),
             is_measured: batch.is_last(),
@@ -232,7 +233,7 @@ impl Step<'_> {
                 let work = || Some(self.score(worker, count, weight, is_first));
                 score = worker.probe(Operation::Loss, None, cost, work);
             }
-            let norm = self.parameters_pass(worker, block, &turn);
+            let norm = self.parameters_pass(worker, block, &context);
             if let Some(score) = &mut score {
                 score.gradient_norm = norm;
             }

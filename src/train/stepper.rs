@@ -9,7 +9,7 @@ use super::prepare::{Prepared, Request, needs_two_samples};
 use super::step::{Batch, BatchScore, Source, Step};
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::losses::{LossFunction, Targets};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::activations::Activations;
-use super::plan::{MatrixPlan, NORMS_PER_SHARD, Plan, WholePlan};
+use super::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan, Plan};
 use crate::Result;
-use crate::kernels::reduce;
+use crate::kernels::simd::reduce;
 use crate::layers::MOST_PARTS;
 use crate::memory;
 use crate::model::PlacedLayer;
 use crate::team::Shared;
-use crate::tensor::{Buffer, LANES, Layout, padded, row_stride};
+use crate::tensor::{Arena, Buffer, LANES, padded, row_stride};
 
 /// Sums of squares that are kept of each shard: of its gradient, of its update, of its parameters.
 pub const NORMS: usize = 3;
@@ -58,7 +58,7 @@ struct Places {
 /// The matrices of [`Activations`].
 struct Rows {
     matrices: Vec<Matrix>,
-    passing: bool,
+    transient: bool,
 }
 
 /// A matrix in a buffer.
@@ -69,29 +69,29 @@ struct Matrix {
     stride: usize,
 }
 
-fn place(layout: &mut Layout, rows: usize, columns: usize, stride: usize) -> Matrix {
-    Matrix { range: layout.place(rows * stride), rows, columns, stride }
+fn place(layout: &mut Arena, rows: usize, columns: usize, stride: usize) -> Matrix {
+    Matrix { range: arena.place(rows * stride), rows, columns, stride }
 }
 
 /// Two matrices of this shape, columns padded.
-fn pair(layout: &mut Layout, rows: usize, columns: usize) -> [Matrix; 2] {
+fn pair(layout: &mut Arena, rows: usize, columns: usize) -> [Matrix; 2] {
     [(); 2].map(|()| place(layout, rows, padded(columns), row_stride(columns)))
 }
 
 /// The parts of [`Factors`].
-fn factors(layout: &mut Layout, matrix: &MatrixPlan) -> [Range<usize>; 5] {
+fn factors(layout: &mut Arena, matrix: &MatrixPlan) -> [Range<usize>; 5] {
     let (outputs, inputs) = (matrix.panels() * LANES, matrix.inputs);
-    [outputs, inputs, outputs, inputs, matrix.panels() * inputs].map(|len| layout.place(len))
+    [outputs, inputs, outputs, inputs, matrix.panels() * inputs].map(|len| arena.place(len))
 }
 
 /// A worker's scratch of a layer that keeps something in it for these rows; nothing for others.
-fn kept(layout: &mut Layout, placed: &PlacedLayer, rows: usize) -> Range<usize> {
+fn kept(layout: &mut Arena, placed: &PlacedLayer, rows: usize) -> Range<usize> {
     let kept = placed.layer.saved_len(rows);
-    layout.place(if kept > 0 { placed.layer.scratch_len().saturating_add(kept) } else { 0 })
+    arena.place(if kept > 0 { placed.layer.scratch_len().saturating_add(saved) } else { 0 })
 }
 
 /// One gradient of all parameters for each part of a block, if the layer sums by rows.
-fn partials(layout: &mut Layout, placed: &PlacedLayer, parts: usize) -> Matrix {
+fn partials(layout: &mut Arena, placed: &PlacedLayer, parts: usize) -> Matrix {
     let columns = placed.layer.storage_len();
     if placed.layer.sums_rows() {
         place(layout, parts, columns, row_stride(columns))
@@ -101,11 +101,11 @@ fn partials(layout: &mut Layout, placed: &PlacedLayer, parts: usize) -> Matrix {
 }
 
 /// Rows of the widest gradient to which a layer adds, for each worker; nothing if there is none.
-fn branch(layout: &mut Layout, plan: &Plan, rows: usize) -> Rows {
-    let columns = plan.rows.joins.columns;
+fn branch(layout: &mut Arena, plan: &Plan, rows: usize) -> Rows {
+    let columns = plan.rows.merges.columns;
     let workers = if columns > 0 { plan.owners.len() } else { 0 };
     let matrices = (0..workers).map(|_| place(layout, rows, columns, row_stride(columns))).collect();
-    Rows { matrices, passing: true }
+    Rows { matrices, transient: true }
 }
 
 /// What the memory of a run is for, in messages.
@@ -127,7 +127,7 @@ impl Workspace {
         slots: usize,
         plan: &Plan,
     ) -> Result<Workspace> {
-        let mut layout = Layout::default();
+        let mut arena = Arena::default();
         let shard_lens = layers.iter().flat_map(|placed| {
             (0..placed.layer.sharding().shards()).map(|shard| placed.layer.sharding().shard_len(shard))
         });
@@ -135,79 +135,82 @@ impl Workspace {
         let scratch_len = shard_lens.chain(layer_lens).max().unwrap_or(0);
         let rows = batch.min(plan.block);
         // Of which only some are under way, and that in each worker.
-        let passing_rows = rows.min(plan.rows.together());
-        let mut activations = |columns, stride, passing: bool, each: bool| Rows {
-            matrices: (0..if passing || each { plan.owners.len() } else { 1 })
-                .map(|_| place(&mut layout, if passing { passing_rows } else { rows }, columns, stride))
+        let transient_rows = rows.min(plan.rows.together());
+        let mut activations = |columns, stride, transient: bool, each: bool| Rows {
+            matrices: (0..if transient || each { plan.owners.len() } else { 1 })
+                .map(|_| place(&mut layout, if transient { transient_rows } else { rows }, columns, stride))
                 .collect(),
-            passing,
+            transient,
         };
         let sums_len = if rows < batch || plan.keeps_gradients() { plan.gradients_len() } else { 0 };
         let stride = row_stride(features);
         // Kept for all rows of a block, or made by one worker for all.
         let keeps = plan.rows.keeps_input();
         let each = !keeps && !plan.shares_input;
-        let inputs = activations(features, stride, plan.rows.input_passes && !keeps, each);
+        let inputs = activations(features, stride, plan.rows.input_is_transient && !keeps, each);
         let mut outputs = Vec::new();
         let mut gradients = Vec::new();
         for (index, placed) in layers.iter().enumerate() {
             let columns = placed.layer.columns();
             // The losses take rows without gaps.
             let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
-            outputs.push(activations(columns, stride, plan.rows.outputs_pass[index], false));
-            gradients.push(activations(columns, stride, plan.rows.gradients_pass[index], false));
+            outputs.push(activations(columns, stride, plan.rows.outputs_transient[index], false));
+            gradients.push(activations(columns, stride, plan.rows.gradients_transient[index], false));
         }
         let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
-        let matrices = plan.whole.as_ref().map_or(&[][..], WholePlan::orthogonal);
-        let factored = plan.whole.as_ref().filter(|whole| whole.is_factored());
+        let matrices = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::orthogonal);
+        let factored = plan.per_tensor.as_ref().filter(|whole| whole.is_factored());
         let places = Places {
             inputs,
             outputs,
             gradients,
-            losses: layout.place(batch),
-            derived: layers.iter().map(|placed| layout.place(placed.layer.derived_lens()[0])).collect(),
-            slots: (0..slots).map(|_| layout.place(parameters)).collect(),
-            sums: layout.place(sums_len),
-            scratch: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
-            targets: layout.place(rows * targets),
+            losses: arena.place(batch),
+            derived: layers.iter().map(|placed| arena.place(placed.layer.derived_lens()[0])).collect(),
+            slots: (0..slots).map(|_| arena.place(parameters)).collect(),
+            sums: arena.place(sums_len),
+            scratch: plan.owners.iter().map(|_| arena.place(scratch_len)).collect(),
+            targets: arena.place(rows * targets),
             iterates: matrices.iter().map(|of| pair(&mut layout, of.rows(), of.columns())).collect(),
             grams: matrices.iter().map(|of| pair(&mut layout, of.columns(), of.columns())).collect(),
             factors: factored
-                .map_or(&[][..], WholePlan::factored)
+                .map_or(&[][..], PerTensorPlan::factored)
                 .iter()
                 .map(|of| factors(&mut layout, of))
                 .collect(),
-            vectors: layout.place(factored.map_or(0, |whole| whole.slot_len)),
-            part_sums: layout.place(if factored.is_some() { plan.shards() * MOST_PARTS * LANES } else { 0 }),
-            before: plan.owners.iter().map(|_| layout.place(scratch_len)).collect(),
-            slow: layout.place(if plan.keeps_slow { parameters } else { 0 }),
-            average: layout.place(if plan.keeps_average { parameters } else { 0 }),
+            vectors: arena.place(factored.map_or(0, |whole| whole.slot_len)),
+            part_sums: arena.place(if factored.is_some() { plan.shards() * MOST_PARTS * LANES } else { 0 }),
+            before: plan.owners.iter().map(|_| arena.place(scratch_len)).collect(),
+            slow: arena.place(if plan.keeps_slow { parameters } else { 0 }),
+            average: arena.place(if plan.keeps_average { parameters } else { 0 }),
             partials: layers
                 .iter()
                 .map(|placed| partials(&mut layout, placed, plan.rows.parts(rows)))
                 .collect(),
-            branch: branch(&mut layout, plan, passing_rows),
+            branch: branch(&mut layout, plan, transient_rows),
             states: batch_norms()
                 .map(|norm| place(&mut layout, plan.owners.len(), norm.state_len(), norm.state_len()))
                 .collect(),
-            augment: plan.owners.iter().map(|_| layout.place(plan.augment_lens[0])).collect(),
+            augment: plan.owners.iter().map(|_| arena.place(plan.augment_lens[0])).collect(),
             kept: plan
                 .owners
                 .iter()
-                .map(|_| layers.iter().map(|placed| kept(&mut layout, placed, passing_rows)).collect())
+                .map(|_| layers.iter().map(|placed| kept(&mut layout, placed, transient_rows)).collect())
                 .collect(),
         };
         let words = plan.owners.len() * plan.augment_lens[1];
-        let bytes = layout.len().saturating_add(words).saturating_mul(size_of::<f32>());
+        let bytes = arena.len().saturating_add(words).saturating_mul(size_of::<f32>());
         memory::check(USE, bytes)?;
         Ok(Workspace {
-            floats: Buffer::try_zeros(USE, layout.len())?,
+            floats: Buffer::try_zeros(USE, arena.len())?,
             labels: Buffer::try_zeros(USE, rows)?,
             others: Buffer::try_zeros(USE, if plan.mixes { rows } else { 0 })?,
             words: Buffer::try_zeros(USE, words)?,
             correct: Buffer::try_zeros(USE, batch)?,
-            squares: vec![0.0; if plan.whole_gradient { plan.shards() } else { 0 }],
-            part_squares: vec![0.0; if plan.whole.is_some() { NORMS_PER_SHARD * plan.shards() } else { 0 }],
+            squares: vec![0.0; if plan.needs_norm { plan.shards() } else { 0 }],
+            part_squares: vec![
+                0.0;
+                if plan.per_tensor.is_some() { NORMS_PER_SHARD * plan.shards() } else { 0 }
+            ],
             norms: vec![0.0; NORMS * plan.shards()],
             moments: batch_norms()
                 .map(|norm| vec![0.0; norm.moments_len() * plan.rows.parts(rows)])
@@ -340,7 +343,7 @@ pub struct Memory<'a> {
     /// As well, `[workers, words]`.
     pub augment_words: Shared<'a, u32>,
     /// Each worker's scratch of each layer that keeps something in it; empty for others.
-    pub kept: Vec<Vec<Shared<'a, f32>>>,
+    pub saved: Vec<Vec<Shared<'a, f32>>>,
 }
 
 impl Workspace {
@@ -432,6 +435,6 @@ impl<'a> Carver<'a> {
         Shared::matrix(self.cut(&place.range), place.rows, place.columns, place.stride)
     }
     fn activations(&mut self, rows: &Rows) -> Activations<'a> {
-        Activations::new(rows.matrices.iter().map(|place| self.matrix(place)).collect(), rows.passing)
+        Activations::new(rows.matrices.iter().map(|place| self.matrix(place)).collect(), rows.transient)
     }
 }

@@ -35,7 +35,7 @@ mod rules;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::simd::isa::{self, Isa};
 use fallline::engine::team::Team;
 
 use case::Case;

@@ -1,10 +1,10 @@
 //! What deforms images.
 
 use crate::{bits, on_every_isa, spread};
-use fallline::engine::kernels::convert;
-use fallline::engine::kernels::elastic::{self, Axis};
+use fallline::engine::kernels::augmentation::elastic::{self, Axis};
+use fallline::engine::kernels::augmentation::warp::{self, Affine, Field, Normalised};
+use fallline::engine::kernels::elementwise::convert;
 use fallline::engine::kernels::reference::augment as reference;
-use fallline::engine::kernels::warp::{self, Affine, Field, Normalised};
 use fallline::engine::tensor::padded;
 use reference::Motion;
 

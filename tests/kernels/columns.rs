@@ -1,8 +1,10 @@
 //! What acts on the columns of a panel, and weight normalisation of them.
 
 use crate::{close, on_every_isa, spread};
+use fallline::engine::kernels::activation::Activation;
+use fallline::engine::kernels::normalisation::weight_norm;
 use fallline::engine::kernels::reference::{self, WeightNorm};
-use fallline::engine::kernels::{activation::Activation, columns, weight_norm};
+use fallline::engine::kernels::update::columns;
 use fallline::engine::tensor::LANES;
 
 /// Inputs of a panel: none, one, odd ones, more than a unit's.

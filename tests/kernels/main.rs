@@ -11,7 +11,7 @@ mod narrow;
 mod normalise;
 mod slices;
 
-use fallline::engine::kernels::isa::{self, Isa};
+use fallline::engine::kernels::simd::isa::{self, Isa};
 use std::sync::Mutex;
 
 /// Lengths around the vector widths and unrolled loops, and a long one.

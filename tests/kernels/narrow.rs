@@ -2,8 +2,8 @@
 //! (What the bits should be is tested with the layer, in tests/layers/narrow.rs.)
 
 use crate::{on_every_isa, spread};
+use fallline::engine::kernels::convolution::fused_pool::FusedPool;
 use fallline::engine::kernels::image::{Image, Patches, Window};
-use fallline::engine::kernels::narrow::Narrow;
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// Height, width, channels, window, outputs, samples.
@@ -19,7 +19,7 @@ const SHAPES: [([usize; 3], Window, usize, usize); 8] = [
 ];
 
 /// Output, who takes its gradient, and all gradients; NaN where nothing is to be read.
-fn all(narrow: &Narrow, samples: usize) -> [Vec<f32>; 5] {
+fn all(narrow: &FusedPool, samples: usize) -> [Vec<f32>; 5] {
     let (input, output) = (narrow.patches.input, narrow.output());
     let stride = row_stride(input.columns());
     let mut x = spread(samples * stride, 1.0);
@@ -54,7 +54,7 @@ fn every_instruction_set_gives_the_same_bits() {
     for ([height, width, channels], window, outputs, samples) in SHAPES {
         for pools in [true, false] {
             let patches = Patches { input: Image::new(height, width, channels), window };
-            let narrow = Narrow { patches, outputs, pools };
+            let narrow = FusedPool { patches, outputs, pools };
             let results = on_every_isa(|| all(&narrow, samples).concat());
             assert!(results.iter().all(|x| x.is_finite()), "{narrow:?}");
             let [y, _, dx, dw, db] = all(&narrow, samples);
@@ -69,10 +69,10 @@ fn every_instruction_set_gives_the_same_bits() {
 fn the_pool_takes_the_largest_of_what_comes_out_without_it() {
     for ([height, width, channels], window, outputs, samples) in SHAPES {
         let patches = Patches { input: Image::new(height, width, channels), window };
-        let narrow = Narrow { patches, outputs, pools: true };
+        let narrow = FusedPool { patches, outputs, pools: true };
         let (pooled, image) = (narrow.output(), narrow.unpooled());
         let [y, ..] = all(&narrow, samples);
-        let [z, ..] = all(&Narrow { pools: false, ..narrow }, samples);
+        let [z, ..] = all(&FusedPool { pools: false, ..narrow }, samples);
         for (y, z) in y.chunks_exact(pooled.columns()).zip(z.chunks_exact(image.columns())) {
             for (place, y) in y.iter().enumerate() {
                 let (pixel, channel) = (place / pooled.pitch, place % pooled.pitch);

@@ -2,8 +2,8 @@
 
 use crate::{close, on_every_isa, spread};
 use fallline::engine::kernels::activation::Activation;
-use fallline::engine::kernels::normalise::{self, Scaling, Slopes};
-use fallline::engine::kernels::normalise_rows;
+use fallline::engine::kernels::normalisation::normalise::{self, Scaling, Slopes};
+use fallline::engine::kernels::normalisation::per_row;
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded};
 
 /// Observations and columns, the latter in the end not whole vectors.
@@ -156,7 +156,7 @@ fn rows_as_a_whole() {
         let is_padding = |index: usize| index % pitch >= channels;
         let count = (pixels * channels) as f64;
         let found = on_every_isa(|| {
-            let moments = normalise_rows::moments(&x, pitch, channels);
+            let moments = per_row::moments(&x, pitch, channels);
             vec![moments.mean as f32, moments.squares as f32]
         });
         let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
@@ -169,14 +169,14 @@ fn rows_as_a_whole() {
         let (w, g) = (|index: usize| f64::from(weight[index]), |index: usize| f64::from(dy[index]));
         let y = on_every_isa(|| {
             let mut y = vec![f32::NAN; x.len()];
-            normalise_rows::forward(Activation::RELU, &mut y, &x, of, &weight, &bias);
+            per_row::forward(Activation::RELU, &mut y, &x, of, &weight, &bias);
             y
         });
         let exact: Vec<f64> =
             (0..x.len()).map(|i| (normalised(i) * w(i) + f64::from(bias[i])).max(0.0)).collect();
         assert!(close(&y, &exact, 1e-5));
         let sums = on_every_isa(|| {
-            normalise_rows::backward_sums(&dy, &x, of, &weight).iter().map(|&sum| sum as f32).collect()
+            per_row::backward_sums(&dy, &x, of, &weight).iter().map(|&sum| sum as f32).collect()
         });
         let exact = [
             (0..x.len()).map(|i| w(i) * g(i)).sum::<f64>(),
@@ -185,9 +185,9 @@ fn rows_as_a_whole() {
         assert!(close(&sums, &exact, 1e-5));
         let found = on_every_isa(|| {
             let mut dx = vec![f32::NAN; x.len()];
-            normalise_rows::backward(&mut dx, &dy, &x, of, &weight, [0.3, -0.4]);
+            per_row::backward(&mut dx, &dy, &x, of, &weight, [0.3, -0.4]);
             let (mut dweight, mut dbias) = (vec![1.0; x.len()], vec![2.0; x.len()]);
-            normalise_rows::add_gradient(&mut dweight, &mut dbias, &dy, &x, of);
+            per_row::add_gradient(&mut dweight, &mut dbias, &dy, &x, of);
             [dx, dweight, dbias].concat()
         });
         let dx = (0..x.len()).map(|i| 0.7 * (w(i) * g(i) - 0.3 + 0.4 * normalised(i)));

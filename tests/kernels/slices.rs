@@ -1,7 +1,7 @@
 use crate::{LENGTHS, close, on_every_isa, spread};
-use fallline::engine::kernels::clip;
-use fallline::engine::kernels::convert::bytes_to_floats;
-use fallline::engine::kernels::reduce::{all_finite, max_abs, sum_f64, sum_of_squares};
+use fallline::engine::kernels::elementwise::clip;
+use fallline::engine::kernels::elementwise::convert::bytes_to_floats;
+use fallline::engine::kernels::simd::reduce::{all_finite, max_abs, sum_f64, sum_of_squares};
 use proptest::prelude::*;
 
 #[test]

@@ -5,7 +5,7 @@ use crate::splitmix::uniform;
 use crate::{activations, close, widened};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
-use fallline::engine::kernels::reference::{join, numeric_gradient};
+use fallline::engine::kernels::reference::{merge, numeric_gradient};
 use fallline::engine::layers::{Add, InputGradient, Merge, Scale};
 
 const TOLERANCE: f64 = 2e-6;
@@ -50,8 +50,8 @@ fn sums_agree_with_their_twin() {
         let image = Image::new(height, width, channels);
         let [a, b, dy] = [1, 2, 3].map(|seed| uniform(seed, rows * image.features()));
         for activation in activations().into_iter().filter(|activation| activation.derivative_from_output()) {
-            let exact = join::sum(activation, &widened(&a), &widened(&b));
-            let gradient = join::sum_backward(activation, &widened(&dy), &widened(&a), &widened(&b));
+            let exact = merge::sum(activation, &widened(&a), &widened(&b));
+            let gradient = merge::sum_backward(activation, &widened(&dy), &widened(&a), &widened(&b));
             let layer = Add { features: channels, activation, image: Some(image) };
             let [x, other] = [&a, &b].map(|values| Activations::images(values, image));
             let [y, sum, written] = fast_sum(&layer, &x, &other, &mut Activations::images(&dy, image));
@@ -89,8 +89,8 @@ fn products_agree_with_their_twin() {
         let [x, dy] = [1, 2].map(|seed| uniform(seed, rows * image.features()));
         let gate = uniform(3, rows * channels);
         let layer = Scale { image };
-        let exact = join::scale(&widened(&x), &widened(&gate), image.pixels());
-        let gradients = join::scale_backward(&widened(&dy), &widened(&x), &widened(&gate), image.pixels());
+        let exact = merge::scale(&widened(&x), &widened(&gate), image.pixels());
+        let gradients = merge::scale_backward(&widened(&dy), &widened(&x), &widened(&gate), image.pixels());
         let gates = Activations::padded(&gate, channels);
         for (image_in, is_data, adds) in [(image, false, false), (image, false, true), (data, true, false)] {
             let images = Activations::images(&x, image_in);
@@ -135,9 +135,9 @@ fn the_twins_have_the_gradients_of_their_output() {
     let [a, b, dy] = [1, 2, 3].map(|seed| widened(&uniform(seed, 24)));
     let weighted = |y: &[f64]| y.iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
     for activation in activations() {
-        let gradient = join::sum_backward(activation, &dy, &a, &b);
-        let by_a = numeric_gradient(|a| weighted(&join::sum(activation, a, &b)), &a, STEP);
-        let by_b = numeric_gradient(|b| weighted(&join::sum(activation, &a, b)), &b, STEP);
+        let gradient = merge::sum_backward(activation, &dy, &a, &b);
+        let by_a = numeric_gradient(|a| weighted(&merge::sum(activation, a, &b)), &a, STEP);
+        let by_b = numeric_gradient(|b| weighted(&merge::sum(activation, &a, b)), &b, STEP);
         assert!(are_gradients(&by_a, &gradient) && are_gradients(&by_b, &gradient), "{activation:?}");
         if activation == Activation::TANH {
             assert!(!are_gradients(&by_a, &dy));
@@ -145,9 +145,9 @@ fn the_twins_have_the_gradients_of_their_output() {
     }
     for pixels in [1, 4] {
         let gate = widened(&uniform(4, 24 / pixels));
-        let [dx, dgate] = join::scale_backward(&dy, &a, &gate, pixels);
-        let by_x = numeric_gradient(|x| weighted(&join::scale(x, &gate, pixels)), &a, STEP);
-        let by_gate = numeric_gradient(|gate| weighted(&join::scale(&a, gate, pixels)), &gate, STEP);
+        let [dx, dgate] = merge::scale_backward(&dy, &a, &gate, pixels);
+        let by_x = numeric_gradient(|x| weighted(&merge::scale(x, &gate, pixels)), &a, STEP);
+        let by_gate = numeric_gradient(|gate| weighted(&merge::scale(&a, gate, pixels)), &gate, STEP);
         assert!(are_gradients(&by_x, &dx) && are_gradients(&by_gate, &dgate));
         assert!(!are_gradients(&by_x, &dy));
     }

@@ -196,9 +196,9 @@ fn convolutions_in_groups_agree_with_their_twin() {
 /// On every instruction set the same bits.
 #[test]
 fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
-    use fallline::engine::kernels::depthwise::{self, Depthwise as Kernel};
-    use fallline::engine::kernels::gemm::Finish;
-    use fallline::engine::kernels::isa::{self, Isa};
+    use fallline::engine::kernels::convolution::depthwise::{self, Depthwise as Kernel};
+    use fallline::engine::kernels::products::gemm::Epilogue;
+    use fallline::engine::kernels::simd::isa::{self, Isa};
     for (_, ([height, width, channels], window, ..)) in shapes().take(DEPTHWISE.len()) {
         let shape = Kernel { input: Image::new(height, width, channels), window };
         let (inputs, outputs) = (shape.input.columns(), shape.output().columns());
@@ -207,7 +207,7 @@ fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
         let all = Isa::available().into_iter().map(|isa| {
             isa::force(isa);
             let (mut y, mut dx, mut dw) = (vec![0.0; outputs], vec![9.0; inputs], vec![9.0; weights.len()]);
-            depthwise::forward(&mut y, &x, &weights, Some(&bias), shape, Finish::LeakyRelu { slope: 0.1 });
+            depthwise::forward(&mut y, &x, &weights, Some(&bias), shape, Epilogue::LeakyRelu { slope: 0.1 });
             depthwise::input_gradient(&mut dx, &dy, &weights, shape);
             depthwise::weight_gradient(&mut dw, &dy, &x, shape, false);
             bits(&[y, dx, dw].concat())
@@ -220,7 +220,7 @@ fn depthwise_convolutions_do_not_depend_on_the_instruction_set() {
 /// The gradient of the input, bit for bit: each place adds to the pixels under it, in their order.
 #[test]
 fn gradients_of_depthwise_inputs_are_summed_in_the_order_of_the_places() {
-    use fallline::engine::kernels::depthwise::{self, Depthwise as Kernel};
+    use fallline::engine::kernels::convolution::depthwise::{self, Depthwise as Kernel};
     let more = [(4, 2, 1, 1), (6, 2, 2, 1), (5, 3, 4, 2), (3, 2, 2, 2), (2, 3, 0, 1), (7, 4, 3, 1)]
         .map(|(kernel, stride, padding, dilation)| window(kernel, stride, padding, dilation));
     let rectangles = [

@@ -8,7 +8,7 @@ use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::image::{Convolution as Twin, Pool as PoolTwin};
-use fallline::engine::layers::{Convolution, Dense, Layer, NarrowConvolution, Pool, Pooling};
+use fallline::engine::layers::{Convolution, ConvolutionPool, Dense, Layer, Pool, Pooling};
 
 /// Sums of up to a few ten thousand terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;
@@ -47,7 +47,7 @@ const CASES: [([usize; 3], Window, usize, usize); 19] = [
 
 /// A layer with its pool, the two layers that do the same, parameters, and a batch.
 struct Case {
-    narrow: NarrowConvolution,
+    narrow: ConvolutionPool,
     convolution: Convolution,
     pool: Pool,
     twins: (Twin, PoolTwin),
@@ -97,7 +97,7 @@ impl Case {
         };
         let shape = [outputs, between.height, between.width];
         Case {
-            narrow: NarrowConvolution::new(convolution.clone(), POOL).expect("it fits"),
+            narrow: ConvolutionPool::new(convolution.clone(), POOL).expect("it fits"),
             convolution,
             pool: Pool { input: between, pooling: Pooling::Max, window: POOL },
             twins: (twin, PoolTwin { input: shape, window: POOL, max: true }),
@@ -255,7 +255,7 @@ fn what_does_not_fit_is_refused() {
     let new = |turn: usize, change: &dyn Fn(&mut Convolution, &mut Window)| {
         let (mut convolution, mut pool) = (Case::new(turn, false, Activation::RELU).convolution, POOL);
         change(&mut convolution, &mut pool);
-        NarrowConvolution::new(convolution, pool).is_some()
+        ConvolutionPool::new(convolution, pool).is_some()
     };
     assert!(new(1, &|_, _| {}));
     assert!(!new(1, &|_, pool| pool.kernel = [2, 3]));

@@ -162,8 +162,8 @@ impl Case {
         for rows in cuts() {
             let out = &mut sums[rows.start / part * len..][..len];
             let (x, y) = (x.view().block(rows.clone(), 0..columns), y.view().block(rows.clone(), 0..columns));
-            let resume = rows.start % part > 0;
-            norm.backward_sums(out, dy.rows_mut(rows), x, y, &state, resume, &mut scratch);
+            let accumulate = rows.start % part > 0;
+            norm.backward_sums(out, dy.rows_mut(rows), x, y, &state, accumulate, &mut scratch);
         }
         let of_parts = fallline::engine::tensor::MatrixRef::new(&sums, parts, len, len);
         norm.prepare_backward(&mut state, of_parts, self.rows);

@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fallline::engine::kernels::image::{self, Image};
-use fallline::engine::kernels::panels;
-use fallline::engine::kernels::prefetch::Ahead;
-use fallline::engine::layers::{
-    Arrangement, Backward, Derivation, Forward, Layer, ParameterSpec, RowsGradient,
-};
+use fallline::engine::kernels::products::panels;
+use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
+use fallline::engine::layers::{Backward, Derivation, Forward, Layer, Layout, ParameterSpec, RowsGradient};
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// What memory holds before it is written: it spoils whatever is made of it.
@@ -203,7 +201,14 @@ impl<'a> Placed<'a> {
         let sharding = self.layer.sharding().expect("what does not sum by rows has shards");
         for shard in 0..sharding.shards() {
             let mut values = vec![UNWRITTEN; sharding.shard_len(shard)];
-            sharding.shard_gradient(shard, &mut values, dy.view(), x.view(), false, &Ahead::default());
+            sharding.shard_gradient(
+                shard,
+                &mut values,
+                dy.view(),
+                x.view(),
+                false,
+                &PrefetchQueue::default(),
+            );
             sharding.finish_gradient(shard, &mut values, &|part| &self.storage[part]);
             let mut rest = &values[..];
             for part in sharding.shard_parts(shard) {
@@ -276,14 +281,14 @@ pub fn packed_as(specs: &[ParameterSpec], len: usize, parameters: &[Vec<f32>]) -
     let mut storage = vec![0.0; len];
     for (spec, values) in specs.iter().zip(parameters) {
         let place = &mut storage[spec.range.clone()];
-        match spec.arrangement {
-            Arrangement::Plain => place[..values.len()].copy_from_slice(values),
-            Arrangement::Panels => panels::pack(place, values, spec.shape[0], spec.shape[1]),
-            Arrangement::Kernels => panels::pack_kernels(place, values, spec.kernels()),
-            Arrangement::GroupedKernels { groups } => {
+        match spec.layout {
+            Layout::Plain => place[..values.len()].copy_from_slice(values),
+            Layout::Panels => panels::pack(place, values, spec.shape[0], spec.shape[1]),
+            Layout::Kernels => panels::pack_kernels(place, values, spec.kernels()),
+            Layout::GroupedKernels { groups } => {
                 panels::pack_groups(place, values, spec.kernels(), groups);
             }
-            Arrangement::Pixels => image::unflatten(place, values, spec.pixels()),
+            Layout::Pixels => image::unflatten(place, values, spec.pixels()),
         }
     }
     storage
@@ -294,14 +299,14 @@ fn unpacked(spec: &ParameterSpec, storage: &[f32]) -> Vec<f32> {
     let place = &storage[spec.range.clone()];
     let len = spec.shape.iter().product();
     let mut values = vec![0.0; len];
-    match spec.arrangement {
-        Arrangement::Plain => values.copy_from_slice(&place[..len]),
-        Arrangement::Panels => panels::unpack(&mut values, place, spec.shape[0], spec.shape[1]),
-        Arrangement::Kernels => panels::unpack_kernels(&mut values, place, spec.kernels()),
-        Arrangement::GroupedKernels { groups } => {
+    match spec.layout {
+        Layout::Plain => values.copy_from_slice(&place[..len]),
+        Layout::Panels => panels::unpack(&mut values, place, spec.shape[0], spec.shape[1]),
+        Layout::Kernels => panels::unpack_kernels(&mut values, place, spec.kernels()),
+        Layout::GroupedKernels { groups } => {
             panels::unpack_groups(&mut values, place, spec.kernels(), groups);
         }
-        Arrangement::Pixels => image::flatten(&mut values, place, spec.pixels()),
+        Layout::Pixels => image::flatten(&mut values, place, spec.pixels()),
     }
     let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
     assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);

@@ -21,7 +21,7 @@ type Form = ([usize; 3], Window, [usize; 2], usize, usize);
 
 /// Strides, paddings, dilations and output paddings, one pixel that comes in, windows of one pixel, images that do not
 /// grow, padding wider than the window reaches, whole vectors of channels and parts of them; spread by a convolution of
-/// stride 1 turned round, and by adding patches to their places.
+/// stride 1 flipped round, and by adding patches to their places.
 const FORMS: [Form; 36] = [
     ([1, 1, 1], window(1, 1, 0, 1), [0, 0], 1, 1),
     ([1, 1, 3], window(4, 1, 0, 1), [0, 0], 5, 2),
@@ -41,7 +41,7 @@ const FORMS: [Form; 36] = [
     ([10, 10, 6], window(3, 1, 3, 1), [0, 0], 4, 2),
     ([3, 3, 2], window(2, 2, 2, 1), [1, 1], 3, 2),
     ([20, 21, 18], window(4, 1, 0, 1), [0, 0], 3, 1),
-    // Wide ones, that are a convolution turned round, or have far more weights than numbers.
+    // Wide ones, that are a convolution flipped round, or have far more weights than numbers.
     ([11, 8, 33], window(3, 1, 1, 1), [0, 0], 16, 2),
     ([14, 15, 32], window(3, 1, 1, 1), [0, 0], 32, 2),
     ([7, 7, 40], window(3, 1, 1, 1), [0, 0], 64, 3),

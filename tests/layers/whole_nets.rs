@@ -11,7 +11,7 @@ use fallline::data::{Samples, Targets};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
 use fallline::engine::kernels::reference::image::{Convolution, Pool, Shape};
-use fallline::engine::kernels::reference::{self, Dense, Transposed, join, numeric_gradient};
+use fallline::engine::kernels::reference::{self, Dense, Transposed, merge, numeric_gradient};
 use fallline::engine::model::recipe::{LayerConfig, Recipe};
 use fallline::engine::model::{Model, NamedTensor};
 use fallline::engine::team::Team;
@@ -77,7 +77,7 @@ impl Naive<'_> {
                     let main = self.forward(&block.layers, &format!("{module}.layers."), &x);
                     let other = self.forward(&block.shortcut, &format!("{module}.shortcut."), &x);
                     assert_eq!(main.values.len(), other.values.len());
-                    let values = join::sum(block.activation, &main.values, &other.values);
+                    let values = merge::sum(block.activation, &main.values, &other.values);
                     x = Sample { values, ..main };
                     continue;
                 }
@@ -113,7 +113,7 @@ impl Naive<'_> {
                 "squeeze-excite" => {
                     let hidden = self.dense(&format!("{module}.fc1"), &means(&x), Activation::RELU);
                     let gate = self.dense(&format!("{module}.fc2"), &hidden, Activation::SIGMOID);
-                    let values = join::scale(&x.values, &gate.values, x.pixels());
+                    let values = merge::scale(&x.values, &gate.values, x.pixels());
                     Sample { values, ..x }
                 }
                 kind => {

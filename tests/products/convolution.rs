@@ -4,9 +4,9 @@
 use crate::dense::{Coverage, take_turn};
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::engine::kernels::convolve;
-use fallline::engine::kernels::gemm::Finish;
+use fallline::engine::kernels::convolution::convolve;
 use fallline::engine::kernels::image::{Image, Patches, Window};
+use fallline::engine::kernels::products::gemm::Epilogue;
 use fallline::engine::tensor::LANES;
 
 const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
@@ -82,7 +82,7 @@ struct Case {
     /// `[out / 16][in][16]`
     weights: Surrounded,
     bias: Option<Surrounded>,
-    finish: Finish,
+    epilogue: Epilogue,
     /// `[samples, pixels * out]`
     dy: Surrounded,
 }
@@ -102,7 +102,7 @@ impl Case {
             x: Surrounded::new(samples, input.columns(), turn % 3, x),
             weights: Surrounded::new(panels, patches.inputs() * LANES, 0, noise(2)),
             bias: (turn % 3 != 1).then(|| Surrounded::new(1, panels * LANES, 0, noise(3))),
-            finish: [Finish::Plain, Finish::Relu, Finish::LeakyRelu { slope: 0.01 }][turn % 3],
+            epilogue: [Epilogue::Plain, Epilogue::Relu, Epilogue::LeakyRelu { slope: 0.01 }][turn % 3],
             dy: Surrounded::new(samples, pixels * panels * LANES, turn % 4, noise(4)),
         }
     }
@@ -134,10 +134,10 @@ impl Case {
         let shape = [self.x.rows * self.pixels(), self.outputs, self.patches.inputs()];
         let patch = |row: usize, i: usize| self.patch(row / self.pixels(), row % self.pixels(), i);
         let product = Naive::product(shape, patch, weight, bias);
-        match self.finish {
-            Finish::Plain => product,
-            Finish::Relu => product.rectified(0.0),
-            Finish::LeakyRelu { slope } => product.rectified(slope),
+        match self.epilogue {
+            Epilogue::Plain => product,
+            Epilogue::Relu => product.rectified(0.0),
+            Epilogue::LeakyRelu { slope } => product.rectified(slope),
         }
     }
 
@@ -148,7 +148,7 @@ impl Case {
         for sample in 0..self.x.rows {
             let (y, x) = (&mut y.view_mut(), self.x.view().row(sample));
             let y = y.row(sample);
-            convolve::correlate(y, x, &self.patches, self.weights.slice(), bias, self.finish, &mut scratch);
+            convolve::correlate(y, x, &self.patches, self.weights.slice(), bias, self.epilogue, &mut scratch);
         }
         assert!(y.is_tidy(), "written beside the result");
         y.values()

@@ -1,13 +1,13 @@
 //! The products of a dense layer on every instruction set: bit for bit the chains that
-//! `kernels::gemm` promises, and near the product in f64.
+//! `kernels::products::gemm` promises, and near the product in f64.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::engine::kernels::gemm::{self, Finish};
-use fallline::engine::kernels::isa::{self, Isa};
-use fallline::engine::kernels::prefetch::Ahead;
+use fallline::engine::kernels::products::gemm::{self, Epilogue};
+use fallline::engine::kernels::simd::isa::{self, Isa};
+use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
 use fallline::engine::tensor::LANES;
 
 /// The instruction set is the process's: tests that choose one take turns.
@@ -80,7 +80,7 @@ fn shapes() -> Vec<Shape> {
     shapes
 }
 
-const FINISHES: [Finish; 3] = [Finish::Plain, Finish::Relu, Finish::LeakyRelu { slope: 0.01 }];
+const FINISHES: [Epilogue; 3] = [Epilogue::Plain, Epilogue::Relu, Epilogue::LeakyRelu { slope: 0.01 }];
 
 /// One call of `gemm::product`: its factors, and what it should do.
 struct Product {
@@ -89,7 +89,7 @@ struct Product {
     weights: Surrounded,
     /// `[1, out]`
     bias: Option<Surrounded>,
-    finish: Finish,
+    epilogue: Epilogue,
     gap: usize,
 }
 
@@ -101,7 +101,7 @@ impl Product {
             x: Surrounded::new(rows, inner, gap, noise(1)),
             weights: Surrounded::new(panels, inner * LANES, 0, noise(2)),
             bias: variant.is_multiple_of(2).then(|| Surrounded::new(1, panels * LANES, 0, noise(3))),
-            finish: FINISHES[variant % 3],
+            epilogue: FINISHES[variant % 3],
             gap,
         }
     }
@@ -116,17 +116,17 @@ impl Product {
         let bias: Option<&dyn Fn(usize) -> f32> = bias.as_ref().map(|bias| bias as _);
         let shape = [self.x.rows, self.outputs(), self.x.columns];
         let product = Naive::product(shape, |row, i| self.x.at(row, i), weight, bias);
-        match self.finish {
-            Finish::Plain => product,
-            Finish::Relu => product.rectified(0.0),
-            Finish::LeakyRelu { slope } => product.rectified(slope),
+        match self.epilogue {
+            Epilogue::Plain => product,
+            Epilogue::Relu => product.rectified(0.0),
+            Epilogue::LeakyRelu { slope } => product.rectified(slope),
         }
     }
 
     fn fast(&self) -> Vec<f32> {
         let mut y = Surrounded::new(self.x.rows, self.outputs(), self.gap, |_, _| f32::NAN);
         let bias = self.bias.as_ref().map(Surrounded::slice);
-        gemm::product(y.view_mut(), self.x.view(), self.weights.slice(), bias, self.finish);
+        gemm::product(y.view_mut(), self.x.view(), self.weights.slice(), bias, self.epilogue);
         assert!(y.is_tidy(), "written beside the result");
         y.values()
     }
@@ -220,14 +220,14 @@ impl Gradient {
 
     fn fast(&self) -> Vec<f32> {
         let mut dw = Surrounded::new(1, self.dy.columns * self.x.columns, 0, |_, _| f32::NAN);
-        for (rows, resume) in self.halves() {
+        for (rows, accumulate) in self.halves() {
             let dy = self.dy.view().block(rows.clone(), 0..self.dy.columns);
             gemm::gradient(
                 dw.slice_mut(),
                 dy,
                 self.x.view().block(rows, 0..self.x.columns),
-                resume,
-                &Ahead::default(),
+                accumulate,
+                &PrefetchQueue::default(),
             );
         }
         assert!(dw.is_tidy(), "written beside the gradient");
@@ -241,8 +241,8 @@ impl Gradient {
 
     fn fast_sums(&self) -> Vec<f32> {
         let mut db = Surrounded::new(1, self.dy.columns, 0, |_, _| f32::NAN);
-        for (rows, resume) in self.halves() {
-            gemm::column_sums(db.slice_mut(), self.dy.view().block(rows, 0..self.dy.columns), resume);
+        for (rows, accumulate) in self.halves() {
+            gemm::column_sums(db.slice_mut(), self.dy.view().block(rows, 0..self.dy.columns), accumulate);
         }
         assert!(db.is_tidy(), "written beside the sums");
         db.values()

@@ -1,8 +1,8 @@
-//! Products of row-major matrices: bit for bit the chains that `kernels::gemm` promises.
+//! Products of row-major matrices: bit for bit the chains that `kernels::products::gemm` promises.
 
 use crate::naive::{Naive, noise};
 use crate::surrounded::Surrounded;
-use fallline::engine::kernels::gemm;
+use fallline::engine::kernels::products::gemm;
 use fallline::engine::tensor::LANES;
 
 /// Rows, panels and inner dimension.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::bench::rates::{Rounds, best, rates};
 use crate::bench::record::{Bandwidth, Cache, Topology};
-use crate::kernels::stream;
+use crate::kernels::simd::stream;
 use crate::memory;
 use crate::team::Team;
 use crate::tensor::{ALIGNMENT, Buffer};

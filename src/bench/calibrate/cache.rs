@@ -10,7 +10,7 @@ use crate::atomic_file;
 use crate::bench::record::{CALIBRATION_SCHEMA, Calibration, Topology};
 use crate::bench::topology;
 use crate::data::source::cache_dir;
-use crate::kernels::peak::available;
+use crate::kernels::simd::peak::available;
 use crate::train::machine::Machine;
 use crate::{Error, Result, foreign};
 

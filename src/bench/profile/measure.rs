@@ -243,7 +243,7 @@ fn run_training(
     (probes, length, stop): (&mut Probes, &Length, &AtomicBool),
     notes: &mut Vec<String>,
 ) -> Result<usize> {
-    let kept = split(samples, recipe)?.map(|split| split.kept);
+    let kept = split(samples, recipe)?.map(|split| split.subset);
     let mut session = Session::on_part(model, samples, kept, recipe, team)?;
     let halt = AtomicBool::new(false);
     // A search comes to its end before long.

@@ -6,8 +6,8 @@ use super::record::{LevelRoof, Roofs};
 use crate::bench::calibrate::{bandwidth, barrier};
 use crate::bench::rates::each;
 use crate::bench::topology;
-use crate::kernels::isa::Isa;
-use crate::kernels::peak::{Precision, multiply_adds};
+use crate::kernels::simd::isa::Isa;
+use crate::kernels::simd::peak::{Precision, multiply_adds};
 use crate::team::Team;
 
 /// How long the peak is measured, and each of its measurements. Of each worker the best counts, for whatever

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::draw::{FULL, fraction};
-use crate::kernels::warp::Normalised;
+use crate::kernels::augmentation::warp::Normalised;
 use crate::rng::Stream;
 
 /// Rectangles that are tried until one fits, as the authors do.

@@ -3,7 +3,7 @@
 use rand_distr::{Beta, Distribution};
 
 use crate::data::batches;
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 use crate::rng::{self, Purpose};
 use crate::{Error, Result};
 

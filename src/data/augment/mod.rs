@@ -18,9 +18,9 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::samples::{Features, Samples};
-use crate::kernels::convert;
-use crate::kernels::elastic::{self, Axis};
-use crate::kernels::warp::{self, Field, MOST_SIDE, Normalised};
+use crate::kernels::augmentation::elastic::{self, Axis};
+use crate::kernels::augmentation::warp::{self, Field, MOST_SIDE, Normalised};
+use crate::kernels::elementwise::convert;
 use crate::rng::{self, Purpose, Stream};
 use crate::tensor::padded;
 use crate::{Error, Result};

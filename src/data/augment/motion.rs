@@ -1,7 +1,7 @@
 //! Shift, rotation, zoom, stretch and shear: one affine map.
 
 use super::draw::fraction;
-use crate::kernels::warp::Affine;
+use crate::kernels::augmentation::warp::Affine;
 use crate::rng::Stream;
 
 /// How far an image is moved at most. Each is drawn uniformly between it and its negative, on its own.

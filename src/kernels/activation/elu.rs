@@ -1,7 +1,7 @@
 //! The exponential linear unit.
 
 use super::entry::{Elementwise, Entry, Kernels, Limit, Parameter};
-use crate::kernels::math;
+use crate::kernels::simd::math;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "elu",

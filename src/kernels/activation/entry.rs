@@ -1,6 +1,6 @@
 //! What is known of an activation, and its loops.
 
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// All that is known of an activation.
 pub struct Entry {

@@ -1,8 +1,8 @@
 //! GELU by the error function, not by its tanh approximation.
 
 use super::entry::{Elementwise, Entry, Kernels};
-use crate::kernels::math;
 use crate::kernels::reference::functions::normal_distribution as normal;
+use crate::kernels::simd::math;
 use std::f32::consts::FRAC_1_SQRT_2;
 use std::f64::consts::PI;
 

@@ -1,8 +1,8 @@
 //! The logistic function.
 
 use super::entry::{Elementwise, Entry, Kernels};
-use crate::kernels::math;
 use crate::kernels::reference::functions::sigmoid;
+use crate::kernels::simd::math;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "sigmoid",

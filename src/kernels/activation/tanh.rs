@@ -1,7 +1,7 @@
 //! The hyperbolic tangent.
 
 use super::entry::{Elementwise, Entry, Kernels};
-use crate::kernels::math;
+use crate::kernels::simd::math;
 
 pub(super) const ENTRY: Entry = Entry {
     name: "tanh",

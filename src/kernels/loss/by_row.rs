@@ -2,7 +2,7 @@
 
 use super::chunks::largest;
 use super::pass::{Pass, Scores, Target};
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// A function of all outputs of a sample and its target.
 ///

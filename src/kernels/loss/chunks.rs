@@ -1,6 +1,6 @@
 //! Rows of outputs in chunks of whole vectors.
 
-use crate::kernels::reduce::{LANES, tree};
+use crate::kernels::simd::reduce::{LANES, tree};
 
 /// The values from `start` on, and `beyond` in the place of those that there are not.
 #[inline(always)]

@@ -3,9 +3,9 @@
 use super::chunks::{chunk_of, largest, sum_of};
 use super::pass::{Pass, Scores};
 use super::softmax::exponentials;
-use crate::kernels::math;
-use crate::kernels::reduce::LANES;
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::math;
+use crate::kernels::simd::reduce::LANES;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// How the terms of a cross-entropy are weighed.
 #[derive(Clone, Copy, Debug, PartialEq)]

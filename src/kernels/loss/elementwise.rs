@@ -2,8 +2,8 @@
 
 use super::chunks::{largest, sum_of};
 use super::pass::{Pass, Scores};
-use crate::kernels::reduce::LANES;
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::reduce::LANES;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// A function of one output and its target; the loss of a sample is its mean over the outputs.
 ///

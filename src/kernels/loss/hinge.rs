@@ -2,8 +2,8 @@
 
 use super::chunks::{is_first, largest, sum_of};
 use super::pass::{Pass, Scores, Targets};
-use crate::kernels::reduce::LANES;
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::reduce::LANES;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// How far the right class must be ahead, and what it costs where it is not.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! What a loss is computed on.
 
 use super::chunks::{chunk_of, is_first};
-use crate::kernels::reduce::LANES;
+use crate::kernels::simd::reduce::LANES;
 
 /// How a block of rows lies in memory: row-major, each row padded to `stride` columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::chunks;
 use super::chunks::{chunk_of, is_first, largest, sum_of};
 use super::pass::Rows;
-use crate::kernels::math;
-use crate::kernels::reduce::LANES;
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::math;
+use crate::kernels::simd::reduce::LANES;
+use crate::kernels::simd::vectorise::vectorise;
 
 /// Softmax cross-entropy: `losses[i]` = ln(sum of e^logits) - logits\[label\], computed without
 /// overflow, and its gradient `dlogits` = scale * (softmax - one-hot of the label).

@@ -4,11 +4,11 @@ use super::dense::weighted;
 use crate::hyper::HyperParameter;
 use crate::kernels::image::{Image, Patches};
 use crate::layers::convolution::Convolution;
+use crate::layers::convolution_pool::ConvolutionPool;
 use crate::layers::depthwise::Depthwise;
 use crate::layers::grouped::Grouped;
 use crate::layers::kind::{Input, LayerKind, LayerSettings, Misfit, Refusal};
 use crate::layers::layer::Layer;
-use crate::layers::narrow::NarrowConvolution;
 use crate::layers::node::Node;
 use crate::layers::pointwise::Pointwise;
 use crate::layers::pool;
@@ -109,6 +109,6 @@ pub fn with_pool(settings: &LayerSettings, next: &LayerSettings, input: Incoming
     if ![&CONV, &CONV_1D].contains(&settings.kind()) || !is_pool || settings.integer("groups") > 1 {
         return None;
     }
-    let layer = NarrowConvolution::new(by_patches(settings, input), next.window("window"))?;
+    let layer = ConvolutionPool::new(by_patches(settings, input), next.window("window"))?;
     Some(Node::layer(Box::new(layer)))
 }

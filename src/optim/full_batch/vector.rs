@@ -1,8 +1,8 @@
 //! Arithmetic on vectors of f64. Sums run in [`LANES`] lanes, as those of [`reduce`], so that their bits
 //! depend on the length alone.
 
-use crate::kernels::reduce::{self, LANES};
-use crate::kernels::vectorise::vectorise;
+use crate::kernels::simd::reduce::{self, LANES};
+use crate::kernels::simd::vectorise::vectorise;
 
 /// The sum of all products; `a`, `b` \[n\].
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -78,7 +78,7 @@ pub fn set_negative(y: &mut [f64], x: &[f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::isa::{self, Isa};
+    use crate::kernels::simd::isa::{self, Isa};
 
     #[test]
     fn sums_are_exact_for_small_integers_on_every_instruction_set() {

@@ -36,7 +36,7 @@ pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
     let specs = pass.layer.parameters();
     let places = specs.iter().flat_map(|spec| {
         let count = spec.shape.iter().product::<usize>();
-        let is_plain = spec.arrangement == crate::layers::Arrangement::Plain;
+        let is_plain = spec.layout == crate::layers::Layout::Plain;
         // Where others have their padding, their kind knows alone; that does not move the output.
         let places = spec.range.start..spec.range.start + if is_plain { count } else { spec.range.len() };
         places.map(move |place| (spec.name, place, spec.range.start))

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::init;
-use crate::kernels::prefetch::Ahead;
-use crate::layers::{Arrangement, Backward, Derivation, Forward, Layer, RowsGradient, Shape, Training};
+use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::layers::{Backward, Derivation, Forward, Layer, Layout, RowsGradient, Shape, Training};
 use crate::rng::{self, Purpose};
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
@@ -129,7 +129,7 @@ impl<'a> Pass<'a> {
         for shard in 0..sharding.shards() {
             let parts = sharding.shard_parts(shard);
             let mut own: Vec<f32> = parts.iter().flat_map(|part| out[part.clone()].to_vec()).collect();
-            sharding.shard_gradient(shard, &mut own, dy, x, accumulate, &Ahead::default());
+            sharding.shard_gradient(shard, &mut own, dy, x, accumulate, &PrefetchQueue::default());
             sharding.finish_gradient(shard, &mut own, &|part| &self.storage[part]);
             let mut rest = &own[..];
             for part in parts {
@@ -167,7 +167,7 @@ fn parameters(layer: &dyn Layer) -> Vec<f32> {
         }
     }
     layer.complete(&mut storage);
-    for spec in specs.iter().filter(|spec| spec.arrangement == Arrangement::Plain) {
+    for spec in specs.iter().filter(|spec| spec.layout == Layout::Plain) {
         let count: usize = spec.shape.iter().product();
         for (at, value) in storage[spec.range.start..][..count].iter_mut().enumerate() {
             *value += (0.4 * ((at + 1) as f64 * 0.569_840_291).fract() - 0.2) as f32;

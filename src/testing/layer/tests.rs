@@ -28,7 +28,7 @@ impl Layer for Weighted {
             name: "weight",
             shape: vec![self.features],
             range: 0..end,
-            arrangement: Arrangement::Plain,
+            layout: Layout::Plain,
             init: Some(Init::Constant(1.0)),
         }]
     }

@@ -3,7 +3,7 @@
 use super::picture::{Picture, picture_of};
 use crate::data::Samples;
 use crate::data::augment::{self, Augmenter, Scratch};
-use crate::kernels::warp::Normalised;
+use crate::kernels::augmentation::warp::Normalised;
 use crate::memory;
 use crate::model::Recipe;
 use crate::{Error, Result};

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::joins::Joins;
+use super::merges::Merges;
 use crate::model::{Input, PlacedLayer};
 use crate::team::Worker;
 
@@ -33,13 +33,13 @@ pub struct RowPlan {
     /// Rows that some layer takes at once.
     at_once: usize,
     /// Whether only the rows pass needs the input.
-    pub input_passes: bool,
+    pub input_is_transient: bool,
     /// Of each layer: whether only the rows pass needs its output.
-    pub outputs_pass: Vec<bool>,
+    pub outputs_transient: Vec<bool>,
     /// Of each layer: whether only the rows pass needs the gradient of its output.
-    pub gradients_pass: Vec<bool>,
+    pub gradients_transient: Vec<bool>,
     /// Where gradients are added up.
-    pub joins: Joins,
+    pub merges: Merges,
     /// The layers that normalise by batch, in order: all rows of a block get to one of them before the
     /// first goes on.
     pub norms: Vec<usize>,
@@ -82,18 +82,18 @@ impl RowPlan {
             together: ROW_BLOCK,
             part: None,
             at_once: rows_at_once(layers),
-            input_passes: images && !data_later,
+            input_is_transient: images && !data_later,
             // The last output is what the loss is made of.
-            outputs_pass: of_all(&|index| {
+            outputs_transient: of_all(&|index| {
                 index + 1 == layers.len() || index < wide || read_later[index] || waits(index)
             }),
-            gradients_pass: of_all(&|index| sums_later(index) || is_norm(index) || is_kept),
-            joins: Joins::new(layers),
+            gradients_transient: of_all(&|index| sums_later(index) || is_norm(index) || is_kept),
+            merges: Merges::new(layers),
             norms: Vec::new(),
         };
         plan.norms = norms;
         if images && plan.norms.is_empty() {
-            plan.together = together(plan.passing(layers, features), plan.at_once);
+            plan.together = together(plan.transient(layers, features), plan.at_once);
         } else if images {
             plan.together = together(plan.longest_segment(layers, features), plan.at_once);
         }
@@ -101,7 +101,7 @@ impl RowPlan {
     }
 
     /// Floats of a row that only the rows pass needs.
-    fn passing(&self, layers: &[PlacedLayer], features: usize) -> usize {
+    fn transient(&self, layers: &[PlacedLayer], features: usize) -> usize {
         let of = |passes: &[bool]| -> usize {
             layers
                 .iter()
@@ -110,7 +110,7 @@ impl RowPlan {
                 .map(|(placed, _)| placed.layer.columns())
                 .sum()
         };
-        features + of(&self.outputs_pass) + of(&self.gradients_pass) + self.joins.columns
+        features + of(&self.outputs_transient) + of(&self.gradients_transient) + self.merges.columns
     }
 
     /// The most floats of a row in a segment between two layers that normalise by batch: input, outputs
@@ -121,7 +121,7 @@ impl RowPlan {
         let starts = [0].into_iter().chain(self.norms.iter().copied());
         let floats = |(start, end): (usize, usize)| {
             let input = if start == 0 { features } else { columns(start - 1) };
-            input + self.joins.columns + (start..end).map(|index| 2 * columns(index)).sum::<usize>()
+            input + self.merges.columns + (start..end).map(|index| 2 * columns(index)).sum::<usize>()
         };
         starts.zip(ends).map(floats).max().unwrap_or(features)
     }
@@ -129,7 +129,7 @@ impl RowPlan {
     /// Whether the input of all rows of a block is kept for its way back, by the worker alone whose they
     /// are.
     pub fn keeps_input(&self) -> bool {
-        self.input_passes && !self.norms.is_empty()
+        self.input_is_transient && !self.norms.is_empty()
     }
 
     /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
@@ -225,9 +225,18 @@ mod tests {
     use crate::team::Team;
 
     fn plan(together: usize, part: Option<usize>) -> RowPlan {
-        let (outputs_pass, gradients_pass, norms) = (vec![], vec![], vec![]);
-        let (joins, at_once) = (Joins::default(), 1);
-        RowPlan { together, part, at_once, input_passes: false, outputs_pass, gradients_pass, joins, norms }
+        let (outputs_transient, gradients_transient, norms) = (vec![], vec![], vec![]);
+        let (merges, at_once) = (Merges::default(), 1);
+        RowPlan {
+            together,
+            part,
+            at_once,
+            input_is_transient: false,
+            outputs_transient,
+            gradients_transient,
+            merges,
+            norms,
+        }
     }
 
     #[test]

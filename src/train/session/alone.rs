@@ -62,8 +62,8 @@ impl Session<'_> {
     ) {
         let train = &self.recipe.train;
         batches::order(self.count(), train.seed, 0, train.shuffle, &mut self.order);
-        if let Some(kept) = &self.kept {
-            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        if let Some(subset) = &self.subset {
+            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
         }
         if let Some(mixing) = &mut self.mixing {
             mixing.draw(&self.order, train.seed, 0);

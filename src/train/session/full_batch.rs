@@ -39,8 +39,8 @@ impl Session<'_> {
         // The order means nothing to a gradient of all samples but its rounding, which is then the same in
         // each evaluation.
         batches::order(self.count(), train.seed, 0, false, &mut self.order);
-        if let Some(kept) = &self.kept {
-            self.order.iter_mut().for_each(|place| *place = kept[*place as usize]);
+        if let Some(subset) = &self.subset {
+            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
         }
         let count = self.order.len();
         self.epochs += 1;

@@ -1,8 +1,8 @@
 //! What follows the update of a shard: averages of its parameters, and in an epoch's last step its norms.
 
 use super::costs::FLOAT;
-use super::{Step, Turn};
-use crate::kernels::reduce;
+use super::{Step, StepContext};
+use crate::kernels::simd::reduce;
 use crate::model::PlacedLayer;
 use crate::optim::average;
 use crate::probe::Operation;
@@ -11,7 +11,7 @@ use crate::train::workspace::NORMS;
 
 impl Step<'_> {
     /// Brings the averages of a shard up to date with its parameters; Lookahead changes these.
-    pub(super) fn average(&self, worker: &Worker, index: usize, shard: usize, with: &Turn) {
+    pub(super) fn average(&self, worker: &Worker, index: usize, shard: usize, with: &StepContext) {
         let averaging = with.averaging;
         if averaging.slow.is_none() && averaging.average.is_none() {
             return;

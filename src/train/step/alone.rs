@@ -1,7 +1,7 @@
 //! A kernel of a step by itself: the calls of one layer's operation on the real shapes, rows and shards, again and
 //! again, with nothing of the step between them.
 
-use super::{Batch, Step, Turn};
+use super::{Batch, Step, StepContext};
 use crate::optim::StepSettings;
 use crate::probe::Operation;
 use crate::team::Worker;
@@ -29,7 +29,7 @@ impl Step<'_> {
         settings: StepSettings,
         (operation, layer): (Operation, Option<usize>),
     ) {
-        let turn = Turn {
+        let context = StepContext {
             coefficients: self.rule.coefficients(settings),
             averaging: self.averages.at(settings.step),
             is_measured: false,
@@ -43,13 +43,13 @@ impl Step<'_> {
             Operation::Update | Operation::Derive => {
                 let in_one_block = batch.len() <= self.plan.block;
                 let of_layer = |own: &&OwnShard| own.layer == index;
-                for &own in self.plan.turns[worker.index()].iter().filter(of_layer) {
+                for &own in self.plan.shard_order[worker.index()].iter().filter(of_layer) {
                     if operation == Operation::Derive {
                         self.derive_again(worker, index, own.shard, own.len);
                         continue;
                     }
                     let gradient = self.gradient_of_shard(worker, own, in_one_block);
-                    self.update(worker, index, own.shard, gradient, &turn);
+                    self.update(worker, index, own.shard, gradient, &context);
                 }
             }
             _ => {

@@ -6,7 +6,7 @@ use super::augmented::Augmented;
 use super::{Block, Step};
 use crate::data::FeaturesRef;
 use crate::data::augment::{self, Scratch, blend};
-use crate::kernels::warp::Normalised;
+use crate::kernels::augmentation::warp::Normalised;
 use crate::team::Worker;
 use crate::tensor::MatrixMut;
 

@@ -125,7 +125,7 @@ impl Step<'_> {
 
     /// Parameters are read where their update has left them, the copy is written once a step.
     pub(super) fn derive_cost(&self, parameters: usize) -> Cost {
-        let fetched = self.plan.fetches_updates && !self.plan.whole_gradient && self.plan.whole.is_none();
+        let fetched = self.plan.fetches_updates && !self.plan.needs_norm && self.plan.per_tensor.is_none();
         let bytes = parameters * FLOAT;
         if fetched { Cost::local(2 * bytes) } else { self.update_step_cost(bytes, bytes) }
     }
@@ -150,7 +150,7 @@ impl Step<'_> {
             return Cost::NONE;
         }
         let (gradient, own) = (parameters * FLOAT, parameters * FLOAT * 2 * (1 + slots));
-        let fetched = self.plan.fetches_updates && !self.plan.whole_gradient && self.plan.whole.is_none();
+        let fetched = self.plan.fetches_updates && !self.plan.needs_norm && self.plan.per_tensor.is_none();
         let working_set = if fetched { own } else { self.step_bytes() };
         Cost::NONE.and(0, gradient, gradient).and(1, own, working_set)
     }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::{Step, Turn};
-use crate::kernels::{factored, reduce};
+use super::{Step, StepContext};
+use crate::kernels::simd::reduce;
+use crate::kernels::update::factored;
 use crate::layers::MOST_PARTS;
 use crate::optim::Factored;
 use crate::probe::Operation;
 use crate::team::Worker;
 use crate::tensor::LANES;
-use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, WholePlan};
+use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 
 impl Step<'_> {
     /// The first half of a step of the part of this number of a shard of a layer, with its parameters and gradients: of
@@ -17,20 +18,20 @@ impl Step<'_> {
     pub(super) fn direct_factored(
         &self,
         worker: &Worker,
-        whole: &WholePlan,
+        tensors: &PerTensorPlan,
         (layer, shard, number): (usize, usize, usize),
         part: &Range<usize>,
         (parameters, gradients): (&[f32], &mut [f32]),
-        with: &Turn,
+        with: &StepContext,
     ) {
         if part.is_empty() {
             return;
         }
-        let Some(matrix) = whole.matrix_of(layer, part) else {
-            let slot = self.memory.vectors.write(worker, whole.slot_of(layer, part));
+        let Some(matrix) = tensors.matrix_of(layer, part) else {
+            let slot = self.memory.vectors.write(worker, tensors.slot_of(layer, part));
             return self.rule.direct(&with.coefficients, false, parameters, gradients, &mut [slot]);
         };
-        let plan = &whole.matrices[matrix];
+        let plan = &tensors.matrices[matrix];
         let (panel, inputs) = plan.inputs_of(part);
         let outputs = self.memory.part_sums.write(worker, self.sums_of(layer, shard, number));
         let place = panel * plan.inputs + inputs.start..panel * plan.inputs + inputs.end;
@@ -46,8 +47,14 @@ impl Step<'_> {
 
     /// The directions of all factored matrices, once the sums of all shards are there: each worker brings the means of
     /// some outputs and inputs up to date, then directs its own shards.
-    pub(super) fn divide_by_factors(&self, worker: &Worker, whole: &WholePlan, how: &Factored, with: &Turn) {
-        let matrices = || whole.factored().iter().enumerate();
+    pub(super) fn divide_by_factors(
+        &self,
+        worker: &Worker,
+        tensors: &PerTensorPlan,
+        how: &Factored,
+        with: &StepContext,
+    ) {
+        let matrices = || tensors.factored().iter().enumerate();
         for (number, matrix) in matrices() {
             let sums = matrix.panels() * (matrix.inputs + LANES);
             let cost = || self.update_step_cost(0, sums * size_of::<f32>());
@@ -89,7 +96,7 @@ impl Step<'_> {
     }
 
     /// This worker's panels of the mean squares of outputs: sums in the order of the shards.
-    fn bring_up_outputs(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, with: &Turn) {
+    fn bring_up_outputs(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, with: &StepContext) {
         let [means, _] = &self.memory.factors[number].means;
         let [of_step, _] = &self.memory.factors[number].of_step;
         let panels = worker.share(matrix.panels());
@@ -116,7 +123,7 @@ impl Step<'_> {
     }
 
     /// This worker's inputs of the mean squares of inputs: sums in the order of the panels.
-    fn bring_up_inputs(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, with: &Turn) {
+    fn bring_up_inputs(&self, worker: &Worker, number: usize, matrix: &MatrixPlan, with: &StepContext) {
         let factors = &self.memory.factors[number];
         let ([_, means], [_, of_step]) = (&factors.means, &factors.of_step);
         let share = worker.share(matrix.inputs);

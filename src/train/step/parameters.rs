@@ -6,9 +6,11 @@ use std::ops::Range;
 use std::slice::Chunks;
 
 use super::costs::FLOAT;
-use super::{Block, Step, Turn};
-use crate::kernels::prefetch::Ahead;
-use crate::kernels::{clip, gemm, reduce};
+use super::{Block, Step, StepContext};
+use crate::kernels::elementwise::clip;
+use crate::kernels::products::gemm;
+use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::kernels::simd::reduce;
 use crate::layers::Derivation;
 use crate::model::PlacedLayer;
 use crate::optim::MOST_SLOTS;
@@ -22,33 +24,36 @@ const NORM_EPSILON: f64 = 1e-6;
 
 impl Step<'_> {
     /// Returns the norm of the gradient after the last block, if it is needed.
-    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &Turn) -> Option<f64> {
+    pub(super) fn parameters_pass(&self, worker: &Worker, block: Block, with: &StepContext) -> Option<f64> {
         let in_one_block = block.first == 0 && block.is_last;
         let count = block.samples.len();
-        if self.plan.feature_layers(count) == 0 && !self.plan.shares_input && !self.plan.rows.input_passes {
+        if self.plan.feature_layers(count) == 0
+            && !self.plan.shares_input
+            && !self.plan.rows.input_is_transient
+        {
             let mine = self.plan.rows.share(worker, count);
             let features = &self.plan.features[worker.index()];
             self.gather(worker, 0..mine.start, features.clone(), block);
             self.gather(worker, mine.end..count, features.clone(), block);
         }
-        let shards = &self.plan.turns[worker.index()];
+        let shards = &self.plan.shard_order[worker.index()];
         // A shuffled order misses the cache at every row. It is asked for a few rows at a time between
         // shards: all at once would wait for each other.
-        let awaited = block.awaited(worker, self.plan);
-        let mut awaited = awaited.chunks(awaited.len().div_ceil(shards.len().max(1)).max(1));
-        let mut ahead = Ahead::default();
+        let to_prefetch = block.to_prefetch(worker, self.plan);
+        let mut to_prefetch = to_prefetch.chunks(to_prefetch.len().div_ceil(shards.len().max(1)).max(1));
+        let mut ahead = PrefetchQueue::default();
         let mut rest = &shards[..];
         while let Some(&OwnShard { layer: index, shard, len, .. }) = rest.first() {
             // Before the last block nothing follows a shard's gradient.
             let is_same = |own: &&OwnShard| !block.is_last && own.layer == index;
             let together = rest.iter().take_while(is_same).count().max(1);
             let (now, after) = rest.split_at(together);
-            self.gradients_of_shards(worker, now, after.first(), block, &mut awaited, &mut ahead);
+            self.gradients_of_shards(worker, now, after.first(), block, &mut to_prefetch, &mut ahead);
             rest = after;
             if block.is_last {
                 let gradient = self.gradient_of_shard(worker, now[0], in_one_block);
                 self.treat(worker, index, shard, gradient);
-                if self.plan.whole_gradient {
+                if self.plan.needs_norm {
                     let cost = || Cost::local(len * FLOAT);
                     worker.probe(Operation::Clip, Some(index), cost, || {
                         let number = self.plan.numbers[index] + shard;
@@ -61,18 +66,25 @@ impl Step<'_> {
             }
         }
         self.update_running(worker, block, with.averaging.average);
-        let norm = (self.plan.whole_gradient && block.is_last).then(|| self.update_by_norm(worker, with));
-        if let Some(whole) = self.plan.whole.as_ref().filter(|_| block.is_last) {
-            self.update_whole(worker, whole, with);
+        let norm = (self.plan.needs_norm && block.is_last).then(|| self.update_by_norm(worker, with));
+        if let Some(tensors) = self.plan.per_tensor.as_ref().filter(|_| block.is_last) {
+            self.update_per_tensor(worker, tensors, with);
         }
         norm
     }
 
     /// The gradients of a layer's shards over a block, and nothing else.
     pub(super) fn shard_gradients(&self, worker: &Worker, index: usize, block: Block) {
-        let mut shards = self.plan.turns[worker.index()].chunk_by(|a, b| a.layer == b.layer);
+        let mut shards = self.plan.shard_order[worker.index()].chunk_by(|a, b| a.layer == b.layer);
         if let Some(shards) = shards.find(|shards| shards[0].layer == index) {
-            self.gradients_of_shards(worker, shards, None, block, &mut [].chunks(1), &mut Ahead::default());
+            self.gradients_of_shards(
+                worker,
+                shards,
+                None,
+                block,
+                &mut [].chunks(1),
+                &mut PrefetchQueue::default(),
+            );
         }
     }
 
@@ -93,22 +105,22 @@ impl Step<'_> {
     }
 
     /// The gradients of some consecutive `shards` of a layer over a block. During each, what the next one reads is
-    /// asked for, that `after` the last one included, and the next of the `awaited` samples.
+    /// asked for, that `after` the last one included, and the next of the `to_prefetch` samples.
     fn gradients_of_shards(
         &self,
         worker: &Worker,
         shards: &[OwnShard],
         after: Option<&OwnShard>,
         block: Block,
-        awaited: &mut Chunks<u32>,
-        ahead: &mut Ahead,
+        to_prefetch: &mut Chunks<u32>,
+        ahead: &mut PrefetchQueue,
     ) {
         let fetched = Cell::new(0);
         let cost = || self.shards_cost(shards, block.samples.len(), fetched.get());
         worker.probe_next(Operation::WeightGradient, Some(shards[0].layer), cost, || {
             for (turn, &own) in shards.iter().enumerate() {
                 let next = shards.get(turn + 1).or(after).copied();
-                self.gradient_of_one(worker, own, next, block, awaited.next().unwrap_or(&[]), ahead);
+                self.gradient_of_one(worker, own, next, block, to_prefetch.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
         });
@@ -120,22 +132,22 @@ impl Step<'_> {
         own: OwnShard,
         next: Option<OwnShard>,
         block: Block,
-        awaited: &[u32],
-        ahead: &mut Ahead,
+        to_prefetch: &[u32],
+        ahead: &mut PrefetchQueue,
     ) {
         let OwnShard { layer: index, shard, reads_first, .. } = own;
         let gradient = self.gradient_of_shard(worker, own, block.first == 0 && block.is_last);
         // What other workers have written is in their caches until it has been read once.
         let is_new = reads_first || next.is_some_and(|next| next.layer != index);
         ahead.restart(is_new && self.plan.owners.len() > 1);
-        for &sample in awaited {
-            self.source.await_row(sample as usize, ahead);
+        for &sample in to_prefetch {
+            self.source.prefetch_row(sample as usize, ahead);
         }
-        if self.plan.fetches_updates && block.is_last && !self.plan.whole_gradient {
-            self.await_update(worker, index, shard, ahead);
+        if self.plan.fetches_updates && block.is_last && !self.plan.needs_norm {
+            self.prefetch_update(worker, index, shard, ahead);
         }
         if let Some(next) = next {
-            self.await_gradient(worker, own, next, block, ahead);
+            self.prefetch_gradient(worker, own, next, block, ahead);
         }
         self.gradient(worker, index, shard, block, gradient, ahead);
         if block.is_last {
@@ -144,7 +156,7 @@ impl Step<'_> {
     }
 
     /// All that a shard's gradient alone decides: its update, or the first half of it.
-    fn advance(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32], with: &Turn) {
+    fn advance(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32], with: &StepContext) {
         if with.is_measured {
             let bytes = size_of_val(&gradient[..]);
             let cost = || Cost::local(bytes);
@@ -152,21 +164,21 @@ impl Step<'_> {
                 self.measure_gradient(worker, index, shard, gradient);
             });
         }
-        match &self.plan.whole {
+        match &self.plan.per_tensor {
             None => self.update(worker, index, shard, gradient, with),
-            Some(whole) => self.direct(worker, whole, index, shard, gradient, with),
+            Some(tensors) => self.direct(worker, tensors, index, shard, gradient, with),
         }
     }
 
     /// Adds what the gradient of the next shard reads that the one before did not, and what it carries on:
     /// sums over earlier blocks have left the second-level cache, and each tile would wait for its own.
-    fn await_gradient(
+    fn prefetch_gradient(
         &self,
         worker: &Worker,
         own: OwnShard,
         next: OwnShard,
         block: Block,
-        ahead: &mut Ahead,
+        ahead: &mut PrefetchQueue,
     ) {
         let layer = &self.layers[next.layer].layer;
         if !layer.sums_rows() {
@@ -181,7 +193,7 @@ impl Step<'_> {
 
     /// Adds all that the update of a shard touches: it was last used a step ago, and lies beyond the
     /// second-level cache in all but small models.
-    fn await_update(&self, worker: &Worker, index: usize, shard: usize, ahead: &mut Ahead) {
+    fn prefetch_update(&self, worker: &Worker, index: usize, shard: usize, ahead: &mut PrefetchQueue) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         for part in layer.sharding().shard_parts(shard) {
             let place = storage.start + part.start..storage.start + part.end;
@@ -238,7 +250,7 @@ impl Step<'_> {
     }
 
     /// All updates of a step, once the sums of squares are known. Returns the gradient's norm.
-    fn update_by_norm(&self, worker: &Worker, with: &Turn) -> f64 {
+    fn update_by_norm(&self, worker: &Worker, with: &StepContext) -> f64 {
         worker.barrier();
         // Every worker adds up all shards, in the same order.
         let shards = self.plan.shards();
@@ -274,7 +286,7 @@ impl Step<'_> {
         shard: usize,
         block: Block,
         out: &mut [f32],
-        ahead: &Ahead,
+        ahead: &PrefetchQueue,
     ) {
         let layer = &self.layers[index].layer;
         let (rows, resume) = (block.samples.len(), block.first > 0);
@@ -338,7 +350,7 @@ impl Step<'_> {
         index: usize,
         shard: usize,
         gradient: &mut [f32],
-        with: &Turn,
+        with: &StepContext,
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
         let len = gradient.len();
@@ -347,7 +359,7 @@ impl Step<'_> {
             worker.probe(Operation::Norms, Some(index), cost, || self.measure_before(worker, index, shard));
         }
         // A rule for whole parameters has been at them before.
-        let slots = if self.plan.whole.is_some() { 0 } else { self.memory.slots.len() };
+        let slots = if self.plan.per_tensor.is_some() { 0 } else { self.memory.slots.len() };
         let cost = || self.update_cost(len, slots);
         worker.probe_next(Operation::Update, Some(index), cost, || {
             let mut rest = gradient;
@@ -377,7 +389,7 @@ impl Step<'_> {
         }
     }
 
-    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &Turn) {
+    fn update_part(&self, worker: &Worker, place: Range<usize>, gradients: &mut [f32], with: &StepContext) {
         let mut slots = self.slots(worker, &place);
         let slots = &mut slots[..self.memory.slots.len()];
         self.rule.apply(&with.coefficients, self.parameters.write(worker, place), gradients, slots);

@@ -3,7 +3,8 @@
 //! nothing here needs another worker.
 
 use super::Step;
-use crate::kernels::{clip, columns};
+use crate::kernels::elementwise::clip;
+use crate::kernels::update::columns;
 use crate::layers::Role;
 use crate::model::PlacedLayer;
 use crate::probe::{Cost, Operation};

@@ -130,9 +130,9 @@ impl Step<'_> {
     /// What a layer wants besides.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
-        let kept = &self.memory.kept[worker.index()][index];
-        if kept.columns() > 0 {
-            return kept.write(worker, 0..kept.columns());
+        let saved = &self.memory.saved[worker.index()][index];
+        if saved.columns() > 0 {
+            return saved.write(worker, 0..saved.columns());
         }
         self.memory.scratch[worker.index()].write(worker, 0..self.layers[index].layer.scratch_len())
     }
@@ -195,8 +195,8 @@ impl Step<'_> {
                 };
                 let targets = self.targets_of(worker, rows.clone(), block.share);
                 let shape = Rows { classes: self.classes, stride: outputs.columns() };
-                let doutputs = gradients.whole_rows_mut(worker, rows.clone());
-                let outputs = outputs.whole_rows(worker, rows.clone());
+                let doutputs = gradients.contiguous_rows_mut(worker, rows.clone());
+                let outputs = outputs.contiguous_rows(worker, rows.clone());
                 self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
             },
         );
@@ -210,8 +210,8 @@ impl Step<'_> {
         }
         let cost = || self.input_gradient_cost(index, rows.len());
         worker.probe_next(Operation::InputGradient, Some(index), cost, || {
-            if !self.plan.rows.joins.is_plain(index) {
-                return self.backward_joined(worker, index, rows.clone(), block);
+            if !self.plan.rows.merges.is_plain(index) {
+                return self.backward_merged(worker, index, rows.clone(), block);
             }
             let gradient = &self.memory.gradients[index];
             let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));

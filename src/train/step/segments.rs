@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::costs::FLOAT;
-use super::joins::add_rows;
+use super::merges::add_rows;
 use super::{Block, Step};
 use crate::layers::BatchNorm;
 use crate::model::PlacedLayer;
@@ -43,7 +43,7 @@ impl Step<'_> {
             let from = if number == 0 { 0 } else { norms[number - 1] };
             for rows in cuts() {
                 // Outputs that were not kept are made again: that is less than to write and read them.
-                for index in (from..norm).filter(|&index| self.plan.rows.outputs_pass[index]) {
+                for index in (from..norm).filter(|&index| self.plan.rows.outputs_transient[index]) {
                     self.forward_again(worker, index, rows.clone(), block);
                 }
                 self.backward_input(worker, number, rows.clone());
@@ -202,7 +202,7 @@ impl Step<'_> {
             let dz = self.memory.gradients[index].read(worker, rows.clone());
             let x = self.input_of(index).read(worker, rows.clone());
             let state = self.state(worker, number);
-            if !self.plan.rows.joins.adds(index)[0] {
+            if !self.plan.rows.merges.adds(index)[0] {
                 return norm.backward_input(dx, dz, x, state);
             }
             let mut own = self.memory.branch.write(worker, rows.clone(), 0..dx.columns());

@@ -1,0 +1,5 @@
+//! Normalisation over a batch, over rows, and of weights.
+
+pub mod normalise;
+pub mod per_row;
+pub mod weight_norm;

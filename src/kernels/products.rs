@@ -1,0 +1,6 @@
+//! Matrix products.
+
+pub mod gemm;
+pub mod newton_schulz;
+pub mod panels;
+pub(in crate::kernels) mod tile;

@@ -1,0 +1,75 @@
+//! The backward pass of layers that share an input with others, or have two.
+
+use std::ops::Range;
+
+use super::{Block, Step};
+use crate::kernels::elementwise::merge;
+use crate::layers::{Backward, InputGradient};
+use crate::model::{Input, PlacedLayer};
+use crate::team::Worker;
+use crate::tensor::MatrixMut;
+use crate::train::activations::Activations;
+
+impl<'a> Step<'a> {
+    /// Where what a layer reads lies.
+    pub(super) fn read_from(&self, input: Input) -> &Activations<'a> {
+        match input {
+            Input::Data => &self.memory.inputs,
+            Input::Output(index) => &self.memory.outputs[index],
+        }
+    }
+
+    /// Where the gradient of what a layer reads lies; the data have none.
+    pub(super) fn gradient_of(&self, input: Input) -> Option<&Activations<'a>> {
+        match input {
+            Input::Data => None,
+            Input::Output(index) => Some(&self.memory.gradients[index]),
+        }
+    }
+
+    /// The backward pass of a layer that is not [plain](crate::train::plan::Merges::is_plain).
+    pub(super) fn backward_merged(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+        let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
+        let adds = self.plan.rows.merges.adds(index);
+        let gradient = &self.memory.gradients[index];
+        let dy = gradient.write(worker, rows.clone(), 0..gradient.columns());
+        let x = self.read_from(inputs.main).read(worker, rows.clone());
+        let y = self.memory.outputs[index].read(worker, rows.clone());
+        let dx = |input: Input| {
+            let dx = self.gradient_of(input)?;
+            Some(dx.write(worker, rows.clone(), 0..dx.columns()))
+        };
+        if let Some(other) = inputs.other {
+            let gradient = |input, adds| dx(input).map(|rows| InputGradient { rows, adds });
+            let dx = [gradient(inputs.main, adds[0]), gradient(other, adds[1])];
+            if let Some(merge) = layer.as_merge() {
+                merge.backward(dx, dy, [x, self.read_from(other).read(worker, rows.clone())], y);
+            }
+            return;
+        }
+        // What it gives, and then its sum with what the readers after it gave.
+        let Some(mut sum) = dx(inputs.main) else { return };
+        let mut own = self.memory.branch.write(worker, rows.clone(), 0..sum.columns());
+        let derived = &self.memory.derived[index];
+        if let Some(layer) = layer.as_layer() {
+            layer.backward(Backward {
+                dx: Some(own.reborrow()),
+                dy,
+                x,
+                y,
+                storage: self.parameters.read(worker, storage.clone()),
+                derived: derived.read(worker, 0..derived.columns()),
+                scratch: self.scratch(worker, index),
+                training: Some(&self.training(index, &rows, block)),
+            });
+        }
+        add_rows(&mut sum, &mut own);
+    }
+}
+
+/// Adds what a layer gives, `own`, to the `sum` of what others gave, both `[rows, columns]`.
+pub(super) fn add_rows(sum: &mut MatrixMut, own: &mut MatrixMut) {
+    for row in 0..sum.rows() {
+        merge::add(sum.row(row), own.row(row));
+    }
+}
