@@ -14,4 +14,6 @@ pub use range::{
     non_negative, positive, unit, unit_inner, unit_open, unit_positive,
 };
 pub use value::HyperValue;
-pub(crate) use window::{MOST_PIXELS, padding_text, pair_text, shortest_padding, shortest_pair};
+pub(crate) use window::{
+    MOST_PIXELS, padding_text, pair_text, shortest_padding, shortest_pair, shortest_sides,
+};

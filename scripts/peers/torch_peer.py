@@ -97,6 +97,7 @@ def network_of(nn, specification):
     lines = specification["image"]["one_dimensional"]
     makers = {
         "conv": convolution_of,
+        "conv-transpose": transposed_of,
         "dense": lambda inputs, outputs, bias: nn.Linear(inputs, outputs, bias),
         "max-pool": max_pool_of,
         "average-pool": average_pool_of,
@@ -122,6 +123,18 @@ def convolution_of(inputs, outputs, kernel, padding, **others):
     maker = nn.Conv1d if len(kernel) == 1 else nn.Conv2d
     own, before = split_padding(padding)
     return padded(maker(inputs, outputs, kernel, padding=own, **others), before, 0.0)
+
+
+def transposed_of(inputs, outputs, kernel, padding, **others):
+    from torch import nn
+    from torch.nn import functional
+
+    own, cut = split_padding(padding)
+    module = nn.ConvTranspose2d(inputs, outputs, kernel, padding=own, **others)
+    if cut is not None:
+        # What PyTorch cuts off opposite sides is the same.
+        module.register_forward_hook(lambda _, inputs, y: functional.pad(y, [-pixels for pixels in cut]))
+    return module
 
 
 def max_pool_of(kernel, stride, padding, dilation):

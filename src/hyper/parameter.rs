@@ -10,7 +10,7 @@ use crate::kernels::activation::Activation;
 /// The most characters of a name or a key that a table lists.
 pub(crate) const LONGEST_NAME: usize = 40;
 
-/// A number, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
+/// A number, two of them, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
 #[derive(Debug)]
 pub struct HyperParameter {
     /// The key in recipes; those of a window are its own.
@@ -33,6 +33,12 @@ pub(crate) enum Allowed {
     /// With the least and the largest that is possible.
     Integer {
         default: usize,
+        low: usize,
+        high: usize,
+    },
+    /// Of height and of width, each with the same bounds.
+    Pair {
+        default: [usize; 2],
         low: usize,
         high: usize,
     },
@@ -86,6 +92,17 @@ impl HyperParameter {
         about: &'static str,
     ) -> HyperParameter {
         HyperParameter::new(key, about, Allowed::Integer { default, low, high })
+    }
+
+    /// An integer for the height and one for the width of an image, each between two, both included. In recipes one by
+    /// itself is both.
+    pub const fn pair(
+        key: &'static str,
+        default: [usize; 2],
+        [low, high]: [usize; 2],
+        about: &'static str,
+    ) -> HyperParameter {
+        HyperParameter::new(key, about, Allowed::Pair { default, low, high })
     }
 
     /// `true` or `false`.
@@ -155,6 +172,7 @@ impl HyperParameter {
             Allowed::Number(default, _) => HyperValue::Number(default),
             Allowed::Single(default, _) => HyperValue::Single(default),
             Allowed::Integer { default, .. } => HyperValue::Integer(default),
+            Allowed::Pair { default, .. } => HyperValue::Pair(default),
             Allowed::Choice(default) => HyperValue::Choice(default),
             Allowed::Name(default, _) => HyperValue::Name(default),
             Allowed::ClassWeights => HyperValue::ClassWeights(Vec::new()),
@@ -185,6 +203,9 @@ impl HyperParameter {
         match &self.allowed {
             Allowed::Number(_, range) | Allowed::Single(_, range) => range.text().into(),
             Allowed::Integer { low, high, .. } => integer_text(*low, *high),
+            Allowed::Pair { low, high, .. } => {
+                format!("{}, or [height, width] of such", integer_text(*low, *high))
+            }
             Allowed::Choice(_) => "true or false".into(),
             Allowed::Name(_, names) => format!("one of {}", names.join(", ")),
             Allowed::ClassWeights => "a weight for each class, none below 0 and one above".into(),
@@ -250,6 +271,9 @@ impl HyperParameter {
             (HyperValue::Number(value), Allowed::Number(_, range)) => range.contains(*value),
             (HyperValue::Single(value), Allowed::Single(_, range)) => range.contains((*value).into()),
             (HyperValue::Integer(value), Allowed::Integer { low, high, .. }) => (low..=high).contains(&value),
+            (HyperValue::Pair(pair), Allowed::Pair { low, high, .. }) => {
+                pair.iter().all(|side| (low..=high).contains(&side))
+            }
             (HyperValue::Choice(_), Allowed::Choice(_)) => true,
             (HyperValue::Name(name), Allowed::Name(_, names)) => names.contains(name),
             (HyperValue::ClassWeights(_), Allowed::ClassWeights)
@@ -260,11 +284,12 @@ impl HyperParameter {
         }
     }
 
-    /// The value as it is kept, if it is of the right kind: an integer will do for a number.
+    /// The value as it is kept, if it is of the right kind: an integer will do for a number, and for both of a pair.
     pub(crate) fn taken(&self, value: HyperValue) -> Option<HyperValue> {
         match (value, &self.allowed) {
             (HyperValue::Integer(value), Allowed::Number(..)) => Some(HyperValue::Number(value as f64)),
             (HyperValue::Integer(value), Allowed::Single(..)) => Some(HyperValue::Single(value as f32)),
+            (HyperValue::Integer(value), Allowed::Pair { .. }) => Some(HyperValue::Pair([value; 2])),
             (HyperValue::Number(value), Allowed::Single(..)) => Some(HyperValue::Single(value as f32)),
             (HyperValue::Single(value), Allowed::Number(..)) => Some(HyperValue::Number(value.into())),
             (HyperValue::Name(name), Allowed::Name(_, names)) => {
@@ -278,6 +303,7 @@ impl HyperParameter {
             | (value @ HyperValue::Init(_), Allowed::WeightInit | Allowed::BiasInit)
             | (value @ HyperValue::Single(_), Allowed::Single(..))
             | (value @ HyperValue::Integer(_), Allowed::Integer { .. })
+            | (value @ HyperValue::Pair(_), Allowed::Pair { .. })
             | (value @ HyperValue::Choice(_), Allowed::Choice(_))
             | (value @ HyperValue::ClassWeights(_), Allowed::ClassWeights) => Some(value),
             _ => None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::window;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Window;
@@ -12,6 +13,8 @@ pub enum HyperValue {
     Number(f64),
     Single(f32),
     Integer(usize),
+    /// Height and width.
+    Pair([usize; 2]),
     Choice(bool),
     Name(&'static str),
     /// \[classes\], or none, which is 1 for each class.
@@ -27,6 +30,7 @@ impl fmt::Display for HyperValue {
         match self {
             HyperValue::Choice(choice) => write!(formatter, "{choice}"),
             HyperValue::Integer(integer) => write!(formatter, "{integer}"),
+            HyperValue::Pair(pair) => write!(formatter, "{}", window::sides_text(*pair)),
             HyperValue::Name(name) => write!(formatter, "{name}"),
             HyperValue::Number(number) if *number != 0.0 && number.abs() < 1e-3 => {
                 write!(formatter, "{number:e}")
@@ -60,6 +64,7 @@ values! {
     f64 => Number,
     f32 => Single,
     usize => Integer,
+    [usize; 2] => Pair,
     bool => Choice,
     &'static str => Name,
     Vec<f32> => ClassWeights,

@@ -34,8 +34,16 @@ pub(super) fn with_part(mut window: Window, pool: bool, key: &str, pixels: usize
 
 /// Height and width, in one integer if it says both; of a sequence the length.
 pub(crate) fn shortest_pair([height, width]: [usize; 2], window: Window) -> Vec<usize> {
-    let one = if window.one_dimensional { height == 1 } else { height == width };
-    if one { vec![width] } else { vec![height, width] }
+    match window.one_dimensional {
+        true if height == 1 => vec![width],
+        true => vec![height, width],
+        false => shortest_sides([height, width]),
+    }
+}
+
+/// The same of images.
+pub(crate) fn shortest_sides([height, width]: [usize; 2]) -> Vec<usize> {
+    if height == width { vec![width] } else { vec![height, width] }
 }
 
 /// The padding, in the fewest integers that say all.
@@ -58,6 +66,11 @@ pub(crate) fn pair_text(pair: [usize; 2], window: Window) -> String {
 /// [`shortest_padding`] as a recipe has it.
 pub(crate) fn padding_text(window: Window) -> String {
     text(&shortest_padding(window))
+}
+
+/// [`shortest_sides`] as a recipe has it.
+pub(super) fn sides_text(sides: [usize; 2]) -> String {
+    text(&shortest_sides(sides))
 }
 
 fn text(values: &[usize]) -> String {

@@ -11,6 +11,7 @@ mod loss;
 pub mod merge;
 pub mod normalise;
 mod per_output;
+mod transposed;
 
 pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
@@ -21,6 +22,7 @@ pub use loss::{
 };
 
 pub use per_output::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
+pub use transposed::Transposed;
 
 /// The gradient of `f` at `x` `[n]` by central differences with this `step`.
 pub fn numeric_gradient(f: impl Fn(&[f64]) -> f64, x: &[f64], step: f64) -> Vec<f64> {

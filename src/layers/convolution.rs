@@ -8,7 +8,7 @@ mod flipped;
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
-use super::derived::{Derivation, Derived};
+use super::derived::{Derivation, Derived, Reader, Target};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
@@ -71,6 +71,15 @@ impl Convolution {
         self.patches.framed_len() + self.block() * self.stride() + LANES
     }
 
+    /// The forward pass of one sample: `y` `[pixels, out]`, `x` `[height, width, pitch]`.
+    pub(super) fn forward_sample(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
+        if self.gathers() {
+            self.forward_gathered(y, x, storage, scratch);
+        } else {
+            self.forward_in_place(y, x, storage, scratch);
+        }
+    }
+
     /// The forward pass of one sample by patches that are gathered.
     fn forward_gathered(&self, y: &mut [f32], x: &[f32], storage: &[f32], scratch: &mut [f32]) {
         let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
@@ -100,7 +109,13 @@ impl Convolution {
     }
 
     /// The gradient of one sample's input by patches whose gradients are added to their places.
-    fn backward_scattered(&self, dx: &mut [f32], dy: &[f32], derived: &[f32], scratch: &mut [f32]) {
+    pub(super) fn backward_scattered(
+        &self,
+        dx: &mut [f32],
+        dy: &[f32],
+        derived: &[f32],
+        scratch: &mut [f32],
+    ) {
         let (framed, columns) = scratch.split_at_mut(self.patches.framed_len());
         framed.fill(0.0);
         for pixels in self.blocks() {
@@ -116,6 +131,14 @@ impl Convolution {
 }
 
 impl Convolution {
+    /// What the owner of a shard derives from it, `storage` reading the layer's.
+    pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+        match self.flipped() {
+            Some(flipped) => self.turn(&flipped, shard, storage, derived),
+            None => self.patch.transpose_shard(shard, storage, derived),
+        }
+    }
+
     /// Whether a sample's images are far fewer numbers than the weights: then they are kept for the whole
     /// batch, and each shard sums its gradient over all of them, rather than that gradients of all weights
     /// are summed for each part of the batch and leave the cache between the rows.
@@ -184,12 +207,7 @@ impl Layer for Convolution {
 
     fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
         for row in 0..y.rows() {
-            let (y, x) = (y.row(row), x.row(row));
-            if self.gathers() {
-                self.forward_gathered(y, x, storage, scratch);
-            } else {
-                self.forward_in_place(y, x, storage, scratch);
-            }
+            self.forward_sample(y.row(row), x.row(row), storage, scratch);
         }
     }
 
@@ -306,9 +324,6 @@ impl Derived for Convolution {
     }
 
     fn derive(&self, shard: usize, from: &Derivation) {
-        match self.flipped() {
-            Some(flipped) => self.turn(&flipped, shard, from),
-            None => self.patch.derive(shard, from),
-        }
+        self.derive_shard(shard, &from.storage, &mut &*from);
     }
 }

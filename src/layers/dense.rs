@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::derived::{Derivation, Derived};
+use super::derived::{Derivation, Derived, Reader, Target};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Role, Sharding};
@@ -103,28 +103,33 @@ impl Dense {
         start..start + LANES * LANES
     }
 
-    /// Writes `weights`, those of these inputs of one panel, to the transposed copy, parts of which
-    /// `derived` gives.
-    pub(super) fn transpose<'a>(
+    /// Writes `weights`, those of these inputs of one panel, to the transposed copy.
+    pub(super) fn transpose(
         &self,
         panel: usize,
         inputs: &Range<usize>,
         weights: &[f32],
-        derived: &dyn Fn(Range<usize>) -> &'a mut [f32],
+        derived: &mut impl Target,
     ) {
         for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
-            panels::transpose_block(derived(self.transposed_block(panel, input)), source);
+            panels::transpose_block(derived.part(self.transposed_block(panel, input)), source);
+        }
+    }
+
+    /// The part of the transposed copy that belongs to a shard; `storage` reads the layer's.
+    pub(super) fn transpose_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+        if !self.input_gradient || self.is_bias(shard) {
+            return;
+        }
+        let Shard { panels, inputs } = self.shard(shard);
+        for panel in panels {
+            self.transpose(panel, &inputs, storage(self.weights(panel, &inputs)), derived);
         }
     }
 
     /// What the product does by itself; every other activation is a pass of its own.
     pub(super) fn epilogue(&self) -> Option<Epilogue> {
-        match (self.activation.name(), self.activation.parameter()) {
-            ("identity", _) => Some(Epilogue::Plain),
-            ("relu", _) => Some(Epilogue::Relu),
-            ("leaky-relu", Some((_, slope))) => Some(Epilogue::LeakyRelu { slope }),
-            _ => None,
-        }
+        epilogue(self.activation)
     }
 
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`, in these columns.
@@ -141,6 +146,16 @@ impl Dense {
                 activation::forward_in_place(self.activation, &mut y.row(row)[..features]);
             }
         }
+    }
+}
+
+/// What a product does by itself of an activation; none of those that are a pass of their own.
+pub(super) fn epilogue(activation: Activation) -> Option<Epilogue> {
+    match (activation.name(), activation.parameter()) {
+        ("identity", _) => Some(Epilogue::Plain),
+        ("relu", _) => Some(Epilogue::Relu),
+        ("leaky-relu", Some((_, slope))) => Some(Epilogue::LeakyRelu { slope }),
+        _ => None,
     }
 }
 
@@ -326,13 +341,6 @@ impl Derived for Dense {
     }
 
     fn derive(&self, shard: usize, from: &Derivation) {
-        if !self.input_gradient || self.is_bias(shard) {
-            return;
-        }
-        let Shard { panels, inputs } = self.shard(shard);
-        for panel in panels {
-            let weights = (from.storage)(self.weights(panel, &inputs));
-            self.transpose(panel, &inputs, weights, from.derived);
-        }
+        self.transpose_shard(shard, &from.storage, &mut &*from);
     }
 }

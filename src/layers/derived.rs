@@ -13,6 +13,23 @@ pub struct Derivation<'a> {
     pub derived: &'a dyn Fn(Range<usize>) -> &'a mut [f32],
 }
 
+/// Where what a layer derives is written, part by part: in training a [`Derivation`], else all of it, `[derived_len]`.
+pub(super) trait Target {
+    fn part(&mut self, range: Range<usize>) -> &mut [f32];
+}
+
+impl Target for &Derivation<'_> {
+    fn part(&mut self, range: Range<usize>) -> &mut [f32] {
+        (self.derived)(range)
+    }
+}
+
+impl Target for &mut [f32] {
+    fn part(&mut self, range: Range<usize>) -> &mut [f32] {
+        &mut self[range]
+    }
+}
+
 /// A second storage that follows from the parameters: a transposed copy of weights, say. The owner of each
 /// [shard](super::Sharding) brings its part up to date after the update.
 pub trait Derived {

@@ -387,5 +387,6 @@ typed! {
     "name" name_of Name &'static str;
     "activation" activation Activation Activation;
     "initialiser" init Init Init;
+    "pair of integers" pair Pair [usize; 2];
     "window" window Window Window;
 }

@@ -34,6 +34,7 @@ mod prelu;
 mod registry;
 mod shape;
 mod sharding;
+mod transposed;
 mod weight_norm;
 mod windows;
 
@@ -63,4 +64,5 @@ pub use prelu::Prelu;
 pub use registry::RESIDUAL;
 pub use shape::{Incoming, Shape};
 pub use sharding::{MOST_PARTS, Role, Sharding};
+pub use transposed::Transposed;
 pub use weight_norm::WeightNorm;

@@ -1,6 +1,6 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::entries::{convolution, dense, normalisation, squeeze_excite};
+use super::entries::{convolution, dense, normalisation, squeeze_excite, transposed};
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, flatten, gated, pool, prelu};
 use crate::error::Result;
@@ -19,6 +19,7 @@ fn built_in() -> Vec<&'static LayerKind> {
         &dense::KIND,
         &convolution::CONV,
         &convolution::CONV_1D,
+        &transposed::KIND,
         &pool::MAX,
         &pool::MAX_1D,
         &pool::AVERAGE,

@@ -218,8 +218,11 @@ impl Derived for WeightNorm {
                 (from.storage)(self.lengths(panel..panel + 1)),
             );
             if self.dense.input_gradient {
-                let derived = |part: Range<usize>| (from.derived)(behind + part.start..behind + part.end);
-                self.dense.transpose(panel, &(0..self.dense.inputs), weights, &derived);
+                let copy = Derivation {
+                    storage: &|part| (from.storage)(part),
+                    derived: &|part| (from.derived)(behind + part.start..behind + part.end),
+                };
+                self.dense.transpose(panel, &(0..self.dense.inputs), weights, &mut &copy);
             }
         }
     }

@@ -37,12 +37,17 @@ pub(super) fn placed(window: Window, input: Shape, channels: usize) -> Result<Im
     let columns = (output.height * output.width) as u128 * output.pitch as u128;
     let patch = window.area() as u128 * input.channels as u128;
     let largest = columns.max(framed * input.pitch as u128).max(patch);
-    if largest > MOST_COLUMNS as u128 {
-        let expected =
-            format!("at most {MOST_COLUMNS} numbers in an image with its padding, and in a kernel");
-        return Err(Refusal { expected, found: Some(largest.to_string()) });
-    }
+    check_size(largest)?;
     Ok(output)
+}
+
+/// That the largest of what a window needs, in numbers of a sample, is no more than there may be.
+pub(super) fn check_size(largest: u128) -> Result<(), Refusal> {
+    if largest <= MOST_COLUMNS as u128 {
+        return Ok(());
+    }
+    let expected = format!("at most {MOST_COLUMNS} numbers in an image with its padding, and in a kernel");
+    Err(Refusal { expected, found: Some(largest.to_string()) })
 }
 
 /// The image that a pool makes of another: each place must see a pixel of it, and not only padding.

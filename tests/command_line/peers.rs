@@ -184,6 +184,14 @@ const SIDES: [&str; 6] = [
     "type = \"flatten\"",
 ];
 
+/// Images that grow again, by windows of which PyTorch cuts opposite sides alike, and others.
+const GROWN: [&str; 4] = [
+    "type = \"conv\"\nchannels = 6\nkernel = 5\nstride = 3\nactivation = \"relu\"",
+    "type = \"conv-transpose\"\nchannels = 9\nkernel = 3\nstride = 2\npadding = 1\noutput_padding = 1\nactivation = \"tanh\"",
+    "type = \"conv-transpose\"\nchannels = 4\nkernel = [2, 3]\nstride = [1, 2]\npadding = [1, 0, 0, 3]\ndilation = [2, 1]",
+    "type = \"flatten\"",
+];
+
 /// Digits as sequences of their pixels.
 const SEQUENCES: [&str; 7] = [
     "type = \"conv-1d\"\nchannels = 6\nkernel = 7\nstride = 3\npadding = 2\nactivation = \"relu\"",
@@ -237,6 +245,7 @@ fn real_peers_train_the_same_images() {
     let momentum = "{ name = \"momentum\", learning_rate = 0.02 }";
     train_the_same(&recipe(momentum, &SIDES), "pytorch", IMAGE_TOLERANCE);
     train_the_same(&recipe(momentum, &SEQUENCES), "pytorch", IMAGE_TOLERANCE);
+    train_the_same(&recipe(momentum, &GROWN), "pytorch", IMAGE_TOLERANCE);
     // JAX says that it is not told of them.
     let data = source::generate_digits([100, 10], 1).unwrap();
     let folder = tempfile::tempdir().unwrap();

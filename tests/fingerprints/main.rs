@@ -29,6 +29,7 @@ mod coverage;
 mod data;
 mod images;
 mod losses;
+mod more_layers;
 mod more_rules;
 mod perceptrons;
 mod record;
@@ -47,10 +48,15 @@ const THREADS: [&[usize]; 2] = [&[1, 2, 3, 8], &[2]];
 
 /// All recipes: the built-in ones, then those of the tables.
 fn cases() -> Vec<Case> {
-    let generated =
-        [rules::RECIPES, perceptrons::RECIPES, images::RECIPES, losses::RECIPES, more_rules::RECIPES]
-            .into_iter()
-            .flatten();
+    let generated = [
+        rules::RECIPES,
+        perceptrons::RECIPES,
+        images::RECIPES,
+        losses::RECIPES,
+        more_rules::RECIPES,
+        more_layers::RECIPES,
+    ];
+    let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()
 }
 
@@ -123,6 +129,11 @@ fn the_recipes_use_all_that_recipes_can_name() {
     assert!(says(&["muon"], "optimizer muon: adam_beta1, adam_beta2"));
     assert!(says(&["activations-of-images"], "layer: gelu, relu, sigmoid"));
     assert!(says(&["elastic"], "augment: elastic, noise"));
+    assert!(says(&["transposed", "transposed-data"], "layer: conv-transpose"));
+    assert!(says(
+        &["transposed"],
+        "layers conv-transpose: bias, bias_init, dilation, output_padding, weight_init"
+    ));
 }
 
 #[test]

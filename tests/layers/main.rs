@@ -19,6 +19,7 @@ mod pointwise;
 mod pytorch;
 mod pytorch_images;
 mod pytorch_normalisation;
+mod transposed;
 mod weight_norm;
 mod whole_nets;
 

@@ -120,6 +120,11 @@ impl<'a> Placed<'a> {
         Placed { layer, storage, derived, scratch: RefCell::default() }
     }
 
+    /// What the layer has derived from them.
+    pub fn derived(&self) -> &[f32] {
+        &self.derived
+    }
+
     /// The output, computed in the given ranges of columns one after the other.
     pub fn forward(&self, x: &Activations, ranges: &[Range<usize>]) -> Activations {
         let mut y = Activations::unwritten(x.rows, columns(self.layer));

@@ -1,6 +1,6 @@
 //! Small networks, of convolutions, also in groups, with windows whose sides differ and of sequences, of residual and
-//! squeeze-excite blocks, of trained slopes and gates, against the numbers of PyTorch in `tests/golden`, which
-//! `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`, `windows.py` and `gated.py` made.
+//! squeeze-excite blocks, of trained slopes and gates, and of transposed convolutions, against the numbers of PyTorch in `tests/golden`, which
+//! `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`, `windows.py`, `gated.py` and `transposed.py` made.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +17,8 @@ use fallline::engine::train::{self, Session};
 use serde_json::Value;
 
 /// The golden files, of three networks each.
-const FILES: [&str; 5] = ["convolutions.json", "residual.json", "grouped.json", "windows.json", "gated.json"];
+const FILES: [&str; 6] =
+    ["convolutions.json", "residual.json", "grouped.json", "windows.json", "gated.json", "transposed.json"];
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;

@@ -12,7 +12,7 @@ use fallline::data::{Samples, Targets};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
 use fallline::engine::kernels::reference::image::{Convolution, Pool, Shape};
-use fallline::engine::kernels::reference::{self, Dense, merge, numeric_gradient};
+use fallline::engine::kernels::reference::{self, Dense, Transposed, merge, numeric_gradient};
 use fallline::engine::model::recipe::{LayerConfig, Recipe};
 use fallline::engine::model::{Model, NamedTensor};
 use fallline::engine::team::Team;
@@ -95,6 +95,14 @@ impl Naive<'_> {
                     let [weight, bias] = self.of(&module);
                     let twin = Convolution { input: x.shape, window, weight, bias, activation };
                     x.placed(window, settings.integer("channels"), twin.forward(&x.values))
+                }
+                "conv-transpose" => {
+                    let (window, activation) = (settings.window("window"), settings.activation("activation"));
+                    number += usize::from(activation != Activation::IDENTITY);
+                    let [weight, bias] = self.of(&module);
+                    let (input, output_padding) = (x.shape, settings.pair("output_padding"));
+                    let twin = Transposed { input, window, output_padding, weight, bias, activation };
+                    Sample { shape: twin.output(), values: twin.forward(&x.values) }
                 }
                 "max-pool" => pool(&x, settings.window("window"), true),
                 "average-pool" => pool(&x, settings.window("window"), false),
@@ -226,6 +234,10 @@ fn squeeze_excite(reduction: usize) -> String {
 const SHRINK: &str = "{ type = 'conv', channels = 5, kernel = 1, stride = 2 }";
 const SHRINKING: &str =
     "{ type = 'conv', channels = 5, kernel = 3, stride = 2, padding = 1, activation = 'tanh' }";
+const GROW: &str =
+    "{ type = 'conv-transpose', channels = 3, kernel = 3, stride = 2, padding = 1, activation = 'tanh' }";
+const GROWN_DATA: &str = "{ type = 'conv-transpose', channels = 4, kernel = [2, 3], stride = [2, 1], \
+    padding = [0, 1, 1, 0], output_padding = [1, 0], activation = 'silu' }";
 const FLATTEN: &str = "{ type = 'flatten' }";
 const MEAN: &str = "{ type = 'global-average-pool' }";
 
@@ -252,6 +264,17 @@ fn networks() -> Vec<([usize; 3], String)> {
                 text(FLATTEN),
             ]),
         ),
+        // Images become smaller and grow again.
+        (
+            [5, 7, 2],
+            chain(&[
+                text(SHRINKING),
+                text(GROW),
+                residual(&[text(SHRINKING), text(GROW)], &[], "relu"),
+                text(MEAN),
+            ]),
+        ),
+        ([3, 2, 2], chain(&[text(GROWN_DATA), conv(2, "tanh"), text(FLATTEN)])),
         // The shortcut is the data, and the activation a layer of its own.
         ([3, 4, 3], chain(&[residual(&[conv(3, "tanh")], &[], "silu"), text(FLATTEN)])),
         ([1, 1, 13], chain(&[residual(&[dense(5, "tanh"), dense(13, "identity")], &[], "sigmoid")])),

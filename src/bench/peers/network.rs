@@ -30,6 +30,14 @@ pub enum Module {
         groups: usize,
         bias: bool,
     },
+    ConvTranspose {
+        inputs: usize,
+        outputs: usize,
+        #[serde(flatten)]
+        window: Sides,
+        output_padding: [usize; 2],
+        bias: bool,
+    },
     Dense {
         inputs: usize,
         outputs: usize,
@@ -133,6 +141,12 @@ fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Sh
             let (window, bias) = (Sides::of(layer.window("window")), layer.choice("bias"));
             Module::Conv { inputs, outputs, window, groups, bias }
         }
+        "conv-transpose" => {
+            function = layer.activation("activation");
+            let (outputs, output_padding) = (layer.integer("channels"), layer.pair("output_padding"));
+            let (window, bias) = (Sides::of(layer.window("window")), layer.choice("bias"));
+            Module::ConvTranspose { inputs, outputs, window, output_padding, bias }
+        }
         "dense" if layer.choice("weight_norm") => {
             return Err(format!("the peers have no weight normalisation, as layer {index} has"));
         }
@@ -197,6 +211,8 @@ mod tests {
              {{ type = \"max-pool\", kernel = 2 }}, \
              {{ type = \"conv\", channels = 8, kernel = 3, groups = 2, activation = \"gelu\" }}, \
              {{ type = \"average-pool\", kernel = 2, stride = 1 }}, {{ type = \"elu\", alpha = 0.5 }}, \
+             {{ type = \"conv-transpose\", channels = 5, kernel = 3, stride = 2, padding = [1, 0, 0, 2], \
+             output_padding = [0, 1], activation = \"tanh\" }}, \
              {{ type = \"global-average-pool\" }}, {DENSE}, {{ type = \"batch-norm\" }}"
         );
         let network = of(&layers).unwrap().unwrap();
@@ -205,7 +221,11 @@ mod tests {
             let (number, name) = tensor.name.split_once('.').unwrap();
             let (inputs, outputs) = match network.modules[number.parse::<usize>().unwrap()] {
                 Module::Conv { inputs, outputs, groups, .. } => (inputs / groups, outputs),
-                Module::Dense { inputs, outputs, .. } => (inputs, outputs),
+                // PyTorch's weight is [in, out, height, width], and the bias still one of the outputs.
+                Module::ConvTranspose { inputs, outputs, .. } if name == "weight" => (outputs, inputs),
+                Module::ConvTranspose { inputs, outputs, .. } | Module::Dense { inputs, outputs, .. } => {
+                    (inputs, outputs)
+                }
                 Module::BatchNorm { features, image: false, .. } => {
                     assert_eq!(tensor.shape, [features]);
                     continue;
@@ -215,11 +235,15 @@ mod tests {
             let expected = if name == "weight" { vec![outputs, inputs] } else { vec![outputs] };
             assert_eq!(tensor.shape[..expected.len()], expected);
         }
-        assert_eq!(model.tensors().len(), 6 + 4);
+        assert_eq!(model.tensors().len(), 8 + 4);
         let json = serde_json::to_value(&network).unwrap();
         assert_eq!((&json["modules"][0]["type"], &json["modules"][3]["groups"]), (&"conv".into(), &2.into()));
         assert_eq!(json["modules"][6]["parameter"], 0.5);
-        assert_eq!(json["modules"][7]["type"], "global-average-pool");
+        let transposed = &json["modules"][7];
+        assert_eq!((&transposed["type"], &transposed["inputs"]), (&"conv-transpose".into(), &8.into()));
+        assert_eq!(transposed["padding"], serde_json::json!([[1, 0], [0, 2]]));
+        assert_eq!(transposed["output_padding"], serde_json::json!([0, 1]));
+        assert_eq!(json["modules"][9]["type"], "global-average-pool");
     }
 
     #[test]

@@ -81,6 +81,16 @@ impl Window {
         &self.kernel[usize::from(self.one_dimensional)..]
     }
 
+    /// The image of so many channels of which the places of the window are the pixels of `input`, with so many pixels
+    /// more below it and to its right than those places need: what a transposed convolution makes of `input`. None if
+    /// padding is all of it, or it is more than can be counted.
+    pub fn transposed(&self, input: Image, channels: usize, output_padding: [usize; 2]) -> Option<Image> {
+        let [down, across] = self.sides();
+        let height = down.transposed(input.height, output_padding[0])?;
+        let width = across.transposed(input.width, output_padding[1])?;
+        Some(Image::new(height, width, channels))
+    }
+
     /// The output image for `input`, with so many channels.
     pub const fn output(&self, input: Image, channels: usize) -> Image {
         let [rows, columns] = self.sides();
@@ -128,6 +138,14 @@ impl Side {
     pub const fn places(&self, pixels: usize) -> usize {
         let framed = self.framed(pixels);
         if framed <= self.reach() { 0 } else { (framed - self.reach() - 1) / self.stride + 1 }
+    }
+
+    /// The fewest pixels of an image with so many places, and `more` pixels behind them: below the stride, so that there is
+    /// no place more. None if padding is all of them, or they are more than can be counted.
+    pub fn transposed(&self, places: usize, more: usize) -> Option<usize> {
+        let between = places.checked_sub(1)?.checked_mul(self.stride)?;
+        let framed = between.checked_add(self.reach())?.checked_add(more)?.checked_add(1)?;
+        framed.checked_sub(self.before)?.checked_sub(self.after).filter(|&pixels| pixels > 0)
     }
 
     /// The pixels of the window that see the image, of so many pixels, at a position.
@@ -183,6 +201,30 @@ mod tests {
                 assert_eq!(side.places_inside(pixel, pixels).collect::<Vec<_>>(), seen, "{side:?} {pixels}");
             }
         }
+    }
+
+    #[test]
+    fn transposed_sides_have_the_places_that_they_were_made_of() {
+        for (side, places) in sides().flat_map(|side| (1..8).map(move |places| (side, places))) {
+            for more in 0..side.stride {
+                let Some(pixels) = side.transposed(places, more) else {
+                    // Padding is all of the fewest pixels, and of those behind them.
+                    assert!((places - 1) * side.stride + side.reach() + more < side.before + side.after);
+                    continue;
+                };
+                assert_eq!(side.places(pixels), places, "{side:?} {more}");
+                // One less if one pixel fewer than the fewest is there, and one more with a whole stride of them.
+                assert!(more > 0 || side.places(pixels - 1) < places, "{side:?}");
+                assert!(more + 1 < side.stride || side.places(pixels + 1) > places, "{side:?} {more}");
+            }
+        }
+        let window =
+            Window { padding: [[1, 0], [2, 1]], ..Window::rectangle([3, 4], [2, 3], [0, 0], [1, 2]) };
+        // Height: 4 strides of 2, a reach of 2, 1 more and 1, less 1; width: 2 strides of 3, 6, 2 and 1, less 3.
+        let output = window.transposed(Image::new(5, 3, 7), 4, [1, 2]);
+        assert_eq!(output, Some(Image::new(11, 12, 4)));
+        assert_eq!(Window::square(1, 1, 3, 1).transposed(Image::new(5, 6, 1), 1, [0, 0]), None);
+        assert_eq!(Window::plain(1, usize::MAX).transposed(Image::new(5, 6, 1), 1, [0, 0]), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::kernels::image::Window;
 pub type Shape = [usize; 3];
 
 /// The pixel of an image under pixel `(i, j)` of the window at position `(y, x)`, if it is not on the border.
-fn under(
+pub(super) fn under(
     window: Window,
     [y, x]: [usize; 2],
     [i, j]: [usize; 2],
@@ -21,7 +21,7 @@ fn under(
     Some([along(0, y, i, height)?, along(1, x, j, width)?])
 }
 
-fn index([_, height, width]: Shape, channel: usize, [y, x]: [usize; 2]) -> usize {
+pub(super) fn index([_, height, width]: Shape, channel: usize, [y, x]: [usize; 2]) -> usize {
     (channel * height + y) * width + x
 }
 
@@ -37,7 +37,7 @@ fn placed(window: Window, channels: usize, [_, height, width]: Shape) -> Shape {
 }
 
 /// All positions of a shape.
-fn each([channels, height, width]: Shape) -> impl Iterator<Item = (usize, [usize; 2])> {
+pub(super) fn each([channels, height, width]: Shape) -> impl Iterator<Item = (usize, [usize; 2])> {
     let pixels = move || (0..height).flat_map(move |y| (0..width).map(move |x| [y, x]));
     (0..channels).flat_map(move |channel| pixels().map(move |pixel| (channel, pixel)))
 }

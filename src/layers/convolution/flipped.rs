@@ -9,7 +9,7 @@ use super::Convolution;
 use crate::kernels::image::{Image, Patches, Side, Window};
 use crate::kernels::products::panels;
 use crate::layers::dense::Shard;
-use crate::layers::derived::Derivation;
+use crate::layers::derived::{Reader, Target};
 use crate::tensor::{LANES, padded};
 
 /// What adding one number of a patch's gradient to its place costs, in multiply-adds: 0.4 to 0.6 ns were
@@ -32,7 +32,7 @@ struct Segment {
 impl Convolution {
     /// The convolution that gives the gradient of the input, if there is one and it is less work than a
     /// product of patches that are scattered.
-    pub(super) fn flipped(&self) -> Option<Patches> {
+    pub(in crate::layers) fn flipped(&self) -> Option<Patches> {
         let window = self.patches.window;
         let turns = |side: Side| side.stride == 1 && side.before.max(side.after) <= side.reach();
         if !self.patch.input_gradient || !window.sides().into_iter().all(turns) {
@@ -97,18 +97,18 @@ impl Convolution {
         });
     }
 
-    /// As [`derive`](crate::layers::Layer::derive).
-    pub(super) fn turn(&self, flipped: &Patches, shard: usize, from: &Derivation) {
+    /// The part of the flipped kernels that belongs to a shard; `storage` reads the layer's.
+    pub(super) fn turn(&self, flipped: &Patches, shard: usize, storage: &Reader, derived: &mut impl Target) {
         self.flipped_blocks(flipped, shard, &mut |panel, segment, block| {
-            let weights = (from.storage)(self.patch.weights(panel, &segment.inputs));
+            let weights = storage(self.patch.weights(panel, &segment.inputs));
             if segment.is_whole() {
                 for part in segment.parts(block) {
-                    panels::transpose_block((from.derived)(part), weights);
+                    panels::transpose_block(derived.part(part), weights);
                 }
                 return;
             }
             for (output, part) in segment.parts(block).enumerate() {
-                let (row, padding) = (from.derived)(part).split_at_mut(segment.inputs.len());
+                let (row, padding) = derived.part(part).split_at_mut(segment.inputs.len());
                 for (weight, of_input) in row.iter_mut().zip(weights.chunks_exact(LANES)) {
                     *weight = of_input[output];
                 }

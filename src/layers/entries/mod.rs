@@ -4,5 +4,6 @@ pub(super) mod convolution;
 pub(super) mod dense;
 pub(super) mod normalisation;
 pub(super) mod squeeze_excite;
+pub(super) mod transposed;
 
 pub use convolution::with_pool;

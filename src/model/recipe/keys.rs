@@ -9,7 +9,7 @@ use super::super::section::{Section, non_negative};
 use super::values::{initialiser, integer, single};
 use crate::data::MOST_CLASSES;
 use crate::error::Result;
-use crate::hyper::{Allowed, HyperParameter, HyperValue};
+use crate::hyper::{Allowed, HyperParameter, HyperValue, shortest_sides};
 
 /// The values of all of them, in their order.
 pub(super) fn read(section: &mut Section, parameters: &'static [HyperParameter]) -> Result<Vec<HyperValue>> {
@@ -47,6 +47,10 @@ fn read_one(
         }
         (&Allowed::Integer { default, low, high }, _) => {
             HyperValue::Integer(section.integer(key, default, low, high)?)
+        }
+        (&Allowed::Pair { default, low, high }, _) => {
+            let sides = windows::read_sides(section, key, [low, high], &parameter.range())?;
+            HyperValue::Pair(sides.unwrap_or(default))
         }
         (Allowed::Choice(default), _) => HyperValue::Choice(section.boolean(key, *default)?),
         (Allowed::Name(default, names), _) => {
@@ -94,6 +98,7 @@ pub(super) fn write<'a>(
             HyperValue::Number(number) => number.into(),
             HyperValue::Single(number) => single(number),
             HyperValue::Integer(number) => integer(number as u64),
+            HyperValue::Pair(sides) => windows::value(shortest_sides(sides)),
             HyperValue::Choice(choice) => choice.into(),
             HyperValue::Name(name) => name.into(),
             HyperValue::ClassWeights(weights) if weights.is_empty() => continue,

@@ -3,6 +3,7 @@ mod blocks;
 mod images;
 mod normalisation;
 mod optimizers;
+mod transposed;
 
 use super::*;
 use crate::data::idx::ElementType;

@@ -4,7 +4,7 @@ use super::*;
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
-use crate::layers::{Backward, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
+use crate::layers::{Backward, Built, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
 
 /// A weight for each feature, with a fault.
 #[derive(Debug)]
@@ -148,6 +148,25 @@ fn built_in_layers_of_images_pass() {
     for layer in of_images {
         check_layer(&layer, Shape::Image(Image::new(5, 6, 4)))
             .unwrap_or_else(|error| panic!("{layer:?}: {error}"));
+    }
+}
+
+/// Of whole vectors of channels, so that no float of the weights is padding: spread by a convolution turned round, by
+/// patches that are added up, and with weights that are far more than the numbers of an image.
+#[test]
+fn transposed_convolutions_pass() {
+    let input = Shape::Image(Image::new(3, 4, 16));
+    for [channels, kernel, stride, more] in [[5, 3, 2, 1], [3, 2, 3, 0], [16, 3, 1, 0], [40, 3, 1, 0]] {
+        let config = LayerConfig::convolution_transpose(channels, kernel, stride, Activation::TANH)
+            .with("output_padding", [0, more])
+            .unwrap();
+        let (shape, between) = ([channels, kernel, stride], Incoming { shape: input, is_data: false });
+        let output = config.output(0, between).unwrap();
+        let Built::Nodes(nodes) = config.settings().unwrap().build(between) else { panic!() };
+        let [node] = nodes.as_slice() else { panic!() };
+        check_alone(node.as_layer().unwrap(), input, output)
+            .unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+        whole::check(&config, input, output).unwrap_or_else(|error| panic!("{shape:?}: {error}"));
     }
 }
 

@@ -16,6 +16,9 @@ use crate::{Result, memory};
 /// Samples that a worker takes through the network together.
 pub(in crate::train) const BLOCK: usize = 112;
 
+/// What the memory of copies is for, in messages.
+const DERIVED: &str = "what layers derive from their weights";
+
 /// The cost of some of a layer's output `columns` for rows of which it reads `read` columns.
 pub(in crate::train) fn cost(placed: &PlacedLayer, rows: usize, read: usize, columns: usize) -> Cost {
     let share = columns as f64 / placed.layer.columns().max(1) as f64;
@@ -29,8 +32,8 @@ pub(in crate::train) fn cost(placed: &PlacedLayer, rows: usize, read: usize, col
 /// they may come from a file, from training, or be those of an earlier epoch.
 fn derived(model: &Model) -> Result<Vec<Buffer<f32>>> {
     let lens = || model.layers().iter().map(|placed| placed.layer.derived_lens()[1]);
-    memory::check("normalised weights", lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
-    let zeros = lens().map(|len| Buffer::try_zeros("normalised weights", len));
+    memory::check(DERIVED, lens().sum::<usize>().saturating_mul(size_of::<f32>()))?;
+    let zeros = lens().map(|len| Buffer::try_zeros(DERIVED, len));
     let mut derived = zeros.collect::<Result<Vec<_>>>()?;
     for (placed, derived) in model.layers().iter().zip(&mut derived) {
         if let Some(kind) = placed.layer.derived() {

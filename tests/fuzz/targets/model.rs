@@ -49,7 +49,7 @@ fn save(path: &Path, saved: &SavedModel) -> fallline::Result<()> {
 }
 
 /// Small networks for samples of this height, width and channels: their layers.
-const NETWORKS: [([usize; 3], &str); 5] = [
+const NETWORKS: [([usize; 3], &str); 6] = [
     (
         [2, 2, 1],
         "[[model.layers]]\ntype = 'dense'\nunits = 3\nactivation = 'relu'\n[[model.layers]]\ntype = 'dense'\nunits = 2\n",
@@ -71,6 +71,11 @@ const NETWORKS: [([usize; 3], &str); 5] = [
         "[[model.layers]]\ntype = 'conv-1d'\nchannels = 3\nkernel = 2\npadding = [1, 0]\n\
          [[model.layers]]\ntype = 'max-pool-1d'\nkernel = 3\nstride = 2\npadding = 1\n\
          [[model.layers]]\ntype = 'flatten'\n[[model.layers]]\ntype = 'dense'\nunits = 2\n",
+    ),
+    (
+        [2, 3, 2],
+        "[[model.layers]]\ntype = 'conv-transpose'\nchannels = 2\nkernel = [2, 1]\nstride = 2\noutput_padding = [0, 1]\n\
+         [[model.layers]]\ntype = 'global-average-pool'\n",
     ),
 ];
 

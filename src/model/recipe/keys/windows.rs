@@ -71,6 +71,21 @@ fn read_padding(section: &mut Section, window: Window) -> Result<[[usize; 2]; 2]
     })
 }
 
+/// The integers of a pair's height and width, each between `low` and `high`, both included; `expected` says so.
+pub(super) fn read_sides(
+    section: &mut Section,
+    key: &'static str,
+    bounds: [usize; 2],
+    expected: &str,
+) -> Result<Option<[usize; 2]>> {
+    let values = section.integers(key, &[2], bounds, expected)?;
+    Ok(values.map(|values| match values[..] {
+        [height, width] => [height, width],
+        [both, ..] => [both, both],
+        [] => [bounds[0]; 2],
+    }))
+}
+
 /// The keys of a window. What a program has set and no recipe can say comes out in a form that reading
 /// refuses.
 pub(super) fn table(window: Window, pool: bool) -> Table {
@@ -87,7 +102,7 @@ pub(super) fn table(window: Window, pool: bool) -> Table {
 }
 
 /// One integer by itself.
-fn value(values: Vec<usize>) -> Value {
+pub(super) fn value(values: Vec<usize>) -> Value {
     match values[..] {
         [one] => integer(one as u64),
         _ => values.into_iter().map(|value| integer(value as u64)).collect::<Vec<Value>>().into(),

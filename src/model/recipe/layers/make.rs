@@ -23,6 +23,23 @@ impl LayerConfig {
         convolution("conv", channels, kernel, activation)
     }
 
+    /// A transposed convolution with a bias, by which images grow: each pixel is spread over `kernel` x `kernel` pixels,
+    /// `stride` apart, without padding; `channels` come out.
+    pub fn convolution_transpose(
+        channels: usize,
+        kernel: usize,
+        stride: usize,
+        activation: Activation,
+    ) -> LayerConfig {
+        let settings = [
+            ("channels", channels.into()),
+            ("kernel", kernel.into()),
+            ("stride", stride.into()),
+            ("activation", activation.into()),
+        ];
+        made("conv-transpose", settings)
+    }
+
     /// The largest number of each channel in windows of `kernel` x `kernel` pixels, side by side.
     pub fn max_pool(kernel: usize) -> LayerConfig {
         made("max-pool", [("kernel", kernel.into())])
