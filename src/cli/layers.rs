@@ -111,10 +111,10 @@ max-pool-1d
   the largest number of each channel in each window
   as torch.nn.MaxPool1d
   takes: a sequence
-  kernel                 an integer from 1 to 1024                           what each number is of
-  stride    as `kernel`  an integer from 1 to 1024                           from window to window
-  padding             0  an integer from 0 to 1024, or each end, or \"same\"  pixels of 0 around the input
-  dilation            1  an integer from 1 to 1024                           from pixel to pixel of a window
+  kernel                 an integer from 1 to 1024                          what each number is of
+  stride    as `kernel`  an integer from 1 to 1024                          from window to window
+  padding             0  an integer from 0 to 1024, or each end, or \"same\"  pixels on each side
+  dilation            1  an integer from 1 to 1024                          from pixel to pixel of a window
 "
         );
         let dense = Shown::of(LayerKind::named("dense").unwrap()).markdown();

@@ -239,7 +239,7 @@ impl HyperParameter {
         vec![
             row("kernel", "", &sizes, self.about),
             row("stride", stride, &sizes, "from window to window"),
-            row("padding", "0", &padding, "pixels of 0 around the input"),
+            row("padding", "0", &padding, "pixels on each side"),
             row("dilation", "1", &sizes, "from pixel to pixel of a window"),
         ]
     }
