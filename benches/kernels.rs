@@ -21,7 +21,7 @@ use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
 use fallline::engine::kernels::simd::reduce;
 use fallline::engine::losses::{Loss, Scores, Targets};
-use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::model::recipe::{OPTIMIZERS, Optimizer};
 use fallline::engine::optim::StepSettings;
 use fallline::engine::team::Team;
 use fallline::engine::tensor::{Buffer, LANES, MatrixMut, MatrixRef, padded, row_stride};
@@ -249,7 +249,7 @@ fn updates(criterion: &mut Criterion) {
     const PARAMETERS: usize = LEN / 2;
     let settings = StepSettings::new(2, 1e-12);
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        let rule = OptimizerConfig::of(kind).rule();
+        let rule = Optimizer::of(kind).rule();
         // Its update is no single pass.
         if rule.per_tensor().is_some() {
             continue;

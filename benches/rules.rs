@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fallline::engine::kernels::simd::stream;
-use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::model::recipe::{OPTIMIZERS, Optimizer};
 use fallline::engine::optim::{Coefficients, Rule, StepSettings};
 use fallline::engine::tensor::Buffer;
 use fallline::engine::train::machine;
@@ -78,7 +78,7 @@ fn rules(criterion: &mut Criterion) {
             bencher.iter(|| triad(&mut a, &b, &c, threads));
         });
         for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-            let rule = OptimizerConfig::of(kind).rule();
+            let rule = Optimizer::of(kind).rule();
             // Its update is no single pass.
             if rule.per_tensor().is_some() {
                 continue;

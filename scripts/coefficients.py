@@ -1,4 +1,4 @@
-"""Minimax coefficients for src/kernels/math.rs, by Remez's exchange algorithm.
+"""Minimax coefficients for src/kernels/simd/math.rs, by Remez's exchange algorithm.
 
     pip install mpmath && python scripts/coefficients.py
 

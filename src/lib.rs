@@ -34,17 +34,20 @@
 //! - **A network** is a [`Model`]: layers in order, made with a [`ModelBuilder`] of [`LayerConfig`]s, and a [`Loss`].
 //!   [`Model::save`] and [`Model::load`] keep it in a file. A [`LossKind`] may be a program's own; [`testing`] checks it.
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
-//!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller.
+//!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller, with
+//!   schedules and averages once [`Trainer::steps_per_epoch`] says how long an epoch is. [`settings`] are for
+//!   [`Trainer::change`].
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
 //!   [`testing::check_rule`] tries it.
-//! - **In use** a model is in a [`Predictor`], which threads share.
-//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`engine::train::run()`] runs one.
+//! - **In use** a model is in a [`Predictor`], which threads share; [`Predictor::with_threads`] shares many samples among
+//!   several.
+//! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`Trainer::from_recipe`] trains by one.
 //!
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
 //!
-//! These names, at the top of the crate, are its front door, with [`data`], [`extend`] (layers, losses and rules of one's
-//! own), [`testing`] (which checks them) and [`cli`]. They are meant to stay as they are; an incompatible change to them is
+//! These names, at the top of the crate, are its front door, with [`data`], [`settings`], [`record`], [`extend`] (layers,
+//! losses and rules of one's own), [`testing`] (which checks them) and [`cli`]. They are meant to stay as they are; an incompatible change to them is
 //! a new minor version until 1.0. All else is in [`engine`], which is open to be read and built upon, and may change with
 //! any version.
 //!
@@ -106,6 +109,33 @@ pub mod cli;
 #[doc(hidden)]
 pub mod report;
 
+pub mod settings {
+    //! The settings of a [`Recipe`](crate::Recipe) as plain data, for [`Trainer::change`](crate::Trainer::change), and the
+    //! kinds of a [`Schedule`](crate::Schedule).
+
+    #[doc(inline)]
+    pub use crate::data::augment::Augmentation;
+    #[doc(inline)]
+    pub use crate::model::recipe::{
+        AverageConfig, AverageMethod, ConstraintConfig, DataConfig, GradientConfig, Held, ModelConfig,
+        Patience, StopConfig, Tolerance, TrainConfig, Watched,
+    };
+    #[doc(inline)]
+    pub use crate::optim::schedule::{Anneal, Length, OneCycle, Phase, Plateau, Schedules, Warmup};
+    #[doc(inline)]
+    pub use crate::optim::{Ema, Lookahead};
+}
+
+pub mod record {
+    //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), and what it tells an
+    //! [`Observer`](crate::Observer).
+
+    #[doc(inline)]
+    pub use crate::train::{
+        Divergence, Ending, FoldsRecord, LayerNorms, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
+    };
+}
+
 pub mod engine {
     //! What the front door stands on, for those who build the engine: open to be read and used, and not stable.
     //!
@@ -120,6 +150,7 @@ pub mod engine {
     };
 }
 
+#[doc(inline)]
 pub use data::{FeaturesRef, SampleRows, Samples, Targets, TargetsRef};
 pub use error::{Error, Result};
 pub use hyper::{HyperParameter, HyperValue};
@@ -127,7 +158,7 @@ pub use init::Init;
 pub use kernels::activation::Activation;
 pub use kernels::image::Window;
 pub use losses::{ElementwiseLoss, Loss, LossFunction, LossKind, RowLoss, Takes, Target};
-pub use model::recipe::{LayerConfig, OptimizerConfig as Optimizer, OptimizerKind};
+pub use model::recipe::{LayerConfig, Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};

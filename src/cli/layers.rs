@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::optimizers::{rows_as_markdown, rows_as_text};
+use super::optimizers::rows_as_text;
 use crate::Error;
 use crate::hyper::HyperParameter;
 use crate::layers::{LayerKind, RESIDUAL};
@@ -15,7 +15,7 @@ pub struct LayersArguments {
     /// Which of them to show [default: all].
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Write Markdown.
+    /// Write Markdown, the rows of the table in docs/layers.md.
     #[arg(long)]
     markdown: bool,
 }
@@ -34,13 +34,15 @@ struct Shown {
     takes: &'static str,
     /// The key, default, range and meaning of each setting.
     rows: Vec<[String; 4]>,
+    /// Its row in the table of docs/layers.md.
+    documented: String,
 }
 
 impl Shown {
     fn of(kind: &'static LayerKind) -> Shown {
         let (formula, source, parameters) = kind.about();
         let rows = parameters.iter().flat_map(HyperParameter::rows).collect();
-        Shown { name: kind.name(), formula, source, takes: kind.takes(), rows }
+        Shown { name: kind.name(), formula, source, takes: kind.takes(), rows, documented: kind.documented() }
     }
 
     /// The block that holds lists of layers, which the table has not.
@@ -48,11 +50,15 @@ impl Shown {
         let row = |key: &str, default: &str, range: &str, about: &str| {
             [key, default, range, about].map(String::from)
         };
+        let (formula, takes, source) =
+            ("activation(layers(x) + shortcut(x))", "what its layers take", "He, Zhang, Ren, Sun 2016");
+        let keys = "`activation` (an activation; identity), `layers` (at least one), `shortcut` (none)";
         Shown {
             name: RESIDUAL,
-            formula: "activation(layers(x) + shortcut(x))",
-            source: "He, Zhang, Ren, Sun 2016",
-            takes: "what its layers take",
+            formula,
+            source,
+            takes,
+            documented: format!("| `{RESIDUAL}` | {formula} | {takes} | {keys} | {source} |"),
             rows: vec![
                 row("layers", "", "layers, at least one", "what is added to the shortcut"),
                 row(
@@ -67,16 +73,9 @@ impl Shown {
     }
 
     fn plain(&self) -> String {
-        let Shown { name, formula, source, takes, rows } = self;
+        let Shown { name, formula, source, takes, rows, .. } = self;
         let source = if source.is_empty() { String::new() } else { format!("  {source}\n") };
         format!("{name}\n  {formula}\n{source}  takes: {takes}\n") + &rows_as_text(rows)
-    }
-
-    fn markdown(&self) -> String {
-        let Shown { name, formula, source, takes, rows } = self;
-        let source = if source.is_empty() { String::new() } else { format!(" {source}.") };
-        let head = format!("### {name}\n\n`{formula}`\n\nTakes {takes}.{source}\n");
-        if rows.is_empty() { head } else { head + "\n" + &rows_as_markdown(rows) }
     }
 }
 
@@ -92,9 +91,11 @@ pub fn run(arguments: LayersArguments) -> anyhow::Result<()> {
             })
             .collect::<crate::Result<_>>()?,
     };
-    let write = if arguments.markdown { Shown::markdown } else { Shown::plain };
-    let texts: Vec<String> = chosen.iter().map(write).collect();
-    Ok(std::io::stdout().write_all(texts.join("\n").as_bytes())?)
+    let text = match arguments.markdown {
+        true => chosen.iter().map(|shown| shown.documented.clone() + "\n").collect(),
+        false => chosen.iter().map(Shown::plain).collect::<Vec<_>>().join("\n"),
+    };
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }
 
 #[cfg(test)]
@@ -117,12 +118,17 @@ max-pool-1d
   dilation            1  an integer from 1 to 1024                          from pixel to pixel of a window
 "
         );
-        let dense = Shown::of(LayerKind::named("dense").unwrap()).markdown();
-        assert!(
-            dense.starts_with("### dense\n\n`activation(W x + b), `units` features`\n\nTakes features.\n"),
-            "{dense}"
-        );
-        assert!(dense.contains("| `weight_init` | by the activation | an initialiser |"), "{dense}");
         assert!(Shown::residual().plain().contains("  layers                layers, at least one"));
+    }
+
+    /// The page has the rows that the program writes, that of the block of lists too.
+    #[test]
+    fn the_documentation_has_every_row() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/layers.md")).unwrap();
+        assert!(page.contains(&Shown::residual().documented), "{}", Shown::residual().documented);
+        let dense = Shown::of(LayerKind::named("dense").unwrap());
+        assert!(
+            page.contains(&dense.documented) && !page.contains(&dense.documented.replace("dense", "dence"))
+        );
     }
 }

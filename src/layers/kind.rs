@@ -32,6 +32,7 @@ pub struct LayerKind {
     pub(super) fan_in: fn(&LayerSettings, Shape) -> usize,
     pub(super) ending: Ending,
     differs_in_training: bool,
+    reads_batch: bool,
 }
 
 /// Where the activation is that a layer lists under `activation`.
@@ -146,6 +147,7 @@ impl LayerKind {
             fan_in: |_, _| 0,
             ending: Ending::None,
             differs_in_training: false,
+            reads_batch: false,
         }
     }
 
@@ -204,6 +206,11 @@ impl LayerKind {
         LayerKind { differs_in_training: true, ..self }
     }
 
+    /// That in training each row of its output depends on all rows of the batch.
+    pub(super) const fn over_batch(self) -> LayerKind {
+        LayerKind { reads_batch: true, ..self }
+    }
+
     /// With what it computes, in plain text, for x the input and y the output.
     pub const fn formula(self, formula: &'static str) -> LayerKind {
         LayerKind { formula, ..self }
@@ -222,6 +229,11 @@ impl LayerKind {
     /// Its formula, its source and what may be set, for documentation.
     pub fn about(&self) -> (&'static str, &'static str, &'static [HyperParameter]) {
         (self.formula, self.source, self.hyper_parameters)
+    }
+
+    /// Whether each row of its output in training depends on all rows of the batch.
+    pub fn reads_batch(&self) -> bool {
+        self.reads_batch
     }
 
     /// Whether it computes something else in training than in evaluation.

@@ -137,6 +137,48 @@ impl RowsGradient<'_> {
 ///
 /// All functions work on the rows they are given, and a row's result depends neither on which other rows these are
 /// nor on anything but the arguments: so results are the same for any number of threads.
+///
+/// ```
+/// use fallline::extend::{
+///     Backward, Forward, HyperParameter, Input, Layer, LayerKind, ParameterSpec, RowsGradient, Shape, finite,
+/// };
+/// use fallline::{Init, LayerConfig};
+///
+/// /// y = w x, with a trained w for each feature.
+/// #[derive(Debug)]
+/// struct Scaled {
+///     features: usize,
+///     initial: f32,
+/// }
+///
+/// static SCALED: LayerKind = LayerKind::new("scaled", |settings, input| {
+///     Box::new(Scaled { features: input.features(), initial: settings.single("initial") })
+/// })
+/// .input(Input::Features)
+/// .hyper_parameters(&[HyperParameter::single("initial", 1.0, finite(), "what each w begins as")]);
+///
+/// impl Layer for Scaled {
+///     fn outputs(&self) -> usize {
+///         self.features
+///     }
+///     fn parameters(&self) -> Vec<ParameterSpec> {
+///         ParameterSpec::in_order([("w", vec![self.features], Init::Constant(self.initial))])
+///     }
+///     fn forward(&self, pass: Forward) {
+///         pass.by_row([self.features; 2], |y, x, w| (0..x.len()).for_each(|i| y[i] = w[i] * x[i]));
+///     }
+///     fn backward(&self, pass: Backward) {
+///         pass.by_row([self.features; 2], |dx, dy, _, w| (0..dy.len()).for_each(|i| dx[i] = w[i] * dy[i]));
+///     }
+///     fn gradient(&self, pass: RowsGradient) {
+///         pass.by_row([self.features; 2], |dw, dy, x, _| (0..dy.len()).for_each(|i| dw[i] += dy[i] * x[i]));
+///     }
+/// }
+///
+/// let layer = LayerConfig::of(&SCALED).with("initial", 0.5)?;
+/// fallline::testing::check_layer(&layer, Shape::Features(5))?;
+/// # Ok::<(), fallline::Error>(())
+/// ```
 pub trait Layer: Debug + Send + Sync {
     /// The name in tables: "dense + relu". That of the type, unless it says more.
     fn kind(&self) -> String {
@@ -171,7 +213,8 @@ pub trait Layer: Debug + Send + Sync {
     }
 
     /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so much
-    /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient).
+    /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient). A network
+    /// in which a normalisation by batch follows such a layer is refused when it is trained.
     fn saved_len(&self, _rows: usize) -> usize {
         0
     }

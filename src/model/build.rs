@@ -24,7 +24,7 @@ impl Model {
         check_input(input)?;
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
         // under way; with normalisation by batch, all others come in between.
-        let normalises = |layer: &LayerSettings| layer.kind().name() == "batch-norm";
+        let normalises = |layer: &LayerSettings| layer.kind().reads_batch();
         let fuses_pools = find_layer(&config.layers, normalises).is_none();
         let mut builder = Builder { fuses_pools, ..Builder::default() };
         let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
@@ -115,6 +115,9 @@ impl Builder {
                                 flow.from = self.place(index, node, reads, name, each)?;
                                 module += if number == 0 { settings.modules() } else { 1 };
                             }
+                            if !pool_is_done {
+                                self.check_last(index, output)?;
+                            }
                         }
                         Built::Branch(branch) => {
                             flow.from =
@@ -131,6 +134,21 @@ impl Builder {
             flow.shape = output;
         }
         Ok(flow)
+    }
+
+    /// That the layer placed last gives what its kind says of it.
+    fn check_last(&self, index: usize, output: Shape) -> Result<()> {
+        let Some(PlacedLayer { layer, .. }) = self.layers.last() else { return Ok(()) };
+        let given = layer.image().map_or(Shape::Features(layer.outputs()), Shape::Image);
+        if given == output {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            index,
+            layer: layer.kind(),
+            expected: format!("{output}, which its kind says that it gives"),
+            found: given.to_string(),
+        })
     }
 
     /// Places a layer with so many numbers going into each output, part of number `index` of its list.

@@ -37,9 +37,7 @@ pub use layers::{LayerConfig, ResidualConfig};
 pub(super) use layers::{find_layer, in_residual};
 pub(super) use network::MOST_PARAMETERS;
 pub use network::ModelConfig;
-pub use optimizer::{
-    OPTIMIZERS, OptimizerConfig, OptimizerKind, optimizer_kind, optimizer_kinds, optimizer_names,
-};
+pub use optimizer::{OPTIMIZERS, Optimizer, OptimizerKind, optimizer_kind, optimizer_kinds, optimizer_names};
 pub use overrides::Override;
 pub use reproduce::{MOST_SEEDS, ReproduceConfig};
 pub use schedule::SCHEDULES;

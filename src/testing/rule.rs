@@ -1,7 +1,7 @@
 //! Checks of an update rule: every number of threads, and every cut of the parameters among them, must
 //! give the same bits.
 
-use crate::model::recipe::OptimizerConfig;
+use crate::model::recipe::Optimizer;
 use crate::optim::{MOST_SLOTS, Rule, StepSettings};
 use crate::{Error, Result, panics, rng};
 
@@ -28,7 +28,7 @@ const RATE: f64 = 0.01;
 /// # Errors
 /// [`Error::Mismatch`], or [`Error::Setting`] about its entry, says which of these does not hold, and where. A panic of
 /// the rule is such an error.
-pub fn check_rule(config: &OptimizerConfig) -> Result<()> {
+pub fn check_rule(config: &Optimizer) -> Result<()> {
     config.kind().check()?;
     let rate = if config.learning_rate > 0.0 { config.learning_rate } else { RATE };
     let checked = panics::quietly(|| {

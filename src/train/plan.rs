@@ -124,14 +124,14 @@ impl Plan {
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         let wide = layers.iter().take_while(is_wide).count();
         let owners = owners(layers, workers);
-        let mut rows = RowPlan::new(layers, wide, features);
+        let rows = RowPlan::new(layers, wide, features);
         let block = match block(layers, workers) {
             // Rows that depend on each other go through both passes together.
             _ if !rows.norms.is_empty() => part,
             block if part < batch => block.min(part),
             block => block,
         };
-        let block = rows.cut_into_parts(layers, batch, block);
+        let (rows, block) = rows.in_parts(layers, batch, block);
         let mixed = if training.mixes { features } else { 0 };
         let updated =
             layers.last().map_or(0, |last| last.storage.end) * (1 + training.slots) * size_of::<f32>();

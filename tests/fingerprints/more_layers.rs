@@ -5,7 +5,7 @@ use crate::data::Data::Channels;
 
 pub const RECIPES: &[Row] = &[
     Row {
-        // An encoder and a decoder, by convolutions turned round and by patches that are added to their places.
+        // An encoder and a decoder, by transposed convolutions and by patches that are added to their places.
         name: "transposed",
         data: Channels,
         samples: 48,

@@ -1,5 +1,5 @@
 //! Convolutions with 16 samples in the lanes: the same bits on every instruction set, whose tiles differ.
-//! (What the bits should be is tested with the layer, in tests/layers/narrow.rs.)
+//! (What the bits should be is tested with the layer, in tests/layers/convolution_pool.rs.)
 
 use crate::{on_every_isa, spread};
 use fallline::engine::kernels::convolution::fused_pool::FusedPool;
@@ -19,33 +19,33 @@ const SHAPES: [([usize; 3], Window, usize, usize); 8] = [
 ];
 
 /// Output, who takes its gradient, and all gradients; NaN where nothing is to be read.
-fn all(narrow: &FusedPool, samples: usize) -> [Vec<f32>; 5] {
-    let (input, output) = (narrow.patches.input, narrow.output());
+fn all(kernel: &FusedPool, samples: usize) -> [Vec<f32>; 5] {
+    let (input, output) = (kernel.patches.input, kernel.output());
     let stride = row_stride(input.columns());
     let mut x = spread(samples * stride, 1.0);
     for pixel in x.chunks_exact_mut(input.pitch) {
         pixel[input.channels..].fill(0.0);
     }
-    let weights = spread(output.pitch * narrow.patches.inputs(), 0.3);
-    let bias = spread(padded(narrow.outputs), 0.1);
-    let (mut lanes, mut dx_lanes) = (vec![f32::NAN; narrow.input_len()], vec![f32::NAN; narrow.input_len()]);
-    narrow.gather_input(&mut lanes, MatrixRef::new(&x, samples, input.columns(), stride));
+    let weights = spread(output.pitch * kernel.patches.inputs(), 0.3);
+    let bias = spread(padded(kernel.outputs), 0.1);
+    let (mut lanes, mut dx_lanes) = (vec![f32::NAN; kernel.input_len()], vec![f32::NAN; kernel.input_len()]);
+    kernel.gather_input(&mut lanes, MatrixRef::new(&x, samples, input.columns(), stride));
     let columns = output.columns();
     let mut y = vec![f32::NAN; samples * columns];
-    let mut takers = vec![f32::NAN; if narrow.pools { narrow.output_len() } else { 0 }];
+    let mut takers = vec![f32::NAN; if kernel.pools { kernel.output_len() } else { 0 }];
     let matrix = MatrixMut::new(&mut y, samples, columns, columns);
-    narrow.forward(matrix, &mut takers, &lanes, &weights, Some(&bias), true);
+    kernel.forward(matrix, &mut takers, &lanes, &weights, Some(&bias), true);
 
     let dy = spread(samples * columns, 1.0);
-    let mut dy_lanes = vec![f32::NAN; narrow.output_len()];
-    narrow.gather_gradient(&mut dy_lanes, MatrixRef::new(&dy, samples, columns, columns), &takers);
-    let mut scratch = vec![f32::NAN; narrow.input_gradient_scratch().max(narrow.weight_gradient_scratch())];
-    narrow.input_gradient(&mut dx_lanes, &dy_lanes, &takers, &weights, &mut scratch);
+    let mut dy_lanes = vec![f32::NAN; kernel.output_len()];
+    kernel.gather_gradient(&mut dy_lanes, MatrixRef::new(&dy, samples, columns, columns), &takers);
+    let mut scratch = vec![f32::NAN; kernel.input_gradient_scratch().max(kernel.weight_gradient_scratch())];
+    kernel.input_gradient(&mut dx_lanes, &dy_lanes, &takers, &weights, &mut scratch);
     let mut dx = vec![0.0; samples * stride];
-    narrow.scatter_input(MatrixMut::new(&mut dx, samples, input.columns(), stride), &dx_lanes);
+    kernel.scatter_input(MatrixMut::new(&mut dx, samples, input.columns(), stride), &dx_lanes);
     scratch.fill(f32::NAN);
     let (mut dw, mut db) = (vec![f32::NAN; weights.len()], vec![f32::NAN; bias.len()]);
-    narrow.weight_gradient(&mut dw, &mut db, &dy_lanes, &takers, &lanes, &mut scratch, false);
+    kernel.weight_gradient(&mut dw, &mut db, &dy_lanes, &takers, &lanes, &mut scratch, false);
     [y, takers, dx, dw, db]
 }
 
@@ -54,12 +54,12 @@ fn every_instruction_set_gives_the_same_bits() {
     for ([height, width, channels], window, outputs, samples) in SHAPES {
         for pools in [true, false] {
             let patches = Patches { input: Image::new(height, width, channels), window };
-            let narrow = FusedPool { patches, outputs, pools };
-            let results = on_every_isa(|| all(&narrow, samples).concat());
-            assert!(results.iter().all(|x| x.is_finite()), "{narrow:?}");
-            let [y, _, dx, dw, db] = all(&narrow, samples);
+            let kernel = FusedPool { patches, outputs, pools };
+            let results = on_every_isa(|| all(&kernel, samples).concat());
+            assert!(results.iter().all(|x| x.is_finite()), "{kernel:?}");
+            let [y, _, dx, dw, db] = all(&kernel, samples);
             let some = |values: &[f32]| values.iter().any(|&x| x != 0.0);
-            assert!(some(&y) && some(&dx) && some(&dw) && some(&db), "{narrow:?}");
+            assert!(some(&y) && some(&dx) && some(&dw) && some(&db), "{kernel:?}");
         }
     }
 }
@@ -69,10 +69,10 @@ fn every_instruction_set_gives_the_same_bits() {
 fn the_pool_takes_the_largest_of_what_comes_out_without_it() {
     for ([height, width, channels], window, outputs, samples) in SHAPES {
         let patches = Patches { input: Image::new(height, width, channels), window };
-        let narrow = FusedPool { patches, outputs, pools: true };
-        let (pooled, image) = (narrow.output(), narrow.unpooled());
-        let [y, ..] = all(&narrow, samples);
-        let [z, ..] = all(&FusedPool { pools: false, ..narrow }, samples);
+        let kernel = FusedPool { patches, outputs, pools: true };
+        let (pooled, image) = (kernel.output(), kernel.unpooled());
+        let [y, ..] = all(&kernel, samples);
+        let [z, ..] = all(&FusedPool { pools: false, ..kernel }, samples);
         for (y, z) in y.chunks_exact(pooled.columns()).zip(z.chunks_exact(image.columns())) {
             for (place, y) in y.iter().enumerate() {
                 let (pixel, channel) = (place / pooled.pitch, place % pooled.pitch);
@@ -81,7 +81,7 @@ fn the_pool_takes_the_largest_of_what_comes_out_without_it() {
                     z[(corner + down * image.width + right) * image.pitch + channel]
                 };
                 let largest = at(0, 0).max(at(1, 0)).max(at(0, 1)).max(at(1, 1));
-                assert_eq!(y.to_bits(), largest.to_bits(), "{narrow:?} {place}");
+                assert_eq!(y.to_bits(), largest.to_bits(), "{kernel:?} {place}");
             }
         }
     }

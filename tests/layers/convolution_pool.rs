@@ -48,7 +48,7 @@ const CASES: [([usize; 3], Window, usize, usize); 19] = [
 
 /// A layer with its pool, the two layers that do the same, parameters, and a batch.
 struct Case {
-    narrow: ConvolutionPool,
+    kernel: ConvolutionPool,
     convolution: Convolution,
     pool: Pool,
     twins: (Twin, PoolTwin),
@@ -98,7 +98,7 @@ impl Case {
         };
         let shape = [outputs, between.height, between.width];
         Case {
-            narrow: ConvolutionPool::new(convolution.clone(), POOL).expect("it fits"),
+            kernel: ConvolutionPool::new(convolution.clone(), POOL).expect("it fits"),
             convolution,
             pool: Pool { input: between, pooling: Pooling::Max, window: POOL },
             twins: (twin, PoolTwin { input: shape, window: POOL, max: true }),
@@ -110,13 +110,13 @@ impl Case {
     }
 
     fn images(&self) -> (Activations, Activations) {
-        let (input, output) = (self.convolution.patches.input, self.narrow.image().unwrap());
+        let (input, output) = (self.convolution.patches.input, self.kernel.image().unwrap());
         (Activations::images(&self.x, input), Activations::images(&self.dy, output))
     }
 
     fn fast(&self) -> Answer {
-        let (input, output) = (self.convolution.patches.input, self.narrow.image().unwrap());
-        let placed = Placed::new(&self.narrow, packed(&self.narrow, &self.parameters));
+        let (input, output) = (self.convolution.patches.input, self.kernel.image().unwrap());
+        let placed = Placed::new(&self.kernel, packed(&self.kernel, &self.parameters));
         let (x, mut dy) = self.images();
         let y = placed.forward_at_once(&x);
         let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(input.columns()));
@@ -156,14 +156,14 @@ fn all() -> impl Iterator<Item = Case> {
 #[test]
 fn the_output_is_that_of_convolution_and_pool_bit_for_bit() {
     for case in all() {
-        assert_eq!(bits(&case.fast().y), bits(&case.apart()), "{:?}", case.narrow);
+        assert_eq!(bits(&case.fast().y), bits(&case.apart()), "{:?}", case.kernel);
     }
 }
 
 #[test]
 fn gradients_agree_with_the_twins() {
     for case in all() {
-        assert!(case.agrees(&case.fast()), "{:?}", case.narrow);
+        assert!(case.agrees(&case.fast()), "{:?}", case.kernel);
     }
 }
 
@@ -193,8 +193,8 @@ fn rows_do_not_depend_on_each_other() {
     for turn in [1, 4, 7] {
         let case = Case::new(turn, false, Activation::RELU);
         let input = case.convolution.patches.input;
-        let placed = Placed::new(&case.narrow, packed(&case.narrow, &case.parameters));
-        let image = case.narrow.image().unwrap();
+        let placed = Placed::new(&case.kernel, packed(&case.kernel, &case.parameters));
+        let image = case.kernel.image().unwrap();
         let row = |x: &[f32]| placed.forward_at_once(&Activations::images(x, input)).channels(image);
         let by_row: Vec<f32> = case.x.chunks(input.features()).flat_map(row).collect();
         assert_eq!(bits(&row(&case.x)), bits(&by_row));
@@ -206,7 +206,7 @@ fn rows_do_not_depend_on_each_other() {
 fn gradients_are_carried_on() {
     for turn in [1, 6, 11] {
         let case = Case::new(turn, true, Activation::RELU);
-        let placed = Placed::new(&case.narrow, packed(&case.narrow, &case.parameters));
+        let placed = Placed::new(&case.kernel, packed(&case.kernel, &case.parameters));
         let (x, mut dy) = case.images();
         let y = placed.forward_at_once(&x);
         placed.backward(&mut dy, &x, &y, None);
@@ -215,7 +215,7 @@ fn gradients_are_carried_on() {
         for (once, twice) in once.iter().zip(&twice) {
             let same =
                 once.iter().zip(twice).all(|(once, twice)| (2.0 * once - twice).abs() <= 1e-5 * once.abs());
-            assert!(same && once.iter().any(|&x| x != 0.0), "{:?}", case.narrow);
+            assert!(same && once.iter().any(|&x| x != 0.0), "{:?}", case.kernel);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::common::compare::{largest_deviation, widened};
 use crate::common::golden::{self, numbers, text};
 use crate::common::isa::on_each;
 use crate::common::splitmix;
-use fallline::engine::model::recipe::{OPTIMIZERS, OptimizerConfig};
+use fallline::engine::model::recipe::{OPTIMIZERS, Optimizer};
 use fallline::engine::optim::reference::{self, Memory};
 use fallline::engine::optim::{
     Adabelief, Adadelta, Adagrad, Adam, Adamax, Adan, Lion, Nadam, Radam, Rmsprop, Rprop, Rule, ScheduleFree,
@@ -250,10 +250,10 @@ fn what_is_evaluated_agrees_too() {
 fn every_rule_of_a_recipe_has_golden_numbers() {
     let file = golden::read("rules.json");
     for kind in OPTIMIZERS.iter().filter(|kind| !kind.searches()) {
-        if OptimizerConfig::of(kind).rule().per_tensor().is_some() {
+        if Optimizer::of(kind).rule().per_tensor().is_some() {
             continue;
         }
-        let rule = format!("{:?}", OptimizerConfig::of(kind).rule());
+        let rule = format!("{:?}", Optimizer::of(kind).rule());
         let family = rule.split_whitespace().next().unwrap().to_string();
         let same = |case: &&Value| text(&case["rule"]) == kind.name;
         let case = golden::cases(&file).iter().find(same).unwrap_or_else(|| panic!("{}", kind.name));

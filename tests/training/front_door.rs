@@ -388,7 +388,10 @@ fn wrong_predictions_are_errors_and_write_nothing() {
         predictor.predict(&[1.0; WIDTH + 1], &mut out),
         "number of features: expected rows of 5, found 6",
     );
-    refused(predictor.predict(&[1.0; 2 * WIDTH], &mut out), "room for the outputs: expected 2 x 3, found 3");
+    refused(
+        predictor.predict(&[1.0; 2 * WIDTH], &mut out),
+        "length of the output slice: expected 2 x 3, found 3",
+    );
     refused(predictor.predict(&[1.0; WIDTH], &mut [0.0; 2]), "expected 1 x 3, found 2");
     refused(predictor.predict(&[f32::NAN; WIDTH], &mut out), "found NaN at index 0");
     refused(predictor.predict(&[1u8; WIDTH], &mut out), "type of the features: expected floats");

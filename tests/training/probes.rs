@@ -40,7 +40,7 @@ const BLOCKS: &str = "[[model.layers]]\ntype = \"conv\"\nchannels = 16\nkernel =
     [[model.layers]]\ntype = \"flatten\"\n\
     [[model.layers]]\ntype = \"dense\"\nunits = 10\n";
 
-/// The first spreads data, the second pixels with a stride, the third is a convolution turned round.
+/// The first spreads data, the second pixels with a stride, the third is a transposed convolution.
 const GROWN: &str = "[[model.layers]]\ntype = \"conv-transpose\"\nchannels = 3\nkernel = 2\nactivation = \"relu\"\n\
     [[model.layers]]\ntype = \"max-pool\"\nkernel = 4\n\
     [[model.layers]]\ntype = \"conv-transpose\"\nchannels = 24\nkernel = 3\nstride = 2\n\

@@ -9,7 +9,7 @@ use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
 use crate::losses::Loss;
 use crate::model::Recipe;
-use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, OptimizerConfig};
+use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, Optimizer};
 use crate::{Error, Result};
 
 /// The task of a peer: the recipe, as far as other frameworks can follow it.
@@ -170,7 +170,7 @@ fn behind_dense(kind: &str) -> String {
     format!("the peers have no {kind} behind dense layers")
 }
 
-fn rule(config: &OptimizerConfig) -> Result<(&'static str, Hyper), String> {
+fn rule(config: &Optimizer) -> Result<(&'static str, Hyper), String> {
     // Hyper-parameters that the rule does not have are 0.
     let number = |key| match config.value(key) {
         Some(HyperValue::Number(number)) => number,

@@ -235,9 +235,9 @@ impl<'a> Problem<'a> {
             }
             // Not a closure: called at two places, it might not be inlined.
             macro_rules! steps_of {
-                ($steps:expr, $meanwhile:block) => {
+                ($steps:expr, $prefetch:block) => {
                     for _ in 0..$steps {
-                        $meanwhile
+                        $prefetch
                         let mut factors = [simd.splat_f32s(0.0); VECTORS];
                         for v in 0..VECTORS {
                             factors[v] = load::<S>(right, self.right_panel, v);

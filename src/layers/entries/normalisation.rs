@@ -25,6 +25,7 @@ const ACTIVATION: HyperParameter = HyperParameter::activation("activation", "wha
 /// Over each channel of all samples of a batch.
 pub(in crate::layers) static BATCH: LayerKind = LayerKind::of_node("batch-norm", by_batch)
     .formula(FORMULA)
+    .over_batch()
     .source("Ioffe, Szegedy 2015")
     .hyper_parameters(&[
         EPSILON,

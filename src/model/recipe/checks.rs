@@ -2,7 +2,7 @@
 
 use super::config::Recipe;
 use super::layers::find_layer;
-use super::optimizer::OptimizerConfig;
+use super::optimizer::Optimizer;
 use super::train::TrainConfig;
 use crate::error::{Error, Result};
 use crate::layers::LayerSettings;
@@ -52,7 +52,7 @@ fn all_and_several(train: &TrainConfig) -> Option<Misfit> {
         .then(|| ("train.accumulate", "1 with `batch = \"all\"`".to_string(), train.accumulate.to_string()))
 }
 
-fn too_few(optimizer: &OptimizerConfig, train: &TrainConfig, samples: usize) -> Option<Misfit> {
+fn too_few(optimizer: &Optimizer, train: &TrainConfig, samples: usize) -> Option<Misfit> {
     let is_too_few = train.batch.saturating_mul(train.accumulate) < samples;
     (optimizer.kind().full_batch && is_too_few).then(|| {
         let several = if train.accumulate > 1 { format!("{} x ", train.accumulate) } else { String::new() };
@@ -72,7 +72,7 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
     let changes = |layer: &LayerSettings| layer.kind().is_different_in_training();
     if let Some(layer) = find_layer(&recipe.model.layers, changes) {
         let expected = format!(
-            "neither `batch-norm` nor `dropout` {with}: they answer otherwise in training than at the end of a search"
+            "neither `batch-norm` nor `dropout` {with}: they behave differently in training than at the end of a search"
         );
         return Some(("model.layers", expected, layer.kind().name().into()));
     }

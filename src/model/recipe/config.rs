@@ -5,7 +5,7 @@ use super::constraint::ConstraintConfig;
 use super::data::DataConfig;
 use super::gradient::GradientConfig;
 use super::network::ModelConfig;
-use super::optimizer::OptimizerConfig;
+use super::optimizer::Optimizer;
 use super::reproduce::ReproduceConfig;
 use super::stop::StopConfig;
 use super::train::TrainConfig;
@@ -20,19 +20,31 @@ pub struct Recipe {
     pub name: String,
     /// One line on what the recipe shows; may be empty.
     pub summary: String,
+    /// Which samples are trained on, and what the network sees of them.
     pub data: DataConfig,
+    /// What is done to samples that are trained on.
     pub augment: Augmentation,
+    /// The layers and the loss.
     pub model: ModelConfig,
-    pub optimizer: OptimizerConfig,
+    /// The update rule with its learning rate.
+    pub optimizer: Optimizer,
+    /// The course of the learning rate, and of momentum and weight decay.
     pub schedule: Schedules,
+    /// Epochs, batch, accumulation, seed and order.
     pub train: TrainConfig,
+    /// Penalty and clipping.
     pub gradient: GradientConfig,
+    /// What parameters are brought back to after each update.
     pub constraint: ConstraintConfig,
+    /// Slow parameters that the fast ones go back to now and then.
     pub lookahead: Option<Lookahead>,
+    /// The average that takes the parameters' place where the model is tried or saved.
     pub average: Option<AverageConfig>,
+    /// What ends the training before its epochs are done.
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
+    /// How many seeds `fallline reproduce` trains with, and what it asks for.
     pub reproduce: ReproduceConfig,
 }
 

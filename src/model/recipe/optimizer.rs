@@ -8,6 +8,6 @@ mod registry;
 mod shared;
 mod table;
 
-pub use config::{OptimizerConfig, OptimizerKind};
+pub use config::{Optimizer, OptimizerKind};
 pub use registry::{optimizer_kind, optimizer_kinds, optimizer_names};
 pub use table::OPTIMIZERS;

@@ -7,7 +7,7 @@ use super::data::DataConfig;
 use super::gradient::GradientConfig;
 use super::layers::kinds_of;
 use super::network::ModelConfig;
-use super::optimizer::{OptimizerConfig, optimizer_kind};
+use super::optimizer::{Optimizer, optimizer_kind};
 use super::reproduce::ReproduceConfig;
 use super::stop::StopConfig;
 use super::text::parse_table;
@@ -33,7 +33,7 @@ impl Recipe {
             data: DataConfig::of_program(),
             augment: Augmentation::default(),
             model,
-            optimizer: OptimizerConfig::of(adam),
+            optimizer: Optimizer::of(adam),
             schedule: Schedules::constant(),
             train: TrainConfig { epochs: EPOCHS, batch: BATCH, accumulate: 1, seed: 1, shuffle: true },
             gradient: GradientConfig::default(),

@@ -5,7 +5,7 @@ use super::constraint::ConstraintConfig;
 use super::data::DataConfig;
 use super::gradient::GradientConfig;
 use super::network::ModelConfig;
-use super::optimizer::{OptimizerConfig, OptimizerKind};
+use super::optimizer::{Optimizer, OptimizerKind};
 use super::reproduce::ReproduceConfig;
 use super::stop::StopConfig;
 use super::train::TrainConfig;
@@ -22,7 +22,7 @@ impl Recipe {
         let data = DataConfig::read(root.table("data")?)?;
         let augment = augment::read(root.table("augment")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
-        let optimizer = OptimizerConfig::read(root.table("optimizer")?, own)?;
+        let optimizer = Optimizer::read(root.table("optimizer")?, own)?;
         let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
         // Whether a schedule can be followed depends on the optimizer and the length of the run.
         let schedule = schedule::read(root.table("schedule")?, &optimizer, train.epochs)?;

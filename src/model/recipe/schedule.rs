@@ -12,7 +12,7 @@ use super::super::section::{
     Section, at_least_one, fraction, non_negative, positive, unit, unit_open, unit_positive,
 };
 use super::limits::{MOST_EPOCHS, MOST_STEPS};
-use super::optimizer::OptimizerConfig;
+use super::optimizer::Optimizer;
 use crate::error::Result;
 use crate::hyper::HyperValue;
 use crate::optim::schedule::{Anneal, Curve, Length, OneCycle, Phase, Plateau, Schedule, Schedules, Warmup};
@@ -46,7 +46,7 @@ const GAMMA: f64 = 0.1;
 const WARMUP_FACTOR: f64 = 0.01;
 
 /// The `[schedule]` table of a run of so many epochs.
-pub(super) fn read(mut section: Section, optimizer: &OptimizerConfig, epochs: usize) -> Result<Schedules> {
+pub(super) fn read(mut section: Section, optimizer: &Optimizer, epochs: usize) -> Result<Schedules> {
     let schedules = Schedules {
         learning_rate: read_schedule(&mut section, &SCHEDULES, optimizer)?,
         momentum: read_factor(&mut section, "momentum", optimizer)?,
@@ -72,7 +72,7 @@ pub(super) fn read(mut section: Section, optimizer: &OptimizerConfig, epochs: us
     Ok(schedules)
 }
 
-fn weight_decay(optimizer: &OptimizerConfig) -> f64 {
+fn weight_decay(optimizer: &Optimizer) -> f64 {
     match optimizer.value("weight_decay") {
         Some(HyperValue::Number(decay)) => decay,
         _ => 0.0,
@@ -80,11 +80,7 @@ fn weight_decay(optimizer: &OptimizerConfig) -> f64 {
 }
 
 /// The table of a factor, if it is there.
-fn read_factor(
-    section: &mut Section,
-    key: &'static str,
-    optimizer: &OptimizerConfig,
-) -> Result<Option<Schedule>> {
+fn read_factor(section: &mut Section, key: &'static str, optimizer: &Optimizer) -> Result<Option<Schedule>> {
     let is_there = section.has(key);
     let mut table = section.table(key)?;
     if !is_there {
@@ -95,11 +91,7 @@ fn read_factor(
     Ok(Some(schedule))
 }
 
-fn read_schedule(
-    section: &mut Section,
-    names: &[&'static str],
-    optimizer: &OptimizerConfig,
-) -> Result<Schedule> {
+fn read_schedule(section: &mut Section, names: &[&'static str], optimizer: &Optimizer) -> Result<Schedule> {
     let length = read_length(section, "warmup_epochs", "warmup_steps")?;
     let factor = section.optional_number("warmup_factor", unit())?;
     if length.is_none() && factor.is_some() {
@@ -129,12 +121,7 @@ fn read_schedule(
 }
 
 /// The phase of this schedule; the last one needs no length.
-fn read_phase(
-    section: &mut Section,
-    name: &str,
-    is_last: bool,
-    optimizer: &OptimizerConfig,
-) -> Result<Phase> {
+fn read_phase(section: &mut Section, name: &str, is_last: bool, optimizer: &Optimizer) -> Result<Phase> {
     let curve = read_curve(section, name, optimizer)?;
     let scale = section.number("scale", 1.0, unit())?;
     let mut length = None;
@@ -148,7 +135,7 @@ fn read_phase(
     Ok(Phase { curve, scale, length })
 }
 
-fn read_curve(section: &mut Section, name: &str, optimizer: &OptimizerConfig) -> Result<Curve> {
+fn read_curve(section: &mut Section, name: &str, optimizer: &Optimizer) -> Result<Curve> {
     Ok(match name {
         "step" => {
             let every = read_length(section, "every_epochs", "every_steps")?;
@@ -191,7 +178,7 @@ fn read_curve(section: &mut Section, name: &str, optimizer: &OptimizerConfig) ->
     })
 }
 
-fn read_one_cycle(section: &mut Section, optimizer: &OptimizerConfig) -> Result<OneCycle> {
+fn read_one_cycle(section: &mut Section, optimizer: &Optimizer) -> Result<OneCycle> {
     let default = OneCycle::default();
     let three_phase = section.boolean("three_phase", default.three_phase)?;
     let pct_start = section.number("pct_start", default.pct_start, unit())?;
@@ -214,7 +201,7 @@ fn read_one_cycle(section: &mut Section, optimizer: &OptimizerConfig) -> Result<
 }
 
 /// The lowest and the highest momentum, or None if it stays as it is.
-fn read_cycled_momentum(section: &mut Section, optimizer: &OptimizerConfig) -> Result<Option<[f64; 2]>> {
+fn read_cycled_momentum(section: &mut Section, optimizer: &Optimizer) -> Result<Option<[f64; 2]>> {
     let can_cycle = optimizer.rule().momentum().is_some();
     let cycles = section.boolean("cycle_momentum", can_cycle)?;
     if cycles && !can_cycle {

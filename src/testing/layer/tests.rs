@@ -151,7 +151,7 @@ fn built_in_layers_of_images_pass() {
     }
 }
 
-/// Of whole vectors of channels, so that no float of the weights is padding: spread by a convolution turned round, by
+/// Of whole vectors of channels, so that no float of the weights is padding: spread by a transposed convolution, by
 /// patches that are added up, and with weights that are far more than the numbers of an image.
 #[test]
 fn transposed_convolutions_pass() {

@@ -116,7 +116,7 @@ impl Predictor {
             return Err(mismatch("number of features", format!("rows of {width}"), x.len()));
         }
         if out.len() != count * outputs {
-            return Err(mismatch("room for the outputs", format!("{count} x {outputs}"), out.len()));
+            return Err(mismatch("length of the output slice", format!("{count} x {outputs}"), out.len()));
         }
         let source = Source::of(x, width, Targets::Classes(&[]), self.factor_and_shift(x)?);
         // Whoever waited for the threads would do better to compute alone.

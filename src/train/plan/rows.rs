@@ -70,43 +70,42 @@ impl RowPlan {
         // Until the backward pass gets to a segment again, the rows of all others have been through it. What
         // is cheap to make is made a second time.
         // Where a network branches, rows of one segment are read in another.
-        let is_kept = !norms.is_empty() && !is_chain(layers);
+        let is_saved = !norms.is_empty() && !is_chain(layers);
         let waits = |index: usize| {
             let more_follow = norms.last().is_some_and(|&last| index < last);
-            is_kept || is_norm(index + 1) || (more_follow && layers[index].layer.flops().forward > 0.0)
+            is_saved || is_norm(index + 1) || (more_follow && layers[index].layer.flops().forward > 0.0)
         };
-        let of_all = |kept: &dyn Fn(usize) -> bool| -> Vec<bool> {
-            (0..layers.len()).map(|index| images && !kept(index)).collect()
+        let all_but = |saved: &dyn Fn(usize) -> bool| -> Vec<bool> {
+            (0..layers.len()).map(|index| images && !saved(index)).collect()
         };
-        let mut plan = RowPlan {
+        let plan = RowPlan {
             together: ROW_BLOCK,
             part: None,
             at_once: rows_at_once(layers),
             input_is_transient: images && !data_later,
             // The last output is what the loss is made of.
-            outputs_transient: of_all(&|index| {
+            outputs_transient: all_but(&|index| {
                 index + 1 == layers.len() || index < wide || read_later[index] || waits(index)
             }),
-            gradients_transient: of_all(&|index| sums_later(index) || is_norm(index) || is_kept),
+            gradients_transient: all_but(&|index| sums_later(index) || is_norm(index) || is_saved),
             merges: Merges::new(layers),
-            norms: Vec::new(),
+            norms,
         };
-        plan.norms = norms;
-        if images && plan.norms.is_empty() {
-            plan.together = together(plan.transient(layers, features), plan.at_once);
-        } else if images {
-            plan.together = together(plan.longest_segment(layers, features), plan.at_once);
-        }
-        plan
+        let floats = match plan.norms.is_empty() {
+            _ if !images => return plan,
+            true => plan.transient(layers, features),
+            false => plan.longest_segment(layers, features),
+        };
+        RowPlan { together: together(floats, plan.at_once), ..plan }
     }
 
     /// Floats of a row that are transient: only the rows pass needs them.
     fn transient(&self, layers: &[PlacedLayer], features: usize) -> usize {
-        let of = |passes: &[bool]| -> usize {
+        let of = |are_transient: &[bool]| -> usize {
             layers
                 .iter()
-                .zip(passes)
-                .filter(|(_, passes)| **passes)
+                .zip(are_transient)
+                .filter(|(_, is_transient)| **is_transient)
                 .map(|(placed, _)| placed.layer.columns())
                 .sum()
         };
@@ -132,20 +131,17 @@ impl RowPlan {
         self.input_is_transient && !self.norms.is_empty()
     }
 
-    /// Cuts batches of this size into parts if a layer sums by rows. Returns the rows of a block that
+    /// The plan with batches of this size cut into parts if a layer sums by rows, and the rows of a block that
     /// has whole parts, of about as many as `block`.
-    pub fn cut_into_parts(&mut self, layers: &[PlacedLayer], batch: usize, block: usize) -> usize {
+    pub fn in_parts(self, layers: &[PlacedLayer], batch: usize, block: usize) -> (RowPlan, usize) {
         if !layers.iter().any(|placed| placed.layer.sums_rows()) {
-            return block;
+            return (self, block);
         }
         // A block is a batch by itself where its rows depend on each other.
         let batch = if self.norms.is_empty() { batch } else { block };
         let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK).next_multiple_of(self.at_once);
-        self.part = Some(part);
-        if !self.norms.is_empty() {
-            return block;
-        }
-        (block / part).max(1) * part
+        let block = if self.norms.is_empty() { (block / part).max(1) * part } else { block };
+        (RowPlan { part: Some(part), ..self }, block)
     }
 
     /// The most rows that are processed together.
@@ -255,11 +251,11 @@ mod tests {
         let model = crate::model::Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
         let layers = model.layers();
         assert_eq!(rows_at_once(layers), 16);
-        let mut plan = RowPlan::new(layers, 0, 784);
+        let plan = RowPlan::new(layers, 0, 784);
         assert!(plan.together().is_multiple_of(16), "{}", plan.together());
         for (batch, part, parts) in [(128, 16, 8), (3, 16, 1), (256, 16, 16), (300, 32, 10), (5000, 128, 40)]
         {
-            let block = plan.cut_into_parts(layers, batch, 256);
+            let (plan, block) = RowPlan::new(layers, 0, 784).in_parts(layers, batch, 256);
             assert_eq!((plan.part, plan.parts(batch)), (Some(part), parts), "batch {batch}");
             assert!(block.is_multiple_of(part));
         }

@@ -4,9 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::data::Samples;
 use crate::losses::Loss;
-use crate::model::recipe::{
-    ALL_SAMPLES, GradientConfig, Held, ModelConfig, OptimizerConfig, Patience, Watched,
-};
+use crate::model::recipe::{ALL_SAMPLES, GradientConfig, Held, ModelConfig, Optimizer, Patience, Watched};
 use crate::model::{Model, Normalisation, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::team::Team;
@@ -82,7 +80,7 @@ impl Trainer {
     }
 
     /// The update rule, with its learning rate: the highest one, if there is a schedule.
-    pub fn optimizer(mut self, optimizer: OptimizerConfig) -> Trainer {
+    pub fn optimizer(mut self, optimizer: Optimizer) -> Trainer {
         self.recipe.optimizer = optimizer;
         self
     }
@@ -159,10 +157,16 @@ impl Trainer {
         self
     }
 
-    /// Changes any other setting that a recipe has.
+    /// Changes any other setting that a recipe has: averages, Lookahead, accumulation, penalties, constraints, schedules of
+    /// momentum and weight decay. Their types are in [`settings`](crate::settings).
     ///
     /// ```
-    /// let trainer = fallline::Trainer::new().change(|recipe| recipe.gradient.l1 = 1e-4);
+    /// use fallline::settings::{AverageConfig, AverageMethod};
+    ///
+    /// let trainer = fallline::Trainer::new().change(|recipe| {
+    ///     recipe.gradient.l1 = 1e-4;
+    ///     recipe.average = Some(AverageConfig { method: AverageMethod::Swa, start: 5 });
+    /// });
     /// # let _ = trainer;
     /// ```
     pub fn change(mut self, change: impl FnOnce(&mut Recipe)) -> Trainer {

@@ -30,7 +30,7 @@ pub struct Watch<'a> {
     still: usize,
     best: Option<Best>,
     /// Room for the parameters of the best epoch, until there is one.
-    room: Vec<f32>,
+    spare: Vec<f32>,
 }
 
 /// The best epoch.
@@ -42,7 +42,7 @@ struct Best {
 }
 
 impl<'a> Watch<'a> {
-    /// The state at the beginning, with room for a copy of so many parameters, if there is patience.
+    /// The state at the beginning, with spare for a copy of so many parameters, if there is patience.
     ///
     /// # Errors
     /// If there is no memory for them.
@@ -50,8 +50,8 @@ impl<'a> Watch<'a> {
         const USE: &str = "a copy of the parameters";
         let parameters = if rules.patience.is_some() { parameters } else { 0 };
         memory::check(USE, parameters.saturating_mul(size_of::<f32>()))?;
-        let room = memory::filled(USE, 0.0, parameters)?;
-        Ok(Watch { rules, last_loss: None, still: 0, best: None, room })
+        let spare = memory::filled(USE, 0.0, parameters)?;
+        Ok(Watch { rules, last_loss: None, still: 0, best: None, spare })
     }
 
     /// The ending after an epoch that left these parameters, if a rule ends the training.
@@ -98,7 +98,7 @@ impl<'a> Watch<'a> {
                 false
             }
             None => {
-                let mut copy = std::mem::take(&mut self.room);
+                let mut copy = std::mem::take(&mut self.spare);
                 copy.copy_from_slice(parameters);
                 self.best = Some(Best { epoch: record.epoch, value, parameters: copy });
                 false

@@ -45,37 +45,37 @@ impl Step<'_> {
     /// Measures the norm of a shard's parameters, and keeps a copy of them.
     pub(super) fn measure_before(&self, worker: &Worker, index: usize, shard: usize) {
         let len = self.layers[index].layer.sharding().shard_len(shard);
-        let kept = self.memory.before[worker.index()].write(worker, 0..len);
-        self.each_part(worker, index, shard, kept, |kept, parameters| kept.copy_from_slice(parameters));
-        self.norms(worker, index, shard)[2] = reduce::sum_of_squares(kept);
+        let copy = self.memory.before[worker.index()].write(worker, 0..len);
+        self.each_part(worker, index, shard, copy, |copy, parameters| copy.copy_from_slice(parameters));
+        self.norms(worker, index, shard)[2] = reduce::sum_of_squares(copy);
     }
 
     /// Measures the norm of the change of the parameters since then.
     pub(super) fn measure_after(&self, worker: &Worker, index: usize, shard: usize) {
         let len = self.layers[index].layer.sharding().shard_len(shard);
-        let kept = self.memory.before[worker.index()].write(worker, 0..len);
-        self.each_part(worker, index, shard, kept, |kept, parameters| {
-            kept.iter_mut().zip(parameters).for_each(|(before, after)| *before = after - *before);
+        let copy = self.memory.before[worker.index()].write(worker, 0..len);
+        self.each_part(worker, index, shard, copy, |copy, parameters| {
+            copy.iter_mut().zip(parameters).for_each(|(before, after)| *before = after - *before);
         });
-        self.norms(worker, index, shard)[1] = reduce::sum_of_squares(kept);
+        self.norms(worker, index, shard)[1] = reduce::sum_of_squares(copy);
     }
 
-    /// Calls `work` with each part of `kept`, `[shard_len]`, and of the shard's parameters.
+    /// Calls `work` with each part of `copy`, `[shard_len]`, and of the shard's parameters.
     fn each_part(
         &self,
         worker: &Worker,
         index: usize,
         shard: usize,
-        kept: &mut [f32],
+        copy: &mut [f32],
         work: impl Fn(&mut [f32], &[f32]),
     ) {
         let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        let mut rest = kept;
+        let mut rest = copy;
         for part in layer.sharding().shard_parts(shard) {
-            let (kept, after) = rest.split_at_mut(part.len());
+            let (copy, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;
-            work(kept, self.parameters.read(worker, place));
+            work(copy, self.parameters.read(worker, place));
         }
     }
 

@@ -101,7 +101,7 @@ impl Step<'_> {
         if in_one_block && !self.plan.keeps_gradients() {
             self.memory.scratch[worker.index()].write(worker, 0..own.len)
         } else {
-            self.kept_gradient(worker, own.layer, own.shard)
+            self.stored_gradient(worker, own.layer, own.shard)
         }
     }
 
@@ -119,8 +119,8 @@ impl Step<'_> {
         let fetched = Cell::new(0);
         let cost = || self.shards_cost(shards, block.samples.len(), fetched.get());
         worker.probe_next(Operation::WeightGradient, Some(shards[0].layer), cost, || {
-            for (turn, &own) in shards.iter().enumerate() {
-                let next = shards.get(turn + 1).or(after).copied();
+            for (index, &own) in shards.iter().enumerate() {
+                let next = shards.get(index + 1).or(after).copied();
                 self.gradient_of_one(worker, own, next, block, next_samples.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
@@ -189,7 +189,7 @@ impl Step<'_> {
             layer.sharding().prefetch_gradient(next.shard, before, dy, x, ahead);
         }
         if block.first > 0 {
-            ahead.add(self.kept_gradient(worker, next.layer, next.shard));
+            ahead.add(self.stored_gradient(worker, next.layer, next.shard));
         }
     }
 
@@ -212,7 +212,7 @@ impl Step<'_> {
 
     /// A shard's place among the gradients of all shards, `[shard_len]`.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
-    pub(super) fn kept_gradient<'s>(
+    pub(super) fn stored_gradient<'s>(
         &'s self,
         worker: &'s Worker,
         index: usize,
@@ -265,7 +265,7 @@ impl Step<'_> {
         let factor = limit / (norm + NORM_EPSILON);
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
             for shard in owned.clone() {
-                let gradient = self.kept_gradient(worker, index, shard);
+                let gradient = self.stored_gradient(worker, index, shard);
                 // Not a comparison that NaN would pass: it must reach the parameters.
                 if factor.is_nan() || factor < 1.0 {
                     let bytes = size_of_val(&gradient[..]);
@@ -302,11 +302,11 @@ impl Step<'_> {
 
     /// The cost of the gradients of some shards of a layer over so many rows, while so many bytes are prefetched.
     fn shards_cost(&self, shards: &[OwnShard], rows: usize, fetched: usize) -> Cost {
-        let of_shard = |(turn, &own): (usize, &OwnShard)| {
+        let of_shard = |(index, &own): (usize, &OwnShard)| {
             if self.layers[own.layer].layer.sums_rows() {
                 self.parts_cost(own, self.plan.rows.parts(rows))
             } else {
-                self.shard_gradient_cost(own, rows, if turn == 0 { fetched } else { 0 })
+                self.shard_gradient_cost(own, rows, if index == 0 { fetched } else { 0 })
             }
         };
         shards.iter().enumerate().map(of_shard).fold(Cost::NONE, Cost::plus)

@@ -81,7 +81,7 @@ impl Step<'_> {
         }
         for (index, owned) in self.plan.owners[worker.index()].iter().enumerate() {
             for shard in owned.clone() {
-                self.update(worker, index, shard, self.kept_gradient(worker, index, shard), with);
+                self.update(worker, index, shard, self.stored_gradient(worker, index, shard), with);
             }
         }
     }
@@ -154,7 +154,7 @@ impl Step<'_> {
         parameter: &Range<usize>,
         mut work: impl FnMut(&Range<usize>, &mut [f32]),
     ) {
-        let mut rest = self.kept_gradient(worker, index, shard);
+        let mut rest = self.stored_gradient(worker, index, shard);
         for part in self.layers[index].layer.sharding().shard_parts(shard) {
             let (direction, after) = rest.split_at_mut(part.len());
             rest = after;

@@ -171,14 +171,14 @@ impl Step<'_> {
         let (index, norm) = self.batch_norm(number);
         let cost = || self.matrices_cost(index, rows.len(), 4);
         worker.probe(Operation::Statistics, Some(index), cost, || {
-            let (part, resume) = self.plan.rows.part_of(rows.start);
+            let (part, accumulate) = self.plan.rows.part_of(rows.start);
             let (partials, gradient) = (&self.memory.partials[index], &self.memory.gradients[index]);
             let mut out = partials.block_mut(worker, part..part + 1, 0..partials.columns());
             let x = self.input_of(index).read(worker, rows.clone());
             let y = self.memory.outputs[index].read(worker, rows.clone());
             let dy = gradient.write(worker, rows.clone(), 0..gradient.columns());
             let scratch = self.scratch(worker, index);
-            norm.backward_sums(out.row(0), dy, x, y, self.state(worker, number), resume, scratch);
+            norm.backward_sums(out.row(0), dy, x, y, self.state(worker, number), accumulate, scratch);
         });
     }
 

@@ -62,9 +62,9 @@ struct InputRows {
 }
 
 impl InputRows {
-    fn new(narrow: &FusedPool, width: usize) -> InputRows {
-        let Patches { input, window } = narrow.patches;
-        let (framed_width, [[above, _], [left, _]]) = (narrow.framed()[1], window.padding);
+    fn new(kernel: &FusedPool, width: usize) -> InputRows {
+        let Patches { input, window } = kernel.patches;
+        let (framed_width, [[above, _], [left, _]]) = (kernel.framed()[1], window.padding);
         let (pieces, numbers) =
             if input.pitch == input.channels { (1, width * input.channels) } else { (width, input.channels) };
         InputRows {

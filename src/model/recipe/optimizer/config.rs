@@ -55,9 +55,9 @@ pub struct OptimizerKind {
     /// In the order in which they are written.
     pub hyper_parameters: &'static [HyperParameter],
     /// The key whose value does not fit the others, and what would; None if all go together.
-    pub conflict: fn(&OptimizerConfig) -> Option<(&'static str, String)>,
+    pub conflict: fn(&Optimizer) -> Option<(&'static str, String)>,
     /// The rule with these values, of which each is in its range and there is no conflict.
-    pub make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+    pub make: fn(&Optimizer) -> Box<dyn Rule>,
 }
 
 /// Names are unique.
@@ -72,7 +72,7 @@ impl OptimizerKind {
     pub const fn new(
         name: &'static str,
         learning_rate: f64,
-        make: fn(&OptimizerConfig) -> Box<dyn Rule>,
+        make: fn(&Optimizer) -> Box<dyn Rule>,
     ) -> OptimizerKind {
         OptimizerKind {
             name,
@@ -97,13 +97,13 @@ impl OptimizerKind {
 
     /// Whether its steps are found by a line search.
     pub fn searches(&'static self) -> bool {
-        OptimizerConfig::of(self).rule().full_batch().is_some()
+        Optimizer::of(self).rule().full_batch().is_some()
     }
 }
 
 /// An update rule with its hyper-parameters, all of them in their ranges.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OptimizerConfig {
+pub struct Optimizer {
     /// At least 0.
     pub learning_rate: f64,
     pub(super) kind: &'static OptimizerKind,
@@ -111,14 +111,10 @@ pub struct OptimizerConfig {
     pub(super) values: Vec<HyperValue>,
 }
 
-impl OptimizerConfig {
+impl Optimizer {
     /// A rule with all its defaults.
-    pub fn of(kind: &'static OptimizerKind) -> OptimizerConfig {
-        OptimizerConfig {
-            learning_rate: kind.learning_rate,
-            kind,
-            values: hyper::defaults(kind.hyper_parameters),
-        }
+    pub fn of(kind: &'static OptimizerKind) -> Optimizer {
+        Optimizer { learning_rate: kind.learning_rate, kind, values: hyper::defaults(kind.hyper_parameters) }
     }
 
     /// The name of the rule.
@@ -161,7 +157,7 @@ impl OptimizerConfig {
     /// The integer under a key.
     ///
     /// # Panics
-    /// As [`number`](OptimizerConfig::number).
+    /// As [`number`](Optimizer::number).
     pub fn integer(&self, key: &str) -> usize {
         match self.value(key) {
             Some(HyperValue::Integer(integer)) => integer,
@@ -172,7 +168,7 @@ impl OptimizerConfig {
     /// The name under a key.
     ///
     /// # Panics
-    /// As [`number`](OptimizerConfig::number).
+    /// As [`number`](Optimizer::number).
     pub fn name_of(&self, key: &str) -> &'static str {
         match self.value(key) {
             Some(HyperValue::Name(name)) => name,
@@ -183,7 +179,7 @@ impl OptimizerConfig {
     /// The choice under a key.
     ///
     /// # Panics
-    /// As [`number`](OptimizerConfig::number).
+    /// As [`number`](Optimizer::number).
     pub fn choice(&self, key: &str) -> bool {
         match self.value(key) {
             Some(HyperValue::Choice(choice)) => choice,

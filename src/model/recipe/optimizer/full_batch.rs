@@ -1,6 +1,6 @@
 //! The methods with a line search, which need the gradient of all samples.
 
-use super::config::{OptimizerConfig, OptimizerKind};
+use super::config::{Optimizer, OptimizerKind};
 use super::shared::{PENALTY, nothing};
 use crate::hyper::{HyperParameter, non_negative};
 use crate::optim::FullBatch;
@@ -86,7 +86,7 @@ pub(super) const CG: OptimizerKind = OptimizerKind {
     },
 };
 
-fn full_batch(config: &OptimizerConfig, method: Method) -> FullBatch {
+fn full_batch(config: &Optimizer, method: Method) -> FullBatch {
     let settings = Settings {
         method,
         max_eval: config.integer("max_eval"),

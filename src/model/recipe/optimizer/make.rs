@@ -1,6 +1,6 @@
 //! Update rules as a program writes them.
 
-use super::config::OptimizerConfig;
+use super::config::Optimizer;
 use super::registry::optimizer_kind;
 use crate::error::Result;
 use crate::hyper::{self, HyperValue};
@@ -8,7 +8,7 @@ use crate::hyper::{self, HyperValue};
 /// What errors call the place of a rule that a program makes.
 const PLACE: &str = "optimizer";
 
-impl OptimizerConfig {
+impl Optimizer {
     /// The rule of this name with all its defaults; `fallline optimizers` lists them.
     ///
     /// ```
@@ -22,28 +22,28 @@ impl OptimizerConfig {
     ///
     /// # Errors
     /// [`Error::Unknown`](crate::Error::Unknown) with the nearest name.
-    pub fn named(name: &str) -> Result<OptimizerConfig> {
-        optimizer_kind(name, PLACE).map(OptimizerConfig::of)
+    pub fn named(name: &str) -> Result<Optimizer> {
+        optimizer_kind(name, PLACE).map(Optimizer::of)
     }
 
     /// Gradient descent with this learning rate.
     ///
     /// # Panics
     /// Never: the rule has an entry.
-    pub fn sgd(learning_rate: f64) -> OptimizerConfig {
-        OptimizerConfig::named("sgd").expect("the table of rules has it").rate(learning_rate)
+    pub fn sgd(learning_rate: f64) -> Optimizer {
+        Optimizer::named("sgd").expect("the table of rules has it").rate(learning_rate)
     }
 
     /// Adam with this learning rate.
     ///
     /// # Panics
     /// Never: the rule has an entry.
-    pub fn adam(learning_rate: f64) -> OptimizerConfig {
-        OptimizerConfig::named("adam").expect("the table of rules has it").rate(learning_rate)
+    pub fn adam(learning_rate: f64) -> Optimizer {
+        Optimizer::named("adam").expect("the table of rules has it").rate(learning_rate)
     }
 
     /// With this learning rate, of at least 0, in the place of the rule's default.
-    pub fn rate(mut self, learning_rate: f64) -> OptimizerConfig {
+    pub fn rate(mut self, learning_rate: f64) -> Optimizer {
         self.learning_rate = learning_rate;
         self
     }
@@ -54,7 +54,7 @@ impl OptimizerConfig {
     /// # Errors
     /// [`Error::Unknown`](crate::Error::Unknown) if the rule has no such key, with the nearest one; [`Error::Setting`](crate::Error::Setting) if its value is of
     /// another kind.
-    pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<OptimizerConfig> {
+    pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Optimizer> {
         hyper::set(self.kind.hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
         Ok(self)
     }

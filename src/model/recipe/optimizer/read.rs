@@ -2,19 +2,19 @@
 
 use toml::Table;
 
-use super::config::{OptimizerConfig, OptimizerKind};
+use super::config::{Optimizer, OptimizerKind};
 use super::registry::{optimizer_kind, optimizer_names};
 use crate::error::Result;
 use crate::model::recipe::keys;
 use crate::model::recipe::values::table_of;
 use crate::model::section::Section;
 
-impl OptimizerConfig {
+impl Optimizer {
     /// `own` is a rule that need not be registered to be known.
     pub(in crate::model::recipe) fn read(
         mut section: Section,
         own: Option<&'static OptimizerKind>,
-    ) -> Result<OptimizerConfig> {
+    ) -> Result<Optimizer> {
         let own = own.filter(|own| !optimizer_names().any(|name| name == own.name));
         let names: Vec<&str> = optimizer_names().chain(own.map(|own| own.name)).collect();
         let name = section.choice("name", "optimizer", None, &names)?;
@@ -22,7 +22,7 @@ impl OptimizerConfig {
             Some(own) => own,
             None => optimizer_kind(name, "optimizer.name")?,
         };
-        let mut config = OptimizerConfig::of(kind);
+        let mut config = Optimizer::of(kind);
         config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
         config.values = keys::read(&mut section, config.kind.hyper_parameters)?;
         if let Some((key, expected)) = (config.kind.conflict)(&config) {

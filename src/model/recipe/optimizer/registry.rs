@@ -1,6 +1,6 @@
 //! The update rules that a name may mean: those of the table, and those that the program has registered.
 
-use super::config::{OptimizerConfig, OptimizerKind};
+use super::config::{Optimizer, OptimizerKind};
 use super::table::OPTIMIZERS;
 use crate::error::{Error, Result};
 use crate::hyper::HyperParameter;
@@ -58,7 +58,7 @@ impl OptimizerKind {
     /// That recipes can name the rule, and that it can be made.
     pub(crate) fn check(&'static self) -> Result<()> {
         KINDS.check(self)?;
-        let config = OptimizerConfig::of(self);
+        let config = Optimizer::of(self);
         let made = panics::quietly(|| ((self.conflict)(&config), config.rule()));
         let (conflict, rule) = made.map_err(|message| {
             self.wrong("make", "a rule of the defaults".into(), format!("a panic ({message})"))

@@ -1,6 +1,6 @@
 //! What several entries of the table have.
 
-use super::config::OptimizerConfig;
+use super::config::Optimizer;
 use crate::hyper::{HyperParameter, Range, between, divisor, non_negative, unit_open};
 
 pub(super) const MOMENTUM: HyperParameter =
@@ -32,6 +32,6 @@ pub(super) const fn shrinkage(default: f64) -> HyperParameter {
 }
 
 /// There is no conflict: all values go together.
-pub(super) fn nothing(_: &OptimizerConfig) -> Option<(&'static str, String)> {
+pub(super) fn nothing(_: &Optimizer) -> Option<(&'static str, String)> {
     None
 }

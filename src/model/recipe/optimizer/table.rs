@@ -1,7 +1,7 @@
 //! Every update rule that a recipe may name. To add one, add an entry: recipes are read and written by
 //! it, and the command line and docs/optimizers.md show it.
 
-use super::config::{OptimizerConfig, OptimizerKind};
+use super::config::{Optimizer, OptimizerKind};
 use super::full_batch::{CG, LBFGS};
 use super::shared::{BETA1, BETA2, MOMENTUM, PENALTY, SMALL, epsilon, nothing, shrinkage};
 // By the short name an entry's hyper-parameter is a line.
@@ -498,7 +498,7 @@ fn adjustment(name: &str) -> Adjustment {
 }
 
 /// The hyper-parameters that all of Adam's family have.
-fn adam(config: &OptimizerConfig) -> Adam {
+fn adam(config: &Optimizer) -> Adam {
     Adam {
         beta1: config.number("beta1"),
         beta2: config.number("beta2"),
@@ -512,7 +512,7 @@ fn no_momentum() -> (&'static str, String) {
     ("momentum", "a number above 0 for Nesterov's step".to_string())
 }
 
-fn nesterov_conflict(config: &OptimizerConfig) -> Option<(&'static str, String)> {
+fn nesterov_conflict(config: &Optimizer) -> Option<(&'static str, String)> {
     if !config.choice("nesterov") {
         return None;
     }

@@ -72,7 +72,7 @@ fn each_name_is_its_rule() {
 #[test]
 fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
     for kind in &OPTIMIZERS {
-        let default = OptimizerConfig::of(kind);
+        let default = Optimizer::of(kind);
         for parameter in kind.hyper_parameters {
             let values: &[&str] = match parameter.default() {
                 HyperValue::Number(_) => &["0.125", "1.75"],

@@ -135,7 +135,7 @@ impl<F: Form> Memory<F> {
             let columns = placed.layer.columns();
             // The losses take rows without gaps.
             let stride = if index + 1 == layers.len() { columns } else { row_stride(columns) };
-            let mut of = |passes: bool| match passes {
+            let mut of = |is_transient: bool| match is_transient {
                 true => under_way(arena, columns, stride),
                 false => all(arena, columns, stride),
             };
