@@ -4,7 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::optimizers::{row, rows_as_markdown, rows_as_text};
+use super::optimizers::{rows_as_markdown, rows_as_text};
+use crate::hyper::HyperParameter;
 use crate::losses::{About, Loss, LossKind};
 
 #[derive(Debug, Args)]
@@ -46,7 +47,7 @@ fn on_the_command_line(mut error: crate::Error) -> crate::Error {
 
 /// Key, default, range and meaning of every hyper-parameter.
 fn settings(kind: &LossKind) -> Vec<[String; 4]> {
-    kind.about().hyper_parameters.iter().map(row).collect()
+    kind.about().hyper_parameters.iter().flat_map(HyperParameter::rows).collect()
 }
 
 fn plain(kind: &'static LossKind) -> String {

@@ -56,13 +56,7 @@ fn settings(kind: &'static OptimizerKind) -> Vec<[String; 4]> {
         if kind.searches() { "the first step that a search tries" } else { "the rate of the formula" }
             .to_string(),
     ];
-    std::iter::once(rate).chain(kind.hyper_parameters.iter().map(row)).collect()
-}
-
-/// Key, default, range and meaning of a hyper-parameter.
-pub(super) fn row(parameter: &HyperParameter) -> [String; 4] {
-    let [key, about] = [parameter.key, parameter.about].map(str::to_string);
-    [key, parameter.default().to_string(), parameter.range(), about]
+    std::iter::once(rate).chain(kind.hyper_parameters.iter().flat_map(HyperParameter::rows)).collect()
 }
 
 pub(super) fn rows_as_text(rows: &[[String; 4]]) -> String {

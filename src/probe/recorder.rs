@@ -256,7 +256,7 @@ impl Probe {
         }
         if self.most_calls > 0 {
             let calls: u64 = self.table.sites.iter().map(|site| site.calls).sum();
-            self.table.calls_left_out = calls - self.table.calls.len() as u64;
+            self.table.calls_left_out = calls.saturating_sub(self.table.calls.len() as u64);
         }
     }
 
