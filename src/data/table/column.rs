@@ -165,13 +165,22 @@ impl Builder {
     /// Takes the field of the next row, without blanks around it.
     #[inline]
     pub fn push(&mut self, field: &[u8], line: u64, options: &TableOptions) -> Result<(), Fault> {
-        if let Growing::Single(values) = &mut self.values
-            && let Some(value) = number(field)
-        {
-            let single = value as f32;
-            if f64::from(single) == value && self.said != Some(Kind::Code) && options.missing.is_empty() {
-                values.push(single);
-                return Ok(());
+        // Almost all fields of a table are numbers where numbers are expected.
+        if options.missing.is_empty() && self.said != Some(Kind::Code) {
+            match &mut self.values {
+                Growing::Single(values) => {
+                    if let Some(value) = number(field).filter(|&value| f64::from(value as f32) == value) {
+                        values.push(value as f32);
+                        return Ok(());
+                    }
+                }
+                Growing::Double(values) => {
+                    if let Some(value) = number(field) {
+                        values.push(value);
+                        return Ok(());
+                    }
+                }
+                _ => {}
             }
         }
         self.push_any(field, line, options)
@@ -290,6 +299,7 @@ impl Builder {
         let unread = unreadable.as_ref().map_or(0, |unreadable| unreadable.count);
         let present = rows - missing - unread;
         let (inferred, values) = match values {
+            _ if present == 0 => (Kind::Empty, Values::Dropped),
             Growing::None => (Kind::Empty, Values::Dropped),
             Growing::TooMany => (Kind::Text, Values::Dropped),
             Growing::Single(values) => {

@@ -2,12 +2,13 @@
 
 use csv::ByteRecord;
 
+use super::blanks::Blanks;
 use super::date::date;
 use super::number::number;
 use super::options::{Encoding, TableOptions};
 
-/// The delimiters that are looked for, the likeliest last: where several divide all lines alike, a comma may be one
-/// of decimals.
+/// The delimiters that are looked for, in the order of preference: where several divide all lines alike, commas may be
+/// those of decimals.
 pub const DELIMITERS: [(&str, u8); 4] =
     [("tab", b'\t'), ("pipe", b'|'), ("semicolon", b';'), ("comma", b',')];
 
@@ -29,7 +30,14 @@ pub struct Counts {
 
 /// The records at the beginning of a file.
 pub(super) fn records(head: &[u8], delimiter: u8, most: usize) -> Vec<ByteRecord> {
-    let mut reader = reader(delimiter).buffer_capacity(8 << 10).from_reader(head);
+    let without = Blanks::needed(head, delimiter).map(|mut blanks| {
+        let mut head = head.to_vec();
+        let kept = blanks.drop_from(&mut head);
+        head.truncate(kept);
+        head
+    });
+    let mut reader =
+        reader(delimiter).buffer_capacity(8 << 10).from_reader(without.as_deref().unwrap_or(head));
     // What cannot be read here cannot be read later either, and is told then.
     let records = reader.byte_records().map_while(Result::ok);
     records.take(most).map(trimmed).collect()

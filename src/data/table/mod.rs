@@ -3,6 +3,7 @@
 //! [`Table::read`] reads one; what [`TableOptions`] do not say is detected from its beginning: the delimiter, a header, a
 //! line of counts, the [`Kind`] of each column. [`TableRecord::of`] describes it.
 
+mod blanks;
 mod category;
 mod column;
 mod date;

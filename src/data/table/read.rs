@@ -353,7 +353,7 @@ impl<'a> Records<'a> {
     fn of(plan: &Plan<'a>, source: Source) -> Records<'a> {
         let ahead = u64::from(!source.ends_lines_with_cr());
         let gzip = source.gzip;
-        let (bytes, since) = source.into_bytes();
+        let (bytes, since) = source.into_bytes(plan.delimiter);
         let reader = reader(plan.delimiter).buffer_capacity(64 << 10).from_reader(bytes);
         Records { path: plan.path, reader, since, gzip, ahead }
     }

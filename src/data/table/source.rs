@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::super::gzip::{self, Members};
+use super::blanks::Blanks;
 use crate::error::{Error, Result};
 use crate::pipe;
 
@@ -97,11 +98,12 @@ impl Source {
     }
 
     /// All bytes from the beginning on, and an end of a line behind the last one.
-    pub fn into_bytes(self) -> (Watched, Rc<Cell<usize>>) {
+    pub fn into_bytes(self, delimiter: u8) -> (Watched, Rc<Cell<usize>>) {
         let end: &[u8] = if self.ends_lines_with_cr() { b"\r\n" } else { b"\n" };
+        let blanks = Blanks::needed(self.whole_lines(), delimiter);
         let bytes = Box::new(io::Cursor::new(self.head).chain(self.rest).chain(end));
         let since = Rc::new(Cell::new(0));
-        (Watched { bytes, since: since.clone() }, since)
+        (Watched { bytes, blanks, since: since.clone() }, since)
     }
 
     /// The error for what the reader of this source found.
@@ -126,6 +128,7 @@ pub(super) fn broken(path: &Path, gzip: bool, error: io::Error) -> Error {
 /// A reader that gives up where a record has no end.
 pub(super) struct Watched {
     bytes: Box<dyn Read>,
+    blanks: Option<Blanks>,
     /// Bytes since whoever reads has last set it to 0.
     since: Rc<Cell<usize>>,
 }
@@ -137,11 +140,20 @@ pub(super) fn is_too_long(bytes: usize) -> bool {
 
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if is_too_long(self.since.get()) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a record without an end"));
+        loop {
+            if is_too_long(self.since.get()) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a record without an end"));
+            }
+            let count = self.bytes.read(buffer)?;
+            self.since.set(self.since.get() + count);
+            match &mut self.blanks {
+                Some(blanks) if count > 0 => match blanks.drop_from(&mut buffer[..count]) {
+                    // Nothing would be the end.
+                    0 => {}
+                    kept => return Ok(kept),
+                },
+                _ => return Ok(count),
+            }
         }
-        let count = self.bytes.read(buffer)?;
-        self.since.set(self.since.get() + count);
-        Ok(count)
     }
 }

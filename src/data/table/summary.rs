@@ -182,7 +182,10 @@ const NEIGHBOURS: usize = 10;
 const GAP: f64 = 3.0;
 
 /// The smallest value above zero is at least this part of their median.
-const PART: f64 = 0.05;
+const PART: f64 = 0.1;
+
+/// A single zero may be a measurement, and where most values are zeros, zero is what is usual.
+const FEWEST_ZEROS: usize = 2;
 
 /// Whether there are zeros, all other values are positive, and the gap above zero is much wider than those that follow
 /// it: a blood pressure of 0 where the next one is 24, then 30 and 38.
@@ -190,7 +193,11 @@ fn zeros_apart(sorted: &[f64]) -> bool {
     if sorted.first() != Some(&0.0) {
         return false;
     }
-    let positive = &sorted[sorted.partition_point(|&value| value <= 0.0)..];
+    let zeros = sorted.partition_point(|&value| value <= 0.0);
+    let positive = &sorted[zeros..];
+    if zeros < FEWEST_ZEROS || zeros > positive.len() {
+        return false;
+    }
     let low: Vec<f64> = positive.chunk_by(|a, b| a == b).map(|run| run[0]).take(NEIGHBOURS + 1).collect();
     if low.len() <= NEIGHBOURS {
         return false;
@@ -214,7 +221,8 @@ mod tests {
         assert!(!zeros_apart(&values(1.0, 1.0)));
         assert!(!zeros_apart(&values(5.0, 2.0)));
         assert!(!zeros_apart(&values(0.01, 1e-5)[..1]));
-        assert!(!zeros_apart(&values(24.0, 2.0)[2..]));
+        assert!(!zeros_apart(&values(24.0, 2.0)[1..]));
+        assert!(!zeros_apart(&[vec![0.0; 50], values(24.0, 2.0)].concat()));
         let mut negative = values(24.0, 2.0);
         negative.insert(0, -1.0);
         assert!(!zeros_apart(&negative));
