@@ -239,9 +239,12 @@ fn the_command_describes_and_refuses() {
     }
     fs::write(at.join("t.csv"), &content).unwrap();
     let text = succeeds(at, &["data", "info", "t.csv", "--target", "price", "--json", "t.json"]);
-    for part in
-        ["40 rows, 4 columns", "target: price, a number", "r: the correlation with price", "Ulm 20, Bonn 20"]
-    {
+    for part in [
+        "40 rows, 4 columns",
+        "target: price, a number",
+        "r: the correlation with price",
+        "Ulm (20), Bonn (20)",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let record = json(&at.join("t.json"));

@@ -60,7 +60,8 @@ fn column_numbers(column: &Column) -> Result<Option<Vec<f64>>> {
     let len = numbers.size_hint().0;
     memory::check("the values of the target", len.saturating_mul(size_of::<f64>()))?;
     let mut values = memory::reserved("the values of the target", len)?;
-    values.extend(numbers);
+    // -0 is 0.
+    values.extend(numbers.map(|value| value + 0.0));
     Ok(Some(values))
 }
 
@@ -72,6 +73,7 @@ impl Classes {
         }
         let Some(numbers) = column_numbers(column)? else { return Ok(None) };
         let mut different = memory::copied("the classes of a column", &numbers)?;
+        different.retain(|value| !value.is_nan());
         different.sort_unstable_by(f64::total_cmp);
         different.dedup();
         let code =
