@@ -1,5 +1,6 @@
 //! `fallline data`: download, verify, describe, show and generate data sets.
 
+mod info;
 mod show;
 
 use std::io::Write;
@@ -8,8 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::data::idx::ElementType;
-use crate::data::inspect::{self, FileInfo, Values, Verdict};
+use crate::data::inspect::{self, Verdict};
 use crate::data::{folder, known, source};
 use crate::report::{markup::for_terminal, terminal};
 
@@ -27,11 +27,12 @@ pub enum DataCommand {
         /// A folder with the files of a data set, or with such folders in it.
         dir: PathBuf,
     },
-    /// Show what is in data files: types, sizes, label counts, pixel statistics.
-    Info {
-        /// A folder with the files of a data set, or with such folders in it.
-        dir: PathBuf,
-    },
+    /// Show what is in a table or in the files of a data set.
+    ///
+    /// Of a table of comma-separated values: rows, columns and what they are, missing values, ranges, the most frequent
+    /// values, what each column says about the target, and what may be wrong. Of data files: types, sizes, label counts,
+    /// pixel statistics.
+    Info(info::Info),
     /// Show training samples as pictures, each beside what augmentation makes of it.
     ///
     /// What stands beside a sample is what a training by the recipe makes of it in its first seven epochs,
@@ -104,7 +105,7 @@ pub fn run(command: DataCommand) -> anyhow::Result<()> {
     match command {
         DataCommand::Download(arguments) => download(arguments),
         DataCommand::Verify { dir } => verify(&dir),
-        DataCommand::Info { dir } => info(&dir),
+        DataCommand::Info(arguments) => info::run(arguments),
         DataCommand::Show(arguments) => show::run(&arguments),
         DataCommand::Generate(arguments) => generate(arguments),
     }
@@ -192,51 +193,6 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
         bail!("{}: {wrong} {} wrong", dir.display(), if wrong == 1 { "file is" } else { "files are" });
     }
     Ok(())
-}
-
-fn info(dir: &Path) -> anyhow::Result<()> {
-    let mut out = terminal::stdout();
-    for file in inspect::info(dir)? {
-        writeln!(out, "{}", for_terminal(&described(&file)))?;
-    }
-    Ok(())
-}
-
-/// Two lines: what the file is, and what its elements are like.
-fn described(file: &FileInfo) -> String {
-    let dimensions: Vec<String> = file.dimensions.iter().map(usize::to_string).collect();
-    let values = match &file.values {
-        Values::Moments { mean, standard_deviation } => {
-            format!("mean {mean:.4}, standard deviation {standard_deviation:.4}{}", as_seen(file))
-        }
-        Values::Histogram(counts) => {
-            let counts: Vec<String> =
-                counts.iter().map(|(label, count)| format!("{label}: {count}")).collect();
-            counts.join(", ")
-        }
-    };
-    format!(
-        "{}: {}, {} of {}, {} bytes\n    {values}",
-        file.path.display(),
-        file.role,
-        dimensions.join(" x "),
-        file.element_type.name(),
-        file.bytes,
-    )
-}
-
-/// The moments of images once more in the units of `data.mean` and `data.deviation`, divided by what they
-/// are divided by unless a recipe says: 255 for bytes, and 1 for all other types.
-fn as_seen(file: &FileInfo) -> String {
-    match (&file.values, file.element_type) {
-        (Values::Moments { mean, standard_deviation }, ElementType::U8) => {
-            format!(" (divided by 255: {:.4}, {:.4})", mean / 255.0, standard_deviation / 255.0)
-        }
-        (Values::Moments { .. }, _) if file.role.ends_with("images") => {
-            " (networks see the values as they are, unless data.scale divides them)".to_string()
-        }
-        _ => String::new(),
-    }
 }
 
 fn generate(arguments: Generate) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ pub mod known;
 pub mod samples;
 pub mod source;
 pub mod split;
+pub mod table;
 mod views;
 
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};

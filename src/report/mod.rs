@@ -5,6 +5,7 @@ pub mod bench;
 pub mod calibration;
 pub mod chart;
 pub mod comparison;
+pub mod data_table;
 pub mod json;
 pub mod kernels;
 pub mod markup;

@@ -15,3 +15,4 @@ mod idx;
 #[cfg(unix)]
 mod odd_files;
 mod places;
+mod tables;

@@ -63,6 +63,11 @@ fn results() {
 }
 
 #[test]
+fn table() {
+    harness::run(&targets::table::TARGET);
+}
+
+#[test]
 fn calibration() {
     harness::run(&targets::calibration::TARGET);
 }

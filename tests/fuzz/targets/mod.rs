@@ -9,11 +9,12 @@ pub mod recipe;
 pub mod results;
 pub mod samples;
 pub mod set;
+pub mod table;
 
 use super::harness::Target;
 
 /// Every target.
-pub const ALL: [&Target; 9] = [
+pub const ALL: [&Target; 10] = [
     &idx::TARGET,
     &samples::TARGET,
     &gzip::TARGET,
@@ -23,4 +24,5 @@ pub const ALL: [&Target; 9] = [
     &set::TARGET,
     &results::TARGET,
     &calibration::TARGET,
+    &table::TARGET,
 ];

@@ -1,0 +1,194 @@
+//! `fallline data info`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+
+use super::super::output::Outputs;
+use super::super::shared;
+use crate::data::idx::ElementType;
+use crate::data::inspect::{self, FileInfo, Values};
+use crate::data::table::{DELIMITERS, Encoding, Kind, Table, TableOptions, TableRecord};
+use crate::report::markup::for_terminal;
+use crate::report::{data_table, json, terminal};
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Info {
+    /// A table (CSV, plain or gzip; - is standard input), or a folder with the files of a data set, or with such
+    /// folders in it.
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
+    #[command(flatten)]
+    table: TableArguments,
+    /// The column to be predicted, by its name or its number [default: the last column].
+    #[arg(long, value_name = "NAME|NUMBER")]
+    target: Option<String>,
+    /// Write the description of a table to this file, too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// How a table is to be read, where that is not as it looks.
+#[derive(Debug, Args)]
+pub struct TableArguments {
+    /// What stands between two fields: comma, semicolon, tab, pipe, or a letter [default: detected].
+    #[arg(long, value_name = "NAME", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Whether the first line has the names of the columns [default: detected].
+    #[arg(long, value_name = "WHICH")]
+    header: Option<Header>,
+    /// The names of the columns, in place of those of a header.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    columns: Vec<String>,
+    /// What a column is: number, code (whole numbers that are classes), category, date or text; may be given many times
+    /// [default: detected].
+    #[arg(long = "type", value_name = "NAME=TYPE", value_parser = kind)]
+    kinds: Vec<(String, Kind)>,
+    /// What stands for a missing value beside ?, nothing, NA, N/A, NaN and null; may be given many times.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    missing: Vec<String>,
+    /// The encoding of texts.
+    #[arg(long, value_name = "NAME", default_value = "utf-8")]
+    encoding: EncodingName,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Header {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum EncodingName {
+    #[value(name = "utf-8")]
+    Utf8,
+    #[value(name = "latin-1")]
+    Latin1,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fallline data info houses.csv --target price
+  fallline data info iris.csv --columns sepal_length,sepal_width,petal_length,petal_width,species
+  fallline data info survey.csv.gz --delimiter semicolon --encoding latin-1 --missing -999
+  fallline data info wine.csv --type quality=number --json wine.json
+  fallline data info datasets";
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    if let Some((_, byte)) = DELIMITERS.iter().find(|(name, _)| *name == text) {
+        return Ok(*byte);
+    }
+    match text.as_bytes() {
+        // These would make a field of nothing, or of half of one.
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.-+".contains(byte) => {
+            Ok(*byte)
+        }
+        _ => Err("expected comma, semicolon, tab, pipe, or one mark that is part of no number".into()),
+    }
+}
+
+fn kind(text: &str) -> Result<(String, Kind), String> {
+    let kinds = Kind::CHOICES.map(Kind::name).join(", ");
+    let wrong = || format!("expected NAME=TYPE, the type one of {kinds}");
+    let (name, kind) = text.rsplit_once('=').ok_or_else(wrong)?;
+    Ok((name.to_string(), Kind::named(kind).ok_or_else(wrong)?))
+}
+
+impl TableArguments {
+    fn options(self) -> TableOptions {
+        let encoding = match self.encoding {
+            EncodingName::Utf8 => Encoding::Utf8,
+            EncodingName::Latin1 => Encoding::Latin1,
+        };
+        TableOptions {
+            delimiter: self.delimiter,
+            header: self.header.map(|header| header == Header::Yes),
+            names: self.columns,
+            kinds: self.kinds,
+            missing: self.missing,
+            encoding,
+        }
+    }
+
+    /// The first option that is given.
+    fn given(&self) -> Option<&'static str> {
+        let given = [
+            ("--delimiter", self.delimiter.is_some()),
+            ("--header", self.header.is_some()),
+            ("--columns", !self.columns.is_empty()),
+            ("--type", !self.kinds.is_empty()),
+            ("--missing", !self.missing.is_empty()),
+            ("--encoding", self.encoding != EncodingName::Utf8),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+}
+
+pub fn run(arguments: Info) -> anyhow::Result<()> {
+    if arguments.path.is_dir() {
+        let of_table = arguments.table.given();
+        let of_table = of_table.or(arguments.target.as_ref().map(|_| "--target"));
+        if let Some(option) = of_table.or(arguments.json.as_ref().map(|_| "--json")) {
+            bail!("{option}: expected a table, found the folder {}", arguments.path.display());
+        }
+        return folder(&arguments.path);
+    }
+    let outputs = Outputs::files(&arguments.json);
+    outputs.check([arguments.path.as_path()])?;
+    let options = arguments.table.options();
+    let table = Table::read(&arguments.path, &options)?;
+    let record = TableRecord::of(&table, &options, arguments.target.as_deref())?;
+    terminal::stdout().write_all(data_table::text(&record, shared::columns()).as_bytes())?;
+    if let Some(path) = &arguments.json {
+        json::write(path, &record)?;
+    }
+    Ok(())
+}
+
+fn folder(dir: &Path) -> anyhow::Result<()> {
+    let mut out = terminal::stdout();
+    for file in inspect::info(dir)? {
+        writeln!(out, "{}", for_terminal(&described(&file)))?;
+    }
+    Ok(())
+}
+
+/// Two lines: what the file is, and what its elements are like.
+fn described(file: &FileInfo) -> String {
+    let dimensions: Vec<String> = file.dimensions.iter().map(usize::to_string).collect();
+    let values = match &file.values {
+        Values::Moments { mean, standard_deviation } => {
+            format!("mean {mean:.4}, standard deviation {standard_deviation:.4}{}", as_seen(file))
+        }
+        Values::Histogram(counts) => {
+            let counts: Vec<String> =
+                counts.iter().map(|(label, count)| format!("{label}: {count}")).collect();
+            counts.join(", ")
+        }
+    };
+    format!(
+        "{}: {}, {} of {}, {} bytes\n    {values}",
+        file.path.display(),
+        file.role,
+        dimensions.join(" x "),
+        file.element_type.name(),
+        file.bytes,
+    )
+}
+
+/// The moments of images once more in the units of `data.mean` and `data.deviation`, divided by what they
+/// are divided by unless a recipe says: 255 for bytes, and 1 for all other types.
+fn as_seen(file: &FileInfo) -> String {
+    match (&file.values, file.element_type) {
+        (Values::Moments { mean, standard_deviation }, ElementType::U8) => {
+            format!(" (divided by 255: {:.4}, {:.4})", mean / 255.0, standard_deviation / 255.0)
+        }
+        (Values::Moments { .. }, _) if file.role.ends_with("images") => {
+            " (networks see the values as they are, unless data.scale divides them)".to_string()
+        }
+        _ => String::new(),
+    }
+}

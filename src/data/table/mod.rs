@@ -1,0 +1,31 @@
+//! Tables of comma-separated values: numbers, categories, dates and texts in columns.
+//!
+//! [`Table::read`] reads one; what [`TableOptions`] do not say is detected from its beginning: the delimiter, a header, a
+//! line of counts, the [`Kind`] of each column. [`TableRecord::of`] describes it.
+
+mod blanks;
+mod category;
+mod column;
+mod date;
+mod describe;
+mod dialect;
+mod kind;
+mod number;
+mod options;
+mod read;
+mod source;
+mod strength;
+mod summary;
+mod warnings;
+
+pub use category::{Categories, MISSING, MOST_CATEGORIES};
+pub use column::{Column, NO_DATE, Unreadable, Values};
+pub use date::{DateForm, written as date_text};
+pub use describe::{SCHEMA, TableRecord, TargetRecord};
+pub use dialect::{Counts, DELIMITERS};
+pub use kind::Kind;
+pub use options::{Encoding, TableOptions};
+pub use read::{MOST_COLUMNS, Table};
+pub use strength::{Measure, Strength};
+pub use summary::{ColumnRecord, DateSummary, Frequent, NumberSummary};
+pub use warnings::TableWarning;
