@@ -21,7 +21,7 @@ pub mod split;
 pub mod table;
 mod views;
 
-pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
+pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Unit};
 pub use source::load;
 pub use split::Split;
 pub use views::{FeaturesRef, SampleRows, TargetsRef};

@@ -27,6 +27,26 @@ pub enum Targets {
     Values { values: Vec<f32>, width: usize },
 }
 
+/// What target values are measured in: the number that a target value t stands for is t * factor + offset.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Unit {
+    /// Above 0.
+    pub factor: f64,
+    pub offset: f64,
+}
+
+impl Unit {
+    /// The number that a target value stands for.
+    pub fn number(self, value: f64) -> f64 {
+        value * self.factor + self.offset
+    }
+
+    /// The target value of a number.
+    pub fn value(self, number: f64) -> f64 {
+        (number - self.offset) / self.factor
+    }
+}
+
 /// One split of a data set: at least one sample, and as many targets as samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
@@ -35,6 +55,10 @@ pub struct Samples {
     element_type: ElementType,
     shape: [usize; 3],
     targets: Targets,
+    /// One for each target value of a sample; empty where values stand for themselves.
+    units: Vec<Unit>,
+    /// `[samples]`, each at least 0; empty where all count alike.
+    weights: Vec<f32>,
     count: usize,
 }
 
@@ -48,6 +72,8 @@ pub struct DataSet {
     pub train: Samples,
     pub test: Samples,
     pub origin: Origin,
+    /// The names of the classes, in order; empty where they have none.
+    pub class_names: Vec<String>,
 }
 
 /// The origin of a data set.
@@ -127,7 +153,8 @@ impl Samples {
             let product = format!("{count} x {height} x {width} x {channels}, none of them 0");
             return Err(mismatch("number of features", product, values));
         }
-        Ok(Samples { features, element_type, shape, targets, count })
+        let (units, weights) = (Vec::new(), Vec::new());
+        Ok(Samples { features, element_type, shape, targets, units, weights, count })
     }
 
     /// The number of samples, from 1 to `u32::MAX`.
@@ -168,6 +195,56 @@ impl Samples {
     /// The targets, `[samples]` or `[samples, width]`.
     pub fn targets(&self) -> &Targets {
         &self.targets
+    }
+
+    /// The samples, with what their target values are measured in, one for each value of a sample: metrics are told
+    /// in these units. Without any, values stand for themselves.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if there are not as many units as values, or one is not of finite
+    /// numbers with a factor above 0.
+    pub fn with_units(self, units: Vec<Unit>) -> Result<Samples> {
+        let width = match &self.targets {
+            Targets::Values { width, .. } => *width,
+            Targets::Classes(_) => 0,
+        };
+        if !units.is_empty() && units.len() != width {
+            return Err(mismatch("units of target values", format!("{width} or none"), units.len()));
+        }
+        let sound = |unit: &&Unit| unit.factor > 0.0 && unit.factor.is_finite() && unit.offset.is_finite();
+        if let Some(unit) = units.iter().find(|unit| !sound(unit)) {
+            return Err(mismatch("unit of a target value", "finite numbers, the factor above 0", format!("{unit:?}")));
+        }
+        Ok(Samples { units, ..self })
+    }
+
+    /// What the target values of a sample are measured in; empty where they stand for themselves.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The samples, with a weight for each: its loss and its gradient count so many times.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if there are not as many weights as samples, one is not a number of
+    /// at least 0, or all are 0.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Samples> {
+        if weights.len() != self.count {
+            return Err(mismatch("weights of samples", format!("{}, one for each", self.count), weights.len()));
+        }
+        if let Some(index) = weights.iter().position(|weight| !(0.0..=f32::MAX).contains(weight)) {
+            let found = format!("{} at index {index}", weights[index]);
+            return Err(mismatch("weights of samples", "finite numbers of at least 0", found));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return Err(mismatch("weights of samples", "at least one above 0", "none"));
+        }
+        Ok(Samples { weights, ..self })
+    }
+
+    /// The weight of each sample, `[samples]`; empty where all count alike.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// The class of each sample, `[samples]`, if the targets are classes.
@@ -216,7 +293,9 @@ impl Samples {
                 Targets::Values { values: rows(values, indices, *width), width: *width }
             }
         };
-        Samples::checked(features, self.element_type, self.shape, targets)
+        let taken = Samples::checked(features, self.element_type, self.shape, targets)?;
+        let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, 1) };
+        Ok(Samples { units: self.units.clone(), weights, ..taken })
     }
 
     /// The first `count` samples, in the memory of all.
@@ -236,6 +315,7 @@ impl Samples {
             Targets::Classes(labels) => shorten(labels, count),
             Targets::Values { values, width } => shorten(values, count * *width),
         }
+        shorten(&mut self.weights, count);
         Ok(Samples { count, ..self })
     }
 }
@@ -270,7 +350,7 @@ impl DataSet {
             let what = format!("element type of the test samples of `{name}`");
             return Err(mismatch(what, train.element_type.name(), test.element_type.name()));
         }
-        Ok(DataSet { name: name.to_string(), classes, train, test, origin })
+        Ok(DataSet { name: name.to_string(), classes, train, test, origin, class_names: Vec::new() })
     }
 }
 
