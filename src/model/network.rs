@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::checkpoint::{ModelFile, NamedTensor};
 use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
+use crate::data::table::Encoder;
 use crate::kernels::image;
 use crate::kernels::products::panels;
 use crate::kernels::simd::reduce;
@@ -60,8 +62,13 @@ impl Model {
     }
 
     /// What it was last trained to see, or what its file says of that.
-    pub fn seen(&self) -> Seen {
-        self.seen
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// What makes its samples of the rows of a table, if it was trained on one.
+    pub fn encoder(&self) -> Option<&Arc<Encoder>> {
+        self.seen.encoder.as_ref()
     }
 
     /// Remembers what it is trained to see.

@@ -21,5 +21,5 @@ pub use record::{
     Divergence, Ending, EpochRecord, Evaluation, FoldsRecord, ModelFacts, NotFinite, Phase, Progress,
     TrainRecord, machine,
 };
-pub use run::{Trainer, check, cross_validate, dataset, folds, reproduce, run, split, test, train};
+pub use run::{Trainer, check, cross_validate, dataset, folds, reproduce, run, split, table, test, train};
 pub use session::{Session, StepRecord, Stepper};

@@ -6,6 +6,7 @@ mod epochs;
 mod fit;
 pub mod folds;
 pub mod reproduce;
+pub mod table;
 mod trainer;
 
 pub use fit::{check, run, split, test, train};

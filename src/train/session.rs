@@ -138,7 +138,8 @@ impl<'a> Session<'a> {
             prefer_huge_pages(bytes);
         }
         let normalisation = Normalisation::of(&recipe.data);
-        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()) });
+        let encoder = samples.encoder().cloned();
+        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()), encoder });
         let order = Vec::with_capacity(count);
         Ok(Session {
             model,

@@ -209,11 +209,11 @@ fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
     let config = DataConfig { scale: Some(255.0), mean: 0.1, deviation: 0.5, ..DataConfig::of_program() };
     let outputs = train::outputs(&model, &data.test, &config, &team).unwrap();
     let probabilities = train::predict(&model, &data.test, &config, &team).unwrap().concat();
-    let seen = model.seen();
+    let seen = model.seen().clone();
     let plain = Predictor::new(model).unwrap();
     // Of four callers at a time, one gets the threads.
     let loaded = Predictor::load(&path).unwrap().with_softmax().with_threads(3).unwrap();
-    assert_eq!(loaded.model().seen(), seen);
+    assert_eq!(*loaded.model().seen(), seen);
 
     let pixels: Vec<u8> = (0..250).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();
     let floats: Vec<f32> = pixels.iter().map(|&pixel| pixel.into()).collect();
@@ -237,7 +237,7 @@ fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
     // The model may be trained on, and remembers what it sees.
     let mut model = plain.into_model();
     Trainer::new().epochs(1).fit(&mut model, &data.train).unwrap();
-    assert_eq!(model.seen(), seen);
+    assert_eq!(*model.seen(), seen);
 }
 
 #[track_caller]

@@ -122,7 +122,8 @@ impl<'a> Stepper<'a> {
             FeaturesRef::Floats(_) => ElementType::F32,
         };
         let normalisation = self.normalisation;
-        self.model.set_seen(Seen { normalisation, element_type: Some(element_type) });
+        let encoder = self.model.encoder().cloned();
+        self.model.set_seen(Seen { normalisation, element_type: Some(element_type), encoder });
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
         let classes = self.model.outputs();
