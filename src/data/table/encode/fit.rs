@@ -167,8 +167,9 @@ impl Fit<'_> {
         if present.is_empty() {
             return self.left_out(column, "all its values in the training rows are missing");
         }
-        let named =
-            |name: &String| self.table.find(name).is_ok_and(|index| self.table.columns[index] == *column);
+        let named = |name: &String| {
+            self.table.find(name).is_ok_and(|index| self.table.columns[index].name == column.name)
+        };
         let scaling =
             self.setup.scalings.iter().rev().find(|(name, _)| named(name)).map(|(_, scaling)| *scaling);
         let scaling = scaling.unwrap_or(self.setup.scaling);
