@@ -4,9 +4,12 @@ use std::path::Path;
 
 use fallline::data::Samples;
 use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::Session;
 use serde_json::Value;
 
 use super::compare::largest_deviation;
+use super::runs::first_losses;
 use super::splitmix;
 
 /// A file of `tests/golden`.
@@ -84,6 +87,17 @@ pub fn initialise(model: &mut Model, dims: &[u64]) {
         tensors.push(NamedTensor { name: name("bias"), shape: vec![outputs], values: bias });
     }
     model.load_tensors(Path::new("golden"), tensors).expect("the tensors of this model");
+}
+
+/// The losses of as many steps of a case's network as the case has.
+pub fn losses(case: &Value, samples: &Samples, recipe: &Recipe, threads: usize) -> Vec<f64> {
+    let dims = integers(&case["dims"]);
+    let outputs = *dims.last().expect("layers") as usize;
+    let mut model = Model::build(&recipe.model, samples.shape(), outputs, 1).unwrap();
+    initialise(&mut model, &dims);
+    let team = Team::new(threads).unwrap();
+    let mut session = Session::new(&mut model, samples, recipe, &team).unwrap();
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 /// The largest relative deviation of losses from those of a case.

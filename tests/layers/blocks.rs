@@ -3,7 +3,7 @@
 use crate::common::compare::bits;
 use crate::pass::Activations;
 use crate::splitmix::uniform;
-use crate::{activations, close, widened};
+use crate::{activations, are_gradients, close, widened};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::{merge, numeric_gradient};
@@ -119,12 +119,6 @@ fn products_agree_with_their_twin() {
             assert!(!close(&wrong, &gradients[1], TOLERANCE));
         }
     }
-}
-
-/// Whether these are the gradients, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

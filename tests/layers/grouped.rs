@@ -5,7 +5,7 @@ use crate::common::compare::bits;
 use crate::common::isa::on_each;
 use crate::pass::{Activations, Placed, columns, packed, storage_len};
 use crate::splitmix::uniform;
-use crate::{close, sides, widened};
+use crate::{are_gradients, close, sides, widened};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
@@ -314,12 +314,6 @@ fn rows_do_not_depend_on_each_other() {
         };
         assert_eq!(sums(&[0, 3]), sums(&[0, 1, 2, 3]), "{shape:?}");
     }
-}
-
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::compare::bits;
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use crate::{close, sides, widened};
+use crate::{are_gradients, close, sides, widened};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
@@ -339,12 +339,6 @@ fn activations_of_images_are_those_of_their_numbers() {
         let dz = flat.backward(&mut Activations::padded(&dy, 30), &b, &z, Some(30)).unwrap();
         assert_eq!(dx.channels(image), dz.features(30));
     }
-}
-
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 fn weighted(y: &[f64], dy: &[f64]) -> f64 {

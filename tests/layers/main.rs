@@ -7,11 +7,9 @@ pub mod common;
 mod blocks;
 mod convolution_pool;
 mod dense;
-mod differences;
 mod elementwise;
 mod gated;
 mod grouped;
-mod grouped_rules;
 mod images;
 mod normalisation;
 mod pass;
@@ -23,7 +21,7 @@ mod transposed;
 mod weight_norm;
 mod whole_nets;
 
-use common::compare::widened;
+use common::compare::{are_gradients, close, widened};
 use common::{golden, splitmix};
 use fallline::engine::kernels::activation::{self, Activation};
 use fallline::engine::kernels::image::Window;
@@ -43,11 +41,4 @@ const fn sides(
     dilation: [usize; 2],
 ) -> Window {
     Window { kernel, stride, padding, dilation, one_dimensional: false }
-}
-
-/// Whether all pairs agree to `tolerance` of the largest exact number, or of 1 if that is less.
-fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {
-    let scale = exact.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
-    fast.len() == exact.len()
-        && fast.iter().zip(exact).all(|(&fast, exact)| (f64::from(fast) - exact).abs() <= tolerance * scale)
 }

@@ -1,8 +1,9 @@
 //! Transposed convolutions against their naive twin, and that against finite differences.
 
+use crate::common::compare::bits;
 use crate::pass::{Activations, Placed, packed};
 use crate::splitmix::uniform;
-use crate::{close, sides, widened};
+use crate::{are_gradients, close, sides, widened};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
@@ -237,16 +238,6 @@ fn rows_do_not_depend_on_each_other() {
             .collect();
         assert_eq!(bits(&whole.channels(image)), bits(&by_row));
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
-}
-
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

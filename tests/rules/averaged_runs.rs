@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::common::compare::bits;
 use crate::common::observer::Recorder;
+use crate::common::runs::epoch;
 use crate::common::small::{build, digits, noise, recipe};
 use fallline::data::DataSet;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
@@ -121,7 +122,7 @@ fn lookahead_goes_back_and_on_from_there() {
         let mut model = build(&plain);
         model.parts_mut().1.copy_from_slice(from);
         let mut session = Session::new(&mut model, &digits().train, &plain, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
         session.model().storage().to_vec()
     };
     for (k, alpha) in [(5, 0.5), (1, 0.3), (3, 1.0)] {
@@ -137,7 +138,7 @@ fn lookahead_goes_back_and_on_from_there() {
             let mut model = build(&recipe);
             let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
             for number in 1..=13 {
-                session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+                epoch(&mut session).unwrap();
                 fast = step(&fast);
                 if let Some(alpha) = lookahead.due(number) {
                     synchronise(&mut fast, &mut slow, alpha);
@@ -193,7 +194,7 @@ fn a_search_goes_on_from_where_lookahead_puts_it() {
             let team = Team::new(2).unwrap();
             let mut session = Session::new(&mut model, &digits().train, &plain, &team).unwrap();
             for _ in 0..k {
-                session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+                epoch(&mut session).unwrap();
             }
             let mut fast = session.model().storage().to_vec();
             synchronise(&mut fast, &mut slow, alpha);
@@ -323,7 +324,7 @@ fn what_is_trained_is_looked_at_too() {
     let mut model = build(&recipe);
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+    epoch(&mut session).unwrap();
     assert_eq!(session.model().first_not_finite(), None);
     let error = session.check_parameters().unwrap_err().to_string();
     assert!(error.starts_with("training diverged: an element of 0.weight is "), "{error}");
