@@ -13,6 +13,7 @@ pub mod runs;
 pub mod small;
 pub mod small_recipe;
 pub mod splitmix;
+pub mod windows;
 
 use std::path::Path;
 

@@ -25,10 +25,21 @@ pub fn build(recipe: &Recipe, data: &DataSet) -> Model {
     Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed).unwrap()
 }
 
-/// Trains a network to the end of its recipe, on so many threads.
+/// Trains a network to the end of its recipe, on so many threads; with what was heard of it.
+pub fn recorded(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    threads: usize,
+) -> Result<(TrainRecord, Recorder)> {
+    let (team, stop, mut recorder) = (Team::new(threads)?, AtomicBool::new(false), Recorder::default());
+    let record = train::run(model, data, recipe, &team, &stop, &mut recorder)?;
+    Ok((record, recorder))
+}
+
+/// The record of such a training alone.
 pub fn run(model: &mut Model, data: &DataSet, recipe: &Recipe, threads: usize) -> Result<TrainRecord> {
-    let (team, stop) = (Team::new(threads).unwrap(), AtomicBool::new(false));
-    train::run(model, data, recipe, &team, &stop, &mut Recorder::default())
+    recorded(model, data, recipe, threads).map(|(record, _)| record)
 }
 
 /// Trains a new network, on so many threads.

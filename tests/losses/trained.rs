@@ -4,14 +4,14 @@ use std::sync::atomic::AtomicBool;
 
 use crate::common::compare::bits;
 use crate::common::observer::Recorder;
-use crate::common::runs::{build, digits, run};
+use crate::common::runs::{build, digits, recorded, run};
 use crate::common::splitmix;
 use crate::recipe;
 use fallline::data::{DataSet, Origin, Samples, Targets};
 use fallline::engine::kernels::reference;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, metrics};
+use fallline::engine::train::{Session, metrics};
 
 fn data() -> &'static DataSet {
     digits(2000, 500)
@@ -20,9 +20,7 @@ fn data() -> &'static DataSet {
 /// The losses of all steps, the test accuracy, and every bit of the model after training.
 fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (Vec<f64>, f64, Vec<u32>) {
     let mut model = build(recipe, data);
-    let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
-    let team = Team::new(threads).unwrap();
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut recorder).unwrap();
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     let bits = bits(model.storage());
     (recorder.losses, record.test.unwrap().accuracy.unwrap_or(f64::NAN), bits)
 }

@@ -1,10 +1,7 @@
 //! Lookahead, EMA and SWA in whole trainings: what is trained, what is tried and kept, and when.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::bits;
-use crate::common::observer::Recorder;
-use crate::common::runs::epoch;
+use crate::common::runs::{epoch, recorded, run};
 use crate::common::small::{build, digits, noise, recipe};
 use fallline::data::DataSet;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
@@ -19,9 +16,7 @@ const STEPS: usize = 10;
 
 fn trained_on(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model, Vec<f64>) {
     let mut model = build(recipe);
-    let team = Team::new(threads).unwrap();
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     (record, model, recorder.losses)
 }
 
@@ -304,9 +299,7 @@ fn a_training_that_diverges_leaves_the_parameters_themselves() {
     let diverged = |settings: &[&str]| {
         let recipe = recipe(&[&["optimizer.learning_rate=1e4"], settings].concat());
         let mut model = build(&recipe);
-        let team = Team::new(2).unwrap();
-        let stop = AtomicBool::new(false);
-        let error = train::run(&mut model, digits(), &recipe, &team, &stop, &mut Recorder::default());
+        let error = run(&mut model, digits(), &recipe, 2);
         (error.unwrap_err().to_string(), bits(model.storage()))
     };
     let loss = ["model.loss=mean-squared-error"];

@@ -1,15 +1,12 @@
 //! The norms of each layer in the last step of an epoch, and the warnings that follow from them.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::largest_deviation;
-use crate::common::observer::Recorder;
 use crate::common::program;
-use crate::common::runs::{self, build, epoch};
+use crate::common::runs::{self, build, epoch, recorded};
 use fallline::data::DataSet;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, LayerNorms, Session, TrainRecord, Trouble, Warning};
+use fallline::engine::train::{LayerNorms, Session, TrainRecord, Trouble, Warning};
 
 const CLASSES: usize = 10;
 const SAMPLES: usize = 300;
@@ -40,9 +37,7 @@ const SMALL: &[(usize, &str)] = &[(130, "relu"), (33, "tanh")];
 
 fn trained(recipe: &Recipe, data: &DataSet) -> (TrainRecord, Vec<Warning>) {
     let mut model = build(recipe, data);
-    let team = Team::new(2).unwrap();
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let (record, recorder) = recorded(&mut model, data, recipe, 2).unwrap();
     assert_eq!(record.warnings, recorder.warnings, "the observer hears what the record has");
     (record, recorder.warnings)
 }
@@ -196,7 +191,7 @@ fn healthy_trainings_are_not_warned_of() {
         }
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.epochs = 3;
-        let (record, warnings) = trained(&recipe, &data);
+        let (record, warnings) = trained(&recipe, data);
         assert_eq!(warnings, [], "{name}");
         assert!(record.epochs.iter().all(|epoch| !epoch.layers.is_empty()));
     }
@@ -218,7 +213,7 @@ fn a_perfect_fit_is_no_vanishing_gradient() {
         "train.batch=40",
     ];
     let data = runs::digits(40, 50);
-    let (record, warnings) = trained(&recipe(SMALL, &settings), &data);
+    let (record, warnings) = trained(&recipe(SMALL, &settings), data);
     let last = record.epochs.last().unwrap();
     assert!(last.layers.iter().all(|norms| norms.gradient == 0.0), "{:?}", last.layers);
     assert_eq!(warnings, []);

@@ -4,11 +4,8 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::bits;
-use crate::common::observer::Recorder;
-use crate::common::runs::{self, build};
+use crate::common::runs::{self, build, recorded};
 use fallline::data::DataSet;
 use fallline::engine::model::recipe::OPTIMIZERS;
 use fallline::engine::model::{Model, Recipe};
@@ -47,8 +44,7 @@ struct Outcome {
 fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let team = Team::new(threads).unwrap();
     let mut model = build(recipe, data);
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
     assert_eq!(record.test.as_ref(), Some(&test));
     let images = data.test.clone().first(37).unwrap();
