@@ -141,7 +141,7 @@ fn ctrl_c_keeps_the_seeds_that_are_done_and_names_the_others() {
         while !path.join("r.json.partial").exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        crate::working::signal(&child, "INT");
         let text = ended(child.wait_with_output().unwrap(), code);
         let record = json(&path.join("r.json.partial"));
         assert_eq!(fs::read_to_string(path.join("r.json")).unwrap(), "the results of an earlier command");

@@ -6,7 +6,7 @@ use crate::common::isa::on_each;
 use crate::common::splitmix::uniform;
 use crate::common::windows::{sides, window};
 use crate::pass::{Activations, columns, dense, packed, storage_len};
-use crate::windowed::{Answer, Given, drawn, image, numeric};
+use crate::windowed::{Answer, Given, SOME_ACTIVATIONS, TOLERANCE, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::grouped::Grouped as Twin;
@@ -114,15 +114,6 @@ impl Case {
     }
 }
 
-const SOME_ACTIVATIONS: [Activation; 5] = [
-    Activation::RELU,
-    Activation::IDENTITY,
-    Activation::TANH,
-    // Not zero at zero: padding must stay so.
-    Activation::SIGMOID,
-    Activation::leaky_relu(0.1),
-];
-
 #[test]
 fn convolutions_in_groups_agree_with_their_twin() {
     for (turn, shape) in shapes() {
@@ -209,7 +200,7 @@ fn a_broken_gradient_is_seen() {
         let mut other = Case::new(turn, shape, false, Activation::RELU);
         other.twin.groups = 1;
         other.twin.weight = other.twin.weight.repeat(shape.2);
-        assert!(!close(&right.y, &other.twin.forward(&widened(&other.given.x)), 5e-6));
+        assert!(!close(&right.y, &other.twin.forward(&widened(&other.given.x)), TOLERANCE));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::common::compare::{are_gradients, bits, widened};
 use crate::common::windows::{sides, window};
 use crate::pass::dense;
-use crate::windowed::{Answer, Given, drawn, image, numeric};
+use crate::windowed::{Answer, Given, SOME_ACTIVATIONS, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
 use fallline::engine::kernels::reference::Transposed as Twin;
@@ -92,15 +92,6 @@ impl Case {
         fast.agrees(&self.twin.forward(&x), &self.twin.backward(&widened(&self.given.dy), &x), &self.given)
     }
 }
-
-const SOME_ACTIVATIONS: [Activation; 5] = [
-    Activation::RELU,
-    Activation::IDENTITY,
-    Activation::TANH,
-    // Not zero at zero: padding must stay so.
-    Activation::SIGMOID,
-    Activation::leaky_relu(0.1),
-];
 
 #[test]
 fn transposed_convolutions_agree_with_their_twin() {

@@ -4,13 +4,23 @@
 use crate::common::compare::{bits, close};
 use crate::common::splitmix::uniform;
 use crate::pass::{Activations, Placed, packed};
+use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::image::ImageGradients;
 use fallline::engine::kernels::reference::numeric_gradient;
 use fallline::engine::layers::Layer;
 
 /// Sums of up to a few ten thousand terms in f32, relative to the largest number.
-const TOLERANCE: f64 = 5e-6;
+pub const TOLERANCE: f64 = 5e-6;
+
+pub const SOME_ACTIVATIONS: [Activation; 5] = [
+    Activation::RELU,
+    Activation::IDENTITY,
+    Activation::TANH,
+    // Not zero at zero: padding must stay so.
+    Activation::SIGMOID,
+    Activation::leaky_relu(0.1),
+];
 
 /// The image that the first layer gets, or a later one.
 pub fn image(shape: [usize; 3], first: bool) -> Image {
