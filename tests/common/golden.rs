@@ -55,6 +55,20 @@ pub fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
     Samples::images(pixels, [28, 28, 1], labels, 10).unwrap()
 }
 
+/// The activations of a case's layers.
+pub fn activations(case: &Value) -> Vec<&str> {
+    case["activations"].as_array().expect("an array").iter().map(text).collect()
+}
+
+/// The optimizer of a case, momentum, as a recipe has it.
+pub fn momentum(case: &Value) -> String {
+    let options = &case["optimizer"];
+    format!(
+        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
+        options["lr"], options["momentum"], options["weight_decay"]
+    )
+}
+
 /// The recipe of a case: the network of its `dims`, `activations` and `loss`, and these tables.
 pub fn recipe(case: &Value, activations: &[&str], optimizer: &str, batch: usize) -> Recipe {
     let loss = text(&case["loss"]).replace('_', "-");

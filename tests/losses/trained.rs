@@ -13,7 +13,7 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train::{Session, metrics};
 
-fn data() -> &'static DataSet {
+fn drawn() -> &'static DataSet {
     digits(2000, 500)
 }
 
@@ -48,13 +48,13 @@ fn digits_are_learnt_by_each_loss() {
         ("focal", 0.87),
     ] {
         let recipe = recipe(loss, &["train.epochs=10", "optimizer.learning_rate=0.001"]);
-        let (losses, accuracy, bits) = trained(&recipe, data(), 1);
+        let (losses, accuracy, bits) = trained(&recipe, drawn(), 1);
         println!("{loss}: {accuracy}");
         assert!(accuracy > least, "{loss}: {accuracy}");
         if loss == "mean-absolute-error" {
             assert!(losses[0] > 0.2 && *losses.last().unwrap() < 0.11, "{losses:?}");
         }
-        assert!((losses, accuracy, bits) == trained(&recipe, data(), 3), "{loss} on three threads");
+        assert!((losses, accuracy, bits) == trained(&recipe, drawn(), 3), "{loss} on three threads");
     }
 }
 
@@ -68,7 +68,7 @@ fn a_batch_in_blocks_has_one_divisor() {
     let layers = "model.layers=[{type='dense', units=10, weight_init='zeros'}]";
     let train = ["train.epochs=1", "train.batch=700", "optimizer.name=sgd", "optimizer.learning_rate=1"];
     let recipe = recipe(&loss, &[&[layers], &train[..]].concat());
-    let samples = data().train.take(&Vec::from_iter(0..SAMPLES)).unwrap();
+    let samples = drawn().train.take(&Vec::from_iter(0..SAMPLES)).unwrap();
     let labels = samples.labels().unwrap();
 
     // All logits are 0 at first.
@@ -82,7 +82,7 @@ fn a_batch_in_blocks_has_one_divisor() {
     }
     let divisor: f64 = labels.iter().map(|&label| weights[usize::from(label)]).sum();
     for threads in [1, 3] {
-        let mut model = build(&recipe, data());
+        let mut model = build(&recipe, drawn());
         let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
         let team = Team::new(threads).unwrap();
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
@@ -108,8 +108,8 @@ fn batches_without_any_weight_change_nothing() {
     let train = ["train.epochs=1", "train.batch=1", "train.shuffle=false"];
     let slow_sgd = ["optimizer.name=sgd", "optimizer.learning_rate=1e-4"];
     let recipe = recipe(loss, &[&train[..], &slow_sgd].concat());
-    let samples = data().train.take(&Vec::from_iter(0..100)).unwrap();
-    let mut model = build(&recipe, data());
+    let samples = drawn().train.take(&Vec::from_iter(0..100)).unwrap();
+    let mut model = build(&recipe, drawn());
     let mut recorder = Recorder::default();
     let team = Team::new(1).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
@@ -191,7 +191,7 @@ fn what_does_not_fit_is_refused_before_training() {
     );
     let weights = "{type='cross-entropy', class_weights=[1, 2]}";
     assert_eq!(
-        message(weights, data(), 10),
+        message(weights, drawn(), 10),
         "`model.loss.class_weights`: expected 10 weights, one for each class, found 2"
     );
 }

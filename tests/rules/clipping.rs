@@ -18,13 +18,7 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let options = &case["optimizer"];
-    let optimizer = format!(
-        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
-        options["lr"], options["momentum"], options["weight_decay"]
-    );
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let recipe = golden::recipe(case, &activations, &optimizer, count(&case["batch"]));
+    let recipe = golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     let number = |key: &str| case["gradient"][key].as_f64().map(|value| value as f32);
     let gradient = GradientConfig {
         l1: number("l1").unwrap(),

@@ -8,7 +8,7 @@ use crate::common::compare::{bits_of, largest_deviation, widened};
 use crate::common::golden::{self, count, integers, numbers, text};
 use crate::common::runs::{digits, epoch, first_losses, run, trained};
 use crate::common::splitmix;
-use fallline::data::{DataSet, Samples};
+use fallline::data::Samples;
 use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::reference;
 use fallline::engine::kernels::update::columns;
@@ -26,13 +26,7 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let options = &case["optimizer"];
-    let optimizer = format!(
-        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
-        options["lr"], options["momentum"], options["weight_decay"]
-    );
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let mut recipe = golden::recipe(case, &activations, &optimizer, count(&case["batch"]));
+    let mut recipe = golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     for layer in &mut recipe.model.layers {
         *layer = layer.clone().with("weight_norm", case["weight_norm"].as_bool().unwrap()).unwrap();
     }

@@ -370,8 +370,7 @@ fn losses(case: &Value, optimizer: &str, threads: usize) -> Vec<f64> {
     let samples = count(&case["samples"]);
     let (pixels, labels) = splitmix::made_up_data(samples);
     let samples = Samples::images(pixels, [28, 28, 1], labels, CLASSES).unwrap();
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let recipe = golden::recipe(case, &activations, optimizer, count(&case["batch"]));
+    let recipe = golden::recipe(case, &golden::activations(case), optimizer, count(&case["batch"]));
     golden::losses(case, &samples, &recipe, threads)
 }
 

@@ -10,7 +10,6 @@ use fallline::engine::model::recipe::{
 use fallline::engine::model::saved;
 use fallline::engine::optim::schedule::{Anneal, OneCycle};
 use fallline::engine::optim::{Ema, Lookahead, coefficients};
-use fallline::engine::team::Team;
 use fallline::engine::train;
 use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;

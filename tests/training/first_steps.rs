@@ -71,9 +71,8 @@ fn recipe(case: &Value) -> Recipe {
             options["momentum"], options["nesterov"]
         ),
     };
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
     let optimizer = format!("{optimizer}\nlearning_rate = {}", options["lr"]);
-    golden::recipe(case, &activations, &optimizer, count(&case["batch"]))
+    golden::recipe(case, &golden::activations(case), &optimizer, count(&case["batch"]))
 }
 
 /// The losses of as many steps as PyTorch took, through the training that the program does.

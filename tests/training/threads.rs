@@ -8,7 +8,7 @@ use crate::common::compare::bits;
 use crate::common::runs::{self, build, recorded};
 use fallline::data::DataSet;
 use fallline::engine::model::recipe::OPTIMIZERS;
-use fallline::engine::model::{Model, Recipe};
+use fallline::engine::model::Recipe;
 use fallline::engine::team::Team;
 use fallline::engine::train;
 
