@@ -5,6 +5,7 @@ pub mod compare;
 pub mod csv;
 pub mod golden;
 pub mod golden_network;
+pub mod idx;
 pub mod isa;
 pub mod observer;
 pub mod profile_record;

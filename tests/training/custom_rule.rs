@@ -88,7 +88,7 @@ static REGISTERED: OptimizerKind = OptimizerKind {
 };
 
 fn samples() -> Samples {
-    let x: Vec<f32> = (0..300 * 7).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect();
+    let x = runs::features(300 * 7);
     let classes = x.chunks(7).map(|row| u8::from(row[0] > 0.0) + u8::from(row[1] * row[2] > 0.0)).collect();
     Samples::from_rows(x, 7).classes(classes).unwrap()
 }

@@ -3,7 +3,7 @@
 use std::thread;
 
 use crate::common::compare::bits;
-use crate::common::runs::{digits, epoch, run};
+use crate::common::runs::{digits, epoch, features, run};
 use fallline::data::{DataSet, Origin};
 use fallline::engine::model::recipe::DataConfig;
 use fallline::engine::optim::schedule::Plateau;
@@ -17,9 +17,8 @@ use fallline::{
 const WIDTH: usize = 5;
 const CLASSES: usize = 3;
 
-/// Rows of numbers that look like any others.
 fn rows(count: usize) -> Vec<f32> {
-    (0..count * WIDTH).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+    features(count * WIDTH)
 }
 
 fn classes(count: usize) -> Vec<u8> {

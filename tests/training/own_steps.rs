@@ -1,6 +1,7 @@
 //! Steps of one's own that are told how long an epoch is: what goes by epochs goes as in a training of whole epochs.
 
 use crate::common::compare::bits_of;
+use crate::common::runs::features;
 use fallline::{Activation, Loss, Model, Optimizer, Recipe, Samples, Trainer};
 
 const WIDTH: usize = 4;
@@ -9,7 +10,7 @@ const PER_EPOCH: usize = 5;
 const EPOCHS: usize = 6;
 
 fn x() -> Vec<f32> {
-    (0..BATCH * PER_EPOCH * WIDTH).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+    features(BATCH * PER_EPOCH * WIDTH)
 }
 
 fn y() -> Vec<f32> {
