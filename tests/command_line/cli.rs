@@ -437,9 +437,6 @@ fn ctrl_c_ends_training_and_still_saves_and_reports() {
     let ended = working.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let rest: Vec<&str> = ended.out.lines().collect();
-    assert!(
-        rest.contains(&"wrote m") && rest.contains(&"wrote j"),
-        "{rest:?}"
-    );
+    assert!(rest.contains(&"wrote m") && rest.contains(&"wrote j"), "{rest:?}");
     assert!(folder.path().join("m").is_file() && folder.path().join("j").is_file());
 }

@@ -51,7 +51,10 @@ fn agree_with_the_reference_at_every_length() {
             let y = on_every_isa(|| forward(activation, &x));
             assert!(each_close(&y, &exact_forward(activation, &x), TOLERANCE), "{activation:?} {length}");
             let dx = on_every_isa(|| backward(activation, &dy, &x));
-            assert!(each_close(&dx, &exact_backward(activation, &dy, &x), TOLERANCE), "{activation:?} {length}");
+            assert!(
+                each_close(&dx, &exact_backward(activation, &dy, &x), TOLERANCE),
+                "{activation:?} {length}"
+            );
         }
     }
 }
@@ -74,7 +77,11 @@ fn in_place_is_the_same() {
                 activation::backward_in_place(activation, &mut dy, saved);
                 dy
             });
-            assert_eq!(bits_but_of_nan(&in_place), bits_but_of_nan(&backward(activation, &dy, &x)), "{activation:?} {length}");
+            assert_eq!(
+                bits_but_of_nan(&in_place),
+                bits_but_of_nan(&backward(activation, &dy, &x)),
+                "{activation:?} {length}"
+            );
         }
     }
 }
@@ -95,7 +102,10 @@ fn far_inputs_give_the_limits() {
     for activation in activations() {
         let x = [-1e30, -300.0, -90.0, 90.0, 300.0, 1e30];
         let dx = on_every_isa(|| backward(activation, &[1.0; 6], &x));
-        assert!(each_close(&dx, &exact_backward(activation, &[1.0; 6], &x), TOLERANCE), "{activation:?} {dx:?}");
+        assert!(
+            each_close(&dx, &exact_backward(activation, &[1.0; 6], &x), TOLERANCE),
+            "{activation:?} {dx:?}"
+        );
     }
 }
 

@@ -72,7 +72,11 @@ fn run(kernel: Kernel, value_kernel: ValueKernel, block: &Block) -> Output {
         kernel(&mut gradient, &mut losses, &mut correct, &block.values, &block.labels, block.rows, SCALE);
         let (mut values, mut hits) = (vec![f32::NAN; count], vec![9; count]);
         value_kernel(&mut values, &mut hits, &block.values, &block.labels, block.rows);
-        assert_eq!((bits_but_of_nan(&values), &hits), (bits_but_of_nan(&losses), &correct), "with and without gradient");
+        assert_eq!(
+            (bits_but_of_nan(&values), &hits),
+            (bits_but_of_nan(&losses), &correct),
+            "with and without gradient"
+        );
         [gradient, losses, correct.into_iter().map(f32::from).collect()].concat()
     });
     let (gradient, rest) = all.split_at(block.values.len());

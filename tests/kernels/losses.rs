@@ -127,7 +127,11 @@ fn run(loss: &Loss, block: &Block, kind: Kind) -> Output {
         let (mut values, mut hits) = (vec![f32::NAN; count], vec![9; count]);
         let scores = Scores { losses: &mut values, correct: &mut hits };
         loss.function().value(scores, &block.outputs, targets, block.rows);
-        assert_eq!((bits_but_of_nan(&values), &hits), (bits_but_of_nan(&losses), &correct), "with and without gradient");
+        assert_eq!(
+            (bits_but_of_nan(&values), &hits),
+            (bits_but_of_nan(&losses), &correct),
+            "with and without gradient"
+        );
         [gradient, losses, correct.into_iter().map(f32::from).collect()].concat()
     });
     let (gradient, rest) = all.split_at(block.outputs.len());
@@ -210,7 +214,11 @@ fn mixtures_are_the_probabilities_that_they_stand_for() {
                 let mixed = Targets::Mixed { labels: &block.labels, others: &others, share };
                 let (mixed, values) = (pass(mixed.rows(0..count, classes)), pass(Targets::Values(&values)));
                 let (mixed, found) = mixed.split_at(block.outputs.len() + count);
-                assert_eq!(bits_but_of_nan(mixed), bits_but_of_nan(&values[..mixed.len()]), "{loss:?} {count} x {classes} {share}");
+                assert_eq!(
+                    bits_but_of_nan(mixed),
+                    bits_but_of_nan(&values[..mixed.len()]),
+                    "{loss:?} {count} x {classes} {share}"
+                );
                 let of_classes = pass(Targets::Classes(larger));
                 assert_eq!(found, &of_classes[mixed.len()..], "{loss:?} {count} x {classes} {share}");
             }

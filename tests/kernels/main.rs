@@ -29,7 +29,9 @@ fn on_every_isa(run: impl Fn() -> Vec<f32>) -> Vec<f32> {
     on_each(|isa| {
         let result = run();
         match &first {
-            Some(first) => assert_eq!(bits_but_of_nan(first), bits_but_of_nan(&result), "{} differs", isa.name()),
+            Some(first) => {
+                assert_eq!(bits_but_of_nan(first), bits_but_of_nan(&result), "{} differs", isa.name())
+            }
             None => first = Some(result),
         }
     });

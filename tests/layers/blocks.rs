@@ -1,9 +1,9 @@
 //! The layers in which branches meet against their naive twins, and these against finite differences.
 
-use crate::common::compare::{are_gradients, bits, close, widened};
-use crate::pass::Activations;
-use crate::common::splitmix::uniform;
 use crate::activations;
+use crate::common::compare::{are_gradients, bits, close, widened};
+use crate::common::splitmix::uniform;
+use crate::pass::Activations;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::{merge, numeric_gradient};

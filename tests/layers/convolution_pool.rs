@@ -67,8 +67,7 @@ impl Case {
             bias: widened(&parameters[1]),
             activation,
         };
-        let pool_twin =
-            PoolTwin { input: [outputs, between.height, between.width], window: POOL, max: true };
+        let pool_twin = PoolTwin { input: [outputs, between.height, between.width], window: POOL, max: true };
         let kernel = ConvolutionPool::new(convolution.clone(), POOL).expect("it fits");
         Case {
             given: Given::new(&kernel, patches.input, first, rows, parameters),
@@ -175,7 +174,11 @@ fn the_first_of_equal_numbers_takes_the_gradient() {
             (case.given.x, case.given.dy) = (x.to_vec(), vec![7.0]);
             let passes = relu_passes || activation == Activation::IDENTITY;
             let expected = |i| if i == taker && passes { 7.0 } else { 0.0 };
-            assert_eq!(case.fast().gradients[0], (0..4).map(expected).collect::<Vec<f32>>(), "{x:?} {activation:?}");
+            assert_eq!(
+                case.fast().gradients[0],
+                (0..4).map(expected).collect::<Vec<f32>>(),
+                "{x:?} {activation:?}"
+            );
         }
     }
     for place in 0..4 {

@@ -1,9 +1,9 @@
 //! The dense layer against its naive twin.
 
-use crate::common::compare::{bits, close, widened};
-use crate::pass::{Activations, Placed, dense, packed, storage_len};
-use crate::common::splitmix::uniform;
 use crate::activations;
+use crate::common::compare::{bits, close, widened};
+use crate::common::splitmix::uniform;
+use crate::pass::{Activations, Placed, dense, packed, storage_len};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference;
 use fallline::engine::layers::{Dense, Sharding};

@@ -166,7 +166,10 @@ fn pool(turn: usize, pooling: Pooling, first: bool) -> (Pool, PoolTwin) {
     let (shape, window) = POOLS[turn];
     let [height, width, channels] = shape;
     let max = pooling == Pooling::Max;
-    (Pool { input: image(shape, first), pooling, window }, PoolTwin { input: [channels, height, width], window, max })
+    (
+        Pool { input: image(shape, first), pooling, window },
+        PoolTwin { input: [channels, height, width], window, max },
+    )
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Normalisations and dropout against their naive twins, and these against finite differences.
 
 use crate::common::compare::{are_gradients, close, widened};
-use crate::pass::{Activations, Placed, packed, packed_as};
 use crate::common::splitmix::uniform;
+use crate::pass::{Activations, Placed, packed, packed_as};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};

@@ -10,7 +10,9 @@ use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{self, Image};
 use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
-use fallline::engine::layers::{Backward, Dense, Derivation, Forward, Layer, Layout, ParameterSpec, RowsGradient};
+use fallline::engine::layers::{
+    Backward, Dense, Derivation, Forward, Layer, Layout, ParameterSpec, RowsGradient,
+};
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// What memory holds before it is written: it spoils whatever is made of it.

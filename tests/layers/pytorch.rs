@@ -3,8 +3,8 @@
 
 use crate::common::compare::close;
 use crate::common::golden::{self, numbers, text};
-use crate::pass::{Activations, Placed, packed};
 use crate::common::splitmix;
+use crate::pass::{Activations, Placed, packed};
 use fallline::data::{Samples, Targets};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::{self, Activation};

@@ -49,7 +49,13 @@ pub struct Given {
 
 impl Given {
     /// These parameters and a batch for a layer, of so many rows.
-    pub fn new(layer: &dyn Layer, input: Image, first: bool, rows: usize, parameters: [Vec<f32>; 2]) -> Given {
+    pub fn new(
+        layer: &dyn Layer,
+        input: Image,
+        first: bool,
+        rows: usize,
+        parameters: [Vec<f32>; 2],
+    ) -> Given {
         Given {
             input,
             first,
@@ -92,7 +98,10 @@ impl Answer {
         let mut gradients = placed.gradient(&dy, &x).into_iter();
         let dx = dx.map_or(Vec::new(), |dx| dx.channels(input));
         let y = y.channels(output);
-        Answer { y, gradients: [dx, gradients.next().expect("weights"), gradients.next().unwrap_or_default()] }
+        Answer {
+            y,
+            gradients: [dx, gradients.next().expect("weights"), gradients.next().unwrap_or_default()],
+        }
     }
 
     /// Whether it is that of a twin.

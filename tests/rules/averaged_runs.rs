@@ -9,7 +9,7 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::engine::optim::average::{blend, equal_weight, synchronise};
 use fallline::engine::optim::{Ema, Lookahead};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, TrainRecord};
+use fallline::engine::train::{Session, TrainRecord};
 
 /// Of an epoch.
 const STEPS: usize = 10;

@@ -18,7 +18,8 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let recipe = golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
+    let recipe =
+        golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     let number = |key: &str| case["gradient"][key].as_f64().map(|value| value as f32);
     let gradient = GradientConfig {
         l1: number("l1").unwrap(),

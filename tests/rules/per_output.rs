@@ -26,7 +26,8 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let mut recipe = golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
+    let mut recipe =
+        golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     for layer in &mut recipe.model.layers {
         *layer = layer.clone().with("weight_norm", case["weight_norm"].as_bool().unwrap()).unwrap();
     }

@@ -415,7 +415,8 @@ fn what_is_around_a_rule() {
         let outputs = shape(&case)[0];
         let (_, _, optimizer) = rule(&case);
         let train = format!("[train]\nbatch = {ROWS}\nshuffle = false\n");
-        let of = |optimizer: &str, rest: &str| bits_of_all(&trained(&case, &recipe(optimizer, outputs, rest), 2));
+        let of =
+            |optimizer: &str, rest: &str| bits_of_all(&trained(&case, &recipe(optimizer, outputs, rest), 2));
         let plain = of(&optimizer, &train);
 
         // A limit far above the norm takes another way to the same bits; one below it does not.

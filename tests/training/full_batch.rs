@@ -126,8 +126,13 @@ fn rprop_finds_the_least_squares() {
 
 /// Trains on all samples, until it ends.
 fn ended(recipe: &Recipe) -> (TrainRecord, Model) {
-    let data =
-        DataSet { name: "squares".into(), train: samples(), test: samples(), classes: CLASSES, ..digits().clone() };
+    let data = DataSet {
+        name: "squares".into(),
+        train: samples(),
+        test: samples(),
+        classes: CLASSES,
+        ..digits().clone()
+    };
     runs::trained(recipe, &data, 2)
 }
 

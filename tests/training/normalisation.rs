@@ -70,8 +70,7 @@ fn a_batch_of_one_value_is_refused() {
 
 fn close(one: &[NamedTensor], other: &[NamedTensor], running: bool) -> bool {
     one.iter().zip(other).filter(|(tensor, _)| tensor.name.contains("running") == running).all(|(a, b)| {
-        a.name == b.name
-            && largest_deviation(&widened(&a.values), &widened(&b.values), 0.1) <= 1e-5
+        a.name == b.name && largest_deviation(&widened(&a.values), &widened(&b.values), 0.1) <= 1e-5
     })
 }
 
@@ -153,9 +152,6 @@ fn a_loss_that_is_none_names_the_layer() {
     let mut model = build(&recipe, data);
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, &recipe, &team).unwrap();
-    let error = (0..5)
-        .find_map(|_| epoch(&mut session).err())
-        .unwrap()
-        .to_string();
+    let error = (0..5).find_map(|_| epoch(&mut session).err()).unwrap().to_string();
     assert!(error.contains("the output of layer 0 (conv 5x5)"), "{error}");
 }

@@ -74,7 +74,14 @@ fn norms_are_those_of_the_last_step() {
                 let pairs = before.iter().zip(after);
                 let change = norm(pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)));
                 let change = if recipe.lookahead.is_some() { 2.0 * change } else { change };
-                assert!(largest_deviation(&[norms.parameters], &[norm(before.iter().map(|&p| f64::from(p)))], 0.0) <= 1e-5, "{norms:?}");
+                assert!(
+                    largest_deviation(
+                        &[norms.parameters],
+                        &[norm(before.iter().map(|&p| f64::from(p)))],
+                        0.0
+                    ) <= 1e-5,
+                    "{norms:?}"
+                );
                 // The difference of rounded numbers.
                 assert!((norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
                 assert!(
@@ -115,7 +122,10 @@ fn a_search_has_norms_of_each_iteration() {
                 let change = norm(pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)));
                 assert_eq!(norms.layer, expected.layer);
                 assert!((norms.gradient - expected.gradient).abs() <= 1e-4 * expected.gradient, "{norms:?}");
-                assert!(largest_deviation(&[norms.parameters], &[expected.parameters], 0.0) <= 1e-5, "{norms:?} {expected:?}");
+                assert!(
+                    largest_deviation(&[norms.parameters], &[expected.parameters], 0.0) <= 1e-5,
+                    "{norms:?} {expected:?}"
+                );
                 assert!(change > 0.0 && (norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
             }
         }

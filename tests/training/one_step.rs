@@ -48,10 +48,7 @@ fn fast(samples: &Samples) -> Step {
         let values = widened(&before.values).into_iter().zip(widened(&after.values));
         values.map(|(before, after)| before - after).collect()
     };
-    Step {
-        loss: losses[0],
-        gradients: before.iter().zip(model.tensors()).map(change).collect(),
-    }
+    Step { loss: losses[0], gradients: before.iter().zip(model.tensors()).map(change).collect() }
 }
 
 /// The naive step.
@@ -95,7 +92,7 @@ fn agrees(fast: &Step, exact: &Step) -> bool {
 
 #[test]
 fn a_step_follows_the_gradient_of_the_whole_batch() {
-    let all = digits(1100, 1).train;
+    let all = &digits(1100, 1).train;
     for batch in BATCHES {
         let samples = all.take(&Vec::from_iter(0..batch)).unwrap();
         assert!(agrees(&fast(&samples), &exact(&samples)), "batch {batch}");
@@ -104,12 +101,12 @@ fn a_step_follows_the_gradient_of_the_whole_batch() {
 
 #[test]
 fn a_forgotten_sample_or_a_wrong_gradient_is_seen() {
-    let all = digits(600, 1).train;
-    let exact = exact(&all);
-    assert!(agrees(&fast(&all), &exact));
+    let all = &digits(600, 1).train;
+    let exact = exact(all);
+    assert!(agrees(&fast(all), &exact));
     assert!(!agrees(&fast(&all.take(&Vec::from_iter(0..599)).unwrap()), &exact));
     for tensor in 0..4 {
-        let mut wrong = fast(&all);
+        let mut wrong = fast(all);
         wrong.gradients[tensor].iter_mut().for_each(|gradient| *gradient *= 1.0001);
         assert!(!agrees(&wrong, &exact));
     }

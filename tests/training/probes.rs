@@ -232,7 +232,12 @@ fn probes_change_no_bit() {
         probes.most_calls = 100;
         probes.turns = Turns { first: 1, end: 100, slice: 1 };
         let (_, probed) = trained(&recipe, 2, Some(probes));
-        assert!(bits(plain.storage()) == bits(probed.storage()), "{} {}", recipe.name, recipe.optimizer.name());
+        assert!(
+            bits(plain.storage()) == bits(probed.storage()),
+            "{} {}",
+            recipe.name,
+            recipe.optimizer.name()
+        );
     }
 }
 

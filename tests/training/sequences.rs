@@ -37,7 +37,8 @@ fn row(layer: LayerConfig, [kernel, stride, padding, dilation]: Line) -> LayerCo
 }
 
 fn network(layers: [LayerConfig; 4]) -> Model {
-    let model = layers.into_iter().fold(Model::of_sequences(LENGTH, CHANNELS), |model, layer| model.layer(layer));
+    let model =
+        layers.into_iter().fold(Model::of_sequences(LENGTH, CHANNELS), |model, layer| model.layer(layer));
     model.flatten().dense(CLASSES, Activation::IDENTITY).seed(5).build().unwrap()
 }
 
@@ -73,7 +74,13 @@ fn seen(channel: &[f64], [kernel, stride, padding, dilation]: Line) -> Vec<Vec<O
 }
 
 /// `weight`: `[out, channels, kernel]`.
-fn convolved(x: &[Vec<f64>], weight: &[f64], bias: &[f64], window: Line, activation: fn(f64) -> f64) -> Sequence {
+fn convolved(
+    x: &[Vec<f64>],
+    weight: &[f64],
+    bias: &[f64],
+    window: Line,
+    activation: fn(f64) -> f64,
+) -> Sequence {
     let under: Vec<_> = x.iter().map(|channel| seen(channel, window)).collect();
     let out = |(weight, bias): (&[f64], &f64)| -> Vec<f64> {
         let sum = |place: usize| -> f64 {
@@ -157,7 +164,8 @@ fn sequences_are_learnt_and_give_what_loops_over_the_positions_give() {
             let predictor = Predictor::new(model).unwrap();
             let mut outputs = vec![0.0; classes.len() * CLASSES];
             predictor.predict(&x, &mut outputs).unwrap();
-            let agrees = |windows: &Windows| each_close(&outputs, &naive(predictor.model(), windows, &x), 1e-5);
+            let agrees =
+                |windows: &Windows| each_close(&outputs, &naive(predictor.model(), windows, &x), 1e-5);
             assert!(agrees(&windows), "{windows:?}");
             let [convolution, max, second, mean] = windows;
             assert!(!agrees(&[convolution, wrong_max, second, mean]));

@@ -7,12 +7,11 @@ pub mod common;
 use crate::common::compare::bits;
 use crate::common::runs::{self, build, recorded};
 use fallline::data::DataSet;
-use fallline::engine::model::recipe::OPTIMIZERS;
 use fallline::engine::model::Recipe;
+use fallline::engine::model::recipe::OPTIMIZERS;
 use fallline::engine::team::Team;
 use fallline::engine::train;
 
-const CLASSES: usize = 10;
 const TRAIN_SAMPLES: usize = 2000;
 const TEST_SAMPLES: usize = 301;
 const THREADS: [usize; 4] = [1, 2, 3, 8];
