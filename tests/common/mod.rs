@@ -4,13 +4,17 @@ pub mod bench_record;
 pub mod compare;
 pub mod csv;
 pub mod golden;
+pub mod golden_network;
+pub mod idx;
 pub mod isa;
 pub mod observer;
 pub mod profile_record;
 pub mod program;
+pub mod runs;
 pub mod small;
 pub mod small_recipe;
 pub mod splitmix;
+pub mod windows;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Normalisations and dropout against their naive twins, and these against finite differences.
 
+use crate::common::compare::{are_gradients, close, widened};
+use crate::common::splitmix::uniform;
 use crate::pass::{Activations, Placed, packed, packed_as};
-use crate::splitmix::uniform;
-use crate::{close, widened};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
@@ -297,11 +297,6 @@ fn nothing_cancels_far_from_zero() {
         let found = (f64::from(*found) - 0.75) / 0.25 * (values - 1.0) / values;
         assert!((found / exact - 1.0).abs() < 1e-5, "{found} {exact}");
     }
-}
-
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

@@ -15,4 +15,5 @@ mod norms;
 mod one_step;
 mod own_steps;
 mod probes;
+mod sequences;
 mod stopping;
