@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::affine::Affine;
 use super::layer::Forward;
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalisation::normalise::{self, Scaling, Slopes};
@@ -273,11 +273,7 @@ impl BatchNorm {
         self.scale(y, x, Scaling { mean, scale, bias: self.affine.bias(storage) });
     }
 
-    pub(super) fn sharding(&self) -> &dyn Sharding {
-        &self.affine
-    }
-
-    pub(super) fn sharding_mut(&mut self) -> &mut dyn Sharding {
-        &mut self.affine
+    pub(super) fn partition(&self, wanted: Partitioning) -> Box<dyn Sharding> {
+        Box::new(self.affine.partitioned(wanted))
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::convolution::Convolution;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::convolution::fused_pool::{FusedPool, GROUP};
 use crate::kernels::image::{Image, Window};
@@ -159,7 +159,7 @@ impl Layer for ConvolutionPool {
         Some(&self.convolution.patch)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.convolution.patch)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.convolution.patch.partitioned(wanted)))
     }
 }

@@ -186,7 +186,7 @@ fn checked_len(index: usize, layer: &Node, inputs: usize, placed: usize) -> Resu
     let outputs = layer.image().map_or(layer.outputs(), |image| image.channels);
     let (inputs, outputs) = (inputs as u128, outputs as u128);
     // Each group has its own padding.
-    let bound = if layer.sharding().shards() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
+    let bound = if layer.has_parameters() { (inputs + 16) * (outputs + 16) } else { 0 };
     let bound = bound.max(layer.storage_len() as u128);
     if bound + placed as u128 > MOST_PARAMETERS as u128 {
         return Err(Error::Shape {

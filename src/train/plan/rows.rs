@@ -53,7 +53,7 @@ impl RowPlan {
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
             let layer = &layers[index].layer;
-            layer.sharding().shards() > 0 && !layer.sums_rows()
+            layer.has_parameters() && !layer.sums_rows()
         };
         // Of the data, and of each output: whether the parameters pass of a reader needs it.
         let (mut data_later, mut read_later) = (false, vec![false; layers.len()]);

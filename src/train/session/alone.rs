@@ -43,8 +43,8 @@ impl Session<'_> {
             // The data have no gradient.
             (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
             (Operation::Statistics, Some(_)) => is_norm,
-            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.sharding().shards() > 0,
-            (Operation::Update, Some(layer)) => layer.sharding().shards() > 0,
+            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.has_parameters(),
+            (Operation::Update, Some(layer)) => layer.has_parameters(),
             (Operation::Derive, Some(layer)) => layer.derived_lens()[0] > 0,
             _ => false,
         }

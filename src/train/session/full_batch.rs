@@ -171,10 +171,11 @@ fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) 
 
 /// Writes the gradients of all shards to the places of their parameters among all parameters.
 fn unpack(gradient: &mut [f64], shards: &[f32], layers: &[PlacedLayer], plan: &Plan) {
-    for (PlacedLayer { layer, storage, .. }, places) in layers.iter().zip(&plan.gradients) {
-        for (shard, &place) in (0..layer.sharding().shards()).zip(places) {
+    let partitions = plan.partitions.iter().zip(&plan.gradients);
+    for (PlacedLayer { storage, .. }, (partition, places)) in layers.iter().zip(partitions) {
+        for (shard, &place) in (0..partition.shards()).zip(places) {
             let mut rest = &shards[place..];
-            for part in layer.sharding().shard_parts(shard) {
+            for part in partition.shard_parts(shard) {
                 let (values, after) = rest.split_at(part.len());
                 rest = after;
                 let place = storage.start + part.start..storage.start + part.end;

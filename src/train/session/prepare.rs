@@ -6,7 +6,7 @@ use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::Span;
 use crate::train::plan::workspace::{Sizes, Workspace};
-use crate::train::plan::{Plan, Training};
+use crate::train::plan::{Plan, Requirements};
 use crate::train::step::averages::{self, Averages};
 use crate::{Error, Result};
 
@@ -40,11 +40,9 @@ impl Request<'_> {
     ///
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
-    pub fn prepare(&self, model: &mut Model) -> Result<Prepared> {
+    pub fn prepare(&self, model: &Model) -> Result<Prepared> {
         let &Request { recipe, count, are_values, threads, augmenter, wants_norm } = self;
         let one = recipe.train.batch.clamp(1, count);
-        model.own_whole_columns(recipe.needs_whole_columns());
-        model.own_by_inputs(Plan::owns_by_inputs(one));
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
         let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
@@ -53,12 +51,13 @@ impl Request<'_> {
         let features = model.input().iter().product();
         let parameters = model.storage().len();
         let layers = model.layers();
-        let plan = Plan::new(&Training {
+        let plan = Plan::new(&Requirements {
             layers,
             features,
             workers: threads,
             batch,
             part: one,
+            whole_columns: recipe.needs_whole_columns(),
             slots: rule.slots(),
             needs_norm: wants_norm
                 || recipe.gradient.clip_norm.is_some()
