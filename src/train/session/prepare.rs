@@ -2,12 +2,17 @@
 //! first step.
 
 use crate::data::augment::Augmenter;
+use crate::losses::LossFunction;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::Span;
+use crate::team::Shared;
 use crate::train::plan::workspace::{Sizes, Workspace};
 use crate::train::plan::{Plan, Requirements};
-use crate::train::step::averages::{self, Averages};
+use crate::train::source::Source;
+use crate::train::step::Step;
+use crate::train::step::augmented::Augmented;
+use crate::train::step::averages::{self, Averages, Due};
 use crate::{Error, Result};
 
 /// A training that is to be planned.
@@ -31,8 +36,50 @@ pub(in crate::train) struct Prepared {
     pub plan: Plan,
     pub workspace: Workspace,
     pub averages: Averages,
+    pub loss: LossFunction,
     /// The most samples of a step.
     pub batch: usize,
+}
+
+impl Prepared {
+    /// The steps of an epoch, as all workers run them, on the model for which this was prepared and by its recipe.
+    pub fn step<'s>(
+        &'s mut self,
+        model: &'s mut Model,
+        recipe: &'s Recipe,
+        source: Source<'s>,
+        augmented: Option<Augmented<'s>>,
+        averages: Due,
+    ) -> Step<'s> {
+        let classes = model.outputs();
+        let (layers, parameters) = model.parts_mut();
+        Step {
+            layers,
+            loss: &self.loss,
+            classes,
+            source,
+            augmented,
+            rule: self.rule.as_ref(),
+            treatment: &recipe.gradient,
+            constraint: &recipe.constraint,
+            averages,
+            plan: &self.plan,
+            parameters: Shared::array(parameters),
+            memory: self.workspace.share(layers, &self.plan),
+            seed: recipe.train.seed,
+        }
+    }
+
+    /// Puts the trained parameters back into the model, before the epoch of this number, from 1, and after so many
+    /// steps.
+    pub fn begin_epoch(&mut self, epoch: usize, steps: u64, model: &mut Model) -> Due {
+        self.averages.begin(epoch, steps, model.parts_mut().1, &mut self.workspace)
+    }
+
+    /// Puts the parameters to evaluate into the model, after the epoch of this number, whether or not it is complete.
+    pub fn end_epoch(&mut self, epoch: usize, is_complete: bool, model: &mut Model) {
+        self.averages.end(epoch, is_complete, model.parts_mut().1, &mut self.workspace);
+    }
 }
 
 impl Request<'_> {
@@ -77,7 +124,8 @@ impl Request<'_> {
         let sizes = Sizes { features, targets, parameters, batch, slots: rule.slots() };
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
-        Ok(Prepared { rule, span, plan, workspace, averages, batch })
+        let loss = model.loss().function();
+        Ok(Prepared { rule, span, plan, workspace, averages, loss, batch })
     }
 }
 
