@@ -30,6 +30,22 @@ pub struct BatchNorm {
     affine: Affine,
 }
 
+/// Some rows of a batch in the backward pass, of which the gradient of weight and bias is summed up.
+pub struct BackwardSums<'a> {
+    /// Takes the sums, `[storage_len]`.
+    pub out: &'a mut [f32],
+    /// The gradient of the output.
+    pub dy: MatrixMut<'a>,
+    pub x: MatrixRef<'a>,
+    pub y: MatrixRef<'a>,
+    /// The state of the batch, `[state_len]`.
+    pub state: &'a [f32],
+    /// Whether the sums carry on from what is there.
+    pub accumulate: bool,
+    /// `[scratch_len]`
+    pub scratch: &'a mut [f32],
+}
+
 /// Arrays of one number a channel that each worker keeps of a batch, one after the other.
 const MEAN: usize = 0;
 /// Weight over deviation.
@@ -146,19 +162,9 @@ impl BatchNorm {
         self.scale(y, x, scaling);
     }
 
-    /// Inverts the activation, so that `dy` becomes the gradient of weight and bias, and sums that up:
-    /// `out` `[storage_len]`, carried on from what is there if `accumulate`. `scratch` is `[scratch_len]`.
-    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
-    pub fn backward_sums(
-        &self,
-        out: &mut [f32],
-        mut dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        state: &[f32],
-        accumulate: bool,
-        scratch: &mut [f32],
-    ) {
+    /// Inverts the activation, so that `dy` becomes the gradient of weight and bias, and sums that up.
+    pub fn backward_sums(&self, pass: BackwardSums) {
+        let BackwardSums { out, mut dy, x, y, state, accumulate, scratch } = pass;
         let [dweight, dbias] = self.affine.split(out);
         let (mean, rate) = (self.array(state, MEAN), self.array(state, RATE));
         if !accumulate {

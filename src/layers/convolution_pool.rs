@@ -7,7 +7,7 @@ use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
 use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
-use crate::kernels::convolution::fused_pool::{FusedPool, GROUP};
+use crate::kernels::convolution::fused_pool::{FusedPool, GROUP, Group};
 use crate::kernels::image::{Image, Window};
 use crate::tensor::MatrixMut;
 
@@ -151,7 +151,7 @@ impl Layer for ConvolutionPool {
         let (dw, db) = out.split_at_mut(self.weights_len());
         for (group, _) in groups(dy.rows()).enumerate() {
             let (scratch, Saved { x, takers, dy }) = self.saved(scratch, group);
-            self.kernel.weight_gradient(dw, db, dy, takers, x, scratch, accumulate || group > 0);
+            self.kernel.weight_gradient(dw, db, Group { x, takers, dy }, scratch, accumulate || group > 0);
         }
     }
 

@@ -38,7 +38,7 @@ mod transposed;
 mod weight_norm;
 mod windows;
 
-pub use batch_norm::BatchNorm;
+pub use batch_norm::{BackwardSums, BatchNorm};
 pub use convolution::Convolution;
 pub use convolution_pool::ConvolutionPool;
 pub use dense::Dense;

@@ -13,6 +13,8 @@ mod input_gradient;
 mod samples;
 mod weight_gradient;
 
+pub use weight_gradient::Group;
+
 use std::ops::Range;
 
 use pulp::Simd;

@@ -21,6 +21,17 @@ const OUTPUTS: usize = 4;
 /// Bytes of a band: of its gradient and of its rows of the input.
 const BAND: usize = 32 << 10;
 
+/// A group, in lanes, of which the gradient of the weights is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    /// `[input_len]`
+    pub x: &'a [f32],
+    /// Which pixels take the gradient, `[output_len]`; none without a pool.
+    pub takers: &'a [f32],
+    /// The gradient of the output, `[output_len]`.
+    pub dy: &'a [f32],
+}
+
 impl FusedPool {
     /// Rows of results that are processed together, those of whole windows of the pool.
     fn band(&self) -> usize {
@@ -46,15 +57,12 @@ impl FusedPool {
     }
 
     /// The gradient of the weights over a group: `dw` in panels is overwritten, or with `accumulate` added to,
-    /// and so is `db` `[outputs]`, padded, if there is a bias. `x` `[input_len]`, `dy` and `takers` are in lanes.
-    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    /// and so is `db` `[outputs]`, padded, if there is a bias.
     pub fn weight_gradient(
         &self,
         dw: &mut [f32],
         db: &mut [f32],
-        dy: &[f32],
-        takers: &[f32],
-        x: &[f32],
+        Group { x, takers, dy }: Group,
         scratch: &mut [f32],
         accumulate: bool,
     ) {
