@@ -10,7 +10,7 @@ mod table;
 
 pub use recorder::Probe;
 pub use table::{
-    Call, Cost, MOST_STEPS, Operation, Probes, STREAMS, Site, Step, SystemTime, Table, Traffic, TrafficSum,
+    Call, Cost, MOST_STEPS_KEPT, Operation, Probes, STREAMS, Site, Step, SystemTime, Table, Traffic, TrafficSum,
     Turns, count_flops, counted_flops, delay, slow_down,
 };
 

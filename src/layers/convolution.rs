@@ -8,7 +8,7 @@ mod flipped;
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
-use super::derived::{Derivation, Derived, Reader, Target};
+use super::derived::{Derivation, Derived, Reader, Destination};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
@@ -138,7 +138,7 @@ impl Convolution {
 
 impl Convolution {
     /// What the owner of a shard derives from it, `storage` reading the layer's.
-    pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+    pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Destination) {
         match self.flipped() {
             Some(flipped) => self.turn(&flipped, shard, storage, derived),
             None => self.patch.transpose_shard(shard, storage, derived),

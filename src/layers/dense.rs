@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::derived::{Derivation, Derived, Reader, Target};
+use super::derived::{Derivation, Derived, Reader, Destination};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
@@ -115,7 +115,7 @@ impl Dense {
         panel: usize,
         inputs: &Range<usize>,
         weights: &[f32],
-        derived: &mut impl Target,
+        derived: &mut impl Destination,
     ) {
         for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
             panels::transpose_block(derived.part(self.transposed_block(panel, input)), source);
@@ -123,7 +123,7 @@ impl Dense {
     }
 
     /// The part of the transposed copy that belongs to a shard; `storage` reads the layer's.
-    pub(super) fn transpose_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+    pub(super) fn transpose_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Destination) {
         if !self.input_gradient || self.is_bias(shard) {
             return;
         }

@@ -11,7 +11,7 @@ pub use per_tensor::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
 
 use crate::layers::{Partitioning, Sharding};
-use crate::model::{Input, PlacedLayer};
+use crate::model::{Origin, PlacedLayer};
 use crate::optim::PerTensor;
 use crate::tensor::{LANES, padded};
 
@@ -266,7 +266,7 @@ fn read_features(
     features: usize,
 ) -> Range<usize> {
     let all = layers.iter().zip(partitions).zip(owned);
-    let readers = all.filter(|((placed, _), _)| placed.inputs.main == Input::Data);
+    let readers = all.filter(|((placed, _), _)| placed.inputs.main == Origin::Data);
     let inputs = readers.flat_map(|((placed, partition), shards)| {
         shards.clone().map(|shard| shard_inputs(placed, partition.as_ref(), shard))
     });

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Session;
 use crate::data::batches;
-use crate::model::{Input, Model};
+use crate::model::{Origin, Model};
 use crate::probe::{Operation, Probes};
 use crate::team::Worker;
 use crate::tensor::Buffer;
@@ -33,7 +33,7 @@ impl Session<'_> {
     pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
         let placed = layer.and_then(|index| model.layers().get(index));
         let reads_data =
-            placed.is_some_and(|placed| placed.inputs.main == Input::Data && placed.inputs.other.is_none());
+            placed.is_some_and(|placed| placed.inputs.main == Origin::Data && placed.inputs.other.is_none());
         let layer = placed.map(|placed| &placed.layer);
         // The gradient of its parameters is among the statistics.
         let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
