@@ -204,7 +204,11 @@ impl Node {
     /// How the parameters are partitioned among the workers of a training that wants this of it.
     pub fn partition(&self, wanted: Partitioning) -> Box<dyn Sharding> {
         let own = match &self.reads {
-            Reads::Row(layer) => layer.partition(wanted),
+            Reads::Row(layer) => {
+                let own = layer.partition(wanted);
+                debug_assert_eq!(own.is_some(), layer.sharding().is_some(), "one without the other");
+                own
+            }
             Reads::Two(_) => None,
             Reads::Batch(norm) => Some(norm.partition(wanted)),
         };
