@@ -8,7 +8,7 @@ mod flipped;
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
-use super::derived::{Derivation, Derived, Reader, Destination};
+use super::derived::{Derivation, Derived, Destination, Reader};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};

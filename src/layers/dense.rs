@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::derived::{Derivation, Derived, Reader, Destination};
+use super::derived::{Derivation, Derived, Destination, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};

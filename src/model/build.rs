@@ -2,7 +2,7 @@
 
 mod blocks;
 
-use super::inputs::{Origin, Inputs};
+use super::inputs::{Inputs, Origin};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
 use super::recipe::{LayerConfig, MOST_PARAMETERS, ModelConfig, find_layer};

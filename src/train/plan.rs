@@ -145,7 +145,10 @@ impl Plan {
             block,
             wide,
             columns: (0..workers).map(columns).collect(),
-            features: owners.iter().map(|owned| read_features(layers, &partitions, owned, features)).collect(),
+            features: owners
+                .iter()
+                .map(|owned| read_features(layers, &partitions, owned, features))
+                .collect(),
             shard_order: owners.iter().map(|owned| shard_order(layers, &partitions, owned)).collect(),
             owners,
             gradients: gradient_places(&partitions),

@@ -122,7 +122,9 @@ impl<'a> Session<'a> {
             recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, prepared.batch)).transpose()?;
         let search = prepared
             .rule
-            .full_batch().map(|method| search::Search::new(method, model, recipe)).transpose()?;
+            .full_batch()
+            .map(|method| search::Search::new(method, model, recipe))
+            .transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }

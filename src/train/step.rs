@@ -107,8 +107,8 @@ impl Step<'_> {
             }
             let partition = &self.plan.partitions[index];
             let cost = || {
-                let bytes = shards.clone().map(|shard| partition.shard_len(shard)).sum::<usize>()
-                    * size_of::<f32>();
+                let bytes =
+                    shards.clone().map(|shard| partition.shard_len(shard)).sum::<usize>() * size_of::<f32>();
                 self.update_step_cost(0, 2 * bytes)
             };
             worker.probe(Operation::Derive, Some(index), cost, || {

@@ -12,9 +12,7 @@ use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::grouped::Grouped as Twin;
 use fallline::engine::kernels::reference::image::ImageGradients;
 use fallline::engine::kernels::reference::numeric_gradient;
-use fallline::engine::layers::{
-    Dense, Depthwise, Forward, Grouped, Layer, Partitioning, Role, RowsGradient,
-};
+use fallline::engine::layers::{Dense, Depthwise, Forward, Grouped, Layer, Partitioning, Role, RowsGradient};
 
 /// Sums of up to a few thousand terms in f32, relative to the largest number.
 const TOLERANCE: f64 = 5e-6;

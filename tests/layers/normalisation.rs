@@ -8,8 +8,7 @@ use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
 use fallline::engine::kernels::reference::numeric_gradient;
 use fallline::engine::layers::{
-    BackwardSums,
-    Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
+    Backward, BackwardSums, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
 };
 
 /// Of the largest number, or of 1.

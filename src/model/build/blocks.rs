@@ -4,7 +4,7 @@ use super::{Builder, Flow};
 use crate::Result;
 use crate::kernels::activation::Activation;
 use crate::layers::{Add, Branch, Built, Elementwise, Incoming, Node, Shape};
-use crate::model::inputs::{Origin, Inputs};
+use crate::model::inputs::{Inputs, Origin};
 use crate::model::recipe::{ResidualConfig, in_residual};
 
 impl Builder {

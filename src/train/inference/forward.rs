@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::ops::Range;
 
 use crate::layers::Forward;
-use crate::model::{Origin, Model, PlacedLayer};
+use crate::model::{Model, Origin, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};

@@ -5,16 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Session;
 use crate::data::batches;
-use crate::model::{Origin, Model};
+use crate::model::{Model, Origin};
 use crate::probe::{Operation, Probes};
 use crate::team::Worker;
 use crate::tensor::Buffer;
 use crate::train::observer::Observer;
 use crate::train::source::Source;
+use crate::train::step::Batch;
 use crate::train::step::alone::ALONE;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::averages::Due;
-use crate::train::step::Batch;
 
 impl Session<'_> {
     /// Bytes that each worker reads before a kernel that is to be cold: more than a cache that one core

@@ -21,9 +21,7 @@ impl Step<'_> {
     ) {
         let (partition, storage) = self.partition(index);
         let mut rest = gradient;
-        for (part, role) in
-            partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard))
-        {
+        for (part, role) in partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard)) {
             let (gradient, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;

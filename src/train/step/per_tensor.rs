@@ -9,7 +9,6 @@ use crate::kernels::elementwise::clip;
 use crate::kernels::products::gemm;
 use crate::kernels::products::newton_schulz;
 use crate::kernels::simd::reduce;
-use crate::model::PlacedLayer;
 use crate::optim::{Orthogonal, PerTensor};
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
