@@ -13,8 +13,6 @@ mod input_gradient;
 mod samples;
 mod weight_gradient;
 
-pub use weight_gradient::Group;
-
 use std::ops::Range;
 
 use pulp::Simd;
@@ -40,6 +38,17 @@ pub struct FusedPool {
     /// Whether the output is the largest of each 2 x 2 pixels; pixels at the right and the lower edge
     /// that no whole window reaches are then not even computed.
     pub pools: bool,
+}
+
+/// A group, in lanes, of which the gradient of the weights is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    /// `[input_len]`
+    pub x: &'a [f32],
+    /// Which pixels take the gradient, `[output_len]`; none without a pool.
+    pub takers: &'a [f32],
+    /// The gradient of the output, `[output_len]`.
+    pub dy: &'a [f32],
 }
 
 impl FusedPool {

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::{FusedPool, Geometry, is_wide, piece, read, spread, write};
+use super::{FusedPool, Geometry, Group, is_wide, piece, read, spread, write};
 use crate::kernels::simd::isa::dispatch;
 use crate::kernels::simd::lanes;
 use crate::probe::count_flops;
@@ -20,17 +20,6 @@ const OUTPUTS: usize = 4;
 
 /// Bytes of a band: of its gradient and of its rows of the input.
 const BAND: usize = 32 << 10;
-
-/// A group, in lanes, of which the gradient of the weights is made.
-#[derive(Clone, Copy, Debug)]
-pub struct Group<'a> {
-    /// `[input_len]`
-    pub x: &'a [f32],
-    /// Which pixels take the gradient, `[output_len]`; none without a pool.
-    pub takers: &'a [f32],
-    /// The gradient of the output, `[output_len]`.
-    pub dy: &'a [f32],
-}
 
 impl FusedPool {
     /// Rows of results that are processed together, those of whole windows of the pool.
