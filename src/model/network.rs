@@ -91,21 +91,6 @@ impl Model {
         (&self.layers, &mut self.parameters)
     }
 
-    /// Lets layers own whole columns of weights, or not, as [`own_whole_columns`](crate::layers::Sharding::own_whole_columns) says.
-    pub(crate) fn own_whole_columns(&mut self, whole: bool) {
-        let shardings = self.layers.iter_mut().filter_map(|placed| placed.layer.sharding_mut());
-        shardings.for_each(|sharding| sharding.own_whole_columns(whole));
-    }
-
-    /// Lets the first layer own its weights by inputs, or not, as [`own_by_inputs`](crate::layers::Sharding::own_by_inputs) says, where the gradient
-    /// of its shards reads the inputs one by one.
-    pub(crate) fn own_by_inputs(&mut self, by_inputs: bool) {
-        let first = self.layers.first_mut().filter(|placed| !placed.layer.sums_rows());
-        if let Some(sharding) = first.and_then(|placed| placed.layer.sharding_mut()) {
-            sharding.own_by_inputs(by_inputs);
-        }
-    }
-
     /// Trainable numbers, padding not counted.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|placed| trained_numbers(&placed.layer.parameters())).sum()

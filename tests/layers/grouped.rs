@@ -10,7 +10,7 @@ use crate::windowed::{Answer, Given, SOME_ACTIVATIONS, TOLERANCE, drawn, image, 
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::grouped::Grouped as Twin;
-use fallline::engine::layers::{Depthwise, Forward, Grouped, Layer, Role, RowsGradient};
+use fallline::engine::layers::{Depthwise, Forward, Grouped, Layer, Partitioning, Role, RowsGradient};
 
 /// Height, width, channels in, window, groups, channels out, rows.
 type Shape = ([usize; 3], Window, usize, usize, usize);
@@ -254,10 +254,10 @@ fn the_twin_has_the_gradients_of_its_output() {
 fn shards_own_all_parameters_once() {
     for (turn, shape) in shapes() {
         for whole in [false, true] {
-            let mut case = Case::new(turn, shape, false, Activation::RELU);
-            case.layer.sharding_mut().unwrap().own_whole_columns(whole);
+            let case = Case::new(turn, shape, false, Activation::RELU);
             let layer = &case.layer;
-            let sharding = layer.sharding().unwrap();
+            let wanted = Partitioning { whole_columns: whole, by_inputs: false };
+            let sharding = layer.partition(wanted).unwrap();
             let mut owned = vec![0; storage_len(layer.as_ref())];
             for shard in 0..sharding.shards() {
                 let parts = sharding.shard_parts(shard);

@@ -8,7 +8,7 @@ use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
 use fallline::engine::kernels::reference::numeric_gradient;
 use fallline::engine::layers::{
-    Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
+    Backward, BackwardSums, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
 };
 
 /// Of the largest number, or of 1.
@@ -163,7 +163,8 @@ impl Case {
             let out = &mut sums[rows.start / part * len..][..len];
             let (x, y) = (x.view().block(rows.clone(), 0..columns), y.view().block(rows.clone(), 0..columns));
             let accumulate = rows.start % part > 0;
-            norm.backward_sums(out, dy.rows_mut(rows), x, y, &state, accumulate, &mut scratch);
+            let (dy, state, scratch) = (dy.rows_mut(rows), &state[..], &mut scratch[..]);
+            norm.backward_sums(BackwardSums { out, dy, x, y, state, accumulate, scratch });
         }
         let of_parts = fallline::engine::tensor::MatrixRef::new(&sums, parts, len, len);
         norm.prepare_backward(&mut state, of_parts, self.rows);
