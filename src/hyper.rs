@@ -10,8 +10,8 @@ mod window;
 pub use parameter::HyperParameter;
 pub(crate) use parameter::{Allowed, LONGEST_NAME, defaults, placed, set};
 pub use range::{
-    Range, above, above_one, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text,
-    non_negative, positive, unit, unit_inner, unit_open, unit_positive,
+    Range, above, above_one, at_least_one, between, divisor, finite, integer_text, non_negative, positive,
+    unit, unit_inner, unit_open, unit_positive,
 };
 pub use value::HyperValue;
 pub(crate) use window::{

@@ -244,26 +244,6 @@ impl HyperParameter {
         ]
     }
 
-    /// Its keys in a recipe, each with its range and its default, as documentation lists them.
-    pub fn documented(&self) -> String {
-        let Allowed::Window { one_dimensional, pool } = self.allowed else {
-            let default = match self.allowed {
-                _ if self.required => String::new(),
-                Allowed::WeightInit => "; by the activation".into(),
-                _ => format!("; {}", self.default()),
-            };
-            return format!("`{}` ({}{default})", self.key, self.range());
-        };
-        let stride = if pool { "as `kernel`" } else { "1" };
-        let several = if one_dimensional { "" } else { ", or [height, width]" };
-        let from = |low: usize| format!("{}{several}", integer_text(low, window::MOST_PIXELS));
-        let [sizes, padding] = [1, 0].map(from);
-        format!(
-            "`kernel` ({sizes}), `stride` (the same; {stride}), `padding` ({padding}, or each end, or \"same\"; 0), \
-             `dilation` (as `kernel`; 1)"
-        )
-    }
-
     /// Whether it may have this value. Of class weights, a number that is not one each may weigh is refused where the
     /// number of classes is known.
     pub fn holds(&self, value: &HyperValue) -> bool {

@@ -253,7 +253,12 @@ impl LayerKind {
 
     /// Its row in a table of layers in Markdown: name, formula, what it takes, keys with ranges and defaults, source.
     pub fn documented(&self) -> String {
-        let keys: Vec<String> = self.hyper_parameters.iter().map(HyperParameter::documented).collect();
+        let key = |[key, default, range, _]: [String; 4]| match default.as_str() {
+            "" => format!("`{key}` ({range})"),
+            _ => format!("`{key}` ({range}; {default})"),
+        };
+        let keys: Vec<String> =
+            self.hyper_parameters.iter().flat_map(HyperParameter::rows).map(key).collect();
         format!(
             "| `{}` | {} | {} | {} | {} |",
             self.name,
