@@ -6,7 +6,7 @@
 //! calls [`cli::main`](crate::cli::main) is a `fallline` that knows it.
 
 pub use crate::hyper::{
-    HyperParameter, HyperValue, Range, above, above_one, at_least_one, between, divisor, finite,
+    HyperParameter, HyperValue, HyperValues, Range, above, above_one, at_least_one, between, divisor, finite,
     non_negative, positive, unit, unit_inner, unit_open, unit_positive,
 };
 pub use crate::kernels::image::Image;

@@ -16,7 +16,7 @@ impl Loss {
     /// [`Error::Mismatch`] with the key, the range and what was found.
     pub fn check(&self, outputs: usize) -> Result<()> {
         self.kind().check()?;
-        self.values().try_for_each(|(parameter, value)| check_value(parameter, value, outputs))
+        self.values().iter().try_for_each(|(parameter, value)| check_value(parameter, value, outputs))
     }
 
     /// Checks that the loss has a meaning for these targets. `targets` of all samples, `[samples]` classes or

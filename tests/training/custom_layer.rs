@@ -4,7 +4,7 @@ use crate::common::compare::bits;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
 use fallline::engine::optim::Ema;
 use fallline::extend::{
-    Backward, Forward, HyperParameter, Image, Input, Layer, LayerKind, LayerSettings, ParameterSpec,
+    Backward, Forward, HyperParameter, HyperValues, Image, Input, Layer, LayerKind, ParameterSpec,
     RowsGradient, Shape, positive,
 };
 use fallline::testing::check_layer;
@@ -63,8 +63,8 @@ impl Layer for Sloped {
 const INITIAL: &[HyperParameter] =
     &[HyperParameter::number("initial", 0.25, positive(), "the slope at first")];
 
-fn sloped(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
-    let initial = settings.value("initial").to_string().parse().unwrap();
+fn sloped(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
+    let initial = settings.number("initial") as f32;
     Box::new(Sloped { features: input.features(), initial, saved: 0 })
 }
 

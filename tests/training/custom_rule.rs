@@ -11,7 +11,7 @@ use fallline::engine::optim::schedule::{Anneal, OneCycle};
 use fallline::engine::optim::{Ema, Lookahead, coefficients};
 use fallline::engine::team::Team;
 use fallline::engine::train;
-use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
+use fallline::extend::{HyperParameter, HyperValues, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;
 use fallline::{
     Activation, Coefficients, Curve, Model, Optimizer, OptimizerKind, Recipe, Rule, Samples, Schedule,
@@ -70,9 +70,9 @@ const HYPER_PARAMETERS: &[HyperParameter] = &[
     HyperParameter::number("weight_decay", 0.0, non_negative(), "L2 penalty"),
 ];
 
-fn copied(config: &Optimizer) -> Box<dyn Rule> {
+fn copied(values: &HyperValues) -> Box<dyn Rule> {
     let [beta1, beta2, epsilon, weight_decay] =
-        ["beta1", "beta2", "epsilon", "weight_decay"].map(|key| config.number(key));
+        ["beta1", "beta2", "epsilon", "weight_decay"].map(|key| values.number(key));
     Box::new(Copied { beta1, beta2, epsilon, weight_decay })
 }
 
@@ -194,12 +194,12 @@ fn once_registered_it_has_a_name_in_recipes_and_saved_models() {
     assert!(error.ends_with("did you mean `adam-registered`?"), "{error}");
 
     let recipe = named("adam-registered").unwrap();
-    assert_eq!((recipe.optimizer.learning_rate, recipe.optimizer.number("weight_decay")), (2e-3, 0.25));
+    assert_eq!((recipe.optimizer.learning_rate, recipe.optimizer.values().number("weight_decay")), (2e-3, 0.25));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     // What `--optimizer` and `--set` do.
     let overrides =
         [Override::new("optimizer.name", "adam-registered"), Override::new("optimizer.beta1", 0.5)];
-    assert_eq!(Recipe::parse_with(TEXT, "own.toml", &overrides).unwrap().optimizer.number("beta1"), 0.5);
+    assert_eq!(Recipe::parse_with(TEXT, "own.toml", &overrides).unwrap().optimizer.values().number("beta1"), 0.5);
     let wrong = [Override::new("optimizer.name", "adam-registered"), Override::new("optimizer.beta1", 1.5)];
     let error = Recipe::parse_with(TEXT, "own.toml", &wrong).unwrap_err().to_string();
     assert_eq!(error, "command line: `optimizer.beta1`: expected a number in [0, 1), found 1.5");

@@ -73,8 +73,8 @@ pub(super) fn read(mut section: Section, optimizer: &Optimizer, epochs: usize) -
 }
 
 fn weight_decay(optimizer: &Optimizer) -> f64 {
-    match optimizer.value("weight_decay") {
-        Some(HyperValue::Number(decay)) => decay,
+    match optimizer.values().get("weight_decay") {
+        Some(HyperValue::Number(decay)) => *decay,
         _ => 0.0,
     }
 }

@@ -1,10 +1,11 @@
 //! The check finds each fault that a layer may have.
 
 use super::*;
+use crate::hyper::HyperValues;
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
-use crate::layers::{Backward, Built, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
+use crate::layers::{Backward, Built, Forward, LayerKind, ParameterSpec, RowsGradient};
 
 /// A weight for each feature, with a fault.
 #[derive(Debug)]
@@ -184,7 +185,7 @@ fn layers_of_more_than_rows_are_refused() {
 /// Two layers may not have one name: the second is not known by it.
 #[test]
 fn a_name_that_is_taken_is_refused() {
-    fn make(_: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+    fn make(_: &HyperValues, input: Shape) -> Box<dyn Layer> {
         Box::new(Weighted { features: input.features(), fault: "" })
     }
     for name in ["prelu", "dense", "relu"] {

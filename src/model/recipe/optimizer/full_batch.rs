@@ -1,8 +1,8 @@
 //! The methods with a line search, which need the gradient of all samples.
 
-use super::config::{Optimizer, OptimizerKind};
+use super::config::OptimizerKind;
 use super::shared::{PENALTY, nothing};
-use crate::hyper::{HyperParameter, non_negative};
+use crate::hyper::{HyperParameter, HyperValues, non_negative};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::{Formula, Method, Settings};
 
@@ -56,8 +56,8 @@ pub(super) const LBFGS: OptimizerKind = OptimizerKind {
         OBJECTIVE_PENALTY,
     ],
     conflict: nothing,
-    make: |config| {
-        Box::new(full_batch(config, Method::Lbfgs { history_size: config.integer("history_size") }))
+    make: |values| {
+        Box::new(full_batch(values, Method::Lbfgs { history_size: values.integer("history_size") }))
     },
 };
 
@@ -80,18 +80,18 @@ pub(super) const CG: OptimizerKind = OptimizerKind {
         OBJECTIVE_PENALTY,
     ],
     conflict: nothing,
-    make: |config| {
-        let formula = Formula::named(config.name_of("formula")).expect("the table has its names from there");
-        Box::new(full_batch(config, Method::ConjugateGradient { formula }))
+    make: |values| {
+        let formula = Formula::named(values.name_of("formula")).expect("the table has its names from there");
+        Box::new(full_batch(values, Method::ConjugateGradient { formula }))
     },
 };
 
-fn full_batch(config: &Optimizer, method: Method) -> FullBatch {
+fn full_batch(values: &HyperValues, method: Method) -> FullBatch {
     let settings = Settings {
         method,
-        max_eval: config.integer("max_eval"),
-        tolerance_grad: config.number("tolerance_grad"),
-        tolerance_change: config.number("tolerance_change"),
+        max_eval: values.integer("max_eval"),
+        tolerance_grad: values.number("tolerance_grad"),
+        tolerance_change: values.number("tolerance_change"),
     };
-    FullBatch { settings, weight_decay: config.number("weight_decay") }
+    FullBatch { settings, weight_decay: values.number("weight_decay") }
 }

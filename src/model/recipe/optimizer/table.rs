@@ -1,12 +1,12 @@
 //! Every update rule that a recipe may name. To add one, add an entry: recipes are read and written by
 //! it, and the command line and docs/optimizers.md show it.
 
-use super::config::{Optimizer, OptimizerKind};
+use super::config::OptimizerKind;
 use super::full_batch::{CG, LBFGS};
 use super::shared::{BETA1, BETA2, MOMENTUM, PENALTY, SMALL, epsilon, nothing, shrinkage};
 // By the short name an entry's hyper-parameter is a line.
 use crate::hyper::{
-    HyperParameter as Key, above_one, at_least_one, finite, non_negative, positive, unit_inner, unit_open,
+    HyperParameter as Key, HyperValues, above_one, at_least_one, finite, non_negative, positive, unit_inner, unit_open,
 };
 use crate::optim::{
     Adabelief, Adadelta, Adafactor, Adagrad, Adam, Adamax, Adan, Adjustment, Factored, Lamb, Lion, Muon,
@@ -23,7 +23,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[PENALTY],
         conflict: nothing,
-        make: |config| Box::new(Sgd { weight_decay: config.number("weight_decay"), ..Sgd::default() }),
+        make: |values| Box::new(Sgd { weight_decay: values.number("weight_decay"), ..Sgd::default() }),
     },
     OptimizerKind {
         name: "momentum",
@@ -39,12 +39,12 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             Key::choice("nesterov", false, "whether the step looks ahead, as that of the rule `nesterov`"),
         ],
         conflict: nesterov_conflict,
-        make: |config| {
+        make: |values| {
             Box::new(Sgd {
-                momentum: config.number("momentum"),
-                dampening: config.number("dampening"),
-                nesterov: config.choice("nesterov"),
-                weight_decay: config.number("weight_decay"),
+                momentum: values.number("momentum"),
+                dampening: values.number("dampening"),
+                nesterov: values.choice("nesterov"),
+                weight_decay: values.number("weight_decay"),
             })
         },
     },
@@ -56,9 +56,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             in deep learning (2013); as torch.optim.SGD",
         full_batch: false,
         hyper_parameters: &[MOMENTUM, PENALTY],
-        conflict: |config| (config.number("momentum") == 0.0).then(no_momentum),
-        make: |config| {
-            let (momentum, weight_decay) = (config.number("momentum"), config.number("weight_decay"));
+        conflict: |values| (values.number("momentum") == 0.0).then(no_momentum),
+        make: |values| {
+            let (momentum, weight_decay) = (values.number("momentum"), values.number("weight_decay"));
             Box::new(Sgd { momentum, dampening: 0.0, nesterov: true, weight_decay })
         },
     },
@@ -81,12 +81,12 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             PENALTY,
         ],
         conflict: nothing,
-        make: |config| {
+        make: |values| {
             Box::new(Adagrad {
-                learning_rate_decay: config.number("learning_rate_decay"),
-                initial_accumulator: config.number("initial_accumulator"),
-                epsilon: config.number("epsilon"),
-                weight_decay: config.number("weight_decay"),
+                learning_rate_decay: values.number("learning_rate_decay"),
+                initial_accumulator: values.number("initial_accumulator"),
+                epsilon: values.number("epsilon"),
+                weight_decay: values.number("weight_decay"),
             })
         },
     },
@@ -107,13 +107,13 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             PENALTY,
         ],
         conflict: nothing,
-        make: |config| {
+        make: |values| {
             Box::new(Rmsprop {
-                alpha: config.number("alpha"),
-                epsilon: config.number("epsilon"),
-                momentum: config.number("momentum"),
-                centered: config.choice("centered"),
-                weight_decay: config.number("weight_decay"),
+                alpha: values.number("alpha"),
+                epsilon: values.number("epsilon"),
+                momentum: values.number("momentum"),
+                centered: values.choice("centered"),
+                weight_decay: values.number("weight_decay"),
             })
         },
     },
@@ -130,9 +130,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             PENALTY,
         ],
         conflict: nothing,
-        make: |config| {
-            let (epsilon, weight_decay) = (config.number("epsilon"), config.number("weight_decay"));
-            Box::new(Adadelta { rho: config.number("rho"), epsilon, weight_decay })
+        make: |values| {
+            let (epsilon, weight_decay) = (values.number("epsilon"), values.number("weight_decay"));
+            Box::new(Adadelta { rho: values.number("rho"), epsilon, weight_decay })
         },
     },
     OptimizerKind {
@@ -144,7 +144,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
         conflict: nothing,
-        make: |config| Box::new(adam(config)),
+        make: |values| Box::new(adam(values)),
     },
     OptimizerKind {
         name: "amsgrad",
@@ -155,7 +155,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
         conflict: nothing,
-        make: |config| Box::new(Adam { amsgrad: true, ..adam(config) }),
+        make: |values| Box::new(Adam { amsgrad: true, ..adam(values) }),
     },
     OptimizerKind {
         name: "adamw",
@@ -171,7 +171,7 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             Key::choice("amsgrad", false, "whether the largest v so far takes the place of v"),
         ],
         conflict: nothing,
-        make: |config| Box::new(Adam { decoupled: true, amsgrad: config.choice("amsgrad"), ..adam(config) }),
+        make: |values| Box::new(Adam { decoupled: true, amsgrad: values.choice("amsgrad"), ..adam(values) }),
     },
     OptimizerKind {
         name: "adamax",
@@ -182,8 +182,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
             Box::new(Adamax { beta1, beta2, epsilon, weight_decay })
         },
     },
@@ -202,9 +202,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             Key::number("momentum_decay", 4e-3, non_negative(), "how fast μ comes near to β₁"),
         ],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
-            let momentum_decay = config.number("momentum_decay");
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
+            let momentum_decay = values.number("momentum_decay");
             Box::new(Nadam { beta1, beta2, epsilon, weight_decay, momentum_decay })
         },
     },
@@ -218,8 +218,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[BETA1, BETA2, epsilon(1e-8), PENALTY],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
             Box::new(Radam { beta1, beta2, epsilon, weight_decay })
         },
     },
@@ -235,9 +235,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             shrinkage(0.0),
         ],
         conflict: nothing,
-        make: |config| {
-            let (beta1, beta2) = (config.number("beta1"), config.number("beta2"));
-            Box::new(Lion { beta1, beta2, weight_decay: config.number("weight_decay") })
+        make: |values| {
+            let (beta1, beta2) = (values.number("beta1"), values.number("beta2"));
+            Box::new(Lion { beta1, beta2, weight_decay: values.number("weight_decay") })
         },
     },
     OptimizerKind {
@@ -254,9 +254,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             PENALTY,
         ],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
-            let initial_accumulator = config.number("initial_accumulator");
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
+            let initial_accumulator = values.number("initial_accumulator");
             Box::new(Yogi { beta1, beta2, epsilon, initial_accumulator, weight_decay })
         },
     },
@@ -269,8 +269,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
         full_batch: false,
         hyper_parameters: &[BETA1, BETA2, epsilon(1e-16), PENALTY],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
             Box::new(Adabelief { beta1, beta2, epsilon, weight_decay })
         },
     },
@@ -296,9 +296,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             shrinkage(0.0),
         ],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
-            Box::new(Adan { beta1, beta2, beta3: config.number("beta3"), epsilon, weight_decay })
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
+            Box::new(Adan { beta1, beta2, beta3: values.number("beta3"), epsilon, weight_decay })
         },
     },
     OptimizerKind {
@@ -323,9 +323,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             ),
         ],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
-            let warmup_steps = config.integer("warmup_steps") as u64;
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
+            let warmup_steps = values.integer("warmup_steps") as u64;
             Box::new(ScheduleFree { beta1, beta2, epsilon, weight_decay, warmup_steps })
         },
     },
@@ -344,8 +344,8 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             Key::number("weight_decay", 0.0, non_negative(), "how much of p is added to its direction d"),
         ],
         conflict: nothing,
-        make: |config| {
-            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(config);
+        make: |values| {
+            let Adam { beta1, beta2, epsilon, weight_decay, .. } = adam(values);
             Box::new(Lamb { beta1, beta2, epsilon, weight_decay })
         },
     },
@@ -377,14 +377,14 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             shrinkage(0.0),
         ],
         conflict: nothing,
-        make: |config| {
+        make: |values| {
             Box::new(Adafactor {
-                power: config.number("power"),
-                weight_decay: config.number("weight_decay"),
+                power: values.number("power"),
+                weight_decay: values.number("weight_decay"),
                 factored: Factored {
-                    epsilon: config.number("epsilon1"),
-                    smallest: config.number("epsilon2"),
-                    threshold: config.number("threshold"),
+                    epsilon: values.number("epsilon1"),
+                    smallest: values.number("epsilon2"),
+                    threshold: values.number("threshold"),
                 },
             })
         },
@@ -432,23 +432,23 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             ),
         ],
         conflict: nothing,
-        make: |config| {
+        make: |values| {
             Box::new(Muon {
-                momentum: config.number("momentum"),
-                nesterov: config.choice("nesterov"),
-                weight_decay: config.number("weight_decay"),
+                momentum: values.number("momentum"),
+                nesterov: values.choice("nesterov"),
+                weight_decay: values.number("weight_decay"),
                 orthogonal: Orthogonal {
-                    steps: config.integer("newton_schulz_steps"),
-                    coefficients: ["a", "b", "c"].map(|name| config.number(&format!("newton_schulz_{name}"))),
-                    epsilon: config.number("epsilon"),
-                    adjustment: adjustment(config.name_of("adjust_learning_rate")),
-                    spare_last_layer: config.choice("adam_last_layer"),
+                    steps: values.integer("newton_schulz_steps"),
+                    coefficients: ["a", "b", "c"].map(|name| values.number(&format!("newton_schulz_{name}"))),
+                    epsilon: values.number("epsilon"),
+                    adjustment: adjustment(values.name_of("adjust_learning_rate")),
+                    spare_last_layer: values.choice("adam_last_layer"),
                 },
-                adam_factor: config.number("adam_factor"),
-                adam_beta1: config.number("adam_beta1"),
-                adam_beta2: config.number("adam_beta2"),
-                adam_epsilon: config.number("adam_epsilon"),
-                adam_weight_decay: config.number("adam_weight_decay"),
+                adam_factor: values.number("adam_factor"),
+                adam_beta1: values.number("adam_beta1"),
+                adam_beta2: values.number("adam_beta2"),
+                adam_epsilon: values.number("adam_epsilon"),
+                adam_weight_decay: values.number("adam_weight_decay"),
             })
         },
     },
@@ -467,17 +467,17 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
             Key::number("smallest", 1e-6, positive(), "the smallest size"),
             Key::number("largest", 50.0, positive(), "the largest size"),
         ],
-        conflict: |config| {
-            let smallest = config.number("smallest");
-            (config.number("largest") < smallest)
+        conflict: |values| {
+            let smallest = values.number("smallest");
+            (values.number("largest") < smallest)
                 .then(|| ("largest", format!("a number of at least `smallest` ({smallest})")))
         },
-        make: |config| {
+        make: |values| {
             Box::new(Rprop {
-                shrink: config.number("shrink"),
-                grow: config.number("grow"),
-                smallest: config.number("smallest"),
-                largest: config.number("largest"),
+                shrink: values.number("shrink"),
+                grow: values.number("grow"),
+                smallest: values.number("smallest"),
+                largest: values.number("largest"),
             })
         },
     },
@@ -498,12 +498,12 @@ fn adjustment(name: &str) -> Adjustment {
 }
 
 /// The hyper-parameters that all of Adam's family have.
-fn adam(config: &Optimizer) -> Adam {
+fn adam(values: &HyperValues) -> Adam {
     Adam {
-        beta1: config.number("beta1"),
-        beta2: config.number("beta2"),
-        epsilon: config.number("epsilon"),
-        weight_decay: config.number("weight_decay"),
+        beta1: values.number("beta1"),
+        beta2: values.number("beta2"),
+        epsilon: values.number("epsilon"),
+        weight_decay: values.number("weight_decay"),
         ..Adam::default()
     }
 }
@@ -512,12 +512,12 @@ fn no_momentum() -> (&'static str, String) {
     ("momentum", "a number above 0 for Nesterov's step".to_string())
 }
 
-fn nesterov_conflict(config: &Optimizer) -> Option<(&'static str, String)> {
-    if !config.choice("nesterov") {
+fn nesterov_conflict(values: &HyperValues) -> Option<(&'static str, String)> {
+    if !values.choice("nesterov") {
         return None;
     }
-    if config.number("momentum") == 0.0 {
+    if values.number("momentum") == 0.0 {
         return Some(no_momentum());
     }
-    (config.number("dampening") != 0.0).then(|| ("dampening", "0 with `nesterov = true`".to_string()))
+    (values.number("dampening") != 0.0).then(|| ("dampening", "0 with `nesterov = true`".to_string()))
 }

@@ -55,7 +55,7 @@ fn layers_of_images_are_written_and_read() {
     assert_eq!(Recipe::parse(&flat.to_toml(), "copy").unwrap(), flat);
     let groups = |recipe: &Recipe| {
         let of = |layer: &LayerConfig| {
-            layer.settings().filter(|_| layer.kind() == "conv").map(|conv| conv.integer("groups"))
+            layer.settings().filter(|_| layer.kind() == "conv").map(|conv| conv.values().integer("groups"))
         };
         recipe.model.layers.iter().filter_map(of).collect::<Vec<_>>()
     };
