@@ -123,10 +123,7 @@ impl LayerKind {
     }
 
     /// Several layers beside what goes into them.
-    pub(super) const fn of_branch(
-        name: &'static str,
-        make: fn(&HyperValues, Shape) -> Branch,
-    ) -> LayerKind {
+    pub(super) const fn of_branch(name: &'static str, make: fn(&HyperValues, Shape) -> Branch) -> LayerKind {
         LayerKind::made(name, Make::Branch(make))
     }
 

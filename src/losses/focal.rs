@@ -8,7 +8,10 @@ use crate::kernels::reference;
 use crate::kernels::simd::math;
 
 pub(super) static KIND: LossKind = LossKind::new("focal", |values| {
-    LossFunction::by_row(Focal { gamma: values.single("gamma"), alpha: values.class_weights("alpha").to_vec() })
+    LossFunction::by_row(Focal {
+        gamma: values.single("gamma"),
+        alpha: values.class_weights("alpha").to_vec(),
+    })
 })
 .formula("-α_c (1 - p_c)^γ ln p_c, p = softmax(y)")
 .source(

@@ -149,7 +149,9 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
             (None, _) if settings.values().choice("weight_norm") => {
                 return Err(format!("the peers have no weight normalisation, as layer {index} has"));
             }
-            (None, _) => dense.push((settings.values().integer("units"), settings.values().activation("activation"))),
+            (None, _) => {
+                dense.push((settings.values().integer("units"), settings.values().activation("activation")))
+            }
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
@@ -179,7 +181,8 @@ fn rule(config: &Optimizer) -> Result<(&'static str, Hyper), String> {
     let hyper = Hyper {
         learning_rate: config.learning_rate,
         momentum: number("momentum"),
-        nesterov: config.name() == "nesterov" || config.values().get("nesterov") == Some(&HyperValue::Choice(true)),
+        nesterov: config.name() == "nesterov"
+            || config.values().get("nesterov") == Some(&HyperValue::Choice(true)),
         beta1: number("beta1"),
         beta2: number("beta2"),
         epsilon: number("epsilon"),

@@ -3,8 +3,8 @@
 use crate::hyper::{HyperParameter, HyperValues, Range, non_negative, positive};
 use crate::optim::Rule;
 
-/// An update rule as recipes know it. A program makes one of its own as a `static`, of
-/// [`new`](OptimizerKind::new) and what else there is to say:
+/// A kind of update rule: its name, its learning rate, its hyper-parameters, and how it is made. A program makes one of
+/// its own as a `static`, of [`new`](OptimizerKind::new) and what else there is to say:
 ///
 /// ```
 /// use fallline::extend::{HyperParameter, unit_open};
@@ -29,11 +29,10 @@ use crate::optim::Rule;
 ///     }
 /// }
 ///
-/// static POWER: OptimizerKind = OptimizerKind {
-///     formula: "p ← p - rate · sign(g) · |g|^power",
-///     hyper_parameters: &[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")],
-///     ..OptimizerKind::new("power", 0.01, |values| Box::new(Power(values.number("power"))))
-/// };
+/// static POWER: OptimizerKind =
+///     OptimizerKind::new("power", 0.01, |values| Box::new(Power(values.number("power"))))
+///         .hyper_parameters(&[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")])
+///         .formula("p ← p - rate · sign(g) · |g|^power");
 ///
 /// fallline::testing::check_rule(&Optimizer::of(&POWER))?;
 /// let trainer = fallline::Trainer::new().optimizer(Optimizer::of(&POWER).with("power", 0.25)?);
@@ -41,6 +40,7 @@ use crate::optim::Rule;
 /// # Ok::<(), fallline::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct OptimizerKind {
     /// What recipes and the command line call it: 1 to 40 of `a-z`, `0-9` and `-`, a letter first.
     pub name: &'static str,
@@ -68,7 +68,8 @@ impl PartialEq for OptimizerKind {
 }
 
 impl OptimizerKind {
-    /// A rule for batches of any size, without hyper-parameters and with nothing said of it.
+    /// A rule of this name, with this learning rate where nothing else is said; `make` is told its hyper-parameters, each
+    /// in its range. It takes batches of any size and has no hyper-parameters, unless more is said.
     pub const fn new(
         name: &'static str,
         learning_rate: f64,
@@ -84,6 +85,34 @@ impl OptimizerKind {
             conflict: |_| None,
             make,
         }
+    }
+
+    /// Adds hyper-parameters, in the order in which they are written.
+    pub const fn hyper_parameters(self, hyper_parameters: &'static [HyperParameter]) -> OptimizerKind {
+        OptimizerKind { hyper_parameters, ..self }
+    }
+
+    /// Refuses values that do not go together though each is in its range: tells the key of one, and what would fit.
+    pub const fn conflict(
+        self,
+        conflict: fn(&HyperValues) -> Option<(&'static str, String)>,
+    ) -> OptimizerKind {
+        OptimizerKind { conflict, ..self }
+    }
+
+    /// Demands the gradient of all samples in every step.
+    pub const fn full_batch(self) -> OptimizerKind {
+        OptimizerKind { full_batch: true, ..self }
+    }
+
+    /// Sets what a step does, with p a parameter and g its gradient.
+    pub const fn formula(self, formula: &'static str) -> OptimizerKind {
+        OptimizerKind { formula, ..self }
+    }
+
+    /// Sets the source of the formula.
+    pub const fn source(self, source: &'static str) -> OptimizerKind {
+        OptimizerKind { source, ..self }
     }
 
     /// The learning rates that it may be given, in words.

@@ -1,6 +1,6 @@
 //! What several entries of the table have.
 
-use crate::hyper::{HyperParameter, HyperValues, Range, between, divisor, non_negative, unit_open};
+use crate::hyper::{HyperParameter, Range, between, divisor, non_negative, unit_open};
 
 pub(super) const MOMENTUM: HyperParameter =
     HyperParameter::number("momentum", 0.9, unit_open(), "the part of b that is kept in a step");
@@ -28,9 +28,4 @@ pub(super) const fn shrinkage(default: f64) -> HyperParameter {
         non_negative(),
         "the parameter shrinks by rate · weight_decay of itself",
     )
-}
-
-/// There is no conflict: all values go together.
-pub(super) fn nothing(_: &HyperValues) -> Option<(&'static str, String)> {
-    None
 }

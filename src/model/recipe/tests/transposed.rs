@@ -1,8 +1,8 @@
 //! Recipes with transposed convolutions.
 
 use super::*;
-use crate::kernels::image::Window;
 use crate::hyper::HyperValues;
+use crate::kernels::image::Window;
 use crate::model::Model;
 
 const FLATTEN: &str = "type = 'flatten'";
