@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Instant;
 
-use fallline::data::source::generate_digits;
+use fallline::data::generate_digits;
 use fallline::{Activation, Model, Normalisation, Predictor, Trainer};
 
 const THREADS: usize = 2;

@@ -9,12 +9,15 @@ pub use crate::hyper::{
     HyperParameter, HyperValue, HyperValues, Range, above, above_one, at_least_one, between, divisor, finite,
     non_negative, positive, unit, unit_inner, unit_open, unit_positive,
 };
-pub use crate::kernels::image::Image;
+pub use crate::kernels::image::{Image, Side};
+pub use crate::kernels::simd::prefetch::PrefetchQueue;
 pub use crate::layers::{
-    Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings, Layout, Misfit,
-    ParameterSpec, Reader, Refusal, Role, RowsGradient, Shape, Sharding, Training,
+    Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings, Layout,
+    MOST_PARTS, Misfit, ParameterSpec, Reader, Refusal, Role, RowsGradient, Shape, Sharding, Training,
 };
-pub use crate::losses::{ElementwiseLoss, LossFunction, LossKind, RowLoss, Takes, Target};
+pub use crate::losses::{About, ElementwiseLoss, LossFunction, LossKind, Reference, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;
-pub use crate::optim::{Coefficients, Rule, StepSettings, coefficients};
+pub use crate::optim::{
+    Adjustment, Coefficients, Factored, MOST_SLOTS, Orthogonal, PerTensor, Rule, StepSettings, coefficients,
+};
 pub use crate::tensor::{MatrixMut, MatrixRef};

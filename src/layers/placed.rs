@@ -17,6 +17,7 @@ pub enum Built {
     Branch(Branch),
 }
 
+#[doc(hidden)]
 impl LayerSettings {
     /// What is wrong of settings each of which is in its range.
     pub fn misfit(&self) -> Option<Misfit> {

@@ -25,6 +25,7 @@ impl Loss {
     /// # Errors
     /// [`Error::Mismatch`] if values are given where classes are needed, or values out of the loss's
     /// range, or no class of a sample has a weight.
+    #[doc(hidden)]
     pub fn check_targets(&self, targets: Targets, outputs: usize) -> Result<()> {
         let values = match targets {
             Targets::Values(values) => values,

@@ -60,6 +60,7 @@ impl Model {
     }
 
     /// What it was last trained to see, or what its file says of that.
+    #[doc(hidden)]
     pub fn seen(&self) -> Seen {
         self.seen
     }
@@ -70,16 +71,19 @@ impl Model {
     }
 
     /// The layers, from input to output.
+    #[doc(hidden)]
     pub fn layers(&self) -> &[PlacedLayer] {
         &self.layers
     }
 
     /// All parameters as they are stored, padding included.
+    #[doc(hidden)]
     pub fn storage(&self) -> &[f32] {
         &self.parameters
     }
 
     /// The layers and, to be changed, their parameters.
+    #[doc(hidden)]
     pub fn parts_mut(&mut self) -> (&[PlacedLayer], &mut [f32]) {
         (&self.layers, &mut self.parameters)
     }
@@ -154,6 +158,7 @@ impl Model {
     }
 
     /// The same among other parameters, stored as [`storage`](Model::storage) stores them.
+    #[doc(hidden)]
     pub fn first_not_finite_among(&self, parameters: &[f32]) -> Option<(String, f32)> {
         self.specs().find_map(|(name, spec)| {
             let stored = &parameters[spec.range];
@@ -178,6 +183,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`checkpoint::save`].
+    #[doc(hidden)]
     pub fn save_tensors(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
         let specs: Vec<_> = self.specs().collect();
         let shapes: Vec<_> = specs.iter().map(|(name, spec)| (&**name, &*spec.shape)).collect();
@@ -228,6 +234,7 @@ impl Model {
     /// # Errors
     /// As [`load_tensors`](Model::load_tensors), those of [`ModelFile::read_each`] and those of `check`. Some
     /// parameters may have been taken by then.
+    #[doc(hidden)]
     pub fn load_file<R: Read>(
         &mut self,
         path: &Path,
