@@ -56,7 +56,7 @@ impl Model {
             let fan_in = spec.shape[1..].iter().product();
             let mut stream = rng::stream(seed, Purpose::Init, number as u64);
             init::fill(init, &mut values, fan_in, fan_out, &mut stream);
-            self.set(spec, &values);
+            spec.store(&mut self.parameters, &values);
         }
         for placed in &self.layers {
             placed.layer.complete(&mut self.parameters[placed.storage.clone()]);

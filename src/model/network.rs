@@ -10,10 +10,8 @@ use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
-use crate::kernels::image;
-use crate::kernels::products::panels;
 use crate::kernels::simd::reduce;
-use crate::layers::{Layout, Node, ParameterSpec, trained_numbers};
+use crate::layers::{Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
 use crate::model::{checkpoint, section};
 use crate::tensor::Buffer;
@@ -172,7 +170,7 @@ impl Model {
     pub fn tensors(&self) -> Vec<NamedTensor> {
         let tensor = |(name, spec): (String, ParameterSpec)| {
             let mut values = vec![0.0; spec.shape.iter().product()];
-            self.get(&spec, &mut values);
+            spec.read(&mut values, &self.parameters);
             NamedTensor { name, shape: spec.shape, values }
         };
         self.specs().map(tensor).collect()
@@ -192,23 +190,9 @@ impl Model {
         checkpoint::save_each(path, &shapes, metadata, |index, write| {
             let spec = &specs[index].1;
             let values = &mut values[..spec.shape.iter().product()];
-            self.get(spec, values);
+            spec.read(values, &self.parameters);
             write(values)
         })
-    }
-
-    /// One parameter in PyTorch's layout.
-    fn get(&self, spec: &ParameterSpec, values: &mut [f32]) {
-        let stored = &self.parameters[spec.range.clone()];
-        match spec.layout {
-            Layout::Plain => values.copy_from_slice(&stored[..values.len()]),
-            Layout::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
-            Layout::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
-            Layout::GroupedKernels { groups } => {
-                panels::unpack_groups(values, stored, spec.kernels(), groups);
-            }
-            Layout::Pixels => image::flatten(values, stored, spec.pixels()),
-        }
     }
 
     /// Takes all parameters from `tensors`, which came from the file `path`.
@@ -223,7 +207,7 @@ impl Model {
             return Err(wrong_tensor(path, &short.name, expected, short.values.len().to_string()));
         }
         for tensor in &tensors {
-            self.set(&specs[&*tensor.name], &tensor.values);
+            specs[&*tensor.name].store(&mut self.parameters, &tensor.values);
         }
         Ok(())
     }
@@ -244,7 +228,7 @@ impl Model {
         let specs = self.checked(path, file.shapes())?;
         file.read_each(|tensor| {
             check(&tensor)?;
-            self.set(&specs[&*tensor.name], &tensor.values);
+            specs[&*tensor.name].store(&mut self.parameters, &tensor.values);
             Ok(())
         })
     }
@@ -273,20 +257,6 @@ impl Model {
             return Err(wrong_tensor(path, name, expected, "no such tensor".into()));
         }
         Ok(specs)
-    }
-
-    /// Stores one parameter given in PyTorch's layout.
-    pub(super) fn set(&mut self, spec: &ParameterSpec, values: &[f32]) {
-        let stored = &mut self.parameters[spec.range.clone()];
-        match spec.layout {
-            Layout::Plain => stored[..values.len()].copy_from_slice(values),
-            Layout::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
-            Layout::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
-            Layout::GroupedKernels { groups } => {
-                panels::pack_groups(stored, values, spec.kernels(), groups);
-            }
-            Layout::Pixels => image::unflatten(stored, values, spec.pixels()),
-        }
     }
 }
 
