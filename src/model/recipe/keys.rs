@@ -87,7 +87,7 @@ fn read_weights(section: &mut Section, key: &'static str) -> Result<Vec<f32>> {
 
 /// The keys and values as a recipe has them; class weights that are all 1 are left out, and what has no meaning.
 pub(super) fn write<'a>(
-    values: impl Iterator<Item = (&'a HyperParameter, &'a HyperValue)>,
+    values: impl Iterator<Item = (&'static HyperParameter, &'a HyperValue)>,
 ) -> impl Iterator<Item = (String, Value)> {
     let mut written = Table::new();
     for (parameter, value) in values {
