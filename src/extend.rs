@@ -1,7 +1,8 @@
 //! What a program needs to add layers, losses and update rules of its own.
 //!
-//! Each is a `static` with a name and [`HyperParameter`]s: a [`LayerKind`] makes what implements [`Layer`], a [`LossKind`] what implements
-//! [`ElementwiseLoss`] or [`RowLoss`], an [`OptimizerKind`] what implements [`Rule`]. [`testing`](crate::testing) checks
+//! Each is a `static` with a name and [`HyperParameter`]s, and a function of their [`HyperValues`]: that of a [`LayerKind`]
+//! makes what implements [`Layer`], that of a [`LossKind`] what implements [`ElementwiseLoss`] or [`RowLoss`], that of an
+//! [`OptimizerKind`] what implements [`Rule`]. [`testing`](crate::testing) checks
 //! them. They train without more ado; once a kind is registered, recipes and saved models may name it, and a program that then
 //! calls [`cli::main`](crate::cli::main) is a `fallline` that knows it.
 
