@@ -118,7 +118,7 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         watch = "accuracy"
     "#;
     let recipe = Recipe::parse(text, "all.toml").unwrap();
-    let dense = recipe.model.layers[1].settings().unwrap();
+    let dense = recipe.model.layers[1].settings().unwrap().values();
     assert_eq!(dense.activation("activation"), Activation::leaky_relu(0.3));
     assert_eq!(dense.init("bias_init"), Init::Constant(0.1));
     assert_eq!(recipe.model.layers[2], LayerConfig::activation(Activation::elu(0.7)));
