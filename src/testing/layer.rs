@@ -144,7 +144,8 @@ fn check_shards(layer: &dyn Layer) -> Result<()> {
     parts.retain(|part| !part.is_empty());
     parts.sort_by_key(|part| part.start);
     let (len, mut end) = (layer.parameters().last().map_or(0, |last| last.range.end), 0);
-    for part in parts.into_iter().chain([len..len]) {
+    parts.push(len..len);
+    for part in parts {
         if part.start != end {
             let expected = format!("each float of storage in one of them: the next from {end} on");
             return Err(wrong("shards of the parameters", expected, format!("{part:?}")));
