@@ -33,7 +33,7 @@ impl Destination for &mut [f32] {
 /// A second storage that follows from the parameters: a transposed copy of weights, say. The owner of each
 /// [shard](super::Sharding) brings its part up to date after the update.
 pub trait Derived {
-    /// Floats of the derived storage.
+    /// Floats of the derived storage, zeros before they are first made.
     fn derived_len(&self) -> usize;
 
     /// Floats of it, from its start, that [`forward`](super::Layer::forward) reads.

@@ -214,7 +214,7 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so much
     /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient). A network
-    /// in which a normalisation by batch follows such a layer is refused when it is trained.
+    /// in which a normalisation by batch follows such a layer is refused when it is built.
     fn saved_len(&self, _rows: usize) -> usize {
         0
     }
