@@ -131,6 +131,8 @@ pub mod record {
     //! [`Observer`](crate::Observer).
 
     #[doc(inline)]
+    pub use crate::train::metrics::{OutputMetrics, ValueMetrics};
+    #[doc(inline)]
     pub use crate::train::{
         Divergence, Ending, FoldsRecord, LayerNorms, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
     };

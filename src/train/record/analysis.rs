@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::epoch::null_is_nan;
+use super::nulls::null_is_nan;
 
 /// The most mistakes that an [`Analysis`] shows.
 pub const MOST_MISTAKES: usize = 25;

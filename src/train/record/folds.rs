@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Recipe;
-use crate::train::record::epoch::{Evaluation, null_is_nan};
+use crate::train::record::epoch::Evaluation;
+use crate::train::record::nulls::null_is_nan;
 use crate::train::record::training::TrainRecord;
 
 /// The schema that [`FoldsRecord`] has as JSON.
