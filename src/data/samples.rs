@@ -213,7 +213,11 @@ impl Samples {
         }
         let sound = |unit: &&Unit| unit.factor > 0.0 && unit.factor.is_finite() && unit.offset.is_finite();
         if let Some(unit) = units.iter().find(|unit| !sound(unit)) {
-            return Err(mismatch("unit of a target value", "finite numbers, the factor above 0", format!("{unit:?}")));
+            return Err(mismatch(
+                "unit of a target value",
+                "finite numbers, the factor above 0",
+                format!("{unit:?}"),
+            ));
         }
         Ok(Samples { units, ..self })
     }
@@ -230,7 +234,11 @@ impl Samples {
     /// at least 0, or all are 0.
     pub fn with_weights(self, weights: Vec<f32>) -> Result<Samples> {
         if weights.len() != self.count {
-            return Err(mismatch("weights of samples", format!("{}, one for each", self.count), weights.len()));
+            return Err(mismatch(
+                "weights of samples",
+                format!("{}, one for each", self.count),
+                weights.len(),
+            ));
         }
         if let Some(index) = weights.iter().position(|weight| !(0.0..=f32::MAX).contains(weight)) {
             let found = format!("{} at index {index}", weights[index]);

@@ -9,11 +9,19 @@ use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
 
 /// The caption of a mistake: "7 read as 2, 98.2 %"; without the probability where the network's outputs are no numbers.
-pub fn caption(mistake: &Mistake) -> String {
-    let Mistake { label, predicted, probability, .. } = mistake;
+/// `names`: of the classes, or none.
+pub fn caption(mistake: &Mistake, names: &[String]) -> String {
+    let probability = mistake.probability;
+    let [label, predicted] = classes(mistake, names);
     let sure =
         if probability.is_finite() { format!(", {:.1} %", 100.0 * probability) } else { String::new() };
     format!("{label} read as {predicted}{sure}")
+}
+
+/// The class of a mistake and the one that it was read as, by their names where they have some.
+fn classes(mistake: &Mistake, names: &[String]) -> [String; 2] {
+    [mistake.label, mistake.predicted]
+        .map(|class| names.get(class).map_or_else(|| class.to_string(), |name| for_terminal(name)))
 }
 
 /// A mistake with its picture and name.
@@ -29,7 +37,7 @@ pub struct Shown {
 impl Shown {
     /// The caption: "7 read as 2, 98.2 %".
     fn caption(&self) -> String {
-        caption(&self.mistake)
+        caption(&self.mistake, &[])
     }
 
     fn drawn(&self, palette: Palette) -> String {

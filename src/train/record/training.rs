@@ -196,8 +196,7 @@ mod tests {
     fn losses_that_are_not_finite_are_read_back() {
         let not_finite = Some(NotFinite { samples: 2, first: 7 });
         let json =
-            serde_json::to_string(&Evaluation { not_finite, ..Evaluation::new(f64::INFINITY, 0.5) })
-                .unwrap();
+            serde_json::to_string(&Evaluation { not_finite, ..Evaluation::new(f64::INFINITY, 0.5) }).unwrap();
         assert_eq!(json, r#"{"loss":null,"accuracy":0.5,"not_finite":{"samples":2,"first":7}}"#);
         let read: Evaluation = serde_json::from_str(&json).unwrap();
         assert!(read.loss.is_nan() && read.not_finite == not_finite);
