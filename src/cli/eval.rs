@@ -146,7 +146,8 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     }
     let mut text = for_terminal(&lines(&record, &data.class_names));
     if let Some((mistakes, count)) = worst {
-        let shown: Vec<Shown> = mistakes.into_iter().map(|mistake| shown(mistake, &data.test)).collect();
+        let shown: Vec<Shown> =
+            mistakes.into_iter().map(|mistake| shown(mistake, &data.test, &data.class_names)).collect();
         if let Some(path) = &arguments.sheet {
             let sheet = mistakes::sheet(&shown, count, &record.recipe);
             atomic_file::write(path, |file| file.write_all(&sheet))?;
@@ -162,9 +163,9 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }
 
-fn shown(mistake: Mistake, samples: &Samples) -> Shown {
+fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> Shown<'a> {
     let (picture, name) = (analysis::picture_of(samples, mistake.index), format!("sample {}", mistake.index));
-    Shown { mistake, picture, name }
+    Shown { mistake, picture, name, class_names }
 }
 
 fn lines(record: &EvalRecord, class_names: &[String]) -> String {
