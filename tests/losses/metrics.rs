@@ -2,7 +2,7 @@
 
 use crate::common::golden::{self, count, numbers};
 use crate::common::splitmix;
-use fallline::engine::data::Unit;
+use fallline::data::Unit;
 use fallline::engine::train::metrics::{area_under_curve, balanced_accuracy, log_loss, value_metrics};
 use serde_json::Value;
 
