@@ -140,6 +140,8 @@ pub mod record {
     #[doc(inline)]
     pub use crate::train::machine::Machine;
     #[doc(inline)]
+    pub use crate::train::metrics::{OutputMetrics, ValueMetrics};
+    #[doc(inline)]
     pub use crate::train::{
         Divergence, Ending, FoldsRecord, LayerNorms, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
     };

@@ -6,7 +6,9 @@ mod ending;
 pub(crate) mod epoch;
 pub mod folds;
 pub mod machine;
+pub mod metrics;
 pub mod norms;
+mod nulls;
 mod training;
 
 pub use divergence::Divergence;
