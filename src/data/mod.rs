@@ -20,7 +20,9 @@ pub mod source;
 pub mod split;
 pub mod table;
 mod views;
+mod weights;
 
+pub(crate) use checks::check_weights;
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Unit};
 pub use source::load;
 pub use split::Split;

@@ -14,11 +14,22 @@ pub struct Split {
 }
 
 impl Split {
-    fn holding(samples: usize, held: impl Iterator<Item = u32>) -> Split {
-        let mut is_held = vec![false; samples];
+    fn holding(samples: &Samples, held: impl Iterator<Item = u32>) -> Result<Split> {
+        let mut is_held = vec![false; samples.len()];
         held.for_each(|index| is_held[index as usize] = true);
-        let (held, subset) = (0..samples as u32).partition(|&index| is_held[index as usize]);
-        Split { subset, held }
+        let (held, subset): (Vec<_>, Vec<_>) =
+            (0..samples.len() as u32).partition(|&index| is_held[index as usize]);
+        let weights = samples.weights();
+        for (what, part) in [("to learn from", &subset), ("set aside", &held)] {
+            if !weights.is_empty() && part.iter().all(|&index| weights[index as usize] == 0.0) {
+                return Err(Error::Mismatch {
+                    what: format!("weights of the samples {what}"),
+                    expected: "at least one above 0".into(),
+                    found: "none".into(),
+                });
+            }
+        }
+        Ok(Split { subset, held })
     }
 }
 
@@ -27,7 +38,8 @@ impl Split {
 /// largest remainders.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if `count` is 0 or leaves no sample to learn from.
+/// [`Error::Mismatch`] if `count` is 0 or leaves no sample to learn from; also if the samples have weights, and all
+/// that are set aside, or all others, one of 0.
 pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) -> Result<Split> {
     if count == 0 || count >= samples.len() {
         return Err(Error::Mismatch {
@@ -40,14 +52,15 @@ pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) ->
     let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
     let shares = shares(&sizes, count);
     let held = groups.iter().zip(shares).flat_map(|(group, share)| &group[..share]).copied();
-    Ok(Split::holding(samples.len(), held))
+    Split::holding(samples, held)
 }
 
 /// As many splits as `folds`: each sample is set aside in one of them. The numbers of samples set
 /// aside differ by at most one; if `stratified`, so do those of each class.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if there are fewer than 2 folds, or more than samples.
+/// [`Error::Mismatch`] if there are fewer than 2 folds, or more than samples; also if all samples of a fold have a
+/// weight of 0.
 pub fn folds(samples: &Samples, folds: usize, stratified: bool, seed: u64) -> Result<Vec<Split>> {
     if folds < 2 || folds > samples.len() {
         return Err(Error::Mismatch {
@@ -58,8 +71,8 @@ pub fn folds(samples: &Samples, folds: usize, stratified: bool, seed: u64) -> Re
     }
     // Dealt like cards, class after class.
     let dealt = shuffled_groups(samples, stratified, seed).concat();
-    let split = |fold| Split::holding(samples.len(), dealt.iter().copied().skip(fold).step_by(folds));
-    Ok((0..folds).map(split).collect())
+    let split = |fold| Split::holding(samples, dealt.iter().copied().skip(fold).step_by(folds));
+    (0..folds).map(split).collect()
 }
 
 /// The indices of all samples, one group for each class or one in all, each in random order.
