@@ -16,3 +16,4 @@ mod one_step;
 mod own_steps;
 mod probes;
 mod stopping;
+mod weights;

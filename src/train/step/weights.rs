@@ -56,7 +56,7 @@ impl Step<'_> {
                 // Exact where both count alike.
                 Some(&partner) => {
                     let other = weights[partner as usize];
-                    (own - other).mul_add(share, other)
+                    other + (own - other) * share
                 }
                 None => own,
             }
@@ -66,7 +66,7 @@ impl Step<'_> {
     /// Multiplies the gradients by the outputs of some rows of a block, `[rows, stride]`, by their weights, which are
     /// divided by `unit`. Of a row without weight it becomes 0, even if it was not finite.
     pub(super) fn weigh(&self, gradient: &mut [f32], rows: Range<usize>, block: Block, unit: f64) {
-        let stride = gradient.len() / rows.len().max(1);
+        let stride = (gradient.len() / rows.len().max(1)).max(1);
         let partners = block.partners.get(rows.clone()).unwrap_or(&[]);
         let weights = self.weights_of(&block.samples[rows], partners, block.share);
         for (row, weight) in gradient.chunks_exact_mut(stride).zip(weights) {
