@@ -264,9 +264,12 @@ mod tests {
 
     #[test]
     fn the_first_sample_without_a_finite_loss_is_named() {
-        assert_eq!(not_finite(&[0.5, 0.0]), None);
-        let seen = not_finite(&[0.5, f32::INFINITY, 0.0, f32::NAN]);
-        assert_eq!(seen, Some(NotFinite { samples: 2, first: 1 }));
+        assert_eq!(not_finite(&[0.5, 0.0], &[]), None);
+        let losses = [0.5, f32::INFINITY, 0.0, f32::NAN];
+        assert_eq!(not_finite(&losses, &[]), Some(NotFinite { samples: 2, first: 1 }));
+        // Samples without weight do not count.
+        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.5]), Some(NotFinite { samples: 1, first: 3 }));
+        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.0]), None);
     }
 
     /// A check at the start is worth something only if it refuses.
