@@ -21,6 +21,19 @@ pub(super) fn check_finite(what: &str, values: &[f32]) -> Result<()> {
     }
 }
 
+/// Checks weights of so many samples: one for each, all finite numbers of at least 0.
+pub(crate) fn check_weights(what: &str, weights: &[f32], count: usize) -> Result<()> {
+    if weights.len() != count {
+        return Err(mismatch(what, format!("{count}, one for each"), weights.len()));
+    }
+    match weights.iter().position(|weight| !(0.0..=f32::MAX).contains(weight)) {
+        Some(i) => {
+            Err(mismatch(what, "finite numbers of at least 0", format!("{} at index {i}", weights[i])))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn mismatch(
     what: impl Into<String>,
     expected: impl Into<String>,

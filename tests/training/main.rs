@@ -17,3 +17,4 @@ mod own_steps;
 mod probes;
 mod sequences;
 mod stopping;
+mod weights;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::data::split::hold_out_rows;
 use crate::data::table::{Encoder, Kind, RowReader, Setup, Table};
-use crate::data::{DataSet, Origin, Split};
+use crate::data::{DataSet, Origin, Samples, Split};
 use crate::error::Result;
 use crate::model::recipe::{DataConfig, TABLE, TableConfig};
 
@@ -54,6 +54,10 @@ impl Fitted {
         let Fitted { table, split, encoder, mut notes } = self;
         let mut files = vec![table.path.clone()];
         let train = encoder.samples(&table, &split.subset)?;
+        let train = match config.setup.balanced {
+            true => balanced(train)?,
+            false => train,
+        };
         let test = match &config.test_file {
             None => encoder.samples(&table, &split.held)?,
             Some(file) => {
@@ -84,6 +88,12 @@ impl Fitted {
 /// Those of [`Fitted`].
 pub fn load(config: &DataConfig, table: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     Fitted::read(table, data_dir, config.stratified, config.seed)?.data_set(table, data_dir)
+}
+
+/// The samples with weights by which all classes count the same.
+fn balanced(samples: Samples) -> Result<Samples> {
+    let weights = samples.balanced_weights()?;
+    samples.with_weights(weights)
 }
 
 /// The path of a file: in the folder that was named for data, if one was.
