@@ -31,7 +31,7 @@ pub mod source;
 #[doc(hidden)]
 pub mod split;
 pub mod table;
-pub mod unit;
+mod unit;
 mod views;
 mod weights;
 
