@@ -221,7 +221,7 @@ impl Samples {
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if there are not as many weights as samples, one is not a number of
-    /// at least 0, or all are 0.
+    /// at least 0 or is above it by less than 1.2e-38, or all are 0.
     pub fn with_weights(self, weights: Vec<f32>) -> Result<Samples> {
         check_weights("weights of samples", &weights, self.count)?;
         if weights.iter().all(|&weight| weight == 0.0) {

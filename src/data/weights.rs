@@ -76,9 +76,11 @@ mod tests {
         let message = |weights: &[f32]| samples().with_weights(weights.to_vec()).unwrap_err().to_string();
         assert_eq!(message(&[1.0, 2.0]), "weights of samples: expected 3, one for each, found 2");
         let range = "weights of samples: expected finite numbers of at least 0, found";
-        assert_eq!(message(&[1.0, -2.0, 1.0]), format!("{range} -2 at index 1"));
+        assert_eq!(message(&[1.0, -2.0, 1.0]), format!("{range} -2.0 at index 1"));
         assert_eq!(message(&[1.0, 1.0, f32::NAN]), format!("{range} NaN at index 2"));
         assert_eq!(message(&[f32::INFINITY, 1.0, 1.0]), format!("{range} inf at index 0"));
+        let small = "weights of samples: expected 0 or at least 1.2e-38, found 1e-38 at index 1";
+        assert_eq!(message(&[1.0, 1e-38, 1.0]), small);
         assert_eq!(message(&[0.0; 3]), "weights of samples: expected at least one above 0, found none");
         let weighted = samples().with_weights(vec![0.0, 0.5, 2.0]).unwrap();
         assert_eq!(weighted.take(&[2, 0]).unwrap().weights(), [2.0, 0.0]);
