@@ -29,7 +29,7 @@ impl Fitted {
         stratified: bool,
         seed: u64,
     ) -> Result<Fitted> {
-        let table = Table::read(&path(&config.file, data_dir), &config.options)?;
+        let table = Table::read(&config.path(&config.file, data_dir), &config.options)?;
         let split = split(&table, config, stratified, seed)?;
         let fitted = Encoder::fit(&table, &split.subset, &config.setup, &config.options)?;
         Ok(Fitted { table, split, encoder: Arc::new(fitted.encoder), notes: fitted.notes })
@@ -55,7 +55,7 @@ impl Fitted {
         let test = match &config.test_file {
             None => encoder.samples(&table, &split.held)?,
             Some(file) => {
-                let file = path(file, data_dir);
+                let file = config.path(file, data_dir);
                 let rows = RowReader::open(&file, &encoder, true)?;
                 if !rows.unknown().is_empty() {
                     let names = rows.unknown().join("`, `");
@@ -102,11 +102,11 @@ pub fn test(
     data_dir: Option<&Path>,
 ) -> Result<(Vec<PathBuf>, Samples)> {
     if let Some(file) = &config.test_file {
-        let file = path(file, data_dir);
+        let file = config.path(file, data_dir);
         let samples = RowReader::open(&file, encoder, true)?.samples()?;
         return Ok((vec![file], samples));
     }
-    let file = path(&config.file, data_dir);
+    let file = config.path(&config.file, data_dir);
     let table = Table::read(&file, &config.options)?;
     let split = split(&table, config, data.stratified, data.seed)?;
     let samples = encoder.samples(&table, &split.held)?;
@@ -121,11 +121,6 @@ fn split(table: &Table, config: &TableConfig, stratified: bool, seed: u64) -> Re
     let count = ((config.test * table.rows as f64).round() as usize).max(1);
     let strata = if stratified { strata(table, &config.setup)? } else { None };
     hold_out_rows(strata.as_deref(), table.rows, count, seed)
-}
-
-/// The path of a file: in the folder that was named for data, if one was.
-fn path(file: &str, data_dir: Option<&Path>) -> PathBuf {
-    data_dir.map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
 }
 
 /// A number for each row by its class, where the target is of classes.
