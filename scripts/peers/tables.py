@@ -98,7 +98,7 @@ def five_folds(path, skip, is_value, program, more):
     scores = {"linear": [], "mlp": [], "fallline": []}
     for train, test in KFold(5, shuffle=True, random_state=0).split(x):
         hidden = (64, 64) if is_value else (64,)
-        network = (MLPRegressor if is_value else MLPClassifier)(hidden, max_iter=600, random_state=0)
+        network = (MLPRegressor if is_value else MLPClassifier)(hidden_layer_sizes=hidden, max_iter=600, random_state=0)
         linear = Ridge(1e-6) if is_value else LogisticRegression(max_iter=2000)
         for name, estimator in [("linear", linear), ("mlp", network)]:
             scores[name].append(pipeline(rows, estimator).fit(x[train], y[train]).score(x[test], y[test]))

@@ -18,9 +18,10 @@ pub struct TableFacts {
 /// The text of a recipe that is sensible for a table: two hidden layers, Adam with weight decay and a learning rate that
 /// falls to 0, and some thousands of steps.
 pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
-    let (outputs, loss) = match facts.classes {
-        Some(classes) => (classes, "cross-entropy"),
-        None => (facts.values, "mean-squared-error"),
+    // Without dropout weights are held back the more.
+    let (outputs, loss, decay) = match facts.classes {
+        Some(classes) => (classes, "cross-entropy", 0.01),
+        None => (facts.values, "mean-squared-error", 1.0),
     };
     // Small tables need all the steps that they can get; large ones have them in a few epochs.
     let batch = match facts.rows {
@@ -60,7 +61,7 @@ pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
             table(vec![
                 ("name", "adamw".into()),
                 ("learning_rate", 0.001.into()),
-                ("weight_decay", 0.01.into()),
+                ("weight_decay", decay.into()),
             ]),
         ),
         ("schedule", table(vec![("name", "cosine".into())])),

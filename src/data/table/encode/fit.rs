@@ -154,11 +154,11 @@ impl Fit<'_> {
         let name = &column.name;
         Error::Mismatch {
             what: format!("{}: column `{name}`", self.table.path.display()),
-            expected: format!(
-                "numbers, categories or dates; data.ignore = [\"{name}\"] leaves it out, data.id = \"{name}\" takes it \
-                 for the names of the rows, and data.types = {{ \"{name}\" = \"category\" }} for categories all the same"
+            expected: "numbers, categories or dates".into(),
+            found: format!(
+                "texts that are mostly different; data.ignore={name} leaves it out, data.id={name} takes it for the names of \
+                 the rows, data.types.{name}=category takes it for categories all the same"
             ),
-            found: "texts that are mostly different".into(),
         }
     }
 

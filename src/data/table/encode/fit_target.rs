@@ -126,7 +126,7 @@ fn check_number(table: &Table, column: &Column, classes: usize) -> Result<()> {
     let name = &column.name;
     let found = match classes {
         1 => "one alone, from which there is nothing to tell it".to_string(),
-        more => format!("{more}; data.types = {{ \"{name}\" = \"number\" }} takes numbers for what they are"),
+        more => format!("{more}; data.types.{name}=number takes numbers for what they are"),
     };
     let what = format!("{}: classes of the target `{name}`", table.path.display());
     Err(Error::Mismatch { what, expected: format!("2 to {MOST_CLASSES} in the training rows"), found })

@@ -15,10 +15,10 @@ pub(super) fn check_readable(table: &Table, column: &Column) -> Result<()> {
     Err(Error::Format {
         path: table.path.clone(),
         place: format!("line {}, column {} (`{name}`)", unreadable.line, index + 1),
-        expected: format!(
-            "{kind}, as most values of the column are; data.missing = [\"{text}\"] takes this text for a missing value, \
-             and data.types = {{ \"{name}\" = \"category\" }} all for categories"
+        expected: format!("{kind}, as most values of the column are"),
+        found: format!(
+            "`{text}`; data.missing={text} takes this text for a missing value, data.types.{name}=category takes all for \
+             categories"
         ),
-        found: format!("`{text}`"),
     })
 }
