@@ -89,6 +89,8 @@ pub mod init;
 #[doc(hidden)]
 pub mod layers;
 #[doc(hidden)]
+pub mod linear;
+#[doc(hidden)]
 pub mod losses;
 #[doc(hidden)]
 pub mod optim;
@@ -116,6 +118,8 @@ pub mod settings {
     #[doc(inline)]
     pub use crate::data::augment::Augmentation;
     #[doc(inline)]
+    pub use crate::linear::{Linear, LinearKind};
+    #[doc(inline)]
     pub use crate::model::recipe::{
         AverageConfig, AverageMethod, ConstraintConfig, DataConfig, GradientConfig, Held, ModelConfig,
         Patience, StopConfig, Tolerance, TrainConfig, Watched,
@@ -132,7 +136,8 @@ pub mod record {
 
     #[doc(inline)]
     pub use crate::train::{
-        Divergence, Ending, FoldsRecord, LayerNorms, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
+        CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,
+        Phase, Progress, Trouble, Warning,
     };
 }
 
@@ -145,8 +150,8 @@ pub mod engine {
 
     #[doc(inline)]
     pub use crate::{
-        atomic_file, bench, error, foreign, init, kernels, layers, losses, memory, model, optim, panics,
-        pipe, probe, report, rng, stats, team, tensor, train,
+        atomic_file, bench, error, foreign, init, kernels, layers, linear, losses, memory, model, optim,
+        panics, pipe, probe, report, rng, stats, team, tensor, train,
     };
 }
 

@@ -3,11 +3,13 @@
 pub mod dataset;
 mod divergence;
 mod epochs;
+mod exact;
 mod fit;
 pub mod folds;
 pub mod reproduce;
 mod trainer;
 
+pub use exact::exact;
 pub use fit::{check, run, split, test, train};
 pub use folds::cross_validate;
 pub use trainer::Trainer;

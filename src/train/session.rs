@@ -349,6 +349,7 @@ impl<'a> Session<'a> {
             augmented,
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
+            penalty: self.recipe.model.penalty(),
             constraint: &self.recipe.constraint,
             averages,
             plan: &self.plan,

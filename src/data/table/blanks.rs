@@ -61,7 +61,7 @@ mod tests {
         let expected = b"a b,\"c, \"\" d\" ,x\n1,\"e\n f\",g h\n";
         for piece in [1, 2, 3, 100] {
             let mut blanks = Blanks::needed(text, b',').unwrap();
-            let mut found = Vec::new();
+            let mut found: Vec<u8> = Vec::new();
             for piece in text.chunks(piece) {
                 let mut piece = piece.to_vec();
                 let kept = blanks.drop_from(&mut piece);

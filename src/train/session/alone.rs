@@ -81,6 +81,7 @@ impl Session<'_> {
             augmented,
             rule: self.rule.as_ref(),
             treatment: &self.recipe.gradient,
+            penalty: self.recipe.model.penalty(),
             constraint: &self.recipe.constraint,
             averages: Due::default(),
             plan: &self.plan,

@@ -10,6 +10,7 @@ use super::Session;
 use super::live::{About, PROGRESS};
 use super::norms;
 use crate::data::batches;
+use crate::linear::Penalty;
 use crate::model::PlacedLayer;
 use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
@@ -61,7 +62,8 @@ impl Session<'_> {
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
         let classes = self.model.outputs();
-        let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
+        let Some(Search { solver, weight_decay, l2, weights, scores, evaluations: done }) = &mut self.search
+        else {
             unreachable!("whoever calls this has a search")
         };
         let mut told = begun;
@@ -78,6 +80,8 @@ impl Session<'_> {
                 augmented: None,
                 rule: self.rule.as_ref(),
                 treatment: &self.recipe.gradient,
+                // The search has it in f64.
+                penalty: Penalty::default(),
                 constraint: &self.recipe.constraint,
                 averages: Due::default(),
                 plan: &self.plan,
@@ -109,7 +113,13 @@ impl Session<'_> {
             }
             unpack(gradient, self.workspace.sums(), layers, &self.plan);
             vector::add_scaled(gradient, *weight_decay, point);
-            Ok(score.mean_loss() + 0.5 * *weight_decay * vector::dot(point, point))
+            let mut squares = *weight_decay * vector::dot(point, point);
+            for place in weights.iter().filter(|_| *l2 != 0.0) {
+                let weights = &point[place.clone()];
+                vector::add_scaled(&mut gradient[place.clone()], *l2, weights);
+                squares += *l2 * vector::dot(weights, weights);
+            }
+            Ok(score.mean_loss() + 0.5 * squares)
         };
         let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut evaluate)?;
         let (before, after) = (scores[0], scores[taken]);

@@ -1,6 +1,9 @@
 //! The search of a full-batch method.
 
-use crate::model::{Model, Recipe};
+use std::ops::Range;
+
+use crate::layers::Role;
+use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::Solver;
 use crate::train::step::BatchScore;
@@ -10,6 +13,9 @@ use crate::{Result, memory};
 pub struct Search {
     pub(super) solver: Solver,
     pub(super) weight_decay: f64,
+    /// The penalty of the model on the squares of its weights, and where these lie.
+    pub(super) l2: f64,
+    pub(super) weights: Vec<Range<usize>>,
     /// The scores of all samples, where the iteration begins and in each of its evaluations.
     pub(super) scores: Vec<BatchScore>,
     /// How often loss and gradient were computed, in all iterations.
@@ -31,6 +37,20 @@ impl Search {
         let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
         // Two searches at most, the second along the gradient.
         let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
-        Ok(Search { solver, weight_decay, scores, evaluations: 0 })
+        let l2 = f64::from(recipe.model.penalty().l2);
+        let weights = if l2 != 0.0 { weights_of(model.layers()) } else { Vec::new() };
+        Ok(Search { solver, weight_decay, l2, weights, scores, evaluations: 0 })
     }
+}
+
+/// Where the weights of layers that own whole columns lie among all parameters.
+fn weights_of(layers: &[PlacedLayer]) -> Vec<Range<usize>> {
+    let of_layer = |PlacedLayer { layer, storage, .. }: &PlacedLayer| {
+        let sharding = layer.sharding();
+        let parts = |shard| sharding.shard_parts(shard).into_iter().zip(sharding.shard_roles(shard));
+        let weights = (0..sharding.shards()).flat_map(parts).filter(|(_, role)| *role == Role::Weights);
+        let placed = weights.map(|(part, _)| storage.start + part.start..storage.start + part.end);
+        placed.filter(|place| !place.is_empty()).collect::<Vec<_>>()
+    };
+    layers.iter().flat_map(of_layer).collect()
 }

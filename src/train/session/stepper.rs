@@ -138,6 +138,7 @@ impl<'a> Stepper<'a> {
             augmented: None,
             rule: rule.as_ref(),
             treatment: &self.recipe.gradient,
+            penalty: self.recipe.model.penalty(),
             constraint: &self.recipe.constraint,
             averages: self.due,
             plan,
