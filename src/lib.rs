@@ -168,3 +168,8 @@ pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
 pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};
+
+// Its program is compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/profile.md")]
+struct ProgramOfProfile;

@@ -19,12 +19,14 @@ mod kl_divergence;
 mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
+mod outcome;
 mod poisson;
 
 pub use crate::kernels::loss::{ElementwiseLoss, RowLoss, Scores, Target, Targets};
 pub use function::LossFunction;
 use kind::PLACE;
 pub use kind::{About, Loss, LossKind, Reference, Takes};
+pub use outcome::Outcome;
 
 use crate::error::{Error, Result};
 use crate::registry::Registry;

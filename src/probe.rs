@@ -10,8 +10,8 @@ mod table;
 
 pub use recorder::Probe;
 pub use table::{
-    Call, Cost, MOST_STEPS, Operation, Probes, STREAMS, Site, Step, SystemTime, Table, Traffic, TrafficSum,
-    Turns, count_flops, counted_flops, delay, slow_down,
+    Call, Cost, MOST_STEPS_KEPT, Operation, Probes, STREAMS, Site, Step, SystemTime, Table, Traffic,
+    TrafficSum, Turns, count_flops, counted_flops, delay, slow_down,
 };
 
 #[cfg(test)]

@@ -88,8 +88,13 @@ impl Outputs {
     /// # Errors
     /// [`Error::Mismatch`]
     pub fn check_data(&self, data: &DataSet) -> Result<()> {
-        let Origin::Folder(folder) = &data.origin else { return Ok(()) };
-        self.check_apart(folder::find(folder)?.iter().flatten().map(PathBuf::as_path))
+        match &data.origin {
+            Origin::Folder(folder) => {
+                self.check_apart(folder::find(folder)?.iter().flatten().map(PathBuf::as_path))
+            }
+            Origin::Files(files) => self.check_apart(files.iter().map(PathBuf::as_path)),
+            Origin::Generated { .. } => Ok(()),
+        }
     }
 
     /// The files, and those of reports except charts. Names in a folder that is not there yet cannot be

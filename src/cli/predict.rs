@@ -1,19 +1,18 @@
 //! `fallline predict`
 
+mod arguments;
 mod mistakes;
 mod ranked;
+mod rows;
 
+pub use arguments::PredictArguments;
 use ranked::ranked;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::bail;
-use clap::Args;
-
 use super::eval::ON_SHEET;
 use super::images::{self, Picture, Pictures};
 use super::output::Outputs;
-use super::values::MOST_SHOWN;
 use crate::atomic_file;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
@@ -24,58 +23,7 @@ use crate::report::terminal;
 use crate::team::Team;
 use crate::train::analysis::LARGEST_SIDE;
 use crate::train::{self, machine};
-
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub struct PredictArguments {
-    /// A file that `fallline train --save` wrote.
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// PNG files (any depth and colours, read as grey), IDX files (every picture in them), or
-    /// FILE.idx:INDEX for one picture of an IDX file, counted from 0. Each is read once, so it may be a
-    /// pipe. All must have the element type of the data that the model was trained on, unless --set
-    /// data.scale=X says what they are to be divided by; PNG files count as u8.
-    #[arg(value_name = "IMAGE", required = true)]
-    images: Vec<PathBuf>,
-    /// Replace data.scale, data.mean or data.deviation of the model's recipe: what values are divided by,
-    /// what is then subtracted, and what is divided by last. May be given many times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Draw each picture in the terminal; of other types than u8, from black for its smallest value to
-    /// white for its largest.
-    #[arg(long)]
-    draw: bool,
-    /// Classes to print for each picture, the most probable ones first.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    top: u32,
-    /// The pictures are dark on light ground; models of MNIST read light on dark. For pictures of bytes.
-    #[arg(long)]
-    invert: bool,
-    /// The classes of the pictures, an IDX file with one for each picture of the IDX file that they are
-    /// from: says how many are read rightly.
-    #[arg(long, value_name = "FILE")]
-    labels: Option<PathBuf>,
-    /// Show the N worst mistakes in place of all pictures: those read as another class than theirs whose
-    /// own class is the least probable.
-    #[arg(long, value_name = "N", requires = "labels")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=MOST_SHOWN))]
-    mistakes: Option<u16>,
-    /// Write the worst mistakes, 24 unless --mistakes says otherwise, as a contact sheet to this PNG file.
-    #[arg(long, value_name = "FILE", requires = "labels")]
-    sheet: Option<PathBuf>,
-    /// Threads to compute with [default: the cores that this process may use].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  fallline predict --model mlp.safetensors digit.png
-  fallline predict --model mlp.safetensors --draw --invert scanned.png
-  fallline predict --model mlp.safetensors --draw --top 10 t10k-images-idx3-ubyte.gz:7
-  fallline predict --model mlp.safetensors --labels labels.idx --sheet worst.png pictures.idx
-
-Each line names the picture, its class, and the most probable classes with their probabilities.";
+use anyhow::bail;
 
 pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let images: Vec<PathBuf> =
@@ -84,6 +32,12 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     Outputs::files(&arguments.sheet).check(read.map(PathBuf::as_path))?;
     let settings = super::shared::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
+    if let Some(encoder) = saved.model.encoder().cloned() {
+        return rows::run(&arguments, saved, encoder);
+    }
+    if arguments.out.is_some() {
+        bail!("--out: expected a model of the rows of a table, found one of pictures");
+    }
     let [height, width, channels] = saved.input;
     if channels != 1 {
         bail!("{}: expected a model of grey pictures, found {channels} channels", arguments.model.display());

@@ -4,6 +4,7 @@ mod arguments;
 mod folds;
 mod heading;
 mod outcomes;
+mod table;
 mod watchers;
 
 pub use arguments::TrainArguments;
@@ -13,6 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use outcomes::Outcomes;
+use table::Made;
 use watchers::Watchers;
 
 use super::output::{self, Outputs};
@@ -32,10 +34,24 @@ use crate::{Error, Result};
 const STOPPING: &str = "testing and saving";
 
 pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
-    let recipe = Recipe::load(&arguments.recipe, &overrides(&arguments)?)?;
+    let overrides = overrides(&arguments)?;
+    let of_table = table::path(&arguments.recipe);
+    let recipe = if of_table.is_none() { Some(Recipe::load(&arguments.recipe, &overrides)?) } else { None };
     let outputs = check_outputs(&arguments)?;
 
-    let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
+    let folder = arguments.data.as_deref();
+    let (recipe, data, assumed) = match (recipe, of_table) {
+        (None, Some(path)) => {
+            let made = Made::of(path, &overrides, folder)?;
+            let assumed = made.assumed();
+            (made.recipe, made.data, assumed)
+        }
+        (recipe, _) => {
+            let recipe = recipe.map_or_else(|| Recipe::load(&arguments.recipe, &overrides), Ok)?;
+            let data = dataset::load(&recipe.data, folder)?;
+            (recipe, data, String::new())
+        }
+    };
     outputs.check_data(&data)?;
     if let Some(number) = arguments.folds {
         return folds::run(&arguments, number, &recipe, &data);
@@ -59,7 +75,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        terminal::stdout().write_all(heading(&recipe, &data, held, &model).as_bytes()).ok();
+        let heading = assumed + &heading(&recipe, &data, held, &model);
+        terminal::stdout().write_all(heading.as_bytes()).ok();
     }
 
     let stop = signals::listen(watchers.terminal.line(), STOPPING);
@@ -118,7 +135,8 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
     let partial = folds.as_ref().and_then(Growing::partial).map(Path::to_path_buf);
     let outputs = Outputs::files([&arguments.save, &arguments.json, &partial].into_iter().flatten())
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
-    outputs.check(Recipe::path(&arguments.recipe))?;
+    let read = Recipe::path(&arguments.recipe).or_else(|| table::path(&arguments.recipe));
+    outputs.check(read.filter(|path| path.as_os_str() != "-"))?;
     Ok(outputs)
 }
 
@@ -127,6 +145,7 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
     let mut overrides: Vec<Override> = [
         arguments.epochs.map(|epochs| Override::new("train.epochs", epochs)),
         arguments.seed.map(|seed| Override::new("train.seed", seed)),
+        arguments.target.as_deref().map(|name| Override::new("data.target", name)),
         arguments.optimizer.as_deref().map(|name| Override::new("optimizer.name", name)),
         arguments.schedule.as_deref().map(|name| Override::new("schedule.name", name)),
         arguments.lr.map(|rate| Override::new("optimizer.learning_rate", rate)),

@@ -2,6 +2,7 @@
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
+use super::outcome::Outcome;
 use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 use crate::kernels::simd::math;
@@ -14,6 +15,7 @@ pub(super) static KIND: LossKind =
          torch.nn.BCEWithLogitsLoss",
         )
         .takes(Takes::IndependentProbabilities)
+        .outcome(Outcome::Sigmoid)
         .reference(|_, y, t| reference::binary_cross_entropy(y, t));
 
 #[derive(Clone, Copy)]

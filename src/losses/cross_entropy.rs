@@ -2,6 +2,7 @@
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
+use super::outcome::Outcome;
 use crate::hyper::{HyperParameter, unit_open};
 use crate::kernels::loss::{self, CrossEntropy, Pass, Scores, Targets};
 use crate::kernels::reference;
@@ -28,6 +29,7 @@ pub(super) static KIND: LossKind = LossKind::new("cross-entropy", |loss| {
      as torch.nn.CrossEntropyLoss",
 )
 .takes(Takes::Probabilities)
+.outcome(Outcome::Softmax)
 .hyper_parameters(&[
     HyperParameter::single(
         SMOOTHING,

@@ -2,6 +2,7 @@
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
+use super::outcome::Outcome;
 use crate::hyper::{HyperParameter, non_negative};
 use crate::kernels::loss::{RowLoss, Target, exponentials_of};
 use crate::kernels::reference;
@@ -16,6 +17,7 @@ pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {
      softmax of several classes with a weight α for each; the mean divides by the number of samples",
 )
 .takes(Takes::Classes)
+.outcome(Outcome::Softmax)
 .hyper_parameters(&[
     HyperParameter::single(
         "gamma",

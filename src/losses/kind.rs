@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::function::LossFunction;
+use super::outcome::Outcome;
 use crate::error::Result;
 use crate::hyper::{self, HyperParameter, HyperValue, Range, finite};
 use crate::registry::Kind;
@@ -48,6 +49,7 @@ pub struct LossKind {
     /// The key of the class weights by whose sum the sum of the losses is divided, if it is not by the number of
     /// samples.
     mean_by: Option<&'static str>,
+    outcome: Outcome,
     make: fn(&Loss) -> LossFunction,
     reference: Option<Reference>,
 }
@@ -99,6 +101,7 @@ impl LossKind {
             hyper_parameters: &[],
             takes: Takes::Numbers(finite()),
             mean_by: None,
+            outcome: Outcome::Values,
             make,
             reference: None,
         }
@@ -112,6 +115,11 @@ impl LossKind {
     /// Sets the targets that it takes; any others are refused before training.
     pub const fn takes(self, takes: Takes) -> LossKind {
         LossKind { takes, ..self }
+    }
+
+    /// Sets what outputs of the network stand for; they stand for themselves unless this is said.
+    pub const fn outcome(self, outcome: Outcome) -> LossKind {
+        LossKind { outcome, ..self }
     }
 
     /// Sets the formula: the loss of a sample in plain text, for y the outputs, C of them, and t the target.
@@ -144,6 +152,11 @@ impl LossKind {
     pub fn about(&self) -> About {
         let LossKind { formula, source, hyper_parameters, takes, reference, .. } = *self;
         About { formula, source, hyper_parameters, takes, reference }
+    }
+
+    /// What outputs of the network stand for.
+    pub fn gives(&self) -> Outcome {
+        self.outcome
     }
 
     pub(super) fn mean_key(&self) -> Option<&'static str> {

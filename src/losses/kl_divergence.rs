@@ -2,6 +2,7 @@
 
 use super::function::LossFunction;
 use super::kind::{LossKind, Takes};
+use super::outcome::Outcome;
 use crate::kernels::loss::{self, CrossEntropy};
 use crate::kernels::reference;
 
@@ -17,4 +18,5 @@ pub(super) static KIND: LossKind = LossKind::new("kl-divergence", |_| {
      of log_softmax(y))",
 )
 .takes(Takes::Probabilities)
+.outcome(Outcome::Softmax)
 .reference(|_, y, t| reference::kl_divergence(y, t));

@@ -2,7 +2,7 @@
 
 mod blocks;
 
-use super::inputs::{Input, Inputs};
+use super::inputs::{Inputs, Origin};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
 use super::recipe::{LayerConfig, MOST_PARAMETERS, ModelConfig, find_layer};
@@ -27,7 +27,7 @@ impl Model {
         let normalises = |layer: &LayerSettings| layer.kind().reads_batch();
         let fuses_pools = find_layer(&config.layers, normalises).is_none();
         let mut builder = Builder { fuses_pools, ..Builder::default() };
-        let data = Flow { from: Input::Data, shape: Shape::Image(Image::data(input)) };
+        let data = Flow { from: Origin::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
         let Builder { layers, arena, .. } = builder;
         if shape != Shape::Features(classes) || layers.is_empty() {
@@ -67,13 +67,13 @@ impl Model {
 /// What a layer may read: where it lies, and its shape.
 #[derive(Clone, Copy)]
 struct Flow {
-    from: Input,
+    from: Origin,
     shape: Shape,
 }
 
 impl Flow {
     fn incoming(self) -> Incoming {
-        Incoming { shape: self.shape, is_data: self.from == Input::Data }
+        Incoming { shape: self.shape, is_data: self.from == Origin::Data }
     }
 }
 
@@ -160,10 +160,10 @@ impl Builder {
         inputs: Inputs,
         module: String,
         each: usize,
-    ) -> Result<Input> {
+    ) -> Result<Origin> {
         let len = checked_len(index, &layer, each, self.arena.len())?;
         self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len) });
-        Ok(Input::Output(self.layers.len() - 1))
+        Ok(Origin::Output(self.layers.len() - 1))
     }
 }
 
@@ -186,7 +186,7 @@ fn checked_len(index: usize, layer: &Node, inputs: usize, placed: usize) -> Resu
     let outputs = layer.image().map_or(layer.outputs(), |image| image.channels);
     let (inputs, outputs) = (inputs as u128, outputs as u128);
     // Each group has its own padding.
-    let bound = if layer.sharding().shards() == 0 { 0 } else { (inputs + 16) * (outputs + 16) };
+    let bound = if layer.has_parameters() { (inputs + 16) * (outputs + 16) } else { 0 };
     let bound = bound.max(layer.storage_len() as u128);
     if bound + placed as u128 > MOST_PARAMETERS as u128 {
         return Err(Error::Shape {

@@ -2,7 +2,7 @@
 
 /// Where a matrix that a layer reads comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
+pub enum Origin {
     Data,
     /// The output of the layer of this number, which is an earlier one.
     Output(usize),
@@ -11,19 +11,19 @@ pub enum Input {
 /// What a layer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inputs {
-    pub main: Input,
+    pub main: Origin,
     /// Of a layer of two inputs; never the same as the first.
-    pub other: Option<Input>,
+    pub other: Option<Origin>,
 }
 
 impl Inputs {
     /// Those of a layer of one input.
-    pub const fn one(main: Input) -> Inputs {
+    pub const fn one(main: Origin) -> Inputs {
         Inputs { main, other: None }
     }
 
     /// All of them.
-    pub fn each(self) -> impl Iterator<Item = Input> {
+    pub fn each(self) -> impl Iterator<Item = Origin> {
         [self.main].into_iter().chain(self.other)
     }
 }

@@ -14,7 +14,7 @@ mod summary;
 pub use network::{Model, PlacedLayer};
 
 pub use checkpoint::{ModelFile, NamedTensor};
-pub use inputs::{Input, Inputs};
+pub use inputs::{Inputs, Origin};
 pub use normalisation::{Normalisation, Seen};
 pub use recipe::{ModelConfig, Recipe};
 pub use sequential::ModelBuilder;

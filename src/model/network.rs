@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::checkpoint::{ModelFile, NamedTensor};
 use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
+use crate::data::table::Encoder;
 use crate::kernels::image;
 use crate::kernels::products::panels;
 use crate::kernels::simd::reduce;
@@ -60,8 +62,13 @@ impl Model {
     }
 
     /// What it was last trained to see, or what its file says of that.
-    pub fn seen(&self) -> Seen {
-        self.seen
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// What makes its samples of the rows of a table, if it was trained on one.
+    pub fn encoder(&self) -> Option<&Arc<Encoder>> {
+        self.seen.encoder.as_ref()
     }
 
     /// Remembers what it is trained to see.
@@ -82,21 +89,6 @@ impl Model {
     /// The layers and, to be changed, their parameters.
     pub fn parts_mut(&mut self) -> (&[PlacedLayer], &mut [f32]) {
         (&self.layers, &mut self.parameters)
-    }
-
-    /// Lets layers own whole columns of weights, or not, as [`own_whole_columns`](crate::layers::Sharding::own_whole_columns) says.
-    pub(crate) fn own_whole_columns(&mut self, whole: bool) {
-        let shardings = self.layers.iter_mut().filter_map(|placed| placed.layer.sharding_mut());
-        shardings.for_each(|sharding| sharding.own_whole_columns(whole));
-    }
-
-    /// Lets the first layer own its weights by inputs, or not, as [`own_by_inputs`](crate::layers::Sharding::own_by_inputs) says, where the gradient
-    /// of its shards reads the inputs one by one.
-    pub(crate) fn own_by_inputs(&mut self, by_inputs: bool) {
-        let first = self.layers.first_mut().filter(|placed| !placed.layer.sums_rows());
-        if let Some(sharding) = first.and_then(|placed| placed.layer.sharding_mut()) {
-            sharding.own_by_inputs(by_inputs);
-        }
     }
 
     /// Trainable numbers, padding not counted.

@@ -1,7 +1,10 @@
 //! What a model was trained to see of its data.
 
+use std::sync::Arc;
+
 use super::recipe::DataConfig;
 use crate::data::idx::ElementType;
+use crate::data::table::Encoder;
 
 /// What a network sees of each value x of its data: (x / scale - mean) / deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,9 +43,11 @@ impl Normalisation {
 }
 
 /// What a model knows of the data that it was trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     pub normalisation: Normalisation,
     /// None of a model that was not trained, or whose file does not tell.
     pub element_type: Option<ElementType>,
+    /// What made its samples of the rows of a table, if it was trained on one.
+    pub encoder: Option<Arc<Encoder>>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::build::check_input;
 use super::checkpoint::{ModelFile, NamedTensor};
@@ -10,6 +11,7 @@ use super::normalisation::{Normalisation, Seen};
 use super::recipe::{DataConfig, Override, Recipe};
 use super::section;
 use crate::data::idx::ElementType;
+use crate::data::table::Encoder;
 use crate::error::{Error, Result};
 
 /// A model that was read from a file.
@@ -105,6 +107,9 @@ fn write(
         entry("input", input.map(|size| size.to_string()).join("x")),
         entry("classes", classes.to_string()),
     ]);
+    if let Some(encoder) = model.encoder() {
+        metadata.insert("table".to_string(), encoder.to_json());
+    }
     if let Some(element_type) = element_type {
         let scale = recipe.data.scale_of(element_type).to_string();
         metadata.extend([entry("element", element_type.name().to_string()), entry("scale", scale)]);
@@ -161,11 +166,25 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         Some(name) => Some(element_type(path, name, get("scale", SCALED)?, &recipe.data)?),
     };
     check_count(path, &recipe, input, file.numbers())?;
+    let encoder = metadata.get("table").map(|text| encoder(path, text, input, classes)).transpose()?;
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_file(path, file, |tensor| check_values(path, tensor))?;
-    model.set_seen(Seen { normalisation: Normalisation::of(&recipe.data), element_type });
+    model.set_seen(Seen { normalisation: Normalisation::of(&recipe.data), element_type, encoder });
     Ok(SavedModel { model, recipe, input, classes, element_type })
+}
+
+/// The encoder of the rows of a table, if it makes inputs of this shape and has a target of so many outputs.
+fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: usize) -> Result<Arc<Encoder>> {
+    let expected = "what is made of the columns of a table";
+    let encoder = Encoder::from_json(text).map_err(|fault| wrong(path, "table", expected, &fault))?;
+    let (width, found) = (encoder.width(), encoder.target.outputs());
+    if [1, 1, width] != input || found != outputs {
+        let expected =
+            format!("an input of {} and {outputs} outputs", input.map(|size| size.to_string()).join("x"));
+        return Err(wrong(path, "table", &expected, &format!("{width} features and {found} outputs")));
+    }
+    Ok(Arc::new(encoder))
 }
 
 /// The type of this name, if values of it are divided by `scale` by the recipe.

@@ -106,6 +106,41 @@ impl<'a> Section<'a> {
         if self.has(key) { self.text(key, "a text") } else { Ok(self.missing(key, default.to_string())) }
     }
 
+    /// Texts, at most `most`: an array of them, or one text with commas between them; numbers are taken as they are
+    /// written. What is missing reads as none.
+    pub fn texts(&mut self, key: &'static str, most: usize) -> Result<Vec<String>> {
+        let expected = format!("a text, or an array of at most {most} texts");
+        let values = match self.take(key) {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::String(text)) => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                parts.map(|part| toml::Value::from(part)).collect()
+            }
+            Some(toml::Value::Array(values)) => values,
+            Some(number @ (toml::Value::Integer(_) | toml::Value::Float(_))) => vec![number],
+            Some(other) => return Err(self.wrong(key, &expected, &other)),
+        };
+        if values.len() > most {
+            return Err(self.setting(key, &expected, &format!("{} of them", values.len())));
+        }
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => Ok(text),
+            toml::Value::Integer(integer) => Ok(integer.to_string()),
+            toml::Value::Float(number) => Ok(number.to_string()),
+            other => Err(self.wrong(key, &expected, &other)),
+        };
+        values.into_iter().map(text).collect()
+    }
+
+    /// The entries of a table whose keys are names from elsewhere; a missing one reads as an empty one.
+    pub fn entries(&mut self, key: &'static str) -> Result<Vec<(String, toml::Value)>> {
+        match self.take(key) {
+            None => Ok(Vec::new()),
+            Some(toml::Value::Table(table)) => Ok(table.into_iter().collect()),
+            Some(other) => Err(self.wrong(key, "a table", &other)),
+        }
+    }
+
     /// A number of the range; integers are taken as numbers.
     pub fn number(&mut self, key: &'static str, default: f64, range: Range) -> Result<f64> {
         Ok(self.optional_number(key, range)?.unwrap_or(default))

@@ -1,6 +1,6 @@
 //! The record that a worker keeps of its calls.
 
-use super::table::{Call, Cost, MOST_STEPS, Operation, Site, Step, Table, place};
+use super::table::{Call, Cost, MOST_STEPS_KEPT, Operation, Site, Step, Table, place};
 
 /// A worker's own recorder of its calls in steps.
 ///
@@ -203,7 +203,7 @@ impl Probe {
     pub fn end_step(&mut self) {
         let Some((number, is_probed)) = self.step.take() else { return };
         let first = self.table.step_ticks.len();
-        let keeps = self.table.steps.len() < MOST_STEPS;
+        let keeps = self.table.steps.len() < MOST_STEPS_KEPT;
         if is_probed {
             self.add_current(keeps);
         }

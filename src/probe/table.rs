@@ -231,7 +231,7 @@ pub struct Table {
     pub steps_seen: [u64; 2],
     /// Ticks of the measured steps without probes, and of those with them.
     pub ticks_seen: [u64; 2],
-    /// The measured steps; not more than [`MOST_STEPS`].
+    /// The measured steps; not more than [`MOST_STEPS_KEPT`].
     pub steps: Vec<Step>,
     /// The ticks of each step at each site that was known when it ended.
     pub step_ticks: Vec<u64>,
@@ -320,7 +320,7 @@ impl Turns {
 }
 
 /// The most steps of which a worker keeps separate sums; later ones count in the totals alone.
-pub const MOST_STEPS: usize = 100_000;
+pub const MOST_STEPS_KEPT: usize = 100_000;
 
 /// The index at which a site's calls are counted.
 pub(super) fn place(operation: Operation, layer: Option<usize>) -> usize {

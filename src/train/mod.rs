@@ -22,5 +22,7 @@ pub use record::{
     Divergence, Ending, EpochRecord, Evaluation, FoldsRecord, ModelFacts, NotFinite, Phase, Progress,
     TrainRecord, machine,
 };
-pub use run::{Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, test, train};
+pub use run::{
+    Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, table, test, train,
+};
 pub use session::{Session, StepRecord, Stepper};

@@ -10,7 +10,8 @@ use std::ops::Range;
 pub use per_tensor::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
 
-use crate::model::{Input, PlacedLayer};
+use crate::layers::{Partitioning, Sharding};
+use crate::model::{Origin, PlacedLayer};
 use crate::optim::PerTensor;
 use crate::tensor::{LANES, padded};
 
@@ -60,6 +61,8 @@ pub struct Plan {
     wide: usize,
     /// For each worker, for each layer: the output columns that are its own.
     pub columns: Vec<Vec<Range<usize>>>,
+    /// For each layer: how its parameters are partitioned in this training.
+    pub partitions: Vec<Box<dyn Sharding>>,
     /// For each worker, for each layer: the shards of parameters that are its own.
     pub owners: Vec<Vec<Range<usize>>>,
     /// For each worker: these shards in the order in which their gradients are computed.
@@ -90,8 +93,8 @@ pub struct Plan {
     pub keeps_average: bool,
 }
 
-/// The properties of a training from which a plan follows.
-pub struct Training<'a> {
+/// The properties of a training from which its plan follows.
+pub struct Requirements<'a> {
     pub layers: &'a [PlacedLayer],
     /// Features of a sample.
     pub features: usize,
@@ -100,6 +103,8 @@ pub struct Training<'a> {
     pub batch: usize,
     /// The most samples that are normalised together; or, where several parts make a step, the samples of a part.
     pub part: usize,
+    /// Whether a shard has to hold all incoming weights of its outputs.
+    pub whole_columns: bool,
     /// Slots of the update rule: how many numbers it keeps for each parameter.
     pub slots: usize,
     /// Whether each step asks for the norm of the gradient.
@@ -116,14 +121,15 @@ pub struct Training<'a> {
 
 impl Plan {
     /// The plan for a training. It does not change after that.
-    pub fn new(training: &Training) -> Plan {
-        let &Training { layers, features, workers, batch, part, .. } = training;
+    pub fn new(training: &Requirements) -> Plan {
+        let &Requirements { layers, features, workers, batch, part, .. } = training;
         let is_wide = |placed: &&PlacedLayer| {
             placed.layer.splits_features() && placed.layer.outputs() >= FEATURES_OUTPUTS
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         let wide = layers.iter().take_while(is_wide).count();
-        let owners = owners(layers, workers);
+        let partitions = partitions(layers, training);
+        let owners = owners(&partitions, workers);
         let rows = RowPlan::new(layers, wide, features);
         let block = match block(layers, workers) {
             // Rows that depend on each other go through both passes together.
@@ -139,30 +145,27 @@ impl Plan {
             block,
             wide,
             columns: (0..workers).map(columns).collect(),
-            features: owners.iter().map(|owned| read_features(layers, owned, features)).collect(),
-            shard_order: owners.iter().map(|owned| shard_order(layers, owned)).collect(),
+            features: owners
+                .iter()
+                .map(|owned| read_features(layers, &partitions, owned, features))
+                .collect(),
+            shard_order: owners.iter().map(|owned| shard_order(layers, &partitions, owned)).collect(),
             owners,
-            gradients: gradient_places(layers),
-            numbers: shard_numbers(layers),
+            gradients: gradient_places(&partitions),
+            numbers: shard_numbers(&partitions),
             needs_norm: training.needs_norm,
             fetches_updates: updated / workers > SETTLED,
             per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers)),
-            scratch_len: scratch_len(layers),
+            scratch_len: scratch_len(layers, &partitions),
             // A transient input is each worker's own, and made once as it is.
             shares_input: training.augments.is_some() && !rows.input_is_transient,
             augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
             mixes: training.mixes,
             keeps_slow: training.keeps_slow,
             keeps_average: training.keeps_average,
+            partitions,
             rows,
         }
-    }
-
-    /// Whether workers own the weights of the first layer by inputs in batches of this size: each then
-    /// converts no more of other workers' rows than its own inputs. In smaller ones workers need all outputs
-    /// of the weights that they own.
-    pub fn owns_by_inputs(batch: usize) -> bool {
-        batch > FEATURES_BATCH
     }
 
     /// Whether the gradients of all shards are kept to the end of a step.
@@ -196,17 +199,32 @@ fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> 
     cut(worker)..cut(worker + 1)
 }
 
-/// Cuts the shards of all layers into consecutive runs of about equal work, one a worker.
-fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
-    let shards = || {
-        layers
-            .iter()
-            .enumerate()
-            .flat_map(|(index, placed)| (0..placed.layer.sharding().shards()).map(move |u| (index, u)))
+/// Partitions the parameters of each layer. In large batches workers own the weights of the first layer by inputs: each
+/// then converts no more of other workers' rows than its own inputs. In smaller ones workers need all outputs of the
+/// weights that they own.
+fn partitions(layers: &[PlacedLayer], training: &Requirements) -> Vec<Box<dyn Sharding>> {
+    let partition = |(index, placed): (usize, &PlacedLayer)| {
+        let by_inputs = training.part > FEATURES_BATCH && index == 0 && !placed.layer.sums_rows();
+        placed.layer.partition(Partitioning { whole_columns: training.whole_columns, by_inputs })
     };
-    let work = |(index, shard): (usize, usize)| layers[index].layer.sharding().shard_work(shard) as u128;
+    layers.iter().enumerate().map(partition).collect()
+}
+
+/// The inputs that the gradient of a shard of a layer reads in the parameters pass. A gradient that is summed by rows
+/// reads none then, and all before.
+fn shard_inputs(placed: &PlacedLayer, partition: &dyn Sharding, shard: usize) -> Range<usize> {
+    if placed.layer.sums_rows() { 0..usize::MAX } else { partition.shard_inputs(shard) }
+}
+
+/// Cuts the shards of all layers into consecutive runs of about equal work, one a worker.
+fn owners(partitions: &[Box<dyn Sharding>], workers: usize) -> Vec<Vec<Range<usize>>> {
+    let shards = || {
+        let all = partitions.iter().enumerate();
+        all.flat_map(|(index, partition)| (0..partition.shards()).map(move |shard| (index, shard)))
+    };
+    let work = |(index, shard): (usize, usize)| partitions[index].shard_work(shard) as u128;
     let total: u128 = shards().map(work).sum();
-    let mut owners = vec![vec![0..0; layers.len()]; workers];
+    let mut owners = vec![vec![0..0; partitions.len()]; workers];
     let mut before = 0;
     for (index, shard) in shards() {
         let work = work((index, shard));
@@ -220,30 +238,41 @@ fn owners(layers: &[PlacedLayer], workers: usize) -> Vec<Vec<Range<usize>>> {
 }
 
 /// A worker's shards of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
-fn shard_order(layers: &[PlacedLayer], owned: &[Range<usize>]) -> Vec<OwnShard> {
+fn shard_order(
+    layers: &[PlacedLayer],
+    partitions: &[Box<dyn Sharding>],
+    owned: &[Range<usize>],
+) -> Vec<OwnShard> {
     let mut shard_order = Vec::new();
-    for (index, (placed, owned)) in layers.iter().zip(owned).enumerate() {
-        let layer = &placed.layer;
-        let along = layer.sharding().shards_along_inputs();
+    for (index, ((placed, partition), owned)) in layers.iter().zip(partitions).zip(owned).enumerate() {
+        let along = partition.shards_along_inputs();
+        let inputs = |shard| shard_inputs(placed, partition.as_ref(), shard);
         let mut shards: Vec<usize> = owned.clone().collect();
         shards.sort_by_key(|shard| shard % along);
-        let first = shards.first().map(|&shard| layer.shard_inputs(shard));
+        let first = shards.first().map(|&shard| inputs(shard));
         shard_order.extend(shards.into_iter().map(|shard| OwnShard {
             layer: index,
             shard,
-            len: layer.sharding().shard_len(shard),
-            inputs: layer.shard_inputs(shard).len(),
-            reads_first: first.as_ref() == Some(&layer.shard_inputs(shard)),
+            len: partition.shard_len(shard),
+            inputs: inputs(shard).len(),
+            reads_first: first.as_ref() == Some(&inputs(shard)),
         }));
     }
     shard_order
 }
 
 /// Which of the data's features these shards of each layer read: from the first to the last of them.
-fn read_features(layers: &[PlacedLayer], owned: &[Range<usize>], features: usize) -> Range<usize> {
-    let readers = layers.iter().zip(owned).filter(|(placed, _)| placed.inputs.main == Input::Data);
-    let inputs =
-        readers.flat_map(|(placed, shards)| shards.clone().map(|shard| placed.layer.shard_inputs(shard)));
+fn read_features(
+    layers: &[PlacedLayer],
+    partitions: &[Box<dyn Sharding>],
+    owned: &[Range<usize>],
+    features: usize,
+) -> Range<usize> {
+    let all = layers.iter().zip(partitions).zip(owned);
+    let readers = all.filter(|((placed, _), _)| placed.inputs.main == Origin::Data);
+    let inputs = readers.flat_map(|((placed, partition), shards)| {
+        shards.clone().map(|shard| shard_inputs(placed, partition.as_ref(), shard))
+    });
     let ends = inputs.filter(|inputs| !inputs.is_empty()).map(|range| (range.start, range.end.min(features)));
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
@@ -253,35 +282,32 @@ fn block(layers: &[PlacedLayer], workers: usize) -> usize {
     ROW_BLOCK * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
-fn shard_numbers(layers: &[PlacedLayer]) -> Vec<usize> {
+fn shard_numbers(partitions: &[Box<dyn Sharding>]) -> Vec<usize> {
     let mut numbers = vec![0];
-    for (index, placed) in layers.iter().enumerate() {
-        numbers.push(numbers[index] + placed.layer.sharding().shards());
+    for (index, partition) in partitions.iter().enumerate() {
+        numbers.push(numbers[index] + partition.shards());
     }
     numbers
 }
 
-fn scratch_len(layers: &[PlacedLayer]) -> usize {
-    let of = |placed: &PlacedLayer| {
-        let sharding = placed.layer.sharding();
-        let shards = (0..sharding.shards()).map(|shard| sharding.shard_len(shard));
+fn scratch_len(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>]) -> usize {
+    let of = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
+        let shards = (0..partition.shards()).map(|shard| partition.shard_len(shard));
         shards.chain([placed.layer.scratch_len()]).max()
     };
-    layers.iter().filter_map(of).max().unwrap_or(0)
+    layers.iter().zip(partitions).filter_map(of).max().unwrap_or(0)
 }
 
-fn gradient_places(layers: &[PlacedLayer]) -> Vec<Vec<usize>> {
+fn gradient_places(partitions: &[Box<dyn Sharding>]) -> Vec<Vec<usize>> {
     let mut end = 0;
     let mut next = |len: usize| {
         end += padded(len);
         end
     };
     let mut places = Vec::new();
-    for placed in layers {
+    for partition in partitions {
         let mut starts = vec![next(0)];
-        starts.extend(
-            (0..placed.layer.sharding().shards()).map(|shard| next(placed.layer.sharding().shard_len(shard))),
-        );
+        starts.extend((0..partition.shards()).map(|shard| next(partition.shard_len(shard))));
         places.push(starts);
     }
     places

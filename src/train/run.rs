@@ -7,6 +7,7 @@ mod exact;
 mod fit;
 pub mod folds;
 pub mod reproduce;
+pub mod table;
 mod trainer;
 
 pub use exact::exact;

@@ -18,26 +18,21 @@ use std::time::Instant;
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
-use crate::losses::LossFunction;
 use crate::model::recipe::{AverageMethod, check_augmentation, check_samples};
 use crate::model::{Model, Normalisation, Recipe, Seen};
-use crate::optim::Rule;
-use crate::optim::schedule::{PlateauState, Span};
+use crate::optim::schedule::PlateauState;
 use crate::probe::Probes;
-use crate::team::{Shared, Team, Worker};
+use crate::team::{Team, Worker};
 use crate::tensor::prefer_huge_pages;
 use crate::train::inference::evaluate::evaluate;
 use crate::train::observer::Observer;
-use crate::train::plan::Plan;
-use crate::train::plan::workspace::Workspace;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{EpochRecord, Evaluation};
 use crate::train::session::live::{About, Diverged, Live};
 use crate::train::session::prepare::{Prepared, Request};
 use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
-use crate::train::step::averages::Averages;
-use crate::train::step::{Batch, BatchScore, Step};
+use crate::train::step::{Batch, BatchScore};
 use crate::train::targets::targets_for;
 use crate::{Error, Result};
 
@@ -46,24 +41,17 @@ pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
     targets: Targets<'a>,
-    loss: LossFunction,
     /// The samples that are trained on; all without it.
     subset: Option<Vec<u32>>,
     recipe: &'a Recipe,
     team: &'a Team,
-    rule: Box<dyn Rule>,
+    prepared: Prepared,
     plateau: Option<PlateauState>,
     /// The loss of the last epoch, until the plateau is told of it.
     epoch_loss: Option<f64>,
-    /// Steps and epochs of the whole run.
-    span: Span,
-    plan: Plan,
-    workspace: Workspace,
-    averages: Averages,
     augmenter: Option<Augmenter>,
     mixing: Option<Mixing>,
     order: Vec<u32>,
-    batch: usize,
     epochs: usize,
     steps: u64,
     begun: Option<Instant>,
@@ -119,7 +107,6 @@ impl<'a> Session<'a> {
             let (expected, found) = ("classes with `augment.mixup`".into(), "values".into());
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
-        let loss = model.loss().function();
         let are_values = matches!(targets, Targets::Values(_));
         let augmenting = augmenter.as_ref();
         let request = Request {
@@ -130,35 +117,34 @@ impl<'a> Session<'a> {
             augmenter: augmenting,
             wants_norm: false,
         };
-        let Prepared { rule, span, plan, workspace, averages, batch } = request.prepare(model)?;
-        let mixing = recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, batch)).transpose()?;
-        let search =
-            rule.full_batch().map(|method| search::Search::new(method, model, recipe)).transpose()?;
+        let prepared = request.prepare(model)?;
+        let mixing =
+            recipe.augment.mixup.map(|alpha| Mixing::new(alpha, count, prepared.batch)).transpose()?;
+        let search = prepared
+            .rule
+            .full_batch()
+            .map(|method| search::Search::new(method, model, recipe))
+            .transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
         }
         let normalisation = Normalisation::of(&recipe.data);
-        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()) });
+        let encoder = samples.encoder().cloned();
+        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()), encoder });
         let order = Vec::with_capacity(count);
         Ok(Session {
             model,
             samples,
             targets,
-            loss,
             subset,
             recipe,
             team,
-            rule,
+            prepared,
             plateau: recipe.schedule.learning_rate.plateau().map(PlateauState::new),
             epoch_loss: None,
-            span,
-            plan,
-            workspace,
-            averages,
             augmenter,
             mixing,
             order,
-            batch,
             epochs: 0,
             steps: 0,
             begun: None,
@@ -191,7 +177,7 @@ impl<'a> Session<'a> {
 
     /// Samples of a step.
     pub fn batch(&self) -> usize {
-        self.batch
+        self.prepared.batch
     }
 
     /// Samples that are trained on.
@@ -215,7 +201,7 @@ impl<'a> Session<'a> {
 
     /// Bytes of gradients, optimizer and batch.
     pub(in crate::train) fn bytes(&self) -> usize {
-        self.workspace.bytes()
+        self.prepared.workspace.bytes()
     }
 
     /// Mean loss and accuracy of the model as it is, on other samples. The loss is not finite where that of
@@ -232,7 +218,8 @@ impl<'a> Session<'a> {
     /// # Errors
     /// [`Error::Diverged`] with the name of the first one that is not finite.
     pub fn check_parameters(&self) -> Result<()> {
-        let trained = || self.model.first_not_finite_among(self.averages.set_aside(&self.workspace)?);
+        let Prepared { averages, workspace, .. } = &self.prepared;
+        let trained = || self.model.first_not_finite_among(averages.set_aside(workspace)?);
         match self.model.first_not_finite().or_else(trained) {
             None => Ok(()),
             Some((name, value)) => Err(self.diverged(format!("an element of {name}"), value.into())),
@@ -247,7 +234,7 @@ impl<'a> Session<'a> {
     /// The name of a loss that is not finite: with the first layer whose output is not, among the
     /// rows that went through the network last.
     fn lost(&self) -> String {
-        match self.workspace.first_output_not_finite() {
+        match self.prepared.workspace.first_output_not_finite() {
             Some(index) => format!("the output of layer {}, and with it the loss,", self.layer_name(index)),
             None => "the loss".into(),
         }
@@ -255,8 +242,9 @@ impl<'a> Session<'a> {
 
     /// The name of a gradient that is not finite: with the first layer whose gradient is not.
     fn lost_gradient(&self) -> String {
-        let shard = self.workspace.first_square_not_finite().unwrap_or(0);
-        let index = self.plan.numbers.partition_point(|&first| first <= shard).saturating_sub(1);
+        let Prepared { plan, workspace, .. } = &self.prepared;
+        let shard = workspace.first_square_not_finite().unwrap_or(0);
+        let index = plan.numbers.partition_point(|&first| first <= shard).saturating_sub(1);
         format!("the norm of the gradient of layer {}", self.layer_name(index))
     }
 
@@ -270,7 +258,7 @@ impl<'a> Session<'a> {
     pub fn update_bytes(&self) -> usize {
         let moves =
             self.recipe.average.is_some_and(|average| matches!(average.method, AverageMethod::Ema(_)));
-        size_of_val(self.model.storage()) * (3 + 2 * (self.rule.slots() + usize::from(moves)))
+        size_of_val(self.model.storage()) * (3 + 2 * (self.prepared.rule.slots() + usize::from(moves)))
     }
 
     /// Puts the loss on validation samples in the place of the last epoch's training loss, for a schedule that
@@ -338,6 +326,7 @@ impl<'a> Session<'a> {
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch });
         self.epochs += 1;
+<<<<<<< HEAD
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
         let averages = self.averages.begin(self.epochs, self.steps, parameters, &mut self.workspace);
@@ -357,6 +346,13 @@ impl<'a> Session<'a> {
             memory: self.workspace.share(layers, &self.plan),
             seed: train.seed,
         };
+=======
+        let (recipe, span, size) = (self.recipe, self.prepared.span, self.prepared.batch);
+        let momentum = self.prepared.rule.momentum();
+        let averages = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
+        let source = Source::new(self.samples, self.targets, &recipe.data);
+        let step = self.prepared.step(self.model, recipe, source, augmented, averages);
+>>>>>>> main
         let live = Mutex::new(Live {
             score: BatchScore::default(),
             steps: self.steps,
@@ -370,9 +366,8 @@ impl<'a> Session<'a> {
         let about =
             About { epoch: self.epochs, epochs: train.epochs, of: count, begun, run_begun, stop_rules };
         let halt = AtomicBool::new(false);
-        let (order, size, done) = (&self.order[..], self.batch, self.steps);
+        let (order, done) = (&self.order[..], self.steps);
         let mixing = self.mixing.as_ref();
-        let (recipe, span, momentum) = (self.recipe, self.span, self.rule.momentum());
         let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
         let learning_rate = recipe.optimizer.learning_rate * reduced;
         let settings = |step| recipe.schedule.settings(step, span, learning_rate, momentum);
@@ -405,10 +400,10 @@ impl<'a> Session<'a> {
         }
         let mut record = about.record(&live.score, settings(self.steps).learning_rate);
         if !record.incomplete {
-            record.layers = norms::of_layers(self.model.layers(), &self.plan, self.workspace.norms());
+            let Prepared { plan, workspace, .. } = &self.prepared;
+            record.layers = norms::of_layers(self.model.layers(), plan, workspace.norms());
         }
-        let parameters = self.model.parts_mut().1;
-        self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
+        self.prepared.end_epoch(self.epochs, !record.incomplete, self.model);
         Ok(record)
     }
 }

@@ -111,10 +111,10 @@ impl Step<'_> {
             if shards.is_empty() || self.memory.derived[index].columns() == 0 {
                 continue;
             }
-            let layer = &self.layers[index].layer;
+            let partition = &self.plan.partitions[index];
             let cost = || {
-                let bytes = shards.clone().map(|shard| layer.sharding().shard_len(shard)).sum::<usize>()
-                    * size_of::<f32>();
+                let bytes =
+                    shards.clone().map(|shard| partition.shard_len(shard)).sum::<usize>() * size_of::<f32>();
                 self.update_step_cost(0, 2 * bytes)
             };
             worker.probe(Operation::Derive, Some(index), cost, || {

@@ -427,28 +427,16 @@ fn a_model_of_another_architecture_is_refused() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_training_and_still_saves_and_reports() {
-    use std::io::{BufRead, BufReader};
+    use crate::common::program::command;
+    use crate::working::Working;
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fallline"))
-        .args(
-            [&SMALL[..], &["--epochs=1000000", "--save", "m", "--json", "j"]]
-                .concat()
-                .iter()
-                .filter(|a| **a != "--epochs=2"),
-        )
-        .current_dir(folder.path())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("/1000000 ")), "the first epoch is reported");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let rest: Vec<String> = lines.collect();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
-    assert!(
-        rest.iter().any(|line| line == "wrote m") && rest.iter().any(|line| line == "wrote j"),
-        "{rest:?}"
-    );
+    let small = SMALL.into_iter().filter(|argument| *argument != "--epochs=2");
+    let arguments: Vec<&str> = small.chain(["--epochs=1000000", "--save", "m", "--json", "j"]).collect();
+    let working = Working::start(&mut command(folder.path(), &arguments), "/1000000 ");
+    working.send("INT");
+    let ended = working.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let rest: Vec<&str> = ended.out.lines().collect();
+    assert!(rest.contains(&"wrote m") && rest.contains(&"wrote j"), "{rest:?}");
     assert!(folder.path().join("m").is_file() && folder.path().join("j").is_file());
 }

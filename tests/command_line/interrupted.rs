@@ -1,63 +1,11 @@
 //! Signals while the program works: what they end, what is kept, and what is said.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::common::program::{command, fallline, json, names};
-
-/// The program at work.
-struct Working {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-/// How it ended.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Working {
-    /// Starts it, and waits for a line of its output that has `mark` in it.
-    fn start(command: &mut Command, mark: &str) -> Working {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains(mark) {
-            line.clear();
-            assert!(out.read_line(&mut line).unwrap() > 0, "it ended without `{mark}`");
-        }
-        Working { child, out }
-    }
-
-    fn send(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
-    }
-
-    /// Reads its error output up to a line that has `mark` in it, and gives that line.
-    fn hears(&mut self, mark: &str) -> String {
-        let err = self.child.stderr.as_mut().unwrap();
-        let mut text = String::new();
-        while !(text.ends_with('\n') && text.contains(mark)) {
-            let mut byte = [0];
-            assert!(err.read(&mut byte).unwrap() > 0, "it ended without `{mark}`: {text}");
-            text.push(char::from(byte[0]));
-        }
-        text.lines().last().unwrap().to_string()
-    }
-
-    fn end(mut self) -> Ended {
-        let (mut out, mut err) = (String::new(), String::new());
-        self.out.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        Ended { code: self.child.wait().unwrap().code(), out, err }
-    }
-}
+use crate::working::{Working, signal};
 
 /// A training that takes long enough to be interrupted, in many short epochs.
 const LONG: [&str; 5] = [
@@ -145,13 +93,12 @@ fn a_second_signal_ends_the_program_with_its_number() {
 #[test]
 fn a_signal_while_data_are_made_ends_the_program() {
     let folder = tempfile::tempdir().unwrap();
-    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
         let slow = ["train", "--set=data.train_samples=3000000", "--json=j", "--epochs=900000"];
         let mut command = command(folder.path(), &slow);
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(300));
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
+        signal(&child, name);
         assert_eq!(child.wait().unwrap().code(), Some(code));
     }
     assert_eq!(names(folder.path()), Vec::<String>::new());

@@ -3,13 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::common::idx::idx;
 use crate::common::program::{command, fallline, json};
-
-/// A file in the IDX format.
-fn idx(kind: u8, sizes: &[u32], content: &[u8]) -> Vec<u8> {
-    let sizes_bytes: Vec<u8> = sizes.iter().flat_map(|size| size.to_be_bytes()).collect();
-    [&[0, 0, kind, sizes.len() as u8], &sizes_bytes[..], content].concat()
-}
 
 /// Writes a data set of floats of 3x3 pixels in two classes, of which `change` may make others.
 fn write_set(folder: &Path, counts: [usize; 2], change: impl Fn(&str, &mut [f32])) {

@@ -19,3 +19,5 @@ mod profile_trace;
 mod readme;
 mod report;
 mod reproduce;
+#[cfg(unix)]
+mod working;

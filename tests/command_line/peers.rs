@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::common::compare::largest_deviation;
-use crate::common::observer::first_losses;
+use crate::common::runs::first_losses;
 use fallline::data::{DataSet, source};
 use fallline::engine::bench::peers::{
     DataFiles, Framework, Peer, Specification, Unavailable, VARIABLE, find_python, write_data,

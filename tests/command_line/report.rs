@@ -1,7 +1,6 @@
 //! `train --report`, `train --tensorboard` and `report`, as their users meet them.
 
 use std::fs;
-use std::process::Command;
 
 use crate::common::bench_record;
 use crate::common::program::{fails, json, names, succeeds};
@@ -205,22 +204,17 @@ fn folders_that_cannot_be_written_are_refused_before_training() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_still_writes_the_report() {
-    use std::io::{BufRead, BufReader};
+    use crate::common::program::command;
+    use crate::working::Working;
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fallline"))
-        .args(["train", "--set=data.train_samples=20000", "--epochs=1000000", "--batch=1"])
-        .args(["--report", "r", "--tensorboard", "t"])
-        .current_dir(folder.path())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("/1000000 ")), "the first epoch is reported");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupt.success());
-    let rest: Vec<String> = lines.collect();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
-    assert!(rest.iter().any(|line| line == "wrote r/report.html"), "{rest:?}");
+    let arguments = ["train", "--set=data.train_samples=20000", "--epochs=1000000", "--batch=1"];
+    let arguments = [&arguments[..], &["--report", "r", "--tensorboard", "t"]].concat();
+    let working = Working::start(&mut command(folder.path(), &arguments), "/1000000 ");
+    working.send("INT");
+    let ended = working.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let rest: Vec<&str> = ended.out.lines().collect();
+    assert!(rest.contains(&"wrote r/report.html"), "{rest:?}");
 
     let record = json(&folder.path().join("r/run.json"));
     assert_eq!(record["stop_reason"], "interrupted");

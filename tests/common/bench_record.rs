@@ -15,7 +15,7 @@ pub const THREADS: [usize; 2] = [1, 2];
 /// Of one thread, in floating-point operations a second.
 const PEAK: f64 = 118.4e9;
 
-fn machine() -> Machine {
+pub fn machine() -> Machine {
     Machine {
         cpu: "Made-up 9000 @ 3.00GHz".into(),
         cores: 2,

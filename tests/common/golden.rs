@@ -4,9 +4,12 @@ use std::path::Path;
 
 use fallline::data::Samples;
 use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::Session;
 use serde_json::Value;
 
 use super::compare::largest_deviation;
+use super::runs::first_losses;
 use super::splitmix;
 
 /// A file of `tests/golden`.
@@ -52,6 +55,20 @@ pub fn samples(case: &Value, pixels: &[u8], labels: &[u8]) -> Samples {
     Samples::images(pixels, [28, 28, 1], labels, 10).unwrap()
 }
 
+/// The activations of a case's layers.
+pub fn activations(case: &Value) -> Vec<&str> {
+    case["activations"].as_array().expect("an array").iter().map(text).collect()
+}
+
+/// The optimizer of a case, momentum, as a recipe has it.
+pub fn momentum(case: &Value) -> String {
+    let options = &case["optimizer"];
+    format!(
+        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
+        options["lr"], options["momentum"], options["weight_decay"]
+    )
+}
+
 /// The recipe of a case: the network of its `dims`, `activations` and `loss`, and these tables.
 pub fn recipe(case: &Value, activations: &[&str], optimizer: &str, batch: usize) -> Recipe {
     let loss = text(&case["loss"]).replace('_', "-");
@@ -84,6 +101,17 @@ pub fn initialise(model: &mut Model, dims: &[u64]) {
         tensors.push(NamedTensor { name: name("bias"), shape: vec![outputs], values: bias });
     }
     model.load_tensors(Path::new("golden"), tensors).expect("the tensors of this model");
+}
+
+/// The losses of as many steps of a case's network as the case has.
+pub fn losses(case: &Value, samples: &Samples, recipe: &Recipe, threads: usize) -> Vec<f64> {
+    let dims = integers(&case["dims"]);
+    let outputs = *dims.last().expect("layers") as usize;
+    let mut model = Model::build(&recipe.model, samples.shape(), outputs, 1).unwrap();
+    initialise(&mut model, &dims);
+    let team = Team::new(threads).unwrap();
+    let mut session = Session::new(&mut model, samples, recipe, &team).unwrap();
+    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 /// The largest relative deviation of losses from those of a case.

@@ -4,15 +4,19 @@ pub mod bench_record;
 pub mod compare;
 pub mod csv;
 pub mod golden;
+pub mod golden_network;
+pub mod idx;
 pub mod isa;
 pub mod observer;
 pub mod profile_record;
 pub mod program;
+pub mod runs;
 pub mod small;
 pub mod small_recipe;
 pub mod splitmix;
+pub mod windows;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fallline::data::{self, DataSet};
 use fallline::engine::error::Error;
@@ -38,4 +42,16 @@ pub fn mnist() -> Option<DataSet> {
         }
         Err(broken) => panic!("{broken}"),
     }
+}
+
+/// The real tables, where there are some; with `FALLLINE_REQUIRE_MNIST=1` they must be there.
+pub fn datasets(folder: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets").join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    let required = std::env::var_os("FALLLINE_REQUIRE_MNIST").is_some_and(|value| value == "1");
+    assert!(!required, "FALLLINE_REQUIRE_MNIST=1, but there are no real {folder}");
+    eprintln!("\n*** SKIPPED: a test needs real {folder}; they were not found ***\n");
+    None
 }

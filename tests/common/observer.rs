@@ -1,8 +1,6 @@
 //! What is heard of a training.
 
-use std::sync::atomic::AtomicBool;
-
-use fallline::engine::train::{FoldsRecord, Observer, Session, Warning};
+use fallline::engine::train::{FoldsRecord, Observer, Warning};
 
 /// Keeps what it is told.
 #[derive(Default)]
@@ -14,6 +12,14 @@ pub struct Recorder {
     pub warnings: Vec<Warning>,
     /// All that are done, after each.
     pub folds: Vec<FoldsRecord>,
+}
+
+impl Recorder {
+    /// With memory for so many steps, so that it takes none in them.
+    pub fn with_room(steps: usize) -> Recorder {
+        let (steps, losses) = (Vec::with_capacity(steps), Vec::with_capacity(steps));
+        Recorder { steps, losses, ..Recorder::default() }
+    }
 }
 
 impl Observer for Recorder {
@@ -29,15 +35,4 @@ impl Observer for Recorder {
     fn fold(&mut self, done: &FoldsRecord) {
         self.folds.push(done.clone());
     }
-}
-
-/// The losses of the first `steps` steps of a session, over as many epochs as they take.
-pub fn first_losses(session: &mut Session, steps: usize) -> Vec<f64> {
-    let mut recorder = Recorder::default();
-    while recorder.losses.len() < steps {
-        session.epoch(&AtomicBool::new(false), &mut recorder).unwrap();
-    }
-    assert!(recorder.steps.iter().copied().eq(1..=recorder.steps.len() as u64), "{:?}", recorder.steps);
-    recorder.losses.truncate(steps);
-    recorder.losses
 }

@@ -4,7 +4,8 @@ use fallline::engine::bench::profile::record::{
     Event, Finding, LevelRoof, PROFILE_SCHEMA, ProfileRecord, Roofs, Settings, Site, WorkerTime,
 };
 use fallline::engine::bench::record::{Cache, Topology};
-use fallline::engine::train::machine::Machine;
+
+use super::bench_record::machine;
 
 /// Of both workers together.
 const PEAK: f64 = 480e9;
@@ -29,15 +30,6 @@ pub fn roofs() -> Roofs {
             level("DRAM", 0, 31e9),
         ],
         barrier_seconds: 0.4e-6,
-    }
-}
-
-fn machine() -> Machine {
-    Machine {
-        cpu: "Made-up 9000 @ 3.00GHz".into(),
-        cores: 2,
-        instruction_set: "AVX-512".into(),
-        os: "linux x86_64".into(),
     }
 }
 

@@ -40,13 +40,14 @@ pub fn succeeds(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs the program; it must fail with code 2 and this on its error output.
+/// Runs the program; it must fail with code 2 and this on its error output. Its standard and its error output.
 #[track_caller]
-pub fn fails(folder: &Path, arguments: &[&str], message: &str) {
+pub fn fails(folder: &Path, arguments: &[&str], message: &str) -> [String; 2] {
     let output = fallline(folder, arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
+    let [printed, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
     assert!(error.starts_with("error: ") && error.contains(message), "{arguments:?}: {error}");
+    [printed, error]
 }
 
 /// Runs the program within so many KiB of address space.

@@ -1,22 +1,17 @@
 //! A small network, and a few digits to train it on.
 
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
-
-use fallline::data::{DataSet, Samples, source};
+use fallline::data::{DataSet, Samples};
 use fallline::engine::model::{Model, Recipe};
-use fallline::engine::team::Team;
-use fallline::engine::train::{self, TrainRecord};
+use fallline::engine::train::TrainRecord;
 
-use super::observer::Recorder;
+use super::runs;
 
 pub const CLASSES: usize = 10;
 /// To train on.
 pub const SAMPLES: usize = 600;
 
 pub fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([SAMPLES, 100], 1).unwrap())
+    runs::digits(SAMPLES, 100)
 }
 
 /// Digits whose labels mean nothing: what is learnt from some makes the loss of others larger.
@@ -44,7 +39,5 @@ pub fn build(recipe: &Recipe) -> Model {
 /// Trains a new network, on so many threads.
 pub fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
     let mut model = build(recipe);
-    let (team, stop) = (Team::new(threads).unwrap(), AtomicBool::new(false));
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
-    (record, model)
+    (runs::run(&mut model, data, recipe, threads).unwrap(), model)
 }

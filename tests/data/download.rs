@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
+use crate::common::idx::gzip;
 use crate::common::program::names;
 use fallline::data::download::{Progress, download};
 use fallline::data::idx::{Elements, Idx};
@@ -71,9 +72,9 @@ fn array(role: usize) -> Idx {
 }
 
 fn packed(idx: &Idx) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    idx.write_to(&mut encoder).unwrap();
-    encoder.finish().unwrap()
+    let mut bytes = Vec::new();
+    idx.write_to(&mut bytes).unwrap();
+    gzip(&bytes)
 }
 
 /// A set of four small files with these mirrors.

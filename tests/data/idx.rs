@@ -1,20 +1,14 @@
 //! The IDX reader and writer: every element type and rank, every kind of broken file, and random
 //! bytes.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::common;
+use crate::common::idx::{gzip, idx as file};
 use fallline::data::idx::{ElementType, Elements, Idx};
 use fallline::data::{Features, Samples};
 use fallline::engine::error::Error;
 use proptest::prelude::*;
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn parse(bytes: &[u8]) -> Result<Idx, Error> {
     Idx::from_bytes(Path::new("x.idx"), bytes)
@@ -23,14 +17,6 @@ fn parse(bytes: &[u8]) -> Result<Idx, Error> {
 fn content(idx: &Idx) -> Vec<u8> {
     let mut bytes = Vec::new();
     idx.write_to(&mut bytes).unwrap();
-    bytes
-}
-
-/// A file with this element type and these dimensions in its header.
-fn file(code: u8, dimensions: &[u32], payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, code, dimensions.len() as u8];
-    dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_be_bytes()));
-    bytes.extend(payload);
     bytes
 }
 

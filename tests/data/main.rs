@@ -15,4 +15,6 @@ mod idx;
 #[cfg(unix)]
 mod odd_files;
 mod places;
+mod table_samples;
+mod table_training;
 mod tables;

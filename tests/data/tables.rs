@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use fallline::data::table::{
     DateForm, Encoding, Kind, Measure, Table, TableOptions, TableRecord, TableWarning, Values,
 };
 use fallline::{Error, Result};
 
+use crate::common::datasets;
 use crate::common::program::{fails, json, succeeds};
 
 fn read_with(content: &[u8], options: &TableOptions) -> Result<Table> {
@@ -286,21 +286,9 @@ fn the_command_describes_and_refuses() {
     }
 }
 
-/// The real tables, where there are some; with `FALLLINE_REQUIRE_MNIST=1` they must be there.
-fn shared(folder: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/datasets").join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    let required = std::env::var_os("FALLLINE_REQUIRE_MNIST").is_some_and(|value| value == "1");
-    assert!(!required, "FALLLINE_REQUIRE_MNIST=1, but there are no real {folder}");
-    eprintln!("\n*** SKIPPED: a test needs real {folder}; they were not found ***\n");
-    None
-}
-
 #[test]
 fn real_tables_are_what_they_are() {
-    let Some(folder) = shared("tables") else { return };
+    let Some(folder) = datasets("tables") else { return };
     /// Rows, columns, missing values, whether there is a header, the kind of the last column and its classes; 0
     /// where it is a number.
     type Case = (&'static str, usize, usize, usize, bool, Kind, usize);
@@ -358,7 +346,7 @@ fn real_tables_are_what_they_are() {
 
 #[test]
 fn real_series_have_dates() {
-    let Some(folder) = shared("series") else { return };
+    let Some(folder) = datasets("series") else { return };
     for (name, rows, form) in [
         ("airline-passengers", 144, DateForm::Month),
         ("daily-min-temperatures", 3650, DateForm::Day),

@@ -1,6 +1,7 @@
 //! What acts on the columns of a panel, and weight normalisation of them.
 
-use crate::{close, on_every_isa, spread};
+use crate::common::compare::each_close;
+use crate::{on_every_isa, spread};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::normalisation::weight_norm;
 use fallline::engine::kernels::reference::{self, WeightNorm};
@@ -39,7 +40,7 @@ fn agree(fast: &[f32], exact: &[Vec<f64>]) -> bool {
         let largest = exact[i].iter().fold(1e-30f64, |largest, x| largest.max(x.abs()));
         let scaled = |x: f64| x / largest;
         let fast: Vec<f32> = column(fast, i).into_iter().map(|x| scaled(x) as f32).collect();
-        close(&fast, &exact[i].iter().map(|&x| scaled(x)).collect::<Vec<_>>(), TOLERANCE)
+        each_close(&fast, &exact[i].iter().map(|&x| scaled(x)).collect::<Vec<_>>(), TOLERANCE)
     })
 }
 
@@ -100,7 +101,7 @@ fn vectors_and_single_numbers_are_clipped_beside_theirs() {
                 columns::clip_vector_adaptively(&mut clipped, &parameters, limit);
                 clipped
             });
-            assert!(close(&fast, &exact, TOLERANCE * 0.01), "{length} {limit}");
+            assert!(each_close(&fast, &exact, TOLERANCE * 0.01), "{length} {limit}");
 
             let mut each = gradients.clone();
             columns::clip_each_adaptively(&mut each, &parameters, limit);
@@ -108,7 +109,7 @@ fn vectors_and_single_numbers_are_clipped_beside_theirs() {
             for (g, p) in exact.iter_mut().zip(wide(&parameters)) {
                 reference::clip_adaptively(std::slice::from_mut(g), &[p], limit.into());
             }
-            assert!(close(&each, &exact, TOLERANCE), "{length} {limit}");
+            assert!(each_close(&each, &exact, TOLERANCE), "{length} {limit}");
             if length > 1 && limit < 1.0 {
                 assert!(fast != gradients && each != gradients && each != fast);
             }
@@ -218,10 +219,10 @@ fn normalised_weights_agree_with_their_twin() {
         assert!(near(&exact_dv), "{inputs}");
         exact_dv[7][inputs / 2] += 1e-5 * size(7);
         assert!(!near(&exact_dv), "{inputs}");
-        assert!(close(dg, &exact_dg, TOLERANCE), "{inputs}");
+        assert!(each_close(dg, &exact_dg, TOLERANCE), "{inputs}");
         exact_dg[5] *= 1.0001;
         exact_w[5][inputs / 2] *= 1.0001;
-        assert!(!agree(&w, &exact_w) && !close(dg, &exact_dg, TOLERANCE * 0.1), "{inputs}");
+        assert!(!agree(&w, &exact_w) && !each_close(dg, &exact_dg, TOLERANCE * 0.1), "{inputs}");
     }
 }
 

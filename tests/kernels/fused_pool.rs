@@ -2,7 +2,7 @@
 //! (What the bits should be is tested with the layer, in tests/layers/convolution_pool.rs.)
 
 use crate::{on_every_isa, spread};
-use fallline::engine::kernels::convolution::fused_pool::FusedPool;
+use fallline::engine::kernels::convolution::fused_pool::{FusedPool, Group};
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
@@ -45,7 +45,8 @@ fn all(kernel: &FusedPool, samples: usize) -> [Vec<f32>; 5] {
     kernel.scatter_input(MatrixMut::new(&mut dx, samples, input.columns(), stride), &dx_lanes);
     scratch.fill(f32::NAN);
     let (mut dw, mut db) = (vec![f32::NAN; weights.len()], vec![f32::NAN; bias.len()]);
-    kernel.weight_gradient(&mut dw, &mut db, &dy_lanes, &takers, &lanes, &mut scratch, false);
+    let group = Group { x: &lanes, takers: &takers, dy: &dy_lanes };
+    kernel.weight_gradient(&mut dw, &mut db, group, &mut scratch, false);
     [y, takers, dx, dw, db]
 }
 

@@ -7,6 +7,7 @@ pub mod common;
 mod activation;
 mod augment;
 mod columns;
+mod dense_gradients;
 mod fused_pool;
 mod gradients;
 mod loss;
@@ -15,6 +16,7 @@ mod normalise;
 mod products;
 mod slices;
 
+use common::compare::bits_but_of_nan;
 use common::isa::on_each;
 
 /// Lengths around the vector widths and unrolled loops, and a long one.
@@ -27,24 +29,13 @@ fn on_every_isa(run: impl Fn() -> Vec<f32>) -> Vec<f32> {
     on_each(|isa| {
         let result = run();
         match &first {
-            Some(first) => assert_eq!(bits(first), bits(&result), "{} differs", isa.name()),
+            Some(first) => {
+                assert_eq!(bits_but_of_nan(first), bits_but_of_nan(&result), "{} differs", isa.name())
+            }
             None => first = Some(result),
         }
     });
     first.expect("the baseline is always available")
-}
-
-/// Bit patterns, in which NaN equals itself; all NaNs count as one.
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }).collect()
-}
-
-/// Whether all pairs agree to `tolerance`, relative above 1 and absolute below.
-fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {
-    fast.len() == exact.len()
-        && fast.iter().zip(exact).all(|(&fast, &exact)| {
-            f64::from(fast) == exact || (f64::from(fast) - exact).abs() <= tolerance * exact.abs().max(1.0)
-        })
 }
 
 /// Numbers spread over ±`reach` in no order, with 0 and -0 among them.

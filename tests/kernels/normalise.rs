@@ -1,6 +1,7 @@
 //! The kernels of normalisation against naive sums, with the same bits on every instruction set.
 
-use crate::{close, on_every_isa, spread};
+use crate::common::compare::each_close;
+use crate::{on_every_isa, spread};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::normalisation::normalise::{self, Scaling, Slopes};
 use fallline::engine::kernels::normalisation::per_row;
@@ -35,13 +36,13 @@ fn sums_of_columns() {
             normalise::column_sums(&mut result, matrix);
             result
         });
-        assert!(close(&found, &naive(rows, columns, at), 1e-5), "{rows} x {columns}");
+        assert!(each_close(&found, &naive(rows, columns, at), 1e-5), "{rows} x {columns}");
         let found = on_every_isa(|| {
             let mut result = vec![f32::NAN; padded(columns)];
             normalise::squared_deviations(&mut result, matrix, &mean);
             result
         });
-        assert!(close(&found, &naive(rows, columns, |row, c| (at(row, c) - 5.25).powi(2)), 1e-5));
+        assert!(each_close(&found, &naive(rows, columns, |row, c| (at(row, c) - 5.25).powi(2)), 1e-5));
         let found = on_every_isa(|| {
             let mut moments = vec![f64::NAN; 2 * padded(columns)];
             // In two parts.
@@ -52,10 +53,10 @@ fn sums_of_columns() {
         });
         let means = naive(rows, columns, |row, c| at(row, c) / rows as f64);
         let squares = naive(rows, columns, |row, c| (at(row, c) - means[c]).powi(2));
-        assert!(close(&found, &[means, squares].concat(), 1e-5), "{rows} x {columns}");
+        assert!(each_close(&found, &[means, squares].concat(), 1e-5), "{rows} x {columns}");
         let mut wrong = found.clone();
         wrong[0] *= 1.0001;
-        assert!(!close(&wrong[..1], &[naive(rows, columns, at)[0] / rows as f64], 1e-5));
+        assert!(!each_close(&wrong[..1], &[naive(rows, columns, at)[0] / rows as f64], 1e-5));
     }
 }
 
@@ -100,7 +101,7 @@ fn forward_and_backward_of_columns() {
                     false => 0.0,
                 })
                 .collect();
-            assert!(close(&y, &exact, 1e-5), "{rows} x {columns} {activation:?}");
+            assert!(each_close(&y, &exact, 1e-5), "{rows} x {columns} {activation:?}");
             let outputs = MatrixRef::new(&y, rows, pitch, pitch);
             let found = on_every_isa(|| {
                 let (mut sums, mut dy) = (vec![f32::NAN; 2 * pitch], dy.clone());
@@ -120,8 +121,8 @@ fn forward_and_backward_of_columns() {
             });
             // Of padding the sums of gradients are what these are.
             let of_dz = naive(rows, pitch, dz);
-            assert!(close(&found[..pitch], &of_dz, 1e-4), "{rows} x {columns} {activation:?}");
-            assert!(close(&found[pitch..pitch + columns], &of_products[..columns], 1e-4));
+            assert!(each_close(&found[..pitch], &of_dz, 1e-4), "{rows} x {columns} {activation:?}");
+            assert!(each_close(&found[pitch..pitch + columns], &of_products[..columns], 1e-4));
         }
         // The gradient of the input is that of layers behind another, whose rows are whole vectors.
         let x = spread(rows * pitch, 3.0);
@@ -138,7 +139,7 @@ fn forward_and_backward_of_columns() {
                 [&mean, &scale, &slope, &offset].map(|array| f64::from(array[index % pitch]));
             scale * f64::from(dy[index]) + (f64::from(x[index]) - mean) * slope + offset
         });
-        assert!(close(&found, &exact.collect::<Vec<_>>(), 1e-5));
+        assert!(each_close(&found, &exact.collect::<Vec<_>>(), 1e-5));
     }
 }
 
@@ -162,7 +163,7 @@ fn rows_as_a_whole() {
         let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
         let real = || (0..x.len()).filter(|&index| !is_padding(index));
         let squares: f64 = real().map(|index| (f64::from(x[index]) - mean).powi(2)).sum();
-        assert!(close(&found, &[mean, squares], 1e-6), "{found:?} {mean} {squares}");
+        assert!(each_close(&found, &[mean, squares], 1e-6), "{found:?} {mean} {squares}");
 
         let of = [mean as f32, 0.7];
         let normalised = |index: usize| (f64::from(x[index]) - f64::from(of[0])) * 0.7;
@@ -174,7 +175,7 @@ fn rows_as_a_whole() {
         });
         let exact: Vec<f64> =
             (0..x.len()).map(|i| (normalised(i) * w(i) + f64::from(bias[i])).max(0.0)).collect();
-        assert!(close(&y, &exact, 1e-5));
+        assert!(each_close(&y, &exact, 1e-5));
         let sums = on_every_isa(|| {
             per_row::backward_sums(&dy, &x, of, &weight).iter().map(|&sum| sum as f32).collect()
         });
@@ -182,7 +183,7 @@ fn rows_as_a_whole() {
             (0..x.len()).map(|i| w(i) * g(i)).sum::<f64>(),
             (0..x.len()).map(|i| w(i) * g(i) * normalised(i)).sum::<f64>(),
         ];
-        assert!(close(&sums, &exact, 1e-5));
+        assert!(each_close(&sums, &exact, 1e-5));
         let found = on_every_isa(|| {
             let mut dx = vec![f32::NAN; x.len()];
             per_row::backward(&mut dx, &dy, &x, of, &weight, [0.3, -0.4]);
@@ -193,6 +194,6 @@ fn rows_as_a_whole() {
         let dx = (0..x.len()).map(|i| 0.7 * (w(i) * g(i) - 0.3 + 0.4 * normalised(i)));
         let dweight = (0..x.len()).map(|i| 1.0 + g(i) * normalised(i));
         let exact: Vec<f64> = dx.chain(dweight).chain((0..x.len()).map(|i| 2.0 + g(i))).collect();
-        assert!(close(&found, &exact, 1e-5));
+        assert!(each_close(&found, &exact, 1e-5));
     }
 }

@@ -1,4 +1,5 @@
-use crate::{LENGTHS, close, on_every_isa, spread};
+use crate::common::compare::each_close;
+use crate::{LENGTHS, on_every_isa, spread};
 use fallline::engine::kernels::elementwise::clip;
 use fallline::engine::kernels::elementwise::convert::bytes_to_floats;
 use fallline::engine::kernels::simd::reduce::{all_finite, max_abs, sum_f64, sum_of_squares};
@@ -16,9 +17,9 @@ fn bytes_become_floats() {
         });
         let exact = |&byte: &u8| f64::from(byte) * f64::from(scale) + f64::from(shift);
         let exact: Vec<f64> = bytes.iter().map(exact).collect();
-        assert!(close(&floats, &exact, 1e-7));
+        assert!(each_close(&floats, &exact, 1e-7));
         if length > 1 {
-            assert!(!close(&floats, &[&exact[1..], &exact[..1]].concat(), 1e-7));
+            assert!(!each_close(&floats, &[&exact[1..], &exact[..1]].concat(), 1e-7));
         }
     }
 }

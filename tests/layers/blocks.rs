@@ -1,9 +1,9 @@
 //! The layers in which branches meet against their naive twins, and these against finite differences.
 
-use crate::common::compare::bits;
+use crate::activations;
+use crate::common::compare::{are_gradients, bits, close, widened};
+use crate::common::splitmix::uniform;
 use crate::pass::Activations;
-use crate::splitmix::uniform;
-use crate::{activations, close, widened};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::{merge, numeric_gradient};
@@ -119,12 +119,6 @@ fn products_agree_with_their_twin() {
             assert!(!close(&wrong, &gradients[1], TOLERANCE));
         }
     }
-}
-
-/// Whether these are the gradients, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! Convolutions with 16 samples in the lanes: against the convolution by patches and the pool, whose
 //! output they have bit for bit, and against the naive twins.
 
-use crate::common::compare::bits;
-use crate::pass::{Activations, Placed, packed};
-use crate::splitmix::uniform;
-use crate::{close, sides, widened};
-use fallline::engine::init::Init;
+use crate::common::compare::{bits, widened};
+use crate::common::windows::sides;
+use crate::pass::{Activations, Placed, dense};
+use crate::windowed::{Answer, Given, drawn, image};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::image::{Convolution as Twin, Pool as PoolTwin};
-use fallline::engine::layers::{Convolution, ConvolutionPool, Dense, Layer, Pool, Pooling};
-
-/// Sums of up to a few ten thousand terms in f32, relative to the largest number.
-const TOLERANCE: f64 = 5e-6;
+use fallline::engine::layers::{Convolution, ConvolutionPool, Layer, Pool, Pooling};
 
 /// The pools that it takes in.
 const POOL: Window = Window::plain(2, 2);
@@ -46,101 +42,59 @@ const CASES: [([usize; 3], Window, usize, usize); 19] = [
     ([11, 13, 3], sides([2, 3], [1, 2], [[1, 0], [2, 1]], [1, 1]), 7, 6),
 ];
 
-/// A layer with its pool, the two layers that do the same, parameters, and a batch.
+/// A layer with its pool, the two layers that do the same, and what they are given.
 struct Case {
     kernel: ConvolutionPool,
     convolution: Convolution,
     pool: Pool,
     twins: (Twin, PoolTwin),
-    /// `[out, channels, kernel, kernel]` and, if there is one, `[out]`
-    parameters: Vec<Vec<f32>>,
-    /// `[rows, channels, height, width]`
-    x: Vec<f32>,
-    dy: Vec<f32>,
-    first: bool,
-}
-
-struct Answer {
-    y: Vec<f32>,
-    dx: Vec<f32>,
-    parameters: Vec<Vec<f32>>,
+    given: Given,
 }
 
 impl Case {
     fn new(turn: usize, first: bool, activation: Activation) -> Case {
-        let ([height, width, channels], window, outputs, rows) = CASES[turn];
-        let input =
-            if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
-        let patches = Patches { input, window };
-        let bias = turn % 3 != 2;
-        let patch = Dense {
-            inputs: patches.inputs(),
-            outputs,
-            bias,
-            activation,
-            weight_init: Init::Zeros,
-            bias_init: Init::Zeros,
-            input_gradient: !first,
-            whole_columns: false,
-            by_inputs: false,
-        };
-        let convolution = Convolution { patches, patch };
-        let between = window.output(input, outputs);
-        let bound = (3.0 / patches.inputs() as f32).sqrt();
-        let weight: Vec<f32> = uniform(1, outputs * patches.inputs()).iter().map(|w| w * bound).collect();
-        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let (shape, window, outputs, rows) = CASES[turn];
+        let [height, width, channels] = shape;
+        let patches = Patches { input: image(shape, first), window };
+        let (inputs, bias) = (patches.inputs(), turn % 3 != 2);
+        let convolution = Convolution { patches, patch: dense(inputs, outputs, bias, activation, first) };
+        let between = window.output(patches.input, outputs);
+        let parameters = drawn(outputs * inputs, inputs, outputs, bias);
         let twin = Twin {
             input: [channels, height, width],
             window,
-            weight: widened(&weight),
-            bias: widened(&biases),
+            weight: widened(&parameters[0]),
+            bias: widened(&parameters[1]),
             activation,
         };
-        let shape = [outputs, between.height, between.width];
+        let pool_twin = PoolTwin { input: [outputs, between.height, between.width], window: POOL, max: true };
+        let kernel = ConvolutionPool::new(convolution.clone(), POOL).expect("it fits");
         Case {
-            kernel: ConvolutionPool::new(convolution.clone(), POOL).expect("it fits"),
+            given: Given::new(&kernel, patches.input, first, rows, parameters),
+            kernel,
             convolution,
             pool: Pool { input: between, pooling: Pooling::Max, window: POOL },
-            twins: (twin, PoolTwin { input: shape, window: POOL, max: true }),
-            parameters: if bias { vec![weight, biases] } else { vec![weight] },
-            x: uniform(3, rows * input.features()),
-            dy: uniform(4, rows * POOL.output(between, outputs).features()),
-            first,
+            twins: (twin, pool_twin),
         }
     }
 
-    fn images(&self) -> (Activations, Activations) {
-        let (input, output) = (self.convolution.patches.input, self.kernel.image().unwrap());
-        (Activations::images(&self.x, input), Activations::images(&self.dy, output))
-    }
-
     fn fast(&self) -> Answer {
-        let (input, output) = (self.convolution.patches.input, self.kernel.image().unwrap());
-        let placed = Placed::new(&self.kernel, packed(&self.kernel, &self.parameters));
-        let (x, mut dy) = self.images();
-        let y = placed.forward_at_once(&x);
-        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(input.columns()));
-        let parameters = placed.gradient(&dy, &x);
-        Answer { y: y.channels(output), dx: dx.map_or(Vec::new(), |dx| dx.channels(input)), parameters }
+        Answer::of(&self.kernel, &self.given)
     }
 
     /// What the two layers give.
     fn apart(&self) -> Vec<f32> {
-        let (x, _) = self.images();
-        let placed = Placed::new(&self.convolution, packed(&self.convolution, &self.parameters));
-        let between = placed.forward_at_once(&x);
+        let placed = self.given.placed(&self.convolution);
+        let between = placed.forward_at_once(&Activations::images(&self.given.x, self.given.input));
         let y = Placed::new(&self.pool, Vec::new()).forward_at_once(&between);
         y.channels(self.pool.image().unwrap())
     }
 
     fn agrees(&self, fast: &Answer) -> bool {
-        let (x, dy, (twin, pool)) = (widened(&self.x), widened(&self.dy), &self.twins);
+        let (x, dy, (twin, pool)) = (widened(&self.given.x), widened(&self.given.dy), &self.twins);
         let between = twin.forward(&x);
         let exact = twin.backward(&pool.backward(&dy, &between).x, &x);
-        close(&fast.y, &pool.forward(&between), TOLERANCE)
-            && (self.first || close(&fast.dx, &exact.x, TOLERANCE))
-            && close(&fast.parameters[0], &exact.weight, TOLERANCE)
-            && fast.parameters.get(1).is_none_or(|bias| close(bias, &exact.bias, TOLERANCE))
+        fast.agrees(&pool.forward(&between), &exact, &self.given)
     }
 }
 
@@ -170,21 +124,9 @@ fn gradients_agree_with_the_twins() {
 #[test]
 fn a_broken_gradient_is_seen() {
     let case = Case::new(7, false, Activation::RELU);
-    let right = || case.fast();
-    let broken: [fn(&mut Answer); 6] = [
-        |answer| answer.y[5] += 1e-3,
-        |answer| answer.dx.swap(0, 1),
-        |answer| answer.dx[9] += 1e-3,
-        |answer| answer.parameters[0].swap(1, 3),
-        |answer| answer.parameters[0][7] *= 1.01,
-        |answer| answer.parameters[1][2] = 0.0,
-    ];
-    for break_it in broken {
-        let mut wrong = right();
-        assert!(case.agrees(&wrong));
-        break_it(&mut wrong);
-        assert!(!case.agrees(&wrong));
-    }
+    let right = case.fast();
+    assert!(case.agrees(&right));
+    assert!(right.broken().all(|wrong| !case.agrees(&wrong)));
 }
 
 /// Rows together give the bits of rows alone, whatever lanes they are in.
@@ -192,12 +134,7 @@ fn a_broken_gradient_is_seen() {
 fn rows_do_not_depend_on_each_other() {
     for turn in [1, 4, 7] {
         let case = Case::new(turn, false, Activation::RELU);
-        let input = case.convolution.patches.input;
-        let placed = Placed::new(&case.kernel, packed(&case.kernel, &case.parameters));
-        let image = case.kernel.image().unwrap();
-        let row = |x: &[f32]| placed.forward_at_once(&Activations::images(x, input)).channels(image);
-        let by_row: Vec<f32> = case.x.chunks(input.features()).flat_map(row).collect();
-        assert_eq!(bits(&row(&case.x)), bits(&by_row));
+        case.given.rows_are_apart(&case.kernel);
     }
 }
 
@@ -206,8 +143,9 @@ fn rows_do_not_depend_on_each_other() {
 fn gradients_are_carried_on() {
     for turn in [1, 6, 11] {
         let case = Case::new(turn, true, Activation::RELU);
-        let placed = Placed::new(&case.kernel, packed(&case.kernel, &case.parameters));
-        let (x, mut dy) = case.images();
+        let placed = case.given.placed(&case.kernel);
+        let x = Activations::images(&case.given.x, case.given.input);
+        let mut dy = Activations::images(&case.given.dy, case.kernel.image().unwrap());
         let y = placed.forward_at_once(&x);
         placed.backward(&mut dy, &x, &y, None);
         let once = placed.gradient(&dy, &x);
@@ -225,7 +163,7 @@ fn gradients_are_carried_on() {
 fn the_first_of_equal_numbers_takes_the_gradient() {
     let case = |activation| {
         let mut case = Case::new(0, false, activation);
-        case.parameters = vec![vec![1.0], vec![0.0]];
+        case.given.parameters = vec![vec![1.0], vec![0.0]];
         case
     };
     for (x, relu_passes, taker) in
@@ -233,15 +171,19 @@ fn the_first_of_equal_numbers_takes_the_gradient() {
     {
         for activation in [Activation::RELU, Activation::IDENTITY] {
             let mut case = case(activation);
-            (case.x, case.dy) = (x.to_vec(), vec![7.0]);
+            (case.given.x, case.given.dy) = (x.to_vec(), vec![7.0]);
             let passes = relu_passes || activation == Activation::IDENTITY;
             let expected = |i| if i == taker && passes { 7.0 } else { 0.0 };
-            assert_eq!(case.fast().dx, (0..4).map(expected).collect::<Vec<f32>>(), "{x:?} {activation:?}");
+            assert_eq!(
+                case.fast().gradients[0],
+                (0..4).map(expected).collect::<Vec<f32>>(),
+                "{x:?} {activation:?}"
+            );
         }
     }
     for place in 0..4 {
         let mut case = case(Activation::RELU);
-        case.x = (0..4).map(|i| if i == place { f32::NAN } else { i as f32 }).collect();
+        case.given.x = (0..4).map(|i| if i == place { f32::NAN } else { i as f32 }).collect();
         assert!(case.fast().y[0].is_nan(), "a NaN at {place} is lost");
     }
 }

@@ -1,10 +1,9 @@
 //! The dense layer against its naive twin.
 
-use crate::common::compare::bits;
-use crate::pass::{Activations, Placed, packed, storage_len};
-use crate::splitmix::uniform;
-use crate::{activations, close, widened};
-use fallline::engine::init::Init;
+use crate::activations;
+use crate::common::compare::{bits, close, widened};
+use crate::common::splitmix::uniform;
+use crate::pass::{Activations, Placed, dense, packed, storage_len};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference;
 use fallline::engine::layers::{Dense, Sharding};
@@ -54,17 +53,8 @@ struct Answer {
 impl Case {
     fn new(config: Config) -> Case {
         let Config { rows, inputs, outputs, bias, activation, first, whole } = config;
-        let layer = Dense {
-            inputs,
-            outputs,
-            bias,
-            activation,
-            weight_init: Init::Zeros,
-            bias_init: Init::Zeros,
-            input_gradient: !first,
-            whole_columns: whole,
-            by_inputs: (rows + inputs) % 2 == 0,
-        };
+        let products = dense(inputs, outputs, bias, activation, first);
+        let layer = Dense { whole_columns: whole, by_inputs: (rows + inputs) % 2 == 0, ..products };
         let bound = (3.0 / inputs as f32).sqrt();
         let mut parameters = vec![uniform(1, outputs * inputs).into_iter().map(|w| w * bound).collect()];
         if bias {

@@ -1,8 +1,9 @@
 //! Activations as layers of their own against their naive twins.
 
+use crate::activations;
+use crate::common::compare::close;
+use crate::common::splitmix::uniform;
 use crate::pass::{Activations, Placed};
-use crate::splitmix::uniform;
-use crate::{activations, close};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference;
 use fallline::engine::layers::Elementwise;

@@ -1,9 +1,8 @@
 //! Trained slopes and gated linear units against their naive twins in f64.
 
-use crate::close;
+use crate::common::compare::{close, widened};
+use crate::common::splitmix::uniform;
 use crate::pass::{Activations, Placed, packed};
-use crate::splitmix::uniform;
-use crate::widened;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::{activation, activation_derivative};

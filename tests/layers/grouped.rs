@@ -1,25 +1,16 @@
 //! Convolutions in groups, and depthwise ones, against their naive twin, and this against finite
 //! differences.
 
-use crate::common::compare::bits;
+use crate::common::compare::{are_gradients, bits, close, widened};
 use crate::common::isa::on_each;
-use crate::pass::{Activations, Placed, columns, packed, storage_len};
-use crate::splitmix::uniform;
-use crate::{close, sides, widened};
-use fallline::engine::init::Init;
+use crate::common::splitmix::uniform;
+use crate::common::windows::{sides, window};
+use crate::pass::{Activations, columns, dense, packed, storage_len};
+use crate::windowed::{Answer, Given, SOME_ACTIVATIONS, TOLERANCE, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::grouped::Grouped as Twin;
-use fallline::engine::kernels::reference::image::ImageGradients;
-use fallline::engine::kernels::reference::numeric_gradient;
-use fallline::engine::layers::{Dense, Depthwise, Forward, Grouped, Layer, Role, RowsGradient};
-
-/// Sums of up to a few thousand terms in f32, relative to the largest number.
-const TOLERANCE: f64 = 5e-6;
-
-const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window::square(kernel, stride, padding, dilation)
-}
+use fallline::engine::layers::{Depthwise, Forward, Grouped, Layer, Partitioning, Role, RowsGradient};
 
 /// Height, width, channels in, window, groups, channels out, rows.
 type Shape = ([usize; 3], Window, usize, usize, usize);
@@ -82,107 +73,46 @@ fn shapes() -> impl Iterator<Item = (usize, Shape)> {
     DEPTHWISE.into_iter().chain(GROUPED).enumerate()
 }
 
-/// A layer with parameters, and a batch for it.
+/// A layer, and what it is given.
 struct Case {
     layer: Box<dyn Layer>,
-    input: Image,
     twin: Twin,
-    /// `[out, channels / groups, kernel, kernel]` and, if there is one, `[out]`
-    parameters: Vec<Vec<f32>>,
-    /// `[rows, channels, height, width]`
-    x: Vec<f32>,
-    dy: Vec<f32>,
-    first: bool,
-}
-
-#[derive(Clone)]
-struct Answer {
-    y: Vec<f32>,
-    gradients: [Vec<f32>; 3],
+    given: Given,
 }
 
 impl Case {
     fn new(turn: usize, shape: Shape, first: bool, activation: Activation) -> Case {
-        let ([height, width, channels], window, groups, outputs, rows) = shape;
-        let input =
-            if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
-        let inputs = Patches { input, window }.inputs() / groups;
-        let bias = turn % 3 != 1;
-        let patch = Dense {
-            inputs,
-            outputs,
-            bias,
-            activation,
-            weight_init: Init::Zeros,
-            bias_init: Init::Zeros,
-            input_gradient: !first,
-            whole_columns: false,
-            by_inputs: false,
-        };
+        let (shape, window, groups, outputs, rows) = shape;
+        let [height, width, channels] = shape;
+        let input = image(shape, first);
+        let (inputs, bias) = (Patches { input, window }.inputs() / groups, turn % 3 != 1);
+        let patch = dense(inputs, outputs, bias, activation, first);
         let layer: Box<dyn Layer> = if groups == channels {
             Box::new(Depthwise { input, window, patch })
         } else {
             Box::new(Grouped::new(input, groups, window, patch))
         };
-        let bound = (3.0 / inputs as f32).sqrt();
-        let weight: Vec<f32> = uniform(1, outputs * inputs).iter().map(|w| w * bound).collect();
-        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let parameters = drawn(outputs * inputs, inputs, outputs, bias);
         let twin = Twin {
             input: [channels, height, width],
             groups,
             window,
-            weight: widened(&weight),
-            bias: widened(&biases),
+            weight: widened(&parameters[0]),
+            bias: widened(&parameters[1]),
             activation,
         };
-        let features = window.output(input, outputs).features();
-        Case {
-            layer,
-            input,
-            twin,
-            parameters: if bias { vec![weight, biases] } else { vec![weight] },
-            x: uniform(3, rows * input.features()),
-            dy: uniform(4, rows * features),
-            first,
-        }
-    }
-
-    fn placed(&self) -> Placed<'_> {
-        Placed::new(self.layer.as_ref(), packed(self.layer.as_ref(), &self.parameters))
+        Case { given: Given::new(layer.as_ref(), input, first, rows, parameters), layer, twin }
     }
 
     fn fast(&self) -> Answer {
-        let output = self.layer.image().unwrap();
-        let placed = self.placed();
-        let x = Activations::images(&self.x, self.input);
-        let y = placed.forward_at_once(&x);
-        let mut dy = Activations::images(&self.dy, output);
-        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(self.input.columns()));
-        let mut gradients = placed.gradient(&dy, &x).into_iter();
-        let dx = dx.map_or(Vec::new(), |dx| dx.channels(self.input));
-        let y = y.channels(output);
-        Answer { y, gradients: [dx, gradients.next().unwrap(), gradients.next().unwrap_or_default()] }
+        Answer::of(self.layer.as_ref(), &self.given)
     }
 
     fn agrees(&self, fast: &Answer) -> bool {
-        let x = widened(&self.x);
-        let exact = self.twin.backward(&widened(&self.dy), &x);
-        let [dx, dweight, dbias] = &fast.gradients;
-        close(&fast.y, &self.twin.forward(&x), TOLERANCE)
-            && (self.first || close(dx, &exact.x, TOLERANCE))
-            && close(dweight, &exact.weight, TOLERANCE)
-            && (self.parameters.len() < 2 || close(dbias, &exact.bias, TOLERANCE))
+        let x = widened(&self.given.x);
+        fast.agrees(&self.twin.forward(&x), &self.twin.backward(&widened(&self.given.dy), &x), &self.given)
     }
 }
-
-const SOME_ACTIVATIONS: [Activation; 5] = [
-    Activation::RELU,
-    Activation::IDENTITY,
-    Activation::TANH,
-    // Not zero at zero: padding must stay so.
-    Activation::SIGMOID,
-    Activation::leaky_relu(0.1),
-];
 
 #[test]
 fn convolutions_in_groups_agree_with_their_twin() {
@@ -265,24 +195,12 @@ fn a_broken_gradient_is_seen() {
         let case = Case::new(turn, shape, false, Activation::RELU);
         let right = case.fast();
         assert!(case.agrees(&right));
-        let broken: [fn(&mut Answer); 6] = [
-            |answer| answer.y[5] += 1e-3,
-            |answer| answer.gradients[0].swap(0, 1),
-            |answer| answer.gradients[0][9] += 1e-3,
-            |answer| answer.gradients[1].swap(1, 3),
-            |answer| answer.gradients[1][7] *= 1.01,
-            |answer| answer.gradients[2][2] = 0.0,
-        ];
-        for break_it in broken {
-            let mut wrong = right.clone();
-            break_it(&mut wrong);
-            assert!(!case.agrees(&wrong));
-        }
+        assert!(right.broken().all(|wrong| !case.agrees(&wrong)));
         // Channels that belong to other groups would show.
         let mut other = Case::new(turn, shape, false, Activation::RELU);
         other.twin.groups = 1;
         other.twin.weight = other.twin.weight.repeat(shape.2);
-        assert!(!close(&right.y, &other.twin.forward(&widened(&other.x)), TOLERANCE));
+        assert!(!close(&right.y, &other.twin.forward(&widened(&other.given.x)), TOLERANCE));
     }
 }
 
@@ -291,16 +209,10 @@ fn a_broken_gradient_is_seen() {
 fn rows_do_not_depend_on_each_other() {
     for shape in [DEPTHWISE[3], DEPTHWISE[5], DEPTHWISE[17], GROUPED[2], GROUPED[5]] {
         let case = Case::new(0, shape, false, Activation::RELU);
-        let (placed, image) = (case.placed(), case.layer.image().unwrap());
-        let whole = placed.forward_at_once(&Activations::images(&case.x, case.input));
-        let by_row: Vec<f32> = case
-            .x
-            .chunks(case.input.features())
-            .flat_map(|x| placed.forward_at_once(&Activations::images(x, case.input)).channels(image))
-            .collect();
-        assert_eq!(bits(&whole.channels(image)), bits(&by_row));
-        let (x, dy) = (Activations::images(&case.x, case.input), Activations::images(&case.dy, image));
-        let storage = packed(case.layer.as_ref(), &case.parameters);
+        case.given.rows_are_apart(case.layer.as_ref());
+        let (given, image) = (&case.given, case.layer.image().unwrap());
+        let (x, dy) = (Activations::images(&given.x, given.input), Activations::images(&given.dy, image));
+        let storage = packed(case.layer.as_ref(), &given.parameters);
         let sums = |cuts: &[usize]| {
             let mut out = vec![f32::NAN; storage_len(case.layer.as_ref())];
             for rows in cuts.windows(2) {
@@ -316,34 +228,23 @@ fn rows_do_not_depend_on_each_other() {
     }
 }
 
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
-}
-
 #[test]
 fn the_twin_has_the_gradients_of_its_output() {
-    const STEP: f64 = 1e-5;
     for shape in [0, 5, 10, 12, 13, 14, 15, 18, 23, 24]
         .map(|i| DEPTHWISE[i])
         .into_iter()
         .chain([0, 2, 8, 10].map(|i| GROUPED[i]))
     {
         let case = Case::new(0, shape, false, Activation::TANH);
-        let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
-        let weighted = |y: Vec<f64>| -> f64 { y.iter().zip(&dy).map(|(y, dy)| y * dy).sum() };
-        let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
-        let by_x = numeric_gradient(|x| weighted(twin.forward(x)), &x, STEP);
-        let of_weight = |w: &[f64]| Twin { weight: w.to_vec(), ..twin.clone() }.forward(&x);
-        let by_weight = numeric_gradient(|w| weighted(of_weight(w)), &twin.weight, STEP);
-        let of_bias = |b: &[f64]| Twin { bias: b.to_vec(), ..twin.clone() }.forward(&x);
-        let by_bias = numeric_gradient(|b| weighted(of_bias(b)), &twin.bias, STEP);
-        assert!(are_gradients(&by_x, &dx), "{shape:?}");
-        assert!(are_gradients(&by_weight, &weight) && are_gradients(&by_bias, &bias), "{shape:?}");
-        let mut wrong = weight;
-        wrong[0] += 1e-4;
-        assert!(!are_gradients(&by_weight, &wrong));
+        let (x, dy, twin) = (widened(&case.given.x), widened(&case.given.dy), &case.twin);
+        let mut right = twin.backward(&dy, &x);
+        let by = numeric([&x, &twin.weight, &twin.bias], &dy, |[x, weight, bias]| {
+            Twin { weight: weight.to_vec(), bias: bias.to_vec(), ..twin.clone() }.forward(x)
+        });
+        assert!(are_gradients(&by[0], &right.x), "{shape:?}");
+        assert!(are_gradients(&by[1], &right.weight) && are_gradients(&by[2], &right.bias), "{shape:?}");
+        right.weight[0] += 1e-4;
+        assert!(!are_gradients(&by[1], &right.weight));
     }
 }
 
@@ -353,10 +254,10 @@ fn the_twin_has_the_gradients_of_its_output() {
 fn shards_own_all_parameters_once() {
     for (turn, shape) in shapes() {
         for whole in [false, true] {
-            let mut case = Case::new(turn, shape, false, Activation::RELU);
-            case.layer.sharding_mut().unwrap().own_whole_columns(whole);
+            let case = Case::new(turn, shape, false, Activation::RELU);
             let layer = &case.layer;
-            let sharding = layer.sharding().unwrap();
+            let wanted = Partitioning { whole_columns: whole, by_inputs: false };
+            let sharding = layer.partition(wanted).unwrap();
             let mut owned = vec![0; storage_len(layer.as_ref())];
             for shard in 0..sharding.shards() {
                 let parts = sharding.shard_parts(shard);
@@ -369,13 +270,13 @@ fn shards_own_all_parameters_once() {
             }
             assert!(owned.iter().all(|&n| n == 1), "{shape:?} {whole}");
             assert!(case.agrees(&case.fast()), "{shape:?} {whole}");
-            let storage = packed(layer.as_ref(), &case.parameters);
+            let storage = packed(layer.as_ref(), &case.given.parameters);
             let derives = layer.derived();
             let mut derived = vec![f32::NAN; derives.map_or(0, |derives| derives.forward_derived_len())];
             if let Some(derives) = derives {
                 derives.derive_forward(&mut derived, &storage);
             }
-            let x = Activations::images(&case.x, case.input);
+            let x = Activations::images(&case.given.x, case.given.input);
             let mut y = Activations::unwritten(x.rows, columns(layer.as_ref()));
             let mut scratch = vec![f32::NAN; layer.scratch_len()];
             let columns = 0..columns(layer.as_ref());

@@ -1,24 +1,14 @@
 //! Convolutions and pools against their naive twins, and these against finite differences.
 
-use crate::common::compare::bits;
-use crate::pass::{Activations, Placed, packed};
-use crate::splitmix::uniform;
-use crate::{close, sides, widened};
-use fallline::engine::init::Init;
+use crate::common::compare::{are_gradients, bits, close, widened};
+use crate::common::splitmix::uniform;
+use crate::common::windows::{sides, window};
+use crate::pass::{Activations, Placed, dense};
+use crate::windowed::{Answer, Given, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
-use fallline::engine::kernels::reference::image::{Convolution as Twin, ImageGradients, Pool as PoolTwin};
-use fallline::engine::kernels::reference::numeric_gradient;
-use fallline::engine::layers::{
-    Convolution, Dense, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling,
-};
-
-/// Sums of up to a few thousand terms in f32, relative to the largest number.
-const TOLERANCE: f64 = 5e-6;
-
-const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window::square(kernel, stride, padding, dilation)
-}
+use fallline::engine::kernels::reference::image::{Convolution as Twin, Pool as PoolTwin};
+use fallline::engine::layers::{Convolution, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling};
 
 /// Height, width, channels in, window, channels out, rows: strides, paddings, dilations, odd sizes, one
 /// place only, whole vectors of channels and parts of them, and more patches than are gathered at once.
@@ -66,84 +56,38 @@ const CONVOLUTIONS: [([usize; 3], Window, usize, usize); 38] = [
     ([1, 9, 33], Window::line(1, 1, 2, 1), 5, 2),
 ];
 
-/// A convolution with parameters, and a batch for it.
+/// A convolution, and what it is given.
 struct Case {
     layer: Convolution,
     twin: Twin,
-    /// `[out, channels, kernel, kernel]` and, if there is one, `[out]`
-    parameters: Vec<Vec<f32>>,
-    /// `[rows, channels, height, width]`
-    x: Vec<f32>,
-    dy: Vec<f32>,
-    first: bool,
-}
-
-#[derive(Clone)]
-struct Answer {
-    y: Vec<f32>,
-    gradients: [Vec<f32>; 3],
+    given: Given,
 }
 
 impl Case {
     fn new(turn: usize, first: bool, activation: Activation) -> Case {
-        let ([height, width, channels], window, outputs, rows) = CONVOLUTIONS[turn];
-        let input =
-            if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
-        let patches = Patches { input, window };
-        let bias = turn % 3 != 1;
-        let patch = Dense {
-            inputs: patches.inputs(),
-            outputs,
-            bias,
-            activation,
-            weight_init: Init::Zeros,
-            bias_init: Init::Zeros,
-            input_gradient: !first,
-            whole_columns: false,
-            by_inputs: false,
-        };
-        let bound = (3.0 / patches.inputs() as f32).sqrt();
-        let weight: Vec<f32> = uniform(1, outputs * patches.inputs()).iter().map(|w| w * bound).collect();
-        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let (shape, window, outputs, rows) = CONVOLUTIONS[turn];
+        let [height, width, channels] = shape;
+        let patches = Patches { input: image(shape, first), window };
+        let (inputs, bias) = (patches.inputs(), turn % 3 != 1);
+        let layer = Convolution { patches, patch: dense(inputs, outputs, bias, activation, first) };
+        let parameters = drawn(outputs * inputs, inputs, outputs, bias);
         let twin = Twin {
             input: [channels, height, width],
             window,
-            weight: widened(&weight),
-            bias: widened(&biases),
+            weight: widened(&parameters[0]),
+            bias: widened(&parameters[1]),
             activation,
         };
-        let features = window.output(input, outputs).features();
-        Case {
-            layer: Convolution { patches, patch },
-            twin,
-            parameters: if bias { vec![weight, biases] } else { vec![weight] },
-            x: uniform(3, rows * input.features()),
-            dy: uniform(4, rows * features),
-            first,
-        }
+        Case { given: Given::new(&layer, patches.input, first, rows, parameters), layer, twin }
     }
 
     fn fast(&self) -> Answer {
-        let (input, output) = (self.layer.patches.input, self.layer.image().unwrap());
-        let placed = Placed::new(&self.layer, packed(&self.layer, &self.parameters));
-        let x = Activations::images(&self.x, input);
-        let y = placed.forward_at_once(&x);
-        let mut dy = Activations::images(&self.dy, output);
-        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(input.columns()));
-        let mut gradients = placed.gradient(&dy, &x).into_iter();
-        let dx = dx.map_or(Vec::new(), |dx| dx.channels(input));
-        let y = y.channels(output);
-        Answer { y, gradients: [dx, gradients.next().unwrap(), gradients.next().unwrap_or_default()] }
+        Answer::of(&self.layer, &self.given)
     }
 
     fn agrees(&self, fast: &Answer) -> bool {
-        let x = widened(&self.x);
-        let exact = self.twin.backward(&widened(&self.dy), &x);
-        let [dx, dweight, dbias] = &fast.gradients;
-        close(&fast.y, &self.twin.forward(&x), TOLERANCE)
-            && (self.first || close(dx, &exact.x, TOLERANCE))
-            && close(dweight, &exact.weight, TOLERANCE)
-            && (self.parameters.len() < 2 || close(dbias, &exact.bias, TOLERANCE))
+        let x = widened(&self.given.x);
+        fast.agrees(&self.twin.forward(&x), &self.twin.backward(&widened(&self.given.dy), &x), &self.given)
     }
 }
 
@@ -171,19 +115,7 @@ fn a_broken_gradient_is_seen() {
     let case = Case::new(6, false, Activation::RELU);
     let right = case.fast();
     assert!(case.agrees(&right));
-    let broken: [fn(&mut Answer); 6] = [
-        |answer| answer.y[5] += 1e-3,
-        |answer| answer.gradients[0].swap(0, 1),
-        |answer| answer.gradients[0][9] += 1e-3,
-        |answer| answer.gradients[1].swap(1, 3),
-        |answer| answer.gradients[1][7] *= 1.01,
-        |answer| answer.gradients[2][2] = 0.0,
-    ];
-    for break_it in broken {
-        let mut wrong = right.clone();
-        break_it(&mut wrong);
-        assert!(!case.agrees(&wrong));
-    }
+    assert!(right.broken().all(|wrong| !case.agrees(&wrong)));
     // Another stride, or a frame that is not zero, would show as well.
     let mut other = Case::new(4, false, Activation::RELU);
     assert!(other.agrees(&other.fast()));
@@ -202,16 +134,7 @@ fn a_broken_gradient_is_seen() {
 fn rows_do_not_depend_on_each_other() {
     for turn in [2, 3, 4, 9, 15, 17, 24, 31, 35] {
         let case = Case::new(turn, false, Activation::RELU);
-        let input = case.layer.patches.input;
-        let placed = Placed::new(&case.layer, packed(&case.layer, &case.parameters));
-        let whole = placed.forward_at_once(&Activations::images(&case.x, input));
-        let image = case.layer.image().unwrap();
-        let by_row: Vec<f32> = case
-            .x
-            .chunks(input.features())
-            .flat_map(|x| placed.forward_at_once(&Activations::images(x, input)).channels(image))
-            .collect();
-        assert_eq!(bits(&whole.channels(image)), bits(&by_row));
+        case.given.rows_are_apart(&case.layer);
     }
 }
 
@@ -240,11 +163,13 @@ const POOLS: [([usize; 3], Window); 19] = [
 ];
 
 fn pool(turn: usize, pooling: Pooling, first: bool) -> (Pool, PoolTwin) {
-    let ([height, width, channels], window) = POOLS[turn];
-    let input =
-        if first { Image::data([height, width, channels]) } else { Image::new(height, width, channels) };
+    let (shape, window) = POOLS[turn];
+    let [height, width, channels] = shape;
     let max = pooling == Pooling::Max;
-    (Pool { input, pooling, window }, PoolTwin { input: [channels, height, width], window, max })
+    (
+        Pool { input: image(shape, first), pooling, window },
+        PoolTwin { input: [channels, height, width], window, max },
+    )
 }
 
 #[test]
@@ -341,40 +266,26 @@ fn activations_of_images_are_those_of_their_numbers() {
     }
 }
 
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
-}
-
-fn weighted(y: &[f64], dy: &[f64]) -> f64 {
-    y.iter().zip(dy).map(|(y, dy)| y * dy).sum()
-}
-
 #[test]
 fn the_twins_have_the_gradients_of_their_output() {
-    const STEP: f64 = 1e-5;
     for turn in [0, 1, 4, 5, 8, 10, 11, 12, 23, 24, 25, 26, 33, 36] {
         let case = Case::new(turn, false, SOME_ACTIVATIONS[turn % 4]);
-        let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
-        let ImageGradients { x: dx, weight, bias } = twin.backward(&dy, &x);
-        let by_x = numeric_gradient(|x| weighted(&twin.forward(x), &dy), &x, STEP);
-        let of_weight = |w: &[f64]| Twin { weight: w.to_vec(), ..twin.clone() }.forward(&x);
-        let by_weight = numeric_gradient(|w| weighted(&of_weight(w), &dy), &twin.weight, STEP);
-        let of_bias = |b: &[f64]| Twin { bias: b.to_vec(), ..twin.clone() }.forward(&x);
-        let by_bias = numeric_gradient(|b| weighted(&of_bias(b), &dy), &twin.bias, STEP);
-        assert!(are_gradients(&by_x, &dx), "{:?}", CONVOLUTIONS[turn]);
-        assert!(are_gradients(&by_weight, &weight) && are_gradients(&by_bias, &bias));
-        let mut wrong = weight;
-        wrong[0] += 1e-4;
-        assert!(!are_gradients(&by_weight, &wrong));
+        let (x, dy, twin) = (widened(&case.given.x), widened(&case.given.dy), &case.twin);
+        let mut right = twin.backward(&dy, &x);
+        let by = numeric([&x, &twin.weight, &twin.bias], &dy, |[x, weight, bias]| {
+            Twin { weight: weight.to_vec(), bias: bias.to_vec(), ..twin.clone() }.forward(x)
+        });
+        assert!(are_gradients(&by[0], &right.x), "{:?}", CONVOLUTIONS[turn]);
+        assert!(are_gradients(&by[1], &right.weight) && are_gradients(&by[2], &right.bias));
+        right.weight[0] += 1e-4;
+        assert!(!are_gradients(&by[1], &right.weight));
     }
     for turn in [2, 3, 4, 7, 8, 12, 14, 17] {
         for pooling in [Pooling::Max, Pooling::Average] {
             let (layer, twin) = pool(turn, pooling, false);
             let x = widened(&uniform(1, layer.input.features()));
             let dy = widened(&uniform(2, layer.outputs()));
-            let by_x = numeric_gradient(|x| weighted(&twin.forward(x), &dy), &x, STEP);
+            let [by_x, ..] = numeric([&x, &[], &[]], &dy, |[x, ..]| twin.forward(x));
             assert!(are_gradients(&by_x, &twin.backward(&dy, &x).x), "{layer:?}");
         }
     }

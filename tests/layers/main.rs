@@ -7,11 +7,9 @@ pub mod common;
 mod blocks;
 mod convolution_pool;
 mod dense;
-mod differences;
 mod elementwise;
 mod gated;
 mod grouped;
-mod grouped_rules;
 mod images;
 mod normalisation;
 mod pass;
@@ -22,32 +20,13 @@ mod pytorch_normalisation;
 mod transposed;
 mod weight_norm;
 mod whole_nets;
+mod windowed;
 
-use common::compare::widened;
-use common::{golden, splitmix};
 use fallline::engine::kernels::activation::{self, Activation};
-use fallline::engine::kernels::image::Window;
 
 /// Every activation, some with unusual parameters.
 fn activations() -> Vec<Activation> {
     let usual =
         activation::ALL.map(|entry| Activation::of(entry, entry.parameter.map_or(0.0, |own| own.default)));
     usual.into_iter().chain([Activation::leaky_relu(0.0), Activation::elu(1.5)]).collect()
-}
-
-/// Kernel, stride, padding before and after, and dilation, of height and of width.
-const fn sides(
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [[usize; 2]; 2],
-    dilation: [usize; 2],
-) -> Window {
-    Window { kernel, stride, padding, dilation, one_dimensional: false }
-}
-
-/// Whether all pairs agree to `tolerance` of the largest exact number, or of 1 if that is less.
-fn close(fast: &[f32], exact: &[f64], tolerance: f64) -> bool {
-    let scale = exact.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
-    fast.len() == exact.len()
-        && fast.iter().zip(exact).all(|(&fast, exact)| (f64::from(fast) - exact).abs() <= tolerance * scale)
 }

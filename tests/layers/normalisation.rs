@@ -1,14 +1,14 @@
 //! Normalisations and dropout against their naive twins, and these against finite differences.
 
+use crate::common::compare::{are_gradients, close, widened};
+use crate::common::splitmix::uniform;
 use crate::pass::{Activations, Placed, packed, packed_as};
-use crate::splitmix::uniform;
-use crate::{close, widened};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::Image;
 use fallline::engine::kernels::reference::normalise::{Normalisation as Twin, NormalisationGradients, Over};
 use fallline::engine::kernels::reference::numeric_gradient;
 use fallline::engine::layers::{
-    Backward, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
+    Backward, BackwardSums, BatchNorm, Dropout, Forward, GroupNorm, Layer, LayerNorm, Training,
 };
 
 /// Of the largest number, or of 1.
@@ -163,7 +163,8 @@ impl Case {
             let out = &mut sums[rows.start / part * len..][..len];
             let (x, y) = (x.view().block(rows.clone(), 0..columns), y.view().block(rows.clone(), 0..columns));
             let accumulate = rows.start % part > 0;
-            norm.backward_sums(out, dy.rows_mut(rows), x, y, &state, accumulate, &mut scratch);
+            let (dy, state, scratch) = (dy.rows_mut(rows), &state[..], &mut scratch[..]);
+            norm.backward_sums(BackwardSums { out, dy, x, y, state, accumulate, scratch });
         }
         let of_parts = fallline::engine::tensor::MatrixRef::new(&sums, parts, len, len);
         norm.prepare_backward(&mut state, of_parts, self.rows);
@@ -297,11 +298,6 @@ fn nothing_cancels_far_from_zero() {
         let found = (f64::from(*found) - 0.75) / 0.25 * (values - 1.0) / values;
         assert!((found / exact - 1.0).abs() < 1e-5, "{found} {exact}");
     }
-}
-
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]

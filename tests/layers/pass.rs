@@ -5,10 +5,14 @@ use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use fallline::engine::init::Init;
+use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{self, Image};
 use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::simd::prefetch::PrefetchQueue;
-use fallline::engine::layers::{Backward, Derivation, Forward, Layer, Layout, ParameterSpec, RowsGradient};
+use fallline::engine::layers::{
+    Backward, Dense, Derivation, Forward, Layer, Layout, ParameterSpec, RowsGradient,
+};
 use fallline::engine::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
 /// What memory holds before it is written: it spoils whatever is made of it.
@@ -101,6 +105,21 @@ impl Activations {
             values.extend(row);
         }
         values
+    }
+}
+
+/// The products of a layer, the first of its network or a later one, whose parameters a test gives.
+pub fn dense(inputs: usize, outputs: usize, bias: bool, activation: Activation, first: bool) -> Dense {
+    Dense {
+        inputs,
+        outputs,
+        bias,
+        activation,
+        weight_init: Init::Zeros,
+        bias_init: Init::Zeros,
+        input_gradient: !first,
+        whole_columns: false,
+        by_inputs: false,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Small networks against the numbers of PyTorch in `tests/golden/layers.json`, which
 //! `scripts/golden/layers.py` made.
 
-use crate::close;
-use crate::golden::{self, numbers, text};
+use crate::common::compare::close;
+use crate::common::golden::{self, numbers, text};
+use crate::common::splitmix;
 use crate::pass::{Activations, Placed, packed};
-use crate::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::{self, Activation};

@@ -1,17 +1,13 @@
 //! Small networks with normalisations against the numbers of PyTorch in `tests/golden/normalisation.json`,
 //! which `scripts/golden/normalisation.py` made.
 
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
-
-use crate::close;
-use crate::common::observer::{Recorder, first_losses};
-use crate::golden::{self, count, numbers, text};
-use crate::splitmix;
-use fallline::data::{Samples, Targets};
-use fallline::engine::model::{Model, NamedTensor, Recipe};
+use crate::common::compare::close;
+use crate::common::golden::{self, count, numbers, text};
+use crate::common::golden_network::{self, Network};
+use crate::common::splitmix;
+use fallline::engine::model::{NamedTensor, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session};
+use fallline::engine::train;
 use serde_json::Value;
 
 /// Of the largest number, or of 1.
@@ -30,28 +26,21 @@ fn recipe(case: &Value, optimizer: &str, batch: usize) -> Recipe {
             layers += &format!("{key} = {}\n", value.to_string().replace('_', "-"));
         }
     }
-    let toml = format!(
-        "name = \"golden\"\n[data]\nset = \"folder\"\n[model]\n{layers}\
-         [optimizer]\n{optimizer}\n[train]\nbatch = {batch}\nshuffle = false\n"
-    );
-    Recipe::parse(&toml, "golden recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
+    golden_network::recipe(&layers, optimizer, batch)
 }
 
 /// The golden files' initial values, by PyTorch's names and shapes.
 fn initial(case: &Value) -> Vec<NamedTensor> {
     let norms = golden::integers(&case["norms"]);
-    let names = case["names"].as_array().unwrap().iter().map(text);
-    let shapes = case["shapes"].as_array().unwrap().iter().map(golden::integers);
     let mut modules: Vec<u64> = Vec::new();
     let mut tensors = Vec::new();
-    for (name, shape) in names.zip(shapes) {
+    for (name, shape) in golden_network::tensors(case) {
         let (module, tensor) = name.split_once('.').unwrap();
         let module: u64 = module.parse().unwrap();
         if modules.last() != Some(&module) {
             modules.push(module);
         }
         let number = modules.len() as u64 - 1;
-        let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
         let len = shape.iter().product();
         let values = match tensor {
             "weight" if norms.contains(&module) => {
@@ -68,38 +57,17 @@ fn initial(case: &Value) -> Vec<NamedTensor> {
     tensors
 }
 
-struct Network {
-    recipe: Recipe,
-    model: Model,
-    samples: Samples,
+fn network(file: &Value, case: &Value, optimizer: &str, batch: usize) -> Network {
+    Network::of(file, case, recipe(case, optimizer, batch), initial(case))
 }
 
-impl Network {
-    fn new(file: &Value, case: &Value, optimizer: &str, batch: usize) -> Network {
-        let input: Vec<usize> = golden::integers(&case["input"]).iter().map(|&size| size as usize).collect();
-        let input: [usize; 3] = input.try_into().unwrap();
-        let classes = count(&file["classes"]);
-        let recipe = recipe(case, optimizer, batch);
-        let mut model = Model::build(&recipe.model, input, classes, 1).unwrap();
-        let tensors = initial(case);
-        assert_eq!(recipe.model.parameters(input).unwrap(), model.parameters());
-        model.load_tensors(Path::new("golden"), tensors.clone()).unwrap();
-        assert_eq!(model.tensors(), tensors, "what was loaded comes back");
-        let samples = count(&file["samples"]);
-        let values = splitmix::uniform(splitmix::INPUTS, samples * input.iter().product::<usize>());
-        let labels = splitmix::labels(samples, classes as u64);
-        let samples = Samples::floats(values, input, Targets::Classes(labels), classes).unwrap();
-        Network { recipe, model, samples }
-    }
+fn logits(network: &Network, team: &Team) -> Vec<f32> {
+    train::outputs(&network.model, &network.samples, &network.recipe.data, team).unwrap()
+}
 
-    fn logits(&self, team: &Team) -> Vec<f32> {
-        train::outputs(&self.model, &self.samples, &self.recipe.data, team).unwrap()
-    }
-
-    fn statistics(&self) -> Vec<f32> {
-        let tensors = self.model.tensors().into_iter();
-        tensors.filter(|tensor| tensor.name.contains("running")).flat_map(|tensor| tensor.values).collect()
-    }
+fn statistics(network: &Network) -> Vec<f32> {
+    let tensors = network.model.tensors().into_iter();
+    tensors.filter(|tensor| tensor.name.contains("running")).flat_map(|tensor| tensor.values).collect()
 }
 
 const PARTS: [&str; 4] = ["value", "logits", "gradients", "statistics"];
@@ -108,22 +76,11 @@ const PARTS: [&str; 4] = ["value", "logits", "gradients", "statistics"];
 /// gradients and the running statistics.
 fn answer(file: &Value, case: &Value) -> [Vec<f32>; 4] {
     let samples = count(&file["samples"]);
-    let mut network = Network::new(file, case, "name = \"sgd\"\nlearning_rate = 1.0", samples);
+    let mut network = network(file, case, "name = \"sgd\"\nlearning_rate = 1.0", samples);
     let team = Team::new(3).unwrap();
-    let logits = network.logits(&team);
-    let Network { recipe, model, samples } = &mut network;
-    let before = model.tensors();
-    let mut session = Session::new(model, samples, recipe, &team).unwrap();
-    let mut recorder = Recorder::default();
-    session.epoch(&AtomicBool::new(false), &mut recorder).unwrap();
-    drop(session);
-    let after = model.tensors();
-    let gradient = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {
-        before.values.iter().zip(&after.values).map(|(before, after)| before - after).collect()
-    };
-    let trained = before.iter().zip(&after).filter(|(tensor, _)| !tensor.name.contains("running"));
-    let gradients = trained.flat_map(gradient).collect();
-    [vec![recorder.losses[0] as f32], logits, gradients, network.statistics()]
+    let logits = logits(&network, &team);
+    let (loss, gradients) = network.gradients(&team);
+    [vec![loss as f32], logits, gradients, statistics(&network)]
 }
 
 fn agrees(case: &Value, key: &str, answer: &[f32], tolerance: f64) -> bool {
@@ -153,14 +110,10 @@ fn first_steps_and_what_they_leave_are_pytorchs() {
     for case in golden::cases(&file) {
         let outcome = |learning_rate: f64| {
             let optimizer = format!("name = \"adam\"\nlearning_rate = {learning_rate}");
-            let mut network = Network::new(&file, case, &optimizer, count(&file["batch"]));
+            let mut network = network(&file, case, &optimizer, count(&file["batch"]));
+            let losses = network.first_losses(numbers(&case["losses"]).len());
             let team = Team::new(2).unwrap();
-            let losses = {
-                let Network { recipe, model, samples } = &mut network;
-                let mut session = Session::new(model, samples, recipe, &team).unwrap();
-                first_losses(&mut session, numbers(&case["losses"]).len())
-            };
-            (golden::loss_deviation(&losses, case), network.statistics(), network.logits(&team))
+            (golden::loss_deviation(&losses, case), statistics(&network), logits(&network, &team))
         };
         let rate = numbers(&file["learning_rate"])[0];
         let (right, statistics, logits) = outcome(rate);

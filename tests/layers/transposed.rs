@@ -1,20 +1,13 @@
 //! Transposed convolutions against their naive twin, and that against finite differences.
 
-use crate::pass::{Activations, Placed, packed};
-use crate::splitmix::uniform;
-use crate::{close, sides, widened};
-use fallline::engine::init::Init;
+use crate::common::compare::{are_gradients, bits, widened};
+use crate::common::windows::{sides, window};
+use crate::pass::dense;
+use crate::windowed::{Answer, Given, SOME_ACTIVATIONS, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
-use fallline::engine::kernels::reference::{Transposed as Twin, numeric_gradient};
-use fallline::engine::layers::{Dense, Layer, Transposed};
-
-/// Sums of up to a few thousand terms in f32, relative to the largest number.
-const TOLERANCE: f64 = 5e-6;
-
-const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window::square(kernel, stride, padding, dilation)
-}
+use fallline::engine::kernels::reference::Transposed as Twin;
+use fallline::engine::layers::{Layer, Transposed};
 
 /// Height, width and channels in; window, output padding; channels out, rows.
 type Form = ([usize; 3], Window, [usize; 2], usize, usize);
@@ -63,103 +56,42 @@ const FORMS: [Form; 36] = [
     ([7, 6, 40], sides([2, 3], [1, 1], [[0, 1], [1, 2]], [1, 3]), [0, 0], 32, 2),
 ];
 
-/// A transposed convolution with parameters, and a batch for it.
+/// A transposed convolution, and what it is given.
 struct Case {
     layer: Transposed,
-    input: Image,
     twin: Twin,
-    /// `[in, out, kernel, kernel]` and, if there is one, `[out]`
-    parameters: Vec<Vec<f32>>,
-    /// `[rows, channels, height, width]`
-    x: Vec<f32>,
-    dy: Vec<f32>,
-    first: bool,
-}
-
-#[derive(Clone)]
-struct Answer {
-    y: Vec<f32>,
-    gradients: [Vec<f32>; 3],
+    given: Given,
 }
 
 impl Case {
     fn new(turn: usize, first: bool, activation: Activation) -> Case {
         let (shape, window, output_padding, outputs, rows) = FORMS[turn];
         let [height, width, channels] = shape;
-        let input = if first { Image::data(shape) } else { Image::new(height, width, channels) };
-        let bias = turn % 3 != 1;
-        let patch = Dense {
-            inputs: channels * window.area(),
-            outputs,
-            bias,
-            activation,
-            weight_init: Init::Zeros,
-            bias_init: Init::Zeros,
-            input_gradient: !first,
-            whole_columns: false,
-            by_inputs: false,
-        };
+        let input = image(shape, first);
+        let (inputs, bias) = (channels * window.area(), turn % 3 != 1);
+        let patch = dense(inputs, outputs, bias, activation, first);
         let layer = Transposed::new(input, window, output_padding, patch);
-        let bound = (3.0 / (channels * window.area()) as f32).sqrt();
-        let weights = channels * outputs * window.area();
-        let weight: Vec<f32> = uniform(1, weights).iter().map(|w| w * bound).collect();
-        let biases = if bias { uniform(2, outputs) } else { vec![0.0; outputs] };
+        let parameters = drawn(outputs * inputs, inputs, outputs, bias);
         let twin = Twin {
             input: [channels, height, width],
             window,
             output_padding,
-            weight: widened(&weight),
-            bias: widened(&biases),
+            weight: widened(&parameters[0]),
+            bias: widened(&parameters[1]),
             activation,
         };
-        let features = layer.outputs();
-        Case {
-            layer,
-            input,
-            twin,
-            parameters: if bias { vec![weight, biases] } else { vec![weight] },
-            x: uniform(3, rows * input.features()),
-            dy: uniform(4, rows * features),
-            first,
-        }
-    }
-
-    fn placed(&self) -> Placed<'_> {
-        Placed::new(&self.layer, packed(&self.layer, &self.parameters))
+        Case { given: Given::new(&layer, input, first, rows, parameters), layer, twin }
     }
 
     fn fast(&self) -> Answer {
-        let output = self.layer.image().unwrap();
-        let placed = self.placed();
-        let x = Activations::images(&self.x, self.input);
-        let y = placed.forward_at_once(&x);
-        let mut dy = Activations::images(&self.dy, output);
-        let dx = placed.backward(&mut dy, &x, &y, (!self.first).then_some(self.input.columns()));
-        let mut gradients = placed.gradient(&dy, &x).into_iter();
-        let dx = dx.map_or(Vec::new(), |dx| dx.channels(self.input));
-        let y = y.channels(output);
-        Answer { y, gradients: [dx, gradients.next().unwrap(), gradients.next().unwrap_or_default()] }
+        Answer::of(&self.layer, &self.given)
     }
 
     fn agrees(&self, fast: &Answer) -> bool {
-        let x = widened(&self.x);
-        let exact = self.twin.backward(&widened(&self.dy), &x);
-        let [dx, dweight, dbias] = &fast.gradients;
-        close(&fast.y, &self.twin.forward(&x), TOLERANCE)
-            && (self.first || close(dx, &exact.x, TOLERANCE))
-            && close(dweight, &exact.weight, TOLERANCE)
-            && (self.parameters.len() < 2 || close(dbias, &exact.bias, TOLERANCE))
+        let x = widened(&self.given.x);
+        fast.agrees(&self.twin.forward(&x), &self.twin.backward(&widened(&self.given.dy), &x), &self.given)
     }
 }
-
-const SOME_ACTIVATIONS: [Activation; 5] = [
-    Activation::RELU,
-    Activation::IDENTITY,
-    Activation::TANH,
-    // Not zero at zero: padding must stay so.
-    Activation::SIGMOID,
-    Activation::leaky_relu(0.1),
-];
 
 #[test]
 fn transposed_convolutions_agree_with_their_twin() {
@@ -179,19 +111,7 @@ fn what_is_broken_is_seen() {
     let case = Case::new(3, false, Activation::RELU);
     let right = case.fast();
     assert!(case.agrees(&right));
-    let broken: [fn(&mut Answer); 6] = [
-        |answer| answer.y[5] += 1e-3,
-        |answer| answer.gradients[0].swap(0, 1),
-        |answer| answer.gradients[0][9] += 1e-3,
-        |answer| answer.gradients[1].swap(1, 3),
-        |answer| answer.gradients[1][7] *= 1.01,
-        |answer| answer.gradients[2][2] = 0.0,
-    ];
-    for break_it in broken {
-        let mut wrong = right.clone();
-        break_it(&mut wrong);
-        assert!(!case.agrees(&wrong));
-    }
+    assert!(right.broken().all(|wrong| !case.agrees(&wrong)));
     // Padding on another side, and pixels more on another side, are another image of the same size.
     let mut other = Case::new(27, false, Activation::RELU);
     assert!(other.agrees(&other.fast()));
@@ -208,7 +128,7 @@ fn what_is_broken_is_seen() {
 fn a_model_in_use_derives_what_training_does() {
     for turn in [3, 5, 15, 18, 19, 20, 22, 27, 34] {
         let case = Case::new(turn, false, Activation::RELU);
-        let placed = case.placed();
+        let placed = case.given.placed(&case.layer);
         let derives = case.layer.derived().unwrap();
         assert_eq!(derives.forward_derived_len(), derives.derived_len());
         let mut derived = vec![f32::NAN; derives.derived_len()];
@@ -227,46 +147,23 @@ fn a_model_in_use_derives_what_training_does() {
 fn rows_do_not_depend_on_each_other() {
     for turn in [3, 4, 10, 18, 20, 23, 28, 34] {
         let case = Case::new(turn, false, Activation::RELU);
-        let placed = case.placed();
-        let whole = placed.forward_at_once(&Activations::images(&case.x, case.input));
-        let image = case.layer.image().unwrap();
-        let by_row: Vec<f32> = case
-            .x
-            .chunks(case.input.features())
-            .flat_map(|x| placed.forward_at_once(&Activations::images(x, case.input)).channels(image))
-            .collect();
-        assert_eq!(bits(&whole.channels(image)), bits(&by_row));
+        case.given.rows_are_apart(&case.layer);
     }
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
-}
-
-/// Whether these are the gradients of Σ dy · y, to 1e-6 relative; below 1 absolute.
-fn are_gradients(numeric: &[f64], gradients: &[f64]) -> bool {
-    numeric.len() == gradients.len()
-        && numeric.iter().zip(gradients).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
 }
 
 #[test]
 fn the_twin_has_the_gradients_of_its_output() {
-    const STEP: f64 = 1e-5;
     let activations = [Activation::TANH, Activation::IDENTITY, Activation::SIGMOID];
     for (number, turn) in [0, 1, 2, 4, 6, 8, 11, 16, 26, 28, 33].into_iter().enumerate() {
         let case = Case::new(turn, false, activations[number % activations.len()]);
-        let (x, dy, twin) = (widened(&case.x), widened(&case.dy), &case.twin);
-        let weighted = |y: Vec<f64>| y.iter().zip(&dy).map(|(y, dy)| y * dy).sum::<f64>();
-        let right = twin.backward(&dy, &x);
-        let by_x = numeric_gradient(|x| weighted(twin.forward(x)), &x, STEP);
-        let of_weight = |w: &[f64]| weighted(Twin { weight: w.to_vec(), ..twin.clone() }.forward(&x));
-        let by_weight = numeric_gradient(of_weight, &twin.weight, STEP);
-        let of_bias = |b: &[f64]| weighted(Twin { bias: b.to_vec(), ..twin.clone() }.forward(&x));
-        let by_bias = numeric_gradient(of_bias, &twin.bias, STEP);
-        assert!(are_gradients(&by_x, &right.x), "{:?}", FORMS[turn]);
-        assert!(are_gradients(&by_weight, &right.weight) && are_gradients(&by_bias, &right.bias));
-        let mut wrong = right.weight;
-        wrong[0] += 1e-4;
-        assert!(!are_gradients(&by_weight, &wrong));
+        let (x, dy, twin) = (widened(&case.given.x), widened(&case.given.dy), &case.twin);
+        let mut right = twin.backward(&dy, &x);
+        let by = numeric([&x, &twin.weight, &twin.bias], &dy, |[x, weight, bias]| {
+            Twin { weight: weight.to_vec(), bias: bias.to_vec(), ..twin.clone() }.forward(x)
+        });
+        assert!(are_gradients(&by[0], &right.x), "{:?}", FORMS[turn]);
+        assert!(are_gradients(&by[1], &right.weight) && are_gradients(&by[2], &right.bias));
+        right.weight[0] += 1e-4;
+        assert!(!are_gradients(&by[1], &right.weight));
     }
 }

@@ -2,10 +2,11 @@
 //! differences, and against the numbers of PyTorch in `tests/golden/weight_norm.json`, which
 //! `scripts/golden/weight_norm.py` made.
 
-use crate::golden::{self, count, numbers, text};
+use crate::activations;
+use crate::common::compare::{close, widened};
+use crate::common::golden::{self, count, numbers, text};
+use crate::common::splitmix::{self, uniform};
 use crate::pass::{Activations, Placed, packed, storage_len};
-use crate::splitmix::{self, uniform};
-use crate::{activations, close, widened};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference::{self, numeric_gradient};

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use crate::common::observer::Recorder;
-use crate::splitmix::{self, uniform};
-use crate::{close, widened};
+use crate::common::compare::{close, widened};
+use crate::common::runs::epoch;
+use crate::common::splitmix::{self, uniform};
 use fallline::data::{Samples, Targets};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Window};
@@ -200,7 +199,7 @@ impl Network {
         let team = Team::new(threads).unwrap();
         let loss = train::evaluate(&model, &samples, &self.recipe.data, &team).unwrap().loss;
         let mut session = Session::new(&mut model, &samples, &self.recipe, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
         drop(session);
         let after = model.tensors();
         let change = |(before, after): (&NamedTensor, &NamedTensor)| -> Vec<f32> {

@@ -1,33 +1,27 @@
 //! What training with the losses comes to.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::bits;
 use crate::common::observer::Recorder;
+use crate::common::runs::{build, digits, recorded, run};
 use crate::common::splitmix;
 use crate::recipe;
-use fallline::data::{self, DataSet, Origin, Samples, source};
+use fallline::data::{DataSet, Origin, Samples, Targets};
 use fallline::engine::kernels::reference;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, metrics};
+use fallline::engine::train::{Session, metrics};
 
-fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([2000, 500], 1).unwrap())
-}
-
-fn build(recipe: &Recipe, data: &DataSet, outputs: usize) -> Model {
-    Model::build(&recipe.model, data.train.shape(), outputs, recipe.train.seed).unwrap()
+fn drawn() -> &'static DataSet {
+    digits(2000, 500)
 }
 
 /// The losses of all steps, the test accuracy, and every bit of the model after training.
 fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (Vec<f64>, f64, Vec<u32>) {
-    let mut model = build(recipe, data, data.classes);
-    let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
-    let team = Team::new(threads).unwrap();
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut recorder).unwrap();
-    let bits = model.storage().iter().map(|x| x.to_bits()).collect();
+    let mut model = build(recipe, data);
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
+    let bits = bits(model.storage());
     (recorder.losses, record.test.unwrap().accuracy.unwrap_or(f64::NAN), bits)
 }
 
@@ -54,13 +48,13 @@ fn digits_are_learnt_by_each_loss() {
         ("focal", 0.87),
     ] {
         let recipe = recipe(loss, &["train.epochs=10", "optimizer.learning_rate=0.001"]);
-        let (losses, accuracy, bits) = trained(&recipe, digits(), 1);
+        let (losses, accuracy, bits) = trained(&recipe, drawn(), 1);
         println!("{loss}: {accuracy}");
         assert!(accuracy > least, "{loss}: {accuracy}");
         if loss == "mean-absolute-error" {
             assert!(losses[0] > 0.2 && *losses.last().unwrap() < 0.11, "{losses:?}");
         }
-        assert!((losses, accuracy, bits) == trained(&recipe, digits(), 3), "{loss} on three threads");
+        assert!((losses, accuracy, bits) == trained(&recipe, drawn(), 3), "{loss} on three threads");
     }
 }
 
@@ -74,7 +68,7 @@ fn a_batch_in_blocks_has_one_divisor() {
     let layers = "model.layers=[{type='dense', units=10, weight_init='zeros'}]";
     let train = ["train.epochs=1", "train.batch=700", "optimizer.name=sgd", "optimizer.learning_rate=1"];
     let recipe = recipe(&loss, &[&[layers], &train[..]].concat());
-    let samples = digits().train.take(&Vec::from_iter(0..SAMPLES)).unwrap();
+    let samples = drawn().train.take(&Vec::from_iter(0..SAMPLES)).unwrap();
     let labels = samples.labels().unwrap();
 
     // All logits are 0 at first.
@@ -88,7 +82,7 @@ fn a_batch_in_blocks_has_one_divisor() {
     }
     let divisor: f64 = labels.iter().map(|&label| weights[usize::from(label)]).sum();
     for threads in [1, 3] {
-        let mut model = build(&recipe, digits(), 10);
+        let mut model = build(&recipe, drawn());
         let (stop, mut recorder) = (AtomicBool::new(false), Recorder::default());
         let team = Team::new(threads).unwrap();
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
@@ -114,8 +108,8 @@ fn batches_without_any_weight_change_nothing() {
     let train = ["train.epochs=1", "train.batch=1", "train.shuffle=false"];
     let slow_sgd = ["optimizer.name=sgd", "optimizer.learning_rate=1e-4"];
     let recipe = recipe(loss, &[&train[..], &slow_sgd].concat());
-    let samples = digits().train.take(&Vec::from_iter(0..100)).unwrap();
-    let mut model = build(&recipe, digits(), 10);
+    let samples = drawn().train.take(&Vec::from_iter(0..100)).unwrap();
+    let mut model = build(&recipe, drawn());
     let mut recorder = Recorder::default();
     let team = Team::new(1).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
@@ -136,7 +130,7 @@ fn linear(samples: usize, seed: u64) -> Samples {
         [y0 + 0.05 * noise[0], y1 + 0.05 * noise[1]]
     };
     let values = x.chunks_exact(5).zip(noise.chunks_exact(2)).flat_map(row).collect();
-    Samples::floats(x, [1, 1, 5], data::Targets::Values { values, width: 2 }, 2).unwrap()
+    Samples::floats(x, [1, 1, 5], Targets::Values { values, width: 2 }, 2).unwrap()
 }
 
 /// Regression on values: a batch in several blocks, samples shuffled.
@@ -161,11 +155,10 @@ fn values_are_learnt() {
             let (other_losses, _, other_bits) = trained(&recipe, &data, 3);
             assert!(losses == other_losses && bits == other_bits, "{loss} on three threads");
 
-            let mut model = build(&recipe, &data, 2);
+            let mut model = build(&recipe, &data);
             let team = Team::new(2).unwrap();
             let before = metrics::of_values(&model, &data.test, &recipe.data, &team).unwrap();
-            train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
-                .unwrap();
+            run(&mut model, &data, &recipe, 2).unwrap();
             let after = metrics::of_values(&model, &data.test, &recipe.data, &team).unwrap();
             println!("{loss} {batch}: {after:?}, before {before:?}");
             // The noise is uniform on ±0.05: its deviation is 0.029.
@@ -185,10 +178,7 @@ fn what_does_not_fit_is_refused_before_training() {
             Ok(model) => model,
             Err(error) => return error.to_string(),
         };
-        let team = Team::new(1).unwrap();
-        let result =
-            train::run(&mut model, data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default());
-        result.unwrap_err().to_string()
+        run(&mut model, data, &recipe, 1).unwrap_err().to_string()
     };
     assert_eq!(
         message("mean-squared-error", &data, 3),
@@ -201,7 +191,7 @@ fn what_does_not_fit_is_refused_before_training() {
     );
     let weights = "{type='cross-entropy', class_weights=[1, 2]}";
     assert_eq!(
-        message(weights, digits(), 10),
+        message(weights, drawn(), 10),
         "`model.loss.class_weights`: expected 10 weights, one for each class, found 2"
     );
 }

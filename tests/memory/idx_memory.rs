@@ -1,11 +1,14 @@
 //! Hostile IDX files must cost no memory. Alone in its program, since it watches every allocation.
 
+#[path = "../common/idx.rs"]
+pub mod idx;
+
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use fallline::data::idx::{Idx, IdxReader};
+use idx::{gzip_with_zeros, idx as file};
 
 /// The system's allocator, keeping the books.
 struct Watched;
@@ -39,20 +42,6 @@ fn peak<T>(work: impl FnOnce() -> T) -> usize {
     PEAK.load(SeqCst) - before
 }
 
-fn file(code: u8, dimensions: &[u32]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, code, dimensions.len() as u8];
-    dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_be_bytes()));
-    bytes
-}
-
-/// `start` and then `zeros` zeros.
-fn gzip(start: &[u8], zeros: u64) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(start).unwrap();
-    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), zeros), &mut encoder).unwrap();
-    encoder.finish().unwrap()
-}
-
 /// Inflating takes buffers of its own; nothing comes near the sizes promised or inflated.
 const LITTLE: usize = 1 << 20;
 
@@ -60,13 +49,13 @@ const LITTLE: usize = 1 << 20;
 fn hostile_files_cost_no_memory() {
     let parse = |bytes: &[u8]| Idx::from_bytes(Path::new("x"), bytes);
     // The watch works: a sound file of 2 MB takes 2 MB.
-    let sound = [file(0x08, &[2, 1 << 20]), vec![1; 2 << 20]].concat();
+    let sound = [file(0x08, &[2, 1 << 20], b""), vec![1; 2 << 20]].concat();
     assert!(peak(|| parse(&sound).unwrap()) >= 2 << 20);
 
     for dimensions in [&[60_000, 7_000, 8_000][..], &[u32::MAX, 700], &[u32::MAX], &[1 << 24]] {
         for code in [0x08, 0x0B, 0x0E] {
-            let start = file(code, dimensions);
-            for bytes in [start.clone(), gzip(&start, 0), gzip(&start, 1000)] {
+            let start = file(code, dimensions, b"");
+            for bytes in [start.clone(), gzip_with_zeros(&start, 0), gzip_with_zeros(&start, 1000)] {
                 assert!(peak(|| parse(&bytes).unwrap_err()) < LITTLE);
             }
         }
@@ -74,12 +63,12 @@ fn hostile_files_cost_no_memory() {
 
     // A gigabyte promised by a file large enough to hold it: what is really there counts.
     let length = 16 << 20;
-    let mut noise = gzip(&file(0x08, &[1 << 30]), 64);
+    let mut noise = gzip_with_zeros(&file(0x08, &[1 << 30], b""), 64);
     noise.resize(length, 0xA5);
     assert!(peak(|| parse(&noise).unwrap_err()) < LITTLE);
 
     // A bomb: 256 MB of zeros after an array of 6 bytes.
-    let bomb = gzip(&[file(0x08, &[2, 3]), b"abcdef".to_vec()].concat(), 256 << 20);
+    let bomb = gzip_with_zeros(&[file(0x08, &[2, 3], b""), b"abcdef".to_vec()].concat(), 256 << 20);
     assert!(bomb.len() < LITTLE);
     let mut message = String::new();
     assert!(peak(|| message = parse(&bomb).unwrap_err().to_string()) < LITTLE);
@@ -87,8 +76,8 @@ fn hostile_files_cost_no_memory() {
 
     // Numbers of eight bytes become some of four as they come: the file is never in memory beside them.
     let count = 1 << 20;
-    let doubles = [file(0x0E, &[count]), 0.5f64.to_be_bytes().repeat(count as usize)].concat();
-    let packed = gzip(&doubles, 0);
+    let doubles = [file(0x0E, &[count], b""), 0.5f64.to_be_bytes().repeat(count as usize)].concat();
+    let packed = gzip_with_zeros(&doubles, 0);
     let floats = |bytes: &[u8]| {
         let reader = IdxReader::new(Path::new("x"), bytes, Some(bytes.len() as u64)).unwrap();
         assert_eq!(reader.floats().unwrap().len(), count as usize);

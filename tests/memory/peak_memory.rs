@@ -4,13 +4,9 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
-use std::sync::atomic::AtomicBool;
-
-use crate::common::observer::Recorder;
+use crate::common::runs::run;
 use fallline::data::source;
 use fallline::engine::model::{Model, Recipe};
-use fallline::engine::team::Team;
-use fallline::engine::train;
 
 const SLACK: usize = 40 << 20;
 
@@ -34,8 +30,7 @@ fn training_stays_within_the_promise() {
     let recipe = recipe.unwrap();
     let data = source::generate_digits([60_000, 10_000], 1).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
-    let team = Team::new(2).unwrap();
-    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
+    run(&mut model, &data, &recipe, 2).unwrap();
 
     let data_bytes = 70_000 * (784 + 1);
     let slots = 1; // Nesterov's momentum

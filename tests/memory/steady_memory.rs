@@ -1,6 +1,9 @@
 //! Once planned, training allocates nothing from step to step. Alone in its program, since it counts
 //! every allocation.
 
+#[path = "../common/observer.rs"]
+pub mod observer;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -10,6 +13,7 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::engine::optim::full_batch::{Formula, Method, Settings, Solver};
 use fallline::engine::team::Team;
 use fallline::engine::train::{Observer, Predictor, Session, Trainer};
+use observer::Recorder;
 
 /// The system's allocator, counting.
 struct Counting;
@@ -46,16 +50,6 @@ const BATCH: usize = 50;
 /// Epochs of which the least is taken: now and then rayon, entering its threads, allocates another
 /// block for a queue.
 const EPOCHS: usize = 4;
-
-/// Counts steps.
-#[derive(Default)]
-struct Quiet(usize);
-
-impl Observer for Quiet {
-    fn step(&mut self, _: u64, _: f64) {
-        self.0 += 1;
-    }
-}
 
 /// Allocates in each step, as a run should not.
 #[derive(Default)]
@@ -109,9 +103,10 @@ fn of_iterations(optimizer: &str, threads: usize) -> [usize; 2] {
     let mut model = Model::build(&recipe.model, samples.shape(), 10, 1).unwrap();
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
+    let mut quiet = Recorder::with_room(40);
     let mut iteration = || {
         let before = ALLOCATIONS.load(SeqCst);
-        let record = session.epoch(&AtomicBool::new(false), &mut Quiet::default()).unwrap();
+        let record = session.epoch(&AtomicBool::new(false), &mut quiet).unwrap();
         (record.evaluations.expect("a search"), ALLOCATIONS.load(SeqCst) - before)
     };
     let halves = [0; 2].map(|_| (0..20).map(|_| iteration()).collect::<Vec<_>>());
@@ -231,10 +226,10 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
             recipe.constraint = ConstraintConfig { clip_weights: Some(1.0), max_norm: Some(1.0) };
         }
         for threads in [1, 3] {
-            let mut quiet = Quiet::default();
+            let mut quiet = Recorder::with_room(EPOCHS * 110);
             let few = allocations(&recipe, threads, 10, &mut quiet);
             let many = allocations(&recipe, threads, 100, &mut quiet);
-            assert_eq!(quiet.0, EPOCHS * 110);
+            assert_eq!(quiet.steps.len(), EPOCHS * 110);
             println!("{optimizer}, {threads} threads: {few} allocations an epoch of 10 steps, {many} of 100");
             assert_eq!(few, many, "{optimizer}, {threads} threads");
         }

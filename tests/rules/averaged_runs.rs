@@ -1,9 +1,7 @@
 //! Lookahead, EMA and SWA in whole trainings: what is trained, what is tried and kept, and when.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::bits;
-use crate::common::observer::Recorder;
+use crate::common::runs::{epoch, recorded, run};
 use crate::common::small::{build, digits, noise, recipe};
 use fallline::data::DataSet;
 use fallline::engine::model::recipe::{AverageConfig, AverageMethod};
@@ -11,16 +9,14 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::engine::optim::average::{blend, equal_weight, synchronise};
 use fallline::engine::optim::{Ema, Lookahead};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, TrainRecord};
+use fallline::engine::train::{Session, TrainRecord};
 
 /// Of an epoch.
 const STEPS: usize = 10;
 
 fn trained_on(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model, Vec<f64>) {
     let mut model = build(recipe);
-    let team = Team::new(threads).unwrap();
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     (record, model, recorder.losses)
 }
 
@@ -121,7 +117,7 @@ fn lookahead_goes_back_and_on_from_there() {
         let mut model = build(&plain);
         model.parts_mut().1.copy_from_slice(from);
         let mut session = Session::new(&mut model, &digits().train, &plain, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
         session.model().storage().to_vec()
     };
     for (k, alpha) in [(5, 0.5), (1, 0.3), (3, 1.0)] {
@@ -137,7 +133,7 @@ fn lookahead_goes_back_and_on_from_there() {
             let mut model = build(&recipe);
             let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
             for number in 1..=13 {
-                session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+                epoch(&mut session).unwrap();
                 fast = step(&fast);
                 if let Some(alpha) = lookahead.due(number) {
                     synchronise(&mut fast, &mut slow, alpha);
@@ -193,7 +189,7 @@ fn a_search_goes_on_from_where_lookahead_puts_it() {
             let team = Team::new(2).unwrap();
             let mut session = Session::new(&mut model, &digits().train, &plain, &team).unwrap();
             for _ in 0..k {
-                session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+                epoch(&mut session).unwrap();
             }
             let mut fast = session.model().storage().to_vec();
             synchronise(&mut fast, &mut slow, alpha);
@@ -303,9 +299,7 @@ fn a_training_that_diverges_leaves_the_parameters_themselves() {
     let diverged = |settings: &[&str]| {
         let recipe = recipe(&[&["optimizer.learning_rate=1e4"], settings].concat());
         let mut model = build(&recipe);
-        let team = Team::new(2).unwrap();
-        let stop = AtomicBool::new(false);
-        let error = train::run(&mut model, digits(), &recipe, &team, &stop, &mut Recorder::default());
+        let error = run(&mut model, digits(), &recipe, 2);
         (error.unwrap_err().to_string(), bits(model.storage()))
     };
     let loss = ["model.loss=mean-squared-error"];
@@ -323,7 +317,7 @@ fn what_is_trained_is_looked_at_too() {
     let mut model = build(&recipe);
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &digits().train, &recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+    epoch(&mut session).unwrap();
     assert_eq!(session.model().first_not_finite(), None);
     let error = session.check_parameters().unwrap_err().to_string();
     assert!(error.starts_with("training diverged: an element of 0.weight is "), "{error}");

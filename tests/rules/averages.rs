@@ -1,7 +1,7 @@
 //! Lookahead and averages of the parameters against fifty steps of optax and torch in f64, in
 //! `tests/golden/averages.json`, which `scripts/golden/averages.py` made.
 
-use crate::common::compare::{largest_deviation, widened};
+use crate::common::compare::{bits_of_all, largest_deviation, widened};
 use crate::common::golden::{self, numbers, text};
 use crate::common::isa::on_each;
 use crate::common::splitmix;
@@ -213,9 +213,7 @@ fn any_number_of_parameters_agrees_with_f64() {
 /// Who owns which parameters, and what the CPU can do, must not change a bit.
 #[test]
 fn pieces_and_instruction_sets_make_no_difference() {
-    let bits = |snapshots: &[[Vec<f32>; 2]]| {
-        snapshots.iter().flatten().flatten().map(|x| x.to_bits()).collect::<Vec<_>>()
-    };
+    let bits = |snapshots: &[[Vec<f32>; 2]]| bits_of_all(snapshots.as_flattened());
     let file = golden::read("averages.json");
     for case in golden::cases(&file) {
         let kind = kind(case);

@@ -1,12 +1,9 @@
 //! The losses of training steps with clipped gradients and an L1 penalty against PyTorch's:
 //! `scripts/golden/clipping.py` made `tests/golden/clipping.json`.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::observer::{Recorder, first_losses};
+use crate::common::runs::epoch;
 use crate::common::splitmix;
-use fallline::data::Samples;
 use fallline::engine::model::recipe::GradientConfig;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
@@ -21,13 +18,8 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let options = &case["optimizer"];
-    let optimizer = format!(
-        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
-        options["lr"], options["momentum"], options["weight_decay"]
-    );
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let recipe = golden::recipe(case, &activations, &optimizer, count(&case["batch"]));
+    let recipe =
+        golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     let number = |key: &str| case["gradient"][key].as_f64().map(|value| value as f32);
     let gradient = GradientConfig {
         l1: number("l1").unwrap(),
@@ -36,15 +28,6 @@ fn recipe(case: &Value) -> Recipe {
         ..GradientConfig::default()
     };
     Recipe { gradient, ..recipe }
-}
-
-/// The losses of as many steps as PyTorch took.
-fn losses(case: &Value, samples: &Samples, recipe: &Recipe, threads: usize) -> Vec<f64> {
-    let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, 1).unwrap();
-    golden::initialise(&mut model, &integers(&case["dims"]));
-    let team = Team::new(threads).unwrap();
-    let mut session = Session::new(&mut model, samples, recipe, &team).unwrap();
-    first_losses(&mut session, numbers(&case["losses"]).len())
 }
 
 #[test]
@@ -59,10 +42,10 @@ fn clipped_steps() {
         assert_eq!(numbers(&case["losses"]).len(), 40);
         let samples = golden::samples(case, &pixels, &labels);
         let recipe = recipe(case);
-        let one = losses(case, &samples, &recipe, 1);
+        let one = golden::losses(case, &samples, &recipe, 1);
         let right = golden::loss_deviation(&one, case);
         for threads in [2, 3] {
-            assert_eq!(losses(case, &samples, &recipe, threads), one, "{name}, {threads} threads");
+            assert_eq!(golden::losses(case, &samples, &recipe, threads), one, "{name}, {threads} threads");
         }
         // Each of the settings matters: 1 % more of it, and nothing of it, are seen.
         let mut wrong = Vec::new();
@@ -76,7 +59,7 @@ fn clipped_steps() {
                     _ => gradient.clip_norm = gradient.clip_norm.zip(factor).map(|(value, by)| value * by),
                 }
                 if off != recipe {
-                    wrong.push(golden::loss_deviation(&losses(case, &samples, &off, 2), case));
+                    wrong.push(golden::loss_deviation(&golden::losses(case, &samples, &off, 2), case));
                 }
             }
         }
@@ -106,7 +89,7 @@ fn norms() {
             let team = Team::new(2).unwrap();
             let first: Vec<u32> = (0..recipe.train.batch as u32).collect();
             let mut session = Session::on_part(&mut model, &samples, Some(first), &recipe, &team).unwrap();
-            session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+            epoch(&mut session).unwrap();
             assert_eq!(session.ended(), ending, "{}: {norm}", case["name"]);
         }
     }

@@ -3,12 +3,12 @@
 //! `tests/golden/per_output.json`.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::{bits_of, largest_deviation, widened};
 use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::observer::{Recorder, first_losses};
+use crate::common::runs::{digits, epoch, first_losses, run, trained};
 use crate::common::splitmix;
-use fallline::data::{DataSet, Samples, source};
+use fallline::data::Samples;
 use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::reference;
 use fallline::engine::kernels::update::columns;
@@ -26,13 +26,8 @@ const CLASSES: usize = 10;
 const SAMPLES: usize = 6400;
 
 fn recipe(case: &Value) -> Recipe {
-    let options = &case["optimizer"];
-    let optimizer = format!(
-        "name = \"momentum\"\nlearning_rate = {}\nmomentum = {}\nweight_decay = {}",
-        options["lr"], options["momentum"], options["weight_decay"]
-    );
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let mut recipe = golden::recipe(case, &activations, &optimizer, count(&case["batch"]));
+    let mut recipe =
+        golden::recipe(case, &golden::activations(case), &golden::momentum(case), count(&case["batch"]));
     for layer in &mut recipe.model.layers {
         *layer = layer.clone().with("weight_norm", case["weight_norm"].as_bool().unwrap()).unwrap();
     }
@@ -159,12 +154,11 @@ fn clipped_gradients_are_those_of_optax() {
         let bias = splitmix::biases(0, out);
         let mut of_bias = splitmix::uniform(splitmix::INPUTS, out);
 
-        let wide = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
-        let (mut twin, mut twin_of_bias) = (wide(&gradient), wide(&of_bias));
-        for (gradient, weight) in twin.chunks_mut(inputs).zip(wide(&weight).chunks(inputs)) {
+        let (mut twin, mut twin_of_bias) = (widened(&gradient), widened(&of_bias));
+        for (gradient, weight) in twin.chunks_mut(inputs).zip(widened(&weight).chunks(inputs)) {
             reference::clip_adaptively(gradient, weight, limit);
         }
-        reference::clip_adaptively(&mut twin_of_bias, &wide(&bias), limit);
+        reference::clip_adaptively(&mut twin_of_bias, &widened(&bias), limit);
 
         let pack = |matrix: &[f32]| {
             let mut packed = vec![0.0; panels::packed_len(out, inputs)];
@@ -181,20 +175,14 @@ fn clipped_gradients_are_those_of_optax() {
         columns::clip_vector_adaptively(&mut of_bias, &bias, limit as f32);
 
         let [exact, exact_of_bias] = ["weight", "bias"].map(|key| numbers(&case[key]));
-        let near = |values: &[f64], exact: &[f64], tolerance: f64| {
-            let close = |(a, b): (&f64, &f64)| (a - b).abs() <= tolerance * b.abs();
-            values.len() == exact.len() && values.iter().zip(exact).all(close)
-        };
+        let near =
+            |values: &[f64], exact: &[f64], tolerance| largest_deviation(values, exact, 0.0) <= tolerance;
         assert!(near(&twin, &exact, 1e-11) && near(&twin_of_bias, &exact_of_bias, 1e-11));
-        assert!(near(&wide(&gradient), &exact, 1e-6) && near(&wide(&of_bias), &exact_of_bias, 1e-6));
+        assert!(near(&widened(&gradient), &exact, 1e-6) && near(&widened(&of_bias), &exact_of_bias, 1e-6));
         let kept = before.iter().zip(&gradient).filter(|(a, b)| a == b).count();
         assert!(kept > inputs && kept < out * inputs, "{kept}");
-        assert!(!near(&wide(&before), &exact, 1e-6));
+        assert!(!near(&widened(&before), &exact, 1e-6));
     }
-}
-
-fn digits(train: usize) -> DataSet {
-    source::generate_digits([train, 100], 1).unwrap()
 }
 
 /// A network of two dense layers, with these settings.
@@ -224,12 +212,12 @@ fn extremes(model: &Model) -> [f64; 2] {
 
 /// The extremes after each of some steps, one an epoch.
 fn after_each_step(recipe: &Recipe, steps: usize) -> Vec<[f64; 2]> {
-    let data = digits(60);
+    let data = digits(60, 100);
     let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, 1).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
     let mut step = || {
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
         extremes(session.model())
     };
     (0..steps).map(|_| step()).collect()
@@ -237,12 +225,12 @@ fn after_each_step(recipe: &Recipe, steps: usize) -> Vec<[f64; 2]> {
 
 /// The norms of each channel's kernels in a first layer, and of how far a step has moved them.
 fn of_channels(recipe: &Recipe) -> Vec<[f64; 2]> {
-    let data = digits(60);
+    let data = digits(60, 100);
     let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, 1).unwrap();
     let before = model.tensors().remove(0).values;
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
-    session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+    epoch(&mut session).unwrap();
     let after = session.model().tensors().remove(0);
     let area = after.shape[1..].iter().product();
     let moved = |(before, after): (&[f32], &[f32])| {
@@ -312,31 +300,20 @@ fn constraints_hold_after_each_step() {
     }
 }
 
-fn bits(model: &Model) -> Vec<u32> {
-    model.tensors().iter().flat_map(|tensor| tensor.values.iter().map(|x| x.to_bits())).collect()
-}
-
-fn trained(recipe: &Recipe, data: &DataSet) -> Model {
-    let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, recipe.train.seed).unwrap();
-    let team = Team::new(2).unwrap();
-    train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
-    model
-}
-
 /// Limits that nothing reaches change no bit; those that something reaches do.
 #[test]
 fn what_does_not_act_changes_nothing() {
-    let data = digits(300);
+    let data = digits(300, 100);
     for layer in ["", "weight_norm = true"] {
         for batch in ["batch = 50", "batch = 300"] {
             let train = format!("[train]\nepochs = 2\n{batch}\n");
             let plain = small(layer, "name = \"adam\"", &train);
-            let expected = bits(&trained(&plain, &data));
+            let expected = bits_of(&trained(&plain, data, 2).1);
             let with = |[adaptive, weights, norm]: [f32; 3]| {
                 let mut recipe = plain.clone();
                 recipe.gradient.clip_adaptive = Some(adaptive);
                 recipe.constraint = ConstraintConfig { clip_weights: Some(weights), max_norm: Some(norm) };
-                bits(&trained(&recipe, &data))
+                bits_of(&trained(&recipe, data, 2).1)
             };
             assert_eq!(with([1e6; 3]), expected);
             for acting in [[1e-3, 1e6, 1e6], [1e6, 0.05, 1e6], [1e6, 1e6, 0.5]] {
@@ -369,7 +346,7 @@ fn normalised_models_begin_as_others() {
         assert_eq!(tensor(&plain, &format!("{layer}.bias")), tensor(&normed, &format!("{layer}.bias")));
     }
     // The same network, but for rounding.
-    let data = digits(50);
+    let data = digits(50, 100);
     let loss = |model: &Model| {
         let recipe = small("", "name = \"sgd\"", "");
         train::evaluate(model, &data.test, &recipe.data, &Team::new(2).unwrap()).unwrap().loss
@@ -382,7 +359,7 @@ fn naive_outputs(model: &Model, samples: &Samples) -> Vec<f64> {
     let tensors = model.tensors();
     let values = |name: &str| -> Vec<f64> {
         let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
-        tensor.values.iter().map(|&x| x.into()).collect()
+        widened(&tensor.values)
     };
     let layer = |module: usize, activation| reference::WeightNorm {
         g: values(&format!("{module}.parametrizations.weight.original0")),
@@ -400,8 +377,7 @@ fn naive_outputs(model: &Model, samples: &Samples) -> Vec<f64> {
 /// epoch, and out of a file.
 #[test]
 fn evaluation_sees_the_weights_of_the_parameters() {
-    let mut data = digits(400);
-    data.train = data.train.take(&Vec::from_iter(0..400)).unwrap();
+    let data = digits(400, 100);
     let mut recipe = small(
         "weight_norm = true",
         "name = \"momentum\"\nlearning_rate = 0.3",
@@ -419,9 +395,7 @@ fn evaluation_sees_the_weights_of_the_parameters() {
     let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, 1).unwrap();
     assert!(agrees(&model, &model));
     let before = model.storage().to_vec();
-    let record =
-        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
-            .unwrap();
+    let record = run(&mut model, data, &recipe, 2).unwrap();
     assert!(agrees(&model, &model));
     // The best epoch was not the last one, so that its parameters were taken back.
     let best = record.best_epoch.unwrap();
@@ -437,7 +411,7 @@ fn evaluation_sees_the_weights_of_the_parameters() {
     saved::save(&path, &model, &recipe, data.train.shape(), CLASSES, data.train.element_type()).unwrap();
     let loaded = saved::load(&path).unwrap();
     assert_eq!(loaded.recipe, recipe);
-    assert_eq!(bits(&loaded.model), bits(&model));
+    assert_eq!(bits_of(&loaded.model), bits_of(&model));
     assert!(agrees(&loaded.model, &model));
     assert_eq!(
         train::outputs(&loaded.model, &data.test, &recipe.data, &team).unwrap(),

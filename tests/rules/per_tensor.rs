@@ -2,11 +2,10 @@
 //! PyTorch's in f64, in `tests/golden/per_tensor.json`, which `scripts/golden/per_tensor.py` made.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use crate::common::compare::widened;
-use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::observer::{Recorder, first_losses};
+use crate::common::compare::{bits_of_all, largest_deviation, widened};
+use crate::common::golden::{self, count, numbers, text};
+use crate::common::runs::epoch;
 use crate::common::splitmix;
 use fallline::data::{Samples, Targets};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
@@ -150,7 +149,7 @@ fn trained_for(epochs: usize, case: &Value, recipe: &Recipe, threads: usize) -> 
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
     for _ in 0..epochs {
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
     }
     let mut tensors = model.tensors().into_iter().map(|tensor| tensor.values);
     [0, 1].map(|_| tensors.next().unwrap())
@@ -226,8 +225,8 @@ fn deviation(case: &Value, step: &str, [weight, bias]: &[Vec<f64>; 2], floor: f6
     let golden = &case["parameters_after"][step];
     let (of_weight, of_bias) = (numbers(&golden["weight"]), numbers(&golden["bias"]));
     assert_eq!((of_weight.len(), of_bias.len()), (weight.len().div_ceil(SPARSE), bias.len()));
-    let pairs = weight.iter().step_by(SPARSE).zip(&of_weight).chain(bias.iter().zip(&of_bias));
-    pairs.map(|(value, exact)| (value - exact).abs() / exact.abs().max(floor)).fold(0.0, f64::max)
+    let found: Vec<f64> = weight.iter().step_by(SPARSE).chain(bias).copied().collect();
+    largest_deviation(&found, &[of_weight, of_bias].concat(), floor)
 }
 
 /// The largest deviations, over all golden steps, of the training step and of the twin.
@@ -241,10 +240,6 @@ fn deviations(case: &Value, as_if: &Value) -> [f64; 2] {
         largest[1] = largest[1].max(deviation(case, step, &exact[steps - 1], 0.0));
     }
     largest
-}
-
-fn bits(tensors: &[Vec<f32>; 2]) -> Vec<u32> {
-    tensors.iter().flatten().map(|x| x.to_bits()).collect()
 }
 
 /// Each option of a case, changed.
@@ -362,11 +357,11 @@ fn a_wrong_constant_is_seen() {
 fn the_number_of_threads_makes_no_difference() {
     let file = golden::read("per_tensor.json");
     for case in golden::cases(&file) {
-        let one = bits(&fast(case, STEPS, 1));
+        let one = bits_of_all(&fast(case, STEPS, 1));
         for threads in [2, 3, 8] {
-            assert_eq!(bits(&fast(case, STEPS, threads)), one, "{} on {threads}", case["name"]);
+            assert_eq!(bits_of_all(&fast(case, STEPS, threads)), one, "{} on {threads}", case["name"]);
         }
-        assert_ne!(bits(&fast(case, STEPS - 1, 1)), one);
+        assert_ne!(bits_of_all(&fast(case, STEPS - 1, 1)), one);
     }
 }
 
@@ -375,13 +370,8 @@ fn losses(case: &Value, optimizer: &str, threads: usize) -> Vec<f64> {
     let samples = count(&case["samples"]);
     let (pixels, labels) = splitmix::made_up_data(samples);
     let samples = Samples::images(pixels, [28, 28, 1], labels, CLASSES).unwrap();
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
-    let recipe = golden::recipe(case, &activations, optimizer, count(&case["batch"]));
-    let mut model = Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap();
-    golden::initialise(&mut model, &integers(&case["dims"]));
-    let team = Team::new(threads).unwrap();
-    let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    first_losses(&mut session, numbers(&case["losses"]).len())
+    let recipe = golden::recipe(case, &golden::activations(case), optimizer, count(&case["batch"]));
+    golden::losses(case, &samples, &recipe, threads)
 }
 
 /// Several layers, each of whose parameters has a norm or a matrix of its own, and the last one spared.
@@ -425,7 +415,8 @@ fn what_is_around_a_rule() {
         let outputs = shape(&case)[0];
         let (_, _, optimizer) = rule(&case);
         let train = format!("[train]\nbatch = {ROWS}\nshuffle = false\n");
-        let of = |optimizer: &str, rest: &str| bits(&trained(&case, &recipe(optimizer, outputs, rest), 2));
+        let of =
+            |optimizer: &str, rest: &str| bits_of_all(&trained(&case, &recipe(optimizer, outputs, rest), 2));
         let plain = of(&optimizer, &train);
 
         // A limit far above the norm takes another way to the same bits; one below it does not.
@@ -497,11 +488,8 @@ fn schedule_free_leaves_its_average_in_the_model() {
         let exact: Vec<f64> = memories.iter().flatten().map(|memory| memory.mean).collect();
         let trained = [&weight[..], &bias].concat();
         let [one, three] = [1, 3].map(|threads| trained_for(epoch + 1, case, &recipe, threads));
-        assert_eq!(bits(&one), bits(&three));
-        let far = |from: &[f64]| {
-            let pairs = one.iter().flatten().zip(from);
-            pairs.map(|(&x, exact)| (f64::from(x) - exact).abs() / exact.abs().max(FLOOR)).fold(0.0, f64::max)
-        };
+        assert_eq!(bits_of_all(&one), bits_of_all(&three));
+        let far = |from: &[f64]| largest_deviation(&widened(&one.concat()), from, FLOOR);
         let (right, wrong) = (far(&exact), far(&trained));
         assert!(right <= TOLERANCE && wrong > TOLERANCE, "{right:e} {wrong:e}");
     }
@@ -528,7 +516,7 @@ fn no_gradient_is_no_step() {
             model.load_tensors(Path::new("test"), before.clone()).unwrap();
             let team = Team::new(2).unwrap();
             let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-            session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+            epoch(&mut session).unwrap();
             let after = model.tensors();
             assert_eq!(after[0].values, before[0].values, "{optimizer}");
             assert_eq!(after[1].values == before[1].values, still, "{optimizer}");

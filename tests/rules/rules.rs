@@ -1,7 +1,7 @@
 //! The update rules against fifty steps of PyTorch's or optax's optimizers in f64, in `tests/golden/rules.json`,
 //! which `scripts/golden/rules.py` made.
 
-use crate::common::compare::{largest_deviation, widened};
+use crate::common::compare::{bits_of_all, largest_deviation, widened};
 use crate::common::golden::{self, numbers, text};
 use crate::common::isa::on_each;
 use crate::common::splitmix;
@@ -202,10 +202,6 @@ fn slightly_wrong(options: &Value) -> Vec<(String, Value)> {
     wrong
 }
 
-fn bits(snapshots: &[Vec<f32>]) -> Vec<u32> {
-    snapshots.iter().flatten().map(|x| x.to_bits()).collect()
-}
-
 #[test]
 fn rules_agree_with_pytorch() {
     let file = golden::read("rules.json");
@@ -310,10 +306,10 @@ fn pieces_and_instruction_sets_make_no_difference() {
     let file = golden::read("rules.json");
     for case in golden::cases(&file) {
         let pair = pair_of(case);
-        let whole = bits(&steps(&pair, COUNT, &[]));
+        let whole = bits_of_all(&steps(&pair, COUNT, &[]));
         for cuts in [&[1][..], &[16, 32], &[5, 5, 6, 36], &[0, 31], &Vec::from_iter(1..COUNT)] {
-            assert_eq!(bits(&steps(&pair, COUNT, cuts)), whole, "{} {cuts:?}", case["name"]);
+            assert_eq!(bits_of_all(&steps(&pair, COUNT, cuts)), whole, "{} {cuts:?}", case["name"]);
         }
-        on_each(|isa| assert_eq!(bits(&steps(&pair, COUNT, &[])), whole, "{} {isa:?}", case["name"]));
+        on_each(|isa| assert_eq!(bits_of_all(&steps(&pair, COUNT, &[])), whole, "{} {isa:?}", case["name"]));
     }
 }

@@ -1,21 +1,20 @@
 //! Schedules in the training loop: the recorded rates, what they do to the parameters, and the same bits
 //! on any number of threads.
 
-use std::sync::atomic::AtomicBool;
-
-use crate::common::observer::Recorder;
-use fallline::data::{DataSet, source};
+use crate::common::compare::{bits, largest_deviation};
+use crate::common::runs::{self, build, epoch};
+use fallline::data::DataSet;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, Session, TrainRecord};
+use fallline::engine::train::{Session, TrainRecord};
 
 /// Four steps an epoch, of which the last has fewer samples.
 const SAMPLES: usize = 190;
 const BATCH: usize = 50;
 const STEPS: usize = 12;
 
-fn digits() -> DataSet {
-    source::generate_digits([SAMPLES, 20], 1).unwrap()
+fn data() -> &'static DataSet {
+    runs::digits(SAMPLES, 20)
 }
 
 fn read(optimizer: &str, schedule: &str, epochs: usize) -> Result<Recipe, String> {
@@ -32,23 +31,14 @@ fn recipe(optimizer: &str, schedule: &str, epochs: usize) -> Recipe {
     read(optimizer, schedule, epochs).unwrap()
 }
 
-fn model(recipe: &Recipe, data: &DataSet) -> Model {
-    Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap()
+/// The record, and all parameters after it.
+fn trained(recipe: &Recipe, threads: usize) -> (TrainRecord, Vec<f32>) {
+    let (record, model) = runs::trained(recipe, data(), threads);
+    (record, values(&model))
 }
 
 fn values(model: &Model) -> Vec<f32> {
     model.tensors().into_iter().flat_map(|tensor| tensor.values).collect()
-}
-
-/// The record, and all parameters after it.
-fn trained(recipe: &Recipe, threads: usize) -> (TrainRecord, Vec<f32>) {
-    let data = digits();
-    let mut model = model(recipe, &data);
-    let team = Team::new(threads).unwrap();
-    let record =
-        train::run(&mut model, &data, recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
-            .unwrap();
-    (record, values(&model))
 }
 
 fn rates(record: &TrainRecord) -> Vec<f64> {
@@ -57,16 +47,16 @@ fn rates(record: &TrainRecord) -> Vec<f64> {
 
 /// Plain gradient descent, each step a run of its own with its own rate.
 fn steps_by_hand(rates: &[f64]) -> Vec<f32> {
-    let data = digits();
+    let data = data();
     let plain = |rate: f64| recipe(&format!("name = \"sgd\"\nlearning_rate = {rate:e}"), "", 1);
-    let mut model = model(&plain(0.0), &data);
+    let mut model = build(&plain(0.0), data);
     let team = Team::new(1).unwrap();
     for (step, &rate) in rates.iter().enumerate() {
         let start = step % 4 * BATCH;
         let batch = data.train.take(&Vec::from_iter(start..(start + BATCH).min(SAMPLES))).unwrap();
         let recipe = plain(rate);
         let mut session = Session::new(&mut model, &batch, &recipe, &team).unwrap();
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
     }
     values(&model)
 }
@@ -77,7 +67,7 @@ fn largest_difference(one: &[f32], other: &[f32]) -> f32 {
 }
 
 fn near(found: &[f64], expected: &[f64]) -> bool {
-    found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-12 * b.abs())
+    largest_deviation(found, expected, 0.0) <= 1e-12
 }
 
 #[test]
@@ -154,22 +144,22 @@ fn the_same_bits_on_any_number_of_threads() {
         let outcome = |threads| {
             let (record, parameters) = trained(&recipe, threads);
             let rates: Vec<u64> = rates(&record).into_iter().map(f64::to_bits).collect();
-            (rates, parameters.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+            (rates, bits(&parameters))
         };
         let alone = outcome(1);
         assert!(outcome(3) == alone, "{schedule}");
         let mut other = recipe.clone();
         other.schedule.learning_rate.phases[0].scale = 0.9999;
-        assert_ne!(trained(&other, 1).1.into_iter().map(f32::to_bits).collect::<Vec<_>>(), alone.1);
+        assert_ne!(bits(&trained(&other, 1).1), alone.1);
     }
 }
 
 #[test]
 fn lengths_in_steps_are_refused_before_training() {
-    let data = digits();
+    let data = data();
     let refusal = |schedule: &str| {
         let recipe = recipe("name = \"sgd\"", schedule, 3);
-        let mut model = model(&recipe, &data);
+        let mut model = build(&recipe, data);
         let refused = Session::new(&mut model, &data.train, &recipe, &Team::new(1).unwrap()).err();
         refused.map(|error| error.to_string())
     };
@@ -187,10 +177,10 @@ fn lengths_in_steps_are_refused_before_training() {
 /// A program may change a recipe after it was read.
 #[test]
 fn a_rule_without_momentum_refuses_a_scheduled_one() {
-    let data = digits();
+    let data = data();
     let mut recipe = recipe("name = \"momentum\"", "[schedule]\nname = \"one-cycle\"", 3);
     recipe.optimizer = read("name = \"sgd\"", "", 3).unwrap().optimizer;
-    let mut model = model(&recipe, &data);
+    let mut model = build(&recipe, data);
     let refused = Session::new(&mut model, &data.train, &recipe, &Team::new(1).unwrap()).err().unwrap();
     assert_eq!(
         refused.to_string(),

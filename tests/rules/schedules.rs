@@ -1,6 +1,7 @@
 //! The schedules against those of PyTorch and optax in f64, in `tests/golden/schedules.json`, which
 //! `scripts/golden/schedules.py` made; and what a scheduled momentum and weight decay do to each rule.
 
+use crate::common::compare::bits;
 use crate::common::golden::{self, count, numbers, text};
 use crate::common::splitmix;
 use fallline::engine::model::Recipe;
@@ -198,7 +199,7 @@ fn stepped(rule: &dyn Rule, momentum: Option<f64>, decay: f64) -> Vec<u32> {
             StepSettings { momentum, decay, ..StepSettings::new(step, 0.05) },
         );
     }
-    parameters.iter().map(|x| x.to_bits()).collect()
+    bits(&parameters)
 }
 
 /// A momentum or weight decay from a schedule does what the rule's own does, and each shows.

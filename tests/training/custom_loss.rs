@@ -1,6 +1,7 @@
 //! Losses that a program defines: training with them, saving, and reading by their names.
 
 use crate::common::compare::bits;
+use crate::common::runs::features;
 use fallline::extend::{HyperParameter, positive};
 use fallline::testing::check_loss;
 use fallline::{
@@ -46,7 +47,7 @@ impl RowLoss for CrossEntropy {
 }
 
 fn rows() -> Vec<f32> {
-    (0..SAMPLES * WIDTH).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+    features(SAMPLES * WIDTH)
 }
 
 fn values() -> Samples {

@@ -1,15 +1,15 @@
 //! An update rule defined outside the crate trains as one of the crate's own, and recipes and saved models name it.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::common::observer::Recorder;
+use crate::common::compare::bits_of;
+use crate::common::runs;
 use fallline::engine::model::recipe::{
     AverageConfig, AverageMethod, OPTIMIZERS, Override, optimizer_kind, optimizer_names,
 };
 use fallline::engine::model::saved;
 use fallline::engine::optim::schedule::{Anneal, OneCycle};
 use fallline::engine::optim::{Ema, Lookahead, coefficients};
-use fallline::engine::team::Team;
 use fallline::engine::train;
 use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;
@@ -88,7 +88,7 @@ static REGISTERED: OptimizerKind = OptimizerKind {
 };
 
 fn samples() -> Samples {
-    let x: Vec<f32> = (0..300 * 7).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect();
+    let x = runs::features(300 * 7);
     let classes = x.chunks(7).map(|row| u8::from(row[0] > 0.0) + u8::from(row[1] * row[2] > 0.0)).collect();
     Samples::from_rows(x, 7).classes(classes).unwrap()
 }
@@ -96,10 +96,6 @@ fn samples() -> Samples {
 fn model() -> Model {
     let layers = Model::sequential(7).dense(37, Activation::RELU).dense(3, Activation::IDENTITY);
     layers.seed(2).build().unwrap()
-}
-
-fn bits(model: &Model) -> Vec<u32> {
-    model.tensors().iter().flat_map(|tensor| &tensor.values).map(|value| value.to_bits()).collect()
 }
 
 /// A schedule of the learning rate and of the momentum, and what else `change` does.
@@ -114,7 +110,7 @@ fn trained(optimizer: Optimizer, threads: usize, change: fn(&mut Recipe)) -> Vec
         .change(change);
     let mut model = model();
     trainer.fit(&mut model, &samples()).unwrap();
-    bits(&model)
+    bits_of(&model)
 }
 
 fn settings(optimizer: Optimizer) -> Optimizer {
@@ -170,7 +166,7 @@ fn steps_of_the_callers_take_it_too() {
             steps.step(&x, &[0, 1, 2, 0, 1, 2, 0, 1, 2, 0]).unwrap();
         }
         drop(steps);
-        bits(&model)
+        bits_of(&model)
     };
     assert_eq!(run(settings(Optimizer::of(&COPIED))), run(settings(Optimizer::adam(0.0))));
 }
@@ -206,13 +202,12 @@ fn once_registered_it_has_a_name_in_recipes_and_saved_models() {
 
     let data = train::dataset::load(&recipe.data, None).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
-    let team = Team::new(2).unwrap();
-    train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default()).unwrap();
+    runs::run(&mut model, &data, &recipe, 2).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.safetensors");
     saved::save(&path, &model, &recipe, data.train.shape(), data.classes, data.train.element_type()).unwrap();
     let again = saved::load(&path).unwrap();
-    assert_eq!((&again.recipe, bits(&again.model)), (&recipe, bits(&model)));
+    assert_eq!((&again.recipe, bits_of(&again.model)), (&recipe, bits_of(&model)));
     assert_eq!(again.recipe.optimizer.kind().source, "this test");
 }
 

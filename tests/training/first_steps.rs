@@ -3,12 +3,9 @@
 
 use crate::common;
 use crate::common::golden::{self, count, integers, numbers, text};
-use crate::common::observer::first_losses;
 use crate::common::splitmix;
 use fallline::data::Samples;
-use fallline::engine::model::{Model, Recipe};
-use fallline::engine::team::Team;
-use fallline::engine::train::Session;
+use fallline::engine::model::Recipe;
 use serde_json::Value;
 
 /// Relative, of each of the losses.
@@ -74,19 +71,13 @@ fn recipe(case: &Value) -> Recipe {
             options["momentum"], options["nesterov"]
         ),
     };
-    let activations: Vec<&str> = case["activations"].as_array().unwrap().iter().map(text).collect();
     let optimizer = format!("{optimizer}\nlearning_rate = {}", options["lr"]);
-    golden::recipe(case, &activations, &optimizer, count(&case["batch"]))
+    golden::recipe(case, &golden::activations(case), &optimizer, count(&case["batch"]))
 }
 
 /// The losses of as many steps as PyTorch took, through the training that the program does.
 fn losses(case: &Value, data: &Data, recipe: &Recipe) -> Vec<f64> {
-    let samples = data.first(count(&case["samples"]));
-    let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, 1).unwrap();
-    golden::initialise(&mut model, &integers(&case["dims"]));
-    let team = Team::new(2).unwrap();
-    let mut session = Session::new(&mut model, &samples, recipe, &team).unwrap();
-    first_losses(&mut session, numbers(&case["losses"]).len())
+    golden::losses(case, &data.first(count(&case["samples"])), recipe, 2)
 }
 
 fn check(file: &Value, data: &Data, number_of_cases: usize) {

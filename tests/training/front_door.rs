@@ -1,11 +1,10 @@
 //! The library as a program uses it: without a recipe, a file or a terminal.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use crate::common::compare::bits;
-use crate::common::observer::Recorder;
-use fallline::data::{DataSet, Origin, source};
+use crate::common::runs::{digits, epoch, features, run};
+use fallline::data::{DataSet, Origin};
 use fallline::engine::model::recipe::DataConfig;
 use fallline::engine::optim::schedule::Plateau;
 use fallline::engine::team::Team;
@@ -18,9 +17,8 @@ use fallline::{
 const WIDTH: usize = 5;
 const CLASSES: usize = 3;
 
-/// Rows of numbers that look like any others.
 fn rows(count: usize) -> Vec<f32> {
-    (0..count * WIDTH).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+    features(count * WIDTH)
 }
 
 fn classes(count: usize) -> Vec<u8> {
@@ -60,8 +58,7 @@ fn trained_by(recipe: &Recipe, samples: &Samples) -> Model {
     let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, recipe.train.seed).unwrap();
     let (train, test) = (samples.clone(), samples.clone());
     let data = DataSet::new("own", CLASSES, train, test, Origin::Generated { seed: 0 }).unwrap();
-    let (team, stop) = (Team::new(2).unwrap(), AtomicBool::new(false));
-    train::run(&mut model, &data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
+    run(&mut model, &data, recipe, 2).unwrap();
     model
 }
 
@@ -102,8 +99,7 @@ fn a_session_tells_its_plateau_of_each_epoch() {
     let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, recipe.train.seed).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    let mut epoch = || session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
-    let rates: Vec<f64> = (0..4).map(|_| epoch().learning_rate.unwrap()).collect();
+    let rates: Vec<f64> = (0..4).map(|_| epoch(&mut session).unwrap().learning_rate.unwrap()).collect();
     assert_eq!(rates, [0.02, 0.02, 0.01, 0.005]);
     assert_eq!(bits(model.storage()), bits(expected.storage()));
 }
@@ -152,10 +148,10 @@ fn steps_are_those_of_an_epoch_in_its_order() {
     }
 
     // Bytes, through a convolution.
-    let data = source::generate_digits([40, 1], 1).unwrap().train;
+    let data = &digits(40, 1).train;
     let images = || Model::of_images([28, 28, 1]).convolution(5, 3, Activation::RELU).max_pool(2).flatten();
     let mut expected = images().dense(10, Activation::IDENTITY).build().unwrap();
-    fit(&mut expected, &data);
+    fit(&mut expected, data);
     let mut model = images().dense(10, Activation::IDENTITY).build().unwrap();
     let mut steps = Trainer::new().batch(batch).clip_norm(0.3).steps(&mut model).unwrap();
     let pixels: Vec<u8> = (0..40).flat_map(|i| data.row_bytes(i).unwrap().to_vec()).collect();
@@ -164,7 +160,7 @@ fn steps_are_those_of_an_epoch_in_its_order() {
             steps.step(x, classes).unwrap();
         }
     }
-    assert_eq!(steps.evaluate(&data).unwrap(), Trainer::new().evaluate(&expected, &data).unwrap());
+    assert_eq!(steps.evaluate(data).unwrap(), Trainer::new().evaluate(&expected, data).unwrap());
     assert_eq!(bits(model.storage()), bits(expected.storage()));
 }
 
@@ -193,7 +189,7 @@ fn loss_and_gradient_norm_are_those_of_the_batch() {
 
 #[test]
 fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
-    let data = source::generate_digits([300, 250], 1).unwrap();
+    let data = digits(300, 250);
     let layers = || {
         let images = Model::of_images([28, 28, 1]);
         images.convolution(6, 5, Activation::RELU).max_pool(2).layer(LayerConfig::batch_norm()).flatten()
@@ -209,11 +205,11 @@ fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
     let config = DataConfig { scale: Some(255.0), mean: 0.1, deviation: 0.5, ..DataConfig::of_program() };
     let outputs = train::outputs(&model, &data.test, &config, &team).unwrap();
     let probabilities = train::predict(&model, &data.test, &config, &team).unwrap().concat();
-    let seen = model.seen();
+    let seen = model.seen().clone();
     let plain = Predictor::new(model).unwrap();
     // Of four callers at a time, one gets the threads.
     let loaded = Predictor::load(&path).unwrap().with_softmax().with_threads(3).unwrap();
-    assert_eq!(loaded.model().seen(), seen);
+    assert_eq!(*loaded.model().seen(), seen);
 
     let pixels: Vec<u8> = (0..250).flat_map(|i| data.test.row_bytes(i).unwrap().to_vec()).collect();
     let floats: Vec<f32> = pixels.iter().map(|&pixel| pixel.into()).collect();
@@ -237,7 +233,7 @@ fn predictions_are_those_of_the_command_line_for_any_number_of_threads() {
     // The model may be trained on, and remembers what it sees.
     let mut model = plain.into_model();
     Trainer::new().epochs(1).fit(&mut model, &data.train).unwrap();
-    assert_eq!(model.seen(), seen);
+    assert_eq!(*model.seen(), seen);
 }
 
 #[track_caller]

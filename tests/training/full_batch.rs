@@ -1,12 +1,10 @@
 //! Rules for the full batch on a case whose optimum is known, least squares by one linear layer, and in
 //! whole runs: what ends them, what they report.
 
-use std::sync::atomic::AtomicBool;
-
-use crate::common::observer::Recorder;
+use crate::common::runs::{self, epoch, run};
 use crate::common::splitmix;
 use fallline::Error;
-use fallline::data::{DataSet, Samples, source};
+use fallline::data::{DataSet, Samples};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, EpochRecord, Session, TrainRecord};
@@ -61,8 +59,7 @@ fn trained(optimizer: &str, steps: usize) -> f64 {
     let mut model = Model::build(&recipe.model, samples.shape(), CLASSES, 1).unwrap();
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
-    let stop = AtomicBool::new(false);
-    (0..steps).map(|_| session.epoch(&stop, &mut Recorder::default()).unwrap().train_loss).last().unwrap()
+    (0..steps).map(|_| epoch(&mut session).unwrap().train_loss).last().unwrap()
 }
 
 /// The least mean of the squared errors of all outputs, by the normal equations.
@@ -129,21 +126,18 @@ fn rprop_finds_the_least_squares() {
 
 /// Trains on all samples, until it ends.
 fn ended(recipe: &Recipe) -> (TrainRecord, Model) {
-    let data =
-        DataSet { name: "squares".into(), train: samples(), test: samples(), classes: CLASSES, ..digits() };
-    run(recipe, &data, 2)
+    let data = DataSet {
+        name: "squares".into(),
+        train: samples(),
+        test: samples(),
+        classes: CLASSES,
+        ..digits().clone()
+    };
+    runs::trained(recipe, &data, 2)
 }
 
-fn run(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
-    let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
-    let team = Team::new(threads).unwrap();
-    let stop = AtomicBool::new(false);
-    let record = train::run(&mut model, data, recipe, &team, &stop, &mut Recorder::default()).unwrap();
-    (record, model)
-}
-
-fn digits() -> DataSet {
-    source::generate_digits([400, 100], 1).unwrap()
+fn digits() -> &'static DataSet {
+    runs::digits(400, 100)
 }
 
 #[test]
@@ -206,7 +200,7 @@ fn network(settings: &[&str]) -> Recipe {
 fn a_record_counts_evaluations_and_tells_the_loss_at_the_end_of_each_epoch() {
     for optimizer in ["optimizer.name=lbfgs", "optimizer.name=cg"] {
         let data = digits();
-        let (record, model) = run(&network(&[optimizer]), &data, 2);
+        let (record, model) = runs::trained(&network(&[optimizer]), data, 2);
         assert_eq!((record.epochs.len(), record.batch), (12, Some(400)));
         let evaluations: Vec<usize> = record.epochs.iter().map(|epoch| epoch.evaluations.unwrap()).collect();
         println!("{optimizer}: {evaluations:?} evaluations");
@@ -225,7 +219,7 @@ fn a_record_counts_evaluations_and_tells_the_loss_at_the_end_of_each_epoch() {
 #[test]
 fn every_rule_of_a_training_ends_it() {
     let ended = |settings: &[&str]| {
-        let (record, _) = run(&network(settings), &digits(), 2);
+        let (record, _) = runs::trained(&network(settings), digits(), 2);
         (record.stop_reason.clone(), record.epochs.len(), record)
     };
     let (reason, epochs, plain) = ended(&[]);
@@ -277,17 +271,14 @@ fn a_run_that_begins_with_no_finite_loss_diverges() {
         "model.layers.0.weight_init.value=3e38",
     ]);
     let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
-    let team = Team::new(2).unwrap();
-    let error =
-        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
-            .unwrap_err();
+    let error = run(&mut model, data, &recipe, 2).unwrap_err();
     assert!(error.to_string().starts_with("training diverged: the output of layer 0 (dense"), "{error}");
 }
 
 /// A convex loss: what hundred epochs of Adam leave, line searches take away in as many iterations.
 #[test]
 fn line_searches_go_below_what_adam_reaches() {
-    let data = source::generate_digits([2000, 100], 1).unwrap();
+    let data = runs::digits(2000, 100);
     let trained = |name: &str| {
         let settings = ["data.set=digits", "train.epochs=100", "train.batch=all"].map(|s| s.parse().unwrap());
         let optimizer = format!("optimizer.name={name}").parse().unwrap();
@@ -296,7 +287,7 @@ fn line_searches_go_below_what_adam_reaches() {
         let extra = if name == "adam" { &adam[..] } else { &[] };
         let all = [&settings[..], &[optimizer], extra].concat();
         let recipe = Recipe::load("mnist-softmax", &all).unwrap();
-        let (record, model) = run(&recipe, &data, 2);
+        let (record, model) = runs::trained(&recipe, data, 2);
         let loss = train::evaluate(&model, &data.train, &recipe.data, &Team::new(2).unwrap()).unwrap().loss;
         let evaluations: usize = record.epochs.iter().filter_map(|epoch| epoch.evaluations).sum();
         println!(

@@ -16,4 +16,5 @@ mod norms;
 mod one_step;
 mod own_steps;
 mod probes;
+mod sequences;
 mod stopping;

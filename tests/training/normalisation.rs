@@ -1,11 +1,10 @@
 //! Runs with batch normalisation and dropout: what is refused, what becomes of the running statistics
 //! beside averages, and what a model answers when it is trained.
 
-use std::sync::atomic::AtomicBool;
-
-use crate::common::observer::Recorder;
-use fallline::data::{DataSet, source};
-use fallline::engine::model::{Model, NamedTensor, Recipe};
+use crate::common::compare::{largest_deviation, widened};
+use crate::common::runs::{self, build, digits, epoch};
+use fallline::data::DataSet;
+use fallline::engine::model::{NamedTensor, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, Session};
 
@@ -24,16 +23,16 @@ fn recipe(layers: &str, batch: usize, tables: &str) -> Recipe {
     Recipe::parse(&toml, "test recipe").unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
 
-fn data(samples: usize) -> DataSet {
-    source::generate_digits([samples, 50], 1).unwrap()
+fn data(samples: usize) -> &'static DataSet {
+    digits(samples, 50)
 }
 
 fn trained(recipe: &Recipe, data: &DataSet, epochs: usize) -> Vec<NamedTensor> {
-    let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
+    let mut model = build(recipe, data);
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, recipe, &team).unwrap();
     for _ in 0..epochs {
-        session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+        epoch(&mut session).unwrap();
     }
     drop(session);
     model.tensors()
@@ -41,7 +40,7 @@ fn trained(recipe: &Recipe, data: &DataSet, epochs: usize) -> Vec<NamedTensor> {
 
 fn refusal(recipe: &Recipe, samples: usize) -> Option<String> {
     let data = data(samples);
-    let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
+    let mut model = build(recipe, data);
     let team = Team::new(2).unwrap();
     Session::new(&mut model, &data.train, recipe, &team).err().map(|error| error.to_string())
 }
@@ -66,13 +65,12 @@ fn a_batch_of_one_value_is_refused() {
     // One image has many values of a channel.
     let of_images = &NORMED[..NORMED.find("[[model.layers]]\ntype = \"dense\"").unwrap()];
     assert_eq!(refusal(&recipe(of_images, 1, ""), 20), None);
-    trained(&recipe(of_images, 1, ""), &data(20), 1);
+    trained(&recipe(of_images, 1, ""), data(20), 1);
 }
 
 fn close(one: &[NamedTensor], other: &[NamedTensor], running: bool) -> bool {
     one.iter().zip(other).filter(|(tensor, _)| tensor.name.contains("running") == running).all(|(a, b)| {
-        a.name == b.name
-            && a.values.iter().zip(&b.values).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs().max(0.1))
+        a.name == b.name && largest_deviation(&widened(&a.values), &widened(&b.values), 0.1) <= 1e-5
     })
 }
 
@@ -89,7 +87,7 @@ fn mean(one: &[NamedTensor], other: &[NamedTensor]) -> Vec<NamedTensor> {
 #[test]
 fn running_statistics_are_averaged_as_the_parameters_are() {
     let data = data(150);
-    let of = |tables: &str, epochs| trained(&recipe(NORMED, 32, tables), &data, epochs);
+    let of = |tables: &str, epochs| trained(&recipe(NORMED, 32, tables), data, epochs);
     let (one, two) = (of("", 1), of("", 2));
     assert!(!close(&one, &two, true) && !close(&one, &two, false));
     let swa = of("[average]\nmethod = \"swa\"\n", 2);
@@ -101,8 +99,8 @@ fn running_statistics_are_averaged_as_the_parameters_are() {
     // One that remembers everything, as an equal average over the steps: one step, then another.
     let half = "[average]\nmethod = \"ema\"\ndecay = 0.5\ndebias = false\n";
     let (first, second) =
-        (trained(&recipe(NORMED, 150, ""), &data, 1), trained(&recipe(NORMED, 150, ""), &data, 2));
-    let ema = trained(&recipe(NORMED, 150, half), &data, 2);
+        (trained(&recipe(NORMED, 150, ""), data, 1), trained(&recipe(NORMED, 150, ""), data, 2));
+    let ema = trained(&recipe(NORMED, 150, half), data, 2);
     let expected = mean(&first, &second);
     assert!(close(&ema, &expected, true) && close(&ema, &expected, false));
     // Slow parameters that are the fast ones, and statistics that have no slow ones.
@@ -118,12 +116,12 @@ fn dropout_of_nothing_changes_no_bit_and_of_something_does() {
     let data = data(100);
     let with = |rate: f64| {
         let dropout = format!("[[model.layers]]\ntype = \"dropout\"\nrate = {rate}\n");
-        trained(&recipe(&format!("{NORMED}{dropout}"), 16, ""), &data, 2)
+        trained(&recipe(&format!("{NORMED}{dropout}"), 16, ""), data, 2)
     };
     let values =
         |tensors: Vec<NamedTensor>| tensors.into_iter().map(|tensor| tensor.values).collect::<Vec<_>>();
     let (none, some) = (values(with(0.0)), values(with(0.3)));
-    assert_eq!(values(trained(&recipe(NORMED, 16, ""), &data, 2)), none);
+    assert_eq!(values(trained(&recipe(NORMED, 16, ""), data, 2)), none);
     assert_ne!(some, none);
     assert_eq!(values(with(0.3)), some);
 }
@@ -136,10 +134,7 @@ fn a_trained_network_learns_and_answers_alone() {
     let mut recipe = recipe(&format!("{NORMED}{dropout}"), 32, "");
     (recipe.train.epochs, recipe.optimizer.learning_rate) = (6, 0.01);
     let team = Team::new(2).unwrap();
-    let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
-    let record =
-        train::run(&mut model, &data, &recipe, &team, &AtomicBool::new(false), &mut Recorder::default())
-            .unwrap();
+    let (record, model) = runs::trained(&recipe, data, 2);
     let accuracy = record.test.as_ref().unwrap().accuracy.unwrap();
     println!("{accuracy}");
     assert!(accuracy > 0.7, "{accuracy}");
@@ -154,12 +149,9 @@ fn a_loss_that_is_none_names_the_layer() {
     let data = data(64);
     let mut recipe = recipe(NORMED, 32, "");
     recipe.optimizer.learning_rate = 1e38;
-    let mut model = Model::build(&recipe.model, data.train.shape(), 10, 1).unwrap();
+    let mut model = build(&recipe, data);
     let team = Team::new(2).unwrap();
     let mut session = Session::new(&mut model, &data.train, &recipe, &team).unwrap();
-    let error = (0..5)
-        .find_map(|_| session.epoch(&AtomicBool::new(false), &mut Recorder::default()).err())
-        .unwrap()
-        .to_string();
+    let error = (0..5).find_map(|_| epoch(&mut session).err()).unwrap().to_string();
     assert!(error.contains("the output of layer 0 (conv 5x5)"), "{error}");
 }

@@ -1,21 +1,18 @@
 //! The norms of each layer in the last step of an epoch, and the warnings that follow from them.
 
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
-
-use crate::common::observer::Recorder;
+use crate::common::compare::largest_deviation;
 use crate::common::program;
-use fallline::data::{DataSet, source};
+use crate::common::runs::{self, build, epoch, recorded};
+use fallline::data::DataSet;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
-use fallline::engine::train::{self, LayerNorms, Session, TrainRecord, Trouble, Warning};
+use fallline::engine::train::{LayerNorms, Session, TrainRecord, Trouble, Warning};
 
 const CLASSES: usize = 10;
 const SAMPLES: usize = 300;
 
 fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([SAMPLES, 50], 1).unwrap())
+    runs::digits(SAMPLES, 50)
 }
 
 /// A network of these layers, each of them so many units and an activation; `settings` as on the command
@@ -39,20 +36,14 @@ fn recipe(layers: &[(usize, &str)], settings: &[&str]) -> Recipe {
 const SMALL: &[(usize, &str)] = &[(130, "relu"), (33, "tanh")];
 
 fn trained(recipe: &Recipe, data: &DataSet) -> (TrainRecord, Vec<Warning>) {
-    let mut model = Model::build(&recipe.model, [28, 28, 1], CLASSES, recipe.train.seed).unwrap();
-    let team = Team::new(2).unwrap();
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let mut model = build(recipe, data);
+    let (record, recorder) = recorded(&mut model, data, recipe, 2).unwrap();
     assert_eq!(record.warnings, recorder.warnings, "the observer hears what the record has");
     (record, recorder.warnings)
 }
 
 fn norm(values: impl Iterator<Item = f64>) -> f64 {
     values.map(|x| x * x).sum::<f64>().sqrt()
-}
-
-fn close(a: f64, b: f64) -> bool {
-    (a - b).abs() <= 1e-5 * b
 }
 
 /// Each epoch is one step of plain gradient descent, whose update is the gradient times the rate.
@@ -74,7 +65,7 @@ fn norms_are_those_of_the_last_step() {
         let rate = recipe.optimizer.learning_rate;
         for _ in 0..3 {
             let before = session.model().storage().to_vec();
-            let record = session.epoch(&AtomicBool::new(false), &mut Recorder::default()).unwrap();
+            let record = epoch(&mut session).unwrap();
             let after = session.model().storage();
             let names: Vec<&str> = record.layers.iter().map(|norms| norms.layer.as_str()).collect();
             assert_eq!(names, ["0", "2", "4"]);
@@ -83,7 +74,14 @@ fn norms_are_those_of_the_last_step() {
                 let pairs = before.iter().zip(after);
                 let change = norm(pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)));
                 let change = if recipe.lookahead.is_some() { 2.0 * change } else { change };
-                assert!(close(norms.parameters, norm(before.iter().map(|&p| f64::from(p)))), "{norms:?}");
+                assert!(
+                    largest_deviation(
+                        &[norms.parameters],
+                        &[norm(before.iter().map(|&p| f64::from(p)))],
+                        0.0
+                    ) <= 1e-5,
+                    "{norms:?}"
+                );
                 // The difference of rounded numbers.
                 assert!((norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
                 assert!(
@@ -111,13 +109,12 @@ fn a_search_has_norms_of_each_iteration() {
         let mut session = Session::new(&mut model, &digits().train, &recipe_of_search, &team).unwrap();
         for _ in 0..4 {
             let before = session.model().storage().to_vec();
-            let stop = AtomicBool::new(false);
-            let record = session.epoch(&stop, &mut Recorder::default()).unwrap();
+            let record = epoch(&mut session).unwrap();
             // The gradient there, as a step of plain gradient descent sees it.
             let mut other = Model::build(&descent.model, [28, 28, 1], CLASSES, 1).unwrap();
             other.parts_mut().1.copy_from_slice(&before);
             let mut step = Session::new(&mut other, &digits().train, &descent, &team).unwrap();
-            let expected = step.epoch(&stop, &mut Recorder::default()).unwrap().layers;
+            let expected = epoch(&mut step).unwrap().layers;
             assert_eq!((record.layers.len(), expected.len()), (3, 3));
             let after = session.model().storage();
             for ((norms, expected), place) in record.layers.iter().zip(&expected).zip(&places) {
@@ -125,7 +122,10 @@ fn a_search_has_norms_of_each_iteration() {
                 let change = norm(pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)));
                 assert_eq!(norms.layer, expected.layer);
                 assert!((norms.gradient - expected.gradient).abs() <= 1e-4 * expected.gradient, "{norms:?}");
-                assert!(close(norms.parameters, expected.parameters), "{norms:?} {expected:?}");
+                assert!(
+                    largest_deviation(&[norms.parameters], &[expected.parameters], 0.0) <= 1e-5,
+                    "{norms:?} {expected:?}"
+                );
                 assert!(change > 0.0 && (norms.update - change).abs() <= 1e-3 * change, "{norms:?} {change}");
             }
         }
@@ -193,7 +193,7 @@ fn steps_at_a_huge_rate_explode() {
 
 #[test]
 fn healthy_trainings_are_not_warned_of() {
-    let data = source::generate_digits([2000, 50], 1).unwrap();
+    let data = runs::digits(2000, 50);
     for name in Recipe::built_in_names() {
         // The same layers as in mnist-mlp-512, but minutes of work.
         if name == "mnist-mlp-2048" {
@@ -201,7 +201,7 @@ fn healthy_trainings_are_not_warned_of() {
         }
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.epochs = 3;
-        let (record, warnings) = trained(&recipe, &data);
+        let (record, warnings) = trained(&recipe, data);
         assert_eq!(warnings, [], "{name}");
         assert!(record.epochs.iter().all(|epoch| !epoch.layers.is_empty()));
     }
@@ -222,8 +222,8 @@ fn a_perfect_fit_is_no_vanishing_gradient() {
         "train.epochs=150",
         "train.batch=40",
     ];
-    let data = source::generate_digits([40, 50], 1).unwrap();
-    let (record, warnings) = trained(&recipe(SMALL, &settings), &data);
+    let data = runs::digits(40, 50);
+    let (record, warnings) = trained(&recipe(SMALL, &settings), data);
     let last = record.epochs.last().unwrap();
     assert!(last.layers.iter().all(|norms| norms.gradient == 0.0), "{:?}", last.layers);
     assert_eq!(warnings, []);

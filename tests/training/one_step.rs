@@ -1,11 +1,9 @@
 //! One training step of batches of many sizes, however they are cut up inside, against the gradient
 //! of the naive layers in f64 over the whole batch.
 
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::widened;
-use crate::common::observer::Recorder;
-use fallline::data::{Samples, source};
+use crate::common::runs::{digits, first_losses};
+use fallline::data::Samples;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference::{self, Dense};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
@@ -45,18 +43,12 @@ fn fast(samples: &Samples) -> Step {
     let mut model = new_model(&recipe, samples);
     let before = model.tensors();
     let team = Team::new(2).unwrap();
-    let mut recorder = Recorder::default();
-    Session::new(&mut model, samples, &recipe, &team)
-        .and_then(|mut session| session.epoch(&AtomicBool::new(false), &mut recorder))
-        .unwrap();
+    let losses = first_losses(&mut Session::new(&mut model, samples, &recipe, &team).unwrap(), 1);
     let change = |(before, after): (&NamedTensor, NamedTensor)| {
         let values = widened(&before.values).into_iter().zip(widened(&after.values));
         values.map(|(before, after)| before - after).collect()
     };
-    Step {
-        loss: *recorder.losses.last().unwrap(),
-        gradients: before.iter().zip(model.tensors()).map(change).collect(),
-    }
+    Step { loss: losses[0], gradients: before.iter().zip(model.tensors()).map(change).collect() }
 }
 
 /// The naive step.
@@ -98,13 +90,9 @@ fn agrees(fast: &Step, exact: &Step) -> bool {
         && fast.gradients.iter().zip(&exact.gradients).all(|(fast, exact)| near(fast, exact))
 }
 
-fn digits(count: usize) -> Samples {
-    source::generate_digits([count, 1], 1).unwrap().train
-}
-
 #[test]
 fn a_step_follows_the_gradient_of_the_whole_batch() {
-    let all = digits(1100);
+    let all = &digits(1100, 1).train;
     for batch in BATCHES {
         let samples = all.take(&Vec::from_iter(0..batch)).unwrap();
         assert!(agrees(&fast(&samples), &exact(&samples)), "batch {batch}");
@@ -113,12 +101,12 @@ fn a_step_follows_the_gradient_of_the_whole_batch() {
 
 #[test]
 fn a_forgotten_sample_or_a_wrong_gradient_is_seen() {
-    let all = digits(600);
-    let exact = exact(&all);
-    assert!(agrees(&fast(&all), &exact));
+    let all = &digits(600, 1).train;
+    let exact = exact(all);
+    assert!(agrees(&fast(all), &exact));
     assert!(!agrees(&fast(&all.take(&Vec::from_iter(0..599)).unwrap()), &exact));
     for tensor in 0..4 {
-        let mut wrong = fast(&all);
+        let mut wrong = fast(all);
         wrong.gradients[tensor].iter_mut().for_each(|gradient| *gradient *= 1.0001);
         assert!(!agrees(&wrong, &exact));
     }

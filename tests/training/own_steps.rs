@@ -1,6 +1,7 @@
 //! Steps of one's own that are told how long an epoch is: what goes by epochs goes as in a training of whole epochs.
 
-use crate::common::compare;
+use crate::common::compare::bits_of;
+use crate::common::runs::features;
 use fallline::{Activation, Loss, Model, Optimizer, Recipe, Samples, Trainer};
 
 const WIDTH: usize = 4;
@@ -9,7 +10,7 @@ const PER_EPOCH: usize = 5;
 const EPOCHS: usize = 6;
 
 fn x() -> Vec<f32> {
-    (0..BATCH * PER_EPOCH * WIDTH).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+    features(BATCH * PER_EPOCH * WIDTH)
 }
 
 fn y() -> Vec<f32> {
@@ -19,11 +20,6 @@ fn y() -> Vec<f32> {
 fn model() -> Model {
     let layers = Model::sequential(WIDTH).dense(9, Activation::TANH).dense(1, Activation::IDENTITY);
     layers.loss(Loss::MEAN_SQUARED_ERROR).seed(2).build().unwrap()
-}
-
-/// The bits of all parameters.
-fn bits(model: &Model) -> Vec<u32> {
-    model.tensors().iter().flat_map(|tensor| compare::bits(&tensor.values)).collect()
 }
 
 /// The settings of a recipe's text.
@@ -60,12 +56,12 @@ fn own_steps_of_whole_epochs_are_those_of_a_training() {
     let plain = {
         let mut model = model();
         trainer(ADAM).fit(&mut model, &samples).unwrap();
-        bits(&model)
+        bits_of(&model)
     };
     for text in settings() {
         let mut whole = model();
         trainer(&text).fit(&mut whole, &samples).unwrap();
-        assert_ne!(bits(&whole), plain, "{text} does something");
+        assert_ne!(bits_of(&whole), plain, "{text} does something");
 
         let mut stepped = model();
         let mut steps = trainer(&text).steps_per_epoch(PER_EPOCH as u64).steps(&mut stepped).unwrap();
@@ -74,9 +70,9 @@ fn own_steps_of_whole_epochs_are_those_of_a_training() {
                 steps.step(x, y).unwrap();
             }
         }
-        assert_eq!(bits(steps.model()), bits(&whole), "{text}");
+        assert_eq!(bits_of(steps.model()), bits_of(&whole), "{text}");
         drop(steps);
-        assert_eq!(bits(&stepped), bits(&whole), "{text}");
+        assert_eq!(bits_of(&stepped), bits_of(&whole), "{text}");
     }
 }
 
@@ -93,11 +89,11 @@ fn an_average_that_is_shown_in_between_changes_no_bit() {
                 let x = &x()[batch * BATCH * WIDTH..][..BATCH * WIDTH];
                 steps.step(x, &y()[batch * BATCH..][..BATCH]).unwrap();
                 if shows && number == 12 {
-                    let before = bits(steps.model());
-                    seen = vec![before, bits(steps.show_average())];
+                    let before = bits_of(steps.model());
+                    seen = vec![before, bits_of(steps.show_average())];
                 }
             }
-            (bits(&model), seen)
+            (bits_of(&model), seen)
         };
         let ((without, _), (with, seen)) = (trained(false), trained(true));
         assert_eq!(with, without, "{text}");

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::compare::bits;
 use crate::common::observer::Recorder;
 use crate::common::small::{CLASSES, digits};
 use fallline::data::Samples;
@@ -231,8 +232,12 @@ fn probes_change_no_bit() {
         probes.most_calls = 100;
         probes.turns = Turns { first: 1, end: 100, slice: 1 };
         let (_, probed) = trained(&recipe, 2, Some(probes));
-        let bits = |model: &Model| model.storage().iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert!(bits(&plain) == bits(&probed), "{} {}", recipe.name, recipe.optimizer.name());
+        assert!(
+            bits(plain.storage()) == bits(probed.storage()),
+            "{} {}",
+            recipe.name,
+            recipe.optimizer.name()
+        );
     }
 }
 

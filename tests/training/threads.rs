@@ -4,25 +4,20 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
-
 use crate::common::compare::bits;
-use crate::common::observer::Recorder;
-use fallline::data::{DataSet, source};
+use crate::common::runs::{self, build, recorded};
+use fallline::data::DataSet;
+use fallline::engine::model::Recipe;
 use fallline::engine::model::recipe::OPTIMIZERS;
-use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train;
 
-const CLASSES: usize = 10;
 const TRAIN_SAMPLES: usize = 2000;
 const TEST_SAMPLES: usize = 301;
 const THREADS: [usize; 4] = [1, 2, 3, 8];
 
 fn digits() -> &'static DataSet {
-    static DIGITS: OnceLock<DataSet> = OnceLock::new();
-    DIGITS.get_or_init(|| source::generate_digits([TRAIN_SAMPLES, TEST_SAMPLES], 1).unwrap())
+    runs::digits(TRAIN_SAMPLES, TEST_SAMPLES)
 }
 
 /// The first `samples` training digits, and all test digits.
@@ -47,9 +42,8 @@ struct Outcome {
 
 fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let team = Team::new(threads).unwrap();
-    let mut model = Model::build(&recipe.model, data.train.shape(), CLASSES, recipe.train.seed).unwrap();
-    let mut recorder = Recorder::default();
-    let record = train::run(&mut model, data, recipe, &team, &AtomicBool::new(false), &mut recorder).unwrap();
+    let mut model = build(recipe, data);
+    let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
     assert_eq!(record.test.as_ref(), Some(&test));
     let images = data.test.clone().first(37).unwrap();

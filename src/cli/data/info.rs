@@ -10,7 +10,7 @@ use super::super::output::Outputs;
 use super::super::shared;
 use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values};
-use crate::data::table::{DELIMITERS, Encoding, Kind, Table, TableOptions, TableRecord};
+use crate::data::table::{Encoding, Kind, Table, TableOptions, TableRecord, delimiter_named};
 use crate::report::markup::for_terminal;
 use crate::report::{data_table, json, terminal};
 
@@ -78,16 +78,8 @@ Examples:
   fallline data info datasets";
 
 fn delimiter(text: &str) -> Result<u8, String> {
-    if let Some((_, byte)) = DELIMITERS.iter().find(|(name, _)| *name == text) {
-        return Ok(*byte);
-    }
-    match text.as_bytes() {
-        // These would make a field of nothing, or of half of one.
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.-+".contains(byte) => {
-            Ok(*byte)
-        }
-        _ => Err("expected comma, semicolon, tab, pipe, or one mark that is part of no number".into()),
-    }
+    let expected = "expected comma, semicolon, tab, pipe, or one mark that is part of no number";
+    delimiter_named(text).ok_or_else(|| expected.into())
 }
 
 fn kind(text: &str) -> Result<(String, Kind), String> {

@@ -10,13 +10,19 @@ use crate::cli::optimizers;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TrainArguments {
-    /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml.
-    #[arg(value_name = "RECIPE", default_value = "digits-mlp")]
+    /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml; or a table that ends
+    /// with .csv, .tsv, .tab, .data or .txt, or one of these with .gz, or - for standard input: a recipe is made for it,
+    /// and printed.
+    #[arg(value_name = "RECIPE|TABLE", default_value = "digits-mlp")]
     pub(super) recipe: OsString,
     /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
     /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// The column of a table that is to be predicted, by its name or its number, or several with commas between them
+    /// [default: the recipe's, or the last column].
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) target: Option<String>,
     /// Passes over the training samples [default: the recipe's].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) epochs: Option<u32>,
@@ -91,6 +97,8 @@ Examples:
   fallline train mnist-mlp --optimizer momentum --lr 0.02 --set optimizer.momentum=0.95
   fallline train mnist-mlp --schedule cosine --set schedule.warmup_epochs=1
   fallline train my-recipe.toml --data my-data
+  fallline train houses.csv --target price --save houses.safetensors
+  fallline train adult-train.csv --set data.test_file=adult-test.csv
   fallline train mnist-mlp --validation 0.1 --patience 3 --epochs 100
   fallline train mnist-mlp --set stop.accuracy=0.97 --set gradient.clip_norm=1
   fallline train mnist-mlp --set gradient.clip_adaptive=0.01 --set constraint.max_norm=3

@@ -1,5 +1,6 @@
 //! What is said before training.
 
+use super::table;
 use crate::data::{DataSet, Origin};
 use crate::model::recipe::{AverageMethod, TrainConfig};
 use crate::model::{Model, Recipe};
@@ -13,15 +14,20 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Mode
     let validation =
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
     let shape = shape(data.train.shape());
+    let (targets, sees) = match data.train.encoder() {
+        Some(encoder) => (String::new(), table::columns(encoder, &data.notes)),
+        None => {
+            let formula = recipe.data.formula(data.train.element_type());
+            (format!(", {} classes", data.classes), format!("network sees {formula}\n"))
+        }
+    };
     format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}, {} classes\n\
-         network sees {}\n{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
+        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}{targets}\n\
+         {sees}{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
         recipe.name,
         recipe.summary,
         data.name,
         origin(&data.origin),
-        data.classes,
-        recipe.data.formula(data.train.element_type()),
         recipe.optimizer.name(),
         averages(recipe),
         recipe.optimizer.learning_rate,
@@ -73,5 +79,9 @@ pub(super) fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Folder(folder) => format!(" in {}", folder.display()),
         Origin::Generated { seed } => format!(", generated from seed {seed}"),
+        Origin::Files(files) => {
+            let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            format!(", from {}", files.join(" and "))
+        }
     }
 }

@@ -40,6 +40,17 @@ pub struct FusedPool {
     pub pools: bool,
 }
 
+/// A group, in lanes, of which the gradient of the weights is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    /// `[input_len]`
+    pub x: &'a [f32],
+    /// Which pixels take the gradient, `[output_len]`; none without a pool.
+    pub takers: &'a [f32],
+    /// The gradient of the output, `[output_len]`.
+    pub dy: &'a [f32],
+}
+
 impl FusedPool {
     /// Whether the pool of this window can be fused.
     pub fn is_its_pool(window: Window) -> bool {

@@ -9,7 +9,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::kernels::products::gemm::Epilogue;
-use crate::kernels::products::tile::{Initial, load, place};
+use crate::kernels::products::tile::{Initial, apply_epilogue, load, place};
 use crate::kernels::simd::isa::dispatch;
 use crate::probe::count_flops;
 use crate::tensor::LANES;
@@ -201,30 +201,7 @@ impl Tile {
                     }
                 }
             }
-            // Matched outside the loops: a branch within would keep the sums in memory throughout.
-            let zero = simd.splat_f32s(0.0);
-            match self.epilogue {
-                Epilogue::Plain => {}
-                // A maximum would lose a NaN, by which divergence is noticed.
-                Epilogue::Relu => {
-                    for r in 0..ROWS {
-                        for v in 0..VECTORS {
-                            let negative = simd.less_than_f32s(sums[r][v], zero);
-                            sums[r][v] = simd.select_f32s(negative, zero, sums[r][v]);
-                        }
-                    }
-                }
-                Epilogue::LeakyRelu { slope } => {
-                    let slope = simd.splat_f32s(slope);
-                    for r in 0..ROWS {
-                        for v in 0..VECTORS {
-                            let negative = simd.less_than_f32s(sums[r][v], zero);
-                            let scaled = simd.mul_f32s(sums[r][v], slope);
-                            sums[r][v] = simd.select_f32s(negative, scaled, sums[r][v]);
-                        }
-                    }
-                }
-            }
+            apply_epilogue!(self.epilogue, simd, sums, [ROWS, VECTORS]);
             for r in 0..ROWS {
                 for v in 0..VECTORS {
                     let result = place::<S>(results[r], self.result_panel, v).cast::<S::f32s>();

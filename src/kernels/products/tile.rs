@@ -25,6 +25,38 @@ pub enum Epilogue {
     LeakyRelu { slope: f32 },
 }
 
+/// Applies an epilogue to the sums of a tile, `[rows][vectors]`, in registers. It is a macro since the compiler might
+/// keep in memory what a function is handed by reference.
+macro_rules! apply_epilogue {
+    ($epilogue:expr, $simd:ident, $sums:ident, [$rows:ident, $vectors:ident]) => {
+        // Matched outside the loops: a branch within would keep the sums in memory throughout.
+        let zero = $simd.splat_f32s(0.0);
+        match $epilogue {
+            Epilogue::Plain => {}
+            // A maximum would lose a NaN, by which divergence is noticed.
+            Epilogue::Relu => {
+                for r in 0..$rows {
+                    for v in 0..$vectors {
+                        let negative = $simd.less_than_f32s($sums[r][v], zero);
+                        $sums[r][v] = $simd.select_f32s(negative, zero, $sums[r][v]);
+                    }
+                }
+            }
+            Epilogue::LeakyRelu { slope } => {
+                let slope = $simd.splat_f32s(slope);
+                for r in 0..$rows {
+                    for v in 0..$vectors {
+                        let negative = $simd.less_than_f32s($sums[r][v], zero);
+                        let scaled = $simd.mul_f32s($sums[r][v], slope);
+                        $sums[r][v] = $simd.select_f32s(negative, scaled, $sums[r][v]);
+                    }
+                }
+            }
+        }
+    };
+}
+pub(in crate::kernels) use apply_epilogue;
+
 /// The initial values of the sums.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) enum Initial {
@@ -269,30 +301,7 @@ impl<'a> Problem<'a> {
                 }
                 left -= steps;
             }
-            // Matched outside the loops: a branch within would keep the sums in memory throughout.
-            let zero = simd.splat_f32s(0.0);
-            match self.epilogue {
-                Epilogue::Plain => {}
-                // A maximum would lose a NaN, by which divergence is noticed.
-                Epilogue::Relu => {
-                    for r in 0..ROWS {
-                        for v in 0..VECTORS {
-                            let negative = simd.less_than_f32s(sums[r][v], zero);
-                            sums[r][v] = simd.select_f32s(negative, zero, sums[r][v]);
-                        }
-                    }
-                }
-                Epilogue::LeakyRelu { slope } => {
-                    let slope = simd.splat_f32s(slope);
-                    for r in 0..ROWS {
-                        for v in 0..VECTORS {
-                            let negative = simd.less_than_f32s(sums[r][v], zero);
-                            let scaled = simd.mul_f32s(sums[r][v], slope);
-                            sums[r][v] = simd.select_f32s(negative, scaled, sums[r][v]);
-                        }
-                    }
-                }
-            }
+            apply_epilogue!(self.epilogue, simd, sums, [ROWS, VECTORS]);
             for r in 0..ROWS {
                 let row = self.result.wrapping_add(r * self.result_row);
                 for v in 0..VECTORS {

@@ -4,7 +4,7 @@ use super::{Builder, Flow};
 use crate::Result;
 use crate::kernels::activation::Activation;
 use crate::layers::{Add, Branch, Built, Elementwise, Incoming, Node, Shape};
-use crate::model::inputs::{Input, Inputs};
+use crate::model::inputs::{Inputs, Origin};
 use crate::model::recipe::{ResidualConfig, in_residual};
 
 impl Builder {
@@ -17,7 +17,7 @@ impl Builder {
         module: &str,
         input: Flow,
         shape: Shape,
-    ) -> Result<Input> {
+    ) -> Result<Origin> {
         let mut way = |layers, list: &str| {
             self.sequence(layers, &format!("{module}.{list}."), input)
                 .map_err(|error| in_residual(error, index, list))
@@ -48,7 +48,7 @@ impl Builder {
         index: usize,
         module: &str,
         input: Flow,
-    ) -> Result<Input> {
+    ) -> Result<Origin> {
         let mut way = input;
         for (name, settings) in &branch.layers {
             // Data are taken as the layers between take them.

@@ -1,7 +1,10 @@
 //! The `[data]` table: the samples, and what the network sees of them.
 
+pub mod table;
+
 use toml::Table;
 
+use self::table::TableConfig;
 use super::super::section::{Section, finite, inner_unit, positive};
 use super::limits::MOST_SAMPLES;
 use super::values::{integer, single, table_of};
@@ -9,7 +12,10 @@ use crate::data::idx::ElementType;
 use crate::error::Result;
 
 /// The data sets that a recipe may name.
-pub const DATA_SETS: [&str; 4] = ["mnist", "fashion-mnist", "digits", "folder"];
+pub const DATA_SETS: [&str; 5] = ["mnist", "fashion-mnist", "digits", "folder", TABLE];
+
+/// The name of the data set that is a table in a file.
+pub const TABLE: &str = "table";
 
 /// Which samples are trained on and what the network sees of them: (value / scale - mean) / deviation.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +36,11 @@ pub struct DataConfig {
     pub mean: f32,
     /// Above 0.
     pub deviation: f32,
-    /// The seed of generated digits; of no effect on other data sets.
+    /// The seed of generated digits, and of the test rows of a table without a file of its own for them; of no effect on
+    /// other data sets.
     pub seed: u64,
+    /// Which table is read and how, where that is the data set.
+    pub table: Option<Box<TableConfig>>,
 }
 
 /// How many of the training samples are set aside.
@@ -55,8 +64,12 @@ impl Held {
 
 impl DataConfig {
     pub(super) fn read(mut section: Section) -> Result<DataConfig> {
+        // Whoever names a file means it.
+        let default = section.has("file").then_some(TABLE);
+        let set = section.choice("set", "data set", default, &DATA_SETS)?.to_string();
+        let table = if set == TABLE { Some(Box::new(TableConfig::read(&mut section)?)) } else { None };
         let config = DataConfig {
-            set: section.choice("set", "data set", None, &DATA_SETS)?.to_string(),
+            set,
             train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,
             test_samples: section.optional_integer("test_samples", 1, MOST_SAMPLES)?,
             validation: read_held(&mut section)?,
@@ -65,6 +78,7 @@ impl DataConfig {
             mean: section.single("mean", 0.0, finite())?,
             deviation: section.single("deviation", 1.0, positive())?,
             seed: section.seed("seed", 1)?,
+            table,
         };
         config.check(&section)?;
         section.finish()?;
@@ -146,6 +160,9 @@ impl DataConfig {
             table.insert("validation".into(), value);
         }
         table.insert("stratified".into(), self.stratified.into());
+        if let Some(config) = &self.table {
+            config.write(&mut table);
+        }
         table
     }
 }

@@ -78,6 +78,7 @@ impl DataConfig {
             mean: 0.0,
             deviation: 1.0,
             seed: 1,
+            table: None,
         }
     }
 }

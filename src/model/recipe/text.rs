@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::Recipe;
 use super::overrides::{self, Override};
@@ -36,6 +36,8 @@ pub struct RecipeText {
     text: Cow<'static, str>,
     /// What errors call it.
     place: String,
+    /// The folder of the file, where paths of data may begin.
+    folder: Option<PathBuf>,
 }
 
 impl RecipeText {
@@ -47,11 +49,17 @@ impl RecipeText {
     pub fn read(name_or_path: impl AsRef<OsStr>) -> Result<RecipeText> {
         let name_or_path = name_or_path.as_ref();
         if let Some(path) = Recipe::path(name_or_path) {
-            return Ok(RecipeText { text: read_file(path)?.into(), place: path.display().to_string() });
+            let folder = path.parent().map(Path::to_path_buf);
+            return Ok(RecipeText {
+                text: read_file(path)?.into(),
+                place: path.display().to_string(),
+                folder,
+            });
         }
         // No built-in name has letters that get lost here.
         let name = name_or_path.to_string_lossy();
-        Ok(RecipeText { text: Recipe::built_in_text(&name)?.into(), place: place_of_built_in(&name) })
+        let (text, place) = (Recipe::built_in_text(&name)?.into(), place_of_built_in(&name));
+        Ok(RecipeText { text, place, folder: None })
     }
 
     /// The recipe, changed by `overrides`.
@@ -59,7 +67,11 @@ impl RecipeText {
     /// # Errors
     /// As [`Recipe::parse_with`].
     pub fn recipe(&self, overrides: &[Override]) -> Result<Recipe> {
-        Recipe::parse_with(&self.text, &self.place, overrides)
+        let mut recipe = Recipe::parse_with(&self.text, &self.place, overrides)?;
+        if let (Some(table), Some(folder)) = (&mut recipe.data.table, &self.folder) {
+            table.beside(folder);
+        }
+        Ok(recipe)
     }
 }
 

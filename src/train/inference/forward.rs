@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::ops::Range;
 
 use crate::layers::Forward;
-use crate::model::{Input, Model, PlacedLayer};
+use crate::model::{Model, Origin, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
@@ -157,8 +157,8 @@ impl ForwardPass {
         for (index, placed) in model.layers().iter().enumerate() {
             let (before, after) = self.outputs.split_at_mut(index);
             let read = |input| match input {
-                Input::Data => MatrixRef::new(&self.input, rows, features, row_stride(features)),
-                Input::Output(earlier) => {
+                Origin::Data => MatrixRef::new(&self.input, rows, features, row_stride(features)),
+                Origin::Output(earlier) => {
                     let (columns, stride) = form(earlier);
                     MatrixRef::new(&before[earlier], rows, columns, stride)
                 }

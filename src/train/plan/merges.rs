@@ -1,7 +1,7 @@
 //! Where a network branches: the gradient of an output is the sum of its readers' contributions. The last of
 //! them, whose backward pass comes first, writes it; the others add to it, in the order of their passes.
 
-use crate::model::{Input, PlacedLayer};
+use crate::model::{Origin, PlacedLayer};
 
 /// Which layers add to the gradients of outputs.
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Merges {
         let mut merges = Merges { adds: vec![[false; 2]; layers.len()], ..Merges::default() };
         for (placed, adds) in layers.iter().zip(&mut merges.adds).rev() {
             for (input, adds) in placed.inputs.each().zip(adds) {
-                if let Input::Output(index) = input {
+                if let Origin::Output(index) = input {
                     *adds = std::mem::replace(&mut written[index], true);
                     if *adds && placed.inputs.other.is_none() {
                         merges.columns = merges.columns.max(layers[index].layer.columns());
@@ -50,7 +50,7 @@ mod tests {
     use crate::model::{Model, Recipe};
 
     /// A layer's module, its inputs, and whether it adds to their gradients.
-    type Row = (String, Vec<Input>, [bool; 2]);
+    type Row = (String, Vec<Origin>, [bool; 2]);
 
     fn of(layers: &str) -> (Vec<Row>, Merges) {
         let text = format!(
@@ -73,7 +73,7 @@ mod tests {
         let (layers, merges) = of(&format!("{CONV}, {CONV},"));
         assert_eq!(merges.columns, 0);
         for (index, (_, inputs, adds)) in layers.iter().enumerate() {
-            let before = index.checked_sub(1).map_or(Input::Data, Input::Output);
+            let before = index.checked_sub(1).map_or(Origin::Data, Origin::Output);
             assert_eq!((&inputs[..], *adds), (&[before][..], [false; 2]));
             assert!(merges.is_plain(index));
         }
@@ -83,8 +83,8 @@ mod tests {
     fn all_but_the_last_reader_add() {
         let block = format!("{{ type = 'residual', layers = [{CONV}, {{ type = 'squeeze-excite' }}] }}");
         let (layers, merges) = of(&format!("{CONV}, {block}, "));
-        use Input::{Data, Output};
-        let row = |module: &str, inputs: &[Input], adds| (module.to_string(), inputs.to_vec(), adds);
+        use Origin::{Data, Output};
+        let row = |module: &str, inputs: &[Origin], adds| (module.to_string(), inputs.to_vec(), adds);
         let expected = [
             row("0", &[Data], [false; 2]),
             row("2.layers.0", &[Output(0)], [true, false]),

@@ -148,6 +148,7 @@ impl MatrixPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::Partitioning;
     use crate::model::Model;
     use crate::model::recipe::Recipe;
     use crate::optim::Orthogonal;
@@ -182,9 +183,9 @@ mod tests {
         let how = Orthogonal { spare_last_layer: false, ..Orthogonal::default() };
         let plan = PerTensorPlan::new(PerTensor::Orthogonal(how), model.layers());
         for (number, matrix) in plan.matrices.iter().enumerate() {
-            let layer = &model.layers()[matrix.layer].layer;
+            let partition = model.layers()[matrix.layer].layer.partition(Partitioning::default());
             let mut seen = vec![0; matrix.rows() * 64];
-            for part in (0..layer.sharding().shards()).flat_map(|shard| layer.sharding().shard_parts(shard)) {
+            for part in (0..partition.shards()).flat_map(|shard| partition.shard_parts(shard)) {
                 if part.is_empty() || plan.matrix_of(matrix.layer, &part).is_none() {
                     assert!(part.is_empty() || part.start >= matrix.range.end, "the bias");
                     continue;

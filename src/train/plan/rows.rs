@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::merges::Merges;
-use crate::model::{Input, PlacedLayer};
+use crate::model::{Origin, PlacedLayer};
 use crate::team::Worker;
 
 /// Rows that a worker takes through all layers together, so that what a layer has written is still
@@ -53,14 +53,14 @@ impl RowPlan {
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
             let layer = &layers[index].layer;
-            layer.sharding().shards() > 0 && !layer.sums_rows()
+            layer.has_parameters() && !layer.sums_rows()
         };
         // Of the data, and of each output: whether the parameters pass of a reader needs it.
         let (mut data_later, mut read_later) = (false, vec![false; layers.len()]);
         for index in (0..layers.len()).filter(|&index| sums_later(index)) {
             match layers[index].inputs.main {
-                Input::Data => data_later = true,
-                Input::Output(before) => read_later[before] = true,
+                Origin::Data => data_later = true,
+                Origin::Output(before) => read_later[before] = true,
             }
         }
         let is_norm = |index: usize| {
@@ -193,7 +193,7 @@ impl RowPlan {
 fn is_chain(layers: &[PlacedLayer]) -> bool {
     let reads_last = |(index, placed): (usize, &PlacedLayer)| {
         placed.inputs.other.is_none()
-            && placed.inputs.main == index.checked_sub(1).map_or(Input::Data, Input::Output)
+            && placed.inputs.main == index.checked_sub(1).map_or(Origin::Data, Origin::Output)
     };
     layers.iter().enumerate().all(reads_last)
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::table;
 use crate::data::source::Places;
 use crate::data::{DataSet, Samples, folder, source};
 use crate::error::{Error, Result};
 use crate::model::Recipe;
-use crate::model::recipe::DataConfig;
+use crate::model::recipe::{DataConfig, TABLE};
 
 /// The samples that a recipe trains and tests on.
 ///
@@ -18,6 +19,9 @@ use crate::model::recipe::DataConfig;
 /// Those of [`source::load`] and [`source::find_digits`]; [`Error::Mismatch`] if the recipe asks for more
 /// samples than there are.
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
+    if let Some(table) = &config.table {
+        return table::load(config, table, data_dir);
+    }
     let set = match (config.set.as_str(), data_dir) {
         (source::DIGITS, _) => match source::find_digits(data_dir)? {
             Some(folder) => source::read_digits(&folder)?,
@@ -47,7 +51,8 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
 pub fn load_or_digits(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<String>) -> Result<DataSet> {
     match load(&recipe.data, data_dir) {
         Err(Error::DataMissing { name, .. })
-            if !Places::new(data_dir).is_named() && recipe.data.set != "folder" =>
+            if !Places::new(data_dir).is_named()
+                && !["folder", TABLE].contains(&recipe.data.set.as_str()) =>
         {
             notes.push(format!(
                 "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
@@ -88,6 +93,7 @@ mod tests {
             mean: 0.0,
             deviation: 1.0,
             seed: 5,
+            table: None,
         }
     }
 

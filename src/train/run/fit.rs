@@ -82,7 +82,7 @@ pub fn train(
     // What is wrong with the test is better known now than after the training.
     check_test(model, data, team)?;
     let split = split(&data.train, recipe)?;
-    fit(model, &Training::of(data), split, recipe, team, stop, observer)
+    fit(model, &TrainingSet::of(data), split, recipe, team, stop, observer)
 }
 
 /// Evaluates a trained model on the test samples, once, and adds the result to the record of its training; nothing
@@ -169,14 +169,14 @@ fn prepared<'a>(
 
 /// The part of a data set that a training is given. The test samples are not in it, so that nothing can be chosen
 /// by looking at them.
-pub(in crate::train) struct Training<'a> {
+pub(in crate::train) struct TrainingSet<'a> {
     pub name: &'a String,
     pub train: &'a Samples,
 }
 
-impl<'a> Training<'a> {
-    pub fn of(data: &'a DataSet) -> Training<'a> {
-        Training { name: &data.name, train: &data.train }
+impl<'a> TrainingSet<'a> {
+    pub fn of(data: &'a DataSet) -> TrainingSet<'a> {
+        TrainingSet { name: &data.name, train: &data.train }
     }
 }
 
@@ -186,7 +186,7 @@ impl<'a> Training<'a> {
 /// Those of [`check_training`], before the first step.
 pub(in crate::train) fn fit(
     model: &mut Model,
-    data: &Training,
+    data: &TrainingSet,
     split: Option<Split>,
     recipe: &Recipe,
     team: &Team,

@@ -15,8 +15,12 @@ use crate::train::record::TrainRecord;
 use crate::train::record::epoch::Evaluation;
 use crate::train::record::exact::ExactRecord;
 use crate::train::record::machine::usable_cores;
+<<<<<<< HEAD
 use crate::train::run::exact::exact;
 use crate::train::run::fit::{Training, fit, split};
+=======
+use crate::train::run::fit::{TrainingSet, fit, split};
+>>>>>>> main
 use crate::train::session::Stepper;
 use crate::{Error, Result};
 
@@ -207,7 +211,7 @@ impl Trainer {
     ) -> Result<TrainRecord> {
         let (recipe, team) = (self.recipe_for(model)?, self.team()?);
         let split = split(samples, &recipe)?;
-        let training = Training { name: &recipe.name, train: samples };
+        let training = TrainingSet { name: &recipe.name, train: samples };
         let record = fit(model, &training, split, &recipe, &team, stop, observer)?;
         match record.diverged.as_ref().and_then(Divergence::error) {
             Some(error) => Err(error),

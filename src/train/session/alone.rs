@@ -5,16 +5,16 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Session;
 use crate::data::batches;
-use crate::model::{Input, Model};
+use crate::model::{Model, Origin};
 use crate::probe::{Operation, Probes};
-use crate::team::{Shared, Worker};
+use crate::team::Worker;
 use crate::tensor::Buffer;
 use crate::train::observer::Observer;
 use crate::train::source::Source;
+use crate::train::step::Batch;
 use crate::train::step::alone::ALONE;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::averages::Due;
-use crate::train::step::{Batch, Step};
 
 impl Session<'_> {
     /// Bytes that each worker reads before a kernel that is to be cold: more than a cache that one core
@@ -33,7 +33,7 @@ impl Session<'_> {
     pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
         let placed = layer.and_then(|index| model.layers().get(index));
         let reads_data =
-            placed.is_some_and(|placed| placed.inputs.main == Input::Data && placed.inputs.other.is_none());
+            placed.is_some_and(|placed| placed.inputs.main == Origin::Data && placed.inputs.other.is_none());
         let layer = placed.map(|placed| &placed.layer);
         // The gradient of its parameters is among the statistics.
         let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
@@ -43,8 +43,8 @@ impl Session<'_> {
             // The data have no gradient.
             (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
             (Operation::Statistics, Some(_)) => is_norm,
-            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.sharding().shards() > 0,
-            (Operation::Update, Some(layer)) => layer.sharding().shards() > 0,
+            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.has_parameters(),
+            (Operation::Update, Some(layer)) => layer.has_parameters(),
             (Operation::Derive, Some(layer)) => layer.derived_lens()[0] > 0,
             _ => false,
         }
@@ -71,6 +71,7 @@ impl Session<'_> {
         }
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch: 0 });
+<<<<<<< HEAD
         let classes = self.model.outputs();
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
@@ -92,6 +93,14 @@ impl Session<'_> {
         let (learning_rate, momentum) = (self.recipe.optimizer.learning_rate, self.rule.momentum());
         let settings = self.recipe.schedule.settings(1, self.span, learning_rate, momentum);
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: self.mixing.as_ref() };
+=======
+        let (recipe, size) = (self.recipe, self.prepared.batch);
+        let (learning_rate, momentum) = (recipe.optimizer.learning_rate, self.prepared.rule.momentum());
+        let settings = recipe.schedule.settings(1, self.prepared.span, learning_rate, momentum);
+        let source = Source::new(self.samples, self.targets, &recipe.data);
+        let step = self.prepared.step(self.model, recipe, source, augmented, Due::default());
+        let batch = Batch { order: &self.order, start: 0, size, mixing: self.mixing.as_ref() };
+>>>>>>> main
         let observer = Mutex::new(observer);
         let work = |worker: &Worker| {
             let mut sweep = cold.then(|| Buffer::<f32>::zeros(Self::SWEEP / size_of::<f32>()));

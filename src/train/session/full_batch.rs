@@ -16,16 +16,17 @@ use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
 use crate::probe::{Operation, Probes};
-use crate::team::{Shared, Worker};
+use crate::team::Worker;
 use crate::train::observer::Observer;
 use crate::train::plan::Plan;
 use crate::train::record::Ending;
 use crate::train::record::epoch::EpochRecord;
 use crate::train::record::norms::LayerNorms;
+use crate::train::session::prepare::Prepared;
 use crate::train::session::stop::after_step;
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
-use crate::train::step::{Batch, BatchScore, Step};
+use crate::train::step::{Batch, BatchScore};
 use crate::{Error, Result};
 
 impl Session<'_> {
@@ -49,8 +50,7 @@ impl Session<'_> {
         }
         let count = self.order.len();
         self.epochs += 1;
-        let parameters = self.model.parts_mut().1;
-        let averages = self.averages.begin(self.epochs, self.steps, parameters, &mut self.workspace);
+        let averages = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
         let about = About {
             epoch: self.epochs,
             epochs: train.epochs,
@@ -60,18 +60,24 @@ impl Session<'_> {
             stop_rules: &self.recipe.stop,
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
+<<<<<<< HEAD
         let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
         let classes = self.model.outputs();
         let Some(Search { solver, weight_decay, l2, weights, scores, evaluations: done }) = &mut self.search
         else {
+=======
+        let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
+        let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
+>>>>>>> main
             unreachable!("whoever calls this has a search")
         };
         let mut told = begun;
         // An evaluation is a step to the probes, with what was decided and computed before it.
         let mut searching = probes.as_ref().map(|probes| (probes.now)());
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
-            let (layers, parameters) = self.model.parts_mut();
+            let parameters = self.model.parts_mut().1;
             parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
+<<<<<<< HEAD
             let step = Step {
                 layers,
                 loss: &self.loss,
@@ -89,6 +95,10 @@ impl Session<'_> {
                 memory: self.workspace.share(layers, &self.plan),
                 seed: train.seed,
             };
+=======
+            let source = Source::new(self.samples, self.targets, &self.recipe.data);
+            let step = self.prepared.step(self.model, self.recipe, source, None, Due::default());
+>>>>>>> main
             let seen = Mutex::new(BatchScore::default());
             let number = *done;
             *done += 1;
@@ -111,7 +121,8 @@ impl Session<'_> {
                 told = Instant::now();
                 observer.progress(&about.progress(&score));
             }
-            unpack(gradient, self.workspace.sums(), layers, &self.plan);
+            let Prepared { plan, workspace, .. } = &self.prepared;
+            unpack(gradient, workspace.sums(), self.model.layers(), plan);
             vector::add_scaled(gradient, *weight_decay, point);
             let mut squares = *weight_decay * vector::dot(point, point);
             for place in weights.iter().filter(|_| *l2 != 0.0) {
@@ -132,7 +143,7 @@ impl Session<'_> {
         let norms = norms_of(layers, solver, taken > 0, step);
         self.steps += 1;
         let averaging = averages.at(self.steps);
-        let (slow, average) = self.workspace.averages_mut();
+        let (slow, average) = self.prepared.workspace.averages_mut();
         // Where Lookahead has a step to take, the end of a search that has moved is not that of the training.
         let is_end = self.recipe.lookahead.is_none() || parameters == slow;
         if let Some(alpha) = averaging.slow {
@@ -156,8 +167,7 @@ impl Session<'_> {
         record.samples_per_second *= evaluations as f64;
         record.evaluations = Some(evaluations);
         record.layers = norms;
-        let parameters = self.model.parts_mut().1;
-        self.averages.end(self.epochs, !record.incomplete, parameters, &mut self.workspace);
+        self.prepared.end_epoch(self.epochs, !record.incomplete, self.model);
         Ok(record)
     }
 
@@ -181,10 +191,11 @@ fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) 
 
 /// Writes the gradients of all shards to the places of their parameters among all parameters.
 fn unpack(gradient: &mut [f64], shards: &[f32], layers: &[PlacedLayer], plan: &Plan) {
-    for (PlacedLayer { layer, storage, .. }, places) in layers.iter().zip(&plan.gradients) {
-        for (shard, &place) in (0..layer.sharding().shards()).zip(places) {
+    let partitions = plan.partitions.iter().zip(&plan.gradients);
+    for (PlacedLayer { storage, .. }, (partition, places)) in layers.iter().zip(partitions) {
+        for (shard, &place) in (0..partition.shards()).zip(places) {
             let mut rest = &shards[place..];
-            for part in layer.sharding().shard_parts(shard) {
+            for part in partition.shard_parts(shard) {
                 let (values, after) = rest.split_at(part.len());
                 rest = after;
                 let place = storage.start + part.start..storage.start + part.end;

@@ -33,7 +33,6 @@ pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) ->
         let [gradient, update, parameters] = sums.map(f64::sqrt);
         LayerNorms { layer: placed.module.to_string(), gradient, update, parameters }
     };
-    let all: Vec<_> =
-        layers.iter().filter(|placed| placed.layer.sharding().shards() > 0).map(norms).collect();
+    let all: Vec<_> = layers.iter().filter(|placed| placed.layer.has_parameters()).map(norms).collect();
     if all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }

@@ -2,12 +2,17 @@
 //! first step.
 
 use crate::data::augment::Augmenter;
+use crate::losses::LossFunction;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
 use crate::optim::schedule::Span;
+use crate::team::Shared;
 use crate::train::plan::workspace::{Sizes, Workspace};
-use crate::train::plan::{Plan, Training};
-use crate::train::step::averages::{self, Averages};
+use crate::train::plan::{Plan, Requirements};
+use crate::train::source::Source;
+use crate::train::step::Step;
+use crate::train::step::augmented::Augmented;
+use crate::train::step::averages::{self, Averages, Due};
 use crate::{Error, Result};
 
 /// A training that is to be planned.
@@ -31,8 +36,50 @@ pub(in crate::train) struct Prepared {
     pub plan: Plan,
     pub workspace: Workspace,
     pub averages: Averages,
+    pub loss: LossFunction,
     /// The most samples of a step.
     pub batch: usize,
+}
+
+impl Prepared {
+    /// The steps of an epoch, as all workers run them, on the model for which this was prepared and by its recipe.
+    pub fn step<'s>(
+        &'s mut self,
+        model: &'s mut Model,
+        recipe: &'s Recipe,
+        source: Source<'s>,
+        augmented: Option<Augmented<'s>>,
+        averages: Due,
+    ) -> Step<'s> {
+        let classes = model.outputs();
+        let (layers, parameters) = model.parts_mut();
+        Step {
+            layers,
+            loss: &self.loss,
+            classes,
+            source,
+            augmented,
+            rule: self.rule.as_ref(),
+            treatment: &recipe.gradient,
+            constraint: &recipe.constraint,
+            averages,
+            plan: &self.plan,
+            parameters: Shared::array(parameters),
+            memory: self.workspace.share(layers, &self.plan),
+            seed: recipe.train.seed,
+        }
+    }
+
+    /// Puts the trained parameters back into the model, before the epoch of this number, from 1, and after so many
+    /// steps.
+    pub fn begin_epoch(&mut self, epoch: usize, steps: u64, model: &mut Model) -> Due {
+        self.averages.begin(epoch, steps, model.parts_mut().1, &mut self.workspace)
+    }
+
+    /// Puts the parameters to evaluate into the model, after the epoch of this number, whether or not it is complete.
+    pub fn end_epoch(&mut self, epoch: usize, is_complete: bool, model: &mut Model) {
+        self.averages.end(epoch, is_complete, model.parts_mut().1, &mut self.workspace);
+    }
 }
 
 impl Request<'_> {
@@ -40,11 +87,9 @@ impl Request<'_> {
     ///
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
-    pub fn prepare(&self, model: &mut Model) -> Result<Prepared> {
+    pub fn prepare(&self, model: &Model) -> Result<Prepared> {
         let &Request { recipe, count, are_values, threads, augmenter, wants_norm } = self;
         let one = recipe.train.batch.clamp(1, count);
-        model.own_whole_columns(recipe.needs_whole_columns());
-        model.own_by_inputs(Plan::owns_by_inputs(one));
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
         let batch = one.saturating_mul(recipe.train.accumulate.max(1)).min(count);
@@ -53,12 +98,13 @@ impl Request<'_> {
         let features = model.input().iter().product();
         let parameters = model.storage().len();
         let layers = model.layers();
-        let plan = Plan::new(&Training {
+        let plan = Plan::new(&Requirements {
             layers,
             features,
             workers: threads,
             batch,
             part: one,
+            whole_columns: recipe.needs_whole_columns(),
             slots: rule.slots(),
             needs_norm: wants_norm
                 || recipe.gradient.clip_norm.is_some()
@@ -78,7 +124,8 @@ impl Request<'_> {
         let sizes = Sizes { features, targets, parameters, batch, slots: rule.slots() };
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
-        Ok(Prepared { rule, span, plan, workspace, averages, batch })
+        let loss = model.loss().function();
+        Ok(Prepared { rule, span, plan, workspace, averages, loss, batch })
     }
 }
 

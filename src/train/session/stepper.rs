@@ -4,18 +4,18 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef};
-use crate::losses::{LossFunction, Targets};
+use crate::losses::Targets;
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
 use crate::optim::schedule::{PlateauState, Schedules};
-use crate::team::{Shared, Team, Worker};
+use crate::team::{Team, Worker};
 use crate::train::inference::evaluate::evaluate;
 use crate::train::record::epoch::Evaluation;
 use crate::train::session::prepare::{Prepared, Request, needs_two_samples};
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
-use crate::train::step::{Batch, BatchScore, Step};
+use crate::train::step::{Batch, BatchScore};
 use crate::train::targets::{check_finite, mismatch};
 use crate::{Error, Result, memory};
 
@@ -25,7 +25,6 @@ pub struct Stepper<'a> {
     recipe: Recipe,
     team: Team,
     prepared: Prepared,
-    loss: LossFunction,
     normalisation: Normalisation,
     /// The learning rate of the rule, before its schedule.
     learning_rate: f64,
@@ -86,7 +85,6 @@ impl<'a> Stepper<'a> {
         let plateau = recipe.schedule.learning_rate.plateau().map(PlateauState::new);
         Ok(Stepper {
             normalisation: Normalisation::of(&recipe.data),
-            loss: model.loss().function(),
             learning_rate: recipe.optimizer.learning_rate,
             model,
             recipe,
@@ -122,12 +120,13 @@ impl<'a> Stepper<'a> {
             FeaturesRef::Floats(_) => ElementType::F32,
         };
         let normalisation = self.normalisation;
-        self.model.set_seen(Seen { normalisation, element_type: Some(element_type) });
+        let encoder = self.model.encoder().cloned();
+        self.model.set_seen(Seen { normalisation, element_type: Some(element_type), encoder });
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
-        let classes = self.model.outputs();
         self.begin_step();
         let settings = self.settings();
+<<<<<<< HEAD
         let Prepared { rule, plan, workspace, .. } = &mut self.prepared;
         let (layers, parameters) = self.model.parts_mut();
         let step = Step {
@@ -146,6 +145,10 @@ impl<'a> Stepper<'a> {
             memory: workspace.share(layers, plan),
             seed: self.recipe.train.seed,
         };
+=======
+        let source = Source::of(x, width, targets, factor_and_shift);
+        let step = self.prepared.step(self.model, &self.recipe, source, None, self.due);
+>>>>>>> main
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
         let derives = !self.has_derived;
         let seen = Mutex::new(BatchScore::default());
@@ -243,9 +246,8 @@ impl<'a> Stepper<'a> {
         if !self.shows_average && !is_first {
             return;
         }
-        let (epoch, parameters) = (self.epoch_of(self.steps + 1), self.model.parts_mut().1);
-        let Prepared { averages, workspace, .. } = &mut self.prepared;
-        self.due = averages.begin(epoch, self.steps, parameters, workspace);
+        let epoch = self.epoch_of(self.steps + 1);
+        self.due = self.prepared.begin_epoch(epoch, self.steps, self.model);
         self.shows_average = false;
         if is_first {
             self.plateau = self.plateau_of_next();
@@ -262,9 +264,8 @@ impl<'a> Stepper<'a> {
     }
 
     fn show(&mut self, is_complete: bool) {
-        let (epoch, parameters) = (self.epoch_of(self.steps.max(1)), self.model.parts_mut().1);
-        let Prepared { averages, workspace, .. } = &mut self.prepared;
-        averages.end(epoch, is_complete, parameters, workspace);
+        let epoch = self.epoch_of(self.steps.max(1));
+        self.prepared.end_epoch(epoch, is_complete, self.model);
         self.shows_average = true;
     }
 

@@ -3,7 +3,6 @@
 use super::costs::FLOAT;
 use super::{Step, StepContext};
 use crate::kernels::simd::reduce;
-use crate::model::PlacedLayer;
 use crate::optim::average;
 use crate::probe::Operation;
 use crate::team::Worker;
@@ -16,15 +15,15 @@ impl Step<'_> {
         if averaging.slow.is_none() && averaging.average.is_none() {
             return;
         }
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         // Lookahead reads and writes both, an average reads the parameters.
-        let bytes = layer.sharding().shard_len(shard) * FLOAT;
+        let bytes = partition.shard_len(shard) * FLOAT;
         let local =
             bytes * (2 * usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some()));
         let passes = usize::from(averaging.slow.is_some()) + usize::from(averaging.average.is_some());
         let cost = || self.update_step_cost(local, 2 * bytes * passes);
         worker.probe(Operation::Average, Some(index), cost, || {
-            for part in layer.sharding().shard_parts(shard).into_iter().filter(|part| !part.is_empty()) {
+            for part in partition.shard_parts(shard).into_iter().filter(|part| !part.is_empty()) {
                 let place = storage.start + part.start..storage.start + part.end;
                 let parameters = self.parameters.write(worker, place.clone());
                 if let Some(alpha) = averaging.slow {
@@ -44,7 +43,7 @@ impl Step<'_> {
 
     /// Measures the norm of a shard's parameters, and keeps a copy of them.
     pub(super) fn measure_before(&self, worker: &Worker, index: usize, shard: usize) {
-        let len = self.layers[index].layer.sharding().shard_len(shard);
+        let len = self.plan.partitions[index].shard_len(shard);
         let copy = self.memory.before[worker.index()].write(worker, 0..len);
         self.each_part(worker, index, shard, copy, |copy, parameters| copy.copy_from_slice(parameters));
         self.norms(worker, index, shard)[2] = reduce::sum_of_squares(copy);
@@ -52,7 +51,7 @@ impl Step<'_> {
 
     /// Measures the norm of the change of the parameters since then.
     pub(super) fn measure_after(&self, worker: &Worker, index: usize, shard: usize) {
-        let len = self.layers[index].layer.sharding().shard_len(shard);
+        let len = self.plan.partitions[index].shard_len(shard);
         let copy = self.memory.before[worker.index()].write(worker, 0..len);
         self.each_part(worker, index, shard, copy, |copy, parameters| {
             copy.iter_mut().zip(parameters).for_each(|(before, after)| *before = after - *before);
@@ -69,9 +68,9 @@ impl Step<'_> {
         copy: &mut [f32],
         work: impl Fn(&mut [f32], &[f32]),
     ) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         let mut rest = copy;
-        for part in layer.sharding().shard_parts(shard) {
+        for part in partition.shard_parts(shard) {
             let (copy, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;

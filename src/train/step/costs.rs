@@ -3,7 +3,7 @@
 
 use super::Step;
 use crate::data::FeaturesRef;
-use crate::model::{Input, PlacedLayer};
+use crate::model::{Origin, PlacedLayer};
 use crate::probe::Cost;
 use crate::train::inference::forward;
 use crate::train::plan::OwnShard;
@@ -28,8 +28,8 @@ impl Step<'_> {
     /// Columns of a layer's input.
     fn input_columns(&self, index: usize) -> usize {
         let columns = |input| match input {
-            Input::Data => self.source.width,
-            Input::Output(earlier) => self.memory.outputs[earlier].columns(),
+            Origin::Data => self.source.width,
+            Origin::Output(earlier) => self.memory.outputs[earlier].columns(),
         };
         let inputs = &self.layers[index].inputs;
         columns(inputs.main) + inputs.other.map_or(0, columns)

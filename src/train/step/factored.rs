@@ -76,7 +76,7 @@ impl Step<'_> {
                 for shard in self.plan.owners[worker.index()][matrix.layer].clone() {
                     let first = (self.plan.numbers[matrix.layer] + shard) * NORMS_PER_SHARD;
                     let norms = self.memory.part_squares.write(worker, first..first + NORMS_PER_SHARD);
-                    let parts = self.layers[matrix.layer].layer.sharding().shard_parts(shard);
+                    let parts = self.plan.partitions[matrix.layer].shard_parts(shard);
                     self.parts_of(worker, matrix.layer, shard, &matrix.range, |part, direction| {
                         let (panel, own) = matrix.inputs_of(part);
                         let outputs = &outputs[panel * LANES..(panel + 1) * LANES];
@@ -103,9 +103,9 @@ impl Step<'_> {
         let place = panels.start * LANES..panels.end * LANES;
         let of_step = of_step.write(worker, place.clone());
         of_step.fill(0.0);
-        let layer = &self.layers[matrix.layer].layer;
-        for shard in 0..layer.sharding().shards() {
-            for (number, part) in layer.sharding().shard_parts(shard).iter().enumerate() {
+        let partition = &self.plan.partitions[matrix.layer];
+        for shard in 0..partition.shards() {
+            for (number, part) in partition.shard_parts(shard).iter().enumerate() {
                 if part.is_empty() || !matrix.range.contains(&part.start) {
                     continue;
                 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Block, Step};
 use crate::kernels::elementwise::merge;
 use crate::layers::{Backward, InputGradient};
-use crate::model::{Input, PlacedLayer};
+use crate::model::{Origin, PlacedLayer};
 use crate::team::Worker;
 use crate::tensor::MatrixMut;
 use crate::train::plan::workspace::{Activations, Shares};
@@ -17,18 +17,18 @@ impl<'a> Step<'a> {
     }
 
     /// The buffer of a layer's input.
-    pub(super) fn read_from(&self, input: Input) -> &Activations<Shares<'a>> {
+    pub(super) fn read_from(&self, input: Origin) -> &Activations<Shares<'a>> {
         match input {
-            Input::Data => &self.memory.inputs,
-            Input::Output(index) => &self.memory.outputs[index],
+            Origin::Data => &self.memory.inputs,
+            Origin::Output(index) => &self.memory.outputs[index],
         }
     }
 
     /// The buffer of the gradient of a layer's input; the data have none.
-    pub(super) fn gradient_of(&self, input: Input) -> Option<&Activations<Shares<'a>>> {
+    pub(super) fn gradient_of(&self, input: Origin) -> Option<&Activations<Shares<'a>>> {
         match input {
-            Input::Data => None,
-            Input::Output(index) => Some(&self.memory.gradients[index]),
+            Origin::Data => None,
+            Origin::Output(index) => Some(&self.memory.gradients[index]),
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Step<'a> {
         let dy = gradient.write(worker, rows.clone(), 0..gradient.columns());
         let x = self.read_from(inputs.main).read(worker, rows.clone());
         let y = self.memory.outputs[index].read(worker, rows.clone());
-        let dx = |input: Input| {
+        let dx = |input: Origin| {
             let dx = self.gradient_of(input)?;
             Some(dx.write(worker, rows.clone(), 0..dx.columns()))
         };

@@ -11,8 +11,7 @@ use crate::kernels::elementwise::clip;
 use crate::kernels::products::gemm;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::reduce;
-use crate::layers::Derivation;
-use crate::model::PlacedLayer;
+use crate::layers::{Derivation, Derived, Sharding};
 use crate::optim::MOST_SLOTS;
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
@@ -182,11 +181,10 @@ impl Step<'_> {
         block: Block,
         ahead: &mut PrefetchQueue,
     ) {
-        let layer = &self.layers[next.layer].layer;
-        if !layer.sums_rows() {
+        if !self.layers[next.layer].layer.sums_rows() {
             let [dy, x] = self.factors(worker, next.layer, block.samples.len());
             let before = Some(own.shard).filter(|_| next.layer == own.layer);
-            layer.sharding().prefetch_gradient(next.shard, before, dy, x, ahead);
+            self.plan.partitions[next.layer].prefetch_gradient(next.shard, before, dy, x, ahead);
         }
         if block.first > 0 {
             ahead.add(self.stored_gradient(worker, next.layer, next.shard));
@@ -196,8 +194,8 @@ impl Step<'_> {
     /// Queues all memory that the update of a shard touches: it was last used a step ago, and lies beyond the
     /// second-level cache in all but small models.
     fn prefetch_update(&self, worker: &Worker, index: usize, shard: usize, ahead: &mut PrefetchQueue) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        for part in layer.sharding().shard_parts(shard) {
+        let (partition, storage) = self.partition(index);
+        for part in partition.shard_parts(shard) {
             let place = storage.start + part.start..storage.start + part.end;
             ahead.add(self.parameters.read(worker, place.clone()));
             for slot in &self.memory.slots {
@@ -205,7 +203,7 @@ impl Step<'_> {
             }
         }
         let derived = &self.memory.derived[index];
-        if let Some(kind) = layer.derived() {
+        if let Some(kind) = self.derives(index) {
             kind.derived_parts(shard, &mut |part| ahead.add(derived.read(worker, part)));
         }
     }
@@ -219,7 +217,7 @@ impl Step<'_> {
         shard: usize,
     ) -> &'s mut [f32] {
         let start = self.plan.gradients[index][shard];
-        self.memory.sums.write(worker, start..start + self.layers[index].layer.sharding().shard_len(shard))
+        self.memory.sums.write(worker, start..start + self.plan.partitions[index].shard_len(shard))
     }
 
     /// Adds penalties to a shard's gradient, `[shard_len]`, and clips it, where no other shard is needed for that.
@@ -233,10 +231,10 @@ impl Step<'_> {
         let reads_parameters = !is_left || treatment.clip_adaptive.is_some();
         let cost = || self.update_step_cost(2 * bytes, if reads_parameters { bytes } else { 0 });
         worker.probe(Operation::Clip, Some(index), cost, || {
-            let PlacedLayer { layer, storage, .. } = &self.layers[index];
+            let (partition, storage) = self.partition(index);
             if treatment.l1 != 0.0 {
                 let mut rest = &mut *gradient;
-                for part in layer.sharding().shard_parts(shard) {
+                for part in partition.shard_parts(shard) {
                     let (gradient, after) = rest.split_at_mut(part.len());
                     rest = after;
                     let place = storage.start + part.start..storage.start + part.end;
@@ -294,14 +292,13 @@ impl Step<'_> {
         out: &mut [f32],
         ahead: &PrefetchQueue,
     ) {
-        let layer = &self.layers[index].layer;
         let (rows, accumulate) = (block.samples.len(), block.first > 0);
-        if layer.sums_rows() {
+        if self.layers[index].layer.sums_rows() {
             ahead.ask();
             return self.sum_parts(worker, index, shard, rows, out, accumulate);
         }
         let [dy, x] = self.factors(worker, index, rows);
-        layer.sharding().shard_gradient(shard, out, dy, x, accumulate, ahead);
+        self.plan.partitions[index].shard_gradient(shard, out, dy, x, accumulate, ahead);
     }
 
     /// The cost of the gradients of some shards of a layer over so many rows, while so many bytes are prefetched.
@@ -333,7 +330,7 @@ impl Step<'_> {
     ) {
         let parts = self.plan.rows.parts(rows);
         let mut rest = out;
-        for part in self.layers[index].layer.sharding().shard_parts(shard) {
+        for part in self.plan.partitions[index].shard_parts(shard) {
             let (sums, after) = rest.split_at_mut(part.len());
             rest = after;
             if !sums.is_empty() {
@@ -348,8 +345,8 @@ impl Step<'_> {
 
     /// Turns a shard's sum over all blocks, `[shard_len]`, into its gradient.
     fn finish_gradient(&self, worker: &Worker, index: usize, shard: usize, out: &mut [f32]) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        layer.sharding().finish_gradient(shard, out, &|part| {
+        let (partition, storage) = self.partition(index);
+        partition.finish_gradient(shard, out, &|part| {
             self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
         });
     }
@@ -362,7 +359,7 @@ impl Step<'_> {
         gradient: &mut [f32],
         with: &StepContext,
     ) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         let len = gradient.len();
         if with.is_measured {
             let cost = || self.update_step_cost(len * FLOAT, len * FLOAT);
@@ -373,7 +370,7 @@ impl Step<'_> {
         let cost = || self.update_cost(len, slots);
         worker.probe_next(Operation::Update, Some(index), cost, || {
             let mut rest = gradient;
-            for part in layer.sharding().shard_parts(shard) {
+            for part in partition.shard_parts(shard) {
                 let (gradient, after) = rest.split_at_mut(part.len());
                 rest = after;
                 if !gradient.is_empty() {
@@ -420,15 +417,28 @@ impl Step<'_> {
     }
 
     pub(super) fn derive(&self, worker: &Worker, index: usize, shard: usize) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let storage = &self.layers[index].storage;
         let from = Derivation {
             storage: &|part| {
                 self.parameters.read(worker, storage.start + part.start..storage.start + part.end)
             },
             derived: &|part| self.memory.derived[index].write(worker, part),
         };
-        if let Some(derived) = layer.derived() {
+        if let Some(derived) = self.derives(index) {
             derived.derive(shard, &from);
         }
+    }
+
+    /// What is made of a layer's parameters by their shards, if there is memory for it.
+    fn derives(&self, index: usize) -> Option<&dyn Derived> {
+        if self.memory.derived[index].columns() == 0 {
+            return None;
+        }
+        self.plan.partitions[index].derives().or_else(|| self.layers[index].layer.derived())
+    }
+
+    /// How the parameters of a layer are partitioned, and where they lie among those of the model.
+    pub(super) fn partition(&self, index: usize) -> (&dyn Sharding, &Range<usize>) {
+        (self.plan.partitions[index].as_ref(), &self.layers[index].storage)
     }
 }

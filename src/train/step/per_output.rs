@@ -6,8 +6,11 @@ use super::Step;
 use crate::kernels::elementwise::clip;
 use crate::kernels::update::columns;
 use crate::layers::Role;
+<<<<<<< HEAD
 use crate::model::PlacedLayer;
 use crate::optim::StepSettings;
+=======
+>>>>>>> main
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
@@ -21,11 +24,9 @@ impl Step<'_> {
         gradient: &mut [f32],
         limit: f32,
     ) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         let mut rest = gradient;
-        for (part, role) in
-            layer.sharding().shard_parts(shard).into_iter().zip(layer.sharding().shard_roles(shard))
-        {
+        for (part, role) in partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard)) {
             let (gradient, after) = rest.split_at_mut(part.len());
             rest = after;
             let place = storage.start + part.start..storage.start + part.end;
@@ -93,18 +94,18 @@ impl Step<'_> {
         if clip_weights.is_none() && max_norm.is_none() {
             return;
         }
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         // The update has left them in cache.
-        let cost = || Cost::local(2 * layer.sharding().shard_len(shard) * size_of::<f32>());
+        let cost = || Cost::local(2 * partition.shard_len(shard) * size_of::<f32>());
         worker.probe(Operation::Clip, Some(index), cost, || {
-            for (part, place) in layer.sharding().shard_parts(shard).into_iter().enumerate() {
+            for (part, place) in partition.shard_parts(shard).into_iter().enumerate() {
                 let place = storage.start + place.start..storage.start + place.end;
                 let parameters = self.parameters.write(worker, place);
                 if let Some(limit) = clip_weights {
                     clip::clamp(parameters, limit);
                 }
                 if let Some(limit) = max_norm {
-                    match layer.sharding().shard_roles(shard)[part] {
+                    match partition.shard_roles(shard)[part] {
                         Role::Weights => columns::limit_norms(parameters, limit),
                         // The norm of the weights is that of g, whatever v is.
                         Role::Lengths => clip::clamp(parameters, limit),

@@ -9,7 +9,6 @@ use crate::kernels::elementwise::clip;
 use crate::kernels::products::gemm;
 use crate::kernels::products::newton_schulz;
 use crate::kernels::simd::reduce;
-use crate::model::PlacedLayer;
 use crate::optim::{Orthogonal, PerTensor};
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
@@ -27,7 +26,7 @@ impl Step<'_> {
         gradient: &mut [f32],
         with: &StepContext,
     ) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         // Reads the parameters; reads and writes the slots and the gradient, which was made just now unless all shards'
         // were waited for.
         let bytes = gradient.len() * FLOAT;
@@ -40,7 +39,7 @@ impl Step<'_> {
             let number = (self.plan.numbers[index] + shard) * NORMS_PER_SHARD;
             let norms = self.memory.part_squares.write(worker, number..number + NORMS_PER_SHARD);
             let mut rest = gradient;
-            let parts = layer.sharding().shard_parts(shard).into_iter().enumerate();
+            let parts = partition.shard_parts(shard).into_iter().enumerate();
             for ((number, part), norms) in parts.zip(norms.chunks_exact_mut(2)) {
                 let (direction, after) = rest.split_at_mut(part.len());
                 rest = after;
@@ -98,9 +97,9 @@ impl Step<'_> {
             if owned.is_empty() {
                 continue;
             }
-            let layer = &self.layers[index].layer;
+            let partition = &self.plan.partitions[index];
             let cost = || {
-                let floats: usize = owned.clone().map(|shard| layer.sharding().shard_len(shard)).sum();
+                let floats: usize = owned.clone().map(|shard| partition.shard_len(shard)).sum();
                 self.update_step_cost(0, 2 * floats * FLOAT)
             };
             worker.probe(Operation::Update, Some(index), cost, || {
@@ -129,12 +128,12 @@ impl Step<'_> {
     /// The norms of the directions and of the elements of a whole tensor, summed up in the order of
     /// its shards.
     fn tensor_norms(&self, worker: &Worker, index: usize, parameter: &Range<usize>) -> [f64; 2] {
-        let layer = &self.layers[index].layer;
+        let partition = &self.plan.partitions[index];
         let (first, end) = (self.plan.numbers[index], self.plan.numbers[index + 1]);
         let norms = self.memory.part_squares.read(worker, first * NORMS_PER_SHARD..end * NORMS_PER_SHARD);
         let mut sums = [0.0; 2];
         for (shard, norms) in norms.chunks_exact(NORMS_PER_SHARD).enumerate() {
-            for (part, norms) in layer.sharding().shard_parts(shard).iter().zip(norms.chunks_exact(2)) {
+            for (part, norms) in partition.shard_parts(shard).iter().zip(norms.chunks_exact(2)) {
                 if parameter.contains(&part.start) {
                     sums[0] += norms[0];
                     sums[1] += norms[1];
@@ -155,7 +154,7 @@ impl Step<'_> {
         mut work: impl FnMut(&Range<usize>, &mut [f32]),
     ) {
         let mut rest = self.stored_gradient(worker, index, shard);
-        for part in self.layers[index].layer.sharding().shard_parts(shard) {
+        for part in self.plan.partitions[index].shard_parts(shard) {
             let (direction, after) = rest.split_at_mut(part.len());
             rest = after;
             if !part.is_empty() && parameter.contains(&part.start) {
@@ -221,7 +220,7 @@ impl Step<'_> {
     /// The cost of copying this worker's shards of a matrix to or from an iterate.
     fn copies_cost(&self, worker: &Worker, matrix: &MatrixPlan) -> Cost {
         let own = self.plan.owners[worker.index()][matrix.layer].len();
-        let all = self.layers[matrix.layer].layer.sharding().shards().max(1);
+        let all = self.plan.partitions[matrix.layer].shards().max(1);
         self.update_step_cost(0, 2 * matrix.range.len() * own / all * FLOAT)
     }
 

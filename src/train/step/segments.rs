@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::costs::FLOAT;
 use super::merges::add_rows;
 use super::{Block, Step};
-use crate::layers::BatchNorm;
+use crate::layers::{BackwardSums, BatchNorm};
 use crate::model::PlacedLayer;
 use crate::optim::average;
 use crate::probe::{Cost, Operation};
@@ -178,7 +178,8 @@ impl Step<'_> {
             let y = self.memory.outputs[index].read(worker, rows.clone());
             let dy = gradient.write(worker, rows.clone(), 0..gradient.columns());
             let scratch = self.scratch(worker, index);
-            norm.backward_sums(out.row(0), dy, x, y, self.state(worker, number), accumulate, scratch);
+            let (out, state) = (out.row(0), self.state(worker, number));
+            norm.backward_sums(BackwardSums { out, dy, x, y, state, accumulate, scratch });
         });
     }
 

@@ -4,24 +4,11 @@
 use super::dense::Coverage;
 use super::naive::{Naive, noise};
 use super::surrounded::Surrounded;
+use crate::common::windows::{sides, window};
 use fallline::engine::kernels::convolution::convolve;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::products::gemm::Epilogue;
 use fallline::engine::tensor::LANES;
-
-const fn window(kernel: usize, stride: usize, padding: usize, dilation: usize) -> Window {
-    Window::square(kernel, stride, padding, dilation)
-}
-
-/// Kernel, stride, padding before and after, and dilation, of height and of width.
-const fn sides(
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [[usize; 2]; 2],
-    dilation: [usize; 2],
-) -> Window {
-    Window { kernel, stride, padding, dilation, one_dimensional: false }
-}
 
 /// Height, width and channels of the image, whether they are data, the window, panels of outputs, samples:
 /// few channels and many, with and without a frame, strides, dilations, windows that see nothing, more

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::{FusedPool, Geometry, is_wide, piece, read, spread, write};
+use super::{FusedPool, Geometry, Group, is_wide, piece, read, spread, write};
 use crate::kernels::simd::isa::dispatch;
 use crate::kernels::simd::lanes;
 use crate::probe::count_flops;
@@ -46,15 +46,12 @@ impl FusedPool {
     }
 
     /// The gradient of the weights over a group: `dw` in panels is overwritten, or with `accumulate` added to,
-    /// and so is `db` `[outputs]`, padded, if there is a bias. `x` `[input_len]`, `dy` and `takers` are in lanes.
-    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
+    /// and so is `db` `[outputs]`, padded, if there is a bias.
     pub fn weight_gradient(
         &self,
         dw: &mut [f32],
         db: &mut [f32],
-        dy: &[f32],
-        takers: &[f32],
-        x: &[f32],
+        Group { x, takers, dy }: Group,
         scratch: &mut [f32],
         accumulate: bool,
     ) {

@@ -1,6 +1,6 @@
 //! A recipe trained from several seeds, to see whether its accuracy is reached again.
 //!
-//! A training is not given the test samples (see `run::Training`); the network that it leaves is tested
+//! A training is not given the test samples (see `run::TrainingSet`); the network that it leaves is tested
 //! once, and nothing is changed after that. So nothing can be chosen by the test, of a run or among runs:
 //! every seed that was asked for counts.
 
@@ -24,7 +24,7 @@ use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::TrainRecord;
 use crate::train::run::dataset;
-use crate::train::run::fit::{Training, check_test, check_training, fit, split, test};
+use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, split, test};
 
 /// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
 /// validation accuracy is reached.
@@ -146,7 +146,7 @@ fn one(
     let recipe = seeded(recipe, seed);
     let mut model = build(&recipe, data)?;
     let split = split(&data.train, &recipe)?;
-    let mut record = fit(&mut model, &Training::of(data), split, &recipe, team, stop, watcher)?;
+    let mut record = fit(&mut model, &TrainingSet::of(data), split, &recipe, team, stop, watcher)?;
     if record.stop_reason == Ending::Interrupted.name() {
         return Ok(None);
     }

@@ -2,9 +2,12 @@
 //! in groups: losses against those of optax and PyTorch in `tests/golden/grouped.json`, which
 //! `scripts/golden/grouped.py` made.
 
-use crate::golden::{self, numbers};
-use crate::pytorch_images::{LOSSES, deviation};
+use crate::common::golden::{self, numbers};
+use crate::common::golden_network::deviation;
 use serde_json::Value;
+
+/// Relative, of each of the losses of the first steps.
+const LOSSES: f64 = 1e-4;
 
 /// The optimizer of a rule and the tables after it, with what the rule is named for multiplied by a
 /// factor.

@@ -1,8 +1,8 @@
 //! The gradients of the naive dense layer against central differences, in f64.
 
-use crate::activations;
-use crate::splitmix::uniform;
-use crate::widened;
+use crate::activation::activations;
+use crate::common::compare::{are_gradients, widened};
+use crate::common::splitmix::uniform;
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::reference::{Dense, DenseGradients, numeric_gradient};
 
@@ -40,12 +40,9 @@ impl Case {
         let by_weight = numeric_gradient(|w| self.loss(&with_weight(w), &self.x), &dense.weight, STEP);
         let with_bias = |bias: &[f64]| Dense { bias: bias.to_vec(), ..dense.clone() };
         let by_bias = numeric_gradient(|b| self.loss(&with_bias(b), &self.x), &dense.bias, STEP);
-        [(by_x, &gradients.x), (by_weight, &gradients.weight), (by_bias, &gradients.bias)].iter().all(
-            |(numeric, gradient)| {
-                numeric.len() == gradient.len()
-                    && numeric.iter().zip(*gradient).all(|(n, g)| (n - g).abs() <= 1e-6 * g.abs().max(1.0))
-            },
-        )
+        are_gradients(&by_x, &gradients.x)
+            && are_gradients(&by_weight, &gradients.weight)
+            && are_gradients(&by_bias, &gradients.bias)
     }
 }
 

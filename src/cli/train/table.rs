@@ -1,0 +1,187 @@
+//! `fallline train FILE.csv`: a table of which nothing else is said, and what was assumed of it.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use crate::cli::shared::shell_word;
+use crate::data::DataSet;
+use crate::data::table::encode::{Feature, How};
+use crate::data::table::{Encoder, Target};
+use crate::model::Recipe;
+use crate::model::recipe::{Override, TableConfig, TableFacts, of_table};
+use crate::report::numbers::{counted, thousands};
+use crate::train::table::Fitted;
+use crate::{Error, Result};
+
+/// Columns that are listed one by one.
+const LISTED: usize = 24;
+
+/// Endings of files that are tables.
+const ENDINGS: [&str; 5] = [".csv", ".tsv", ".tab", ".data", ".txt"];
+
+/// A recipe that was made for a table, with its samples.
+pub(super) struct Made {
+    pub recipe: Recipe,
+    pub data: DataSet,
+    /// The recipe as a text that says no more than it has to.
+    text: String,
+}
+
+/// The path, if it is that of a table and not of a recipe.
+pub(super) fn path(name_or_path: &OsStr) -> Option<&Path> {
+    let text = name_or_path.to_string_lossy().to_lowercase();
+    let plain = text.strip_suffix(".gz").unwrap_or(&text);
+    (text == "-" || ENDINGS.iter().any(|ending| plain.ends_with(ending))).then(|| Path::new(name_or_path))
+}
+
+impl Made {
+    /// Reads a table, and makes the recipe for it that `overrides` change.
+    ///
+    /// # Errors
+    /// If the table cannot be read, there is nothing to learn from it, or an override makes no sense.
+    pub fn of(path: &Path, overrides: &[Override], data_dir: Option<&Path>) -> Result<Made> {
+        let text = path.to_str().ok_or_else(|| Error::Mismatch {
+            what: "path of a table".into(),
+            expected: "one in UTF-8, as recipes are".into(),
+            found: path.display().to_string(),
+        })?;
+        let name = name_of(path);
+        let place = format!("the recipe for {text}");
+        let read = |config: &TableConfig, facts, overrides: &[Override]| {
+            let text = of_table(&name, config, facts);
+            Ok::<_, Error>((Recipe::parse_with(&text, &place, overrides)?, text))
+        };
+        // What is said of the data decides what is read, and that decides the rest.
+        let of_data: Vec<Override> =
+            overrides.iter().filter(|change| change.path().starts_with("data.")).cloned().collect();
+        let facts = TableFacts { rows: 1, classes: Some(2), values: 0 };
+        let data = read(&TableConfig::of(text), facts, &of_data)?.0.data;
+        let Some(config) = data.table else {
+            let (expected, found) = ("table".into(), data.set);
+            return Err(Error::Setting { place, key: "data.set".into(), expected, found });
+        };
+        let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
+        let outputs = fitted.encoder.target.outputs();
+        let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
+        let facts = TableFacts {
+            rows: fitted.rows(),
+            classes: is_classes.then_some(outputs),
+            values: if is_classes { 0 } else { outputs },
+        };
+        let (recipe, text) = read(&config, facts, overrides)?;
+        let data = fitted.data_set(&config, data_dir)?;
+        Ok(Made { recipe, data, text })
+    }
+
+    /// The recipe that the command stands for, and how to go on with it.
+    pub fn assumed(&self) -> String {
+        let file = shell_word(&format!("{}.toml", self.recipe.name));
+        format!(
+            "Nothing else being said, this is `fallline train {file}` with this recipe in {file}, before any option:\n\n{}\n",
+            self.text.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
+        )
+    }
+}
+
+/// The name of the recipe for a table: that of its file.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+    let stem = stem.split('.').next().unwrap_or_default();
+    let kept = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+    let name: String = stem.chars().map(|letter| if kept(letter) { letter } else { '-' }).take(64).collect();
+    if name.chars().any(|letter| letter.is_ascii_alphanumeric()) { name } else { "table".into() }
+}
+
+/// What becomes of each column, as text.
+pub(super) fn columns(encoder: &Encoder, notes: &[String]) -> String {
+    let mut text = format!("{}\n", target(&encoder.target));
+    let widest = encoder.features.iter().take(LISTED).map(|feature| feature.column.chars().count()).max();
+    let widest = widest.unwrap_or(0).min(30);
+    for feature in encoder.features.iter().take(LISTED) {
+        text += &format!("  {:widest$}  {}\n", feature.column, described(feature));
+    }
+    if let Some(more) = encoder.features.len().checked_sub(LISTED + 1) {
+        text += &format!("  and {} more\n", counted(more + 1, "column"));
+    }
+    for note in notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+fn target(target: &Target) -> String {
+    match target {
+        Target::Classes { column, .. } => {
+            let names = target.class_names();
+            let shown: Vec<&str> = names.iter().map(String::as_str).take(10).collect();
+            let more = if names.len() > shown.len() { ", …" } else { "" };
+            format!("predicts `{column}`, {} classes: {}{more}; from", names.len(), shown.join(", "))
+        }
+        Target::Values { columns } => {
+            let names: Vec<String> = columns
+                .iter()
+                .map(|column| {
+                    let unit = column.unit;
+                    format!(
+                        "`{}` (mean {:.4}, standard deviation {:.4})",
+                        column.column, unit.offset, unit.factor
+                    )
+                })
+                .collect();
+            format!(
+                "predicts {}, {}; from",
+                names.join(", "),
+                if names.len() == 1 { "a number" } else { "numbers" }
+            )
+        }
+    }
+}
+
+fn described(feature: &Feature) -> String {
+    let missing = |there: bool| if there { ", missing ones filled and marked" } else { "" };
+    let made = counted(feature.width(), "feature");
+    match &feature.how {
+        How::Number { scale, indicator, .. } => {
+            let log = if scale.log1p { "ln(1 + x), " } else { "" };
+            let scaled = format!("{log}less {:.4}, times {:.4}", scale.offset, scale.factor);
+            format!("number, {scaled}{}", missing(*indicator))
+        }
+        How::Category { names, other, missing } => {
+            let other = if *other { " and others" } else { "" };
+            let missing = if *missing { ", missing ones marked" } else { "" };
+            format!("category, {} known{other}{missing}: {made}", thousands(names.len() as u64))
+        }
+        How::Date { indicator, .. } => format!("date: {made}{}", missing(*indicator)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_told_from_recipes() {
+        for (name, is_table) in [
+            ("a.csv", true),
+            ("b/A.CSV.gz", true),
+            ("-", true),
+            ("a.toml", false),
+            ("mnist-mlp", false),
+            ("csv", false),
+        ] {
+            assert_eq!(path(OsStr::new(name)).is_some(), is_table, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_is_named_after_the_file() {
+        for (path, name) in [
+            ("x/adult-train.csv.gz", "adult-train"),
+            ("-", "table"),
+            ("über uns.csv", "-ber-uns"),
+            ("…", "table"),
+        ] {
+            assert_eq!(name_of(Path::new(path)), name, "{path}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The keys of `[data]` that say which table is read, and what becomes of its columns.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::super::super::section::{Section, described, finite, inner_unit};
+use super::super::values::integer;
+use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, delimiter_named};
+use crate::error::Result;
+
+/// The most names of columns that a key may have.
+const MOST_NAMES: usize = 16_384;
+
+/// The part of the rows that are the test set where no file has them.
+const TEST: f64 = 0.2;
+
+/// A table as a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableConfig {
+    /// The path of the file with the training rows.
+    pub file: String,
+    /// The path of the file with the test rows; without one, some rows of `file` are the test set.
+    pub test_file: Option<String>,
+    /// How many those are, as a part of all, in (0, 1); chosen by the seed of the data.
+    pub test: f64,
+    /// How the files are read.
+    pub options: TableOptions,
+    /// What becomes of the columns.
+    pub setup: Setup,
+}
+
+impl TableConfig {
+    /// The table in this file, read and used as it looks.
+    pub fn of(file: &str) -> TableConfig {
+        let (options, setup) = (TableOptions::default(), Setup::default());
+        TableConfig { file: file.into(), test_file: None, test: TEST, options, setup }
+    }
+
+    /// The same with paths that begin at a folder, where files of their names lie in it.
+    pub fn beside(&mut self, folder: &Path) {
+        for path in [Some(&mut self.file), self.test_file.as_mut()].into_iter().flatten() {
+            let beside = folder.join(&*path);
+            if let Some(beside) =
+                beside.to_str().filter(|_| Path::new(path).is_relative() && beside.is_file())
+            {
+                *path = beside.to_string();
+            }
+        }
+    }
+
+    pub(super) fn read(section: &mut Section) -> Result<TableConfig> {
+        let file = section.text("file", "the path of a table")?;
+        let test_file = Some(section.text_or("test_file", "")?).filter(|path| !path.is_empty());
+        let test = section.number("test", TEST, inner_unit())?;
+        let options = read_options(section)?;
+        Ok(TableConfig { file, test_file, test, options, setup: read_setup(section)? })
+    }
+
+    /// Writes all of it, but what is as it is by default.
+    pub(in crate::model::recipe) fn write(&self, table: &mut Table) {
+        let TableConfig { file, test_file, test, options, setup } = self;
+        let mut put = |key: &str, value: Value| {
+            table.insert(key.to_string(), value);
+        };
+        put("file", file.as_str().into());
+        match test_file {
+            Some(file) => put("test_file", file.as_str().into()),
+            None => put("test", (*test).into()),
+        }
+        let list = |names: &[String]| Value::from(names.to_vec());
+        if let Some(delimiter) = options.delimiter {
+            put("delimiter", char::from(delimiter).to_string().into());
+        }
+        if let Some(header) = options.header {
+            put("header", header.into());
+        }
+        for (key, names) in [("columns", &options.names), ("missing", &options.missing)] {
+            if !names.is_empty() {
+                put(key, list(names));
+            }
+        }
+        if options.encoding == Encoding::Latin1 {
+            put("encoding", "latin-1".into());
+        }
+        let entries = |entries: Vec<(String, Value)>| Value::Table(entries.into_iter().collect());
+        if !options.kinds.is_empty() {
+            let kinds = options.kinds.iter().map(|(name, kind)| (name.clone(), kind.name().into()));
+            put("types", entries(kinds.collect()));
+        }
+        for (key, names) in
+            [("target", &setup.target), ("features", &setup.features), ("ignore", &setup.ignore)]
+        {
+            if !names.is_empty() {
+                put(key, list(names));
+            }
+        }
+        for (key, name) in [("id", &setup.id), ("weights", &setup.weights)] {
+            if let Some(name) = name {
+                put(key, name.as_str().into());
+            }
+        }
+        if setup.balanced {
+            put("class_weights", "balanced".into());
+        }
+        put("scaling", setup.scaling.name().into());
+        if !setup.scalings.is_empty() {
+            let scalings = setup.scalings.iter().map(|(name, scaling)| (name.clone(), scaling.name().into()));
+            put("scalings", entries(scalings.collect()));
+        }
+        put("fill", value_of(setup.fill));
+        if !setup.fills.is_empty() {
+            let fills = setup.fills.iter().map(|(name, fill)| (name.clone(), value_of(*fill)));
+            put("fills", entries(fills.collect()));
+        }
+        put("indicator", setup.indicator.into());
+        put("rare", integer(setup.rare as u64));
+        put("most_categories", integer(setup.most_categories as u64));
+        put("standardise_target", setup.standardise_target.into());
+    }
+}
+
+fn read_options(section: &mut Section) -> Result<TableOptions> {
+    let delimiter = section.text_or("delimiter", "")?;
+    let delimiter = match delimiter.as_str() {
+        "" => None,
+        text => Some(delimiter_named(text).ok_or_else(|| {
+            let expected = "comma, semicolon, tab, pipe, or one mark that is part of no number";
+            section.setting("delimiter", expected, &described(&text.into()))
+        })?),
+    };
+    let header = if section.has("header") { Some(section.boolean("header", true)?) } else { None };
+    let names = section.texts("columns", MOST_NAMES)?;
+    let missing = section.texts("missing", MOST_NAMES)?;
+    let encoding = section.choice("encoding", "encoding", Some("utf-8"), &["utf-8", "latin-1"])?;
+    let encoding = if encoding == "latin-1" { Encoding::Latin1 } else { Encoding::Utf8 };
+    let mut kinds = Vec::new();
+    for (name, value) in section.entries("types")? {
+        let kind = value.as_str().and_then(Kind::named);
+        let expected = format!("one of {}", Kind::CHOICES.map(Kind::name).join(", "));
+        let refused = || section.setting(&format!("types.{name}"), &expected, &described(&value));
+        kinds.push((name.clone(), kind.ok_or_else(refused)?));
+    }
+    Ok(TableOptions { delimiter, header, names, kinds, missing, encoding })
+}
+
+fn read_setup(section: &mut Section) -> Result<Setup> {
+    let default = Setup::default();
+    let [target, features, ignore] =
+        ["target", "features", "ignore"].map(|key| section.texts(key, MOST_NAMES));
+    let mut named = |key| -> Result<Option<String>> { Ok(section.texts(key, 1)?.pop()) };
+    let (id, weights) = (named("id")?, named("weights")?);
+    let balanced =
+        section.choice("class_weights", "weights of classes", Some("none"), &["none", "balanced"])?;
+    let scaling =
+        section.choice("scaling", "scaling", Some("standardise"), &Scaling::ALL.map(|(name, _)| name))?;
+    let scaling_of =
+        |name: &str| Scaling::ALL.iter().find(|(known, _)| *known == name).map(|(_, scaling)| *scaling);
+    let mut scalings = Vec::new();
+    for (name, value) in section.entries("scalings")? {
+        let expected = format!("one of {}", Scaling::ALL.map(|(name, _)| name).join(", "));
+        let refused = || section.setting(&format!("scalings.{name}"), &expected, &described(&value));
+        scalings.push((name.clone(), value.as_str().and_then(scaling_of).ok_or_else(refused)?));
+    }
+    let fill = if section.is_text("fill") {
+        let name = section.choice("fill", "fill", None, &Fill::NAMED.map(|(name, _)| name))?;
+        fill_of(&name.into()).unwrap_or_default()
+    } else {
+        section.optional_number("fill", finite())?.map_or(default.fill, Fill::Constant)
+    };
+    let mut fills = Vec::new();
+    for (name, value) in section.entries("fills")? {
+        let expected = format!("a finite number, or one of {}", Fill::NAMED.map(|(name, _)| name).join(", "));
+        let refused = || section.setting(&format!("fills.{name}"), &expected, &described(&value));
+        fills.push((name.clone(), fill_of(&value).ok_or_else(refused)?));
+    }
+    Ok(Setup {
+        target: target?,
+        features: features?,
+        ignore: ignore?,
+        id,
+        weights,
+        balanced: balanced == "balanced",
+        scaling: scaling_of(scaling).unwrap_or_default(),
+        scalings,
+        fill,
+        fills,
+        indicator: section.boolean("indicator", default.indicator)?,
+        rare: section.integer("rare", default.rare, 1, u32::MAX as usize)?,
+        most_categories: section.integer("most_categories", default.most_categories, 1, 100_000)?,
+        standardise_target: section.boolean("standardise_target", default.standardise_target)?,
+    })
+}
+
+fn fill_of(value: &Value) -> Option<Fill> {
+    match value {
+        Value::String(text) => Fill::NAMED.iter().find(|(name, _)| name == text).map(|(_, fill)| *fill),
+        Value::Integer(integer) => Some(Fill::Constant(*integer as f64)),
+        Value::Float(number) => Some(Fill::Constant(*number)).filter(|_| number.is_finite()),
+        _ => None,
+    }
+}
+
+fn value_of(fill: Fill) -> Value {
+    match fill {
+        Fill::Constant(number) => number.into(),
+        named => {
+            Fill::NAMED.iter().find(|(_, fill)| *fill == named).map_or("median", |(name, _)| name).into()
+        }
+    }
+}

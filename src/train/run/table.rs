@@ -1,0 +1,103 @@
+//! A table as the data set of a recipe.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::data::split::hold_out_rows;
+use crate::data::table::{Encoder, Kind, RowReader, Setup, Table};
+use crate::data::{DataSet, Origin, Split};
+use crate::error::Result;
+use crate::model::recipe::{DataConfig, TABLE, TableConfig};
+
+/// The rows of a table to train on, and what was learnt from them.
+pub struct Fitted {
+    table: Table,
+    split: Split,
+    pub encoder: Arc<Encoder>,
+    pub notes: Vec<String>,
+}
+
+impl Fitted {
+    /// Reads the file of the training rows and fits the encoder to them, and to no test row. `stratified` says whether each
+    /// class gives its share of the test rows, where no file has them; they are chosen by `seed`.
+    ///
+    /// # Errors
+    /// Those of [`Table::read`] and [`Encoder::fit`].
+    pub fn read(
+        config: &TableConfig,
+        data_dir: Option<&Path>,
+        stratified: bool,
+        seed: u64,
+    ) -> Result<Fitted> {
+        let table = Table::read(&path(&config.file, data_dir), &config.options)?;
+        let split = if config.test_file.is_some() {
+            Split { subset: (0..table.rows as u32).collect(), held: Vec::new() }
+        } else {
+            let count = ((config.test * table.rows as f64).round() as usize).max(1);
+            let strata = if stratified { strata(&table, &config.setup)? } else { None };
+            hold_out_rows(strata.as_deref(), table.rows, count, seed)?
+        };
+        let fitted = Encoder::fit(&table, &split.subset, &config.setup, &config.options)?;
+        Ok(Fitted { table, split, encoder: Arc::new(fitted.encoder), notes: fitted.notes })
+    }
+
+    /// Rows to train on.
+    pub fn rows(&self) -> usize {
+        self.split.subset.len()
+    }
+
+    /// The samples to train and to test on.
+    ///
+    /// # Errors
+    /// Those of [`Encoder::samples`] and [`RowReader`].
+    pub fn data_set(self, config: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
+        let Fitted { table, split, encoder, mut notes } = self;
+        let mut files = vec![table.path.clone()];
+        let train = encoder.samples(&table, &split.subset)?;
+        let test = match &config.test_file {
+            None => encoder.samples(&table, &split.held)?,
+            Some(file) => {
+                let file = path(file, data_dir);
+                let rows = RowReader::open(&file, &encoder, true)?;
+                if !rows.unknown().is_empty() {
+                    let names = rows.unknown().join("`, `");
+                    notes.push(format!(
+                        "{}: not in the training rows and left out: `{names}`",
+                        file.display()
+                    ));
+                }
+                let samples = rows.samples()?;
+                files.push(file);
+                samples
+            }
+        };
+        let name = table.path.file_stem().map_or(TABLE.into(), |stem| stem.to_string_lossy().into_owned());
+        let class_names = encoder.target.class_names().to_vec();
+        let set = DataSet::new(&name, encoder.target.outputs(), train, test, Origin::Files(files))?;
+        Ok(DataSet { class_names, notes, ..set })
+    }
+}
+
+/// The data set of a recipe whose data are a table.
+///
+/// # Errors
+/// Those of [`Fitted`].
+pub fn load(config: &DataConfig, table: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
+    Fitted::read(table, data_dir, config.stratified, config.seed)?.data_set(table, data_dir)
+}
+
+/// The path of a file: in the folder that was named for data, if one was.
+fn path(file: &str, data_dir: Option<&Path>) -> PathBuf {
+    data_dir.map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
+}
+
+/// A number for each row by its class, where the target is of classes.
+fn strata(table: &Table, setup: &Setup) -> Result<Option<Vec<u32>>> {
+    let [target] = setup.target_columns(table)?[..] else { return Ok(None) };
+    let column = &table.columns[target];
+    if !matches!(column.kind, Kind::Category | Kind::Code) {
+        return Ok(None);
+    }
+    // Numbers of classes may be below 0; their order says nothing here.
+    Ok(column.numbers().map(|numbers| numbers.map(|number| (number as i64) as u32).collect()))
+}

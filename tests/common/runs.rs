@@ -1,0 +1,70 @@
+//! Data that is made in no time, and trainings of which little is asked.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use fallline::Result;
+use fallline::data::{DataSet, source};
+use fallline::engine::model::{Model, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, EpochRecord, Session, TrainRecord};
+
+use super::observer::Recorder;
+
+/// So many digits to train on and to test with, always the same; they are drawn once.
+pub fn digits(train: usize, test: usize) -> &'static DataSet {
+    static DRAWN: Mutex<BTreeMap<[usize; 2], &DataSet>> = Mutex::new(BTreeMap::new());
+    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let draw = || source::generate_digits([train, test], 1).unwrap();
+    *drawn.entry([train, test]).or_insert_with(|| Box::leak(Box::new(draw())))
+}
+
+/// So many features between -0.9 and 0.9, of no pattern that a small network sees at once.
+pub fn features(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * 7919 % 1013) as f32 / 500.0 - 1.0).sin()).collect()
+}
+
+/// The network of a recipe for this data.
+pub fn build(recipe: &Recipe, data: &DataSet) -> Model {
+    Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed).unwrap()
+}
+
+/// Trains a network to the end of its recipe, on so many threads; with what was heard of it.
+pub fn recorded(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    threads: usize,
+) -> Result<(TrainRecord, Recorder)> {
+    let (team, stop, mut recorder) = (Team::new(threads)?, AtomicBool::new(false), Recorder::default());
+    let record = train::run(model, data, recipe, &team, &stop, &mut recorder)?;
+    Ok((record, recorder))
+}
+
+/// The record of such a training alone.
+pub fn run(model: &mut Model, data: &DataSet, recipe: &Recipe, threads: usize) -> Result<TrainRecord> {
+    recorded(model, data, recipe, threads).map(|(record, _)| record)
+}
+
+/// Trains a new network, on so many threads.
+pub fn trained(recipe: &Recipe, data: &DataSet, threads: usize) -> (TrainRecord, Model) {
+    let mut model = build(recipe, data);
+    (run(&mut model, data, recipe, threads).unwrap(), model)
+}
+
+/// An epoch of a session.
+pub fn epoch(session: &mut Session) -> Result<EpochRecord> {
+    session.epoch(&AtomicBool::new(false), &mut Recorder::default())
+}
+
+/// The losses of the first `steps` steps of a session, over as many epochs as they take.
+pub fn first_losses(session: &mut Session, steps: usize) -> Vec<f64> {
+    let mut recorder = Recorder::default();
+    while recorder.losses.len() < steps {
+        session.epoch(&AtomicBool::new(false), &mut recorder).unwrap();
+    }
+    assert!(recorder.steps.iter().copied().eq(1..=recorder.steps.len() as u64), "{:?}", recorder.steps);
+    recorder.losses.truncate(steps);
+    recorder.losses
+}
