@@ -19,11 +19,9 @@ pub mod samples;
 pub mod source;
 pub mod split;
 pub mod table;
-pub mod unit;
 mod views;
 
-pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
+pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Unit};
 pub use source::load;
 pub use split::Split;
-pub use unit::Unit;
 pub use views::{FeaturesRef, SampleRows, TargetsRef};

@@ -14,17 +14,17 @@ pub struct Derivation<'a> {
 }
 
 /// Where what a layer derives is written, part by part: in training a [`Derivation`], else all of it, `[derived_len]`.
-pub(super) trait Destination {
+pub(super) trait Target {
     fn part(&mut self, range: Range<usize>) -> &mut [f32];
 }
 
-impl Destination for &Derivation<'_> {
+impl Target for &Derivation<'_> {
     fn part(&mut self, range: Range<usize>) -> &mut [f32] {
         (self.derived)(range)
     }
 }
 
-impl Destination for &mut [f32] {
+impl Target for &mut [f32] {
     fn part(&mut self, range: Range<usize>) -> &mut [f32] {
         &mut self[range]
     }

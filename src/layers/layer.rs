@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::derived::Derived;
 use super::parameter::ParameterSpec;
-use super::sharding::{Partitioning, Sharding};
+use super::sharding::Sharding;
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef};
 
@@ -251,14 +251,13 @@ pub trait Layer: Debug + Send + Sync {
         true
     }
 
-    /// How the parameters are partitioned if nothing is wanted of that; without it one worker updates them all.
+    /// How the parameters are partitioned; without it one worker updates them all.
     fn sharding(&self) -> Option<&dyn Sharding> {
         None
     }
 
-    /// The partition of one training, which wants this of it: of all layers that have a
-    /// [`sharding`](Layer::sharding), and of no other.
-    fn partition(&self, _wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+    /// The same, to be set up.
+    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
         None
     }
 

@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
         let search = prepared
             .rule
             .full_batch()
-            .map(|method| search::Search::new(method, model, recipe))
+            .map(|method| search::Search::new(method, model, &prepared.plan, recipe))
             .transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);
@@ -326,33 +326,11 @@ impl<'a> Session<'a> {
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch });
         self.epochs += 1;
-<<<<<<< HEAD
-        let classes = self.model.outputs();
-        let (layers, parameters) = self.model.parts_mut();
-        let averages = self.averages.begin(self.epochs, self.steps, parameters, &mut self.workspace);
-        let step = Step {
-            layers,
-            loss: &self.loss,
-            classes,
-            source: Source::new(self.samples, self.targets, &self.recipe.data),
-            augmented,
-            rule: self.rule.as_ref(),
-            treatment: &self.recipe.gradient,
-            penalty: self.recipe.model.penalty(),
-            constraint: &self.recipe.constraint,
-            averages,
-            plan: &self.plan,
-            parameters: Shared::array(parameters),
-            memory: self.workspace.share(layers, &self.plan),
-            seed: train.seed,
-        };
-=======
         let (recipe, span, size) = (self.recipe, self.prepared.span, self.prepared.batch);
         let momentum = self.prepared.rule.momentum();
         let averages = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
         let source = Source::new(self.samples, self.targets, &recipe.data);
         let step = self.prepared.step(self.model, recipe, source, augmented, averages);
->>>>>>> main
         let live = Mutex::new(Live {
             score: BatchScore::default(),
             steps: self.steps,

@@ -17,8 +17,8 @@ const CHOICES: [(&str, &str, Option<&str>); 3] =
 /// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
 ///
 /// `optimizer.name`, `schedule.name` and `model.kind` are special. Hyper-parameters of one optimizer, schedule or kind
-/// of model mean nothing to another, so choosing another one drops those of the recipe; they are applied before all
-/// other settings.
+/// of model mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
+/// are those of the network before; they are applied before all other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     path: String,
@@ -83,8 +83,16 @@ fn drop_other(table: &mut toml::Table, [chosen, key]: [&str; 2], default: Option
     if let Some(toml::Value::Table(chosen)) = table.get_mut(chosen)
         && chosen.get(key).cloned().or(default.map(toml::Value::from)).as_ref() != Some(new)
     {
+        let outputs = (key == "kind" && new.as_str() != default).then(|| outputs(chosen)).flatten();
         chosen.clear();
+        chosen.extend(outputs.map(|outputs| ("outputs".to_string(), outputs)));
     }
+}
+
+/// The outputs of a model: those of a linear fit, or the units of the last layer.
+fn outputs(model: &toml::Table) -> Option<toml::Value> {
+    let units = || model.get("layers")?.as_array()?.last()?.get("units");
+    model.get("outputs").or_else(units).filter(|value| value.is_integer()).cloned()
 }
 
 fn set(table: &mut toml::Table, source: &mut Source, change: &Override) -> Result<()> {
@@ -210,6 +218,8 @@ mod tests {
             applied(text, &["model.penalty=1", "model.kind=ridge"]).unwrap(),
             "[model]\nkind = \"ridge\"\npenalty = 1\n"
         );
+        let layers = "[[model.layers]]\nunits = 20\n[[model.layers]]\nunits = 10\n";
+        assert_eq!(applied(layers, &["model.kind=svm"]).unwrap(), "[model]\noutputs = 10\nkind = \"svm\"\n");
     }
 
     #[test]

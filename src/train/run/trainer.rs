@@ -15,12 +15,8 @@ use crate::train::record::TrainRecord;
 use crate::train::record::epoch::Evaluation;
 use crate::train::record::exact::ExactRecord;
 use crate::train::record::machine::usable_cores;
-<<<<<<< HEAD
 use crate::train::run::exact::exact;
-use crate::train::run::fit::{Training, fit, split};
-=======
 use crate::train::run::fit::{TrainingSet, fit, split};
->>>>>>> main
 use crate::train::session::Stepper;
 use crate::{Error, Result};
 

@@ -71,36 +71,12 @@ impl Session<'_> {
         }
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch: 0 });
-<<<<<<< HEAD
-        let classes = self.model.outputs();
-        let (layers, parameters) = self.model.parts_mut();
-        let step = Step {
-            layers,
-            loss: &self.loss,
-            classes,
-            source: Source::new(self.samples, self.targets, &self.recipe.data),
-            augmented,
-            rule: self.rule.as_ref(),
-            treatment: &self.recipe.gradient,
-            penalty: self.recipe.model.penalty(),
-            constraint: &self.recipe.constraint,
-            averages: Due::default(),
-            plan: &self.plan,
-            parameters: Shared::array(parameters),
-            memory: self.workspace.share(layers, &self.plan),
-            seed: train.seed,
-        };
-        let (learning_rate, momentum) = (self.recipe.optimizer.learning_rate, self.rule.momentum());
-        let settings = self.recipe.schedule.settings(1, self.span, learning_rate, momentum);
-        let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: self.mixing.as_ref() };
-=======
         let (recipe, size) = (self.recipe, self.prepared.batch);
         let (learning_rate, momentum) = (recipe.optimizer.learning_rate, self.prepared.rule.momentum());
         let settings = recipe.schedule.settings(1, self.prepared.span, learning_rate, momentum);
         let source = Source::new(self.samples, self.targets, &recipe.data);
         let step = self.prepared.step(self.model, recipe, source, augmented, Due::default());
         let batch = Batch { order: &self.order, start: 0, size, mixing: self.mixing.as_ref() };
->>>>>>> main
         let observer = Mutex::new(observer);
         let work = |worker: &Worker| {
             let mut sweep = cold.then(|| Buffer::<f32>::zeros(Self::SWEEP / size_of::<f32>()));

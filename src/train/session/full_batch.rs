@@ -26,7 +26,7 @@ use crate::train::session::prepare::Prepared;
 use crate::train::session::stop::after_step;
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
-use crate::train::step::{Batch, BatchScore};
+use crate::train::step::{Batch, BatchScore, Step};
 use crate::{Error, Result};
 
 impl Session<'_> {
@@ -60,15 +60,9 @@ impl Session<'_> {
             stop_rules: &self.recipe.stop,
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
-<<<<<<< HEAD
-        let batch = Batch { order: &self.order, start: 0, size: self.batch, mixing: None };
-        let classes = self.model.outputs();
+        let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
         let Some(Search { solver, weight_decay, l2, weights, scores, evaluations: done }) = &mut self.search
         else {
-=======
-        let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
-        let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
->>>>>>> main
             unreachable!("whoever calls this has a search")
         };
         let mut told = begun;
@@ -77,28 +71,10 @@ impl Session<'_> {
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
             let parameters = self.model.parts_mut().1;
             parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
-<<<<<<< HEAD
-            let step = Step {
-                layers,
-                loss: &self.loss,
-                classes,
-                source: Source::new(self.samples, self.targets, &self.recipe.data),
-                augmented: None,
-                rule: self.rule.as_ref(),
-                treatment: &self.recipe.gradient,
-                // The search has it in f64.
-                penalty: Penalty::default(),
-                constraint: &self.recipe.constraint,
-                averages: Due::default(),
-                plan: &self.plan,
-                parameters: Shared::array(parameters),
-                memory: self.workspace.share(layers, &self.plan),
-                seed: train.seed,
-            };
-=======
             let source = Source::new(self.samples, self.targets, &self.recipe.data);
             let step = self.prepared.step(self.model, self.recipe, source, None, Due::default());
->>>>>>> main
+            // The search has it in f64.
+            let step = Step { penalty: Penalty::default(), ..step };
             let seen = Mutex::new(BatchScore::default());
             let number = *done;
             *done += 1;

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use crate::layers::Role;
+use crate::layers::{Role, Sharding};
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::Solver;
+use crate::train::plan::Plan;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
@@ -27,7 +28,7 @@ impl Search {
     ///
     /// # Errors
     /// If memory is short.
-    pub fn new(method: FullBatch, model: &Model, recipe: &Recipe) -> Result<Search> {
+    pub fn new(method: FullBatch, model: &Model, plan: &Plan, recipe: &Recipe) -> Result<Search> {
         let mut start: Vec<f64> = memory::reserved("the parameters in f64", model.storage().len())?;
         start.extend(model.storage().iter().map(|&p| f64::from(p)));
         let steps =
@@ -38,19 +39,19 @@ impl Search {
         // Two searches at most, the second along the gradient.
         let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
         let l2 = f64::from(recipe.model.penalty().l2);
-        let weights = if l2 != 0.0 { weights_of(model.layers()) } else { Vec::new() };
+        let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
         Ok(Search { solver, weight_decay, l2, weights, scores, evaluations: 0 })
     }
 }
 
-/// Where the weights of layers that own whole columns lie among all parameters.
-fn weights_of(layers: &[PlacedLayer]) -> Vec<Range<usize>> {
-    let of_layer = |PlacedLayer { layer, storage, .. }: &PlacedLayer| {
-        let sharding = layer.sharding();
-        let parts = |shard| sharding.shard_parts(shard).into_iter().zip(sharding.shard_roles(shard));
-        let weights = (0..sharding.shards()).flat_map(parts).filter(|(_, role)| *role == Role::Weights);
-        let placed = weights.map(|(part, _)| storage.start + part.start..storage.start + part.end);
+/// Where the weights lie among all parameters, of a plan in which shards hold whole columns.
+fn weights_of(layers: &[PlacedLayer], plan: &Plan) -> Vec<Range<usize>> {
+    let of_layer = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
+        let start = placed.storage.start;
+        let parts = |shard| partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard));
+        let weights = (0..partition.shards()).flat_map(parts).filter(|(_, role)| *role == Role::Weights);
+        let placed = weights.map(|(part, _)| start + part.start..start + part.end);
         placed.filter(|place| !place.is_empty()).collect::<Vec<_>>()
     };
-    layers.iter().flat_map(of_layer).collect()
+    layers.iter().zip(&plan.partitions).flat_map(of_layer).collect()
 }

@@ -126,29 +126,8 @@ impl<'a> Stepper<'a> {
         let width = self.model.input().iter().product();
         self.begin_step();
         let settings = self.settings();
-<<<<<<< HEAD
-        let Prepared { rule, plan, workspace, .. } = &mut self.prepared;
-        let (layers, parameters) = self.model.parts_mut();
-        let step = Step {
-            layers,
-            loss: &self.loss,
-            classes,
-            source: Source::of(x, width, targets, factor_and_shift),
-            augmented: None,
-            rule: rule.as_ref(),
-            treatment: &self.recipe.gradient,
-            penalty: self.recipe.model.penalty(),
-            constraint: &self.recipe.constraint,
-            averages: self.due,
-            plan,
-            parameters: Shared::array(parameters),
-            memory: workspace.share(layers, plan),
-            seed: self.recipe.train.seed,
-        };
-=======
         let source = Source::of(x, width, targets, factor_and_shift);
         let step = self.prepared.step(self.model, &self.recipe, source, None, self.due);
->>>>>>> main
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
         let derives = !self.has_derived;
         let seen = Mutex::new(BatchScore::default());

@@ -6,11 +6,7 @@ use super::Step;
 use crate::kernels::elementwise::clip;
 use crate::kernels::update::columns;
 use crate::layers::Role;
-<<<<<<< HEAD
-use crate::model::PlacedLayer;
 use crate::optim::StepSettings;
-=======
->>>>>>> main
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
 
@@ -41,11 +37,9 @@ impl Step<'_> {
 
     /// Adds the gradient of the penalty on the squares of a shard's weights to its gradient, `[shard_len]`.
     pub(super) fn add_penalty(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32]) {
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
+        let (partition, storage) = self.partition(index);
         let mut rest = gradient;
-        for (part, role) in
-            layer.sharding().shard_parts(shard).into_iter().zip(layer.sharding().shard_roles(shard))
-        {
+        for (part, role) in partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard)) {
             let (gradient, after) = rest.split_at_mut(part.len());
             rest = after;
             if role == Role::Weights {
@@ -73,12 +67,10 @@ impl Step<'_> {
         if shrinkage == 0.0 {
             return;
         }
-        let PlacedLayer { layer, storage, .. } = &self.layers[index];
-        let cost = || Cost::local(2 * layer.sharding().shard_len(shard) * size_of::<f32>());
+        let (partition, storage) = self.partition(index);
+        let cost = || Cost::local(2 * partition.shard_len(shard) * size_of::<f32>());
         worker.probe(Operation::Clip, Some(index), cost, || {
-            for (part, role) in
-                layer.sharding().shard_parts(shard).into_iter().zip(layer.sharding().shard_roles(shard))
-            {
+            for (part, role) in partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard)) {
                 if role == Role::Weights {
                     let place = storage.start + part.start..storage.start + part.end;
                     clip::soft_threshold(self.parameters.write(worker, place), shrinkage);
