@@ -25,7 +25,7 @@ impl ElementwiseLoss for Pinball {
 }
 
 static PINBALL: LossKind =
-    LossKind::new("pinball", |loss| LossFunction::elementwise(Pinball { q: loss.single("q") }))
+    LossKind::new("pinball", |values| LossFunction::elementwise(Pinball { q: values.single("q") }))
         .hyper_parameters(&[HyperParameter::single("q", 0.5, unit_inner(), "the part that is to be below")]);
 
 fn main() -> fallline::Result<()> {

@@ -34,11 +34,10 @@ impl Rule for RootMomentum {
     }
 }
 
-static ROOT_MOMENTUM: OptimizerKind = OptimizerKind {
-    formula: "m ← beta · m + (1 - beta) g; p ← p - rate · sign(m) √|m|",
-    hyper_parameters: &[HyperParameter::number("beta", 0.9, unit_open(), "the part of m that is kept")],
-    ..OptimizerKind::new("root-momentum", 0.02, |config| Box::new(RootMomentum(config.number("beta"))))
-};
+static ROOT_MOMENTUM: OptimizerKind =
+    OptimizerKind::new("root-momentum", 0.02, |values| Box::new(RootMomentum(values.number("beta"))))
+        .hyper_parameters(&[HyperParameter::number("beta", 0.9, unit_open(), "the part of m that is kept")])
+        .formula("m ← beta · m + (1 - beta) g; p ← p - rate · sign(m) √|m|");
 
 fn main() -> fallline::Result<()> {
     testing::check_rule(&Optimizer::of(&ROOT_MOMENTUM))?;

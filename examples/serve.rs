@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Instant;
 
-use fallline::data::source::generate_digits;
+use fallline::data::generate_digits;
 use fallline::{Activation, Model, Normalisation, Predictor, Trainer};
 
 const THREADS: usize = 2;
@@ -20,11 +20,11 @@ fn main() -> fallline::Result<()> {
         .build()?;
     let normalisation = Normalisation { scale: Some(255.0), ..Normalisation::default() };
     Trainer::new().epochs(3).normalise(normalisation).fit(&mut model, &data.train)?;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("digits.safetensors");
+    let path = std::env::temp_dir().join(format!("serve-{}.safetensors", std::process::id()));
     model.save(&path)?;
-
-    let predictor = &Predictor::load(&path)?.with_softmax().with_threads(THREADS)?;
+    let loaded = Predictor::load(&path);
+    let _ = std::fs::remove_file(&path); // a real model would stay; this one has been read
+    let predictor = &loaded?.with_softmax().with_threads(THREADS)?;
     let images: Vec<&[u8]> = (0..data.test.len()).filter_map(|i| data.test.row_bytes(i)).collect();
 
     // One image a call, on several threads; nothing is allocated after the first call of each.

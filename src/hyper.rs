@@ -5,15 +5,17 @@
 mod parameter;
 mod range;
 mod value;
+mod values;
 mod window;
 
 pub use parameter::HyperParameter;
-pub(crate) use parameter::{Allowed, LONGEST_NAME, defaults, placed, set};
+pub(crate) use parameter::{Allowed, LONGEST_NAME};
 pub use range::{
-    Range, above, above_one, at_least_one, between, divisor, finite, fraction, inner_unit, integer_text,
-    non_negative, positive, unit, unit_inner, unit_open, unit_positive,
+    Range, above, above_one, at_least_one, between, divisor, finite, integer_text, non_negative, positive,
+    unit, unit_inner, unit_open, unit_positive,
 };
 pub use value::HyperValue;
+pub use values::HyperValues;
 pub(crate) use window::{
     MOST_PIXELS, padding_text, pair_text, shortest_padding, shortest_pair, shortest_sides,
 };

@@ -46,10 +46,11 @@
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
 //!
-//! These names, at the top of the crate, are its front door, with [`data`], [`settings`], [`record`], [`extend`] (layers,
-//! losses and rules of one's own), [`testing`] (which checks them) and [`cli`]. They are meant to stay as they are; an incompatible change to them is
-//! a new minor version until 1.0. All else is in [`engine`], which is open to be read and built upon, and may change with
-//! any version.
+//! Stable are the names at the top of the crate and those that the pages of [`data`], [`settings`], [`record`],
+//! [`extend`] (layers, losses and rules of one's own), [`testing`] (which checks them) and [`cli`] show, with what these
+//! pages show of them: an incompatible change to one of them is a new minor version until 1.0. All else is the
+//! [`engine`]'s, the modules within [`data`] and what documentation hides too: it is open to be read and built upon, and
+//! may change with any version.
 //!
 //! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
 //! `custom_rule`, `serve`, `train_digits`.
@@ -116,24 +117,32 @@ pub mod settings {
     //! kinds of a [`Schedule`](crate::Schedule).
 
     #[doc(inline)]
-    pub use crate::data::augment::Augmentation;
+    pub use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
     #[doc(inline)]
     pub use crate::linear::{Linear, LinearKind};
     #[doc(inline)]
     pub use crate::model::recipe::{
         AverageConfig, AverageMethod, ConstraintConfig, DataConfig, GradientConfig, Held, ModelConfig,
-        Patience, StopConfig, Tolerance, TrainConfig, Watched,
+        Override, Patience, ReproduceConfig, ResidualConfig, StopConfig, Tolerance, TrainConfig, Watched,
     };
     #[doc(inline)]
-    pub use crate::optim::schedule::{Anneal, Length, OneCycle, Phase, Plateau, Schedules, Warmup};
+    pub use crate::optim::schedule::{Anneal, Length, OneCycle, Phase, Plateau, Schedules, Span, Warmup};
     #[doc(inline)]
     pub use crate::optim::{Ema, Lookahead};
 }
 
 pub mod record {
-    //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), and what it tells an
-    //! [`Observer`](crate::Observer).
+    //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), what it tells an
+    //! [`Observer`](crate::Observer), and what a [`Model`](crate::Model) shows of itself.
 
+    #[doc(inline)]
+    pub use crate::model::{NamedTensor, SummaryRow};
+    #[doc(inline)]
+    pub use crate::train::analysis::{Analysis, ClassScore, Mistake};
+    #[doc(inline)]
+    pub use crate::train::folds::Spread;
+    #[doc(inline)]
+    pub use crate::train::machine::Machine;
     #[doc(inline)]
     pub use crate::train::{
         CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,
@@ -144,9 +153,22 @@ pub mod record {
 pub mod engine {
     //! What the front door stands on, for those who build the engine: open to be read and used, and not stable.
     //!
-    //! A batch goes through the modules in this order: [`data`](crate::data) → [`layers`] → [`losses`] → [`optim`], all on
+    //! A batch goes through the modules in this order: [`data`] → [`layers`] → [`losses`] → [`optim`], all on
     //! top of [`kernels`], which stand on [`team`] (the workers) and [`tensor`] (the memory). [`model`] builds networks,
     //! [`train`] runs the step and the epochs, [`mod@bench`] measures, [`report`] is what prints.
+
+    pub mod data {
+        //! How data sets are found, read, checked, split, augmented and cut into batches, each in a module of
+        //! [`fallline::data`](crate::data).
+
+        #[cfg(feature = "download")]
+        #[doc(inline)]
+        pub use crate::data::download;
+        #[doc(inline)]
+        pub use crate::data::{
+            augment, batches, digits, files, folder, idx, inspect, known, samples, source, split,
+        };
+    }
 
     #[doc(inline)]
     pub use crate::{

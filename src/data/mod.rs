@@ -1,27 +1,43 @@
 //! Data sets: IDX files, published sets and where to find them, generated digits, mini-batches.
 //!
-//! [`load`] returns a [`DataSet`] by name; [`batches`] says which samples make up each mini-batch.
-//! Images stay bytes in memory and are converted when a batch is gathered.
+//! [`load`] returns a [`DataSet`] by name, [`read_folder`] that of a folder of one's own, and [`generate_digits`] makes one;
+//! [`Samples`] are also made of a matrix. Images stay bytes in memory and are converted when a batch is gathered.
 
+#[doc(hidden)]
 pub mod augment;
+#[doc(hidden)]
 pub mod batches;
 mod checks;
+#[doc(hidden)]
 pub mod digits;
 #[cfg(feature = "download")]
+#[doc(hidden)]
 pub mod download;
+#[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
 pub mod folder;
 mod gzip;
+#[doc(hidden)]
 pub mod idx;
+#[doc(hidden)]
 pub mod inspect;
+#[doc(hidden)]
 pub mod known;
+#[doc(hidden)]
 pub mod samples;
+#[doc(hidden)]
 pub mod source;
+#[doc(hidden)]
 pub mod split;
 pub mod table;
+pub mod unit;
 mod views;
 
-pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Unit};
-pub use source::load;
+pub use folder::read as read_folder;
+pub use idx::ElementType;
+pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
+pub use source::{generate_digits, load};
 pub use split::Split;
+pub use unit::Unit;
 pub use views::{FeaturesRef, SampleRows, TargetsRef};

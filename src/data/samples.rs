@@ -2,8 +2,11 @@
 
 use super::checks::{check_finite, check_labels, mismatch};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::idx::{ElementType, joined};
+use super::table::encode::encoder::Encoder;
+use super::unit::Unit;
 use crate::error::Result;
 
 /// As many classes as a label of one byte can tell apart.
@@ -27,26 +30,6 @@ pub enum Targets {
     Values { values: Vec<f32>, width: usize },
 }
 
-/// What target values are measured in: the number that a target value t stands for is t * factor + offset.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Unit {
-    /// Above 0.
-    pub factor: f64,
-    pub offset: f64,
-}
-
-impl Unit {
-    /// The number that a target value stands for.
-    pub fn number(self, value: f64) -> f64 {
-        value * self.factor + self.offset
-    }
-
-    /// The target value of a number.
-    pub fn value(self, number: f64) -> f64 {
-        (number - self.offset) / self.factor
-    }
-}
-
 /// One split of a data set: at least one sample, and as many targets as samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
@@ -59,6 +42,8 @@ pub struct Samples {
     units: Vec<Unit>,
     /// `[samples]`, each at least 0; empty where all count alike.
     weights: Vec<f32>,
+    /// What made them of the rows of a table, if that is where they come from.
+    encoder: Option<Arc<Encoder>>,
     count: usize,
 }
 
@@ -74,6 +59,8 @@ pub struct DataSet {
     pub origin: Origin,
     /// The names of the classes, in order; empty where they have none.
     pub class_names: Vec<String>,
+    /// What was assumed when it was read, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// The origin of a data set.
@@ -83,6 +70,8 @@ pub enum Origin {
     Folder(PathBuf),
     /// It was generated.
     Generated { seed: u64 },
+    /// These files.
+    Files(Vec<PathBuf>),
 }
 
 impl Samples {
@@ -154,7 +143,7 @@ impl Samples {
             return Err(mismatch("number of features", product, values));
         }
         let (units, weights) = (Vec::new(), Vec::new());
-        Ok(Samples { features, element_type, shape, targets, units, weights, count })
+        Ok(Samples { features, element_type, shape, targets, units, weights, encoder: None, count })
     }
 
     /// The number of samples, from 1 to `u32::MAX`.
@@ -211,8 +200,7 @@ impl Samples {
         if !units.is_empty() && units.len() != width {
             return Err(mismatch("units of target values", format!("{width} or none"), units.len()));
         }
-        let sound = |unit: &&Unit| unit.factor > 0.0 && unit.factor.is_finite() && unit.offset.is_finite();
-        if let Some(unit) = units.iter().find(|unit| !sound(unit)) {
+        if let Some(unit) = units.iter().find(|unit| !unit.is_sound()) {
             return Err(mismatch(
                 "unit of a target value",
                 "finite numbers, the factor above 0",
@@ -253,6 +241,16 @@ impl Samples {
     /// The weight of each sample, `[samples]`; empty where all count alike.
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+
+    /// The samples, with what made them of the rows of a table: a model that is trained on them keeps it.
+    pub fn with_encoder(self, encoder: Arc<Encoder>) -> Samples {
+        Samples { encoder: Some(encoder), ..self }
+    }
+
+    /// What made the samples of the rows of a table, if that is where they come from.
+    pub fn encoder(&self) -> Option<&Arc<Encoder>> {
+        self.encoder.as_ref()
     }
 
     /// The class of each sample, `[samples]`, if the targets are classes.
@@ -303,7 +301,8 @@ impl Samples {
         };
         let taken = Samples::checked(features, self.element_type, self.shape, targets)?;
         let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, 1) };
-        Ok(Samples { units: self.units.clone(), weights, ..taken })
+        let (units, encoder) = (self.units.clone(), self.encoder.clone());
+        Ok(Samples { units, weights, encoder, ..taken })
     }
 
     /// The first `count` samples, in the memory of all.
@@ -358,7 +357,15 @@ impl DataSet {
             let what = format!("element type of the test samples of `{name}`");
             return Err(mismatch(what, train.element_type.name(), test.element_type.name()));
         }
-        Ok(DataSet { name: name.to_string(), classes, train, test, origin, class_names: Vec::new() })
+        Ok(DataSet {
+            name: name.to_string(),
+            classes,
+            train,
+            test,
+            origin,
+            class_names: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Samples set aside: for validation, and in turn for cross-validation.
 
+use std::collections::BTreeMap;
+
 use super::batches::mix;
 use super::samples::{MOST_CLASSES, Samples};
 use crate::rng::{self, Purpose};
@@ -37,10 +39,40 @@ pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) ->
         });
     }
     let groups = shuffled_groups(samples, stratified, seed);
+    Ok(from_groups(&groups, samples.len(), count))
+}
+
+/// Sets `count` of so many rows aside, chosen at random by `seed`; where `strata` `[rows]` has a number for each row, each
+/// number gives its share of them.
+///
+/// # Errors
+/// [`Error::Mismatch`] if `count` is 0 or leaves no row.
+pub fn hold_out_rows(strata: Option<&[u32]>, rows: usize, count: usize, seed: u64) -> Result<Split> {
+    if count == 0 || count >= rows {
+        let expected = format!("at least 1 and fewer than all {rows}");
+        return Err(Error::Mismatch {
+            what: "rows set aside for the test".into(),
+            expected,
+            found: count.to_string(),
+        });
+    }
+    let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for row in 0..rows as u32 {
+        groups.entry(strata.map_or(0, |strata| strata[row as usize])).or_default().push(row);
+    }
+    let mut groups: Vec<Vec<u32>> = groups.into_values().collect();
+    for (index, group) in groups.iter_mut().enumerate() {
+        mix(group, &mut rng::stream(seed, Purpose::Split, index as u64));
+    }
+    Ok(from_groups(&groups, rows, count))
+}
+
+/// Sets `count` of all samples aside, those that are first in their groups, of which each gives its share.
+fn from_groups(groups: &[Vec<u32>], samples: usize, count: usize) -> Split {
     let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
     let shares = shares(&sizes, count);
     let held = groups.iter().zip(shares).flat_map(|(group, share)| &group[..share]).copied();
-    Ok(Split::holding(samples.len(), held))
+    Split::holding(samples, held)
 }
 
 /// As many splits as `folds`: each sample is set aside in one of them. The numbers of samples set
@@ -142,6 +174,19 @@ mod tests {
         let splits = |seed| folds(&samples, 4, true, seed).unwrap();
         assert_eq!(splits(1), splits(1));
         assert_ne!(splits(1), splits(2));
+    }
+
+    #[test]
+    fn rows_are_set_aside_by_their_strata() {
+        let strata: Vec<u32> = (0..100).map(|row| if row % 10 == 0 { 700 } else { 3 }).collect();
+        let split = hold_out_rows(Some(&strata), 100, 20, 5).unwrap();
+        check_partition(&split);
+        let rare = |rows: &[u32]| rows.iter().filter(|&&row| row % 10 == 0).count();
+        assert_eq!((split.held.len(), rare(&split.held), rare(&split.subset)), (20, 2, 8));
+        let plain = |seed| hold_out_rows(None, 100, 20, seed).unwrap();
+        assert_ne!(plain(5), split);
+        assert!(plain(1) == plain(1) && plain(1) != plain(2));
+        assert!(hold_out_rows(None, 1, 1, 5).is_err() && hold_out_rows(None, 9, 0, 5).is_err());
     }
 
     #[test]

@@ -184,14 +184,14 @@ impl HyperParameter {
     }
 
     /// [`default`](HyperParameter::default) beside the values of those before it in the list.
-    pub(crate) fn default_after(&self, before: impl IntoIterator<Item = HyperValue>) -> HyperValue {
-        let is_activation = |value| match value {
-            HyperValue::Activation(activation) => Some(activation),
+    pub(crate) fn default_after(&self, before: &[HyperValue]) -> HyperValue {
+        let activation = |value: &HyperValue| match value {
+            HyperValue::Activation(activation) => Some(*activation),
             _ => None,
         };
         match self.allowed {
             Allowed::WeightInit => {
-                let activation = before.into_iter().find_map(is_activation);
+                let activation = before.iter().find_map(activation);
                 HyperValue::Init(Init::before(activation.unwrap_or(Activation::IDENTITY)))
             }
             _ => self.default(),
@@ -244,26 +244,6 @@ impl HyperParameter {
         ]
     }
 
-    /// Its keys in a recipe, each with its range and its default, as documentation lists them.
-    pub fn documented(&self) -> String {
-        let Allowed::Window { one_dimensional, pool } = self.allowed else {
-            let default = match self.allowed {
-                _ if self.required => String::new(),
-                Allowed::WeightInit => "; by the activation".into(),
-                _ => format!("; {}", self.default()),
-            };
-            return format!("`{}` ({}{default})", self.key, self.range());
-        };
-        let stride = if pool { "as `kernel`" } else { "1" };
-        let several = if one_dimensional { "" } else { ", or [height, width]" };
-        let from = |low: usize| format!("{}{several}", integer_text(low, window::MOST_PIXELS));
-        let [sizes, padding] = [1, 0].map(from);
-        format!(
-            "`kernel` ({sizes}), `stride` (the same; {stride}), `padding` ({padding}, or each end, or \"same\"; 0), \
-             `dilation` (as `kernel`; 1)"
-        )
-    }
-
     /// Whether it may have this value. Of class weights, a number that is not one each may weigh is refused where the
     /// number of classes is known.
     pub fn holds(&self, value: &HyperValue) -> bool {
@@ -311,34 +291,13 @@ impl HyperParameter {
     }
 }
 
-/// The values of hyper-parameters where a recipe gives none, in their order.
-pub(crate) fn defaults(parameters: &[HyperParameter]) -> Vec<HyperValue> {
-    parameters.iter().map(HyperParameter::default).collect()
-}
-
-/// Puts a value in place of that of this key. Whether it is in its range is found when it is used; `place` is what
-/// errors call whose hyper-parameters these are.
+/// The place in the list of a value under this key, and the value as it is kept. `current` tells what was set before.
+/// A key of a window changes a part of it, on all sides alike. `place` is what errors call whose parameters these are.
 ///
 /// # Errors
 /// [`Error::Unknown`] with the nearest key if there is none of this one; [`Error::Setting`] if its value is of another
-/// kind.
-pub(crate) fn set(
-    parameters: &[HyperParameter],
-    values: &mut [HyperValue],
-    place: &str,
-    (key, value): (&str, HyperValue),
-) -> Result<()> {
-    let (index, value) = placed(parameters, place, (key, value), |index| Some(values[index].clone()))?;
-    values[index] = value;
-    Ok(())
-}
-
-/// The place in the list of a value under this key, and the value as it is kept. `current` tells what was set before.
-/// A key of a window changes a part of it, on all sides alike.
-///
-/// # Errors
-/// Those of [`set`].
-pub(crate) fn placed(
+/// type.
+pub(super) fn placed(
     parameters: &[HyperParameter],
     place: &str,
     (key, value): (&str, HyperValue),

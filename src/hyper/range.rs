@@ -16,6 +16,11 @@ impl Range {
         self.text
     }
 
+    /// The same interval, in these words.
+    pub const fn described(self, text: &'static str) -> Range {
+        Range { text, ..self }
+    }
+
     /// The bounds, which may be infinite and need not lie in it.
     pub fn bounds(&self) -> [f64; 2] {
         [self.low, self.high]
@@ -51,12 +56,6 @@ pub const fn unit_open() -> Range {
     Range { low: 0.0, includes_low: true, high: 1.0, text: "a number in [0, 1)", ..finite() }
 }
 
-/// (0, 1)
-pub fn inner_unit() -> Range {
-    let text = "a number of samples, or a part of them between 0 and 1 (both excluded)";
-    Range { includes_low: false, text, ..unit_open() }
-}
-
 /// [0, 1]
 pub const fn unit() -> Range {
     Range { includes_high: true, text: "a number in [0, 1]", ..unit_open() }
@@ -80,11 +79,6 @@ pub const fn divisor() -> Range {
 /// (0, 1]
 pub const fn unit_positive() -> Range {
     Range { high: 1.0, includes_high: true, text: "a number above 0 and at most 1", ..positive() }
-}
-
-/// (0, 1)
-pub const fn fraction() -> Range {
-    Range { high: 1.0, text: "a number above 0 and below 1", ..positive() }
 }
 
 /// [1, ∞)

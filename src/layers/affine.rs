@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Sharding};
 use crate::init::Init;
 
 /// Weights, and biases, of one shard: they and their gradients stay in the first-level cache.
@@ -24,6 +24,11 @@ impl Affine {
     /// Of this shape in PyTorch, `len` floats each as they lie.
     pub(super) fn new(shape: Vec<usize>, layout: Layout, len: usize) -> Affine {
         Affine { shape, layout, len, whole: false }
+    }
+
+    /// The two with their shards as a training wants them.
+    pub(super) fn partitioned(&self, wanted: Partitioning) -> Affine {
+        Affine { whole: wanted.whole_columns, ..self.clone() }
     }
 
     /// Floats of both.
@@ -62,10 +67,6 @@ impl Affine {
 }
 
 impl Sharding for Affine {
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.whole = whole;
-    }
-
     fn shards(&self) -> usize {
         self.len.div_ceil(self.shard())
     }

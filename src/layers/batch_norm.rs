@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::affine::Affine;
 use super::layer::Forward;
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalisation::normalise::{self, Scaling, Slopes};
@@ -28,6 +28,22 @@ pub struct BatchNorm {
     momentum: f64,
     activation: Activation,
     affine: Affine,
+}
+
+/// Some rows of a batch in the backward pass, of which the gradient of weight and bias is summed up.
+pub struct BackwardSums<'a> {
+    /// Takes the sums, `[storage_len]`.
+    pub out: &'a mut [f32],
+    /// The gradient of the output.
+    pub dy: MatrixMut<'a>,
+    pub x: MatrixRef<'a>,
+    pub y: MatrixRef<'a>,
+    /// The state of the batch, `[state_len]`.
+    pub state: &'a [f32],
+    /// Whether the sums carry on from what is there.
+    pub accumulate: bool,
+    /// `[scratch_len]`
+    pub scratch: &'a mut [f32],
 }
 
 /// Arrays of one number a channel that each worker keeps of a batch, one after the other.
@@ -146,19 +162,9 @@ impl BatchNorm {
         self.scale(y, x, scaling);
     }
 
-    /// Inverts the activation, so that `dy` becomes the gradient of weight and bias, and sums that up:
-    /// `out` `[storage_len]`, carried on from what is there if `accumulate`. `scratch` is `[scratch_len]`.
-    #[allow(clippy::too_many_arguments)] // all are slices of the step's memory
-    pub fn backward_sums(
-        &self,
-        out: &mut [f32],
-        mut dy: MatrixMut,
-        x: MatrixRef,
-        y: MatrixRef,
-        state: &[f32],
-        accumulate: bool,
-        scratch: &mut [f32],
-    ) {
+    /// Inverts the activation, so that `dy` becomes the gradient of weight and bias, and sums that up.
+    pub fn backward_sums(&self, pass: BackwardSums) {
+        let BackwardSums { out, mut dy, x, y, state, accumulate, scratch } = pass;
         let [dweight, dbias] = self.affine.split(out);
         let (mean, rate) = (self.array(state, MEAN), self.array(state, RATE));
         if !accumulate {
@@ -273,11 +279,7 @@ impl BatchNorm {
         self.scale(y, x, Scaling { mean, scale, bias: self.affine.bias(storage) });
     }
 
-    pub(super) fn sharding(&self) -> &dyn Sharding {
-        &self.affine
-    }
-
-    pub(super) fn sharding_mut(&mut self) -> &mut dyn Sharding {
-        &mut self.affine
+    pub(super) fn partition(&self, wanted: Partitioning) -> Box<dyn Sharding> {
+        Box::new(self.affine.partitioned(wanted))
     }
 }

@@ -8,10 +8,10 @@ mod flipped;
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
-use super::derived::{Derivation, Derived, Reader, Target};
+use super::derived::{Derivation, Derived, Destination, Reader};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolution::convolve;
 use crate::kernels::image::{Image, Patches};
@@ -38,6 +38,12 @@ pub struct Convolution {
 }
 
 impl Convolution {
+    /// The layer with its parameters partitioned so, but for the order of its shards: each reads whole images.
+    pub(super) fn partitioned(&self, wanted: Partitioning) -> Convolution {
+        let patch = self.patch.partitioned(Partitioning { by_inputs: false, ..wanted });
+        Convolution { patch, ..self.clone() }
+    }
+
     pub(super) fn output(&self) -> Image {
         self.patches.window.output(self.patches.input, self.patch.outputs)
     }
@@ -132,7 +138,7 @@ impl Convolution {
 
 impl Convolution {
     /// What the owner of a shard derives from it, `storage` reading the layer's.
-    pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+    pub(super) fn derive_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Destination) {
         match self.flipped() {
             Some(flipped) => self.turn(&flipped, shard, storage, derived),
             None => self.patch.transpose_shard(shard, storage, derived),
@@ -253,8 +259,8 @@ impl Layer for Convolution {
         Some(self)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(self)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.partitioned(wanted)))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {
@@ -273,10 +279,6 @@ impl Sharding for Convolution {
 
     fn shards_along_inputs(&self) -> usize {
         self.patch.shards_along_inputs()
-    }
-
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.patch.own_whole_columns(whole);
     }
 
     fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
@@ -308,6 +310,10 @@ impl Sharding for Convolution {
         if !db.is_empty() {
             self.bias_gradient(db, dy, columns, accumulate);
         }
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
     }
 }
 

@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::convolution::Convolution;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
-use crate::kernels::convolution::fused_pool::{FusedPool, GROUP};
+use crate::kernels::convolution::fused_pool::{FusedPool, GROUP, Group};
 use crate::kernels::image::{Image, Window};
 use crate::tensor::MatrixMut;
 
@@ -151,7 +151,7 @@ impl Layer for ConvolutionPool {
         let (dw, db) = out.split_at_mut(self.weights_len());
         for (group, _) in groups(dy.rows()).enumerate() {
             let (scratch, Saved { x, takers, dy }) = self.saved(scratch, group);
-            self.kernel.weight_gradient(dw, db, dy, takers, x, scratch, accumulate || group > 0);
+            self.kernel.weight_gradient(dw, db, Group { x, takers, dy }, scratch, accumulate || group > 0);
         }
     }
 
@@ -159,7 +159,7 @@ impl Layer for ConvolutionPool {
         Some(&self.convolution.patch)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.convolution.patch)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.convolution.patch.partitioned(wanted)))
     }
 }

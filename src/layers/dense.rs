@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::derived::{Derivation, Derived, Reader, Target};
+use super::derived::{Derivation, Derived, Destination, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::products::gemm::{self, Epilogue};
@@ -34,7 +34,8 @@ pub struct Dense {
     /// Whether the gradient of the input is wanted: in all layers but the first. It takes a second,
     /// transposed copy of the weights.
     pub input_gradient: bool,
-    /// Whether a shard holds all inputs of its outputs, and the bias is a shard of its own, the last.
+    /// Whether a shard holds all inputs of its outputs, and the bias is a shard of its own, the last. This and the
+    /// next are those of a partition: each training has its own.
     pub whole_columns: bool,
     /// Whether the shards of the same inputs follow each other, and not those of the same outputs.
     pub by_inputs: bool,
@@ -47,6 +48,11 @@ pub(super) struct Shard {
 }
 
 impl Dense {
+    /// The layer with its parameters partitioned so.
+    pub(super) fn partitioned(&self, Partitioning { whole_columns, by_inputs }: Partitioning) -> Dense {
+        Dense { whole_columns, by_inputs, ..self.clone() }
+    }
+
     fn panels(&self) -> usize {
         self.outputs.div_ceil(LANES)
     }
@@ -109,7 +115,7 @@ impl Dense {
         panel: usize,
         inputs: &Range<usize>,
         weights: &[f32],
-        derived: &mut impl Target,
+        derived: &mut impl Destination,
     ) {
         for (input, source) in inputs.clone().step_by(LANES).zip(weights.chunks(LANES * LANES)) {
             panels::transpose_block(derived.part(self.transposed_block(panel, input)), source);
@@ -117,7 +123,7 @@ impl Dense {
     }
 
     /// The part of the transposed copy that belongs to a shard; `storage` reads the layer's.
-    pub(super) fn transpose_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Target) {
+    pub(super) fn transpose_shard(&self, shard: usize, storage: &Reader, derived: &mut impl Destination) {
         if !self.input_gradient || self.is_bias(shard) {
             return;
         }
@@ -228,8 +234,8 @@ impl Layer for Dense {
         Some(self)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(self)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.partitioned(wanted)))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {
@@ -238,14 +244,6 @@ impl Layer for Dense {
 }
 
 impl Sharding for Dense {
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.whole_columns = whole;
-    }
-
-    fn own_by_inputs(&mut self, by_inputs: bool) {
-        self.by_inputs = by_inputs;
-    }
-
     fn shard_inputs(&self, shard: usize) -> Range<usize> {
         if self.is_bias(shard) { 0..0 } else { self.shard(shard).inputs }
     }
@@ -322,6 +320,10 @@ impl Sharding for Dense {
         if before.is_none_or(|before| shard.inputs != before.inputs) {
             ahead.add_columns(x, shard.inputs);
         }
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
     }
 }
 

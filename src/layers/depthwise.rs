@@ -7,7 +7,7 @@
 use super::dense::Dense;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolution::depthwise::{self, Depthwise as Shape};
 use crate::kernels::image::channels;
@@ -142,7 +142,7 @@ impl Layer for Depthwise {
         Some(&self.patch)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.patch)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.patch.partitioned(wanted)))
     }
 }

@@ -14,17 +14,17 @@ pub struct Derivation<'a> {
 }
 
 /// Where what a layer derives is written, part by part: in training a [`Derivation`], else all of it, `[derived_len]`.
-pub(super) trait Target {
+pub(super) trait Destination {
     fn part(&mut self, range: Range<usize>) -> &mut [f32];
 }
 
-impl Target for &Derivation<'_> {
+impl Destination for &Derivation<'_> {
     fn part(&mut self, range: Range<usize>) -> &mut [f32] {
         (self.derived)(range)
     }
 }
 
-impl Target for &mut [f32] {
+impl Destination for &mut [f32] {
     fn part(&mut self, range: Range<usize>) -> &mut [f32] {
         &mut self[range]
     }
@@ -33,7 +33,7 @@ impl Target for &mut [f32] {
 /// A second storage that follows from the parameters: a transposed copy of weights, say. The owner of each
 /// [shard](super::Sharding) brings its part up to date after the update.
 pub trait Derived {
-    /// Floats of the derived storage.
+    /// Floats of the derived storage, zeros before they are first made.
     fn derived_len(&self) -> usize;
 
     /// Floats of it, from its start, that [`forward`](super::Layer::forward) reads.

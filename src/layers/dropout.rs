@@ -3,10 +3,10 @@
 //! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
-use super::kind::{LayerKind, LayerSettings, Refusal};
+use super::kind::{LayerKind, Refusal};
 use super::layer::{Backward, Forward, Layer, Training};
 use super::shape::Shape;
-use crate::hyper::{HyperParameter, unit_open};
+use crate::hyper::{HyperParameter, HyperValues, unit_open};
 use crate::kernels::elementwise::dropout::{self, Dropping};
 use crate::kernels::image::Image;
 use crate::rng::{self, Purpose};
@@ -29,14 +29,14 @@ pub(super) static KIND: LayerKind = LayerKind::new("dropout", make)
     .output(output)
     .differs_in_training();
 
-fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     if settings.choice("channels") && input.image().is_none() {
         return Err("an image".into());
     }
     Ok(input)
 }
 
-fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+fn make(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (rate, channels) = (settings.number("rate"), settings.choice("channels"));
     Box::new(Dropout { features: input.features(), image: input.image(), rate, channels })
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::kind::{LayerKind, LayerSettings};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
-use crate::hyper::{HyperParameter, non_negative, positive};
+use crate::hyper::{HyperParameter, HyperValues, non_negative, positive};
 use crate::kernels::activation::{self, Activation, Entry, Limit, Parameter};
 use crate::kernels::image::Image;
 
@@ -49,14 +49,17 @@ impl LayerSettings {
     /// The activation, if the layer is nothing else.
     pub fn as_activation(&self) -> Option<Activation> {
         let index = KINDS.iter().position(|kind| kind == self.kind())?;
-        let entry = activation::ALL[index];
-        let parameter = entry.parameter.map_or(0.0, |own| self.single(own.key));
-        Some(Activation::of(entry, parameter))
+        Some(activation_of(activation::ALL[index], self.values()))
     }
 }
 
-fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
-    let activation = settings.as_activation().unwrap_or(Activation::IDENTITY);
+fn activation_of(entry: &'static Entry, settings: &HyperValues) -> Activation {
+    Activation::of(entry, entry.parameter.map_or(0.0, |own| settings.single(own.key)))
+}
+
+fn make(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
+    let entry = activation::ALL.into_iter().find(|entry| entry.name == settings.kind());
+    let activation = entry.map_or(Activation::IDENTITY, |entry| activation_of(entry, settings));
     Box::new(Elementwise { features: input.channels(), activation, image: input.image() })
 }
 

@@ -2,10 +2,10 @@
 //! pixel's channels (Dauphin, Fan, Auli, Grangier: Language Modeling with Gated Convolutional Networks, 2017; Shazeer:
 //! GLU Variants Improve Transformer, 2020). With the layer before it, `W x + c`, it is `(W x + c) · gate(V x + d)`.
 
-use super::kind::{LayerKind, LayerSettings, Refusal};
+use super::kind::{LayerKind, Refusal};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
-use crate::hyper::{HyperParameter, HyperValue};
+use crate::hyper::{HyperParameter, HyperValue, HyperValues};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::elementwise::gated;
 use crate::kernels::image::Image;
@@ -31,9 +31,9 @@ pub(super) static SWIGLU: LayerKind = LayerKind::new("swiglu", make)
     .formula("a silu(b), a and b the halves of x")
     .source("Shazeer 2020");
 
-fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
-    let name = match settings.values().next() {
-        Some((_, HyperValue::Name(name))) => name,
+fn make(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
+    let name = match settings.get("gate") {
+        Some(HyperValue::Name(name)) => *name,
         _ => "silu",
     };
     let entry = activation::ALL.into_iter().find(|entry| entry.name == name);
@@ -41,7 +41,7 @@ fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
     Box::new(Gated { input, gate })
 }
 
-fn output(_: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+fn output(_: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     if input.channels().is_multiple_of(2) {
         Ok(input.with_channels(input.channels() / 2))
     } else {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::affine::Affine;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::kernels::normalisation::normalise::{self, Scaling, Slopes};
@@ -205,7 +205,7 @@ impl Layer for GroupNorm {
         Some(&self.affine)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.affine)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.affine.partitioned(wanted)))
     }
 }

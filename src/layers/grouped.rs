@@ -12,7 +12,7 @@ use super::dense::Dense;
 use super::derived::{Derivation, Derived};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::channels;
@@ -242,8 +242,8 @@ impl Layer for Grouped {
         Some(self)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(self)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(Grouped { group: self.group.partitioned(wanted), ..self.clone() }))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {
@@ -252,10 +252,6 @@ impl Layer for Grouped {
 }
 
 impl Sharding for Grouped {
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.group.own_whole_columns(whole);
-    }
-
     fn shards(&self) -> usize {
         self.groups * self.group.shards() + usize::from(self.bias)
     }
@@ -279,6 +275,10 @@ impl Sharding for Grouped {
 
     fn shards_along_inputs(&self) -> usize {
         self.group.shards_along_inputs()
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
     }
 }
 

@@ -4,9 +4,7 @@ use super::layer::Layer;
 use super::node::{Merge, Node};
 use super::shape::{Incoming, Shape};
 use crate::error::Result;
-use crate::hyper::{self, HyperParameter, HyperValue};
-use crate::init::Init;
-use crate::kernels::activation::Activation;
+use crate::hyper::{HyperParameter, HyperValue, HyperValues};
 use crate::kernels::image::Window;
 use crate::registry::Kind;
 
@@ -22,14 +20,14 @@ pub struct LayerKind {
     pub(super) hyper_parameters: &'static [HyperParameter],
     pub(super) input: Input,
     /// What its settings want before it, if they can't be those of the first layer.
-    pub(super) behind: fn(&LayerSettings) -> Option<&'static str>,
-    pub(super) conflict: fn(&LayerSettings) -> Option<Misfit>,
-    pub(super) output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, Refusal>,
+    pub(super) behind: fn(&HyperValues) -> Option<&'static str>,
+    pub(super) conflict: fn(&HyperValues) -> Option<Misfit>,
+    pub(super) output: fn(&HyperValues, Shape) -> std::result::Result<Shape, Refusal>,
     pub(super) make: Make,
     /// Modules of PyTorch's `Sequential`, that of an activation not counted.
     pub(super) modules: usize,
     /// Numbers that go into each output, if those are many.
-    pub(super) fan_in: fn(&LayerSettings, Shape) -> usize,
+    pub(super) fan_in: fn(&HyperValues, Shape) -> usize,
     pub(super) ending: Ending,
     differs_in_training: bool,
     reads_batch: bool,
@@ -80,9 +78,9 @@ impl<T: Into<String>> From<T> for Refusal {
 /// How a layer is made: for one that ends in an activation, with one whose derivative follows from its output.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Make {
-    Layer(fn(&LayerSettings, Shape) -> Box<dyn Layer>),
-    Node(fn(&LayerSettings, Incoming) -> Node),
-    Branch(fn(&LayerSettings, Shape) -> Branch),
+    Layer(fn(&HyperValues, Shape) -> Box<dyn Layer>),
+    Node(fn(&HyperValues, Incoming) -> Node),
+    Branch(fn(&HyperValues, Shape) -> Branch),
 }
 
 /// Layers beside what goes into them: both meet behind the last.
@@ -115,20 +113,17 @@ impl LayerKind {
     /// A layer of this name, which is one of letters, digits and hyphens, that gives samples of the shape that it takes.
     /// `make` is told its hyper-parameters and the shape of its input: what lies at the front of a network gets the data
     /// as features, unless [`input`](LayerKind::input) says otherwise.
-    pub const fn new(name: &'static str, make: fn(&LayerSettings, Shape) -> Box<dyn Layer>) -> LayerKind {
+    pub const fn new(name: &'static str, make: fn(&HyperValues, Shape) -> Box<dyn Layer>) -> LayerKind {
         LayerKind::made(name, Make::Layer(make))
     }
 
     /// A layer that is another kind of node, or that wants to know whether it is the first.
-    pub(super) const fn of_node(name: &'static str, make: fn(&LayerSettings, Incoming) -> Node) -> LayerKind {
+    pub(super) const fn of_node(name: &'static str, make: fn(&HyperValues, Incoming) -> Node) -> LayerKind {
         LayerKind::made(name, Make::Node(make))
     }
 
     /// Several layers beside what goes into them.
-    pub(super) const fn of_branch(
-        name: &'static str,
-        make: fn(&LayerSettings, Shape) -> Branch,
-    ) -> LayerKind {
+    pub(super) const fn of_branch(name: &'static str, make: fn(&HyperValues, Shape) -> Branch) -> LayerKind {
         LayerKind::made(name, Make::Branch(make))
     }
 
@@ -162,19 +157,19 @@ impl LayerKind {
     }
 
     /// With what some settings want before the layer, which then can't be the first.
-    pub const fn behind(self, behind: fn(&LayerSettings) -> Option<&'static str>) -> LayerKind {
+    pub const fn behind(self, behind: fn(&HyperValues) -> Option<&'static str>) -> LayerKind {
         LayerKind { behind, ..self }
     }
 
     /// With settings that are refused though each of them is in its range.
-    pub const fn conflict(self, conflict: fn(&LayerSettings) -> Option<Misfit>) -> LayerKind {
+    pub const fn conflict(self, conflict: fn(&HyperValues) -> Option<Misfit>) -> LayerKind {
         LayerKind { conflict, ..self }
     }
 
     /// With the shape that comes out for one that goes in, or what is expected instead of that one.
     pub const fn output(
         self,
-        output: fn(&LayerSettings, Shape) -> std::result::Result<Shape, Refusal>,
+        output: fn(&HyperValues, Shape) -> std::result::Result<Shape, Refusal>,
     ) -> LayerKind {
         LayerKind { output, ..self }
     }
@@ -197,7 +192,7 @@ impl LayerKind {
     }
 
     /// With the numbers that go into each output, which bound the memory of the parameters before they are asked for.
-    pub const fn fan_in(self, fan_in: fn(&LayerSettings, Shape) -> usize) -> LayerKind {
+    pub const fn fan_in(self, fan_in: fn(&HyperValues, Shape) -> usize) -> LayerKind {
         LayerKind { fan_in, ..self }
     }
 
@@ -253,7 +248,12 @@ impl LayerKind {
 
     /// Its row in a table of layers in Markdown: name, formula, what it takes, keys with ranges and defaults, source.
     pub fn documented(&self) -> String {
-        let keys: Vec<String> = self.hyper_parameters.iter().map(HyperParameter::documented).collect();
+        let key = |[key, default, range, _]: [String; 4]| match default.as_str() {
+            "" => format!("`{key}` ({range})"),
+            _ => format!("`{key}` ({range}; {default})"),
+        };
+        let keys: Vec<String> =
+            self.hyper_parameters.iter().flat_map(HyperParameter::rows).map(key).collect();
         format!(
             "| `{}` | {} | {} | {} | {} |",
             self.name,
@@ -269,30 +269,21 @@ impl LayerKind {
 pub(super) const PLACE: &str = "layer";
 
 /// A layer of some kind with its hyper-parameters, before the shape of its input is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LayerSettings {
     pub(super) kind: &'static LayerKind,
-    /// As many as the kind has hyper-parameters, in their order; none where the default holds.
-    pub(super) set: Vec<Option<HyperValue>>,
-}
-
-/// A default is as good as the same value.
-impl PartialEq for LayerSettings {
-    fn eq(&self, other: &LayerSettings) -> bool {
-        self.kind == other.kind && (0..self.set.len()).all(|index| self.at(index) == other.at(index))
-    }
+    values: HyperValues,
 }
 
 impl LayerSettings {
     /// A layer with all its defaults.
     pub fn of(kind: &'static LayerKind) -> LayerSettings {
-        LayerSettings { kind, set: vec![None; kind.hyper_parameters.len()] }
+        LayerSettings { kind, values: HyperValues::of(kind.name, kind.hyper_parameters) }
     }
 
-    /// With these values, as many as the kind has hyper-parameters and of their kinds.
+    /// With all of these values, as many as the kind has hyper-parameters and of their types.
     pub(crate) fn with_values(kind: &'static LayerKind, values: Vec<HyperValue>) -> LayerSettings {
-        debug_assert_eq!(values.len(), kind.hyper_parameters.len());
-        LayerSettings { kind, set: values.into_iter().map(Some).collect() }
+        LayerSettings { kind, values: LayerSettings::of(kind).values.all_set(values) }
     }
 
     /// With this value of a hyper-parameter, by its key in a recipe: of a window also a [`Window`] under `window`. Whether
@@ -300,20 +291,23 @@ impl LayerSettings {
     ///
     /// # Errors
     /// [`Error::Unknown`](crate::Error::Unknown) if the layer has no such key, with the nearest one;
-    /// [`Error::Setting`](crate::Error::Setting) if its value is of another kind.
+    /// [`Error::Setting`](crate::Error::Setting) if its value is of another type.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<LayerSettings> {
-        let current = |index: usize| self.set[index].clone();
-        let (index, value) = hyper::placed(self.kind.hyper_parameters, PLACE, (key, value.into()), current)?;
-        self.set[index] = Some(value);
+        self.values.set(PLACE, key, value.into())?;
         Ok(self)
     }
 
-    /// The same for a key that the kind lists with a value of this kind.
+    /// The same for a key that the kind lists with a value of this type.
     pub(super) fn having(mut self, key: &str, value: impl Into<HyperValue>) -> LayerSettings {
-        if let Some(index) = self.index(key) {
-            self.set[index] = Some(value.into());
+        if let Some(index) = self.values.index(key) {
+            self.values.put(index, value.into());
         }
         self
+    }
+
+    /// The same with all defaults set, which then no longer follow from other values.
+    pub(super) fn resolved(&self) -> LayerSettings {
+        LayerSettings { kind: self.kind, values: self.values.resolved() }
     }
 
     /// What is known of the layer.
@@ -321,84 +315,16 @@ impl LayerSettings {
         self.kind
     }
 
-    /// All hyper-parameters with their values; those that must be set and are not with the least value that is possible.
-    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
-        self.kind.hyper_parameters.iter().enumerate().map(|(index, parameter)| (parameter, self.at(index)))
-    }
-
-    /// The hyper-parameters that have a value, of those that must be set only such as are.
-    pub(crate) fn known_values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
-        let is_missing =
-            |parameter: &HyperParameter, set: &Option<HyperValue>| parameter.required && set.is_none();
-        self.values().zip(&self.set).filter_map(move |((parameter, value), set)| {
-            (!is_missing(parameter, set)).then_some((parameter, value))
-        })
-    }
-
-    /// The first hyper-parameter that must be set and is not.
-    pub(super) fn missing(&self) -> Option<&'static HyperParameter> {
-        let mut all = self.kind.hyper_parameters.iter().zip(&self.set);
-        all.find(|(parameter, set)| parameter.required && set.is_none()).map(|(parameter, _)| parameter)
-    }
-
-    fn index(&self, key: &str) -> Option<usize> {
-        self.kind.hyper_parameters.iter().position(|parameter| parameter.key == key)
-    }
-
-    /// The value of the hyper-parameter of this number.
-    fn at(&self, index: usize) -> HyperValue {
-        let parameter = &self.kind.hyper_parameters[index];
-        self.set[index]
-            .clone()
-            .unwrap_or_else(|| parameter.default_after((0..index).map(|before| self.at(before))))
+    /// The hyper-parameters with their values; those that must be set and are not have the least value that is possible.
+    pub fn values(&self) -> &HyperValues {
+        &self.values
     }
 
     /// The window that the layer has, if it has one.
     pub fn own_window(&self) -> Option<Window> {
-        let window = |(_, value)| match value {
-            HyperValue::Window(window) => Some(window),
+        self.values.iter().find_map(|(_, value)| match value {
+            HyperValue::Window(window) => Some(*window),
             _ => None,
-        };
-        self.values().find_map(window)
+        })
     }
-
-    /// The value under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn value(&self, key: &str) -> HyperValue {
-        match self.index(key) {
-            Some(index) => self.at(index),
-            None => unreachable!("{} has no {key}", self.kind.name),
-        }
-    }
-}
-
-macro_rules! typed {
-    ($($what:literal $name:ident $variant:ident $type:ty;)*) => {
-        impl LayerSettings {$(
-            #[doc = concat!("The ", $what, " under a key.")]
-            ///
-            /// # Panics
-            /// If the kind lists none of this key: the mistake of its author.
-            pub fn $name(&self, key: &str) -> $type {
-                match self.value(key) {
-                    HyperValue::$variant(value) => value,
-                    other => unreachable!(concat!("{} has no ", $what, " {}, but {:?}"), self.kind.name, key, other),
-                }
-            }
-        )*}
-    };
-}
-
-typed! {
-    "number" number Number f64;
-    "number in single precision" single Single f32;
-    "integer" integer Integer usize;
-    "choice" choice Choice bool;
-    "name" name_of Name &'static str;
-    "activation" activation Activation Activation;
-    "initialiser" init Init Init;
-    "pair of integers" pair Pair [usize; 2];
-    "window" window Window Window;
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::derived::Derived;
 use super::parameter::ParameterSpec;
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef};
 
@@ -214,7 +214,7 @@ pub trait Layer: Debug + Send + Sync {
 
     /// Floats that [`forward`](Layer::forward) of so many rows leaves behind its scratch, which is then so much
     /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient). A network
-    /// in which a normalisation by batch follows such a layer is refused when it is trained.
+    /// in which a normalisation by batch follows such a layer is refused when it is built.
     fn saved_len(&self, _rows: usize) -> usize {
         0
     }
@@ -251,13 +251,14 @@ pub trait Layer: Debug + Send + Sync {
         true
     }
 
-    /// How the parameters are partitioned; without it one worker updates them all.
+    /// How the parameters are partitioned if nothing is wanted of that; without it one worker updates them all.
     fn sharding(&self) -> Option<&dyn Sharding> {
         None
     }
 
-    /// The same, to be set up.
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
+    /// The partition of one training, which wants this of it: of all layers that have a
+    /// [`sharding`](Layer::sharding), and of no other.
+    fn partition(&self, _wanted: Partitioning) -> Option<Box<dyn Sharding>> {
         None
     }
 

@@ -5,7 +5,7 @@
 use super::affine::Affine;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
 use crate::kernels::normalisation::per_row::{self, Moments};
@@ -132,7 +132,7 @@ impl Layer for LayerNorm {
         Some(&self.affine)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.affine)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.affine.partitioned(wanted)))
     }
 }

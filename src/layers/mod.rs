@@ -38,7 +38,7 @@ mod transposed;
 mod weight_norm;
 mod windows;
 
-pub use batch_norm::BatchNorm;
+pub use batch_norm::{BackwardSums, BatchNorm};
 pub use convolution::Convolution;
 pub use convolution_pool::ConvolutionPool;
 pub use dense::Dense;
@@ -63,6 +63,6 @@ pub use pool::{GlobalAverage, Pool, Pooling};
 pub use prelu::Prelu;
 pub use registry::RESIDUAL;
 pub use shape::{Incoming, Shape};
-pub use sharding::{MOST_PARTS, Role, Sharding};
+pub use sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 pub use transposed::Transposed;
 pub use weight_norm::WeightNorm;

@@ -1,13 +1,12 @@
 //! What stands in a network: a layer of one input, a merge of two, or a normalisation over the batch.
 
 use std::fmt::Debug;
-use std::ops::Range;
 
 use super::batch_norm::BatchNorm;
 use super::derived::Derived;
 use super::layer::{Flops, Forward, Layer};
 use super::parameter::ParameterSpec;
-use super::sharding::{OneShard, Sharding};
+use super::sharding::{OneShard, Partitioning, Sharding};
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef, padded};
 
@@ -42,7 +41,7 @@ pub trait Merge: Debug + Send + Sync {
 #[derive(Debug)]
 pub struct Node {
     reads: Reads,
-    /// The sharding of a layer that says nothing of it.
+    /// The partition of a layer that says nothing of it.
     one: OneShard,
 }
 
@@ -197,28 +196,23 @@ impl Node {
         }
     }
 
-    /// How the parameters are partitioned among workers.
-    pub fn sharding(&self) -> &dyn Sharding {
-        match &self.reads {
-            Reads::Row(layer) => layer.sharding().unwrap_or(&self.one),
-            Reads::Two(_) => &self.one,
-            Reads::Batch(norm) => norm.sharding(),
-        }
+    /// Whether there is anything to train.
+    pub fn has_parameters(&self) -> bool {
+        !self.parameters().is_empty()
     }
 
-    /// [`sharding`](Node::sharding), to be set up, if the layer has one of its own.
-    pub fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        match &mut self.reads {
-            Reads::Row(layer) => layer.sharding_mut(),
+    /// How the parameters are partitioned among the workers of a training that wants this of it.
+    pub fn partition(&self, wanted: Partitioning) -> Box<dyn Sharding> {
+        let own = match &self.reads {
+            Reads::Row(layer) => {
+                let own = layer.partition(wanted);
+                debug_assert_eq!(own.is_some(), layer.sharding().is_some(), "one without the other");
+                own
+            }
             Reads::Two(_) => None,
-            Reads::Batch(norm) => Some(norm.sharding_mut()),
-        }
-    }
-
-    /// The inputs that the gradient of a shard reads in the parameters pass. A gradient that is summed by rows reads
-    /// none then, and all before.
-    pub fn shard_inputs(&self, shard: usize) -> Range<usize> {
-        if self.sums_rows() { 0..usize::MAX } else { self.sharding().shard_inputs(shard) }
+            Reads::Batch(norm) => Some(norm.partition(wanted)),
+        };
+        own.unwrap_or_else(|| Box::new(self.one))
     }
 
     /// What is made of the parameters after each update.

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::init::Init;
-use crate::kernels::image::Image;
+use crate::kernels::image::{self, Image};
+use crate::kernels::products::panels;
 use crate::tensor::padded;
 
 /// One parameter of a layer, such as its weight.
@@ -38,6 +39,34 @@ impl ParameterSpec {
     /// Outputs, channels and area of the kernels of a convolution.
     pub fn kernels(&self) -> [usize; 3] {
         [self.shape[0], self.shape[1], self.shape[2..].iter().product()]
+    }
+
+    /// Stores its numbers, which come row-major in its shape, in its range of `storage`, as its layout says.
+    #[doc(hidden)]
+    pub fn store(&self, storage: &mut [f32], values: &[f32]) {
+        let stored = &mut storage[self.range.clone()];
+        match self.layout {
+            Layout::Plain => stored[..values.len()].copy_from_slice(values),
+            Layout::Panels => panels::pack(stored, values, self.shape[0], self.shape[1]),
+            Layout::Kernels => panels::pack_kernels(stored, values, self.kernels()),
+            Layout::GroupedKernels { groups } => panels::pack_groups(stored, values, self.kernels(), groups),
+            Layout::Pixels => image::unflatten(stored, values, self.pixels()),
+        }
+    }
+
+    /// Reads its numbers from its range of `storage`, row-major in its shape.
+    #[doc(hidden)]
+    pub fn read(&self, values: &mut [f32], storage: &[f32]) {
+        let stored = &storage[self.range.clone()];
+        match self.layout {
+            Layout::Plain => values.copy_from_slice(&stored[..values.len()]),
+            Layout::Panels => panels::unpack(values, stored, self.shape[0], self.shape[1]),
+            Layout::Kernels => panels::unpack_kernels(values, stored, self.kernels()),
+            Layout::GroupedKernels { groups } => {
+                panels::unpack_groups(values, stored, self.kernels(), groups);
+            }
+            Layout::Pixels => image::flatten(values, stored, self.pixels()),
+        }
     }
 
     /// The image whose pixels it has, of [`Layout::Pixels`].

@@ -17,10 +17,11 @@ pub enum Built {
     Branch(Branch),
 }
 
+#[doc(hidden)]
 impl LayerSettings {
     /// What is wrong of settings each of which is in its range.
     pub fn misfit(&self) -> Option<Misfit> {
-        (self.kind.conflict)(self)
+        (self.kind.conflict)(self.values())
     }
 
     /// What goes into the layer of number `index` of its list, as it takes it.
@@ -28,11 +29,11 @@ impl LayerSettings {
     /// # Errors
     /// [`Error::Shape`] if it can't be the input; [`Error::Setting`] for what must be set and is not.
     pub fn takes(&self, index: usize, input: Incoming) -> Result<Shape> {
-        if let Some(parameter) = self.missing() {
+        if let Some(parameter) = self.values().missing() {
             let (place, key) = (format!("{PLACE} {}", self.kind.name), parameter.keys()[0].into());
             return Err(Error::Setting { place, key, expected: parameter.range(), found: "nothing".into() });
         }
-        if let (true, Some(expected)) = (input.is_data, (self.kind.behind)(self)) {
+        if let (true, Some(expected)) = (input.is_data, (self.kind.behind)(self.values())) {
             let (expected, found) = (expected.into(), Some("the data".into()));
             return Err(self.refused(index, input.shape, Refusal { expected, found }));
         }
@@ -45,7 +46,7 @@ impl LayerSettings {
     /// Those of [`takes`](LayerSettings::takes), and those of what the layer says of its output.
     pub fn output(&self, index: usize, input: Incoming) -> Result<Shape> {
         let input = self.takes(index, input)?;
-        (self.kind.output)(self, input).map_err(|refusal| self.refused(index, input, refusal))
+        (self.kind.output)(self.values(), input).map_err(|refusal| self.refused(index, input, refusal))
     }
 
     fn refused(&self, index: usize, input: Shape, Refusal { expected, found }: Refusal) -> Error {
@@ -60,7 +61,7 @@ impl LayerSettings {
     /// [takes](LayerSettings::takes) between two layers.
     pub fn make(&self, input: Shape) -> Option<Box<dyn Layer>> {
         match self.kind.make {
-            Make::Layer(make) => Some(make(self, input)),
+            Make::Layer(make) => Some(make(self.values(), input)),
             _ => None,
         }
     }
@@ -69,7 +70,7 @@ impl LayerSettings {
     pub fn build(&self, input: Incoming) -> Built {
         let apart = self.own_activation().filter(|_| !self.fuses());
         let fused = apart.map(|_| self.resolved().having("activation", Activation::IDENTITY));
-        let own = fused.as_ref().unwrap_or(self);
+        let own = fused.as_ref().unwrap_or(self).values();
         let node = match self.kind.make {
             Make::Layer(make) => Node::layer(make(own, input.shape)),
             Make::Node(make) => make(own, input),
@@ -89,12 +90,12 @@ impl LayerSettings {
 
     /// Numbers that go into each output, if those are many.
     pub fn fan_in(&self, input: Shape) -> usize {
-        (self.kind.fan_in)(self, input)
+        (self.kind.fan_in)(self.values(), input)
     }
 
     /// The activation that it ends in, if it is not the identity.
     fn own_activation(&self) -> Option<Activation> {
-        let own = (self.kind.ending != Ending::None).then(|| self.activation("activation"));
+        let own = (self.kind.ending != Ending::None).then(|| self.values().activation("activation"));
         own.filter(|activation| *activation != Activation::IDENTITY)
     }
 
@@ -102,11 +103,6 @@ impl LayerSettings {
     fn fuses(&self) -> bool {
         let own = self.own_activation().filter(|_| self.kind.ending == Ending::Own);
         own.is_some_and(Activation::derivative_from_output)
-    }
-
-    /// The same with all defaults set, which then no longer follow from other values.
-    fn resolved(&self) -> LayerSettings {
-        LayerSettings::with_values(self.kind, self.values().map(|(_, value)| value).collect())
     }
 }
 

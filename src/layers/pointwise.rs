@@ -5,7 +5,7 @@ use super::dense::Dense;
 use super::derived::Derived;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::Sharding;
+use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::{Image, Window};
 use crate::kernels::products::gemm::{self, Epilogue};
@@ -176,8 +176,8 @@ impl Layer for Pointwise {
         Some(&self.patch)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(&mut self.patch)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.patch.partitioned(wanted)))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {

@@ -1,10 +1,10 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
-use super::kind::{Input, LayerKind, LayerSettings, Refusal};
+use super::kind::{Input, LayerKind, Refusal};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use super::windows;
-use crate::hyper::HyperParameter;
+use crate::hyper::{HyperParameter, HyperValues};
 use crate::kernels::image::pool;
 use crate::kernels::image::{Image, Window};
 
@@ -45,11 +45,11 @@ pub(super) static GLOBAL_AVERAGE: LayerKind =
 const fn window_of(
     name: &'static str,
     one_dimensional: bool,
-    make: fn(&LayerSettings, Shape) -> Box<dyn Layer>,
+    make: fn(&HyperValues, Shape) -> Box<dyn Layer>,
 ) -> LayerKind {
     const IMAGES: &[HyperParameter] = &[HyperParameter::window(false, true, "what each number is of")];
     const SEQUENCES: &[HyperParameter] = &[HyperParameter::window(true, true, "what each number is of")];
-    let output = |settings: &LayerSettings, input: Shape| -> Result<Shape, Refusal> {
+    let output = |settings: &HyperValues, input: Shape| -> Result<Shape, Refusal> {
         windows::pooled(settings.window("window"), input).map(Shape::Image)
     };
     let (input, parameters) =
@@ -57,7 +57,7 @@ const fn window_of(
     LayerKind::new(name, make).input(input).hyper_parameters(parameters).output(output)
 }
 
-fn pooled(settings: &LayerSettings, input: Shape, pooling: Pooling) -> Box<dyn Layer> {
+fn pooled(settings: &HyperValues, input: Shape, pooling: Pooling) -> Box<dyn Layer> {
     Box::new(Pool { input: image(input), pooling, window: settings.window("window") })
 }
 

@@ -1,11 +1,11 @@
 //! ReLU with a slope below 0 that is trained (He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015), as
 //! `torch.nn.PReLU`.
 
-use super::kind::{LayerKind, LayerSettings};
+use super::kind::LayerKind;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
 use super::shape::Shape;
-use crate::hyper::{HyperParameter, finite};
+use crate::hyper::{HyperParameter, HyperValues, finite};
 use crate::init::Init;
 use crate::kernels::elementwise::prelu;
 use crate::kernels::image::Image;
@@ -23,7 +23,7 @@ pub(super) static KIND: LayerKind = LayerKind::new("prelu", make)
         HyperParameter::single("slope", 0.25, finite(), "the slope below 0 that training begins with"),
     ]);
 
-fn make(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+fn make(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (by_channel, initial) = (settings.choice("by_channel"), settings.single("slope"));
     Box::new(Prelu { input, by_channel, initial })
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::derived::Reader;
+use super::derived::{Derived, Reader};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::MatrixRef;
 
@@ -22,9 +22,20 @@ pub enum Role {
     Bias,
 }
 
+/// What a training wants of the partitions of all layers. No result depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partitioning {
+    /// Whether each shard holds all incoming weights of its outputs, and one of them the whole bias; otherwise shards
+    /// are as small as is fastest.
+    pub whole_columns: bool,
+    /// Whether shards that read the same inputs follow each other, where a layer can do so; otherwise those of the
+    /// same outputs do.
+    pub by_inputs: bool,
+}
+
 /// Parameters in shards. One worker owns each: it finishes the gradient, updates the parameters and derives what
 /// depends on them. A shard is small enough that all that stays in cache.
-pub trait Sharding {
+pub trait Sharding: Send + Sync {
     /// How many shards there are.
     fn shards(&self) -> usize;
 
@@ -36,7 +47,7 @@ pub trait Sharding {
         self.shard_parts(shard).iter().map(Range::len).sum()
     }
 
-    /// What each part of a shard is. Asked only after [`own_whole_columns`](Sharding::own_whole_columns).
+    /// What each part of a shard is. Asked only where shards hold [whole columns](Partitioning::whole_columns).
     fn shard_roles(&self, _shard: usize) -> [Role; MOST_PARTS] {
         [Role::Bias; MOST_PARTS]
     }
@@ -55,14 +66,6 @@ pub trait Sharding {
     fn shards_along_inputs(&self) -> usize {
         self.shards().max(1)
     }
-
-    /// Lets each shard hold all incoming weights of its outputs, and one of them the whole bias; or lets shards be
-    /// as small as is fastest. Results do not depend on it.
-    fn own_whole_columns(&mut self, _whole: bool) {}
-
-    /// Lets shards that read the same inputs follow each other, or those of the same outputs. Results do not depend
-    /// on it.
-    fn own_by_inputs(&mut self, _by_inputs: bool) {}
 
     /// The gradient of one shard's parameters, summed over rows `x` `[rows, in]` and `dy` `[rows, out]`, the latter
     /// as [`Layer::backward`](super::Layer::backward) left it: of layers that do not
@@ -95,6 +98,12 @@ pub trait Sharding {
     /// Turns what the gradient has come to over all rows of a batch, `out` `[shard_len]`, into the gradient of the
     /// shard's parameters, where it is not yet. `from` reads the layer's storage.
     fn finish_gradient(&self, _shard: usize, _out: &mut [f32], _from: &Reader) {}
+
+    /// What the layer makes of the parameters, by these shards; without it the layer's own
+    /// [`derived`](super::Layer::derived), if it has any, goes by one shard.
+    fn derives(&self) -> Option<&dyn Derived> {
+        None
+    }
 }
 
 /// All parameters as one shard: what a layer gets that says nothing of shards.

@@ -13,7 +13,7 @@ use super::dense::{self, Dense};
 use super::derived::{Derivation, Derived};
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolution::convolve;
@@ -228,8 +228,8 @@ impl Layer for Transposed {
         Some(self)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(self)
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(Transposed { convolution: self.convolution.partitioned(wanted), ..self.clone() }))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {
@@ -238,10 +238,6 @@ impl Layer for Transposed {
 }
 
 impl Sharding for Transposed {
-    fn own_whole_columns(&mut self, whole: bool) {
-        self.convolution.own_whole_columns(whole);
-    }
-
     fn shards(&self) -> usize {
         self.convolution.shards() + usize::from(self.bias)
     }
@@ -284,6 +280,10 @@ impl Sharding for Transposed {
         }
         // What the convolution takes for its input is what comes out here.
         self.convolution.shard_gradient(shard, out, x, dy, accumulate, ahead);
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
     }
 }
 

@@ -8,7 +8,7 @@ use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
-use super::sharding::{MOST_PARTS, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
 use crate::kernels::normalisation::weight_norm;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixRef, padded};
@@ -110,8 +110,8 @@ impl Layer for WeightNorm {
         Some(self)
     }
 
-    fn sharding_mut(&mut self) -> Option<&mut dyn Sharding> {
-        Some(self)
+    fn partition(&self, _wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        Some(Box::new(self.clone()))
     }
 
     fn derived(&self) -> Option<&dyn Derived> {
@@ -180,6 +180,10 @@ impl Sharding for WeightNorm {
         for (panel, (dv, dg)) in panels.zip(parts) {
             weight_norm::backward(dv, dg, from(self.panel(panel)), from(self.lengths(panel..panel + 1)));
         }
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
     }
 }
 

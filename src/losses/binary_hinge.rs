@@ -6,8 +6,8 @@ use crate::hyper::HyperParameter;
 use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 
-pub(super) static KIND: LossKind = LossKind::new("binary-hinge", |loss| {
-    LossFunction::elementwise(BinaryHinge { squared: loss.choice("squared") })
+pub(super) static KIND: LossKind = LossKind::new("binary-hinge", |values| {
+    LossFunction::elementwise(BinaryHinge { squared: values.choice("squared") })
 })
 .formula("(1 / C) Σᵢ max(0, 1 - sᵢ yᵢ), s 1 for the class and -1 for all others; squared, the squares of these")
 .source(
@@ -16,7 +16,7 @@ pub(super) static KIND: LossKind = LossKind::new("binary-hinge", |loss| {
 )
 .takes(Takes::Classes)
 .hyper_parameters(&[HyperParameter::choice("squared", false, "whether what is lacking is squared")])
-.reference(|loss, y, t| reference::binary_hinge(y, t, loss.choice("squared")));
+.reference(|values, y, t| reference::binary_hinge(y, t, values.choice("squared")));
 
 #[derive(Clone, Copy)]
 struct BinaryHinge {

@@ -16,7 +16,7 @@ impl Loss {
     /// [`Error::Mismatch`] with the key, the range and what was found.
     pub fn check(&self, outputs: usize) -> Result<()> {
         self.kind().check()?;
-        self.values().try_for_each(|(parameter, value)| check_value(parameter, value, outputs))
+        self.values().iter().try_for_each(|(parameter, value)| check_value(parameter, value, outputs))
     }
 
     /// Checks that the loss has a meaning for these targets. `targets` of all samples, `[samples]` classes or
@@ -25,6 +25,7 @@ impl Loss {
     /// # Errors
     /// [`Error::Mismatch`] if values are given where classes are needed, or values out of the loss's
     /// range, or no class of a sample has a weight.
+    #[doc(hidden)]
     pub fn check_targets(&self, targets: Targets, outputs: usize) -> Result<()> {
         let values = match targets {
             Targets::Values(values) => values,

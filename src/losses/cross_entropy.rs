@@ -10,8 +10,8 @@ use crate::kernels::reference;
 const SMOOTHING: &str = "label_smoothing";
 const WEIGHTS: &str = "class_weights";
 
-pub(super) static KIND: LossKind = LossKind::new("cross-entropy", |loss| {
-    let (label_smoothing, class_weights) = (loss.single(SMOOTHING), loss.class_weights(WEIGHTS).to_vec());
+pub(super) static KIND: LossKind = LossKind::new("cross-entropy", |values| {
+    let (label_smoothing, class_weights) = (values.single(SMOOTHING), values.class_weights(WEIGHTS).to_vec());
     let is_plain = label_smoothing == 0.0 && class_weights.is_empty();
     LossFunction::blocks(move |pass| match pass.targets {
         // For the plain loss there is a faster kernel.
@@ -40,10 +40,10 @@ pub(super) static KIND: LossKind = LossKind::new("cross-entropy", |loss| {
     HyperParameter::class_weights(WEIGHTS, "w, how much each class counts; the mean divides by their sum"),
 ])
 .mean_by(WEIGHTS)
-.reference(|loss, y, t| {
-    let mut weights: Vec<f64> = loss.class_weights(WEIGHTS).iter().map(|&weight| weight.into()).collect();
+.reference(|values, y, t| {
+    let mut weights: Vec<f64> = values.class_weights(WEIGHTS).iter().map(|&weight| weight.into()).collect();
     weights.resize(y.len(), 1.0);
-    reference::cross_entropy(y, t, &weights, loss.single(SMOOTHING).into())
+    reference::cross_entropy(y, t, &weights, values.single(SMOOTHING).into())
 });
 
 fn plain(pass: Pass, labels: &[u8]) {

@@ -8,8 +8,11 @@ use crate::kernels::loss::{RowLoss, Target, exponentials_of};
 use crate::kernels::reference;
 use crate::kernels::simd::math;
 
-pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {
-    LossFunction::by_row(Focal { gamma: loss.single("gamma"), alpha: loss.class_weights("alpha").to_vec() })
+pub(super) static KIND: LossKind = LossKind::new("focal", |values| {
+    LossFunction::by_row(Focal {
+        gamma: values.single("gamma"),
+        alpha: values.class_weights("alpha").to_vec(),
+    })
 })
 .formula("-α_c (1 - p_c)^γ ln p_c, p = softmax(y)")
 .source(
@@ -27,10 +30,10 @@ pub(super) static KIND: LossKind = LossKind::new("focal", |loss| {
     ),
     HyperParameter::class_weights("alpha", "α, the factor of each class"),
 ])
-.reference(|loss, y, t| {
+.reference(|values, y, t| {
     let class = t.iter().position(|&t| t == 1.0).unwrap_or(0);
-    let alpha = loss.class_weights("alpha").get(class).map_or(1.0, |&alpha| alpha.into());
-    reference::focal(y, class, loss.single("gamma").into(), alpha)
+    let alpha = values.class_weights("alpha").get(class).map_or(1.0, |&alpha| alpha.into());
+    reference::focal(y, class, values.single("gamma").into(), alpha)
 });
 
 struct Focal {

@@ -43,6 +43,7 @@ impl LossFunction {
     ///
     /// # Panics
     /// If a loss of classes is given anything else.
+    #[doc(hidden)]
     pub fn gradient(
         &self,
         gradient: &mut [f32],
@@ -56,6 +57,7 @@ impl LossFunction {
     }
 
     /// [`LossFunction::gradient`] without the gradient, for evaluation. `outputs` \[rows, stride\].
+    #[doc(hidden)]
     pub fn value(&self, scores: Scores, outputs: &[f32], targets: Targets, rows: Rows) {
         (self.block)(Pass { gradient: None, scores, outputs, targets, rows, scale: 1.0 });
     }
@@ -65,6 +67,7 @@ impl LossFunction {
     /// in PyTorch. It is that of the whole batch, also where a batch is computed in blocks.
     ///
     /// `targets` of all samples; `samples`: the indices of those that count.
+    #[doc(hidden)]
     pub fn weight(&self, targets: Targets, samples: impl ExactSizeIterator<Item = usize>) -> f64 {
         weight(&self.weights, targets, samples)
     }

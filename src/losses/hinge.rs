@@ -6,8 +6,8 @@ use crate::hyper::{HyperParameter, positive};
 use crate::kernels::loss::{self, Hinge};
 use crate::kernels::reference;
 
-pub(super) static KIND: LossKind = LossKind::new("hinge", |loss| {
-    let hinge = Hinge { margin: loss.single("margin"), squared: loss.choice("squared") };
+pub(super) static KIND: LossKind = LossKind::new("hinge", |values| {
+    let hinge = Hinge { margin: values.single("margin"), squared: values.choice("squared") };
     LossFunction::blocks(move |pass| loss::hinge(pass, hinge))
 })
 .formula("(1 / C) Σᵢ max(0, m - y_c + yᵢ), i ≠ c; squared, the squares of these")
@@ -20,7 +20,7 @@ pub(super) static KIND: LossKind = LossKind::new("hinge", |loss| {
     HyperParameter::single("margin", 1.0, positive(), "m, the distance to the right class that is enough"),
     HyperParameter::choice("squared", false, "whether what is lacking is squared"),
 ])
-.reference(|loss, y, t| {
+.reference(|values, y, t| {
     let class = t.iter().position(|&t| t == 1.0).unwrap_or(0);
-    reference::hinge(y, class, loss.single("margin").into(), loss.choice("squared"))
+    reference::hinge(y, class, values.single("margin").into(), values.choice("squared"))
 });

@@ -7,7 +7,7 @@ use crate::kernels::loss::ElementwiseLoss;
 use crate::kernels::reference;
 
 pub(super) static KIND: LossKind =
-    LossKind::new("huber", |loss| LossFunction::elementwise(Huber { delta: loss.single("delta") }))
+    LossKind::new("huber", |values| LossFunction::elementwise(Huber { delta: values.single("delta") }))
         .formula("(1 / C) Σᵢ h(abs(yᵢ - tᵢ)), h(d) = d² / 2 up to δ, δ (d - δ / 2) above")
         .source("Huber: Robust estimation of a location parameter (1964); as torch.nn.HuberLoss")
         .hyper_parameters(&[HyperParameter::single(
@@ -16,7 +16,7 @@ pub(super) static KIND: LossKind =
             positive(),
             "δ, the difference from which on the loss is linear",
         )])
-        .reference(|loss, y, t| reference::huber(y, t, loss.single("delta").into()));
+        .reference(|values, y, t| reference::huber(y, t, values.single("delta").into()));
 
 #[derive(Clone, Copy)]
 struct Huber {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::function::LossFunction;
 use super::outcome::Outcome;
 use crate::error::Result;
-use crate::hyper::{self, HyperParameter, HyperValue, Range, finite};
+use crate::hyper::{HyperParameter, HyperValue, HyperValues, Range, finite};
 use crate::registry::Kind;
 
 /// A kind of loss: its name, its hyper-parameters, the targets that it takes, and its arithmetic.
@@ -29,7 +29,7 @@ use crate::registry::Kind;
 /// }
 ///
 /// static PINBALL: LossKind =
-///     LossKind::new("pinball", |loss| LossFunction::elementwise(Pinball(loss.single("quantile"))))
+///     LossKind::new("pinball", |values| LossFunction::elementwise(Pinball(values.single("quantile"))))
 ///         .hyper_parameters(&[HyperParameter::single("quantile", 0.5, unit_inner(), "the part below")]);
 ///
 /// let loss = Loss::of(&PINBALL).with("quantile", 0.9)?;
@@ -50,7 +50,7 @@ pub struct LossKind {
     /// samples.
     mean_by: Option<&'static str>,
     outcome: Outcome,
-    make: fn(&Loss) -> LossFunction,
+    make: fn(&HyperValues) -> LossFunction,
     reference: Option<Reference>,
 }
 
@@ -61,9 +61,10 @@ impl PartialEq for LossKind {
     }
 }
 
-/// The naive twin in f64 of the loss of one row, and its gradient by the outputs; of outputs and targets, \[outputs\].
+/// The naive twin in f64 of the loss of one row, and its gradient by the outputs; of hyper-parameters, and of outputs
+/// and targets, \[outputs\].
 /// A class is the row that is 1 for it and 0 elsewhere.
-pub type Reference = fn(&Loss, &[f64], &[f64]) -> (f64, Vec<f64>);
+pub type Reference = fn(&HyperValues, &[f64], &[f64]) -> (f64, Vec<f64>);
 
 /// The targets that a loss takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +94,7 @@ impl Takes {
 impl LossKind {
     /// A loss of this name, which is one of letters, digits and hyphens; `make` gives its arithmetic for the
     /// hyper-parameters that a [`Loss`] has. It takes finite numbers and has no hyper-parameters, unless more is said.
-    pub const fn new(name: &'static str, make: fn(&Loss) -> LossFunction) -> LossKind {
+    pub const fn new(name: &'static str, make: fn(&HyperValues) -> LossFunction) -> LossKind {
         LossKind {
             name,
             formula: "",
@@ -162,10 +163,6 @@ impl LossKind {
     pub(super) fn mean_key(&self) -> Option<&'static str> {
         self.mean_by
     }
-
-    pub(super) fn function(&self, loss: &Loss) -> LossFunction {
-        (self.make)(loss)
-    }
 }
 
 impl Kind for LossKind {
@@ -206,35 +203,33 @@ pub(super) const PLACE: &str = "loss";
 /// assert_ne!(smoothed, Loss::cross_entropy());
 /// # Ok::<(), fallline::Error>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Loss {
     kind: &'static LossKind,
-    /// The values of the kind's hyper-parameters, in their order.
-    values: Vec<HyperValue>,
+    values: HyperValues,
 }
 
 impl Loss {
     /// A loss of a kind without hyper-parameters.
     pub(super) const fn plain(kind: &'static LossKind) -> Loss {
-        Loss { kind, values: Vec::new() }
+        Loss { kind, values: HyperValues::none(kind.name) }
     }
 
     /// A loss with this first hyper-parameter, and the others as they are by default.
     pub(super) fn first(kind: &'static LossKind, value: impl Into<HyperValue>) -> Loss {
         let mut loss = Loss::of(kind);
-        loss.values[0] = value.into();
+        loss.values.put(0, value.into());
         loss
     }
 
     /// A loss with all its defaults, of a kind that may be a program's own.
     pub fn of(kind: &'static LossKind) -> Loss {
-        Loss { kind, values: hyper::defaults(kind.about().hyper_parameters) }
+        Loss { kind, values: HyperValues::of(kind.name, kind.hyper_parameters) }
     }
 
-    /// A loss with these values, as many as the kind has hyper-parameters and of their kinds.
+    /// A loss with all of these values, as many as the kind has hyper-parameters and of their types.
     pub(crate) fn with_values(kind: &'static LossKind, values: Vec<HyperValue>) -> Loss {
-        debug_assert_eq!(values.len(), kind.about().hyper_parameters.len());
-        Loss { kind, values }
+        Loss { kind, values: Loss::of(kind).values.all_set(values) }
     }
 
     /// Sets a hyper-parameter, by its key in a recipe. Whether the value is in its range is found when the loss
@@ -244,7 +239,7 @@ impl Loss {
     /// [`Error::Unknown`](crate::Error::Unknown) if the loss has no such key, with the nearest one; [`Error::Setting`](crate::Error::Setting) if its value is of
     /// another kind.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Loss> {
-        hyper::set(self.kind.about().hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
+        self.values.set(PLACE, key, value.into())?;
         Ok(self)
     }
 
@@ -258,68 +253,19 @@ impl Loss {
         self.kind.name()
     }
 
-    /// All hyper-parameters with their values.
-    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, &HyperValue)> {
-        self.kind.about().hyper_parameters.iter().zip(&self.values)
-    }
-
-    /// The value of a hyper-parameter; None if the loss has none of this key.
-    pub fn value(&self, key: &str) -> Option<&HyperValue> {
-        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
-    }
-
-    /// The number in single precision under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn single(&self, key: &str) -> f32 {
-        match self.value(key) {
-            Some(HyperValue::Single(number)) => *number,
-            other => unreachable!("{} has no number {key} in single precision, but {other:?}", self.name()),
-        }
-    }
-
-    /// The integer under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn integer(&self, key: &str) -> usize {
-        match self.value(key) {
-            Some(HyperValue::Integer(integer)) => *integer,
-            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The choice under a key.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn choice(&self, key: &str) -> bool {
-        match self.value(key) {
-            Some(HyperValue::Choice(choice)) => *choice,
-            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The class weights under a key, \[classes\]; or none, if all are 1.
-    ///
-    /// # Panics
-    /// If the kind lists none of this key.
-    pub fn class_weights(&self, key: &str) -> &[f32] {
-        match self.value(key) {
-            Some(HyperValue::ClassWeights(weights)) => weights,
-            other => unreachable!("{} has no class weights {key}, but {other:?}", self.name()),
-        }
+    /// The hyper-parameters with their values.
+    pub fn values(&self) -> &HyperValues {
+        &self.values
     }
 
     /// The arithmetic of the loss.
     pub fn function(&self) -> LossFunction {
-        self.kind.function(self).with_mean_by(self.mean_weights().to_vec())
+        (self.kind.make)(&self.values).with_mean_by(self.mean_weights().to_vec())
     }
 
     /// The class weights by which the mean is divided, \[classes\]; or none.
     pub(super) fn mean_weights(&self) -> &[f32] {
-        self.kind.mean_key().map_or(&[], |key| self.class_weights(key))
+        self.kind.mean_key().map_or(&[], |key| self.values.class_weights(key))
     }
 
     /// Whether targets may be classes: where the loss has a meaning for targets of 0 and 1.
@@ -337,17 +283,10 @@ impl Loss {
     }
 }
 
-/// Losses are equal if they are of the same kind with the same hyper-parameters.
-impl PartialEq for Loss {
-    fn eq(&self, other: &Loss) -> bool {
-        self.kind == other.kind && self.values == other.values
-    }
-}
-
 impl fmt::Debug for Loss {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(self.name())?;
-        for (index, (parameter, value)) in self.values().enumerate() {
+        for (index, (parameter, value)) in self.values.iter().enumerate() {
             write!(formatter, "{} {} {value}", if index == 0 { " with" } else { "," }, parameter.key)?;
         }
         Ok(())

@@ -152,7 +152,7 @@ fn hyper_parameters_are_set_by_their_keys() {
     for value in [HyperValue::from(0.25), 0.25f32.into()] {
         assert_eq!(Loss::named("huber").unwrap().with("delta", value).unwrap(), huber);
     }
-    assert_eq!(Loss::huber(1.0).with("delta", 2).unwrap().single("delta"), 2.0);
+    assert_eq!(Loss::huber(1.0).with("delta", 2).unwrap().values().single("delta"), 2.0);
     let message = |result: Result<Loss>| result.unwrap_err().to_string();
     assert_eq!(message(Loss::named("hubert")), "loss: unknown loss `hubert`; did you mean `huber`?");
     assert_eq!(

@@ -19,7 +19,7 @@ impl Model {
     /// # Errors
     /// [`Error::Shape`] if the layers do not fit together, the last one does not give `classes`
     /// outputs, or the parameters are absurdly many; [`Error::Mismatch`] if the loss does not fit the
-    /// outputs.
+    /// outputs, or a normalisation by batch follows a layer that saves something for its backward pass.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
@@ -38,6 +38,7 @@ impl Model {
                 found: if layers.is_empty() { "no layers".into() } else { shape.to_string() },
             });
         }
+        check_saved(&layers)?;
         config.loss.check(classes)?;
         memory::check("the parameters", arena.len().saturating_mul(size_of::<f32>()))?;
         let parameters = Buffer::try_zeros("the parameters", arena.len())?;
@@ -55,7 +56,7 @@ impl Model {
             let fan_in = spec.shape[1..].iter().product();
             let mut stream = rng::stream(seed, Purpose::Init, number as u64);
             init::fill(init, &mut values, fan_in, fan_out, &mut stream);
-            self.set(spec, &values);
+            spec.store(&mut self.parameters, &values);
         }
         for placed in &self.layers {
             placed.layer.complete(&mut self.parameters[placed.storage.clone()]);
@@ -164,6 +165,23 @@ impl Builder {
         let len = checked_len(index, &layer, each, self.arena.len())?;
         self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len) });
         Ok(Origin::Output(self.layers.len() - 1))
+    }
+}
+
+/// Checks that no layer saves something of some rows for its backward pass where a normalisation by batch
+/// follows: in training other rows overwrite the same memory before it is read.
+fn check_saved(layers: &[PlacedLayer]) -> Result<()> {
+    let is_norm = |placed: &PlacedLayer| placed.layer.as_batch_norm().is_some();
+    let Some(last) = layers.iter().rposition(is_norm) else { return Ok(()) };
+    let name = |index: usize| format!("layer {} ({})", layers[index].module, layers[index].layer.kind());
+    match layers[..last].iter().position(|placed| placed.layer.saved_len(1) > 0) {
+        Some(index) => Err(Error::Mismatch {
+            what: name(index),
+            expected: "no normalisation by batch after a layer that saves something for its backward pass"
+                .into(),
+            found: name(last),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -12,10 +12,8 @@ use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
 use crate::data::table::Encoder;
-use crate::kernels::image;
-use crate::kernels::products::panels;
 use crate::kernels::simd::reduce;
-use crate::layers::{Layout, Node, ParameterSpec, trained_numbers};
+use crate::layers::{Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
 use crate::model::{checkpoint, section};
 use crate::tensor::Buffer;
@@ -62,6 +60,7 @@ impl Model {
     }
 
     /// What it was last trained to see, or what its file says of that.
+    #[doc(hidden)]
     pub fn seen(&self) -> &Seen {
         &self.seen
     }
@@ -77,16 +76,19 @@ impl Model {
     }
 
     /// The layers, from input to output.
+    #[doc(hidden)]
     pub fn layers(&self) -> &[PlacedLayer] {
         &self.layers
     }
 
     /// All parameters as they are stored, padding included.
+    #[doc(hidden)]
     pub fn storage(&self) -> &[f32] {
         &self.parameters
     }
 
     /// The layers and, to be changed, their parameters.
+    #[doc(hidden)]
     pub fn parts_mut(&mut self) -> (&[PlacedLayer], &mut [f32]) {
         (&self.layers, &mut self.parameters)
     }
@@ -146,6 +148,7 @@ impl Model {
     }
 
     /// The same among other parameters, stored as [`storage`](Model::storage) stores them.
+    #[doc(hidden)]
     pub fn first_not_finite_among(&self, parameters: &[f32]) -> Option<(String, f32)> {
         self.specs().find_map(|(name, spec)| {
             let stored = &parameters[spec.range];
@@ -159,7 +162,7 @@ impl Model {
     pub fn tensors(&self) -> Vec<NamedTensor> {
         let tensor = |(name, spec): (String, ParameterSpec)| {
             let mut values = vec![0.0; spec.shape.iter().product()];
-            self.get(&spec, &mut values);
+            spec.read(&mut values, &self.parameters);
             NamedTensor { name, shape: spec.shape, values }
         };
         self.specs().map(tensor).collect()
@@ -170,6 +173,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`checkpoint::save`].
+    #[doc(hidden)]
     pub fn save_tensors(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
         let specs: Vec<_> = self.specs().collect();
         let shapes: Vec<_> = specs.iter().map(|(name, spec)| (&**name, &*spec.shape)).collect();
@@ -178,23 +182,9 @@ impl Model {
         checkpoint::save_each(path, &shapes, metadata, |index, write| {
             let spec = &specs[index].1;
             let values = &mut values[..spec.shape.iter().product()];
-            self.get(spec, values);
+            spec.read(values, &self.parameters);
             write(values)
         })
-    }
-
-    /// One parameter in PyTorch's layout.
-    fn get(&self, spec: &ParameterSpec, values: &mut [f32]) {
-        let stored = &self.parameters[spec.range.clone()];
-        match spec.layout {
-            Layout::Plain => values.copy_from_slice(&stored[..values.len()]),
-            Layout::Panels => panels::unpack(values, stored, spec.shape[0], spec.shape[1]),
-            Layout::Kernels => panels::unpack_kernels(values, stored, spec.kernels()),
-            Layout::GroupedKernels { groups } => {
-                panels::unpack_groups(values, stored, spec.kernels(), groups);
-            }
-            Layout::Pixels => image::flatten(values, stored, spec.pixels()),
-        }
     }
 
     /// Takes all parameters from `tensors`, which came from the file `path`.
@@ -209,7 +199,7 @@ impl Model {
             return Err(wrong_tensor(path, &short.name, expected, short.values.len().to_string()));
         }
         for tensor in &tensors {
-            self.set(&specs[&*tensor.name], &tensor.values);
+            specs[&*tensor.name].store(&mut self.parameters, &tensor.values);
         }
         Ok(())
     }
@@ -220,6 +210,7 @@ impl Model {
     /// # Errors
     /// As [`load_tensors`](Model::load_tensors), those of [`ModelFile::read_each`] and those of `check`. Some
     /// parameters may have been taken by then.
+    #[doc(hidden)]
     pub fn load_file<R: Read>(
         &mut self,
         path: &Path,
@@ -229,7 +220,7 @@ impl Model {
         let specs = self.checked(path, file.shapes())?;
         file.read_each(|tensor| {
             check(&tensor)?;
-            self.set(&specs[&*tensor.name], &tensor.values);
+            specs[&*tensor.name].store(&mut self.parameters, &tensor.values);
             Ok(())
         })
     }
@@ -258,20 +249,6 @@ impl Model {
             return Err(wrong_tensor(path, name, expected, "no such tensor".into()));
         }
         Ok(specs)
-    }
-
-    /// Stores one parameter given in PyTorch's layout.
-    pub(super) fn set(&mut self, spec: &ParameterSpec, values: &[f32]) {
-        let stored = &mut self.parameters[spec.range.clone()];
-        match spec.layout {
-            Layout::Plain => stored[..values.len()].copy_from_slice(values),
-            Layout::Panels => panels::pack(stored, values, spec.shape[0], spec.shape[1]),
-            Layout::Kernels => panels::pack_kernels(stored, values, spec.kernels()),
-            Layout::GroupedKernels { groups } => {
-                panels::pack_groups(stored, values, spec.kernels(), groups);
-            }
-            Layout::Pixels => image::unflatten(stored, values, spec.pixels()),
-        }
     }
 }
 

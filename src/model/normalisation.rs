@@ -25,16 +25,19 @@ impl Default for Normalisation {
 
 impl Normalisation {
     /// That of a recipe's data.
+    #[doc(hidden)]
     pub fn of(data: &DataConfig) -> Normalisation {
         Normalisation { scale: data.scale, mean: data.mean, deviation: data.deviation }
     }
 
     /// A recipe's data with this in the place of what they had.
+    #[doc(hidden)]
     pub fn put_into(self, data: &mut DataConfig) {
         (data.scale, data.mean, data.deviation) = (self.scale, self.mean, self.deviation);
     }
 
     /// The data of a program, with this.
+    #[doc(hidden)]
     pub fn data(self) -> DataConfig {
         let mut data = DataConfig::of_program();
         self.put_into(&mut data);

@@ -11,8 +11,8 @@ use crate::layers::LayerKind;
 use crate::losses::LossKind;
 
 pub use crate::hyper::{
-    Range, above, at_least_one, between, finite, fraction, inner_unit, integer_text, non_negative, positive,
-    unit, unit_open, unit_positive,
+    Range, above, at_least_one, between, finite, integer_text, non_negative, positive, unit, unit_inner,
+    unit_open, unit_positive,
 };
 
 /// Where the values of a recipe came from.

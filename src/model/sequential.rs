@@ -108,8 +108,9 @@ impl ModelBuilder {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a number out of its range, named as in a recipe;
     /// [`Error::Shape`](crate::Error::Shape) if the layers do not fit together or the last one does not give
-    /// features; [`Error::Mismatch`](crate::Error::Mismatch) if the parameters are too many, or the loss does not
-    /// fit the outputs.
+    /// features; [`Error::Mismatch`](crate::Error::Mismatch) if the parameters are too many, the loss does not
+    /// fit the outputs, or a normalisation by batch follows a layer that [saves](crate::extend::Layer::saved_len)
+    /// something.
     pub fn build(self) -> Result<Model> {
         let mut recipe = Recipe::of_model(self.config);
         recipe.train.seed = self.seed;

@@ -58,6 +58,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
 
     /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
     /// all samples.
+    #[doc(hidden)]
     fn full_batch(&self) -> Option<FullBatch> {
         None
     }

@@ -105,6 +105,7 @@ impl<'a> MatrixRef<'a> {
     }
 
     /// The same matrix for faer.
+    #[doc(hidden)]
     pub fn as_faer(&self) -> MatRef<'a, f32> {
         // Safety: same elements, same lifetime.
         unsafe { MatRef::from_raw_parts(self.start, self.rows, self.columns, self.stride as isize, 1) }
@@ -182,6 +183,7 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// The same matrix for faer.
+    #[doc(hidden)]
     pub fn as_faer(&mut self) -> MatMut<'_, f32> {
         // Safety: same elements, borrowed mutably through `self`.
         unsafe { MatMut::from_raw_parts_mut(self.start, self.rows, self.columns, self.stride as isize, 1) }

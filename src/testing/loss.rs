@@ -220,7 +220,7 @@ impl Check<'_> {
             }
             Targets::Values(values) => values[own.clone()].iter().map(|&t| t.into()).collect(),
         };
-        let (value, gradient) = reference(self.loss, &y, &t);
+        let (value, gradient) = reference(self.loss.values(), &y, &t);
         let differs = |one: f64, other: f32, part| (one - f64::from(other)).abs() > part * one.abs().max(1.0);
         if differs(value, all.losses[sample], SINGLE) {
             let expected = format!("{value:.7} (in f64)");
@@ -234,7 +234,7 @@ impl Check<'_> {
             let (step, here) = (1e-5, y[output]);
             let mut at = |moved: f64| {
                 y[output] = here + moved;
-                reference(self.loss, &y, &t).0
+                reference(self.loss.values(), &y, &t).0
             };
             let sides = [(value - at(-step)) / step, (at(step) - value) / step];
             y[output] = here;

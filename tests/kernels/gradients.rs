@@ -73,7 +73,7 @@ fn losses() {
             };
             let y: Vec<f64> = (0..width).map(|i| 3.0 * (1.7 * i as f64).cos()).collect();
             for t in targets {
-                let of = |y: &[f64]| (about.reference.unwrap())(&loss, y, &t);
+                let of = |y: &[f64]| (about.reference.unwrap())(loss.values(), y, &t);
                 let gradient = of(&y).1;
                 assert!(is_gradient_of(&gradient, |y| of(y).0, &y), "{loss:?} {width}");
                 let mut broken = gradient;

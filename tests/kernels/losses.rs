@@ -106,7 +106,7 @@ impl Block {
             Kind::Classes => reference::one_hot(label, classes),
             Kind::Values => widened(&self.values[row * classes..][..classes]),
         };
-        (loss.kind().about().reference.unwrap())(loss, &y, &t)
+        (loss.kind().about().reference.unwrap())(loss.values(), &y, &t)
     }
 }
 

@@ -67,11 +67,11 @@ fn deviation((value, gradient): &(f64, Vec<f32>), case: &Value) -> f64 {
 fn broken(loss: &Loss) -> Loss {
     let with = |key: &str, value: f32| loss.clone().with(key, value).unwrap();
     match loss.name() {
-        "cross-entropy" => with("label_smoothing", loss.single("label_smoothing") + 1e-3),
-        "focal" => with("gamma", loss.single("gamma") + 1e-3),
+        "cross-entropy" => with("label_smoothing", loss.values().single("label_smoothing") + 1e-3),
+        "focal" => with("gamma", loss.values().single("gamma") + 1e-3),
         "kl-divergence" => Loss::cross_entropy().with("label_smoothing", 1e-3).unwrap(),
-        "huber" => with("delta", loss.single("delta") * 1.001),
-        "hinge" => with("margin", loss.single("margin") * 1.001),
+        "huber" => with("delta", loss.values().single("delta") * 1.001),
+        "hinge" => with("margin", loss.values().single("margin") * 1.001),
         "mean-squared-error" => Loss::huber(100.0),
         "mean-absolute-error" => Loss::huber(0.001),
         _ => Loss::MEAN_SQUARED_ERROR,

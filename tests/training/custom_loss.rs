@@ -2,7 +2,7 @@
 
 use crate::common::compare::bits;
 use crate::common::runs::features;
-use fallline::extend::{HyperParameter, positive};
+use fallline::extend::{HyperParameter, HyperValues, positive};
 use fallline::testing::check_loss;
 use fallline::{
     Activation, ElementwiseLoss, Loss, LossFunction, LossKind, Model, Optimizer, Predictor, Recipe, RowLoss,
@@ -25,8 +25,8 @@ impl ElementwiseLoss for Squared {
     }
 }
 
-fn squared(loss: &Loss) -> LossFunction {
-    LossFunction::elementwise(Squared(loss.single("factor")))
+fn squared(values: &HyperValues) -> LossFunction {
+    LossFunction::elementwise(Squared(values.single("factor")))
 }
 
 const FACTOR: &[HyperParameter] = &[HyperParameter::single("factor", 1.0, positive(), "what it is times")];

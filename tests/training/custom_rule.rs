@@ -11,7 +11,7 @@ use fallline::engine::model::saved;
 use fallline::engine::optim::schedule::{Anneal, OneCycle};
 use fallline::engine::optim::{Ema, Lookahead, coefficients};
 use fallline::engine::train;
-use fallline::extend::{HyperParameter, divisor, non_negative, unit_open};
+use fallline::extend::{HyperParameter, HyperValues, divisor, non_negative, unit_open};
 use fallline::testing::check_rule;
 use fallline::{
     Activation, Coefficients, Curve, Model, Optimizer, OptimizerKind, Recipe, Rule, Samples, Schedule,
@@ -70,22 +70,20 @@ const HYPER_PARAMETERS: &[HyperParameter] = &[
     HyperParameter::number("weight_decay", 0.0, non_negative(), "L2 penalty"),
 ];
 
-fn copied(config: &Optimizer) -> Box<dyn Rule> {
+fn copied(values: &HyperValues) -> Box<dyn Rule> {
     let [beta1, beta2, epsilon, weight_decay] =
-        ["beta1", "beta2", "epsilon", "weight_decay"].map(|key| config.number(key));
+        ["beta1", "beta2", "epsilon", "weight_decay"].map(|key| values.number(key));
     Box::new(Copied { beta1, beta2, epsilon, weight_decay })
 }
 
 /// Not registered by any test.
 static COPIED: OptimizerKind =
-    OptimizerKind { hyper_parameters: HYPER_PARAMETERS, ..OptimizerKind::new("adam-copied", 1e-3, copied) };
+    OptimizerKind::new("adam-copied", 1e-3, copied).hyper_parameters(HYPER_PARAMETERS);
 
-static REGISTERED: OptimizerKind = OptimizerKind {
-    formula: "as adam",
-    source: "this test",
-    hyper_parameters: HYPER_PARAMETERS,
-    ..OptimizerKind::new("adam-registered", 2e-3, copied)
-};
+static REGISTERED: OptimizerKind = OptimizerKind::new("adam-registered", 2e-3, copied)
+    .hyper_parameters(HYPER_PARAMETERS)
+    .formula("as adam")
+    .source("this test");
 
 fn samples() -> Samples {
     let x = runs::features(300 * 7);
@@ -190,12 +188,18 @@ fn once_registered_it_has_a_name_in_recipes_and_saved_models() {
     assert!(error.ends_with("did you mean `adam-registered`?"), "{error}");
 
     let recipe = named("adam-registered").unwrap();
-    assert_eq!((recipe.optimizer.learning_rate, recipe.optimizer.number("weight_decay")), (2e-3, 0.25));
+    assert_eq!(
+        (recipe.optimizer.learning_rate, recipe.optimizer.values().number("weight_decay")),
+        (2e-3, 0.25)
+    );
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     // What `--optimizer` and `--set` do.
     let overrides =
         [Override::new("optimizer.name", "adam-registered"), Override::new("optimizer.beta1", 0.5)];
-    assert_eq!(Recipe::parse_with(TEXT, "own.toml", &overrides).unwrap().optimizer.number("beta1"), 0.5);
+    assert_eq!(
+        Recipe::parse_with(TEXT, "own.toml", &overrides).unwrap().optimizer.values().number("beta1"),
+        0.5
+    );
     let wrong = [Override::new("optimizer.name", "adam-registered"), Override::new("optimizer.beta1", 1.5)];
     let error = Recipe::parse_with(TEXT, "own.toml", &wrong).unwrap_err().to_string();
     assert_eq!(error, "command line: `optimizer.beta1`: expected a number in [0, 1), found 1.5");
@@ -244,38 +248,38 @@ fn what_cannot_be_registered_is_refused() {
             format!("update rule `My Rule`: `name`: {name} \"My Rule\""),
         ),
         (
-            refused!(OptimizerKind {
-                hyper_parameters: HYPER_PARAMETERS,
-                ..OptimizerKind::new("adam", 0.1, copied)
-            }),
+            refused!(OptimizerKind::new("adam", 0.1, copied).hyper_parameters(HYPER_PARAMETERS)),
             "update rule `adam`: `name`: expected a name that no other update rule has, found adam".into(),
         ),
         (
-            refused!(OptimizerKind {
-                hyper_parameters: &[NUMBER, NUMBER],
-                ..OptimizerKind::new("twice", 0.1, copied)
-            }),
+            refused!(OptimizerKind::new("twice", 0.1, copied).hyper_parameters(&[NUMBER, NUMBER])),
             "update rule `twice`: `hyper_parameters`: expected keys that differ, found `part` twice".into(),
         ),
         (
-            refused!(OptimizerKind {
-                hyper_parameters: &[HyperParameter::number("learning_rate", 0.5, unit_open(), "a part")],
-                ..OptimizerKind::new("rate", 0.1, copied)
-            }),
+            refused!(OptimizerKind::new("rate", 0.1, copied).hyper_parameters(&[HyperParameter::number(
+                "learning_rate",
+                0.5,
+                unit_open(),
+                "a part"
+            )])),
             "expected keys that differ, found `learning_rate` twice".into(),
         ),
         (
-            refused!(OptimizerKind {
-                hyper_parameters: &[HyperParameter::number("Part", 0.5, unit_open(), "a part")],
-                ..OptimizerKind::new("key", 0.1, copied)
-            }),
+            refused!(OptimizerKind::new("key", 0.1, copied).hyper_parameters(&[HyperParameter::number(
+                "Part",
+                0.5,
+                unit_open(),
+                "a part"
+            )])),
             "expected keys of 1 to 40 of a-z, 0-9 and _, a letter first, found \"Part\"".into(),
         ),
         (
-            refused!(OptimizerKind {
-                hyper_parameters: &[HyperParameter::number("part", 1.0, unit_open(), "a part")],
-                ..OptimizerKind::new("default", 0.1, copied)
-            }),
+            refused!(OptimizerKind::new("default", 0.1, copied).hyper_parameters(&[HyperParameter::number(
+                "part",
+                1.0,
+                unit_open(),
+                "a part"
+            )])),
             "update rule `default`: `part`: expected by default a number in [0, 1), found 1".into(),
         ),
         (
@@ -284,11 +288,11 @@ fn what_cannot_be_registered_is_refused() {
                 .into(),
         ),
         (
-            refused!(OptimizerKind {
-                conflict: |_| Some(("part", "another number".into())),
-                hyper_parameters: &[NUMBER],
-                ..OptimizerKind::new("conflict", 0.1, |_| Box::new(Odd(OddKind::Fine)))
-            }),
+            refused!(
+                OptimizerKind::new("conflict", 0.1, |_| Box::new(Odd(OddKind::Fine)))
+                    .conflict(|_| Some(("part", "another number".into())))
+                    .hyper_parameters(&[NUMBER])
+            ),
             "update rule `conflict`: `part`: expected by default another number, found 0.5".into(),
         ),
         (

@@ -133,41 +133,41 @@ fn none_of(kind: &str, index: usize) -> String {
 
 fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Shape) -> Result<(), String> {
     let mut function = Activation::IDENTITY;
-    let (kind, inputs) = (layer.kind().name(), input.channels());
+    let (kind, values, inputs) = (layer.kind().name(), layer.values(), input.channels());
     let module = match kind {
         "conv" | "conv-1d" => {
-            function = layer.activation("activation");
-            let [outputs, groups] = ["channels", "groups"].map(|key| layer.integer(key));
-            let (window, bias) = (Sides::of(layer.window("window")), layer.choice("bias"));
+            function = values.activation("activation");
+            let [outputs, groups] = ["channels", "groups"].map(|key| values.integer(key));
+            let (window, bias) = (Sides::of(values.window("window")), values.choice("bias"));
             Module::Conv { inputs, outputs, window, groups, bias }
         }
         "conv-transpose" => {
-            function = layer.activation("activation");
-            let (outputs, output_padding) = (layer.integer("channels"), layer.pair("output_padding"));
-            let (window, bias) = (Sides::of(layer.window("window")), layer.choice("bias"));
+            function = values.activation("activation");
+            let (outputs, output_padding) = (values.integer("channels"), values.pair("output_padding"));
+            let (window, bias) = (Sides::of(values.window("window")), values.choice("bias"));
             Module::ConvTranspose { inputs, outputs, window, output_padding, bias }
         }
-        "dense" if layer.choice("weight_norm") => {
+        "dense" if values.choice("weight_norm") => {
             return Err(format!("the peers have no weight normalisation, as layer {index} has"));
         }
         "dense" => {
-            function = layer.activation("activation");
-            let (outputs, bias) = (layer.integer("units"), layer.choice("bias"));
+            function = values.activation("activation");
+            let (outputs, bias) = (values.integer("units"), values.choice("bias"));
             Module::Dense { inputs: input.features(), outputs, bias }
         }
-        "max-pool" | "max-pool-1d" => Module::MaxPool(Sides::of(layer.window("window"))),
-        "average-pool" | "average-pool-1d" if layer.window("window").is_dilated() => {
+        "max-pool" | "max-pool-1d" => Module::MaxPool(Sides::of(values.window("window"))),
+        "average-pool" | "average-pool-1d" if values.window("window").is_dilated() => {
             return Err(format!("the peers have no {kind} with dilation, as layer {index} has"));
         }
-        "average-pool" | "average-pool-1d" => Module::AveragePool(Sides::of(layer.window("window"))),
+        "average-pool" | "average-pool-1d" => Module::AveragePool(Sides::of(values.window("window"))),
         "global-average-pool" => {
             modules.push(Module::GlobalAveragePool);
             Module::Flatten
         }
         "flatten" => Module::Flatten,
         "batch-norm" => {
-            function = layer.activation("activation");
-            let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| layer.number(key));
+            function = values.activation("activation");
+            let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| values.number(key));
             let image = input.image().is_some();
             Module::BatchNorm { features: inputs, image, epsilon, momentum }
         }

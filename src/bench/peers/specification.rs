@@ -125,10 +125,10 @@ fn label_smoothing(loss: &Loss) -> Result<f32, String> {
     if loss.kind() != Loss::cross_entropy().kind() {
         return Err(format!("the peers have no loss {}", loss.name()));
     }
-    if !loss.class_weights("class_weights").is_empty() {
+    if !loss.values().class_weights("class_weights").is_empty() {
         return Err("the peers have no class weights".to_string());
     }
-    Ok(loss.single("label_smoothing"))
+    Ok(loss.values().single("label_smoothing"))
 }
 
 /// The output features of each layer, and the activation behind every one but the last.
@@ -143,13 +143,15 @@ fn dense_layers(layers: &[LayerConfig]) -> Result<(Vec<usize>, Activation), Stri
                 return Err(format!("the peers have no {name} but one behind a dense layer"));
             }
             (None, _) if settings.kind().name() != "dense" => return Err(behind_dense(layer.kind())),
-            (None, _) if !settings.choice("bias") => {
+            (None, _) if !settings.values().choice("bias") => {
                 return Err(format!("the peers have no dense layer without bias, as layer {index} is one"));
             }
-            (None, _) if settings.choice("weight_norm") => {
+            (None, _) if settings.values().choice("weight_norm") => {
                 return Err(format!("the peers have no weight normalisation, as layer {index} has"));
             }
-            (None, _) => dense.push((settings.integer("units"), settings.activation("activation"))),
+            (None, _) => {
+                dense.push((settings.values().integer("units"), settings.values().activation("activation")))
+            }
         }
     }
     let (units, mut activations): (Vec<_>, Vec<_>) = dense.into_iter().unzip();
@@ -172,14 +174,15 @@ fn behind_dense(kind: &str) -> String {
 
 fn rule(config: &Optimizer) -> Result<(&'static str, Hyper), String> {
     // Hyper-parameters that the rule does not have are 0.
-    let number = |key| match config.value(key) {
-        Some(HyperValue::Number(number)) => number,
+    let number = |key| match config.values().get(key) {
+        Some(HyperValue::Number(number)) => *number,
         _ => 0.0,
     };
     let hyper = Hyper {
         learning_rate: config.learning_rate,
         momentum: number("momentum"),
-        nesterov: config.name() == "nesterov" || config.value("nesterov") == Some(HyperValue::Choice(true)),
+        nesterov: config.name() == "nesterov"
+            || config.values().get("nesterov") == Some(&HyperValue::Choice(true)),
         beta1: number("beta1"),
         beta2: number("beta2"),
         epsilon: number("epsilon"),

@@ -31,6 +31,8 @@ pub struct Column {
     pub values: Values,
     /// How many values are missing, without the unreadable ones.
     pub missing: usize,
+    /// The line of the first missing value; 0 without one.
+    pub first_missing: u64,
     pub unreadable: Option<Unreadable>,
 }
 
@@ -109,6 +111,7 @@ pub(super) struct Builder {
     said: Option<Kind>,
     values: Growing,
     missing: usize,
+    first_missing: u64,
     unreadable: Option<Unreadable>,
 }
 
@@ -125,7 +128,8 @@ enum Growing {
 
 impl Builder {
     pub fn new(reading: Reading, said: Option<Kind>) -> Builder {
-        let mut builder = Builder { reading, said, values: Growing::None, missing: 0, unreadable: None };
+        let mut builder =
+            Builder { reading, said, values: Growing::None, missing: 0, first_missing: 0, unreadable: None };
         builder.begin(reading);
         builder
     }
@@ -189,6 +193,9 @@ impl Builder {
     fn push_any(&mut self, field: &[u8], line: u64, options: &TableOptions) -> Result<(), Fault> {
         if options.is_missing(field) {
             self.missing += 1;
+            if self.missing == 1 {
+                self.first_missing = line;
+            }
             self.push_missing();
             return Ok(());
         }
@@ -295,7 +302,7 @@ impl Builder {
 
     /// The column of `rows` rows.
     pub fn finish(self, name: String, rows: usize, options: &TableOptions) -> Column {
-        let Builder { said, values, missing, unreadable, .. } = self;
+        let Builder { said, values, missing, first_missing, unreadable, .. } = self;
         let unread = unreadable.as_ref().map_or(0, |unreadable| unreadable.count);
         let present = rows - missing - unread;
         let (inferred, values) = match values {
@@ -319,7 +326,7 @@ impl Builder {
             }
         };
         let kind = if inferred == Kind::Empty { inferred } else { said.unwrap_or(inferred) };
-        Column { name, kind, values, missing, unreadable }
+        Column { name, kind, values, missing, first_missing, unreadable }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Dates as tables hold them, without time zones.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The forms of dates that are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateForm {
     /// `1949-01`: a year of one to four digits and a month of two.
@@ -85,6 +85,14 @@ fn seconds(time: &str) -> Option<i64> {
     }
 }
 
+/// The year of a date, its month from 1, its weekday from 0 for Monday, and its hour.
+pub fn parts(seconds: i64) -> [i64; 4] {
+    let days = seconds.div_euclid(DAY);
+    let [year, month, _] = civil(days);
+    // 1970-01-01 was a Thursday.
+    [year, month, (days + 3).rem_euclid(7), seconds.rem_euclid(DAY) / 3600]
+}
+
 fn days_of(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -149,6 +157,14 @@ mod tests {
             assert_eq!(written(form, seconds), iso);
         }
         assert_eq!(date(b"1-01").map(|(form, at)| written(form, at)), Some("0001-01".into()));
+    }
+
+    #[test]
+    fn weekdays_and_hours_are_those_of_the_calendar() {
+        let of = |text: &str| parts(date(text.as_bytes()).unwrap().1);
+        assert_eq!(of("1970-01-01"), [1970, 1, 3, 0]);
+        assert_eq!(of("2024-02-29T23:59"), [2024, 2, 3, 23]);
+        assert_eq!(of("1899-12-31"), [1899, 12, 6, 0]);
     }
 
     #[test]

@@ -12,6 +12,20 @@ use super::options::{Encoding, TableOptions};
 pub const DELIMITERS: [(&str, u8); 4] =
     [("tab", b'\t'), ("pipe", b'|'), ("semicolon", b';'), ("comma", b',')];
 
+/// The byte that a name, or a mark itself, stands for.
+pub fn delimiter_named(text: &str) -> Option<u8> {
+    if let Some((_, byte)) = DELIMITERS.iter().find(|(name, _)| *name == text) {
+        return Some(*byte);
+    }
+    match text.as_bytes() {
+        // These would make a field of nothing, or of half of one.
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.-+".contains(byte) => {
+            Some(*byte)
+        }
+        _ => None,
+    }
+}
+
 /// Records that are looked at: for the delimiter, and for all else.
 const RECORDS_FOR_DELIMITER: usize = 100;
 const RECORDS: usize = 1000;

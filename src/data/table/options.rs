@@ -3,7 +3,7 @@
 use super::kind::Kind;
 
 /// The encoding of a file's texts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Encoding {
     /// UTF-8; anything else is an error.
     #[default]
@@ -30,7 +30,7 @@ impl Encoding {
 }
 
 /// What is said about a table. Without a word all is detected.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableOptions {
     /// The byte between two fields.
     pub delimiter: Option<u8>,

@@ -1,20 +1,19 @@
 //! Reading a table: its beginning says how, then all of it is read in one pass, and in a second one only where a
 //! column turns out to be something else than its beginning.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use csv::ByteRecord;
 
 use super::column::{Builder, Column, Fault, Reading, too_many};
 use super::date::date;
-use super::dialect::{Beginning, Counts, reader};
+use super::dialect::{Beginning, Counts};
 use super::kind::Kind;
 use super::number::number;
 use super::options::TableOptions;
-use super::source::{Source, Watched, broken, is_too_long};
+use super::records::{Records, format_error, ragged};
+use super::source::Source;
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -119,10 +118,6 @@ fn find<'a>(path: &Path, names: impl Iterator<Item = &'a str> + Clone, wanted: &
     }
 }
 
-fn format_error(path: &Path, place: String, expected: String, found: String) -> Error {
-    Error::Format { path: path.to_path_buf(), place, expected, found }
-}
-
 /// "line 3, column 2 (`age`)".
 fn place(line: u64, column: usize, name: &str) -> String {
     let name: String = name.chars().take(SHOWN).collect();
@@ -181,7 +176,7 @@ impl<'a> Plan<'a> {
 
     fn pass(&self, source: Source) -> Result<Pass> {
         let gzip = source.gzip;
-        let mut records = Records::of(self, source);
+        let mut records = Records::of(self.path, self.delimiter, source);
         let mut builders: Vec<Builder> = self
             .readings
             .iter()
@@ -195,7 +190,14 @@ impl<'a> Plan<'a> {
         let (mut rows, mut room) = (0, 0);
         while let Some(line) = records.next(&mut record)? {
             if record.len() != builders.len() {
-                return Err(self.ragged(line, &record));
+                let of = if self.header { "the header" } else { "the first row" };
+                return Err(ragged(
+                    self.path,
+                    line,
+                    &record,
+                    builders.len(),
+                    &format!("as many as {of} has"),
+                ));
             }
             if rows == room {
                 room = FIRST_ROWS.max(room + room / 2);
@@ -240,21 +242,6 @@ impl<'a> Plan<'a> {
             memory::check(&format!("the table {}", self.path.display()), bytes / 3)?;
         }
         builders.iter_mut().try_for_each(|builder| builder.reserve("the columns of a table", rows))
-    }
-
-    /// The error for a record of another length; `line` is its last.
-    fn ragged(&self, line: u64, record: &ByteRecord) -> Error {
-        let within: usize =
-            record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
-        let columns = self.names.len();
-        let of = if self.header { "the header" } else { "the first row" };
-        let mut found = record.len().to_string();
-        if within > 0 {
-            found += &format!(" in {} lines; is there a quote without its other?", within + 1);
-        }
-        let place = format!("line {}", line.saturating_sub(within as u64));
-        let plural = if columns == 1 { "field" } else { "fields" };
-        format_error(self.path, place, format!("{columns} {plural}, as many as {of} has"), found)
     }
 
     fn fault(&self, line: u64, column: usize, field: &[u8], fault: Fault) -> Error {
@@ -336,50 +323,5 @@ fn reading_of(rows: &[ByteRecord], column: usize, options: &TableOptions) -> Rea
         _ if 20 * numbers >= 19 * all => Reading::Numbers,
         _ if 20 * most_dates >= 19 * all => Reading::Dates,
         _ => Reading::Texts,
-    }
-}
-
-/// The records of a file, with their lines.
-struct Records<'a> {
-    path: &'a Path,
-    reader: csv::Reader<Watched>,
-    since: Rc<Cell<usize>>,
-    gzip: bool,
-    /// Lines that the reader is ahead of the record that it gave: of CR and LF it leaves the LF to the next.
-    ahead: u64,
-}
-
-impl<'a> Records<'a> {
-    fn of(plan: &Plan<'a>, source: Source) -> Records<'a> {
-        let ahead = u64::from(!source.ends_lines_with_cr());
-        let gzip = source.gzip;
-        let (bytes, since) = source.into_bytes(plan.delimiter);
-        let reader = reader(plan.delimiter).buffer_capacity(64 << 10).from_reader(bytes);
-        Records { path: plan.path, reader, since, gzip, ahead }
-    }
-
-    /// Reads a record; its last line, or none at the end.
-    fn next(&mut self, record: &mut ByteRecord) -> Result<Option<u64>> {
-        match self.reader.read_byte_record(record) {
-            Ok(true) => {
-                self.since.set(0);
-                Ok(Some(self.reader.position().line().saturating_sub(self.ahead)))
-            }
-            Ok(false) => Ok(None),
-            Err(error) => Err(self.broken(error)),
-        }
-    }
-
-    fn broken(&self, error: csv::Error) -> Error {
-        let line = self.reader.position().line();
-        if is_too_long(self.since.get()) {
-            let expected = "a row of at most 16 MiB".to_string();
-            let found = "a longer one; is there a quote without its other?".to_string();
-            return format_error(self.path, format!("the row that ends behind line {line}"), expected, found);
-        }
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => broken(self.path, self.gzip, error),
-            other => format_error(self.path, format!("line {line}"), "a row".into(), format!("{other:?}")),
-        }
     }
 }

@@ -68,10 +68,12 @@ impl Activation {
     }
 
     /// The activation of an entry, with this parameter if it has one.
+    #[doc(hidden)]
     pub fn of(entry: &'static Entry, parameter: f32) -> Activation {
         Activation { entry, parameter: if entry.parameter.is_some() { parameter } else { 0.0 } }
     }
 
+    #[doc(hidden)]
     pub fn entry(self) -> &'static Entry {
         self.entry
     }

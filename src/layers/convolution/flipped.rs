@@ -9,7 +9,7 @@ use super::Convolution;
 use crate::kernels::image::{Image, Patches, Side, Window};
 use crate::kernels::products::panels;
 use crate::layers::dense::Shard;
-use crate::layers::derived::{Reader, Target};
+use crate::layers::derived::{Destination, Reader};
 use crate::tensor::{LANES, padded};
 
 /// What adding one number of a patch's gradient to its place costs, in multiply-adds: 0.4 to 0.6 ns were
@@ -98,7 +98,13 @@ impl Convolution {
     }
 
     /// The part of the flipped kernels that belongs to a shard; `storage` reads the layer's.
-    pub(super) fn turn(&self, flipped: &Patches, shard: usize, storage: &Reader, derived: &mut impl Target) {
+    pub(super) fn turn(
+        &self,
+        flipped: &Patches,
+        shard: usize,
+        storage: &Reader,
+        derived: &mut impl Destination,
+    ) {
         self.flipped_blocks(flipped, shard, &mut |panel, segment, block| {
             let weights = storage(self.patch.weights(panel, &segment.inputs));
             if segment.is_whole() {

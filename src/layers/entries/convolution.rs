@@ -1,7 +1,7 @@
 //! `conv` and `conv-1d`: convolutions of images and of sequences, each done by the layer that suits its shape.
 
 use super::dense::weighted;
-use crate::hyper::HyperParameter;
+use crate::hyper::{HyperParameter, HyperValues};
 use crate::kernels::image::{Image, Patches};
 use crate::layers::convolution::Convolution;
 use crate::layers::convolution_pool::ConvolutionPool;
@@ -57,13 +57,13 @@ const fn parameters(one_dimensional: bool) -> [HyperParameter; 7] {
     ]
 }
 
-fn conflict(settings: &LayerSettings) -> Option<Misfit> {
+fn conflict(settings: &HyperValues) -> Option<Misfit> {
     let [channels, groups] = ["channels", "groups"].map(|key| settings.integer(key));
     let expected = || format!("an integer that divides `channels` ({channels})");
     (!channels.is_multiple_of(groups)).then(|| ("groups", expected(), groups.to_string()))
 }
 
-fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     let groups = settings.integer("groups");
     if !input.channels().is_multiple_of(groups) {
         let expected = format!("`groups` that divides the {} channels that come in", input.channels());
@@ -72,23 +72,23 @@ fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
     windows::placed(settings.window("window"), input, settings.integer("channels")).map(Shape::Image)
 }
 
-fn patches(settings: &LayerSettings, input: Shape) -> Patches {
+fn patches(settings: &HyperValues, input: Shape) -> Patches {
     // The table lets nothing but images in.
     let input = input.image().unwrap_or(Image::data([1, 1, input.features()]));
     Patches { input, window: settings.window("window") }
 }
 
-fn fan_in(settings: &LayerSettings, input: Shape) -> usize {
+fn fan_in(settings: &HyperValues, input: Shape) -> usize {
     patches(settings, input).inputs() / settings.integer("groups")
 }
 
 /// The convolution by patches.
-fn by_patches(settings: &LayerSettings, input: Incoming) -> Convolution {
+fn by_patches(settings: &HyperValues, input: Incoming) -> Convolution {
     let sides = [fan_in(settings, input.shape), settings.integer("channels")];
     Convolution { patches: patches(settings, input.shape), patch: weighted(settings, input, sides) }
 }
 
-fn make(settings: &LayerSettings, input: Incoming) -> Node {
+fn make(settings: &HyperValues, input: Incoming) -> Node {
     let Convolution { patches, patch } = by_patches(settings, input);
     let (groups, Patches { input, window }) = (settings.integer("groups"), patches);
     let layer: Box<dyn Layer> = if groups == 1 && window.area() == 1 && !window.is_padded() {
@@ -106,9 +106,9 @@ fn make(settings: &LayerSettings, input: Incoming) -> Node {
 /// The one layer that a convolution and the layer after it are, if that is a max-pool which it can do at the same time.
 pub fn with_pool(settings: &LayerSettings, next: &LayerSettings, input: Incoming) -> Option<Node> {
     let is_pool = [&pool::MAX, &pool::MAX_1D].contains(&next.kind());
-    if ![&CONV, &CONV_1D].contains(&settings.kind()) || !is_pool || settings.integer("groups") > 1 {
+    if ![&CONV, &CONV_1D].contains(&settings.kind()) || !is_pool || settings.values().integer("groups") > 1 {
         return None;
     }
-    let layer = ConvolutionPool::new(by_patches(settings, input), next.window("window"))?;
+    let layer = ConvolutionPool::new(by_patches(settings.values(), input), next.values().window("window"))?;
     Some(Node::layer(Box::new(layer)))
 }

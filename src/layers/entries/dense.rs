@@ -1,6 +1,6 @@
 //! `dense`: the fully connected layer.
 
-use crate::hyper::HyperParameter;
+use crate::hyper::{HyperParameter, HyperValues};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::layers::dense::Dense;
@@ -38,7 +38,7 @@ pub(in crate::layers) fn of(units: usize, activation: Activation) -> LayerSettin
     LayerSettings::of(&KIND).having("units", units).having("activation", activation)
 }
 
-fn conflict(settings: &LayerSettings) -> Option<Misfit> {
+fn conflict(settings: &HyperValues) -> Option<Misfit> {
     let is_zero = match settings.init("weight_init") {
         Init::Zeros | Init::Constant(0.0) => true,
         Init::Normal { mean, deviation } => mean == 0.0 && deviation == 0.0,
@@ -48,7 +48,7 @@ fn conflict(settings: &LayerSettings) -> Option<Misfit> {
     (is_zero && settings.choice("weight_norm")).then(|| ("weight_init", expected.into(), "one".into()))
 }
 
-fn make(settings: &LayerSettings, input: Incoming) -> Node {
+fn make(settings: &HyperValues, input: Incoming) -> Node {
     let dense = weighted(settings, input, [input.shape.features(), settings.integer("units")]);
     Node::layer(if settings.choice("weight_norm") {
         Box::new(WeightNorm::new(dense))
@@ -58,7 +58,7 @@ fn make(settings: &LayerSettings, input: Incoming) -> Node {
 }
 
 /// The layer of so many inputs and outputs for settings that have its keys, without a weight norm.
-pub(super) fn weighted(settings: &LayerSettings, input: Incoming, [inputs, outputs]: [usize; 2]) -> Dense {
+pub(super) fn weighted(settings: &HyperValues, input: Incoming, [inputs, outputs]: [usize; 2]) -> Dense {
     Dense {
         inputs,
         outputs,

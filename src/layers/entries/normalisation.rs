@@ -1,9 +1,9 @@
 //! `batch-norm`, `layer-norm` and `group-norm`.
 
-use crate::hyper::{HyperParameter, divisor, unit_positive};
+use crate::hyper::{HyperParameter, HyperValues, divisor, unit_positive};
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::group_norm::GroupNorm;
-use crate::layers::kind::{LayerKind, LayerSettings, Refusal};
+use crate::layers::kind::{LayerKind, Refusal};
 use crate::layers::layer::Layer;
 use crate::layers::layer_norm::LayerNorm;
 use crate::layers::node::Node;
@@ -63,24 +63,24 @@ pub(in crate::layers) static GROUP: LayerKind = LayerKind::new("group-norm", by_
     .output(grouped)
     .fan_in(|_, _| NUMBERS);
 
-fn by_batch(settings: &LayerSettings, Incoming { shape, .. }: Incoming) -> Node {
+fn by_batch(settings: &HyperValues, Incoming { shape, .. }: Incoming) -> Node {
     let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| settings.number(key));
     let activation = settings.activation("activation");
     Node::batch_norm(BatchNorm::new(shape.image(), shape.features(), epsilon, momentum, activation))
 }
 
-fn by_sample(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+fn by_sample(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
     Box::new(LayerNorm::new(input.image(), input.features(), epsilon, activation))
 }
 
-fn by_group(settings: &LayerSettings, input: Shape) -> Box<dyn Layer> {
+fn by_group(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
     let groups = settings.integer("groups");
     Box::new(GroupNorm::new(input.image(), input.features(), groups, epsilon, activation))
 }
 
-fn grouped(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+fn grouped(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     let (channels, groups) = (input.channels(), settings.integer("groups"));
     if channels.is_multiple_of(groups) {
         return Ok(input);

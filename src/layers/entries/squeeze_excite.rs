@@ -3,7 +3,7 @@
 
 use super::convolution::MOST_CHANNELS;
 use super::dense;
-use crate::hyper::HyperParameter;
+use crate::hyper::{HyperParameter, HyperValues};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
 use crate::layers::kind::{Branch, Input, LayerKind, LayerSettings};
@@ -30,7 +30,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_branch("squeeze-exc
 
 /// The mean of all pixels, then as many hidden units as `reduction` channels make, at least one, and a number from 0 to
 /// 1 for each channel.
-fn make(settings: &LayerSettings, input: Shape) -> Branch {
+fn make(settings: &HyperValues, input: Shape) -> Branch {
     let channels = input.channels();
     let hidden = (channels / settings.integer("reduction")).max(1);
     // The table lets nothing but images in; what comes out is padded, which data are not.

@@ -2,9 +2,9 @@
 
 use super::convolution::MOST_CHANNELS;
 use super::dense::weighted;
-use crate::hyper::{HyperParameter, MOST_PIXELS, padding_text, pair_text};
+use crate::hyper::{HyperParameter, HyperValues, MOST_PIXELS, padding_text, pair_text};
 use crate::kernels::image::Image;
-use crate::layers::kind::{Input, LayerKind, LayerSettings, Misfit, Refusal};
+use crate::layers::kind::{Input, LayerKind, Misfit, Refusal};
 use crate::layers::node::Node;
 use crate::layers::shape::{Incoming, Shape};
 use crate::layers::transposed::Transposed;
@@ -37,7 +37,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_node("conv-transpos
     .output(output)
     .fan_in(fan_in);
 
-fn conflict(settings: &LayerSettings) -> Option<Misfit> {
+fn conflict(settings: &HyperValues) -> Option<Misfit> {
     let (window, pixels) = (settings.window("window"), settings.pair(OUTPUT_PADDING));
     let is_less = pixels[0] < window.stride[0] && pixels[1] < window.stride[1];
     let expected = || format!("less than `stride` ({}) on each side", pair_text(window.stride, window));
@@ -45,7 +45,7 @@ fn conflict(settings: &LayerSettings) -> Option<Misfit> {
 }
 
 /// What comes out, checked before anything is allocated.
-fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
+fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     let Shape::Image(input) = input else { return Err("an image".into()) };
     let (window, channels) = (settings.window("window"), settings.integer("channels"));
     let Some(output) = window.transposed(input, channels, settings.pair(OUTPUT_PADDING)) else {
@@ -64,11 +64,11 @@ fn output(settings: &LayerSettings, input: Shape) -> Result<Shape, Refusal> {
 }
 
 /// Numbers that are added up for each output where all of the window sees the input.
-fn fan_in(settings: &LayerSettings, input: Shape) -> usize {
+fn fan_in(settings: &HyperValues, input: Shape) -> usize {
     settings.window("window").area().saturating_mul(input.channels())
 }
 
-fn make(settings: &LayerSettings, input: Incoming) -> Node {
+fn make(settings: &HyperValues, input: Incoming) -> Node {
     let sides = [fan_in(settings, input.shape), settings.integer("channels")];
     let patch = weighted(settings, input, sides);
     // The table lets nothing but images in.

@@ -5,7 +5,7 @@ pub mod table;
 use toml::Table;
 
 use self::table::TableConfig;
-use super::super::section::{Section, finite, inner_unit, positive};
+use super::super::section::{Section, finite, positive, unit_inner};
 use super::limits::MOST_SAMPLES;
 use super::values::{integer, single, table_of};
 use crate::data::idx::ElementType;
@@ -172,5 +172,6 @@ fn read_held(section: &mut Section) -> Result<Option<Held>> {
     if section.is_integer("validation") {
         return Ok(section.optional_integer("validation", 1, MOST_SAMPLES)?.map(Held::Count));
     }
-    Ok(section.optional_number("validation", inner_unit())?.map(Held::Part))
+    let part = "a number of samples, or a part of them between 0 and 1 (both excluded)";
+    Ok(section.optional_number("validation", unit_inner().described(part))?.map(Held::Part))
 }

@@ -27,7 +27,7 @@ pub(super) fn read(section: &mut Section, parameters: &'static [HyperParameter])
         if required && parameter.keys() == [key] && !section.has(key) {
             return Err(section.setting(key, &parameter.range(), "nothing"));
         }
-        let default = parameter.default_after(values.iter().cloned());
+        let default = parameter.default_after(&values);
         values.push(read_one(section, parameter, default)?);
     }
     Ok(values)
@@ -87,7 +87,7 @@ fn read_weights(section: &mut Section, key: &'static str) -> Result<Vec<f32>> {
 
 /// The keys and values as a recipe has them; class weights that are all 1 are left out, and what has no meaning.
 pub(super) fn write<'a>(
-    values: impl Iterator<Item = (&'a HyperParameter, HyperValue)>,
+    values: impl Iterator<Item = (&'static HyperParameter, &'a HyperValue)>,
 ) -> impl Iterator<Item = (String, Value)> {
     let mut written = Table::new();
     for (parameter, value) in values {
@@ -95,21 +95,21 @@ pub(super) fn write<'a>(
             continue;
         }
         let value = match value {
-            HyperValue::Number(number) => number.into(),
-            HyperValue::Single(number) => single(number),
-            HyperValue::Integer(number) => integer(number as u64),
-            HyperValue::Pair(sides) => windows::value(shortest_sides(sides)),
-            HyperValue::Choice(choice) => choice.into(),
-            HyperValue::Name(name) => name.into(),
+            HyperValue::Number(number) => (*number).into(),
+            HyperValue::Single(number) => single(*number),
+            HyperValue::Integer(number) => integer(*number as u64),
+            HyperValue::Pair(sides) => windows::value(shortest_sides(*sides)),
+            HyperValue::Choice(choice) => (*choice).into(),
+            HyperValue::Name(name) => (*name).into(),
             HyperValue::ClassWeights(weights) if weights.is_empty() => continue,
             HyperValue::ClassWeights(weights) => {
-                weights.into_iter().map(single).collect::<Vec<Value>>().into()
+                weights.iter().copied().map(single).collect::<Vec<Value>>().into()
             }
-            HyperValue::Activation(own) => activation::table(own).into(),
-            HyperValue::Init(init) => initialiser(&init).into(),
+            HyperValue::Activation(own) => activation::table(*own).into(),
+            HyperValue::Init(init) => initialiser(init).into(),
             HyperValue::Window(window) => {
                 let pool = matches!(parameter.allowed, Allowed::Window { pool: true, .. });
-                written.extend(windows::table(window, pool));
+                written.extend(windows::table(*window, pool));
                 continue;
             }
         };

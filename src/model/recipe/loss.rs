@@ -24,6 +24,6 @@ pub(super) fn read(model: &mut Section) -> Result<Loss> {
 
 pub(super) fn write(loss: &Loss) -> Table {
     let mut table = table_of([("type", loss.name().into())]);
-    table.extend(keys::write(loss.values().map(|(parameter, value)| (parameter, value.clone()))));
+    table.extend(keys::write(loss.values().iter()));
     table
 }

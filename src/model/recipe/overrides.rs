@@ -27,6 +27,7 @@ pub struct Override {
 
 impl Override {
     /// The value `value` for the key at `path`, such as `train.epochs`.
+    #[doc(hidden)]
     pub fn new(path: &str, value: impl Into<toml::Value>) -> Override {
         Override { path: path.to_string(), value: value.into() }
     }

@@ -25,6 +25,7 @@ impl Recipe {
     ///
     /// # Panics
     /// Never: the update rule has an entry.
+    #[doc(hidden)]
     pub fn of_model(model: ModelConfig) -> Recipe {
         let adam = optimizer_kind("adam", NAME).expect("the table of rules has Adam");
         Recipe {
@@ -51,6 +52,7 @@ impl Recipe {
     ///
     /// # Errors
     /// Those of [`Recipe::parse`].
+    #[doc(hidden)]
     pub fn check(&self, place: &str) -> Result<()> {
         // Layers, loss and update rule may be the program's own that are not registered, but none that is taken for
         // another.
@@ -67,6 +69,7 @@ impl Recipe {
 
 impl DataConfig {
     /// Samples that a program has itself; the network sees them as they are, and bytes divided by 255.
+    #[doc(hidden)]
     pub fn of_program() -> DataConfig {
         DataConfig {
             set: "folder".into(),

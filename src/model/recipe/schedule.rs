@@ -9,7 +9,7 @@ mod write;
 pub use write::to_table;
 
 use super::super::section::{
-    Section, at_least_one, fraction, non_negative, positive, unit, unit_open, unit_positive,
+    Section, at_least_one, non_negative, positive, unit, unit_inner, unit_open, unit_positive,
 };
 use super::limits::{MOST_EPOCHS, MOST_STEPS};
 use super::optimizer::Optimizer;
@@ -73,8 +73,8 @@ pub(super) fn read(mut section: Section, optimizer: &Optimizer, epochs: usize) -
 }
 
 fn weight_decay(optimizer: &Optimizer) -> f64 {
-    match optimizer.value("weight_decay") {
-        Some(HyperValue::Number(decay)) => decay,
+    match optimizer.values().get("weight_decay") {
+        Some(HyperValue::Number(decay)) => *decay,
         _ => 0.0,
     }
 }
@@ -231,7 +231,7 @@ fn read_plateau(section: &mut Section) -> Result<Plateau> {
     let mode = section.choice("threshold_mode", "threshold mode", Some("rel"), &["rel", "abs"])?;
     let range = if mode == "rel" { unit_open() } else { non_negative() };
     Ok(Plateau {
-        factor: section.number("factor", default.factor, fraction())?,
+        factor: section.number("factor", default.factor, unit_inner())?,
         patience: section.integer("patience", default.patience as usize, 0, MOST_EPOCHS)? as u64,
         threshold: section.number("threshold", default.threshold, range)?,
         relative: mode == "rel",

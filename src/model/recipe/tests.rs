@@ -119,7 +119,7 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
         watch = "accuracy"
     "#;
     let recipe = Recipe::parse(text, "all.toml").unwrap();
-    let dense = recipe.model.layers[1].settings().unwrap();
+    let dense = recipe.model.layers[1].settings().unwrap().values();
     assert_eq!(dense.activation("activation"), Activation::leaky_relu(0.3));
     assert_eq!(dense.init("bias_init"), Init::Constant(0.1));
     assert_eq!(recipe.model.layers[2], LayerConfig::activation(Activation::elu(0.7)));
@@ -165,10 +165,10 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((recipe.target, recipe.reproduce), (None, ReproduceConfig { seeds: 5 }));
     let dense = LayerConfig::named("dense").unwrap().with("units", 10).unwrap();
     let settings = dense.settings().unwrap();
-    assert_eq!(settings.activation("activation"), Activation::IDENTITY);
-    assert_eq!(settings.init("weight_init"), Init::XavierUniform { gain: 1.0 });
-    assert_eq!(settings.init("bias_init"), Init::Zeros);
-    assert_eq!(["bias", "weight_norm"].map(|key| settings.choice(key)), [true, false]);
+    assert_eq!(settings.values().activation("activation"), Activation::IDENTITY);
+    assert_eq!(settings.values().init("weight_init"), Init::XavierUniform { gain: 1.0 });
+    assert_eq!(settings.values().init("bias_init"), Init::Zeros);
+    assert_eq!(["bias", "weight_norm"].map(|key| settings.values().choice(key)), [true, false]);
     assert_eq!(recipe.model, ModelConfig::of_layers(vec![dense], Loss::default()));
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
     assert_eq!(recipe.data.scale, None);

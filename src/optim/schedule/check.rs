@@ -45,6 +45,7 @@ impl Schedules {
     ///
     /// # Errors
     /// The first misfit.
+    #[doc(hidden)]
     pub fn check(&self, epochs: usize, steps_per_epoch: Option<u64>) -> Result<(), Misfit> {
         let limit = epochs as f64 * steps_per_epoch.map_or(1.0, |steps| steps as f64);
         let ruler = Ruler { limit, steps_per_epoch };

@@ -27,7 +27,7 @@ pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
             let mut x = pass.x.clone();
             x[at] += moved;
             let exact = f64::from(x[at]) - f64::from(pass.x[at]);
-            let moved = Pass { x, storage: pass.storage.clone(), dy: pass.dy.clone(), ..*pass };
+            let moved = Pass { x, ..pass.clone() };
             (weighted(&moved, row..row + 1), exact)
         };
         let what = || format!("gradient of the input, row {row}, column {}", at % width);
@@ -35,10 +35,7 @@ pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
     }
     let specs = pass.layer.parameters();
     let places = specs.iter().flat_map(|spec| {
-        let count = spec.shape.iter().product::<usize>();
-        let is_plain = spec.layout == crate::layers::Layout::Plain;
-        // Only their kind knows where others have their padding; that does not move the output.
-        let places = spec.range.start..spec.range.start + if is_plain { count } else { spec.range.len() };
+        let places = spec.range.clone().filter(|&place| pass.is_parameter[place]);
         places.map(move |place| (spec.name, place, spec.range.start))
     });
     let places: Vec<_> = places.collect();
@@ -48,7 +45,7 @@ pub(super) fn check(pass: &Pass, all: &Answer) -> Result<()> {
             let mut storage = pass.storage.clone();
             storage[at] += moved;
             let exact = f64::from(storage[at]) - f64::from(pass.storage[at]);
-            let moved = Pass { storage, x: pass.x.clone(), dy: pass.dy.clone(), ..*pass };
+            let moved = Pass { storage, ..pass.clone() };
             (weighted(&moved, 0..ROWS), exact)
         };
         let what = || format!("gradient of \"{name}\", float {}", at - start);
@@ -70,7 +67,7 @@ fn some_of<T>(all: &[T]) -> impl Iterator<Item = &T> {
 /// The sum Σ dy · y over some rows, in f64, and the same of the absolute values.
 fn weighted(pass: &Pass, rows: std::ops::Range<usize>) -> [f64; 2] {
     let width = columns(pass.output);
-    let y = pass.output_of(rows.clone());
+    let y = pass.output_of(rows.clone(), 0..width);
     let dy = &pass.dy[rows.start * width..rows.end * width];
     let terms = y.iter().zip(dy).map(|(y, dy)| f64::from(*y) * f64::from(*dy));
     terms.fold([0.0; 2], |[sum, size], term| [sum + term, size + term.abs()])

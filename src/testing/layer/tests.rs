@@ -1,16 +1,65 @@
 //! The check finds each fault that a layer may have.
 
 use super::*;
+use crate::hyper::HyperValues;
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
-use crate::layers::{Backward, Built, Forward, LayerKind, LayerSettings, ParameterSpec, RowsGradient};
+use crate::layers::{
+    Backward, Derivation, Derived, Forward, LayerKind, MOST_PARTS, ParameterSpec, Partitioning, Reader,
+    RowsGradient, Sharding,
+};
+use std::ops::Range;
 
 /// A weight for each feature, with a fault.
 #[derive(Debug)]
 struct Weighted {
     features: usize,
     fault: &'static str,
+    /// Whether shards own whole columns.
+    whole: bool,
+}
+
+impl Weighted {
+    fn new(features: usize, fault: &'static str) -> Weighted {
+        Weighted { features, fault, whole: false }
+    }
+}
+
+/// A shard for each vector of weights.
+impl Sharding for Weighted {
+    fn shards(&self) -> usize {
+        padded(self.features) / LANES - usize::from(self.fault == "shards")
+    }
+
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
+        [shard * LANES..(shard + 1) * LANES, 0..0, 0..0]
+    }
+
+    fn finish_gradient(&self, _: usize, out: &mut [f32], _: &Reader) {
+        let factor = if self.fault == "cuts" && self.whole { 2.0 } else { 1.0 };
+        out.iter_mut().for_each(|out| *out *= factor);
+    }
+}
+
+impl Derived for Weighted {
+    fn derived_len(&self) -> usize {
+        1
+    }
+
+    fn forward_derived_len(&self) -> usize {
+        1
+    }
+
+    fn derive_forward(&self, derived: &mut [f32], _: &[f32]) {
+        derived[0] = 1.0;
+    }
+
+    fn derive(&self, shard: usize, from: &Derivation) {
+        if shard == 0 {
+            (from.derived)(0..1)[0] = 2.0;
+        }
+    }
 }
 
 impl Layer for Weighted {
@@ -37,8 +86,26 @@ impl Layer for Weighted {
         1
     }
 
+    fn splits_features(&self) -> bool {
+        self.fault == "columns"
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        ["shards", "cuts", "in shards"].contains(&self.fault).then_some(self as &dyn Sharding)
+    }
+
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        let cut = Weighted { whole: wanted.whole_columns, ..*self };
+        self.sharding().map(|_| Box::new(cut) as Box<dyn Sharding>)
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        (self.fault == "derived").then_some(self as &dyn Derived)
+    }
+
     fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
-        let (features, rows) = (self.features, x.rows());
+        // The columns that are asked for are not looked at, which is a fault where it says that they are.
+        let (features, rows) = (self.features.min(y.columns()), x.rows());
         for row in 0..rows {
             let (y, padding) = y.row(row).split_at_mut(features);
             for ((y, x), w) in y.iter_mut().zip(x.row(row)).zip(storage) {
@@ -67,7 +134,7 @@ impl Layer for Weighted {
 
     fn gradient(&self, RowsGradient { out, dy, x, accumulate, .. }: RowsGradient) {
         if !accumulate || self.fault == "accumulation" {
-            out.fill(0.0);
+            out.fill(if self.fault == "gradient of padding" { 1.0 } else { 0.0 });
         }
         let factor = if self.fault == "weight gradient" { 1.01 } else { 1.0 };
         for row in 0..dy.rows() {
@@ -88,7 +155,7 @@ macro_rules! kinds {
         #[test]
         fn $name() {
             static KIND: LayerKind = LayerKind::new(concat!("weighted-", stringify!($features)), |_, input| {
-                Box::new(Weighted { features: input.features(), fault: $fault })
+                Box::new(Weighted::new(input.features(), $fault))
             });
             let found = faulty(&KIND, Shape::Features($features));
             assert!(found.contains($word), "{found}");
@@ -107,6 +174,12 @@ kinds! {
     sums_that_start_anew_are_found "accumulation" 5 "gradient of the parameters with each row by itself",
     wrong_gradients_of_the_input_are_found "input gradient" 4 "gradient of the input, row 0, column 0: expected about",
     wrong_gradients_of_parameters_are_found "weight gradient" 3 "gradient of \"weight\", float",
+    a_right_layer_in_shards_passes "in shards" 33 "nothing",
+    parameters_in_no_shard_are_found "shards" 34 "each float of storage in one of them: the next from 32 on, found 48..48",
+    results_that_depend_on_the_shards_are_found "cuts" 35 "gradient of the parameters with shards cut in another way",
+    columns_that_are_not_those_asked_for_are_found "columns" 21 "output in columns 16..32 alone, float 0",
+    two_ways_to_derive_that_differ_are_found "derived" 2 "what is derived for the forward pass alone, float 0",
+    gradients_of_padding_are_found "gradient of padding" 1 "gradient of the parameters, float 1 of storage: expected 0, which pads",
 }
 
 /// The layers of the table pass, on features and on images.
@@ -151,30 +224,70 @@ fn built_in_layers_of_images_pass() {
     }
 }
 
-/// Of whole vectors of channels, so that no float of the weights is padding: spread by a transposed convolution, by
-/// patches that are added up, and with weights that are far more than the numbers of an image.
+fn passes(layer: Result<LayerConfig>, input: Shape) {
+    let layer = layer.unwrap();
+    check_layer(&layer, input).unwrap_or_else(|error| panic!("{layer:?} on {input}: {error}"));
+}
+
+/// Spread by a transposed convolution, by patches that are added up, and with weights that are far more than the numbers of
+/// an image.
 #[test]
 fn transposed_convolutions_pass() {
     let input = Shape::Image(Image::new(3, 4, 16));
     for [channels, kernel, stride, more] in [[5, 3, 2, 1], [3, 2, 3, 0], [16, 3, 1, 0], [40, 3, 1, 0]] {
-        let config = LayerConfig::convolution_transpose(channels, kernel, stride, Activation::TANH)
-            .with("output_padding", [0, more])
-            .unwrap();
-        let (shape, between) = ([channels, kernel, stride], Incoming { shape: input, is_data: false });
-        let output = config.output(0, between).unwrap();
-        let Built::Nodes(nodes) = config.settings().unwrap().build(between) else { panic!() };
-        let [node] = nodes.as_slice() else { panic!() };
-        check_alone(node.as_layer().unwrap(), input, output)
-            .unwrap_or_else(|error| panic!("{shape:?}: {error}"));
-        whole::check(&config, input, output).unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+        let config = LayerConfig::convolution_transpose(channels, kernel, stride, Activation::TANH);
+        passes(config.with("output_padding", [0, more]), input);
+    }
+    let odd = LayerConfig::convolution_transpose(3, 2, 1, Activation::GELU).with("bias", false);
+    passes(odd, Shape::Image(Image::new(3, 2, 5)));
+}
+
+/// More than one shard along both sides, and an activation that is a layer of its own.
+#[test]
+fn dense_layers_pass() {
+    for (inputs, outputs, activation) in
+        [(21, 17, Activation::RELU), (130, 40, Activation::TANH), (5, 3, Activation::GELU)]
+    {
+        let dense = || LayerConfig::dense(outputs, activation);
+        passes(Ok(dense()), Shape::Features(inputs));
+        passes(dense().with("bias", false), Shape::Features(inputs));
+        passes(dense().with("weight_norm", true), Shape::Features(inputs));
+    }
+}
+
+/// By patches, of a pixel, of a pixel with a stride, in groups, one channel each, with more weights than pixels, and of
+/// sequences.
+#[test]
+fn convolutions_pass() {
+    let conv = |channels, kernel| LayerConfig::convolution(channels, kernel, Activation::TANH);
+    let image = Shape::Image(Image::new(5, 4, 6));
+    passes(conv(7, 3).with("padding", 1), image);
+    passes(conv(7, 3).with("stride", 2).and_then(|layer| layer.with("bias", false)), image);
+    passes(Ok(conv(9, 1)), image);
+    passes(conv(9, 1).with("stride", 2), image);
+    passes(conv(4, 2).with("groups", 2), image);
+    passes(conv(6, 3).with("groups", 6), image);
+    passes(conv(12, 3).with("groups", 6), image);
+    passes(Ok(conv(40, 3)), Shape::Image(Image::new(3, 3, 24)));
+    let sequence = Shape::Image(Image::new(1, 9, 5));
+    passes(LayerConfig::convolution_1d(6, 3, Activation::GELU).with("dilation", 2), sequence);
+}
+
+#[test]
+fn normalisations_of_a_sample_pass() {
+    for input in [Shape::Features(18), Shape::Image(Image::new(3, 4, 6))] {
+        passes(Ok(LayerConfig::layer_norm()), input);
+        passes(LayerConfig::group_norm(3).with("activation", Activation::TANH), input);
     }
 }
 
 #[test]
 fn layers_of_more_than_rows_are_refused() {
-    for layer in [LayerConfig::dense(3, Activation::RELU), LayerConfig::batch_norm()] {
-        let error = check_layer(&layer, Shape::Features(2)).unwrap_err();
-        let expected = format!("to their defaults, found {}", layer.kind());
+    let image = Shape::Image(Image::new(2, 2, 4));
+    let block = LayerConfig::residual(vec![LayerConfig::dropout(0.5)], Activation::RELU);
+    for layer in [LayerConfig::batch_norm(), LayerConfig::squeeze_excite(2), block] {
+        let error = check_layer(&layer, image).unwrap_err();
+        let expected = format!("expected a layer that reads one input row by row, found {}", layer.kind());
         assert!(error.to_string().ends_with(&expected), "{error}");
     }
     let odd = check_layer(&LayerConfig::named("glu").unwrap(), Shape::Features(3)).unwrap_err();
@@ -184,8 +297,8 @@ fn layers_of_more_than_rows_are_refused() {
 /// Two layers may not have one name: the second is not known by it.
 #[test]
 fn a_name_that_is_taken_is_refused() {
-    fn make(_: &LayerSettings, input: Shape) -> Box<dyn Layer> {
-        Box::new(Weighted { features: input.features(), fault: "" })
+    fn make(_: &HyperValues, input: Shape) -> Box<dyn Layer> {
+        Box::new(Weighted::new(input.features(), ""))
     }
     for name in ["prelu", "dense", "relu"] {
         let kind: &'static LayerKind = Box::leak(Box::new(LayerKind::new(name, make)));

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::*;
-use crate::hyper::{HyperParameter, finite, positive};
+use crate::hyper::{HyperParameter, HyperValues, finite, positive};
 use crate::losses::{ALL, ElementwiseLoss, LossKind, RowLoss, Target};
 
 /// Squared error with a part of its value or slope made wrong.
@@ -18,8 +18,8 @@ impl ElementwiseLoss for Squared {
     }
 }
 
-fn squared(loss: &Loss) -> LossFunction {
-    LossFunction::elementwise(Squared { value: loss.single("value"), slope: loss.single("slope") })
+fn squared(values: &HyperValues) -> LossFunction {
+    LossFunction::elementwise(Squared { value: values.single("value"), slope: values.single("slope") })
 }
 
 static SQUARED: LossKind = LossKind::new("squared", squared).hyper_parameters(&[
@@ -152,7 +152,7 @@ fn a_kink_takes_any_slope_between_its_sides() {
         }
     }
     static KINKED: LossKind =
-        LossKind::new("kinked", |loss| LossFunction::elementwise(Kinked(loss.single("slope"))))
+        LossKind::new("kinked", |values| LossFunction::elementwise(Kinked(values.single("slope"))))
             .hyper_parameters(&[HyperParameter::single("slope", 0.0, finite(), "that at a kink")]);
     let check = |loss: &Loss, y: f32| {
         let check = Check {

@@ -119,7 +119,6 @@ impl Request<'_> {
         });
         if !plan.rows.norms.is_empty() {
             check_batches(recipe, layers, &plan.rows.norms, count, one)?;
-            check_saved(layers, &plan.rows.norms)?;
         }
         let targets = if are_values { model.outputs() } else { 0 };
         let sizes = Sizes { features, targets, parameters, batch, slots: rule.slots() };
@@ -166,22 +165,6 @@ fn check_batches(
             },
         }),
         _ => Ok(()),
-    }
-}
-
-/// Checks that no layer saves something of some rows for its backward pass where a normalisation by batch
-/// follows: other rows overwrite the same memory before it is read.
-fn check_saved(layers: &[PlacedLayer], norms: &[usize]) -> Result<()> {
-    let Some(&last) = norms.last() else { return Ok(()) };
-    let name = |index: usize| format!("layer {} ({})", layers[index].module, layers[index].layer.kind());
-    match layers[..last].iter().position(|placed| placed.layer.saved_len(1) > 0) {
-        Some(index) => Err(Error::Mismatch {
-            what: name(index),
-            expected: "no normalisation by batch after a layer that saves something for its backward pass"
-                .into(),
-            found: name(last),
-        }),
-        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::super::super::section::{Section, described, finite, inner_unit};
+use super::super::super::section::{Section, described, finite, unit_inner};
 use super::super::values::integer;
 use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, delimiter_named};
 use crate::error::Result;
@@ -52,7 +52,7 @@ impl TableConfig {
     pub(super) fn read(section: &mut Section) -> Result<TableConfig> {
         let file = section.text("file", "the path of a table")?;
         let test_file = Some(section.text_or("test_file", "")?).filter(|path| !path.is_empty());
-        let test = section.number("test", TEST, inner_unit())?;
+        let test = section.number("test", TEST, unit_inner())?;
         let options = read_options(section)?;
         Ok(TableConfig { file, test_file, test, options, setup: read_setup(section)? })
     }

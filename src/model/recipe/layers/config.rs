@@ -52,6 +52,7 @@ impl LayerConfig {
     ///
     /// # Errors
     /// [`Error::Shape`] if it cannot be the input; [`Error::Setting`] for what must be set and is not.
+    #[doc(hidden)]
     pub fn takes(&self, index: usize, input: Incoming) -> Result<Shape> {
         match self {
             LayerConfig::Of(settings) => settings.takes(index, input),
@@ -63,6 +64,7 @@ impl LayerConfig {
     ///
     /// # Errors
     /// [`Error::Shape`] if this cannot be the input; [`Error::Setting`] for what must be set and is not.
+    #[doc(hidden)]
     pub fn output(&self, index: usize, input: Incoming) -> Result<Shape> {
         match self {
             LayerConfig::Of(settings) => settings.output(index, input),

@@ -2,7 +2,7 @@
 
 use super::config::{LayerConfig, ResidualConfig};
 use crate::error::{Error, Result};
-use crate::hyper::{self, HyperParameter, HyperValue};
+use crate::hyper::{HyperParameter, HyperValue, HyperValues};
 use crate::kernels::activation::Activation;
 use crate::layers::{LayerKind, LayerSettings, RESIDUAL};
 
@@ -153,11 +153,9 @@ impl LayerConfig {
         match self {
             LayerConfig::Of(settings) => Ok(LayerConfig::Of(settings.with(key, value)?)),
             LayerConfig::Residual(mut block) => {
-                let mut values = [block.activation.into()];
-                hyper::set(OF_RESIDUAL, &mut values, RESIDUAL, (key, value.into()))?;
-                if let [HyperValue::Activation(activation)] = values {
-                    block.activation = activation;
-                }
+                let mut values = HyperValues::of(RESIDUAL, OF_RESIDUAL);
+                values.set(RESIDUAL, key, value.into())?;
+                block.activation = values.activation("activation");
                 Ok(LayerConfig::Residual(block))
             }
         }

@@ -84,7 +84,7 @@ fn a_program_sets_what_a_recipe_says() {
 /// Weights that nobody set follow the activation, whichever is set first.
 #[test]
 fn initial_weights_follow_the_activation_unless_they_are_set() {
-    let init = |layer: &LayerConfig| layer.settings().unwrap().init("weight_init");
+    let init = |layer: &LayerConfig| layer.settings().unwrap().values().init("weight_init");
     let relu = LayerConfig::named("dense").unwrap().with("activation", Activation::RELU).unwrap();
     assert_eq!(init(&relu), Init::before(Activation::RELU));
     assert_ne!(init(&relu), Init::before(Activation::TANH));

@@ -10,7 +10,7 @@ use crate::model::recipe::values::table_of;
 pub(in crate::model::recipe) fn layer_table(layer: &LayerConfig) -> Table {
     let mut table = table_of([("type", layer.kind().into())]);
     match layer {
-        LayerConfig::Of(settings) => table.extend(keys::write(settings.known_values())),
+        LayerConfig::Of(settings) => table.extend(keys::write(settings.values().known())),
         LayerConfig::Residual(block) => {
             let list = |layers: &[LayerConfig]| -> Value {
                 layers.iter().map(layer_table).collect::<Vec<Table>>().into()

@@ -1,10 +1,10 @@
 //! An update rule as recipes know it, and one with its learning rate and hyper-parameters.
 
-use crate::hyper::{self, HyperParameter, HyperValue, Range, non_negative, positive};
+use crate::hyper::{HyperParameter, HyperValues, Range, non_negative, positive};
 use crate::optim::Rule;
 
-/// An update rule as recipes know it. A program makes one of its own as a `static`, of
-/// [`new`](OptimizerKind::new) and what else there is to say:
+/// A kind of update rule: its name, its learning rate, its hyper-parameters, and how it is made. A program makes one of
+/// its own as a `static`, of [`new`](OptimizerKind::new) and what else there is to say:
 ///
 /// ```
 /// use fallline::extend::{HyperParameter, unit_open};
@@ -29,11 +29,10 @@ use crate::optim::Rule;
 ///     }
 /// }
 ///
-/// static POWER: OptimizerKind = OptimizerKind {
-///     formula: "p ← p - rate · sign(g) · |g|^power",
-///     hyper_parameters: &[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")],
-///     ..OptimizerKind::new("power", 0.01, |config| Box::new(Power(config.number("power"))))
-/// };
+/// static POWER: OptimizerKind =
+///     OptimizerKind::new("power", 0.01, |values| Box::new(Power(values.number("power"))))
+///         .hyper_parameters(&[HyperParameter::number("power", 0.5, unit_open(), "of the gradient")])
+///         .formula("p ← p - rate · sign(g) · |g|^power");
 ///
 /// fallline::testing::check_rule(&Optimizer::of(&POWER))?;
 /// let trainer = fallline::Trainer::new().optimizer(Optimizer::of(&POWER).with("power", 0.25)?);
@@ -41,6 +40,7 @@ use crate::optim::Rule;
 /// # Ok::<(), fallline::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct OptimizerKind {
     /// What recipes and the command line call it: 1 to 40 of `a-z`, `0-9` and `-`, a letter first.
     pub name: &'static str,
@@ -55,9 +55,9 @@ pub struct OptimizerKind {
     /// In the order in which they are written.
     pub hyper_parameters: &'static [HyperParameter],
     /// The key whose value does not fit the others, and what would; None if all go together.
-    pub conflict: fn(&Optimizer) -> Option<(&'static str, String)>,
+    pub conflict: fn(&HyperValues) -> Option<(&'static str, String)>,
     /// The rule with these values, of which each is in its range and there is no conflict.
-    pub make: fn(&Optimizer) -> Box<dyn Rule>,
+    pub make: fn(&HyperValues) -> Box<dyn Rule>,
 }
 
 /// Names are unique.
@@ -68,11 +68,12 @@ impl PartialEq for OptimizerKind {
 }
 
 impl OptimizerKind {
-    /// A rule for batches of any size, without hyper-parameters and with nothing said of it.
+    /// A rule of this name, with this learning rate where nothing else is said; `make` is told its hyper-parameters, each
+    /// in its range. It takes batches of any size and has no hyper-parameters, unless more is said.
     pub const fn new(
         name: &'static str,
         learning_rate: f64,
-        make: fn(&Optimizer) -> Box<dyn Rule>,
+        make: fn(&HyperValues) -> Box<dyn Rule>,
     ) -> OptimizerKind {
         OptimizerKind {
             name,
@@ -84,6 +85,34 @@ impl OptimizerKind {
             conflict: |_| None,
             make,
         }
+    }
+
+    /// Adds hyper-parameters, in the order in which they are written.
+    pub const fn hyper_parameters(self, hyper_parameters: &'static [HyperParameter]) -> OptimizerKind {
+        OptimizerKind { hyper_parameters, ..self }
+    }
+
+    /// Refuses values that do not go together though each is in its range: tells the key of one, and what would fit.
+    pub const fn conflict(
+        self,
+        conflict: fn(&HyperValues) -> Option<(&'static str, String)>,
+    ) -> OptimizerKind {
+        OptimizerKind { conflict, ..self }
+    }
+
+    /// Demands the gradient of all samples in every step.
+    pub const fn full_batch(self) -> OptimizerKind {
+        OptimizerKind { full_batch: true, ..self }
+    }
+
+    /// Sets what a step does, with p a parameter and g its gradient.
+    pub const fn formula(self, formula: &'static str) -> OptimizerKind {
+        OptimizerKind { formula, ..self }
+    }
+
+    /// Sets the source of the formula.
+    pub const fn source(self, source: &'static str) -> OptimizerKind {
+        OptimizerKind { source, ..self }
     }
 
     /// The learning rates that it may be given, in words.
@@ -107,14 +136,14 @@ pub struct Optimizer {
     /// At least 0.
     pub learning_rate: f64,
     pub(super) kind: &'static OptimizerKind,
-    /// As many as the kind has hyper-parameters, in their order.
-    pub(super) values: Vec<HyperValue>,
+    pub(super) values: HyperValues,
 }
 
 impl Optimizer {
     /// A rule with all its defaults.
     pub fn of(kind: &'static OptimizerKind) -> Optimizer {
-        Optimizer { learning_rate: kind.learning_rate, kind, values: hyper::defaults(kind.hyper_parameters) }
+        let values = HyperValues::of(kind.name, kind.hyper_parameters);
+        Optimizer { learning_rate: kind.learning_rate, kind, values }
     }
 
     /// The name of the rule.
@@ -127,63 +156,20 @@ impl Optimizer {
         self.kind
     }
 
-    /// All hyper-parameters with their values.
-    pub fn values(&self) -> impl Iterator<Item = (&'static HyperParameter, HyperValue)> {
-        self.kind.hyper_parameters.iter().zip(self.values.iter().cloned())
-    }
-
-    /// The value of a hyper-parameter; None if the rule has none of this key.
-    pub fn value(&self, key: &str) -> Option<HyperValue> {
-        self.values().find(|(parameter, _)| parameter.key == key).map(|(_, value)| value)
+    /// The hyper-parameters with their values.
+    pub fn values(&self) -> &HyperValues {
+        &self.values
     }
 
     /// The rule, ready to be used.
     pub fn rule(&self) -> Box<dyn Rule> {
-        (self.kind.make)(self)
+        (self.kind.make)(&self.values)
     }
 
-    /// The number under a key.
-    ///
-    /// # Panics
-    /// If the kind lists no number of this key: the mistake of its author, which
-    /// [`register`](OptimizerKind::register) and [`check_rule`](crate::testing::check_rule) make an error.
-    pub fn number(&self, key: &str) -> f64 {
-        match self.value(key) {
-            Some(HyperValue::Number(number)) => number,
-            other => unreachable!("{} has no number {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The integer under a key.
-    ///
-    /// # Panics
-    /// As [`number`](Optimizer::number).
-    pub fn integer(&self, key: &str) -> usize {
-        match self.value(key) {
-            Some(HyperValue::Integer(integer)) => integer,
-            other => unreachable!("{} has no integer {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The name under a key.
-    ///
-    /// # Panics
-    /// As [`number`](Optimizer::number).
-    pub fn name_of(&self, key: &str) -> &'static str {
-        match self.value(key) {
-            Some(HyperValue::Name(name)) => name,
-            other => unreachable!("{} has no name {key}, but {other:?}", self.name()),
-        }
-    }
-
-    /// The choice under a key.
-    ///
-    /// # Panics
-    /// As [`number`](Optimizer::number).
-    pub fn choice(&self, key: &str) -> bool {
-        match self.value(key) {
-            Some(HyperValue::Choice(choice)) => choice,
-            other => unreachable!("{} has no choice {key}, but {other:?}", self.name()),
-        }
+    /// The key whose value does not fit the others, what would, and what was found; none if all go together.
+    pub(super) fn conflict(&self) -> Option<(&'static str, String, String)> {
+        let (key, expected) = (self.kind.conflict)(&self.values)?;
+        let found = self.values.get(key).map_or("nothing".into(), |value| value.to_string());
+        Some((key, expected, found))
     }
 }

@@ -1,8 +1,8 @@
 //! The methods with a line search, which need the gradient of all samples.
 
-use super::config::{Optimizer, OptimizerKind};
-use super::shared::{PENALTY, nothing};
-use crate::hyper::{HyperParameter, non_negative};
+use super::config::OptimizerKind;
+use super::shared::PENALTY;
+use crate::hyper::{HyperParameter, HyperValues, non_negative};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::{Formula, Method, Settings};
 
@@ -32,66 +32,64 @@ const OBJECTIVE_PENALTY: HyperParameter = HyperParameter {
     ..PENALTY
 };
 
-pub(super) const LBFGS: OptimizerKind = OptimizerKind {
-    name: "lbfgs",
-    learning_rate: 1.0,
-    formula: "d = -H g, H the inverse Hessian that the last steps s and changes of the gradient y tell \
-        of, H = (1 - ρ s yᵀ) H (1 - ρ y sᵀ) + ρ s sᵀ for each, ρ = 1 / yᵀs; p ← p + a d, a meeting the \
-        strong Wolfe conditions with c₁ = 1e-4, c₂ = 0.9; the learning rate is the first a that is \
-        tried, in the first step times min(1, 1 / Σ|g|)",
-    source: "Liu, Nocedal: On the limited memory BFGS method for large scale optimization (1989); \
-        Nocedal, Wright: Numerical optimization (2006), algorithms 7.4, 7.5, 3.5, 3.6; as \
-        torch.optim.LBFGS with line_search_fn=\"strong_wolfe\", one iteration a step",
-    full_batch: true,
-    hyper_parameters: &[
-        HyperParameter::integer(
-            "history_size",
-            100,
-            [1, MOST],
-            "the steps that are remembered; no more than the run has",
-        ),
-        MAX_EVAL,
-        TOLERANCE_GRAD,
-        TOLERANCE_CHANGE,
-        OBJECTIVE_PENALTY,
-    ],
-    conflict: nothing,
-    make: |config| {
-        Box::new(full_batch(config, Method::Lbfgs { history_size: config.integer("history_size") }))
-    },
-};
+pub(super) const LBFGS: OptimizerKind = OptimizerKind::new("lbfgs", 1.0, |values| {
+    Box::new(full_batch(values, Method::Lbfgs { history_size: values.integer("history_size") }))
+})
+.hyper_parameters(&[
+    HyperParameter::integer(
+        "history_size",
+        100,
+        [1, MOST],
+        "the steps that are remembered; no more than the run has",
+    ),
+    MAX_EVAL,
+    TOLERANCE_GRAD,
+    TOLERANCE_CHANGE,
+    OBJECTIVE_PENALTY,
+])
+.full_batch()
+.formula(
+    "d = -H g, H the inverse Hessian that the last steps s and changes of the gradient y tell \
+     of, H = (1 - ρ s yᵀ) H (1 - ρ y sᵀ) + ρ s sᵀ for each, ρ = 1 / yᵀs; p ← p + a d, a meeting the \
+     strong Wolfe conditions with c₁ = 1e-4, c₂ = 0.9; the learning rate is the first a that is \
+     tried, in the first step times min(1, 1 / Σ|g|)",
+)
+.source(
+    "Liu, Nocedal: On the limited memory BFGS method for large scale optimization (1989); \
+     Nocedal, Wright: Numerical optimization (2006), algorithms 7.4, 7.5, 3.5, 3.6; as \
+     torch.optim.LBFGS with line_search_fn=\"strong_wolfe\", one iteration a step",
+);
 
-pub(super) const CG: OptimizerKind = OptimizerKind {
-    name: "cg",
-    learning_rate: 1.0,
-    formula: "d ← -g + β d, y the change of g; β = max(0, g · y / g' · g') (polak-ribiere), g · g / g' · \
-        g' (fletcher-reeves) or g · y / d · y (hestenes-stiefel), g' the gradient before; β = 0 after as \
-        many steps as there are parameters, where d would not lead down and, with fletcher-reeves, where \
-        |g · g'| ≥ 0.1 g · g; p ← p + a d, a meeting the strong Wolfe conditions with c₁ = 1e-4, c₂ = \
-        0.1; the learning rate times min(1, 1 / Σ|g|) is the first a that is tried",
-    source: "Hestenes, Stiefel (1952); Fletcher, Reeves (1964); Polak, Ribière (1969); Nocedal, Wright: \
-        Numerical optimization (2006), §5.2, algorithms 5.4, 3.5, 3.6",
-    full_batch: true,
-    hyper_parameters: &[
-        HyperParameter::name("formula", "polak-ribiere", &Formula::NAMES, "that of β"),
-        MAX_EVAL,
-        TOLERANCE_GRAD,
-        TOLERANCE_CHANGE,
-        OBJECTIVE_PENALTY,
-    ],
-    conflict: nothing,
-    make: |config| {
-        let formula = Formula::named(config.name_of("formula")).expect("the table has its names from there");
-        Box::new(full_batch(config, Method::ConjugateGradient { formula }))
-    },
-};
+pub(super) const CG: OptimizerKind = OptimizerKind::new("cg", 1.0, |values| {
+    let formula = Formula::named(values.name_of("formula")).expect("the table has its names from there");
+    Box::new(full_batch(values, Method::ConjugateGradient { formula }))
+})
+.hyper_parameters(&[
+    HyperParameter::name("formula", "polak-ribiere", &Formula::NAMES, "that of β"),
+    MAX_EVAL,
+    TOLERANCE_GRAD,
+    TOLERANCE_CHANGE,
+    OBJECTIVE_PENALTY,
+])
+.full_batch()
+.formula(
+    "d ← -g + β d, y the change of g; β = max(0, g · y / g' · g') (polak-ribiere), g · g / g' · \
+     g' (fletcher-reeves) or g · y / d · y (hestenes-stiefel), g' the gradient before; β = 0 after as \
+     many steps as there are parameters, where d would not lead down and, with fletcher-reeves, where \
+     |g · g'| ≥ 0.1 g · g; p ← p + a d, a meeting the strong Wolfe conditions with c₁ = 1e-4, c₂ = \
+     0.1; the learning rate times min(1, 1 / Σ|g|) is the first a that is tried",
+)
+.source(
+    "Hestenes, Stiefel (1952); Fletcher, Reeves (1964); Polak, Ribière (1969); Nocedal, Wright: \
+     Numerical optimization (2006), §5.2, algorithms 5.4, 3.5, 3.6",
+);
 
-fn full_batch(config: &Optimizer, method: Method) -> FullBatch {
+fn full_batch(values: &HyperValues, method: Method) -> FullBatch {
     let settings = Settings {
         method,
-        max_eval: config.integer("max_eval"),
-        tolerance_grad: config.number("tolerance_grad"),
-        tolerance_change: config.number("tolerance_change"),
+        max_eval: values.integer("max_eval"),
+        tolerance_grad: values.number("tolerance_grad"),
+        tolerance_change: values.number("tolerance_change"),
     };
-    FullBatch { settings, weight_decay: config.number("weight_decay") }
+    FullBatch { settings, weight_decay: values.number("weight_decay") }
 }

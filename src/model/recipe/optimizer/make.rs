@@ -3,7 +3,7 @@
 use super::config::Optimizer;
 use super::registry::optimizer_kind;
 use crate::error::Result;
-use crate::hyper::{self, HyperValue};
+use crate::hyper::HyperValue;
 
 /// What errors call the place of a rule that a program makes.
 const PLACE: &str = "optimizer";
@@ -55,7 +55,7 @@ impl Optimizer {
     /// [`Error::Unknown`](crate::Error::Unknown) if the rule has no such key, with the nearest one; [`Error::Setting`](crate::Error::Setting) if its value is of
     /// another kind.
     pub fn with(mut self, key: &str, value: impl Into<HyperValue>) -> Result<Optimizer> {
-        hyper::set(self.kind.hyper_parameters, &mut self.values, PLACE, (key, value.into()))?;
+        self.values.set(PLACE, key, value.into())?;
         Ok(self)
     }
 }

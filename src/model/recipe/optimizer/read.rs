@@ -24,9 +24,8 @@ impl Optimizer {
         };
         let mut config = Optimizer::of(kind);
         config.learning_rate = section.number("learning_rate", config.learning_rate, config.kind.rates())?;
-        config.values = keys::read(&mut section, config.kind.hyper_parameters)?;
-        if let Some((key, expected)) = (config.kind.conflict)(&config) {
-            let found = config.value(key).map_or("nothing".to_string(), |value| value.to_string());
+        config.values = config.values.all_set(keys::read(&mut section, kind.hyper_parameters)?);
+        if let Some((key, expected, found)) = config.conflict() {
             return Err(section.setting(key, &expected, &found));
         }
         section.finish()?;
@@ -37,7 +36,7 @@ impl Optimizer {
     pub(in crate::model::recipe) fn table(&self) -> Table {
         let mut table =
             table_of([("name", self.name().into()), ("learning_rate", self.learning_rate.into())]);
-        table.extend(keys::write(self.values()));
+        table.extend(keys::write(self.values.iter()));
         table
     }
 }

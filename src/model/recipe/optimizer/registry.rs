@@ -59,12 +59,11 @@ impl OptimizerKind {
     pub(crate) fn check(&'static self) -> Result<()> {
         KINDS.check(self)?;
         let config = Optimizer::of(self);
-        let made = panics::quietly(|| ((self.conflict)(&config), config.rule()));
+        let made = panics::quietly(|| (config.conflict(), config.rule()));
         let (conflict, rule) = made.map_err(|message| {
             self.wrong("make", "a rule of the defaults".into(), format!("a panic ({message})"))
         })?;
-        if let Some((key, expected)) = conflict {
-            let found = config.value(key).map_or("nothing".into(), |value| value.to_string());
+        if let Some((key, expected, found)) = conflict {
             return Err(self.wrong(key, format!("by default {expected}"), found));
         }
         if rule.slots() > MOST_SLOTS {

@@ -1,6 +1,5 @@
 //! What several entries of the table have.
 
-use super::config::Optimizer;
 use crate::hyper::{HyperParameter, Range, between, divisor, non_negative, unit_open};
 
 pub(super) const MOMENTUM: HyperParameter =
@@ -29,9 +28,4 @@ pub(super) const fn shrinkage(default: f64) -> HyperParameter {
         non_negative(),
         "the parameter shrinks by rate · weight_decay of itself",
     )
-}
-
-/// There is no conflict: all values go together.
-pub(super) fn nothing(_: &Optimizer) -> Option<(&'static str, String)> {
-    None
 }

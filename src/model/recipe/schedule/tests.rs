@@ -199,7 +199,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["name=one-cycle", "momentum.name=linear"],
             "`schedule.momentum`: expected none beside a one-cycle schedule, unless that has `cycle_momentum = false`, found one",
         ),
-        (&["name=plateau", "factor=1"], "`schedule.factor`: expected a number above 0 and below 1, found 1"),
+        (&["name=plateau", "factor=1"], "`schedule.factor`: expected a number in (0, 1), found 1"),
         (
             &["name=plateau", "patience=-1"],
             "`schedule.patience`: expected an integer from 0 to 1000000, found -1",

@@ -76,7 +76,7 @@ fn blocks_are_written_and_read() {
     let changed = with(&["model.layers.3.layers.0.layers.0.bias=false", "model.layers.1.activation=relu"]);
     let LayerConfig::Residual(outer) = &changed.as_ref().unwrap().model.layers[3] else { panic!() };
     let LayerConfig::Residual(inner) = &outer.layers[0] else { panic!() };
-    assert!(!inner.layers[0].settings().unwrap().choice("bias"));
+    assert!(!inner.layers[0].settings().unwrap().values().choice("bias"));
     assert_ne!(changed.unwrap(), recipe);
 }
 

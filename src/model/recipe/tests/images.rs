@@ -45,7 +45,7 @@ fn layers_of_images_are_written_and_read() {
     let average = "type = 'average-pool'\nkernel = 3\nstride = 1";
     let recipe = parsed(&[everything, POOL, average, "type = 'relu'", "type = 'global-average-pool'"]);
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
-    let conv = recipe.model.layers[0].settings().unwrap();
+    let conv = recipe.model.layers[0].settings().unwrap().values();
     let expected = (3, Window::square(4, 2, 3, 2), false);
     assert_eq!((conv.integer("channels"), conv.window("window"), conv.choice("bias")), expected);
     // Places side by side without a stride.
@@ -55,7 +55,7 @@ fn layers_of_images_are_written_and_read() {
     assert_eq!(Recipe::parse(&flat.to_toml(), "copy").unwrap(), flat);
     let groups = |recipe: &Recipe| {
         let of = |layer: &LayerConfig| {
-            layer.settings().filter(|_| layer.kind() == "conv").map(|conv| conv.integer("groups"))
+            layer.settings().filter(|_| layer.kind() == "conv").map(|conv| conv.values().integer("groups"))
         };
         recipe.model.layers.iter().filter_map(of).collect::<Vec<_>>()
     };

@@ -43,8 +43,13 @@ fn normalisations_are_written_and_read() {
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
     let layer = |index: usize| recipe.model.layers[index].clone();
     assert_eq!(layer(6), LayerConfig::batch_norm());
-    let values: Vec<String> =
-        layer(6).settings().unwrap().values().map(|(own, value)| format!("{} {value}", own.key)).collect();
+    let values: Vec<String> = layer(6)
+        .settings()
+        .unwrap()
+        .values()
+        .iter()
+        .map(|(own, value)| format!("{} {value}", own.key))
+        .collect();
     assert_eq!(values, ["epsilon 1e-5", "activation identity", "momentum 0.1"]);
     assert_eq!(layer(7), LayerConfig::dropout(0.5));
     let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();

@@ -1,8 +1,8 @@
 //! Recipes with transposed convolutions.
 
 use super::*;
+use crate::hyper::HyperValues;
 use crate::kernels::image::Window;
-use crate::layers::LayerSettings;
 use crate::model::Model;
 
 const FLATTEN: &str = "type = 'flatten'";
@@ -22,8 +22,8 @@ fn with(keys: &str) -> Recipe {
     recipe
 }
 
-fn settings(recipe: &Recipe) -> &LayerSettings {
-    recipe.model.layers[0].settings().unwrap()
+fn settings(recipe: &Recipe) -> &HyperValues {
+    recipe.model.layers[0].settings().unwrap().values()
 }
 
 fn refusal(layers: &[&str]) -> String {
