@@ -144,6 +144,8 @@ pub mod record {
     #[doc(inline)]
     pub use crate::train::machine::Machine;
     #[doc(inline)]
+    pub use crate::train::metrics::{OutputMetrics, ValueMetrics};
+    #[doc(inline)]
     pub use crate::train::{
         CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,
         Phase, Progress, Trouble, Warning,

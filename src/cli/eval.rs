@@ -15,13 +15,13 @@ use crate::model::recipe::DataConfig;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
 use crate::report::mistakes::{self, Shown};
-use crate::report::numbers::{counted, percent, thousands};
+use crate::report::numbers::{counted, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, numbers, run, terminal};
+use crate::report::{json, metrics::score, numbers, run, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
-use crate::train::metrics::{self, ClassMetrics};
+use crate::train::metrics::{self, Metrics};
 use crate::train::{self, Evaluation, NotFinite, Phase, dataset};
 
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ struct EvalRecord {
     machine: Machine,
     test: Evaluation,
     seconds: f64,
-    metrics: ClassMetrics,
+    metrics: Metrics,
     /// Only where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     mistakes: Option<Vec<Mistake>>,
@@ -113,7 +113,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let start = std::time::Instant::now();
     let test = train::evaluate(&saved.model, &data.test, &seen, &team)?;
     let seconds = start.elapsed().as_secs_f64();
-    let metrics = metrics::of_classes(&saved.model, &data.test, &seen, &team)?;
+    let metrics = metrics::of(&saved.model, &data.test, &seen, &team)?;
     let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
     let worst =
         asked.map(|most| analysis::worst_mistakes(&saved.model, &data.test, &seen, &team, most.into()));
@@ -121,7 +121,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let record = EvalRecord {
         schema: "fallline.eval/1",
         recipe: saved.recipe.name,
-        data: data.name,
+        data: data.name.clone(),
         samples: data.test.len(),
         threads,
         machine: Machine::current(),
@@ -144,9 +144,10 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    let mut text = for_terminal(&lines(&record));
+    let mut text = for_terminal(&lines(&record, &data.class_names));
     if let Some((mistakes, count)) = worst {
-        let shown: Vec<Shown> = mistakes.into_iter().map(|mistake| shown(mistake, &data.test)).collect();
+        let shown: Vec<Shown> =
+            mistakes.into_iter().map(|mistake| shown(mistake, &data.test, &data.class_names)).collect();
         if let Some(path) = &arguments.sheet {
             let sheet = mistakes::sheet(&shown, count, &record.recipe);
             atomic_file::write(path, |file| file.write_all(&sheet))?;
@@ -162,25 +163,20 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }
 
-fn shown(mistake: Mistake, samples: &Samples) -> Shown {
+fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> Shown<'a> {
     let (picture, name) = (analysis::picture_of(samples, mistake.index), format!("sample {}", mistake.index));
-    Shown { mistake, picture, name }
+    Shown { mistake, picture, name, class_names }
 }
 
-fn lines(record: &EvalRecord) -> String {
-    let ClassMetrics { top_5, precision, recall, f1 } = record.metrics;
-    let top_5 = top_5.map_or(String::new(), |part| format!("top-5 accuracy {}, ", percent(part)));
+fn lines(record: &EvalRecord, class_names: &[String]) -> String {
     format!(
-        "{} on {} test samples of {}: loss {}, accuracy {}, in {}\n\
-         {top_5}mean over the classes: precision {}, recall {}, F1 {}\n",
+        "{} on {} test samples of {}: loss {}, {}, in {}\n{}",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
-        record.test.accuracy.map_or("–".into(), percent),
+        score(&record.test, ""),
         numbers::duration(record.seconds),
-        percent(precision),
-        percent(recall),
-        percent(f1),
+        crate::report::metrics::text(&record.metrics, class_names),
     )
 }

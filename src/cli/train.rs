@@ -23,11 +23,12 @@ use super::signals;
 
 use crate::model::recipe::{Override, check_samples};
 use crate::model::{Model, Recipe};
+use crate::report::metrics::score;
 use crate::report::numbers::{counted, duration, loss, percent};
 use crate::report::tensorboard::EventWriter;
 use crate::report::{json, progress::TerminalObserver, run, terminal};
 use crate::team::Team;
-use crate::train::{self, Ending, TrainRecord, dataset, machine};
+use crate::train::{self, Ending, Evaluation, TrainRecord, dataset, machine};
 use crate::{Error, Result};
 
 /// What is still done after the first signal.
@@ -103,7 +104,8 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     outcomes.step(tested);
     if arguments.report.is_some() && record.test.is_some() {
         watchers.terminal.say("looking at the mistakes");
-        record.analysis = outcomes.step(train::analyse(&model, &data.test, &recipe.data, &team));
+        let analysis = outcomes.step(train::analyse(&model, &data.test, &recipe.data, &team));
+        record.analysis = analysis.map(|analysis| analysis.named(&data.class_names));
     }
     if recipe.model.linear.is_some() {
         watchers.terminal.say("solving exactly");
@@ -177,9 +179,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     );
     if let Some(seen) = &record.validation {
         text += &format!("validation loss {}", loss(seen.loss));
-        if let Some(accuracy) = seen.accuracy {
-            text += &format!(", validation accuracy {}", percent(accuracy));
-        }
+        text += &with_score(seen, "validation ");
         if let Some(epoch) = record.best_epoch {
             text += &format!("; the parameters are those of epoch {epoch}, the best");
         }
@@ -187,9 +187,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     }
     if let Some(test) = &record.test {
         text += &format!("test loss {}", loss(test.loss));
-        if let Some(accuracy) = test.accuracy {
-            text += &format!(", test accuracy {}", percent(accuracy));
-        }
+        text += &with_score(test, "test ");
         if let Some((target, accuracy)) = recipe.target.zip(test.accuracy) {
             let outcome = if accuracy >= target { "reached" } else { "not reached" };
             text += &format!(" (target {}: {outcome})", percent(target));
@@ -205,10 +203,17 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     text
 }
 
+/// What follows the loss in a line.
+fn with_score(seen: &Evaluation, of: &str) -> String {
+    let score = score(seen, of);
+    if score.is_empty() { score } else { format!(", {score}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{Divergence, Evaluation, ModelFacts};
+    use crate::train::metrics::ValueMetrics;
+    use crate::train::{Divergence, ModelFacts};
 
     #[test]
     fn the_result_compares_with_the_target() {
@@ -249,6 +254,10 @@ mod tests {
         assert!(text.contains("2 threads: interrupted by Ctrl-C\n"), "{text}");
         record.signal = Some("SIGTERM".into());
         assert!(result(&record, &recipe).contains("2 threads: interrupted by SIGTERM\n"));
+        let values = ValueMetrics { rmse: 12.5, mae: 9.75, r_squared: 0.875, outputs: Vec::new() };
+        record.test = Some(Evaluation { accuracy: None, values: Some(values), ..Evaluation::new(0.08, 0.0) });
+        let text = result(&record, &recipe);
+        assert!(text.ends_with("\ntest loss 0.0800, test RMSE 12.5, MAE 9.75, R² 0.8750\n"), "{text}");
         record.test = None;
         let (step, epoch, learning_rate) = (7, 1, 10.0);
         let what = "the loss".to_string();

@@ -3,7 +3,7 @@
 use console::{measure_text_width, truncate_str};
 
 use super::markup::{for_terminal, printable};
-use super::numbers::{counted, percent, thousands};
+use super::numbers::{counted, percent, significant, thousands};
 use super::table::{Side, table};
 use super::wrap::wrapped;
 use crate::data::table::{ColumnRecord, Kind, Measure, Strength, TableRecord, TableWarning, TargetRecord};
@@ -101,26 +101,6 @@ fn heading(record: &TableRecord, columns: usize) -> String {
     }
 }
 
-/// A number with four digits or more: 39, 38.58, 189,778, 1.2e-7.
-fn short(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        return "0".into();
-    }
-    if !(1e-4..1e9).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    let sign = if value < 0.0 { "-" } else { "" };
-    let decimals = (3.0 - size.log10().floor()).max(0.0) as usize;
-    let written = format!("{size:.decimals$}");
-    let (whole, part) = written.split_once('.').unwrap_or((&written, ""));
-    let whole = thousands(whole.parse().unwrap_or(0));
-    match part.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        part => format!("{sign}{whole}.{part}"),
-    }
-}
-
 /// What a measure is called in a title.
 fn symbol(measure: Measure) -> &'static str {
     match measure {
@@ -206,7 +186,7 @@ fn numbers(found: &[&ColumnRecord], _: usize) -> String {
     cells.missing(found);
     cells.distinct(found);
     let of = |column: &&ColumnRecord, value: fn(&crate::data::table::NumberSummary) -> f64| {
-        column.numbers.as_ref().map_or(String::new(), |numbers| short(value(numbers)))
+        column.numbers.as_ref().map_or(String::new(), |numbers| significant(value(numbers)))
     };
     cells.add("minimum", Side::Right, found.iter().map(|column| of(column, |numbers| numbers.minimum)));
     cells.add("mean", Side::Right, found.iter().map(|column| of(column, |numbers| numbers.mean)));
@@ -392,22 +372,6 @@ mod tests {
         let mut record = TableRecord::of(&table, &options, None).unwrap();
         record.file = "t.csv".into();
         text(&record, columns)
-    }
-
-    #[test]
-    fn numbers_have_four_digits() {
-        for (value, text) in [
-            (0.0, "0"),
-            (39.0, "39"),
-            (38.581_64, "38.58"),
-            (189_778.4, "189,778"),
-            (-0.125, "-0.125"),
-            (1.2e-7, "1.200e-7"),
-            (-12_345_678.0, "-12,345,678"),
-            (0.3, "0.3"),
-        ] {
-            assert_eq!(short(value), text);
-        }
     }
 
     #[test]

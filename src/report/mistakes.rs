@@ -9,27 +9,38 @@ use super::picture::{self, Palette};
 use crate::train::analysis::{Mistake, Picture};
 
 /// The caption of a mistake: "7 read as 2, 98.2 %"; without the probability where the network's outputs are no numbers.
-pub fn caption(mistake: &Mistake) -> String {
-    let Mistake { label, predicted, probability, .. } = mistake;
+/// `names`: of the classes, or none.
+pub fn caption(mistake: &Mistake, names: &[String]) -> String {
+    let probability = mistake.probability;
     let sure =
         if probability.is_finite() { format!(", {:.1} %", 100.0 * probability) } else { String::new() };
-    format!("{label} read as {predicted}{sure}")
+    read_as(mistake, names) + &sure
+}
+
+/// "7 read as 2", by the names of the classes where they have some.
+fn read_as(mistake: &Mistake, names: &[String]) -> String {
+    let name = |class: usize| {
+        names.get(class).map_or_else(|| class.to_string(), |name| for_terminal(name).replace('\n', " "))
+    };
+    format!("{} read as {}", name(mistake.label), name(mistake.predicted))
 }
 
 /// A mistake with its picture and name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct Shown<'a> {
     pub mistake: Mistake,
     /// The picture; absent if the sample is none.
     pub picture: Option<Picture>,
     /// The name of the sample: "sample 247".
     pub name: String,
+    /// The names of all classes; empty where they have none.
+    pub class_names: &'a [String],
 }
 
-impl Shown {
+impl Shown<'_> {
     /// The caption: "7 read as 2, 98.2 %".
     fn caption(&self) -> String {
-        caption(&self.mistake)
+        caption(&self.mistake, self.class_names)
     }
 
     fn drawn(&self, palette: Palette) -> String {
@@ -66,9 +77,8 @@ fn block(shown: &Shown, palette: Palette) -> Vec<String> {
 /// The mistakes of which there is a picture, as a PNG file; `of` says whose they are.
 pub fn sheet(shown: &[Shown], count: usize, of: &str) -> Vec<u8> {
     let tile = |shown: &Shown| {
-        let Mistake { label, predicted, probability, .. } = shown.mistake;
-        let read = format!("{label} read as {predicted}");
-        let lines = [read, format!("{:.1} %", 100.0 * probability), shown.name.clone()];
+        let read = read_as(&shown.mistake, shown.class_names);
+        let lines = [read, format!("{:.1} %", 100.0 * shown.mistake.probability), shown.name.clone()];
         Some(Tile { picture: shown.picture.clone()?, lines })
     };
     let tiles: Vec<Tile> = shown.iter().filter_map(tile).collect();
@@ -80,10 +90,10 @@ pub fn sheet(shown: &[Shown], count: usize, of: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn shown(index: usize) -> Shown {
+    fn shown(index: usize) -> Shown<'static> {
         let mistake = Mistake { index, label: 7, predicted: 2, probability: 0.9819, loss: 4.0, png: None };
         let picture = Picture { pixels: vec![0, 255, 255, 0], height: 2, width: 2 };
-        Shown { mistake, picture: Some(picture), name: format!("#{index}") }
+        Shown { mistake, picture: Some(picture), name: format!("#{index}"), class_names: &[] }
     }
 
     #[test]
@@ -122,6 +132,9 @@ mod tests {
             text,
             "1 mistake in 1 sample:\n\n7 read as 2, 98.2 %\na very long name of a\u{fffd} file.idx:17\n"
         );
+        let names: Vec<String> = (0..8).map(|class| format!("class\u{7}{class}")).collect();
+        let named = Shown { class_names: &names, ..shown(8) };
+        assert_eq!(named.caption(), "class\u{fffd}7 read as class\u{fffd}2, 98.2 %");
         assert_eq!(terminal(&[], 0, 7, Palette::Ascii, 80), "0 mistakes in 7 samples\n");
     }
 

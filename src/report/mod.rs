@@ -9,6 +9,7 @@ pub mod data_table;
 pub mod json;
 pub mod kernels;
 pub mod markup;
+pub mod metrics;
 pub mod mistakes;
 pub mod numbers;
 pub mod page;

@@ -34,6 +34,26 @@ pub fn loss(value: f64) -> String {
     if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.3e}") }
 }
 
+/// A number with four digits or more: 39, 38.58, 189,778, 1.2e-7.
+pub fn significant(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 {
+        return "0".into();
+    }
+    if !(1e-4..1e9).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    let decimals = (3.0 - size.log10().floor()).max(0.0) as usize;
+    let written = format!("{size:.decimals$}");
+    let (whole, part) = written.split_once('.').unwrap_or((&written, ""));
+    let whole = thousands(whole.parse().unwrap_or(0));
+    match part.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        part => format!("{sign}{whole}.{part}"),
+    }
+}
+
 /// Height, width and channels: 28x28x1.
 pub fn shape(sizes: [usize; 3]) -> String {
     sizes.map(|size| size.to_string()).join("x")
@@ -131,5 +151,22 @@ mod tests {
     #[test]
     fn fractions_are_percent() {
         assert_eq!([0.97651, 1.0, f64::NAN].map(percent), ["97.65 %", "100.00 %", "-"]);
+    }
+
+    #[test]
+    fn numbers_have_four_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (39.0, "39"),
+            (38.581_64, "38.58"),
+            (189_778.4, "189,778"),
+            (-0.125, "-0.125"),
+            (1.2e-7, "1.200e-7"),
+            (-12_345_678.0, "-12,345,678"),
+            (0.3, "0.3"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(significant(value), text);
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::markup::for_terminal;
+use super::metrics::score;
 use super::numbers::{counted, duration, loss, percent, rounded};
 use super::run::{ending, not_finite, warning};
 use super::terminal::{self, Narrow};
@@ -240,9 +241,10 @@ fn fold_line(fold: usize, folds: usize, record: &TrainRecord) -> String {
     let mut line = format!("fold {}", of(fold, folds));
     if let Some(seen) = &record.validation {
         line += &format!("  validation loss {}", loss(seen.loss));
-        if let Some(accuracy) = seen.accuracy {
-            line += &format!("  accuracy {:>8}", percent(accuracy));
-        }
+        line += &match seen.accuracy {
+            Some(accuracy) => format!("  accuracy {:>8}", percent(accuracy)),
+            None => format!("  {}", score(seen, "")),
+        };
     }
     let time = duration(record.train_seconds);
     if record.diverged.is_some() {
@@ -289,6 +291,11 @@ mod tests {
             "fold  2/10  validation loss 0.2500  accuracy  97.50 %  2 epochs in 4.0 s: \
              no improvement on the validation samples"
         );
+        let of_values = TrainRecord { train_seconds: 4.0, ..samples::value_record() };
+        let line = fold_line(3, 5, &of_values);
+        let expected =
+            "fold 3/5  validation loss 0.3000  RMSE 3.125, MAE 2.5, R² 0.9875  2 epochs in 4.0 s: ";
+        assert!(line.starts_with(expected), "{line}");
     }
 
     #[test]

@@ -195,6 +195,19 @@ fn check(analysis: &Analysis) -> std::result::Result<(), (String, &'static str, 
         let (expected, found) = ("fewer than 2^32 samples", "more".into());
         return Err(("key `analysis.confusion`".into(), expected, found));
     }
+    if !analysis.class_names.is_empty() && analysis.class_names.len() != classes {
+        let found = format!("{} for {classes} classes", analysis.class_names.len());
+        return Err(("key `analysis.class_names`".into(), "a name for each class", found));
+    }
+    for (index, output) in analysis.values.iter().flat_map(|values| values.outputs.iter().enumerate()) {
+        let samples = analysis.values.as_ref().map_or(0, |values| values.samples.len());
+        let (targets, predictions) = (output.targets.len(), output.predictions.len());
+        if (targets, predictions) != (samples, samples) {
+            let found = format!("{targets} targets and {predictions} predictions for {samples} samples");
+            let place = format!("key `analysis.values.outputs.{index}`");
+            return Err((place, "a target and a prediction for each sample", found));
+        }
+    }
     for (index, mistake) in analysis.mistakes.iter().enumerate() {
         let place = |key: &str| format!("key `analysis.mistakes.{index}.{key}`");
         for (key, class) in [("label", mistake.label), ("predicted", mistake.predicted)] {
@@ -214,7 +227,8 @@ fn check(analysis: &Analysis) -> std::result::Result<(), (String, &'static str, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::samples::{analysed_record, train_record};
+    use crate::report::samples::{analysed_record, train_record, value_record};
+    use crate::train::analysis::{PredictedOutput, PredictedValues};
 
     fn read_text(text: &str) -> Result<Results> {
         let folder = tempfile::tempdir().unwrap();
@@ -235,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        for record in [train_record(), analysed_record()] {
+        for record in [train_record(), analysed_record(), value_record()] {
             assert_eq!(read_text(&json(&record)).unwrap(), Results::Train(Box::new(record)));
         }
     }
@@ -276,6 +290,17 @@ mod tests {
         refused(&with(&|analysis| drop(analysis.confusion.pop())), "a row and a column for each class");
         refused(&with(&|analysis| analysis.confusion[1].push(1)), "a row and a column for each class");
         refused(&with(&|analysis| analysis.confusion[0][0] = usize::MAX), "fewer than 2^32 samples");
+        refused(
+            &with(&|analysis| analysis.class_names = vec!["a".into()]),
+            "`analysis.class_names`: expected",
+        );
+        refused(
+            &with(&|analysis| {
+                let output = PredictedOutput { targets: vec![1.0; 2], predictions: vec![1.0; 3] };
+                analysis.values = Some(PredictedValues { samples: vec![0, 1], outputs: vec![output] });
+            }),
+            "`analysis.values.outputs.0`: expected a target and a prediction for each sample, found 2 targets and 3",
+        );
         refused(
             &with(&|analysis| analysis.mistakes[1].label = 2),
             "`analysis.mistakes.1.label`: expected one",

@@ -5,6 +5,7 @@ mod exact;
 mod facts;
 mod mistakes;
 mod names;
+mod values;
 mod warnings;
 
 use std::path::Path;
@@ -15,10 +16,11 @@ pub use facts::{ending, epochs};
 pub use warnings::{divergence, not_finite, text as warning};
 
 use super::json;
-use super::numbers::{counted, duration, loss, percent};
+use super::metrics::part;
+use super::numbers::{counted, duration, loss, percent, significant};
 use super::page::{Page, Part, Section};
-use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
+use crate::train::{Evaluation, TrainRecord};
 use crate::{Result, atomic_file};
 
 /// The name of the record, in the folder of a report.
@@ -37,8 +39,12 @@ const MOST_EPOCHS: usize = 1000;
 pub fn write(folder: &Path, record: &TrainRecord) -> Result<String> {
     json::write(&folder.join(JSON), record)?;
     let name = names::names(std::slice::from_ref(record)).concat();
-    let confusion = record.analysis.as_ref().and_then(|analysis| confusion(&name, analysis));
-    for Figure { file, chart } in charts::curves(&[(&name, record)]).into_iter().chain(confusion) {
+    let analysis = record.analysis.as_ref();
+    let confusion = analysis.and_then(|analysis| confusion(&name, analysis));
+    let predicted = analysis.and_then(|analysis| analysis.values.as_ref());
+    let predicted = predicted.map_or(Vec::new(), |values| values::figures(&name, values));
+    let curves = charts::curves(&[(&name, record)]);
+    for Figure { file, chart } in curves.into_iter().chain(confusion).chain(predicted) {
         write_bytes(&folder.join(format!("{file}.svg")), chart.to_svg().as_bytes())?;
         write_bytes(&folder.join(format!("{file}.png")), &chart.to_png())?;
     }
@@ -63,6 +69,10 @@ pub fn page(records: &[TrainRecord]) -> String {
         }
         if let Some(analysis) = &record.analysis {
             let of = if runs.len() == 1 { String::new() } else { format!(" of {name}") };
+            if let Some(values) = &analysis.values {
+                sections.push(values::section(name, &of, values, record));
+                continue;
+            }
             sections.push(classes(name, &of, analysis));
             sections
                 .push(Section { heading: format!("Worst mistakes{of}"), parts: mistakes::parts(analysis) });
@@ -77,16 +87,27 @@ pub fn page(records: &[TrainRecord]) -> String {
 /// The title and the subtitle.
 fn headline(runs: &[(&str, &TrainRecord)]) -> (String, String) {
     let [(name, record)] = runs else {
-        let best = runs.iter().filter_map(|(name, record)| Some((record.test.as_ref()?.accuracy?, *name)));
-        let best = best.max_by(|a, b| a.0.total_cmp(&b.0));
-        let subtitle = best.map(|(accuracy, name)| {
-            format!("Highest test accuracy: {}, reached by {name}", percent(accuracy))
-        });
-        return (counted(runs.len(), "training run"), subtitle.unwrap_or_default());
+        let highest = |value: fn(&Evaluation) -> Option<f64>| {
+            let of = |(name, record): &(&str, &TrainRecord)| {
+                Some((value(record.test.as_ref()?)?, name.to_string()))
+            };
+            runs.iter().filter_map(of).max_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let accuracy = highest(|test| test.accuracy)
+            .map(|(value, name)| format!("Highest test accuracy: {}, reached by {name}", percent(value)));
+        let explained = || {
+            let best =
+                highest(|test| test.values.as_ref().map(|values| values.r_squared).filter(|r| r.is_finite()));
+            best.map(|(value, name)| format!("Highest test R²: {}, reached by {name}", part(value)))
+        };
+        return (counted(runs.len(), "training run"), accuracy.or_else(explained).unwrap_or_default());
     };
-    let test = record.test.as_ref().map(|test| match test.accuracy {
-        Some(accuracy) => format!(", test accuracy {}", percent(accuracy)),
-        None => format!(", test loss {}", loss(test.loss)),
+    let test = record.test.as_ref().map(|test| match (test.accuracy, &test.values) {
+        (Some(accuracy), _) => format!(", test accuracy {}", percent(accuracy)),
+        (None, Some(values)) => {
+            format!(", test RMSE {}, R² {}", significant(values.rmse), part(values.r_squared))
+        }
+        (None, None) => format!(", test loss {}", loss(test.loss)),
     });
     let epochs = epochs(record);
     let subtitle = format!("{epochs} in {}{}", duration(record.train_seconds), test.unwrap_or_default());

@@ -1,7 +1,8 @@
 //! Records for the tests of reports.
 
-use crate::train::analysis::{Analysis, ClassScore, Mistake};
+use crate::train::analysis::{Analysis, ClassScore, Mistake, PredictedOutput, PredictedValues};
 use crate::train::machine::Machine;
+use crate::train::metrics::ValueMetrics;
 use crate::train::reproduce::{REPRODUCE_SCHEMA, RecipeRecord, ReproduceRecord, Verdict};
 use crate::train::{EpochRecord, Evaluation, ModelFacts, TrainRecord};
 
@@ -68,8 +69,47 @@ pub fn analysed_record() -> TrainRecord {
             score(1, Some(0.0), Some(0.0), Some(0.0)),
         ],
         mistakes: vec![mistake, second],
+        ..Analysis::default()
     };
     TrainRecord { analysis: Some(analysis), ..train_record() }
+}
+
+/// A run of two epochs whose targets are values, tested and analysed.
+pub fn value_record() -> TrainRecord {
+    let targets: Vec<f64> = (0..40).map(|place| 100.0 + 2.5 * f64::from(place)).collect();
+    let error = |place: usize| [1.5, -4.0, 0.5, 2.0, -3.25, 0.0, 6.0][place % 7];
+    let predictions = targets.iter().enumerate().map(|(place, target)| target - error(place)).collect();
+    let output = PredictedOutput { targets, predictions };
+    let values = PredictedValues { samples: (0..40).collect(), outputs: vec![output] };
+    let metrics = ValueMetrics { rmse: 3.125, mae: 2.5, r_squared: 0.9875, outputs: Vec::new() };
+    let seen = Evaluation { accuracy: None, values: Some(metrics), ..Evaluation::new(0.3, 0.0) };
+    let mut record = train_record();
+    for epoch in &mut record.epochs {
+        (epoch.train_accuracy, epoch.validation_loss) = (None, Some(0.3125));
+    }
+    TrainRecord {
+        recipe: "prices".into(),
+        test: Some(seen.clone()),
+        validation: Some(seen),
+        analysis: Some(Analysis { values: Some(values), ..Analysis::default() }),
+        ..record
+    }
+}
+
+/// A recipe whose targets are values, with two runs.
+pub fn value_reproduce_record() -> ReproduceRecord {
+    let mut record = reproduce_record(None);
+    record.recipes.truncate(1);
+    let recipe = &mut record.recipes[0];
+    (recipe.recipe, recipe.target, recipe.seeds) = ("prices".into(), None, vec![9, 10]);
+    recipe.runs.clear();
+    for (seed, rmse, r_squared) in [(9, 3.125, 0.75), (10, 3.375, 0.5)] {
+        let mut run = TrainRecord { seed, analysis: None, ..value_record() };
+        let values = ValueMetrics { rmse, mae: 2.5, r_squared, outputs: Vec::new() };
+        run.test.as_mut().expect("it is tested").values = Some(values);
+        record.add(0, run);
+    }
+    record
 }
 
 /// A recipe with a target and three runs, and one without of whose two seeds none is done.
@@ -83,6 +123,7 @@ pub fn reproduce_record(until_accuracy: Option<f64>) -> ReproduceRecord {
         seeds: seeds.to_vec(),
         runs: Vec::new(),
         accuracy: None,
+        values: None,
         train_seconds: None,
         seconds_to_accuracy: None,
         verdict: Verdict::Unfinished,

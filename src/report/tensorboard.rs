@@ -71,7 +71,11 @@ impl EventWriter {
             record.and_then(|record| Some((record.test.as_ref()?, record.epochs_begun())))
         {
             let accuracy = test.accuracy.map(|accuracy| ("test/accuracy", accuracy));
-            let known: Vec<_> = [("test/loss", test.loss)].into_iter().chain(accuracy).collect();
+            let values = test.values.iter().flat_map(|values| {
+                [("test/rmse", values.rmse), ("test/mae", values.mae), ("test/r_squared", values.r_squared)]
+            });
+            let known: Vec<_> =
+                [("test/loss", test.loss)].into_iter().chain(accuracy).chain(values).collect();
             self.write_scalars(epoch, &known);
         }
         let synced = self.file.as_ref().map_or(Ok(()), File::sync_all);

@@ -7,7 +7,9 @@ pub(crate) mod epoch;
 pub mod exact;
 pub mod folds;
 pub mod machine;
+pub mod metrics;
 pub mod norms;
+mod nulls;
 mod training;
 
 pub use divergence::Divergence;

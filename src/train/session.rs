@@ -204,7 +204,7 @@ impl<'a> Session<'a> {
         self.prepared.workspace.bytes()
     }
 
-    /// Mean loss and accuracy of the model as it is, on other samples. The loss is not finite where that of
+    /// Mean loss of the model as it is, on other samples; and the accuracy, or how close it comes to values. The loss is not finite where that of
     /// one of them is not, which is then named.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ impl Network {
         // Where the activation is a layer of its own, the dense layer has none.
         let apart = self.model.layers().len() > 2;
         let dense = self.recipe.model.layers[0].settings().unwrap();
-        let activation = if apart { Activation::IDENTITY } else { dense.activation("activation") };
+        let activation = if apart { Activation::IDENTITY } else { dense.values().activation("activation") };
         let zeros = Init::Zeros;
         let layer = Dense {
             inputs,

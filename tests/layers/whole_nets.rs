@@ -84,27 +84,29 @@ impl Naive<'_> {
             };
             x = match layer.kind() {
                 "dense" => {
-                    let activation = settings.activation("activation");
+                    let activation = settings.values().activation("activation");
                     number += usize::from(activation != Activation::IDENTITY);
                     self.dense(&module, &x, activation)
                 }
                 "conv" => {
-                    let (window, activation) = (settings.window("window"), settings.activation("activation"));
+                    let (window, activation) =
+                        (settings.values().window("window"), settings.values().activation("activation"));
                     number += usize::from(activation != Activation::IDENTITY);
                     let [weight, bias] = self.of(&module);
                     let twin = Convolution { input: x.shape, window, weight, bias, activation };
-                    x.placed(window, settings.integer("channels"), twin.forward(&x.values))
+                    x.placed(window, settings.values().integer("channels"), twin.forward(&x.values))
                 }
                 "conv-transpose" => {
-                    let (window, activation) = (settings.window("window"), settings.activation("activation"));
+                    let (window, activation) =
+                        (settings.values().window("window"), settings.values().activation("activation"));
                     number += usize::from(activation != Activation::IDENTITY);
                     let [weight, bias] = self.of(&module);
-                    let (input, output_padding) = (x.shape, settings.pair("output_padding"));
+                    let (input, output_padding) = (x.shape, settings.values().pair("output_padding"));
                     let twin = Transposed { input, window, output_padding, weight, bias, activation };
                     Sample { shape: twin.output(), values: twin.forward(&x.values) }
                 }
-                "max-pool" => pool(&x, settings.window("window"), true),
-                "average-pool" => pool(&x, settings.window("window"), false),
+                "max-pool" => pool(&x, settings.values().window("window"), true),
+                "average-pool" => pool(&x, settings.values().window("window"), false),
                 "global-average-pool" => {
                     number += 1;
                     means(&x)

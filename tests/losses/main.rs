@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
+mod metrics;
 mod pytorch;
 mod trained;
 

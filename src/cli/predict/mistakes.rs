@@ -57,7 +57,7 @@ pub fn worst(
     labels: &[usize],
     probabilities: &[Vec<f32>],
     most: usize,
-) -> (Vec<Shown>, usize) {
+) -> (Vec<Shown<'static>>, usize) {
     let mut mistakes: Vec<Mistake> = Vec::new();
     for (index, (&label, probabilities)) in labels.iter().zip(probabilities).enumerate() {
         let predicted = super::ranked(probabilities)[0];
@@ -75,7 +75,7 @@ pub fn worst(
         let picture = images::drawn(samples, mistake.index);
         // All are from one file.
         let name = place.as_ref().map_or(label.clone(), |place| format!("picture {}", place.index));
-        Shown { mistake, picture, name }
+        Shown { mistake, picture, name, class_names: &[] }
     };
     (mistakes.into_iter().map(shown).collect(), count)
 }

@@ -12,9 +12,11 @@ use crate::cli::partial::Growing;
 use crate::cli::signals::{self, Signal};
 use crate::data::DataSet;
 use crate::model::{Model, Recipe};
-use crate::report::numbers::{counted, loss, percent};
+use crate::report::metrics::part;
+use crate::report::numbers::{counted, loss, percent, significant};
 use crate::report::{json, progress::TerminalObserver, run, terminal};
 use crate::team::Team;
+use crate::train::folds::Spread;
 use crate::train::{self, FoldsRecord, machine};
 
 /// What is still done after the first signal.
@@ -69,7 +71,7 @@ pub fn run(
 
 /// What the folds come to, as far as they are done.
 fn result(record: &FoldsRecord, signal: Option<Signal>) -> String {
-    let FoldsRecord { accuracy, loss: losses, folds, .. } = record;
+    let FoldsRecord { accuracy, rmse, r_squared, loss: losses, folds, .. } = record;
     let mut text = String::new();
     if let Some(all) = record.incomplete_of {
         let by = signal.unwrap_or(Signal::Interrupt).text();
@@ -82,8 +84,15 @@ fn result(record: &FoldsRecord, signal: Option<Signal>) -> String {
     let accuracies = accuracy.map_or(String::new(), |all| {
         format!("validation accuracy {} ± {}, ", percent(all.mean), percent(all.deviation))
     });
+    let of_values = |name: &str, all: Option<Spread>, text: fn(f64) -> String| {
+        let told = |value: f64| deviation(value, text(value));
+        all.map_or(String::new(), |all| {
+            format!("validation {name} {} ± {}, ", told(all.mean), told(all.deviation))
+        })
+    };
+    let scores = accuracies + &of_values("RMSE", *rmse, significant) + &of_values("R²", *r_squared, part);
     text += &format!(
-        "{}: {accuracies}validation loss {} ± {} (mean ± standard deviation)\n",
+        "{}: {scores}validation loss {} ± {} (mean ± standard deviation)\n",
         counted(folds.len(), "fold"),
         deviation(losses.mean, loss(losses.mean)),
         deviation(losses.deviation, loss(losses.deviation)),

@@ -134,6 +134,12 @@ impl<B: DrawingBackend> Canvas<B> {
         done(self.backend.draw_circle(fine(&centre), fine_width(radius), &ink.light.filled(), true));
     }
 
+    /// A disc through which others are seen.
+    pub fn dot(&mut self, centre: (f64, f64), radius: f64, ink: Ink, opacity: f64) {
+        let colour = ink.light.mix(opacity);
+        done(self.backend.draw_circle(fine(&centre), fine_width(radius), &colour.filled(), true));
+    }
+
     /// A pale disc with a rim: others shine through.
     pub fn bubble(&mut self, centre: (f64, f64), radius: f64, ink: Ink) {
         let (at, radius) = (fine(&centre), fine_width(radius));

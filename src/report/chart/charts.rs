@@ -56,6 +56,26 @@ pub struct Bars {
     pub values: Vec<Option<Point>>,
 }
 
+/// Dots at pairs of values, around a line on which they would lie if all were well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScatterChart {
+    pub title: String,
+    pub x: Axis,
+    pub y: Axis,
+    /// The pairs (x, y); one that is not finite is left out.
+    pub dots: Vec<(f64, f64)>,
+    pub guide: Guide,
+}
+
+/// The line of a [`ScatterChart`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guide {
+    /// y = x; both axes show the same values.
+    Diagonal,
+    /// y = 0.
+    Zero,
+}
+
 /// A table of shaded cells.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatMap {

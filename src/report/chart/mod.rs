@@ -13,6 +13,7 @@ mod lines;
 mod names;
 mod pixels;
 mod roofline;
+mod scatter;
 mod sheet;
 mod spans;
 mod spots;
@@ -20,13 +21,15 @@ mod spots;
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
 pub use charts::{
-    Bar, BarChart, Bars, Dot, HeatMap, LineChart, Point, Roof, Roofline, Series, Shade, SpanChart,
+    Bar, BarChart, Bars, Dot, Guide, HeatMap, LineChart, Point, Roof, Roofline, ScatterChart, Series, Shade,
+    SpanChart,
 };
 use names::cut;
 use pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
 pub use sheet::{Tile, contact_sheet};
 
 use super::markup::escaped;
+use super::numbers::counted;
 use canvas::Canvas;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
@@ -35,6 +38,7 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 pub enum Chart {
     Lines(LineChart),
     Bars(BarChart),
+    Scatter(ScatterChart),
     Heat(HeatMap),
     Roofline(Roofline),
     Spans(SpanChart),
@@ -45,6 +49,7 @@ impl Chart {
         match self {
             Chart::Lines(chart) => &chart.title,
             Chart::Bars(chart) => &chart.title,
+            Chart::Scatter(chart) => &chart.title,
             Chart::Heat(chart) => &chart.title,
             Chart::Roofline(chart) => &chart.title,
             Chart::Spans(chart) => &chart.title,
@@ -69,6 +74,13 @@ impl Chart {
                 format!(
                     "Bar chart: {}. {} for each {}, of {series}.",
                     chart.title, chart.y.label, chart.x_label
+                )
+            }
+            Chart::Scatter(chart) => {
+                let dots = counted(chart.dots.len(), "dot");
+                format!(
+                    "Scatter chart: {}. {} against {}, {dots}.",
+                    chart.title, chart.y.label, chart.x.label
                 )
             }
             Chart::Heat(chart) => {
@@ -105,6 +117,7 @@ impl Chart {
         let height = match self {
             Chart::Lines(chart) => lines::height(chart),
             Chart::Bars(chart) => bars::height(chart),
+            Chart::Scatter(_) => scatter::height(),
             Chart::Heat(chart) => heat::height(chart),
             Chart::Roofline(chart) => roofline::height(chart),
             Chart::Spans(chart) => spans::height(chart),
@@ -116,6 +129,7 @@ impl Chart {
         match self {
             Chart::Lines(chart) => lines::draw(chart, canvas),
             Chart::Bars(chart) => bars::draw(chart, canvas),
+            Chart::Scatter(chart) => scatter::draw(chart, canvas),
             Chart::Heat(chart) => heat::draw(chart, canvas),
             Chart::Roofline(chart) => roofline::draw(chart, canvas),
             Chart::Spans(chart) => spans::draw(chart, canvas),

@@ -40,6 +40,11 @@ fn bar_chart() -> Chart {
     })
 }
 
+fn scatter_chart(guide: Guide, dots: &[(f64, f64)]) -> Chart {
+    let (x, y) = (Axis::new(HOSTILE), Axis::new("predicted"));
+    Chart::Scatter(ScatterChart { title: "True values".into(), x, y, dots: dots.to_vec(), guide })
+}
+
 /// The width and height of a picture, and how many of the pixels are not white.
 fn decoded(file: &[u8]) -> (u32, u32, usize) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
@@ -52,7 +57,9 @@ fn decoded(file: &[u8]) -> (u32, u32, usize) {
 #[test]
 fn every_kind_of_chart_is_drawn_as_svg_and_png() {
     let lines = line_chart(vec![series("sgd", &[(16.0, 1.0), (64.0, 2.0)]), series(HOSTILE, &[(16.0, 3.0)])]);
-    for chart in [lines, bar_chart(), heat_map()] {
+    let dots: Vec<(f64, f64)> = (0..200).map(|x| (f64::from(x), 200.0 - f64::from(x))).collect();
+    let scatter = scatter_chart(Guide::Diagonal, &dots);
+    for chart in [lines, bar_chart(), heat_map(), scatter] {
         let (width, height, dark) = decoded(&chart.to_png());
         assert_eq!((width, height), (PNG_SCALE * chart.size().0, PNG_SCALE * chart.size().1));
         let ink = dark as f64 / f64::from(width * height);
@@ -119,4 +126,23 @@ fn long_names_are_cut() {
     assert_eq!(cut(&name).chars().count(), LONGEST_NAME);
     let svg = line_chart(vec![series(&name, &[(1.0, 1.0)]), series("b", &[(1.0, 1.0)])]).to_svg();
     assert!(svg.contains('…') && !svg.contains(&name[..LONGEST_NAME]));
+}
+
+#[test]
+fn dots_stand_around_their_line() {
+    let dots = [(1.0, 2.0), (3.0, 1.0), (f64::NAN, 1.0), (2.0, f64::INFINITY)];
+    let lines = |svg: &str| svg.matches("<polyline").count();
+    let plain = scatter_chart(Guide::Zero, &[]).to_svg();
+    assert_eq!(plain.matches("<circle").count(), 0, "nothing to show");
+    for guide in [Guide::Diagonal, Guide::Zero] {
+        let chart = scatter_chart(guide, &dots);
+        assert_eq!(chart.to_svg().matches("<circle").count(), 2);
+        assert!(lines(&chart.to_svg()) > lines(&plain));
+        assert!(chart.description().contains("True values. predicted against "));
+    }
+    // One dot, and absurd ones.
+    for dots in [vec![(5.0, 5.0)], vec![(f64::MAX, f64::MIN), (0.0, f64::MIN_POSITIVE)]] {
+        assert!(scatter_chart(Guide::Diagonal, &dots).to_svg().ends_with("</svg>\n"));
+        assert!(scatter_chart(Guide::Zero, &dots).to_svg().ends_with("</svg>\n"));
+    }
 }

@@ -2,7 +2,9 @@
 
 use crate::report::chart::{Axis, Chart, LineChart, Point, Series, Unit};
 use crate::report::markup::Stems;
+use crate::stats::MeanEstimate;
 use crate::train::TrainRecord;
+use crate::train::metrics::ValueMetrics;
 use crate::train::reproduce::{RecipeRecord, ReproduceRecord, time_to};
 
 /// The points of a level line: so many that it has no marks, and a band in place of whiskers.
@@ -26,11 +28,14 @@ pub fn all(record: &ReproduceRecord) -> Vec<Vec<(String, Chart)>> {
 
 fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
     let accuracy = |run: &TrainRecord| run.test.as_ref()?.accuracy;
-    let mut accuracies = vec![scatter("a seed", recipe, accuracy)];
-    if let Some(estimate) = &recipe.accuracy {
-        let [low, high] = estimate.interval.unwrap_or([estimate.mean; 2]);
-        accuracies.push(level(recipe, "mean, 95 % interval", estimate.mean, low, high));
-    }
+    let with_mean = |seeds: Series, estimate: Option<&MeanEstimate>| {
+        let mean = estimate.map(|estimate| {
+            let [low, high] = estimate.interval.unwrap_or([estimate.mean; 2]);
+            level(recipe, "mean, 95 % interval", estimate.mean, low, high)
+        });
+        [seeds].into_iter().chain(mean).collect::<Vec<Series>>()
+    };
+    let mut accuracies = with_mean(scatter("a seed", recipe, accuracy), recipe.accuracy.as_ref());
     // Trainings that end early are not meant to reach the target.
     if let Some(target) = recipe.target.filter(|_| until.is_none()) {
         accuracies.push(level(recipe, "target", target, target, target));
@@ -40,14 +45,22 @@ fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
         Chart::Lines(LineChart { title: format!("{name}: {title}"), x, y, series })
     };
     let seconds = || Axis::new("seconds of training").from_zero();
-    let mut charts = vec![
-        chart("test accuracy", Axis::new("test accuracy").in_unit(Unit::Percent), accuracies),
-        chart(
-            "training time",
-            seconds(),
-            with_median(recipe, |run| Some(run.train_seconds), recipe.train_seconds),
-        ),
-    ];
+    let mut charts = match &recipe.values {
+        Some(values) if recipe.accuracy.is_none() => {
+            let metric = |of: fn(&ValueMetrics) -> f64| {
+                scatter("a seed", recipe, move |run| run.test.as_ref()?.values.as_ref().map(of))
+            };
+            let rmse = with_mean(metric(|values| values.rmse), Some(&values.rmse));
+            let r_squared = with_mean(metric(|values| values.r_squared), Some(&values.r_squared));
+            vec![
+                chart("test RMSE", Axis::new("test RMSE"), rmse),
+                chart("test R²", Axis::new("test R²"), r_squared),
+            ]
+        }
+        _ => vec![chart("test accuracy", Axis::new("test accuracy").in_unit(Unit::Percent), accuracies)],
+    };
+    let times = with_median(recipe, |run| Some(run.train_seconds), recipe.train_seconds);
+    charts.push(chart("training time", seconds(), times));
     if let Some(accuracy) = until {
         let time = move |run: &TrainRecord| Some(time_to(run, accuracy)?.seconds);
         let title = format!("time to {} % validation accuracy", 100.0 * accuracy);

@@ -1,12 +1,13 @@
 //! The page of reproduced recipes.
 
 use super::charts;
-use super::numbers::{deviation, goal, interval, mean};
-use crate::report::numbers::{counted, duration, loss, percent, thousands};
+use super::numbers::{goal, scores, told};
+use crate::report::metrics::part;
+use crate::report::numbers::{counted, duration, loss, percent, significant, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 use crate::report::run::{ending, epochs};
-use crate::stats::MeanEstimate;
 use crate::train::TrainRecord;
+use crate::train::metrics::ValueMetrics;
 use crate::train::reproduce::{RecipeRecord, ReproduceRecord, Verdict, time_to};
 
 /// The page as one HTML file.
@@ -32,7 +33,12 @@ pub fn page(record: &ReproduceRecord) -> String {
         machine.instruction_set,
         machine.os
     );
-    Page { title: "Accuracy, reproduced".into(), subtitle, sections }.to_html()
+    let of_values = |recipe: &RecipeRecord| recipe.accuracy.is_none() && recipe.values.is_some();
+    let title = match record.recipes.iter().all(of_values) && !record.recipes.is_empty() {
+        true => "Errors, reproduced",
+        false => "Accuracy, reproduced",
+    };
+    Page { title: title.into(), subtitle, sections }.to_html()
 }
 
 fn summary(record: &ReproduceRecord) -> Vec<Part> {
@@ -48,23 +54,28 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
         }
     };
     let row = |recipe: &RecipeRecord| {
-        let estimate = recipe.accuracy.as_ref();
-        let of = |text: fn(&MeanEstimate) -> String, value: fn(&MeanEstimate) -> Option<f64>| {
-            estimate.map_or(Cell::text("–"), |estimate| Cell {
-                value: value(estimate),
-                ..Cell::text(&text(estimate))
-            })
+        let none = || Cell::text("–");
+        let [mean, deviation, interval] = match told(recipe) {
+            None => [none(), none(), none()],
+            Some((score, mean)) => {
+                let width = score.estimate.interval.map(|[low, high]| high - low);
+                let cell = |text: &str, value: Option<f64>| Cell { value, ..Cell::text(text) };
+                [
+                    cell(&mean, Some(score.estimate.mean)).with_detail(rmse(recipe)),
+                    cell(&score.deviation, score.estimate.deviation),
+                    cell(&score.interval, width),
+                ]
+            }
         };
         let time = if until.is_some() { recipe.seconds_to_accuracy } else { recipe.train_seconds };
-        let width = |estimate: &MeanEstimate| estimate.interval.map(|[low, high]| high - low);
         let (done, all) = (recipe.runs.len(), recipe.seeds.len());
         vec![
             Cell::text(&recipe.recipe),
             Cell::text(&recipe.data),
             Cell::number(format!("{done} of {all}"), done as f64),
-            of(|estimate| mean(estimate.mean), |estimate| Some(estimate.mean)),
-            of(deviation, |estimate| estimate.deviation),
-            of(interval, width),
+            mean,
+            deviation,
+            interval,
             time.map_or(Cell::text("–"), |time| Cell::number(duration(time), time)),
             Cell { value: until.or(recipe.target), ..Cell::text(&goal(recipe, until)) },
             Cell::text(recipe.verdict.text()).toned(tone(recipe.verdict)),
@@ -78,8 +89,8 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
         ("recipe", ""),
         ("data", ""),
         ("seeds", "that are done"),
-        ("mean", "of the test accuracies"),
-        ("±", "standard deviation of one run, in percent"),
+        ("mean", "of the test accuracies; where targets are values, of R²"),
+        ("±", "standard deviation of one run; of an accuracy in percent"),
         ("95 % interval", "of the mean, by Student's t"),
         time,
         ("target", "what the mean, or each run, had to reach"),
@@ -96,6 +107,12 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
         parts.push(Part::Notes(notes));
     }
     parts
+}
+
+/// The mean RMSE of a recipe whose targets are values: "RMSE 38.58 ± 1.2"; else nothing.
+fn rmse(recipe: &RecipeRecord) -> String {
+    let rmse = scores(recipe).into_iter().find(|_| recipe.accuracy.is_none());
+    rmse.map_or(String::new(), |score| format!("RMSE {} {}", score.mean, score.deviation).trim_end().into())
 }
 
 fn note(recipe: &RecipeRecord) -> Option<String> {
@@ -117,14 +134,23 @@ fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
     let number = |value: Option<f64>, text: fn(f64) -> String| {
         value.map_or(Cell::text("–"), |value| Cell::number(text(value), value))
     };
-    let validated = recipe.runs.iter().any(|run| run.validation.is_some());
+    let has_values =
+        recipe.runs.iter().any(|run| run.test.as_ref().is_some_and(|test| test.values.is_some()));
+    let validated = recipe.runs.iter().any(|run| run.validation.is_some()) && !has_values;
     let row = |run: &TrainRecord| {
         let test = run.test.as_ref();
-        let mut cells = vec![
-            Cell::number(run.seed.to_string(), run.seed as f64),
-            number(test.and_then(|test| test.accuracy), percent),
-            number(test.map(|test| test.loss), loss),
-        ];
+        let mut cells = vec![Cell::number(run.seed.to_string(), run.seed as f64)];
+        if has_values {
+            let metric = |of: fn(&ValueMetrics) -> f64| test.and_then(|test| test.values.as_ref().map(of));
+            cells.extend([
+                number(metric(|values| values.rmse), significant),
+                number(metric(|values| values.mae), significant),
+                number(metric(|values| values.r_squared), part),
+            ]);
+        } else {
+            cells.push(number(test.and_then(|test| test.accuracy), percent));
+        }
+        cells.push(number(test.map(|test| test.loss), loss));
         if validated {
             cells.push(number(run.validation.as_ref().and_then(|seen| seen.accuracy), percent));
         }
@@ -138,7 +164,12 @@ fn seeds(recipe: &RecipeRecord, until: Option<f64>) -> Table {
         ]);
         cells
     };
-    let mut columns = vec![("seed", ""), ("test accuracy", ""), ("test loss", "")];
+    let mut columns = vec![("seed", "")];
+    match has_values {
+        true => columns.extend([("test RMSE", ""), ("test MAE", ""), ("test R²", "")]),
+        false => columns.push(("test accuracy", "")),
+    }
+    columns.push(("test loss", ""));
     columns.extend(validated.then_some(("validation accuracy", "at the end")));
     columns.extend(until.map(|_| ("time to the accuracy", "of training, without validation")));
     columns.extend([("training time", "without loading and testing"), ("epochs", ""), ("ended", "")]);

@@ -2,8 +2,9 @@
 
 use console::style;
 
-use super::numbers::{deviation, goal, interval, mean};
+use super::numbers::{Score, goal, scores, told};
 use crate::report::markup::printable;
+use crate::report::metrics::score;
 use crate::report::numbers::{counted, duration, percent};
 use crate::report::run::{ending, epochs};
 use crate::report::table::{self, Side};
@@ -46,9 +47,11 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
             None => format!("  validation accuracy {:>8} at best", percent(best)),
         };
     }
-    if let Some(accuracy) = run.test.as_ref().and_then(|test| test.accuracy) {
-        line += &format!("  test accuracy {:>8}", percent(accuracy));
-    }
+    line += &match run.test.as_ref().map(|test| (test.accuracy, test)) {
+        Some((Some(accuracy), _)) => format!("  test accuracy {:>8}", percent(accuracy)),
+        Some((None, test)) => format!("  {}", score(test, "test ")),
+        None => String::new(),
+    };
     let time = duration(run.train_seconds);
     let diverged = if run.diverged.is_some() { ", diverged" } else { "" };
     line + &format!("  {time:>7}  {}: {}{diverged}\n", epochs(run), ending(run))
@@ -57,17 +60,14 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
 /// The result of all seeds, with the verdict.
 pub fn result(recipe: &RecipeRecord, until: Option<f64>) -> String {
     let mut text = String::new();
-    if let Some(estimate) = &recipe.accuracy {
-        text += &format!("mean test accuracy {}", mean(estimate.mean));
-        if estimate.interval.is_some() {
-            text += &format!(
-                " {} (standard deviation), 95 % interval of the mean {}",
-                deviation(estimate),
-                interval(estimate)
-            );
-        }
+    let lines = scores(recipe).into_iter().map(|Score { name, mean, deviation, interval, .. }| {
+        let around = format!(" {deviation} (standard deviation), 95 % interval of the mean {interval}");
+        format!("mean {name} {mean}{}", if interval.is_empty() { "" } else { &around })
+    });
+    let lines: Vec<String> = lines.collect();
+    if !lines.is_empty() {
         let seconds = recipe.train_seconds.map(|time| format!("; training {} (median)", duration(time)));
-        text += &format!("{}\n", seconds.unwrap_or_default());
+        text += &format!("{}{}\n", lines.join("\n"), seconds.unwrap_or_default());
     }
     let target = goal(recipe, until);
     text += &match (recipe.verdict, until) {
@@ -111,15 +111,15 @@ fn seeds(seeds: &[u64]) -> String {
 pub fn table(record: &ReproduceRecord) -> String {
     let until = record.until_accuracy;
     let row = |recipe: &RecipeRecord| {
-        let estimate = recipe.accuracy.as_ref();
-        let text = |text: fn(&crate::stats::MeanEstimate) -> String| estimate.map_or(String::new(), text);
+        let (deviation, interval, mean) = told(recipe)
+            .map_or_else(Default::default, |(score, mean)| (score.deviation, score.interval, mean));
         let time = if until.is_some() { recipe.seconds_to_accuracy } else { recipe.train_seconds };
         vec![
             printable(&recipe.recipe),
             format!("{}/{}", recipe.runs.len(), recipe.seeds.len()),
-            text(|estimate| mean(estimate.mean)),
-            text(deviation),
-            text(interval),
+            mean,
+            deviation,
+            interval,
             time.map_or("-".into(), duration),
             goal(recipe, until),
             coloured(recipe.verdict),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::chart::Chart;
-use crate::report::samples::{reproduce_record, train_record};
+use crate::report::samples::{reproduce_record, train_record, value_reproduce_record};
 use crate::train::{Evaluation, TrainRecord};
 
 /// The text that a terminal without colours shows.
@@ -128,4 +128,34 @@ fn a_folder_holds_record_page_and_charts() {
         let png = std::fs::read(inner.join(format!("{name}.png"))).unwrap();
         assert!(png.starts_with(b"\x89PNG") && inner.join(format!("{name}.svg")).is_file());
     }
+}
+
+#[test]
+fn values_have_errors_in_place_of_accuracies() {
+    let record = value_reproduce_record();
+    let recipe = &record.recipes[0];
+    assert_eq!(
+        seed_line(recipe, &recipe.runs[1], None),
+        "seed 10  test RMSE 3.375, MAE 2.5, R² 0.5000    4.0 s  2 epochs: all epochs done\n"
+    );
+    let text = plain(&result(recipe, None));
+    assert!(
+        text.starts_with("mean test RMSE 3.25 ± 0.1768 (standard deviation), 95 % interval of "),
+        "{text}"
+    );
+    assert!(text.contains("\nmean test R² 0.6250 ± 0.1768 (standard deviation)"), "{text}");
+    let text = plain(&table(&record));
+    assert!(text.contains("  R² 0.6250  ± 0.1768  "), "{text}");
+    let charts = charts::all(&record);
+    let titles: Vec<&str> = charts[0].iter().map(|(_, chart)| chart.title()).collect();
+    assert_eq!(titles, ["prices: test RMSE", "prices: test R²", "prices: training time"]);
+    let html = page(&record);
+    for text in ["Errors, reproduced", "R² 0.6250", "RMSE 3.25 ± 0.1768", ">test MAE<", "3.375"] {
+        assert!(html.contains(text), "{text}");
+    }
+    assert!(!html.contains("test accuracy"));
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &record).unwrap();
+    let read = crate::report::results::read(&folder.path().join(JSON)).unwrap();
+    assert_eq!(read, crate::report::results::Results::Reproduce(Box::new(record)));
 }

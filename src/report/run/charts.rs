@@ -3,7 +3,7 @@
 use crate::report::chart::{Axis, Chart, HeatMap, LineChart, Point, Scale, Series, Shade, Unit};
 use crate::report::numbers::thousands;
 use crate::train::analysis::Analysis;
-use crate::train::{EpochRecord, LayerNorms, TrainRecord};
+use crate::train::{EpochRecord, Evaluation, LayerNorms, TrainRecord};
 
 /// The most points of a curve; of more, every so many are shown.
 const MOST_POINTS: usize = 2000;
@@ -50,6 +50,7 @@ pub fn curves(runs: &[(&str, &TrainRecord)]) -> Vec<Figure> {
                 chart: accuracies("Validation accuracy", each(runs, |e| e.validation_accuracy)),
             },
             Figure { file: "test", chart: tests(runs) },
+            Figure { file: "test-r-squared", chart: explained(runs) },
         ],
     };
     let rate = |label: &str| Axis::new(label);
@@ -168,24 +169,37 @@ fn accuracies(title: &str, series: Vec<Series>) -> Chart {
 
 /// The chart of what each run reached, and in what time.
 fn tests(runs: &[(&str, &TrainRecord)]) -> Chart {
-    let point =
-        |record: &TrainRecord| Some(Point::new(record.train_seconds, record.test.as_ref()?.accuracy?));
+    let y = Axis::new("accuracy").in_unit(Unit::Percent);
+    against_time("Test accuracy, and the time it took", y, runs, |test| test.accuracy)
+}
+
+/// The same of runs whose targets are values.
+fn explained(runs: &[(&str, &TrainRecord)]) -> Chart {
+    let value = |test: &Evaluation| test.values.as_ref().map(|values| values.r_squared);
+    against_time("Test R², and the time it took", Axis::new("R²"), runs, value)
+}
+
+fn against_time(
+    title: &str,
+    y: Axis,
+    runs: &[(&str, &TrainRecord)],
+    value: fn(&Evaluation) -> Option<f64>,
+) -> Chart {
+    let point = |record: &TrainRecord| {
+        let value = value(record.test.as_ref()?).filter(|value| value.is_finite())?;
+        Some(Point::new(record.train_seconds, value))
+    };
     let series = runs
         .iter()
         .map(|(name, record)| Series { name: name.to_string(), points: point(record).into_iter().collect() })
         .collect();
-    Chart::Lines(LineChart {
-        title: "Test accuracy, and the time it took".into(),
-        x: Axis::new("seconds of training"),
-        y: Axis::new("accuracy").in_unit(Unit::Percent),
-        series,
-    })
+    Chart::Lines(LineChart { title: title.into(), x: Axis::new("seconds of training"), y, series })
 }
 
 /// The confusion matrix as a heat map; nothing if there are more classes than a chart can show.
 pub fn confusion(title: &str, analysis: &Analysis) -> Option<Chart> {
     let classes = analysis.confusion.len();
-    let names: Vec<String> = (0..classes).map(|class| class.to_string()).collect();
+    let names: Vec<String> = (0..classes).map(|class| analysis.class_name(class)).collect();
     let cells = analysis.confusion.iter().map(|row| shades(row)).collect();
     (1..=MOST_CLASSES).contains(&classes).then(|| {
         Chart::Heat(HeatMap {

@@ -1,7 +1,9 @@
 //! Runs in words and tables, for a page.
 
+use super::values::metric;
 use super::warnings;
-use crate::report::numbers::{counted, duration, loss, percent, rounded, thousands};
+use crate::report::metrics::part;
+use crate::report::numbers::{counted, duration, loss, percent, rounded, significant, thousands};
 use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
 use crate::stats;
 use crate::train::analysis::Analysis;
@@ -62,6 +64,9 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
     let machine = &record.machine;
     let facts = [
         ("Test accuracy", record.test.as_ref().and_then(|test| test.accuracy).map(percent)),
+        ("Test RMSE", metric(record.test.as_ref(), |values| values.rmse).map(significant)),
+        ("Test MAE", metric(record.test.as_ref(), |values| values.mae).map(significant)),
+        ("Test R²", metric(record.test.as_ref(), |values| values.r_squared).map(part)),
         ("Test loss", record.test.as_ref().map(|test| loss(test.loss))),
         ("Recipe", Some(record.recipe.clone())),
         ("Data set", record.data.clone()),
@@ -74,6 +79,8 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Ended", Some(ending(record))),
         ("Best epoch", record.best_epoch.map(|epoch| format!("{epoch}, whose parameters are kept"))),
         ("Validation accuracy", record.validation.as_ref().and_then(|seen| seen.accuracy).map(percent)),
+        ("Validation RMSE", metric(record.validation.as_ref(), |values| values.rmse).map(significant)),
+        ("Validation R²", metric(record.validation.as_ref(), |values| values.r_squared).map(part)),
         ("Training time", Some(duration(record.train_seconds))),
         ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
         ("Trained numbers", Some(thousands(record.model.parameters as u64))),
@@ -119,17 +126,30 @@ pub fn ending(record: &TrainRecord) -> String {
 
 fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
     let accuracy = |record: &TrainRecord| record.test.as_ref().and_then(|test| test.accuracy);
-    let accuracies = || runs.iter().filter_map(|(_, record)| accuracy(record));
-    let best = accuracies().fold(f64::NEG_INFINITY, f64::max);
+    let explained = |record: &TrainRecord| metric(record.test.as_ref(), |values| values.r_squared);
+    let highest = |value: &dyn Fn(&TrainRecord) -> Option<f64>| {
+        runs.iter().filter_map(|(_, record)| value(record)).fold(f64::NEG_INFINITY, f64::max)
+    };
+    let (best, best_explained) = (highest(&accuracy), highest(&explained));
+    let has_classes = runs.iter().any(|(_, record)| accuracy(record).is_some());
+    let has_values = runs.iter().any(|(_, record)| explained(record).is_some());
     // Accuracies on different data do not compare.
     let compares = runs.windows(2).all(|pair| pair[0].1.data == pair[1].1.data);
+    let toned =
+        |cell: Cell, is_best: bool| cell.toned(if is_best && compares { Tone::Good } else { Tone::Plain });
     let row = |(name, record): &(&str, &TrainRecord)| {
-        let last = record.epochs.last();
-        let is_best = compares && accuracy(record) == Some(best);
-        vec![
-            Cell::text(name),
-            optional(accuracy(record), percent).toned(if is_best { Tone::Good } else { Tone::Plain }),
-            optional(record.test.as_ref().map(|test| test.loss), loss),
+        let (last, test) = (record.epochs.last(), record.test.as_ref());
+        let mut cells = vec![Cell::text(name)];
+        if has_classes || !has_values {
+            cells.push(toned(optional(accuracy(record), percent), accuracy(record) == Some(best)));
+        }
+        if has_values {
+            cells.push(optional(metric(test, |values| values.rmse), significant));
+            cells.push(optional(metric(test, |values| values.mae), significant));
+            cells.push(toned(optional(explained(record), part), explained(record) == Some(best_explained)));
+        }
+        cells.extend([
+            optional(test.map(|test| test.loss), loss),
             optional(last.map(|epoch| epoch.train_loss), loss),
             Cell::number(epochs(record), record.epochs_begun() as f64),
             Cell::number(duration(record.train_seconds), record.train_seconds),
@@ -139,11 +159,19 @@ fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
             count(record.threads),
             count(record.model.parameters),
             Cell::text(&ending(record)),
-        ]
+        ]);
+        cells
     };
-    let columns = [
-        ("run", "recipe, update rule, seed"),
-        ("test accuracy", "after the last epoch; the highest is emphasised"),
+    let mut columns = vec![("run", "recipe, update rule, seed")];
+    if has_classes || !has_values {
+        columns.push(("test accuracy", "after the last epoch; the highest is emphasised"));
+    }
+    if has_values {
+        columns.push(("test RMSE", "root of the mean squared error, in the units of the data"));
+        columns.push(("test MAE", "mean absolute error, in the units of the data"));
+        columns.push(("test R²", "the part of the variance that is explained; the highest is emphasised"));
+    }
+    columns.extend([
         ("test loss", "after the last epoch"),
         ("training loss", "mean of the last epoch"),
         ("epochs", ""),
@@ -154,10 +182,10 @@ fn run_table(runs: &[(&str, &TrainRecord)]) -> Table {
         ("threads", ""),
         ("trained numbers", ""),
         ("ended", ""),
-    ];
+    ]);
     Table {
         caption: "Runs side by side".into(),
-        columns: columns.map(|(title, hint)| Column::new(title, hint)).to_vec(),
+        columns: columns.iter().map(|(title, hint)| Column::new(title, hint)).collect(),
         rows: runs.iter().map(row).collect(),
     }
 }
@@ -178,7 +206,11 @@ fn machines(runs: &[(&str, &TrainRecord)]) -> Part {
 /// The table of precision and recall of each class.
 pub fn classes(analysis: &Analysis) -> Table {
     let row = |(class, score): (usize, &crate::train::analysis::ClassScore)| {
-        let mut cells = vec![count(class), count(score.samples)];
+        let name = match analysis.class_names.get(class) {
+            Some(name) => Cell::text(name),
+            None => count(class),
+        };
+        let mut cells = vec![name, count(score.samples)];
         cells.extend([score.precision, score.recall, score.f1].map(|part| optional(part, percent)));
         cells
     };
@@ -200,14 +232,16 @@ pub fn classes(analysis: &Analysis) -> Table {
 pub fn epoch_table(record: &TrainRecord) -> Table {
     let validated = record.epochs.iter().any(|epoch| epoch.validation_loss.is_some());
     let searched = record.epochs.iter().any(|epoch| epoch.evaluations.is_some());
+    let has_accuracy = record.epochs.iter().any(|epoch| epoch.train_accuracy.is_some());
     let row = |epoch: &EpochRecord| {
-        let mut cells = vec![
-            count(epoch.epoch),
-            Cell::number(loss(epoch.train_loss), epoch.train_loss),
-            optional(epoch.train_accuracy, percent),
-        ];
+        let mut cells = vec![count(epoch.epoch), Cell::number(loss(epoch.train_loss), epoch.train_loss)];
+        if has_accuracy {
+            cells.push(optional(epoch.train_accuracy, percent));
+        }
         if validated {
             cells.push(optional(epoch.validation_loss, loss));
+        }
+        if validated && has_accuracy {
             cells.push(optional(epoch.validation_accuracy, percent));
         }
         let samples = optional(epoch.samples.map(|samples| samples as f64), rounded);
@@ -224,10 +258,10 @@ pub fn epoch_table(record: &TrainRecord) -> Table {
         ]);
         cells
     };
-    let mut columns = vec![("epoch", ""), ("training loss", ""), ("training accuracy", "")];
-    if validated {
-        columns.extend([("validation loss", ""), ("validation accuracy", "")]);
-    }
+    let mut columns = vec![("epoch", ""), ("training loss", "")];
+    columns.extend(has_accuracy.then_some(("training accuracy", "")));
+    columns.extend(validated.then_some(("validation loss", "")));
+    columns.extend((validated && has_accuracy).then_some(("validation accuracy", "")));
     if searched {
         columns.push(("evaluations", "of loss and gradient of all samples"));
     }

@@ -20,8 +20,8 @@ pub fn parts(analysis: &Analysis) -> Vec<Part> {
     let mut others = Vec::new();
     for mistake in &analysis.mistakes {
         match mistake.png.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
-            Some(png) => images.push(image(mistake, png)),
-            None => others.push(row(mistake)),
+            Some(png) => images.push(image(analysis, mistake, png)),
+            None => others.push(row(analysis, mistake)),
         }
     }
     let explanation = "The test samples with the largest losses, the largest first, and how sure the \
@@ -41,20 +41,22 @@ pub fn parts(analysis: &Analysis) -> Vec<Part> {
     parts
 }
 
-fn image(mistake: &Mistake, png: Vec<u8>) -> Image {
-    let Mistake { index, label, predicted, .. } = mistake;
+fn image(analysis: &Analysis, mistake: &Mistake, png: Vec<u8>) -> Image {
+    let [label, predicted] = [mistake.label, mistake.predicted].map(|class| analysis.class_name(class));
+    let index = mistake.index;
     Image {
         png,
         width: WIDTH,
-        caption: caption(mistake),
+        caption: caption(mistake, &analysis.class_names),
         description: format!("Test sample {index}, of class {label}, read as {predicted}"),
     }
 }
 
-fn row(mistake: &Mistake) -> Vec<Cell> {
-    let class = |class: usize| Cell::number(class.to_string(), class as f64);
+fn row(analysis: &Analysis, mistake: &Mistake) -> Vec<Cell> {
+    let number = |number: usize| Cell::number(number.to_string(), number as f64);
+    let class = |class: usize| analysis.class_names.get(class).map_or(number(class), |name| Cell::text(name));
     vec![
-        class(mistake.index),
+        number(mistake.index),
         class(mistake.label),
         class(mistake.predicted),
         Cell::number(percent(mistake.probability), mistake.probability),

@@ -1,5 +1,6 @@
 use super::*;
-use crate::report::samples::{analysed_record, train_record};
+use crate::report::samples::{analysed_record, train_record, value_record};
+use crate::train::metrics::OutputMetrics;
 use crate::train::{LayerNorms, Trouble, Warning};
 
 fn count(page: &str, text: &str) -> usize {
@@ -125,4 +126,57 @@ fn the_report_is_a_folder_of_files() {
     assert!(
         write(&gone, &train_record()).unwrap_err().to_string().contains("none/run.json: cannot create: ")
     );
+}
+
+#[test]
+fn values_have_errors_and_predictions_in_place_of_accuracies_and_classes() {
+    let record = value_record();
+    let alone = page(std::slice::from_ref(&record));
+    assert!(alone.contains("2 epochs in 4.0 s, test RMSE 3.125, R² 0.9875"));
+    for text in
+        ["<dt>Test MAE</dt><dd>2.5</dd>", "<dt>Validation R²</dt><dd>0.9875</dd>", ">Predictions</h2>"]
+    {
+        assert_eq!(count(&alone, text), 1, "{text}");
+    }
+    assert!(alone.contains("data-charts=\"5\""), "loss, learning rate, throughput, predicted, residuals");
+    for absent in ["ccuracy", ">Classes", "Worst mistakes", "Test metrics of each output"] {
+        assert!(!alone.contains(absent), "{absent}");
+    }
+
+    let mut several = record.clone();
+    let values = several.test.as_mut().unwrap().values.as_mut().unwrap();
+    values.r_squared = 0.99;
+    let output = OutputMetrics { rmse: 4.0, mae: 3.0, r_squared: 0.985 };
+    values.outputs = vec![output; 2];
+    let shown = several.analysis.as_mut().unwrap().values.as_mut().unwrap();
+    shown.outputs = vec![shown.outputs[0].clone(); 9];
+    let both = page(&[record.clone(), several.clone()]);
+    assert!(both.contains("Highest test R²: 0.9900, reached by prices adam, seed 1 (2)"));
+    assert_eq!(count(&both, "class=\"number good\" data-value=\"0.99\""), 1);
+    assert!(!both.contains("test accuracy") && both.contains(">test RMSE<"));
+    assert_eq!(count(&both, "Test metrics of each output"), 2, "a caption and its label");
+    assert!(both.contains("Residuals: output 3 of prices") && !both.contains("output 4 of prices"));
+    assert!(page(&[record.clone(), train_record()]).contains(">test accuracy<"), "one of each");
+
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &record).unwrap();
+    for name in ["loss", "predicted", "residuals"] {
+        let svg = std::fs::read_to_string(folder.path().join(format!("{name}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg ") && folder.path().join(format!("{name}.png")).is_file(), "{name}");
+    }
+    assert!(!folder.path().join("accuracy.svg").exists());
+}
+
+#[test]
+fn classes_have_their_names() {
+    let mut record = analysed_record();
+    let analysis = record.analysis.take().unwrap();
+    record.analysis = Some(analysis.clone().named(&["<=50K".into(), ">50K".into()]));
+    let page = page(&[record]);
+    assert!(page.contains("<figcaption>&gt;50K read as &lt;=50K, 98.2 %</figcaption>"));
+    assert!(
+        page.matches("<td>&lt;=50K</td>").count() >= 2,
+        "in the table of classes and in that of mistakes"
+    );
+    assert_eq!(analysis.clone().named(&["a".into()]), analysis, "there are two classes");
 }

@@ -93,6 +93,14 @@ fn the_test_comes_last() {
     let written = records(&path);
     let [.., loss, accuracy] = &written[..] else { panic!("{written:?}") };
     assert!(has(loss, "test/loss") && has(accuracy, "test/accuracy"));
+
+    let writer = EventWriter::create(folder.path(), "values").unwrap();
+    let path = writer.path().to_path_buf();
+    writer.finish(Some(&crate::report::samples::value_record())).unwrap();
+    let written = records(&path);
+    assert_eq!(written.len(), 5);
+    let tags = ["test/loss", "test/rmse", "test/mae", "test/r_squared"];
+    assert!(tags.iter().zip(&written[1..]).all(|(tag, record)| has(record, tag)));
 }
 
 #[test]

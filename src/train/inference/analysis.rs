@@ -3,7 +3,10 @@
 mod augmented;
 mod picture;
 
-pub use crate::train::record::analysis::{Analysis, ClassScore, MOST_MISTAKES, Mistake};
+pub use crate::train::record::analysis::{
+    Analysis, ClassScore, MOST_MISTAKES, MOST_OUTPUTS, MOST_PREDICTED, Mistake, PredictedOutput,
+    PredictedValues,
+};
 pub use augmented::{Versions, versions};
 pub use picture::{LARGEST_SIDE, Picture, picture_of};
 
@@ -11,20 +14,25 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::Result;
-use crate::data::Samples;
+use crate::data::{Samples, Targets, Unit};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
-use crate::train::inference::evaluate::{Prediction, predictions};
+use crate::train::inference::evaluate::{Prediction, outputs, predictions};
 use crate::train::inference::scores::score;
 use crate::train::targets::labels_for;
 
-/// Runs `model` on `samples` once more and tells which class it takes for which. The result is the same for any
-/// number of workers.
+/// Runs `model` on `samples` once more and tells which class it takes for which, or which values it predicts for which.
+/// The result is the same for any number of workers.
 ///
 /// # Errors
 /// If the samples do not fit the model.
 pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Analysis> {
+    if let Targets::Values { values, width } = samples.targets() {
+        let outputs = outputs(model, samples, data, team)?;
+        let values = predicted(&outputs, values, *width, samples.units());
+        return Ok(Analysis { values: Some(values), ..Analysis::default() });
+    }
     let labels = labels_for(model, samples)?;
     let predictions = predictions(model, samples, data, team)?;
     let confusion = confusion(&predictions, labels, model.outputs());
@@ -37,7 +45,24 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
         classes: (0..model.outputs()).map(|class| score(&confusion, class)).collect(),
         confusion,
         mistakes: mistakes.into_iter().map(pictured).collect(),
+        ..Analysis::default()
     })
+}
+
+/// Some outputs and their targets, `[samples, width]`, in their units.
+fn predicted(outputs: &[f32], targets: &[f32], width: usize, units: &[Unit]) -> PredictedValues {
+    let count = targets.len() / width;
+    let shown = count.min(MOST_PREDICTED);
+    // Evenly: the first, and of any two neighbours those between them are as many as of others, give or take one.
+    let samples: Vec<usize> = (0..shown).map(|place| place * count / shown).collect();
+    let of_output = |output: usize| {
+        let unit = units.get(output).copied().unwrap_or(Unit { factor: 1.0, offset: 0.0 });
+        let numbers = |values: &[f32]| {
+            samples.iter().map(|&sample| unit.number(f64::from(values[sample * width + output]))).collect()
+        };
+        PredictedOutput { targets: numbers(targets), predictions: numbers(outputs) }
+    };
+    PredictedValues { outputs: (0..width.min(MOST_OUTPUTS)).map(of_output).collect(), samples }
 }
 
 pub(in crate::train) fn confusion(
@@ -139,6 +164,26 @@ mod tests {
         assert_eq!(worst(&lost, &[0; 4], 25), [1, 3, 2, 0]);
         let many: Vec<Prediction> = (0..100).map(|loss| prediction(1, loss as f32)).collect();
         assert_eq!(worst(&many, &[0; 100], 25), (75..100).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn predicted_values_are_chosen_evenly_and_told_in_their_units() {
+        let units = [Unit { factor: 2.0, offset: 10.0 }, Unit { factor: 1.0, offset: 0.0 }];
+        let found = predicted(&[1.0, 2.0, f32::NAN, 4.0], &[0.5, 2.5, -1.0, 4.5], 2, &units);
+        assert_eq!(found.samples, [0, 1]);
+        assert_eq!(found.outputs[0].targets, [11.0, 8.0]);
+        assert!(found.outputs[0].predictions[0] == 12.0 && found.outputs[0].predictions[1].is_nan());
+        assert_eq!(found.outputs[1].predictions, [2.0, 4.0]);
+        let json = serde_json::to_string(&found).unwrap();
+        let read: PredictedValues = serde_json::from_str(&json).unwrap();
+        assert!(read.outputs[0].predictions[1].is_nan() && read.outputs[1] == found.outputs[1]);
+
+        let many: Vec<f32> = (0..5001).map(|value| value as f32).collect();
+        let found = predicted(&many, &many, 1, &[]);
+        assert_eq!((found.samples.len(), found.samples[0], found.samples[1999]), (2000, 0, 4998));
+        assert!(found.samples.windows(2).all(|pair| (2..=3).contains(&(pair[1] - pair[0]))));
+        assert_eq!(found.outputs[0].targets[7], found.samples[7] as f64);
+        assert_eq!(predicted(&many, &many, 5001, &[]).outputs.len(), MOST_OUTPUTS);
     }
 
     /// An untrained model makes mistakes enough.

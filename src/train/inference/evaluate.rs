@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::data::Samples;
+use crate::data::{self, Samples};
 use crate::kernels::loss::{Rows, softmax};
 use crate::kernels::simd::reduce;
 use crate::losses::{Scores, Targets};
@@ -19,15 +19,34 @@ use crate::train::source::Source;
 use crate::train::targets::{check_shape, labels_for, targets_for};
 use crate::{Result, memory};
 
-/// Mean loss and accuracy of `model` on `samples`; of targets that are values there is no accuracy.
+/// Mean loss of `model` on `samples`; of targets that are classes the accuracy, and of values how close the outputs come
+/// to them, in the samples' units.
 ///
 /// # Errors
-/// If the samples do not fit the model.
+/// If the samples do not fit the model, or memory is short.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
-    Ok(evaluate_with_spread(model, samples, data, team)?.0)
+    let data::Targets::Values { values, width } = samples.targets() else {
+        return Ok(pass(model, samples, data, team, None)?.0);
+    };
+    let rows = rows_of(model);
+    let mut outputs = memory::filled("an evaluation", 0.0, samples.len().saturating_mul(rows.stride))?;
+    let (seen, _) = pass(model, samples, data, team, Some(&mut outputs))?;
+    let outputs = without_gaps(outputs, rows);
+    let metrics = scores::value_metrics(&outputs, values, *width, samples.units());
+    Ok(Evaluation { values: Some(metrics), ..seen })
 }
 
-/// [`evaluate`], with the standard deviation of the samples' parts of the loss.
+/// Bytes that [`evaluate`] takes for the outputs of `count` samples such as these, if their targets are values.
+pub(in crate::train) fn output_bytes(model: &Model, samples: &Samples, count: usize) -> usize {
+    match samples.targets() {
+        data::Targets::Classes(_) => 0,
+        data::Targets::Values { .. } => {
+            count.saturating_mul(rows_of(model).stride).saturating_mul(size_of::<f32>())
+        }
+    }
+}
+
+/// Loss and accuracy, with the standard deviation of the samples' parts of the loss.
 ///
 /// # Errors
 /// Those of [`evaluate`].
@@ -37,12 +56,25 @@ pub(in crate::train) fn evaluate_with_spread(
     data: &DataConfig,
     team: &Team,
 ) -> Result<(Evaluation, f64)> {
+    pass(model, samples, data, team, None)
+}
+
+/// One forward pass: the evaluation without metrics of values, and the deviation of the samples' losses. The outputs,
+/// `[samples, out]` with `out` padded, are left in `outputs` where there is such memory.
+fn pass(
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+    outputs: Option<&mut [f32]>,
+) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
     let (rows, loss) = (rows_of(model), model.loss().function());
     let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
     let mut correct = memory::filled("an evaluation", 0, samples.len())?;
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
+        let kept = outputs.map(|outputs| Shared::matrix(outputs, samples.len(), rows.stride, rows.stride));
         forward(
             model,
             &Source::new(samples, targets, data),
@@ -53,7 +85,10 @@ pub(in crate::train) fn evaluate_with_spread(
                     losses: losses.write(worker, block.clone()),
                     correct: correct.write(worker, block.clone()),
                 };
-                loss.value(scores, outputs, targets.rows(block, rows.classes), rows);
+                loss.value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
+                if let Some(kept) = &kept {
+                    kept.rows_mut(worker, block).copy_from_slice(outputs);
+                }
             },
         )?;
     }
@@ -65,6 +100,7 @@ pub(in crate::train) fn evaluate_with_spread(
             Targets::Classes(_) | Targets::Mixed { .. } => Some(hits / samples.len() as f64),
             Targets::Values(_) => None,
         },
+        values: None,
         not_finite: not_finite(&losses),
     };
     Ok((seen, spread(&losses, weight)))
@@ -103,13 +139,19 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
     }
+    Ok(without_gaps(predictions, rows))
+}
+
+/// The outputs `[samples, out]` of rows with padded `out`.
+fn without_gaps(mut outputs: Vec<f32>, rows: Rows) -> Vec<f32> {
+    let samples = outputs.len() / rows.stride;
     // Moved to the front, not copied: there may be many.
-    for sample in 0..samples.len() {
+    for sample in 0..samples {
         let start = sample * rows.stride;
-        predictions.copy_within(start..start + rows.classes, sample * rows.classes);
+        outputs.copy_within(start..start + rows.classes, sample * rows.classes);
     }
-    predictions.truncate(samples.len() * rows.classes);
-    Ok(predictions)
+    outputs.truncate(samples * rows.classes);
+    outputs
 }
 
 /// The class probabilities of each of the samples, whatever their targets are.

@@ -1,42 +1,28 @@
 //! How good predictions are: of classes, and of values. Definitions are in `docs/losses.md`.
 
-pub use crate::train::inference::scores::{macro_means, r_squared, rank, rmse, top_k};
-use serde::{Deserialize, Serialize};
+pub use crate::train::inference::scores::{
+    area_under_curve, balanced_accuracy, log_loss, macro_means, rank, top_k, value_metrics,
+};
+pub use crate::train::record::metrics::{ClassMetrics, MOST_CONFUSED, Metrics, OutputMetrics, ValueMetrics};
 
 use crate::data::{Samples, Targets};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::analysis::confusion;
-use crate::train::inference::evaluate::{outputs, predictions};
-use crate::train::record::epoch::null_is_nan;
+use crate::train::inference::evaluate::{evaluate, outputs, predictions};
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
-/// How well classes are told apart; all metrics are fractions of 1.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ClassMetrics {
-    /// The part of the samples whose class is among the five with the largest outputs; absent if there
-    /// are no more than five classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top_5: Option<f64>,
-    /// Precision, the mean over the classes.
-    pub precision: f64,
-    /// Recall, the mean over the classes.
-    pub recall: f64,
-    /// F1, the mean over the classes.
-    pub f1: f64,
-}
-
-/// How close predicted values come to their targets. What is not finite, because an output is not, is `null` in JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ValueMetrics {
-    /// The root of the mean squared error, over all values.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub rmse: f64,
-    /// The coefficient of determination, by [`r_squared`].
-    #[serde(deserialize_with = "null_is_nan")]
-    pub r_squared: f64,
+/// The metrics of `model` on `samples` that fit their targets. None of them counts the samples' weights.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub fn of(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Metrics> {
+    match samples.targets() {
+        Targets::Classes(_) => of_classes(model, samples, data, team).map(Metrics::Classes),
+        Targets::Values { .. } => of_values(model, samples, data, team).map(Metrics::Values),
+    }
 }
 
 /// Classification metrics of `model` on `samples`.
@@ -45,24 +31,37 @@ pub struct ValueMetrics {
 /// If the samples do not fit the model, or their targets are values.
 pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ClassMetrics> {
     let labels = labels_for(model, samples)?;
+    let classes = model.outputs();
     let predictions = predictions(model, samples, data, team)?;
     let ranks: Vec<usize> = predictions.iter().map(|prediction| prediction.rank).collect();
-    let [precision, recall, f1] = macro_means(&confusion(&predictions, labels, model.outputs()));
-    let top_5 = (model.outputs() > 5).then(|| top_k(&ranks, 5));
-    Ok(ClassMetrics { top_5, precision, recall, f1 })
+    let confusion = confusion(&predictions, labels, classes);
+    let [precision, recall, f1] = macro_means(&confusion);
+    let outputs = outputs(model, samples, data, team)?;
+    Ok(ClassMetrics {
+        top_5: (classes > 5).then(|| top_k(&ranks, 5)),
+        precision,
+        recall,
+        f1,
+        balanced_accuracy: balanced_accuracy(&confusion),
+        log_loss: log_loss(&outputs, classes, labels),
+        auc: area_under_curve(&outputs, classes, labels),
+        confusion: if classes <= MOST_CONFUSED { confusion } else { Vec::new() },
+    })
 }
 
-/// Regression metrics of `model` on `samples`.
+/// Regression metrics of `model` on `samples`, in their units.
 ///
 /// # Errors
 /// If the samples do not fit the model, or their targets are classes.
 pub fn of_values(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ValueMetrics> {
-    let Targets::Values { values, width } = samples.targets() else {
+    let mismatch = || {
         let (expected, found) = ("values".to_string(), "classes".to_string());
-        return Err(Error::Mismatch { what: "targets".into(), expected, found });
+        Error::Mismatch { what: "targets".into(), expected, found }
     };
-    let outputs = outputs(model, samples, data, team)?;
-    Ok(ValueMetrics { rmse: rmse(&outputs, values), r_squared: r_squared(&outputs, values, *width) })
+    if let Targets::Classes(_) = samples.targets() {
+        return Err(mismatch());
+    }
+    evaluate(model, samples, data, team)?.values.ok_or_else(mismatch)
 }
 
 #[cfg(test)]

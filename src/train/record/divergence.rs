@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::epoch::null_is_nan;
+use super::nulls::null_is_nan;
 use crate::error::Error;
 
 /// How a training has failed.

@@ -1,7 +1,9 @@
 //! The records of an epoch, and of its progress.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::nulls::{null_is_nan, null_is_some_nan};
+use crate::train::record::metrics::ValueMetrics;
 use crate::train::record::norms::LayerNorms;
 
 /// One pass over the training samples.
@@ -57,6 +59,10 @@ pub struct Evaluation {
     /// The accuracy, as a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// How close the outputs come to targets that are values; absent where the targets are classes, and in records of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValueMetrics>,
     /// The samples whose own loss is not finite; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
@@ -65,7 +71,7 @@ pub struct Evaluation {
 impl Evaluation {
     /// An evaluation on samples with classes, all of which have finite losses.
     pub fn new(loss: f64, accuracy: f64) -> Evaluation {
-        Evaluation { loss, accuracy: Some(accuracy), not_finite: None }
+        Evaluation { loss, accuracy: Some(accuracy), values: None, not_finite: None }
     }
 }
 
@@ -76,16 +82,6 @@ pub struct NotFinite {
     pub samples: usize,
     /// The index of the first one in its set, from 0: of samples set aside, among the training samples.
     pub first: usize,
-}
-
-/// Reads a number that may not be finite, for which [`serde_json`] writes `null`.
-pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    Ok(Option::<f64>::deserialize(from)?.unwrap_or(f64::NAN))
-}
-
-/// The same of a number that may be absent, for which nothing is written.
-fn null_is_some_nan<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    null_is_nan(from).map(Some)
 }
 
 /// An activity beside the steps.

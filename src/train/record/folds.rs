@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Recipe;
-use crate::train::record::epoch::{Evaluation, null_is_nan};
+use crate::train::record::epoch::Evaluation;
+use crate::train::record::nulls::null_is_nan;
 use crate::train::record::training::TrainRecord;
 
 /// The schema that [`FoldsRecord`] has as JSON.
@@ -22,6 +23,11 @@ pub struct FoldsRecord {
     /// Mean and deviation of the validation accuracies, fractions of 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Spread>,
+    /// Mean and deviation of the validation RMSE and R²; only where targets are values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<Spread>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r_squared: Option<Spread>,
     /// Mean and deviation of the validation losses.
     pub loss: Spread,
     /// The training of each fold, without a test.
@@ -58,13 +64,16 @@ impl FoldsRecord {
         };
         let is_of_values =
             |record: &TrainRecord| record.validation.as_ref().is_some_and(|seen| seen.accuracy.is_none());
-        let has_classes = !records.iter().any(is_of_values);
+        let has_values = records.iter().any(is_of_values);
+        let of_values = |value: fn(&Evaluation) -> f64| has_values.then(|| spread(value));
         FoldsRecord {
             schema: FOLDS_SCHEMA.into(),
             recipe: recipe.name.clone(),
             incomplete_of: (records.len() < folds).then_some(folds),
             // Target values have no accuracy.
-            accuracy: has_classes.then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
+            accuracy: (!has_values).then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
+            rmse: of_values(|seen| seen.values.as_ref().map_or(f64::NAN, |values| values.rmse)),
+            r_squared: of_values(|seen| seen.values.as_ref().map_or(f64::NAN, |values| values.r_squared)),
             loss: spread(|seen| seen.loss),
             folds: records,
         }

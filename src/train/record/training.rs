@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::train::LayerNorms;
     use crate::train::record::epoch::NotFinite;
+    use crate::train::record::metrics::{OutputMetrics, ValueMetrics};
     use crate::train::record::norms::Trouble;
 
     #[test]
@@ -200,8 +201,7 @@ mod tests {
     fn losses_that_are_not_finite_are_read_back() {
         let not_finite = Some(NotFinite { samples: 2, first: 7 });
         let json =
-            serde_json::to_string(&Evaluation { loss: f64::INFINITY, accuracy: Some(0.5), not_finite })
-                .unwrap();
+            serde_json::to_string(&Evaluation { not_finite, ..Evaluation::new(f64::INFINITY, 0.5) }).unwrap();
         assert_eq!(json, r#"{"loss":null,"accuracy":0.5,"not_finite":{"samples":2,"first":7}}"#);
         let read: Evaluation = serde_json::from_str(&json).unwrap();
         assert!(read.loss.is_nan() && read.not_finite == not_finite);
@@ -224,7 +224,7 @@ mod tests {
     /// Target values have no accuracy; what earlier versions wrote in its place can be read, too.
     #[test]
     fn accuracies_may_be_missing() {
-        let seen = Evaluation { loss: 0.5, accuracy: None, not_finite: None };
+        let seen = Evaluation { accuracy: None, ..Evaluation::new(0.5, 0.0) };
         assert_eq!(serde_json::to_string(&seen).unwrap(), r#"{"loss":0.5}"#);
         for json in [r#"{"loss":0.5}"#, r#"{"loss":0.5,"accuracy":null}"#] {
             assert_eq!(serde_json::from_str::<Evaluation>(json).unwrap(), seen);
@@ -236,6 +236,24 @@ mod tests {
         let written = serde_json::to_string(&epoch).unwrap();
         assert!(!written.contains("accuracy"), "{written}");
         assert_eq!(serde_json::from_str::<EpochRecord>(&written).unwrap(), epoch);
+    }
+
+    /// An evaluation tells how close values come, each output's beside all where there are several.
+    #[test]
+    fn values_have_metrics_of_their_own() {
+        let one = OutputMetrics { rmse: 0.5, mae: 0.25, r_squared: 0.75 };
+        let OutputMetrics { rmse, mae, r_squared } = one;
+        let seen = |outputs| Evaluation {
+            accuracy: None,
+            values: Some(ValueMetrics { rmse, mae, r_squared, outputs }),
+            ..Evaluation::new(0.25, 0.0)
+        };
+        let json = serde_json::to_string(&seen(Vec::new())).unwrap();
+        assert_eq!(json, r#"{"loss":0.25,"values":{"rmse":0.5,"mae":0.25,"r_squared":0.75}}"#);
+        let several = seen(vec![one; 2]);
+        let json = serde_json::to_string(&several).unwrap();
+        assert!(json.contains(r#","outputs":[{"rmse":0.5,"mae":0.25,"r_squared":0.75},{"rmse""#), "{json}");
+        assert_eq!(serde_json::from_str::<Evaluation>(&json).unwrap(), several);
     }
 
     /// A file that the first version wrote.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::data::{DataSet, Samples, Split, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
-use crate::train::inference::evaluate::{check_memory, evaluate};
+use crate::train::inference::evaluate::{check_memory, evaluate, output_bytes};
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{Evaluation, Phase};
@@ -126,7 +126,7 @@ pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) ->
 /// The error with which the test would fail later.
 pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -> Result<()> {
     targets_for(model, &data.test)?;
-    check_memory(model, data.test.len(), team, 0)
+    check_memory(model, data.test.len(), team, output_bytes(model, &data.test, data.test.len()))
 }
 
 /// Checks that a training on the samples of a split, or on all, can be done; its first step is the next thing.
@@ -162,7 +162,8 @@ fn prepared<'a>(
     }
     if held > 0 {
         let own = session.bytes().saturating_add(copies);
-        check_memory(session.model(), held, team, own)?;
+        let outputs = output_bytes(session.model(), samples, held);
+        check_memory(session.model(), held, team, own.saturating_add(outputs))?;
     }
     Ok(session)
 }

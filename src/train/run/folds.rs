@@ -60,6 +60,9 @@ pub fn cross_validate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Origin, Samples, Targets, Unit};
+    use crate::train::record::TrainRecord;
+    use crate::train::run::fit::run;
 
     #[test]
     fn the_deviation_is_that_of_a_sample() {
@@ -73,4 +76,52 @@ mod tests {
         assert_eq!(json, r#"{"mean":2.0,"deviation":null}"#);
         assert!(serde_json::from_str::<Spread>(&json).unwrap().deviation.is_nan());
     }
+
+    /// y = 2 x + noise: each fold finds out, and its errors are told in the units of the data.
+    #[test]
+    fn folds_of_values_have_errors_in_place_of_accuracies() {
+        let samples = |count: u32| {
+            let x: Vec<f32> = (0..count).map(|place| (place * 37 % 101) as f32 / 101.0).collect();
+            let values = x.iter().enumerate().map(|(place, x)| 2.0 * x + 0.01 * (place % 3) as f32).collect();
+            let targets = Targets::Values { values, width: 1 };
+            let units = vec![Unit { factor: 1000.0, offset: 5.0 }];
+            Samples::floats(x, [1, 1, 1], targets, 1).unwrap().with_units(units).unwrap()
+        };
+        let origin = Origin::Generated { seed: 0 };
+        let data = DataSet::new("line", 1, samples(300), samples(20), origin).unwrap();
+        let changes = [
+            "model.layers=[{type='dense', units=1}]",
+            "model.loss=mean-squared-error",
+            "data.mean=0.0",
+            "data.deviation=1.0",
+            "optimizer.name=adam",
+            "optimizer.learning_rate=0.05",
+            "train.epochs=30",
+        ]
+        .map(|change| change.parse().unwrap());
+        let recipe = Recipe::load("digits-mlp", &changes).unwrap();
+        let team = Team::new(2).unwrap();
+        let stop = AtomicBool::new(false);
+        let record = cross_validate(&data, &recipe, 3, &team, &stop, &mut Quiet).unwrap();
+        let (rmse, r_squared) = (record.rmse.unwrap(), record.r_squared.unwrap());
+        assert!(record.accuracy.is_none() && record.folds.len() == 3);
+        // The noise has a deviation of 0.0082, of which the bias takes the mean.
+        assert!((5.0..30.0).contains(&rmse.mean) && rmse.deviation < rmse.mean, "{rmse:?}");
+        assert!(r_squared.mean > 0.99 && r_squared.deviation < 0.01, "{r_squared:?}");
+        let own = |fold: &TrainRecord| fold.validation.as_ref().unwrap().values.as_ref().unwrap().rmse;
+        let mean = record.folds.iter().map(own).sum::<f64>() / 3.0;
+        assert!((mean - rmse.mean).abs() < 1e-9);
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<FoldsRecord>(&json).unwrap(), record);
+
+        let mut model = Model::build(&recipe.model, [1, 1, 1], 1, 1).unwrap();
+        let record = run(&mut model, &data, &recipe, &team, &stop, &mut Quiet).unwrap();
+        let test = record.test.unwrap();
+        assert_eq!((test.accuracy, record.validation), (None, None));
+        assert!(test.values.unwrap().rmse < 30.0);
+    }
+
+    struct Quiet;
+
+    impl Observer for Quiet {}
 }

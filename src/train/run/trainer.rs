@@ -269,7 +269,8 @@ impl Trainer {
         exact(model, samples, &self.recipe_for(model)?)
     }
 
-    /// Mean loss and accuracy of `model` on samples, which are normalised as the model was trained.
+    /// Mean loss of `model` on samples, which are normalised as the model was trained; and the accuracy, or how close it
+    /// comes to values.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.

@@ -290,7 +290,8 @@ impl<'a> Stepper<'a> {
         self.model
     }
 
-    /// Mean loss and accuracy of the model as it is, on these samples. The training is not changed.
+    /// Mean loss of the model as it is, on these samples; and the accuracy, or how close it comes to values. The training
+    /// is not changed.
     ///
     /// # Errors
     /// If the samples do not fit the model, or memory is short.

@@ -121,7 +121,16 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut benched = bench_record::record();
     benched.cases.truncate(2);
     let profiled = serde_json::to_value(profile_record::perceptron()).unwrap();
-    let values = [run(), plain, reproduced, serde_json::to_value(benched).unwrap(), profiled];
+    let mut valued = plain.clone();
+    let metrics = json!({ "rmse": 2.5, "mae": 2.0, "r_squared": 0.75 });
+    valued["test"] = json!({ "loss": 0.3, "values": metrics });
+    valued["test"]["values"]["outputs"] = json!([metrics, metrics]);
+    let output = json!({ "targets": [1.0, -2.5], "predictions": [1.5, null] });
+    valued["analysis"] =
+        json!({ "mistakes": [], "values": { "samples": [0, 7], "outputs": [output, output] } });
+    let mut named = run();
+    named["analysis"]["class_names"] = json!(["no", "yes"]);
+    let values = [run(), plain, valued, named, reproduced, serde_json::to_value(benched).unwrap(), profiled];
     let texts = values.iter().flat_map(|value| [value.to_string(), format!("{value:#}")]);
     texts.map(String::into_bytes).collect()
 }

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 pub use task::Task;
 
-pub use record::{REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, Verdict, time_to};
+pub use record::{
+    REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, ValueEstimates, Verdict, time_to,
+};
 
 use crate::Result;
 use crate::data::DataSet;

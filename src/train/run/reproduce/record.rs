@@ -6,6 +6,7 @@ use super::task::Task;
 use crate::stats::{MeanEstimate, median};
 use crate::train::record::TrainRecord;
 use crate::train::record::machine::Machine;
+use crate::train::record::metrics::ValueMetrics;
 
 /// The schema that [`ReproduceRecord`] has as JSON.
 pub const REPRODUCE_SCHEMA: &str = "fallline.reproduce/1";
@@ -51,6 +52,9 @@ pub struct RecipeRecord {
     /// Mean of the test accuracies and its uncertainty; absent without runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<MeanEstimate>,
+    /// The same of the tests' RMSE and R²; only where targets are values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValueEstimates>,
     /// The median of the runs' training times; absent without runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_seconds: Option<f64>,
@@ -59,6 +63,14 @@ pub struct RecipeRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_to_accuracy: Option<f64>,
     pub verdict: Verdict,
+}
+
+/// Means of the tests' metrics of values, and their uncertainty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueEstimates {
+    /// In the units of the data.
+    pub rmse: MeanEstimate,
+    pub r_squared: MeanEstimate,
 }
 
 /// The verdict on a recipe.
@@ -136,6 +148,7 @@ impl RecipeRecord {
             seeds: task.seeds.clone(),
             runs: Vec::new(),
             accuracy: None,
+            values: None,
             train_seconds: None,
             seconds_to_accuracy: None,
             verdict: Verdict::Unfinished,
@@ -153,9 +166,21 @@ impl RecipeRecord {
         self.seeds.iter().copied().filter(|seed| !is_done(seed)).collect()
     }
 
+    /// The mean of a metric over the runs that were tested; none if one of them is not finite, for the others would
+    /// stand for all.
+    fn estimate(&self, metric: fn(&ValueMetrics) -> f64) -> Option<MeanEstimate> {
+        let tested = self.runs.iter().filter_map(|run| run.test.as_ref()?.values.as_ref());
+        let found: Vec<f64> = tested.map(metric).collect();
+        // The sum of numbers of any size may not be finite either.
+        MeanEstimate::of(&found).filter(|estimate| estimate.mean.is_finite())
+    }
+
     /// Computes all that follows from the runs.
     fn conclude(&mut self, until: Option<f64>) {
         self.accuracy = MeanEstimate::of(&self.accuracies());
+        let rmse = self.estimate(|values| values.rmse);
+        let r_squared = self.estimate(|values| values.r_squared);
+        self.values = rmse.zip(r_squared).map(|(rmse, r_squared)| ValueEstimates { rmse, r_squared });
         let seconds: Vec<f64> = self.runs.iter().map(|run| run.train_seconds).collect();
         self.train_seconds = (!seconds.is_empty()).then(|| median(&seconds));
         let times = until.map(|accuracy| {
@@ -205,6 +230,7 @@ pub fn time_to(run: &TrainRecord, accuracy: f64) -> Option<Reached> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::record::Evaluation;
     use serde_json::json;
 
     /// A run with this test accuracy; its epochs take half a second each and have these validation
@@ -235,6 +261,7 @@ mod tests {
             seeds: seeds.to_vec(),
             runs: Vec::new(),
             accuracy: None,
+            values: None,
             train_seconds: None,
             seconds_to_accuracy: None,
             verdict: Verdict::Unfinished,
@@ -293,6 +320,26 @@ mod tests {
         let mut thinned = run(&[0.6, 0.6, 0.9]);
         thinned.epochs.remove(1);
         assert_eq!(time_to(&thinned, 0.7).unwrap(), Reached { seconds: 1.5, epochs: 3, accuracy: 0.9 });
+    }
+
+    /// The means are those of all runs, or there are none.
+    #[test]
+    fn values_have_means_of_their_own() {
+        let mut record = record(vec![recipe(None, &[7, 8, 9])], None);
+        let of_values = |seed: u64, rmse: f64, r_squared: f64| {
+            let values = ValueMetrics { rmse, mae: 1.0, r_squared, outputs: Vec::new() };
+            let test = Evaluation { accuracy: None, values: Some(values), ..Evaluation::new(0.5, 0.0) };
+            TrainRecord { test: Some(test), ..run(seed, 0.0, &[]) }
+        };
+        record.add(0, of_values(7, 2.0, 0.5));
+        record.add(0, of_values(8, 4.0, 0.75));
+        let ValueEstimates { rmse, r_squared } = record.recipes[0].values.unwrap();
+        assert_eq!((rmse.mean, rmse.deviation), (3.0, Some(2f64.sqrt())));
+        assert_eq!((r_squared.mean, record.recipes[0].accuracy), (0.625, None));
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<ReproduceRecord>(&json).unwrap(), record);
+        record.add(0, of_values(9, f64::INFINITY, f64::NEG_INFINITY));
+        assert_eq!((record.recipes[0].values, record.recipes[0].verdict), (None, Verdict::NoTarget));
     }
 
     /// A run without a test counts as missed whatever the others reach.

@@ -1,0 +1,76 @@
+//! How good predictions are, of classes and of values; definitions are in `docs/losses.md`.
+
+use serde::{Deserialize, Serialize};
+
+use super::nulls::null_is_nan;
+
+/// The most classes of a confusion matrix among metrics.
+pub const MOST_CONFUSED: usize = 64;
+
+/// The metrics that fit the targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Metrics {
+    Classes(ClassMetrics),
+    Values(ValueMetrics),
+}
+
+/// How well classes are told apart; all but the log loss are fractions of 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassMetrics {
+    /// The part of the samples whose class is among the five with the largest outputs; absent if there
+    /// are no more than five classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_5: Option<f64>,
+    /// Precision, the mean over the classes.
+    pub precision: f64,
+    /// Recall, the mean over the classes.
+    pub recall: f64,
+    /// F1, the mean over the classes.
+    pub f1: f64,
+    /// Balanced accuracy: recall, the mean over the classes that occur as labels.
+    pub balanced_accuracy: f64,
+    /// The mean of -ln p, where p is the softmax of the outputs at the sample's class, whatever the loss of the training;
+    /// `null` in JSON if it is not finite.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub log_loss: f64,
+    /// The area under the ROC curve of each class against all others, the mean over the classes that occur; absent
+    /// if fewer than two classes occur, or an output is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// The confusion matrix `[classes, classes]`: how many samples of the class of the row were predicted as that of
+    /// the column; empty, and absent in JSON, with more than [`MOST_CONFUSED`] classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<usize>>,
+}
+
+/// How close predicted values come to their targets, in the units of the samples. What is not finite, because an output
+/// is not, is `null` in JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValueMetrics {
+    /// The root of the mean squared error, over all values.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub rmse: f64,
+    /// The mean absolute error, over all values.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub mae: f64,
+    /// The coefficient of determination, the mean over the outputs.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub r_squared: f64,
+    /// The same of each output, `[outputs]`; empty, and absent in JSON, if there is one only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputMetrics>,
+}
+
+/// How close the predicted values of one output come to their targets.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputMetrics {
+    #[serde(deserialize_with = "null_is_nan")]
+    pub rmse: f64,
+    #[serde(deserialize_with = "null_is_nan")]
+    pub mae: f64,
+    /// 1 - (sum of squared errors) / (sum of squared differences of the targets from their mean); of targets that are
+    /// all equal, 1 if they are met exactly and 0 if not.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub r_squared: f64,
+}
