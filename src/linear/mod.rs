@@ -43,11 +43,12 @@ pub struct Exact {
 /// the one of the least norm.
 ///
 /// # Errors
-/// [`Error::Mismatch`](crate::Error::Mismatch) if a factorisation fails, which numbers that are not finite make it.
+/// [`Error::Mismatch`](crate::Error::Mismatch) if features or targets are not finite, or a factorisation fails.
 pub fn exact(linear: &Linear, problem: &Problem) -> Result<Option<Exact>> {
     if linear.method().is_none() {
         return Ok(None);
     }
+    problem.check_finite()?;
     let (coefficients, converged) = match linear.kind {
         LinearKind::Linear => (squares::least(problem)?, true),
         // The limit of ridges is the solution of the least norm.

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 
-use crate::{Result, memory};
+use crate::{Error, Result, memory};
 
 /// The samples of a fit, in f64.
 pub struct Problem {
@@ -52,6 +52,18 @@ impl Problem {
             None => 1.0 / samples as f64,
         };
         Ok(Problem { x, t, shares: (0..samples).map(share).collect() })
+    }
+
+    /// Checks that all numbers are finite.
+    pub(super) fn check_finite(&self) -> Result<()> {
+        for (what, matrix) in [("features", &self.x), ("target values", &self.t)] {
+            let mut numbers = matrix.col_iter().flat_map(|column| column.iter());
+            if let Some(number) = numbers.find(|number| !number.is_finite()) {
+                let (expected, found) = ("finite numbers".into(), number.to_string());
+                return Err(Error::Mismatch { what: what.into(), expected, found });
+            }
+        }
+        Ok(())
     }
 
     /// The features of a sample.
