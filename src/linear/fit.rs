@@ -112,11 +112,16 @@ impl Linear {
         }
     }
 
-    /// Multiply-adds of the largest product on the way to the exact solution, for so many samples and features.
+    /// Multiply-adds of the largest products on the way to the exact solution, for so many samples and features.
     pub fn work(&self, samples: usize, features: usize) -> f64 {
-        let unknowns = features as f64 + 1.0;
-        let blocks = if self.kind == LinearKind::Logistic { self.outputs as f64 } else { 1.0 };
-        let size = unknowns * blocks;
-        (samples as f64).max(size) * size * size
+        let outputs = self.outputs as f64;
+        // Unknowns that are solved for together, and how often.
+        let [together, times] = match self.kind {
+            LinearKind::Logistic => [outputs, 1.0],
+            LinearKind::Svm | LinearKind::Huber => [1.0, outputs],
+            LinearKind::Linear | LinearKind::Ridge | LinearKind::Lasso => [1.0, 1.0],
+        };
+        let size = (features as f64 + 1.0) * together;
+        (samples as f64).max(size) * size * (size * times).max(outputs)
     }
 }

@@ -163,9 +163,8 @@ fn trained(set: &Value, case: &Value, rest: &str) -> (Option<ExactRecord>, f64) 
     let (samples, recipe) = (samples(set), recipe(case, rest));
     let linear = recipe.model.linear.unwrap();
     let mut model = Model::build(&recipe.model, samples.shape(), linear.outputs, 1).unwrap();
-    let (classes, origin) = (linear.outputs, Origin::Generated { seed: 1 });
-    let (train, test) = (samples.clone(), samples.clone());
-    let data = DataSet { name: "golden".into(), classes, train, test, origin, class_names: Vec::new() };
+    let origin = Origin::Generated { seed: 1 };
+    let data = DataSet::new("golden", linear.outputs, samples.clone(), samples.clone(), origin).unwrap();
     let team = Team::new(1).unwrap();
     let halt = AtomicBool::new(false);
     train::train(&mut model, &data, &recipe, &team, &halt, &mut Recorder::default()).unwrap();
@@ -237,10 +236,8 @@ fn a_fit_without_a_penalty_is_its_layer_and_its_loss() {
     let samples = samples(set);
     let weights = |recipe: &Recipe| {
         let mut model = Model::build(&recipe.model, samples.shape(), 1, 1).unwrap();
-        let (train, test) = (samples.clone(), samples.clone());
         let origin = Origin::Generated { seed: 1 };
-        let data =
-            DataSet { name: "golden".into(), classes: 1, train, test, origin, class_names: Vec::new() };
+        let data = DataSet::new("golden", 1, samples.clone(), samples.clone(), origin).unwrap();
         let (team, halt) = (Team::new(1).unwrap(), AtomicBool::new(false));
         train::run(&mut model, &data, recipe, &team, &halt, &mut Recorder::default()).unwrap();
         model.tensors().into_iter().flat_map(|tensor| tensor.values).collect::<Vec<f32>>()

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::layers::{Role, Sharding};
+use crate::layers::Role;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::Solver;
@@ -46,12 +46,14 @@ impl Search {
 
 /// Where the weights lie among all parameters, of a plan in which shards hold whole columns.
 fn weights_of(layers: &[PlacedLayer], plan: &Plan) -> Vec<Range<usize>> {
-    let of_layer = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
-        let start = placed.storage.start;
-        let parts = |shard| partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard));
-        let weights = (0..partition.shards()).flat_map(parts).filter(|(_, role)| *role == Role::Weights);
-        let placed = weights.map(|(part, _)| start + part.start..start + part.end);
-        placed.filter(|place| !place.is_empty()).collect::<Vec<_>>()
-    };
-    layers.iter().zip(&plan.partitions).flat_map(of_layer).collect()
+    let mut places = Vec::new();
+    for (placed, partition) in layers.iter().zip(&plan.partitions) {
+        for shard in 0..partition.shards() {
+            let parts = partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard));
+            for (part, _) in parts.filter(|(part, role)| *role == Role::Weights && !part.is_empty()) {
+                places.push(placed.storage.start + part.start..placed.storage.start + part.end);
+            }
+        }
+    }
+    places
 }
