@@ -91,16 +91,17 @@ fn a_weight_counts_as_many_times_a_sample() {
             Problem::new([samples, FEATURES, 2], weights, |sample, row, targets| {
                 let from = row_of(sample) * FEATURES;
                 row.copy_from_slice(&values[from..from + FEATURES]);
-                let class = usize::from(row[0] > row[2]);
+                let class = usize::from((row[0] - 1.3).abs() > 0.6);
                 targets.fill(0.0);
                 targets[class] = 1.0;
             })
             .unwrap()
         };
-        // The first sample twice, the second not at all.
-        let weights: Vec<f32> = (0..20).map(|i| if i < 2 { 2.0 - 2.0 * i as f32 } else { 1.0 }).collect();
+        // One sample twice, and one of the other class not at all.
+        let mut weights = vec![1.0f32; 20];
+        weights[1..3].copy_from_slice(&[2.0, 0.0]);
         let weighted = exact(&linear, &rows(20, |i| i, &weights)).unwrap().unwrap();
-        let twice = exact(&linear, &rows(20, |i| if i == 1 { 0 } else { i }, &[])).unwrap().unwrap();
+        let twice = exact(&linear, &rows(20, |i| if i == 2 { 1 } else { i }, &[])).unwrap().unwrap();
         let plain = exact(&linear, &rows(20, |i| i, &[])).unwrap().unwrap();
         assert!((weighted.objective - twice.objective).abs() < 1e-9 * twice.objective, "{kind:?}");
         assert!((weighted.objective - plain.objective).abs() > 1e-6 * plain.objective, "{kind:?}");
