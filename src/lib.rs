@@ -31,6 +31,7 @@
 //! ```
 //!
 //! - **Data** are [`Samples`]: a matrix of one's own with values or classes, or images as bytes. [`data`] reads files.
+//! - **A table** of numbers, categories and dates is read and turned into samples by [`data::table`]; a model keeps how.
 //! - **A network** is a [`Model`]: layers in order, made with a [`ModelBuilder`] of [`LayerConfig`]s, and a [`Loss`].
 //!   [`Model::save`] and [`Model::load`] keep it in a file. A [`LossKind`] may be a program's own; [`testing`] checks it.
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
@@ -53,7 +54,7 @@
 //! may change with any version.
 //!
 //! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
-//! `custom_rule`, `serve`, `train_digits`.
+//! `custom_rule`, `tables`, `serve`, `train_digits`.
 
 #[doc(hidden)]
 pub mod atomic_file;
@@ -123,7 +124,8 @@ pub mod settings {
     #[doc(inline)]
     pub use crate::model::recipe::{
         AverageConfig, AverageMethod, ConstraintConfig, DataConfig, GradientConfig, Held, ModelConfig,
-        Override, Patience, ReproduceConfig, ResidualConfig, StopConfig, Tolerance, TrainConfig, Watched,
+        Override, Patience, ReproduceConfig, ResidualConfig, StopConfig, TableConfig, Tolerance, TrainConfig,
+        Watched,
     };
     #[doc(inline)]
     pub use crate::optim::schedule::{Anneal, Length, OneCycle, Phase, Plateau, Schedules, Span, Warmup};

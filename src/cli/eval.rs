@@ -1,5 +1,8 @@
 //! `fallline eval`
 
+mod data;
+
+use data::TestSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -11,7 +14,6 @@ use super::output::Outputs;
 use super::values::MOST_SHOWN;
 use crate::atomic_file;
 use crate::data::Samples;
-use crate::model::recipe::DataConfig;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
 use crate::report::mistakes::{self, Shown};
@@ -22,7 +24,7 @@ use crate::team::Team;
 use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, Metrics};
-use crate::train::{self, Evaluation, NotFinite, Phase, dataset};
+use crate::train::{self, Evaluation, NotFinite, Phase};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -30,6 +32,10 @@ pub struct EvalArguments {
     /// A file that `fallline train --save` wrote.
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
+    /// Rows to try a model of a table on, with the target (CSV, plain or gzip; - is standard input) [default: the test rows
+    /// of its training].
+    #[arg(value_name = "TABLE")]
+    table: Option<PathBuf>,
     /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
     /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
@@ -56,6 +62,7 @@ pub struct EvalArguments {
 const EXAMPLES: &str = "\
 Examples:
   fallline eval --model mlp.safetensors
+  fallline eval --model income.safetensors adult-test.csv
   fallline eval --model mlp.safetensors --data my-mnist --json eval.json
   fallline eval --model mlp.safetensors --data as-floats --set data.scale=1
   fallline eval --model mlp.safetensors --mistakes 6 --sheet mistakes.png";
@@ -85,25 +92,12 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     outputs.check([&*arguments.model])?;
     let settings = super::shared::settings(&arguments.set)?;
     let saved = saved::load(&arguments.model)?;
-    // The training samples are not needed, so a folder may hold fewer of them than were trained on.
-    let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
-    let data = dataset::load(&wanted, arguments.data.as_deref())?;
-    outputs.check_data(&data)?;
-    if data.test.shape() != saved.input || data.classes != saved.classes {
-        bail!(
-            "{}: expected samples of {} in {} classes, found {} in {} classes in data set `{}`",
-            arguments.model.display(),
-            numbers::shape(saved.input),
-            saved.classes,
-            numbers::shape(data.test.shape()),
-            data.classes,
-            data.name,
-        );
-    }
+    let folder = arguments.data.as_deref();
+    let data = TestSet::of(&arguments.model, &saved, arguments.table.as_ref(), folder, &outputs)?;
     let what = format!("data set `{}`", data.name);
-    let seen = saved.normalisation(&what, data.test.element_type(), &settings)?;
-    if arguments.sheet.is_some() && analysis::picture_of(&data.test, 0).is_none() {
-        let shape = numbers::shape(data.test.shape());
+    let seen = saved.normalisation(&what, data.samples.element_type(), &settings)?;
+    if arguments.sheet.is_some() && analysis::picture_of(&data.samples, 0).is_none() {
+        let shape = numbers::shape(data.samples.shape());
         bail!(
             "--sheet: expected samples that are pictures of at most {LARGEST_SIDE}x{LARGEST_SIDE}, found {shape}"
         );
@@ -111,18 +105,18 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
-    let test = train::evaluate(&saved.model, &data.test, &seen, &team)?;
+    let test = train::evaluate(&saved.model, &data.samples, &seen, &team)?;
     let seconds = start.elapsed().as_secs_f64();
-    let metrics = metrics::of(&saved.model, &data.test, &seen, &team)?;
+    let metrics = metrics::of(&saved.model, &data.samples, &seen, &team)?;
     let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
     let worst =
-        asked.map(|most| analysis::worst_mistakes(&saved.model, &data.test, &seen, &team, most.into()));
+        asked.map(|most| analysis::worst_mistakes(&saved.model, &data.samples, &seen, &team, most.into()));
     let worst = worst.transpose()?;
     let record = EvalRecord {
         schema: "fallline.eval/1",
         recipe: saved.recipe.name,
         data: data.name.clone(),
-        samples: data.test.len(),
+        samples: data.samples.len(),
         threads,
         machine: Machine::current(),
         test,
@@ -147,7 +141,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let mut text = for_terminal(&lines(&record, &data.class_names));
     if let Some((mistakes, count)) = worst {
         let shown: Vec<Shown> =
-            mistakes.into_iter().map(|mistake| shown(mistake, &data.test, &data.class_names)).collect();
+            mistakes.into_iter().map(|mistake| shown(mistake, &data.samples, &data.class_names)).collect();
         if let Some(path) = &arguments.sheet {
             let sheet = mistakes::sheet(&shown, count, &record.recipe);
             atomic_file::write(path, |file| file.write_all(&sheet))?;
@@ -156,7 +150,7 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             let columns = super::shared::columns();
             text += &format!(
                 "\n{}",
-                mistakes::terminal(&shown, count, data.test.len(), Palette::of_stdout(), columns)
+                mistakes::terminal(&shown, count, data.samples.len(), Palette::of_stdout(), columns)
             );
         }
     }

@@ -21,6 +21,23 @@ pub(super) fn check_finite(what: &str, values: &[f32]) -> Result<()> {
     }
 }
 
+/// Checks weights of so many samples: one for each, all finite numbers of at least 0, and none so small that workers
+/// take it for 0 and others do not.
+pub(crate) fn check_weights(what: &str, weights: &[f32], count: usize) -> Result<()> {
+    if weights.len() != count {
+        return Err(mismatch(what, format!("{count}, one for each"), weights.len()));
+    }
+    let fits = |&weight: &f32| weight == 0.0 || (f32::MIN_POSITIVE..=f32::MAX).contains(&weight);
+    match weights.iter().position(|weight| !fits(weight)) {
+        Some(i) => {
+            let is_small = weights[i] > 0.0 && weights[i] < 1.0;
+            let expected = if is_small { "0 or at least 1.2e-38" } else { "finite numbers of at least 0" };
+            Err(mismatch(what, expected, format!("{:?} at index {i}", weights[i])))
+        }
+        None => Ok(()),
+    }
+}
+
 pub(super) fn mismatch(
     what: impl Into<String>,
     expected: impl Into<String>,

@@ -31,9 +31,11 @@ pub mod source;
 #[doc(hidden)]
 pub mod split;
 pub mod table;
-pub mod unit;
+mod unit;
 mod views;
+mod weights;
 
+pub(crate) use checks::check_weights;
 pub use folder::read as read_folder;
 pub use idx::ElementType;
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};

@@ -1,6 +1,6 @@
 //! Samples in memory: features and targets, validated once, when they are made.
 
-use super::checks::{check_finite, check_labels, mismatch};
+use super::checks::{check_finite, check_labels, check_weights, mismatch};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -215,23 +215,15 @@ impl Samples {
         &self.units
     }
 
-    /// The samples, with a weight for each: its loss and its gradient count so many times.
+    /// The samples, with a weight for each: its loss and its gradient count so many times, and a mean divides by the sum
+    /// of the weights. One of weight 2 is as good as the same sample twice, and one of weight 0 as none; but layers that
+    /// normalise by batch see each sample once, and accuracies are parts of all samples alike.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if there are not as many weights as samples, one is not a number of
-    /// at least 0, or all are 0.
+    /// at least 0 or is above it by less than 1.2e-38, or all are 0.
     pub fn with_weights(self, weights: Vec<f32>) -> Result<Samples> {
-        if weights.len() != self.count {
-            return Err(mismatch(
-                "weights of samples",
-                format!("{}, one for each", self.count),
-                weights.len(),
-            ));
-        }
-        if let Some(index) = weights.iter().position(|weight| !(0.0..=f32::MAX).contains(weight)) {
-            let found = format!("{} at index {index}", weights[index]);
-            return Err(mismatch("weights of samples", "finite numbers of at least 0", found));
-        }
+        check_weights("weights of samples", &weights, self.count)?;
         if weights.iter().all(|&weight| weight == 0.0) {
             return Err(mismatch("weights of samples", "at least one above 0", "none"));
         }

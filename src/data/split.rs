@@ -22,6 +22,21 @@ impl Split {
         let (held, subset) = (0..samples as u32).partition(|&index| is_held[index as usize]);
         Split { subset, held }
     }
+
+    /// The split, if each part has a sample that counts.
+    fn weighed(self, samples: &Samples) -> Result<Split> {
+        let weights = samples.weights();
+        for (what, part) in [("to learn from", &self.subset), ("set aside", &self.held)] {
+            if !weights.is_empty() && part.iter().all(|&index| weights[index as usize] == 0.0) {
+                return Err(Error::Mismatch {
+                    what: format!("weights of the samples {what}"),
+                    expected: "at least one above 0".into(),
+                    found: "none".into(),
+                });
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// Sets `count` of the samples aside, chosen at random by `seed`. If `stratified`, and if the
@@ -29,7 +44,8 @@ impl Split {
 /// largest remainders.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if `count` is 0 or leaves no sample to learn from.
+/// [`Error::Mismatch`] if `count` is 0 or leaves no sample to learn from; also if the samples have weights, and all
+/// that are set aside, or all others, one of 0.
 pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) -> Result<Split> {
     if count == 0 || count >= samples.len() {
         return Err(Error::Mismatch {
@@ -39,7 +55,7 @@ pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) ->
         });
     }
     let groups = shuffled_groups(samples, stratified, seed);
-    Ok(from_groups(&groups, samples.len(), count))
+    from_groups(&groups, samples.len(), count).weighed(samples)
 }
 
 /// Sets `count` of so many rows aside, chosen at random by `seed`; where `strata` `[rows]` has a number for each row, each
@@ -79,7 +95,8 @@ fn from_groups(groups: &[Vec<u32>], samples: usize, count: usize) -> Split {
 /// aside differ by at most one; if `stratified`, so do those of each class.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if there are fewer than 2 folds, or more than samples.
+/// [`Error::Mismatch`] if there are fewer than 2 folds, or more than samples; also if all samples of a fold have a
+/// weight of 0.
 pub fn folds(samples: &Samples, folds: usize, stratified: bool, seed: u64) -> Result<Vec<Split>> {
     if folds < 2 || folds > samples.len() {
         return Err(Error::Mismatch {
@@ -90,8 +107,9 @@ pub fn folds(samples: &Samples, folds: usize, stratified: bool, seed: u64) -> Re
     }
     // Dealt like cards, class after class.
     let dealt = shuffled_groups(samples, stratified, seed).concat();
-    let split = |fold| Split::holding(samples.len(), dealt.iter().copied().skip(fold).step_by(folds));
-    Ok((0..folds).map(split).collect())
+    let held = |fold| dealt.iter().copied().skip(fold).step_by(folds);
+    let split = |fold| Split::holding(samples.len(), held(fold)).weighed(samples);
+    (0..folds).map(split).collect()
 }
 
 /// The indices of all samples, one group for each class or one in all, each in random order.

@@ -71,6 +71,21 @@ impl LossFunction {
     pub fn weight(&self, targets: Targets, samples: impl ExactSizeIterator<Item = usize>) -> f64 {
         weight(&self.weights, targets, samples)
     }
+
+    /// [`LossFunction::weight`] of samples that have weights of their own: the sum of these, each times the weight of
+    /// the sample's class where that divides, too.
+    ///
+    /// `targets` of all samples; `samples`: the indices of those that count, each with its weight.
+    pub fn weight_of(&self, targets: Targets, samples: impl Iterator<Item = (usize, f32)>) -> f64 {
+        match targets {
+            Targets::Classes(labels) | Targets::Mixed { labels, .. } if !self.weights.is_empty() => samples
+                .map(|(sample, weight)| {
+                    f64::from(weight) * f64::from(self.weights[usize::from(labels[sample])])
+                })
+                .sum(),
+            _ => samples.map(|(_, weight)| f64::from(weight)).sum(),
+        }
+    }
 }
 
 /// [`LossFunction::weight`] with these class weights, \[classes\] or empty.

@@ -114,7 +114,7 @@ impl<'a> Section<'a> {
             None => return Ok(Vec::new()),
             Some(toml::Value::String(text)) => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                parts.map(|part| toml::Value::from(part)).collect()
+                parts.map(toml::Value::from).collect()
             }
             Some(toml::Value::Array(values)) => values,
             Some(number @ (toml::Value::Integer(_) | toml::Value::Float(_))) => vec![number],

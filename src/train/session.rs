@@ -33,7 +33,7 @@ use crate::train::session::prepare::{Prepared, Request};
 use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::{Batch, BatchScore};
-use crate::train::targets::targets_for;
+use crate::train::targets::{targets_for, weight_of};
 use crate::{Error, Result};
 
 /// A model in training: everything that lives from one epoch to the next.
@@ -81,7 +81,8 @@ impl<'a> Session<'a> {
     /// [`new`](Session::new), to train on the samples of these indices alone.
     ///
     /// # Errors
-    /// Those of [`new`](Session::new); also if there are no indices, or one of them is not below the number of samples.
+    /// Those of [`new`](Session::new); also if there are no indices, one of them is not below the number of samples, or
+    /// none is that of a sample with a weight above 0.
     pub fn on_part(
         model: &'a mut Model,
         samples: &'a Samples,
@@ -107,6 +108,11 @@ impl<'a> Session<'a> {
             let (expected, found) = ("classes with `augment.mixup`".into(), "values".into());
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
+        let loss = model.loss().function();
+        match &subset {
+            Some(subset) => weight_of(&loss, targets, samples, subset.iter().map(|&index| index as usize))?,
+            None => weight_of(&loss, targets, samples, 0..count)?,
+        };
         let are_values = matches!(targets, Targets::Values(_));
         let augmenting = augmenter.as_ref();
         let request = Request {
@@ -204,7 +210,8 @@ impl<'a> Session<'a> {
         self.prepared.workspace.bytes()
     }
 
-    /// Mean loss of the model as it is, on other samples; and the accuracy, or how close it comes to values. The loss is not finite where that of
+    /// Mean loss, by the weights of the samples, of the model as it is, on other samples; and the accuracy, or how close
+    /// it comes to values. The loss is not finite where that of
     /// one of them is not, which is then named.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use crate::tensor::MatrixMut;
 pub struct Source<'a> {
     pub features: FeaturesRef<'a>,
     pub targets: Targets<'a>,
+    /// What each sample counts, `[samples]`; empty where all count alike.
+    pub weights: &'a [f32],
     /// Features of a sample.
     pub width: usize,
     pub scale: f32,
@@ -26,6 +28,7 @@ impl<'a> Source<'a> {
     pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
         let (features, width) = (samples.features().view(), samples.features_per_sample());
         Source::of(features, width, targets, config.factor_and_shift(samples.element_type()))
+            .with_weights(samples.weights())
     }
 
     /// A source of samples of `width` features each, which are multiplied by a factor and then shifted.
@@ -35,7 +38,12 @@ impl<'a> Source<'a> {
         targets: Targets<'a>,
         [scale, shift]: [f32; 2],
     ) -> Self {
-        Source { features, targets, width, scale, shift }
+        Source { features, targets, weights: &[], width, scale, shift }
+    }
+
+    /// The source with weights of its samples, `[samples]` or empty.
+    pub fn with_weights(self, weights: &'a [f32]) -> Self {
+        Source { weights, ..self }
     }
 
     /// Adds one sample's features to the queue of prefetches before [`gather`](Source::gather).

@@ -20,6 +20,7 @@ mod per_output;
 mod per_tensor;
 mod rows;
 mod segments;
+mod weights;
 
 pub use batch::{Batch, BatchScore};
 
@@ -34,7 +35,7 @@ use crate::model::recipe::{ConstraintConfig, GradientConfig};
 use crate::optim::{Coefficients, Rule, StepSettings};
 use crate::probe::{Cost, Operation};
 use crate::team::{Shared, Worker};
-use crate::train::inference::scores::spread;
+use crate::train::inference::scores::{spread, spread_of};
 use crate::train::plan::Plan;
 use crate::train::plan::workspace::{Memory, Shares};
 use crate::train::source::Source;
@@ -82,16 +83,14 @@ impl Step<'_> {
             is_measured: batch.is_last(),
         };
         let weight = worker.probe(Operation::Loss, None, || Cost::local(batch.len()), || self.weight(batch));
-        // A batch without weight changes nothing.
-        let scale = if weight == 0.0 { 0.0 } else { 1.0 / weight as f32 };
         let mut score = None;
         for block in batch.blocks(self.plan.block, settings.step) {
-            self.rows_pass(worker, block, scale);
+            self.rows_pass(worker, block, weight);
             worker.barrier();
             if block.is_last && worker.index() == 0 {
                 let (count, is_first) = (batch.len(), settings.step == 1);
                 let cost = || Cost::local(count * size_of::<f32>());
-                let work = || Some(self.score(worker, count, weight, is_first));
+                let work = || Some(self.score(worker, batch, weight, is_first));
                 score = worker.probe(Operation::Loss, None, cost, work);
             }
             let norm = self.parameters_pass(worker, block, &context);
@@ -123,15 +122,9 @@ impl Step<'_> {
         }
     }
 
-    /// The divisor of the sum of a batch's losses: each worker adds it up by itself, which is no work
-    /// without class weights.
-    fn weight(&self, batch: Batch) -> f64 {
-        let samples = &batch.order[batch.start..][..batch.len()];
-        self.loss.weight(self.source.targets, samples.iter().map(|&sample| sample as usize))
-    }
-
     /// Losses and hits of the batch, added up in the order of its rows.
-    fn score(&self, worker: &Worker, samples: usize, weight: f64, is_first: bool) -> BatchScore {
+    fn score(&self, worker: &Worker, batch: Batch, weight: f64, is_first: bool) -> BatchScore {
+        let samples = batch.len();
         let losses = self.memory.losses.read(worker, 0..samples);
         let correct = self.memory.correct.read(worker, 0..samples);
         let correct = match self.source.targets {
@@ -140,13 +133,13 @@ impl Step<'_> {
             }
             Targets::Values(_) => None,
         };
-        BatchScore {
-            loss_sum: reduce::sum_f64(losses),
-            weight,
-            correct,
-            samples,
-            gradient_norm: None,
-            spread: is_first.then(|| spread(losses, weight)),
-        }
+        let (loss_sum, spread) = if self.source.weights.is_empty() {
+            (reduce::sum_f64(losses), is_first.then(|| spread(losses, weight)))
+        } else {
+            let weighted = || self.weighted(losses, batch);
+            let sum = weighted().sum();
+            (sum, is_first.then(|| spread_of(weighted(), sum, samples, weight)))
+        };
+        BatchScore { loss_sum, weight, correct, samples, gradient_norm: None, spread }
     }
 }

@@ -3,6 +3,7 @@
 use crate::data::{self, Samples};
 use crate::kernels::loss::Targets;
 use crate::kernels::simd::reduce;
+use crate::losses::LossFunction;
 use crate::model::Model;
 use crate::{Error, Result};
 
@@ -42,6 +43,27 @@ pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> R
         Targets::Classes(labels) => Ok(labels),
         _ => Err(mismatch("targets", "classes".into(), "values")),
     }
+}
+
+/// The divisor of the mean loss of the samples of these indices.
+///
+/// # Errors
+/// [`Error::Mismatch`] if samples have weights, but none of these one above 0, of a class of which the same is true.
+pub(in crate::train) fn weight_of(
+    loss: &LossFunction,
+    targets: Targets,
+    samples: &Samples,
+    indices: impl ExactSizeIterator<Item = usize>,
+) -> Result<f64> {
+    let weights = samples.weights();
+    if weights.is_empty() {
+        return Ok(loss.weight(targets, indices));
+    }
+    let weight = loss.weight_of(targets, indices.map(|index| (index, weights[index])));
+    if weight > 0.0 {
+        return Ok(weight);
+    }
+    Err(mismatch("weights of samples", "one above 0 of a class with a weight above 0".into(), "none"))
 }
 
 /// Checks that all numbers are finite.

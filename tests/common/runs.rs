@@ -17,7 +17,7 @@ pub fn digits(train: usize, test: usize) -> &'static DataSet {
     static DRAWN: Mutex<BTreeMap<[usize; 2], &DataSet>> = Mutex::new(BTreeMap::new());
     let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
     let draw = || source::generate_digits([train, test], 1).unwrap();
-    *drawn.entry([train, test]).or_insert_with(|| Box::leak(Box::new(draw())))
+    drawn.entry([train, test]).or_insert_with(|| Box::leak(Box::new(draw())))
 }
 
 /// So many features between -0.9 and 0.9, of no pattern that a small network sees at once.

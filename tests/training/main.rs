@@ -18,3 +18,4 @@ mod own_steps;
 mod probes;
 mod sequences;
 mod stopping;
+mod weights;

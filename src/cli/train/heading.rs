@@ -21,11 +21,13 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Mode
             (format!(", {} classes", data.classes), format!("network sees {formula}\n"))
         }
     };
+    let title = match recipe.summary.as_str() {
+        "" => recipe.name.clone(),
+        summary => format!("{}: {summary}", recipe.name),
+    };
     format!(
-        "{}: {}\n{}{}: {train} training{validation} and {test} test samples of {shape}{targets}\n\
+        "{title}\n{}{}: {train} training{validation} and {test} test samples of {shape}{targets}\n\
          {sees}{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
-        recipe.name,
-        recipe.summary,
         data.name,
         origin(&data.origin),
         recipe.optimizer.name(),

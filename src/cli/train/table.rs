@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::cli::shared::shell_word;
 use crate::data::DataSet;
-use crate::data::table::encode::{Feature, How};
+use crate::data::table::encode::{Feature, How, Scale};
 use crate::data::table::{Encoder, Target};
 use crate::model::Recipe;
 use crate::model::recipe::{Override, TableConfig, TableFacts, of_table};
-use crate::report::numbers::{counted, thousands};
+use crate::report::numbers::{counted, significant, thousands};
 use crate::train::table::Fitted;
 use crate::{Error, Result};
 
@@ -78,9 +78,13 @@ impl Made {
         let file = shell_word(&format!("{}.toml", self.recipe.name));
         format!(
             "Nothing else being said, this is `fallline train {file}` with this recipe in {file}, before any option:\n\n{}\n",
-            self.text.trim_end().lines().map(|line| format!("    {line}\n")).collect::<String>()
+            self.text.trim_end().lines().map(indented).collect::<String>()
         )
     }
+}
+
+fn indented(line: &str) -> String {
+    if line.is_empty() { "\n".into() } else { format!("    {line}\n") }
 }
 
 /// The name of the recipe for a table: that of its file.
@@ -121,11 +125,8 @@ fn target(target: &Target) -> String {
             let names: Vec<String> = columns
                 .iter()
                 .map(|column| {
-                    let unit = column.unit;
-                    format!(
-                        "`{}` (mean {:.4}, standard deviation {:.4})",
-                        column.column, unit.offset, unit.factor
-                    )
+                    let [mean, deviation] = [column.unit.offset, column.unit.factor].map(significant);
+                    format!("`{}` (mean {mean}, standard deviation {deviation})", column.column)
                 })
                 .collect();
             format!(
@@ -142,9 +143,7 @@ fn described(feature: &Feature) -> String {
     let made = counted(feature.width(), "feature");
     match &feature.how {
         How::Number { scale, indicator, .. } => {
-            let log = if scale.log1p { "ln(1 + x), " } else { "" };
-            let scaled = format!("{log}less {:.4}, times {:.4}", scale.offset, scale.factor);
-            format!("number, {scaled}{}", missing(*indicator))
+            format!("number, {}{}", scaled(*scale), missing(*indicator))
         }
         How::Category { names, other, missing } => {
             let other = if *other { " and others" } else { "" };
@@ -152,6 +151,22 @@ fn described(feature: &Feature) -> String {
             format!("category, {} known{other}{missing}: {made}", thousands(names.len() as u64))
         }
         How::Date { indicator, .. } => format!("date: {made}{}", missing(*indicator)),
+    }
+}
+
+/// What becomes of a number x.
+fn scaled(scale: Scale) -> String {
+    let x = if scale.log1p { "ln(1 + x)" } else { "x" };
+    let moved = match scale.offset {
+        0.0 => x.to_string(),
+        offset if offset > 0.0 => format!("{x} - {}", significant(offset)),
+        offset => format!("{x} + {}", significant(-offset)),
+    };
+    match scale.factor {
+        1.0 if moved == "x" => "as it is".into(),
+        1.0 => moved,
+        factor if scale.offset == 0.0 => format!("{moved} / {}", significant(factor.recip())),
+        factor => format!("({moved}) / {}", significant(factor.recip())),
     }
 }
 
@@ -171,6 +186,15 @@ mod tests {
         ] {
             assert_eq!(path(OsStr::new(name)).is_some(), is_table, "{name}");
         }
+    }
+
+    #[test]
+    fn scales_are_formulas() {
+        let of = |log1p, offset, factor| scaled(Scale { log1p, offset, factor });
+        assert_eq!(of(false, 38.58, 0.5), "(x - 38.58) / 2");
+        assert_eq!(of(true, -1.5, 1.0), "ln(1 + x) + 1.5");
+        assert_eq!(of(false, 0.0, 0.25), "x / 4");
+        assert_eq!(of(false, 0.0, 1.0), "as it is");
     }
 
     #[test]

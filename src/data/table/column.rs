@@ -76,6 +76,22 @@ impl Column {
         })
     }
 
+    /// The value of a row as a number, as [`numbers`](Column::numbers) has it; NaN of a column whose values are not kept.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn number(&self, row: usize) -> f64 {
+        match &self.values {
+            Values::Single(values) => f64::from(values[row]),
+            Values::Double(values) => values[row],
+            Values::Categories(Categories { codes, .. }) if codes[row] == MISSING => f64::NAN,
+            Values::Categories(Categories { codes, .. }) => f64::from(codes[row]),
+            Values::Dates(_, values) if values[row] == NO_DATE => f64::NAN,
+            Values::Dates(_, values) => values[row] as f64,
+            Values::Dropped => f64::NAN,
+        }
+    }
+
     /// How many values are there and can be read.
     pub fn present(&self, rows: usize) -> usize {
         rows - self.missing - self.unreadable.as_ref().map_or(0, |unreadable| unreadable.count)

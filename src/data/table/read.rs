@@ -15,7 +15,7 @@ use super::options::TableOptions;
 use super::records::{Records, format_error, ragged};
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::{foreign, memory};
 
 /// The most columns of a table.
 pub const MOST_COLUMNS: usize = 16_384;
@@ -120,7 +120,7 @@ fn find<'a>(path: &Path, names: impl Iterator<Item = &'a str> + Clone, wanted: &
 
 /// "line 3, column 2 (`age`)".
 fn place(line: u64, column: usize, name: &str) -> String {
-    let name: String = name.chars().take(SHOWN).collect();
+    let name = foreign::line(name, SHOWN);
     format!("line {line}, column {} (`{name}`)", column + 1)
 }
 
@@ -245,7 +245,7 @@ impl<'a> Plan<'a> {
     }
 
     fn fault(&self, line: u64, column: usize, field: &[u8], fault: Fault) -> Error {
-        let shown: String = String::from_utf8_lossy(field).chars().take(SHOWN).collect();
+        let shown = foreign::line(&String::from_utf8_lossy(field), SHOWN);
         let (expected, found) = match fault {
             Fault::Memory(error) => return error,
             Fault::Kind(kind) => (kind.value().to_string(), format!("`{shown}`")),
@@ -261,6 +261,11 @@ impl<'a> Plan<'a> {
         };
         format_error(self.path, place(line, column, &self.names[column]), expected, found)
     }
+}
+
+/// The name of a column as it can stand in messages and in recipes: without control characters.
+pub(super) fn printable(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// The names of the columns: those that are given, or those of the header, or `column_1` and so on.
@@ -286,10 +291,14 @@ fn names(
         let text = match given.get(column) {
             Some(name) => name.clone(),
             None => options.encoding.text(field).ok_or_else(|| {
-                let found = format!("`{}`; --encoding latin-1 reads it", String::from_utf8_lossy(field));
+                let found = format!(
+                    "`{}`; --encoding latin-1 reads it",
+                    foreign::line(&String::from_utf8_lossy(field), SHOWN)
+                );
                 format_error(path, format!("line {line}, column {}", column + 1), "UTF-8".into(), found)
             })?,
         };
+        let text = printable(&text);
         let name = if text.is_empty() { format!("column_{}", column + 1) } else { text };
         if let Some(first) = seen.insert(name.clone(), column) {
             let found = format!("that of column {} once more", first + 1);

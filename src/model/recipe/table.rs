@@ -24,9 +24,9 @@ pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
     };
     // Small tables need all the steps that they can get; large ones have them in a few epochs.
     let batch = match facts.rows {
-        ..=2_000 => 32,
-        ..=20_000 => 64,
-        ..=200_000 => 256,
+        0..=2_000 => 32,
+        2_001..=20_000 => 64,
+        20_001..=200_000 => 256,
         _ => 1024,
     };
     let steps = facts.rows.div_ceil(batch);

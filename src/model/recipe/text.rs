@@ -68,8 +68,8 @@ impl RecipeText {
     /// As [`Recipe::parse_with`].
     pub fn recipe(&self, overrides: &[Override]) -> Result<Recipe> {
         let mut recipe = Recipe::parse_with(&self.text, &self.place, overrides)?;
-        if let (Some(table), Some(folder)) = (&mut recipe.data.table, &self.folder) {
-            table.beside(folder);
+        if let Some(table) = &mut recipe.data.table {
+            table.folder = self.folder.clone();
         }
         Ok(recipe)
     }

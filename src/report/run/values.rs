@@ -3,7 +3,7 @@
 use super::charts::Figure;
 use crate::report::chart::{Axis, Chart, Guide, ScatterChart};
 use crate::report::metrics::part;
-use crate::report::numbers::significant;
+use crate::report::numbers::{counted, significant};
 use crate::report::page::{Cell, Column, Part, Section, Table};
 use crate::train::analysis::{MOST_OUTPUTS, MOST_PREDICTED, PredictedOutput, PredictedValues};
 use crate::train::metrics::{OutputMetrics, ValueMetrics};
@@ -50,9 +50,8 @@ pub fn figures(name: &str, values: &PredictedValues) -> Vec<Figure> {
 /// The section of predicted values of a run of this name.
 pub fn section(name: &str, of: &str, values: &PredictedValues, record: &TrainRecord) -> Section {
     let text = format!(
-        "Test samples, evenly chosen, {} of them. On the line a prediction is right; above the line of the residuals \
-         it is too low.",
-        values.samples.len()
+        "{}, evenly chosen. On the line a prediction is right; above the line of the residuals it is too low.",
+        counted(values.samples.len(), "test sample")
     );
     let charts = figures(name, values).into_iter().map(|figure| figure.chart).collect();
     let mut parts = vec![Part::Text(text), Part::Charts(charts)];

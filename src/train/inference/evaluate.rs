@@ -13,17 +13,17 @@ use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::padded;
 use crate::train::inference::forward::{BLOCK, ForwardPass, Network};
 use crate::train::inference::scores;
-use crate::train::inference::scores::spread;
+use crate::train::inference::scores::{spread, spread_of};
 use crate::train::record::epoch::{Evaluation, NotFinite};
 use crate::train::source::Source;
-use crate::train::targets::{check_shape, labels_for, targets_for};
+use crate::train::targets::{check_shape, labels_for, targets_for, weight_of};
 use crate::{Result, memory};
 
-/// Mean loss of `model` on `samples`; of targets that are classes the accuracy, and of values how close the outputs come
-/// to them, in the samples' units.
+/// Mean loss of `model` on `samples`, by their weights, if they have some; of targets that are classes the accuracy, of
+/// which all samples are equal parts, and of values how close the outputs come to them, in the samples' units.
 ///
 /// # Errors
-/// If the samples do not fit the model, or memory is short.
+/// If the samples do not fit the model, none of them has a weight above 0, or memory is short.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
     let data::Targets::Values { values, width } = samples.targets() else {
         return Ok(pass(model, samples, data, team, None)?.0);
@@ -70,6 +70,7 @@ fn pass(
 ) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
     let (rows, loss) = (rows_of(model), model.loss().function());
+    let weight = weight_of(&loss, targets, samples, 0..samples.len())?;
     let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
     let mut correct = memory::filled("an evaluation", 0, samples.len())?;
     {
@@ -93,22 +94,34 @@ fn pass(
         )?;
     }
     let hits: f64 = correct.iter().map(|&hit| f64::from(hit)).sum();
-    let weight = loss.weight(targets, 0..samples.len());
+    let weights = samples.weights();
+    let (sum, spread) = if weights.is_empty() {
+        (reduce::sum_f64(&losses), spread(&losses, weight))
+    } else {
+        let weighted = || scores::weighted(&losses, weights.iter().copied());
+        let sum = weighted().sum();
+        (sum, spread_of(weighted(), sum, losses.len(), weight))
+    };
     let seen = Evaluation {
-        loss: reduce::sum_f64(&losses) / weight,
+        loss: sum / weight,
         accuracy: match targets {
             Targets::Classes(_) | Targets::Mixed { .. } => Some(hits / samples.len() as f64),
             Targets::Values(_) => None,
         },
         values: None,
-        not_finite: not_finite(&losses),
+        not_finite: not_finite(&losses, weights),
     };
-    Ok((seen, spread(&losses, weight)))
+    Ok((seen, spread))
 }
 
-fn not_finite(losses: &[f32]) -> Option<NotFinite> {
-    let first = losses.iter().position(|loss| !loss.is_finite())?;
-    let samples = losses[first..].iter().filter(|loss| !loss.is_finite()).count();
+/// The samples whose loss is not finite, but for those without weight: `losses` `[samples]`, `weights` `[samples]` or
+/// empty.
+fn not_finite(losses: &[f32], weights: &[f32]) -> Option<NotFinite> {
+    let is_lost = |&sample: &usize| {
+        !losses[sample].is_finite() && weights.get(sample).is_none_or(|&weight| weight > 0.0)
+    };
+    let first = (0..losses.len()).find(is_lost)?;
+    let samples = (first..losses.len()).filter(is_lost).count();
     Some(NotFinite { samples, first })
 }
 
@@ -292,9 +305,12 @@ mod tests {
 
     #[test]
     fn the_first_sample_without_a_finite_loss_is_named() {
-        assert_eq!(not_finite(&[0.5, 0.0]), None);
-        let seen = not_finite(&[0.5, f32::INFINITY, 0.0, f32::NAN]);
-        assert_eq!(seen, Some(NotFinite { samples: 2, first: 1 }));
+        assert_eq!(not_finite(&[0.5, 0.0], &[]), None);
+        let losses = [0.5, f32::INFINITY, 0.0, f32::NAN];
+        assert_eq!(not_finite(&losses, &[]), Some(NotFinite { samples: 2, first: 1 }));
+        // Samples without weight do not count.
+        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.5]), Some(NotFinite { samples: 1, first: 3 }));
+        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.0]), None);
     }
 
     /// A check at the start is worth something only if it refuses.

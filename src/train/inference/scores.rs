@@ -176,11 +176,32 @@ pub(in crate::train) fn score(confusion: &[Vec<usize>], class: usize) -> ClassSc
     }
 }
 
+/// Losses of samples, each times a weight; of a sample without weight 0, even if its loss is not finite.
+pub(in crate::train) fn weighted(
+    losses: &[f32],
+    weights: impl Iterator<Item = f32>,
+) -> impl Iterator<Item = f64> {
+    let part = |(&loss, weight): (&f32, f32)| {
+        if weight == 0.0 { 0.0 } else { f64::from(loss) * f64::from(weight) }
+    };
+    losses.iter().zip(weights).map(part)
+}
+
 /// The standard deviation of each sample's part, `[samples]`, of a mean that divides the sum by `weight`; 0 of one
 /// sample.
 pub(in crate::train) fn spread(losses: &[f32], weight: f64) -> f64 {
-    let count = losses.len() as f64;
-    let mean = reduce::sum_f64(losses) / count;
-    let squares: f64 = losses.iter().map(|&loss| (f64::from(loss) - mean).powi(2)).sum();
+    spread_of(losses.iter().map(|&loss| f64::from(loss)), reduce::sum_f64(losses), losses.len(), weight)
+}
+
+/// [`spread`] of `count` losses of this sum that were multiplied by weights of their own.
+pub(in crate::train) fn spread_of(
+    losses: impl Iterator<Item = f64>,
+    sum: f64,
+    count: usize,
+    weight: f64,
+) -> f64 {
+    let count = count as f64;
+    let mean = sum / count;
+    let squares: f64 = losses.map(|loss| (loss - mean).powi(2)).sum();
     if weight == 0.0 { 0.0 } else { (squares / count).sqrt() * count / weight }
 }

@@ -11,10 +11,11 @@ use crate::train::record::norms::LayerNorms;
 pub struct EpochRecord {
     /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// The mean loss over the samples, each at the moment it was trained on; with an optimizer that searches along
-    /// lines, at the end of the epoch.
+    /// The mean loss over the samples, by their weights if they have some, each at the moment it was trained on; with
+    /// an optimizer that searches along lines, at the end of the epoch.
     pub train_loss: f64,
-    /// The accuracy on the training samples, as a fraction of 1; absent where the targets are values.
+    /// The accuracy on the training samples, as a fraction of 1, in which all count alike; absent where the targets are
+    /// values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Absent without validation samples; `null` in JSON if it is not finite.
@@ -53,17 +54,18 @@ pub(in crate::train) fn is_false(value: &bool) -> bool {
 /// The result of a model on a set of samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// The mean loss over the samples; `null` in JSON if it is not finite.
+    /// The mean loss over the samples, by their weights if they have some; `null` in JSON if it is not finite.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// The accuracy, as a fraction of 1; absent where the targets are values. Earlier versions wrote `null` there.
+    /// The accuracy, as a fraction of 1, in which all samples count alike; absent where the targets are values. Earlier
+    /// versions wrote `null` there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// How close the outputs come to targets that are values; absent where the targets are classes, and in records of
     /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<ValueMetrics>,
-    /// The samples whose own loss is not finite; absent if there are none.
+    /// The samples whose own loss is not finite, but for those without weight; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
 }

@@ -66,16 +66,17 @@ pub(in crate::train) struct Reference {
 }
 
 impl Reference {
-    /// The reference by the score of the first step, and of the untrained model if that step took few samples.
-    pub fn new(first: &BatchScore, untrained: Option<Untrained>) -> Reference {
-        let loss = first.mean_loss();
+    /// The reference by the score of the first step, and of the untrained model if that step took few samples. A first
+    /// step without weight has no loss: then it is that of the untrained model, if that is known.
+    pub fn new(first: &BatchScore, untrained: Option<Untrained>) -> Option<Reference> {
+        let loss = if first.weight > 0.0 { first.mean_loss() } else { untrained?.loss };
         let (mut base, mut spread) = (loss, first.spread.unwrap_or(0.0));
         if let Some(untrained) = untrained {
             base = base.max(untrained.loss);
             spread = spread.max(untrained.spread);
         }
         let noise = STANDARD_ERRORS * spread / (first.samples as f64).sqrt();
-        Reference { first: loss, limit: base + noise.max(SLACK * base.abs()) }
+        Some(Reference { first: loss, limit: base + noise.max(SLACK * base.abs()) })
     }
 
     /// Whether a training loss is so high that the training has failed, or is about to.
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_is_plainly_above_the_first_step_has_failed() {
-        let reference = Reference::new(&first(2.3, 64, 0.4), None);
+        let reference = Reference::new(&first(2.3, 64, 0.4), None).unwrap();
         for loss in [6.6e22, f64::INFINITY, f64::NAN, 2.6] {
             assert!(reference.is_above(loss), "{loss}");
         }
@@ -128,20 +129,30 @@ mod tests {
         }
         assert_eq!(reference.first(), 2.3);
         // A loss may be negative: Poisson's.
-        let negative = Reference::new(&first(-2.0, 64, 0.0), None);
+        let negative = Reference::new(&first(-2.0, 64, 0.0), None).unwrap();
         assert!(!negative.is_above(-1.9) && negative.is_above(-1.5));
         // What begins with no loss at all can only lose it.
-        assert!(!Reference::new(&first(0.0, 64, 0.0), None).is_above(0.0));
+        assert!(!Reference::new(&first(0.0, 64, 0.0), None).unwrap().is_above(0.0));
     }
 
     /// One sample may happen to be classified correctly.
     #[test]
     fn a_first_step_of_few_samples_is_not_taken_at_its_word() {
         let untrained = Some(Untrained { loss: 2.3, spread: 0.5 });
-        let alone = Reference::new(&first(0.1, 1, 0.0), untrained);
+        let alone = Reference::new(&first(0.1, 1, 0.0), untrained).unwrap();
         assert!(!alone.is_above(2.4) && !alone.is_above(4.2) && alone.is_above(4.4));
-        let four = Reference::new(&first(0.1, 4, 0.1), untrained);
+        let four = Reference::new(&first(0.1, 4, 0.1), untrained).unwrap();
         assert!(!four.is_above(3.2) && four.is_above(3.4));
+    }
+
+    #[test]
+    fn a_first_step_without_weight_is_no_reference() {
+        let weightless = BatchScore { weight: 0.0, ..first(0.0, 1, 0.0) };
+        assert!(Reference::new(&weightless, None).is_none());
+        let untrained = Some(Untrained { loss: 2.3, spread: 0.5 });
+        let reference = Reference::new(&weightless, untrained).unwrap();
+        assert!(!reference.is_above(4.2) && reference.is_above(4.4));
+        assert_eq!(reference.first(), 2.3);
     }
 
     #[test]

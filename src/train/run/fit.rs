@@ -217,7 +217,7 @@ pub(in crate::train) fn fit(
                 break;
             }
         };
-        let reference = session.first().map(|first| Reference::new(first, untrained));
+        let reference = session.first().and_then(|first| Reference::new(first, untrained));
         let diverges = reference.is_some_and(|reference| reference.is_above(record.train_loss));
         for warning in health.after_epoch(record.epoch, session.steps(), &record.layers, diverges) {
             observer.warning(&warning);

@@ -95,8 +95,9 @@ mod tests {
             "data.mean=0.0",
             "data.deviation=1.0",
             "optimizer.name=adam",
-            "optimizer.learning_rate=0.05",
-            "train.epochs=30",
+            "optimizer.learning_rate=0.02",
+            "train.batch=16",
+            "train.epochs=100",
         ]
         .map(|change| change.parse().unwrap());
         let recipe = Recipe::load("digits-mlp", &changes).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::data::split::hold_out_rows;
 use crate::data::table::{Encoder, Kind, RowReader, Setup, Table};
-use crate::data::{DataSet, Origin, Split};
+use crate::data::{DataSet, Origin, Samples, Split};
 use crate::error::Result;
 use crate::model::recipe::{DataConfig, TABLE, TableConfig};
 
@@ -29,14 +29,8 @@ impl Fitted {
         stratified: bool,
         seed: u64,
     ) -> Result<Fitted> {
-        let table = Table::read(&path(&config.file, data_dir), &config.options)?;
-        let split = if config.test_file.is_some() {
-            Split { subset: (0..table.rows as u32).collect(), held: Vec::new() }
-        } else {
-            let count = ((config.test * table.rows as f64).round() as usize).max(1);
-            let strata = if stratified { strata(&table, &config.setup)? } else { None };
-            hold_out_rows(strata.as_deref(), table.rows, count, seed)?
-        };
+        let table = Table::read(&config.path(&config.file, data_dir), &config.options)?;
+        let split = split(&table, config, stratified, seed)?;
         let fitted = Encoder::fit(&table, &split.subset, &config.setup, &config.options)?;
         Ok(Fitted { table, split, encoder: Arc::new(fitted.encoder), notes: fitted.notes })
     }
@@ -54,10 +48,14 @@ impl Fitted {
         let Fitted { table, split, encoder, mut notes } = self;
         let mut files = vec![table.path.clone()];
         let train = encoder.samples(&table, &split.subset)?;
+        let train = match config.setup.balanced {
+            true => balanced(train)?,
+            false => train,
+        };
         let test = match &config.test_file {
             None => encoder.samples(&table, &split.held)?,
             Some(file) => {
-                let file = path(file, data_dir);
+                let file = config.path(file, data_dir);
                 let rows = RowReader::open(&file, &encoder, true)?;
                 if !rows.unknown().is_empty() {
                     let names = rows.unknown().join("`, `");
@@ -86,9 +84,43 @@ pub fn load(config: &DataConfig, table: &TableConfig, data_dir: Option<&Path>) -
     Fitted::read(table, data_dir, config.stratified, config.seed)?.data_set(table, data_dir)
 }
 
-/// The path of a file: in the folder that was named for data, if one was.
-fn path(file: &str, data_dir: Option<&Path>) -> PathBuf {
-    data_dir.map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
+/// The samples with weights by which all classes count the same.
+fn balanced(samples: Samples) -> Result<Samples> {
+    let weights = samples.balanced_weights()?;
+    samples.with_weights(weights)
+}
+
+/// The test rows of a training, as an encoder that was fitted to its training rows sees them, and the files that they
+/// are from.
+///
+/// # Errors
+/// Those of [`RowReader`], of [`Table::read`] and of [`Encoder::samples`].
+pub fn test(
+    data: &DataConfig,
+    config: &TableConfig,
+    encoder: &Arc<Encoder>,
+    data_dir: Option<&Path>,
+) -> Result<(Vec<PathBuf>, Samples)> {
+    if let Some(file) = &config.test_file {
+        let file = config.path(file, data_dir);
+        let samples = RowReader::open(&file, encoder, true)?.samples()?;
+        return Ok((vec![file], samples));
+    }
+    let file = config.path(&config.file, data_dir);
+    let table = Table::read(&file, &config.options)?;
+    let split = split(&table, config, data.stratified, data.seed)?;
+    let samples = encoder.samples(&table, &split.held)?;
+    Ok((vec![file], samples))
+}
+
+/// The rows to train on, and those to test on where no file has them.
+fn split(table: &Table, config: &TableConfig, stratified: bool, seed: u64) -> Result<Split> {
+    if config.test_file.is_some() {
+        return Ok(Split { subset: (0..table.rows as u32).collect(), held: Vec::new() });
+    }
+    let count = ((config.test * table.rows as f64).round() as usize).max(1);
+    let strata = if stratified { strata(table, &config.setup)? } else { None };
+    hold_out_rows(strata.as_deref(), table.rows, count, seed)
 }
 
 /// A number for each row by its class, where the target is of classes.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::data::idx::ElementType;
-use crate::data::{FeaturesRef, Samples, TargetsRef};
+use crate::data::{FeaturesRef, Samples, TargetsRef, check_weights};
 use crate::losses::Targets;
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
@@ -113,8 +113,51 @@ impl<'a> Stepper<'a> {
         x: impl Into<FeaturesRef<'b>>,
         targets: impl Into<TargetsRef<'b>>,
     ) -> Result<StepRecord> {
-        let x = x.into();
-        let (count, targets) = self.checked(x, targets.into())?;
+        self.step_on(x.into(), targets.into(), None)
+    }
+
+    /// [`step`](Stepper::step) on samples that have weights, `[samples]`: the loss and the gradient of each count so
+    /// many times, and their means divide by the sum of the weights (times those of the classes, if the loss has
+    /// some). If that is 0, the loss and the gradient are 0, and the update rule does with it what it does with any
+    /// gradient. Layers that normalise by batch see all samples, and the accuracy counts them alike.
+    ///
+    /// ```
+    /// # use fallline::{Activation, Loss, Model, Optimizer, Trainer};
+    /// # let model = || {
+    /// #     Model::sequential(2).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()
+    /// # };
+    /// # let (mut model, mut other) = (model()?, model()?);
+    /// let trainer = Trainer::new().optimizer(Optimizer::sgd(0.1)).batch(4);
+    /// let (x, y) = ([0.0, 1.0, 1.0, 0.0], [1.0, -1.0]); // two samples
+    /// let weighted = trainer.steps(&mut model)?.step_weighted(&x, &y, &[3.0, 0.0])?;
+    /// let alone = trainer.steps(&mut other)?.step(&x[..2], &y[..1])?;
+    /// assert!((weighted.loss - alone.loss).abs() < 1e-6);
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`step`](Stepper::step); also if there are not as many weights as samples, or one is not a finite number
+    /// of at least 0.
+    pub fn step_weighted<'b>(
+        &mut self,
+        x: impl Into<FeaturesRef<'b>>,
+        targets: impl Into<TargetsRef<'b>>,
+        weights: &[f32],
+    ) -> Result<StepRecord> {
+        self.step_on(x.into(), targets.into(), Some(weights))
+    }
+
+    /// Trains on a batch of samples that have weights, `[samples]`, or none.
+    fn step_on(
+        &mut self,
+        x: FeaturesRef,
+        targets: TargetsRef,
+        weights: Option<&[f32]>,
+    ) -> Result<StepRecord> {
+        let (count, targets) = self.checked(x, targets)?;
+        if let Some(weights) = weights {
+            check_weights("weights of the batch", weights, count)?;
+        }
         let element_type = match x {
             FeaturesRef::Bytes(_) => ElementType::U8,
             FeaturesRef::Floats(_) => ElementType::F32,
@@ -126,7 +169,8 @@ impl<'a> Stepper<'a> {
         let width = self.model.input().iter().product();
         self.begin_step();
         let settings = self.settings();
-        let source = Source::of(x, width, targets, factor_and_shift);
+        let source =
+            Source::of(x, width, targets, factor_and_shift).with_weights(weights.unwrap_or_default());
         let step = self.prepared.step(self.model, &self.recipe, source, None, self.due);
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
         let derives = !self.has_derived;

@@ -10,7 +10,8 @@ use crate::{Result, memory};
 
 /// The ending after the step whose score is `batch`, if a rule ends a training that began at `begun`.
 pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Instant) -> Option<Ending> {
-    let below = |limit: f64| batch.gradient_norm.is_some_and(|norm| norm < limit);
+    // The gradient of a step without weight is 0 wherever the training has come to.
+    let below = |limit: f64| batch.weight > 0.0 && batch.gradient_norm.is_some_and(|norm| norm < limit);
     if rules.steps.is_some_and(|limit| steps >= limit) {
         return Some(Ending::Steps);
     }
@@ -216,7 +217,7 @@ mod tests {
             gradient_norm,
             ..StopConfig::default()
         };
-        let batch = BatchScore { gradient_norm: Some(0.5), ..BatchScore::default() };
+        let batch = BatchScore { gradient_norm: Some(0.5), weight: 1.0, ..BatchScore::default() };
         let now = Instant::now();
         let after = |rules: StopConfig, steps| after_step(&rules, steps, &batch, now);
         assert_eq!(after(rules(Some(3), None, None), 2), None);
@@ -225,5 +226,7 @@ mod tests {
         assert_eq!(after(rules(None, Some(1e9), None), 1), None);
         assert_eq!(after(rules(None, None, Some(0.6)), 1), Some(Ending::GradientNorm));
         assert_eq!(after(rules(None, None, Some(0.5)), 1), None);
+        let weightless = BatchScore { weight: 0.0, ..batch };
+        assert_eq!(after_step(&rules(None, None, Some(0.6)), 1, &weightless, now), None);
     }
 }

@@ -27,6 +27,19 @@ impl<'a> Batch<'a> {
         self.start + self.len() == self.order.len()
     }
 
+    /// The samples of the batch.
+    pub fn samples(&self) -> &'a [u32] {
+        &self.order[self.start..][..self.len()]
+    }
+
+    /// The samples that those of the batch are mixed with, none if they are not, and the share of the samples
+    /// themselves in the mixture.
+    pub fn partners(&self) -> (&'a [u32], f32) {
+        let of_batch =
+            |mixing: &'a Mixing| (&mixing.partners()[self.start..][..self.len()], mixing.share(self.start));
+        self.mixing.map_or((&[], 1.0), of_batch)
+    }
+
     /// The batch in blocks of at most `rows` rows.
     pub fn blocks(self, rows: usize, step: u64) -> impl Iterator<Item = Block<'a>> {
         let end = self.start + self.len();
@@ -78,8 +91,10 @@ impl<'a> Block<'a> {
 /// Loss, hits and gradient norm of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchScore {
+    /// The sum of the losses, each times the weight of its sample.
     pub loss_sum: f64,
-    /// The divisor that makes the sum a mean, by [`LossFunction::weight`].
+    /// The divisor that makes the sum a mean, by [`LossFunction::weight`] or, where samples have weights of their
+    /// own, [`LossFunction::weight_of`].
     pub weight: f64,
     /// Samples whose class was predicted; none where the targets are values.
     pub correct: Option<usize>,
@@ -96,7 +111,7 @@ impl BatchScore {
         if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
     }
 
-    /// The accuracy, as a fraction of 1; none where the targets are values.
+    /// The accuracy, as a fraction of 1, in which all samples count alike; none where the targets are values.
     pub fn accuracy(&self) -> Option<f64> {
         Some(self.correct? as f64 / self.samples as f64)
     }

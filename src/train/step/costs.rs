@@ -45,9 +45,10 @@ impl Step<'_> {
         forward::cost(&self.layers[index], rows, self.input_columns(index), columns)
     }
 
-    /// The cost of the loss: outputs are read, gradients written.
+    /// The cost of the loss: outputs are read, gradients written; with weights of samples, read and written again.
     pub(super) fn loss_cost(&self, rows: usize) -> Cost {
-        Cost::local(2 * Self::rows_bytes(rows, self.memory.outputs[self.layers.len() - 1].columns()))
+        let matrices = if self.source.weights.is_empty() { 2 } else { 4 };
+        Cost::local(matrices * Self::rows_bytes(rows, self.memory.outputs[self.layers.len() - 1].columns()))
     }
 
     /// The cost of the gradient of the input, where there is one: that of the output is read, that of the input

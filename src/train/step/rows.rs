@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::weights::Divisor;
 use super::{Block, Step};
 use crate::kernels::loss::{Rows, Targets};
 use crate::layers::{Backward, Forward, RowsGradient, Training};
@@ -11,7 +12,8 @@ use crate::probe::Operation;
 use crate::team::Worker;
 
 impl Step<'_> {
-    pub(super) fn rows_pass(&self, worker: &Worker, block: Block, scale: f32) {
+    /// `weight`: the divisor of the sum of the step's losses.
+    pub(super) fn rows_pass(&self, worker: &Worker, block: Block, weight: f64) {
         let count = block.samples.len();
         let mine = self.plan.rows.share(worker, count);
         worker.probe(
@@ -38,7 +40,7 @@ impl Step<'_> {
             worker.barrier();
         }
         if !self.plan.rows.norms.is_empty() {
-            return self.rows_in_segments(worker, block, mine, scale);
+            return self.rows_in_segments(worker, block, mine, weight);
         }
         for rows in self.plan.rows.cuts(mine) {
             if split == 0 {
@@ -48,7 +50,7 @@ impl Step<'_> {
                 let columns = self.memory.outputs[index].columns();
                 self.forward(worker, index, rows.clone(), 0..columns, block);
             }
-            self.loss(worker, rows.clone(), block, scale);
+            self.loss(worker, rows.clone(), block, weight);
             for index in (0..self.layers.len()).rev() {
                 self.backward_and_sum(worker, index, rows.clone(), block);
             }
@@ -171,7 +173,7 @@ impl Step<'_> {
         layer.forward(Forward { y, x, storage, derived, columns, scratch, training: Some(&training) }, other);
     }
 
-    pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, scale: f32) {
+    pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, weight: f64) {
         let first = block.first;
         worker.probe_next(
             Operation::Loss,
@@ -188,7 +190,11 @@ impl Step<'_> {
                 let shape = Rows { classes: self.classes, stride: outputs.columns() };
                 let doutputs = gradients.contiguous_rows_mut(worker, rows.clone());
                 let outputs = outputs.contiguous_rows(worker, rows.clone());
+                let Divisor { scale, unit } = self.divisor(weight);
                 self.loss.gradient(doutputs, scores, outputs, targets, shape, scale);
+                if !self.source.weights.is_empty() {
+                    self.weigh(doutputs, rows.clone(), block, unit);
+                }
             },
         );
     }

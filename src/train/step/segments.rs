@@ -15,7 +15,7 @@ use crate::team::Worker;
 
 impl Step<'_> {
     /// Runs this worker's rows, `mine`, through all segments and back.
-    pub(super) fn rows_in_segments(&self, worker: &Worker, block: Block, mine: Range<usize>, scale: f32) {
+    pub(super) fn rows_in_segments(&self, worker: &Worker, block: Block, mine: Range<usize>, weight: f64) {
         let (norms, count) = (&self.plan.rows.norms, block.samples.len());
         let cuts = || self.plan.rows.cuts(mine.clone());
         let split = self.plan.feature_layers(count);
@@ -34,7 +34,7 @@ impl Step<'_> {
         }
         for rows in cuts() {
             self.forward_through(worker, from..self.layers.len(), rows.clone(), block);
-            self.loss(worker, rows.clone(), block, scale);
+            self.loss(worker, rows.clone(), block, weight);
             self.backward_through(worker, from..self.layers.len(), rows, block);
         }
         for (number, &norm) in norms.iter().enumerate().rev() {

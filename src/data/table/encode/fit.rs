@@ -13,6 +13,7 @@ use super::readable::check_readable;
 use super::scales::{filled, scale_of};
 use super::setup::{Scaling, Setup};
 use crate::error::{Error, Result};
+use crate::foreign;
 
 /// An encoder, and what there is to say about how it came about.
 #[derive(Clone, Debug)]
@@ -208,7 +209,7 @@ impl Fit<'_> {
             return self.left_out(column, "all its values in the training rows are missing");
         }
         if kept.len() == 1 && missing == 0 {
-            let name = &categories.names[kept[0]];
+            let name = foreign::shortened(&categories.names[kept[0]]);
             return self.left_out(column, &format!("it is `{name}` in all training rows"));
         }
         let all = kept.len();

@@ -35,13 +35,11 @@ pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup)
     }
     let of_column = |&index: &usize| {
         let column = &table.columns[index];
-        let is_numbers = matches!(column.kind, Kind::Number | Kind::Code);
-        let Some(numbers) = column.numbers().filter(|_| is_numbers) else {
+        if !matches!(column.kind, Kind::Number | Kind::Code) {
             return Err(wrong_kind(table, column, columns.len()));
-        };
-        let all: Vec<f64> = numbers.collect();
+        }
         let unit = if setup.standardise_target {
-            let trained: Vec<f64> = rows.iter().map(|&row| all[row as usize]).collect();
+            let trained: Vec<f64> = rows.iter().map(|&row| column.number(row as usize)).collect();
             let [offset, deviation] = mean_and_deviation(&trained);
             Unit { factor: if deviation > 0.0 { deviation } else { 1.0 }, offset }
         } else {

@@ -10,6 +10,7 @@ use super::super::date::date;
 use super::super::dialect::Beginning;
 use super::super::number::number;
 use super::super::options::{Encoding, TableOptions};
+use super::super::read::printable;
 use super::super::records::{Records, format_error, ragged};
 use super::super::source::Source;
 use super::classes::Classes;
@@ -17,7 +18,7 @@ use super::encoder::{Encoder, Target};
 use super::feature::{Category, Feature, How};
 use crate::data::samples::{Samples, Targets};
 use crate::error::{Error, Result};
-use crate::memory;
+use crate::{foreign, memory};
 
 /// The most letters of a field in a message.
 const SHOWN: usize = 40;
@@ -213,7 +214,9 @@ impl<'a> RowReader<'a> {
             (Target::Classes { column, values, .. }, Some(classes)) => {
                 let class = places.first().and_then(|&place| classes.class(record[place].trim_ascii()));
                 let expected = || match values.len() {
-                    ..=10 => format!("a class of the training rows: {}", values.join(", ")),
+                    ..=10 => {
+                        format!("a class of the training rows: {}", foreign::shortened(&values.join(", ")))
+                    }
                     more => format!("one of the {more} classes of the training rows"),
                 };
                 let place = places.first().copied().unwrap_or(0);
@@ -236,10 +239,9 @@ impl<'a> RowReader<'a> {
 
     /// The error for a field.
     fn refused(&self, line: u64, place: usize, name: &str, expected: &str) -> Error {
-        let shown: String =
-            String::from_utf8_lossy(self.record[place].trim_ascii()).chars().take(SHOWN).collect();
+        let shown = foreign::line(&String::from_utf8_lossy(self.record[place].trim_ascii()), SHOWN);
         let found = if shown.is_empty() { "nothing".to_string() } else { format!("`{shown}`") };
-        let name: String = name.chars().take(SHOWN).collect();
+        let name = foreign::line(name, SHOWN);
         let place = format!("line {line}, column {} (`{name}`)", place + 1);
         format_error(self.path, place, expected.to_string(), found)
     }
@@ -358,8 +360,9 @@ fn unknown_of(encoder: &Encoder, names: &[String]) -> Vec<String> {
 }
 
 fn texts(record: &ByteRecord, encoding: Encoding) -> Vec<String> {
-    record
-        .iter()
-        .map(|field| encoding.text(field).unwrap_or_else(|| String::from_utf8_lossy(field).into_owned()))
-        .collect()
+    let text = |field: &[u8]| match encoding.text(field) {
+        Some(text) => printable(&text),
+        None => printable(&String::from_utf8_lossy(field)),
+    };
+    record.iter().map(text).collect()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::category::{Categories, MISSING};
 use super::super::column::{Column, NO_DATE, Values};
+use super::super::kind::Kind;
 use super::super::read::Table;
 use super::classes::Classes;
 use super::encoder::{Encoder, Target};
@@ -20,6 +21,19 @@ impl Encoder {
     /// [`Error::Unknown`] if a column is not there; [`Error::Mismatch`] if a value is too large for an f32, a class is
     /// not known, or memory is short.
     pub fn samples(self: &Arc<Self>, table: &Table, rows: &[u32]) -> Result<Samples> {
+        // What is small comes first, so that nothing of it stands beside the features.
+        let (targets, classes) = self.targets(table, rows)?;
+        let weights = self.weights.as_ref().map(|name| weights(table, name, rows)).transpose()?;
+        let features = self.all_features(table, rows)?;
+        let samples = Samples::floats(features, [1, 1, self.width()], targets, classes)?;
+        let samples = samples.with_units(self.target.units())?.with_encoder(self.clone());
+        match weights {
+            Some(weights) => samples.with_weights(weights),
+            None => Ok(samples),
+        }
+    }
+
+    fn all_features(&self, table: &Table, rows: &[u32]) -> Result<Vec<f32>> {
         let width = self.width();
         let numbers = width.saturating_mul(rows.len());
         memory::check("the samples of a table", numbers.saturating_mul(size_of::<f32>()))?;
@@ -28,22 +42,10 @@ impl Encoder {
         let mut start = 0;
         for feature in &self.features {
             let column = &table.columns[table.find(&feature.column)?];
-            let place = Place { start, width };
-            write(table, column, feature, rows, &mut features, place)?;
+            write(table, column, feature, rows, &mut features, Place { start, width })?;
             start += feature.width();
         }
-        let (targets, classes) = self.targets(table, rows)?;
-        let samples = Samples::floats(features, [1, 1, width], targets, classes)?;
-        let samples = samples.with_units(self.target.units())?.with_encoder(self.clone());
-        match &self.weights {
-            None => Ok(samples),
-            Some(name) => {
-                let column = &table.columns[table.find(name)?];
-                let Some(numbers) = column.numbers() else { return Err(outside(table, column, "numbers")) };
-                let all: Vec<f64> = numbers.collect();
-                samples.with_weights(rows.iter().map(|&row| all[row as usize] as f32).collect())
-            }
-        }
+        Ok(features)
     }
 
     /// The targets of rows, and how many classes there are.
@@ -76,13 +78,24 @@ impl Encoder {
         values.resize(rows.len() * width, 0.0);
         for (output, target) in columns.iter().enumerate() {
             let column = &table.columns[table.find(&target.column)?];
-            let Some(numbers) = column.numbers() else { return Err(outside(table, column, "numbers")) };
-            let all: Vec<f64> = numbers.collect();
+            if matches!(column.values, Values::Dropped) {
+                return Err(outside(table, column, "numbers"));
+            }
             for (value, &row) in values[output..].iter_mut().step_by(width).zip(rows) {
-                *value = target.unit.value(all[row as usize]) as f32;
+                *value = target.unit.value(column.number(row as usize)) as f32;
             }
         }
         Ok((Targets::Values { values, width }, 0))
+    }
+}
+
+/// The weights of rows, from this column.
+fn weights(table: &Table, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
+    let column = &table.columns[table.find(name)?];
+    let numbers = rows.iter().map(|&row| column.number(row as usize) as f32).collect();
+    match column.kind {
+        Kind::Number | Kind::Code => Ok(numbers),
+        _ => Err(outside(table, column, "weights, numbers of at least 0")),
     }
 }
 
@@ -107,13 +120,8 @@ fn write(
     let rows_of = features.chunks_exact_mut(width).map(|row| &mut row[start..start + own]).zip(rows);
     match (&feature.how, &column.values) {
         (How::Number { .. }, Values::Single(_) | Values::Double(_)) => {
-            let number = |row: u32| match &column.values {
-                Values::Single(values) => f64::from(values[row as usize]),
-                Values::Double(values) => values[row as usize],
-                _ => f64::NAN,
-            };
             for (features, &row) in rows_of {
-                let number = Some(number(row)).filter(|number| !number.is_nan());
+                let number = Some(column.number(row as usize)).filter(|number| !number.is_nan());
                 if !feature.write_number(number, features) {
                     return Err(outside(table, column, "numbers that an f32 holds once they are scaled"));
                 }

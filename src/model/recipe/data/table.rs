@@ -1,6 +1,6 @@
 //! The keys of `[data]` that say which table is read, and what becomes of its columns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
@@ -24,6 +24,8 @@ pub struct TableConfig {
     pub test_file: Option<String>,
     /// How many those are, as a part of all, in (0, 1); chosen by the seed of the data.
     pub test: f64,
+    /// The folder of the recipe, if it was read from a file: no part of its text.
+    pub folder: Option<PathBuf>,
     /// How the files are read.
     pub options: TableOptions,
     /// What becomes of the columns.
@@ -34,19 +36,17 @@ impl TableConfig {
     /// The table in this file, read and used as it looks.
     pub fn of(file: &str) -> TableConfig {
         let (options, setup) = (TableOptions::default(), Setup::default());
-        TableConfig { file: file.into(), test_file: None, test: TEST, options, setup }
+        TableConfig { file: file.into(), test_file: None, test: TEST, folder: None, options, setup }
     }
 
-    /// The same with paths that begin at a folder, where files of their names lie in it.
-    pub fn beside(&mut self, folder: &Path) {
-        for path in [Some(&mut self.file), self.test_file.as_mut()].into_iter().flatten() {
-            let beside = folder.join(&*path);
-            if let Some(beside) =
-                beside.to_str().filter(|_| Path::new(path).is_relative() && beside.is_file())
-            {
-                *path = beside.to_string();
-            }
+    /// The path of a file of the table: in the folder that was named for data, if one was; else beside the recipe, if it is
+    /// there; else where it says.
+    pub fn path(&self, file: &str, data_dir: Option<&Path>) -> PathBuf {
+        if let Some(folder) = data_dir {
+            return folder.join(file);
         }
+        let beside = self.folder.as_ref().map(|folder| folder.join(file)).filter(|path| path.is_file());
+        beside.unwrap_or_else(|| PathBuf::from(file))
     }
 
     pub(super) fn read(section: &mut Section) -> Result<TableConfig> {
@@ -54,12 +54,12 @@ impl TableConfig {
         let test_file = Some(section.text_or("test_file", "")?).filter(|path| !path.is_empty());
         let test = section.number("test", TEST, unit_inner())?;
         let options = read_options(section)?;
-        Ok(TableConfig { file, test_file, test, options, setup: read_setup(section)? })
+        Ok(TableConfig { file, test_file, test, folder: None, options, setup: read_setup(section)? })
     }
 
     /// Writes all of it, but what is as it is by default.
     pub(in crate::model::recipe) fn write(&self, table: &mut Table) {
-        let TableConfig { file, test_file, test, options, setup } = self;
+        let TableConfig { file, test_file, test, options, setup, .. } = self;
         let mut put = |key: &str, value: Value| {
             table.insert(key.to_string(), value);
         };

@@ -1,0 +1,93 @@
+//! What a model is tried on.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::cli::output::Outputs;
+use crate::cli::shared;
+use crate::data::table::RowReader;
+use crate::data::{DataSet, Samples};
+use crate::model::recipe::DataConfig;
+use crate::model::saved::SavedModel;
+use crate::report::numbers;
+use crate::train::{dataset, table};
+
+/// Samples to try a model on.
+pub(super) struct TestSet {
+    /// The name of their data set.
+    pub name: String,
+    pub samples: Samples,
+    pub class_names: Vec<String>,
+}
+
+impl TestSet {
+    /// The rows of a table, or the test samples of the data set that the model was trained on.
+    pub fn of(
+        model: &Path,
+        saved: &SavedModel,
+        rows: Option<&PathBuf>,
+        folder: Option<&Path>,
+        outputs: &Outputs,
+    ) -> anyhow::Result<TestSet> {
+        let Some(encoder) = saved.model.encoder() else {
+            if let Some(rows) = rows {
+                bail!(
+                    "{}: expected no file beside a model of pictures; --data names a folder",
+                    rows.display()
+                );
+            }
+            return TestSet::of_folder(model, saved, folder, outputs);
+        };
+        let class_names = encoder.target.class_names().to_vec();
+        let (name, samples) = match (rows, &saved.recipe.data.table) {
+            (Some(path), _) => {
+                outputs.check_apart([path.as_path()])?;
+                let rows = RowReader::open(path, encoder, true)?;
+                if !rows.unknown().is_empty() {
+                    let names = rows.unknown().join("`, `");
+                    let note =
+                        format!("{}: not in the training rows and left out: `{names}`", path.display());
+                    shared::say("note", &note);
+                }
+                (path.display().to_string(), rows.samples()?)
+            }
+            (None, Some(config)) => {
+                let (files, samples) = table::test(&saved.recipe.data, config, encoder, folder)?;
+                outputs.check_apart(files.iter().map(PathBuf::as_path))?;
+                let name = files.last().map_or(String::new(), |file| file.display().to_string());
+                (name, samples)
+            }
+            (None, None) => {
+                bail!(
+                    "{}: expected a table to try it on, since its file names none, found nothing",
+                    model.display()
+                )
+            }
+        };
+        Ok(TestSet { name, samples, class_names })
+    }
+
+    fn of_folder(
+        model: &Path,
+        saved: &SavedModel,
+        folder: Option<&Path>,
+        outputs: &Outputs,
+    ) -> anyhow::Result<TestSet> {
+        // The training samples are not needed, so a folder may hold fewer of them than were trained on.
+        let wanted = DataConfig { train_samples: Some(1), ..saved.recipe.data.clone() };
+        let data = dataset::load(&wanted, folder)?;
+        outputs.check_data(&data)?;
+        let DataSet { name, classes, test, class_names, .. } = data;
+        if test.shape() != saved.input || classes != saved.classes {
+            bail!(
+                "{}: expected samples of {} in {} classes, found {} in {classes} classes in data set `{name}`",
+                model.display(),
+                numbers::shape(saved.input),
+                saved.classes,
+                numbers::shape(test.shape()),
+            );
+        }
+        Ok(TestSet { name, samples: test, class_names })
+    }
+}
