@@ -59,5 +59,5 @@ impl Linear {
 fn cross_entropy(outputs: usize, row: impl Fn(usize) -> (f64, f64)) -> f64 {
     let largest = (0..outputs).map(|j| row(j).0).fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = (0..outputs).map(|j| (row(j).0 - largest).exp()).sum();
-    (0..outputs).map(|j| row(j)).map(|(z, t)| t * (sum.ln() + largest - z)).sum()
+    (0..outputs).map(row).map(|(z, t)| t * (sum.ln() + largest - z)).sum()
 }
