@@ -26,7 +26,7 @@ LEVELS = [
     ["init"],
     ["hyper"],
     ["registry"],
-    ["losses", "optim", "data"],
+    ["losses", "optim", "data", "linear"],
     ["layers"],
     ["model"],
     ["train"],

@@ -91,6 +91,8 @@ pub mod init;
 #[doc(hidden)]
 pub mod layers;
 #[doc(hidden)]
+pub mod linear;
+#[doc(hidden)]
 pub mod losses;
 #[doc(hidden)]
 pub mod optim;
@@ -117,6 +119,8 @@ pub mod settings {
 
     #[doc(inline)]
     pub use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
+    #[doc(inline)]
+    pub use crate::linear::{Linear, LinearKind};
     #[doc(inline)]
     pub use crate::model::recipe::{
         AverageConfig, AverageMethod, ConstraintConfig, DataConfig, GradientConfig, Held, ModelConfig,
@@ -145,7 +149,8 @@ pub mod record {
     pub use crate::train::metrics::{OutputMetrics, ValueMetrics};
     #[doc(inline)]
     pub use crate::train::{
-        Divergence, Ending, FoldsRecord, LayerNorms, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
+        CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,
+        Phase, Progress, Trouble, Warning,
     };
 }
 
@@ -171,8 +176,8 @@ pub mod engine {
 
     #[doc(inline)]
     pub use crate::{
-        atomic_file, bench, error, foreign, init, kernels, layers, losses, memory, model, optim, panics,
-        pipe, probe, report, rng, stats, team, tensor, train,
+        atomic_file, bench, error, foreign, init, kernels, layers, linear, losses, memory, model, optim,
+        panics, pipe, probe, report, rng, stats, team, tensor, train,
     };
 }
 

@@ -7,6 +7,7 @@
 //! own.
 
 mod binary_cross_entropy;
+mod binary_hinge;
 mod checks;
 mod cross_entropy;
 mod focal;
@@ -31,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::registry::Registry;
 
 /// Every loss that is built in, in the order in which documentation lists them.
-pub static ALL: [&LossKind; 10] = [
+pub static ALL: [&LossKind; 11] = [
     &cross_entropy::KIND,
     &focal::KIND,
     &binary_cross_entropy::KIND,
@@ -40,6 +41,7 @@ pub static ALL: [&LossKind; 10] = [
     &huber::KIND,
     &log_cosh::KIND,
     &hinge::KIND,
+    &binary_hinge::KIND,
     &kl_divergence::KIND,
     &poisson::KIND,
 ];
@@ -76,6 +78,11 @@ impl Loss {
     /// [`with`](Loss::with) `squared`, the squares of that.
     pub fn hinge(margin: f32) -> Loss {
         Loss::first(&hinge::KIND, margin)
+    }
+
+    /// The hinge loss of each class against all others, the shortfalls squared or not.
+    pub fn binary_hinge(squared: bool) -> Loss {
+        Loss::first(&binary_hinge::KIND, squared)
     }
 
     /// The loss of this name with all its defaults, built in or [registered](LossKind::register); `fallline losses`

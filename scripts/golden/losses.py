@@ -40,6 +40,8 @@ CASES = [
     ("huber", {"delta": 0.25}, "classes", 5, 7),
     ("hinge", {"margin": 1.0, "squared": False}, "classes", 9, 7),
     ("hinge", {"margin": 0.5, "squared": True}, "classes", 9, 7),
+    ("binary-hinge", {"squared": False}, "classes", 5, 7),
+    ("binary-hinge", {"squared": True}, "classes", 5, 17),
     ("kl-divergence", {}, "classes", 5, 7),
     ("kl-divergence", {}, "probabilities", 5, 17),
     ("poisson", {}, "classes", 5, 7),
@@ -90,6 +92,9 @@ def loss_of(name, options, y, kind, target):
     if name == "hinge":
         power = 2 if options["squared"] else 1
         return functional.multi_margin_loss(y, target, p=power, margin=options["margin"])
+    if name == "binary-hinge":
+        lacking = functional.relu(1 - (2 * one_hot - 1) * y)
+        return (lacking**2 if options["squared"] else lacking).mean()
     if name == "kl-divergence":
         return functional.kl_div(functional.log_softmax(y, dim=1), one_hot, reduction="batchmean")
     if name == "poisson":

@@ -107,6 +107,10 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         let analysis = outcomes.step(train::analyse(&model, &data.test, &recipe.data, &team));
         record.analysis = analysis.map(|analysis| analysis.named(&data.class_names));
     }
+    if recipe.model.linear.is_some() {
+        watchers.terminal.say("solving exactly");
+        record.exact = outcomes.step(train::exact(&model, &data.train, &recipe)).flatten();
+    }
     watchers.terminal.say("writing the results");
     if let Some(path) = &arguments.json {
         outcomes.file(path, |path| json::write(path, &record));
@@ -192,6 +196,10 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     } else if record.diverged.is_some() {
         text += "not tested: parameters are not finite\n";
     }
+    if let Some(exact) = &record.exact {
+        text += &run::exact(exact);
+        text.push('\n');
+    }
     text
 }
 
@@ -231,6 +239,7 @@ mod tests {
             best_epoch: None,
             validation: None,
             analysis: None,
+            exact: None,
         };
         let recipe = Recipe::built_in("mnist-mlp").unwrap();
         assert_eq!(

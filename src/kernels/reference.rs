@@ -17,8 +17,8 @@ pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
 pub use functions::erf;
 pub use loss::{
-    binary_cross_entropy, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh, mean_absolute_error,
-    mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
+    binary_cross_entropy, binary_hinge, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh,
+    mean_absolute_error, mean_squared_error, one_hot, poisson, softmax, softmax_cross_entropy,
 };
 
 pub use per_output::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};

@@ -53,6 +53,8 @@ fn each_loss_reaches_its_kernel() {
         (Loss::huber(1.5), [0.5 / 3.0, (0.5 + 0.5 + 1.875) / 3.0], 0.5),
         (Loss::hinge(1.0), [2.0 / 3.0, 5.0 / 3.0], 1.0 / 3.0),
         (Loss::hinge(1.0).with("squared", true).unwrap(), [2.0 / 3.0, 13.0 / 3.0], 2.0),
+        (Loss::binary_hinge(false), [1.0, 2.0], 1.0 / 3.0),
+        (Loss::binary_hinge(true), [1.0, 14.0 / 3.0], 2.0),
         (Loss::POISSON, [1.0, sum / 3.0], 2f64.exp() / 3.0),
         (Loss::LOG_COSH, [1f64.cosh().ln() / 3.0, (2.0 * 1f64.cosh().ln() + 2f64.cosh().ln()) / 3.0], {
             2f64.tanh() / 3.0

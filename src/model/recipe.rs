@@ -13,6 +13,7 @@ mod gradient;
 mod keys;
 mod layers;
 mod limits;
+mod linear;
 mod loss;
 mod network;
 mod optimizer;

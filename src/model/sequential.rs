@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
 use crate::layers::{Incoming, Shape};
+use crate::linear::Linear;
 use crate::losses::Loss;
 
 /// What errors about its settings call a network that a program makes.
@@ -38,9 +39,17 @@ impl Model {
         Model::of_images([1, 1, features])
     }
 
+    /// A linear fit of samples of so many features; its weights begin at 0.
+    ///
+    /// # Errors
+    /// Those of [`ModelBuilder::build`].
+    pub fn linear(features: usize, linear: Linear) -> Result<Model> {
+        ModelBuilder { config: ModelConfig::of_linear(linear), ..Model::sequential(features) }.build()
+    }
+
     /// The same for images of this height, width and number of channels.
     pub fn of_images(shape: [usize; 3]) -> ModelBuilder {
-        let config = ModelConfig { layers: Vec::new(), loss: Loss::default() };
+        let config = ModelConfig::of_layers(Vec::new(), Loss::default());
         ModelBuilder { input: shape, config, seed: 1 }
     }
 

@@ -49,6 +49,13 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// How far a gradient that stays the same moves a parameter in each step in the end, by the learning rate and the
+    /// gradient; None of rules whose steps are no multiple of it. `momentum` is that of the step. By this the proximal
+    /// step of a penalty is measured.
+    fn gain(&self, _momentum: Option<f64>) -> Option<f64> {
+        None
+    }
+
     /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
     /// all samples.
     #[doc(hidden)]

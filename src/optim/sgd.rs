@@ -25,6 +25,17 @@ impl Rule for Sgd {
         (self.momentum != 0.0).then_some(self.momentum)
     }
 
+    /// The velocity comes to (1 - dampening) g / (1 - momentum), and with Nesterov's momentum the step to
+    /// g + momentum · velocity.
+    fn gain(&self, momentum: Option<f64>) -> Option<f64> {
+        if self.momentum == 0.0 {
+            return Some(1.0);
+        }
+        let momentum = momentum.unwrap_or(self.momentum);
+        let velocity = (1.0 - self.dampening) / (1.0 - momentum);
+        Some(if self.nesterov { 1.0 + momentum * velocity } else { velocity })
+    }
+
     fn coefficients(&self, settings: StepSettings) -> Coefficients {
         let decay = self.weight_decay * settings.decay;
         let momentum = settings.momentum.unwrap_or(self.momentum);

@@ -1,6 +1,7 @@
 //! Reports of training runs: a page made from their records alone, and its charts as files.
 
 mod charts;
+mod exact;
 mod facts;
 mod mistakes;
 mod names;
@@ -10,6 +11,7 @@ mod warnings;
 use std::path::Path;
 
 use charts::Figure;
+pub use exact::text as exact;
 pub use facts::{ending, epochs};
 pub use warnings::{divergence, not_finite, text as warning};
 
@@ -62,6 +64,9 @@ pub fn page(records: &[TrainRecord]) -> String {
     let (title, subtitle) = headline(&runs);
     let mut sections = vec![facts::section(&runs), curves(&runs)];
     for (name, record) in &runs {
+        if let Some(exact) = &record.exact {
+            sections.push(exact::section(name, runs.len() > 1, exact));
+        }
         if let Some(analysis) = &record.analysis {
             let of = if runs.len() == 1 { String::new() } else { format!(" of {name}") };
             if let Some(values) = &analysis.values {

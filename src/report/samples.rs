@@ -50,6 +50,7 @@ pub fn train_record() -> TrainRecord {
         best_epoch: None,
         validation: None,
         analysis: None,
+        exact: None,
     }
 }
 

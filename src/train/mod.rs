@@ -16,10 +16,13 @@ mod targets;
 
 pub use inference::{Predictor, analyse, analysis, evaluate, metrics, outputs, predict};
 pub use observer::Observer;
+pub use record::exact::{CoefficientRecord, ExactRecord};
 pub use record::norms::{self, Health, LayerNorms, Trouble, Warning};
 pub use record::{
     Divergence, Ending, EpochRecord, Evaluation, FoldsRecord, ModelFacts, NotFinite, Phase, Progress,
     TrainRecord, machine,
 };
-pub use run::{Trainer, check, cross_validate, dataset, folds, reproduce, run, split, table, test, train};
+pub use run::{
+    Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, table, test, train,
+};
 pub use session::{Session, StepRecord, Stepper};

@@ -4,6 +4,7 @@ pub mod analysis;
 mod divergence;
 mod ending;
 pub(crate) mod epoch;
+pub mod exact;
 pub mod folds;
 pub mod machine;
 pub mod metrics;

@@ -3,12 +3,14 @@
 pub mod dataset;
 mod divergence;
 mod epochs;
+mod exact;
 mod fit;
 pub mod folds;
 pub mod reproduce;
 pub mod table;
 mod trainer;
 
+pub use exact::exact;
 pub use fit::{check, run, split, test, train};
 pub use folds::cross_validate;
 pub use trainer::Trainer;

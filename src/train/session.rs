@@ -129,7 +129,7 @@ impl<'a> Session<'a> {
         let search = prepared
             .rule
             .full_batch()
-            .map(|method| search::Search::new(method, model, recipe))
+            .map(|method| search::Search::new(method, model, &prepared.plan, recipe))
             .transpose()?;
         if let Features::Bytes(bytes) = samples.features() {
             prefer_huge_pages(bytes);

@@ -28,6 +28,7 @@ use batch::Block;
 
 use crate::kernels::loss::Targets;
 use crate::kernels::simd::reduce;
+use crate::linear::Penalty;
 use crate::losses::LossFunction;
 use crate::model::PlacedLayer;
 use crate::model::recipe::{ConstraintConfig, GradientConfig};
@@ -51,6 +52,8 @@ pub struct Step<'a> {
     pub augmented: Option<Augmented<'a>>,
     pub rule: &'a dyn Rule,
     pub treatment: &'a GradientConfig,
+    /// The penalties on the weights; the layers own whole columns if there is one.
+    pub penalty: Penalty,
     pub constraint: &'a ConstraintConfig,
     pub averages: Due,
     pub plan: &'a Plan,
@@ -63,6 +66,8 @@ pub struct Step<'a> {
 /// The values that are the same for all parameters in a step.
 struct StepContext {
     coefficients: Coefficients,
+    /// By how much the proximal step of the penalty takes each weight to 0.
+    shrinkage: f32,
     averaging: Averaging,
     /// Whether the norms of all shards are measured.
     is_measured: bool,
@@ -73,6 +78,7 @@ impl Step<'_> {
     pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
         let context = StepContext {
             coefficients: self.rule.coefficients(settings),
+            shrinkage: self.shrinkage(settings),
             averaging: self.averages.at(settings.step),
             is_measured: batch.is_last(),
         };

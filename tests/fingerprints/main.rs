@@ -28,6 +28,7 @@ mod case;
 mod coverage;
 mod data;
 mod images;
+mod linear;
 mod losses;
 mod more_layers;
 mod more_rules;
@@ -55,6 +56,7 @@ fn cases() -> Vec<Case> {
         losses::RECIPES,
         more_rules::RECIPES,
         more_layers::RECIPES,
+        linear::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

@@ -46,6 +46,8 @@ fn losses(classes: usize) -> Vec<Loss> {
         Loss::huber(0.05),
         Loss::hinge(1.0),
         Loss::hinge(0.3).with("squared", true).unwrap(),
+        Loss::binary_hinge(false),
+        Loss::binary_hinge(true),
         Loss::focal(2.0),
         Loss::focal(0.5).with("alpha", weights.clone()).unwrap(),
         Loss::KL_DIVERGENCE,

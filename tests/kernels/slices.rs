@@ -46,13 +46,22 @@ fn gradients_are_clamped_scaled_and_pulled_to_zero() {
         let pulled = gradients.iter().zip(&parameters).map(|(&g, &p)| 0.1f32.mul_add(sign(p), g));
         let pulled: Vec<f32> = pulled.collect();
         assert_eq!(treated(&|values| clip::add_signs(values, &parameters, 0.1)), pulled);
+        let added = gradients.iter().zip(&parameters).map(|(&g, &p)| 0.1f32.mul_add(p, g));
+        let added: Vec<f32> = added.collect();
+        assert_eq!(treated(&|values| clip::add_scaled(values, &parameters, 0.1)), added);
+        let shrunk: Vec<f32> =
+            gradients.iter().map(|&g| if g.abs() <= 0.5 { 0.0 } else { g - 0.5 * g.signum() }).collect();
+        assert_eq!(treated(&|values| clip::soft_threshold(values, 0.5)), shrunk);
         if length > 1 {
             assert!(clamped != gradients && scaled != gradients && pulled != gradients);
+            assert!(added != gradients && shrunk != gradients);
         }
     }
     let mut lost = [f32::NAN, f32::INFINITY];
     clip::clamp(&mut lost, 1.0);
     assert!(lost[0].is_nan() && lost[1] == 1.0);
+    clip::soft_threshold(&mut lost, 0.25);
+    assert!(lost[0].is_nan() && lost[1] == 0.75);
 }
 
 /// The two f32 halves of an f64, so that its bits can be compared across instruction sets.

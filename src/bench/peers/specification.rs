@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::network::ImageNetwork;
 use crate::data::{Samples, folder};
 use crate::kernels::activation::Activation;
+use crate::linear::Penalty;
 use crate::losses::Loss;
 use crate::model::Recipe;
 use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, Optimizer};
@@ -89,6 +90,9 @@ impl Specification {
         let label_smoothing = label_smoothing(&recipe.model.loss)?;
         if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
             return Err("the peers treat no gradient and have no constraint".to_string());
+        }
+        if recipe.model.penalty() != Penalty::default() {
+            return Err("the peers have no penalty on the weights".to_string());
         }
         if !recipe.augment.is_off() {
             return Err("the peers take the samples as they are".to_string());
@@ -277,6 +281,15 @@ mod tests {
         assert_eq!(refused, "the peers have no momentum with dampening");
         let refused = rule("{ name = \"adamw\" }").unwrap_err();
         assert_eq!(refused, "the peers are not told of the rule adamw");
+    }
+
+    #[test]
+    fn a_penalty_is_not_left_out() {
+        let told = |penalty: f64| {
+            with(&format!("{{ kind = \"logistic\", outputs = 10, penalty = {penalty:?} }}"), SGD)
+        };
+        assert_eq!(told(0.0).unwrap().loss, "cross-entropy");
+        assert_eq!(told(0.1).unwrap_err(), "the peers have no penalty on the weights");
     }
 
     #[test]

@@ -106,6 +106,18 @@ pub fn focal(logits: &[f64], label: usize, gamma: f64, alpha: f64) -> (f64, Vec<
     (-alpha * others.powf(gamma) * log_p, gradient.collect())
 }
 
+/// The hinge loss of each output on its own, the shortfalls squared or not.
+pub fn binary_hinge(y: &[f64], targets: &[f64], squared: bool) -> (f64, Vec<f64>) {
+    mean_of(y, targets, |y, t| {
+        let sign = 2.0 * t - 1.0;
+        match 1.0 - sign * y {
+            lacking if lacking <= 0.0 => (0.0, 0.0),
+            lacking if squared => (lacking.powi(2), -2.0 * sign * lacking),
+            lacking => (lacking, -sign),
+        }
+    })
+}
+
 /// The hinge loss of several classes, the shortfalls squared or not.
 pub fn hinge(y: &[f64], label: usize, margin: f64, squared: bool) -> (f64, Vec<f64>) {
     let width = y.len() as f64;

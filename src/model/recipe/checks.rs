@@ -44,7 +44,10 @@ fn refused(recipe: &Recipe, (key, expected, found): Misfit) -> Error {
 
 /// What does not go with the update rule, however many samples there are.
 fn beside_the_rule(recipe: &Recipe) -> Option<Misfit> {
-    all_and_several(&recipe.train).or_else(|| beside_a_search(recipe)).or_else(|| beside_own_average(recipe))
+    all_and_several(&recipe.train)
+        .or_else(|| beside_lasso(recipe))
+        .or_else(|| beside_a_search(recipe))
+        .or_else(|| beside_own_average(recipe))
 }
 
 fn all_and_several(train: &TrainConfig) -> Option<Misfit> {
@@ -61,6 +64,17 @@ fn too_few(optimizer: &Optimizer, train: &TrainConfig, samples: usize) -> Option
             optimizer.name()
         );
         ("train.batch", expected, format!("{several}{}", train.batch))
+    })
+}
+
+/// A rule whose steps the proximal step of a lasso could not be measured by.
+fn beside_lasso(recipe: &Recipe) -> Option<Misfit> {
+    let Recipe { model, optimizer, .. } = recipe;
+    let has_steps = optimizer.rule().gain(optimizer.rule().momentum()).is_some();
+    (model.penalty().l1 != 0.0 && !has_steps).then(|| {
+        let expected = "`sgd`, `momentum` or `nesterov` with `model.kind = \"lasso\"`, whose proximal step takes \
+                        weights to 0 by as much as such a rule moves them";
+        ("optimizer.name", expected.to_string(), format!("`{}`", optimizer.name()))
     })
 }
 

@@ -10,6 +10,7 @@ use super::reproduce::ReproduceConfig;
 use super::stop::StopConfig;
 use super::train::TrainConfig;
 use crate::data::augment::Augmentation;
+use crate::linear::Penalty;
 use crate::optim::Lookahead;
 use crate::optim::schedule::Schedules;
 
@@ -49,9 +50,10 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Whether something acts on all incoming weights of an output together.
+    /// Whether something acts on all incoming weights of an output together, or on weights and not on biases.
     pub(crate) fn needs_whole_columns(&self) -> bool {
-        self.gradient.clip_adaptive.is_some() || self.constraint.max_norm.is_some()
+        let is_penalised = self.model.penalty() != Penalty::default();
+        self.gradient.clip_adaptive.is_some() || self.constraint.max_norm.is_some() || is_penalised
     }
 
     /// The names of the averages that the training takes: none, `lookahead`, `ema` or `swa`, or the first

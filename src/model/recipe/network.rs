@@ -1,13 +1,14 @@
-//! The `[model]` table: the network and its loss.
+//! The `[model]` table: the network and its loss, or a linear fit.
 
 use toml::{Table, Value};
 
 use super::layers::{self, LayerConfig};
-use super::loss;
 use super::values::table_of;
+use super::{linear, loss};
 use crate::error::{Error, Result};
 use crate::kernels::image::Image;
 use crate::layers::{Incoming, Node, Shape, trained_numbers};
+use crate::linear::{Linear, Penalty};
 use crate::losses::Loss;
 use crate::model::section::Section;
 
@@ -20,18 +21,47 @@ pub struct ModelConfig {
     /// At least one, from input to output.
     pub layers: Vec<LayerConfig>,
     pub loss: Loss,
+    /// The linear fit that layers and loss stand for, if the model is one: they are then what
+    /// [`of_linear`](ModelConfig::of_linear) makes of it.
+    pub linear: Option<Linear>,
 }
 
 impl ModelConfig {
     pub(super) fn read(mut section: Section) -> Result<ModelConfig> {
+        if let Some(linear) = linear::read(&mut section)? {
+            section.finish()?;
+            return Ok(ModelConfig::of_linear(linear));
+        }
         let loss = loss::read(&mut section)?;
         let layers = layers::read_layers(&mut section)?;
         section.finish()?;
-        Ok(ModelConfig { layers, loss })
+        Ok(ModelConfig::of_layers(layers, loss))
+    }
+
+    /// A network of these layers, with this loss.
+    pub fn of_layers(layers: Vec<LayerConfig>, loss: Loss) -> ModelConfig {
+        ModelConfig { layers, loss, linear: None }
+    }
+
+    /// A linear fit: one dense layer whose weights begin at 0, and its loss.
+    pub fn of_linear(linear: Linear) -> ModelConfig {
+        ModelConfig {
+            layers: vec![linear::layer(&linear)],
+            loss: linear::loss(&linear),
+            linear: Some(linear),
+        }
+    }
+
+    /// The penalties that training adds to the mean loss.
+    pub fn penalty(&self) -> Penalty {
+        self.linear.map_or(Penalty::default(), |linear| linear.penalty_in_training())
     }
 
     /// The table, every value written out.
     pub(super) fn table(&self) -> Table {
+        if let Some(linear) = &self.linear {
+            return linear::table(linear);
+        }
         let layers: Vec<Value> =
             self.layers.iter().map(|config| layers::layer_table(config).into()).collect();
         table_of([("loss", loss::write(&self.loss).into()), ("layers", layers.into())])

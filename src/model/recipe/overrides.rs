@@ -9,14 +9,16 @@ use crate::panics;
 /// The most parts that a dotted path may have; the deepest key of a recipe, in blocks of layers that lie in
 /// each other, has 21.
 const MOST_PARTS: usize = 24;
-/// The settings that choose the optimizer and the schedule, and their tables.
-const CHOICES: [(&str, &str); 2] = [("optimizer.name", "optimizer"), ("schedule.name", "schedule")];
+/// The settings that choose the optimizer, the schedule and the kind of the model: table and key, and what is chosen
+/// where there is no such key.
+const CHOICES: [(&str, &str, Option<&str>); 3] =
+    [("optimizer", "name", None), ("schedule", "name", None), ("model", "kind", Some("network"))];
 
 /// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
 ///
-/// `optimizer.name` and `schedule.name` are special. Hyper-parameters of one optimizer or schedule mean
-/// nothing to another, so choosing another one drops those of the recipe; they are applied before all
-/// other settings.
+/// `optimizer.name`, `schedule.name` and `model.kind` are special. Hyper-parameters of one optimizer, schedule or kind
+/// of model mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
+/// are those of the network before; they are applied before all other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     path: String,
@@ -64,11 +66,12 @@ impl FromStr for Override {
 /// # Errors
 /// [`Error::Setting`] for a path through something that is no table.
 pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override]) -> Result<()> {
-    let choice = |change: &Override| CHOICES.iter().find(|(path, _)| *path == change.path);
+    let is = |change: &Override, table, key| change.path.split_once('.') == Some((table, key));
+    let choice = |change: &Override| CHOICES.iter().find(|(table, key, _)| is(change, *table, *key));
     let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| choice(change).is_some());
     for change in first.into_iter().chain(rest) {
-        if let Some((_, chosen)) = choice(change) {
-            drop_other(table, chosen, &change.value);
+        if let Some(&(chosen, key, default)) = choice(change) {
+            drop_other(table, [chosen, key], default, &change.value);
         }
         set(table, source, change)?;
         source.mark_overridden(&change.path);
@@ -76,13 +79,21 @@ pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override
     Ok(())
 }
 
-/// Empties the table of this name if it has another `name` than this.
-fn drop_other(table: &mut toml::Table, chosen: &str, name: &toml::Value) {
+/// Empties a table if it has another value for this key, or by default, than the new one.
+fn drop_other(table: &mut toml::Table, [chosen, key]: [&str; 2], default: Option<&str>, new: &toml::Value) {
     if let Some(toml::Value::Table(chosen)) = table.get_mut(chosen)
-        && chosen.get("name") != Some(name)
+        && chosen.get(key).cloned().or(default.map(toml::Value::from)).as_ref() != Some(new)
     {
+        let outputs = (key == "kind" && new.as_str() != default).then(|| outputs(chosen)).flatten();
         chosen.clear();
+        chosen.extend(outputs.map(|outputs| ("outputs".to_string(), outputs)));
     }
+}
+
+/// The outputs of a model: those of a linear fit, or the units of the last layer.
+fn outputs(model: &toml::Table) -> Option<toml::Value> {
+    let units = || model.get("layers")?.as_array()?.last()?.get("units");
+    model.get("outputs").or_else(units).filter(|value| value.is_integer()).cloned()
 }
 
 fn set(table: &mut toml::Table, source: &mut Source, change: &Override) -> Result<()> {
@@ -195,6 +206,21 @@ mod tests {
             applied(text, &["optimizer.momentum=0.8", "optimizer.name=momentum"]).unwrap(),
             "[optimizer]\nname = \"momentum\"\nmomentum = 0.8\n"
         );
+    }
+
+    #[test]
+    fn another_kind_of_model_drops_the_layers_and_the_same_one_keeps_them() {
+        let text = "[model]\nloss = \"huber\"\n";
+        assert_eq!(
+            applied(text, &["model.kind=network"]).unwrap(),
+            "[model]\nloss = \"huber\"\nkind = \"network\"\n"
+        );
+        assert_eq!(
+            applied(text, &["model.penalty=1", "model.kind=ridge"]).unwrap(),
+            "[model]\nkind = \"ridge\"\npenalty = 1\n"
+        );
+        let layers = "[[model.layers]]\nunits = 20\n[[model.layers]]\nunits = 10\n";
+        assert_eq!(applied(layers, &["model.kind=svm"]).unwrap(), "[model]\noutputs = 10\nkind = \"svm\"\n");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 mod augment;
 mod blocks;
 mod images;
+mod linear;
 mod normalisation;
 mod optimizers;
 mod transposed;
@@ -168,7 +169,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(settings.values().init("weight_init"), Init::XavierUniform { gain: 1.0 });
     assert_eq!(settings.values().init("bias_init"), Init::Zeros);
     assert_eq!(["bias", "weight_norm"].map(|key| settings.values().choice(key)), [true, false]);
-    assert_eq!(recipe.model, ModelConfig { layers: vec![dense], loss: Loss::default() });
+    assert_eq!(recipe.model, ModelConfig::of_layers(vec![dense], Loss::default()));
     assert_eq!((recipe.data.mean, recipe.data.deviation, recipe.data.train_samples), (0.0, 1.0, None));
     assert_eq!(recipe.data.scale, None);
 }
@@ -313,7 +314,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["model.loss=mse"],
             "`model.loss.type`: unknown loss `mse`; known: cross-entropy, focal, \
              binary-cross-entropy, mean-squared-error, mean-absolute-error, huber, log-cosh, hinge, \
-             kl-divergence, poisson",
+             binary-hinge, kl-divergence, poisson",
         ),
         (
             &["model.loss={type='cross-entropy', label_smoothing=1}"],

@@ -6,6 +6,7 @@ use super::divergence::Divergence;
 use super::epoch::{EpochRecord, Evaluation};
 
 use super::analysis::Analysis;
+use super::exact::ExactRecord;
 use super::machine::Machine;
 use super::norms::Warning;
 
@@ -74,6 +75,9 @@ pub struct TrainRecord {
     /// What the model gets right and wrong on the test samples; only where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Analysis>,
+    /// A linear fit beside its exact solution; only where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<ExactRecord>,
 }
 
 impl TrainRecord {
@@ -144,6 +148,7 @@ mod tests {
             best_epoch: Some(1),
             validation: Some(Evaluation::new(0.25, 1.0)),
             analysis: None,
+            exact: None,
         };
         let json = serde_json::to_string(&record).unwrap();
         let expected = concat!(

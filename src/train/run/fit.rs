@@ -296,6 +296,7 @@ pub(in crate::train) fn fit(
         best_epoch: watch.best().map(|(epoch, _)| epoch),
         validation,
         analysis: None,
+        exact: None,
     })
 }
 

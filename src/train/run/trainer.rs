@@ -13,7 +13,9 @@ use crate::train::observer::Observer;
 use crate::train::record::Divergence;
 use crate::train::record::TrainRecord;
 use crate::train::record::epoch::Evaluation;
+use crate::train::record::exact::ExactRecord;
 use crate::train::record::machine::usable_cores;
+use crate::train::run::exact::exact;
 use crate::train::run::fit::{TrainingSet, fit, split};
 use crate::train::session::Stepper;
 use crate::{Error, Result};
@@ -63,7 +65,7 @@ impl Default for Trainer {
 impl Trainer {
     /// A trainer with all defaults.
     pub fn new() -> Trainer {
-        let model = ModelConfig { layers: Vec::new(), loss: Loss::default() };
+        let model = ModelConfig::of_layers(Vec::new(), Loss::default());
         let recipe = Recipe::of_model(model);
         Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None }
     }
@@ -243,6 +245,28 @@ impl Trainer {
             });
         }
         Stepper::new(model, recipe, self.steps_per_epoch, team)
+    }
+
+    /// A linear fit that was trained on these samples, beside its exact solution; None of any other model, and where
+    /// there is no exact method or it would take long.
+    ///
+    /// ```
+    /// use fallline::settings::{Linear, LinearKind};
+    /// use fallline::{Model, Optimizer, Samples, Trainer};
+    ///
+    /// let samples = Samples::from_rows(vec![0.0, 1.0, 2.0, 3.0], 1).values(vec![1.0, 3.5, 4.5, 7.0])?;
+    /// let mut model = Model::linear(1, Linear::new(LinearKind::Linear, 1))?;
+    /// let trainer = Trainer::new().optimizer(Optimizer::named("lbfgs")?).epochs(20);
+    /// trainer.fit(&mut model, &samples)?;
+    /// let exact = trainer.exact(&model, &samples)?.expect("a linear fit");
+    /// assert!(exact.distance.is_some_and(|distance| distance < 1e-4));
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the samples do not fit the model, or memory is short.
+    pub fn exact(&self, model: &Model, samples: &Samples) -> Result<Option<ExactRecord>> {
+        exact(model, samples, &self.recipe_for(model)?)
     }
 
     /// Mean loss of `model` on samples, which are normalised as the model was trained; and the accuracy, or how close it

@@ -10,6 +10,7 @@ use super::Session;
 use super::live::{About, PROGRESS};
 use super::norms;
 use crate::data::batches;
+use crate::linear::Penalty;
 use crate::model::PlacedLayer;
 use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
@@ -25,7 +26,7 @@ use crate::train::session::prepare::Prepared;
 use crate::train::session::stop::after_step;
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
-use crate::train::step::{Batch, BatchScore};
+use crate::train::step::{Batch, BatchScore, Step};
 use crate::{Error, Result};
 
 impl Session<'_> {
@@ -60,7 +61,8 @@ impl Session<'_> {
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
-        let Some(Search { solver, weight_decay, scores, evaluations: done }) = &mut self.search else {
+        let Some(Search { solver, weight_decay, l2, weights, scores, evaluations: done }) = &mut self.search
+        else {
             unreachable!("whoever calls this has a search")
         };
         let mut told = begun;
@@ -71,6 +73,8 @@ impl Session<'_> {
             parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
             let source = Source::new(self.samples, self.targets, &self.recipe.data);
             let step = self.prepared.step(self.model, self.recipe, source, None, Due::default());
+            // The search has it in f64.
+            let step = Step { penalty: Penalty::default(), ..step };
             let seen = Mutex::new(BatchScore::default());
             let number = *done;
             *done += 1;
@@ -96,7 +100,13 @@ impl Session<'_> {
             let Prepared { plan, workspace, .. } = &self.prepared;
             unpack(gradient, workspace.sums(), self.model.layers(), plan);
             vector::add_scaled(gradient, *weight_decay, point);
-            Ok(score.mean_loss() + 0.5 * *weight_decay * vector::dot(point, point))
+            let mut squares = *weight_decay * vector::dot(point, point);
+            for place in weights.iter().filter(|_| *l2 != 0.0) {
+                let weights = &point[place.clone()];
+                vector::add_scaled(&mut gradient[place.clone()], *l2, weights);
+                squares += *l2 * vector::dot(weights, weights);
+            }
+            Ok(score.mean_loss() + 0.5 * squares)
         };
         let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut evaluate)?;
         let (before, after) = (scores[0], scores[taken]);

@@ -61,6 +61,7 @@ impl Prepared {
             augmented,
             rule: self.rule.as_ref(),
             treatment: &recipe.gradient,
+            penalty: recipe.model.penalty(),
             constraint: &recipe.constraint,
             averages,
             plan: &self.plan,

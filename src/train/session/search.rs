@@ -1,8 +1,12 @@
 //! The search of a full-batch method.
 
-use crate::model::{Model, Recipe};
+use std::ops::Range;
+
+use crate::layers::Role;
+use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::FullBatch;
 use crate::optim::full_batch::Solver;
+use crate::train::plan::Plan;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
@@ -10,6 +14,9 @@ use crate::{Result, memory};
 pub struct Search {
     pub(super) solver: Solver,
     pub(super) weight_decay: f64,
+    /// The penalty of the model on the squares of its weights, and where these lie.
+    pub(super) l2: f64,
+    pub(super) weights: Vec<Range<usize>>,
     /// The scores of all samples, where the iteration begins and in each of its evaluations.
     pub(super) scores: Vec<BatchScore>,
     /// How often loss and gradient were computed, in all iterations.
@@ -21,7 +28,7 @@ impl Search {
     ///
     /// # Errors
     /// If memory is short.
-    pub fn new(method: FullBatch, model: &Model, recipe: &Recipe) -> Result<Search> {
+    pub fn new(method: FullBatch, model: &Model, plan: &Plan, recipe: &Recipe) -> Result<Search> {
         let mut start: Vec<f64> = memory::reserved("the parameters in f64", model.storage().len())?;
         start.extend(model.storage().iter().map(|&p| f64::from(p)));
         let steps =
@@ -31,6 +38,22 @@ impl Search {
         let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
         // Two searches at most, the second along the gradient.
         let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
-        Ok(Search { solver, weight_decay, scores, evaluations: 0 })
+        let l2 = f64::from(recipe.model.penalty().l2);
+        let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
+        Ok(Search { solver, weight_decay, l2, weights, scores, evaluations: 0 })
     }
+}
+
+/// Where the weights lie among all parameters, of a plan in which shards hold whole columns.
+fn weights_of(layers: &[PlacedLayer], plan: &Plan) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    for (placed, partition) in layers.iter().zip(&plan.partitions) {
+        for shard in 0..partition.shards() {
+            let parts = partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard));
+            for (part, _) in parts.filter(|(part, role)| *role == Role::Weights && !part.is_empty()) {
+                places.push(placed.storage.start + part.start..placed.storage.start + part.end);
+            }
+        }
+    }
+    places
 }

@@ -30,6 +30,7 @@ impl Step<'_> {
         (operation, layer): (Operation, Option<usize>),
     ) {
         let context = StepContext {
+            shrinkage: self.shrinkage(settings),
             coefficients: self.rule.coefficients(settings),
             averaging: self.averages.at(settings.step),
             is_measured: false,

@@ -223,11 +223,12 @@ impl Step<'_> {
     /// Adds penalties to a shard's gradient, `[shard_len]`, and clips it, where no other shard is needed for that.
     fn treat(&self, worker: &Worker, index: usize, shard: usize, gradient: &mut [f32]) {
         let treatment = self.treatment;
-        if treatment.l1 == 0.0 && treatment.clip_value.is_none() && treatment.clip_adaptive.is_none() {
+        let is_left = treatment.l1 == 0.0 && self.penalty.l2 == 0.0;
+        if is_left && treatment.clip_value.is_none() && treatment.clip_adaptive.is_none() {
             return;
         }
         let bytes = size_of_val(&gradient[..]);
-        let reads_parameters = treatment.l1 != 0.0 || treatment.clip_adaptive.is_some();
+        let reads_parameters = !is_left || treatment.clip_adaptive.is_some();
         let cost = || self.update_step_cost(2 * bytes, if reads_parameters { bytes } else { 0 });
         worker.probe(Operation::Clip, Some(index), cost, || {
             let (partition, storage) = self.partition(index);
@@ -239,6 +240,9 @@ impl Step<'_> {
                     let place = storage.start + part.start..storage.start + part.end;
                     clip::add_signs(gradient, self.parameters.read(worker, place), treatment.l1);
                 }
+            }
+            if self.penalty.l2 != 0.0 {
+                self.add_penalty(worker, index, shard, gradient);
             }
             if let Some(limit) = treatment.clip_value {
                 clip::clamp(gradient, limit);
@@ -375,6 +379,7 @@ impl Step<'_> {
                 }
             }
         });
+        self.shrink(worker, index, shard, with.shrinkage);
         self.constrain(worker, index, shard);
         if with.is_measured {
             let cost = || Cost::local(2 * len * FLOAT);

@@ -77,7 +77,7 @@ fn a_program_sets_what_a_recipe_says() {
     let order = "type channels kernel stride padding dilation groups activation weight_init bias bias_init";
     assert_eq!(keys.join(" "), order);
     let layers = vec![layer, LayerConfig::flatten(), LayerConfig::dense(10, Activation::IDENTITY)];
-    let recipe = Recipe::of_model(ModelConfig { layers, loss: crate::Loss::default() });
+    let recipe = Recipe::of_model(ModelConfig::of_layers(layers, crate::Loss::default()));
     assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
 }
 

@@ -1,0 +1,87 @@
+//! Linear fits: `kind = "ridge"` in `[model]`, with settings of its own in place of layers and a loss.
+
+use toml::Table;
+
+use super::layers::LayerConfig;
+use super::values::{integer, single, table_of};
+use crate::error::Result;
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+use crate::linear::{Linear, LinearKind};
+use crate::losses::Loss;
+use crate::model::section::{Section, non_negative, positive};
+
+/// The kind of a model that is no linear fit.
+const NETWORK: &str = "network";
+
+/// The most outputs.
+const MOST_OUTPUTS: usize = 1 << 20;
+
+/// The losses of a support vector machine, with and without squares.
+const HINGES: [&str; 2] = ["squared-hinge", "hinge"];
+
+/// The fit that the table is of, if it is none of a network. What a network has and a fit has not is refused.
+pub(super) fn read(model: &mut Section) -> Result<Option<Linear>> {
+    let names: Vec<&str> = [NETWORK].into_iter().chain(LinearKind::ALL.map(LinearKind::name)).collect();
+    let name = model.choice("kind", "model", Some(NETWORK), &names)?;
+    let Some(kind) = LinearKind::ALL.into_iter().find(|kind| kind.name() == name) else { return Ok(None) };
+    for key in ["layers", "loss"] {
+        if model.has(key) && !(key == "loss" && kind == LinearKind::Svm) {
+            return Err(model.setting(
+                key,
+                &format!("none with `kind = \"{name}\"`, which has its own"),
+                "one",
+            ));
+        }
+    }
+    let outputs = if kind.is_of_classes() {
+        model.required_integer("outputs", 2, MOST_OUTPUTS)?
+    } else {
+        model.integer("outputs", 1, 1, MOST_OUTPUTS)?
+    };
+    let mut linear = Linear::new(kind, outputs);
+    if kind.is_penalised() {
+        // It is rounded where it trains.
+        linear.penalty = model.number("penalty", linear.penalty, non_negative())?;
+    }
+    if kind == LinearKind::Huber {
+        linear.delta = model.single("delta", linear.delta, positive())?;
+    }
+    if kind == LinearKind::Svm {
+        linear.squared = model.choice("loss", "svm loss", Some(HINGES[0]), &HINGES)? == HINGES[0];
+    }
+    Ok(Some(linear))
+}
+
+/// The table, every value written out.
+pub(super) fn table(linear: &Linear) -> Table {
+    let Linear { kind, outputs, penalty, delta, squared } = *linear;
+    let mut table = table_of([("kind", kind.name().into()), ("outputs", integer(outputs as u64))]);
+    if kind.is_penalised() {
+        table.insert("penalty".into(), penalty.into());
+    }
+    if kind == LinearKind::Huber {
+        table.insert("delta".into(), single(delta));
+    }
+    if kind == LinearKind::Svm {
+        table.insert("loss".into(), HINGES[usize::from(!squared)].into());
+    }
+    table
+}
+
+/// The layer. From weights of 0 descent on squares of fewer samples than features comes to the solution of the least
+/// norm.
+pub(super) fn layer(linear: &Linear) -> LayerConfig {
+    let layer = LayerConfig::dense(linear.outputs, Activation::IDENTITY).with("weight_init", Init::Zeros);
+    layer.unwrap_or_else(|error| unreachable!("a dense layer has initial weights: {error}"))
+}
+
+/// The loss.
+pub(super) fn loss(linear: &Linear) -> Loss {
+    match linear.kind {
+        LinearKind::Linear | LinearKind::Ridge | LinearKind::Lasso => Loss::MEAN_SQUARED_ERROR,
+        LinearKind::Logistic => Loss::cross_entropy(),
+        LinearKind::Svm => Loss::binary_hinge(linear.squared),
+        LinearKind::Huber => Loss::huber(linear.delta),
+    }
+}
