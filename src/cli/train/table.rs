@@ -54,7 +54,9 @@ impl Made {
         // What is said of the data decides what is read, and that decides the rest.
         let of_data: Vec<Override> =
             overrides.iter().filter(|change| change.path().starts_with("data.")).cloned().collect();
-        let facts = TableFacts { rows: 1, classes: Some(2), values: 0 };
+        let kind = overrides.iter().rev().find(|change| change.path() == "model.kind");
+        let kind = kind.and_then(Override::text).filter(|kind| *kind != "network");
+        let facts = TableFacts { rows: 1, classes: Some(2), values: 0, kind: None };
         let data = read(&TableConfig::of(text), facts, &of_data)?.0.data;
         let Some(config) = data.table else {
             let (expected, found) = ("table".into(), data.set);
@@ -67,6 +69,7 @@ impl Made {
             rows: fitted.rows(),
             classes: is_classes.then_some(outputs),
             values: if is_classes { 0 } else { outputs },
+            kind,
         };
         let (recipe, text) = read(&config, facts, overrides)?;
         let data = fitted.data_set(&config, data_dir)?;

@@ -32,6 +32,11 @@ impl Override {
         Override { path: path.to_string(), value: value.into() }
     }
 
+    /// The new value, if it is a text.
+    pub fn text(&self) -> Option<&str> {
+        self.value.as_str()
+    }
+
     /// The dotted path of its key.
     pub fn path(&self) -> &str {
         &self.path

@@ -6,22 +6,46 @@ use super::data::table::TableConfig;
 
 /// What the recipe for a table depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct TableFacts {
+pub struct TableFacts<'a> {
     /// Rows to train on.
     pub rows: usize,
     /// Classes of the target; none where it is of values.
     pub classes: Option<usize>,
     /// Values of the target where it is of values.
     pub values: usize,
+    /// The kind of a linear fit, where it is to be one and no network.
+    pub kind: Option<&'a str>,
 }
 
-/// The text of a recipe that is sensible for a table: two hidden layers, Adam with weight decay and a learning rate that
-/// falls to 0, and some thousands of steps.
+/// The text of a recipe that is sensible for a table. For a network: two hidden layers, Adam with weight decay and a
+/// learning rate that falls to 0, and some thousands of steps. For a linear fit: steps of all samples, by L-BFGS where the
+/// objective is smooth.
 pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
-    // Without dropout weights are held back the more.
-    let (outputs, loss, decay) = match facts.classes {
-        Some(classes) => (classes, "cross-entropy", 0.01),
-        None => (facts.values, "mean-squared-error", 1.0),
+    let mut data = Table::new();
+    config.write(&mut data);
+    let mut recipe = vec![("name", name.into()), ("data", Value::Table(data))];
+    recipe.extend(match facts.kind {
+        None => network(facts),
+        Some(kind) => linear(kind, facts.classes.unwrap_or(facts.values)),
+    });
+    table(recipe).to_string()
+}
+
+fn network(facts: TableFacts) -> Vec<(&'static str, Value)> {
+    let (model, decay) = match facts.classes {
+        // Classes of a table are seldom told apart without error: dropout keeps a network from learning its training rows
+        // by heart, at the price of numbers that it meets less exactly.
+        Some(classes) => {
+            let dropout = layer("dropout", vec![("rate", DROPOUT.into())]);
+            let hidden = || dense(2 * HIDDEN, true);
+            let layers = vec![hidden(), dropout.clone(), hidden(), dropout, dense(classes, false)];
+            (vec![("loss", "cross-entropy".into()), ("layers", layers.into())], DECAY)
+        }
+        // Without dropout weights are held back the more.
+        None => {
+            let layers = vec![dense(HIDDEN, true), dense(HIDDEN, true), dense(facts.values, false)];
+            (vec![("loss", "mean-squared-error".into()), ("layers", layers.into())], 100.0 * DECAY)
+        }
     };
     // Small tables need all the steps that they can get; large ones have them in a few epochs.
     let batch = match facts.rows {
@@ -30,51 +54,52 @@ pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
         20_001..=200_000 => 256,
         _ => 1024,
     };
-    let steps = facts.rows.div_ceil(batch);
-    let epochs = STEPS.div_ceil(steps).clamp(FEWEST_EPOCHS, MOST_EPOCHS);
-    let mut data = Table::new();
-    config.write(&mut data);
-    let table = |entries: Vec<(&str, Value)>| -> Value {
-        Value::Table(entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect())
+    let steps = facts.rows.div_ceil(batch as usize);
+    let epochs = STEPS.div_ceil(steps).clamp(FEWEST_EPOCHS, MOST_EPOCHS) as i64;
+    let optimizer =
+        vec![("name", "adamw".into()), ("learning_rate", 0.001.into()), ("weight_decay", decay.into())];
+    vec![
+        ("model", table(model).into()),
+        ("optimizer", table(optimizer).into()),
+        ("schedule", table(vec![("name", "cosine".into())]).into()),
+        ("train", table(vec![("epochs", epochs.into()), ("batch", batch.into())]).into()),
+    ]
+}
+
+fn linear(kind: &str, outputs: usize) -> Vec<(&'static str, Value)> {
+    let model = vec![("kind", kind.into()), ("outputs", (outputs as i64).into())];
+    // A penalty with corners takes a proximal step, which goes with a gradient's own direction alone.
+    let (optimizer, epochs) = match kind {
+        "lasso" => (vec![("name", "momentum".into()), ("learning_rate", 0.01.into())], 2_000),
+        _ => (vec![("name", "lbfgs".into())], 100),
     };
-    let dense = |units: usize, activation: Option<&str>| {
-        let mut layer = vec![("type", "dense".into()), ("units", (units as i64).into())];
-        layer.extend(activation.map(|name| ("activation", name.into())));
-        table(layer)
-    };
-    // Classes of a table are seldom told apart without error: dropout keeps a network from learning its training rows by
-    // heart, at the price of numbers that it meets less exactly.
-    let dropout = table(vec![("type", "dropout".into()), ("rate", DROPOUT.into())]);
-    let layers = match facts.classes {
-        Some(_) => {
-            let hidden = || dense(2 * HIDDEN, Some("relu"));
-            vec![hidden(), dropout.clone(), hidden(), dropout, dense(outputs, None)]
-        }
-        None => vec![dense(HIDDEN, Some("relu")), dense(HIDDEN, Some("relu")), dense(outputs, None)],
-    };
-    let recipe = vec![
-        ("name", name.into()),
-        ("data", Value::Table(data)),
-        ("model", table(vec![("loss", loss.into()), ("layers", Value::Array(layers))])),
-        (
-            "optimizer",
-            table(vec![
-                ("name", "adamw".into()),
-                ("learning_rate", 0.001.into()),
-                ("weight_decay", decay.into()),
-            ]),
-        ),
-        ("schedule", table(vec![("name", "cosine".into())])),
-        ("train", table(vec![("epochs", (epochs as i64).into()), ("batch", (batch as i64).into())])),
-    ];
-    table(recipe).as_table().map(Table::to_string).unwrap_or_default()
+    vec![
+        ("model", table(model).into()),
+        ("optimizer", table(optimizer).into()),
+        ("train", table(vec![("epochs", epochs.into()), ("batch", "all".into())]).into()),
+    ]
+}
+
+fn table(entries: Vec<(&str, Value)>) -> Table {
+    entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+fn layer(kind: &str, settings: Vec<(&str, Value)>) -> Value {
+    table([vec![("type", kind.into())], settings].concat()).into()
+}
+
+fn dense(units: usize, is_hidden: bool) -> Value {
+    let mut settings = vec![("units", Value::from(units as i64))];
+    settings.extend(is_hidden.then(|| ("activation", "relu".into())));
+    layer("dense", settings)
 }
 
 /// Features of a hidden layer.
 const HIDDEN: usize = 64;
 
-/// The part of them that dropout drops, where there is dropout.
+/// The part of them that dropout drops, where there is dropout, and the weight decay then.
 const DROPOUT: f64 = 0.4;
+const DECAY: f64 = 0.01;
 
 /// Steps of a training, as near as whole epochs come to them.
 const STEPS: usize = 3_000;

@@ -30,8 +30,9 @@ pub(super) fn section(name: &str, one_of_several: bool, record: &ExactRecord) ->
     }
     let outputs = record.coefficients.iter().any(|coefficient| coefficient.output > 0);
     let row = |coefficient: &CoefficientRecord| {
-        let CoefficientRecord { output, feature, descent, exact } = *coefficient;
-        let feature = feature.map_or("bias".to_string(), |feature| format!("feature {feature}"));
+        let CoefficientRecord { output, feature, ref name, descent, exact } = *coefficient;
+        let numbered = feature.map_or("bias".to_string(), |feature| format!("feature {feature}"));
+        let feature = name.clone().unwrap_or(numbered);
         let name = if outputs { format!("output {output}, {feature}") } else { feature };
         let shown = |value: f64| Cell::number(number(value), value);
         vec![Cell::text(&name), shown(descent), shown(exact), shown(descent - exact)]
@@ -72,7 +73,8 @@ mod tests {
     use super::*;
 
     fn record() -> ExactRecord {
-        let coefficient = |feature, descent, exact| CoefficientRecord { output: 0, feature, descent, exact };
+        let coefficient =
+            |feature, descent, exact| CoefficientRecord { output: 0, feature, name: None, descent, exact };
         ExactRecord {
             kind: "lasso".into(),
             method: "coordinate descent".into(),

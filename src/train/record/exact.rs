@@ -43,6 +43,9 @@ pub struct CoefficientRecord {
     /// The index of the feature, from 0; absent of a bias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feature: Option<usize>,
+    /// The name of the feature, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub descent: f64,
     pub exact: f64,
 }

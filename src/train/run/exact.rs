@@ -73,7 +73,7 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
         numbers: pairs.len(),
         not_zero: (linear.kind == LinearKind::Lasso)
             .then(|| [not_zero(|pair| pair.exact), not_zero(|pair| pair.descent)]),
-        coefficients: largest(pairs),
+        coefficients: named(largest(pairs), samples),
     }))
 }
 
@@ -115,11 +115,21 @@ fn pairs(kind: LinearKind, trained: &Coefficients, exact: &Coefficients) -> Vec<
         CoefficientRecord {
             output,
             feature: (feature < features).then_some(feature),
+            name: None,
             descent: at(trained, output, feature) - mean(trained, feature),
             exact: at(exact, output, feature) - mean(exact, feature),
         }
     };
     (0..outputs * (features + 1)).map(one).collect()
+}
+
+/// Coefficients with the names that the columns of a table give their features.
+fn named(mut coefficients: Vec<CoefficientRecord>, samples: &Samples) -> Vec<CoefficientRecord> {
+    let names = samples.encoder().map_or(Vec::new(), |encoder| encoder.feature_names());
+    for coefficient in &mut coefficients {
+        coefficient.name = coefficient.feature.and_then(|feature| names.get(feature).cloned());
+    }
+    coefficients
 }
 
 /// Those of the largest exact numbers, in their order.
