@@ -70,7 +70,7 @@ fn linear(kind: &str, outputs: usize) -> Vec<(&'static str, Value)> {
     let model = vec![("kind", kind.into()), ("outputs", (outputs as i64).into())];
     // A penalty with corners takes a proximal step, which goes with a gradient's own direction alone.
     let (optimizer, epochs) = match kind {
-        "lasso" => (vec![("name", "momentum".into()), ("learning_rate", 0.01.into())], 2_000),
+        "lasso" => (vec![("name", "momentum".into()), ("learning_rate", 0.05.into())], 2_000),
         _ => (vec![("name", "lbfgs".into())], 100),
     };
     vec![
