@@ -48,9 +48,10 @@ impl<'a> Source<'a> {
 
     /// Adds one sample's features to the queue of prefetches before [`gather`](Source::gather).
     pub fn prefetch_row(&self, sample: usize, ahead: &mut PrefetchQueue) {
-        // Floats are left to the hardware: they are for small data sets.
-        if let FeaturesRef::Bytes(bytes) = self.features {
-            ahead.add(&bytes[sample * self.width..(sample + 1) * self.width]);
+        let part = sample * self.width..(sample + 1) * self.width;
+        match self.features {
+            FeaturesRef::Bytes(bytes) => ahead.add(&bytes[part]),
+            FeaturesRef::Floats(floats) => ahead.add(&floats[part]),
         }
     }
 
