@@ -14,10 +14,11 @@ use crate::data::Samples;
 use crate::model::recipe::DataConfig;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
+use crate::report::metrics::{naive_forecasts, score};
 use crate::report::mistakes::{self, Shown};
 use crate::report::numbers::{counted, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, metrics::score, numbers, run, terminal};
+use crate::report::{json, numbers, run, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
@@ -170,13 +171,14 @@ fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> 
 
 fn lines(record: &EvalRecord, class_names: &[String]) -> String {
     format!(
-        "{} on {} test samples of {}: loss {}, {}, in {}\n{}",
+        "{} on {} test samples of {}: loss {}, {}, in {}\n{}{}",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
         score(&record.test, ""),
         numbers::duration(record.seconds),
+        naive_forecasts(&record.test),
         crate::report::metrics::text(&record.metrics, class_names),
     )
 }

@@ -4,6 +4,7 @@ mod arguments;
 mod mistakes;
 mod ranked;
 mod rows;
+mod series;
 
 pub use arguments::PredictArguments;
 use ranked::ranked;

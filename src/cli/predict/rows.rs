@@ -22,7 +22,7 @@ use crate::{Error, Result};
 const ROWS: usize = 4096;
 
 /// What says that predictions go to standard output.
-const STANDARD_OUTPUT: &str = "-";
+pub(super) const STANDARD_OUTPUT: &str = "-";
 
 /// The error in the place of a failure to write, which another one has caused.
 fn broken() -> io::Error {
@@ -50,6 +50,9 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     if !rows.unknown().is_empty() {
         let names = rows.unknown().join("`, `");
         shared::say("note", &format!("{}: not in the training rows and left out: `{names}`", path.display()));
+    }
+    if encoder.windows.is_some() {
+        return super::series::run(arguments, path, &encoder, &predictor, rows);
     }
     let mut table = Predictions { encoder: &encoder, outcome, predictor, rows, failure: None, written: 0 };
     match &arguments.out {
@@ -174,13 +177,13 @@ impl Predictions<'_> {
 }
 
 /// Lines of comma-separated values.
-fn lines(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> io::Result<Vec<u8>> {
+pub(super) fn lines(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     write(&mut writer)?;
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 /// A predicted number, as exact as an f32 is.
-fn number(unit: Unit, output: f32) -> String {
+pub(super) fn number(unit: Unit, output: f32) -> String {
     (unit.number(f64::from(output)) as f32).to_string()
 }

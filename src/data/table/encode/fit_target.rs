@@ -21,7 +21,8 @@ pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup)
             return Err(missing(table, index));
         }
     }
-    if let [only] = columns {
+    // What goes on in time is numbers, however few of them are different.
+    if let ([only], None) = (columns, &setup.windows) {
         let column = &table.columns[*only];
         match &column.values {
             Values::Categories(categories) if column.kind == Kind::Category => {
@@ -37,7 +38,7 @@ pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup)
         let column = &table.columns[index];
         let is_numbers = matches!(column.kind, Kind::Number | Kind::Code);
         let Some(numbers) = column.numbers().filter(|_| is_numbers) else {
-            return Err(wrong_kind(table, column, columns.len()));
+            return Err(wrong_kind(table, column, columns.len(), setup.windows.is_some()));
         };
         let all: Vec<f64> = numbers.collect();
         let unit = if setup.standardise_target {
@@ -71,11 +72,11 @@ fn missing(table: &Table, index: usize) -> Error {
     }
 }
 
-fn wrong_kind(table: &Table, column: &Column, targets: usize) -> Error {
+fn wrong_kind(table: &Table, column: &Column, targets: usize, is_series: bool) -> Error {
     let name = &column.name;
     let several = if targets > 1 { "each of several targets" } else { "the target" };
     let expected = match targets {
-        1 => "numbers, or texts or whole numbers that are classes".to_string(),
+        1 if !is_series => "numbers, or texts or whole numbers that are classes".to_string(),
         _ => "numbers".to_string(),
     };
     let found = match column.kind {
