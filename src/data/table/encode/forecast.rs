@@ -57,31 +57,30 @@ impl RowReader<'_> {
         }
         let last = rows.dates.get(window - 1).copied();
         let spacing = windows.dates.as_ref().and_then(|dates| dates.spacing);
-        let dates: Vec<i64> = match (rows.ahead, last, spacing) {
-            (0, Some(last), Some(spacing)) => (1..=horizon).map(|row| spacing.after(last, row)).collect(),
-            _ => rows.dates.iter().skip(window).copied().collect(),
+        let dates: Vec<i64> = match (last, spacing) {
+            _ if rows.ahead == horizon => rows.dates.iter().skip(window).copied().collect(),
+            (Some(last), Some(spacing)) => (1..=horizon).map(|row| spacing.after(last, row)).collect(),
+            _ => Vec::new(),
         };
-        // Nothing but dates is needed that go on by themselves, or nothing at all.
-        let goes_on = windows.known.is_empty() && (layout.ahead.is_empty() || dates.len() == horizon);
+        // Nothing is needed but dates that go on by themselves.
+        let goes_on = rows.ahead == 0 && windows.known.is_empty() && dates.len() == horizon;
         if rows.ahead == horizon {
             for row in rows.features.chunks_exact(width).skip(window) {
                 features.extend(layout.ahead.iter().map(|&place| row[place]));
             }
-        } else if rows.ahead == 0 && goes_on {
-            if !layout.ahead.is_empty() {
-                let mut row = vec![0.0; width];
-                for &date in &dates {
-                    let mut start = 0;
-                    for feature in &encoder.features {
-                        if matches!(feature.how, How::Date { .. }) && windows.is_date(&feature.column) {
-                            feature.write_date(Some(date), &mut row[start..start + feature.width()]);
-                        }
-                        start += feature.width();
+        } else if goes_on {
+            let mut row = vec![0.0; width];
+            for &date in &dates {
+                let mut start = 0;
+                for feature in &encoder.features {
+                    if matches!(feature.how, How::Date { .. }) && windows.is_date(&feature.column) {
+                        feature.write_date(Some(date), &mut row[start..start + feature.width()]);
                     }
-                    features.extend(layout.ahead.iter().map(|&place| row[place]));
+                    start += feature.width();
                 }
+                features.extend(layout.ahead.iter().map(|&place| row[place]));
             }
-        } else {
+        } else if !layout.ahead.is_empty() {
             let dates = windows.dates.iter().map(|dates| dates.column.as_str());
             let columns: Vec<&str> = windows.known.iter().map(String::as_str).chain(dates).collect();
             let expected = format!(
