@@ -1,6 +1,7 @@
 //! `fallline predict`
 
 mod arguments;
+mod lines;
 mod mistakes;
 mod ranked;
 mod rows;

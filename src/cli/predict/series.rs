@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::arguments::PredictArguments;
-use super::rows::{lines, number};
+use super::lines::{STANDARD_OUTPUT, lines, number};
 use crate::atomic_file;
 use crate::cli::output::Outputs;
 use crate::data::table::encode::ValueColumn;
@@ -31,7 +31,7 @@ pub(super) fn run(
     }
     let text = text(encoder, &forecast, &outputs)?;
     match &arguments.out {
-        Some(out) if out.as_os_str() != super::rows::STANDARD_OUTPUT => {
+        Some(out) if out.as_os_str() != STANDARD_OUTPUT => {
             Outputs::files(&arguments.out).check([path, &arguments.model])?;
             atomic_file::write(out, |file| file.write_all(&text))?;
             let rows = counted(outputs.len() / encoder.target.outputs().max(1), "row");

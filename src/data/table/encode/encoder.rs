@@ -158,9 +158,7 @@ impl Encoder {
         if !(1..=MOST_FEATURES).contains(&encoder.width()) {
             return Err(format!("{} features", encoder.width()));
         }
-        if let Some(windows) = &encoder.windows {
-            windows.check(&encoder)?;
-        }
+        encoder.check_windows()?;
         match &encoder.target {
             Target::Classes { values, names, .. } => {
                 let sound = !values.is_empty() && (names.is_empty() || names.len() == values.len());

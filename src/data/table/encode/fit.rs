@@ -71,9 +71,7 @@ impl Encoder {
         let missing = options.missing.clone();
         let reading = Reading { delimiter: options.delimiter, missing, encoding: options.encoding };
         let encoder = Encoder { columns, reading, features, target: fitted_target, id, weights, windows };
-        if let Some(windows) = &encoder.windows {
-            windows.check_size(&encoder)?;
-        }
+        encoder.check_size()?;
         Ok(Fitted { encoder, notes: fit.notes })
     }
 }

@@ -50,7 +50,7 @@ impl RowReader<'_> {
             return Err(fault(expected, past.to_string()));
         }
         rows.drop_first(past - window, width, each);
-        let layout = windows.layout(encoder);
+        let layout = encoder.layout(windows);
         let mut features = Vec::with_capacity(encoder.inputs());
         for row in rows.features.chunks_exact(width).take(window) {
             features.extend(layout.past.iter().map(|&place| row[place]));

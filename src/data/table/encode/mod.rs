@@ -10,6 +10,7 @@ mod fit;
 mod fit_target;
 mod fit_windows;
 mod forecast;
+mod layout;
 mod readable;
 mod rows;
 mod samples;

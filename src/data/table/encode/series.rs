@@ -57,7 +57,7 @@ impl Encoder {
         memory::check("the windows of a series", numbers.saturating_mul(size_of::<f32>()))?;
         let mut features = memory::reserved("the windows of a series", inputs.saturating_mul(count))?;
         let mut values = memory::reserved("the targets of a series", outputs.saturating_mul(count))?;
-        let layout = windows.layout(self);
+        let layout = self.layout(windows);
         let (each, rows_of) = (self.target.outputs(), |row: usize| &rows.features[row * width..][..width]);
         for start in (0..count).map(|index| index * windows.step) {
             let behind = start + window;
