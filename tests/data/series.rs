@@ -216,7 +216,7 @@ fn errors_are_those_that_are_found_by_hand() {
         .unwrap();
     model.parts_mut().1.fill(0.0);
     let seen = Trainer::new().evaluate(&model, &test).unwrap();
-    let (series, values) = (seen.series.unwrap(), seen.values.unwrap());
+    let (series, values) = (seen.series.unwrap(), seen.values.clone().unwrap());
 
     let naive_error: f64 = (1..48).map(|row| (load[row] - load[row - 1]).abs()).sum::<f64>() / 47.0;
     let mean = load[..48].iter().sum::<f64>() / 48.0;
