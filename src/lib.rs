@@ -146,7 +146,9 @@ pub mod record {
     #[doc(inline)]
     pub use crate::train::machine::Machine;
     #[doc(inline)]
-    pub use crate::train::metrics::{OutputMetrics, ValueMetrics};
+    pub use crate::train::metrics::{
+        ForecastErrors, OutputMetrics, SeasonalErrors, SeriesMetrics, ValueMetrics,
+    };
     #[doc(inline)]
     pub use crate::train::{
         CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,

@@ -16,10 +16,11 @@ use crate::atomic_file;
 use crate::data::Samples;
 use crate::model::saved;
 use crate::report::markup::for_terminal;
+use crate::report::metrics::{naive_forecasts, score};
 use crate::report::mistakes::{self, Shown};
 use crate::report::numbers::{counted, thousands};
 use crate::report::picture::Palette;
-use crate::report::{json, metrics::score, numbers, run, terminal};
+use crate::report::{json, numbers, run, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
@@ -164,13 +165,14 @@ fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> 
 
 fn lines(record: &EvalRecord, class_names: &[String]) -> String {
     format!(
-        "{} on {} test samples of {}: loss {}, {}, in {}\n{}",
+        "{} on {} test samples of {}: loss {}, {}, in {}\n{}{}",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
         score(&record.test, ""),
         numbers::duration(record.seconds),
+        naive_forecasts(&record.test),
         crate::report::metrics::text(&record.metrics, class_names),
     )
 }

@@ -1,9 +1,11 @@
 //! `fallline predict`
 
 mod arguments;
+mod lines;
 mod mistakes;
 mod ranked;
 mod rows;
+mod series;
 
 pub use arguments::PredictArguments;
 use ranked::ranked;

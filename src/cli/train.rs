@@ -23,7 +23,7 @@ use super::signals;
 
 use crate::model::recipe::{Override, check_samples};
 use crate::model::{Model, Recipe};
-use crate::report::metrics::score;
+use crate::report::metrics::{naive_forecasts, score};
 use crate::report::numbers::{counted, duration, loss, percent};
 use crate::report::tensorboard::EventWriter;
 use crate::report::{json, progress::TerminalObserver, run, terminal};
@@ -58,8 +58,9 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         return folds::run(&arguments, number, &recipe, &data);
     }
     let split = train::split(&data.train, &recipe)?;
-    let held = split.map_or(0, |split| split.held.len());
-    check_samples(&recipe, data.train.len() - held)?;
+    // Windows of a series that see what is set aside are in neither part.
+    let [trained, held] = split.map_or([data.train.len(), 0], |split| [split.subset.len(), split.held.len()]);
+    check_samples(&recipe, trained)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
@@ -76,7 +77,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
-        let heading = assumed + &heading(&recipe, &data, held, &model);
+        let heading = assumed + &heading(&recipe, &data, [trained, held], &model);
         terminal::stdout().write_all(heading.as_bytes()).ok();
     }
 
@@ -193,6 +194,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
             text += &format!(" (target {}: {outcome})", percent(target));
         }
         text.push('\n');
+        text += &naive_forecasts(test);
     } else if record.diverged.is_some() {
         text += "not tested: parameters are not finite\n";
     }

@@ -58,6 +58,26 @@ pub fn hold_out(samples: &Samples, count: usize, stratified: bool, seed: u64) ->
     from_groups(&groups, samples.len(), count).weighed(samples)
 }
 
+/// Sets the last `count` of so many samples aside, which come in the order of time; the `gap` samples before them are in
+/// neither part, since they overlap with them.
+///
+/// # Errors
+/// [`Error::Mismatch`] if `count` is 0 or leaves no sample to learn from.
+pub fn hold_out_last(samples: usize, count: usize, gap: usize) -> Result<Split> {
+    let subset = samples.saturating_sub(count.saturating_add(gap));
+    if count == 0 || subset == 0 {
+        let beside =
+            if gap > 0 { format!(", {gap} of which overlap with those set aside") } else { String::new() };
+        return Err(Error::Mismatch {
+            what: "windows set aside for validation".into(),
+            expected: format!("at least 1 and fewer than the {samples} training windows{beside}"),
+            found: count.to_string(),
+        });
+    }
+    let all = samples as u32;
+    Ok(Split { subset: (0..subset as u32).collect(), held: (all - count as u32..all).collect() })
+}
+
 /// Sets `count` of so many rows aside, chosen at random by `seed`; where `strata` `[rows]` has a number for each row, each
 /// number gives its share of them.
 ///

@@ -178,7 +178,7 @@ pub fn load(path: &Path) -> Result<SavedModel> {
 fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: usize) -> Result<Arc<Encoder>> {
     let expected = "what is made of the columns of a table";
     let encoder = Encoder::from_json(text).map_err(|fault| wrong(path, "table", expected, &fault))?;
-    let (width, found) = (encoder.width(), encoder.target.outputs());
+    let (width, found) = (encoder.inputs(), encoder.outputs());
     if [1, 1, width] != input || found != outputs {
         let expected =
             format!("an input of {} and {outputs} outputs", input.map(|size| size.to_string()).join("x"));

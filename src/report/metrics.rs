@@ -3,7 +3,9 @@
 use super::numbers::{percent, significant, thousands};
 use super::table::{Side, table};
 use crate::train::Evaluation;
-use crate::train::metrics::{ClassMetrics, Metrics, OutputMetrics, ValueMetrics};
+use crate::train::metrics::{
+    ClassMetrics, ForecastErrors, Metrics, OutputMetrics, SeasonalErrors, ValueMetrics,
+};
 
 /// The most classes whose confusion matrix is printed, and the most outputs that have a line each.
 const MOST_PRINTED: usize = 10;
@@ -21,13 +23,33 @@ pub fn part(value: f64) -> String {
 pub fn score(seen: &Evaluation, of: &str) -> String {
     match (seen.accuracy, &seen.values) {
         (Some(accuracy), _) => format!("{of}accuracy {}", percent(accuracy)),
-        (None, Some(values)) => format!("{of}{}", errors(values.rmse, values.mae, values.r_squared)),
+        (None, Some(values)) => {
+            let scaled = scaled(seen.series.and_then(|series| series.mase));
+            format!("{of}{}{scaled}", errors(values.rmse, values.mae, values.r_squared))
+        }
         (None, None) => String::new(),
     }
 }
 
 fn errors(rmse: f64, mae: f64, r_squared: f64) -> String {
     format!("RMSE {}, MAE {}, R² {}", significant(rmse), significant(mae), part(r_squared))
+}
+
+fn scaled(mase: Option<f64>) -> String {
+    mase.map_or(String::new(), |mase| format!(", MASE {}", part(mase)))
+}
+
+/// The errors of forecasts of a series that take no network, each in a line; empty where there is no series.
+pub fn naive_forecasts(seen: &Evaluation) -> String {
+    let Some(series) = &seen.series else { return String::new() };
+    let line = |errors: &ForecastErrors| {
+        let ForecastErrors { rmse, mae, mase } = *errors;
+        format!("RMSE {}, MAE {}{}\n", significant(rmse), significant(mae), scaled(mase))
+    };
+    let seasonal = series.seasonal.as_ref().map_or(String::new(), |SeasonalErrors { season, errors }| {
+        format!("the last season of {season} rows again (seasonal naive): {}", line(errors))
+    });
+    format!("in comparison, the last value again (naive): {}{seasonal}", line(&series.naive))
 }
 
 /// Metrics beside those of [`score`], in lines; `names`: of the classes, or none.

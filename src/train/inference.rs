@@ -6,6 +6,7 @@ pub(in crate::train) mod forward;
 pub mod metrics;
 mod predictor;
 pub(in crate::train) mod scores;
+mod series;
 pub mod throughput;
 
 pub use analysis::analyse;

@@ -15,6 +15,7 @@ mod idx;
 #[cfg(unix)]
 mod odd_files;
 mod places;
+mod series;
 mod table_samples;
 mod table_training;
 mod tables;

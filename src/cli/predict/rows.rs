@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::arguments::PredictArguments;
+use super::lines::{STANDARD_OUTPUT, lines, number};
 use crate::atomic_file;
 use crate::cli::output::Outputs;
 use crate::cli::shared;
-use crate::data::Unit;
 use crate::data::table::{Encoder, RowReader, Rows, Target};
 use crate::losses::Outcome;
 use crate::model::saved::SavedModel;
@@ -20,9 +20,6 @@ use crate::{Error, Result};
 
 /// Rows that are read and go through the network together: with them memory ends.
 const ROWS: usize = 4096;
-
-/// What says that predictions go to standard output.
-const STANDARD_OUTPUT: &str = "-";
 
 /// The error in the place of a failure to write, which another one has caused.
 fn broken() -> io::Error {
@@ -50,6 +47,9 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     if !rows.unknown().is_empty() {
         let names = rows.unknown().join("`, `");
         shared::say("note", &format!("{}: not in the training rows and left out: `{names}`", path.display()));
+    }
+    if encoder.windows.is_some() {
+        return super::series::run(arguments, path, &encoder, &predictor, rows);
     }
     let mut table = Predictions { encoder: &encoder, outcome, predictor, rows, failure: None, written: 0 };
     match &arguments.out {
@@ -171,16 +171,4 @@ impl Predictions<'_> {
             }
         }
     }
-}
-
-/// Lines of comma-separated values.
-fn lines(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> io::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    write(&mut writer)?;
-    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
-}
-
-/// A predicted number, as exact as an f32 is.
-fn number(unit: Unit, output: f32) -> String {
-    (unit.number(f64::from(output)) as f32).to_string()
 }

@@ -36,7 +36,7 @@ pub fn run(
     };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
-        terminal::stdout().write_all(heading(recipe, data, 0, &model).as_bytes()).ok();
+        terminal::stdout().write_all(heading(recipe, data, [data.train.len(), 0], &model).as_bytes()).ok();
     }
     let stop = signals::listen(watchers.terminal.line(), STOPPING);
     let record = train::cross_validate(data, recipe, folds, &team, stop.flag(), &mut watchers);

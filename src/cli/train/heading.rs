@@ -8,12 +8,14 @@ use crate::optim::schedule::Schedule;
 use crate::report::numbers::{counted, shape, thousands};
 use crate::report::summary;
 
-/// What is about to be trained, with so many samples set aside for validation.
-pub(super) fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Model) -> String {
-    let [train, test] = [data.train.len() - held, data.test.len()].map(|count| thousands(count as u64));
+/// What is about to be trained, with so many samples to learn from and so many set aside for validation.
+pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 2], model: &Model) -> String {
+    let [train, test] = [trained, data.test.len()].map(|count| thousands(count as u64));
     let validation =
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
     let shape = shape(data.train.shape());
+    let is_series = data.train.encoder().is_some_and(|encoder| encoder.windows.is_some());
+    let samples = if is_series { "windows" } else { "samples" };
     let (targets, sees) = match data.train.encoder() {
         Some(encoder) => (String::new(), table::columns(encoder, &data.notes)),
         None => {
@@ -26,7 +28,7 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, held: usize, model: &Mode
         summary => format!("{}: {summary}", recipe.name),
     };
     format!(
-        "{title}\n{}{}: {train} training{validation} and {test} test samples of {shape}{targets}\n\
+        "{title}\n{}{}: {train} training{validation} and {test} test {samples} of {shape}{targets}\n\
          {sees}{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
         data.name,
         origin(&data.origin),

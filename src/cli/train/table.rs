@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::shared::shell_word;
 use crate::data::DataSet;
 use crate::data::table::encode::{Feature, How, Scale};
-use crate::data::table::{Encoder, Target};
+use crate::data::table::{Encoder, Target, Windows};
 use crate::model::Recipe;
 use crate::model::recipe::{Override, TableConfig, TableFacts, of_table};
 use crate::report::numbers::{counted, significant, thousands};
@@ -63,7 +63,7 @@ impl Made {
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
         let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
-        let outputs = fitted.encoder.target.outputs();
+        let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
         let facts = TableFacts {
             rows: fitted.rows(),
@@ -101,11 +101,13 @@ fn name_of(path: &Path) -> String {
 
 /// What becomes of each column, as text.
 pub(super) fn columns(encoder: &Encoder, notes: &[String]) -> String {
-    let mut text = format!("{}\n", target(&encoder.target));
+    let windows = encoder.windows.as_ref();
+    let mut text = format!("{}\n", target(&encoder.target, windows));
     let widest = encoder.features.iter().take(LISTED).map(|feature| feature.column.chars().count()).max();
     let widest = widest.unwrap_or(0).min(30);
     for feature in encoder.features.iter().take(LISTED) {
-        text += &format!("  {:widest$}  {}\n", feature.column, described(feature));
+        let read = windows.map_or("", |windows| read_in(windows, &feature.column));
+        text += &format!("  {:widest$}  {}{read}\n", feature.column, described(feature, windows));
     }
     if let Some(more) = encoder.features.len().checked_sub(LISTED + 1) {
         text += &format!("  and {} more\n", counted(more + 1, "column"));
@@ -116,7 +118,16 @@ pub(super) fn columns(encoder: &Encoder, notes: &[String]) -> String {
     text
 }
 
-fn target(target: &Target) -> String {
+/// The rows of a sample in which a column is read.
+fn read_in(windows: &Windows, column: &str) -> &'static str {
+    match (windows.is_date(column), windows.known.iter().any(|known| known == column)) {
+        (true, _) => ", in the rows to predict",
+        (false, true) => ", in the window and in the rows to predict",
+        (false, false) => ", in the window",
+    }
+}
+
+fn target(target: &Target, windows: Option<&Windows>) -> String {
     match target {
         Target::Classes { column, .. } => {
             let names = target.class_names();
@@ -132,6 +143,15 @@ fn target(target: &Target) -> String {
                     format!("`{}` (mean {mean}, standard deviation {deviation})", column.column)
                 })
                 .collect();
+            if let Some(Windows { window, horizon, step, .. }) = windows {
+                return format!(
+                    "windows of {}, one every {}; predicts {} in the {} behind a window; from",
+                    counted(*window, "row"),
+                    counted(*step, "row"),
+                    names.join(", "),
+                    counted(*horizon, "row"),
+                );
+            }
             format!(
                 "predicts {}, {}; from",
                 names.join(", "),
@@ -141,7 +161,7 @@ fn target(target: &Target) -> String {
     }
 }
 
-fn described(feature: &Feature) -> String {
+fn described(feature: &Feature, windows: Option<&Windows>) -> String {
     let missing = |there: bool| if there { ", missing ones filled and marked" } else { "" };
     let made = counted(feature.width(), "feature");
     match &feature.how {
@@ -152,6 +172,10 @@ fn described(feature: &Feature) -> String {
             let other = if *other { " and others" } else { "" };
             let missing = if *missing { ", missing ones marked" } else { "" };
             format!("category, {} known{other}{missing}: {made}", thousands(names.len() as u64))
+        }
+        How::Date { .. } if windows.is_some_and(|windows| windows.is_date(&feature.column)) => {
+            // All but the year.
+            format!("date: {}", counted(feature.width() - 1, "feature"))
         }
         How::Date { indicator, .. } => format!("date: {made}{}", missing(*indicator)),
     }

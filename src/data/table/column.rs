@@ -33,6 +33,8 @@ pub struct Column {
     pub missing: usize,
     /// The line of the first missing value; 0 without one.
     pub first_missing: u64,
+    /// The line of the first date that is not later than the one above it; 0 without one, and of all that is no date.
+    pub first_descent: u64,
     pub unreadable: Option<Unreadable>,
 }
 
@@ -128,6 +130,7 @@ pub(super) struct Builder {
     values: Growing,
     missing: usize,
     first_missing: u64,
+    first_descent: u64,
     unreadable: Option<Unreadable>,
 }
 
@@ -144,8 +147,15 @@ enum Growing {
 
 impl Builder {
     pub fn new(reading: Reading, said: Option<Kind>) -> Builder {
-        let mut builder =
-            Builder { reading, said, values: Growing::None, missing: 0, first_missing: 0, unreadable: None };
+        let mut builder = Builder {
+            reading,
+            said,
+            values: Growing::None,
+            missing: 0,
+            first_missing: 0,
+            first_descent: 0,
+            unreadable: None,
+        };
         builder.begin(reading);
         builder
     }
@@ -237,6 +247,10 @@ impl Builder {
                     && form.is_none_or(|form| form == found)
                 {
                     *form = Some(found);
+                    let is_later = values.last().is_none_or(|&last| last < seconds);
+                    if !is_later && self.first_descent == 0 {
+                        self.first_descent = line;
+                    }
                     values.push(seconds);
                     return Ok(());
                 }
@@ -318,7 +332,7 @@ impl Builder {
 
     /// The column of `rows` rows.
     pub fn finish(self, name: String, rows: usize, options: &TableOptions) -> Column {
-        let Builder { said, values, missing, first_missing, unreadable, .. } = self;
+        let Builder { said, values, missing, first_missing, first_descent, unreadable, .. } = self;
         let unread = unreadable.as_ref().map_or(0, |unreadable| unreadable.count);
         let present = rows - missing - unread;
         let (inferred, values) = match values {
@@ -342,7 +356,7 @@ impl Builder {
             }
         };
         let kind = if inferred == Kind::Empty { inferred } else { said.unwrap_or(inferred) };
-        Column { name, kind, values, missing, first_missing, unreadable }
+        Column { name, kind, values, missing, first_missing, first_descent, unreadable }
     }
 }
 

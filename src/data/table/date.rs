@@ -93,6 +93,22 @@ pub fn parts(seconds: i64) -> [i64; 4] {
     [year, month, (days + 3).rem_euclid(7), seconds.rem_euclid(DAY) / 3600]
 }
 
+/// The date so many months later, on the same day of the month or else its last, and at the same time.
+pub fn months_later(seconds: i64, months: i64) -> i64 {
+    let [year, month, day] = civil(seconds.div_euclid(DAY));
+    let month = 12 * year + month - 1 + months;
+    let (year, month) = (month.div_euclid(12), month.rem_euclid(12) + 1);
+    let day = day.min(days_of(year, month));
+    DAY * days_since_1970(year, month, day) + seconds.rem_euclid(DAY)
+}
+
+/// Months from one date to a later one, as far as they are whole: the days of the month and the times are the same.
+pub fn months_between(from: i64, to: i64) -> Option<i64> {
+    let [from_date, to_date] = [from, to].map(|at| civil(at.div_euclid(DAY)));
+    let is_whole = from_date[2] == to_date[2] && from.rem_euclid(DAY) == to.rem_euclid(DAY);
+    is_whole.then(|| 12 * (to_date[0] - from_date[0]) + to_date[1] - from_date[1])
+}
+
 fn days_of(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -165,6 +181,15 @@ mod tests {
         assert_eq!(of("1970-01-01"), [1970, 1, 3, 0]);
         assert_eq!(of("2024-02-29T23:59"), [2024, 2, 3, 23]);
         assert_eq!(of("1899-12-31"), [1899, 12, 6, 0]);
+    }
+
+    #[test]
+    fn months_go_on_from_year_to_year() {
+        let at = |text: &str| date(text.as_bytes()).unwrap().1;
+        assert_eq!(months_later(at("1960-11"), 3), at("1961-02"));
+        assert_eq!(months_later(at("2023-12-31T12:00"), 2), at("2024-02-29T12:00"));
+        assert_eq!(months_between(at("1960-11-05"), at("1962-01-05")), Some(14));
+        assert_eq!(months_between(at("1960-11-05"), at("1962-01-06")), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::tensor::padded;
 use crate::train::inference::forward::{BLOCK, ForwardPass, Network};
 use crate::train::inference::scores;
 use crate::train::inference::scores::{spread, spread_of};
+use crate::train::inference::series;
 use crate::train::record::epoch::{Evaluation, NotFinite};
 use crate::train::source::Source;
 use crate::train::targets::{check_shape, labels_for, targets_for, weight_of};
@@ -33,7 +34,8 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
     let (seen, _) = pass(model, samples, data, team, Some(&mut outputs))?;
     let outputs = without_gaps(outputs, rows);
     let metrics = scores::value_metrics(&outputs, values, *width, samples.units());
-    Ok(Evaluation { values: Some(metrics), ..seen })
+    let series = series::metrics(samples, values, *width, &metrics);
+    Ok(Evaluation { values: Some(metrics), series, ..seen })
 }
 
 /// Bytes that [`evaluate`] takes for the outputs of `count` samples such as these, if their targets are values.
@@ -109,6 +111,7 @@ fn pass(
             Targets::Values(_) => None,
         },
         values: None,
+        series: None,
         not_finite: not_finite(&losses, weights),
     };
     Ok((seen, spread))

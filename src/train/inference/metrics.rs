@@ -3,7 +3,10 @@
 pub use crate::train::inference::scores::{
     area_under_curve, balanced_accuracy, log_loss, macro_means, rank, top_k, value_metrics,
 };
-pub use crate::train::record::metrics::{ClassMetrics, MOST_CONFUSED, Metrics, OutputMetrics, ValueMetrics};
+pub use crate::train::record::metrics::{
+    ClassMetrics, ForecastErrors, MOST_CONFUSED, Metrics, OutputMetrics, SeasonalErrors, SeriesMetrics,
+    ValueMetrics,
+};
 
 use crate::data::{Samples, Targets};
 use crate::model::Model;

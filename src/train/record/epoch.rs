@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::nulls::{null_is_nan, null_is_some_nan};
-use crate::train::record::metrics::ValueMetrics;
+use crate::train::record::metrics::{SeriesMetrics, ValueMetrics};
 use crate::train::record::norms::LayerNorms;
 
 /// One pass over the training samples.
@@ -65,6 +65,9 @@ pub struct Evaluation {
     /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<ValueMetrics>,
+    /// Of windows of a series, how good the forecasts are beside naive ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesMetrics>,
     /// The samples whose own loss is not finite, but for those without weight; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
@@ -73,7 +76,7 @@ pub struct Evaluation {
 impl Evaluation {
     /// An evaluation on samples with classes, all of which have finite losses.
     pub fn new(loss: f64, accuracy: f64) -> Evaluation {
-        Evaluation { loss, accuracy: Some(accuracy), values: None, not_finite: None }
+        Evaluation { loss, accuracy: Some(accuracy), values: None, series: None, not_finite: None }
     }
 }
 

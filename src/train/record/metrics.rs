@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nulls::null_is_nan;
+use super::nulls::{null_is_nan, null_is_some_nan};
 
 /// The most classes of a confusion matrix among metrics.
 pub const MOST_CONFUSED: usize = 64;
@@ -73,4 +73,39 @@ pub struct OutputMetrics {
     /// all equal, 1 if they are met exactly and 0 if not.
     #[serde(deserialize_with = "null_is_nan")]
     pub r_squared: f64,
+}
+
+/// How good forecasts of a series are, beside those that take no network for the same windows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeriesMetrics {
+    /// The mean absolute scaled error: the mean absolute error divided by that of the forecast, in the training rows, that
+    /// the next value is the last one; the mean over the targets. Absent if the training rows never change.
+    #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
+    pub mase: Option<f64>,
+    /// The errors of the forecast that all values are the last one of the window.
+    pub naive: ForecastErrors,
+    /// Those of the forecast that the last season of the window comes again; absent where no season is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seasonal: Option<SeasonalErrors>,
+}
+
+/// The errors of a forecast over all values of the horizon, in the units of the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForecastErrors {
+    #[serde(deserialize_with = "null_is_nan")]
+    pub rmse: f64,
+    #[serde(deserialize_with = "null_is_nan")]
+    pub mae: f64,
+    /// As [`SeriesMetrics::mase`].
+    #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
+    pub mase: Option<f64>,
+}
+
+/// The errors of a seasonal naive forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeasonalErrors {
+    /// Rows of a season.
+    pub season: usize,
+    #[serde(flatten)]
+    pub errors: ForecastErrors,
 }

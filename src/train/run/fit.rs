@@ -20,7 +20,8 @@ use crate::train::session::stop::Watch;
 use crate::{Error, Result, memory};
 
 /// The split of the training samples that `recipe` asks for, if it does: some to train on, some for
-/// validation.
+/// validation. Of windows of a series those are the last ones, and windows that predict rows which they predict, too, are in
+/// neither part.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if it leaves nothing to train on; [`Error::Setting`] if the recipe has patience
@@ -38,6 +39,11 @@ pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
         return Ok(None);
     };
     let count = held.count(samples.len());
+    if let Some(windows) = samples.encoder().and_then(|encoder| encoder.windows.as_ref()) {
+        // Of two windows at a distance of the horizon no row is predicted by both.
+        let gap = windows.horizon.div_ceil(windows.step) - 1;
+        return split::hold_out_last(samples.len(), count, gap).map(Some);
+    }
     split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
 }
 

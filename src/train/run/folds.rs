@@ -18,8 +18,8 @@ use crate::{Error, Result};
 /// it.
 ///
 /// # Errors
-/// [`Error::Setting`] if the recipe sets samples aside itself; those of [`split::folds`]; those of
-/// [`check`](crate::train::check), for all folds before the first one.
+/// [`Error::Setting`] if the recipe sets samples aside itself; [`Error::Mismatch`] for windows of a series; those of
+/// [`split::folds`]; those of [`check`](crate::train::check), for all folds before the first one.
 pub fn cross_validate(
     data: &DataSet,
     recipe: &Recipe,
@@ -34,6 +34,15 @@ pub fn cross_validate(
             key: "data.validation".into(),
             expected: "none with folds, which set samples aside themselves".into(),
             found: "one".into(),
+        });
+    }
+    if data.train.encoder().is_some_and(|encoder| encoder.windows.is_some()) {
+        return Err(Error::Mismatch {
+            what: "folds".into(),
+            expected: "samples of which none tells what comes before it; `data.validation` sets the last windows of a series \
+                       aside"
+                .into(),
+            found: "windows of a series, which would learn from rows behind those that they are tried on".into(),
         });
     }
     let seed = recipe.train.seed;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::data::split::hold_out_rows;
-use crate::data::table::{Encoder, Kind, RowReader, Setup, Table};
+use crate::data::table::{Encoder, Kind, RowReader, Setup, Table, WindowSetup};
 use crate::data::{DataSet, Origin, Samples, Split};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::recipe::{DataConfig, TABLE, TableConfig};
 
 /// The rows of a table to train on, and what was learnt from them.
@@ -21,8 +21,10 @@ impl Fitted {
     /// Reads the file of the training rows and fits the encoder to them, and to no test row. `stratified` says whether each
     /// class gives its share of the test rows, where no file has them; they are chosen by `seed`.
     ///
+    /// Of a series the last rows are the test rows.
+    ///
     /// # Errors
-    /// Those of [`Table::read`] and [`Encoder::fit`].
+    /// Those of [`Table::read`] and [`Encoder::fit`]; [`Error::Mismatch`] if there are too few rows for a window.
     pub fn read(
         config: &TableConfig,
         data_dir: Option<&Path>,
@@ -35,9 +37,10 @@ impl Fitted {
         Ok(Fitted { table, split, encoder: Arc::new(fitted.encoder), notes: fitted.notes })
     }
 
-    /// Rows to train on.
+    /// Rows to train on, or windows of them.
     pub fn rows(&self) -> usize {
-        self.split.subset.len()
+        let rows = self.split.subset.len();
+        self.encoder.windows.as_ref().map_or(rows, |windows| windows.count(rows))
     }
 
     /// The samples to train and to test on.
@@ -53,7 +56,7 @@ impl Fitted {
             false => train,
         };
         let test = match &config.test_file {
-            None => encoder.samples(&table, &split.held)?,
+            None => encoder.samples(&table, &test_rows(&encoder, &split))?,
             Some(file) => {
                 let file = config.path(file, data_dir);
                 let rows = RowReader::open(&file, &encoder, true)?;
@@ -64,14 +67,29 @@ impl Fitted {
                         file.display()
                     ));
                 }
-                let samples = rows.samples()?;
+                let samples = match &encoder.windows {
+                    None => rows.samples()?,
+                    Some(windows) => {
+                        let rows = rows.rows()?;
+                        let before = &split.subset[split.subset.len() - windows.window..];
+                        let joined = encoder.joined(&encoder.rows(&table, before)?, &rows);
+                        if joined.is_none() {
+                            notes.push(format!(
+                                "{}: the first window of the test begins in it, since no dates say that its rows follow the \
+                                 training rows at once",
+                                file.display()
+                            ));
+                        }
+                        encoder.windows_of(joined.as_ref().unwrap_or(&rows))?
+                    }
+                };
                 files.push(file);
                 samples
             }
         };
         let name = table.path.file_stem().map_or(TABLE.into(), |stem| stem.to_string_lossy().into_owned());
         let class_names = encoder.target.class_names().to_vec();
-        let set = DataSet::new(&name, encoder.target.outputs(), train, test, Origin::Files(files))?;
+        let set = DataSet::new(&name, encoder.outputs(), train, test, Origin::Files(files))?;
         Ok(DataSet { class_names, notes, ..set })
     }
 }
@@ -82,6 +100,38 @@ impl Fitted {
 /// Those of [`Fitted`].
 pub fn load(config: &DataConfig, table: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     Fitted::read(table, data_dir, config.stratified, config.seed)?.data_set(table, data_dir)
+}
+
+/// The last rows of a series as its test rows: enough for one horizon, of which the windows begin in the training rows.
+fn last_rows(windows: &WindowSetup, rows: usize, count: usize) -> Result<Split> {
+    if count < windows.horizon || count >= rows {
+        return Err(Error::Mismatch {
+            what: "rows of the test, by `data.test`".into(),
+            expected: format!(
+                "at least {}, as many as are predicted, and fewer than all {rows}",
+                windows.horizon
+            ),
+            found: count.to_string(),
+        });
+    }
+    let first = (rows - count) as u32;
+    Ok(Split { subset: (0..first).collect(), held: (first..rows as u32).collect() })
+}
+
+/// Refuses fewer training rows than a window needs.
+fn check_rows(table: &Table, windows: &WindowSetup, rows: usize) -> Result<()> {
+    let WindowSetup { window, horizon, .. } = *windows;
+    if window.saturating_add(horizon) <= rows {
+        return Ok(());
+    }
+    Err(Error::Mismatch {
+        what: format!("{}: training rows", table.path.display()),
+        expected: format!(
+            "at least {}, {window} of a window and {horizon} to predict",
+            window.saturating_add(horizon)
+        ),
+        found: rows.to_string(),
+    })
 }
 
 /// The samples with weights by which all classes count the same.
@@ -101,26 +151,44 @@ pub fn test(
     encoder: &Arc<Encoder>,
     data_dir: Option<&Path>,
 ) -> Result<(Vec<PathBuf>, Samples)> {
-    if let Some(file) = &config.test_file {
-        let file = config.path(file, data_dir);
+    let file = config.path(&config.file, data_dir);
+    if config.test_file.is_some() && encoder.windows.is_none() {
+        let file = config.path(config.test_file.as_deref().unwrap_or_default(), data_dir);
         let samples = RowReader::open(&file, encoder, true)?.samples()?;
         return Ok((vec![file], samples));
     }
-    let file = config.path(&config.file, data_dir);
     let table = Table::read(&file, &config.options)?;
     let split = split(&table, config, data.stratified, data.seed)?;
-    let samples = encoder.samples(&table, &split.held)?;
-    Ok((vec![file], samples))
+    let fitted = Fitted { table, split, encoder: encoder.clone(), notes: Vec::new() };
+    let set = fitted.data_set(config, data_dir)?;
+    let files = if let Origin::Files(files) = set.origin { files } else { vec![file] };
+    Ok((files, set.test))
 }
 
-/// The rows to train on, and those to test on where no file has them.
+/// The test rows of a split; windows of a series begin before the rows that they predict.
+fn test_rows(encoder: &Encoder, split: &Split) -> Vec<u32> {
+    let window = encoder.windows.as_ref().map_or(0, |windows| windows.window);
+    let before = &split.subset[split.subset.len() - window.min(split.subset.len())..];
+    [before, &split.held[..]].concat()
+}
+
+/// The rows to train on, and those to test on where no file has them: of a series the last ones.
 fn split(table: &Table, config: &TableConfig, stratified: bool, seed: u64) -> Result<Split> {
-    if config.test_file.is_some() {
-        return Ok(Split { subset: (0..table.rows as u32).collect(), held: Vec::new() });
-    }
     let count = ((config.test * table.rows as f64).round() as usize).max(1);
-    let strata = if stratified { strata(table, &config.setup)? } else { None };
-    hold_out_rows(strata.as_deref(), table.rows, count, seed)
+    let split = match &config.setup.windows {
+        _ if config.test_file.is_some() => {
+            Split { subset: (0..table.rows as u32).collect(), held: Vec::new() }
+        }
+        Some(windows) => last_rows(windows, table.rows, count)?,
+        None => {
+            let strata = if stratified { strata(table, &config.setup)? } else { None };
+            hold_out_rows(strata.as_deref(), table.rows, count, seed)?
+        }
+    };
+    if let Some(windows) = &config.setup.windows {
+        check_rows(table, windows, split.subset.len())?;
+    }
+    Ok(split)
 }
 
 /// A number for each row by its class, where the target is of classes.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::super::options::{Encoding, TableOptions};
 use super::super::read::MOST_COLUMNS;
 use super::feature::Feature;
+use super::windows::Windows;
 use crate::data::unit::Unit;
 
 /// The most features of a row.
@@ -27,6 +28,10 @@ pub struct Encoder {
     /// The column of the weights of rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// How rows become windows, where samples are windows of a series; the features are then those of a row, those of
+    /// the target's own past among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
 }
 
 /// How a table is read, as far as it was said.
@@ -153,6 +158,7 @@ impl Encoder {
         if !(1..=MOST_FEATURES).contains(&encoder.width()) {
             return Err(format!("{} features", encoder.width()));
         }
+        encoder.check_windows()?;
         match &encoder.target {
             Target::Classes { values, names, .. } => {
                 let sound = !values.is_empty() && (names.is_empty() || names.len() == values.len());

@@ -25,6 +25,12 @@ impl Scale {
         Some(((x - self.offset) * self.factor) as f32).filter(|feature| feature.is_finite())
     }
 
+    /// The number of a feature: the inverse of [`Scale::apply`], as exact as an f32 is.
+    pub fn number(self, feature: f32) -> f64 {
+        let x = f64::from(feature) / self.factor + self.offset;
+        if self.log1p { x.exp_m1() } else { x }
+    }
+
     fn is_sound(self) -> bool {
         self.offset.is_finite() && self.factor > 0.0 && self.factor.is_finite()
     }

@@ -8,10 +8,10 @@ use super::super::options::TableOptions;
 use super::super::read::Table;
 use super::encoder::{Encoder, MOST_FEATURES, Reading};
 use super::feature::{Feature, How};
-use super::fit_target;
 use super::readable::check_readable;
 use super::scales::{filled, scale_of};
 use super::setup::{Scaling, Setup};
+use super::{fit_target, fit_windows};
 use crate::error::{Error, Result};
 use crate::foreign;
 
@@ -35,6 +35,7 @@ impl Encoder {
         let fitted_target = fit_target::fit(table, &target, rows, setup)?;
         let mut fit = Fit { table, rows, setup, notes: Vec::new() };
         let chosen = fit.chosen(&target)?;
+        fit_windows::check(table, setup, &target)?;
         let mut features = Vec::with_capacity(chosen.len());
         for index in chosen {
             let column = &table.columns[index];
@@ -42,6 +43,18 @@ impl Encoder {
                 features.push(Feature { column: column.name.clone(), how });
             }
         }
+        if setup.windows.is_some() {
+            // A series is predicted from its own past.
+            for &index in &target {
+                let column = &table.columns[index];
+                features.push(Feature { column: column.name.clone(), how: fit.past(column)? });
+            }
+        }
+        let fitted_windows = fit_windows::fit(table, rows, setup, &target, &features)?;
+        let windows = fitted_windows.map(|(windows, note)| {
+            fit.notes.extend(note);
+            windows
+        });
         let width: usize = features.iter().map(Feature::width).sum();
         if !(1..=MOST_FEATURES).contains(&width) {
             let expected = format!("1 to {MOST_FEATURES} features");
@@ -58,7 +71,8 @@ impl Encoder {
         let columns = table.columns.iter().map(|column| column.name.clone()).collect();
         let missing = options.missing.clone();
         let reading = Reading { delimiter: options.delimiter, missing, encoding: options.encoding };
-        let encoder = Encoder { columns, reading, features, target: fitted_target, id, weights };
+        let encoder = Encoder { columns, reading, features, target: fitted_target, id, weights, windows };
+        encoder.check_size()?;
         Ok(Fitted { encoder, notes: fit.notes })
     }
 }
@@ -168,6 +182,22 @@ impl Fit<'_> {
         if present.is_empty() {
             return self.left_out(column, "all its values in the training rows are missing");
         }
+        let constant = present.iter().all(|value| *value == present[0]);
+        if constant && (missing == 0 || !self.setup.indicator) {
+            return self.left_out(column, &format!("it is {} in all training rows", present[0]));
+        }
+        self.scaled(column, &mut present, missing > 0 && self.setup.indicator).map(Some)
+    }
+
+    /// The past of a target, which is there in all rows; kept even if it never changes.
+    fn past(&self, column: &Column) -> Result<How> {
+        let all: Vec<f64> = column.numbers().into_iter().flatten().collect();
+        let mut trained: Vec<f64> = self.rows.iter().map(|&row| all[row as usize]).collect();
+        self.scaled(column, &mut trained, false)
+    }
+
+    /// The feature of a column of numbers, of which these are there.
+    fn scaled(&self, column: &Column, present: &mut [f64], indicator: bool) -> Result<How> {
         let named = |name: &String| {
             self.table.find(name).is_ok_and(|index| self.table.columns[index].name == column.name)
         };
@@ -176,12 +206,8 @@ impl Fit<'_> {
         let scaling = scaling.unwrap_or(self.setup.scaling);
         let fill = self.setup.fills.iter().rev().find(|(name, _)| named(name)).map(|(_, fill)| *fill);
         let fill = fill.unwrap_or(self.setup.fill);
-        let constant = present.iter().all(|value| *value == present[0]);
-        if constant && (missing == 0 || !self.setup.indicator) {
-            return self.left_out(column, &format!("it is {} in all training rows", present[0]));
-        }
         // Also where nothing is missing now: rows to come may lack it.
-        let fill = filled(fill, &mut present);
+        let fill = filled(fill, present);
         if scaling == Scaling::Log1p && present.iter().chain([&fill]).any(|&value| value <= -1.0) {
             let what = format!("{}: column `{}` with `log1p`", self.table.path.display(), column.name);
             let smallest = present.iter().copied().fold(fill, f64::min);
@@ -191,8 +217,8 @@ impl Fit<'_> {
                 found: smallest.to_string(),
             });
         }
-        let scale = scale_of(scaling, &mut present);
-        Ok(Some(How::Number { scale, fill, indicator: missing > 0 && self.setup.indicator }))
+        let scale = scale_of(scaling, present);
+        Ok(How::Number { scale, fill, indicator })
     }
 
     fn category(&mut self, column: &Column, categories: &Categories) -> Result<Option<How>> {

@@ -21,7 +21,8 @@ pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup)
             return Err(missing(table, index));
         }
     }
-    if let [only] = columns {
+    // What goes on in time is numbers, however few of them are different.
+    if let ([only], None) = (columns, &setup.windows) {
         let column = &table.columns[*only];
         match &column.values {
             Values::Categories(categories) if column.kind == Kind::Category => {
@@ -36,7 +37,7 @@ pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup)
     let of_column = |&index: &usize| {
         let column = &table.columns[index];
         if !matches!(column.kind, Kind::Number | Kind::Code) {
-            return Err(wrong_kind(table, column, columns.len()));
+            return Err(wrong_kind(table, column, columns.len(), setup.windows.is_some()));
         }
         let unit = if setup.standardise_target {
             let trained: Vec<f64> = rows.iter().map(|&row| column.number(row as usize)).collect();
@@ -69,11 +70,11 @@ fn missing(table: &Table, index: usize) -> Error {
     }
 }
 
-fn wrong_kind(table: &Table, column: &Column, targets: usize) -> Error {
+fn wrong_kind(table: &Table, column: &Column, targets: usize, is_series: bool) -> Error {
     let name = &column.name;
     let several = if targets > 1 { "each of several targets" } else { "the target" };
     let expected = match targets {
-        1 => "numbers, or texts or whole numbers that are classes".to_string(),
+        1 if !is_series => "numbers, or texts or whole numbers that are classes".to_string(),
         _ => "numbers".to_string(),
     };
     let found = match column.kind {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::super::date::date;
+use super::super::date::{date, written};
 use super::super::dialect::Beginning;
 use super::super::number::number;
 use super::super::options::{Encoding, TableOptions};
@@ -26,8 +26,8 @@ const SHOWN: usize = 40;
 /// Reads the rows of a table as an encoder sees them: with a header that has the names of its columns, in any order, or
 /// without one and with the columns of the training table, or those without the target.
 pub struct RowReader<'a> {
-    path: &'a Path,
-    encoder: &'a Arc<Encoder>,
+    pub(super) path: &'a Path,
+    pub(super) encoder: &'a Arc<Encoder>,
     options: TableOptions,
     records: Records<'a>,
     record: ByteRecord,
@@ -35,6 +35,11 @@ pub struct RowReader<'a> {
     classes: Option<Classes<'a>>,
     /// Columns of the header that the encoder has never seen.
     unknown: Vec<String>,
+    /// Whether each row must have the target.
+    with_target: bool,
+    /// The date of the last row of a series, and whether that is one to come.
+    last_date: Option<i64>,
+    is_ahead: bool,
 }
 
 /// Where the columns lie in a record.
@@ -48,6 +53,8 @@ struct Fields {
     targets: Vec<usize>,
     id: Option<usize>,
     weights: Option<usize>,
+    /// The dates of a series.
+    date: Option<usize>,
 }
 
 /// Some rows.
@@ -64,6 +71,10 @@ pub struct Rows {
     pub weights: Vec<f32>,
     /// The names of the rows, `[count]`, where the table has them.
     pub ids: Vec<String>,
+    /// Of a series the dates in seconds since 1970, `[count]`, where the table has them.
+    pub dates: Vec<i64>,
+    /// How many of the rows, the last ones, are rows of a series to come; their values are NaN.
+    pub ahead: usize,
 }
 
 impl Rows {
@@ -73,6 +84,27 @@ impl Rows {
         self.classes.clear();
         self.values.clear();
         self.weights.clear();
+        self.ids.clear();
+        self.dates.clear();
+        self.ahead = 0;
+    }
+
+    /// Drops the first rows of a series, of `width` features and `each` values a row.
+    pub(super) fn drop_first(&mut self, rows: usize, width: usize, each: usize) {
+        self.count -= rows;
+        self.features.drain(..rows * width);
+        self.values.drain(..rows * each);
+        self.dates.drain(..rows.min(self.dates.len()));
+        self.ids.clear();
+    }
+
+    /// Drops the last row of a series, one to come.
+    pub(super) fn drop_last(&mut self, width: usize, each: usize) {
+        self.count -= 1;
+        self.ahead -= 1;
+        self.features.truncate(self.count * width);
+        self.values.truncate(self.count * each);
+        self.dates.truncate(self.count);
         self.ids.clear();
     }
 }
@@ -120,7 +152,20 @@ impl<'a> RowReader<'a> {
             records.next(&mut record)?;
         }
         let classes = Classes::of(&encoder.target).filter(|_| !fields.targets.is_empty());
-        Ok(RowReader { path, encoder, options, records, record, fields, classes, unknown })
+        let (last_date, is_ahead) = (None, false);
+        Ok(RowReader {
+            path,
+            encoder,
+            options,
+            records,
+            record,
+            fields,
+            classes,
+            unknown,
+            with_target,
+            last_date,
+            is_ahead,
+        })
     }
 
     /// Columns of the header that were not in the training table; nothing is made of them.
@@ -153,25 +198,36 @@ impl<'a> RowReader<'a> {
     ///
     /// # Errors
     /// Those of [`RowReader::next`]; [`Error::Format`] if there are none, or they have no target.
-    pub fn samples(mut self) -> Result<Samples> {
+    pub fn samples(self) -> Result<Samples> {
+        let (encoder, width) = (self.encoder, self.encoder.width());
+        let rows = self.rows()?;
+        if encoder.windows.is_some() {
+            return encoder.windows_of(&rows);
+        }
+        let targets = match &encoder.target {
+            Target::Classes { .. } => Targets::Classes(rows.classes),
+            Target::Values { columns } => Targets::Values { values: rows.values, width: columns.len() },
+        };
+        let samples = Samples::floats(rows.features, [1, 1, width], targets, encoder.outputs())?;
+        let samples = samples.with_units(encoder.units())?.with_encoder(encoder.clone());
+        if rows.weights.is_empty() { Ok(samples) } else { samples.with_weights(rows.weights) }
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// Those of [`RowReader::next`]; [`Error::Format`] if there are none.
+    pub fn rows(mut self) -> Result<Rows> {
         let mut rows = Rows::default();
         while self.add(&mut rows)? {}
         if rows.count == 0 {
             return Err(format_error(self.path, "file".into(), "rows".into(), "none".into()));
         }
-        let (encoder, width) = (self.encoder, self.encoder.width());
-        let targets = match &encoder.target {
-            Target::Classes { .. } => Targets::Classes(rows.classes),
-            Target::Values { columns } => Targets::Values { values: rows.values, width: columns.len() },
-        };
-        let outputs = encoder.target.outputs();
-        let samples = Samples::floats(rows.features, [1, 1, width], targets, outputs)?;
-        let samples = samples.with_units(encoder.target.units())?.with_encoder(encoder.clone());
-        if rows.weights.is_empty() { Ok(samples) } else { samples.with_weights(rows.weights) }
+        Ok(rows)
     }
 
     /// Adds the next row; false at the end.
-    fn add(&mut self, rows: &mut Rows) -> Result<bool> {
+    pub(super) fn add(&mut self, rows: &mut Rows) -> Result<bool> {
         let Some(line) = self.records.next(&mut self.record)? else { return Ok(false) };
         let (record, fields) = (&self.record, &self.fields);
         if record.len() != fields.count {
@@ -192,7 +248,10 @@ impl<'a> RowReader<'a> {
                 return Err(self.refused(line, place, &feature.column, expected));
             }
         }
-        self.add_target(line, rows)?;
+        if !self.add_ahead(line, rows)? {
+            self.add_target(line, rows)?;
+        }
+        let (record, fields) = (&self.record, &self.fields);
         if let (Some(place), Some(name)) = (fields.weights, &self.encoder.weights) {
             let weight = number(record[place].trim_ascii()).filter(|weight| *weight >= 0.0);
             let weight = weight.map(|weight| weight as f32).filter(|weight| weight.is_finite());
@@ -206,6 +265,44 @@ impl<'a> RowReader<'a> {
         }
         rows.count += 1;
         Ok(true)
+    }
+
+    /// What a series asks of a row beside: a date that is later than the one above. True of a row to come, which has no
+    /// target and which no row with one follows.
+    fn add_ahead(&mut self, line: u64, rows: &mut Rows) -> Result<bool> {
+        let encoder = self.encoder;
+        let Some(windows) = &encoder.windows else { return Ok(false) };
+        if let (Some(place), Some(dates)) = (self.fields.date, &windows.dates) {
+            let found = date(self.record[place].trim_ascii()).filter(|(form, _)| *form == dates.form);
+            let later = found.filter(|(_, at)| self.last_date.is_none_or(|last| last < *at));
+            let expected = match (found, self.last_date) {
+                (Some(_), Some(last)) => {
+                    let last = written(dates.form, last);
+                    format!(
+                        "a later date than {last} in the row above, as rows of a series come in the order of time"
+                    )
+                }
+                _ => "a date of the form that the training rows have".to_string(),
+            };
+            let (_, at) = later.ok_or_else(|| self.refused(line, place, &dates.column, &expected))?;
+            rows.dates.push(at);
+            self.last_date = Some(at);
+        }
+        let targets = encoder.target.columns();
+        let is_missing = |&place: &usize| self.options.is_missing(self.record[place].trim_ascii());
+        if !self.with_target && self.fields.targets.iter().all(is_missing) {
+            self.is_ahead = true;
+            rows.ahead += 1;
+            rows.values.extend(targets.iter().map(|_| f32::NAN));
+            return Ok(true);
+        }
+        if let (true, Some(&place), Some(name)) =
+            (self.is_ahead, self.fields.targets.first(), targets.first())
+        {
+            let expected = "nothing, as the row above has no target: rows to come are the last ones";
+            return Err(self.refused(line, place, name, expected));
+        }
+        Ok(false)
     }
 
     fn add_target(&self, line: u64, rows: &mut Rows) -> Result<()> {
@@ -315,24 +412,28 @@ impl Fields {
         }
         let targets: Option<Vec<usize>> = encoder.target.columns().into_iter().map(place_of).collect();
         let [id, weights] = [&encoder.id, &encoder.weights].map(|name| name.as_deref().and_then(place_of));
-        let why = "as many as the header has";
-        Ok(Fields { count: names.len(), why, features, targets: targets.unwrap_or_default(), id, weights })
+        let (why, count) = ("as many as the header has", names.len());
+        let date = date_of(encoder).and_then(place_of);
+        Ok(Fields { count, why, features, targets: targets.unwrap_or_default(), id, weights, date })
     }
 
     /// The places of the columns in the order of the training table, with the target or without.
     fn in_order(path: &Path, encoder: &Encoder, first: &[String], looks_like_header: bool) -> Result<Fields> {
         let targets = encoder.target.columns();
         let (all, count) = (encoder.columns.len(), first.len());
-        let without = all - targets.len();
+        // A series is predicted from its own past.
+        let is_series = encoder.windows.is_some();
+        let without = if is_series { all } else { all - targets.len() };
         if looks_like_header || ![all, without].contains(&count) {
             let columns =
                 if looks_like_header { "such as a header with the names that the model knows: " } else { "" };
             let listed: Vec<&str> =
                 encoder.features.iter().map(|feature| feature.column.as_str()).take(8).collect();
             let expected = format!(
-                "{columns}{}{}; or rows of {all} fields as the training table has, or of {without} without the target",
+                "{columns}{}{}; or rows of {all} fields as the training table has{}",
                 listed.join(", "),
-                if encoder.features.len() > 8 { ", and so on" } else { "" }
+                if encoder.features.len() > 8 { ", and so on" } else { "" },
+                if is_series { String::new() } else { format!(", or of {without} without the target") }
             );
             let found = if looks_like_header {
                 format!("`{}`", first.join(", ").chars().take(SHOWN).collect::<String>())
@@ -351,8 +452,14 @@ impl Fields {
         let [id, weights] = [&encoder.id, &encoder.weights].map(|name| name.as_deref().and_then(place_of));
         // All features are among the columns, as whoever read the encoder has seen.
         let (features, targets) = (features.unwrap_or_default(), own.unwrap_or_default());
-        Ok(Fields { count, why: "as many as the first row has", features, targets, id, weights })
+        let date = date_of(encoder).and_then(place_of);
+        Ok(Fields { count, why: "as many as the first row has", features, targets, id, weights, date })
     }
+}
+
+/// The column of the dates of a series.
+fn date_of(encoder: &Encoder) -> Option<&str> {
+    encoder.windows.as_ref()?.dates.as_ref().map(|dates| dates.column.as_str())
 }
 
 fn unknown_of(encoder: &Encoder, names: &[String]) -> Vec<String> {

@@ -20,20 +20,27 @@ impl Encoder {
     /// # Errors
     /// [`Error::Unknown`] if a column is not there; [`Error::Mismatch`] if a value is too large for an f32, a class is
     /// not known, or memory is short.
+    ///
+    /// Of an encoder of windows the rows follow each other in time, and the samples are their windows:
+    /// [`Encoder::windows_of`].
     pub fn samples(self: &Arc<Self>, table: &Table, rows: &[u32]) -> Result<Samples> {
+        if self.windows.is_some() {
+            return self.windows_of(&self.rows(table, rows)?);
+        }
         // What is small comes first, so that nothing of it stands beside the features.
         let (targets, classes) = self.targets(table, rows)?;
         let weights = self.weights.as_ref().map(|name| weights(table, name, rows)).transpose()?;
-        let features = self.all_features(table, rows)?;
+        let features = self.encoded(table, rows)?;
         let samples = Samples::floats(features, [1, 1, self.width()], targets, classes)?;
-        let samples = samples.with_units(self.target.units())?.with_encoder(self.clone());
+        let samples = samples.with_units(self.units())?.with_encoder(self.clone());
         match weights {
             Some(weights) => samples.with_weights(weights),
             None => Ok(samples),
         }
     }
 
-    fn all_features(&self, table: &Table, rows: &[u32]) -> Result<Vec<f32>> {
+    /// The features of rows, `[rows, width]`.
+    pub(super) fn encoded(&self, table: &Table, rows: &[u32]) -> Result<Vec<f32>> {
         let width = self.width();
         let numbers = width.saturating_mul(rows.len());
         memory::check("the samples of a table", numbers.saturating_mul(size_of::<f32>()))?;
@@ -71,7 +78,7 @@ impl Encoder {
         Ok((Targets::Classes(labels), self.target.outputs()))
     }
 
-    fn values(&self, table: &Table, rows: &[u32]) -> Result<(Targets, usize)> {
+    pub(super) fn values(&self, table: &Table, rows: &[u32]) -> Result<(Targets, usize)> {
         let Target::Values { columns } = &self.target else { return Ok((Targets::Classes(Vec::new()), 0)) };
         let width = columns.len();
         let mut values = memory::reserved("the targets of a table", rows.len().saturating_mul(width))?;

@@ -49,6 +49,28 @@ impl Fill {
         [("median", Fill::Median), ("mean", Fill::Mean), ("most-frequent", Fill::MostFrequent)];
 }
 
+/// Windows of a series: each sample is some rows, one after the other in time, and what follows them is predicted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowSetup {
+    /// Rows that a sample reads, at least 1.
+    pub window: usize,
+    /// Rows behind them whose target is predicted, at least 1.
+    pub horizon: usize,
+    /// Rows from the start of a window to that of the next, at least 1.
+    pub step: usize,
+    /// Feature columns that are known ahead, in the rows of the horizon, too.
+    pub known: Vec<String>,
+    /// Rows of a season, at least 2, for the forecast that the last one comes again; without it what the dates suggest.
+    pub season: Option<usize>,
+}
+
+impl WindowSetup {
+    /// Windows of so many rows, each one row behind the last, that predict one row.
+    pub fn of(window: usize) -> WindowSetup {
+        WindowSetup { window, horizon: 1, step: 1, known: Vec::new(), season: None }
+    }
+}
+
 /// Which columns of a table are what, and what is done to them. Columns are named, or numbered from 1 on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
@@ -80,6 +102,8 @@ pub struct Setup {
     pub most_categories: usize,
     /// Whether target values are standardised for training; predictions and metrics are put back.
     pub standardise_target: bool,
+    /// Whether samples are windows of the rows as a series, and not rows.
+    pub windows: Option<WindowSetup>,
 }
 
 impl Default for Setup {
@@ -99,6 +123,7 @@ impl Default for Setup {
             rare: 2,
             most_categories: 100,
             standardise_target: true,
+            windows: None,
         }
     }
 }

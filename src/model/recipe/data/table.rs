@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 use super::super::super::section::{Section, described, finite, unit_inner};
 use super::super::values::integer;
-use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, delimiter_named};
+use crate::data::table::encode::MOST_ROWS;
+use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, WindowSetup, delimiter_named};
 use crate::error::Result;
 
 /// The most names of columns that a key may have.
@@ -22,7 +23,7 @@ pub struct TableConfig {
     pub file: String,
     /// The path of the file with the test rows; without one, some rows of `file` are the test set.
     pub test_file: Option<String>,
-    /// How many those are, as a part of all, in (0, 1); chosen by the seed of the data.
+    /// How many those are, as a part of all, in (0, 1); chosen by the seed of the data, or of a series the last ones.
     pub test: f64,
     /// The folder of the recipe, if it was read from a file: no part of its text.
     pub folder: Option<PathBuf>,
@@ -117,6 +118,17 @@ impl TableConfig {
         put("rare", integer(setup.rare as u64));
         put("most_categories", integer(setup.most_categories as u64));
         put("standardise_target", setup.standardise_target.into());
+        if let Some(WindowSetup { window, horizon, step, known, season }) = &setup.windows {
+            for (key, rows) in [("window", window), ("horizon", horizon), ("step", step)] {
+                put(key, integer(*rows as u64));
+            }
+            if !known.is_empty() {
+                put("known", list(known));
+            }
+            if let Some(season) = season {
+                put("season", integer(*season as u64));
+            }
+        }
     }
 }
 
@@ -189,7 +201,22 @@ fn read_setup(section: &mut Section) -> Result<Setup> {
         rare: section.integer("rare", default.rare, 1, u32::MAX as usize)?,
         most_categories: section.integer("most_categories", default.most_categories, 1, 100_000)?,
         standardise_target: section.boolean("standardise_target", default.standardise_target)?,
+        windows: read_windows(section)?,
     })
+}
+
+fn read_windows(section: &mut Section) -> Result<Option<WindowSetup>> {
+    let beside = ["horizon", "step", "known", "season"].into_iter().find(|key| section.has(key));
+    let window = section.optional_integer("window", 1, MOST_ROWS)?;
+    let horizon = section.integer("horizon", 1, 1, MOST_ROWS)?;
+    let step = section.integer("step", 1, 1, MOST_ROWS)?;
+    let known = section.texts("known", MOST_NAMES)?;
+    let season = section.optional_integer("season", 2, MOST_ROWS)?;
+    match (window, beside) {
+        (None, Some(key)) => Err(section.setting(key, "`data.window` beside it", "none")),
+        (None, None) => Ok(None),
+        (Some(window), _) => Ok(Some(WindowSetup { window, horizon, step, known, season })),
+    }
 }
 
 fn fill_of(value: &Value) -> Option<Fill> {
