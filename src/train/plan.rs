@@ -291,11 +291,10 @@ fn shard_numbers(partitions: &[Box<dyn Sharding>]) -> Vec<usize> {
 }
 
 fn scratch_len(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>]) -> usize {
-    let of = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
-        let shards = (0..partition.shards()).map(|shard| partition.shard_len(shard));
-        shards.chain([placed.layer.scratch_len()]).max()
-    };
-    layers.iter().zip(partitions).filter_map(of).max().unwrap_or(0)
+    let shards = partitions
+        .iter()
+        .flat_map(|partition| (0..partition.shards()).map(|shard| partition.shard_len(shard)));
+    shards.chain(layers.iter().map(|placed| placed.layer.scratch_len())).max().unwrap_or(0)
 }
 
 fn gradient_places(partitions: &[Box<dyn Sharding>]) -> Vec<Vec<usize>> {

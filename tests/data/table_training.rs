@@ -123,6 +123,13 @@ fn a_file_of_test_rows_is_the_test() {
     assert!(printed.contains("192 training and 48 test samples"), "{printed}");
     let printed = succeeds(path, &[&CLASSES[..], &["--epochs", "1", "--set", "data.test=0.5"]].concat());
     assert!(printed.contains("120 training and 120 test samples"), "{printed}");
+    let some = ["--set", "data.train_samples=50", "--set", "data.test_samples=7", "--save", "m.st"];
+    let printed = succeeds(path, &[&CLASSES[..], &["--epochs", "1"], &some].concat());
+    assert!(printed.contains("50 training and 7 test samples"), "{printed}");
+    let tried = succeeds(path, &["eval", "--model", "m.st"]);
+    assert!(tried.contains("on 7 test samples"), "{tried}");
+    let tried = succeeds(path, &["eval", "--model", "m.st", "test.csv"]);
+    assert!(tried.contains("on 40 test samples of test.csv"), "{tried}");
 }
 
 #[test]

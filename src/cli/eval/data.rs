@@ -56,7 +56,7 @@ impl TestSet {
                 let (files, samples) = table::test(&saved.recipe.data, config, encoder, folder)?;
                 outputs.check_apart(files.iter().map(PathBuf::as_path))?;
                 let name = files.last().map_or(String::new(), |file| file.display().to_string());
-                (name, samples)
+                (name, dataset::first_test(samples, &saved.recipe.data)?)
             }
             (None, None) => {
                 bail!(

@@ -10,6 +10,7 @@ use crate::data::table::{Encoder, Target, Windows};
 use crate::model::Recipe;
 use crate::model::recipe::{Override, TableConfig, TableFacts, of_table};
 use crate::report::numbers::{counted, significant, thousands};
+use crate::train::dataset;
 use crate::train::table::Fitted;
 use crate::{Error, Result};
 
@@ -72,7 +73,7 @@ impl Made {
             kind,
         };
         let (recipe, text) = read(&config, facts, overrides)?;
-        let data = fitted.data_set(&config, data_dir)?;
+        let data = dataset::first_of(fitted.data_set(&config, data_dir)?, &recipe.data)?;
         Ok(Made { recipe, data, text })
     }
 

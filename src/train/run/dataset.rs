@@ -20,7 +20,7 @@ use crate::model::recipe::{DataConfig, TABLE};
 /// samples than there are.
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     if let Some(table) = &config.table {
-        return table::load(config, table, data_dir);
+        return first_of(table::load(config, table, data_dir)?, config);
     }
     let set = match (config.set.as_str(), data_dir) {
         (source::DIGITS, _) => match source::find_digits(data_dir)? {
@@ -38,10 +38,28 @@ pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
         }
         (name, data_dir) => source::load(name, data_dir)?,
     };
+    first_of(set, config)
+}
+
+/// A data set with as many samples as a recipe asks for.
+///
+/// # Errors
+/// [`Error::Mismatch`] if it has fewer.
+pub fn first_of(set: DataSet, config: &DataConfig) -> Result<DataSet> {
     let train = first(set.train, config.train_samples, "training samples")?;
-    let test = first(set.test, config.test_samples, "test samples")?;
+    let test = first(set.test, config.test_samples, TEST_SAMPLES)?;
     Ok(DataSet { train, test, ..set })
 }
+
+/// The test samples that a recipe asks for.
+///
+/// # Errors
+/// As [`first_of`].
+pub fn first_test(samples: Samples, config: &DataConfig) -> Result<Samples> {
+    first(samples, config.test_samples, TEST_SAMPLES)
+}
+
+const TEST_SAMPLES: &str = "test samples";
 
 /// [`load`], but generated digits stand in, with a note, for a published set that is not there, unless the
 /// user has named a place: for measurements of training, where nothing has to be learnt.
