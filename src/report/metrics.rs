@@ -122,7 +122,7 @@ mod tests {
             recall: 0.5,
             f1: 0.6,
             balanced_accuracy: 0.5,
-            log_loss: 0.625,
+            log_loss: 0.6247,
             auc: Some(0.875),
             confusion,
         })
@@ -133,7 +133,7 @@ mod tests {
         let names = ["no".to_string(), "a very long name of a class".to_string()];
         let expected = "\
 mean over the classes: precision 75.00 %, recall 50.00 %, F1 60.00 %
-balanced accuracy 50.00 %, log loss 0.6250, AUC 0.8750
+balanced accuracy 50.00 %, log loss 0.6247, AUC 0.8750
 
 class, read as       no  a very long nam…
 ─────────────────────────────────────────
