@@ -2,6 +2,9 @@
 
 use crate::error::{Error, Result};
 
+/// As many classes as a label of one byte can tell apart.
+pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
+
 pub(super) fn check_labels(what: &str, labels: &[u8], classes: usize) -> Result<()> {
     match labels.iter().position(|&label| usize::from(label) >= classes) {
         Some(i) => Err(bad_label(what, i, labels[i], classes)),

@@ -1,5 +1,6 @@
 //! Samples in memory: features and targets, validated once, when they are made.
 
+pub use super::checks::MOST_CLASSES;
 use super::checks::{check_finite, check_labels, check_weights, mismatch};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +9,6 @@ use super::idx::{ElementType, joined};
 use super::table::encode::encoder::Encoder;
 use super::unit::Unit;
 use crate::error::Result;
-
-/// As many classes as a label of one byte can tell apart.
-pub const MOST_CLASSES: usize = 1 + u8::MAX as usize;
 
 /// The features that a network reads. Row-major, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]

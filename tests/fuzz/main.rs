@@ -68,6 +68,11 @@ fn table() {
 }
 
 #[test]
+fn encoder() {
+    harness::run(&targets::encoder::TARGET);
+}
+
+#[test]
 fn calibration() {
     harness::run(&targets::calibration::TARGET);
 }

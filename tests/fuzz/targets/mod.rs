@@ -1,6 +1,7 @@
 //! One file for each reader: all that this program of tests knows of the product stands in them.
 
 pub mod calibration;
+pub mod encoder;
 pub mod gzip;
 pub mod idx;
 pub mod model;
@@ -14,7 +15,7 @@ pub mod table;
 use super::harness::Target;
 
 /// Every target.
-pub const ALL: [&Target; 10] = [
+pub const ALL: [&Target; 11] = [
     &idx::TARGET,
     &samples::TARGET,
     &gzip::TARGET,
@@ -25,4 +26,5 @@ pub const ALL: [&Target; 10] = [
     &results::TARGET,
     &calibration::TARGET,
     &table::TARGET,
+    &encoder::TARGET,
 ];

@@ -1,11 +1,14 @@
 //! What was learnt from the training rows of a table: how raw rows become what a network reads.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::options::{Encoding, TableOptions};
 use super::super::read::MOST_COLUMNS;
 use super::feature::Feature;
 use super::windows::Windows;
+use crate::data::checks::MOST_CLASSES;
 use crate::data::unit::Unit;
 
 /// The most features of a row.
@@ -143,6 +146,11 @@ impl Encoder {
         if encoder.columns.is_empty() || encoder.columns.len() > MOST_COLUMNS {
             return Err(format!("{} columns", encoder.columns.len()));
         }
+        let twice = |names: &[&str]| names.iter().collect::<HashSet<_>>().len() < names.len();
+        let columns: Vec<&str> = encoder.columns.iter().map(String::as_str).collect();
+        if twice(&columns) || twice(&encoder.target.columns()) {
+            return Err("a column twice".into());
+        }
         let known = |column: &str| encoder.columns.iter().any(|known| known == column);
         for feature in &encoder.features {
             if let Some(fault) = feature.fault() {
@@ -161,7 +169,8 @@ impl Encoder {
         encoder.check_windows()?;
         match &encoder.target {
             Target::Classes { values, names, .. } => {
-                let sound = !values.is_empty() && (names.is_empty() || names.len() == values.len());
+                let sound = (1..=MOST_CLASSES).contains(&values.len())
+                    && (names.is_empty() || names.len() == values.len());
                 if !sound {
                     return Err("classes without a name".into());
                 }

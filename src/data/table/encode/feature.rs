@@ -149,6 +149,7 @@ impl Feature {
             }
             How::Date { year, .. } if !year.is_sound() => Some("a number that is not finite"),
             How::Category { names, .. } if names.len() > MOST_CATEGORIES => Some("too many categories"),
+            How::Category { names, .. } if !names.is_sorted() => Some("categories that are not sorted"),
             _ if self.width() == 0 => Some("a column without a feature"),
             _ => None,
         }
