@@ -70,7 +70,7 @@ enum Command {
     Train(train::TrainArguments),
     /// Measure a saved model on the test samples of its data set.
     Eval(eval::EvalArguments),
-    /// Classify pictures with a saved model.
+    /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
     Reproduce(reproduce::ReproduceArguments),

@@ -27,6 +27,9 @@ use crate::train::analysis::LARGEST_SIDE;
 use crate::train::{self, machine};
 use anyhow::bail;
 
+/// Classes that are printed for a picture where nothing is said.
+const TOP: u32 = 3;
+
 pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     let images: Vec<PathBuf> =
         arguments.images.iter().map(|argument| images::split_index(argument).0).collect();
@@ -76,7 +79,7 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
             if let Some(drawn) = images::drawn(&samples, index).filter(|_| arguments.draw) {
                 out.write_all(picture::draw(&drawn.pixels, width, palette).as_bytes())?;
             }
-            writeln!(out, "{}", line(picture, probabilities, arguments.top as usize))?;
+            writeln!(out, "{}", line(picture, probabilities, arguments.top.unwrap_or(TOP) as usize))?;
         }
     }
     let Some(labels) = labels else { return Ok(()) };

@@ -160,6 +160,11 @@ fn mistakes_get_the_sentence_that_helps() {
     succeeds(path, &[&VALUES[..], &["--save", "m.st", "-q", "--epochs", "1"]].concat());
     fails(path, &["predict", "--model", "m.st", "t.csv", "more.csv"], "expected one table");
     fails(path, &["predict", "--model", "m.st", "t.csv", "--draw"], "--draw: expected a model of pictures");
+    fails(
+        path,
+        &["predict", "--model", "m.st", "t.csv", "--top", "2"],
+        "--top: expected a model of pictures",
+    );
     fails(path, &["predict", "--model", "m.st", "t.csv", "--out", "t.csv"], "t.csv");
     fs::write(path.join("bad.csv"), "a,colour\n1,red\nx,red\n").unwrap();
     let message = "bad.csv: line 3, column 1 (`a`): expected a number, found `x`";

@@ -32,9 +32,9 @@ pub struct PredictArguments {
     /// white for its largest.
     #[arg(long)]
     pub(super) draw: bool,
-    /// Classes to print for each picture, the most probable ones first.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) top: u32,
+    /// Classes to print for each picture, the most probable ones first [default: 3].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) top: Option<u32>,
     /// The pictures are dark on light ground; models of MNIST read light on dark. For pictures of bytes.
     #[arg(long)]
     pub(super) invert: bool,

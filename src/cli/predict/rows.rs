@@ -32,6 +32,7 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     };
     let asked = [
         ("--draw", arguments.draw),
+        ("--top", arguments.top.is_some()),
         ("--invert", arguments.invert),
         ("--labels", arguments.labels.is_some()),
         ("--set", !arguments.set.is_empty()),
