@@ -15,11 +15,11 @@ pub use crate::kernels::simd::prefetch::PrefetchQueue;
 pub use crate::layers::{
     Backward, Derivation, Derived, Flops, Forward, Input, Layer, LayerKind, LayerSettings, Layout,
     MOST_PARTS, Misfit, ParameterSpec, Partitioning, Reader, Refusal, Role, RowsGradient, Shape, Sharding,
-    Training,
+    Sparse, Training,
 };
 pub use crate::losses::{About, ElementwiseLoss, LossFunction, LossKind, Reference, RowLoss, Takes, Target};
 pub use crate::model::recipe::OptimizerKind;
 pub use crate::optim::{
     Adjustment, Coefficients, Factored, MOST_SLOTS, Orthogonal, PerTensor, Rule, StepSettings, coefficients,
 };
-pub use crate::tensor::{MatrixMut, MatrixRef};
+pub use crate::tensor::{Entry, MatrixMut, MatrixRef, SparseRef};

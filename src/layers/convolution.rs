@@ -40,7 +40,7 @@ pub struct Convolution {
 impl Convolution {
     /// The layer with its parameters partitioned so, but for the order of its shards: each reads whole images.
     pub(super) fn partitioned(&self, wanted: Partitioning) -> Convolution {
-        let patch = self.patch.partitioned(Partitioning { by_inputs: false, ..wanted });
+        let patch = self.patch.partitioned(Partitioning { by_inputs: false, sparse_input: false, ..wanted });
         Convolution { patch, ..self.clone() }
     }
 

@@ -6,15 +6,22 @@ use super::derived::{Derivation, Derived, Destination, Reader};
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+use super::sparse::Sparse;
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::products::panels;
+use crate::kernels::products::sparse::{self, SparseColumns};
 use crate::kernels::simd::prefetch::PrefetchQueue;
-use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
+use crate::tensor::{LANES, MatrixMut, MatrixRef, SparseRef, padded};
 
 /// Panels of one shard: as many as a register tile is wide.
 const SHARD_PANELS: usize = 2;
+
+/// Inputs and panels of one shard where the input is mostly zeros: a gradient of at most 128 KiB, of which each input's
+/// sums are in registers. Of more inputs a shard has fewer panels.
+const SPARSE_INPUTS: usize = 512;
+const SPARSE_PANELS: usize = 4;
 
 /// Inputs of one shard: whole panels of the transposed weights, whole register tiles, and 14 KiB of
 /// gradient, which stay in the first-level cache until the update has used them.
@@ -39,6 +46,8 @@ pub struct Dense {
     pub whole_columns: bool,
     /// Whether the shards of the same inputs follow each other, and not those of the same outputs.
     pub by_inputs: bool,
+    /// Whether the input comes without its zeros.
+    pub sparse_input: bool,
 }
 
 /// The weights of one shard: some panels, some inputs.
@@ -49,8 +58,9 @@ pub(super) struct Shard {
 
 impl Dense {
     /// The layer with its parameters partitioned so.
-    pub(super) fn partitioned(&self, Partitioning { whole_columns, by_inputs }: Partitioning) -> Dense {
-        Dense { whole_columns, by_inputs, ..self.clone() }
+    pub(super) fn partitioned(&self, wanted: Partitioning) -> Dense {
+        let Partitioning { whole_columns, by_inputs, sparse_input } = wanted;
+        Dense { whole_columns, by_inputs, sparse_input, ..self.clone() }
     }
 
     fn panels(&self) -> usize {
@@ -66,12 +76,31 @@ impl Dense {
     }
 
     fn inputs_of_shard(&self) -> usize {
-        if self.whole_columns { self.inputs } else { SHARD_INPUTS }
+        match (self.whole_columns, self.sparse_input) {
+            (true, _) => self.inputs,
+            (false, true) => self.inputs.min(SPARSE_INPUTS),
+            (false, false) => SHARD_INPUTS,
+        }
+    }
+
+    fn panels_of_shard(&self) -> usize {
+        if self.is_one_range() { SPARSE_PANELS } else { SHARD_PANELS }
+    }
+
+    /// Whether a shard has all inputs of its panels and is not cut into them: it is one range of storage then, however many
+    /// they are.
+    fn is_one_range(&self) -> bool {
+        self.sparse_input && !self.whole_columns && self.inputs <= SPARSE_INPUTS
+    }
+
+    /// Shards of the same inputs.
+    fn shards_across(&self) -> usize {
+        self.panels().div_ceil(self.panels_of_shard())
     }
 
     /// The shards that hold weights.
     fn weight_shards(&self) -> usize {
-        self.panels().div_ceil(SHARD_PANELS) * self.shards_along()
+        self.shards_across() * self.shards_along()
     }
 
     /// Whether a shard is the bias, and holds no weights.
@@ -82,19 +111,19 @@ impl Dense {
     /// Shards of weights run along the inputs first, so that consecutive ones share panels, or along the
     /// outputs.
     pub(super) fn shard(&self, shard: usize) -> Shard {
-        let (along, across) = (self.shards_along(), self.panels().div_ceil(SHARD_PANELS));
+        let (along, across) = (self.shards_along(), self.shards_across());
         let [panel, input] =
             if self.by_inputs { [shard % across, shard / across] } else { [shard / along, shard % along] };
-        let (panel, input) = (panel * SHARD_PANELS, input * self.inputs_of_shard());
+        let (panel, input) = (panel * self.panels_of_shard(), input * self.inputs_of_shard());
         Shard {
-            panels: panel..(panel + SHARD_PANELS).min(self.panels()),
+            panels: panel..(panel + self.panels_of_shard()).min(self.panels()),
             inputs: input..(input + self.inputs_of_shard()).min(self.inputs),
         }
     }
 
     /// Shards of the same outputs.
     fn shards_along(&self) -> usize {
-        if self.whole_columns { 1 } else { self.inputs.div_ceil(SHARD_INPUTS) }
+        self.inputs.div_ceil(self.inputs_of_shard().max(1)).max(1)
     }
 
     /// Where the weights of these inputs of one panel lie in storage.
@@ -141,10 +170,20 @@ impl Dense {
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`, in these columns.
     pub(super) fn apply(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
         let x = x.block(0..x.rows(), 0..self.inputs);
-        let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
-        let bias = storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns.clone()]);
+        let (weights, bias) = self.columns_of(storage, columns.clone());
         // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
         gemm::product(y.reborrow(), x, weights, bias, self.epilogue().unwrap_or(Epilogue::Plain));
+        self.activate(y, columns);
+    }
+
+    /// The weights and the bias of some columns of the output.
+    fn columns_of<'s>(&self, storage: &'s [f32], columns: Range<usize>) -> (&'s [f32], Option<&'s [f32]>) {
+        let weights = &storage[columns.start * self.inputs..columns.end * self.inputs];
+        (weights, storage.get(self.bias_range()).filter(|_| self.bias).map(|bias| &bias[columns]))
+    }
+
+    /// Applies the activation to `y`, these columns of the output, if the product has not.
+    fn activate(&self, mut y: MatrixMut, columns: Range<usize>) {
         if self.epilogue().is_none() {
             // Padding stays zero, which not every activation makes of it.
             let features = self.outputs.min(columns.end).saturating_sub(columns.start);
@@ -221,8 +260,10 @@ impl Layer for Dense {
         }
         if let Some(dx) = dx {
             // Inverts the product:
-            // [rows x out] * [out x in] -> [rows x in], m = rows, n = inputs, k = output features
-            gemm::product(dx, dy.as_ref(), derived, None, Epilogue::Plain);
+            // [rows x out] * [out x in] -> [rows x in], m = rows, n = inputs, k = output features without their
+            // padding, which is most of them in a layer of two outputs
+            let dy = dy.as_ref().block(0..dy.rows(), 0..self.outputs);
+            gemm::product(dx, dy, derived, None, Epilogue::Plain);
         }
     }
 
@@ -241,9 +282,46 @@ impl Layer for Dense {
     fn derived(&self) -> Option<&dyn Derived> {
         Some(self)
     }
+
+    fn sparse(&self) -> Option<&dyn Sparse> {
+        Some(self)
+    }
+}
+
+impl Sparse for Dense {
+    fn forward(&self, mut y: MatrixMut, x: SparseRef, storage: &[f32], columns: Range<usize>) {
+        let (weights, bias) = self.columns_of(storage, columns.clone());
+        sparse::product(y.reborrow(), x, weights, bias, self.epilogue().unwrap_or(Epilogue::Plain));
+        self.activate(y, columns);
+    }
+
+    fn shard_gradient(
+        &self,
+        shard: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: SparseColumns,
+        accumulate: bool,
+    ) {
+        if self.is_bias(shard) {
+            gemm::column_sums(out, dy.block(0..dy.rows(), 0..padded(self.outputs)), accumulate);
+            return;
+        }
+        let Shard { panels, inputs } = self.shard(shard);
+        let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
+        let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
+        sparse::gradient(dw, dy, x, inputs, accumulate);
+        if !db.is_empty() {
+            gemm::column_sums(db, dy, accumulate);
+        }
+    }
 }
 
 impl Sharding for Dense {
+    fn sparse(&self) -> Option<&dyn Sparse> {
+        Some(self)
+    }
+
     fn shard_inputs(&self, shard: usize) -> Range<usize> {
         if self.is_bias(shard) { 0..0 } else { self.shard(shard).inputs }
     }
@@ -259,8 +337,13 @@ impl Sharding for Dense {
             return parts;
         }
         let Shard { panels, inputs } = self.shard(shard);
-        for (part, panel) in parts.iter_mut().zip(panels.clone()) {
-            *part = self.weights(panel, &inputs);
+        if self.is_one_range() {
+            let [first, last] = [panels.start, panels.end - 1].map(|panel| self.weights(panel, &inputs));
+            parts[0] = first.start..last.end;
+        } else {
+            for (part, panel) in parts.iter_mut().zip(panels.clone()) {
+                *part = self.weights(panel, &inputs);
+            }
         }
         // The bias belongs to the shards of the first inputs, unless it is one of its own.
         if self.bias && inputs.start == 0 && !self.whole_columns {
@@ -293,10 +376,17 @@ impl Sharding for Dense {
             return;
         }
         let Shard { panels, inputs } = self.shard(shard);
+        let outputs = panels.start * LANES..(panels.end * LANES).min(self.outputs);
+        let dy_of_few = dy.block(0..dy.rows(), outputs);
         let dy = dy.block(0..dy.rows(), panels.start * LANES..panels.end * LANES);
         let (dw, db) = out.split_at_mut(dy.columns() * inputs.len());
         // [out x rows] * [rows x in] -> [out x in], m = output features, n = inputs, k = rows
-        gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), accumulate, ahead);
+        let whole = inputs.start..inputs.end.next_multiple_of(LANES);
+        if dy_of_few.columns() <= gemm::FEW && whole.end <= x.columns() {
+            gemm::gradient_of_few(dw, dy_of_few, x.block(0..x.rows(), whole), accumulate, ahead);
+        } else {
+            gemm::gradient(dw, dy, x.block(0..x.rows(), inputs), accumulate, ahead);
+        }
         if !db.is_empty() {
             gemm::column_sums(db, dy, accumulate);
         }

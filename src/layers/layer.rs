@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::derived::Derived;
 use super::parameter::ParameterSpec;
 use super::sharding::{Partitioning, Sharding};
+use super::sparse::Sparse;
 use crate::kernels::image::Image;
 use crate::tensor::{MatrixMut, MatrixRef};
 
@@ -264,6 +265,11 @@ pub trait Layer: Debug + Send + Sync {
 
     /// What is made of the parameters after each update, such as a transposed copy.
     fn derived(&self) -> Option<&dyn Derived> {
+        None
+    }
+
+    /// How the layer takes its input without the zeros, if it can and the [partition](Layer::partition) can, too.
+    fn sparse(&self) -> Option<&dyn Sparse> {
         None
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::derived::{Derived, Reader};
+use super::sparse::Sparse;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::MatrixRef;
 
@@ -28,6 +29,8 @@ pub struct Partitioning {
     /// Whether each shard holds all incoming weights of its outputs, and one of them the whole bias; otherwise shards
     /// are as small as is fastest.
     pub whole_columns: bool,
+    /// Whether shards are to suit an input without its zeros, of a layer that [takes it so](super::Layer::sparse).
+    pub sparse_input: bool,
     /// Whether shards that read the same inputs follow each other, where a layer can do so; otherwise those of the
     /// same outputs do.
     pub by_inputs: bool,
@@ -98,6 +101,11 @@ pub trait Sharding: Send + Sync {
     /// Turns what the gradient has come to over all rows of a batch, `out` `[shard_len]`, into the gradient of the
     /// shard's parameters, where it is not yet. `from` reads the layer's storage.
     fn finish_gradient(&self, _shard: usize, _out: &mut [f32], _from: &Reader) {}
+
+    /// How gradients of shards are computed of an input without its zeros.
+    fn sparse(&self) -> Option<&dyn Sparse> {
+        None
+    }
 
     /// What the layer makes of the parameters, by these shards; without it the layer's own
     /// [`derived`](super::Layer::derived), if it has any, goes by one shard.

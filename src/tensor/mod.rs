@@ -4,8 +4,10 @@ mod allocator;
 mod buffer;
 mod layout;
 mod matrix;
+mod sparse;
 
 pub use allocator::{Allocator, heed_limits};
 pub use buffer::{Buffer, prefer_huge_pages};
 pub use layout::{ALIGNMENT, Arena, LANES, padded, row_stride};
 pub use matrix::{MatrixMut, MatrixRef};
+pub use sparse::{Entry, SparseMatrix, SparseRef};

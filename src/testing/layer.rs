@@ -58,7 +58,7 @@ fn check_alone(nodes: &[Node], mut input: Shape, output: Shape) -> Result<()> {
         let all = check_one(layer, input, output)?;
         // Results do not depend on how shards are cut.
         for whole in [true, false] {
-            let wanted = Partitioning { whole_columns: whole, by_inputs: !whole };
+            let wanted = Partitioning { whole_columns: whole, by_inputs: !whole, sparse_input: false };
             let Some(sharding) = layer.partition(wanted) else { break };
             check_shards(layer, &*sharding)?;
             let pass = Pass::new(layer, input, output).partitioned(&*sharding);

@@ -85,6 +85,8 @@ pub struct Plan {
     pub shares_input: bool,
     /// Floats and words that each worker needs for augmentation.
     pub augment_lens: [usize; 2],
+    /// The most numbers of a sample that are not 0, if samples come without their zeros.
+    pub sparse_entries: Option<usize>,
     /// Whether samples are mixed with others.
     pub mixes: bool,
     /// Whether Lookahead's slow parameters are kept.
@@ -105,6 +107,8 @@ pub struct Requirements<'a> {
     pub part: usize,
     /// Whether a shard has to hold all incoming weights of its outputs.
     pub whole_columns: bool,
+    /// The most numbers of a sample that are not 0, if samples come without their zeros.
+    pub sparse_entries: Option<usize>,
     /// Slots of the update rule: how many numbers it keeps for each parameter.
     pub slots: usize,
     /// Whether each step asks for the norm of the gradient.
@@ -160,6 +164,7 @@ impl Plan {
             // A transient input is each worker's own, and made once as it is.
             shares_input: training.augments.is_some() && !rows.input_is_transient,
             augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
+            sparse_entries: training.sparse_entries,
             mixes: training.mixes,
             keeps_slow: training.keeps_slow,
             keeps_average: training.keeps_average,
@@ -205,7 +210,11 @@ fn columns(placed: &PlacedLayer, worker: usize, workers: usize) -> Range<usize> 
 fn partitions(layers: &[PlacedLayer], training: &Requirements) -> Vec<Box<dyn Sharding>> {
     let partition = |(index, placed): (usize, &PlacedLayer)| {
         let by_inputs = training.part > FEATURES_BATCH && index == 0 && !placed.layer.sums_rows();
-        placed.layer.partition(Partitioning { whole_columns: training.whole_columns, by_inputs })
+        // Sums of squares over shards have other bits with other shards.
+        let is_free = !training.needs_norm && training.per_tensor.is_none();
+        let sparse_input = training.sparse_entries.is_some() && is_free && reads_data(placed);
+        let whole_columns = training.whole_columns;
+        placed.layer.partition(Partitioning { whole_columns, by_inputs, sparse_input })
     };
     layers.iter().enumerate().map(partition).collect()
 }
@@ -214,6 +223,16 @@ fn partitions(layers: &[PlacedLayer], training: &Requirements) -> Vec<Box<dyn Sh
 /// reads none then, and all before.
 fn shard_inputs(placed: &PlacedLayer, partition: &dyn Sharding, shard: usize) -> Range<usize> {
     if placed.layer.sums_rows() { 0..usize::MAX } else { partition.shard_inputs(shard) }
+}
+
+fn reads_data(placed: &PlacedLayer) -> bool {
+    placed.inputs.main == Origin::Data || placed.inputs.other == Some(Origin::Data)
+}
+
+/// Whether each layer that reads the data takes them without their zeros.
+pub fn takes_sparse(layers: &[PlacedLayer]) -> bool {
+    let takes = |placed: &PlacedLayer| placed.layer.as_layer().is_some_and(|layer| layer.sparse().is_some());
+    layers.iter().all(|placed| !reads_data(placed) || takes(placed))
 }
 
 /// Cuts the shards of all layers into consecutive runs of about equal work, one a worker.

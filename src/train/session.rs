@@ -23,9 +23,10 @@ use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::schedule::PlateauState;
 use crate::probe::Probes;
 use crate::team::{Team, Worker};
-use crate::tensor::prefer_huge_pages;
+use crate::tensor::{SparseMatrix, prefer_huge_pages};
 use crate::train::inference::evaluate::evaluate;
 use crate::train::observer::Observer;
+use crate::train::plan::takes_sparse;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{EpochRecord, Evaluation};
 use crate::train::session::live::{About, Diverged, Live};
@@ -41,6 +42,8 @@ pub struct Session<'a> {
     model: &'a mut Model,
     samples: &'a Samples,
     targets: Targets<'a>,
+    /// The samples without their zeros, if the first layer takes them so.
+    sparse: Option<SparseMatrix>,
     /// The samples that are trained on; all without it.
     subset: Option<Vec<u32>>,
     recipe: &'a Recipe,
@@ -115,12 +118,16 @@ impl<'a> Session<'a> {
         };
         let are_values = matches!(targets, Targets::Values(_));
         let augmenting = augmenter.as_ref();
+        let takes_sparse = augmenter.is_none() && takes_sparse(model.layers());
+        let source = Source::new(samples, targets, &recipe.data);
+        let sparse = if takes_sparse { source.without_zeros()? } else { None };
         let request = Request {
             recipe,
             count,
             are_values,
             threads: team.threads(),
             augmenter: augmenting,
+            sparse_entries: sparse.as_ref().map(SparseMatrix::most_entries),
             wants_norm: false,
         };
         let prepared = request.prepare(model)?;
@@ -142,6 +149,7 @@ impl<'a> Session<'a> {
             model,
             samples,
             targets,
+            sparse,
             subset,
             recipe,
             team,
@@ -336,7 +344,7 @@ impl<'a> Session<'a> {
         let (recipe, span, size) = (self.recipe, self.prepared.span, self.prepared.batch);
         let momentum = self.prepared.rule.momentum();
         let averages = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
-        let source = Source::new(self.samples, self.targets, &recipe.data);
+        let source = Source::new(self.samples, self.targets, &recipe.data).with_sparse(self.sparse.as_ref());
         let step = self.prepared.step(self.model, recipe, source, augmented, averages);
         let live = Mutex::new(Live {
             score: BatchScore::default(),

@@ -8,7 +8,8 @@ use crate::kernels::loss::Targets;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::model::recipe::DataConfig;
 use crate::probe::Cost;
-use crate::tensor::MatrixMut;
+use crate::tensor::{MatrixMut, SparseMatrix};
+use crate::{Result, memory};
 
 /// The source of batches: the samples, and how their numbers are normalised.
 pub struct Source<'a> {
@@ -20,7 +21,18 @@ pub struct Source<'a> {
     pub width: usize,
     pub scale: f32,
     pub shift: f32,
+    /// The samples without their zeros, normalised, if the first layer takes them so.
+    pub sparse: Option<&'a SparseMatrix>,
 }
+
+/// The most numbers of a sample that are not 0, as a part of all, for which it pays to leave the zeros out.
+const SPARSE: f64 = 0.2;
+
+/// Samples by which it is judged.
+const JUDGED: usize = 1000;
+
+/// Samples of fewer numbers are multiplied with their zeros.
+const FEWEST: usize = 32;
 
 impl<'a> Source<'a> {
     /// Samples with these targets, normalised as the recipe says: divided by the scale, then less the mean
@@ -38,7 +50,7 @@ impl<'a> Source<'a> {
         targets: Targets<'a>,
         [scale, shift]: [f32; 2],
     ) -> Self {
-        Source { features, targets, weights: &[], width, scale, shift }
+        Source { features, targets, weights: &[], width, scale, shift, sparse: None }
     }
 
     /// The source with weights of its samples, `[samples]` or empty.
@@ -46,8 +58,49 @@ impl<'a> Source<'a> {
         Source { weights, ..self }
     }
 
+    /// The source with its samples without their zeros, as [`without_zeros`](Source::without_zeros) makes them.
+    pub fn with_sparse(self, sparse: Option<&'a SparseMatrix>) -> Self {
+        Source { sparse, ..self }
+    }
+
+    /// All samples without their zeros, if most of their numbers are 0. Whether they are follows from the samples
+    /// alone.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn without_zeros(&self) -> Result<Option<SparseMatrix>> {
+        let samples = self.samples();
+        if self.width < FEWEST || u32::try_from(self.width).is_err() {
+            return Ok(None);
+        }
+        let mut row = memory::filled("a sample", 0.0, self.width)?;
+        let judged = (0..samples).step_by(samples.div_ceil(JUDGED).max(1));
+        let (mut not_zero, mut all) = (0, 0);
+        for sample in judged {
+            self.gather(&mut row, sample, 0..self.width);
+            not_zero += row.iter().filter(|&&value| value != 0.0).count();
+            all += self.width;
+        }
+        if all == 0 || not_zero as f64 > SPARSE * all as f64 {
+            return Ok(None);
+        }
+        let gather = |sample: usize, row: &mut [f32]| self.gather(row, sample, 0..self.width);
+        SparseMatrix::from_rows([samples, self.width], gather).map(Some)
+    }
+
+    fn samples(&self) -> usize {
+        let numbers = match self.features {
+            FeaturesRef::Bytes(bytes) => bytes.len(),
+            FeaturesRef::Floats(floats) => floats.len(),
+        };
+        numbers / self.width.max(1)
+    }
+
     /// Adds one sample's features to the queue of prefetches before [`gather`](Source::gather).
     pub fn prefetch_row(&self, sample: usize, ahead: &mut PrefetchQueue) {
+        if let Some(sparse) = self.sparse {
+            return ahead.add(sparse.row(sample));
+        }
         let part = sample * self.width..(sample + 1) * self.width;
         match self.features {
             FeaturesRef::Bytes(bytes) => ahead.add(&bytes[part]),
@@ -86,5 +139,36 @@ impl<'a> Source<'a> {
         };
         let written = rows * features * size_of::<f32>();
         Cost::NONE.and(0, rows * features * size, all).and(1, written, written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples of 40 numbers, of which so many are not 0.
+    fn without_zeros(numbers: usize, shift: f32) -> Option<SparseMatrix> {
+        let row = |sample: usize| (0..40).map(move |i| if (i + sample) % 40 < numbers { 1.5 } else { 0.0 });
+        let floats: Vec<f32> = (0..2100).flat_map(row).collect();
+        let source = Source::of(FeaturesRef::Floats(&floats), 40, Targets::Classes(&[]), [2.0, shift]);
+        source.without_zeros().unwrap()
+    }
+
+    #[test]
+    fn zeros_are_left_out_where_most_numbers_are_zeros() {
+        let found = without_zeros(3, 0.0).unwrap();
+        // Of sample 39 the numbers 1 to 3 are not 0.
+        let entries: Vec<_> = found.row(39).iter().map(|entry| (entry.column, entry.value)).collect();
+        assert_eq!(entries, [(1, 3.0), (2, 3.0), (3, 3.0)]);
+        assert!(without_zeros(20, 0.0).is_none());
+        // A shift makes numbers of zeros.
+        assert!(without_zeros(3, 0.5).is_none());
+    }
+
+    #[test]
+    fn few_features_are_left_as_they_are() {
+        let floats = [0.0; 31 * 4];
+        let source = Source::of(FeaturesRef::Floats(&floats), 31, Targets::Classes(&[]), [1.0, 0.0]);
+        assert!(source.without_zeros().unwrap().is_none());
     }
 }

@@ -5,10 +5,12 @@ use fallline::engine::kernels::reference;
 use proptest::prelude::*;
 
 /// Numbers of rows and classes.
-const SHAPES: [(usize, usize); 13] = [
+const SHAPES: [(usize, usize); 15] = [
     (0, 10),
     (1, 1),
     (1, 2),
+    (16, 2),
+    (37, 2),
     (3, 10),
     (64, 10),
     (5, 15),
@@ -178,6 +180,45 @@ fn the_first_of_equal_logits_wins() {
     for classes in [2, 10, 16, 17, 40] {
         assert_eq!(cross_entropy(&row(&vec![1.0; classes])).correct, [1]);
         assert_eq!(cross_entropy(&last(classes)).correct, [0]);
+    }
+}
+
+/// A third class that cannot be changes nothing: two classes are computed across rows, three along them.
+#[test]
+fn two_classes_have_the_bits_of_three() {
+    let inf = f32::INFINITY;
+    let rows = Rows { classes: 2, stride: 16 };
+    let mut logits = spread(2 * 35, 30.0);
+    logits[..16].copy_from_slice(&[
+        0.0,
+        0.0,
+        1.5,
+        1.5,
+        -inf,
+        0.0,
+        0.0,
+        -inf,
+        inf,
+        0.0,
+        0.0,
+        f32::NAN,
+        1e30,
+        -1e30,
+        -inf,
+        -inf,
+    ]);
+    let values: Vec<f32> =
+        logits.chunks_exact(2).flat_map(|pair| [&[pair[0], pair[1]][..], &[-inf; 14]].concat()).collect();
+    let labels: Vec<u8> = (0..35).map(|i| (i % 3 % 2) as u8).collect();
+    let [two, three] = [2, 3].map(|classes| {
+        let rows = Rows { classes, ..rows };
+        cross_entropy(&Block { values: values.clone(), labels: labels.clone(), rows })
+    });
+    assert_eq!(bits_but_of_nan(&two.losses), bits_but_of_nan(&three.losses));
+    assert_eq!(two.correct, three.correct);
+    for (row, (two, three)) in two.gradient.chunks_exact(16).zip(three.gradient.chunks_exact(16)).enumerate()
+    {
+        assert_eq!(bits_but_of_nan(&two[..2]), bits_but_of_nan(&three[..2]), "{row}");
     }
 }
 

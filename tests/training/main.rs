@@ -17,5 +17,6 @@ mod one_step;
 mod own_steps;
 mod probes;
 mod sequences;
+mod sparse;
 mod stopping;
 mod weights;

@@ -1,7 +1,7 @@
 //! The softmax, and its cross-entropy with the class of each row.
 
 use super::chunks;
-use super::chunks::{chunk_of, is_first, largest, sum_of};
+use super::chunks::{chunk_of, is_first, larger, largest, sum_of};
 use super::pass::Rows;
 use crate::kernels::simd::math;
 use crate::kernels::simd::reduce::LANES;
@@ -31,6 +31,10 @@ pub fn softmax_cross_entropy(
             let groups = losses.chunks_mut(LANES).zip(correct.chunks_mut(LANES)).zip(labels.chunks(LANES));
             let blocks = dlogits.chunks_mut(LANES * rows.stride).zip(logits.chunks(LANES * rows.stride));
             for (((losses, correct), labels), (dlogits, logits)) in groups.zip(blocks) {
+                if rows.classes == 2 {
+                    of_two_classes(dlogits, losses, correct, logits, labels, rows.stride, scale);
+                    continue;
+                }
                 // The logarithms and divisions of a group of rows are those of one vector.
                 let (mut sums, mut margins) = ([1.0; LANES], [0.0; LANES]);
                 let both = dlogits.chunks_exact_mut(rows.stride).zip(logits.chunks_exact(rows.stride));
@@ -64,6 +68,42 @@ pub fn softmax_cross_entropy(
             }
         },
     )
+}
+
+/// [`softmax_cross_entropy`] of two classes, of at most [`LANES`] rows: a vector holds one class of all rows, where
+/// otherwise it holds two numbers of one row, and the sums of its lanes take most of the time. All bits are the same.
+#[inline(always)]
+fn of_two_classes(
+    dlogits: &mut [f32],
+    losses: &mut [f32],
+    correct: &mut [u8],
+    logits: &[f32],
+    labels: &[u8],
+    stride: usize,
+    scale: f32,
+) {
+    let (mut first, mut second, mut is_second) = ([0.0; LANES], [0.0; LANES], [false; LANES]);
+    for (i, (row, &label)) in logits.chunks_exact(stride).zip(labels).enumerate() {
+        (first[i], second[i], is_second[i]) = (row[0], row[1], label == 1);
+    }
+    let (mut of_rows, mut hits) = ([0.0; LANES], [false; LANES]);
+    for i in 0..LANES {
+        let max = larger(larger(first[i], f32::NEG_INFINITY), larger(second[i], f32::NEG_INFINITY));
+        let powers = [math::exp(first[i] - max), math::exp(second[i] - max)];
+        let sum = powers[0] + powers[1];
+        let own = if is_second[i] { second[i] } else { first[i] };
+        of_rows[i] = math::ln(sum) - (own - max);
+        hits[i] = own == max && !(is_second[i] && first[i] == max);
+        let (factor, targets) = (scale / sum, if is_second[i] { [0.0, scale] } else { [scale, 0.0] });
+        first[i] = powers[0] * factor - targets[0];
+        second[i] = powers[1] * factor - targets[1];
+    }
+    losses.copy_from_slice(&of_rows[..losses.len()]);
+    for (i, (drow, correct)) in dlogits.chunks_exact_mut(stride).zip(correct).enumerate() {
+        drow.fill(0.0);
+        (drow[0], drow[1]) = (first[i], second[i]);
+        *correct = u8::from(hits[i]);
+    }
 }
 
 /// [`softmax_cross_entropy`] without the gradient: `losses`, `correct`, `labels` \[rows\]; `logits` \[rows, stride\].

@@ -18,12 +18,18 @@ pub use crate::kernels::products::tile::Epilogue;
 ///
 /// `y` has a multiple of 16 columns, `weights` that many in panels `[out / 16][in][16]`, and `bias`,
 /// if there is one, `[out]`. The gradient of the input is the same product, with the panels of the
-/// transposed weights: `[rows x out] * [out x in] -> [rows x in]`.
+/// transposed weights: `[rows x out] * [out x in] -> [rows x in]`. Panels may have rows beyond those of the columns of
+/// `x`, as padding does, which are not read.
 pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f32]>, epilogue: Epilogue) {
     let (rows, outputs, inputs) = (y.rows(), y.columns(), x.columns());
     assert_eq!(x.rows(), rows, "rows of x");
     assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
-    assert_eq!(weights.len(), outputs * inputs, "weights of {outputs} x {inputs}");
+    let panel = (weights.len() * LANES).checked_div(outputs).unwrap_or(0);
+    assert!(panel >= inputs * LANES || outputs == 0, "weights of {outputs} x {inputs}");
+    assert!(
+        panel.is_multiple_of(LANES) && weights.len() == panel / LANES * outputs,
+        "whole panels of weights"
+    );
     assert!(bias.is_none_or(|bias| bias.len() == outputs), "bias of {outputs}");
     let problem = Problem {
         rows,
@@ -34,7 +40,7 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
         left_step: 1,
         right: weights.as_ptr(),
         right_step: LANES,
-        right_panel: inputs * LANES,
+        right_panel: panel,
         result: y.as_mut_ptr(),
         result_row: y.stride(),
         result_panel: LANES,
@@ -77,6 +83,57 @@ pub fn gradient(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, accumulate: bool, a
     count_flops(problem.flops());
     // Safety: the assertions above hold dw, dy and x to these sizes.
     dispatch(unsafe { Tiles::new(problem) });
+}
+
+/// The most outputs of [`gradient_of_few`].
+pub const FEW: usize = 10;
+
+/// Inputs of which it computes the gradient at once: whole vectors, and an array that stays in the first-level cache.
+const FEW_INPUTS: usize = 112;
+
+/// [`gradient`] of a panel of which the first few outputs are all that there are: those of the columns of `dy`, at most
+/// [`FEW`]. Vectors go along the inputs then, where along the outputs they would be mostly padding. `dw` is
+/// `[inputs][16]`, its padding 0, and `x` has the inputs and zeros to whole vectors behind them.
+/// `ahead` is prefetched meanwhile.
+pub fn gradient_of_few(dw: &mut [f32], dy: MatrixRef, x: MatrixRef, accumulate: bool, ahead: &PrefetchQueue) {
+    let (outputs, inputs) = (dy.columns(), x.columns());
+    assert_eq!(x.rows(), dy.rows(), "rows of x");
+    assert!(outputs <= FEW, "{outputs} outputs are not few");
+    assert!(inputs.is_multiple_of(LANES), "{inputs} inputs are not whole vectors");
+    assert_eq!(dw.len().div_ceil(LANES * LANES), inputs / LANES, "gradient of {inputs} inputs");
+    for (start, dw) in (0..inputs).step_by(FEW_INPUTS).zip(dw.chunks_mut(FEW_INPUTS * LANES)) {
+        let x = x.block(0..x.rows(), start..(start + FEW_INPUTS).min(inputs));
+        let mut sums = [0.0; FEW * FEW_INPUTS];
+        if accumulate {
+            for (input, dw) in dw.chunks_exact(LANES).enumerate() {
+                (0..outputs).for_each(|output| sums[output * FEW_INPUTS + input] = dw[output]);
+            }
+        }
+        let problem = Problem {
+            rows: outputs,
+            panels: x.columns() / LANES,
+            steps: x.rows(),
+            left: dy.as_ptr(),
+            left_row: 1,
+            left_step: dy.stride(),
+            right: x.as_ptr(),
+            right_step: x.stride(),
+            right_panel: LANES,
+            result: sums.as_mut_ptr(),
+            result_row: FEW_INPUTS,
+            result_panel: LANES,
+            initial: Initial::Result,
+            epilogue: Epilogue::Plain,
+            prefetch: Prefetch::Runs(if start == 0 { ahead.runs() } else { &[] }),
+        };
+        count_flops(problem.flops());
+        // Safety: the assertions above hold dy and x to these sizes, and the result is as large as the largest.
+        dispatch(unsafe { Tiles::new(problem) });
+        for (input, dw) in dw.chunks_exact_mut(LANES).enumerate() {
+            dw.fill(0.0);
+            (0..outputs).for_each(|output| dw[output] = sums[output * FEW_INPUTS + input]);
+        }
+    }
 }
 
 /// `y = left · right`, all row-major: `[rows x inner] * [inner x columns] -> [rows x columns]`, the

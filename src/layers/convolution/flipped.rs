@@ -163,6 +163,7 @@ mod tests {
             input_gradient,
             whole_columns: false,
             by_inputs: false,
+            sparse_input: false,
         };
         Convolution { patches, patch }.flipped()
     }

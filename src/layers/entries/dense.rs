@@ -69,5 +69,6 @@ pub(super) fn weighted(settings: &HyperValues, input: Incoming, [inputs, outputs
         input_gradient: !input.is_data,
         whole_columns: false,
         by_inputs: false,
+        sparse_input: false,
     }
 }

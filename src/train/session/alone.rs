@@ -74,7 +74,7 @@ impl Session<'_> {
         let (recipe, size) = (self.recipe, self.prepared.batch);
         let (learning_rate, momentum) = (recipe.optimizer.learning_rate, self.prepared.rule.momentum());
         let settings = recipe.schedule.settings(1, self.prepared.span, learning_rate, momentum);
-        let source = Source::new(self.samples, self.targets, &recipe.data);
+        let source = Source::new(self.samples, self.targets, &recipe.data).with_sparse(self.sparse.as_ref());
         let step = self.prepared.step(self.model, recipe, source, augmented, Due::default());
         let batch = Batch { order: &self.order, start: 0, size, mixing: self.mixing.as_ref() };
         let observer = Mutex::new(observer);

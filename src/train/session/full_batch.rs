@@ -71,7 +71,8 @@ impl Session<'_> {
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
             let parameters = self.model.parts_mut().1;
             parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
-            let source = Source::new(self.samples, self.targets, &self.recipe.data);
+            let source =
+                Source::new(self.samples, self.targets, &self.recipe.data).with_sparse(self.sparse.as_ref());
             let step = self.prepared.step(self.model, self.recipe, source, None, Due::default());
             // The search has it in f64.
             let step = Step { penalty: Penalty::default(), ..step };

@@ -24,6 +24,8 @@ pub(in crate::train) struct Request<'a> {
     pub are_values: bool,
     pub threads: usize,
     pub augmenter: Option<&'a Augmenter>,
+    /// The most numbers of a sample that are not 0, if samples come without their zeros.
+    pub sparse_entries: Option<usize>,
     /// Whether the norm of each step's gradient is wanted, whatever the recipe does with it.
     pub wants_norm: bool,
 }
@@ -89,7 +91,7 @@ impl Request<'_> {
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
     pub fn prepare(&self, model: &Model) -> Result<Prepared> {
-        let &Request { recipe, count, are_values, threads, augmenter, wants_norm } = self;
+        let &Request { recipe, count, are_values, threads, augmenter, sparse_entries, wants_norm } = self;
         let one = recipe.train.batch.clamp(1, count);
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
@@ -106,6 +108,7 @@ impl Request<'_> {
             batch,
             part: one,
             whole_columns: recipe.needs_whole_columns(),
+            sparse_entries,
             slots: rule.slots(),
             needs_norm: wants_norm
                 || recipe.gradient.clip_norm.is_some()

@@ -77,6 +77,7 @@ impl<'a> Stepper<'a> {
             are_values: true,
             threads: team.threads(),
             augmenter: None,
+            sparse_entries: None,
             wants_norm: true,
         };
         let prepared = request.prepare(model)?;

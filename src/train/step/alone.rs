@@ -39,7 +39,10 @@ impl Step<'_> {
         let all_blocks = || batch.blocks(self.plan.block, settings.step);
         match operation {
             Operation::WeightGradient if !self.layers[index].layer.sums_rows() => {
-                all_blocks().for_each(|block| self.shard_gradients(worker, index, block));
+                all_blocks().for_each(|block| {
+                    self.sort_columns(worker, block);
+                    self.shard_gradients(worker, index, block);
+                });
             }
             Operation::Update | Operation::Derive => {
                 let in_one_block = batch.len() <= self.plan.block;
@@ -55,6 +58,9 @@ impl Step<'_> {
             }
             _ => {
                 for block in all_blocks() {
+                    if operation == Operation::Gather {
+                        self.sort_columns(worker, block);
+                    }
                     let count = block.samples.len();
                     let mine = self.plan.rows.share(worker, count);
                     let split = self.plan.feature_layers(count);

@@ -9,13 +9,15 @@ use super::costs::FLOAT;
 use super::{Block, Step, StepContext};
 use crate::kernels::elementwise::clip;
 use crate::kernels::products::gemm;
+use crate::kernels::products::sparse::SparseColumns;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::reduce;
 use crate::layers::{Derivation, Derived, Sharding};
+use crate::model::Origin;
 use crate::optim::MOST_SLOTS;
 use crate::probe::{Cost, Operation};
 use crate::team::Worker;
-use crate::tensor::MatrixRef;
+use crate::tensor::{Entry, MatrixRef, SparseRef};
 use crate::train::plan::OwnShard;
 
 /// Added to the norm that a gradient is divided by, so that it is never divided by 0.
@@ -36,6 +38,7 @@ impl Step<'_> {
             self.gather(worker, 0..mine.start, features.clone(), block);
             self.gather(worker, mine.end..count, features.clone(), block);
         }
+        self.sort_columns(worker, block);
         let shards = &self.plan.shard_order[worker.index()];
         // A shuffled order misses the cache at every row. Rows are prefetched a few at a time between
         // shards: all in one go would wait for each other.
@@ -182,7 +185,13 @@ impl Step<'_> {
         ahead: &mut PrefetchQueue,
     ) {
         if !self.layers[next.layer].layer.sums_rows() {
-            let [dy, x] = self.factors(worker, next.layer, block.samples.len());
+            let rows = block.samples.len();
+            let [dy, x] = self.factors(worker, next.layer, rows);
+            let x = if self.sparse(next.layer, 0..rows, block).is_some() {
+                x.block(0..0, 0..x.columns())
+            } else {
+                x
+            };
             let before = Some(own.shard).filter(|_| next.layer == own.layer);
             self.plan.partitions[next.layer].prefetch_gradient(next.shard, before, dy, x, ahead);
         }
@@ -298,7 +307,41 @@ impl Step<'_> {
             return self.sum_parts(worker, index, shard, rows, out, accumulate);
         }
         let [dy, x] = self.factors(worker, index, rows);
-        self.plan.partitions[index].shard_gradient(shard, out, dy, x, accumulate, ahead);
+        let partition = &self.plan.partitions[index];
+        if let Some((sparse, x)) = partition.sparse().zip(self.sparse_columns(worker, index)) {
+            ahead.ask();
+            return sparse.shard_gradient(shard, out, dy, x, accumulate);
+        }
+        partition.shard_gradient(shard, out, dy, x, accumulate, ahead);
+    }
+
+    /// Sorts the numbers of a block by their columns, those that the gradients of this worker's shards read, where samples
+    /// come without their zeros.
+    pub(super) fn sort_columns(&self, worker: &Worker, block: Block) {
+        let (Some(matrix), Some(entries)) = (self.source.sparse, self.plan.sparse_entries) else { return };
+        let features = self.plan.features[worker.index()].clone();
+        let rows = block.samples.len();
+        let cost = || Cost::local(rows * entries * 2 * (size_of::<Entry>() + FLOAT));
+        worker.probe_next(Operation::Gather, None, cost, || {
+            let own = worker.index()..worker.index() + 1;
+            let ends = self.memory.column_ends.rows_mut(worker, own.clone());
+            let sorted = self.memory.column_entries.rows_mut(worker, own).as_chunks_mut().0;
+            let x = SparseRef::new(matrix, block.samples);
+            SparseColumns::sort(x, features.clone(), &mut ends[..features.len()], sorted);
+        });
+    }
+
+    /// What [`sort_columns`](Step::sort_columns) has made, for a layer that reads the data.
+    fn sparse_columns<'s>(&'s self, worker: &'s Worker, index: usize) -> Option<SparseColumns<'s>> {
+        let is_sparse = self.source.sparse.is_some() && self.layers[index].inputs.main == Origin::Data;
+        is_sparse.then(|| {
+            let own = worker.index()..worker.index() + 1;
+            SparseColumns::new(
+                self.plan.features[worker.index()].start,
+                self.memory.column_ends.contiguous_rows(worker, own.clone()),
+                self.memory.column_entries.contiguous_rows(worker, own).as_chunks().0,
+            )
+        })
     }
 
     /// The cost of the gradients of some shards of a layer over so many rows, while so many bytes are prefetched.

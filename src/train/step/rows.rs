@@ -7,9 +7,10 @@ use super::{Block, Step};
 use crate::kernels::loss::{Rows, Targets};
 use crate::layers::{Backward, Forward, RowsGradient, Training};
 use crate::losses::Scores;
-use crate::model::PlacedLayer;
+use crate::model::{Origin, PlacedLayer};
 use crate::probe::Operation;
 use crate::team::Worker;
+use crate::tensor::SparseRef;
 
 impl Step<'_> {
     /// `weight`: the divisor of the sum of the step's losses.
@@ -111,7 +112,11 @@ impl Step<'_> {
     /// worker converts what it needs of other workers' rows, too: that is cheaper than reading theirs, four
     /// times as long, and it spares taking them back from the reader's cache at the next write. Rows that
     /// are made by augmentation cost more than that, and are made once, whole, in one matrix for all.
+    /// Where the first layer takes its rows without zeros, it finds them where they are.
     pub(super) fn gather(&self, worker: &Worker, rows: Range<usize>, features: Range<usize>, block: Block) {
+        if self.source.sparse.is_some() {
+            return;
+        }
         let cost = || self.gather_cost(rows.len(), features.len());
         worker.probe_next(Operation::Gather, None, cost, || {
             let mut input = self.memory.inputs.write(worker, rows.clone(), features.clone());
@@ -121,6 +126,18 @@ impl Step<'_> {
             let samples = block.samples[rows.clone()].iter().map(|&sample| sample as usize);
             self.source.gather_rows(&mut input, samples, features.clone());
         });
+    }
+
+    /// The input of a layer without its zeros, if that is the data and the source has it so.
+    pub(super) fn sparse<'s>(
+        &'s self,
+        index: usize,
+        rows: Range<usize>,
+        block: Block<'s>,
+    ) -> Option<SparseRef<'s>> {
+        let reads_data = self.layers[index].inputs.main == Origin::Data;
+        let matrix = self.source.sparse.filter(|_| reads_data)?;
+        Some(SparseRef::new(matrix, &block.samples[rows]))
     }
 
     /// The scratch of a layer.
@@ -163,8 +180,13 @@ impl Step<'_> {
     ) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let training = self.training(index, &rows, block);
-        let x = self.input_of(index).read(worker, rows.clone());
         let y = self.memory.outputs[index].write(worker, rows.clone(), columns.clone());
+        if let Some((layer, x)) =
+            layer.as_layer().and_then(|layer| layer.sparse()).zip(self.sparse(index, rows.clone(), block))
+        {
+            return layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
+        }
+        let x = self.input_of(index).read(worker, rows.clone());
         let other = inputs.other.map(|other| self.read_from(other).read(worker, rows));
         let derived = &self.memory.derived[index];
         let derived = derived.read(worker, 0..derived.columns());

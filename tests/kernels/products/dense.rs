@@ -295,3 +295,63 @@ fn a_wrong_element_or_index_is_seen() {
         assert!(naive.check_bits(&rounded).is_err() && naive.check_bounds(&rounded).is_ok());
     }
 }
+
+/// `[rows, columns]`, with zeros from column `from` on.
+fn padded(rows: usize, columns: usize, from: usize, seed: u64) -> Surrounded {
+    let value = noise(seed);
+    Surrounded::new(rows, columns, 5, |row, column| if column < from { value(row, column) } else { 0.0 })
+}
+
+/// Vectors along the inputs give the bits that vectors along the outputs give.
+#[test]
+fn gradients_of_few_outputs_have_the_same_bits() {
+    let (mut coverage, mut cases) = (Coverage::default(), 0);
+    for outputs in 1..=gemm::FEW {
+        for inputs in [1, 15, 16, 17, 112, 113, 230] {
+            for batch in [1, 2, 67] {
+                let dy = padded(batch, LANES, outputs, 4);
+                let x = padded(batch, inputs.next_multiple_of(LANES), inputs, 5);
+                let before =
+                    |_: usize, place: usize| if place % LANES < outputs { noise(6)(0, place) } else { 0.0 };
+                let sums = Surrounded::new(1, inputs * LANES, 0, before);
+                coverage.run(|isa| {
+                    for accumulate in [false, true] {
+                        let fill =
+                            |row: usize, place: usize| if accumulate { before(row, place) } else { f32::NAN };
+                        let mut dw = Surrounded::new(1, sums.columns, 0, fill);
+                        let mut expected = dw.slice().to_vec();
+                        let ahead = PrefetchQueue::default();
+                        let of_inputs = x.view().block(0..batch, 0..inputs);
+                        gemm::gradient(&mut expected, dy.view(), of_inputs, accumulate, &ahead);
+                        let of_outputs = dy.view().block(0..batch, 0..outputs);
+                        gemm::gradient_of_few(dw.slice_mut(), of_outputs, x.view(), accumulate, &ahead);
+                        assert!(dw.is_tidy(), "written beside the gradient");
+                        let bits =
+                            |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                        let about = format!("{} {outputs} x {inputs}, {batch} rows", isa.name());
+                        assert!(bits(dw.slice()) == bits(&expected), "{about}, accumulate {accumulate}");
+                    }
+                });
+                cases += 1;
+            }
+        }
+    }
+    coverage.report("gradients of few outputs", cases);
+}
+
+/// The rows of panels beyond the columns of the left factor are padding, and not read.
+#[test]
+fn products_leave_out_the_padding_of_the_inner_dimension() {
+    for (rows, panels, inner) in [(1, 1, 2), (14, 2, 10), (33, 3, 1), (5, 7, 15)] {
+        let (left, value) = (Surrounded::new(rows, inner, 3, noise(1)), noise(2));
+        let beyond = |_: usize, place: usize| if place / LANES < inner { value(0, place) } else { f32::NAN };
+        let with = Surrounded::new(panels, LANES * LANES, 0, beyond);
+        let without = Surrounded::new(panels, inner * LANES, 0, |_, place| value(0, place));
+        let product = |weights: &Surrounded| {
+            let mut y = Surrounded::new(rows, panels * LANES, 1, |_, _| f32::NAN);
+            gemm::product(y.view_mut(), left.view(), weights.slice(), None, Epilogue::Plain);
+            y.values().iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        };
+        assert_eq!(product(&with), product(&without), "{rows} x {panels} x {inner}");
+    }
+}

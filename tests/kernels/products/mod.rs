@@ -5,4 +5,5 @@ mod dense;
 mod faer;
 mod naive;
 mod row_major;
+mod sparse;
 mod surrounded;

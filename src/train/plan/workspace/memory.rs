@@ -4,7 +4,7 @@ use super::activations::Activations;
 use super::allocate::{Allocate, Form};
 use crate::layers::MOST_PARTS;
 use crate::model::PlacedLayer;
-use crate::tensor::{LANES, row_stride};
+use crate::tensor::{LANES, padded, row_stride};
 use crate::train::plan::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan, Plan};
 
 /// Sums of squares that are kept of each shard: those of its gradient, of its update, of its parameters.
@@ -84,6 +84,10 @@ pub struct Memory<F: Form> {
     pub augment_floats: Vec<F::Of<f32>>,
     /// Each worker's words of scratch for augmentation, `[workers, words]`.
     pub augment_words: F::Of<u32>,
+    /// Where the samples come without their zeros, each worker's numbers of a block by their columns: where each
+    /// column's end, `[workers, in]`, and what they are, `[workers, entries, 2]`.
+    pub column_ends: F::Of<u32>,
+    pub column_entries: F::Of<u32>,
     /// Each worker's scratch of each layer that saves something in it for the backward pass; empty for others.
     pub saved: Vec<Vec<F::Of<f32>>>,
     /// Each row's class, `[block]`.
@@ -148,6 +152,7 @@ impl<F: Form> Memory<F> {
         let factored = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::factored);
         let keeps_sums = rows < batch || plan.keeps_gradients();
         let only = |is_needed: bool, len: usize| if is_needed { len } else { 0 };
+        let entries = rows.saturating_mul(plan.sparse_entries.unwrap_or(0));
         let each_worker =
             |arena: &mut _, len| (0..workers).map(|_| Allocate::<F>::array(arena, len)).collect();
         Memory {
@@ -179,6 +184,8 @@ impl<F: Form> Memory<F> {
                 .collect(),
             augment_floats: each_worker(arena, plan.augment_lens[0]),
             augment_words: arena.words(workers, plan.augment_lens[1]),
+            column_ends: arena.words(workers, only(plan.sparse_entries.is_some(), padded(features))),
+            column_entries: arena.words(workers, padded(entries.saturating_mul(2))),
             saved: (0..workers)
                 .map(|_| layers.iter().map(|placed| saved(arena, placed, together)).collect())
                 .collect(),
