@@ -307,7 +307,7 @@ fn padded(rows: usize, columns: usize, from: usize, seed: u64) -> Surrounded {
 fn gradients_of_few_outputs_have_the_same_bits() {
     let (mut coverage, mut cases) = (Coverage::default(), 0);
     for outputs in 1..=gemm::FEW {
-        for inputs in [1, 15, 16, 17, 112, 113, 230] {
+        for inputs in [1usize, 15, 16, 17, 112, 113, 230] {
             for batch in [1, 2, 67] {
                 let dy = padded(batch, LANES, outputs, 4);
                 let x = padded(batch, inputs.next_multiple_of(LANES), inputs, 5);
