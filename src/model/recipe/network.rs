@@ -67,7 +67,7 @@ impl ModelConfig {
         table_of([("loss", loss::write(&self.loss).into()), ("layers", layers.into())])
     }
 
-    /// The numbers of the model's running statistics.
+    /// The numbers of the model that are not trained: of running statistics, and fixed ones.
     pub(in crate::model) fn statistics(&self, input: [usize; 3]) -> Result<usize> {
         Ok(self.nodes(input)?.iter().map(|node| trained_numbers(&node.statistics())).sum())
     }
