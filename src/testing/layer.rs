@@ -11,7 +11,7 @@ use crate::layers::{Built, Incoming, Layer, Layout, Node, ParameterSpec, Partiti
 use crate::model::recipe::LayerConfig;
 use crate::tensor::{LANES, padded};
 use pass::{Answer, Pass, ROWS};
-use wrong::wrong;
+use wrong::{same_bits, wrong};
 
 /// Checks a layer of one's own, or a built-in one, on samples of a shape that it takes:
 ///
@@ -216,16 +216,6 @@ fn same(how: &str, expected: &Answer, found: &Answer) -> Result<()> {
         ("gradient of the parameters", &expected.gradient, &found.gradient),
     ];
     parts.iter().try_for_each(|(what, expected, found)| same_bits(&format!("{what} {how}"), expected, found))
-}
-
-fn same_bits(what: &str, expected: &[f32], found: &[f32]) -> Result<()> {
-    match expected.iter().zip(found).position(|(a, b)| a.to_bits() != b.to_bits()) {
-        Some(at) => {
-            let expected = format!("{:?}, as before", expected[at]);
-            Err(wrong(&format!("{what}, float {at}"), expected, format!("{:?}", found[at])))
-        }
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

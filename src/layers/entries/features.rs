@@ -73,7 +73,9 @@ fn monomials_of(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> 
     few.map(Shape::Features).ok_or_else(|| {
         let number = count.map_or("more than can be counted".into(), |count| count.to_string());
         Refusal {
-            expected: format!("at most {MOST_FEATURES} features, by a smaller `degree` or fewer features of x"),
+            expected: format!(
+                "at most {MOST_FEATURES} features, by a smaller `degree` or fewer features of x"
+            ),
             found: Some(format!("{number}, of degree {degree} of {inputs} features")),
         }
     })

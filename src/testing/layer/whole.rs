@@ -1,6 +1,6 @@
 //! A layer in a network that is trained, saved and loaded.
 
-use super::{same_bits, wrong};
+use super::wrong::{same_bits, wrong};
 use crate::data::Samples;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
