@@ -39,7 +39,8 @@ fn agrees(fast: &Answer, [y, dx]: &[Vec<f64>; 2], tolerance: f64) -> bool {
 }
 
 fn breaks_are_seen(right: &Answer, exact: &[Vec<f64>; 2], tolerance: f64) {
-    for part in [(|a| &mut a.y) as fn(&mut Answer) -> &mut Vec<f32>, |a| &mut a.dx] {
+    let parts: [fn(&mut Answer) -> &mut Vec<f32>; 2] = [|a| &mut a.y, |a| &mut a.dx];
+    for part in parts {
         let mut wrong = right.clone();
         if let Some(first) = part(&mut wrong).first_mut() {
             *first += 0.1 * first.abs().max(1.0);
@@ -81,7 +82,8 @@ fn products_of_the_twin_agree_with_differences() {
     for (inputs, degree, only) in [(4, 3, false), (5, 4, true)] {
         let factors = factors_of(inputs, degree, only);
         let [x, dy] = [(1, inputs), (2, factors.len())].map(|(seed, count)| widened(&uniform(seed, count)));
-        let weighted = |x: &[f64]| products(&factors, x).iter().zip(&dy).map(|(y, dy)| y * dy).sum();
+        let weighted =
+            |x: &[f64]| -> f64 { products(&factors, x).iter().zip(&dy).map(|(y, dy)| y * dy).sum() };
         let mut exact = products_backward(&factors, &dy, &x);
         let numeric = numeric_gradient(weighted, &x, 1e-5);
         assert!(are_gradients(&numeric, &exact));
@@ -132,7 +134,7 @@ fn fourier_features_of_the_twin_agree_with_differences() {
     let (inputs, components) = (4, 6);
     let [x, dy, w, b] = [(1, inputs), (2, components), (3, components * inputs), (4, components)]
         .map(|(seed, count)| widened(&uniform(seed, count)));
-    let weighted = |x: &[f64]| fourier(x, &w, &b).iter().zip(&dy).map(|(y, dy)| y * dy).sum();
+    let weighted = |x: &[f64]| -> f64 { fourier(x, &w, &b).iter().zip(&dy).map(|(y, dy)| y * dy).sum() };
     let mut exact = fourier_backward(&dy, &x, &w, &b);
     let numeric = numeric_gradient(weighted, &x, 1e-5);
     assert!(are_gradients(&numeric, &exact));
