@@ -118,7 +118,7 @@ fn what_a_fit_has_not_is_refused() {
         ),
         (
             "kind = 'ridge'\nfeatures = 'polynomial'\ngamma = 1",
-            "unknown key `model.gamma`; known: model.degree, model.features, model.interactions_only",
+            "unknown key `model.gamma`; known: model.kind, model.outputs, model.penalty, model.features, model.degree",
         ),
         (
             "kind = 'ridge'\nfeatures = 'random-fourier'\ngamma = -1",
