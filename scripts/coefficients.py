@@ -9,7 +9,7 @@ Coefficients are printed from the constant term up, rounded to f32, with the err
 
 import struct
 
-from mpmath import cos, erf, erfc, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import cos, erf, erfc, expm1, log, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt
 
 mp.dps = 40
 GRID = 3000
@@ -90,3 +90,14 @@ show("ERF_SMALL", "erf(x) = x + x p(x^2), x^2 < 1", (mpf(0), mpf(1)), 6,
      lambda z: sqrt(z) / erf(sqrt(z)) if z else sqrt(pi) / 2)
 show("ERF_LARGE", "erf(x) = 1 - exp(-x - x p(x)), 1 <= x <= 4", (mpf(1), mpf(4)), 5,
      lambda x: -log(erfc(x)) / x - 1, lambda x: x * erfc(x) / erf(x))
+# The range of a cosine whose argument is off by a rounding at 2^20: see `reduce_to_half_turns`.
+show("SIN", "sin(r) = r + r^3 p(r^2), |r| <= 1.65", (mpf(0), mpf("1.65") ** 2), 4,
+     lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z if z else -mpf(1) / 6,
+     lambda z: z * sqrt(z) / sin(sqrt(z)) if z else mpf(0))
+
+# π in three parts, each the f32 nearest to what the ones before leave.
+rest = pi
+for name in ("PI", "PI_REST", "PI_LAST"):
+    part = to_f32(rest)
+    print(f"{name}: {float(part):.9e}")
+    rest = rest - part

@@ -3,6 +3,8 @@
 pub mod clip;
 pub mod convert;
 pub mod dropout;
+pub mod fourier;
 pub mod gated;
 pub mod merge;
+pub mod monomials;
 pub mod prelu;

@@ -4,6 +4,7 @@
 mod activations;
 pub mod augment;
 mod dense;
+pub mod features;
 pub(super) mod functions;
 pub mod grouped;
 pub mod image;

@@ -39,7 +39,7 @@ pub struct Forward<'a> {
     pub y: MatrixMut<'a>,
     /// The input, `[rows, in]`.
     pub x: MatrixRef<'a>,
-    /// The layer's parameters, as [`Layer::parameters`] places them.
+    /// The layer's parameters, as [`Layer::parameters`] places them, and what is [fixed](Layer::fixed).
     pub storage: &'a [f32],
     /// What the layer [derives](Derived) from them, or at least what [`Derived::derive_forward`] makes.
     pub derived: &'a [f32],
@@ -71,7 +71,7 @@ pub struct Backward<'a> {
 
 /// What the gradient of all parameters, summed over some rows, reads and writes.
 pub struct RowsGradient<'a> {
-    /// Where it goes, `[storage_len]`, as the parameters are stored; that of padding is 0.
+    /// Where it goes, as the parameters are stored; that of padding is 0.
     pub out: &'a mut [f32],
     /// The gradient of the output, `[rows, out]`, as [`Layer::backward`] left it.
     pub dy: MatrixRef<'a>,
@@ -200,7 +200,13 @@ pub trait Layer: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// Sets the parameters whose initial values follow from those of the others.
+    /// Tensors that belong to the model and are never trained, behind the parameters in storage: no rule, penalty or
+    /// average changes them, and files hold them. None by default.
+    fn fixed(&self) -> Vec<ParameterSpec> {
+        Vec::new()
+    }
+
+    /// Sets the parameters, and what is fixed, whose initial values follow from those of the others.
     fn complete(&self, _storage: &mut [f32]) {}
 
     /// Work for one sample; by convention only products count.

@@ -43,6 +43,8 @@ pub struct Node {
     reads: Reads,
     /// The partition of a layer that says nothing of it.
     one: OneShard,
+    /// Floats of storage for all parameters and statistics.
+    stored: usize,
 }
 
 #[derive(Debug)]
@@ -58,15 +60,17 @@ enum Reads {
 impl Node {
     pub fn layer(layer: Box<dyn Layer>) -> Node {
         let len = layer.parameters().last().map_or(0, |last| last.range.end);
-        Node { reads: Reads::Row(layer), one: OneShard { len } }
+        let stored = layer.fixed().last().map_or(len, |last| last.range.end);
+        Node { reads: Reads::Row(layer), one: OneShard { len }, stored }
     }
 
     pub fn merge(merge: Box<dyn Merge>) -> Node {
-        Node { reads: Reads::Two(merge), one: OneShard { len: 0 } }
+        Node { reads: Reads::Two(merge), one: OneShard { len: 0 }, stored: 0 }
     }
 
     pub fn batch_norm(norm: BatchNorm) -> Node {
-        Node { reads: Reads::Batch(Box::new(norm)), one: OneShard { len: 0 } }
+        let stored = norm.running().end;
+        Node { reads: Reads::Batch(Box::new(norm)), one: OneShard { len: 0 }, stored }
     }
 
     /// The layer, if it reads one input row by row.
@@ -134,14 +138,19 @@ impl Node {
         }
     }
 
-    /// Tensors that belong to the model and are not trained, in storage behind the parameters.
+    /// Tensors that belong to the model and are not trained, in storage behind the parameters: running statistics, and what
+    /// is fixed.
     pub fn statistics(&self) -> Vec<ParameterSpec> {
-        self.as_batch_norm().map(BatchNorm::statistics).unwrap_or_default()
+        match &self.reads {
+            Reads::Row(layer) => layer.fixed(),
+            Reads::Two(_) => Vec::new(),
+            Reads::Batch(norm) => norm.statistics(),
+        }
     }
 
     /// Floats of storage for all parameters and statistics.
     pub fn storage_len(&self) -> usize {
-        self.as_batch_norm().map_or(self.one.len, |norm| norm.running().end)
+        self.stored
     }
 
     /// Sets the parameters whose initial values follow from those of the others, and the statistics.

@@ -1,6 +1,6 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::entries::{convolution, dense, normalisation, squeeze_excite, transposed};
+use super::entries::{convolution, dense, features, normalisation, squeeze_excite, transposed};
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, flatten, gated, pool, prelu};
 use crate::error::Result;
@@ -33,7 +33,8 @@ fn built_in() -> Vec<&'static LayerKind> {
         &dropout::KIND,
     ];
     let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU];
-    before_activations.into_iter().chain(elementwise::kinds()).chain(trained).collect()
+    let fixed = [&features::POLYNOMIAL, &features::FOURIER];
+    before_activations.into_iter().chain(elementwise::kinds()).chain(trained).chain(fixed).collect()
 }
 
 /// Names that mean something else, and what every layer has.

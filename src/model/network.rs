@@ -98,7 +98,7 @@ impl Model {
         self.layers.iter().map(|placed| trained_numbers(&placed.layer.parameters())).sum()
     }
 
-    /// Where in [`storage`](Model::storage) the running statistics lie.
+    /// Where in [`storage`](Model::storage) lies what is not trained: running statistics, and what is fixed.
     pub(crate) fn statistics(&self) -> Vec<Range<usize>> {
         let places = |placed: &PlacedLayer| {
             let start = placed.storage.start;

@@ -47,6 +47,25 @@ impl Model {
         ModelBuilder { config: ModelConfig::of_linear(linear), ..Model::sequential(features) }.build()
     }
 
+    /// A fit of samples of so many features that is linear in what this layer makes of them:
+    /// [`LayerConfig::polynomial_features`] or [`LayerConfig::random_fourier_features`]. Its weights begin at 0.
+    ///
+    /// ```
+    /// use fallline::settings::{Linear, LinearKind};
+    /// use fallline::{LayerConfig, Model};
+    ///
+    /// let parabola = Model::linear_on(1, LayerConfig::polynomial_features(2), Linear::new(LinearKind::Linear, 1))?;
+    /// assert_eq!(parabola.parameters(), 3);
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) if it is another layer; those of [`ModelBuilder::build`].
+    pub fn linear_on(features: usize, map: LayerConfig, linear: Linear) -> Result<Model> {
+        let config = ModelConfig::of_linear_on(map, linear)?;
+        ModelBuilder { config, ..Model::sequential(features) }.build()
+    }
+
     /// The same for images of this height, width and number of channels.
     pub fn of_images(shape: [usize; 3]) -> ModelBuilder {
         let config = ModelConfig::of_layers(Vec::new(), Loss::default());

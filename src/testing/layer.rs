@@ -11,11 +11,11 @@ use crate::layers::{Built, Incoming, Layer, Layout, Node, ParameterSpec, Partiti
 use crate::model::recipe::LayerConfig;
 use crate::tensor::{LANES, padded};
 use pass::{Answer, Pass, ROWS};
-use wrong::wrong;
+use wrong::{same_bits, wrong};
 
 /// Checks a layer of one's own, or a built-in one, on samples of a shape that it takes:
 ///
-/// - its parameters lie one behind the other, its shards have each of them once, and its output has the shape that its
+/// - its parameters lie one behind the other, and what is fixed behind them; its shards have each parameter once, and its output has the shape that its
 ///   kind says;
 /// - all of the output and of the gradient of the input is written, padding with zeros, whatever was in memory before; the
 ///   gradient of what pads parameters is 0;
@@ -24,7 +24,7 @@ use wrong::wrong;
 /// - however [shards](crate::extend::Sharding) are cut, the bits are the same, and so they are where some columns of the
 ///   output are asked for, or only what the forward pass reads is [derived](crate::extend::Derived);
 /// - the gradients are what finite differences of its output say, taken in f64;
-/// - a network with the layer that is saved and loaded again predicts with the same bits. For that the kind is
+/// - training leaves alone what is fixed, and a network with the layer that is saved and loaded again predicts with the same bits. For that the kind is
 ///   [registered](crate::layers::LayerKind::register).
 ///
 /// It is for layers that read one input row by row: not for a residual or a squeeze-excite block, which are several
@@ -98,7 +98,7 @@ fn check_shape(layer: &dyn Layer, output: Shape) -> Result<()> {
 }
 
 fn check_parameters(layer: &dyn Layer) -> Result<()> {
-    let (specs, mut end) = (layer.parameters(), 0);
+    let (specs, mut end) = ([layer.parameters(), layer.fixed()].concat(), 0);
     for (index, spec) in specs.iter().enumerate() {
         let what = format!("parameter {index}, \"{}\"", spec.name);
         if spec.name.is_empty() || specs[..index].iter().any(|other| other.name == spec.name) {
@@ -216,16 +216,6 @@ fn same(how: &str, expected: &Answer, found: &Answer) -> Result<()> {
         ("gradient of the parameters", &expected.gradient, &found.gradient),
     ];
     parts.iter().try_for_each(|(what, expected, found)| same_bits(&format!("{what} {how}"), expected, found))
-}
-
-fn same_bits(what: &str, expected: &[f32], found: &[f32]) -> Result<()> {
-    match expected.iter().zip(found).position(|(a, b)| a.to_bits() != b.to_bits()) {
-        Some(at) => {
-            let expected = format!("{:?}, as before", expected[at]);
-            Err(wrong(&format!("{what}, float {at}"), expected, format!("{:?}", found[at])))
-        }
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

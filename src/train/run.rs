@@ -6,6 +6,7 @@ mod epochs;
 mod exact;
 mod fit;
 pub mod folds;
+mod mapped;
 pub mod reproduce;
 pub mod table;
 mod trainer;

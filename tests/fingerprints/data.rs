@@ -8,6 +8,7 @@ use fallline::data::{DataSet, Samples, Targets, source};
 const DRAWN: [usize; 2] = [2100, 24];
 const CLASSES: usize = 10;
 const PIXELS: usize = 28 * 28;
+const FEW: usize = 8;
 
 /// What becomes of drawn digits.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub enum Data {
     Channels,
     /// Plain numbers in [0, 1], and as targets ten numbers in [0, 1] with the sum 1.
     Probabilities,
+    /// Eight pixels of the digits as features, and classes.
+    Few,
 }
 
 impl Data {
@@ -37,6 +40,15 @@ impl Data {
             Data::Digits => digits.clone(),
             Data::Channels => {
                 Samples::images(pixels().collect(), [14, 14, 4], labels.to_vec(), CLASSES).unwrap()
+            }
+            Data::Few => {
+                let few = |index: usize| {
+                    let row = digits.row_bytes(index).unwrap();
+                    (0..FEW).map(move |number| f32::from(row[202 + 53 * number]) / 255.0)
+                };
+                let features = (0..digits.len()).flat_map(few).collect();
+                let targets = Targets::Classes(labels.to_vec());
+                Samples::floats(features, [1, 1, FEW], targets, CLASSES).unwrap()
             }
             Data::Probabilities => {
                 let features = pixels().map(|pixel| f32::from(pixel) / 255.0).collect();

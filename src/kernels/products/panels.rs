@@ -95,6 +95,19 @@ fn index(output: usize, input: usize, inputs: usize) -> usize {
     (output / LANES * inputs + input) * LANES + output % LANES
 }
 
+/// The panels of the transposed matrix, `[inputs / 16][outputs][16]`, from `panels` `[outputs / 16][inputs][16]`; `outputs` is
+/// a multiple of 16.
+pub fn transpose(transposed: &mut [f32], panels: &[f32], outputs: usize, inputs: usize) {
+    assert!(outputs.is_multiple_of(LANES) && panels.len() == packed_len(outputs, inputs));
+    assert_eq!(transposed.len(), packed_len(inputs, outputs));
+    for (panel, stored) in panels.chunks_exact(inputs * LANES).enumerate() {
+        for (number, block) in stored.chunks(LANES * LANES).enumerate() {
+            let start = (number * outputs + panel * LANES) * LANES;
+            transpose_block(&mut transposed[start..start + LANES * LANES], block);
+        }
+    }
+}
+
 /// Transposes a block of up to 16 inputs `[inputs][16]` of one panel into `[16][16]`: 16 features of
 /// one panel of the transposed matrix. Missing inputs become zeros.
 pub fn transpose_block(transposed: &mut [f32], block: &[f32]) {
@@ -133,6 +146,21 @@ mod avx512 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transposed_matrix_has_the_panels_of_the_transposed() {
+        for (outputs, inputs) in [(16, 1), (32, 7), (16, 16), (48, 37)] {
+            let matrix: Vec<f32> = (1..=outputs * inputs).map(|i| i as f32).collect();
+            let at = |place: usize| matrix[place % outputs * inputs + place / outputs];
+            let turned: Vec<f32> = (0..matrix.len()).map(at).collect();
+            let mut panels = vec![9.0; packed_len(outputs, inputs)];
+            let [mut expected, mut found] = [0, 1].map(|_| vec![9.0; packed_len(inputs, outputs)]);
+            pack(&mut panels, &matrix, outputs, inputs);
+            pack(&mut expected, &turned, inputs, outputs);
+            transpose(&mut found, &panels, outputs, inputs);
+            assert_eq!(found, expected);
+        }
+    }
 
     #[test]
     fn packing_is_undone_by_unpacking_and_pads_with_zeros() {

@@ -9,11 +9,16 @@
 // A polynomial's coefficients are written with the nine digits that identify an f32.
 #![allow(clippy::excessive_precision)]
 
-use std::f32::consts::{LN_2, LOG2_E};
+use std::f32::consts::{FRAC_1_PI, LN_2, LOG2_E, PI};
 
 /// ln 2 - [`LN_2`]. `n * LN_2` has no bit below 2^-24 for an integer n, so `x - n * LN_2` is exact
 /// in a fused multiply-add wherever it cancels down to a reduced argument.
 const LN_2_REST: f32 = -1.904_654_3e-9;
+
+/// π - [`PI`] in two parts. For h a multiple of 1/2, `h * PI` has no bit below 2^-23, so `x - h * PI` is exact in a fused
+/// multiply-add wherever it cancels down to a reduced argument.
+const PI_REST: f32 = -8.742_277_66e-8;
+const PI_LAST: f32 = -3.430_249_02e-15;
 
 /// 1.5 * 2^23: adding it rounds a small f32 to the nearest integer, which is then in the low bits.
 const ROUND: f32 = 12_582_912.0;
@@ -40,6 +45,9 @@ const ERF_SMALL: [f32; 7] =
 /// The coefficients of -ln(1 - erf(x)) / x - 1 on 1 <= x <= 4.
 const ERF_LARGE: [f32; 6] =
     [0.128480032, 0.635831475, 0.105116107, -0.0227984432, 0.00318694022, -0.000210642407];
+
+/// The coefficients of (sin(r) - r) / r^3 as a polynomial in r^2, on |r| <= 1.65.
+const SIN: [f32; 5] = [-0.166666672, 0.00833333004, -0.000198407288, 2.75183834e-06, -2.37689939e-08];
 
 /// The polynomial with these coefficients, from the constant term up, by Horner's rule.
 #[inline(always)]
@@ -159,6 +167,40 @@ pub fn erf(x: f32) -> f32 {
     if magnitude < 1.0 { small } else { (-e).copysign(x) }
 }
 
+/// Rounds a number of half turns, of less than 2^22: the integer, and the sign bit of (-1)^n for this integer n.
+#[inline(always)]
+fn half_turns(turns: f32) -> (f32, u32) {
+    let shifted = turns + ROUND;
+    (shifted - ROUND, shifted.to_bits() << 31)
+}
+
+/// The sine of x - h π, which is at most 1.65, for h a multiple of 1/2. Where it is more, x is beyond the range of
+/// [`sin`] and [`cos`], and some number from -1 to 1 comes out.
+#[inline(always)]
+fn sin_reduced(x: f32, h: f32) -> f32 {
+    let r = h.mul_add(-PI, x);
+    let r = h.mul_add(-PI_REST, r);
+    let r = h.mul_add(-PI_LAST, r);
+    let square = r * r;
+    (r * square).mul_add(polynomial(square, SIN), r).clamp(-1.0, 1.0)
+}
+
+/// The sine, within 2.6 ulp for |x| <= 2^20. Beyond that it is some number from -1 to 1: numbers next to each other
+/// are an eighth of a radian apart there, and more. NaN of NaN and of infinity.
+#[inline(always)]
+pub fn sin(x: f32) -> f32 {
+    let (n, sign) = half_turns(x * FRAC_1_PI);
+    f32::from_bits(sin_reduced(x, n).to_bits() ^ sign)
+}
+
+/// The cosine, as [`sin`].
+#[inline(always)]
+pub fn cos(x: f32) -> f32 {
+    // x = (n + 1/2) π + r, and cos(x) = (-1)^(n + 1) sin(r).
+    let (n, sign) = half_turns(x.mul_add(FRAC_1_PI, -0.5));
+    -f32::from_bits(sin_reduced(x, n + 0.5).to_bits() ^ sign)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +266,51 @@ mod tests {
         assert_within(2.0, worst(erf, reference::erf, MIN, ALL.0, ALL.1));
         for x in [-87.0, -88.0, -90.0, -1e30] {
             assert!((f64::from(sigmoid(x)) - f64::from(x).exp()).abs() < f64::from(MIN));
+        }
+    }
+
+    #[test]
+    fn sine_and_cosine_are_within_their_bound_up_to_a_million() {
+        const MOST: f32 = (1 << 20) as f32;
+        assert_within(2.6, worst(sin, f64::sin, MIN, -MOST, MOST));
+        assert_within(2.6, worst(cos, f64::cos, MIN, -MOST, MOST));
+        // Denser; and next to their zeros, where the least rounding of the reduction would be seen.
+        for i in 0..2_000_000 {
+            let x = -1e4 + i as f32 * 0.01;
+            assert!(ulps(sin(x), f64::from(x).sin(), MIN) <= 2.6, "{x}");
+            assert!(ulps(cos(x), f64::from(x).cos(), MIN) <= 2.6, "{x}");
+        }
+        for half_turns in 1..600_000 {
+            let zero = (f64::from(half_turns) * 0.5 * std::f64::consts::PI) as f32;
+            for x in [zero, -zero, zero.next_up(), zero.next_down()] {
+                assert!(ulps(sin(x), f64::from(x).sin(), MIN) <= 2.6, "{x}");
+                assert!(ulps(cos(x), f64::from(x).cos(), MIN) <= 2.6, "{x}");
+            }
+        }
+        // With π in two parts the bound would not hold.
+        let two_parts = |x: f32| {
+            let (n, sign) = half_turns(x.mul_add(FRAC_1_PI, -0.5));
+            let r = (n + 0.5).mul_add(-PI, x);
+            let r = (n + 0.5).mul_add(-PI_REST, r);
+            -f32::from_bits((r * r * r).mul_add(polynomial(r * r, SIN), r).to_bits() ^ sign)
+        };
+        let zero = |half_turns: u32| (f64::from(2 * half_turns + 1) * 0.5 * std::f64::consts::PI) as f32;
+        assert!((0..300_000).map(zero).any(|x| ulps(two_parts(x), f64::from(x).cos(), MIN) > 2.6));
+    }
+
+    /// Beyond the range of the bound, whatever comes out is a sine.
+    #[test]
+    fn sines_of_huge_numbers_are_sines() {
+        for exponent in 20..=127 {
+            for mantissa in 0..1000 {
+                let x = f32::from_bits(((exponent + 127) << 23) | (mantissa * 8388));
+                assert!(sin(x).abs() <= 1.0 && cos(x).abs() <= 1.0 && cos(-x).abs() <= 1.0, "{x}");
+            }
+        }
+        assert!(sin(0.0) == 0.0 && 1.0 - cos(0.0) <= f32::EPSILON);
+        assert!(sin(-0.0).is_sign_negative());
+        for x in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(sin(x).is_nan() && cos(x).is_nan());
         }
     }
 

@@ -2,8 +2,10 @@
 
 pub(super) mod convolution;
 pub(super) mod dense;
+pub(super) mod features;
 pub(super) mod normalisation;
 pub(super) mod squeeze_excite;
 pub(super) mod transposed;
 
 pub use convolution::with_pool;
+pub use features::monomials;

@@ -22,15 +22,15 @@ pub struct ModelConfig {
     pub layers: Vec<LayerConfig>,
     pub loss: Loss,
     /// The linear fit that layers and loss stand for, if the model is one: they are then what
-    /// [`of_linear`](ModelConfig::of_linear) makes of it.
+    /// [`of_linear`](ModelConfig::of_linear) or [`of_linear_on`](ModelConfig::of_linear_on) makes of it.
     pub linear: Option<Linear>,
 }
 
 impl ModelConfig {
     pub(super) fn read(mut section: Section) -> Result<ModelConfig> {
-        if let Some(linear) = linear::read(&mut section)? {
+        if let Some((linear, map)) = linear::read(&mut section)? {
             section.finish()?;
-            return Ok(ModelConfig::of_linear(linear));
+            return Ok(ModelConfig::of_fit(linear, map));
         }
         let loss = loss::read(&mut section)?;
         let layers = layers::read_layers(&mut section)?;
@@ -45,11 +45,38 @@ impl ModelConfig {
 
     /// A linear fit: one dense layer whose weights begin at 0, and its loss.
     pub fn of_linear(linear: Linear) -> ModelConfig {
+        ModelConfig::of_fit(linear, None)
+    }
+
+    /// A fit that is linear in what this layer makes of the samples: [`LayerConfig::polynomial_features`] or
+    /// [`LayerConfig::random_fourier_features`].
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is another layer.
+    pub fn of_linear_on(map: LayerConfig, linear: Linear) -> Result<ModelConfig> {
+        if linear::map_name(&map).is_some() {
+            return Ok(ModelConfig::of_fit(linear, Some(map)));
+        }
+        Err(Error::Setting {
+            place: "model".into(),
+            key: linear::FEATURES.into(),
+            expected: "a layer of polynomial or random Fourier features".into(),
+            found: format!("`{}`", map.kind()),
+        })
+    }
+
+    fn of_fit(linear: Linear, map: Option<LayerConfig>) -> ModelConfig {
         ModelConfig {
-            layers: vec![linear::layer(&linear)],
+            layers: map.into_iter().chain([linear::layer(&linear)]).collect(),
             loss: linear::loss(&linear),
             linear: Some(linear),
         }
+    }
+
+    /// The layer whose output a linear fit is linear in, if the model is one and that is not the sample itself.
+    pub fn feature_map(&self) -> Option<&LayerConfig> {
+        let layers = self.linear.map_or(&[][..], |_| &self.layers);
+        layers.first().filter(|_| layers.len() > 1)
     }
 
     /// The penalties that training adds to the mean loss.
@@ -60,14 +87,14 @@ impl ModelConfig {
     /// The table, every value written out.
     pub(super) fn table(&self) -> Table {
         if let Some(linear) = &self.linear {
-            return linear::table(linear);
+            return linear::table(linear, self.feature_map());
         }
         let layers: Vec<Value> =
             self.layers.iter().map(|config| layers::layer_table(config).into()).collect();
         table_of([("loss", loss::write(&self.loss).into()), ("layers", layers.into())])
     }
 
-    /// The numbers of the model's running statistics.
+    /// The numbers of the model that are not trained: of running statistics, and fixed ones.
     pub(in crate::model) fn statistics(&self, input: [usize; 3]) -> Result<usize> {
         Ok(self.nodes(input)?.iter().map(|node| trained_numbers(&node.statistics())).sum())
     }

@@ -3,21 +3,27 @@
 use std::str::FromStr;
 
 use super::super::section::{COMMAND_LINE, Source, described, on_one_line, shortened};
+use super::linear;
 use crate::error::{Error, Result};
 use crate::panics;
 
 /// The most parts that a dotted path may have; the deepest key of a recipe, in blocks of layers that lie in
 /// each other, has 21.
 const MOST_PARTS: usize = 24;
-/// The settings that choose the optimizer, the schedule and the kind of the model: table and key, and what is chosen
-/// where there is no such key.
-const CHOICES: [(&str, &str, Option<&str>); 3] =
-    [("optimizer", "name", None), ("schedule", "name", None), ("model", "kind", Some("network"))];
+/// The settings that choose the optimizer, the schedule, the kind of the model and what it is linear in: table and key, and
+/// what is chosen where there is no such key. They are applied in this order, since each drops what goes with another
+/// choice.
+const CHOICES: [(&str, &str, Option<&str>); 4] = [
+    ("optimizer", "name", None),
+    ("schedule", "name", None),
+    ("model", "kind", Some("network")),
+    ("model", linear::FEATURES, None),
+];
 
 /// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
 ///
-/// `optimizer.name`, `schedule.name` and `model.kind` are special. Hyper-parameters of one optimizer, schedule or kind
-/// of model mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
+/// `optimizer.name`, `schedule.name`, `model.kind` and `model.features` are special. Hyper-parameters of one optimizer,
+/// schedule, kind of model or of features mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
 /// are those of the network before; they are applied before all other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
@@ -72,10 +78,11 @@ impl FromStr for Override {
 /// [`Error::Setting`] for a path through something that is no table.
 pub fn apply(table: &mut toml::Table, source: &mut Source, overrides: &[Override]) -> Result<()> {
     let is = |change: &Override, table, key| change.path.split_once('.') == Some((table, key));
-    let choice = |change: &Override| CHOICES.iter().find(|(table, key, _)| is(change, *table, *key));
-    let (first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| choice(change).is_some());
+    let choice = |change: &Override| CHOICES.iter().position(|(table, key, _)| is(change, *table, *key));
+    let (mut first, rest): (Vec<_>, Vec<_>) = overrides.iter().partition(|change| choice(change).is_some());
+    first.sort_by_key(|change| choice(change));
     for change in first.into_iter().chain(rest) {
-        if let Some(&(chosen, key, default)) = choice(change) {
+        if let Some((chosen, key, default)) = choice(change).map(|index| CHOICES[index]) {
             drop_other(table, [chosen, key], default, &change.value);
         }
         set(table, source, change)?;
@@ -89,6 +96,9 @@ fn drop_other(table: &mut toml::Table, [chosen, key]: [&str; 2], default: Option
     if let Some(toml::Value::Table(chosen)) = table.get_mut(chosen)
         && chosen.get(key).cloned().or(default.map(toml::Value::from)).as_ref() != Some(new)
     {
+        if key == linear::FEATURES {
+            return chosen.retain(|key, _| !linear::is_of_map(key));
+        }
         let outputs = (key == "kind" && new.as_str() != default).then(|| outputs(chosen)).flatten();
         chosen.clear();
         chosen.extend(outputs.map(|outputs| ("outputs".to_string(), outputs)));
@@ -226,6 +236,21 @@ mod tests {
         );
         let layers = "[[model.layers]]\nunits = 20\n[[model.layers]]\nunits = 10\n";
         assert_eq!(applied(layers, &["model.kind=svm"]).unwrap(), "[model]\noutputs = 10\nkind = \"svm\"\n");
+    }
+
+    #[test]
+    fn other_features_drop_the_settings_of_those_before() {
+        let text = "[model]\nkind = \"ridge\"\nfeatures = \"polynomial\"\ndegree = 3\npenalty = 1\n";
+        assert_eq!(applied(text, &["model.features=polynomial"]).unwrap(), text);
+        assert_eq!(
+            applied(text, &["model.gamma=0.5", "model.features=random-fourier"]).unwrap(),
+            "[model]\nkind = \"ridge\"\nfeatures = \"random-fourier\"\npenalty = 1\ngamma = 0.5\n"
+        );
+        // The kind comes first, whatever the order.
+        assert_eq!(
+            applied(text, &["model.features=polynomial", "model.kind=lasso"]).unwrap(),
+            "[model]\nkind = \"lasso\"\nfeatures = \"polynomial\"\n"
+        );
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Pass<'a> {
     pub(super) sharding: Option<&'a dyn Sharding>,
     pub(super) input: Shape,
     pub(super) output: Shape,
-    /// The parameters as they are stored.
+    /// The parameters as they are stored, and what is fixed.
     pub(super) storage: Vec<f32>,
     /// Whether each float of storage is a number of a parameter, and not padding.
     pub(super) is_parameter: Vec<bool>,
@@ -96,9 +96,9 @@ impl<'a> Pass<'a> {
             training: Some(&training(&rows)),
         });
         let accumulate = !before.is_empty();
-        let mut sums = if accumulate { before } else { vec![poison; self.storage.len()] };
+        let mut sums = if accumulate { before } else { vec![poison; self.is_parameter.len()] };
         let dy = MatrixRef::new(&dy, count, of_y, of_y);
-        if !self.storage.is_empty() {
+        if !self.is_parameter.is_empty() {
             self.gradient(&mut sums, dy, x, accumulate, &mut scratch);
         }
         Answer { y, dx, gradient: self.finished(sums.clone()), sums }
@@ -239,9 +239,9 @@ fn change(
     }
 }
 
-/// Parameters as a training begins with them, moved a little, so that none is at 0.
+/// Parameters as a training begins with them, and what is fixed, moved a little, so that none is at 0.
 fn parameters(layer: &dyn Layer) -> Vec<f32> {
-    let specs = layer.parameters();
+    let specs = [layer.parameters(), layer.fixed()].concat();
     let mut storage = vec![0.0; specs.last().map_or(0, |last| last.range.end)];
     change(&mut storage, &specs, |number, spec, values| {
         if let Some(init) = &spec.init {

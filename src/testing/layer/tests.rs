@@ -82,6 +82,18 @@ impl Layer for Weighted {
         }]
     }
 
+    fn fixed(&self) -> Vec<ParameterSpec> {
+        let start = padded(self.features) + if self.fault == "fixed" { 16 } else { 0 };
+        let spec = ParameterSpec {
+            name: "fixed",
+            shape: vec![1],
+            range: start..start + 16,
+            layout: Layout::Plain,
+            init: Some(Init::Constant(1.0)),
+        };
+        if self.fault.contains("fixed") { vec![spec] } else { Vec::new() }
+    }
+
     fn scratch_len(&self) -> usize {
         1
     }
@@ -166,6 +178,8 @@ macro_rules! kinds {
 kinds! {
     a_right_layer_passes "" 10 "nothing",
     a_wrong_shape_is_found "outputs" 11 "output of the layer: expected 11, as its kind says",
+    a_right_layer_with_a_fixed_number_passes "right fixed" 12 "nothing",
+    what_is_fixed_elsewhere_is_found "fixed" 13 "parameter 1, \"fixed\": expected storage from 16 on, of at least 16 floats",
     short_storage_is_found "storage" 20 "parameter 0, \"weight\": expected storage from 0 on, of at least 32 floats",
     padding_that_is_not_zero_is_found "padding" 9 "output, row 0, column 9: expected 0, which pads, found NaN",
     infinities_are_found "infinite" 8 "output, row 0, column 1: expected a finite number, found inf",
@@ -204,6 +218,22 @@ fn built_in_layers_pass() {
     for layer in others {
         for input in [Shape::Features(18), image] {
             check_layer(&layer, input).unwrap_or_else(|error| panic!("{layer:?} on {input}: {error}"));
+        }
+    }
+}
+
+/// Those with nothing to train, of which one has fixed numbers.
+#[test]
+fn fixed_features_pass() {
+    for inputs in [1, 5, 18] {
+        for (degree, only) in [(1, false), (3, false), (2, true), (3, true)] {
+            let layer = LayerConfig::polynomial_features(degree);
+            passes(layer.with("interactions_only", only), Shape::Features(inputs));
+        }
+        for components in [1, 16, 45] {
+            let layer = LayerConfig::random_fourier_features(components, 0.3);
+            passes(Ok(layer.clone()), Shape::Features(inputs));
+            passes(layer.with("seed", 7), Shape::Features(inputs));
         }
     }
 }

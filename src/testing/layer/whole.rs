@@ -1,6 +1,6 @@
 //! A layer in a network that is trained, saved and loaded.
 
-use super::wrong;
+use super::wrong::{same_bits, wrong};
 use crate::data::Samples;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
@@ -15,7 +15,7 @@ const SAMPLES: usize = 37;
 const FEATURES: usize = 6;
 const CLASSES: usize = 3;
 
-/// Checks that training has the same bits on any number of threads, and that a saved network predicts as before.
+/// Checks that training has the same bits on any number of threads and leaves alone what is fixed, and that a saved network predicts as before.
 pub(super) fn check(config: &LayerConfig, input: Shape, output: Shape) -> Result<()> {
     let one = trained(config, input, output, 1)?;
     for threads in [2, 3] {
@@ -26,6 +26,10 @@ pub(super) fn check(config: &LayerConfig, input: Shape, output: Shape) -> Result
             let what = format!("a parameter of a network trained on {threads} threads");
             return Err(wrong(&what, expected, format!("{:?}", other.storage()[at])));
         }
+    }
+    let begun = network(config, input, output).build()?;
+    for place in begun.statistics() {
+        same_bits("what is fixed after training", &begun.storage()[place.clone()], &one.storage()[place])?;
     }
     let name = format!("fallline-layer-{}-{:?}", std::process::id(), std::thread::current().id());
     let path = std::env::temp_dir().join(format!("{name}.safetensors"));

@@ -108,6 +108,14 @@ impl ForwardPass {
         model.layers().iter().map(of).max().unwrap_or(0)
     }
 
+    /// The output of the layer of this number, of one of the samples that [`run`](ForwardPass::run) has been through last:
+    /// `[columns]`.
+    pub fn output(&self, model: &Model, layer: usize, row: usize) -> &[f32] {
+        let columns = model.layers()[layer].layer.columns();
+        let stride = Self::stride(columns, layer + 1 == model.layers().len());
+        &self.outputs[layer][row * stride..row * stride + columns]
+    }
+
     /// Floats of a row, summed over all matrices.
     fn row(model: &Model) -> usize {
         let input = row_stride(model.input().iter().product());

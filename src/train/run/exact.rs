@@ -6,6 +6,7 @@ use crate::linear::{self, Coefficients, Linear, LinearKind, Problem};
 use crate::model::{Model, Recipe};
 use crate::train::record::exact::{CoefficientRecord, ExactRecord, MOST_COEFFICIENTS};
 use crate::train::run::fit::split;
+use crate::train::run::mapped::{FeatureNames, Mapped, features_of};
 use crate::train::source::Source;
 use crate::train::targets::targets_for;
 
@@ -23,7 +24,7 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
     let targets = targets_for(model, samples)?;
     let subset = split(samples, recipe)?.map(|split| split.subset);
     let count = subset.as_ref().map_or(samples.len(), Vec::len);
-    let features = samples.features_per_sample();
+    let features = features_of(model);
     let (Some(method), true) = (linear.method(), recipe.augment.is_off()) else { return Ok(None) };
     if model.first_not_finite().is_some() || linear.work(count, features) > MOST_WORK {
         return Ok(None);
@@ -34,8 +35,9 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
         weights => (0..count).map(|place| weights[index(place)]).collect(),
     };
     let source = Source::new(samples, targets, &recipe.data);
+    let mut mapped = Mapped::new(model)?;
     let problem = Problem::new([count, features, linear.outputs], &weights, |place, row, targets| {
-        source.gather(row, index(place), 0..features);
+        mapped.gather(row, &source, index(place));
         match samples.targets() {
             Targets::Classes(labels) => {
                 targets.fill(0.0);
@@ -73,7 +75,7 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
         numbers: pairs.len(),
         not_zero: (linear.kind == LinearKind::Lasso)
             .then(|| [not_zero(|pair| pair.exact), not_zero(|pair| pair.descent)]),
-        coefficients: named(largest(pairs), samples),
+        coefficients: named(largest(pairs), model, samples),
     }))
 }
 
@@ -81,10 +83,11 @@ fn zeros(features: usize, outputs: usize) -> Coefficients {
     Coefficients { weights: faer::Mat::zeros(features, outputs), bias: vec![0.0; outputs] }
 }
 
-/// The weights and biases of a model that is one dense layer.
+/// The weights and biases of the last layer of a model, which is a dense one.
 fn coefficients_of(model: &Model, linear: &Linear, features: usize) -> Coefficients {
     let mut coefficients = zeros(features, linear.outputs);
-    for tensor in model.tensors() {
+    let last = model.layers().last().map_or(String::new(), |last| format!("{}.", last.module));
+    for tensor in model.tensors().into_iter().filter(|tensor| tensor.name.starts_with(&last)) {
         // Weights are [out, in].
         for (place, &value) in tensor.values.iter().enumerate() {
             if tensor.shape.len() > 1 {
@@ -123,11 +126,16 @@ fn pairs(kind: LinearKind, trained: &Coefficients, exact: &Coefficients) -> Vec<
     (0..outputs * (features + 1)).map(one).collect()
 }
 
-/// Coefficients with the names that the columns of a table give their features.
-fn named(mut coefficients: Vec<CoefficientRecord>, samples: &Samples) -> Vec<CoefficientRecord> {
-    let names = samples.encoder().map_or(Vec::new(), |encoder| encoder.feature_names());
+/// Coefficients with the names that the columns of a table, and what the fit is linear in, give their features.
+fn named(
+    mut coefficients: Vec<CoefficientRecord>,
+    model: &Model,
+    samples: &Samples,
+) -> Vec<CoefficientRecord> {
+    let columns = samples.encoder().map_or(Vec::new(), |encoder| encoder.feature_names());
+    let names = FeatureNames::new(model, columns);
     for coefficient in &mut coefficients {
-        coefficient.name = coefficient.feature.and_then(|feature| names.get(feature).cloned());
+        coefficient.name = coefficient.feature.and_then(|feature| names.get(feature));
     }
     coefficients
 }

@@ -61,7 +61,8 @@ impl Session<'_> {
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
-        let Some(Search { solver, weight_decay, l2, weights, scores, evaluations: done }) = &mut self.search
+        let Some(Search { solver, weight_decay, trained, l2, weights, scores, evaluations: done }) =
+            &mut self.search
         else {
             unreachable!("whoever calls this has a search")
         };
@@ -100,8 +101,12 @@ impl Session<'_> {
             }
             let Prepared { plan, workspace, .. } = &self.prepared;
             unpack(gradient, workspace.sums(), self.model.layers(), plan);
-            vector::add_scaled(gradient, *weight_decay, point);
-            let mut squares = *weight_decay * vector::dot(point, point);
+            let mut squares = 0.0;
+            for place in trained.iter() {
+                let parameters = &point[place.clone()];
+                vector::add_scaled(&mut gradient[place.clone()], *weight_decay, parameters);
+                squares += *weight_decay * vector::dot(parameters, parameters);
+            }
             for place in weights.iter().filter(|_| *l2 != 0.0) {
                 let weights = &point[place.clone()];
                 vector::add_scaled(&mut gradient[place.clone()], *l2, weights);

@@ -27,7 +27,8 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
 pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) -> Vec<LayerNorms> {
     let norms = |placed: &PlacedLayer| {
         let mut sums = [0.0; NORMS];
-        for place in placed.storage.clone() {
+        let trained = placed.layer.parameters().last().map_or(0, |last| last.range.end);
+        for place in placed.storage.start..placed.storage.start + trained {
             sums.iter_mut().zip(at(place)).for_each(|(sum, value)| *sum += value * value);
         }
         let [gradient, update, parameters] = sums.map(f64::sqrt);

@@ -14,6 +14,8 @@ use crate::{Result, memory};
 pub struct Search {
     pub(super) solver: Solver,
     pub(super) weight_decay: f64,
+    /// Where the parameters lie that it acts on: all but what is fixed.
+    pub(super) trained: Vec<Range<usize>>,
     /// The penalty of the model on the squares of its weights, and where these lie.
     pub(super) l2: f64,
     pub(super) weights: Vec<Range<usize>>,
@@ -40,8 +42,22 @@ impl Search {
         let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
         let l2 = f64::from(recipe.model.penalty().l2);
         let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
-        Ok(Search { solver, weight_decay, l2, weights, scores, evaluations: 0 })
+        let trained = trained(model);
+        Ok(Search { solver, weight_decay, trained, l2, weights, scores, evaluations: 0 })
     }
+}
+
+/// What is left of the storage of all parameters without what is not trained.
+fn trained(model: &Model) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    let mut start = 0;
+    for fixed in model.statistics() {
+        places.push(start..fixed.start);
+        start = fixed.end;
+    }
+    places.push(start..model.storage().len());
+    places.retain(|place| !place.is_empty());
+    places
 }
 
 /// Where the weights lie among all parameters, of a plan in which shards hold whole columns.

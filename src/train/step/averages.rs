@@ -73,7 +73,8 @@ pub struct Averages {
     /// How many epochs an equal average is over so far.
     epochs: u64,
     shown: Shown,
-    /// The ranges of the running statistics, which are averaged as the parameters are, but have nothing slow.
+    /// The ranges of what is not trained. Running statistics are averaged as the parameters are, but have nothing slow;
+    /// what is fixed is the same everywhere.
     statistics: Vec<Range<usize>>,
 }
 
@@ -88,6 +89,13 @@ impl Averages {
             workspace.averages_mut().0.copy_from_slice(model.storage());
         }
         let statistics = model.statistics();
+        if recipe.average.is_some() {
+            // What is fixed is in no shard, and no average comes by it.
+            let average = workspace.averages_mut().1;
+            for place in &statistics {
+                average[place.clone()].copy_from_slice(&model.storage()[place.clone()]);
+            }
+        }
         let (lookahead, average) = (recipe.lookahead, recipe.average);
         Averages { lookahead, average, ema_after: None, slot, epochs: 0, shown: Shown::Nothing, statistics }
     }

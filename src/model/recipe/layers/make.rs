@@ -102,6 +102,18 @@ impl LayerConfig {
         made("squeeze-excite", [("reduction", reduction.into())])
     }
 
+    /// All products of 1 to `degree` features, each of which may come several times.
+    pub fn polynomial_features(degree: usize) -> LayerConfig {
+        made("polynomial-features", [("degree", degree.into())])
+    }
+
+    /// So many features that are drawn once and not trained, by which the products of two samples approximate the kernel
+    /// exp(-gamma ‖x - x'‖²); a `gamma` of 0 is one over the features of a sample. They are drawn with the seed of the model,
+    /// unless [`with`](LayerConfig::with) sets a `seed` of their own.
+    pub fn random_fourier_features(components: usize, gamma: f32) -> LayerConfig {
+        made("random-fourier-features", [("components", components.into()), ("gamma", gamma.into())])
+    }
+
     /// An activation, but the identity, as a layer of its own.
     pub fn activation(activation: Activation) -> LayerConfig {
         LayerConfig::Of(LayerSettings::of_activation(activation))

@@ -35,6 +35,43 @@ fn they_are_written_and_read() {
     assert_eq!(fit("kind = 'huber'\ndelta = 1.35"), huber);
 }
 
+/// The layer in front of a fit, of a recipe that reads back as it is written.
+fn map(model: &str) -> Option<LayerConfig> {
+    let recipe = read(model, "").unwrap();
+    assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+    recipe.model.feature_map().cloned()
+}
+
+#[test]
+fn features_are_written_and_read() {
+    assert_eq!(map("kind = 'ridge'"), None);
+    assert_eq!(map("kind = 'ridge'\nfeatures = 'none'"), None);
+    let squares = LayerConfig::polynomial_features(2);
+    assert_eq!(map("kind = 'huber'\nfeatures = 'polynomial'"), Some(squares.clone()));
+    let others = squares.with("degree", 4).unwrap().with("interactions_only", true).unwrap();
+    let text = "kind = 'svm'\noutputs = 3\nfeatures = 'polynomial'\ndegree = 4\ninteractions_only = true";
+    assert_eq!(map(text), Some(others));
+    let waves = LayerConfig::random_fourier_features(100, 0.5).with("seed", 3).unwrap();
+    let text = "kind = 'lasso'\nfeatures = 'random-fourier'\ncomponents = 100\ngamma = 0.5\nseed = 3";
+    assert_eq!(map(text), Some(waves.clone()));
+    // The fit itself is the same.
+    let linear = read(text, "").unwrap().model.linear.unwrap();
+    assert_eq!(linear, Linear::new(LinearKind::Lasso, 1));
+    assert_eq!(read(text, "").unwrap().model, ModelConfig::of_linear_on(waves, linear).unwrap());
+}
+
+#[test]
+fn the_command_line_sets_features_one_by_one() {
+    let with = |settings: &[&str]| {
+        let overrides: Vec<Override> = settings.iter().map(|text| text.parse().unwrap()).collect();
+        Recipe::load("digits-mlp", &overrides).map(|recipe| recipe.model.feature_map().cloned())
+    };
+    let found = with(&["model.gamma=0.5", "model.features=random-fourier", "model.kind=logistic"]).unwrap();
+    assert_eq!(found, Some(LayerConfig::random_fourier_features(256, 0.5)));
+    let refused = with(&["model.kind=ridge", "model.degree=3"]).unwrap_err().to_string();
+    assert!(refused.contains("unknown key `model.degree`"), "{refused}");
+}
+
 #[test]
 fn a_network_is_what_it_is_without_its_kind() {
     let layers = "loss = 'huber'\nlayers = [{ type = 'dense', units = 10 }]";
@@ -71,6 +108,30 @@ fn what_a_fit_has_not_is_refused() {
         ("kind = 'logistic'", "`model.outputs`: expected an integer from 2 to 1048576, found nothing"),
         ("kind = 'huber'\ndelta = 0", "`model.delta`: expected a number above 0, found 0"),
         ("kind = 'svm'\noutputs = 2\nloss = 'huber'", "`model.loss`: unknown svm loss `huber`"),
+        (
+            "kind = 'ridge'\nfeatures = 'polynomials'",
+            "`model.features`: unknown features `polynomials`; did you mean `polynomial`?",
+        ),
+        (
+            "kind = 'ridge'\nfeatures = 'polynomial'\ndegree = 17",
+            "`model.degree`: expected an integer from 1 to 16, found 17",
+        ),
+        (
+            "kind = 'ridge'\nfeatures = 'polynomial'\ngamma = 1",
+            "unknown key `model.gamma`; known: model.kind, model.outputs, model.penalty, model.features, model.degree",
+        ),
+        (
+            "kind = 'ridge'\nfeatures = 'random-fourier'\ngamma = -1",
+            "`model.gamma`: expected a number of at least 0, found -1",
+        ),
+        (
+            "kind = 'ridge'\nfeatures = 'random-fourier'\ncomponents = 0",
+            "`model.components`: expected an integer from 1 to 1048576, found 0",
+        ),
+        (
+            "features = 'polynomial'\nlayers = [{ type = 'dense', units = 10 }]",
+            "unknown key `model.features`",
+        ),
         ("penalty = 1\nlayers = [{ type = 'dense', units = 10 }]", "unknown key `model.penalty`"),
     ] {
         let found = message(model, "");
