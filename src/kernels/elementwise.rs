@@ -6,3 +6,4 @@ pub mod dropout;
 pub mod gated;
 pub mod merge;
 pub mod prelu;
+pub mod squared_distances;

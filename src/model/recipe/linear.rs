@@ -1,4 +1,4 @@
-//! Linear fits: `kind = "ridge"` in `[model]`, with settings of its own in place of layers and a loss.
+//! Linear fits: `kind = "ridge"` in `[model]`, with settings of their own in place of layers and a loss.
 
 use toml::Table;
 
@@ -11,29 +11,14 @@ use crate::linear::{Linear, LinearKind};
 use crate::losses::Loss;
 use crate::model::section::{Section, non_negative, positive};
 
-/// The kind of a model that is no linear fit.
-const NETWORK: &str = "network";
-
 /// The most outputs.
 const MOST_OUTPUTS: usize = 1 << 20;
 
 /// The losses of a support vector machine, with and without squares.
 const HINGES: [&str; 2] = ["squared-hinge", "hinge"];
 
-/// The fit that the table is of, if it is none of a network. What a network has and a fit has not is refused.
-pub(super) fn read(model: &mut Section) -> Result<Option<Linear>> {
-    let names: Vec<&str> = [NETWORK].into_iter().chain(LinearKind::ALL.map(LinearKind::name)).collect();
-    let name = model.choice("kind", "model", Some(NETWORK), &names)?;
-    let Some(kind) = LinearKind::ALL.into_iter().find(|kind| kind.name() == name) else { return Ok(None) };
-    for key in ["layers", "loss"] {
-        if model.has(key) && !(key == "loss" && kind == LinearKind::Svm) {
-            return Err(model.setting(
-                key,
-                &format!("none with `kind = \"{name}\"`, which has its own"),
-                "one",
-            ));
-        }
-    }
+/// The fit of this kind that the table is of.
+pub(super) fn read(model: &mut Section, kind: LinearKind) -> Result<Linear> {
     let outputs = if kind.is_of_classes() {
         model.required_integer("outputs", 2, MOST_OUTPUTS)?
     } else {
@@ -50,7 +35,7 @@ pub(super) fn read(model: &mut Section) -> Result<Option<Linear>> {
     if kind == LinearKind::Svm {
         linear.squared = model.choice("loss", "svm loss", Some(HINGES[0]), &HINGES)? == HINGES[0];
     }
-    Ok(Some(linear))
+    Ok(linear)
 }
 
 /// The table, every value written out.

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::super::section::{COMMAND_LINE, Source, described, on_one_line, shortened};
+use crate::clustering::KMeans;
 use crate::error::{Error, Result};
 use crate::panics;
 
@@ -18,7 +19,8 @@ const CHOICES: [(&str, &str, Option<&str>); 3] =
 ///
 /// `optimizer.name`, `schedule.name` and `model.kind` are special. Hyper-parameters of one optimizer, schedule or kind
 /// of model mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
-/// are those of the network before; they are applied before all other settings.
+/// and the clusters of k-means are as many as the outputs of the network before; they are applied before all other
+/// settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     path: String,
@@ -91,7 +93,8 @@ fn drop_other(table: &mut toml::Table, [chosen, key]: [&str; 2], default: Option
     {
         let outputs = (key == "kind" && new.as_str() != default).then(|| outputs(chosen)).flatten();
         chosen.clear();
-        chosen.extend(outputs.map(|outputs| ("outputs".to_string(), outputs)));
+        let key = if new.as_str() == Some(KMeans::NAME) { "clusters" } else { "outputs" };
+        chosen.extend(outputs.map(|outputs| (key.to_string(), outputs)));
     }
 }
 

@@ -87,6 +87,7 @@ impl Step<'_> {
                     row.copy_from_slice(&of_all[sample as usize * width..][..width]);
                 }
             }
+            Targets::None => {}
         }
     }
 
@@ -104,6 +105,7 @@ impl Step<'_> {
             Targets::Values(_) => {
                 Targets::Values(self.memory.targets.read(worker, rows.start * width..rows.end * width))
             }
+            Targets::None => Targets::None,
         }
     }
 
