@@ -65,7 +65,11 @@ impl Made {
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
         let mut config = config;
-        config.setup.unsupervised = kind == Some(KMeans::NAME);
+        if kind == Some(KMeans::NAME) {
+            // What does not go with it is told before the rows are read.
+            read(&config, TableFacts { kind, ..facts }, overrides)?;
+            config.setup.unsupervised = true;
+        }
         let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
         let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });

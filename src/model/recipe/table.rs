@@ -90,7 +90,7 @@ fn k_means(facts: TableFacts) -> Vec<(&'static str, Value)> {
     let model = vec![("kind", KMeans::NAME.into()), ("clusters", (clusters as i64).into())];
     let optimizer = vec![("name", "sgd".into()), ("learning_rate", 0.5.into())];
     let steps = facts.rows.div_ceil(CLUSTERED);
-    let epochs = CLUSTERING_STEPS.div_ceil(steps).clamp(FEWEST_EPOCHS, CLUSTERING_STEPS) as i64;
+    let epochs = CLUSTERING_STEPS.div_ceil(steps).clamp(FEWEST_EPOCHS, MOST_CLUSTERING_EPOCHS) as i64;
     vec![
         ("model", table(model).into()),
         ("optimizer", table(optimizer).into()),
@@ -129,4 +129,5 @@ const MOST_EPOCHS: usize = 500;
 /// come to them.
 const CLUSTERS: usize = 8;
 const CLUSTERED: usize = 256;
-const CLUSTERING_STEPS: usize = 1_000;
+const CLUSTERING_STEPS: usize = 3_000;
+const MOST_CLUSTERING_EPOCHS: usize = 1_000;

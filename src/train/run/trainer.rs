@@ -287,12 +287,13 @@ impl Trainer {
     ///
     /// ```
     /// use fallline::settings::KMeans;
-    /// use fallline::{Model, Optimizer, Samples, Schedule, Trainer};
+    /// use fallline::{Curve, Model, Optimizer, Samples, Schedule, Trainer};
     ///
     /// let x = vec![0.0, 0.2, 0.1, 5.0, 5.2, 5.1];
     /// let samples = Samples::from_rows(x, 1).without_targets()?;
     /// let mut model = Model::k_means(1, KMeans::new(2))?;
-    /// let trainer = Trainer::new().optimizer(Optimizer::sgd(0.5)).schedule(Schedule::cosine()).epochs(100);
+    /// let falling = Schedule::of(Curve::Cosine { end_factor: 0.0 });
+    /// let trainer = Trainer::new().optimizer(Optimizer::sgd(0.5)).schedule(falling).epochs(100);
     /// trainer.fit(&mut model, &samples)?;
     /// let lloyd = trainer.lloyd(&model, &samples)?.expect("a k-means");
     /// assert!(lloyd.excess.is_some_and(|excess| excess < 0.01));
