@@ -1,5 +1,6 @@
 //! Whole runs: of one recipe, in folds, to reproduce a result, or on the samples of a program.
 
+mod centres;
 mod clusters;
 pub mod dataset;
 mod divergence;

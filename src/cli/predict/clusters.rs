@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use super::PredictArguments;
+use super::arguments::PredictArguments;
 use crate::cli::images::{self, Pictures};
 use crate::model::recipe::DataConfig;
 use crate::model::saved::SavedModel;

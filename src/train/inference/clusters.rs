@@ -22,7 +22,9 @@ pub(in crate::train) fn metrics(
     let inertia = evaluate(model, samples, data, team)?.loss;
     let distances = outputs(model, samples, data, team)?;
     let labels = samples.labels();
-    let classes = labels.and_then(|labels| labels.iter().max()).map_or(0, |&most| usize::from(most) + 1);
+    let known = samples.encoder().map_or(0, |encoder| encoder.target.class_names().len());
+    let most = labels.and_then(|labels| labels.iter().max());
+    let classes = most.map_or(0, |&most| known.max(usize::from(most) + 1));
     let cluster = Cluster { samples: 0, inertia: None, classes: vec![0; classes] };
     let mut clusters = vec![cluster; k_means.clusters];
     for (sample, row) in distances.chunks_exact(k_means.clusters).enumerate() {

@@ -13,7 +13,7 @@ use crate::train::record::epoch::{Evaluation, Phase};
 use crate::train::record::machine::Machine;
 use crate::train::record::norms::Health;
 use crate::train::record::{Divergence, ModelFacts, TRAIN_SCHEMA, TrainRecord};
-use crate::train::run::clusters::place_centres;
+use crate::train::run::centres::place_centres;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
 use crate::train::run::epochs::Epochs;
 use crate::train::session::Session;
