@@ -31,11 +31,8 @@ def short(value):
 
 
 def case(x, clusters, seed, weights=None):
-    random = np.random.default_rng(seed)
     x64 = x.astype(np.float64)
-    # Samples that are different from each other.
-    _, different = np.unique(x, axis=0, return_index=True)
-    first = random.choice(different, size=clusters, replace=False)
+    _, first = cluster.kmeans_plusplus(x64, clusters, random_state=seed)
     fit = cluster.KMeans(clusters, init=x64[first], n_init=1, max_iter=10_000, tol=0, algorithm="lloyd")
     fit.fit(x64, sample_weight=weights)
     # An empty cluster would be moved, which is no part of Lloyd's algorithm.
@@ -69,7 +66,7 @@ def main():
     for name, load, all_clusters in loads:
         data = load()
         x = (data.data[:500] / 16).astype(np.float32) if name == "digits" else standardised(data)
-        cases = [case(x, clusters, 7 * index + 1) for index, clusters in enumerate(all_clusters)]
+        cases = [case(x, clusters, 7 * index + 2) for index, clusters in enumerate(all_clusters)]
         if name == "wine":
             weights = np.random.default_rng(5).integers(0, 5, size=len(x)) / 2.0
             cases.append(case(x, 4, 3, weights))
