@@ -21,7 +21,8 @@ pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
 }
 
 /// Refuses a recipe that cannot be followed with so many training samples: a step of a rule for the full
-/// batch has to take all of them, and k-means can't have more clusters. What is refused at reading, too, for recipes that were not read.
+/// batch has to take all of them, and k-means can't have more clusters. What is refused at reading, too, for recipes that
+/// were not read.
 ///
 /// # Errors
 /// [`Error::Setting`] with the key.
