@@ -26,7 +26,7 @@ LEVELS = [
     ["init"],
     ["hyper"],
     ["registry"],
-    ["losses", "optim", "data", "linear"],
+    ["losses", "optim", "data", "linear", "clustering"],
     ["layers"],
     ["model"],
     ["train"],

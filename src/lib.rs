@@ -85,6 +85,8 @@ pub mod tensor;
 #[doc(hidden)]
 pub mod kernels;
 
+#[doc(hidden)]
+pub mod clustering;
 pub mod data;
 #[doc(hidden)]
 pub mod init;
@@ -118,6 +120,8 @@ pub mod settings {
     //! kinds of a [`Schedule`](crate::Schedule).
 
     #[doc(inline)]
+    pub use crate::clustering::KMeans;
+    #[doc(inline)]
     pub use crate::data::augment::{Augmentation, Elastic, Erase, Fill, Motion};
     #[doc(inline)]
     pub use crate::linear::{Linear, LinearKind};
@@ -147,12 +151,12 @@ pub mod record {
     pub use crate::train::machine::Machine;
     #[doc(inline)]
     pub use crate::train::metrics::{
-        ForecastErrors, OutputMetrics, SeasonalErrors, SeriesMetrics, ValueMetrics,
+        Cluster, ClusterMetrics, ForecastErrors, OutputMetrics, SeasonalErrors, SeriesMetrics, ValueMetrics,
     };
     #[doc(inline)]
     pub use crate::train::{
-        CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms, ModelFacts, NotFinite,
-        Phase, Progress, Trouble, Warning,
+        ClusterSizes, CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms,
+        LloydRecord, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
     };
 }
 
@@ -178,8 +182,8 @@ pub mod engine {
 
     #[doc(inline)]
     pub use crate::{
-        atomic_file, bench, error, foreign, init, kernels, layers, linear, losses, memory, model, optim,
-        panics, pipe, probe, report, rng, stats, team, tensor, train,
+        atomic_file, bench, clustering, error, foreign, init, kernels, layers, linear, losses, memory, model,
+        optim, panics, pipe, probe, report, rng, stats, team, tensor, train,
     };
 }
 

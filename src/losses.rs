@@ -1,7 +1,7 @@
 //! The losses that training minimises. Value and gradient come together; the mean is taken over the batch.
 //!
 //! A loss is taken of the network's outputs y and a target t: a class or, for losses on values, as many
-//! numbers as there are outputs, which for a class are 1 at the class and 0 elsewhere. Each is a file of its
+//! numbers as there are outputs, which for a class are 1 at the class and 0 elsewhere; or of the outputs alone. Each is a file of its
 //! own with a [`LossKind`] in [`ALL`]: recipes, documentation, the command line and tests read it. A [`Loss`] is one of
 //! them with its hyper-parameters, and its [function](Loss::function) the arithmetic. Programs may have losses of their
 //! own.
@@ -19,6 +19,7 @@ mod kl_divergence;
 mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
+mod minimum;
 mod outcome;
 mod poisson;
 
@@ -32,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::registry::Registry;
 
 /// Every loss that is built in, in the order in which documentation lists them.
-pub static ALL: [&LossKind; 11] = [
+pub static ALL: [&LossKind; 12] = [
     &cross_entropy::KIND,
     &focal::KIND,
     &binary_cross_entropy::KIND,
@@ -44,6 +45,7 @@ pub static ALL: [&LossKind; 11] = [
     &binary_hinge::KIND,
     &kl_divergence::KIND,
     &poisson::KIND,
+    &minimum::KIND,
 ];
 
 /// The table of all losses: those that are built in and those that programs register.
@@ -56,6 +58,7 @@ impl Loss {
     pub const LOG_COSH: Loss = Loss::plain(&log_cosh::KIND);
     pub const KL_DIVERGENCE: Loss = Loss::plain(&kl_divergence::KIND);
     pub const POISSON: Loss = Loss::plain(&poisson::KIND);
+    pub const MINIMUM: Loss = Loss::plain(&minimum::KIND);
 
     /// Softmax cross-entropy with a class or with probabilities; the outputs are logits. Labels are not smoothed and
     /// all classes count the same, unless [`with`](Loss::with) sets `label_smoothing` or `class_weights`.

@@ -164,13 +164,15 @@ fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> 
 }
 
 fn lines(record: &EvalRecord, class_names: &[String]) -> String {
+    let word = if matches!(record.metrics, Metrics::Clusters(_)) { "inertia" } else { "loss" };
+    let score = Some(score(&record.test, "")).filter(|score| !score.is_empty());
+    let score = score.map_or(String::new(), |score| format!("{score}, "));
     format!(
-        "{} on {} test samples of {}: loss {}, {}, in {}\n{}{}",
+        "{} on {} test samples of {}: {word} {}, {score}in {}\n{}{}",
         record.recipe,
         thousands(record.samples as u64),
         record.data,
         numbers::loss(record.test.loss),
-        score(&record.test, ""),
         numbers::duration(record.seconds),
         naive_forecasts(&record.test),
         crate::report::metrics::text(&record.metrics, class_names),

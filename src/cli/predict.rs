@@ -1,6 +1,7 @@
 //! `fallline predict`
 
 mod arguments;
+mod clusters;
 mod lines;
 mod mistakes;
 mod ranked;
@@ -60,6 +61,9 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
              {height}x{width} of {}",
             samples.element_type().name()
         );
+    }
+    if !saved.model.loss().takes_targets() {
+        return clusters::run(&arguments, &saved, &Pictures { pictures, samples }, &seen);
     }
     let classes = saved.classes;
     let labels =

@@ -112,6 +112,10 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         watchers.terminal.say("solving exactly");
         record.exact = outcomes.step(train::exact(&model, &data.train, &recipe)).flatten();
     }
+    if recipe.model.k_means.is_some() {
+        watchers.terminal.say("clustering by Lloyd's algorithm");
+        record.lloyd = outcomes.step(train::lloyd(&model, &data.train, &recipe)).flatten();
+    }
     watchers.terminal.say("writing the results");
     if let Some(path) = &arguments.json {
         outcomes.file(path, |path| json::write(path, &record));
@@ -178,8 +182,10 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         counted(record.threads, "thread"),
         run::ending(record),
     );
+    // The loss of k-means has a name.
+    let word = if recipe.model.k_means.is_some() { "inertia" } else { "loss" };
     if let Some(seen) = &record.validation {
-        text += &format!("validation loss {}", loss(seen.loss));
+        text += &format!("validation {word} {}", loss(seen.loss));
         text += &with_score(seen, "validation ");
         if let Some(epoch) = record.best_epoch {
             text += &format!("; the parameters are those of epoch {epoch}, the best");
@@ -187,7 +193,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         text.push('\n');
     }
     if let Some(test) = &record.test {
-        text += &format!("test loss {}", loss(test.loss));
+        text += &format!("test {word} {}", loss(test.loss));
         text += &with_score(test, "test ");
         if let Some((target, accuracy)) = recipe.target.zip(test.accuracy) {
             let outcome = if accuracy >= target { "reached" } else { "not reached" };
@@ -200,6 +206,10 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     }
     if let Some(exact) = &record.exact {
         text += &run::exact(exact);
+        text.push('\n');
+    }
+    if let Some(lloyd) = &record.lloyd {
+        text += &run::lloyd(lloyd);
         text.push('\n');
     }
     text
@@ -242,6 +252,7 @@ mod tests {
             validation: None,
             analysis: None,
             exact: None,
+            lloyd: None,
         };
         let recipe = Recipe::built_in("mnist-mlp").unwrap();
         assert_eq!(

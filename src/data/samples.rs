@@ -26,9 +26,11 @@ pub enum Targets {
     Classes(Vec<u8>),
     /// The target values, `[samples, width]`, all finite.
     Values { values: Vec<f32>, width: usize },
+    /// None: samples for a loss that takes no targets.
+    None,
 }
 
-/// One split of a data set: at least one sample, and as many targets as samples.
+/// One split of a data set: at least one sample, and as many targets as samples, or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Samples {
     features: Features,
@@ -97,6 +99,7 @@ impl Samples {
         match &targets {
             Targets::Classes(labels) => check_labels("labels", labels, classes)?,
             Targets::Values { values, .. } => check_finite("target values", values)?,
+            Targets::None => {}
         }
         Samples::checked(Features::Floats(values), ElementType::F32, shape, targets)
     }
@@ -123,6 +126,7 @@ impl Samples {
     ) -> Result<Samples> {
         let values = features.len();
         let count = match &targets {
+            Targets::None => values / shape.iter().fold(1usize, |all, &size| all.saturating_mul(size)).max(1),
             Targets::Classes(labels) => labels.len(),
             Targets::Values { values, width } if *width > 0 && values.len() % width == 0 => {
                 values.len() / width
@@ -179,7 +183,7 @@ impl Samples {
         &self.features
     }
 
-    /// The targets, `[samples]` or `[samples, width]`.
+    /// The targets, `[samples]` or `[samples, width]`, if there are some.
     pub fn targets(&self) -> &Targets {
         &self.targets
     }
@@ -193,7 +197,7 @@ impl Samples {
     pub fn with_units(self, units: Vec<Unit>) -> Result<Samples> {
         let width = match &self.targets {
             Targets::Values { width, .. } => *width,
-            Targets::Classes(_) => 0,
+            Targets::Classes(_) | Targets::None => 0,
         };
         if !units.is_empty() && units.len() != width {
             return Err(mismatch("units of target values", format!("{width} or none"), units.len()));
@@ -247,7 +251,7 @@ impl Samples {
     pub fn labels(&self) -> Option<&[u8]> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
-            Targets::Values { .. } => None,
+            Targets::Values { .. } | Targets::None => None,
         }
     }
 
@@ -288,6 +292,7 @@ impl Samples {
             Targets::Values { values, width } => {
                 Targets::Values { values: rows(values, indices, *width), width: *width }
             }
+            Targets::None => Targets::None,
         };
         let taken = Samples::checked(features, self.element_type, self.shape, targets)?;
         let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, 1) };
@@ -311,6 +316,7 @@ impl Samples {
         match &mut self.targets {
             Targets::Classes(labels) => shorten(labels, count),
             Targets::Values { values, width } => shorten(values, count * *width),
+            Targets::None => {}
         }
         shorten(&mut self.weights, count);
         Ok(Samples { count, ..self })

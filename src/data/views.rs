@@ -23,6 +23,8 @@ pub enum TargetsRef<'a> {
     Classes(&'a [u8]),
     /// The target values, `[samples, outputs]`.
     Values(&'a [f32]),
+    /// None, for a loss that takes none.
+    None,
 }
 
 impl FeaturesRef<'_> {
@@ -88,7 +90,7 @@ pub struct SampleRows {
 
 impl Samples {
     /// Samples of a matrix of one's own, `x` `[samples, width]`, row-major: a sample is a row of `width` features.
-    /// They are complete with their targets, which also reports what is wrong with them.
+    /// They are complete with their targets, or without any, which also reports what is wrong with them.
     ///
     /// ```
     /// use fallline::Samples;
@@ -133,6 +135,15 @@ impl SampleRows {
             return Err(mismatch("classes", format!("{count}, one for each sample"), classes.len()));
         }
         Samples::floats(self.x, [1, 1, self.width], Targets::Classes(classes), 1 << u8::BITS)
+    }
+
+    /// Samples without targets, for a loss that takes none, such as that of k-means.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if there are no samples or no whole ones, or a feature is not finite.
+    pub fn without_targets(self) -> Result<Samples> {
+        self.count()?;
+        Samples::floats(self.x, [1, 1, self.width], Targets::None, 0)
     }
 
     fn count(&self) -> Result<usize> {

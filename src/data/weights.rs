@@ -1,7 +1,7 @@
 //! Weights of samples by their classes.
 
 use super::checks::mismatch;
-use super::samples::{MOST_CLASSES, Samples};
+use super::samples::{MOST_CLASSES, Samples, Targets};
 use crate::error::Result;
 
 impl Samples {
@@ -22,10 +22,11 @@ impl Samples {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Mismatch`](crate::Error::Mismatch) if the targets are values.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if the targets are no classes.
     pub fn balanced_weights(&self) -> Result<Vec<f32>> {
         let Some(labels) = self.labels() else {
-            return Err(mismatch("targets of samples with balanced weights", "classes", "values"));
+            let found = if *self.targets() == Targets::None { "none" } else { "values" };
+            return Err(mismatch("targets of samples with balanced weights", "classes", found));
         };
         let mut counts = [0_usize; MOST_CLASSES];
         labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
@@ -38,7 +39,6 @@ impl Samples {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::Targets;
     use super::*;
 
     #[test]

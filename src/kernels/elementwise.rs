@@ -8,3 +8,4 @@ pub mod gated;
 pub mod merge;
 pub mod monomials;
 pub mod prelu;
+pub mod squared_distances;

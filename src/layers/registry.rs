@@ -2,7 +2,7 @@
 
 use super::entries::{convolution, dense, features, normalisation, squeeze_excite, transposed};
 use super::kind::{Ending, LayerKind};
-use super::{dropout, elementwise, flatten, gated, pool, prelu};
+use super::{dropout, elementwise, flatten, gated, pool, prelu, squared_distances};
 use crate::error::Result;
 use crate::hyper::{Allowed, HyperParameter};
 use crate::kernels::activation::Activation;
@@ -32,7 +32,7 @@ fn built_in() -> Vec<&'static LayerKind> {
         &normalisation::GROUP,
         &dropout::KIND,
     ];
-    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU];
+    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU, &squared_distances::KIND];
     let fixed = [&features::POLYNOMIAL, &features::FOURIER];
     before_activations.into_iter().chain(elementwise::kinds()).chain(trained).chain(fixed).collect()
 }

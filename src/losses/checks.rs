@@ -23,12 +23,18 @@ impl Loss {
     /// `[samples, outputs]` values.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if values are given where classes are needed, or values out of the loss's
+    /// [`Error::Mismatch`] if values are given where classes are needed, targets where there are none or none where there are
+    /// some, or values out of the loss's
     /// range, or no class of a sample has a weight.
     #[doc(hidden)]
     pub fn check_targets(&self, targets: Targets, outputs: usize) -> Result<()> {
         let values = match targets {
             Targets::Values(values) => values,
+            Targets::None if self.takes_targets() => {
+                let (expected, found) = (self.kind().about().takes.text(), "none".into());
+                return Err(Error::Mismatch { what: self.targets(), expected, found });
+            }
+            Targets::None => return Ok(()),
             Targets::Classes(labels) | Targets::Mixed { labels, .. } => {
                 if !self.takes_classes() {
                     let (expected, found) = ("values".into(), "classes".into());
@@ -48,6 +54,9 @@ impl Loss {
                 expected: "classes".into(),
                 found: "values".into(),
             }),
+            Takes::Nothing => {
+                Err(Error::Mismatch { what: self.targets(), expected: "none".into(), found: "values".into() })
+            }
             Takes::Probabilities => self.check_probabilities(values, outputs),
             Takes::IndependentProbabilities => self.check_shares(values),
             // All values of samples are finite.

@@ -75,6 +75,8 @@ pub enum Takes {
     Probabilities,
     /// A class, a mixture of two, or a number in [0, 1] for each output.
     IndependentProbabilities,
+    /// Nothing: targets, if there are some, are not looked at.
+    Nothing,
     /// A number of this range for each output; a class is the row that is 1 for it and 0 elsewhere.
     Numbers(Range),
 }
@@ -84,6 +86,7 @@ impl Takes {
     pub fn text(self) -> String {
         match self {
             Takes::Classes => "a class".into(),
+            Takes::Nothing => "none; samples may have some, which are not looked at".into(),
             Takes::Probabilities => "a class, or a probability for each, which sum to 1".into(),
             Takes::IndependentProbabilities => "a class, or a number in [0, 1] for each output".into(),
             Takes::Numbers(range) => format!("a class, or {} for each output", range.text()),
@@ -272,8 +275,14 @@ impl Loss {
     pub fn takes_classes(&self) -> bool {
         match self.kind.about().takes {
             Takes::Numbers(range) => range.contains(0.0) && range.contains(1.0),
+            Takes::Nothing => false,
             _ => true,
         }
+    }
+
+    /// Whether there are targets at all: a loss without any is of the outputs alone.
+    pub fn takes_targets(&self) -> bool {
+        self.kind.about().takes != Takes::Nothing
     }
 
     /// Whether targets may be [mixtures](crate::kernels::loss::Targets::Mixed) of two classes: where the loss is one of

@@ -18,7 +18,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Shape`] if the layers do not fit together, the last one does not give `classes`
-    /// outputs, or the parameters are absurdly many; [`Error::Mismatch`] if the loss does not fit the
+    /// outputs though the loss takes targets, or the parameters are absurdly many; [`Error::Mismatch`] if the loss does not fit the
     /// outputs, or a normalisation by batch follows a layer that saves something for its backward pass.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
@@ -30,6 +30,11 @@ impl Model {
         let data = Flow { from: Origin::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
         let Builder { layers, arena, .. } = builder;
+        // Without targets no number of outputs is wrong.
+        let classes = match shape {
+            Shape::Features(outputs) if !config.loss.takes_targets() => outputs,
+            _ => classes,
+        };
         if shape != Shape::Features(classes) || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),

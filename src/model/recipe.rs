@@ -11,6 +11,7 @@ mod constraint;
 mod data;
 mod gradient;
 mod keys;
+mod kind;
 mod layers;
 mod limits;
 mod linear;

@@ -76,8 +76,8 @@ const SCALE: &str = "data.scale";
 /// The settings that can be changed for a trained model.
 pub const NORMALISATION: [&str; 3] = [SCALE, "data.mean", "data.deviation"];
 
-/// Writes the model with the recipe, the shape of its input, and the type of the data that it was trained
-/// on.
+/// Writes the model with the recipe, the shape of its input, its outputs, and the type of the data that it was
+/// trained on.
 ///
 /// # Errors
 /// Those of [`Model::save_tensors`].
@@ -166,7 +166,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         Some(name) => Some(element_type(path, name, get("scale", SCALED)?, &recipe.data)?),
     };
     check_count(path, &recipe, input, file.numbers())?;
-    let encoder = metadata.get("table").map(|text| encoder(path, text, input, classes)).transpose()?;
+    // Of a loss without targets what may be known of rows beside is no output.
+    let outputs = recipe.model.loss.takes_targets().then_some(classes);
+    let encoder = metadata.get("table").map(|text| encoder(path, text, input, outputs)).transpose()?;
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_file(path, file, |tensor| check_values(path, tensor))?;
@@ -174,12 +176,13 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     Ok(SavedModel { model, recipe, input, classes, element_type })
 }
 
-/// The encoder of the rows of a table, if it makes inputs of this shape and has a target of so many outputs.
-fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: usize) -> Result<Arc<Encoder>> {
+/// The encoder of the rows of a table, if it makes inputs of this shape and has a target of so many outputs, or any.
+fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: Option<usize>) -> Result<Arc<Encoder>> {
     let expected = "what is made of the columns of a table";
     let encoder = Encoder::from_json(text).map_err(|fault| wrong(path, "table", expected, &fault))?;
     let (width, found) = (encoder.inputs(), encoder.outputs());
-    if [1, 1, width] != input || found != outputs {
+    if [1, 1, width] != input || outputs.is_some_and(|outputs| found != outputs) {
+        let outputs = outputs.unwrap_or(found);
         let expected =
             format!("an input of {} and {outputs} outputs", input.map(|size| size.to_string()).join("x"));
         return Err(wrong(path, "table", &expected, &format!("{width} features and {found} outputs")));

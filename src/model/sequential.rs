@@ -2,6 +2,7 @@
 
 use super::network::Model;
 use super::recipe::{LayerConfig, ModelConfig, Recipe};
+use crate::clustering::KMeans;
 use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
@@ -66,7 +67,16 @@ impl Model {
         ModelBuilder { config, ..Model::sequential(features) }.build()
     }
 
-    /// The same for images of this height, width and number of channels.
+    /// k-means of samples of so many features. Its centres are zeros until a training with samples begins, which puts them
+    /// at some of these.
+    ///
+    /// # Errors
+    /// Those of [`ModelBuilder::build`].
+    pub fn k_means(features: usize, k_means: KMeans) -> Result<Model> {
+        ModelBuilder { config: ModelConfig::of_k_means(k_means), ..Model::sequential(features) }.build()
+    }
+
+    /// Begins a network for images of this height, width and number of channels; else as [`sequential`](Model::sequential).
     pub fn of_images(shape: [usize; 3]) -> ModelBuilder {
         let config = ModelConfig::of_layers(Vec::new(), Loss::default());
         ModelBuilder { input: shape, config, seed: 1 }

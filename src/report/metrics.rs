@@ -4,11 +4,15 @@ use super::numbers::{percent, significant, thousands};
 use super::table::{Side, table};
 use crate::train::Evaluation;
 use crate::train::metrics::{
-    ClassMetrics, ForecastErrors, Metrics, OutputMetrics, SeasonalErrors, ValueMetrics,
+    ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, Metrics, OutputMetrics, SeasonalErrors,
+    ValueMetrics,
 };
 
 /// The most classes whose confusion matrix is printed, and the most outputs that have a line each.
 const MOST_PRINTED: usize = 10;
+
+/// The most clusters that have a line each.
+const MOST_CLUSTERS: usize = 20;
 
 /// The most letters of a class's name.
 const LONGEST_NAME: usize = 16;
@@ -57,6 +61,8 @@ pub fn text(metrics: &Metrics, names: &[String]) -> String {
     match metrics {
         Metrics::Classes(metrics) => of_classes(metrics, names),
         Metrics::Values(metrics) => of_values(metrics),
+        Metrics::Clusters(metrics) => of_clusters(metrics, names),
+        Metrics::None {} => String::new(),
     }
 }
 
@@ -111,9 +117,62 @@ fn of_values(metrics: &ValueMetrics) -> String {
     if more > 0 { format!("{lines}and {} more\n", thousands(more as u64)) } else { lines }
 }
 
+/// The clusters in a table, with the most frequent class of each if there are classes.
+fn of_clusters(metrics: &ClusterMetrics, names: &[String]) -> String {
+    let purity = metrics.purity.map_or(String::new(), |purity| {
+        format!("{} are of the most frequent class of their cluster (purity)\n", percent(purity))
+    });
+    let mut columns = vec![("cluster", Side::Right), ("samples", Side::Right), ("inertia", Side::Right)];
+    if metrics.purity.is_some() {
+        columns.extend([("class", Side::Left), ("part", Side::Right)]);
+    }
+    let row = |(index, cluster): (usize, &Cluster)| {
+        let inertia = cluster.inertia.map_or("-".to_string(), significant);
+        let mut row = vec![index.to_string(), thousands(cluster.samples as u64), inertia];
+        if metrics.purity.is_some() {
+            let most = cluster.most_frequent();
+            row.extend(most.map_or(["-".to_string(), "-".to_string()], |(class, part)| {
+                [class_name(names, class), percent(part)]
+            }));
+        }
+        row
+    };
+    let rows: Vec<Vec<String>> = metrics.clusters.iter().enumerate().take(MOST_CLUSTERS).map(row).collect();
+    let more = match metrics.clusters.len().saturating_sub(MOST_CLUSTERS) {
+        0 => String::new(),
+        more => format!("and {} more\n", thousands(more as u64)),
+    };
+    format!("{purity}\n{}{more}", table(&columns, &rows, 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clusters_have_a_line_each() {
+        let cluster = Cluster { samples: 1000, inertia: Some(0.25), classes: vec![250, 750] };
+        let empty = Cluster { samples: 0, inertia: None, classes: vec![0, 0] };
+        let clusters = vec![cluster, empty];
+        let metrics = ClusterMetrics { inertia: 0.25, purity: Some(0.75), clusters: clusters.clone() };
+        let names = ["no".to_string(), "yes".to_string()];
+        let expected = "\
+75.00 % are of the most frequent class of their cluster (purity)
+
+cluster  samples  inertia  class     part
+─────────────────────────────────────────
+      0    1,000     0.25  yes    75.00 %
+      1        0        -  -            -
+";
+        assert_eq!(text(&Metrics::Clusters(metrics.clone()), &names), expected);
+        let many = ClusterMetrics { purity: None, clusters: vec![clusters; 20].concat(), ..metrics };
+        let found = text(&Metrics::Clusters(many), &[]);
+        assert!(
+            found.starts_with("\ncluster  samples  inertia\n") && found.ends_with("and 20 more\n"),
+            "{found}"
+        );
+        assert_eq!(text(&Metrics::None {}, &[]), "");
+    }
 
     fn classes(confusion: Vec<Vec<usize>>) -> Metrics {
         Metrics::Classes(ClassMetrics {

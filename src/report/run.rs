@@ -1,8 +1,10 @@
 //! Reports of training runs: a page made from their records alone, and its charts as files.
 
 mod charts;
+mod clusters;
 mod exact;
 mod facts;
+mod lloyd;
 mod mistakes;
 mod names;
 mod values;
@@ -13,6 +15,7 @@ use std::path::Path;
 use charts::Figure;
 pub use exact::text as exact;
 pub use facts::{ending, epochs};
+pub use lloyd::text as lloyd;
 pub use warnings::{divergence, not_finite, text as warning};
 
 use super::json;
@@ -67,10 +70,20 @@ pub fn page(records: &[TrainRecord]) -> String {
         if let Some(exact) = &record.exact {
             sections.push(exact::section(name, runs.len() > 1, exact));
         }
+        if let Some(lloyd) = &record.lloyd {
+            sections.push(lloyd::section(name, runs.len() > 1, lloyd));
+        }
         if let Some(analysis) = &record.analysis {
             let of = if runs.len() == 1 { String::new() } else { format!(" of {name}") };
             if let Some(values) = &analysis.values {
                 sections.push(values::section(name, &of, values, record));
+                continue;
+            }
+            if let Some(metrics) = &analysis.clusters {
+                sections.push(clusters::section(&of, metrics, analysis));
+                continue;
+            }
+            if analysis.classes.is_empty() {
                 continue;
             }
             sections.push(classes(name, &of, analysis));

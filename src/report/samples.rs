@@ -51,6 +51,7 @@ pub fn train_record() -> TrainRecord {
         validation: None,
         analysis: None,
         exact: None,
+        lloyd: None,
     }
 }
 

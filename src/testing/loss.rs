@@ -57,6 +57,9 @@ pub fn check_loss(loss: &Loss, outputs: usize) -> Result<()> {
     if let Some(values) = &values {
         kinds.push(("values", Targets::Values(values)));
     }
+    if !loss.takes_targets() {
+        kinds.push(("none", Targets::None));
+    }
     for (kind, targets) in kinds {
         loss.check_targets(targets, outputs)?;
         Check { loss, function: loss.function(), y: &y, targets, kind, outputs }.run()?;
@@ -72,7 +75,7 @@ fn spread(index: usize, seed: f64) -> f64 {
 /// Targets that are values, \[samples, outputs\], of numbers in [0, 1); none if the loss takes no values.
 fn values_for(takes: Takes, numbers: Vec<f64>, outputs: usize) -> Option<Vec<f32>> {
     let bounds = match takes {
-        Takes::Classes => return None,
+        Takes::Classes | Takes::Nothing => return None,
         Takes::Probabilities => {
             let rows = numbers.chunks(outputs).flat_map(|row| {
                 let sum: f64 = row.iter().map(|x| x + 0.01).sum();
@@ -219,6 +222,7 @@ impl Check<'_> {
                 row
             }
             Targets::Values(values) => values[own.clone()].iter().map(|&t| t.into()).collect(),
+            Targets::None => Vec::new(),
         };
         let (value, gradient) = reference(self.loss.values(), &y, &t);
         let differs = |one: f64, other: f32, part| (one - f64::from(other)).abs() > part * one.abs().max(1.0);

@@ -1,6 +1,7 @@
 //! Models in use: the forward pass alone, and what it says of samples.
 
 pub mod analysis;
+pub mod clusters;
 pub(in crate::train) mod evaluate;
 pub(in crate::train) mod forward;
 pub mod metrics;

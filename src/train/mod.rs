@@ -14,15 +14,16 @@ mod source;
 mod step;
 mod targets;
 
-pub use inference::{Predictor, analyse, analysis, evaluate, metrics, outputs, predict};
+pub use inference::{Predictor, analyse, analysis, clusters, evaluate, metrics, outputs, predict};
 pub use observer::Observer;
 pub use record::exact::{CoefficientRecord, ExactRecord};
+pub use record::lloyd::{ClusterSizes, LloydRecord};
 pub use record::norms::{self, Health, LayerNorms, Trouble, Warning};
 pub use record::{
     Divergence, Ending, EpochRecord, Evaluation, FoldsRecord, ModelFacts, NotFinite, Phase, Progress,
     TrainRecord, machine,
 };
 pub use run::{
-    Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, table, test, train,
+    Trainer, check, cross_validate, dataset, exact, folds, lloyd, reproduce, run, split, table, test, train,
 };
 pub use session::{Session, StepRecord, Stepper};

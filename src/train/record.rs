@@ -6,6 +6,7 @@ mod ending;
 pub(crate) mod epoch;
 pub mod exact;
 pub mod folds;
+pub mod lloyd;
 pub mod machine;
 pub mod metrics;
 pub mod norms;

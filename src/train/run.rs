@@ -1,5 +1,7 @@
 //! Whole runs: of one recipe, in folds, to reproduce a result, or on the samples of a program.
 
+mod centres;
+mod clusters;
 pub mod dataset;
 mod divergence;
 mod epochs;
@@ -11,6 +13,7 @@ pub mod reproduce;
 pub mod table;
 mod trainer;
 
+pub use clusters::lloyd;
 pub use exact::exact;
 pub use fit::{check, run, split, test, train};
 pub use folds::cross_validate;

@@ -131,7 +131,7 @@ impl Step<'_> {
             Targets::Classes(_) | Targets::Mixed { .. } => {
                 Some(correct.iter().map(|&hit| usize::from(hit)).sum())
             }
-            Targets::Values(_) => None,
+            Targets::Values(_) | Targets::None => None,
         };
         let (loss_sum, spread) = if self.source.weights.is_empty() {
             (reduce::sum_f64(losses), is_first.then(|| spread(losses, weight)))

@@ -16,10 +16,13 @@ pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<
     Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
 }
 
-/// The targets of samples that `model` can be trained or tested on.
+/// The targets of samples that `model` can be trained or tested on; none for a loss that takes none.
 pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> Result<Targets<'a>> {
     check_shape(model, samples)?;
     let outputs = model.outputs();
+    if !model.loss().takes_targets() {
+        return Ok(Targets::None);
+    }
     let targets = match samples.targets() {
         data::Targets::Classes(labels) => {
             if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
@@ -32,6 +35,7 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
             return Err(mismatch("target values", expected, width.to_string()));
         }
         data::Targets::Values { values, .. } => Targets::Values(values),
+        data::Targets::None => Targets::None,
     };
     model.loss().check_targets(targets, outputs)?;
     Ok(targets)
@@ -41,6 +45,7 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
 pub(in crate::train) fn labels_for<'a>(model: &Model, samples: &'a Samples) -> Result<&'a [u8]> {
     match targets_for(model, samples)? {
         Targets::Classes(labels) => Ok(labels),
+        Targets::None => Err(mismatch("targets of the model", "classes".into(), "none")),
         _ => Err(mismatch("targets", "classes".into(), "values")),
     }
 }

@@ -12,6 +12,7 @@ mod download;
 mod foreign_texts;
 mod hostile;
 mod idx;
+mod k_means;
 #[cfg(unix)]
 mod odd_files;
 mod places;

@@ -25,6 +25,7 @@
 pub mod common;
 
 mod case;
+mod clusters;
 mod coverage;
 mod data;
 mod features;
@@ -59,6 +60,7 @@ fn cases() -> Vec<Case> {
         more_layers::RECIPES,
         linear::RECIPES,
         features::RECIPES,
+        clusters::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

@@ -52,6 +52,7 @@ fn losses(classes: usize) -> Vec<Loss> {
         Loss::focal(0.5).with("alpha", weights.clone()).unwrap(),
         Loss::KL_DIVERGENCE,
         Loss::POISSON,
+        Loss::MINIMUM,
     ]
 }
 

@@ -7,6 +7,7 @@ pub mod common;
 mod blocks;
 mod convolution_pool;
 mod dense;
+mod distances;
 mod elementwise;
 mod features;
 mod gated;

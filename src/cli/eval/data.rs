@@ -43,7 +43,7 @@ impl TestSet {
         let (name, samples) = match (rows, &saved.recipe.data.table) {
             (Some(path), _) => {
                 outputs.check_apart([path.as_path()])?;
-                let rows = RowReader::open(path, encoder, true)?;
+                let rows = RowReader::open(path, encoder, saved.model.loss().takes_targets())?;
                 if !rows.unknown().is_empty() {
                     let names = rows.unknown().join("`, `");
                     let note =
@@ -79,7 +79,8 @@ impl TestSet {
         let data = dataset::load(&wanted, folder)?;
         outputs.check_data(&data)?;
         let DataSet { name, classes, test, class_names, .. } = data;
-        if test.shape() != saved.input || classes != saved.classes {
+        let differs = saved.model.loss().takes_targets() && classes != saved.classes;
+        if test.shape() != saved.input || differs {
             bail!(
                 "{}: expected samples of {} in {} classes, found {} in {classes} classes in data set `{name}`",
                 model.display(),

@@ -21,7 +21,8 @@ pub struct PredictArguments {
     #[arg(value_name = "FILE", required = true)]
     pub(super) images: Vec<PathBuf>,
     /// Write the predictions for the rows of a table to this file (CSV): the id, if there is one; the probability of each
-    /// class; and `prediction`. It is whole or not there [default: standard output].
+    /// class, or of k-means the distance from the centre; and `prediction`, of k-means the cluster. It is whole or not
+    /// there [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
     /// Replace data.scale, data.mean or data.deviation of the model's recipe: what values are divided by,
@@ -63,4 +64,5 @@ Examples:
   fallline predict --model mlp.safetensors --draw --top 10 t10k-images-idx3-ubyte.gz:7
   fallline predict --model mlp.safetensors --labels labels.idx --sheet worst.png pictures.idx
 
-Of pictures each line names the picture, its class, and the most probable classes with their probabilities.";
+Of pictures each line names the picture, its class, and the most probable classes with their probabilities;
+of k-means its cluster, counted from 0, and the distance from the centre.";

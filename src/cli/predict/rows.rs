@@ -15,7 +15,7 @@ use crate::losses::Outcome;
 use crate::model::saved::SavedModel;
 use crate::report::numbers::thousands;
 use crate::report::terminal;
-use crate::train::{Predictor, machine};
+use crate::train::{Predictor, clusters, machine};
 use crate::{Error, Result};
 
 /// Rows that are read and go through the network together: with them memory ends.
@@ -40,6 +40,12 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     if let Some((option, _)) = asked.iter().find(|(_, given)| *given) {
         bail!("{option}: expected a model of pictures, found one of the rows of a table");
     }
+    let columns = match (saved.model.config().k_means, &encoder.target) {
+        (Some(_), _) => Columns::Clusters,
+        (None, Target::None) => Columns::Outputs,
+        _ if !saved.model.loss().takes_targets() => Columns::Outputs,
+        _ => Columns::Target,
+    };
     let outcome = saved.model.loss().kind().gives();
     let threads = arguments.threads.map_or_else(machine::usable_cores, usize::from);
     let predictor = Predictor::new(saved.model)?.with_threads(threads)?;
@@ -52,7 +58,8 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     if encoder.windows.is_some() {
         return super::series::run(arguments, path, &encoder, &predictor, rows);
     }
-    let mut table = Predictions { encoder: &encoder, outcome, predictor, rows, failure: None, written: 0 };
+    let mut table =
+        Predictions { encoder: &encoder, columns, outcome, predictor, rows, failure: None, written: 0 };
     match &arguments.out {
         Some(out) if out.as_os_str() != STANDARD_OUTPUT => {
             Outputs::files(&arguments.out).check([path.as_path(), &arguments.model])?;
@@ -79,9 +86,21 @@ pub fn run(arguments: &PredictArguments, saved: SavedModel, encoder: Arc<Encoder
     Ok(())
 }
 
+/// What the columns of predictions are of.
+#[derive(Clone, Copy)]
+enum Columns {
+    /// The target.
+    Target,
+    /// The nearest centre.
+    Clusters,
+    /// The outputs as they are, of a loss without targets.
+    Outputs,
+}
+
 /// Predictions on their way to a file.
 struct Predictions<'a> {
     encoder: &'a Encoder,
+    columns: Columns,
     outcome: Outcome,
     predictor: Predictor,
     rows: RowReader<'a>,
@@ -94,7 +113,7 @@ impl Predictions<'_> {
     fn write(&mut self, to: &mut dyn Write) -> io::Result<()> {
         let header = self.header();
         to.write_all(&lines(|writer| writer.write_record(&header))?)?;
-        let outputs = self.encoder.target.outputs();
+        let outputs = self.outputs();
         let (mut rows, mut predictions) = (Rows::default(), Vec::new());
         let mut record = csv::StringRecord::new();
         while self.next(&mut rows, &mut predictions)? {
@@ -127,19 +146,28 @@ impl Predictions<'_> {
     fn predicted(&mut self, rows: &mut Rows, predictions: &mut Vec<f32>) -> Result<bool> {
         let count = self.rows.next(ROWS, rows)?;
         predictions.clear();
-        predictions.resize(count * self.encoder.target.outputs(), 0.0);
+        predictions.resize(count * self.outputs(), 0.0);
         self.predictor.predict(&rows.features, predictions)?;
         if let Some(place) = predictions.iter().position(|value| !value.is_finite()) {
-            let row = self.written + place / self.encoder.target.outputs().max(1) + 1;
+            let row = self.written + place / self.outputs() + 1;
             let (expected, found) = ("finite outputs of the model".into(), "others".into());
             return Err(Error::Mismatch { what: format!("prediction for row {row}"), expected, found });
         }
         Ok(count > 0)
     }
 
+    /// Outputs of a row, of which there is at least one.
+    fn outputs(&self) -> usize {
+        self.predictor.model().outputs().max(1)
+    }
+
     fn header(&self) -> Vec<String> {
         let id = self.encoder.id.iter().filter(|_| self.rows.has_id()).cloned();
         let columns: Vec<String> = match &self.encoder.target {
+            _ if matches!(self.columns, Columns::Clusters) => vec!["distance".into(), "prediction".into()],
+            _ if matches!(self.columns, Columns::Outputs) => {
+                (0..self.outputs()).map(|output| format!("output_{output}")).collect()
+            }
             Target::Values { columns } => match &columns[..] {
                 [_] => vec!["prediction".into()],
                 several => several.iter().map(|column| format!("prediction_{}", column.column)).collect(),
@@ -156,6 +184,14 @@ impl Predictions<'_> {
     /// Adds the fields of one row of outputs.
     fn fill(&self, record: &mut csv::StringRecord, outputs: &mut [f32]) {
         match &self.encoder.target {
+            _ if matches!(self.columns, Columns::Clusters) => {
+                let cluster = clusters::nearest(outputs);
+                record.push_field(&outputs.get(cluster).map_or(0.0, |squared| squared.sqrt()).to_string());
+                record.push_field(&cluster.to_string());
+            }
+            _ if matches!(self.columns, Columns::Outputs) => {
+                outputs.iter().for_each(|output| record.push_field(&output.to_string()));
+            }
             Target::Values { columns } => {
                 for (column, &output) in columns.iter().zip(&*outputs) {
                     record.push_field(&number(column.unit, output));

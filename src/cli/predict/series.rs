@@ -51,7 +51,7 @@ pub(super) fn run(
 fn text(encoder: &Encoder, forecast: &Forecast, outputs: &[f32]) -> Result<Vec<u8>> {
     let columns: &[ValueColumn] = match &encoder.target {
         Target::Values { columns } => columns,
-        Target::Classes { .. } => &[],
+        Target::Classes { .. } | Target::None => &[],
     };
     let has_dates = !forecast.dates.is_empty();
     let written = lines(|writer| {

@@ -17,7 +17,9 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
     let is_series = data.train.encoder().is_some_and(|encoder| encoder.windows.is_some());
     let samples = if is_series { "windows" } else { "samples" };
     let (targets, sees) = match data.train.encoder() {
-        Some(encoder) => (String::new(), table::columns(encoder, &data.notes)),
+        Some(encoder) => {
+            (String::new(), table::columns(encoder, &data.notes, recipe.model.k_means.is_some()))
+        }
         None => {
             let formula = recipe.data.formula(data.train.element_type());
             (format!(", {} classes", data.classes), format!("network sees {formula}\n"))

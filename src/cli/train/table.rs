@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::cli::shared::shell_word;
+use crate::clustering::KMeans;
 use crate::data::DataSet;
 use crate::data::table::encode::{Feature, How, Scale};
 use crate::data::table::{Encoder, Target, Windows};
@@ -63,6 +64,12 @@ impl Made {
             let (expected, found) = ("table".into(), data.set);
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
+        let mut config = config;
+        if kind == Some(KMeans::NAME) {
+            // What does not go with it is told before the rows are read.
+            read(&config, TableFacts { kind, ..facts }, overrides)?;
+            config.setup.unsupervised = true;
+        }
         let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
         let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
@@ -101,9 +108,10 @@ fn name_of(path: &Path) -> String {
 }
 
 /// What becomes of each column, as text.
-pub(super) fn columns(encoder: &Encoder, notes: &[String]) -> String {
+pub(super) fn columns(encoder: &Encoder, notes: &[String], is_clustered: bool) -> String {
     let windows = encoder.windows.as_ref();
-    let mut text = format!("{}\n", target(&encoder.target, windows));
+    let target = if is_clustered { set_aside(&encoder.target) } else { target(&encoder.target, windows) };
+    let mut text = format!("{target}\n");
     let widest = encoder.features.iter().take(LISTED).map(|feature| feature.column.chars().count()).max();
     let widest = widest.unwrap_or(0).min(30);
     for feature in encoder.features.iter().take(LISTED) {
@@ -128,6 +136,19 @@ fn read_in(windows: &Windows, column: &str) -> &'static str {
     }
 }
 
+/// What becomes of the target of rows that are clustered, and from what they are.
+fn set_aside(target: &Target) -> String {
+    match &target.columns()[..] {
+        [] => "clusters rows by".to_string(),
+        columns => {
+            format!(
+                "clusters rows, without `{}`, which the clusters are compared with, by",
+                columns.join("`, `")
+            )
+        }
+    }
+}
+
 fn target(target: &Target, windows: Option<&Windows>) -> String {
     match target {
         Target::Classes { column, .. } => {
@@ -136,6 +157,7 @@ fn target(target: &Target, windows: Option<&Windows>) -> String {
             let more = if names.len() > shown.len() { ", …" } else { "" };
             format!("predicts `{column}`, {} classes: {}{more}; from", names.len(), shown.join(", "))
         }
+        Target::None => "predicts nothing; from".to_string(),
         Target::Values { columns } => {
             let names: Vec<String> = columns
                 .iter()

@@ -10,7 +10,7 @@ pub fn arrays(samples: &Samples) -> Result<[Idx; 2]> {
         return Err(Error::Mismatch {
             what: "targets to be written as a file of labels".into(),
             expected: "classes".into(),
-            found: "values".into(),
+            found: if *samples.targets() == Targets::None { "none" } else { "values" }.into(),
         });
     };
     let [height, width, channels] = samples.shape();

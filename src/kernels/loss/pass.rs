@@ -57,6 +57,7 @@ impl Pass<'_> {
                 debug_assert!((0.0..=1.0).contains(&share), "{share}");
             }
             Targets::Values(values) => debug_assert_eq!(values.len(), losses * rows.classes),
+            Targets::None => {}
         }
     }
 }
@@ -82,6 +83,8 @@ pub enum Targets<'a> {
     /// Two classes for each row, \[rows\], of which the first counts `share`, in [0, 1], and the other the rest. The
     /// class to be predicted is that of the larger share, the first of equal ones.
     Mixed { labels: &'a [u8], others: &'a [u8], share: f32 },
+    /// No targets, for losses that take none.
+    None,
 }
 
 impl<'a> Targets<'a> {
@@ -93,6 +96,7 @@ impl<'a> Targets<'a> {
             Targets::Mixed { labels, others, share } => {
                 Targets::Mixed { labels: &labels[rows.clone()], others: &others[rows], share }
             }
+            Targets::None => Targets::None,
         }
     }
 
@@ -105,6 +109,7 @@ impl<'a> Targets<'a> {
             Targets::Mixed { labels, others, share } => {
                 Target::Mixed { classes: [labels[row], others[row]].map(usize::from), share }
             }
+            Targets::None => Target::None,
         }
     }
 }
@@ -121,6 +126,8 @@ pub enum Target<'a> {
         classes: [usize; 2],
         share: f32,
     },
+    /// There is none: the loss takes none.
+    None,
 }
 
 impl Target<'_> {
@@ -133,7 +140,7 @@ impl Target<'_> {
         }
     }
 
-    /// The target value of an output: of a class, 1 for the class and 0 for all others.
+    /// The target value of an output: of a class, 1 for the class and 0 for all others; 0 where there is no target.
     #[inline(always)]
     pub fn of(self, output: usize) -> f32 {
         match self {
@@ -149,6 +156,7 @@ impl Target<'_> {
                 let of_first = if output == first { share } else { 0.0 };
                 of_first + if output == other { 1.0 - share } else { 0.0 }
             }
+            Target::None => 0.0,
         }
     }
 
@@ -173,6 +181,7 @@ impl Target<'_> {
                 }
                 chunk
             }
+            Target::None => [0.0; LANES],
         }
     }
 
@@ -181,7 +190,7 @@ impl Target<'_> {
     pub(super) fn is_found(self, row: &[f32], max: f32) -> u8 {
         match self {
             Target::Class(class) => u8::from(is_first(row, class, max)),
-            Target::Values(_) => 0,
+            Target::Values(_) | Target::None => 0,
             Target::Mixed { classes: [first, other], share } => {
                 u8::from(is_first(row, if share >= 0.5 { first } else { other }, max))
             }

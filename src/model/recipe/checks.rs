@@ -15,17 +15,21 @@ type Misfit = (&'static str, String, String);
 
 /// Refuses what does not go together, where the section, the outermost of the recipe, says that it stands.
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
-    let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
+    let misfit =
+        beside_the_rule(recipe).or_else(|| beside_augmentation(recipe)).or_else(|| beside_k_means(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
 /// Refuses a recipe that cannot be followed with so many training samples: a step of a rule for the full
-/// batch has to take all of them. What is refused at reading, too, for recipes that were not read.
+/// batch has to take all of them, and k-means can't have more clusters. What is refused at reading, too, for recipes that
+/// were not read.
 ///
 /// # Errors
 /// [`Error::Setting`] with the key.
 pub fn check_samples(recipe: &Recipe, samples: usize) -> Result<()> {
-    let misfit = beside_the_rule(recipe).or_else(|| too_few(&recipe.optimizer, &recipe.train, samples));
+    let misfit = beside_the_rule(recipe)
+        .or_else(|| too_few(&recipe.optimizer, &recipe.train, samples))
+        .or_else(|| too_many_clusters(recipe, samples));
     misfit.map_or(Ok(()), |misfit| Err(refused(recipe, misfit)))
 }
 
@@ -65,6 +69,20 @@ fn too_few(optimizer: &Optimizer, train: &TrainConfig, samples: usize) -> Option
         );
         ("train.batch", expected, format!("{several}{}", train.batch))
     })
+}
+
+fn too_many_clusters(recipe: &Recipe, samples: usize) -> Option<Misfit> {
+    let clusters = recipe.model.k_means?.clusters;
+    let expected = || format!("at most {samples}, as many as there are samples to train on");
+    (clusters > samples).then(|| ("model.clusters", expected(), clusters.to_string()))
+}
+
+/// Windows of a series, of which a target follows.
+fn beside_k_means(recipe: &Recipe) -> Option<Misfit> {
+    let setup = &recipe.data.table.as_ref()?.setup;
+    let expected = "none with `model.kind = \"k-means\"`, which groups rows and predicts nothing of them";
+    (recipe.model.k_means.is_some() && setup.windows.is_some())
+        .then(|| ("data.window", expected.into(), "one".into()))
 }
 
 /// A rule whose steps the proximal step of a lasso could not be measured by.

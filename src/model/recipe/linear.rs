@@ -1,4 +1,4 @@
-//! Linear fits: `kind = "ridge"` in `[model]`, with settings of its own in place of layers and a loss, and perhaps with fixed
+//! Linear fits: `kind = "ridge"` in `[model]`, with settings of their own in place of layers and a loss, and perhaps with fixed
 //! features of the samples in place of the samples.
 
 use toml::Table;
@@ -13,9 +13,6 @@ use crate::layers::{LayerKind, LayerSettings};
 use crate::linear::{Linear, LinearKind};
 use crate::losses::Loss;
 use crate::model::section::{Section, non_negative, positive};
-
-/// The kind of a model that is no linear fit.
-const NETWORK: &str = "network";
 
 /// The most outputs.
 const MOST_OUTPUTS: usize = 1 << 20;
@@ -36,20 +33,8 @@ const MAPS: [(&str, &str); 2] =
 /// A fit, and the layer whose output it is linear in, if that is not the sample itself.
 pub(super) type Fit = (Linear, Option<LayerConfig>);
 
-/// The fit that the table is of, if it is none of a network. What a network has and a fit has not is refused.
-pub(super) fn read(model: &mut Section) -> Result<Option<Fit>> {
-    let names: Vec<&str> = [NETWORK].into_iter().chain(LinearKind::ALL.map(LinearKind::name)).collect();
-    let name = model.choice("kind", "model", Some(NETWORK), &names)?;
-    let Some(kind) = LinearKind::ALL.into_iter().find(|kind| kind.name() == name) else { return Ok(None) };
-    for key in ["layers", "loss"] {
-        if model.has(key) && !(key == "loss" && kind == LinearKind::Svm) {
-            return Err(model.setting(
-                key,
-                &format!("none with `kind = \"{name}\"`, which has its own"),
-                "one",
-            ));
-        }
-    }
+/// The fit of this kind that the table is of.
+pub(super) fn read(model: &mut Section, kind: LinearKind) -> Result<Fit> {
     let outputs = if kind.is_of_classes() {
         model.required_integer("outputs", 2, MOST_OUTPUTS)?
     } else {
@@ -67,7 +52,7 @@ pub(super) fn read(model: &mut Section) -> Result<Option<Fit>> {
         linear.squared = model.choice("loss", "svm loss", Some(HINGES[0]), &HINGES)? == HINGES[0];
     }
     let map = read_map(model)?;
-    Ok(Some((linear, map)))
+    Ok((linear, map))
 }
 
 /// The layer in front of a fit, with the keys that it has in a list of layers.

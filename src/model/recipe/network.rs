@@ -1,10 +1,12 @@
-//! The `[model]` table: the network and its loss, or a linear fit.
+//! The `[model]` table: the network and its loss, a linear fit, or k-means.
 
 use toml::{Table, Value};
 
+use super::kind::Kind;
 use super::layers::{self, LayerConfig};
 use super::values::table_of;
-use super::{linear, loss};
+use super::{kind, linear, loss};
+use crate::clustering::KMeans;
 use crate::error::{Error, Result};
 use crate::kernels::image::Image;
 use crate::layers::{Incoming, Node, Shape, trained_numbers};
@@ -24,23 +26,31 @@ pub struct ModelConfig {
     /// The linear fit that layers and loss stand for, if the model is one: they are then what
     /// [`of_linear`](ModelConfig::of_linear) or [`of_linear_on`](ModelConfig::of_linear_on) makes of it.
     pub linear: Option<Linear>,
+    /// The k-means that layers and loss stand for, if the model is one: they are then what
+    /// [`of_k_means`](ModelConfig::of_k_means) makes of it.
+    pub k_means: Option<KMeans>,
 }
 
 impl ModelConfig {
     pub(super) fn read(mut section: Section) -> Result<ModelConfig> {
-        if let Some((linear, map)) = linear::read(&mut section)? {
-            section.finish()?;
-            return Ok(ModelConfig::of_fit(linear, map));
-        }
-        let loss = loss::read(&mut section)?;
-        let layers = layers::read_layers(&mut section)?;
+        let config = match kind::read(&mut section)? {
+            Kind::Network => {
+                let loss = loss::read(&mut section)?;
+                ModelConfig::of_layers(layers::read_layers(&mut section)?, loss)
+            }
+            Kind::Linear(kind) => {
+                let (linear, map) = linear::read(&mut section, kind)?;
+                ModelConfig::of_fit(linear, map)
+            }
+            Kind::KMeans => ModelConfig::of_k_means(kind::read_k_means(&mut section)?),
+        };
         section.finish()?;
-        Ok(ModelConfig::of_layers(layers, loss))
+        Ok(config)
     }
 
     /// A network of these layers, with this loss.
     pub fn of_layers(layers: Vec<LayerConfig>, loss: Loss) -> ModelConfig {
-        ModelConfig { layers, loss, linear: None }
+        ModelConfig { layers, loss, linear: None, k_means: None }
     }
 
     /// A linear fit: one dense layer whose weights begin at 0, and its loss.
@@ -70,6 +80,18 @@ impl ModelConfig {
             layers: map.into_iter().chain([linear::layer(&linear)]).collect(),
             loss: linear::loss(&linear),
             linear: Some(linear),
+            k_means: None,
+        }
+    }
+
+    /// k-means: the squared distances to centres, and the least of them as the loss. Centres of zeros have not begun:
+    /// training puts them at samples.
+    pub fn of_k_means(k_means: KMeans) -> ModelConfig {
+        ModelConfig {
+            layers: vec![kind::layer_of_k_means(k_means)],
+            loss: Loss::MINIMUM,
+            linear: None,
+            k_means: Some(k_means),
         }
     }
 
@@ -88,6 +110,9 @@ impl ModelConfig {
     pub(super) fn table(&self) -> Table {
         if let Some(linear) = &self.linear {
             return linear::table(linear, self.feature_map());
+        }
+        if let Some(k_means) = self.k_means {
+            return kind::k_means_table(k_means);
         }
         let layers: Vec<Value> =
             self.layers.iter().map(|config| layers::layer_table(config).into()).collect();

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::super::section::{COMMAND_LINE, Source, described, on_one_line, shortened};
 use super::linear;
+use crate::clustering::KMeans;
 use crate::error::{Error, Result};
 use crate::panics;
 
@@ -23,8 +24,9 @@ const CHOICES: [(&str, &str, Option<&str>); 4] = [
 /// One `key=value`: a dotted path (entries of arrays by their index) and its new value.
 ///
 /// `optimizer.name`, `schedule.name`, `model.kind` and `model.features` are special. Hyper-parameters of one optimizer,
-/// schedule, kind of model or of features mean nothing to another, so choosing another one drops those of the recipe, but the outputs of a linear fit
-/// are those of the network before; they are applied before all other settings.
+/// schedule, kind of model or of features mean nothing to another, so choosing another one drops those of the recipe, but
+/// the outputs of a linear fit and the clusters of k-means are as many as the outputs of the network before; they are
+/// applied before all other settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
     path: String,
@@ -101,7 +103,8 @@ fn drop_other(table: &mut toml::Table, [chosen, key]: [&str; 2], default: Option
         }
         let outputs = (key == "kind" && new.as_str() != default).then(|| outputs(chosen)).flatten();
         chosen.clear();
-        chosen.extend(outputs.map(|outputs| ("outputs".to_string(), outputs)));
+        let key = if new.as_str() == Some(KMeans::NAME) { "clusters" } else { "outputs" };
+        chosen.extend(outputs.map(|outputs| (key.to_string(), outputs)));
     }
 }
 

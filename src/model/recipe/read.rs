@@ -19,9 +19,12 @@ impl Recipe {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
         let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
-        let data = DataConfig::read(root.table("data")?)?;
+        let mut data = DataConfig::read(root.table("data")?)?;
         let augment = augment::read(root.table("augment")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
+        if let Some(table) = &mut data.table {
+            table.setup.unsupervised = model.k_means.is_some();
+        }
         let optimizer = Optimizer::read(root.table("optimizer")?, own)?;
         let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
         // Whether a schedule can be followed depends on the optimizer and the length of the run.

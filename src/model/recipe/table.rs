@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use super::data::table::TableConfig;
+use crate::clustering::KMeans;
 
 /// What the recipe for a table depends on.
 #[derive(Clone, Copy, Debug)]
@@ -13,19 +14,20 @@ pub struct TableFacts<'a> {
     pub classes: Option<usize>,
     /// Values of the target where it is of values.
     pub values: usize,
-    /// The kind of a linear fit, where it is to be one and no network.
+    /// The kind of the model, where it is to be no network.
     pub kind: Option<&'a str>,
 }
 
 /// The text of a recipe that is sensible for a table. For a network: two hidden layers, Adam with weight decay and a
 /// learning rate that falls to 0, and some thousands of steps. For a linear fit: steps of all samples, by L-BFGS where the
-/// objective is smooth.
+/// objective is smooth. For k-means: steps of a rate that does not depend on the scale of the features, and that falls to 0.
 pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
     let mut data = Table::new();
     config.write(&mut data);
     let mut recipe = vec![("name", name.into()), ("data", Value::Table(data))];
     recipe.extend(match facts.kind {
         None => network(facts),
+        Some(KMeans::NAME) => k_means(facts),
         Some(kind) => linear(kind, facts.classes.unwrap_or(facts.values)),
     });
     table(recipe).to_string()
@@ -80,6 +82,23 @@ fn linear(kind: &str, outputs: usize) -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// The second derivative by a centre is 2 p, for the part p of a batch that is nearest to it: with a rate of 0.5 a step takes
+/// a centre the part p of the way to the mean of its samples, whatever the features are measured in.
+fn k_means(facts: TableFacts) -> Vec<(&'static str, Value)> {
+    // As many as there are classes to compare with.
+    let clusters = facts.classes.unwrap_or(CLUSTERS);
+    let model = vec![("kind", KMeans::NAME.into()), ("clusters", (clusters as i64).into())];
+    let optimizer = vec![("name", "sgd".into()), ("learning_rate", 0.5.into())];
+    let steps = facts.rows.div_ceil(CLUSTERED);
+    let epochs = CLUSTERING_STEPS.div_ceil(steps).clamp(FEWEST_EPOCHS, MOST_CLUSTERING_EPOCHS) as i64;
+    vec![
+        ("model", table(model).into()),
+        ("optimizer", table(optimizer).into()),
+        ("schedule", table(vec![("name", "cosine".into())]).into()),
+        ("train", table(vec![("epochs", epochs.into()), ("batch", (CLUSTERED as i64).into())]).into()),
+    ]
+}
+
 fn table(entries: Vec<(&str, Value)>) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
 }
@@ -105,3 +124,10 @@ const DECAY: f64 = 0.01;
 const STEPS: usize = 3_000;
 const FEWEST_EPOCHS: usize = 10;
 const MOST_EPOCHS: usize = 500;
+
+/// Clusters where nothing is said of them, the samples of a step, and how many steps there are, as near as whole epochs
+/// come to them.
+const CLUSTERS: usize = 8;
+const CLUSTERED: usize = 256;
+const CLUSTERING_STEPS: usize = 3_000;
+const MOST_CLUSTERING_EPOCHS: usize = 1_000;

@@ -1,6 +1,7 @@
 mod augment;
 mod blocks;
 mod images;
+mod k_means;
 mod linear;
 mod normalisation;
 mod optimizers;

@@ -59,12 +59,12 @@ pub(super) fn section(name: &str, one_of_several: bool, record: &ExactRecord) ->
 }
 
 /// Six digits, or as a power of ten if it is small or huge.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 || (1e-3..1e6).contains(&size) { format!("{value:.6}") } else { format!("{value:.5e}") }
 }
 
-fn relative(value: f64) -> String {
+pub(super) fn relative(value: f64) -> String {
     format!("{value:.1e}")
 }
 

@@ -288,6 +288,13 @@ fn dense_layers_pass() {
     }
 }
 
+#[test]
+fn squared_distances_pass() {
+    for (inputs, centres) in [(1, 1), (6, 3), (34, 17), (18, 40)] {
+        passes(Ok(LayerConfig::squared_distances(centres)), Shape::Features(inputs));
+    }
+}
+
 /// By patches, of a pixel, of a pixel with a stride, in groups, one channel each, with more weights than pixels, and of
 /// sequences.
 #[test]

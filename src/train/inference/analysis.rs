@@ -18,16 +18,24 @@ use crate::data::{Samples, Targets, Unit};
 use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
+use crate::train::inference::clusters;
 use crate::train::inference::evaluate::{Prediction, outputs, predictions};
 use crate::train::inference::scores::score;
 use crate::train::targets::labels_for;
 
-/// Runs `model` on `samples` once more and tells which class it takes for which, or which values it predicts for which.
+/// Runs `model` on `samples` once more and tells which class it takes for which, or which values it predicts for which,
+/// or which samples are in which cluster.
 /// The result is the same for any number of workers.
 ///
 /// # Errors
 /// If the samples do not fit the model.
 pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Analysis> {
+    if let Some(clusters) = clusters::metrics(model, samples, data, team)? {
+        return Ok(Analysis { clusters: Some(clusters), ..Analysis::default() });
+    }
+    if !model.loss().takes_targets() {
+        return Ok(Analysis::default());
+    }
     if let Targets::Values { values, width } = samples.targets() {
         let outputs = outputs(model, samples, data, team)?;
         let values = predicted(&outputs, values, *width, samples.units());

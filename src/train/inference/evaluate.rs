@@ -26,7 +26,8 @@ use crate::{Result, memory};
 /// # Errors
 /// If the samples do not fit the model, none of them has a weight above 0, or memory is short.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
-    let data::Targets::Values { values, width } = samples.targets() else {
+    let (true, data::Targets::Values { values, width }) = (model.loss().takes_targets(), samples.targets())
+    else {
         return Ok(pass(model, samples, data, team, None)?.0);
     };
     let rows = rows_of(model);
@@ -41,10 +42,10 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
 /// Bytes that [`evaluate`] takes for the outputs of `count` samples such as these, if their targets are values.
 pub(in crate::train) fn output_bytes(model: &Model, samples: &Samples, count: usize) -> usize {
     match samples.targets() {
-        data::Targets::Classes(_) => 0,
-        data::Targets::Values { .. } => {
+        data::Targets::Values { .. } if model.loss().takes_targets() => {
             count.saturating_mul(rows_of(model).stride).saturating_mul(size_of::<f32>())
         }
+        _ => 0,
     }
 }
 
@@ -108,7 +109,7 @@ fn pass(
         loss: sum / weight,
         accuracy: match targets {
             Targets::Classes(_) | Targets::Mixed { .. } => Some(hits / samples.len() as f64),
-            Targets::Values(_) => None,
+            Targets::Values(_) | Targets::None => None,
         },
         values: None,
         series: None,
@@ -177,7 +178,7 @@ fn without_gaps(mut outputs: Vec<f32>, rows: Rows) -> Vec<f32> {
 pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<Vec<f32>>> {
     check_shape(model, samples)?;
     let count = samples.len();
-    let source = Source::new(samples, Targets::Classes(&[]), data);
+    let source = Source::new(samples, Targets::None, data);
     let rows = rows_of(model);
     let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(rows.stride))?;
     {

@@ -4,8 +4,8 @@ pub use crate::train::inference::scores::{
     area_under_curve, balanced_accuracy, log_loss, macro_means, rank, top_k, value_metrics,
 };
 pub use crate::train::record::metrics::{
-    ClassMetrics, ForecastErrors, MOST_CONFUSED, Metrics, OutputMetrics, SeasonalErrors, SeriesMetrics,
-    ValueMetrics,
+    ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, MOST_CONFUSED, Metrics, OutputMetrics,
+    SeasonalErrors, SeriesMetrics, ValueMetrics,
 };
 
 use crate::data::{Samples, Targets};
@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::analysis::confusion;
+use crate::train::inference::clusters;
 use crate::train::inference::evaluate::{evaluate, outputs, predictions};
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
@@ -22,9 +23,14 @@ use crate::{Error, Result};
 /// # Errors
 /// If the samples do not fit the model.
 pub fn of(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Metrics> {
+    if let Some(clusters) = clusters::metrics(model, samples, data, team)? {
+        return Ok(Metrics::Clusters(clusters));
+    }
     match samples.targets() {
         Targets::Classes(_) => of_classes(model, samples, data, team).map(Metrics::Classes),
         Targets::Values { .. } => of_values(model, samples, data, team).map(Metrics::Values),
+        // Of a network whose loss takes none there is nothing more to say than the loss.
+        Targets::None => Ok(Metrics::None {}),
     }
 }
 
@@ -58,10 +64,11 @@ pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Te
 /// If the samples do not fit the model, or their targets are classes.
 pub fn of_values(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ValueMetrics> {
     let mismatch = || {
-        let (expected, found) = ("values".to_string(), "classes".to_string());
+        let found = if *samples.targets() == Targets::None { "none" } else { "classes" }.to_string();
+        let expected = "values".to_string();
         Error::Mismatch { what: "targets".into(), expected, found }
     };
-    if let Targets::Classes(_) = samples.targets() {
+    if !matches!(samples.targets(), Targets::Values { .. }) {
         return Err(mismatch());
     }
     evaluate(model, samples, data, team)?.values.ok_or_else(mismatch)

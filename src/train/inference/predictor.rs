@@ -118,7 +118,7 @@ impl Predictor {
         if out.len() != count * outputs {
             return Err(mismatch("length of the output slice", format!("{count} x {outputs}"), out.len()));
         }
-        let source = Source::of(x, width, Targets::Classes(&[]), self.factor_and_shift(x)?);
+        let source = Source::of(x, width, Targets::None, self.factor_and_shift(x)?);
         // Whoever waited for the threads would do better to compute alone.
         let team = self.team.as_ref().filter(|_| count > self.rows).and_then(|team| team.try_lock().ok());
         let Some(team) = team else {

@@ -46,7 +46,7 @@ pub fn run(
     // Made here, where a refusal is an error, and each taken by its worker.
     let passes = (0..team.threads()).map(|_| ForwardPass::new(model, rows).map(Mutex::new));
     let passes = passes.collect::<Result<Vec<_>>>()?;
-    let are_classes = matches!(samples.targets(), Targets::Classes(_));
+    let are_classes = model.loss().takes_targets() && matches!(samples.targets(), Targets::Classes(_));
     let mut predictions = memory::filled("inference", 0.0, batch.saturating_mul(form.stride))?;
     let predictions = Shared::matrix(&mut predictions, batch, form.stride, form.stride);
     let observer = Mutex::new(observer);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::ClusterMetrics;
 use super::nulls::{null_is_nan, nulls_are_nan};
 
 /// The most mistakes that an [`Analysis`] shows.
@@ -30,12 +31,17 @@ pub struct Analysis {
     /// Predicted values beside their targets; only where targets are values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<PredictedValues>,
+    /// What lies in which cluster; only of k-means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clusters: Option<ClusterMetrics>,
 }
 
 impl Analysis {
     /// The analysis with these names of its classes; with none unless there is one for each.
     pub fn named(self, names: &[String]) -> Analysis {
-        let class_names = if names.len() == self.classes.len() { names.to_vec() } else { Vec::new() };
+        let of_clusters = || self.clusters.as_ref()?.clusters.first().map(|cluster| cluster.classes.len());
+        let classes = of_clusters().unwrap_or(self.classes.len());
+        let class_names = if names.len() == classes { names.to_vec() } else { Vec::new() };
         Analysis { class_names, ..self }
     }
 

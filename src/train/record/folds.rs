@@ -62,16 +62,16 @@ impl FoldsRecord {
             let value = |record: &TrainRecord| record.validation.as_ref().map_or(f64::NAN, value);
             Spread::of(&records.iter().map(value).collect::<Vec<_>>())
         };
-        let is_of_values =
-            |record: &TrainRecord| record.validation.as_ref().is_some_and(|seen| seen.accuracy.is_none());
-        let has_values = records.iter().any(is_of_values);
+        let any = |is: fn(&Evaluation) -> bool| records.iter().filter_map(|r| r.validation.as_ref()).any(is);
+        let has_values = any(|seen| seen.values.is_some());
+        let has_classes = !any(|seen| seen.accuracy.is_none());
         let of_values = |value: fn(&Evaluation) -> f64| has_values.then(|| spread(value));
         FoldsRecord {
             schema: FOLDS_SCHEMA.into(),
             recipe: recipe.name.clone(),
             incomplete_of: (records.len() < folds).then_some(folds),
-            // Target values have no accuracy.
-            accuracy: (!has_values).then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
+            // Target values have no accuracy, nor has a model without targets.
+            accuracy: has_classes.then(|| spread(|seen| seen.accuracy.unwrap_or(f64::NAN))),
             rmse: of_values(|seen| seen.values.as_ref().map_or(f64::NAN, |values| values.rmse)),
             r_squared: of_values(|seen| seen.values.as_ref().map_or(f64::NAN, |values| values.r_squared)),
             loss: spread(|seen| seen.loss),

@@ -13,6 +13,9 @@ pub const MOST_CONFUSED: usize = 64;
 pub enum Metrics {
     Classes(ClassMetrics),
     Values(ValueMetrics),
+    Clusters(ClusterMetrics),
+    /// There are no targets, and no clusters.
+    None {},
 }
 
 /// How well classes are told apart; all but the log loss are fractions of 1.
@@ -73,6 +76,41 @@ pub struct OutputMetrics {
     /// all equal, 1 if they are met exactly and 0 if not.
     #[serde(deserialize_with = "null_is_nan")]
     pub r_squared: f64,
+}
+
+/// How samples lie around the centres of k-means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClusterMetrics {
+    /// The mean squared distance to the nearest centre, by the samples' weights if they have some.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub inertia: f64,
+    /// The part of the samples whose class is the most frequent one of their cluster; absent without classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purity: Option<f64>,
+    /// `[clusters]`
+    pub clusters: Vec<Cluster>,
+}
+
+/// The samples that are nearest to one centre.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cluster {
+    pub samples: usize,
+    /// Their mean squared distance to the centre, each counting alike; absent without samples.
+    #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
+    pub inertia: Option<f64>,
+    /// How many of them there are of each class, `[classes]`; empty, and absent in JSON, without classes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<usize>,
+}
+
+impl Cluster {
+    /// The most frequent class, the first of several, and the part of the samples that are of it; None without samples or
+    /// classes.
+    pub fn most_frequent(&self) -> Option<(usize, f64)> {
+        let most = *self.classes.iter().max().filter(|most| **most > 0)?;
+        let class = self.classes.iter().position(|&count| count == most)?;
+        Some((class, most as f64 / self.samples as f64))
+    }
 }
 
 /// How good forecasts of a series are, beside those that take no network for the same windows.

@@ -7,6 +7,7 @@ use super::epoch::{EpochRecord, Evaluation};
 
 use super::analysis::Analysis;
 use super::exact::ExactRecord;
+use super::lloyd::LloydRecord;
 use super::machine::Machine;
 use super::norms::Warning;
 
@@ -78,6 +79,9 @@ pub struct TrainRecord {
     /// A linear fit beside its exact solution; only where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exact: Option<ExactRecord>,
+    /// k-means beside Lloyd's algorithm; only where the model is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lloyd: Option<LloydRecord>,
 }
 
 impl TrainRecord {
@@ -149,6 +153,7 @@ mod tests {
             validation: Some(Evaluation::new(0.25, 1.0)),
             analysis: None,
             exact: None,
+            lloyd: None,
         };
         let json = serde_json::to_string(&record).unwrap();
         let expected = concat!(

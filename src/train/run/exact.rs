@@ -46,6 +46,8 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
             Targets::Values { values, width } => {
                 targets.copy_from_slice(&values[index(place) * width..(index(place) + 1) * width]);
             }
+            // The losses of fits take targets, as has been checked.
+            Targets::None => targets.fill(0.0),
         }
     })?;
     let Some(found) = linear::exact(&linear, &problem)? else { return Ok(None) };

@@ -13,6 +13,7 @@ use crate::train::record::epoch::{Evaluation, Phase};
 use crate::train::record::machine::Machine;
 use crate::train::record::norms::Health;
 use crate::train::record::{Divergence, ModelFacts, TRAIN_SCHEMA, TrainRecord};
+use crate::train::run::centres::place_centres;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
 use crate::train::run::epochs::Epochs;
 use crate::train::session::Session;
@@ -203,6 +204,7 @@ pub(in crate::train) fn fit(
     let (subset, held) = split.map_or((None, None), |Split { subset, held }| (Some(subset), Some(held)));
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
     let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
+    place_centres(model, data.train, subset.as_deref(), recipe)?;
     let untrained = Untrained::of(model, data.train, subset.as_deref(), batch, recipe, team);
     let count = held.as_ref().map_or(0, |held| held.samples.len());
     let mut session = prepared(model, data.train, subset, count, recipe, team)?;
@@ -303,6 +305,7 @@ pub(in crate::train) fn fit(
         validation,
         analysis: None,
         exact: None,
+        lloyd: None,
     })
 }
 

@@ -14,7 +14,10 @@ use crate::train::record::Divergence;
 use crate::train::record::TrainRecord;
 use crate::train::record::epoch::Evaluation;
 use crate::train::record::exact::ExactRecord;
+use crate::train::record::lloyd::LloydRecord;
 use crate::train::record::machine::usable_cores;
+use crate::train::run::centres::place_centres;
+use crate::train::run::clusters::lloyd;
 use crate::train::run::exact::exact;
 use crate::train::run::fit::{TrainingSet, fit, split};
 use crate::train::session::Stepper;
@@ -267,6 +270,41 @@ impl Trainer {
     /// If the samples do not fit the model, or memory is short.
     pub fn exact(&self, model: &Model, samples: &Samples) -> Result<Option<ExactRecord>> {
         exact(model, samples, &self.recipe_for(model)?)
+    }
+
+    /// Puts the centres of a k-means at some of these samples, as [`fit`](Trainer::fit) does before it begins, for steps of
+    /// one's own; does nothing to centres that are not all zeros, and to any other model.
+    ///
+    /// # Errors
+    /// If the samples do not fit the model, or fewer of them are different than there are clusters.
+    pub fn place_centres(&self, model: &mut Model, samples: &Samples) -> Result<()> {
+        let recipe = self.recipe_for(model)?;
+        let subset = split(samples, &recipe)?.map(|split| split.subset);
+        place_centres(model, samples, subset.as_deref(), &recipe)
+    }
+
+    /// A k-means that was trained on these samples, beside what Lloyd's algorithm makes of the same first centres; None of
+    /// any other model, and where it would take long.
+    ///
+    /// ```
+    /// use fallline::settings::KMeans;
+    /// use fallline::{Curve, Model, Optimizer, Samples, Schedule, Trainer};
+    ///
+    /// let x = vec![0.0, 0.2, 0.1, 5.0, 5.2, 5.1];
+    /// let samples = Samples::from_rows(x, 1).without_targets()?;
+    /// let mut model = Model::k_means(1, KMeans::new(2))?;
+    /// let falling = Schedule::of(Curve::Cosine { end_factor: 0.0 });
+    /// let trainer = Trainer::new().optimizer(Optimizer::sgd(0.5)).schedule(falling).epochs(100);
+    /// trainer.fit(&mut model, &samples)?;
+    /// let lloyd = trainer.lloyd(&model, &samples)?.expect("a k-means");
+    /// assert!(lloyd.excess.is_some_and(|excess| excess < 0.01));
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the samples do not fit the model, or memory is short.
+    pub fn lloyd(&self, model: &Model, samples: &Samples) -> Result<Option<LloydRecord>> {
+        lloyd(model, samples, &self.recipe_for(model)?)
     }
 
     /// Mean loss of `model` on samples, which are normalised as the model was trained; and the accuracy, or how close it

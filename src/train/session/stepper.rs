@@ -233,6 +233,7 @@ impl<'a> Stepper<'a> {
                 check_finite("target values of the batch", values)?;
                 Targets::Values(values)
             }
+            TargetsRef::None => Targets::None,
         };
         self.model.loss().check_targets(targets, outputs)?;
         Ok((count, targets))

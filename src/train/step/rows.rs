@@ -88,6 +88,7 @@ impl Step<'_> {
                     row.copy_from_slice(&of_all[sample as usize * width..][..width]);
                 }
             }
+            Targets::None => {}
         }
     }
 
@@ -105,6 +106,7 @@ impl Step<'_> {
             Targets::Values(_) => {
                 Targets::Values(self.memory.targets.read(worker, rows.start * width..rows.end * width))
             }
+            Targets::None => Targets::None,
         }
     }
 

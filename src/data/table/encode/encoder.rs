@@ -75,6 +75,8 @@ pub enum Target {
     Values {
         columns: Vec<ValueColumn>,
     },
+    /// Nothing: all columns are features.
+    None,
 }
 
 /// A column of numbers that are to be predicted.
@@ -91,14 +93,14 @@ impl Target {
         match self {
             Target::Classes { values, names, .. } if names.is_empty() => values,
             Target::Classes { names, .. } => names,
-            Target::Values { .. } => &[],
+            Target::Values { .. } | Target::None => &[],
         }
     }
 
     /// What the values are measured in; empty where classes are predicted.
     pub fn units(&self) -> Vec<Unit> {
         match self {
-            Target::Classes { .. } => Vec::new(),
+            Target::Classes { .. } | Target::None => Vec::new(),
             Target::Values { columns } => columns.iter().map(|column| column.unit).collect(),
         }
     }
@@ -108,6 +110,7 @@ impl Target {
         match self {
             Target::Classes { column, .. } => vec![column],
             Target::Values { columns } => columns.iter().map(|column| column.column.as_str()).collect(),
+            Target::None => Vec::new(),
         }
     }
 
@@ -116,6 +119,7 @@ impl Target {
         match self {
             Target::Classes { values, .. } => values.len(),
             Target::Values { columns } => columns.len(),
+            Target::None => 0,
         }
     }
 }
@@ -180,6 +184,7 @@ impl Encoder {
                     return Err("a unit that is not finite".into());
                 }
             }
+            Target::None => {}
         }
         Ok(encoder)
     }

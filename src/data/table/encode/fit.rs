@@ -84,6 +84,9 @@ impl Setup {
     /// [`Error::Unknown`] for a column that is not there; [`Error::Mismatch`] for one that is named twice.
     pub fn target_columns(&self, table: &Table) -> Result<Vec<usize>> {
         if self.target.is_empty() {
+            if self.unsupervised {
+                return Ok(Vec::new());
+            }
             return Ok(vec![table.columns.len() - 1]);
         }
         let mut found = Vec::with_capacity(self.target.len());

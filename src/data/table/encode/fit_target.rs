@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 
 /// The target of these columns, by the training rows; no row of the table may lack it.
 pub(super) fn fit(table: &Table, columns: &[usize], rows: &[u32], setup: &Setup) -> Result<Target> {
+    if columns.is_empty() {
+        return Ok(Target::None);
+    }
     for &index in columns {
         let column = &table.columns[index];
         check_readable(table, column)?;

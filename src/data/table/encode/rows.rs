@@ -135,7 +135,7 @@ impl<'a> RowReader<'a> {
             let looks_so = Beginning::of(source.whole_lines(), &options).header.is_some();
             (Fields::in_order(path, encoder, &names, looks_so)?, Vec::new())
         };
-        if with_target && fields.targets.is_empty() {
+        if with_target && fields.targets.is_empty() && encoder.target != Target::None {
             let place = if is_header { "header" } else { "first row" };
             let columns = encoder.target.columns().join("`, `");
             let expected = format!("the target `{columns}`, to compare predictions with");
@@ -194,22 +194,25 @@ impl<'a> RowReader<'a> {
         Ok(rows.count)
     }
 
-    /// All rows as samples.
+    /// All rows as samples, without targets where the table has none.
     ///
     /// # Errors
-    /// Those of [`RowReader::next`]; [`Error::Format`] if there are none, or they have no target.
+    /// Those of [`RowReader::next`]; [`Error::Format`] if there are none.
     pub fn samples(self) -> Result<Samples> {
-        let (encoder, width) = (self.encoder, self.encoder.width());
+        let (encoder, width, has_target) = (self.encoder, self.encoder.width(), self.has_target());
         let rows = self.rows()?;
         if encoder.windows.is_some() {
             return encoder.windows_of(&rows);
         }
         let targets = match &encoder.target {
+            _ if !has_target => Targets::None,
             Target::Classes { .. } => Targets::Classes(rows.classes),
             Target::Values { columns } => Targets::Values { values: rows.values, width: columns.len() },
+            Target::None => Targets::None,
         };
         let samples = Samples::floats(rows.features, [1, 1, width], targets, encoder.outputs())?;
-        let samples = samples.with_units(encoder.units())?.with_encoder(encoder.clone());
+        let units = if has_target { encoder.units() } else { Vec::new() };
+        let samples = samples.with_units(units)?.with_encoder(encoder.clone());
         if rows.weights.is_empty() { Ok(samples) } else { samples.with_weights(rows.weights) }
     }
 
@@ -433,7 +436,7 @@ impl Fields {
                 "{columns}{}{}; or rows of {all} fields as the training table has{}",
                 listed.join(", "),
                 if encoder.features.len() > 8 { ", and so on" } else { "" },
-                if is_series { String::new() } else { format!(", or of {without} without the target") }
+                if without == all { String::new() } else { format!(", or of {without} without the target") }
             );
             let found = if looks_like_header {
                 format!("`{}`", first.join(", ").chars().take(SHOWN).collect::<String>())

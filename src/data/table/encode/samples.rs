@@ -57,6 +57,9 @@ impl Encoder {
 
     /// The targets of rows, and how many classes there are.
     fn targets(&self, table: &Table, rows: &[u32]) -> Result<(Targets, usize)> {
+        if self.target == Target::None {
+            return Ok((Targets::None, 0));
+        }
         let Some(classes) = Classes::of(&self.target) else {
             return self.values(table, rows);
         };

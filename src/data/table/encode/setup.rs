@@ -74,8 +74,11 @@ impl WindowSetup {
 /// Which columns of a table are what, and what is done to them. Columns are named, or numbered from 1 on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setup {
-    /// What is to be predicted: one column, or several of numbers; the last column where this is empty.
+    /// What is to be predicted: one column, or several of numbers; the last column where this is empty, or nothing of an
+    /// unsupervised model.
     pub target: Vec<String>,
+    /// Whether nothing is to be predicted: a target that is named is set aside, to compare with.
+    pub unsupervised: bool,
     /// The columns that predictions are made of; where this is empty, all that nothing else is said of.
     pub features: Vec<String>,
     /// Columns that are left out.
@@ -110,6 +113,7 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             target: Vec::new(),
+            unsupervised: false,
             features: Vec::new(),
             ignore: Vec::new(),
             id: None,

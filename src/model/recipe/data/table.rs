@@ -188,6 +188,8 @@ fn read_setup(section: &mut Section) -> Result<Setup> {
     }
     Ok(Setup {
         target: target?,
+        // The kind of the model decides.
+        unsupervised: false,
         features: features?,
         ignore: ignore?,
         id,

@@ -114,6 +114,11 @@ impl LayerConfig {
         made("random-fourier-features", [("components", components.into()), ("gamma", gamma.into())])
     }
 
+    /// The squared distance to each of so many trained centres.
+    pub fn squared_distances(centres: usize) -> LayerConfig {
+        made("squared-distances", [("centres", centres.into())])
+    }
+
     /// An activation, but the identity, as a layer of its own.
     pub fn activation(activation: Activation) -> LayerConfig {
         LayerConfig::Of(LayerSettings::of_activation(activation))
