@@ -3,6 +3,7 @@
 pub mod clip;
 pub mod convert;
 pub mod dropout;
+pub mod embedding;
 pub mod gated;
 pub mod merge;
 pub mod prelu;

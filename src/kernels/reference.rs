@@ -4,6 +4,7 @@
 mod activations;
 pub mod augment;
 mod dense;
+mod embedding;
 pub(super) mod functions;
 pub mod grouped;
 pub mod image;
@@ -15,6 +16,7 @@ mod transposed;
 
 pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
+pub use embedding::Embedding;
 pub use functions::erf;
 pub use loss::{
     binary_cross_entropy, binary_hinge, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh,

@@ -1,6 +1,6 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::entries::{convolution, dense, normalisation, squeeze_excite, transposed};
+use super::entries::{convolution, dense, embedding, normalisation, squeeze_excite, transposed};
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, flatten, gated, pool, prelu};
 use crate::error::Result;
@@ -32,7 +32,7 @@ fn built_in() -> Vec<&'static LayerKind> {
         &normalisation::GROUP,
         &dropout::KIND,
     ];
-    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU];
+    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU, &embedding::KIND];
     before_activations.into_iter().chain(elementwise::kinds()).chain(trained).collect()
 }
 

@@ -88,7 +88,7 @@ fn each_number_of_a_window_is_that_of_its_row() {
                         feature.write_date(Some(number as i64), &mut own);
                         numbers.extend(own);
                     }
-                    How::Category { .. } => panic!("there is none"),
+                    How::Category { .. } | How::Embedding { .. } => panic!("there is none"),
                 }
             }
             numbers

@@ -1,6 +1,7 @@
 //! What the tables of a recipe say has to go together: what is refused in one beside another.
 
 use super::config::Recipe;
+use super::embed;
 use super::layers::find_layer;
 use super::optimizer::Optimizer;
 use super::train::TrainConfig;
@@ -11,11 +12,12 @@ use crate::model::section::Section;
 use crate::optim::schedule::Schedule;
 
 /// A setting that makes no sense beside the others: its key, what would, and what it is.
-type Misfit = (&'static str, String, String);
+pub(crate) type Misfit = (&'static str, String, String);
 
 /// Refuses what does not go together, where the section, the outermost of the recipe, says that it stands.
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
+    let misfit = misfit.or_else(|| embed::misfit(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -38,7 +40,7 @@ pub fn check_augmentation(recipe: &Recipe) -> Result<()> {
     beside_augmentation(recipe).map_or(Ok(()), |misfit| Err(refused(recipe, misfit)))
 }
 
-fn refused(recipe: &Recipe, (key, expected, found): Misfit) -> Error {
+pub(super) fn refused(recipe: &Recipe, (key, expected, found): Misfit) -> Error {
     Error::Setting { place: format!("recipe {}", recipe.name), key: key.into(), expected, found }
 }
 
