@@ -8,6 +8,7 @@ mod blocks;
 mod convolution_pool;
 mod dense;
 mod elementwise;
+mod embedding;
 mod gated;
 mod grouped;
 mod images;

@@ -111,10 +111,8 @@ impl LayerSettings {
     pub fn embedding_of(self, known: &[[usize; 2]]) -> LayerSettings {
         let is_unsaid = |key: &str| self.values().integers(key).is_empty();
         let of = |side: usize| known.iter().map(|table| table[side]).collect::<Vec<usize>>();
-        match [is_unsaid("categories"), is_unsaid("widths")] {
-            [true, true] => self.having("categories", of(0)).having("widths", of(1)),
-            [true, false] => self.having("categories", of(0)),
-            _ => self,
-        }
+        let [categories, widths] = ["categories", "widths"].map(is_unsaid);
+        let settings = if categories { self.having("categories", of(0)) } else { self };
+        if widths { settings.having("widths", of(1)) } else { settings }
     }
 }
