@@ -1,7 +1,6 @@
 //! What the tables of a recipe say has to go together: what is refused in one beside another.
 
 use super::config::Recipe;
-use super::embed;
 use super::layers::find_layer;
 use super::optimizer::Optimizer;
 use super::train::TrainConfig;
@@ -17,7 +16,7 @@ pub(crate) type Misfit = (&'static str, String, String);
 /// Refuses what does not go together, where the section, the outermost of the recipe, says that it stands.
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
-    let misfit = misfit.or_else(|| embed::misfit(recipe));
+    let misfit = misfit.or_else(|| beside_embedding(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -179,4 +178,22 @@ fn beside_augmentation(recipe: &Recipe) -> Option<Misfit> {
         return Some(("augment.mixup", expected, "one".into()));
     }
     None
+}
+
+/// What columns that are embedded, and the layer that embeds them, do not go with.
+fn beside_embedding(recipe: &Recipe) -> Option<Misfit> {
+    let Recipe { model, augment, data, .. } = recipe;
+    if model.embedding().is_some() && !augment.is_off() {
+        let expected =
+            "none with an `embedding` first, whose codes are no numbers that could change a little";
+        return Some(("augment", expected.into(), "one".into()));
+    }
+    let (linear, setup) = (model.linear?, &data.table.as_ref()?.setup);
+    let given = [("data.embed", setup.embed.is_some()), ("data.embeddings", !setup.embeddings.is_empty())];
+    let (key, _) = given.into_iter().find(|(_, is_given)| *is_given)?;
+    let expected = format!(
+        "none with `model.kind = \"{}\"`, which has a coefficient for each category; `data.most_categories` says of how many",
+        linear.kind.name()
+    );
+    Some((key, expected, "one".into()))
 }

@@ -16,7 +16,7 @@ pub const EMBED: usize = 100;
 
 impl ModelConfig {
     /// The embedding that reads the data, if there is one.
-    fn embedding(&self) -> Option<&LayerSettings> {
+    pub(super) fn embedding(&self) -> Option<&LayerSettings> {
         let first = self.layers.first().and_then(LayerConfig::settings);
         first.filter(|settings| settings.embedded().is_some())
     }
@@ -107,22 +107,4 @@ impl Recipe {
             table.setup.embed.get_or_insert(EMBED);
         }
     }
-}
-
-/// What does not go with columns that are embedded.
-pub(super) fn misfit(recipe: &Recipe) -> Option<Misfit> {
-    let Recipe { model, augment, data, .. } = recipe;
-    if model.embedding().is_some() && !augment.is_off() {
-        let expected =
-            "none with an `embedding` first, whose codes are no numbers that could change a little";
-        return Some(("augment", expected.into(), "one".into()));
-    }
-    let (linear, setup) = (model.linear?, &data.table.as_ref()?.setup);
-    let given = [("data.embed", setup.embed.is_some()), ("data.embeddings", !setup.embeddings.is_empty())];
-    let (key, _) = given.into_iter().find(|(_, is_given)| *is_given)?;
-    let expected = format!(
-        "none with `model.kind = \"{}\"`, which has a coefficient for each category; `data.most_categories` says of how many",
-        linear.kind.name()
-    );
-    Some((key, expected, "one".into()))
 }

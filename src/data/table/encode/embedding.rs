@@ -6,9 +6,6 @@ use super::feature::Feature;
 /// The most columns that are embedded.
 pub const MOST_EMBEDDED: usize = 64;
 
-/// The most numbers that a category is embedded in.
-pub const MOST_WIDTH: usize = 1 << 16;
-
 /// The most numbers where nothing is said of them.
 const USUAL_WIDTH: f64 = 50.0;
 

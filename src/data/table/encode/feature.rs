@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::category::MOST_CATEGORIES;
 use super::super::date::{self, DateForm};
-use super::embedding::MOST_WIDTH;
+
+/// The most numbers that a category is embedded in.
+pub const MOST_WIDTH: usize = 1 << 16;
 
 /// What becomes of a number: (x - offset) * factor, or that of ln(1 + x).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

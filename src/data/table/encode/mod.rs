@@ -20,9 +20,9 @@ mod series;
 mod setup;
 mod windows;
 
-pub use embedding::{MOST_EMBEDDED, MOST_WIDTH, embedding_width};
+pub use embedding::{MOST_EMBEDDED, embedding_width};
 pub use encoder::{Encoder, MOST_FEATURES, Reading, Target, ValueColumn};
-pub use feature::{Category, Feature, How, Scale};
+pub use feature::{Category, Feature, How, MOST_WIDTH, Scale};
 pub use fit::Fitted;
 pub use forecast::Forecast;
 pub use rows::{RowReader, Rows};
