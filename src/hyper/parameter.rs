@@ -10,7 +10,7 @@ use crate::kernels::activation::Activation;
 /// The most characters of a name or a key that a table lists.
 pub(crate) const LONGEST_NAME: usize = 40;
 
-/// A number, two of them, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
+/// A number, several integers, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
 #[derive(Debug)]
 pub struct HyperParameter {
     /// The key in recipes; those of a window are its own.
