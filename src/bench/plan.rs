@@ -123,7 +123,7 @@ impl BenchPlan {
                 }
             };
             let set = &plan.data[data];
-            let mut recipe = recipe;
+            let mut recipe = recipe.for_samples(&set.train)?;
             if recipe.train.takes_all() {
                 recipe.train.batch = set.train.len();
             }

@@ -54,6 +54,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         }
     };
     outputs.check_data(&data)?;
+    let recipe = recipe.for_samples(&data.train)?;
     if let Some(number) = arguments.folds {
         return folds::run(&arguments, number, &recipe, &data);
     }

@@ -10,7 +10,7 @@ use crate::kernels::activation::Activation;
 /// The most characters of a name or a key that a table lists.
 pub(crate) const LONGEST_NAME: usize = 40;
 
-/// A number, two of them, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
+/// A number, several integers, a choice, a name, an activation, initial values or a window that a rule, a loss or a layer lets one set.
 #[derive(Debug)]
 pub struct HyperParameter {
     /// The key in recipes; those of a window are its own.
@@ -47,11 +47,17 @@ pub(crate) enum Allowed {
     Name(&'static str, &'static [&'static str]),
     /// One for each class, none below 0 and one above; or none, which is 1 for each.
     ClassWeights,
+    /// At most so many, each between the least and the largest that is possible; by default none.
+    Integers {
+        most: usize,
+        low: usize,
+        high: usize,
+    },
     Activation(Activation),
     /// Initial weights, by default those that suit the activation.
     WeightInit,
-    /// Initial values that need no number of inputs.
-    BiasInit,
+    /// Initial values that need no number of inputs, by default these.
+    OwnInit(Init),
     Window {
         one_dimensional: bool,
         /// Whether it moves by its own size where nothing else is said, and by single pixels otherwise.
@@ -125,6 +131,16 @@ impl HyperParameter {
         HyperParameter::new(key, about, Allowed::ClassWeights)
     }
 
+    /// At most `most` integers between two, both included; none unless they are set. In recipes one by itself will do.
+    pub const fn integers(
+        key: &'static str,
+        most: usize,
+        [low, high]: [usize; 2],
+        about: &'static str,
+    ) -> HyperParameter {
+        HyperParameter::new(key, about, Allowed::Integers { most, low, high })
+    }
+
     /// An activation with its parameter, in recipes a name or a table; by default the identity.
     pub const fn activation(key: &'static str, about: &'static str) -> HyperParameter {
         HyperParameter::new(key, about, Allowed::Activation(Activation::IDENTITY))
@@ -138,7 +154,12 @@ impl HyperParameter {
 
     /// Initial values of a bias, in recipes a name or a table: such as need no number of inputs; by default zeros.
     pub const fn bias_init(key: &'static str, about: &'static str) -> HyperParameter {
-        HyperParameter::new(key, about, Allowed::BiasInit)
+        HyperParameter::init(key, Init::Zeros, about)
+    }
+
+    /// The same with another default.
+    pub const fn init(key: &'static str, default: Init, about: &'static str) -> HyperParameter {
+        HyperParameter::new(key, about, Allowed::OwnInit(default))
     }
 
     /// A window over images, or sequences, which must be set. In recipes it is four keys: `kernel`, and `stride`,
@@ -178,7 +199,8 @@ impl HyperParameter {
             Allowed::ClassWeights => HyperValue::ClassWeights(Vec::new()),
             Allowed::Activation(default) => HyperValue::Activation(default),
             Allowed::WeightInit => HyperValue::Init(Init::before(Activation::IDENTITY)),
-            Allowed::BiasInit => HyperValue::Init(Init::Zeros),
+            Allowed::Integers { .. } => HyperValue::Integers(Vec::new()),
+            Allowed::OwnInit(default) => HyperValue::Init(default),
             Allowed::Window { one_dimensional, .. } => HyperValue::Window(window::smallest(one_dimensional)),
         }
     }
@@ -211,7 +233,10 @@ impl HyperParameter {
             Allowed::ClassWeights => "a weight for each class, none below 0 and one above".into(),
             Allowed::Activation(_) => "an activation".into(),
             Allowed::WeightInit => "an initialiser".into(),
-            Allowed::BiasInit => "zeros, constant, uniform or normal".into(),
+            Allowed::OwnInit(_) => "zeros, constant, uniform or normal".into(),
+            &Allowed::Integers { most, low, high } => {
+                format!("at most {most}, each {}", integer_text(low, high))
+            }
             &Allowed::Window { one_dimensional, .. } => {
                 let of = if one_dimensional { "sequences" } else { "images" };
                 format!("a window over {of}, each side of {}", integer_text(1, window::MOST_PIXELS))
@@ -254,11 +279,14 @@ impl HyperParameter {
             (HyperValue::Pair(pair), Allowed::Pair { low, high, .. }) => {
                 pair.iter().all(|side| (low..=high).contains(&side))
             }
+            (HyperValue::Integers(values), &Allowed::Integers { most, low, high }) => {
+                values.len() <= most && values.iter().all(|value| (low..=high).contains(value))
+            }
             (HyperValue::Choice(_), Allowed::Choice(_)) => true,
             (HyperValue::Name(name), Allowed::Name(_, names)) => names.contains(name),
             (HyperValue::ClassWeights(_), Allowed::ClassWeights)
             | (HyperValue::Activation(_), Allowed::Activation(_))
-            | (HyperValue::Init(_), Allowed::WeightInit | Allowed::BiasInit)
+            | (HyperValue::Init(_), Allowed::WeightInit | Allowed::OwnInit(_))
             | (HyperValue::Window(_), Allowed::Window { .. }) => true,
             _ => false,
         }
@@ -270,6 +298,7 @@ impl HyperParameter {
             (HyperValue::Integer(value), Allowed::Number(..)) => Some(HyperValue::Number(value as f64)),
             (HyperValue::Integer(value), Allowed::Single(..)) => Some(HyperValue::Single(value as f32)),
             (HyperValue::Integer(value), Allowed::Pair { .. }) => Some(HyperValue::Pair([value; 2])),
+            (HyperValue::Integer(value), Allowed::Integers { .. }) => Some(HyperValue::Integers(vec![value])),
             (HyperValue::Number(value), Allowed::Single(..)) => Some(HyperValue::Single(value as f32)),
             (HyperValue::Single(value), Allowed::Number(..)) => Some(HyperValue::Number(value.into())),
             (HyperValue::Name(name), Allowed::Name(_, names)) => {
@@ -280,7 +309,8 @@ impl HyperParameter {
             }
             (value @ HyperValue::Number(_), Allowed::Number(..))
             | (value @ HyperValue::Activation(_), Allowed::Activation(_))
-            | (value @ HyperValue::Init(_), Allowed::WeightInit | Allowed::BiasInit)
+            | (value @ HyperValue::Init(_), Allowed::WeightInit | Allowed::OwnInit(_))
+            | (value @ HyperValue::Integers(_), Allowed::Integers { .. })
             | (value @ HyperValue::Single(_), Allowed::Single(..))
             | (value @ HyperValue::Integer(_), Allowed::Integer { .. })
             | (value @ HyperValue::Pair(_), Allowed::Pair { .. })

@@ -19,6 +19,7 @@ pub enum HyperValue {
     Name(&'static str),
     /// \[classes\], or none, which is 1 for each class.
     ClassWeights(Vec<f32>),
+    Integers(Vec<usize>),
     Activation(Activation),
     Init(Init),
     Window(Window),
@@ -42,8 +43,13 @@ impl fmt::Display for HyperValue {
             HyperValue::Single(number) => write!(formatter, "{number}"),
             HyperValue::ClassWeights(weights) if weights.is_empty() => write!(formatter, "all 1"),
             HyperValue::ClassWeights(weights) => write!(formatter, "{weights:?}"),
+            HyperValue::Integers(integers) if integers.is_empty() => write!(formatter, "none"),
+            HyperValue::Integers(integers) => write!(formatter, "{integers:?}"),
             HyperValue::Activation(activation) => write!(formatter, "{activation:?}"),
             HyperValue::Init(Init::Zeros) => write!(formatter, "zeros"),
+            HyperValue::Init(Init::Normal { mean, deviation }) => {
+                write!(formatter, "normal of mean {mean} and deviation {deviation}")
+            }
             HyperValue::Init(init) => write!(formatter, "{init:?}"),
             HyperValue::Window(window) => write!(formatter, "{window}"),
         }
@@ -68,6 +74,7 @@ values! {
     bool => Choice,
     &'static str => Name,
     Vec<f32> => ClassWeights,
+    Vec<usize> => Integers,
     Activation => Activation,
     Init => Init,
     Window => Window,

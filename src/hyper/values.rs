@@ -123,6 +123,17 @@ impl HyperValues {
         }
     }
 
+    /// The integers under a key, perhaps none.
+    ///
+    /// # Panics
+    /// If the kind lists none under this key.
+    pub fn integers(&self, key: &str) -> &[usize] {
+        match self.get(key) {
+            Some(HyperValue::Integers(integers)) => integers,
+            other => unreachable!("{} has no integers {key}, but {other:?}", self.kind),
+        }
+    }
+
     /// Brings the defaults that follow from other values up to date.
     fn follow(&mut self) {
         for index in 0..self.values.len() {

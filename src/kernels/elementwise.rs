@@ -3,6 +3,7 @@
 pub mod clip;
 pub mod convert;
 pub mod dropout;
+pub mod embedding;
 pub mod fourier;
 pub mod gated;
 pub mod merge;

@@ -5,6 +5,7 @@ mod activations;
 pub mod augment;
 mod dense;
 mod distances;
+mod embedding;
 pub mod features;
 pub(super) mod functions;
 pub mod grouped;
@@ -18,6 +19,7 @@ mod transposed;
 pub use activations::{activation, activation_derivative};
 pub use dense::{Dense, DenseGradients};
 pub use distances::{minimum, squared_distances, squared_distances_gradients};
+pub use embedding::Embedding;
 pub use functions::erf;
 pub use loss::{
     binary_cross_entropy, binary_hinge, cross_entropy, focal, hinge, huber, kl_divergence, log_cosh,

@@ -1,6 +1,6 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::entries::{convolution, dense, features, normalisation, squeeze_excite, transposed};
+use super::entries::{convolution, dense, embedding, features, normalisation, squeeze_excite, transposed};
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, flatten, gated, pool, prelu, squared_distances};
 use crate::error::Result;
@@ -32,7 +32,7 @@ fn built_in() -> Vec<&'static LayerKind> {
         &normalisation::GROUP,
         &dropout::KIND,
     ];
-    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU, &squared_distances::KIND];
+    let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU, &squared_distances::KIND, &embedding::KIND];
     let fixed = [&features::POLYNOMIAL, &features::FOURIER];
     before_activations.into_iter().chain(elementwise::kinds()).chain(trained).chain(fixed).collect()
 }

@@ -169,6 +169,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     // Of a loss without targets what may be known of rows beside is no output.
     let outputs = recipe.model.loss.takes_targets().then_some(classes);
     let encoder = metadata.get("table").map(|text| encoder(path, text, input, outputs)).transpose()?;
+    if let Some(encoder) = &encoder {
+        check_embedding(path, &recipe, encoder)?;
+    }
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_file(path, file, |tensor| check_values(path, tensor))?;
@@ -188,6 +191,16 @@ fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: Option<usize>) -
         return Err(wrong(path, "table", &expected, &format!("{width} features and {found} outputs")));
     }
     Ok(Arc::new(encoder))
+}
+
+/// Checks that the columns of a table are embedded as they are coded.
+fn check_embedding(path: &Path, recipe: &Recipe, encoder: &Encoder) -> Result<()> {
+    let (expected, found) = match recipe.model.embedding_columns(encoder) {
+        Ok(model) if model == recipe.model => return Ok(()),
+        Ok(_) => ("an `embedding` with the sizes of its tables".to_string(), "one without".to_string()),
+        Err((_, expected, found)) => (expected, found),
+    };
+    Err(wrong(path, "recipe", &expected, &found))
 }
 
 /// The type of this name, if values of it are divided by `scale` by the recipe.

@@ -115,6 +115,11 @@ impl ModelBuilder {
         self.layer(LayerConfig::flatten())
     }
 
+    /// Adds [`LayerConfig::embedding`].
+    pub fn embedding(self, tables: &[[usize; 2]]) -> ModelBuilder {
+        self.layer(LayerConfig::embedding(tables))
+    }
+
     /// Adds [`LayerConfig::dropout`].
     pub fn dropout(self, rate: f64) -> ModelBuilder {
         self.layer(LayerConfig::dropout(rate))

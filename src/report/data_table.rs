@@ -6,7 +6,10 @@ use super::markup::{for_terminal, printable};
 use super::numbers::{counted, percent, significant, thousands};
 use super::table::{Side, table};
 use super::wrap::wrapped;
-use crate::data::table::{ColumnRecord, Kind, Measure, Strength, TableRecord, TableWarning, TargetRecord};
+use crate::data::table::{
+    ColumnRecord, Kind, Measure, Strength, TableRecord, TableWarning, TargetRecord, embedding_width,
+};
+use crate::model::recipe::EMBED;
 
 /// Columns of a kind that are shown; all are in the JSON.
 const MOST_SHOWN: usize = 100;
@@ -42,6 +45,9 @@ pub fn text(record: &TableRecord, columns: usize) -> String {
             text += &format!("… and {more} more; --json FILE has them all\n");
         }
     }
+    for column in record.columns.iter().filter(|column| is_embedded(record, column)).take(MOST_SHOWN) {
+        text += &wrapped(&embedded(column), columns, "");
+    }
     if let Some(target) = &record.target {
         text += &legend(record, target, columns);
         text += &classes(record, target);
@@ -57,6 +63,27 @@ pub fn text(record: &TableRecord, columns: usize) -> String {
         }
     }
     text
+}
+
+/// Whether a training of which nothing else is said embeds a column.
+fn is_embedded(record: &TableRecord, column: &ColumnRecord) -> bool {
+    let is_target = record.target.as_ref().is_some_and(|target| target.number == column.number);
+    column.kind == Kind::Category && !is_target && column.distinct.is_none_or(|count| count > EMBED)
+}
+
+fn embedded(column: &ColumnRecord) -> String {
+    let name = clean(&column.name, NAME);
+    match column.distinct {
+        Some(count) => {
+            // One more for all others.
+            let [categories, width] =
+                [count, embedding_width(count + 1)].map(|count| thousands(count as u64));
+            format!(
+                "{name}: `fallline train` learns an embedding of {categories} categories in {width} numbers"
+            )
+        }
+        None => format!("{name}: `fallline train` learns an embedding of its categories"),
+    }
 }
 
 type Section = fn(&[&ColumnRecord], usize) -> String;

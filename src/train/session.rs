@@ -34,7 +34,7 @@ use crate::train::session::prepare::{Prepared, Request};
 use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
 use crate::train::step::{Batch, BatchScore};
-use crate::train::targets::{targets_for, weight_of};
+use crate::train::targets::{check_codes, targets_for, weight_of};
 use crate::{Error, Result};
 
 /// A model in training: everything that lives from one epoch to the next.
@@ -104,6 +104,7 @@ impl<'a> Session<'a> {
             });
         }
         let targets = targets_for(model, samples)?;
+        check_codes(model, samples, &recipe.data)?;
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;

@@ -1,10 +1,11 @@
 //! Checks of samples against a model.
 
-use crate::data::{self, Samples};
+use crate::data::{self, Features, Samples};
 use crate::kernels::loss::Targets;
 use crate::kernels::simd::reduce;
 use crate::losses::LossFunction;
 use crate::model::Model;
+use crate::model::recipe::DataConfig;
 use crate::{Error, Result};
 
 /// Checks that samples have the shape of the model's input.
@@ -14,6 +15,40 @@ pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<
     }
     let text = |[height, width, channels]: [usize; 3]| format!("{height} x {width} x {channels}");
     Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
+}
+
+/// Checks that the numbers of samples which an embedding reads are codes of it, as the network sees them.
+pub(in crate::train) fn check_codes(model: &Model, samples: &Samples, data: &DataConfig) -> Result<()> {
+    let width = samples.features_per_sample();
+    if let Some(encoder) = samples.encoder() {
+        match model.config().embedding_columns(encoder) {
+            Ok(fitted) if fitted == *model.config() => {}
+            Ok(_) => return Err(mismatch("layers", "an `embedding` with its sizes".into(), "one without")),
+            Err((what, expected, found)) => return Err(mismatch(what, expected, found)),
+        }
+    }
+    let codes = model.config().codes(width);
+    if codes.is_empty() {
+        return Ok(());
+    }
+    let [factor, shift] = data.factor_and_shift(samples.element_type());
+    for sample in 0..samples.len() {
+        for &(place, rows) in &codes {
+            let value = match samples.features() {
+                Features::Bytes(bytes) => f32::from(bytes[sample * width + place]),
+                Features::Floats(floats) => floats[sample * width + place],
+            };
+            let seen = value.mul_add(factor, shift);
+            if !(0.0..rows as f32).contains(&seen) || seen.fract() != 0.0 {
+                let what = format!("number {place} of sample {sample}, which the `embedding` reads");
+                let expected = format!("a whole number from 0 to {}", rows - 1);
+                let from =
+                    if seen == value { String::new() } else { format!(", which {value} is scaled to") };
+                return Err(mismatch(&what, expected, format!("{seen}{from}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The targets of samples that `model` can be trained or tested on; none for a loss that takes none.

@@ -134,7 +134,8 @@ fn validation_folds_and_weights_work() {
     assert!(printed.contains("validation inertia 0."), "{printed}");
     let printed = train(path, &["--set", "data.ignore=kind", "--folds", "3", "--epochs", "30"]);
     assert!(printed.contains("3 folds: validation loss") && !printed.contains("accuracy"), "{printed}");
-    let weighted = content()
+    let content = content();
+    let weighted = content
         .lines()
         .enumerate()
         .map(|(line, row)| if line == 0 { format!("{row},w\n") } else { format!("{row},{}\n", line % 3) });

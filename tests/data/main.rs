@@ -9,6 +9,7 @@ mod commands;
 mod digits;
 #[cfg(feature = "download")]
 mod download;
+mod embeddings;
 mod foreign_texts;
 mod hostile;
 mod idx;

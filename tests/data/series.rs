@@ -58,7 +58,7 @@ fn floats(samples: &Samples) -> &[f32] {
 fn values(samples: &Samples) -> &[f32] {
     match samples.targets() {
         Targets::Values { values, .. } => values,
-        Targets::Classes(_) => panic!("no series has classes"),
+        Targets::Classes(_) | Targets::None => panic!("the targets of a series are values"),
     }
 }
 
@@ -88,7 +88,7 @@ fn each_number_of_a_window_is_that_of_its_row() {
                         feature.write_date(Some(number as i64), &mut own);
                         numbers.extend(own);
                     }
-                    How::Category { .. } => panic!("there is none"),
+                    How::Category { .. } | How::Embedding { .. } => panic!("there is none"),
                 }
             }
             numbers

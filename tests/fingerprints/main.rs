@@ -28,6 +28,7 @@ mod case;
 mod clusters;
 mod coverage;
 mod data;
+mod embeddings;
 mod features;
 mod images;
 mod linear;
@@ -61,6 +62,7 @@ fn cases() -> Vec<Case> {
         linear::RECIPES,
         features::RECIPES,
         clusters::RECIPES,
+        embeddings::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

@@ -256,7 +256,7 @@ fn shards_own_all_parameters_once() {
         for whole in [false, true] {
             let case = Case::new(turn, shape, false, Activation::RELU);
             let layer = &case.layer;
-            let wanted = Partitioning { whole_columns: whole, by_inputs: false };
+            let wanted = Partitioning { whole_columns: whole, by_inputs: false, sparse_input: false };
             let sharding = layer.partition(wanted).unwrap();
             let mut owned = vec![0; storage_len(layer.as_ref())];
             for shard in 0..sharding.shards() {

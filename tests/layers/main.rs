@@ -9,6 +9,7 @@ mod convolution_pool;
 mod dense;
 mod distances;
 mod elementwise;
+mod embedding;
 mod features;
 mod gated;
 mod grouped;

@@ -120,6 +120,7 @@ pub fn dense(inputs: usize, outputs: usize, bias: bool, activation: Activation, 
         input_gradient: !first,
         whole_columns: false,
         by_inputs: false,
+        sparse_input: false,
     }
 }
 

@@ -125,6 +125,7 @@ impl Network {
             input_gradient: true,
             whole_columns: false,
             by_inputs: false,
+            sparse_input: false,
         };
         let parameters = [splitmix::weights(0, outputs, inputs), splitmix::biases(0, outputs)];
         let placed = Placed::new(&layer, packed(&layer, &parameters));

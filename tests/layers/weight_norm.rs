@@ -61,6 +61,7 @@ impl Case {
             input_gradient,
             whole_columns,
             by_inputs: false,
+            sparse_input: false,
         };
         Case {
             layer: WeightNorm::new(dense),

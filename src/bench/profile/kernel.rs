@@ -140,7 +140,7 @@ fn with_session<R>(
 ) -> Result<R> {
     let mut notes = Vec::new();
     let data = dataset::load_or_digits(&request.recipe, request.data_dir.as_deref(), &mut notes)?;
-    let recipe = endless(&request.recipe);
+    let recipe = endless(&request.recipe).for_samples(&data.train)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let team = Team::new(request.threads)?;
     let mut session = Session::new(&mut model, &data.train, &recipe, &team)?;

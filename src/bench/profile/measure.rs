@@ -157,7 +157,7 @@ pub(super) fn endless(recipe: &Recipe) -> Recipe {
 
 /// The recipe as it is run: nothing ends it but the time that was asked for.
 fn recipe_for(request: &Request, data: &DataSet) -> Result<Recipe> {
-    let mut recipe = endless(&request.recipe);
+    let mut recipe = endless(&request.recipe).for_samples(&data.train)?;
     let samples = if request.predict { data.test.len() } else { data.train.len() };
     if recipe.train.batch == ALL_SAMPLES {
         if request.predict {

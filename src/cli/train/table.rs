@@ -58,27 +58,36 @@ impl Made {
             overrides.iter().filter(|change| change.path().starts_with("data.")).cloned().collect();
         let kind = overrides.iter().rev().find(|change| change.path() == "model.kind");
         let kind = kind.and_then(Override::text).filter(|kind| *kind != "network");
-        let facts = TableFacts { rows: 1, classes: Some(2), values: 0, kind: None };
+        let facts = TableFacts { rows: 1, classes: Some(2), values: 0, embeds: true, kind: None };
         let data = read(&TableConfig::of(text), facts, &of_data)?.0.data;
-        let Some(config) = data.table else {
+        let Some(mut config) = data.table else {
             let (expected, found) = ("table".into(), data.set);
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
-        let mut config = config;
         if kind == Some(KMeans::NAME) {
             // What does not go with it is told before the rows are read.
             read(&config, TableFacts { kind, ..facts }, overrides)?;
             config.setup.unsupervised = true;
         }
+        // A linear fit has a coefficient for each category, unless it was told otherwise, and then refuses.
+        let is_said = |key: &str| of_data.iter().any(|change| change.path() == key);
+        if kind.is_some() && !is_said("data.embed") {
+            config.setup.embed = None;
+        }
         let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
         let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
+        let embeds = !fitted.encoder.embeddings().is_empty();
         let facts = TableFacts {
             rows: fitted.rows(),
             classes: is_classes.then_some(outputs),
             values: if is_classes { 0 } else { outputs },
+            embeds,
             kind,
         };
+        if !embeds {
+            config.setup.embed = None;
+        }
         let (recipe, text) = read(&config, facts, overrides)?;
         let data = dataset::first_of(fitted.data_set(&config, data_dir)?, &recipe.data)?;
         Ok(Made { recipe, data, text })
@@ -195,6 +204,11 @@ fn described(feature: &Feature, windows: Option<&Windows>) -> String {
             let other = if *other { " and others" } else { "" };
             let missing = if *missing { ", missing ones marked" } else { "" };
             format!("category, {} known{other}{missing}: {made}", thousands(names.len() as u64))
+        }
+        How::Embedding { names, missing, width } => {
+            let missing = if *missing { ", missing ones among them" } else { "" };
+            let categories = thousands(names.len() as u64);
+            format!("embedding of {categories} categories in {}{missing}", counted(*width, "number"))
         }
         How::Date { .. } if windows.is_some_and(|windows| windows.is_date(&feature.column)) => {
             // All but the year.

@@ -25,7 +25,10 @@ pub use column::{Column, NO_DATE, Unreadable, Values};
 pub use date::{DateForm, written as date_text};
 pub use describe::{SCHEMA, TableRecord, TargetRecord};
 pub use dialect::{Counts, DELIMITERS, delimiter_named};
-pub use encode::{Encoder, Fill, Forecast, RowReader, Rows, Scaling, Setup, Target, WindowSetup, Windows};
+pub use encode::{
+    Encoder, Fill, Forecast, MOST_EMBEDDED, RowReader, Rows, Scaling, Setup, Target, WindowSetup, Windows,
+    embedding_width,
+};
 pub use kind::Kind;
 pub use options::{Encoding, TableOptions};
 pub use read::{MOST_COLUMNS, Table};

@@ -2,6 +2,7 @@
 
 pub(super) mod convolution;
 pub(super) mod dense;
+pub(super) mod embedding;
 pub(super) mod features;
 pub(super) mod normalisation;
 pub(super) mod squeeze_excite;

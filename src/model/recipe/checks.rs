@@ -11,12 +11,12 @@ use crate::model::section::Section;
 use crate::optim::schedule::Schedule;
 
 /// A setting that makes no sense beside the others: its key, what would, and what it is.
-type Misfit = (&'static str, String, String);
+pub(crate) type Misfit = (&'static str, String, String);
 
 /// Refuses what does not go together, where the section, the outermost of the recipe, says that it stands.
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
-    let misfit =
-        beside_the_rule(recipe).or_else(|| beside_augmentation(recipe)).or_else(|| beside_k_means(recipe));
+    let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
+    let misfit = misfit.or_else(|| beside_k_means(recipe)).or_else(|| beside_embedding(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -42,7 +42,7 @@ pub fn check_augmentation(recipe: &Recipe) -> Result<()> {
     beside_augmentation(recipe).map_or(Ok(()), |misfit| Err(refused(recipe, misfit)))
 }
 
-fn refused(recipe: &Recipe, (key, expected, found): Misfit) -> Error {
+pub(super) fn refused(recipe: &Recipe, (key, expected, found): Misfit) -> Error {
     Error::Setting { place: format!("recipe {}", recipe.name), key: key.into(), expected, found }
 }
 
@@ -195,4 +195,22 @@ fn beside_augmentation(recipe: &Recipe) -> Option<Misfit> {
         return Some(("augment.mixup", expected, "one".into()));
     }
     None
+}
+
+/// What columns that are embedded, and the layer that embeds them, do not go with.
+fn beside_embedding(recipe: &Recipe) -> Option<Misfit> {
+    let Recipe { model, augment, data, .. } = recipe;
+    if model.embedding().is_some() && !augment.is_off() {
+        let expected =
+            "none with an `embedding` first, whose codes are no numbers that could change a little";
+        return Some(("augment", expected.into(), "one".into()));
+    }
+    let (linear, setup) = (model.linear?, &data.table.as_ref()?.setup);
+    let given = [("data.embed", setup.embed.is_some()), ("data.embeddings", !setup.embeddings.is_empty())];
+    let (key, _) = given.into_iter().find(|(_, is_given)| *is_given)?;
+    let expected = format!(
+        "none with `model.kind = \"{}\"`, which has a coefficient for each category; `data.most_categories` says of how many",
+        linear.kind.name()
+    );
+    Some((key, expected, "one".into()))
 }

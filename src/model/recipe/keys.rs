@@ -57,19 +57,24 @@ fn read_one(
             HyperValue::Name(section.choice(key, key, Some(default), names)?)
         }
         (Allowed::ClassWeights, _) => HyperValue::ClassWeights(read_weights(section, key)?),
+        (&Allowed::Integers { most, low, high }, _) => {
+            let lengths: Vec<usize> = (0..=most).collect();
+            let integers = section.integers(key, &lengths, [low, high], &parameter.range())?;
+            HyperValue::Integers(integers.unwrap_or_default())
+        }
         (Allowed::Activation(default), _) => {
             HyperValue::Activation(activation::read(section, key, *default)?)
         }
         (Allowed::WeightInit, HyperValue::Init(default)) => {
             HyperValue::Init(activation::read_initialiser(section, key, default)?)
         }
-        (Allowed::BiasInit, HyperValue::Init(default)) => {
-            HyperValue::Init(activation::read_bias_initialiser(section, key, default)?)
+        (Allowed::OwnInit(_), HyperValue::Init(default)) => {
+            HyperValue::Init(activation::read_own_initialiser(section, key, default)?)
         }
         (&Allowed::Window { one_dimensional, pool }, _) => {
             HyperValue::Window(windows::read(section, one_dimensional, pool)?)
         }
-        (Allowed::WeightInit | Allowed::BiasInit, default) => default,
+        (Allowed::WeightInit | Allowed::OwnInit(_), default) => default,
     })
 }
 
@@ -85,7 +90,8 @@ fn read_weights(section: &mut Section, key: &'static str) -> Result<Vec<f32>> {
     Ok(weights)
 }
 
-/// The keys and values as a recipe has them; class weights that are all 1 are left out, and what has no meaning.
+/// The keys and values as a recipe has them; class weights that are all 1 are left out, integers of which there are none,
+/// and what has no meaning.
 pub(super) fn write<'a>(
     values: impl Iterator<Item = (&'static HyperParameter, &'a HyperValue)>,
 ) -> impl Iterator<Item = (String, Value)> {
@@ -104,6 +110,10 @@ pub(super) fn write<'a>(
             HyperValue::ClassWeights(weights) if weights.is_empty() => continue,
             HyperValue::ClassWeights(weights) => {
                 weights.iter().copied().map(single).collect::<Vec<Value>>().into()
+            }
+            HyperValue::Integers(integers) if integers.is_empty() => continue,
+            HyperValue::Integers(integers) => {
+                integers.iter().map(|&one| integer(one as u64)).collect::<Vec<Value>>().into()
             }
             HyperValue::Activation(own) => activation::table(*own).into(),
             HyperValue::Init(init) => initialiser(init).into(),

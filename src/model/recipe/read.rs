@@ -34,7 +34,7 @@ impl Recipe {
         let lookahead = average::read_lookahead(&mut root)?;
         let average = average::read_average(&mut root, train.epochs)?;
         let stop = StopConfig::read(root.table("stop")?)?;
-        let recipe = Recipe {
+        let mut recipe = Recipe {
             name,
             summary,
             data,
@@ -51,6 +51,7 @@ impl Recipe {
             target,
             reproduce,
         };
+        recipe.embed_by_default();
         checks::check(&root, &recipe)?;
         root.finish()?;
         Ok(recipe)

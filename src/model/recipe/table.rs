@@ -14,6 +14,8 @@ pub struct TableFacts<'a> {
     pub classes: Option<usize>,
     /// Values of the target where it is of values.
     pub values: usize,
+    /// Whether columns are embedded.
+    pub embeds: bool,
     /// The kind of the model, where it is to be no network.
     pub kind: Option<&'a str>,
 }
@@ -34,6 +36,7 @@ pub fn of_table(name: &str, config: &TableConfig, facts: TableFacts) -> String {
 }
 
 fn network(facts: TableFacts) -> Vec<(&'static str, Value)> {
+    let first = if facts.embeds { vec![layer("embedding", Vec::new())] } else { Vec::new() };
     let (model, decay) = match facts.classes {
         // Classes of a table are seldom told apart without error: dropout keeps a network from learning its training rows
         // by heart, at the price of numbers that it meets less exactly.
@@ -41,11 +44,13 @@ fn network(facts: TableFacts) -> Vec<(&'static str, Value)> {
             let dropout = layer("dropout", vec![("rate", DROPOUT.into())]);
             let hidden = || dense(2 * HIDDEN, true);
             let layers = vec![hidden(), dropout.clone(), hidden(), dropout, dense(classes, false)];
+            let layers = [first, layers].concat();
             (vec![("loss", "cross-entropy".into()), ("layers", layers.into())], DECAY)
         }
         // Without dropout weights are held back the more.
         None => {
             let layers = vec![dense(HIDDEN, true), dense(HIDDEN, true), dense(facts.values, false)];
+            let layers = [first, layers].concat();
             (vec![("loss", "mean-squared-error".into()), ("layers", layers.into())], 100.0 * DECAY)
         }
     };

@@ -1,5 +1,6 @@
 mod augment;
 mod blocks;
+mod embed;
 mod images;
 mod k_means;
 mod linear;

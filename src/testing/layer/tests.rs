@@ -313,6 +313,16 @@ fn convolutions_pass() {
     passes(LayerConfig::convolution_1d(6, 3, Activation::GELU).with("dilation", 2), sequence);
 }
 
+/// Several tables behind numbers, one in several shards, and one for all positions.
+#[test]
+fn embeddings_pass() {
+    passes(Ok(LayerConfig::embedding(&[[3, 2], [4, 5]])), Shape::Features(6));
+    passes(Ok(LayerConfig::embedding(&[[900, 40]])), Shape::Features(1));
+    passes(LayerConfig::embedding(&[[3, 5]]).with("shared", true), Shape::Features(4));
+    let few = check_layer(&LayerConfig::embedding(&[[3, 2], [4, 5]]), Shape::Features(1)).unwrap_err();
+    assert!(few.to_string().contains("at least 2 numbers, a code for each of `categories`"), "{few}");
+}
+
 #[test]
 fn normalisations_of_a_sample_pass() {
     for input in [Shape::Features(18), Shape::Image(Image::new(3, 4, 6))] {

@@ -49,7 +49,7 @@ fn read(input: &Input) -> Result<Accepted, String> {
     }))
 }
 
-/// One of single rows with classes, and one of a series.
+/// One of single rows with classes, one of a series, and one with a column that is embedded.
 fn seeds() -> Vec<Vec<u8>> {
     let windows = Some(WindowSetup::of(2));
     let of_series = Setup { target: vec!["sold".into()], windows, ..Setup::default() };
@@ -63,7 +63,8 @@ fn seeds() -> Vec<Vec<u8>> {
         let all: Vec<u32> = (0..table.rows as u32).collect();
         Encoder::fit(&table, &all, setup, &options).unwrap().encoder.to_json().into_bytes()
     };
-    vec![encoder(PEOPLE, &of_people), encoder(SALES, &of_series)]
+    let of_towns = Setup { embeddings: vec![("town".into(), 3)], ..of_people.clone() };
+    vec![encoder(PEOPLE, &of_people), encoder(SALES, &of_series), encoder(PEOPLE, &of_towns)]
 }
 
 fn spoil(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {

@@ -170,6 +170,7 @@ impl Encoder {
         if !(1..=MOST_FEATURES).contains(&encoder.width()) {
             return Err(format!("{} features", encoder.width()));
         }
+        encoder.check_embeddings()?;
         encoder.check_windows()?;
         match &encoder.target {
             Target::Classes { values, names, .. } => {

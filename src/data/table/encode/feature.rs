@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::super::category::MOST_CATEGORIES;
 use super::super::date::{self, DateForm};
 
+/// The most numbers that a category is embedded in.
+pub const MOST_WIDTH: usize = 1 << 16;
+
 /// What becomes of a number: (x - offset) * factor, or that of ln(1 + x).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
@@ -50,6 +53,9 @@ pub enum How {
     /// A feature for each category, which is 1 in its rows and 0 in others; behind them one for `other`, if there is,
     /// and one for missing values, if there is. What has no feature is 0 in all.
     Category { names: Vec<String>, other: bool, missing: bool },
+    /// One whole number, which stands for a vector of `width` numbers that a network learns: 0 in rows of other
+    /// categories than these, 1 in those of the first; behind the last the one of missing values, if they have their own.
+    Embedding { names: Vec<String>, missing: bool, width: usize },
     /// The year, scaled; sine and cosine of the month, of the weekday where there are days, and of the hour where there
     /// are times; and where `indicator` is set, 1 where the date is missing.
     Date {
@@ -74,6 +80,7 @@ impl Feature {
     pub fn width(&self) -> usize {
         match &self.how {
             How::Number { indicator, .. } => 1 + usize::from(*indicator),
+            How::Embedding { .. } => 1,
             How::Category { names, other, missing } => {
                 names.len() + usize::from(*other) + usize::from(*missing)
             }
@@ -89,6 +96,7 @@ impl Feature {
             How::Number { indicator, .. } => {
                 [column.clone()].into_iter().chain(missing(*indicator)).collect()
             }
+            How::Embedding { .. } => vec![column.clone()],
             How::Category { names, other, missing: without } => {
                 let categories = names.iter().map(|name| format!("{column}={name}"));
                 let other = other.then(|| format!("{column} other"));
@@ -113,6 +121,37 @@ impl Feature {
         let feature = scale.apply(number.unwrap_or(*fill));
         row[0] = feature.unwrap_or(0.0);
         feature.is_some()
+    }
+
+    /// The categories that it tells apart, sorted, if it is of categories.
+    pub fn categories(&self) -> Option<&[String]> {
+        match &self.how {
+            How::Category { names, .. } | How::Embedding { names, .. } => Some(names),
+            _ => None,
+        }
+    }
+
+    /// If it is embedded, its categories, those of other and of missing values among them, and the numbers of each.
+    pub fn embedding(&self) -> Option<[usize; 2]> {
+        match &self.how {
+            How::Embedding { names, missing, width } => {
+                Some([1 + names.len() + usize::from(*missing), *width])
+            }
+            _ => None,
+        }
+    }
+
+    /// Writes the features of a category to `row` `[width]`, which is 0.
+    pub fn write_category(&self, category: Category, row: &mut [f32]) {
+        if let How::Embedding { names, missing, .. } = &self.how {
+            row[0] = match category {
+                Category::Known(place) => (1 + place) as f32,
+                Category::Missing if *missing => (1 + names.len()) as f32,
+                Category::Other | Category::Missing => 0.0,
+            };
+        } else if let Some(place) = self.place(category) {
+            row[place] = 1.0;
+        }
     }
 
     /// The place of a category's feature within the column's; none if it has none.
@@ -148,8 +187,15 @@ impl Feature {
                 Some("a number that is not finite")
             }
             How::Date { year, .. } if !year.is_sound() => Some("a number that is not finite"),
-            How::Category { names, .. } if names.len() > MOST_CATEGORIES => Some("too many categories"),
-            How::Category { names, .. } if !names.is_sorted() => Some("categories that are not sorted"),
+            How::Category { names, .. } | How::Embedding { names, .. } if names.len() > MOST_CATEGORIES => {
+                Some("too many categories")
+            }
+            How::Category { names, .. } | How::Embedding { names, .. } if !names.is_sorted() => {
+                Some("categories that are not sorted")
+            }
+            How::Embedding { width, .. } if !(1..=MOST_WIDTH).contains(width) => {
+                Some("a category in no numbers, or too many")
+            }
             _ if self.width() == 0 => Some("a column without a feature"),
             _ => None,
         }
@@ -213,6 +259,26 @@ mod tests {
         assert_eq!(places(&of(false, false)), [Some(1), None, None]);
         assert_eq!(of(true, true).names(), ["x=a", "x=b", "x other", "x missing"]);
         assert_eq!(of(true, true).width(), 4);
+    }
+
+    #[test]
+    fn categories_that_are_embedded_have_a_code_each() {
+        let codes = |missing| {
+            let names = vec!["a".into(), "b".into()];
+            let feature = feature(How::Embedding { names, missing, width: 3 });
+            assert_eq!((feature.width(), feature.names(), feature.fault()), (1, vec!["x".to_string()], None));
+            let all = [Category::Known(0), Category::Known(1), Category::Other, Category::Missing];
+            let codes = all.map(|category| {
+                let mut row = [0.0];
+                feature.write_category(category, &mut row);
+                row[0]
+            });
+            (feature.embedding(), codes)
+        };
+        assert_eq!(codes(true), (Some([4, 3]), [1.0, 2.0, 0.0, 3.0]));
+        assert_eq!(codes(false), (Some([3, 3]), [1.0, 2.0, 0.0, 0.0]));
+        let wide = feature(How::Embedding { names: vec!["a".into()], missing: false, width: MOST_WIDTH + 1 });
+        assert_eq!(wide.fault(), Some("a category in no numbers, or too many"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::super::date::{self, DateForm};
 use super::super::kind::Kind;
 use super::super::options::TableOptions;
 use super::super::read::Table;
+use super::embedding::{MOST_EMBEDDED, embedding_width};
 use super::encoder::{Encoder, MOST_FEATURES, Reading};
 use super::feature::{Feature, How};
 use super::readable::check_readable;
@@ -33,9 +34,11 @@ impl Encoder {
     pub fn fit(table: &Table, rows: &[u32], setup: &Setup, options: &TableOptions) -> Result<Fitted> {
         let target = setup.target_columns(table)?;
         let fitted_target = fit_target::fit(table, &target, rows, setup)?;
-        let mut fit = Fit { table, rows, setup, notes: Vec::new() };
+        let left = MOST_EMBEDDED.saturating_sub(setup.embeddings.len());
+        let mut fit = Fit { table, rows, setup, notes: Vec::new(), left };
         let chosen = fit.chosen(&target)?;
         fit_windows::check(table, setup, &target)?;
+        fit.check_embeddings(&chosen)?;
         let mut features = Vec::with_capacity(chosen.len());
         for index in chosen {
             let column = &table.columns[index];
@@ -43,6 +46,8 @@ impl Encoder {
                 features.push(Feature { column: column.name.clone(), how });
             }
         }
+        // Their codes are the last numbers of a sample.
+        features.sort_by_key(|feature| feature.embedding().is_some());
         if setup.windows.is_some() {
             // A series is predicted from its own past.
             for &index in &target {
@@ -107,6 +112,8 @@ struct Fit<'a> {
     rows: &'a [u32],
     setup: &'a Setup,
     notes: Vec<String>,
+    /// How many more columns may be embedded that nobody has named.
+    left: usize,
 }
 
 impl Fit<'_> {
@@ -244,10 +251,17 @@ impl Fit<'_> {
         let all = kept.len();
         kept.sort_by_key(|&code| std::cmp::Reverse(counts[code]));
         kept.retain(|&code| counts[code] >= self.setup.rare);
-        kept.truncate(self.setup.most_categories);
         if kept.is_empty() {
             return self.left_out(column, "all its categories are rare");
         }
+        if let Some(said) = self.embeds(column, all) {
+            let mut names: Vec<String> = kept.iter().map(|&code| categories.names[code].clone()).collect();
+            names.sort();
+            let missing = missing > 0;
+            let width = said.unwrap_or_else(|| embedding_width(1 + names.len() + usize::from(missing)));
+            return Ok(Some(How::Embedding { names, missing, width }));
+        }
+        kept.truncate(self.setup.most_categories);
         if all > self.setup.most_categories {
             self.notes.push(format!(
                 "column `{}` has {all} categories: the {} most frequent have a feature each, the rest are one",
@@ -258,6 +272,51 @@ impl Fit<'_> {
         let mut names: Vec<String> = kept.iter().map(|&code| categories.names[code].clone()).collect();
         names.sort();
         Ok(Some(How::Category { other: names.len() < all, names, missing: missing > 0 }))
+    }
+
+    /// Whether a column of so many categories is embedded, and in how many numbers, if that was said.
+    fn embeds(&mut self, column: &Column, categories: usize) -> Option<Option<usize>> {
+        let named = |name: &String| {
+            self.table.find(name).is_ok_and(|index| self.table.columns[index].name == column.name)
+        };
+        if let Some((_, width)) = self.setup.embeddings.iter().rev().find(|(name, _)| named(name)) {
+            return Some(Some(*width));
+        }
+        if self.setup.windows.is_some() || self.setup.embed.is_none_or(|most| categories <= most) {
+            return None;
+        }
+        self.left = self.left.checked_sub(1)?;
+        Some(None)
+    }
+
+    /// Refuses to embed what is no feature of categories.
+    fn check_embeddings(&self, chosen: &[usize]) -> Result<()> {
+        let refused = |expected: String, found: String| {
+            Err(Error::Mismatch { what: "data.embeddings".into(), expected, found })
+        };
+        if let (Some((name, _)), true) = (self.setup.embeddings.first(), self.setup.windows.is_some()) {
+            let expected = "none with windows of a series, in which each category has a feature";
+            return refused(expected.into(), format!("`{name}`"));
+        }
+        if self.setup.embeddings.len() > MOST_EMBEDDED {
+            return refused(
+                format!("at most {MOST_EMBEDDED} columns"),
+                self.setup.embeddings.len().to_string(),
+            );
+        }
+        for (name, _) in &self.setup.embeddings {
+            let index = self.table.find(name)?;
+            let Column { name, kind, values, .. } = &self.table.columns[index];
+            if !chosen.contains(&index) {
+                return refused("columns that predictions are made of".into(), format!("`{name}`"));
+            }
+            if !matches!(values, Values::Categories(_)) || *kind == Kind::Text {
+                let expected =
+                    format!("columns of categories; data.types.{name}=category takes `{name}` for one");
+                return refused(expected, format!("`{name}`, which is of kind {}", kind.name()));
+            }
+        }
+        Ok(())
     }
 
     fn date(&mut self, column: &Column, form: DateForm, values: &[i64]) -> Result<Option<How>> {

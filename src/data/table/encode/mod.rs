@@ -4,6 +4,7 @@
 //! memory, and [`RowReader`] of the rows of a file, some at a time.
 
 mod classes;
+mod embedding;
 pub(in crate::data) mod encoder;
 mod feature;
 mod fit;
@@ -19,8 +20,9 @@ mod series;
 mod setup;
 mod windows;
 
+pub use embedding::{MOST_EMBEDDED, embedding_width};
 pub use encoder::{Encoder, MOST_FEATURES, Reading, Target, ValueColumn};
-pub use feature::{Category, Feature, How, Scale};
+pub use feature::{Category, Feature, How, MOST_WIDTH, Scale};
 pub use fit::Fitted;
 pub use forecast::Forecast;
 pub use rows::{RowReader, Rows};

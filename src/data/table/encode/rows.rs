@@ -371,7 +371,7 @@ fn write(
             feature.write_date(seconds, row);
             Ok(())
         }
-        How::Category { names, .. } => {
+        How::Category { names, .. } | How::Embedding { names, .. } => {
             let decoded;
             let text = match options.encoding {
                 Encoding::Utf8 => field,
@@ -385,9 +385,7 @@ fn write(
                 Ok(place) => Category::Known(place),
                 Err(_) => Category::Other,
             };
-            if let Some(place) = feature.place(category) {
-                row[place] = 1.0;
-            }
+            feature.write_category(category, row);
             Ok(())
         }
     }

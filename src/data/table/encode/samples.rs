@@ -137,19 +137,16 @@ fn write(
                 }
             }
         }
-        (How::Category { names, .. }, Values::Categories(categories)) => {
+        (How::Category { .. } | How::Embedding { .. }, Values::Categories(categories)) => {
+            let names = feature.categories().unwrap_or_default();
             let known = |name: &String| names.binary_search(name).map_or(Category::Other, Category::Known);
-            let of_codes: Vec<Option<usize>> =
-                categories.names.iter().map(|name| feature.place(known(name))).collect();
-            let of_missing = feature.place(Category::Missing);
+            let of_codes: Vec<Category> = categories.names.iter().map(known).collect();
             for (features, &row) in rows_of {
-                let place = match categories.codes[row as usize] {
-                    MISSING => of_missing,
+                let category = match categories.codes[row as usize] {
+                    MISSING => Category::Missing,
                     code => of_codes[code as usize],
                 };
-                if let Some(place) = place {
-                    features[place] = 1.0;
-                }
+                feature.write_category(category, features);
             }
         }
         (How::Date { .. }, Values::Dates(_, values)) => {

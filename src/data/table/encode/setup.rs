@@ -103,6 +103,12 @@ pub struct Setup {
     pub rare: usize,
     /// The most categories of a column that have a feature each: the most frequent ones; the rest are `other`.
     pub most_categories: usize,
+    /// Columns of more categories than this in the training rows are embedded: a sample has a whole number for each, and
+    /// what stands in their place a network learns (its first layer is an `embedding`). None without it. Not with windows.
+    pub embed: Option<usize>,
+    /// Columns of categories that are embedded however many they have, each with the numbers of a category. Not with
+    /// windows.
+    pub embeddings: Vec<(String, usize)>,
     /// Whether target values are standardised for training; predictions and metrics are put back.
     pub standardise_target: bool,
     /// Whether samples are windows of the rows as a series, and not rows.
@@ -126,6 +132,8 @@ impl Default for Setup {
             indicator: true,
             rare: 2,
             most_categories: 100,
+            embed: None,
+            embeddings: Vec::new(),
             standardise_target: true,
             windows: None,
         }

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::super::super::section::{Section, described, finite, unit_inner};
+use super::super::super::section::{Section, described, finite, integer_text, unit_inner};
 use super::super::values::integer;
-use crate::data::table::encode::MOST_ROWS;
-use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, WindowSetup, delimiter_named};
+use crate::data::table::encode::{MOST_ROWS, MOST_WIDTH};
+use crate::data::table::{
+    Encoding, Fill, Kind, MOST_CATEGORIES, MOST_EMBEDDED, Scaling, Setup, TableOptions, WindowSetup,
+    delimiter_named,
+};
 use crate::error::Result;
 
 /// The most names of columns that a key may have.
@@ -117,6 +120,13 @@ impl TableConfig {
         put("indicator", setup.indicator.into());
         put("rare", integer(setup.rare as u64));
         put("most_categories", integer(setup.most_categories as u64));
+        if let Some(most) = setup.embed {
+            put("embed", integer(most as u64));
+        }
+        if !setup.embeddings.is_empty() {
+            let widths = setup.embeddings.iter().map(|(name, width)| (name.clone(), integer(*width as u64)));
+            put("embeddings", entries(widths.collect()));
+        }
         put("standardise_target", setup.standardise_target.into());
         if let Some(WindowSetup { window, horizon, step, known, season }) = &setup.windows {
             for (key, rows) in [("window", window), ("horizon", horizon), ("step", step)] {
@@ -186,6 +196,8 @@ fn read_setup(section: &mut Section) -> Result<Setup> {
         let refused = || section.setting(&format!("fills.{name}"), &expected, &described(&value));
         fills.push((name.clone(), fill_of(&value).ok_or_else(refused)?));
     }
+    let windows = read_windows(section)?;
+    let (embed, embeddings) = read_embeddings(section, windows.is_some())?;
     Ok(Setup {
         target: target?,
         // The kind of the model decides.
@@ -203,8 +215,36 @@ fn read_setup(section: &mut Section) -> Result<Setup> {
         rare: section.integer("rare", default.rare, 1, u32::MAX as usize)?,
         most_categories: section.integer("most_categories", default.most_categories, 1, 100_000)?,
         standardise_target: section.boolean("standardise_target", default.standardise_target)?,
-        windows: read_windows(section)?,
+        embed,
+        embeddings,
+        windows,
     })
+}
+
+/// From how many categories on columns are embedded, and the columns that are however many they have, with their widths.
+fn read_embeddings(
+    section: &mut Section,
+    has_windows: bool,
+) -> Result<(Option<usize>, Vec<(String, usize)>)> {
+    let given = ["embed", "embeddings"].into_iter().find(|key| section.has(key));
+    if let (Some(key), true) = (given, has_windows) {
+        let expected = "none with `data.window`, whose categories have a feature each";
+        return Err(section.setting(key, expected, "one"));
+    }
+    let embed = section.optional_integer("embed", 1, MOST_CATEGORIES)?;
+    let mut embeddings = Vec::new();
+    for (name, value) in section.entries("embeddings")? {
+        let width = value.as_integer().and_then(|width| usize::try_from(width).ok());
+        let width = width.filter(|width| (1..=MOST_WIDTH).contains(width));
+        let expected = format!("{}, the numbers of a category", integer_text(1, MOST_WIDTH));
+        let refused = || section.setting(&format!("embeddings.{name}"), &expected, &described(&value));
+        embeddings.push((name.clone(), width.ok_or_else(refused)?));
+    }
+    if embeddings.len() > MOST_EMBEDDED {
+        let expected = format!("at most {MOST_EMBEDDED} columns");
+        return Err(section.setting("embeddings", &expected, &embeddings.len().to_string()));
+    }
+    Ok((embed, embeddings))
 }
 
 fn read_windows(section: &mut Section) -> Result<Option<WindowSetup>> {

@@ -68,13 +68,14 @@ pub(super) fn read_initialiser(section: &mut Section, key: &'static str, default
     Ok(init)
 }
 
-/// The same of a bias, which has no fan-in, so that only the initialisers that need none apply.
-pub(super) fn read_bias_initialiser(section: &mut Section, key: &'static str, default: Init) -> Result<Init> {
+/// The same of what has no fan-in, such as a bias, so that only the initialisers that need none apply.
+pub(super) fn read_own_initialiser(section: &mut Section, key: &'static str, default: Init) -> Result<Init> {
     match read_initialiser(section, key, default)? {
         init @ (Init::Zeros | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. }) => Ok(init),
         _ => {
-            let key = format!("{key}.type");
-            Err(section.setting(&key, "zeros, constant, uniform or normal for a bias", "another one"))
+            let of = if key == "bias_init" { " for a bias" } else { "" };
+            let expected = format!("zeros, constant, uniform or normal{of}");
+            Err(section.setting(&format!("{key}.type"), &expected, "another one"))
         }
     }
 }

@@ -119,6 +119,15 @@ impl LayerConfig {
         made("squared-distances", [("centres", centres.into())])
     }
 
+    /// A trained vector in the place of each of the last numbers of a sample, which are codes: whole ones from 0 on. For each
+    /// code, in their order, its categories and the numbers of its vector, as
+    /// [`Encoder::embeddings`](crate::data::table::Encoder::embeddings) has them. With `.with("shared", true)` all of a sample
+    /// are codes of the one table, and a sequence of vectors comes out.
+    pub fn embedding(tables: &[[usize; 2]]) -> LayerConfig {
+        let of = |side: usize| tables.iter().map(|table| table[side]).collect::<Vec<usize>>();
+        made("embedding", [("categories", of(0).into()), ("widths", of(1).into())])
+    }
+
     /// An activation, but the identity, as a layer of its own.
     pub fn activation(activation: Activation) -> LayerConfig {
         LayerConfig::Of(LayerSettings::of_activation(activation))

@@ -73,6 +73,7 @@ pub fn tasks(
             Some(task) => Arc::clone(&task.data),
             None => Arc::new(dataset::load(&recipe.data, data_dir)?),
         };
+        let recipe = recipe.for_samples(&data.train)?;
         let count = seeds.unwrap_or(recipe.reproduce.seeds) as u64;
         let seeds = (0..count).map(|more| recipe.train.seed.wrapping_add(more)).collect();
         tasks.push(Task { recipe, data, seeds });
