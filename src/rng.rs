@@ -26,6 +26,8 @@ pub enum Purpose {
     Augment = 8,
     /// What is mixed with what; the index is the epoch.
     Mixup = 10,
+    /// Samples of generated sets; the index is the sample's, the last one that of what all share.
+    Generated = 21,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -70,6 +72,7 @@ mod tests {
                 Purpose::Dropout,
                 Purpose::Augment,
                 Purpose::Mixup,
+                Purpose::Generated,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

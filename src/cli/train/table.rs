@@ -59,11 +59,11 @@ impl Made {
         let kind = kind.and_then(Override::text).filter(|kind| *kind != "network");
         let facts = TableFacts { rows: 1, classes: Some(2), values: 0, kind: None };
         let data = read(&TableConfig::of(text), facts, &of_data)?.0.data;
-        let Some(config) = data.table else {
+        let Some(config) = data.table.as_deref().filter(|config| config.small.is_none()) else {
             let (expected, found) = ("table".into(), data.set);
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
-        let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
+        let fitted = Fitted::read(&data, config, data_dir)?;
         let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
         let facts = TableFacts {
@@ -72,8 +72,8 @@ impl Made {
             values: if is_classes { 0 } else { outputs },
             kind,
         };
-        let (recipe, text) = read(&config, facts, overrides)?;
-        let data = dataset::first_of(fitted.data_set(&config, data_dir)?, &recipe.data)?;
+        let (recipe, text) = read(config, facts, overrides)?;
+        let data = dataset::first_of(fitted.data_set(&recipe.data, config, data_dir)?, &recipe.data)?;
         Ok(Made { recipe, data, text })
     }
 
