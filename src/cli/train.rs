@@ -201,6 +201,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     if let Some(exact) = &record.exact {
         text += &run::exact(exact);
         text.push('\n');
+        text += &run::coefficients(exact);
     }
     text
 }

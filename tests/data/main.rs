@@ -16,6 +16,7 @@ mod idx;
 mod odd_files;
 mod places;
 mod series;
+mod small_sets;
 mod table_samples;
 mod table_training;
 mod tables;

@@ -21,11 +21,7 @@ pub const FRIEDMAN_1: Generator = Generator {
 
 fn first(draw: &mut Draw, x: &mut [f64]) -> f64 {
     x.iter_mut().for_each(|x| *x = draw.between(0.0, 1.0));
-    10.0 * (PI * x[0] * x[1]).sin()
-        + 20.0 * (x[2] - 0.5).powi(2)
-        + 10.0 * x[3]
-        + 5.0 * x[4]
-        + draw.noise()
+    10.0 * (PI * x[0] * x[1]).sin() + 20.0 * (x[2] - 0.5).powi(2) + 10.0 * x[3] + 5.0 * x[4] + draw.noise()
 }
 
 /// The impedance of a circuit.

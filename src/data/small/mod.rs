@@ -17,6 +17,7 @@ mod sine;
 mod spirals;
 #[cfg(test)]
 mod tests;
+mod write;
 mod xor;
 
 use std::path::Path;
@@ -30,6 +31,7 @@ use crate::error::{Error, Result};
 pub use drawn::{Drawn, DrawnTarget};
 pub use embedded::Embedded;
 pub use generator::{Count, Draw, Generated, Generator, Kind, MOST_NOISE, Part};
+pub use write::{WriteOptions, write};
 
 /// All generators.
 pub const GENERATORS: [&Generator; 11] = [
@@ -111,6 +113,17 @@ impl SmallSet {
             SmallSet::Embedded(table) => Ok((table.table)()),
             SmallSet::Generated(set) => set.rows(Part::Train, samples, seed),
         }
+    }
+
+    /// What it is, with its settings, and how a recipe names it.
+    pub fn about(&self, seed: u64) -> String {
+        let made = match self {
+            SmallSet::Embedded(_) => "part of the program".to_string(),
+            SmallSet::Generated(set) => {
+                format!("training samples generated from seed {seed}, noise {}", set.noise)
+            }
+        };
+        format!("{}; {made}; in a recipe: [data] set = \"{}\"", self.summary(), self.name())
     }
 
     /// Where its samples are from.

@@ -199,9 +199,7 @@ fn test_rows(encoder: &Encoder, split: &Split) -> Vec<u32> {
 fn split(table: &Table, config: &TableConfig, stratified: bool, seed: u64) -> Result<Split> {
     let count = ((config.test * table.rows as f64).round() as usize).max(1);
     let split = match &config.setup.windows {
-        _ if config.has_own_test() => {
-            Split { subset: (0..table.rows as u32).collect(), held: Vec::new() }
-        }
+        _ if config.has_own_test() => Split { subset: (0..table.rows as u32).collect(), held: Vec::new() },
         Some(windows) => last_rows(windows, table.rows, count)?,
         None => {
             let strata = if stratified { strata(table, &config.setup)? } else { None };

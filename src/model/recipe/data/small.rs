@@ -22,7 +22,8 @@ pub(super) fn read(section: &mut Section, set: &str) -> Result<Option<SmallSet>>
     let Some(small) = SmallSet::named(set) else { return Ok(None) };
     let refuse = |section: &Section, keys: &[&str], why: &str| {
         let given = keys.iter().find(|key| section.has(key));
-        let refused = |key: &&str| Err(section.setting(key, &format!("none with the set `{set}`, {why}"), "one"));
+        let refused =
+            |key: &&str| Err(section.setting(key, &format!("none with the set `{set}`, {why}"), "one"));
         given.map_or(Ok(()), refused)
     };
     refuse(section, &OF_FILES, "which needs no file")?;
@@ -94,27 +95,51 @@ mod tests {
         assert_eq!(known, small::names().collect::<Vec<_>>());
         for name in known {
             let recipe = parsed(&format!("set = \"{name}\"\nscaling = \"none\"\nseed = 7")).unwrap();
-            assert_eq!(recipe.data.table.as_ref().and_then(|table| table.small.as_ref()).unwrap().name(), name);
+            assert_eq!(
+                recipe.data.table.as_ref().and_then(|table| table.small.as_ref()).unwrap().name(),
+                name
+            );
             assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe, "{}", recipe.to_toml());
         }
-        let recipe = parsed("set = \"blobs\"\nclasses = 5\ndimensions = 3\nnoise = 0.5\ntrain_samples = 9").unwrap();
+        let recipe =
+            parsed("set = \"blobs\"\nclasses = 5\ndimensions = 3\nnoise = 0.5\ntrain_samples = 9").unwrap();
         let text = recipe.to_toml();
-        assert!(text.contains("classes = 5") && text.contains("dimensions = 3") && text.contains("noise = 0.5"));
+        assert!(
+            text.contains("classes = 5") && text.contains("dimensions = 3") && text.contains("noise = 0.5")
+        );
         assert_eq!(Recipe::parse(&text, "copy").unwrap(), recipe);
     }
 
     #[test]
     fn keys_that_make_no_sense_are_refused() {
         for (data, expected) in [
-            ("set = \"line\"\ndimensions = 2", "`data.dimensions`: expected none with the set `line`, which always has 1"),
-            ("set = \"line\"\nclasses = 2", "`data.classes`: expected none with the set `line`, whose targets are values"),
+            (
+                "set = \"line\"\ndimensions = 2",
+                "`data.dimensions`: expected none with the set `line`, which always has 1",
+            ),
+            (
+                "set = \"line\"\nclasses = 2",
+                "`data.classes`: expected none with the set `line`, whose targets are values",
+            ),
             ("set = \"line\"\nnoise = -1", "`data.noise`: expected a number from 0 to 1e9, found -1"),
-            ("set = \"line\"\ntest = 0.5", "`data.test`: expected none with the set `line`, which draws test samples"),
-            ("set = \"sine\"\nwindow = 5", "`data.window`: expected none with the set `sine`, whose samples are no series"),
+            (
+                "set = \"line\"\ntest = 0.5",
+                "`data.test`: expected none with the set `line`, which draws test samples",
+            ),
+            (
+                "set = \"sine\"\nwindow = 5",
+                "`data.window`: expected none with the set `sine`, whose samples are no series",
+            ),
             ("set = \"friedman-1\"\ndimensions = 4", "`data.dimensions`: expected an integer from 5 to 1000"),
             ("set = \"blobs\"\nclasses = 257", "`data.classes`: expected an integer from 2 to 256"),
-            ("set = \"iris\"\nfile = \"x.csv\"", "`data.file`: expected none with the set `iris`, which needs no file"),
-            ("set = \"iris\"\nnoise = 0.1", "`data.noise`: expected none with the set `iris`, which is not generated"),
+            (
+                "set = \"iris\"\nfile = \"x.csv\"",
+                "`data.file`: expected none with the set `iris`, which needs no file",
+            ),
+            (
+                "set = \"iris\"\nnoise = 0.1",
+                "`data.noise`: expected none with the set `iris`, which is not generated",
+            ),
             ("set = \"moon\"", "did you mean `moons`?"),
             ("set = \"digits\"\nnoise = 0.1", "unknown key `data.noise`"),
         ] {

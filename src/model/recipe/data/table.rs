@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::small;
 use super::super::super::section::{Section, described, finite, unit_inner};
 use super::super::values::integer;
+use super::small;
 use crate::data::small::SmallSet;
 use crate::data::table::encode::MOST_ROWS;
 use crate::data::table::{Encoding, Fill, Kind, Scaling, Setup, TableOptions, WindowSetup, delimiter_named};
@@ -41,7 +41,15 @@ impl TableConfig {
     /// The table in this file, read and used as it looks.
     pub fn of(file: &str) -> TableConfig {
         let (options, setup) = (TableOptions::default(), Setup::default());
-        TableConfig { small: None, file: file.into(), test_file: None, test: TEST, folder: None, options, setup }
+        TableConfig {
+            small: None,
+            file: file.into(),
+            test_file: None,
+            test: TEST,
+            folder: None,
+            options,
+            setup,
+        }
     }
 
     /// The path of a file of the table: in the folder that was named for data, if one was; else beside the recipe, if it is
