@@ -48,12 +48,14 @@ fn the_recipes_reach_what_they_should() {
     let iris = run_of(path, &["iris-logistic"]);
     assert!(iris["exact"]["distance"].as_f64().unwrap() < 1e-3, "{}", iris["exact"]);
     let friedman = run_of(path, &["friedman-ridge"]);
-    assert!(friedman["exact"]["distance"].as_f64().unwrap() < 1e-2, "{}", friedman["exact"]);
+    assert!(friedman["exact"]["distance"].as_f64().unwrap() < 1e-3, "{}", friedman["exact"]);
     let airline = run_of(path, &["airline-window"]);
     let series = &airline["test"]["series"];
     let [own, seasonal] = [&airline["test"]["values"]["rmse"], &series["seasonal"]["rmse"]];
+    assert!(airline["exact"]["distance"].as_f64().unwrap() < 1e-3, "{}", airline["exact"]);
     let [own, seasonal] = [own, seasonal].map(|number| number.as_f64().unwrap_or(f64::NAN));
-    assert!(own < seasonal, "{airline}");
+    // Half of what the last year gives that comes again.
+    assert!(own < 0.6 * seasonal, "{airline}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn of_small(set: &SmallSet, arguments: &Info) -> anyhow::Result<()> {
     if let Some(option) = arguments.table.given() {
         bail!("{option}: expected a file, found the set {}, which needs none", set.name());
     }
-    Outputs::files(&arguments.json).check([])?;
+    Outputs::files(&arguments.json).check(None)?;
     let table = set.table(None, SEED)?;
     let record = TableRecord::of(&table, &TableOptions::default(), arguments.target.as_deref())?;
     tell(&TableRecord { about: Some(set.about(SEED)), ..record }, arguments.json.as_deref())

@@ -141,7 +141,7 @@ mod tests {
     fn a_terminal_shows_few_coefficients() {
         let shown = coefficients(&record());
         assert!(shown.starts_with("coefficient") && shown.lines().count() == 5, "{shown}");
-        assert!(shown.contains("feature 0       2.002000     2.000000     0.002000\n"), "{shown}");
+        assert!(shown.contains("feature 0      2.002000    2.000000    0.002000\n"), "{shown}");
         assert_eq!(coefficients(&ExactRecord { numbers: 21, ..record() }), "");
         assert_eq!(coefficients(&ExactRecord { converged: false, ..record() }), "");
     }
