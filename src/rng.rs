@@ -28,6 +28,8 @@ pub enum Purpose {
     Mixup = 10,
     /// The samples that the centres of k-means begin as.
     Centres = 11,
+    /// Samples of generated sets; the index is the sample's, the last one that of what all share.
+    Generated = 21,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -73,6 +75,7 @@ mod tests {
                 Purpose::Augment,
                 Purpose::Mixup,
                 Purpose::Centres,
+                Purpose::Generated,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

@@ -7,9 +7,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::data::inspect::{self, Verdict};
+use crate::data::small::{self, SmallSet, WriteOptions};
 use crate::data::{folder, known, source};
 use crate::report::{markup::for_terminal, terminal};
 
@@ -38,7 +40,10 @@ pub enum DataCommand {
     /// What stands beside a sample is what a training by the recipe makes of it in its first seven epochs,
     /// before it is mixed with others (mixup).
     Show(show::Show),
-    /// Write a generated data set as IDX files.
+    /// Write a data set that needs no file as files.
+    ///
+    /// Digits are four IDX files. Other sets are tables of comma-separated values: training and test samples of a
+    /// generated one, such as moons-train.csv and moons-test.csv, or all rows, such as iris.csv.
     Generate(Generate),
 }
 
@@ -67,34 +72,26 @@ pub enum Published {
 #[derive(Debug, Args)]
 pub struct Generate {
     /// Which data set.
-    set: Generated,
-    /// The folder to write the four files to; it is created if need be.
+    #[arg(value_parser = PossibleValuesParser::new([source::DIGITS].into_iter().chain(small::names())))]
+    set: String,
+    /// The folder to write the files to; it is created if need be.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Number of training samples.
-    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SAMPLES[0] as u32)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    train: u32,
-    /// Number of test samples.
-    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SAMPLES[1] as u32)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
-    test: u32,
-    /// The same seed gives the same digits.
-    #[arg(long, value_name = "N", default_value_t = source::DIGITS_SEED)]
-    seed: u64,
+    /// Number of training samples of a generated set [default: 60000 digits; of other sets as many as training takes].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    train: Option<u32>,
+    /// Number of test samples of a generated set [default: 10000 digits; of other sets as many as tests take].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    test: Option<u32>,
+    /// Of a generated set: the same seed gives the same samples [default: 1].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Compress the files.
     #[arg(long)]
     gzip: bool,
-    /// Replace files that exist: all four, or none.
+    /// Replace files that exist; of the four files of digits all, or none.
     #[arg(long)]
     force: bool,
-}
-
-/// The generated data sets, as the command line names them.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Generated {
-    /// Handwritten-looking digits, 28x28 pixels.
-    Digits,
 }
 
 /// Runs a `data` command.
@@ -196,10 +193,27 @@ fn verify(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn generate(arguments: Generate) -> anyhow::Result<()> {
-    let Generate { set: Generated::Digits, out, train, test, seed, gzip, force } = arguments;
-    let set = source::generate_digits([train as usize, test as usize], seed)?;
+    let Generate { set, out, train, test, seed, gzip, force } = arguments;
+    let samples = [train, test].map(|count| count.map(|count| count as usize));
+    let paths = match SmallSet::named(&set) {
+        Some(set) => {
+            let given =
+                [("--train", train.is_some()), ("--test", test.is_some()), ("--seed", seed.is_some())];
+            let given = given.into_iter().find(|(_, is_given)| *is_given);
+            if let (SmallSet::Embedded(_), Some((option, _))) = (&set, given) {
+                bail!("{option}: expected a generated set, found {}, which is always the same", set.name());
+            }
+            small::write(&set, samples, seed.unwrap_or(small::SEED), &out, WriteOptions { gzip, force })?
+        }
+        None => {
+            let [train, test] = source::DIGITS_SAMPLES;
+            let samples = [samples[0].unwrap_or(train), samples[1].unwrap_or(test)];
+            let digits = source::generate_digits(samples, seed.unwrap_or(source::DIGITS_SEED))?;
+            folder::write(&digits, &out, gzip, force)?
+        }
+    };
     let mut stdout = terminal::stdout();
-    for path in folder::write(&set, &out, gzip, force)? {
+    for path in paths {
         writeln!(stdout, "{}", path.display())?;
     }
     Ok(())

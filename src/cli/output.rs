@@ -93,7 +93,7 @@ impl Outputs {
                 self.check_apart(folder::find(folder)?.iter().flatten().map(PathBuf::as_path))
             }
             Origin::Files(files) => self.check_apart(files.iter().map(PathBuf::as_path)),
-            Origin::Generated { .. } => Ok(()),
+            Origin::Generated { .. } | Origin::Embedded => Ok(()),
         }
     }
 

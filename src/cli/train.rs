@@ -208,6 +208,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     if let Some(exact) = &record.exact {
         text += &run::exact(exact);
         text.push('\n');
+        text += &run::coefficients(exact);
     }
     if let Some(lloyd) = &record.lloyd {
         text += &run::lloyd(lloyd);

@@ -1,4 +1,4 @@
-//! Data sets: IDX files, published sets and where to find them, generated digits, mini-batches.
+//! Data sets: IDX files, published sets and where to find them, tables, generated digits and small sets, mini-batches.
 //!
 //! [`load`] returns a [`DataSet`] by name, [`read_folder`] that of a folder of one's own, and [`generate_digits`] makes one;
 //! [`Samples`] are also made of a matrix. Images stay bytes in memory and are converted when a batch is gathered.
@@ -26,6 +26,7 @@ pub mod inspect;
 pub mod known;
 #[doc(hidden)]
 pub mod samples;
+pub mod small;
 #[doc(hidden)]
 pub mod source;
 #[doc(hidden)]

@@ -72,6 +72,8 @@ pub enum Origin {
     Generated { seed: u64 },
     /// These files.
     Files(Vec<PathBuf>),
+    /// It is part of the program.
+    Embedded,
 }
 
 impl Samples {

@@ -8,6 +8,7 @@ use super::folder;
 use super::idx::Idx;
 use super::known::{self, KNOWN};
 use super::samples::{DataSet, Origin, Samples};
+use super::small::{self, SmallSet};
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -94,18 +95,23 @@ pub fn cache_dir() -> Option<PathBuf> {
 /// `set` is the name of a published set, of a folder in one of the [`Places`], or, without `data_dir`, the
 /// path of a folder with the four files. In each place, the folder of that name comes before the place
 /// itself. `digits` is generated, unless `data_dir` is given, which must hold it then, or the folder that
-/// `$FALLLINE_DATA` names has a folder of that name.
+/// `$FALLLINE_DATA` names has a folder of that name. A [small set](small) needs no folder: it is drawn or
+/// embedded, and becomes samples as a table does that nothing is said of.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be read; [`Error::DataMissing`] and [`Error::Unknown`] if the set is
-/// nowhere; [`Error::Mismatch`] if a folder of its name holds another set, or if a path and `data_dir` are
-/// given; those of [`folder::read`].
+/// nowhere; [`Error::Mismatch`] if a folder of its name holds another set, or if a path or a small set and
+/// `data_dir` are given; those of [`folder::read`].
 pub fn load(set: &str, data_dir: Option<&Path>) -> Result<DataSet> {
     if set == DIGITS {
         return match find_digits(data_dir)? {
             Some(folder) => read_digits(&folder),
             None => generate_digits(DIGITS_SAMPLES, DIGITS_SEED),
         };
+    }
+    if let Some(small) = SmallSet::named(set) {
+        small.check_alone(data_dir)?;
+        return small.data_set();
     }
     match (is_path(set), data_dir) {
         (true, None) => read_path(Path::new(set)),
@@ -233,7 +239,7 @@ fn read_path(path: &Path) -> Result<DataSet> {
 fn missing(set: &str, places: &Places) -> Result<Error> {
     let name = set.to_string();
     let searched = places.folders().iter().flat_map(|place| [place.join(set), place.clone()]).collect();
-    let names = KNOWN.iter().map(|known| known.name).chain([DIGITS]);
+    let names = KNOWN.iter().map(|known| known.name).chain([DIGITS]).chain(small::names());
     let is_known = names.clone().any(|known| known == set);
     let unknown = Error::unknown("data", "data set", set, names.clone());
     if !is_known && matches!(unknown, Error::Unknown { nearest: Some(_), .. }) {
@@ -321,7 +327,7 @@ mod tests {
         let error = load_from("fashion_mnist", &places).unwrap_err().to_string();
         assert_eq!(error, "data: unknown data set `fashion_mnist`; did you mean `fashion-mnist`?");
         let error = load_from("xyz", &places).unwrap_err().to_string();
-        assert!(error.ends_with("known by name: mnist, fashion-mnist, digits"), "{error}");
+        assert!(error.contains("known by name: mnist, fashion-mnist, digits, line, linear, "), "{error}");
         let error = load_from("mnist", &named(Path::new("no-such"))).unwrap_err().to_string();
         assert!(error.starts_with("no-such: cannot read the folder: "), "{error}");
         let error = load_from("mnist", &by_variable(Path::new("no-such"))).unwrap_err().to_string();

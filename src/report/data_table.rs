@@ -105,6 +105,9 @@ fn heading(record: &TableRecord, columns: usize) -> String {
     if record.gzip {
         written.push("gzip".into());
     }
+    if let Some(about) = &record.about {
+        written = vec![about.clone()];
+    }
     if let Some(counts) = &record.counts_line {
         let features = counted(counts.features, "feature");
         written.push(format!(

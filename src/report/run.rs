@@ -13,7 +13,7 @@ mod warnings;
 use std::path::Path;
 
 use charts::Figure;
-pub use exact::text as exact;
+pub use exact::{coefficients, text as exact};
 pub use facts::{ending, epochs};
 pub use lloyd::text as lloyd;
 pub use warnings::{divergence, not_finite, text as warning};

@@ -18,6 +18,7 @@ mod k_means;
 mod odd_files;
 mod places;
 mod series;
+mod small_sets;
 mod table_samples;
 mod table_training;
 mod tables;

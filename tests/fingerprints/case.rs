@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::common::observer::Recorder;
 use crate::data::Data;
+use fallline::data::DataSet;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train;
@@ -60,9 +61,18 @@ impl Case {
         Case { name, recipe, table: Some(table), data, samples }
     }
 
+    /// The first samples of a set that needs no file, where that is the recipe's; and otherwise drawn digits.
+    fn data_set(&self) -> Result<DataSet> {
+        if self.recipe.data.table.is_none() {
+            return Ok(self.data.set(self.samples));
+        }
+        let own = train::dataset::load(&self.recipe.data, None)?;
+        Ok(DataSet { train: own.train.first(self.samples)?, ..own })
+    }
+
     /// A hash of all bits that training gives.
     pub fn fingerprint(&self, team: &Team) -> Result<String> {
-        let (recipe, data) = (&self.recipe, self.data.set(self.samples));
+        let (recipe, data) = (&self.recipe, self.data_set()?);
         let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
         let record =
             train::run(&mut model, &data, recipe, team, &AtomicBool::new(false), &mut Recorder::default())?;

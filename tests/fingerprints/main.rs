@@ -1,7 +1,8 @@
 //! Fingerprints of trained networks: one number for every bit that training gives.
 //!
 //! Whoever moves code about wants to know that no result has changed. Each recipe here, the built-in ones and
-//! a table of small ones that use everything a recipe can name, is trained on a few drawn digits; all trained
+//! a table of small ones that use everything a recipe can name, is trained on a few drawn digits, those of small sets
+//! on a few of their samples; all trained
 //! parameters with the running statistics, and the losses, are hashed, and the hash is compared with the
 //! recorded one in `fingerprints.txt`. One hash holds for any number of threads and every instruction set.
 //!

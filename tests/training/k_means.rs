@@ -268,5 +268,5 @@ fn more_clusters_than_different_samples_are_refused() {
     assert!(few.contains("at most 3, as many as there are"), "{few}");
     let same = fit(vec![1.5; 10], 4);
     assert!(same.contains("expected at most 1, as many as there are different samples"), "{same}");
-    assert!(Model::k_means(1, KMeans::new(0)).unwrap_err().to_string().contains("clusters"));
+    assert!(Model::k_means(1, KMeans::new(0)).err().unwrap().to_string().contains("clusters"));
 }

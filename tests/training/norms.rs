@@ -193,7 +193,6 @@ fn steps_at_a_huge_rate_explode() {
 
 #[test]
 fn healthy_trainings_are_not_warned_of() {
-    let data = runs::digits(2000, 50);
     for name in Recipe::built_in_names() {
         // The same layers as in mnist-mlp-512, but minutes of work.
         if name == "mnist-mlp-2048" {
@@ -201,7 +200,8 @@ fn healthy_trainings_are_not_warned_of() {
         }
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.epochs = 3;
-        let (record, warnings) = trained(&recipe, data);
+        let data = runs::data_of(&recipe, 2000, 50);
+        let (record, warnings) = trained(&recipe, &data);
         assert_eq!(warnings, [], "{name}");
         assert!(record.epochs.iter().all(|epoch| !epoch.layers.is_empty()));
     }

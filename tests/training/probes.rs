@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::common::compare::bits;
 use crate::common::observer::Recorder;
+use crate::common::runs;
 use crate::common::small::{CLASSES, digits};
 use fallline::data::Samples;
 use fallline::engine::model::{Model, Recipe};
@@ -119,12 +120,13 @@ fn nominal_operations_are_those_of_the_summary() {
 
 #[test]
 fn nominal_operations_of_all_built_in_networks_are_those_of_the_summary() {
-    let samples = digits().train.take(&(0..4).collect::<Vec<_>>()).unwrap();
     let team = Team::new(2).unwrap();
     for name in Recipe::built_in_names() {
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.batch = 4;
-        let mut model = Model::build(&recipe.model, [28, 28, 1], CLASSES, 1).unwrap();
+        let data = runs::data_of(&recipe, 4, 1);
+        let samples = data.train.clone().first(4).unwrap();
+        let mut model = runs::build(&recipe, &data);
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();
         let mut probes = Probes::new(looks);
         session.probed_epoch(&AtomicBool::new(false), &mut Recorder::default(), Some(&mut probes)).unwrap();

@@ -243,8 +243,14 @@ mod tests {
             let recipe = Recipe::built_in(name).unwrap();
             let dense = |layer: &LayerConfig| layer.kind() == "dense";
             match of(&recipe) {
-                Err(refused) if name == "mnist-mlp-98" => {
+                Err(refused) if ["mnist-mlp-98", "iris-mlp"].contains(&name) => {
                     assert_eq!(refused, "the peers are not told of the rule adamw");
+                }
+                Err(refused) if name == "iris-logistic" => {
+                    assert_eq!(refused, "the peers have no penalty on the weights");
+                }
+                Err(refused) if ["line", "airline-window", "friedman-ridge"].contains(&name) => {
+                    assert_eq!(refused, "the peers have no loss mean-squared-error");
                 }
                 Err(refused) => {
                     assert!(["mnist-mlp-deep", "mnist-cnn"].contains(&name), "{name}: {refused}");

@@ -10,6 +10,7 @@ use super::super::output::Outputs;
 use super::super::shared;
 use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values};
+use crate::data::small::{SEED, SmallSet};
 use crate::data::table::{Encoding, Kind, Table, TableOptions, TableRecord, delimiter_named};
 use crate::report::markup::for_terminal;
 use crate::report::{data_table, json, terminal};
@@ -17,9 +18,9 @@ use crate::report::{data_table, json, terminal};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Info {
-    /// A table (CSV, plain or gzip; - is standard input), or a folder with the files of a data set, or with such
-    /// folders in it.
-    #[arg(value_name = "FILE|DIR")]
+    /// A table (CSV, plain or gzip; - is standard input), a small set that needs no file (iris, airline, line, moons and
+    /// others: docs/tables.md), or a folder with the files of a data set, or with such folders in it.
+    #[arg(value_name = "FILE|SET|DIR")]
     path: PathBuf,
     #[command(flatten)]
     table: TableArguments,
@@ -75,6 +76,7 @@ Examples:
   fallline data info iris.csv --columns sepal_length,sepal_width,petal_length,petal_width,species
   fallline data info survey.csv.gz --delimiter semicolon --encoding latin-1 --missing -999
   fallline data info wine.csv --type quality=number --json wine.json
+  fallline data info iris
   fallline data info datasets";
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -128,14 +130,36 @@ pub fn run(arguments: Info) -> anyhow::Result<()> {
         }
         return folder(&arguments.path);
     }
+    if let Some(set) = small(&arguments.path) {
+        return of_small(&set, &arguments);
+    }
     let outputs = Outputs::files(&arguments.json);
     outputs.check([arguments.path.as_path()])?;
     let options = arguments.table.options();
     let table = Table::read(&arguments.path, &options)?;
     let record = TableRecord::of(&table, &options, arguments.target.as_deref())?;
-    terminal::stdout().write_all(data_table::text(&record, shared::columns()).as_bytes())?;
-    if let Some(path) = &arguments.json {
-        json::write(path, &record)?;
+    tell(&record, arguments.json.as_deref())
+}
+
+/// The small set of this name, unless there is a file of that name.
+fn small(path: &Path) -> Option<SmallSet> {
+    path.to_str().and_then(SmallSet::named).filter(|_| path.symlink_metadata().is_err())
+}
+
+fn of_small(set: &SmallSet, arguments: &Info) -> anyhow::Result<()> {
+    if let Some(option) = arguments.table.given() {
+        bail!("{option}: expected a file, found the set {}, which needs none", set.name());
+    }
+    Outputs::files(&arguments.json).check(None)?;
+    let table = set.table(None, SEED)?;
+    let record = TableRecord::of(&table, &TableOptions::default(), arguments.target.as_deref())?;
+    tell(&TableRecord { about: Some(set.about(SEED)), ..record }, arguments.json.as_deref())
+}
+
+fn tell(record: &TableRecord, json_path: Option<&Path>) -> anyhow::Result<()> {
+    terminal::stdout().write_all(data_table::text(record, shared::columns()).as_bytes())?;
+    if let Some(path) = json_path {
+        json::write(path, record)?;
     }
     Ok(())
 }

@@ -55,7 +55,8 @@ impl TestSet {
             (None, Some(config)) => {
                 let (files, samples) = table::test(&saved.recipe.data, config, encoder, folder)?;
                 outputs.check_apart(files.iter().map(PathBuf::as_path))?;
-                let name = files.last().map_or(String::new(), |file| file.display().to_string());
+                let set = || saved.recipe.data.set.clone();
+                let name = files.last().map_or_else(set, |file| file.display().to_string());
                 (name, dataset::first_test(samples, &saved.recipe.data)?)
             }
             (None, None) => {

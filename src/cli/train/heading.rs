@@ -85,6 +85,7 @@ pub(super) fn origin(origin: &Origin) -> String {
     match origin {
         Origin::Folder(folder) => format!(" in {}", folder.display()),
         Origin::Generated { seed } => format!(", generated from seed {seed}"),
+        Origin::Embedded => ", part of the program".to_string(),
         Origin::Files(files) => {
             let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             format!(", from {}", files.join(" and "))

@@ -60,7 +60,7 @@ impl Made {
         let kind = kind.and_then(Override::text).filter(|kind| *kind != "network");
         let facts = TableFacts { rows: 1, classes: Some(2), values: 0, embeds: true, kind: None };
         let data = read(&TableConfig::of(text), facts, &of_data)?.0.data;
-        let Some(mut config) = data.table else {
+        let Some(mut config) = data.table.as_deref().filter(|config| config.small.is_none()).cloned() else {
             let (expected, found) = ("table".into(), data.set);
             return Err(Error::Setting { place, key: "data.set".into(), expected, found });
         };
@@ -74,7 +74,7 @@ impl Made {
         if kind.is_some() && !is_said("data.embed") {
             config.setup.embed = None;
         }
-        let fitted = Fitted::read(&config, data_dir, data.stratified, data.seed)?;
+        let fitted = Fitted::read(&data, &config, data_dir)?;
         let outputs = fitted.encoder.outputs();
         let is_classes = matches!(fitted.encoder.target, Target::Classes { .. });
         let embeds = !fitted.encoder.embeddings().is_empty();
@@ -89,7 +89,7 @@ impl Made {
             config.setup.embed = None;
         }
         let (recipe, text) = read(&config, facts, overrides)?;
-        let data = dataset::first_of(fitted.data_set(&config, data_dir)?, &recipe.data)?;
+        let data = dataset::first_of(fitted.data_set(&recipe.data, &config, data_dir)?, &recipe.data)?;
         Ok(Made { recipe, data, text })
     }
 

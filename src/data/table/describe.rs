@@ -25,7 +25,11 @@ const MOST_CLASSES: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TableRecord {
     pub schema: &'static str,
+    /// The path, or the name of a set that needs no file.
     pub file: String,
+    /// What such a set is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     pub rows: usize,
     /// "comma", "semicolon", "tab", "pipe", or the letter itself.
     pub delimiter: String,
@@ -91,6 +95,7 @@ impl TableRecord {
         Ok(TableRecord {
             schema: SCHEMA,
             file: table.path.display().to_string(),
+            about: None,
             rows: table.rows,
             delimiter: delimiter
                 .map_or(char::from(table.delimiter).to_string(), |(name, _)| name.to_string()),

@@ -22,7 +22,7 @@ mod warnings;
 
 pub use category::{Categories, MISSING, MOST_CATEGORIES};
 pub use column::{Column, NO_DATE, Unreadable, Values};
-pub use date::{DateForm, written as date_text};
+pub use date::{DateForm, date as date_of, written as date_text};
 pub use describe::{SCHEMA, TableRecord, TargetRecord};
 pub use dialect::{Counts, DELIMITERS, delimiter_named};
 pub use encode::{

@@ -1,5 +1,6 @@
 //! The `[data]` table: the samples, and what the network sees of them.
 
+mod small;
 pub mod table;
 
 use toml::Table;
@@ -12,7 +13,26 @@ use crate::data::idx::ElementType;
 use crate::error::Result;
 
 /// The data sets that a recipe may name.
-pub const DATA_SETS: [&str; 5] = ["mnist", "fashion-mnist", "digits", "folder", TABLE];
+pub const DATA_SETS: [&str; 18] = [
+    "mnist",
+    "fashion-mnist",
+    "digits",
+    "folder",
+    TABLE,
+    "line",
+    "linear",
+    "sine",
+    "friedman-1",
+    "friedman-2",
+    "friedman-3",
+    "moons",
+    "circles",
+    "spirals",
+    "blobs",
+    "xor",
+    "iris",
+    "airline",
+];
 
 /// The name of the data set that is a table in a file.
 pub const TABLE: &str = "table";
@@ -22,9 +42,10 @@ pub const TABLE: &str = "table";
 pub struct DataConfig {
     /// One of [`DATA_SETS`].
     pub set: String,
-    /// The first so many training samples; all of them without it.
+    /// The first so many training samples, of generated sets so many that are drawn; all of them without it, of generated
+    /// sets as many as they have by default.
     pub train_samples: Option<usize>,
-    /// The first so many test samples; all of them without it.
+    /// The same of test samples.
     pub test_samples: Option<usize>,
     /// The training samples that are set aside for validation, by the seed of [`TrainConfig`](super::TrainConfig); none
     /// without it.
@@ -36,7 +57,7 @@ pub struct DataConfig {
     pub mean: f32,
     /// Above 0.
     pub deviation: f32,
-    /// The seed of generated digits, and of the test rows of a table without a file of its own for them; of no effect on
+    /// The seed of generated samples, and of the test rows of a table without a file of its own for them; of no effect on
     /// other data sets.
     pub seed: u64,
     /// Which table is read and how, where that is the data set.
@@ -67,7 +88,12 @@ impl DataConfig {
         // Whoever names a file means it.
         let default = section.has("file").then_some(TABLE);
         let set = section.choice("set", "data set", default, &DATA_SETS)?.to_string();
-        let table = if set == TABLE { Some(Box::new(TableConfig::read(&mut section)?)) } else { None };
+        let table = match small::read(&mut section, &set)? {
+            Some(small) => Some(TableConfig::read_small(&mut section, small)?),
+            None if set == TABLE => Some(TableConfig::read(&mut section)?),
+            None => None,
+        };
+        let table = table.map(Box::new);
         let config = DataConfig {
             set,
             train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,

@@ -16,7 +16,7 @@ use crate::{panics, pipe};
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 11] = [
+const BUILT_IN: [(&str, &str); 17] = [
     ("digits-mlp", include_str!("../../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../../recipes/mnist-softmax.toml")),
@@ -28,6 +28,12 @@ const BUILT_IN: [(&str, &str); 11] = [
     ("mnist-lenet5", include_str!("../../../recipes/mnist-lenet5.toml")),
     ("mnist-fast99", include_str!("../../../recipes/mnist-fast99.toml")),
     ("mnist-cnn", include_str!("../../../recipes/mnist-cnn.toml")),
+    ("line", include_str!("../../../recipes/line.toml")),
+    ("iris-logistic", include_str!("../../../recipes/iris-logistic.toml")),
+    ("iris-mlp", include_str!("../../../recipes/iris-mlp.toml")),
+    ("moons-mlp", include_str!("../../../recipes/moons-mlp.toml")),
+    ("airline-window", include_str!("../../../recipes/airline-window.toml")),
+    ("friedman-ridge", include_str!("../../../recipes/friedman-ridge.toml")),
 ];
 
 /// The text of a recipe, of which several may be made that differ in what changes them. It is read once: a

@@ -2,6 +2,7 @@
 
 use crate::report::numbers::thousands;
 use crate::report::page::{Cell, Column, Part, Section, Table};
+use crate::report::table::{self, Side};
 use crate::train::{CoefficientRecord, ExactRecord};
 
 /// How near descent has come, in a line.
@@ -21,6 +22,33 @@ pub fn text(record: &ExactRecord) -> String {
     format!("objective {}, exact {} ({method}){excess}{distance}", number(*objective), number(*least))
 }
 
+/// The most coefficients that a terminal shows.
+const FEW: usize = 20;
+
+/// The coefficients as a table for a terminal, if they are few.
+pub fn coefficients(record: &ExactRecord) -> String {
+    if !record.converged || record.numbers > FEW || record.coefficients.len() < record.numbers {
+        return String::new();
+    }
+    let outputs = record.coefficients.iter().any(|coefficient| coefficient.output > 0);
+    let row = |coefficient: &CoefficientRecord| {
+        let CoefficientRecord { descent, exact, .. } = *coefficient;
+        let numbers = [descent, exact, descent - exact].map(number);
+        [vec![name_of(coefficient, outputs)], numbers.to_vec()].concat()
+    };
+    let rows: Vec<Vec<String>> = record.coefficients.iter().map(row).collect();
+    let titles = ["descent", "exact", "difference"].map(|title| (title, Side::Right));
+    let titles = [&[("coefficient", Side::Left)][..], &titles].concat();
+    table::table(&titles, &rows, 0)
+}
+
+/// "output 1, feature 0", without the output if there is only one, and with the name of the feature if it has one.
+fn name_of(coefficient: &CoefficientRecord, outputs: bool) -> String {
+    let numbered = coefficient.feature.map_or("bias".to_string(), |feature| format!("feature {feature}"));
+    let feature = coefficient.name.clone().unwrap_or(numbered);
+    if outputs { format!("output {}, {feature}", coefficient.output) } else { feature }
+}
+
 /// The section of a page, with a table of coefficients.
 pub(super) fn section(name: &str, one_of_several: bool, record: &ExactRecord) -> Section {
     let of = if one_of_several { format!(" of {name}") } else { String::new() };
@@ -30,10 +58,8 @@ pub(super) fn section(name: &str, one_of_several: bool, record: &ExactRecord) ->
     }
     let outputs = record.coefficients.iter().any(|coefficient| coefficient.output > 0);
     let row = |coefficient: &CoefficientRecord| {
-        let CoefficientRecord { output, feature, ref name, descent, exact } = *coefficient;
-        let numbered = feature.map_or("bias".to_string(), |feature| format!("feature {feature}"));
-        let feature = name.clone().unwrap_or(numbered);
-        let name = if outputs { format!("output {output}, {feature}") } else { feature };
+        let CoefficientRecord { descent, exact, .. } = *coefficient;
+        let name = name_of(coefficient, outputs);
         let shown = |value: f64| Cell::number(number(value), value);
         vec![Cell::text(&name), shown(descent), shown(exact), shown(descent - exact)]
     };
@@ -109,6 +135,15 @@ mod tests {
         );
         let endless = ExactRecord { converged: false, ..record() };
         assert!(text(&endless).contains("found no end"));
+    }
+
+    #[test]
+    fn a_terminal_shows_few_coefficients() {
+        let shown = coefficients(&record());
+        assert!(shown.starts_with("coefficient") && shown.lines().count() == 5, "{shown}");
+        assert!(shown.contains("feature 0      2.002000    2.000000    0.002000\n"), "{shown}");
+        assert_eq!(coefficients(&ExactRecord { numbers: 21, ..record() }), "");
+        assert_eq!(coefficients(&ExactRecord { converged: false, ..record() }), "");
     }
 
     #[test]

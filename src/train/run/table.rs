@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::data::small::{Part, SmallSet};
 use crate::data::split::hold_out_rows;
 use crate::data::table::{Encoder, Kind, RowReader, Setup, Table, WindowSetup};
 use crate::data::{DataSet, Origin, Samples, Split};
@@ -18,21 +19,18 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// Reads the file of the training rows and fits the encoder to them, and to no test row. `stratified` says whether each
-    /// class gives its share of the test rows, where no file has them; they are chosen by `seed`.
+    /// Reads the file of the training rows, or makes them if the table is a small set, and fits the encoder to them, and to
+    /// no test row. Where nothing else has them, the test rows are chosen by the seed of `data`, from each class its share
+    /// if it says so.
     ///
     /// Of a series the last rows are the test rows.
     ///
     /// # Errors
-    /// Those of [`Table::read`] and [`Encoder::fit`]; [`Error::Mismatch`] if there are too few rows for a window.
-    pub fn read(
-        config: &TableConfig,
-        data_dir: Option<&Path>,
-        stratified: bool,
-        seed: u64,
-    ) -> Result<Fitted> {
-        let table = Table::read(&config.path(&config.file, data_dir), &config.options)?;
-        let split = split(&table, config, stratified, seed)?;
+    /// Those of [`Table::read`] and [`Encoder::fit`]; [`Error::Mismatch`] if there are too few rows for a window, and if a
+    /// folder is named for a small set.
+    pub fn read(data: &DataConfig, config: &TableConfig, data_dir: Option<&Path>) -> Result<Fitted> {
+        let table = rows(data, config, data_dir)?;
+        let split = split(&table, config, data.stratified, data.seed)?;
         let fitted = Encoder::fit(&table, &split.subset, &config.setup, &config.options)?;
         Ok(Fitted { table, split, encoder: Arc::new(fitted.encoder), notes: fitted.notes })
     }
@@ -47,17 +45,26 @@ impl Fitted {
     ///
     /// # Errors
     /// Those of [`Encoder::samples`] and [`RowReader`].
-    pub fn data_set(self, config: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
+    pub fn data_set(
+        self,
+        data: &DataConfig,
+        config: &TableConfig,
+        data_dir: Option<&Path>,
+    ) -> Result<DataSet> {
         let Fitted { table, split, encoder, mut notes } = self;
-        let mut files = vec![table.path.clone()];
+        let mut files = Vec::from_iter(config.small.is_none().then(|| table.path.clone()));
         let train = encoder.samples(&table, &split.subset)?;
         let train = match config.setup.balanced {
             true => balanced(train)?,
             false => train,
         };
-        let test = match &config.test_file {
-            None => encoder.samples(&table, &test_rows(&encoder, &split))?,
-            Some(file) => {
+        let test = match (&config.small, &config.test_file) {
+            (Some(SmallSet::Generated(set)), _) => {
+                let table = set.rows(Part::Test, data.test_samples, data.seed)?;
+                encoder.samples(&table, &Vec::from_iter(0..table.rows as u32))?
+            }
+            (_, None) => encoder.samples(&table, &test_rows(&encoder, &split))?,
+            (_, Some(file)) => {
                 let file = config.path(file, data_dir);
                 let rows = RowReader::open(&file, &encoder, true)?;
                 if !rows.unknown().is_empty() {
@@ -87,9 +94,15 @@ impl Fitted {
                 samples
             }
         };
-        let name = table.path.file_stem().map_or(TABLE.into(), |stem| stem.to_string_lossy().into_owned());
+        let (name, origin) = match &config.small {
+            Some(small) => (small.name().to_string(), small.origin(data.seed)),
+            None => {
+                let stem = table.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+                (stem.unwrap_or_else(|| TABLE.into()), Origin::Files(files))
+            }
+        };
         let class_names = encoder.target.class_names().to_vec();
-        let set = DataSet::new(&name, encoder.outputs(), train, test, Origin::Files(files))?;
+        let set = DataSet::new(&name, encoder.outputs(), train, test, origin)?;
         Ok(DataSet { class_names, notes, ..set })
     }
 }
@@ -99,7 +112,18 @@ impl Fitted {
 /// # Errors
 /// Those of [`Fitted`].
 pub fn load(config: &DataConfig, table: &TableConfig, data_dir: Option<&Path>) -> Result<DataSet> {
-    Fitted::read(table, data_dir, config.stratified, config.seed)?.data_set(table, data_dir)
+    Fitted::read(config, table, data_dir)?.data_set(config, table, data_dir)
+}
+
+/// The rows of the file, or of the small set.
+fn rows(data: &DataConfig, config: &TableConfig, data_dir: Option<&Path>) -> Result<Table> {
+    match &config.small {
+        Some(small) => {
+            small.check_alone(data_dir)?;
+            small.table(data.train_samples, data.seed)
+        }
+        None => Table::read(&config.path(&config.file, data_dir), &config.options),
+    }
 }
 
 /// The last rows of a series as its test rows: enough for one horizon, of which the windows begin in the training rows.
@@ -141,7 +165,7 @@ fn balanced(samples: Samples) -> Result<Samples> {
 }
 
 /// The test rows of a training, as an encoder that was fitted to its training rows sees them, and the files that they
-/// are from.
+/// are from, if they are from files.
 ///
 /// # Errors
 /// Those of [`RowReader`], of [`Table::read`] and of [`Encoder::samples`].
@@ -151,17 +175,16 @@ pub fn test(
     encoder: &Arc<Encoder>,
     data_dir: Option<&Path>,
 ) -> Result<(Vec<PathBuf>, Samples)> {
-    let file = config.path(&config.file, data_dir);
     if config.test_file.is_some() && encoder.windows.is_none() {
         let file = config.path(config.test_file.as_deref().unwrap_or_default(), data_dir);
         let samples = RowReader::open(&file, encoder, true)?.samples()?;
         return Ok((vec![file], samples));
     }
-    let table = Table::read(&file, &config.options)?;
+    let table = rows(data, config, data_dir)?;
     let split = split(&table, config, data.stratified, data.seed)?;
     let fitted = Fitted { table, split, encoder: encoder.clone(), notes: Vec::new() };
-    let set = fitted.data_set(config, data_dir)?;
-    let files = if let Origin::Files(files) = set.origin { files } else { vec![file] };
+    let set = fitted.data_set(data, config, data_dir)?;
+    let files = if let Origin::Files(files) = set.origin { files } else { Vec::new() };
     Ok((files, set.test))
 }
 
@@ -176,9 +199,7 @@ fn test_rows(encoder: &Encoder, split: &Split) -> Vec<u32> {
 fn split(table: &Table, config: &TableConfig, stratified: bool, seed: u64) -> Result<Split> {
     let count = ((config.test * table.rows as f64).round() as usize).max(1);
     let split = match &config.setup.windows {
-        _ if config.test_file.is_some() => {
-            Split { subset: (0..table.rows as u32).collect(), held: Vec::new() }
-        }
+        _ if config.has_own_test() => Split { subset: (0..table.rows as u32).collect(), held: Vec::new() },
         Some(windows) => last_rows(windows, table.rows, count)?,
         None => {
             let strata = if stratified { strata(table, &config.setup)? } else { None };

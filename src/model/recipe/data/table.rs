@@ -6,6 +6,8 @@ use toml::{Table, Value};
 
 use super::super::super::section::{Section, described, finite, integer_text, unit_inner};
 use super::super::values::integer;
+use super::small;
+use crate::data::small::SmallSet;
 use crate::data::table::encode::{MOST_ROWS, MOST_WIDTH};
 use crate::data::table::{
     Encoding, Fill, Kind, MOST_CATEGORIES, MOST_EMBEDDED, Scaling, Setup, TableOptions, WindowSetup,
@@ -22,7 +24,9 @@ const TEST: f64 = 0.2;
 /// A table as a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableConfig {
-    /// The path of the file with the training rows.
+    /// A small set that needs no file, if it is one.
+    pub small: Option<SmallSet>,
+    /// The path of the file with the training rows; nothing of a small set.
     pub file: String,
     /// The path of the file with the test rows; without one, some rows of `file` are the test set.
     pub test_file: Option<String>,
@@ -40,7 +44,15 @@ impl TableConfig {
     /// The table in this file, read and used as it looks.
     pub fn of(file: &str) -> TableConfig {
         let (options, setup) = (TableOptions::default(), Setup::default());
-        TableConfig { file: file.into(), test_file: None, test: TEST, folder: None, options, setup }
+        TableConfig {
+            small: None,
+            file: file.into(),
+            test_file: None,
+            test: TEST,
+            folder: None,
+            options,
+            setup,
+        }
     }
 
     /// The path of a file of the table: in the folder that was named for data, if one was; else beside the recipe, if it is
@@ -58,18 +70,36 @@ impl TableConfig {
         let test_file = Some(section.text_or("test_file", "")?).filter(|path| !path.is_empty());
         let test = section.number("test", TEST, unit_inner())?;
         let options = read_options(section)?;
-        Ok(TableConfig { file, test_file, test, folder: None, options, setup: read_setup(section)? })
+        let setup = read_setup(section)?;
+        Ok(TableConfig { small: None, file, test_file, test, folder: None, options, setup })
+    }
+
+    /// That of a small set, of which no file is read.
+    pub(super) fn read_small(section: &mut Section, small: SmallSet) -> Result<TableConfig> {
+        let is_generated = matches!(small, SmallSet::Generated(_));
+        let test = if is_generated { TEST } else { section.number("test", TEST, unit_inner())? };
+        let setup = read_setup(section)?;
+        Ok(TableConfig { small: Some(small), test, setup, ..TableConfig::of("") })
+    }
+
+    /// Whether the test rows are not among the training rows.
+    pub fn has_own_test(&self) -> bool {
+        self.test_file.is_some() || matches!(self.small, Some(SmallSet::Generated(_)))
     }
 
     /// Writes all of it, but what is as it is by default.
     pub(in crate::model::recipe) fn write(&self, table: &mut Table) {
-        let TableConfig { file, test_file, test, options, setup, .. } = self;
+        let TableConfig { small, file, test_file, test, options, setup, .. } = self;
         let mut put = |key: &str, value: Value| {
             table.insert(key.to_string(), value);
         };
-        put("file", file.as_str().into());
+        match small {
+            Some(small) => small::values(small).into_iter().for_each(|(key, value)| put(key, value)),
+            None => put("file", file.as_str().into()),
+        }
         match test_file {
             Some(file) => put("test_file", file.as_str().into()),
+            None if self.has_own_test() => {}
             None => put("test", (*test).into()),
         }
         let list = |names: &[String]| Value::from(names.to_vec());
