@@ -24,6 +24,8 @@ pub enum Purpose {
     Dropout = 9,
     /// What becomes of a sample; the index is made of epoch and sample.
     Augment = 8,
+    /// What a global search draws; the index is that of the restart.
+    Global = 21,
     /// What is mixed with what; the index is the epoch.
     Mixup = 10,
     /// Random choices inside tests.
@@ -70,6 +72,7 @@ mod tests {
                 Purpose::Dropout,
                 Purpose::Augment,
                 Purpose::Mixup,
+                Purpose::Global,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

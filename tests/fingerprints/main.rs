@@ -27,6 +27,7 @@ pub mod common;
 mod case;
 mod coverage;
 mod data;
+mod global;
 mod images;
 mod linear;
 mod losses;
@@ -57,6 +58,7 @@ fn cases() -> Vec<Case> {
         more_rules::RECIPES,
         more_layers::RECIPES,
         linear::RECIPES,
+        global::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

@@ -10,6 +10,7 @@ mod divergence;
 mod first_steps;
 mod front_door;
 mod full_batch;
+mod global;
 mod linear;
 mod normalisation;
 mod norms;

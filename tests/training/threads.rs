@@ -200,13 +200,16 @@ fn update_rules() {
         "name = \"lbfgs\"\nhistory_size = 2\nweight_decay = 0.01",
         "name = \"cg\"\nformula = \"fletcher-reeves\"",
         "name = \"cg\"\nformula = \"hestenes-stiefel\"",
+        "name = \"lbfgs\"\nrestarts = 2",
     ];
     // More than go through both passes together on one thread, and fewer than on three.
     let data = some_digits(200);
     let full = OPTIMIZERS.iter().filter(|kind| kind.full_batch).map(|kind| format!("\"{}\"", kind.name));
     let full: Vec<String> = full.collect();
-    assert_eq!(full.len(), 3);
+    assert_eq!(full.len(), 6);
     for optimizer in defaults.chain(others.map(String::from)) {
+        // More parameters than a full covariance is for.
+        let optimizer = optimizer.replace("\"cma-es\"", "\"cma-es\"\ncovariance = \"diagonal\"");
         let is_full = full.iter().any(|name| optimizer.contains(name));
         let length = if is_full { "epochs = 6\nbatch = \"all\"" } else { "epochs = 2\nbatch = 33" };
         let toml = format!(
