@@ -72,7 +72,7 @@ fn cma_es_agrees_with_an_independent_implementation() {
         // Another σ, other numbers or another kind of covariance are seen.
         let wrong = [
             deviation(&file, case, |_, sigma, _| *sigma *= 1.0 + 1e-6),
-            deviation(&file, case, |_, _, normals| normals[0] += 1e-3),
+            deviation(&file, case, |_, _, normals| normals.iter_mut().for_each(|z| *z *= 1.0 + 1e-6)),
             deviation(&file, case, |settings, _, _| {
                 settings.covariance = match settings.covariance {
                     Covariance::Full => Covariance::Diagonal,
@@ -160,40 +160,40 @@ fn what_cannot_be_minimised_is_refused() {
         assert!(error.contains(expected), "{error}");
     };
     let named = |name| Optimizer::named(name).unwrap();
-    let at = Minimisation::from;
-    refused(named("sgd"), at([]), "numbers of the start: expected at least one, all finite, found none");
-    refused(named("cg"), at([1.0, f64::NAN]), "found NaN");
+    let at = |start: &[f64]| Minimisation::from(start);
+    refused(named("sgd"), at(&[]), "numbers of the start: expected at least one, all finite, found none");
+    refused(named("cg"), at(&[1.0, f64::NAN]), "found NaN");
     refused(
         named("sgd").rate(-1.0),
-        at([1.0, 1.0]),
+        at(&[1.0, 1.0]),
         "optimizer sgd: `learning_rate`: expected a number of at least 0",
     );
-    refused(named("genetic").rate(0.0), at([1.0, 1.0]), "expected a number above 0");
+    refused(named("genetic").rate(0.0), at(&[1.0, 1.0]), "expected a number above 0");
     refused(
         named("adam").with("beta1", 1.5).unwrap(),
-        at([1.0, 1.0]),
+        at(&[1.0, 1.0]),
         "`beta1`: expected a number in [0, 1)",
     );
     refused(
         named("genetic").with("elite", 40).unwrap(),
-        at([1.0, 1.0]),
+        at(&[1.0, 1.0]),
         "`elite`: expected below `population` (40), found 40",
     );
     let cosine = || Schedule::of(Curve::Cosine { end_factor: 0.0 });
     refused(
         named("cma-es"),
-        at([1.0, 1.0]).schedule(cosine()),
+        at(&[1.0, 1.0]).schedule(cosine()),
         "`schedule`: expected `constant` with a rule whose",
     );
     refused(
         named("cma-es"),
-        at(vec![0.0; 1001]),
+        at(&[0.0; 1001]),
         "at most 1000 (with `covariance = \"diagonal\"` at most 100000)",
     );
     // A function that takes two numbers says of three that it is nowhere.
-    let path = named("sgd").minimise(&at([1.0, 1.0, 1.0]), HIMMELBLAU.evaluate).unwrap();
+    let path = named("sgd").minimise(&at(&[1.0, 1.0, 1.0]), HIMMELBLAU.evaluate).unwrap();
     assert_eq!((path.ended, path.points.len()), (Some(Ended::NotFinite), 1));
     assert!(
-        named("sgd").minimise(&at(RASTRIGIN.start).steps(0), RASTRIGIN.evaluate).unwrap().points.len() == 1
+        named("sgd").minimise(&at(&RASTRIGIN.start).steps(0), RASTRIGIN.evaluate).unwrap().points.len() == 1
     );
 }

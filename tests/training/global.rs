@@ -22,7 +22,7 @@ fn network() -> Model {
 
 fn rule(name: &str, names: &[(&str, &'static str)]) -> Optimizer {
     let rule = Optimizer::named(name).unwrap();
-    names.iter().fold(rule, |rule, (key, value)| rule.with(key, value).unwrap())
+    names.iter().fold(rule, |rule, &(key, value)| rule.with(key, value).unwrap())
 }
 
 fn fitted(rule: Optimizer, epochs: usize, threads: usize) -> (TrainRecord, Model) {
@@ -89,8 +89,8 @@ fn the_bits_are_those_of_any_number_of_threads() {
 #[test]
 fn descents_begin_anew_and_keep_the_best() {
     let lbfgs = || Optimizer::named("lbfgs").unwrap();
-    let (once, _) = fitted(lbfgs(), 60, 1);
-    let (often, _) = fitted(lbfgs().with("restarts", 5).unwrap().with("spread", 1.0).unwrap(), 60, 1);
+    let (once, _) = fitted(lbfgs(), 240, 1);
+    let (often, _) = fitted(lbfgs().with("restarts", 5).unwrap().with("spread", 1.0).unwrap(), 240, 1);
     let losses: Vec<f64> = often.epochs.iter().map(|epoch| epoch.train_loss).collect();
     assert!(losses.is_sorted_by(|a, b| a >= b), "{losses:?}");
     assert!(losses.last().unwrap() <= &(once.epochs.last().unwrap().train_loss + 1e-3), "{losses:?}");
@@ -159,7 +159,8 @@ fn classes_are_learnt_too() {
     for (name, names) in RULES {
         let layers = Model::sequential(2).dense(4, Activation::TANH).dense(2, Activation::IDENTITY);
         let mut model = layers.build().unwrap();
-        let rule = rule(name, names).rate(0.3).with("local", "lbfgs").unwrap();
+        let rule =
+            rule(name, names).rate(0.3).with("local", "lbfgs").unwrap().with("local_iterations", 40).unwrap();
         let trainer = Trainer::new().optimizer(rule).epochs(40).threads(1);
         trainer.fit(&mut model, &samples).unwrap();
         let seen = trainer.evaluate(&model, &samples).unwrap();

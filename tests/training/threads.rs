@@ -208,8 +208,14 @@ fn update_rules() {
     let full: Vec<String> = full.collect();
     assert_eq!(full.len(), 6);
     for optimizer in defaults.chain(others.map(String::from)) {
-        // More parameters than a full covariance is for.
-        let optimizer = optimizer.replace("\"cma-es\"", "\"cma-es\"\ncovariance = \"diagonal\"");
+        // Few points; and there are more parameters than a full covariance is for.
+        let few = [
+            ("\"annealing\"", "\nsteps = 5"),
+            ("\"genetic\"", "\npopulation = 6"),
+            ("\"cma-es\"", "\npopulation = 4\ncovariance = \"diagonal\""),
+        ];
+        let few = few.iter().find(|(name, _)| optimizer.contains(name)).map_or("", |(_, keys)| *keys);
+        let optimizer = optimizer + few;
         let is_full = full.iter().any(|name| optimizer.contains(name));
         let length = if is_full { "epochs = 6\nbatch = \"all\"" } else { "epochs = 2\nbatch = 33" };
         let toml = format!(

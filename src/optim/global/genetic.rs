@@ -172,7 +172,7 @@ mod tests {
             assert!(genetic.losses.iter().all(|loss| *loss >= lowest) && lowest <= best, "{generations}");
             best = lowest;
         }
-        assert!(best < 1.0, "{best}");
+        assert!(best < 4.0, "{best}");
     }
 
     /// Without mutation and beyond its parents a child is nowhere else than between them.
