@@ -40,6 +40,7 @@
 //!   [`Trainer::change`].
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
 //!   [`testing::check_rule`] tries it.
+//! - **A function** of a few numbers is minimised by any rule with [`Optimizer::minimise`]; [`minimise`] has some.
 //! - **In use** a model is in a [`Predictor`], which threads share; [`Predictor::with_threads`] shares many samples among
 //!   several.
 //! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`Trainer::from_recipe`] trains by one.
@@ -47,14 +48,14 @@
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
 //!
-//! Stable are the names at the top of the crate and those that the pages of [`data`], [`settings`], [`record`],
+//! Stable are the names at the top of the crate and those that the pages of [`data`], [`settings`], [`record`], [`minimise`],
 //! [`extend`] (layers, losses and rules of one's own), [`testing`] (which checks them) and [`cli`] show, with what these
 //! pages show of them: an incompatible change to one of them is a new minor version until 1.0. All else is the
 //! [`engine`]'s, the modules within [`data`] and what documentation hides too: it is open to be read and built upon, and
 //! may change with any version.
 //!
 //! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
-//! `custom_rule`, `tables`, `serve`, `train_digits`.
+//! `custom_rule`, `minimise`, `tables`, `serve`, `train_digits`.
 
 #[doc(hidden)]
 pub mod atomic_file;
@@ -135,6 +136,20 @@ pub mod settings {
     pub use crate::optim::schedule::{Anneal, Length, OneCycle, Phase, Plateau, Schedules, Span, Warmup};
     #[doc(inline)]
     pub use crate::optim::{Ema, Lookahead};
+}
+
+pub mod minimise {
+    //! Functions of a few numbers, minimised by any update rule, with the very steps that train networks:
+    //! [`Optimizer::minimise`](crate::Optimizer::minimise); and functions on which rules are usually shown.
+
+    #[doc(inline)]
+    pub use crate::optim::full_batch::Ended;
+    #[doc(inline)]
+    pub use crate::optim::functions::{
+        BEALE, BOWL, FUNCTIONS, Function, HIMMELBLAU, RASTRIGIN, ROSENBROCK, SADDLE, bowl,
+    };
+    #[doc(inline)]
+    pub use crate::optim::minimise::{Minimisation, Path};
 }
 
 pub mod record {

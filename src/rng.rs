@@ -24,6 +24,8 @@ pub enum Purpose {
     Dropout = 9,
     /// What becomes of a sample; the index is made of epoch and sample.
     Augment = 8,
+    /// What a global search draws; the index is that of the restart.
+    Global = 22,
     /// What is mixed with what; the index is the epoch.
     Mixup = 10,
     /// The samples that the centres of k-means begin as.
@@ -76,6 +78,7 @@ mod tests {
                 Purpose::Mixup,
                 Purpose::Centres,
                 Purpose::Generated,
+                Purpose::Global,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

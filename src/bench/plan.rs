@@ -171,7 +171,7 @@ fn recipes(choice: &Choice) -> Result<Vec<Recipe>> {
                         place: "command line".into(),
                         key: "--optimizer".into(),
                         expected: "a rule whose steps all cost the same, for the benchmark".into(),
-                        found: format!("`{optimizer}`, which searches along lines"),
+                        found: format!("`{optimizer}`, whose steps are found by a search"),
                     });
                 }
                 recipes.push(recipe);

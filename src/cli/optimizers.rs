@@ -53,8 +53,7 @@ fn settings(kind: &'static OptimizerKind) -> Vec<[String; 4]> {
         "learning_rate".to_string(),
         HyperValue::Number(kind.learning_rate).to_string(),
         kind.learning_rate_range().to_string(),
-        if kind.searches() { "the first step that a search tries" } else { "the rate of the formula" }
-            .to_string(),
+        kind.learning_rate_is().to_string(),
     ];
     std::iter::once(rate).chain(kind.hyper_parameters.iter().flat_map(HyperParameter::rows)).collect()
 }

@@ -1,7 +1,7 @@
 //! The trait of update rules, and the settings of a step.
 
-use super::full_batch::settings::FullBatch;
 use super::per_tensor::PerTensor;
+use super::search::FullBatch;
 
 /// The most slots that a rule may have.
 pub const MOST_SLOTS: usize = 4;
@@ -56,7 +56,7 @@ pub trait Rule: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// The solver that moves the parameters between the steps, of a rule that only takes the gradient of
+    /// The search that moves the parameters between the steps, of a rule that only takes loss and gradient of
     /// all samples.
     #[doc(hidden)]
     fn full_batch(&self) -> Option<FullBatch> {

@@ -74,7 +74,7 @@ fn values_that_cannot_be_used_are_refused() {
     let shrink = "`optimizer.shrink`: expected a number in (0, 1), found NaN";
     fails_alone(&["train", "--optimizer", "rprop", "--set", "optimizer.shrink=nan"], shrink);
     let batch = "`train.batch`: expected \"all\", or at least the 50 samples that are trained on, with the";
-    for name in ["rprop", "lbfgs", "cg"] {
+    for name in ["rprop", "lbfgs", "cg", "annealing", "genetic", "cma-es"] {
         let few = ["train", "--set", "data.train_samples=50", "--set", "data.test_samples=10", "--quiet"];
         fails_alone(&[&few[..], &["--optimizer", name, "--batch", "49"]].concat(), batch);
     }

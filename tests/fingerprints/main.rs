@@ -31,6 +31,7 @@ mod coverage;
 mod data;
 mod embeddings;
 mod features;
+mod global;
 mod images;
 mod linear;
 mod losses;
@@ -64,6 +65,7 @@ fn cases() -> Vec<Case> {
         features::RECIPES,
         clusters::RECIPES,
         embeddings::RECIPES,
+        global::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

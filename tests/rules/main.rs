@@ -7,6 +7,7 @@ mod averaged_runs;
 mod averages;
 mod clipping;
 mod full_batch;
+mod global;
 mod grouped;
 mod least_squares;
 mod per_output;

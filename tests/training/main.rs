@@ -11,6 +11,7 @@ mod features;
 mod first_steps;
 mod front_door;
 mod full_batch;
+mod global;
 mod k_means;
 mod linear;
 mod normalisation;

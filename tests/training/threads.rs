@@ -200,13 +200,22 @@ fn update_rules() {
         "name = \"lbfgs\"\nhistory_size = 2\nweight_decay = 0.01",
         "name = \"cg\"\nformula = \"fletcher-reeves\"",
         "name = \"cg\"\nformula = \"hestenes-stiefel\"",
+        "name = \"lbfgs\"\nrestarts = 2",
     ];
     // More than go through both passes together on one thread, and fewer than on three.
     let data = some_digits(200);
     let full = OPTIMIZERS.iter().filter(|kind| kind.full_batch).map(|kind| format!("\"{}\"", kind.name));
     let full: Vec<String> = full.collect();
-    assert_eq!(full.len(), 3);
+    assert_eq!(full.len(), 6);
     for optimizer in defaults.chain(others.map(String::from)) {
+        // Few points; and there are more parameters than a full covariance is for.
+        let few = [
+            ("\"annealing\"", "\nsteps = 5"),
+            ("\"genetic\"", "\npopulation = 6"),
+            ("\"cma-es\"", "\npopulation = 4\ncovariance = \"diagonal\""),
+        ];
+        let few = few.iter().find(|(name, _)| optimizer.contains(name)).map_or("", |(_, keys)| *keys);
+        let optimizer = optimizer + few;
         let is_full = full.iter().any(|name| optimizer.contains(name));
         let length = if is_full { "epochs = 6\nbatch = \"all\"" } else { "epochs = 2\nbatch = 33" };
         let toml = format!(

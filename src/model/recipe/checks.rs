@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::layers::LayerSettings;
 use crate::losses::{self, Loss};
 use crate::model::section::Section;
+use crate::optim::Search;
 use crate::optim::schedule::Schedule;
 
 /// A setting that makes no sense beside the others: its key, what would, and what it is.
@@ -96,10 +97,11 @@ fn beside_lasso(recipe: &Recipe) -> Option<Misfit> {
     })
 }
 
-/// What the line search of a method leaves no place for.
+/// What the search of a method leaves no place for.
 fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
-    let Recipe { optimizer, schedule, gradient, constraint, .. } = recipe;
-    optimizer.rule().full_batch()?;
+    let Recipe { optimizer, schedule, gradient, constraint, lookahead, .. } = recipe;
+    let how = optimizer.rule().full_batch()?;
+    let search = if matches!(how.search, Search::Descent(_)) { "line search" } else { "search" };
     let with = format!("with the optimizer `{}`", optimizer.name());
     let changes = |layer: &LayerSettings| layer.kind().is_different_in_training();
     if let Some(layer) = find_layer(&recipe.model.layers, changes) {
@@ -118,7 +120,7 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
             Some(_) => ("schedule", "a warm-up".to_string()),
             None => ("schedule.name", rate.name()),
         };
-        return Some((key, format!("`constant` {with}, whose line search finds each step"), found));
+        return Some((key, format!("`constant` {with}, whose {search} finds each step"), found));
     }
     if schedule.weight_decay.is_some() {
         let expected = format!("none {with}, which minimises one and the same loss");
@@ -135,12 +137,14 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
         ("constraint.clip_weights", constraint.clip_weights),
         ("constraint.max_norm", constraint.max_norm),
     ];
-    let (key, limit) = limits.into_iter().find_map(|(key, limit)| Some((key, limit?)))?;
-    Some((
-        key,
-        format!("none {with}, whose line search needs loss and gradient as they are"),
-        limit.to_string(),
-    ))
+    if let Some((key, limit)) = limits.into_iter().find_map(|(key, limit)| Some((key, limit?))) {
+        let expected = format!("none {with}, whose {search} needs loss and gradient as they are");
+        return Some((key, expected, limit.to_string()));
+    }
+    (how.keeps_the_best() && lookahead.is_some()).then(|| {
+        let several = if how.restarts > 0 { " and `restarts`" } else { "" };
+        ("lookahead", format!("none {with}{several}, which keeps the best point"), "lookahead".into())
+    })
 }
 
 /// What would work on the trained parameters, where the average follows from the rule's own, or schedules a rate that the

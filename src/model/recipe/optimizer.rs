@@ -2,7 +2,9 @@
 
 mod config;
 mod full_batch;
+mod global;
 mod make;
+mod minimise;
 mod read;
 mod registry;
 mod shared;

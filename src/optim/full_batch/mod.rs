@@ -28,7 +28,7 @@ pub mod vector;
 
 pub use conjugate::Formula;
 use settings::USE;
-pub use settings::{FullBatch, Method, Objective, Settings};
+pub use settings::{Method, Objective, Settings};
 
 use crate::{Result, memory};
 use lbfgs::History;
@@ -170,6 +170,13 @@ impl Solver {
         self.last = None;
         self.is_evaluated = false;
         self.point.iter_mut().zip(point).for_each(|(to, from)| *to = from);
+    }
+
+    /// Begins anew at another point, \[n\], with an evaluation there and nothing of what the method remembers.
+    pub fn begin(&mut self, point: &[f64]) {
+        self.restart();
+        self.is_evaluated = false;
+        self.point.copy_from_slice(point);
     }
 
     /// Runs one iteration: one direction and the search along it. Nothing is allocated.

@@ -1,7 +1,7 @@
 //! The full-batch methods as update rules see them.
 
-use super::settings::FullBatch;
 use crate::optim::rule::{Coefficients, Rule, StepSettings};
+use crate::optim::search::FullBatch;
 
 impl Rule for FullBatch {
     fn slots(&self) -> usize {

@@ -52,20 +52,3 @@ impl Settings {
 
 /// The use of a minimisation's memory, in messages.
 pub(super) const USE: &str = "the history and the line search";
-
-/// A rule that only wants the gradient of all samples: it leaves the parameters alone in a step, and a
-/// [`Solver`](super::Solver) moves them between the steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FullBatch {
-    pub settings: Settings,
-    /// The coefficient of the penalty weight_decay / 2 · Σ p² over all parameters p, which is part of the objective;
-    /// at least 0.
-    pub weight_decay: f64,
-}
-
-impl FullBatch {
-    /// A method with its defaults.
-    pub fn new(method: Method) -> FullBatch {
-        FullBatch { settings: Settings::new(method), weight_decay: 0.0 }
-    }
-}

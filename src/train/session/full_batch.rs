@@ -1,20 +1,20 @@
-//! Training by a method that searches along lines: an epoch is one iteration, one direction and the
-//! search along it. Loss and gradient of all samples come from the step that other rules take, too; here
-//! its rule leaves the parameters alone.
+//! Training by a search: an epoch is one iteration, such as one direction and the search along it, or a generation.
+//! Loss and gradient of all samples come from the step that other rules take, too; here its rule leaves the
+//! parameters alone.
 
-pub use super::search::Search;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Session;
 use super::live::{About, PROGRESS};
 use super::norms;
+use super::search::{Mover, Search};
 use crate::data::batches;
 use crate::linear::Penalty;
 use crate::model::PlacedLayer;
 use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
-use crate::optim::full_batch::{Ended, Iteration, Solver, vector};
+use crate::optim::full_batch::{Ended, Iteration, vector};
 use crate::probe::{Operation, Probes};
 use crate::team::Worker;
 use crate::train::observer::Observer;
@@ -61,7 +61,7 @@ impl Session<'_> {
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
-        let Some(Search { solver, weight_decay, trained, l2, weights, scores, evaluations: done }) =
+        let Some(Search { mover, weight_decay, trained, l2, weights, scores, evaluations: done }) =
             &mut self.search
         else {
             unreachable!("whoever calls this has a search")
@@ -114,15 +114,15 @@ impl Session<'_> {
             }
             Ok(score.mean_loss() + 0.5 * squares)
         };
-        let Iteration { evaluations, taken, step, ended } = solver.iterate(&mut evaluate)?;
+        let Iteration { evaluations, taken, step, ended } = mover.iterate(&mut evaluate)?;
         let (before, after) = (scores[0], scores[taken]);
         self.first = self.first.or(Some(before));
         scores.clear();
         scores.push(after);
-        let norm = vector::dot(solver.gradient(), solver.gradient()).sqrt();
+        let norm = vector::dot(mover.gradient(), mover.gradient()).sqrt();
         let (layers, parameters) = self.model.parts_mut();
-        parameters.iter_mut().zip(solver.point()).for_each(|(p, &x)| *p = x as f32);
-        let norms = norms_of(layers, solver, taken > 0, step);
+        parameters.iter_mut().zip(mover.point()).for_each(|(p, &x)| *p = x as f32);
+        let norms = norms_of(layers, mover, taken > 0, step);
         self.steps += 1;
         let averaging = averages.at(self.steps);
         let (slow, average) = self.prepared.workspace.averages_mut();
@@ -130,7 +130,7 @@ impl Session<'_> {
         let is_end = self.recipe.lookahead.is_none() || parameters == slow;
         if let Some(alpha) = averaging.slow {
             synchronise(parameters, slow, alpha);
-            solver.move_to(parameters.iter().map(|&p| f64::from(p)));
+            mover.move_to(parameters.iter().map(|&p| f64::from(p)));
             scores.clear();
         }
         if let Some(weight) = averaging.average {
@@ -161,12 +161,12 @@ impl Session<'_> {
     }
 }
 
-/// The norms of each layer in an iteration that has, or has not, moved the point by `step` times its direction.
-fn norms_of(layers: &[PlacedLayer], solver: &Solver, is_moved: bool, step: f64) -> Vec<LayerNorms> {
-    let (point, direction) = (solver.point(), solver.direction());
-    let gradient = if is_moved { solver.gradient_before() } else { solver.gradient() };
+/// The norms of each layer in an iteration that took this step, whether or not it has moved the point.
+fn norms_of(layers: &[PlacedLayer], mover: &Mover, is_moved: bool, step: f64) -> Vec<LayerNorms> {
+    let point = mover.point();
+    let gradient = if is_moved { mover.gradient_before() } else { mover.gradient() };
     norms::of_storage(layers, |place| {
-        let update = if is_moved { step * direction[place] } else { 0.0 };
+        let update = if is_moved { mover.moved(step, place) } else { 0.0 };
         [gradient[place], update, point[place] - update]
     })
 }

@@ -4,15 +4,18 @@ use std::ops::Range;
 
 use crate::layers::Role;
 use crate::model::{Model, PlacedLayer, Recipe};
-use crate::optim::FullBatch;
-use crate::optim::full_batch::Solver;
+use crate::optim::full_batch::{Iteration, Objective, Solver};
+use crate::optim::global::{BestSearch, Searcher};
+use crate::optim::{FullBatch, Search as How};
 use crate::train::plan::Plan;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
+const USE: &str = "the parameters in f64";
+
 /// A search for the least loss, from one iteration to the next.
 pub struct Search {
-    pub(super) solver: Solver,
+    pub(super) mover: Mover,
     pub(super) weight_decay: f64,
     /// Where the parameters lie that it acts on: all but what is fixed.
     pub(super) trained: Vec<Range<usize>>,
@@ -31,19 +34,22 @@ impl Search {
     /// # Errors
     /// If memory is short.
     pub fn new(method: FullBatch, model: &Model, plan: &Plan, recipe: &Recipe) -> Result<Search> {
-        let mut start: Vec<f64> = memory::reserved("the parameters in f64", model.storage().len())?;
+        let mut start: Vec<f64> = memory::reserved(USE, model.storage().len())?;
         start.extend(model.storage().iter().map(|&p| f64::from(p)));
         let steps =
             recipe.stop.steps.map_or(usize::MAX, |steps| usize::try_from(steps).unwrap_or(usize::MAX));
         let iterations = recipe.train.epochs.min(steps);
-        let FullBatch { settings, weight_decay } = method;
-        let solver = Solver::new(settings, recipe.optimizer.learning_rate, &start, iterations)?;
+        let weight_decay = method.weight_decay;
         // Two searches at most, the second along the gradient.
-        let scores = Vec::with_capacity(1 + 2 * settings.max_eval);
+        let scores = match method.search {
+            How::Descent(settings) => Vec::with_capacity(1 + 2 * settings.max_eval),
+            How::Global(_) => Vec::new(),
+        };
+        let mover = Mover::new(method, model, start, iterations, recipe)?;
         let l2 = f64::from(recipe.model.penalty().l2);
         let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
         let trained = trained(model);
-        Ok(Search { solver, weight_decay, trained, l2, weights, scores, evaluations: 0 })
+        Ok(Search { mover, weight_decay, trained, l2, weights, scores, evaluations: 0 })
     }
 }
 
@@ -58,6 +64,132 @@ fn trained(model: &Model) -> Vec<Range<usize>> {
     places.push(start..model.storage().len());
     places.retain(|place| !place.is_empty());
     places
+}
+
+/// What moves the parameters. Vectors are \[storage\], as the model stores its parameters.
+pub enum Mover {
+    /// One descent, over all that is stored: what pads it has no gradient and stays 0.
+    Descent(Box<Solver>),
+    /// All else, over the parameters alone.
+    Best(Box<Packed>),
+}
+
+/// A search over the parameters without what pads them.
+pub struct Packed {
+    search: BestSearch,
+    /// Where each parameter lies, \[n\].
+    places: Vec<usize>,
+    point: Vec<f64>,
+    gradient: Vec<f64>,
+    before: Vec<f64>,
+    change: Vec<f64>,
+}
+
+impl Mover {
+    fn new(
+        method: FullBatch,
+        model: &Model,
+        start: Vec<f64>,
+        iterations: usize,
+        recipe: &Recipe,
+    ) -> Result<Mover> {
+        let rate = recipe.optimizer.learning_rate;
+        let places = if method.keeps_the_best() { places_of(model)? } else { Vec::new() };
+        let packed = packed(&start, &places)?;
+        let from = if method.keeps_the_best() { &packed } else { &start };
+        Ok(match Searcher::new(method, rate, from, iterations, recipe.train.seed)? {
+            Searcher::Descent(solver) => Mover::Descent(solver),
+            Searcher::Best(search) => {
+                let zeros = || memory::filled(USE, 0.0, start.len());
+                let (gradient, before, change) = (zeros()?, zeros()?, zeros()?);
+                let search = *search;
+                Mover::Best(Box::new(Packed { search, places, point: start, gradient, before, change }))
+            }
+        })
+    }
+
+    /// Runs one iteration of an objective on what is stored.
+    pub(super) fn iterate(&mut self, objective: &mut Objective) -> Result<Iteration> {
+        let packed = match self {
+            Mover::Descent(solver) => return solver.iterate(objective),
+            Mover::Best(packed) => packed,
+        };
+        let Packed { search, places, point, gradient, before, change } = &mut **packed;
+        let seen = search.iterate(&mut |at, packed_gradient| {
+            scatter(point, places, at);
+            let loss = objective(point, gradient)?;
+            packed_gradient.iter_mut().zip(&*places).for_each(|(to, &place)| *to = gradient[place]);
+            Ok(loss)
+        })?;
+        scatter(point, places, search.point());
+        scatter(gradient, places, search.gradient());
+        scatter(before, places, search.gradient_before());
+        scatter(change, places, search.change());
+        Ok(seen)
+    }
+
+    pub(super) fn point(&self) -> &[f64] {
+        match self {
+            Mover::Descent(solver) => solver.point(),
+            Mover::Best(packed) => &packed.point,
+        }
+    }
+
+    pub(super) fn gradient(&self) -> &[f64] {
+        match self {
+            Mover::Descent(solver) => solver.gradient(),
+            Mover::Best(packed) => &packed.gradient,
+        }
+    }
+
+    /// The gradient where the last iteration began that moved the point.
+    pub(super) fn gradient_before(&self) -> &[f64] {
+        match self {
+            Mover::Descent(solver) => solver.gradient_before(),
+            Mover::Best(packed) => &packed.before,
+        }
+    }
+
+    /// By how much an iteration that took this step has moved a parameter.
+    pub(super) fn moved(&self, step: f64, place: usize) -> f64 {
+        match self {
+            Mover::Descent(solver) => step * solver.direction()[place],
+            Mover::Best(packed) => packed.change[place],
+        }
+    }
+
+    /// Continues from another point. Recipes in which that may happen have a descent alone.
+    pub(super) fn move_to(&mut self, point: impl IntoIterator<Item = f64>) {
+        if let Mover::Descent(solver) = self {
+            solver.move_to(point);
+        }
+    }
+}
+
+fn scatter(to: &mut [f64], places: &[usize], values: &[f64]) {
+    places.iter().zip(values).for_each(|(&place, value)| to[place] = *value);
+}
+
+/// The values at these places.
+fn packed(storage: &[f64], places: &[usize]) -> Result<Vec<f64>> {
+    let mut values = memory::reserved(USE, places.len())?;
+    values.extend(places.iter().map(|&place| storage[place]));
+    Ok(values)
+}
+
+/// Where the parameters lie among all that is stored.
+fn places_of(model: &Model) -> Result<Vec<usize>> {
+    let what = "the places of the parameters";
+    let mut marks = memory::filled(what, 0.0f32, model.storage().len())?;
+    for placed in model.layers() {
+        for spec in placed.layer.parameters() {
+            let ones = memory::filled(what, 1.0, spec.shape.iter().product())?;
+            spec.store(&mut marks[placed.storage.clone()], &ones);
+        }
+    }
+    let mut places = memory::reserved(what, model.parameters())?;
+    places.extend((0..marks.len()).filter(|&place| marks[place] != 0.0));
+    Ok(places)
 }
 
 /// Where the weights lie among all parameters, of a plan in which shards hold whole columns.

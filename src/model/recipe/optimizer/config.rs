@@ -1,7 +1,7 @@
 //! An update rule as recipes know it, and one with its learning rate and hyper-parameters.
 
 use crate::hyper::{HyperParameter, HyperValues, Range, non_negative, positive};
-use crate::optim::Rule;
+use crate::optim::{Rule, Search};
 
 /// A kind of update rule: its name, its learning rate, its hyper-parameters, and how it is made. A program makes one of
 /// its own as a `static`, of [`new`](OptimizerKind::new) and what else there is to say:
@@ -124,9 +124,18 @@ impl OptimizerKind {
         if self.searches() { positive() } else { non_negative() }
     }
 
-    /// Whether its steps are found by a line search.
+    /// Whether its steps are found by a search.
     pub fn searches(&'static self) -> bool {
         Optimizer::of(self).rule().full_batch().is_some()
+    }
+
+    /// What the learning rate is to it.
+    pub fn learning_rate_is(&'static self) -> &'static str {
+        match Optimizer::of(self).rule().full_batch().map(|how| how.search) {
+            None => "the rate of the formula",
+            Some(Search::Descent(_)) => "the first step that a search tries",
+            Some(Search::Global(global)) => global.method.rate_is(),
+        }
     }
 }
 

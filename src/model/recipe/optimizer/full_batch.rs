@@ -3,8 +3,8 @@
 use super::config::OptimizerKind;
 use super::shared::PENALTY;
 use crate::hyper::{HyperParameter, HyperValues, non_negative};
-use crate::optim::FullBatch;
 use crate::optim::full_batch::{Formula, Method, Settings};
+use crate::optim::{FullBatch, Search};
 
 /// The most steps that L-BFGS may remember, and the most evaluations of a line search.
 const MOST: usize = 10_000;
@@ -21,16 +21,35 @@ const TOLERANCE_GRAD: HyperParameter = HyperParameter::number(
     non_negative(),
     "the training ends when no element of the gradient is larger",
 );
-const TOLERANCE_CHANGE: HyperParameter = HyperParameter::number(
+pub(super) const TOLERANCE_CHANGE: HyperParameter = HyperParameter::number(
     "tolerance_change",
     1e-9,
     non_negative(),
     "it ends when no parameter, or not the loss, changes by more",
 );
-const OBJECTIVE_PENALTY: HyperParameter = HyperParameter {
+pub(super) const OBJECTIVE_PENALTY: HyperParameter = HyperParameter {
     about: "L2 penalty: weight_decay / 2 · Σ p² is part of the loss that is searched, though not shown",
     ..PENALTY
 };
+
+/// How often a search begins anew.
+pub(super) const fn restarts() -> HyperParameter {
+    HyperParameter::integer(
+        "restarts",
+        0,
+        [0, MOST],
+        "how often it begins anew from another point, each time for an equal share of the epochs at most; the best point \
+         is kept",
+    )
+}
+
+/// Where it does.
+pub(super) const fn spread(about: &'static str) -> HyperParameter {
+    HyperParameter::number("spread", 0.5, non_negative(), about)
+}
+
+const RESTARTS: HyperParameter = restarts();
+const SPREAD: HyperParameter = spread("the standard deviation of their points about the first one");
 
 pub(super) const LBFGS: OptimizerKind = OptimizerKind::new("lbfgs", 1.0, |values| {
     Box::new(full_batch(values, Method::Lbfgs { history_size: values.integer("history_size") }))
@@ -46,6 +65,8 @@ pub(super) const LBFGS: OptimizerKind = OptimizerKind::new("lbfgs", 1.0, |values
     TOLERANCE_GRAD,
     TOLERANCE_CHANGE,
     OBJECTIVE_PENALTY,
+    RESTARTS,
+    SPREAD,
 ])
 .full_batch()
 .formula(
@@ -70,6 +91,8 @@ pub(super) const CG: OptimizerKind = OptimizerKind::new("cg", 1.0, |values| {
     TOLERANCE_GRAD,
     TOLERANCE_CHANGE,
     OBJECTIVE_PENALTY,
+    RESTARTS,
+    SPREAD,
 ])
 .full_batch()
 .formula(
@@ -91,5 +114,10 @@ fn full_batch(values: &HyperValues, method: Method) -> FullBatch {
         tolerance_grad: values.number("tolerance_grad"),
         tolerance_change: values.number("tolerance_change"),
     };
-    FullBatch { settings, weight_decay: values.number("weight_decay") }
+    FullBatch {
+        search: Search::Descent(settings),
+        weight_decay: values.number("weight_decay"),
+        restarts: values.integer("restarts"),
+        spread: values.number("spread"),
+    }
 }

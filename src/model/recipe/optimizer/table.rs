@@ -3,6 +3,7 @@
 
 use super::config::OptimizerKind;
 use super::full_batch::{CG, LBFGS};
+use super::global::{ANNEALING, CMA_ES, GENETIC};
 use super::shared::{BETA1, BETA2, MOMENTUM, PENALTY, SMALL, epsilon, shrinkage};
 // By the short name an entry's hyper-parameter is a line.
 use crate::hyper::{
@@ -15,7 +16,7 @@ use crate::optim::{
 };
 
 /// All update rules, simple ones first.
-pub static OPTIMIZERS: [OptimizerKind; 23] = [
+pub static OPTIMIZERS: [OptimizerKind; 26] = [
     OptimizerKind::new("sgd", 0.1, |values| {
         Box::new(Sgd { weight_decay: values.number("weight_decay"), ..Sgd::default() })
     })
@@ -399,6 +400,9 @@ pub static OPTIMIZERS: [OptimizerKind; 23] = [
     ),
     LBFGS,
     CG,
+    ANNEALING,
+    GENETIC,
+    CMA_ES,
 ];
 
 /// The first is the default.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::optim::full_batch::{Formula, Method};
+use crate::optim::global::GlobalMethod;
 use crate::optim::{
     Adabelief, Adadelta, Adafactor, Adagrad, Adam, Adamax, Adan, FullBatch, Lamb, Lion, Muon, Nadam, Radam,
     Rmsprop, Rprop, ScheduleFree, Sgd, Yogi,
@@ -35,7 +36,7 @@ fn each_name_is_its_rule() {
     let momentum = Sgd { momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
     let cg = Method::ConjugateGradient { formula: Formula::PolakRibiere };
-    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 23] = [
+    let rules: [(&str, f64, Box<dyn crate::optim::Rule>); 26] = [
         ("sgd", 0.1, Box::new(Sgd::default())),
         ("momentum", 0.05, Box::new(momentum)),
         ("nesterov", 0.05, Box::new(Sgd { nesterov: true, ..momentum })),
@@ -59,6 +60,9 @@ fn each_name_is_its_rule() {
         ("rprop", 0.01, Box::new(Rprop::default())),
         ("lbfgs", 1.0, Box::new(FullBatch::new(Method::Lbfgs { history_size: 100 }))),
         ("cg", 1.0, Box::new(FullBatch::new(cg))),
+        ("annealing", 0.1, Box::new(FullBatch::global(GlobalMethod::Annealing(Default::default())))),
+        ("genetic", 0.1, Box::new(FullBatch::global(GlobalMethod::Genetic(Default::default())))),
+        ("cma-es", 0.3, Box::new(FullBatch::global(GlobalMethod::CmaEs(Default::default())))),
     ];
     assert_eq!(rules.len(), OPTIMIZERS.len());
     for (name, rate, rule) in rules {
@@ -75,10 +79,10 @@ fn every_hyper_parameter_reaches_its_rule_and_is_written_back() {
         let default = Optimizer::of(kind);
         for parameter in kind.hyper_parameters {
             let values: &[&str] = match parameter.default() {
-                HyperValue::Number(_) => &["0.125", "1.75"],
+                HyperValue::Number(_) => &["0.125", "1.75", "0.03125"],
                 HyperValue::Integer(_) => &["7"],
                 HyperValue::Choice(choice) => &[if choice { "false" } else { "true" }],
-                HyperValue::Name(_) => &["match-rms-adamw", "hestenes-stiefel"],
+                HyperValue::Name(_) => &["match-rms-adamw", "hestenes-stiefel", "linear", "diagonal", "cg"],
                 other => panic!("no rule has {other:?}"),
             };
             let tried = values.iter().find_map(|value| named(kind, parameter.key, value).ok());
