@@ -93,10 +93,10 @@ fn descents_begin_anew_and_keep_the_best() {
     let (often, _) = fitted(lbfgs().with("restarts", 5).unwrap().with("spread", 1.0).unwrap(), 240, 1);
     let losses: Vec<f64> = often.epochs.iter().map(|epoch| epoch.train_loss).collect();
     assert!(losses.is_sorted_by(|a, b| a >= b), "{losses:?}");
-    assert!(losses.last().unwrap() <= &(once.epochs.last().unwrap().train_loss + 1e-3), "{losses:?}");
+    assert!(*losses.last().unwrap() <= once.epochs.last().unwrap().train_loss + 1e-3, "{losses:?}");
     // The first share of the epochs is the descent from the model's own weights.
-    let share = once.epochs.iter().zip(&often.epochs).take(9);
-    assert!(share.into_iter().all(|(one, other)| (one.train_loss - other.train_loss).abs() < 1e-6));
+    let mut share = once.epochs.iter().zip(&often.epochs).take(9);
+    assert!(share.all(|(one, other)| (one.train_loss - other.train_loss).abs() < 1e-6));
 }
 
 #[test]
