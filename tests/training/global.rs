@@ -8,10 +8,7 @@ const RULES: [(&str, &[(&str, &str)]); 4] =
     [("annealing", &[]), ("genetic", &[]), ("cma-es", &[]), ("cma-es", &[("covariance", "diagonal")])];
 
 fn xor() -> Samples {
-    Samples::from_rows(vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], 2)
-        .unwrap()
-        .classes(vec![0, 1, 1, 0])
-        .unwrap()
+    Samples::from_rows(vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], 2).classes(vec![0, 1, 1, 0]).unwrap()
 }
 
 /// 2-4-1 with the logistic loss: 17 parameters, stored with more numbers than that.
@@ -28,7 +25,7 @@ fn rule(name: &str, names: &[(&str, &'static str)]) -> Optimizer {
 fn fitted(rule: Optimizer, epochs: usize, threads: usize) -> (TrainRecord, Model) {
     let mut model = network();
     // Class 1 or not: one output.
-    let values = Samples::from_rows(vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], 2).unwrap();
+    let values = Samples::from_rows(vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], 2);
     let samples = values.values(vec![0.0, 1.0, 1.0, 0.0]).unwrap();
     let trainer = Trainer::new().optimizer(rule).epochs(epochs).threads(threads);
     let record = trainer.fit(&mut model, &samples).unwrap();
