@@ -43,6 +43,7 @@
 //! - **In use** a model is in a [`Predictor`], which threads share; [`Predictor::with_threads`] shares many samples among
 //!   several.
 //! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`Trainer::from_recipe`] trains by one.
+//!   A [`Search`] tries other settings of one and tells which are best.
 //!
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
@@ -102,6 +103,9 @@ pub mod model;
 
 #[doc(hidden)]
 pub mod train;
+
+#[doc(hidden)]
+pub mod search;
 
 pub mod extend;
 pub mod testing;
@@ -179,7 +183,7 @@ pub mod engine {
     #[doc(inline)]
     pub use crate::{
         atomic_file, bench, error, foreign, init, kernels, layers, linear, losses, memory, model, optim,
-        panics, pipe, probe, report, rng, stats, team, tensor, train,
+        panics, pipe, probe, report, rng, search, stats, team, tensor, train,
     };
 }
 
@@ -195,6 +199,7 @@ pub use model::recipe::{LayerConfig, Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
+pub use search::{Method, Search, SearchRecord, TrialRecord};
 pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};
 
 // Its program is compiled with the tests of the documentation.

@@ -26,6 +26,8 @@ pub enum Purpose {
     Augment = 8,
     /// What is mixed with what; the index is the epoch.
     Mixup = 10,
+    /// Settings to be tried; the index is the trial's.
+    Search = 20,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -70,6 +72,7 @@ mod tests {
                 Purpose::Dropout,
                 Purpose::Augment,
                 Purpose::Mixup,
+                Purpose::Search,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

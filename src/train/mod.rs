@@ -23,6 +23,6 @@ pub use record::{
     TrainRecord, machine,
 };
 pub use run::{
-    Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, table, test, train,
+    Trainer, check, cross_validate, dataset, exact, folds, reproduce, run, split, table, test, train, trial,
 };
 pub use session::{Session, StepRecord, Stepper};

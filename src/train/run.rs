@@ -9,6 +9,7 @@ pub mod folds;
 pub mod reproduce;
 pub mod table;
 mod trainer;
+pub mod trial;
 
 pub use exact::exact;
 pub use fit::{check, run, split, test, train};
