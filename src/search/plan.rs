@@ -4,11 +4,12 @@ use crc32c::{crc32c, crc32c_append};
 
 use super::importance::{self, Importance};
 use super::journal::{Identity, TRIALS_SCHEMA};
+use super::kind::{MOST_TRIALS, Method, TRIALS};
 use super::method::{Grid, Halving, Proposer, Random, Tpe, check_grid, least_trials};
 use super::range::Over;
 use super::record::{SearchRecord, State, TrialRecord};
+use super::request::Search;
 use super::space::Space;
-use super::{MOST_TRIALS, Method, Search, TRIALS};
 use crate::data::{DataSet, Features, Samples, Split, Targets};
 use crate::model::Recipe;
 use crate::model::recipe::Held;

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Method;
 use super::importance::Importance;
+use super::kind::Method;
 use super::method::Cost;
 use super::range::Over;
-use super::range_test::RangeTest;
+use super::rates::RangeTest;
 use super::space::Space;
 use crate::data::{DataSet, Targets};
 use crate::model::Recipe;

@@ -1,6 +1,6 @@
 //! Every combination of lists and points.
 
-use super::{Cost, Proposal, Proposer, whole};
+use super::proposer::{Cost, Proposal, Proposer, whole};
 use crate::search::range::refused;
 use crate::search::space::{Space, combined};
 use crate::{Error, Result};
@@ -64,7 +64,7 @@ impl Proposer for Grid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{run, space};
+    use super::super::proposer::tests::{run, space};
     use super::*;
     use crate::search::range::told;
 

@@ -4,8 +4,8 @@
 //! Each rung trains from scratch. As schedules go by all epochs of the recipe, a training that is ended at a rung has come to
 //! what the whole one would have come to by then, bit for bit; so a trial that is kept is the same training, gone further.
 
+use super::proposer::{Cost, Proposal, Proposer, ranked};
 use super::random::place;
-use super::{Cost, Proposal, Proposer, ranked};
 use crate::search::space::Space;
 
 /// One of so many goes on, with so many times the epochs.
@@ -151,7 +151,7 @@ impl Proposer for Halving {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{run, space};
+    use super::super::proposer::tests::{run, space};
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rand::RngExt;
 
-use super::{Cost, Proposal, Proposer, whole};
+use super::proposer::{Cost, Proposal, Proposer, whole};
 use crate::rng::{Purpose, stream};
 use crate::search::space::Space;
 
@@ -32,7 +32,7 @@ impl Proposer for Random {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{run, space};
+    use super::super::proposer::tests::{run, space};
     use super::*;
 
     #[test]

@@ -6,8 +6,8 @@
 use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 
+use super::proposer::{Cost, Proposal, Proposer, ranked, whole};
 use super::random::{self, place};
-use super::{Cost, Proposal, Proposer, ranked, whole};
 use crate::kernels::reference::erf;
 use crate::rng::{Purpose, Stream, stream};
 use crate::search::range::Range;
@@ -180,8 +180,8 @@ fn below(z: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Random;
-    use super::super::tests::{run, space};
+    use super::super::proposer::tests::{run, space};
+    use super::super::random::Random;
     use super::*;
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         }
         assert_eq!(sizes, [10, 4, 3]);
         // What is exhausted is not tried for ever.
-        let few = super::super::tests::space(&["a=x,y"]);
+        let few = super::super::proposer::tests::space(&["a=x,y"]);
         assert_eq!(run(&mut Tpe::new(&few, 1, 30), |_| 0.0).len(), 30);
         let failed = run(&mut Tpe::new(&space, 1, 30), |_| f64::INFINITY);
         assert!(failed.iter().all(|(next, _)| (0.0..=1.0).contains(&next.place[0])));
