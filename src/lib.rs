@@ -139,10 +139,16 @@ pub mod settings {
 
 pub mod record {
     //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), what it tells an
-    //! [`Observer`](crate::Observer), and what a [`Model`](crate::Model) shows of itself.
+    //! [`Observer`](crate::Observer), what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
 
     #[doc(inline)]
     pub use crate::model::{NamedTensor, SummaryRow};
+    #[doc(inline)]
+    pub use crate::search::importance::Importance;
+    #[doc(inline)]
+    pub use crate::search::{
+        RangeTest, RatePoint, Rung, SearchProgress, SearchWatcher, Searched, TrialState,
+    };
     #[doc(inline)]
     pub use crate::train::analysis::{Analysis, ClassScore, Mistake};
     #[doc(inline)]

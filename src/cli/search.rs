@@ -23,7 +23,9 @@ use crate::report::progress::Spinner;
 use crate::report::{json, search as tables, terminal};
 use crate::search::journal::Journal;
 use crate::search::range_test::RANGE_TEST;
-use crate::search::{Done, Method, Plan, Search, SearchRecord, State, TrialRecord, Watcher};
+use crate::search::{
+    Method, Plan, Search, SearchProgress, SearchRecord, SearchWatcher, TrialRecord, TrialState,
+};
 use crate::train::dataset;
 use crate::{Error, Result};
 
@@ -230,7 +232,7 @@ fn exit_code(record: &SearchRecord, stop: &Stop) -> anyhow::Result<ExitCode> {
     if record.winner().is_some() {
         return Ok(ExitCode::SUCCESS);
     }
-    if record.count(State::Diverged) > 0 {
+    if record.count(TrialState::Diverged) > 0 {
         say("error", &"no trial has come to its end: all have diverged or failed");
         return Ok(ExitCode::from(super::shared::DIVERGED));
     }
@@ -256,7 +258,7 @@ impl Shown {
         }
     }
 
-    fn say(&self, done: Done) {
+    fn say(&self, done: SearchProgress) {
         let best = done.best.map_or(String::new(), |score| match self.is_of_classes {
             true => format!(", best accuracy {}", crate::report::numbers::percent(score)),
             false => format!(", best R² {}", crate::report::metrics::part(score)),
@@ -265,15 +267,15 @@ impl Shown {
     }
 }
 
-impl Watcher for Shown {
-    fn begin(&mut self, done: Done) {
+impl SearchWatcher for Shown {
+    fn begin(&mut self, done: SearchProgress) {
         if done.done > 0 {
             self.print(&format!("going on after {}\n", counted(done.done, "training")));
         }
         self.say(done);
     }
 
-    fn trial(&mut self, done: Done, trial: &TrialRecord) {
+    fn trial(&mut self, done: SearchProgress, trial: &TrialRecord) {
         self.print(&tables::trial_line(self.is_of_classes, done, trial));
         self.say(done);
     }

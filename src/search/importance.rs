@@ -75,7 +75,7 @@ mod tests {
         // Within a fifth of evenly spread ranks a 25th of their variance is left.
         assert!((explained(&ranks, &parts(&places)) - 0.96).abs() < 0.005);
         assert!(explained(&ranks, &parts(&noise)) < 0.03);
-        assert_eq!(explained(&ranks, &vec![0; 400]), 0.0);
+        assert_eq!(explained(&ranks, &[0; 400]), 0.0);
     }
 
     /// By hand: ranks 0 to 5 in two groups of three: 17.5 in all, 2 + 2 within; 1 - (4 / 4) / (17.5 / 5).

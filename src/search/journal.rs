@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::record::State;
+use super::record::TrialState;
 use crate::foreign::{self, LARGEST_JSON, shortened};
 use crate::{Error, Result, atomic_file, memory};
 
@@ -43,7 +43,7 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<usize>,
     pub settings: Map<String, Value>,
-    pub state: State,
+    pub state: TrialState,
     /// The score of each fold, the higher the better; empty if it has none.
     pub scores: Vec<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,7 +261,7 @@ mod tests {
             trial,
             until: None,
             settings: Map::new(),
-            state: State::Finished,
+            state: TrialState::Finished,
             scores: vec![0.1 + 0.2],
             accuracy: Some(0.3),
             loss: Some(1.5),

@@ -7,7 +7,7 @@ use super::journal::{Identity, TRIALS_SCHEMA};
 use super::kind::{MOST_TRIALS, Method, TRIALS};
 use super::method::{Grid, Halving, Proposer, Random, Tpe, check_grid, least_trials};
 use super::range::Over;
-use super::record::{SearchRecord, State, TrialRecord};
+use super::record::{SearchRecord, TrialRecord, TrialState};
 use super::request::Search;
 use super::space::Space;
 use crate::data::{DataSet, Features, Samples, Split, Targets};
@@ -187,7 +187,7 @@ impl<'a> Plan<'a> {
         let tried: Vec<usize> = record
             .ranked()
             .into_iter()
-            .filter(|&index| record.trials[index].state != State::Failed)
+            .filter(|&index| record.trials[index].state != TrialState::Failed)
             .collect();
         if tried.len() < importance::LEAST_TRIALS {
             return Vec::new();

@@ -85,7 +85,7 @@ pub struct Searched {
 /// What has become of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum TrialState {
     /// Trained as long as the recipe says, or until one of its own rules ended it.
     Finished,
     /// Ended early, for others were better.
@@ -95,14 +95,14 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl TrialState {
     /// The state in words.
     pub fn text(self) -> &'static str {
         match self {
-            State::Finished => "finished",
-            State::Stopped => "stopped",
-            State::Diverged => "diverged",
-            State::Failed => "failed",
+            TrialState::Finished => "finished",
+            TrialState::Stopped => "stopped",
+            TrialState::Diverged => "diverged",
+            TrialState::Failed => "failed",
         }
     }
 }
@@ -114,7 +114,7 @@ pub struct TrialRecord {
     pub trial: usize,
     /// The value of each key.
     pub settings: Map<String, Value>,
-    pub state: State,
+    pub state: TrialState,
     /// The mean score on the samples set aside, of all folds; absent if it has diverged or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -203,7 +203,7 @@ impl SearchRecord {
     /// longest trained first, then the rest.
     pub fn ranked(&self) -> Vec<usize> {
         let rank = |trial: &TrialRecord| match (trial.score, trial.state) {
-            (Some(_), State::Finished) => 0,
+            (Some(_), TrialState::Finished) => 0,
             (Some(_), _) => 1,
             (None, _) => 2,
         };
@@ -219,11 +219,11 @@ impl SearchRecord {
     /// The winner: the best of the trials that were trained to their end.
     pub fn winner(&self) -> Option<&TrialRecord> {
         let best = &self.trials[*self.ranked().first()?];
-        (best.state == State::Finished && best.score.is_some()).then_some(best)
+        (best.state == TrialState::Finished && best.score.is_some()).then_some(best)
     }
 
     /// How many trials are in this state.
-    pub fn count(&self, state: State) -> usize {
+    pub fn count(&self, state: TrialState) -> usize {
         self.trials.iter().filter(|trial| trial.state == state).count()
     }
 }
@@ -232,7 +232,7 @@ impl SearchRecord {
 pub(crate) mod tests {
     use super::*;
 
-    pub fn trial(number: usize, state: State, score: Option<f64>, epochs: f64) -> TrialRecord {
+    pub fn trial(number: usize, state: TrialState, score: Option<f64>, epochs: f64) -> TrialRecord {
         TrialRecord {
             trial: number,
             settings: Map::new(),
@@ -278,17 +278,17 @@ pub(crate) mod tests {
     #[test]
     fn whole_trainings_come_first_and_what_has_failed_last() {
         let trials = vec![
-            trial(1, State::Diverged, None, 5.0),
-            trial(2, State::Stopped, Some(0.99), 1.0),
-            trial(3, State::Stopped, Some(0.9), 2.0),
-            trial(4, State::Finished, Some(0.95), 5.0),
-            trial(5, State::Finished, Some(0.97), 5.0),
-            trial(6, State::Failed, None, 0.0),
+            trial(1, TrialState::Diverged, None, 5.0),
+            trial(2, TrialState::Stopped, Some(0.99), 1.0),
+            trial(3, TrialState::Stopped, Some(0.9), 2.0),
+            trial(4, TrialState::Finished, Some(0.95), 5.0),
+            trial(5, TrialState::Finished, Some(0.97), 5.0),
+            trial(6, TrialState::Failed, None, 0.0),
         ];
         let record = record(trials);
         assert_eq!(record.ranked(), [4, 3, 2, 1, 0, 5]);
         assert_eq!(record.winner().unwrap().trial, 5);
-        assert!(super::tests::record(vec![trial(1, State::Stopped, Some(0.9), 1.0)]).winner().is_none());
+        assert!(super::tests::record(vec![trial(1, TrialState::Stopped, Some(0.9), 1.0)]).winner().is_none());
         let json = serde_json::to_string(&record).unwrap();
         assert!(json.contains(r#""state":"finished""#), "{json}");
         assert_eq!(serde_json::from_str::<SearchRecord>(&json).unwrap(), record);

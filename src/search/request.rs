@@ -53,7 +53,7 @@ impl Search {
     /// `train.batch=32,64,128`. Whether the recipe takes it is checked when the search begins.
     ///
     /// # Errors
-    /// [`Error::Setting`] for what is no range, or an empty one.
+    /// [`Error::Setting`](crate::Error::Setting) for what is no range, or an empty one.
     pub fn over(mut self, text: &str) -> Result<Search> {
         self.overs.push(text.parse()?);
         Ok(self)

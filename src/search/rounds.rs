@@ -8,13 +8,13 @@ use std::thread;
 use super::journal::{Journal, Outcome};
 use super::method::Proposal;
 use super::plan::Plan;
-use super::record::{SearchRecord, State, TrialRecord};
+use super::record::{SearchRecord, TrialRecord, TrialState};
 use crate::team::{Team, not_started};
 use crate::{Error, Result};
 
 /// How far a search is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Done {
+pub struct SearchProgress {
     /// Trainings that are done, those of an earlier command among them.
     pub done: usize,
     /// All trainings; of successive halving and Hyperband if none diverges.
@@ -24,12 +24,12 @@ pub struct Done {
 }
 
 /// Watches a search.
-pub trait Watcher {
+pub trait SearchWatcher {
     /// Called before the first training of this command.
-    fn begin(&mut self, _done: Done) {}
+    fn begin(&mut self, _done: SearchProgress) {}
 
     /// Called after each training, by the thread that has done it, with all of its trial so far.
-    fn trial(&mut self, _done: Done, _trial: &TrialRecord) {}
+    fn trial(&mut self, _done: SearchProgress, _trial: &TrialRecord) {}
 }
 
 /// The name of a training: its trial, from 0, and the epochs after which it ends, of which a whole one has the most.
@@ -43,8 +43,8 @@ fn name(proposal: &Proposal) -> Name {
 struct Shared<'a> {
     outcomes: BTreeMap<Name, Outcome>,
     journal: Option<Journal>,
-    watcher: &'a mut (dyn Watcher + Send),
-    progress: Done,
+    watcher: &'a mut (dyn SearchWatcher + Send),
+    progress: SearchProgress,
     /// Why a trial could not be kept, which ends the search.
     failure: Option<Error>,
 }
@@ -71,7 +71,7 @@ impl Shared<'_> {
 
     fn count(&mut self, trial: usize) {
         self.progress.done += 1;
-        if let Some(record) = self.all_of(trial).filter(|record| record.state == State::Finished) {
+        if let Some(record) = self.all_of(trial).filter(|record| record.state == TrialState::Finished) {
             let best = self.progress.best.into_iter().chain(record.score).reduce(f64::max);
             self.progress.best = best;
         }
@@ -90,14 +90,14 @@ impl Plan<'_> {
         journal: Option<Journal>,
         known: Vec<Outcome>,
         stop: &AtomicBool,
-        watcher: &mut (dyn Watcher + Send),
+        watcher: &mut (dyn SearchWatcher + Send),
     ) -> Result<SearchRecord> {
         let mut before: BTreeMap<Name, Outcome> = BTreeMap::new();
         for outcome in known {
             let number = outcome.trial.saturating_sub(1);
             before.entry((number, outcome.until.unwrap_or(usize::MAX))).or_insert(outcome);
         }
-        let progress = Done { done: 0, of: self.trainings(), best: None };
+        let progress = SearchProgress { done: 0, of: self.trainings(), best: None };
         let outcomes = BTreeMap::new();
         let shared = Mutex::new(Shared { outcomes, journal, watcher, progress, failure: None });
         let mut proposer = self.proposer();
@@ -175,7 +175,7 @@ impl Plan<'_> {
                 }
                 let Some(outcome) = self.train(proposal, team, stop) else { break };
                 // Beside others memory may have been short.
-                match outcome.state == State::Failed && workers > 1 {
+                match outcome.state == TrialState::Failed && workers > 1 {
                     true => locked(&failed).push(*proposal),
                     false => locked(shared).add(name(proposal), outcome),
                 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use super::plan::Plan;
 use super::record::SearchRecord;
 use super::request::Search;
-use super::rounds::Watcher;
+use super::rounds::SearchWatcher;
 use crate::Result;
 use crate::data::DataSet;
 
@@ -13,11 +13,11 @@ impl Search {
     /// Searches with the training samples of a data set.
     ///
     /// # Errors
-    /// [`Error::Unknown`] or [`Error::Setting`] for a key or a value that the recipe does not take, and for too few trials;
+    /// [`Error::Unknown`](crate::Error::Unknown) or [`Error::Setting`](crate::Error::Setting) for a key or a value that the recipe does not take, and for too few trials;
     /// those with which a training on these samples would begin. A trial that diverges is none.
     pub fn run(&self, data: &DataSet) -> Result<SearchRecord> {
         struct Quiet;
-        impl Watcher for Quiet {}
+        impl SearchWatcher for Quiet {}
         self.run_with(data, &AtomicBool::new(false), &mut Quiet)
     }
 
@@ -30,7 +30,7 @@ impl Search {
         &self,
         data: &DataSet,
         stop: &AtomicBool,
-        watcher: &mut (dyn Watcher + Send),
+        watcher: &mut (dyn SearchWatcher + Send),
     ) -> Result<SearchRecord> {
         Plan::new(self, data)?.run(None, Vec::new(), stop, watcher)
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::journal::Outcome;
 use super::method::{Cost, Proposal};
 use super::plan::Plan;
-use super::record::{Rung, State, TrialRecord};
+use super::record::{Rung, TrialRecord, TrialState};
 use crate::stats::MeanEstimate;
 use crate::team::Team;
 use crate::train::{Divergence, Ending, TrainRecord, trial};
@@ -19,7 +19,7 @@ impl Plan<'_> {
             trial: proposal.trial + 1,
             until: proposal.epochs,
             settings: self.settings_at(&proposal.place),
-            state: State::Finished,
+            state: TrialState::Finished,
             scores: Vec::new(),
             accuracy: None,
             loss: None,
@@ -40,19 +40,19 @@ impl Plan<'_> {
                 Err(error) => return Some(failed(outcome, error.to_string())),
             }
             if let Some(divergence) = runs.last().and_then(|run| run.diverged.as_ref()) {
-                (outcome.state, outcome.reason) = (State::Diverged, Some(told(divergence)));
+                (outcome.state, outcome.reason) = (TrialState::Diverged, Some(told(divergence)));
                 break;
             }
         }
         let count = runs.len().max(1) as f64;
         outcome.seconds = runs.iter().map(|run| run.train_seconds).sum();
         outcome.epochs = runs.iter().map(|run| run.epochs_begun() as f64).sum::<f64>() / count;
-        if outcome.state == State::Finished {
+        if outcome.state == TrialState::Finished {
             let is_cut = |run: &TrainRecord| {
                 until < recipe.train.epochs && run.stop_reason == Ending::Interrupted.name()
             };
             if runs.iter().any(is_cut) {
-                outcome.state = State::Stopped;
+                outcome.state = TrialState::Stopped;
             }
             score(&mut outcome, &runs);
         }
@@ -68,7 +68,7 @@ impl Plan<'_> {
 }
 
 fn failed(outcome: Outcome, reason: String) -> Outcome {
-    Outcome { state: State::Failed, reason: Some(reason), ..outcome }
+    Outcome { state: TrialState::Failed, reason: Some(reason), ..outcome }
 }
 
 /// How a training has diverged.
@@ -104,7 +104,7 @@ fn score(outcome: &mut Outcome, runs: &[TrainRecord]) {
         true => outcome.scores = scores,
         false => {
             outcome.reason = Some("its score on the samples set aside is no finite number".into());
-            outcome.state = State::Failed;
+            outcome.state = TrialState::Failed;
         }
     }
 }

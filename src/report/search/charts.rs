@@ -7,7 +7,7 @@ use crate::report::chart::{
     Axis, BarChart, Bars, Chart, Coordinate, LineChart, ParallelChart, ParallelLine, Point, Scale, Series,
     Unit,
 };
-use crate::search::{RangeTest, SearchRecord, Searched, State, TrialRecord};
+use crate::search::{RangeTest, SearchRecord, Searched, TrialRecord, TrialState};
 
 /// One of so many trials is among the best.
 const BEST: usize = 10;
@@ -109,16 +109,16 @@ fn course(record: &SearchRecord) -> Chart {
         let x = trial.trial as f64;
         [Point::new(x, trial.score.unwrap_or(f64::NAN)), Point::new(x, f64::NAN)]
     };
-    let of = |state: State| record.trials.iter().filter(move |trial| trial.state == state);
+    let of = |state: TrialState| record.trials.iter().filter(move |trial| trial.state == state);
     let mut best = f64::NEG_INFINITY;
-    let so_far = of(State::Finished).filter_map(|trial| {
+    let so_far = of(TrialState::Finished).filter_map(|trial| {
         best = best.max(trial.score?);
         Some(Point::new(trial.trial as f64, best))
     });
     let series = [
-        ("a finished trial", of(State::Finished).flat_map(mark).collect::<Vec<_>>()),
+        ("a finished trial", of(TrialState::Finished).flat_map(mark).collect::<Vec<_>>()),
         ("the best so far", so_far.collect()),
-        ("a stopped trial", of(State::Stopped).flat_map(mark).collect()),
+        ("a stopped trial", of(TrialState::Stopped).flat_map(mark).collect()),
     ];
     let series = series
         .into_iter()

@@ -5,7 +5,7 @@ use super::numbers::{epochs, score, score_name, spread, value};
 use crate::report::numbers::{counted, duration, loss, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 use crate::search::range_test::RANGE_TEST;
-use crate::search::{SearchRecord, State, TrialRecord};
+use crate::search::{SearchRecord, TrialRecord, TrialState};
 
 /// The most trials in the table of a page; the best stay.
 const MOST_ROWS: usize = 1000;
@@ -68,13 +68,13 @@ fn result(record: &SearchRecord) -> Vec<Part> {
     if record.incomplete {
         notes.push("The search was interrupted: trials are missing.".to_string());
     }
-    for (state, text) in [(State::Diverged, "diverged"), (State::Failed, "could not be trained")] {
+    for (state, text) in [(TrialState::Diverged, "diverged"), (TrialState::Failed, "could not be trained")] {
         let count = record.count(state);
         if count > 0 {
             notes.push(format!("{} {text}.", counted(count, "trial")));
         }
     }
-    if record.count(State::Finished) > 1 {
+    if record.count(TrialState::Finished) > 1 {
         notes.push(
             "The best of many is partly the luckiest: on other samples the winner may score a little less."
                 .to_string(),
@@ -93,8 +93,8 @@ fn trials(record: &SearchRecord) -> Table {
     let has_folds = record.trials.iter().any(|trial| trial.deviation.is_some());
     let row = |trial: &TrialRecord| {
         let tone = match trial.state {
-            State::Finished | State::Stopped => Tone::Plain,
-            State::Diverged | State::Failed => Tone::Warning,
+            TrialState::Finished | TrialState::Stopped => Tone::Plain,
+            TrialState::Diverged | TrialState::Failed => Tone::Warning,
         };
         let tone_of_trial = if record.best == Some(trial.trial) { Tone::Good } else { Tone::Plain };
         let mut cells = vec![

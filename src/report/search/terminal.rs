@@ -6,7 +6,7 @@ use super::numbers::{epochs, score, score_name, spread, value};
 use crate::report::markup::printable;
 use crate::report::numbers::{counted, duration, loss, thousands};
 use crate::report::table::{self, Side};
-use crate::search::{Done, Method, Plan, SearchRecord, State, TrialRecord};
+use crate::search::{Method, Plan, SearchProgress, SearchRecord, TrialRecord, TrialState};
 
 /// Trials in the table of the best.
 const BEST: usize = 10;
@@ -41,15 +41,15 @@ pub fn heading(plan: &Plan, recipe: &str, data: &str) -> String {
 }
 
 /// A training in one line; numbers stand below each other.
-pub fn trial_line(is_of_classes: bool, done: Done, trial: &TrialRecord) -> String {
+pub fn trial_line(is_of_classes: bool, done: SearchProgress, trial: &TrialRecord) -> String {
     let width = done.of.to_string().len();
     let named = |score: f64| match is_of_classes {
         true => format!("accuracy {:>8}", crate::report::numbers::percent(score)),
         false => format!("R² {:>8}", crate::report::metrics::part(score)),
     };
     let state = match trial.state {
-        State::Finished => String::new(),
-        State::Stopped => format!("  after {} epochs", epochs(trial)),
+        TrialState::Finished => String::new(),
+        TrialState::Stopped => format!("  after {} epochs", epochs(trial)),
         other => format!("  {}", other.text()),
     };
     let score = trial.score.map_or(String::new(), |score| format!("  {}", named(score)));
@@ -90,14 +90,14 @@ pub fn result(record: &SearchRecord) -> String {
         text +=
             &format!("variance of the ranks that a key alone explains: {}\n", printable(&parts.join(", ")));
     }
-    let states = [State::Stopped, State::Diverged, State::Failed];
+    let states = [TrialState::Stopped, TrialState::Diverged, TrialState::Failed];
     let others: Vec<String> = states
         .into_iter()
         .filter(|&state| record.count(state) > 0)
         .map(|state| format!("{} {}", record.count(state), state.text()))
         .collect();
     let others = if others.is_empty() { String::new() } else { format!(", {}", others.join(", ")) };
-    text += &format!("{} finished{others}\n", counted(record.count(State::Finished), "trial"));
+    text += &format!("{} finished{others}\n", counted(record.count(TrialState::Finished), "trial"));
     text += &match record.winner() {
         Some(best) => {
             let settings: Vec<String> =

@@ -1,11 +1,11 @@
 use super::*;
 use crate::report::chart::Chart;
 use crate::search::importance::Importance;
-use crate::search::{Done, Searched, State, TrialRecord};
+use crate::search::{SearchProgress, Searched, TrialRecord, TrialState};
 
 const HOSTILE: &str = "</td><script>alert(1)</script>\u{1b}[2J";
 
-fn trial(number: usize, rate: f64, score: Option<f64>, state: State) -> TrialRecord {
+fn trial(number: usize, rate: f64, score: Option<f64>, state: TrialState) -> TrialRecord {
     let settings = serde_json::json!({ "optimizer.learning_rate": rate, "model.loss": HOSTILE });
     TrialRecord {
         trial: number,
@@ -19,7 +19,7 @@ fn trial(number: usize, rate: f64, score: Option<f64>, state: State) -> TrialRec
         seconds: 1.5,
         epochs: 5.0,
         scores: score.into_iter().collect(),
-        reason: (state == State::Diverged).then(|| HOSTILE.into()),
+        reason: (state == TrialState::Diverged).then(|| HOSTILE.into()),
         rungs: Vec::new(),
     }
 }
@@ -45,10 +45,10 @@ fn record() -> SearchRecord {
         scored_by: "accuracy".into(),
         over: vec![searched("optimizer.learning_rate", true), searched("model.loss", false)],
         trials: vec![
-            trial(1, 1e-3, Some(0.97), State::Finished),
-            trial(2, 1e-2, Some(0.98), State::Finished),
-            trial(3, 1e-1, Some(0.99), State::Stopped),
-            trial(4, 10.0, None, State::Diverged),
+            trial(1, 1e-3, Some(0.97), TrialState::Finished),
+            trial(2, 1e-2, Some(0.98), TrialState::Finished),
+            trial(3, 1e-1, Some(0.99), TrialState::Stopped),
+            trial(4, 10.0, None, TrialState::Diverged),
         ],
         best: Some(2),
         winner: Some(recipe.to_toml()),
@@ -68,7 +68,7 @@ fn the_table_has_the_best_first_and_names_the_winner() {
     assert!(text.contains("best: trial 2, accuracy 98.00 %"), "{text}");
     assert!(text.contains("learning_rate 75 %"), "{text}");
     assert!(!text.contains("\u{1b}[2J"), "{text}");
-    let done = Done { done: 3, of: 30, best: None };
+    let done = SearchProgress { done: 3, of: 30, best: None };
     let line = trial_line(true, done, &record().trials[0]);
     assert!(line.starts_with(" 3/30  trial  1  accuracy  97.00 %  loss 0.0300"), "{line}");
 }

@@ -16,7 +16,6 @@ pub struct Halving {
     brackets: Vec<Bracket>,
     /// The brackets of the round under way, with how many trials each has in it.
     under_way: Vec<(usize, usize)>,
-    has_begun: bool,
 }
 
 /// Some trials, of which a third goes on at each rung.
@@ -114,7 +113,7 @@ impl Halving {
                 Bracket { rungs, done: 0, members }
             })
             .collect();
-        Halving { brackets, under_way: Vec::new(), has_begun: false }
+        Halving { brackets, under_way: Vec::new() }
     }
 }
 
@@ -133,7 +132,6 @@ impl Proposer for Halving {
             best.sort_unstable();
             bracket.members = best.into_iter().map(|of| bracket.members[of].clone()).collect();
         }
-        self.has_begun = true;
         let mut round = Vec::new();
         for (index, bracket) in self.brackets.iter().enumerate() {
             let Some(&epochs) = bracket.rungs.get(bracket.done) else { continue };
