@@ -30,6 +30,7 @@ LEVELS = [
     ["layers"],
     ["model"],
     ["train"],
+    ["search"],
     ["bench", "extend", "testing"],
     ["report"],
     ["cli"],

@@ -44,6 +44,7 @@
 //! - **In use** a model is in a [`Predictor`], which threads share; [`Predictor::with_threads`] shares many samples among
 //!   several.
 //! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`Trainer::from_recipe`] trains by one.
+//!   A [`Search`] tries other settings of one and tells which are best.
 //!
 //! Whatever goes wrong is an [`Error`] that says what was expected, what was found, and where. Results have the same
 //! bits on any number of threads.
@@ -106,6 +107,9 @@ pub mod model;
 #[doc(hidden)]
 pub mod train;
 
+#[doc(hidden)]
+pub mod search;
+
 pub mod extend;
 pub mod testing;
 
@@ -154,10 +158,16 @@ pub mod minimise {
 
 pub mod record {
     //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), what it tells an
-    //! [`Observer`](crate::Observer), and what a [`Model`](crate::Model) shows of itself.
+    //! [`Observer`](crate::Observer), what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
 
     #[doc(inline)]
     pub use crate::model::{NamedTensor, SummaryRow};
+    #[doc(inline)]
+    pub use crate::search::importance::Importance;
+    #[doc(inline)]
+    pub use crate::search::{
+        RangeTest, RatePoint, Rung, SearchProgress, SearchWatcher, Searched, TrialState,
+    };
     #[doc(inline)]
     pub use crate::train::analysis::{Analysis, ClassScore, Mistake};
     #[doc(inline)]
@@ -198,7 +208,7 @@ pub mod engine {
     #[doc(inline)]
     pub use crate::{
         atomic_file, bench, clustering, error, foreign, init, kernels, layers, linear, losses, memory, model,
-        optim, panics, pipe, probe, report, rng, stats, team, tensor, train,
+        optim, panics, pipe, probe, report, rng, search, stats, team, tensor, train,
     };
 }
 
@@ -214,6 +224,7 @@ pub use model::recipe::{LayerConfig, Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
+pub use search::{Method, Search, SearchRecord, TrialRecord};
 pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};
 
 // Its program is compiled with the tests of the documentation.

@@ -32,6 +32,8 @@ pub enum Purpose {
     Centres = 11,
     /// Samples of generated sets; the index is the sample's, the last one that of what all share.
     Generated = 21,
+    /// Settings to be tried; the index is the trial's.
+    Search = 20,
     /// Random choices inside tests.
     Test = 4,
 }
@@ -79,6 +81,7 @@ mod tests {
                 Purpose::Centres,
                 Purpose::Generated,
                 Purpose::Global,
+                Purpose::Search,
                 Purpose::Test,
             ] {
                 for index in 0..100 {

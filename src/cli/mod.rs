@@ -16,6 +16,7 @@ mod profile;
 mod recipes;
 mod report;
 mod reproduce;
+mod search;
 mod shared;
 mod signals;
 mod train;
@@ -74,6 +75,8 @@ enum Command {
     Predict(predict::PredictArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
     Reproduce(reproduce::ReproduceArguments),
+    /// Search for the best settings of a recipe: grid, random, Hyperband, Parzen estimators; or a learning-rate test.
+    Search(search::SearchArguments),
     /// Measure training throughput per update rule, batch size and threads.
     Bench(bench::BenchArguments),
     /// Show where the time of a training step goes, how much could be saved, and why.
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
+        Command::Search(arguments) => search::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments).map(done),

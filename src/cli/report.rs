@@ -13,7 +13,8 @@ use crate::bench::profile::ProfileRecord;
 use crate::bench::record::BenchRecord;
 use crate::error::{Error, Result};
 use crate::report::results::{self, Results};
-use crate::report::{bench, page, profile, reproduce, run, terminal};
+use crate::report::{bench, page, profile, reproduce, run, search, terminal};
+use crate::search::SearchRecord;
 use crate::train::TrainRecord;
 use crate::train::reproduce::ReproduceRecord;
 
@@ -28,7 +29,7 @@ const START: u64 = 1024;
 pub struct ReportArguments {
     /// Results of training runs (from `fallline train`, with --json or --report), whose curves are laid
     /// over each other; or those of one benchmark (from `fallline bench`), or of one `fallline
-    /// reproduce` or `fallline profile`.
+    /// reproduce`, `fallline search` or `fallline profile`.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The page to write; a file of this name is replaced [default: report.html, which is replaced only
@@ -56,6 +57,7 @@ pub fn run(arguments: ReportArguments) -> anyhow::Result<()> {
         Records::Bench(record) => bench::page(&record),
         Records::Reproduce(record) => reproduce::page(&record),
         Records::Profile(record) => profile::page(&record, None),
+        Records::Search(record) => search::page(&record),
     };
     atomic_file::write(out, |file| file.write_all(text.as_bytes()))?;
     Ok(terminal::stdout().write_all(terminal::wrote(out).as_bytes())?)
@@ -79,6 +81,7 @@ enum Records {
     Bench(Box<BenchRecord>),
     Reproduce(Box<ReproduceRecord>),
     Profile(Box<ProfileRecord>),
+    Search(Box<SearchRecord>),
 }
 
 /// The records of the files, which must be of one kind.
@@ -90,8 +93,10 @@ fn records(files: &[PathBuf]) -> anyhow::Result<Records> {
             Results::Bench(record) if files.len() == 1 => return Ok(Records::Bench(record)),
             Results::Reproduce(record) if files.len() == 1 => return Ok(Records::Reproduce(record)),
             Results::Profile(record) if files.len() == 1 => return Ok(Records::Profile(record)),
+            Results::Search(record) if files.len() == 1 => return Ok(Records::Search(record)),
             Results::Bench(_) => return Err(alone(path, "a benchmark", files.len())),
             Results::Reproduce(_) => return Err(alone(path, "`fallline reproduce`", files.len())),
+            Results::Search(_) => return Err(alone(path, "`fallline search`", files.len())),
             Results::Profile(_) => return Err(alone(path, "`fallline profile`", files.len())),
         }
     }

@@ -4,7 +4,7 @@ mod arguments;
 mod folds;
 mod heading;
 mod outcomes;
-mod table;
+pub(in crate::cli) mod table;
 mod watchers;
 
 pub use arguments::TrainArguments;

@@ -21,6 +21,7 @@ pub mod results;
 pub mod run;
 #[cfg(test)]
 mod samples;
+pub mod search;
 pub mod summary;
 pub mod table;
 pub mod tensorboard;

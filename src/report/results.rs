@@ -12,6 +12,7 @@ use crate::bench::profile::record::{PROFILE_SCHEMA, ProfileRecord};
 use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
 use crate::error::{Error, Result};
 use crate::foreign::{self, shortened};
+use crate::search::{SEARCH_SCHEMA, SearchRecord};
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
@@ -27,6 +28,7 @@ pub enum Results {
     Bench(Box<BenchRecord>),
     Reproduce(Box<ReproduceRecord>),
     Profile(Box<ProfileRecord>),
+    Search(Box<SearchRecord>),
 }
 
 impl Results {
@@ -37,11 +39,12 @@ impl Results {
             Results::Bench(_) => BENCH_SCHEMA,
             Results::Reproduce(_) => REPRODUCE_SCHEMA,
             Results::Profile(_) => PROFILE_SCHEMA,
+            Results::Search(_) => SEARCH_SCHEMA,
         }
     }
 }
 
-/// Reads a file that `train`, `bench`, `reproduce` or `profile` wrote as JSON.
+/// Reads a file that `train`, `bench`, `reproduce`, `search` or `profile` wrote as JSON.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Format`] if it is not JSON, of another schema, or contradicts itself.
@@ -70,6 +73,7 @@ pub fn read(path: &Path) -> Result<Results> {
             Ok(Results::Train(Box::new(record)))
         }
         Some(BENCH_SCHEMA) => Ok(Results::Bench(Box::new(parsed(path, &bytes)?))),
+        Some(SEARCH_SCHEMA) => Ok(Results::Search(Box::new(parsed(path, &bytes)?))),
         Some(REPRODUCE_SCHEMA) => {
             let record: ReproduceRecord = parsed(path, &bytes)?;
             for (index, run) in record.recipes.iter().flat_map(|recipe| &recipe.runs).enumerate() {
@@ -86,7 +90,7 @@ pub fn read(path: &Path) -> Result<Results> {
         }
         _ => {
             let schemas = format!(
-                "\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\", \"{REPRODUCE_SCHEMA}\" or \"{PROFILE_SCHEMA}\""
+                "\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\", \"{REPRODUCE_SCHEMA}\", \"{SEARCH_SCHEMA}\" or \"{PROFILE_SCHEMA}\""
             );
             let found = head.schema.map_or("none".to_string(), |schema| schema.shown());
             Err(format("key `schema`", &schemas, found))
@@ -264,7 +268,7 @@ mod tests {
         refused(&whole[..whole.len() / 2], "expected the whole of a JSON file, found EOF while parsing");
         refused(
             "{}",
-            "key `schema`: expected \"fallline.train/1\", \"fallline.bench/1\", \"fallline.reproduce/1\" or \"fallline.profile/1\", found none",
+            "key `schema`: expected \"fallline.train/1\", \"fallline.bench/1\", \"fallline.reproduce/1\", \"fallline.search/1\" or \"fallline.profile/1\", found none",
         );
         refused("{\"schema\": \"fallline.train/2\"}", "found \"fallline.train/2\"");
         refused("{\"schema\": 7}", "found 7");

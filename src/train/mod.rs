@@ -25,5 +25,6 @@ pub use record::{
 };
 pub use run::{
     Trainer, check, cross_validate, dataset, exact, folds, lloyd, reproduce, run, split, table, test, train,
+    trial,
 };
 pub use session::{Session, StepRecord, Stepper};

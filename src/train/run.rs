@@ -12,6 +12,7 @@ mod mapped;
 pub mod reproduce;
 pub mod table;
 mod trainer;
+pub mod trial;
 
 pub use clusters::lloyd;
 pub use exact::exact;

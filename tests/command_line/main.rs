@@ -19,5 +19,6 @@ mod profile_trace;
 mod readme;
 mod report;
 mod reproduce;
+mod search;
 #[cfg(unix)]
 mod working;

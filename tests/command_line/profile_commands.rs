@@ -132,7 +132,11 @@ fn files_that_contradict_themselves_are_refused() {
         ),
         ("/workers/0/imbalance", 1e40.into(), "`workers.0.imbalance`: expected a finite number"),
         ("/roofs/levels/1/bytes_per_second", (-5.0).into(), "`roofs.levels.1.bytes_per_second`"),
-        ("/schema", "fallline.profile/2".into(), "\"fallline.reproduce/1\" or \"fallline.profile/1\""),
+        (
+            "/schema",
+            "fallline.profile/2".into(),
+            "\"fallline.reproduce/1\", \"fallline.search/1\" or \"fallline.profile/1\"",
+        ),
     ] {
         fs::write(folder.path().join("p.json"), with(pointer, value)).unwrap();
         fails(folder.path(), &["profile", "p.json"], message);

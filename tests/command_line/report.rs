@@ -139,7 +139,7 @@ fn what_is_no_result_is_refused() {
     fails(path, &["report", "half.json"], "half.json: line ");
     fails(path, &["report", "text.json"], "text.json: start of the file: expected a JSON object");
     fails(path, &["report", "empty.json"], "empty.json: start of the file: expected a JSON object");
-    let schemas = "expected \"fallline.train/1\", \"fallline.bench/1\", \"fallline.reproduce/1\" or \"fallline.profile/1\", found \"fallline.";
+    let schemas = "expected \"fallline.train/1\", \"fallline.bench/1\", \"fallline.reproduce/1\", \"fallline.search/1\" or \"fallline.profile/1\", found \"fallline.";
     fails(path, &["report", "run.json", "other.json"], &format!("other.json: key `schema`: {schemas}eval/1"));
     fails(path, &["report", "future.json"], &format!("future.json: key `schema`: {schemas}train/9"));
     fails(path, &["report", "."], ".: cannot read: ");

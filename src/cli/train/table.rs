@@ -22,7 +22,7 @@ const LISTED: usize = 24;
 const ENDINGS: [&str; 5] = [".csv", ".tsv", ".tab", ".data", ".txt"];
 
 /// A recipe that was made for a table, with its samples.
-pub(super) struct Made {
+pub(in crate::cli) struct Made {
     pub recipe: Recipe,
     pub data: DataSet,
     /// The recipe as a text that says no more than it has to.
@@ -30,7 +30,7 @@ pub(super) struct Made {
 }
 
 /// The path, if it is that of a table and not of a recipe.
-pub(super) fn path(name_or_path: &OsStr) -> Option<&Path> {
+pub(in crate::cli) fn path(name_or_path: &OsStr) -> Option<&Path> {
     let text = name_or_path.to_string_lossy().to_lowercase();
     let plain = text.strip_suffix(".gz").unwrap_or(&text);
     (text == "-" || ENDINGS.iter().any(|ending| plain.ends_with(ending))).then(|| Path::new(name_or_path))

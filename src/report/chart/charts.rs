@@ -177,3 +177,44 @@ pub struct Bar {
     /// The lines that a page shows for it, its name first.
     pub lines: Vec<String>,
 }
+
+/// Things with a value of each of several variables, as lines from axis to axis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParallelChart {
+    pub title: String,
+    /// The variables, from the left.
+    pub axes: Vec<Coordinate>,
+    /// The kinds of lines, each in a colour of its own, the most important first.
+    pub series: Vec<String>,
+    pub lines: Vec<ParallelLine>,
+}
+
+/// An axis of a [`ParallelChart`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Coordinate {
+    Numbers(Axis),
+    /// A variable whose values have names; a line has the index of one, from below.
+    Names {
+        label: String,
+        names: Vec<String>,
+    },
+}
+
+impl Coordinate {
+    /// The name of the variable.
+    pub fn name(&self) -> &str {
+        match self {
+            Coordinate::Numbers(axis) => &axis.label,
+            Coordinate::Names { label, .. } => label,
+        }
+    }
+}
+
+/// A line of a [`ParallelChart`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParallelLine {
+    /// The value on each axis; one that is not finite interrupts the line.
+    pub values: Vec<f64>,
+    /// The index of its series in the chart.
+    pub series: usize,
+}

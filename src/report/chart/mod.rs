@@ -11,6 +11,7 @@ mod frame;
 mod heat;
 mod lines;
 mod names;
+mod parallel;
 mod pixels;
 mod roofline;
 mod scatter;
@@ -21,8 +22,8 @@ mod spots;
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
 pub use charts::{
-    Bar, BarChart, Bars, Dot, Guide, HeatMap, LineChart, Point, Roof, Roofline, ScatterChart, Series, Shade,
-    SpanChart,
+    Bar, BarChart, Bars, Coordinate, Dot, Guide, HeatMap, LineChart, ParallelChart, ParallelLine, Point,
+    Roof, Roofline, ScatterChart, Series, Shade, SpanChart,
 };
 use names::cut;
 use pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
@@ -42,6 +43,7 @@ pub enum Chart {
     Heat(HeatMap),
     Roofline(Roofline),
     Spans(SpanChart),
+    Parallel(ParallelChart),
 }
 
 impl Chart {
@@ -53,6 +55,7 @@ impl Chart {
             Chart::Heat(chart) => &chart.title,
             Chart::Roofline(chart) => &chart.title,
             Chart::Spans(chart) => &chart.title,
+            Chart::Parallel(chart) => &chart.title,
         }
     }
 
@@ -94,6 +97,15 @@ impl Chart {
                 chart.dots.len(),
                 names(&mut chart.roofs.iter().map(|roof| &roof.name))
             ),
+            Chart::Parallel(chart) => {
+                let axes: Vec<&str> = chart.axes.iter().map(|axis| axis.name()).collect();
+                format!(
+                    "Parallel coordinates: {}. {} through {}.",
+                    chart.title,
+                    counted(chart.lines.len(), "line"),
+                    axes.join(", ")
+                )
+            }
             Chart::Spans(chart) => {
                 let rows = names(&mut chart.rows.iter().take(8));
                 format!(
@@ -113,7 +125,11 @@ impl Chart {
 
     /// Width and height in CSS pixels.
     fn size(&self) -> (u32, u32) {
-        let width = if let Chart::Spans(chart) = self { chart.width() } else { WIDTH };
+        let width = match self {
+            Chart::Spans(chart) => chart.width(),
+            Chart::Parallel(chart) => parallel::width(chart),
+            _ => WIDTH,
+        };
         let height = match self {
             Chart::Lines(chart) => lines::height(chart),
             Chart::Bars(chart) => bars::height(chart),
@@ -121,6 +137,7 @@ impl Chart {
             Chart::Heat(chart) => heat::height(chart),
             Chart::Roofline(chart) => roofline::height(chart),
             Chart::Spans(chart) => spans::height(chart),
+            Chart::Parallel(chart) => parallel::height(chart),
         };
         (width, height)
     }
@@ -133,6 +150,7 @@ impl Chart {
             Chart::Heat(chart) => heat::draw(chart, canvas),
             Chart::Roofline(chart) => roofline::draw(chart, canvas),
             Chart::Spans(chart) => spans::draw(chart, canvas),
+            Chart::Parallel(chart) => parallel::draw(chart, canvas),
         }
     }
 

@@ -45,6 +45,25 @@ fn scatter_chart(guide: Guide, dots: &[(f64, f64)]) -> Chart {
     Chart::Scatter(ScatterChart { title: "True values".into(), x, y, dots: dots.to_vec(), guide })
 }
 
+fn parallel_chart() -> Chart {
+    let line = |series: usize, values: [f64; 3]| ParallelLine { values: values.to_vec(), series };
+    Chart::Parallel(ParallelChart {
+        title: "Trials".into(),
+        axes: vec![
+            Coordinate::Numbers(Axis::new("rate").on(Scale::Log10)),
+            Coordinate::Names { label: HOSTILE.into(), names: vec!["adam".into(), HOSTILE.into()] },
+            Coordinate::Numbers(Axis::new("score").in_unit(Unit::Percent)),
+        ],
+        series: ["best", "rest", HOSTILE].map(String::from).to_vec(),
+        lines: vec![
+            line(0, [1e-3, 0.0, 0.98]),
+            line(1, [1e-1, 1.0, 0.5]),
+            line(2, [-1.0, 7.0, f64::NAN]),
+            line(9, [1e300, f64::INFINITY, 0.0]),
+        ],
+    })
+}
+
 /// The width and height of a picture, and how many of the pixels are not white.
 fn decoded(file: &[u8]) -> (u32, u32, usize) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
@@ -59,7 +78,7 @@ fn every_kind_of_chart_is_drawn_as_svg_and_png() {
     let lines = line_chart(vec![series("sgd", &[(16.0, 1.0), (64.0, 2.0)]), series(HOSTILE, &[(16.0, 3.0)])]);
     let dots: Vec<(f64, f64)> = (0..200).map(|x| (f64::from(x), 200.0 - f64::from(x))).collect();
     let scatter = scatter_chart(Guide::Diagonal, &dots);
-    for chart in [lines, bar_chart(), heat_map(), scatter] {
+    for chart in [lines, bar_chart(), heat_map(), scatter, parallel_chart()] {
         let (width, height, dark) = decoded(&chart.to_png());
         assert_eq!((width, height), (PNG_SCALE * chart.size().0, PNG_SCALE * chart.size().1));
         let ink = dark as f64 / f64::from(width * height);

@@ -1,4 +1,4 @@
-//! Files of results as JSON, of `train`, `bench`, `reproduce` and `profile`: what `report`, `bench --baseline`,
+//! Files of results as JSON, of `train`, `bench`, `reproduce`, `search` and `profile`: what `report`, `bench --baseline`,
 //! `profile --compare` and `--resume` read.
 
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use fallline::engine::bench::compare::Comparison;
 use fallline::engine::bench::profile::compare::ProfileComparison;
 use fallline::engine::report::results::{self, Results};
-use fallline::engine::report::{bench, profile, reproduce};
+use fallline::engine::report::{bench, profile, reproduce, search};
 use serde_json::{Value, json};
 
 use crate::harness::{Accepted, Input, Target};
@@ -37,6 +37,7 @@ fn read(input: &Input) -> Result<Accepted, String> {
             Results::Profile(record) => {
                 profile::table(record, 100, None, Some(&ProfileComparison::of(record, record, 0.05)));
             }
+            Results::Search(record) => drop((search::result(record), search::page(record))),
             Results::Train(_) => {}
         }
         match results::read(&again) {
@@ -54,6 +55,7 @@ fn written(results: &Results) -> Result<String, String> {
         Results::Bench(record) => serde_json::to_string(record),
         Results::Reproduce(record) => serde_json::to_string(record),
         Results::Profile(record) => serde_json::to_string(record),
+        Results::Search(record) => serde_json::to_string(record),
     };
     text.map_err(|error| error.to_string())
 }
@@ -118,6 +120,33 @@ fn seeds() -> Vec<Vec<u8>> {
             "train_seconds": 4.0, "seconds_to_accuracy": 3.0, "verdict": "unfinished"
         }]
     });
+    let searched = json!({
+        "schema": "fallline.search/1", "version": "0.1.0", "command": "fallline search", "machine": run()["machine"],
+        "threads": 2, "recipe": "digits-mlp", "base": "name = \"x\"\n", "data": "digits", "method": "halving", "seed": 1,
+        "asked": 4, "folds": 2, "scored_by": "accuracy",
+        "over": [
+            { "key": "optimizer.learning_rate", "range": "1e-4..0.1:log", "ordered": true, "log": true },
+            { "key": "optimizer.name", "range": "adam,sgd", "ordered": false, "log": false }
+        ],
+        "trials": [
+            {
+                "trial": 1, "settings": { "optimizer.learning_rate": 0.01, "optimizer.name": "adam" }, "state": "finished",
+                "score": 0.9, "deviation": 0.01, "interval": [0.8, 1.0], "accuracy": 0.9, "loss": 0.25, "seconds": 1.5,
+                "epochs": 5.0, "scores": [0.89, 0.91], "rungs": [{ "epochs": 1, "score": 0.7 }, { "epochs": 5, "score": 0.9 }]
+            },
+            {
+                "trial": 2, "settings": { "optimizer.learning_rate": 0.1, "optimizer.name": "sgd" }, "state": "diverged",
+                "seconds": 0.5, "epochs": 1.0, "scores": [], "reason": "training diverged"
+            }
+        ],
+        "best": 1, "winner": "name = \"x\"\n", "importance": [{ "key": "optimizer.name", "part": 0.5 }]
+    });
+    let mut tested = searched.clone();
+    tested["trials"] = json!([]);
+    tested["range_test"] = json!({
+        "steps": 300, "points": [{ "rate": 1e-4, "loss": 2.0, "smoothed": 2.0 }, { "rate": 0.1, "loss": 1.0, "smoothed": 1.5 }],
+        "least": 0.1, "suggestion": 0.01, "exploded": true
+    });
     let mut benched = bench_record::record();
     benched.cases.truncate(2);
     let profiled = serde_json::to_value(profile_record::perceptron()).unwrap();
@@ -130,7 +159,17 @@ fn seeds() -> Vec<Vec<u8>> {
         json!({ "mistakes": [], "values": { "samples": [0, 7], "outputs": [output, output] } });
     let mut named = run();
     named["analysis"]["class_names"] = json!(["no", "yes"]);
-    let values = [run(), plain, valued, named, reproduced, serde_json::to_value(benched).unwrap(), profiled];
+    let values = [
+        run(),
+        plain,
+        valued,
+        named,
+        reproduced,
+        serde_json::to_value(benched).unwrap(),
+        profiled,
+        searched,
+        tested,
+    ];
     let texts = values.iter().flat_map(|value| [value.to_string(), format!("{value:#}")]);
     texts.map(String::into_bytes).collect()
 }

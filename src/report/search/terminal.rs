@@ -1,0 +1,157 @@
+//! Lines and tables in a terminal.
+
+use console::style;
+
+use super::numbers::{epochs, score, score_name, spread, value};
+use crate::report::markup::printable;
+use crate::report::numbers::{counted, duration, loss, thousands};
+use crate::report::table::{self, Side};
+use crate::search::{Method, Plan, SearchProgress, SearchRecord, TrialRecord, TrialState};
+
+/// Trials in the table of the best.
+const BEST: usize = 10;
+
+/// Keys that have a column each; more are left to the page.
+const MOST_KEYS: usize = 8;
+
+/// What is about to be searched.
+pub fn heading(plan: &Plan, recipe: &str, data: &str) -> String {
+    let over =
+        |over: &crate::search::Over| format!("  {} = {}\n", printable(&over.key), printable(&over.text));
+    let keys: String = plan.space().overs.iter().map(over).collect();
+    let [learnt, held] = plan.samples().map(|count| thousands(count as u64));
+    let tried = match plan.folds() {
+        Some(folds) => format!("each on {}", counted(folds, "fold")),
+        None => format!("each trained on {learnt} and tried on {held} of the training samples"),
+    };
+    let trials = match plan.method() {
+        Method::Halving | Method::Hyperband => {
+            let (settings, trainings) = (plan.settings(), plan.trainings());
+            format!("{} in {}", counted(settings, "trial"), counted(trainings, "training"))
+        }
+        _ => counted(plan.trainings(), "trial"),
+    };
+    format!(
+        "{} on {}: {} search, {trials}, {tried}, {}\n{keys}\n",
+        style(printable(recipe)).bold(),
+        printable(data),
+        plan.method().name(),
+        counted(plan.threads(), "thread"),
+    )
+}
+
+/// A training in one line; numbers stand below each other.
+pub fn trial_line(is_of_classes: bool, done: SearchProgress, trial: &TrialRecord) -> String {
+    let width = done.of.to_string().len();
+    let named = |score: f64| match is_of_classes {
+        true => format!("accuracy {:>8}", crate::report::numbers::percent(score)),
+        false => format!("R² {:>8}", crate::report::metrics::part(score)),
+    };
+    let state = match trial.state {
+        TrialState::Finished => String::new(),
+        TrialState::Stopped => format!("  after {} epochs", epochs(trial)),
+        other => format!("  {}", other.text()),
+    };
+    let score = trial.score.map_or(String::new(), |score| format!("  {}", named(score)));
+    let loss = trial.loss.map_or(String::new(), |value| format!("  loss {}", loss(value)));
+    let settings: String = trial.settings.iter().map(|(key, of)| format!("  {key} {}", value(of))).collect();
+    format!(
+        "{:>width$}/{}  trial {:>width$}{score}{loss}{state}  {:>7}{}\n",
+        done.done,
+        done.of,
+        trial.trial,
+        duration(trial.seconds),
+        printable(&settings),
+    )
+}
+
+/// What the search has come to: the best trials, how much each key has to do with it, and the winner.
+pub fn result(record: &SearchRecord) -> String {
+    if let Some(test) = &record.range_test {
+        let exploded = if test.exploded { "where the loss exploded" } else { "the end of the range" };
+        let last = test.points.last().map_or(0.0, |point| point.rate);
+        return format!(
+            "{} from {} to {}, {exploded}; the smoothed loss was least at {}\nsuggested learning rate: {}\n",
+            counted(test.points.len(), "step"),
+            crate::error::rate(test.points.first().map_or(0.0, |point| point.rate)),
+            short(last),
+            short(test.least),
+            style(crate::error::rate(test.suggestion)).bold(),
+        );
+    }
+    if record.trials.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", best(record));
+    if !record.importance.is_empty() {
+        let part =
+            |of: &crate::search::importance::Importance| format!("{} {:.0} %", of.key, 100.0 * of.part);
+        let parts: Vec<String> = record.importance.iter().map(part).collect();
+        text +=
+            &format!("variance of the ranks that a key alone explains: {}\n", printable(&parts.join(", ")));
+    }
+    let states = [TrialState::Stopped, TrialState::Diverged, TrialState::Failed];
+    let others: Vec<String> = states
+        .into_iter()
+        .filter(|&state| record.count(state) > 0)
+        .map(|state| format!("{} {}", record.count(state), state.text()))
+        .collect();
+    let others = if others.is_empty() { String::new() } else { format!(", {}", others.join(", ")) };
+    text += &format!("{} finished{others}\n", counted(record.count(TrialState::Finished), "trial"));
+    text += &match record.winner() {
+        Some(best) => {
+            let settings: Vec<String> =
+                best.settings.iter().map(|(key, of)| format!("{key} {}", value(of))).collect();
+            let score = best.score.map_or(String::new(), |of| score(record, of));
+            format!(
+                "best: trial {}, {} {score}: {}\n",
+                best.trial,
+                score_name(record),
+                style(printable(&settings.join(", "))).bold()
+            )
+        }
+        None => "no trial has come to its end with a finite score\n".into(),
+    };
+    text
+}
+
+/// A rate in four digits.
+fn short(rate: f64) -> String {
+    crate::error::rate(format!("{rate:.3e}").parse().unwrap_or(rate))
+}
+
+/// The best trials.
+fn best(record: &SearchRecord) -> String {
+    let keys: Vec<&str> = record.over.iter().map(|over| over.key.as_str()).take(MOST_KEYS).collect();
+    let has_folds = record.trials.iter().any(|trial| trial.deviation.is_some());
+    let mut columns = vec![("trial", Side::Right), (score_name(record), Side::Right)];
+    if has_folds {
+        columns.extend([("±", Side::Left), ("95 % interval", Side::Left)]);
+    }
+    columns.extend([
+        ("loss", Side::Right),
+        ("epochs", Side::Right),
+        ("time", Side::Right),
+        ("state", Side::Left),
+    ]);
+    let titles: Vec<String> = keys.iter().map(|key| printable(key)).collect();
+    columns.extend(titles.iter().map(|title| (title.as_str(), Side::Left)));
+    let row = |trial: &TrialRecord| {
+        let mut row = vec![trial.trial.to_string(), trial.score.map_or("-".into(), |of| score(record, of))];
+        if has_folds {
+            row.extend(spread(record, trial));
+        }
+        row.extend([
+            trial.loss.map_or("-".into(), loss),
+            epochs(trial),
+            duration(trial.seconds),
+            trial.state.text().into(),
+        ]);
+        let of_key = |key: &&str| trial.settings.get(*key).map_or(String::new(), |of| printable(&value(of)));
+        row.extend(keys.iter().map(of_key));
+        row
+    };
+    let rows: Vec<Vec<String>> =
+        record.ranked().into_iter().take(BEST).map(|index| row(&record.trials[index])).collect();
+    table::table(&columns, &rows, 0)
+}
