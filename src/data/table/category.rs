@@ -1,7 +1,7 @@
 //! Texts as categories: each different text once, and its number for every row.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::options::Encoding;
 
@@ -14,15 +14,16 @@ pub const MOST_TEXT: usize = 16 << 20;
 /// The number of a missing value.
 pub const MISSING: u32 = u32::MAX;
 
-/// Places of the small table that is asked first, and texts from which on there is one.
+/// Places of the small table that is asked first, one for each value of a byte; and texts from which on there is one,
+/// fewer being compared one by one.
 const RECENT: usize = 256;
 const FEW: usize = 4;
 
 /// Gives each different text a number, from 0 on, in the order of their first appearance.
 #[derive(Default)]
 pub(super) struct Interner {
-    numbers: HashMap<Rc<[u8]>, u32>,
-    texts: Vec<Rc<[u8]>>,
+    numbers: HashMap<Arc<[u8]>, u32>,
+    texts: Vec<Arc<[u8]>>,
     /// Numbers of texts that came lately, by their length and a few bytes: most texts of a table are found here,
     /// for a fraction of what a hash costs. A wrong entry is noticed when the texts are compared.
     recent: Vec<u32>,
@@ -30,19 +31,26 @@ pub(super) struct Interner {
 }
 
 impl Interner {
+    /// The number of a text that came lately; none of others.
+    #[inline]
+    pub fn recent(&self, text: &[u8]) -> Option<u32> {
+        if self.texts.len() < FEW {
+            return self.texts.iter().position(|known| **known == *text).map(|place| place as u32);
+        }
+        let number = *self.recent.get(place(text))?;
+        (*self.texts[number as usize] == *text).then_some(number)
+    }
+
     /// The number of a text; none if there are too many different ones.
     pub fn number(&mut self, text: &[u8]) -> Option<u32> {
-        let place = place(text);
-        if let Some(&number) = self.recent.get(place)
-            && self.texts.get(number as usize).is_some_and(|known| **known == *text)
-        {
+        if let Some(number) = self.recent(text) {
             return Some(number);
         }
         let number = match self.numbers.get(text) {
             Some(&number) => number,
             None => self.add(text)?,
         };
-        if let Some(recent) = self.recent.get_mut(place) {
+        if let Some(recent) = self.recent.get_mut(place(text)) {
             *recent = number;
         }
         Some(number)
@@ -53,7 +61,7 @@ impl Interner {
             return None;
         }
         let number = self.texts.len() as u32;
-        let text: Rc<[u8]> = text.into();
+        let text: Arc<[u8]> = text.into();
         self.bytes += text.len();
         self.numbers.insert(text.clone(), number);
         self.texts.push(text);
@@ -61,6 +69,11 @@ impl Interner {
             self.recent.resize(RECENT, 0);
         }
         Some(number)
+    }
+
+    /// For each number of another's texts, the number here; new texts are added. None if that are too many.
+    pub fn numbers_of(&mut self, other: &Interner) -> Option<Vec<u32>> {
+        other.texts.iter().map(|text| self.number(text)).collect()
     }
 
     /// How many different texts there are.
@@ -75,11 +88,18 @@ impl Interner {
     }
 }
 
+/// A place for a text, by its length and its first and last bytes, as many as make two words.
 fn place(text: &[u8]) -> usize {
-    let (Some(&first), Some(&last)) = (text.first(), text.last()) else { return 0 };
-    let middle = text[text.len() / 2];
-    let mixed = text.len() + 31 * usize::from(first) + 7 * usize::from(middle) + 3 * usize::from(last);
-    mixed % RECENT
+    let words = || Some((u64::from_le_bytes(*text.first_chunk()?), u64::from_le_bytes(*text.last_chunk()?)));
+    let halves = || Some((u32::from_le_bytes(*text.first_chunk()?), u32::from_le_bytes(*text.last_chunk()?)));
+    let bytes = || Some((text.first()?, u16::from_le_bytes([text[text.len() / 2], *text.last()?])));
+    let (first, last) = words()
+        .or_else(|| halves().map(|(first, last)| (first.into(), last.into())))
+        .or_else(|| bytes().map(|(&first, last)| (first.into(), last.into())))
+        .unwrap_or_default();
+    let mixed: u64 = first ^ last.rotate_left(29) ^ ((text.len() as u64) << 56);
+    // The upper bits of a product with the golden ratio depend on all bits of the other factor.
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
 }
 
 /// A column of categories.
@@ -99,8 +119,10 @@ mod tests {
     fn texts_are_numbered_in_the_order_of_their_appearance() {
         let mut interner = Interner::default();
         // The first two fall into one place of the recent ones, and so do many of the thousand.
-        assert_eq!(place(b"abcd"), place(b"axcd"));
-        for (text, number) in [("abcd", 0), ("axcd", 1), ("abcd", 0), ("", 2), ("axcd", 1), ("", 2)] {
+        let [one, other] = ["the same first and last bytes", "the same first. And last bytes"];
+        let one = one.replace("first and", "first  and");
+        assert_eq!(place(one.as_bytes()), place(other.as_bytes()));
+        for (text, number) in [(&one[..], 0), (other, 1), (&one, 0), ("", 2), (other, 1), ("", 2)] {
             assert_eq!(interner.number(text.as_bytes()), Some(number));
         }
         for round in 0..3 {
@@ -109,7 +131,7 @@ mod tests {
             }
         }
         assert_eq!(interner.len(), 1003);
-        assert_eq!(interner.into_names(Encoding::Utf8)[..4], ["abcd", "axcd", "", "0x"]);
+        assert_eq!(interner.into_names(Encoding::Utf8)[..4], [&one[..], other, "", "0x"]);
     }
 
     #[test]

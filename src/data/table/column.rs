@@ -124,17 +124,19 @@ pub(super) enum Reading {
 
 /// A column under way.
 pub(super) struct Builder {
-    reading: Reading,
+    pub reading: Reading,
     /// What it was said to be.
-    said: Option<Kind>,
-    values: Growing,
-    missing: usize,
-    first_missing: u64,
-    first_descent: u64,
-    unreadable: Option<Unreadable>,
+    pub said: Option<Kind>,
+    pub values: Growing,
+    pub missing: usize,
+    pub first_missing: u64,
+    pub first_descent: u64,
+    pub unreadable: Option<Unreadable>,
 }
 
-enum Growing {
+/// The values of a column under way.
+pub(super) enum Growing {
+    /// All are missing so far.
     None,
     Single(Vec<f32>),
     Double(Vec<f64>),
@@ -161,7 +163,7 @@ impl Builder {
     }
 
     /// Makes the column one of this kind; so far all values are missing, and none is there.
-    fn begin(&mut self, reading: Reading) {
+    pub fn begin(&mut self, reading: Reading) {
         self.reading = reading;
         self.values = match reading {
             Reading::Unknown => Growing::None,
@@ -195,7 +197,8 @@ impl Builder {
     /// Takes the field of the next row, without blanks around it.
     #[inline]
     pub fn push(&mut self, field: &[u8], line: u64, options: &TableOptions) -> Result<(), Fault> {
-        // Almost all fields of a table are numbers where numbers are expected.
+        // Almost all fields of a table are numbers where numbers are expected, or texts that came lately; no text that
+        // stands for a missing value has ever come.
         if options.missing.is_empty() && self.said != Some(Kind::Code) {
             match &mut self.values {
                 Growing::Single(values) => {
@@ -207,6 +210,12 @@ impl Builder {
                 Growing::Double(values) => {
                     if let Some(value) = number(field) {
                         values.push(value);
+                        return Ok(());
+                    }
+                }
+                Growing::Texts(codes, interner) => {
+                    if let Some(code) = interner.recent(field) {
+                        codes.push(code);
                         return Ok(());
                     }
                 }
@@ -282,14 +291,29 @@ impl Builder {
                 values.push(single);
                 return Ok(());
             }
-            let mut wide = memory::reserved("a column", values.capacity()).map_err(Fault::Memory)?;
-            wide.extend(values.iter().map(|&value| f64::from(value)));
-            self.values = Growing::Double(wide);
+            self.widen().map_err(Fault::Memory)?;
         }
         if let Growing::Double(values) = &mut self.values {
             values.push(value);
         }
         Ok(())
+    }
+
+    /// Makes f64 of numbers that were all exact as f32.
+    pub fn widen(&mut self) -> Result<()> {
+        if let Growing::Single(values) = &self.values {
+            let mut wide = memory::reserved("a column", values.capacity())?;
+            wide.extend(values.iter().map(|&value| f64::from(value)));
+            self.values = Growing::Double(wide);
+        }
+        Ok(())
+    }
+
+    /// Adds so many missing values; they have been counted.
+    pub fn fill(&mut self, count: usize) {
+        for _ in 0..count {
+            self.push_missing();
+        }
     }
 
     fn push_missing(&mut self) {
@@ -313,9 +337,7 @@ impl Builder {
         };
         self.begin(reading);
         // As many as there have been rows; they take no more than their fields took in the file.
-        for _ in 0..self.missing {
-            self.push_missing();
-        }
+        self.fill(self.missing);
     }
 
     /// Whether more values are unreadable than can be by chance, 1 in 20 of those that are there: such a column is

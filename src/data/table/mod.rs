@@ -4,21 +4,28 @@
 //! line of counts, the [`Kind`] of each column. [`TableRecord::of`] describes it.
 
 mod blanks;
+mod blocks;
 mod category;
 mod column;
+mod columns;
 mod date;
 mod describe;
 mod dialect;
 pub mod encode;
+mod join;
 mod kind;
+mod marks;
 mod number;
 mod options;
+mod plan;
 mod read;
 mod records;
 mod source;
+mod splitter;
 mod strength;
 mod summary;
 mod warnings;
+mod workers;
 
 pub use category::{Categories, MISSING, MOST_CATEGORIES};
 pub use column::{Column, NO_DATE, Unreadable, Values};
@@ -31,7 +38,8 @@ pub use encode::{
 };
 pub use kind::Kind;
 pub use options::{Encoding, TableOptions};
-pub use read::{MOST_COLUMNS, Table};
+pub use plan::MOST_COLUMNS;
+pub use read::Table;
 pub use strength::{Measure, Strength};
 pub use summary::{ColumnRecord, DateSummary, Frequent, NumberSummary};
 pub use warnings::TableWarning;

@@ -22,22 +22,30 @@ pub fn number(field: &[u8]) -> Option<f64> {
     if unsigned.len() > EXACT_DIGITS + 1 {
         return general(field);
     }
-    let (mut digits, mut count, mut point) = (0u64, 0, None);
-    for &byte in unsigned {
-        match byte {
-            b'0'..=b'9' => {
-                digits = 10 * digits + u64::from(byte - b'0');
-                count += 1;
-            }
-            b'.' if point.is_none() => point = Some(count),
+    let (whole, rest) = digits(0, unsigned);
+    let (all, decimals) = match rest {
+        [] => (whole, 0),
+        [b'.', decimals @ ..] => match digits(whole, decimals) {
+            (all, []) => (all, decimals.len()),
             _ => return general(field),
-        }
-    }
+        },
+        _ => return general(field),
+    };
+    let count = unsigned.len() - usize::from(!rest.is_empty());
     if count == 0 || count > EXACT_DIGITS {
         return general(field);
     }
-    let value = digits as f64 / POWERS[point.map_or(0, |point| count - point)];
+    let value = all as f64 / POWERS[decimals];
     Some(if negative { -value } else { value })
+}
+
+/// A whole number with the digits at the beginning of a text behind its own, and the rest of the text.
+fn digits(mut value: i64, mut text: &[u8]) -> (i64, &[u8]) {
+    while let [digit @ b'0'..=b'9', rest @ ..] = text {
+        value = 10 * value + i64::from(digit - b'0');
+        text = rest;
+    }
+    (value, text)
 }
 
 /// Any other number; the words `inf` and `nan` are none.

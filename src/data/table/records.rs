@@ -15,15 +15,32 @@ pub(super) fn format_error(path: &Path, place: String, expected: String, found: 
 }
 
 /// The error for a record that has not so many fields; `line` is its last, and `why` says where the number is from.
-pub(super) fn ragged(path: &Path, line: u64, record: &ByteRecord, columns: usize, why: &str) -> Error {
-    let within: usize = record.iter().map(|field| field.iter().filter(|&&byte| byte == b'\n').count()).sum();
-    let mut found = record.len().to_string();
+pub(super) fn ragged<'f>(
+    path: &Path,
+    line: u64,
+    fields: impl Iterator<Item = &'f [u8]>,
+    columns: usize,
+    why: &str,
+) -> Error {
+    let (mut count, mut within) = (0, 0);
+    for field in fields {
+        count += 1;
+        within += field.iter().filter(|&&byte| byte == b'\n').count();
+    }
+    let mut found = count.to_string();
     if within > 0 {
         found += &format!(" in {} lines; is there a quote without its other?", within + 1);
     }
     let place = format!("line {}", line.saturating_sub(within as u64));
     let plural = if columns == 1 { "field" } else { "fields" };
     format_error(path, place, format!("{columns} {plural}, {why}"), found)
+}
+
+/// The error for a record that has no end within 16 MiB; `line` is as far as it was read.
+pub(super) fn too_long(path: &Path, line: u64) -> Error {
+    let expected = "a row of at most 16 MiB".to_string();
+    let found = "a longer one; is there a quote without its other?".to_string();
+    format_error(path, format!("the row that ends behind line {line}"), expected, found)
 }
 
 /// The records of a file, with their lines.
@@ -60,9 +77,7 @@ impl<'a> Records<'a> {
     fn broken(&self, error: csv::Error) -> Error {
         let line = self.reader.position().line();
         if is_too_long(self.since.get()) {
-            let expected = "a row of at most 16 MiB".to_string();
-            let found = "a longer one; is there a quote without its other?".to_string();
-            return format_error(self.path, format!("the row that ends behind line {line}"), expected, found);
+            return too_long(self.path, line);
         }
         match error.into_kind() {
             csv::ErrorKind::Io(error) => broken(self.path, self.gzip, error),

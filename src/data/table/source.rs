@@ -79,7 +79,8 @@ impl Source {
         if let Some(place) = self.head.iter().position(|&byte| byte == 0) {
             return refuse(format!("byte {place}"), "a zero byte, which no text has");
         }
-        if self.head.starts_with(BOM) {
+        // Some programs have written a second one.
+        while self.head.starts_with(BOM) {
             self.head.drain(..BOM.len());
         }
         Ok(())

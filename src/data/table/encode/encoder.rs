@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::super::options::{Encoding, TableOptions};
-use super::super::read::MOST_COLUMNS;
+use super::super::plan::MOST_COLUMNS;
 use super::feature::Feature;
 use super::windows::Windows;
 use crate::data::checks::MOST_CLASSES;

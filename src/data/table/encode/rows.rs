@@ -10,7 +10,7 @@ use super::super::date::{date, written};
 use super::super::dialect::Beginning;
 use super::super::number::number;
 use super::super::options::{Encoding, TableOptions};
-use super::super::read::printable;
+use super::super::plan::printable;
 use super::super::records::{Records, format_error, ragged};
 use super::super::source::Source;
 use super::classes::Classes;
@@ -234,7 +234,7 @@ impl<'a> RowReader<'a> {
         let Some(line) = self.records.next(&mut self.record)? else { return Ok(false) };
         let (record, fields) = (&self.record, &self.fields);
         if record.len() != fields.count {
-            return Err(ragged(self.path, line, record, fields.count, fields.why));
+            return Err(ragged(self.path, line, record.iter(), fields.count, fields.why));
         }
         let width = self.encoder.width();
         let start = rows.features.len();
