@@ -23,10 +23,14 @@ fn a_line_is_found_beside_the_closed_form() {
     let path = folder.path();
     let printed = succeeds(path, &["train", "line"]);
     assert!(
-        printed.contains("line, generated from seed 1: 100 training and 100 test samples of 1\n"),
+        printed.contains("line, generated from seed 1: 100 training and 100 test samples of 1x1x1\n"),
         "{printed}"
     );
-    assert!(printed.contains("predicts `y`") && printed.contains("  x  number, as it is\n"), "{printed}");
+    assert!(
+        printed.contains("predicts `y` as it is, a number; from")
+            && printed.contains("  x  number, as it is\n"),
+        "{printed}"
+    );
     assert!(printed.contains("(QR)") && printed.contains("coefficient"), "{printed}");
     let run = run_of(path, &["line"]);
     let coefficients = run["exact"]["coefficients"].as_array().unwrap();
@@ -138,7 +142,11 @@ fn keys_of_tables_work_on_sets() {
     fs::write(path.join("r.toml"), recipe).unwrap();
     let run = run_of(path, &["r.toml"]);
     assert!(run["test"]["values"]["r_squared"].as_f64().unwrap_or(0.0) > 0.8, "{}", run["test"]);
-    assert_eq!(run["test"]["samples"], 45);
+    let heading = succeeds(path, &["train", "r.toml"]);
+    assert!(
+        heading.contains("iris, part of the program: 105 training and 45 test samples of 1x1x3"),
+        "{heading}"
+    );
     fails(
         path,
         &["train", "iris-mlp", "--set", "data.noise=1"],

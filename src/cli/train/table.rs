@@ -5,9 +5,9 @@ use std::path::Path;
 
 use crate::cli::shared::shell_word;
 use crate::clustering::KMeans;
-use crate::data::DataSet;
 use crate::data::table::encode::{Feature, How, Scale};
 use crate::data::table::{Encoder, Target, Windows};
+use crate::data::{DataSet, Unit};
 use crate::model::Recipe;
 use crate::model::recipe::{Override, TableConfig, TableFacts, of_table};
 use crate::report::numbers::{counted, significant, thousands};
@@ -171,6 +171,9 @@ fn target(target: &Target, windows: Option<&Windows>) -> String {
             let names: Vec<String> = columns
                 .iter()
                 .map(|column| {
+                    if column.unit == Unit::ONE {
+                        return format!("`{}` as it is", column.column);
+                    }
                     let [mean, deviation] = [column.unit.offset, column.unit.factor].map(significant);
                     format!("`{}` (mean {mean}, standard deviation {deviation})", column.column)
                 })
