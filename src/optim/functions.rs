@@ -199,7 +199,7 @@ mod tests {
             let p: Vec<f64> = (0..count).map(at).collect();
             let mut gradient = vec![0.0; count];
             evaluate(&p, &mut gradient);
-            for i in 0..count {
+            for (i, &found) in gradient.iter().enumerate() {
                 let value = |shift: f64| {
                     let mut moved = p.clone();
                     moved[i] += shift;
@@ -207,7 +207,7 @@ mod tests {
                 };
                 let step = 1e-5;
                 let slope = (value(step) - value(-step)) / (2.0 * step);
-                largest = largest.max((gradient[i] - slope).abs() / (1.0 + slope.abs()));
+                largest = largest.max((found - slope).abs() / (1.0 + slope.abs()));
             }
         }
         largest

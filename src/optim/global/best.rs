@@ -43,7 +43,7 @@ pub struct BestSearch {
 
 #[derive(Debug)]
 enum Method {
-    Descent(Solver),
+    Descent(Box<Solver>),
     Proposals(Box<dyn Proposals>),
 }
 
@@ -120,7 +120,7 @@ impl BestSearch {
         let share = iterations.div_ceil(restarts.saturating_add(1)).max(1);
         let (method, local) = match search {
             Search::Descent(settings) => {
-                (Method::Descent(Solver::new(settings, learning_rate, start, share)?), None)
+                (Method::Descent(Box::new(Solver::new(settings, learning_rate, start, share)?)), None)
             }
             Search::Global(Global { method, local, local_iterations }) => {
                 check_count(method, count)?;

@@ -177,9 +177,9 @@ mod tests {
                 let (mut once, mut twice) = ([0.0; 3], [0.0; 3]);
                 shape.scale(&unit, &mut once);
                 shape.scale(&once, &mut twice);
-                for j in 0..3 {
+                for (j, twice) in twice.into_iter().enumerate() {
                     let expected = if i == j || kind == Covariance::Full { expected(j) } else { 0.0 };
-                    assert!((twice[j] - expected).abs() < 1e-12, "{kind:?} {i} {j}");
+                    assert!((twice - expected).abs() < 1e-12, "{kind:?} {i} {j}");
                     assert!((shape.covariance(i, j) - expected).abs() < 1e-12, "{kind:?} {i} {j}");
                 }
                 widest = widest.max(expected(i));
