@@ -15,8 +15,8 @@ use wrong::{same_bits, wrong};
 
 /// Checks a layer of one's own, or a built-in one, on samples of a shape that it takes:
 ///
-/// - its parameters lie one behind the other, and what is fixed behind them; its shards have each parameter once, and its output has the shape that its
-///   kind says;
+/// - its parameters lie one behind the other, and what is fixed behind them; its shards have each parameter once, and
+///   its output has the shape that its kind says;
 /// - all of the output and of the gradient of the input is written, padding with zeros, whatever was in memory before; the
 ///   gradient of what pads parameters is 0;
 /// - a row's results depend on nothing but that row, and gradients of parameters are summed row by row, so that
@@ -24,7 +24,8 @@ use wrong::{same_bits, wrong};
 /// - however [shards](crate::extend::Sharding) are cut, the bits are the same, and so they are where some columns of the
 ///   output are asked for, or only what the forward pass reads is [derived](crate::extend::Derived);
 /// - the gradients are what finite differences of its output say, taken in f64;
-/// - training leaves alone what is fixed, and a network with the layer that is saved and loaded again predicts with the same bits. For that the kind is
+/// - training leaves alone what is fixed, and a network with the layer that is saved and loaded again predicts with the
+///   same bits. For that the kind is
 ///   [registered](crate::layers::LayerKind::register).
 ///
 /// It is for layers that read one input row by row: not for a residual or a squeeze-excite block, which are several

@@ -95,7 +95,7 @@ fn fits_on_features_are_those_of_scikit_learn() {
         }
         assert!(seen > 0, "{name}");
         // What the model holds is what descent has come to.
-        let last = model.tensors().into_iter().rev().nth(1).unwrap();
+        let last = model.tensors().into_iter().nth_back(1).unwrap();
         let of_model = |feature: usize| f64::from(last.values[feature]);
         let mut pairs = record.coefficients.iter().filter_map(|own| Some((own.feature?, own.descent)));
         assert!(pairs.all(|(feature, descent)| of_model(feature) == descent), "{name}");

@@ -9,7 +9,7 @@ use crate::train::source::Source;
 
 /// The features that the last layer of a linear fit takes.
 pub fn features_of(model: &Model) -> usize {
-    match model.config().feature_map().and(model.layers().iter().rev().nth(1)) {
+    match model.config().feature_map().and(model.layers().iter().nth_back(1)) {
         Some(map) => map.layer.outputs(),
         None => model.input().iter().product(),
     }
@@ -22,6 +22,8 @@ pub struct Mapped<'a> {
 }
 
 impl<'a> Mapped<'a> {
+    /// For the samples of a model that is a linear fit.
+    ///
     /// # Errors
     /// If memory is short.
     pub fn new(model: &'a Model) -> Result<Mapped<'a>> {
