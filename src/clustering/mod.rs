@@ -3,8 +3,8 @@
 //! For samples x with weights w, all 1 unless they have some, and centres c the inertia is
 //! I(c) = Σᵢ wᵢ minₖ ‖xᵢ - cₖ‖² / Σᵢ wᵢ, the mean squared distance to the nearest centre. Training descends on it by any
 //! update rule; the gradient by a centre is that of the samples that are nearest to it (Bottou, Bengio: Convergence
-//! properties of the k-means algorithms, 1995). Here are the centres that it begins with, by [`start`], and [`lloyd`]'s
-//! algorithm in f64 beside it.
+//! properties of the k-means algorithms, 1995). Here are the centres that it begins with, by [`start()`], and Lloyd's
+//! algorithm, [`lloyd()`], in f64 beside it.
 
 mod lloyd;
 mod points;
