@@ -193,7 +193,7 @@ fn row() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..Default::default() })]
     #[test]
     fn any_table_is_the_same_in_any_blocks(
         above in prop::sample::select(vec!["", "?,?,?\n", "1,x,2001-01-01\n", "0.1,?,\n"]),
