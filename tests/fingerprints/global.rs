@@ -45,7 +45,7 @@ pub const RECIPES: &[Row] = &[
             cooling = "exponential"
             steps = 3
             local = "lbfgs"
-            local_iterations = 3
+            local_iterations = 6
             restarts = 1
             spread = 0.1
             [train]
@@ -124,7 +124,7 @@ pub const RECIPES: &[Row] = &[
             covariance = "diagonal"
             population = 4
             local = "lbfgs"
-            local_iterations = 3
+            local_iterations = 6
             restarts = 1
             spread = 0.1
             [train]
