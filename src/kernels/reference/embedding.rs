@@ -44,11 +44,11 @@ impl Embedding {
     pub fn backward(&self, x: &[f64], dy: &[f64], gradients: &mut [Vec<f64>]) -> Vec<f64> {
         let mut start = self.numbers;
         for code in 0..self.codes {
-            let [rows, width] = self.table(code).1;
+            let width = self.table(code).1[1];
             let hot = self.one_hot(code, x[self.numbers + code]);
             let gradient = &mut gradients[code.min(self.tables.len() - 1)];
-            for row in 0..rows {
-                (0..width).for_each(|at| gradient[row * width + at] += hot[row] * dy[start + at]);
+            for (row, hot) in hot.iter().enumerate() {
+                (0..width).for_each(|at| gradient[row * width + at] += hot * dy[start + at]);
             }
             start += width;
         }
