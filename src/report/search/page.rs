@@ -156,7 +156,7 @@ fn facts(record: &SearchRecord) -> Vec<(String, String)> {
     [
         ("Command", record.command.clone()),
         ("Version", record.version.clone()),
-        ("SearchMethod", record.method.clone()),
+        ("Method", record.method.clone()),
         ("Over", over.join(", ")),
         ("Seed of the search", record.seed.to_string()),
         ("Tried on", tried),
