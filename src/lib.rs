@@ -224,7 +224,7 @@ pub use model::recipe::{LayerConfig, Optimizer, OptimizerKind};
 pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
-pub use search::{Method, Search, SearchRecord, TrialRecord};
+pub use search::{Search, SearchMethod, SearchRecord, TrialRecord};
 pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};
 
 // Its program is compiled with the tests of the documentation.

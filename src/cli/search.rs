@@ -24,7 +24,7 @@ use crate::report::{json, search as tables, terminal};
 use crate::search::journal::Journal;
 use crate::search::range_test::RANGE_TEST;
 use crate::search::{
-    Method, Plan, Search, SearchProgress, SearchRecord, SearchWatcher, TrialRecord, TrialState,
+    Plan, Search, SearchMethod, SearchProgress, SearchRecord, SearchWatcher, TrialRecord, TrialState,
 };
 use crate::train::dataset;
 use crate::{Error, Result};
@@ -40,7 +40,7 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     let is_test = arguments.method.as_deref() == Some(RANGE_TEST);
     let method = match arguments.method.as_deref().filter(|_| !is_test) {
         Some(name) => named(name)?,
-        None => Method::default(),
+        None => SearchMethod::default(),
     };
     if is_test && (arguments.resume || arguments.seed.is_some()) {
         bail!(
@@ -108,8 +108,8 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The method of this name, of which a range test is one here.
-fn named(name: &str) -> Result<Method> {
-    let known = || Method::ALL.into_iter().map(Method::name).chain([RANGE_TEST]);
+fn named(name: &str) -> Result<SearchMethod> {
+    let known = || SearchMethod::ALL.into_iter().map(SearchMethod::name).chain([RANGE_TEST]);
     name.parse().map_err(|_| Error::unknown("command line: `--method`", "method", name, known()))
 }
 

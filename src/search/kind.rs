@@ -12,7 +12,7 @@ pub const TRIALS: usize = 30;
 
 /// How trials are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Method {
+pub enum SearchMethod {
     /// Every combination of lists and points.
     Grid,
     /// Values at random.
@@ -26,34 +26,39 @@ pub enum Method {
     Tpe,
 }
 
-impl Method {
+impl SearchMethod {
     /// All methods.
-    pub const ALL: [Method; 5] =
-        [Method::Grid, Method::Random, Method::Halving, Method::Hyperband, Method::Tpe];
+    pub const ALL: [SearchMethod; 5] = [
+        SearchMethod::Grid,
+        SearchMethod::Random,
+        SearchMethod::Halving,
+        SearchMethod::Hyperband,
+        SearchMethod::Tpe,
+    ];
 
     /// The name, as of `--method`.
     pub fn name(self) -> &'static str {
         match self {
-            Method::Grid => "grid",
-            Method::Random => "random",
-            Method::Halving => "halving",
-            Method::Hyperband => "hyperband",
-            Method::Tpe => "tpe",
+            SearchMethod::Grid => "grid",
+            SearchMethod::Random => "random",
+            SearchMethod::Halving => "halving",
+            SearchMethod::Hyperband => "hyperband",
+            SearchMethod::Tpe => "tpe",
         }
     }
 
     /// Whether it trains for some of the epochs first.
     pub fn is_by_epochs(self) -> bool {
-        matches!(self, Method::Halving | Method::Hyperband)
+        matches!(self, SearchMethod::Halving | SearchMethod::Hyperband)
     }
 }
 
-impl FromStr for Method {
+impl FromStr for SearchMethod {
     type Err = Error;
 
-    fn from_str(name: &str) -> Result<Method> {
-        let known = || Method::ALL.into_iter().map(Method::name);
-        let found = Method::ALL.into_iter().find(|method| method.name() == name);
+    fn from_str(name: &str) -> Result<SearchMethod> {
+        let known = || SearchMethod::ALL.into_iter().map(SearchMethod::name);
+        let found = SearchMethod::ALL.into_iter().find(|method| method.name() == name);
         found.ok_or_else(|| Error::unknown("command line", "method", name, known()))
     }
 }

@@ -20,7 +20,7 @@ mod run;
 pub mod space;
 mod trial;
 
-pub use kind::{MOST_TRIALS, Method, TRIALS};
+pub use kind::{MOST_TRIALS, SearchMethod, TRIALS};
 pub use plan::Plan;
 pub use range::{Over, Range};
 pub use rates::{RangeTest, RatePoint};

@@ -4,7 +4,7 @@ use crc32c::{crc32c, crc32c_append};
 
 use super::importance::{self, Importance};
 use super::journal::{Identity, TRIALS_SCHEMA};
-use super::kind::{MOST_TRIALS, Method, TRIALS};
+use super::kind::{MOST_TRIALS, SearchMethod, TRIALS};
 use super::method::{Grid, Halving, Proposer, Random, Tpe, check_grid, least_trials};
 use super::range::Over;
 use super::record::{SearchRecord, TrialRecord, TrialState};
@@ -35,7 +35,7 @@ pub struct Plan<'a> {
     pub(super) space: Space,
     pub(super) splits: Vec<Split>,
     pub(super) threads: usize,
-    method: Method,
+    method: SearchMethod,
     seed: u64,
     folds: Option<usize>,
     trials: usize,
@@ -96,11 +96,11 @@ impl<'a> Plan<'a> {
     pub(super) fn proposer(&self) -> Box<dyn Proposer> {
         let (space, seed, trials) = (&self.space, self.seed, self.trials);
         match self.method {
-            Method::Grid => Box::new(Grid::new(space)),
-            Method::Random => Box::new(Random::new(space, seed, trials)),
-            Method::Tpe => Box::new(Tpe::new(space, seed, trials)),
-            Method::Halving | Method::Hyperband => {
-                let is_hyperband = self.method == Method::Hyperband;
+            SearchMethod::Grid => Box::new(Grid::new(space)),
+            SearchMethod::Random => Box::new(Random::new(space, seed, trials)),
+            SearchMethod::Tpe => Box::new(Tpe::new(space, seed, trials)),
+            SearchMethod::Halving | SearchMethod::Hyperband => {
+                let is_hyperband = self.method == SearchMethod::Hyperband;
                 Box::new(Halving::new(space, seed, self.recipe.train.epochs, trials, is_hyperband))
             }
         }
@@ -109,9 +109,11 @@ impl<'a> Plan<'a> {
     /// How many trainings there are; of successive halving and Hyperband if none of them diverges.
     pub fn trainings(&self) -> usize {
         match self.method {
-            Method::Halving | Method::Hyperband => {
-                Halving::trainings(self.recipe.train.epochs, self.trials, self.method == Method::Hyperband)
-            }
+            SearchMethod::Halving | SearchMethod::Hyperband => Halving::trainings(
+                self.recipe.train.epochs,
+                self.trials,
+                self.method == SearchMethod::Hyperband,
+            ),
             _ => self.trials,
         }
     }
@@ -119,9 +121,11 @@ impl<'a> Plan<'a> {
     /// How many different settings are tried.
     pub fn settings(&self) -> usize {
         match self.method {
-            Method::Halving | Method::Hyperband => {
-                Halving::settings(self.recipe.train.epochs, self.trials, self.method == Method::Hyperband)
-            }
+            SearchMethod::Halving | SearchMethod::Hyperband => Halving::settings(
+                self.recipe.train.epochs,
+                self.trials,
+                self.method == SearchMethod::Hyperband,
+            ),
             _ => self.trials,
         }
     }
@@ -140,7 +144,7 @@ impl<'a> Plan<'a> {
         self.folds
     }
 
-    pub fn method(&self) -> Method {
+    pub fn method(&self) -> SearchMethod {
         self.method
     }
 
@@ -208,14 +212,14 @@ impl<'a> Plan<'a> {
 }
 
 /// The range of the learning rate where no key is named.
-fn around(recipe: &Recipe, method: Method) -> Result<Over> {
+fn around(recipe: &Recipe, method: SearchMethod) -> Result<Over> {
     let rate = recipe.optimizer.learning_rate;
     let [low, high] = [rate / AROUND, rate * AROUND];
     if !(low > 0.0 && high.is_finite()) {
         let expected = "a key to search, such as --over optimizer.learning_rate=1e-4..1e-1:log";
         return Err(refused("--over", expected, "none"));
     }
-    let points = if method == Method::Grid { format!(":{POINTS}") } else { String::new() };
+    let points = if method == SearchMethod::Grid { format!(":{POINTS}") } else { String::new() };
     let [low, high] = [low, high].map(error::rate);
     format!("optimizer.learning_rate={low}..{high}:log{points}").parse()
 }
@@ -226,7 +230,7 @@ fn trials(search: &Search, space: &Space) -> Result<usize> {
     if let Some(found) = trials.filter(|trials| !(1..=MOST_TRIALS).contains(trials)) {
         return Err(refused("--trials", &format!("1 to {MOST_TRIALS}"), &found.to_string()));
     }
-    if *method == Method::Grid {
+    if *method == SearchMethod::Grid {
         return check_grid(space, MOST_TRIALS, *trials);
     }
     let count = trials.unwrap_or(TRIALS);
@@ -237,7 +241,7 @@ fn trials(search: &Search, space: &Space) -> Result<usize> {
                 format!("another key with {}, which decides itself for how many epochs", method.name());
             return Err(super::range::refused(&over.key, &expected, &over.text));
         }
-        let is_hyperband = *method == Method::Hyperband;
+        let is_hyperband = *method == SearchMethod::Hyperband;
         let least = least_trials(epochs, is_hyperband);
         if epochs < 2 {
             let expected =

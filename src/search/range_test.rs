@@ -118,7 +118,7 @@ impl Search {
             [] => {
                 let rate = recipe.optimizer.learning_rate;
                 let [low, high] = [rate / AROUND, rate * AROUND].map(error::rate);
-                format!("{KEY}={low}..{high}:log").parse()
+                format!("{KEY}={low}..{high}:log").parse::<Over>()
             }
             [over] => Ok(over.clone()),
             [_, second, ..] => Err(refused(&second.key, "each key once", &second.text)),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::importance::Importance;
-use super::kind::Method;
+use super::kind::SearchMethod;
 use super::method::Cost;
 use super::range::Over;
 use super::rates::RangeTest;
@@ -184,7 +184,7 @@ impl SearchRecord {
             recipe: recipe.name.clone(),
             base: recipe.to_toml(),
             data: data.name.clone(),
-            method: Method::default().name().into(),
+            method: SearchMethod::default().name().into(),
             seed: 1,
             asked: 1,
             folds: None,

@@ -1,6 +1,6 @@
 //! A search as it is asked for.
 
-use super::kind::Method;
+use super::kind::SearchMethod;
 use super::range::Over;
 use crate::Result;
 use crate::model::Recipe;
@@ -28,7 +28,7 @@ use crate::model::Recipe;
 pub struct Search {
     pub(crate) recipe: Recipe,
     pub(crate) overs: Vec<Over>,
-    pub(crate) method: Method,
+    pub(crate) method: SearchMethod,
     pub(crate) trials: Option<usize>,
     pub(crate) seed: u64,
     pub(crate) folds: Option<usize>,
@@ -41,7 +41,7 @@ impl Search {
         Search {
             recipe: recipe.clone(),
             overs: Vec::new(),
-            method: Method::default(),
+            method: SearchMethod::default(),
             trials: None,
             seed: 1,
             folds: None,
@@ -60,7 +60,7 @@ impl Search {
     }
 
     /// How trials are chosen.
-    pub fn method(self, method: Method) -> Search {
+    pub fn method(self, method: SearchMethod) -> Search {
         Search { method, ..self }
     }
 

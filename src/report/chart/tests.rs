@@ -55,12 +55,12 @@ fn parallel_chart() -> Chart {
             Coordinate::Numbers(Axis::new("score").in_unit(Unit::Percent)),
         ],
         series: ["best", "rest", HOSTILE].map(String::from).to_vec(),
-        lines: vec![
-            line(0, [1e-3, 0.0, 0.98]),
-            line(1, [1e-1, 1.0, 0.5]),
-            line(2, [-1.0, 7.0, f64::NAN]),
-            line(9, [1e300, f64::INFINITY, 0.0]),
-        ],
+        lines: (0..40)
+            .map(|index| {
+                line(index % 3, [10f64.powi(index as i32 % 4), (index % 2) as f64, index as f64 / 40.0])
+            })
+            .chain([line(2, [-1.0, 7.0, f64::NAN]), line(9, [1e300, f64::INFINITY, 0.0])])
+            .collect(),
     })
 }
 

@@ -53,5 +53,5 @@ pub fn spread(record: &SearchRecord, trial: &TrialRecord) -> [String; 2] {
 
 /// Epochs, of folds in the mean: 5, 4.3.
 pub fn epochs(trial: &TrialRecord) -> String {
-    if trial.epochs.fract() == 0.0 { format!("{}", trial.epochs) } else { format!("{:.1}", trial.epochs) }
+    if trial.epochs.fract() == 0.0 { trial.epochs.to_string() } else { format!("{:.1}", trial.epochs) }
 }

@@ -6,7 +6,7 @@ use super::numbers::{epochs, score, score_name, spread, value};
 use crate::report::markup::printable;
 use crate::report::numbers::{counted, duration, loss, thousands};
 use crate::report::table::{self, Side};
-use crate::search::{Method, Plan, SearchProgress, SearchRecord, TrialRecord, TrialState};
+use crate::search::{Plan, SearchMethod, SearchProgress, SearchRecord, TrialRecord, TrialState};
 
 /// Trials in the table of the best.
 const BEST: usize = 10;
@@ -25,7 +25,7 @@ pub fn heading(plan: &Plan, recipe: &str, data: &str) -> String {
         None => format!("each trained on {learnt} and tried on {held} of the training samples"),
     };
     let trials = match plan.method() {
-        Method::Halving | Method::Hyperband => {
+        SearchMethod::Halving | SearchMethod::Hyperband => {
             let (settings, trainings) = (plan.settings(), plan.trainings());
             format!("{} in {}", counted(settings, "trial"), counted(trainings, "training"))
         }
