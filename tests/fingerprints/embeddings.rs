@@ -35,7 +35,7 @@ pub const RECIPES: &[Row] = &[
             ]
             optimizer = { name = "lamb", learning_rate = 0.01 }
             gradient.clip_adaptive = 0.02
-            gradient.clip_norm = 0.5
+            gradient.clip_norm = 0.001
             train = { epochs = 2, batch = 16 }
         "#,
     },

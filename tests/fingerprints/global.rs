@@ -18,13 +18,13 @@ pub const RECIPES: &[Row] = &[
             ]
             [optimizer]
             name = "annealing"
-            learning_rate = 0.2
+            learning_rate = 0.05
             initial_temperature = 0.02
             final_temperature = 0.005
             cooling = "linear"
             steps = 25
             shrink = false
-            weight_decay = 0.05
+            weight_decay = 0.002
             [train]
             epochs = 5
             seed = 3
@@ -50,6 +50,7 @@ pub const RECIPES: &[Row] = &[
             spread = 0.1
             [train]
             epochs = 4
+            seed = 3
         "#,
     },
     Row {
@@ -75,7 +76,7 @@ pub const RECIPES: &[Row] = &[
             local_iterations = 1
             restarts = 1
             spread = 0.6
-            weight_decay = 0.05
+            weight_decay = 0.002
             [train]
             epochs = 8
             seed = 3
@@ -92,7 +93,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "genetic", local = "none", tolerance_change = 100 }
-            train.epochs = 4
+            train = { epochs = 4, seed = 3 }
         "#,
     },
     Row {
@@ -105,8 +106,8 @@ pub const RECIPES: &[Row] = &[
                 { type = "flatten" },
                 { type = "dense", units = 10 },
             ]
-            optimizer = { name = "cma-es", covariance = "full", learning_rate = 0.5, population = 9, weight_decay = 0.2 }
-            train.epochs = 12
+            optimizer = { name = "cma-es", covariance = "full", learning_rate = 0.3, population = 9, weight_decay = 0.001 }
+            train = { epochs = 12, seed = 3 }
         "#,
     },
     Row {
@@ -129,6 +130,7 @@ pub const RECIPES: &[Row] = &[
             spread = 0.1
             [train]
             epochs = 4
+            seed = 3
         "#,
     },
     Row {
@@ -142,7 +144,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "cma-es", tolerance_change = 5 }
-            train.epochs = 6
+            train = { epochs = 6, seed = 3 }
         "#,
     },
     Row {
