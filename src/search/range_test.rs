@@ -80,6 +80,13 @@ impl Search {
         if let Some(failure) = failure {
             return Err(failure);
         }
+        if points.is_empty() && exploded {
+            return Err(Error::Mismatch {
+                what: "loss of the first step of a range test".into(),
+                expected: "a finite number".into(),
+                found: "none".into(),
+            });
+        }
         let incomplete = points.len() < test.steps && !exploded;
         let space = Space { overs: vec![test.over.clone()] };
         let mut record = SearchRecord::begun(&self.recipe, data, &space, threads);
