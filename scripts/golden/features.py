@@ -66,7 +66,8 @@ def fit(name, model, features, t, names, tensors):
     n = len(features)
     ridge = linear_model.Ridge(alpha=model["penalty"] * n, solver="cholesky").fit(features, t)
     ones = linear.case(name, model, features, t, ridge.coef_, ridge.intercept_, linear.squares, linear.ridge_of(model["penalty"]))
-    return {**ones, "names": names, **tensors}
+    # The bias of the layer in front has the name that that of the fit had.
+    return {**ones, "intercept": ones["bias"], "names": names, **tensors}
 
 
 def fits():

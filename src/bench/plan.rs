@@ -242,7 +242,9 @@ mod tests {
              digits, found 60001"
         );
         assert!(refusal(Choice { batches: vec![0], ..choice() }).contains("train.batch"));
-        assert!(refusal(Choice { optimizers: vec!["lbfgs".into()], ..choice() }).contains("searches along"));
+        assert!(
+            refusal(Choice { optimizers: vec!["lbfgs".into()], ..choice() }).contains("found by a search")
+        );
         let message = refusal(Choice { optimizers: vec!["rprop".into()], ..choice() });
         assert!(message.contains("`train.batch`: expected \"all\", or at least the 60000"), "{message}");
         assert!(refusal(Choice { optimizers: vec!["adem".into()], ..choice() }).contains("`adam`"));

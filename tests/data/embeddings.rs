@@ -103,7 +103,7 @@ fn what_cannot_be_embedded_is_refused() {
         fails(path, &["train", "t.csv", "-q"].into_iter().chain(settings).collect::<Vec<_>>(), expected)
     };
     train(&["data.embeddings.size=3"], "data.types.size=category takes `size` for one");
-    train(&["data.embeddings.zpi=3"], "did you mean `zip`?");
+    train(&["data.embeddings.zips=3"], "did you mean `zip`?");
     train(&["data.embeddings.zip=3", "data.ignore=zip"], "columns that predictions are made of, found `zip`");
     train(
         &["model.kind=ridge", "data.embed=50"],

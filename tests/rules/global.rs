@@ -90,7 +90,7 @@ fn optimizer(name: &str) -> Optimizer {
     match name {
         "sgd" | "momentum" | "nesterov" => optimizer.rate(0.005),
         "lbfgs" | "cg" | "annealing" | "genetic" | "cma-es" => optimizer,
-        "radam" => optimizer.rate(0.01),
+        "radam" => optimizer.rate(0.02),
         "adadelta" => optimizer.rate(10.0),
         _ => optimizer.rate(0.05),
     }

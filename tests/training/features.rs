@@ -72,7 +72,7 @@ fn fits_on_features_are_those_of_scikit_learn() {
     for case in file["fits"].as_array().unwrap() {
         let (model, record) = fitted(case);
         let name = text(&case["name"]);
-        let (weights, bias) = (numbers(&case["weights"]), numbers(&case["bias"])[0]);
+        let (weights, bias) = (numbers(&case["weights"]), numbers(&case["intercept"])[0]);
         let least = case["objective"].as_f64().unwrap();
         println!("{name}: {:.2e} {:.2e}", record.least / least - 1.0, record.excess.unwrap());
         // The features are rounded to f32.

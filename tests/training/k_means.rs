@@ -130,10 +130,11 @@ fn descent_comes_as_near_as_lloyds_algorithm() {
         let excess = relative(inertia, &case["inertia"]);
         println!("{name}: {excess:.1e}");
         assert!(excess < 0.01, "{name}: {excess:.4}");
-        // Few steps are not enough, where there is something to do.
+        // Few steps are not enough, where there is something to do; to one mean they are.
         let mut short = given.model();
         trainer(1).fit(&mut short, &samples).unwrap();
-        if relative(case["first_inertia"].as_f64().unwrap(), &case["inertia"]) > 0.1 {
+        let is_one = given.first.len() == given.features;
+        if !is_one && relative(case["first_inertia"].as_f64().unwrap(), &case["inertia"]) > 0.1 {
             let excess = relative(trainer(1).evaluate(&short, &samples).unwrap().loss, &case["inertia"]);
             assert!(excess > 0.01, "{name}: {excess:.4}");
         }
@@ -251,7 +252,7 @@ fn the_layer_and_the_loss_are_parts_of_networks() {
         .dense(2, fallline::Activation::IDENTITY)
         .build()
         .unwrap();
-    let rbf = Trainer::new().optimizer(Optimizer::adam(0.02)).epochs(400);
+    let rbf = Trainer::new().optimizer(Optimizer::adam(0.05)).epochs(1500);
     rbf.fit(&mut network, &classes).unwrap();
     assert!(rbf.evaluate(&network, &classes).unwrap().accuracy.unwrap() > 0.9);
 }

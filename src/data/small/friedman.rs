@@ -40,7 +40,9 @@ pub const FRIEDMAN_2: Generator = Generator {
 };
 
 fn second(draw: &mut Draw, x: &mut [f64]) -> f64 {
-    x[0].hypot(reactance(draw, x)) + draw.noise()
+    // Before that the features are not there yet.
+    let reactance = reactance(draw, x);
+    x[0].hypot(reactance) + draw.noise()
 }
 
 /// The phase of the same circuit.

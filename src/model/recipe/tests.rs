@@ -316,7 +316,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
             &["model.loss=mse"],
             "`model.loss.type`: unknown loss `mse`; known: cross-entropy, focal, \
              binary-cross-entropy, mean-squared-error, mean-absolute-error, huber, log-cosh, hinge, \
-             binary-hinge, kl-divergence, poisson",
+             binary-hinge, kl-divergence, poisson, minimum",
         ),
         (
             &["model.loss={type='cross-entropy', label_smoothing=1}"],
@@ -357,7 +357,8 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
 fn mistakes_in_the_file_name_the_file() {
     let message = |text: &str| Recipe::parse(text, "my.toml").unwrap_err().to_string();
     assert_eq!(message("name = 'x'\n[data]\nset = 3\n"), {
-        "my.toml: `data.set`: expected one of mnist, fashion-mnist, digits, folder, table, found the integer 3"
+        "my.toml: `data.set`: expected one of mnist, fashion-mnist, digits, folder, table, line, linear, \
+         sine, friedman-1, friedman-2, friedman-3, moons, circles, spirals, blobs, xor, iris, airline, found the integer 3"
     });
     assert_eq!(message(""), {
         "my.toml: `name`: expected a name of at most 64 letters, digits and -_., found nothing"

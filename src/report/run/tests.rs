@@ -97,7 +97,7 @@ fn odd_records_have_pages_too() {
     analysis.mistakes[0].probability = f64::MAX;
     let mut none = analysed_record();
     let analysis = none.analysis.as_mut().unwrap();
-    (analysis.mistakes, analysis.confusion, analysis.classes) = Default::default();
+    (analysis.mistakes, analysis.confusion) = Default::default();
     let mut many = train_record();
     many.epochs = vec![many.epochs[0].clone(); 1001];
 

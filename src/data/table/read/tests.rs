@@ -27,8 +27,13 @@ fn same(content: &[u8], options: &TableOptions, blocks: &[usize]) -> String {
     for &block in blocks {
         for threads in [1, 2, 5] {
             let found = outcome(&path, options, threads, block);
-            let start: String = found.chars().take(2000).collect();
-            assert!(found == whole, "blocks of {block} on {threads} threads: {start}");
+            let differs = found.chars().zip(whole.chars()).position(|(a, b)| a != b).unwrap_or(0);
+            let [found_there, whole_there] = [&found, &whole]
+                .map(|text| text.chars().skip(differs.saturating_sub(100)).take(300).collect::<String>());
+            assert!(
+                found == whole,
+                "blocks of {block} on {threads} threads: expected {whole_there}\nfound {found_there}"
+            );
         }
     }
     whole
