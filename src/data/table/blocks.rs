@@ -49,11 +49,6 @@ impl<'a> Blocks<'a> {
         Blocks { path, bytes, since, gzip, delimiter, size, skipped, rest, line, is_done, error }
     }
 
-    /// Whether no block follows.
-    pub fn is_done(&self) -> bool {
-        self.is_done && self.error.is_none()
-    }
-
     /// Reads the next block; none at the end. Records before a damage are given first.
     ///
     /// # Errors
