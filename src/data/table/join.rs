@@ -64,7 +64,11 @@ impl Builder {
                 *form = form.or(*form_below);
                 values.extend_from_slice(more);
             }
-            (Growing::Texts(codes, _), Growing::Texts(more, _)) => {
+            (Growing::Texts(codes, known), Growing::Texts(more, texts)) => {
+                // Where all values above were missing the texts are known here from now on only.
+                if known.len() == 0 {
+                    known.numbers_of(texts);
+                }
                 let number = |&code: &u32| numbers.get(code as usize).copied().unwrap_or(MISSING);
                 codes.extend(more.iter().map(number));
             }
