@@ -92,7 +92,8 @@ fn coordinate(searched: &Searched, trials: &[TrialRecord]) -> Coordinate {
 
 fn importance(record: &SearchRecord) -> Option<Chart> {
     let values = record.importance.iter().map(|of| Some(Point::new(0.0, of.part))).collect();
-    (!record.importance.is_empty()).then(|| {
+    // Of few trials chance explains as much.
+    record.importance.iter().any(|of| of.part > 0.0).then(|| {
         Chart::Bars(BarChart {
             title: "How much of the ranks each key alone explains".into(),
             x_label: "key".into(),
