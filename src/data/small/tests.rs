@@ -44,12 +44,15 @@ fn samples_follow_from_seed_part_and_index_alone() {
     }
 }
 
+type Formula<'a> = &'a dyn Fn(&[f64]) -> f64;
+type Lies<'a> = &'a dyn Fn(&[f32], u8) -> bool;
+
 /// Without noise the targets are the formulas, in f64, of the features that were drawn.
 #[test]
 fn values_are_those_of_the_formulas() {
     use std::f64::consts::PI;
     let reactance = |x: &[f64]| x[1] * x[2] - 1.0 / (x[1] * x[3]);
-    let formulas: [(&str, &dyn Fn(&[f64]) -> f64); 6] = [
+    let formulas: [(&str, Formula); 6] = [
         ("line", &|x| 2.0 * x[0] + 1.0),
         ("linear", &|x| 1.0 + x[0] - 2.0 * x[1] + 3.0 * x[2] - 4.0 * x[3] + 5.0 * x[4] + x[5] - 2.0 * x[6]),
         ("sine", &|x| (2.0 * PI * x[0]).sin()),
@@ -85,7 +88,7 @@ fn values_are_those_of_the_formulas() {
 #[test]
 fn classes_lie_where_they_should() {
     let radius = |x: &[f32]| x[0].hypot(x[1]);
-    let lies: [(&str, &dyn Fn(&[f32], u8) -> bool); 5] = [
+    let lies: [(&str, Lies); 5] = [
         ("moons", &|x, class| {
             let (centre, up) =
                 if class == 1 { ([0.0, 0.0], x[1] >= -1e-6) } else { ([1.0, 0.5], x[1] <= 0.5 + 1e-6) };

@@ -102,6 +102,7 @@ impl Product<'_> {
     ///
     /// # Safety
     /// The vectors must be inside the rows; the columns of all entries must be below the inputs.
+    #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     #[inline(always)]
     unsafe fn sums<S: Simd, const V: usize, const R: usize>(
         &mut self,
@@ -258,6 +259,7 @@ impl Gradient<'_> {
     ///
     /// # Safety
     /// The vectors must be inside the rows of dy.
+    #[allow(clippy::needless_range_loop)] // plain index loops unroll, and only then sums stay in registers
     #[inline(always)]
     unsafe fn panels<S: Simd, const V: usize>(&mut self, simd: S, panel: usize) {
         let stride = self.inputs.len() * LANES;

@@ -190,7 +190,7 @@ fn evaluations_are_counted_and_the_taken_one_is_named() {
 
 #[test]
 fn each_ending_has_its_reason() {
-    let ended = |rule: FullBatch, rate: f64, objective: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64>| {
+    let ended = |rule: FullBatch, rate: f64, objective: &mut Objective| {
         let mut search = Searcher::new(rule, rate, &[1.0, 1.0], 400, 1).unwrap();
         (0..400).find_map(|turn| search.iterate(objective).unwrap().ended.map(|ended| (turn, ended)))
     };

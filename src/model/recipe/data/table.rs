@@ -252,10 +252,9 @@ fn read_setup(section: &mut Section) -> Result<Setup> {
 }
 
 /// From how many categories on columns are embedded, and the columns that are however many they have, with their widths.
-fn read_embeddings(
-    section: &mut Section,
-    has_windows: bool,
-) -> Result<(Option<usize>, Vec<(String, usize)>)> {
+type Embedded = (Option<usize>, Vec<(String, usize)>);
+
+fn read_embeddings(section: &mut Section, has_windows: bool) -> Result<Embedded> {
     let given = ["embed", "embeddings"].into_iter().find(|key| section.has(key));
     if let (Some(key), true) = (given, has_windows) {
         let expected = "none with `data.window`, whose categories have a feature each";
