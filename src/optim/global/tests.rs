@@ -1,9 +1,8 @@
 //! The methods on functions whose minima are known.
 
 use super::*;
-use crate::Result;
 use crate::optim::full_batch::settings::{Method, Settings};
-use crate::optim::full_batch::{Ended, Formula};
+use crate::optim::full_batch::{Ended, Formula, Objective};
 use crate::optim::functions::{BOWL, Function, HIMMELBLAU, RASTRIGIN, ROSENBROCK};
 use crate::optim::minimise::{Minimisation, Path, minimise};
 use crate::optim::{FullBatch, Search, Sgd};
