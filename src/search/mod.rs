@@ -2,7 +2,7 @@
 //!
 //! A trial is a training from the recipe's seed on one part of the training samples, tried on another; test samples are never
 //! looked at. Trials are trained side by side, and neither how many threads there are nor interruptions change what is tried or
-//! what comes of it: a [method](method) is told the results of whole rounds alone, and each trial that is done goes to a
+//! what comes of it: a [`method`] is told the results of whole rounds alone, and each trial that is done goes to a
 //! [file](journal) at once.
 
 pub mod importance;
