@@ -31,7 +31,7 @@ LEVELS = [
     ["model"],
     ["train"],
     ["search"],
-    ["bench", "extend", "testing"],
+    ["bench", "extend", "testing", "tour"],
     ["report"],
     ["cli"],
 ]

@@ -56,7 +56,9 @@
 //! may change with any version.
 //!
 //! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
-//! `custom_rule`, `minimise`, `tables`, `serve`, `train_digits`.
+//! `custom_rule`, `minimise`, `search`, `tables`, `serve`, `train_digits`, and ten of `fallline tour`: `tour_line`,
+//! `tour_two_features`, `tour_stop_rules`, `tour_paths`, `tour_rates`, `tour_gradients`, `tour_digits`, `tour_boundaries`,
+//! `tour_forecast`, `tour_valleys`.
 
 #[doc(hidden)]
 pub mod atomic_file;
@@ -109,6 +111,9 @@ pub mod train;
 
 #[doc(hidden)]
 pub mod search;
+
+#[doc(hidden)]
+pub mod tour;
 
 pub mod extend;
 pub mod testing;
@@ -208,7 +213,7 @@ pub mod engine {
     #[doc(inline)]
     pub use crate::{
         atomic_file, bench, clustering, error, foreign, init, kernels, layers, linear, losses, memory, model,
-        optim, panics, pipe, probe, report, rng, search, stats, team, tensor, train,
+        optim, panics, pipe, probe, report, rng, search, stats, team, tensor, tour, train,
     };
 }
 

@@ -34,6 +34,8 @@ pub enum Purpose {
     Generated = 21,
     /// Settings to be tried; the index is the trial's.
     Search = 20,
+    /// Samples and starts of the tour; the index is the case's own.
+    Tour = 23,
     /// Random choices inside tests.
     Test = 4,
 }

@@ -19,6 +19,7 @@ mod reproduce;
 mod search;
 mod shared;
 mod signals;
+mod tour;
 mod train;
 mod values;
 
@@ -58,6 +59,7 @@ Examples:
   fallline bench --out report          how fast it trains
   fallline profile mnist-mlp           where the time of a step goes
   fallline reproduce mnist-mlp-98      whether the accuracy is reached, over several seeds
+  fallline tour --out tour             what gradient descent is, in ten cases with pictures
 
 Whatever a command writes takes the place of a file of that name once it is whole; what the
 command reads is never written over.
@@ -83,6 +85,8 @@ enum Command {
     Profile(profile::ProfileArguments),
     /// Measure what this machine can do: arithmetic, memory, threads.
     Calibrate(calibrate::CalibrateArguments),
+    /// Run ten short cases of gradient descent, each explained and with its pictures, on one page.
+    Tour(tour::TourArguments),
     /// Make a page of charts from the results of training runs, or of a benchmark.
     Report(report::ReportArguments),
     /// List the built-in recipes, or show one.
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(arguments),
         Command::Profile(arguments) => profile::run(arguments),
         Command::Calibrate(arguments) => calibrate::run(arguments).map(done),
+        Command::Tour(arguments) => tour::run(arguments),
         Command::Report(arguments) => report::run(arguments).map(done),
         Command::Recipes(arguments) => recipes::run(arguments).map(done),
         Command::Optimizers(arguments) => optimizers::run(arguments).map(done),

@@ -52,7 +52,7 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         bail!("--resume: expected --out DIR or --json FILE of the search to go on with, found neither");
     }
     let outputs = outputs(&arguments, journal.as_ref())?;
-    let (recipe, data) = recipe_and_data(&arguments)?;
+    let (recipe, data, assumed) = recipe_and_data(&arguments)?;
     outputs.check_data(&data)?;
 
     let mut search = Search::new(&recipe).method(method);
@@ -62,6 +62,7 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
     (search.trials, search.folds, search.threads) = (arguments.trials, arguments.folds, arguments.threads);
     search.seed = arguments.seed.unwrap_or(search.seed);
     if is_test {
+        terminal::stdout().write_all(assumed.as_bytes()).ok();
         return range_test(&arguments, &search, &data);
     }
     let plan = Plan::new(&search, &data)?.of_command(command_line());
@@ -87,7 +88,7 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
         is_of_classes: matches!(data.train.targets(), Targets::Classes(_)),
         unprinted: None,
     };
-    shown.print(&tables::heading(&plan, &recipe.name, &data.name));
+    shown.print(&(assumed + &tables::heading(&plan, &recipe.name, &data.name)));
     let stop = signals::listen(shown.line.line(), STOPPING);
     let record = plan.run(opened, known, stop.flag(), &mut shown);
     shown.line.finish();
@@ -158,21 +159,24 @@ fn make_folder(arguments: &SearchArguments) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))
 }
 
-/// The recipe, changed by the options, and its samples. Paths of tables hold wherever the winner's recipe is put.
-fn recipe_and_data(arguments: &SearchArguments) -> Result<(Recipe, DataSet)> {
+/// The recipe, changed by the options, its samples, and what was assumed of a table. Paths of tables hold wherever the
+/// winner's recipe is put.
+fn recipe_and_data(arguments: &SearchArguments) -> Result<(Recipe, DataSet, String)> {
     let epochs = arguments.epochs.map(|epochs| Override::new("train.epochs", epochs));
-    let mut changes: Vec<Override> = epochs.into_iter().collect();
+    let target = arguments.target.as_deref().map(|name| Override::new("data.target", name));
+    let mut changes: Vec<Override> = epochs.into_iter().chain(target).collect();
     changes.extend(settings(&arguments.set)?);
     let folder = arguments.data.as_deref();
-    let (mut recipe, data) = match table::path(&arguments.recipe) {
+    let (mut recipe, data, assumed) = match table::path(&arguments.recipe) {
         Some(path) => {
             let made = Made::of(path, &changes, folder)?;
-            (made.recipe, made.data)
+            let assumed = made.assumed();
+            (made.recipe, made.data, assumed)
         }
         None => {
             let recipe = Recipe::load(&arguments.recipe, &changes)?;
             let data = dataset::load(&recipe.data, folder)?;
-            (recipe, data)
+            (recipe, data, String::new())
         }
     };
     if let Some(table) = &mut recipe.data.table {
@@ -186,7 +190,7 @@ fn recipe_and_data(arguments: &SearchArguments) -> Result<(Recipe, DataSet)> {
         table.test_file = test.or(table.test_file.take());
         table.folder = None;
     }
-    Ok((recipe, data))
+    Ok((recipe, data, assumed))
 }
 
 /// Writes everything that was asked for, and adds to `text` what was written.

@@ -26,4 +26,5 @@ pub mod summary;
 pub mod table;
 pub mod tensorboard;
 pub mod terminal;
+pub mod tour;
 mod wrap;

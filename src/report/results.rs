@@ -13,6 +13,7 @@ use crate::bench::record::{BENCH_SCHEMA, BenchRecord};
 use crate::error::{Error, Result};
 use crate::foreign::{self, shortened};
 use crate::search::{SEARCH_SCHEMA, SearchRecord};
+use crate::tour::TOUR_SCHEMA;
 use crate::train::TrainRecord;
 use crate::train::analysis::Analysis;
 use crate::train::record::TRAIN_SCHEMA;
@@ -88,6 +89,15 @@ pub fn read(path: &Path) -> Result<Results> {
             check_profile(&record).map_err(|(place, expected, found)| format(&place, expected, found))?;
             Ok(Results::Profile(Box::new(record)))
         }
+        // Known, and no page can be made of it.
+        Some(TOUR_SCHEMA) => Err(format(
+            "key `schema`",
+            "results that a page can be made of",
+            format!(
+                "\"{TOUR_SCHEMA}\", which has no pictures: they and the page, report.html, are beside it; `fallline tour --out \
+                 DIR` makes them anew"
+            ),
+        )),
         _ => {
             let schemas = format!(
                 "\"{TRAIN_SCHEMA}\", \"{BENCH_SCHEMA}\", \"{REPRODUCE_SCHEMA}\", \"{SEARCH_SCHEMA}\" or \"{PROFILE_SCHEMA}\""

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::kind::MOST_TRIALS;
 use super::range::{Over, Range, refused};
-use super::rates::{LEAST_STEPS, RangeTest, least, smoothed};
+use super::rates::{LEAST_STEPS, RangeTest, fallen, least, smoothed};
 use super::record::SearchRecord;
 use super::request::Search;
 use super::space::Space;
@@ -27,8 +27,8 @@ pub const STEPS: usize = 300;
 /// How far from the recipe's learning rate it begins and ends where no range is named.
 const AROUND: f64 = 1000.0;
 
-/// The suggestion is the rate of the least smoothed loss, divided by this.
-const SAFETY: f64 = 10.0;
+/// The suggestion is the rate at which the smoothed loss has fallen, divided by this.
+const SAFETY: f64 = 3.0;
 
 /// The key whose range is tested.
 const KEY: &str = "optimizer.learning_rate";
@@ -45,13 +45,14 @@ struct Test {
 impl Search {
     /// The learning-rate range test of the recipe: so many steps as trials were asked for, or 300, whose rate rises from a
     /// thousandth of the recipe's to a thousand times that, or within the range that was named. It ends when the loss explodes.
-    /// The suggestion, which is the rate of the record's winner, is a tenth of the rate with the least smoothed loss.
+    /// The suggestion, which is the rate of the record's winner, is a third of that at which the smoothed loss had fallen by
+    /// nine tenths of all that it fell.
     ///
     /// The steps have no augmentation, no schedule and no averages. If `stop` is set meanwhile, the record is incomplete.
     ///
     /// # Errors
-    /// [`Error::Setting`] if another key than the learning rate is searched, for folds, or for an update rule of the full
-    /// batch; those with which a training on these samples would begin.
+    /// [`Error::Setting`] if another key than the learning rate is searched, for folds, for k-means, or for an update rule of
+    /// the full batch; those with which a training on these samples would begin.
     pub fn range_test(&self, data: &DataSet, stop: &AtomicBool) -> Result<SearchRecord> {
         let mut test = self.checked_test()?;
         test.recipe.train.batch = test.recipe.train.batch.min(data.train.len());
@@ -91,8 +92,8 @@ impl Search {
         let space = Space { overs: vec![test.over.clone()] };
         let mut record = SearchRecord::begun(&self.recipe, data, &space, threads);
         (record.method, record.asked, record.incomplete) = (RANGE_TEST.into(), test.steps, incomplete);
-        if let Some(least) = least(&points) {
-            let suggestion = format!("{:.2e}", least / SAFETY).parse().unwrap_or(least / SAFETY);
+        if let Some((least, fallen)) = least(&points).zip(fallen(&points)) {
+            let suggestion = format!("{:.2e}", fallen / SAFETY).parse().unwrap_or(fallen / SAFETY);
             record.winner = (!incomplete).then(|| self.with_rate(suggestion)).transpose()?;
             record.range_test = Some(RangeTest { steps: test.steps, points, least, suggestion, exploded });
         }
@@ -120,6 +121,12 @@ impl Search {
             let expected = "one that takes batches, with a range test".into();
             let found = format!("`{}`", recipe.optimizer.name());
             return Err(Error::Setting { place: place(), key: "optimizer.name".into(), expected, found });
+        }
+        if recipe.model.k_means.is_some() {
+            // The loss of centres falls with the rate up to 1, where they are the means of a batch, and tells nothing more.
+            let (expected, found) =
+                ("a network or a linear fit, with a range test".into(), "`k-means`".into());
+            return Err(Error::Setting { place: place(), key: "model.kind".into(), expected, found });
         }
         let over = match self.overs.as_slice() {
             [] => {

@@ -20,5 +20,6 @@ mod readme;
 mod report;
 mod reproduce;
 mod search;
+mod tour;
 #[cfg(unix)]
 mod working;

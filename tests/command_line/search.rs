@@ -200,6 +200,7 @@ fn what_makes_no_search_is_refused_before_anything_is_trained() {
         (&["--method=range-test", "--resume"], "neither --resume nor --seed"),
         (&["--method=range-test", "--over=train.batch=1,2"], "only optimizer.learning_rate"),
         (&["no-such-recipe"], "unknown recipe"),
+        (&["--target=digit"], "data.target"),
     ] {
         fails(path, &[&few[..], more].concat(), message);
     }
@@ -243,7 +244,7 @@ fn a_range_test_suggests_a_rate() {
     let path = folder.path();
     let few = ["search", "--method=range-test", "--set=data.train_samples=400", "--set=data.test_samples=10"];
     let text = succeeds(path, &[&few[..], &["--set=train.batch=20", "--trials=100", "--out=o"]].concat());
-    assert!(text.contains("suggested learning rate: "), "{text}");
+    assert!(text.contains("suggested learning rate, a third of that: "), "{text}");
     let record = json(&path.join("o/search.json"));
     let rate = record["range_test"]["suggestion"].as_f64().unwrap();
     assert!((1e-4..3e-2).contains(&rate), "{rate}");
@@ -251,4 +252,23 @@ fn a_range_test_suggests_a_rate() {
         fs::read_to_string(path.join("o/best.toml")).unwrap().contains(&format!("learning_rate = {rate}"))
     );
     assert!(path.join("o/rates.svg").is_file());
+}
+
+#[test]
+fn a_table_is_searched_for_the_column_that_is_named_and_what_was_assumed_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: String = (0..80).map(|x| format!("{},{x},{}\n", 3 * x, x % 7)).collect();
+    fs::write(path.join("line.csv"), format!("y,x,other\n{rows}")).unwrap();
+    let few = ["search", "line.csv", "--target=y", "--epochs=3"];
+    let text = succeeds(path, &[&few[..], &["--trials=2", "--json=j"]].concat());
+    assert!(text.starts_with("Nothing else being said, this is `fallline train line.toml`"), "{text}");
+    let record = json(&path.join("j"));
+    assert_eq!(record["scored_by"], "r_squared");
+    assert!(record["winner"].as_str().unwrap().contains("target = \"y\""), "{}", record["winner"]);
+    let test = succeeds(path, &[&few[..], &["--method=range-test", "--trials=50"]].concat());
+    assert!(test.contains("Nothing else being said") && test.contains("suggested learning rate"), "{test}");
+    fails(path, &["search", "line.csv", "--target=z"], "`z`");
+    let clusters = ["search", "line.csv", "--set=model.kind=k-means", "--set=model.clusters=2"];
+    fails(path, &[&clusters[..], &["--method=range-test"]].concat(), "model.kind");
 }

@@ -34,6 +34,10 @@ pub struct SearchArguments {
     /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// The column of a table that is to be predicted, by its name or its number, or several with commas between them
+    /// [default: the recipe's, or the last column].
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) target: Option<String>,
     /// Replace any value of the recipe, such as data.validation=0.2; may be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
@@ -64,17 +68,19 @@ pub struct SearchArguments {
 const EXAMPLES: &str = "\
 Examples:
   fallline search
-  fallline search mnist-mlp --over optimizer.learning_rate=1e-4..1e-1:log --over train.batch=32,64,128
+  fallline search mnist-mlp --over optimizer.learning_rate=1e-4..1e-1:log \\
+      --over train.batch=32,64,128
   fallline search mnist-mlp --method tpe --trials 40 --over optimizer.learning_rate=1e-4..1e-1:log \\
       --over model.layers.0.units=32..512:log --over gradient.l1=1e-7..1e-3:log --out search
   fallline search --method hyperband --epochs 27 --trials 20 --out search
-  fallline search --method grid --over optimizer.name=adam,sgd --over optimizer.learning_rate=1e-3..1e-1:log:5
-  fallline search houses.csv --folds 5 --out search
+  fallline search --method grid --over optimizer.name=adam,sgd \\
+      --over optimizer.learning_rate=1e-3..1e-1:log:5
+  fallline search houses.csv --target price --folds 5 --out search
   fallline search mnist-lenet5 --method range-test --out rates
   fallline train search/best.toml
 
-Each trial is trained on a part of the training samples and tried on the rest: a tenth of them, or as
-many as data.validation says, or K folds. Test samples are never looked at. The score is the
+Each trial is trained on a part of the training samples and tried on the rest: a tenth of them, or
+as many as data.validation says, or K folds. Test samples are never looked at. The score is the
 accuracy, or R² where targets are values.
 
 Exit codes: 0 if a trial has come to its end, 2 if something failed, 4 if none has and some have

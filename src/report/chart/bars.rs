@@ -2,10 +2,10 @@
 
 use plotters::backend::DrawingBackend;
 
-use super::axis::{Span, Unit, short};
+use super::axis::{Scale, Span, Unit, short};
 use super::canvas::{Canvas, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::{BarChart, Point};
-use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
+use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, WIDER_LETTERS};
 use super::pixels::WIDTH;
 
 /// The height of the grid.
@@ -31,13 +31,16 @@ fn names(chart: &BarChart) -> Vec<&str> {
 pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) {
     let values = chart.series.iter().flat_map(|series| &series.values).flatten();
     let axis = chart.y.clone().from_zero();
-    let y = Span::of(&axis, values.flat_map(|value| [value.y, value.high]), true);
-    let looks = PALETTE.iter().cycle().map(|&ink| Look { ink, mark: Mark::Bar });
+    let heights: Vec<f64> = values.flat_map(|value| [value.y, value.high]).collect();
+    let y = Span::of(&axis, heights.iter().copied().chain(floor(axis.scale, &heights)), true);
+    let looks = PALETTE.iter().cycle().map(|&ink| Look::bar(ink));
     let entries: Vec<(&str, Look)> = names(chart).into_iter().zip(looks).collect();
     let frame = frame::draw(canvas, &chart.title, &entries, &chart.y, y);
 
     let group_width = (frame.right - frame.left) / chart.groups.len().max(1) as f64;
     let bar_width = (group_width * FILLED / chart.series.len().max(1) as f64).min(WIDEST);
+    // Bars of negative values hang from 0.
+    let foot = frame.y(0.0).unwrap_or(frame.bottom);
     let fits =
         |value: &Point| text_width(&label(value, chart.y.unit), VALUE_SIZE) * WIDER_LETTERS < bar_width;
     let all_fit = chart.series.iter().flat_map(|series| &series.values).flatten().all(fits);
@@ -52,17 +55,23 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
             let left = first + bar_width * index as f64;
             // Bars of a group nearly touch.
             let right = left + bar_width - (0.06 * bar_width).min(2.0);
-            canvas.rectangle((left, top), (right, frame.bottom), look.ink, 1.0);
+            canvas.rectangle((left, top.min(foot)), (right, top.max(foot)), look.ink, 1.0);
             let ends = (frame.y(value.low), frame.y(value.high));
             frame::draw_whisker(canvas, (left + right) / 2.0, ends, TEXT);
             if all_fit {
-                let above = ends.1.unwrap_or(top).min(top) - 9.0;
+                let above = ends.1.unwrap_or(top).min(top).min(foot) - 9.0;
                 let label = label(&value, chart.y.unit);
                 canvas.text(&label, ((left + right) / 2.0, above), VALUE_SIZE, QUIET, Side::Middle);
             }
         }
     }
     frame::draw_x_label(canvas, &frame, &chart.x_label);
+}
+
+/// Where bars stand on a logarithmic axis, which has no 0: half a decade below the least, so that this one is seen.
+fn floor(scale: Scale, heights: &[f64]) -> Option<f64> {
+    let least = heights.iter().copied().filter(|height| *height > 0.0).fold(f64::INFINITY, f64::min);
+    (scale != Scale::Linear && least.is_finite()).then(|| least / 3.0)
 }
 
 fn label(value: &Point, unit: Unit) -> String {

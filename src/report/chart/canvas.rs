@@ -6,8 +6,10 @@ use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, ShapeStyle, TextStyle, register_font};
 
+use super::motion::Motion;
 use super::pixels::FINE;
 use super::spots::Spots;
+use super::strokes::{dashes, turns};
 use crate::report::markup::printable;
 
 /// A colour on white paper, and the one that takes its place on a dark page.
@@ -15,6 +17,14 @@ use crate::report::markup::printable;
 pub(super) struct Ink {
     light: RGBColor,
     dark: &'static str,
+}
+
+impl Ink {
+    /// The colour on paper as SVG elements have it.
+    pub fn hex(self) -> String {
+        let RGBColor(red, green, blue) = self.light;
+        format!("#{red:02X}{green:02X}{blue:02X}")
+    }
 }
 
 const fn ink(red: u8, green: u8, blue: u8, dark: &'static str) -> Ink {
@@ -46,12 +56,25 @@ pub(super) const PALETTE: [Ink; 7] = [
     ink(0x4d, 0x4d, 0x4d, "#c4c4c4"),
 ];
 
+/// The colour of what a chart lies on, for rims that keep shapes apart.
+pub(super) const PAPER: Ink = ink(0xff, 0xff, 0xff, "#171c22");
+
+/// The colours of areas, each pale beside the series of its number.
+pub(super) const PALE: [Ink; 7] = [
+    ink(0xd2, 0xe6, 0xf2, "#1d3548"),
+    ink(0xf8, 0xe2, 0xd1, "#423122"),
+    ink(0xd1, 0xee, 0xe5, "#1b3d38"),
+    ink(0xf6, 0xe7, 0xf0, "#3c333f"),
+    ink(0xf5, 0xe9, 0xd1, "#413821"),
+    ink(0xda, 0xec, 0xf7, "#2e3b45"),
+    ink(0xe0, 0xe0, 0xe0, "#33383d"),
+];
+
 /// CSS rules that turn the colours of the SVG elements under `scope` dark.
 pub fn dark_rules(scope: &str) -> String {
-    let inks = [TEXT, QUIET, AXIS, GRID, HEAT].into_iter().chain(PALETTE);
+    let inks = [TEXT, QUIET, AXIS, GRID, HEAT, PAPER].into_iter().chain(PALETTE).chain(PALE);
     let rule = |ink: Ink| {
-        let RGBColor(red, green, blue) = ink.light;
-        let light = format!("#{red:02X}{green:02X}{blue:02X}");
+        let light = ink.hex();
         let dark = ink.dark;
         format!(
             "{scope} [fill=\"{light}\"] {{ fill: {dark}; }}\n\
@@ -88,33 +111,55 @@ pub(super) struct Canvas<B> {
     pub height: f64,
     em: f64,
     sink: f64,
+    /// Whether lines are drawn anew from each sharp turn: a bitmap's would be thin there.
+    cuts_turns: bool,
     /// The places that tell their numbers on a page.
     pub spots: Spots,
+    /// The paths that move, where they can.
+    pub motion: Option<Motion>,
 }
 
 impl<'a> Canvas<SVGBackend<'a>> {
     pub fn of_svg(backend: SVGBackend<'a>, size: (u32, u32)) -> Self {
-        Canvas::new(backend, size, SVG_EM, 0.0)
+        Canvas::new(backend, size, SVG_EM, 0.0, false)
     }
 }
 
 impl<'a> Canvas<BitMapBackend<'a>> {
     pub fn of_bitmap(backend: BitMapBackend<'a>, size: (u32, u32)) -> Self {
-        Canvas::new(backend, size, BITMAP_EM, BITMAP_SINK)
+        Canvas::new(backend, size, BITMAP_EM, BITMAP_SINK, true)
     }
 }
 
 impl<B: DrawingBackend> Canvas<B> {
-    fn new(backend: B, size: (u32, u32), em: f64, sink: f64) -> Canvas<B> {
+    fn new(backend: B, size: (u32, u32), em: f64, sink: f64, cuts_turns: bool) -> Canvas<B> {
         register();
         let pixels = |units: u32| f64::from(units) / f64::from(FINE);
-        Canvas { backend, width: pixels(size.0), height: pixels(size.1), em, sink, spots: Spots::default() }
+        let (width, height) = (pixels(size.0), pixels(size.1));
+        Canvas { backend, width, height, em, sink, cuts_turns, spots: Spots::default(), motion: None }
     }
 
     /// A line through some points.
     pub fn line(&mut self, points: &[(f64, f64)], width: f64, ink: Ink) {
         let style = ShapeStyle { color: ink.light.to_rgba(), filled: false, stroke_width: fine_width(width) };
+        let parts = if self.cuts_turns { turns(points) } else { vec![points] };
+        for part in parts {
+            done(self.backend.draw_path(part.iter().map(fine), &style));
+        }
+    }
+
+    /// A line through which others are seen.
+    pub fn faint_line(&mut self, points: &[(f64, f64)], width: f64, ink: Ink, opacity: f64) {
+        let color = ink.light.mix(opacity);
+        let style = ShapeStyle { color, filled: false, stroke_width: fine_width(width) };
         done(self.backend.draw_path(points.iter().map(fine), &style));
+    }
+
+    /// A line in dashes of these lengths, with gaps as long.
+    pub fn dashed(&mut self, points: &[(f64, f64)], width: f64, ink: Ink, dash: f64) {
+        for part in dashes(points, dash) {
+            self.line(&part, width, ink);
+        }
     }
 
     /// A filled shape with these corners.

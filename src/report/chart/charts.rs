@@ -2,6 +2,7 @@
 
 use super::axis::Axis;
 use super::pixels::{WIDE, WIDTH};
+use crate::tour::figure::Plane;
 
 /// Values over a number, one line for each series.
 #[derive(Clone, Debug, PartialEq)]
@@ -217,4 +218,11 @@ pub struct ParallelLine {
     pub values: Vec<f64>,
     /// The index of its series in the chart.
     pub series: usize,
+}
+
+/// A part of the plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlaneChart {
+    pub title: String,
+    pub plane: Plane,
 }

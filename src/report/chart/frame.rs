@@ -6,22 +6,22 @@ use super::axis::{Axis, Span};
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
 use super::names::cut;
 
-const MARGIN: f64 = 16.0;
+pub(super) const MARGIN: f64 = 16.0;
 pub(super) const TITLE_SIZE: f64 = 16.0;
 pub(super) const LABEL_SIZE: f64 = 12.5;
 
 /// The distance from one line of the legend to the next.
-const LEGEND_LINE: f64 = 20.0;
+pub(super) const LEGEND_LINE: f64 = 20.0;
 /// The distance from a mark of the legend to its name, and from there to the next mark.
-const LEGEND_MARK: f64 = 26.0;
+pub(super) const LEGEND_MARK: f64 = 26.0;
 const LEGEND_GAP: f64 = 22.0;
 /// How much wider a reader's letters may be than ours.
 pub(super) const WIDER_LETTERS: f64 = 1.12;
 
 /// The distance down to the first line of the legend.
-const ABOVE_LEGEND: f64 = 48.0;
+pub(super) const ABOVE_LEGEND: f64 = 48.0;
 /// The distance from there to the grid, for the label of the y axis.
-const ABOVE_GRID: f64 = 46.0;
+pub(super) const ABOVE_GRID: f64 = 46.0;
 /// The room for the labels of the x axis.
 pub(super) const BELOW_GRID: f64 = 56.0;
 
@@ -46,6 +46,15 @@ impl Frame {
 pub(super) struct Look {
     pub ink: Ink,
     pub mark: Mark,
+    /// The length of the dashes of its line; none if it is whole.
+    pub dash: Option<f64>,
+}
+
+impl Look {
+    /// That of bars and areas.
+    pub fn bar(ink: Ink) -> Look {
+        Look { ink, mark: Mark::Bar, dash: None }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +66,33 @@ pub(super) enum Mark {
     Bar,
 }
 
-/// The look of the line with this number; colours and marks repeat at different distances.
+/// The look of the line with this number; colours and marks repeat at different distances. Once all colours are in use,
+/// lines are dashed.
 pub(super) fn look(index: usize) -> Look {
     const MARKS: [Mark; 4] = [Mark::Disc, Mark::Square, Mark::Triangle, Mark::Diamond];
-    Look { ink: PALETTE[index % PALETTE.len()], mark: MARKS[index % MARKS.len()] }
+    let dash = match index / PALETTE.len() {
+        0 => None,
+        1 => Some(6.0),
+        _ => Some(3.0),
+    };
+    Look { ink: PALETTE[index % PALETTE.len()], mark: MARKS[index % MARKS.len()], dash }
+}
+
+/// A line in the look of its series.
+pub(super) fn draw_line<B: DrawingBackend>(
+    canvas: &mut Canvas<B>,
+    points: &[(f64, f64)],
+    width: f64,
+    look: Look,
+) {
+    match look.dash {
+        Some(dash) => canvas.dashed(points, width, look.ink, dash),
+        None => canvas.line(points, width, look.ink),
+    }
 }
 
 /// The line and the place in it, in pixels, of each name of a legend in a chart that is `room` wide.
-fn legend_places(names: &[&str], room: f64) -> Vec<(usize, f64)> {
+pub(super) fn legend_places(names: &[&str], room: f64) -> Vec<(usize, f64)> {
     let (mut line, mut x) = (0, MARGIN);
     let mut places = Vec::new();
     for name in names {
@@ -142,7 +170,7 @@ fn draw_entry<B: DrawingBackend>(canvas: &mut Canvas<B>, name: &str, look: Look,
     if look.mark == Mark::Bar {
         canvas.rectangle((x + 4.0, y - 5.5), (x + 15.0, y + 5.5), look.ink, 1.0);
     } else {
-        canvas.line(&[(x, y), (x + 20.0, y)], 2.0, look.ink);
+        draw_line(canvas, &[(x, y), (x + 20.0, y)], 2.0, look);
         draw_mark(canvas, (x + 10.0, y), look);
     }
     canvas.text(&cut(name), (x + LEGEND_MARK, y), LABEL_SIZE, TEXT, Side::Begin);

@@ -94,7 +94,7 @@ fn draw_part<B: DrawingBackend>(
     }
     let places: Vec<(f64, f64)> = part.iter().map(|(place, _)| *place).collect();
     if places.len() > 1 {
-        canvas.line(&places, 1.75, look.ink);
+        frame::draw_line(canvas, &places, 1.75, look);
     }
     if marked || places.len() == 1 {
         for &(place, point) in part {

@@ -10,20 +10,23 @@ mod charts;
 mod frame;
 mod heat;
 mod lines;
+mod motion;
 mod names;
 mod parallel;
 mod pixels;
+mod plane;
 mod roofline;
 mod scatter;
 mod sheet;
 mod spans;
 mod spots;
+mod strokes;
 
 pub use axis::{Axis, Scale, Unit, short};
 pub use canvas::dark_rules;
 pub use charts::{
-    Bar, BarChart, Bars, Coordinate, Dot, Guide, HeatMap, LineChart, ParallelChart, ParallelLine, Point,
-    Roof, Roofline, ScatterChart, Series, Shade, SpanChart,
+    Bar, BarChart, Bars, Coordinate, Dot, Guide, HeatMap, LineChart, ParallelChart, ParallelLine, PlaneChart,
+    Point, Roof, Roofline, ScatterChart, Series, Shade, SpanChart,
 };
 use names::cut;
 use pixels::{FINE, PNG_SCALE, WIDTH, averaged, encoded};
@@ -31,7 +34,8 @@ pub use sheet::{Tile, contact_sheet};
 
 use super::markup::escaped;
 use super::numbers::counted;
-use canvas::Canvas;
+use canvas::{Canvas, PAPER};
+use motion::Motion;
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 
 /// Anything that can be drawn.
@@ -44,6 +48,7 @@ pub enum Chart {
     Roofline(Roofline),
     Spans(SpanChart),
     Parallel(ParallelChart),
+    Plane(PlaneChart),
 }
 
 impl Chart {
@@ -56,6 +61,7 @@ impl Chart {
             Chart::Roofline(chart) => &chart.title,
             Chart::Spans(chart) => &chart.title,
             Chart::Parallel(chart) => &chart.title,
+            Chart::Plane(chart) => &chart.title,
         }
     }
 
@@ -106,6 +112,11 @@ impl Chart {
                     axes.join(", ")
                 )
             }
+            Chart::Plane(chart) => {
+                let shown = names(&mut plane::names(chart).iter());
+                let (x, y) = (&chart.plane.x_label, &chart.plane.y_label);
+                format!("Part of a plane: {}. {y} against {x}, with {shown}.", chart.title)
+            }
             Chart::Spans(chart) => {
                 let rows = names(&mut chart.rows.iter().take(8));
                 format!(
@@ -123,11 +134,17 @@ impl Chart {
         self.size().0 > WIDTH
     }
 
+    /// Whether it can be read on a telephone as it is.
+    pub fn is_narrow(&self) -> bool {
+        self.size().0 < WIDTH
+    }
+
     /// Width and height in CSS pixels.
     fn size(&self) -> (u32, u32) {
         let width = match self {
             Chart::Spans(chart) => chart.width(),
             Chart::Parallel(chart) => parallel::width(chart),
+            Chart::Plane(_) => plane::WIDTH,
             _ => WIDTH,
         };
         let height = match self {
@@ -138,6 +155,7 @@ impl Chart {
             Chart::Roofline(chart) => roofline::height(chart),
             Chart::Spans(chart) => spans::height(chart),
             Chart::Parallel(chart) => parallel::height(chart),
+            Chart::Plane(chart) => plane::height(chart),
         };
         (width, height)
     }
@@ -151,6 +169,7 @@ impl Chart {
             Chart::Roofline(chart) => roofline::draw(chart, canvas),
             Chart::Spans(chart) => spans::draw(chart, canvas),
             Chart::Parallel(chart) => parallel::draw(chart, canvas),
+            Chart::Plane(chart) => plane::draw(chart, canvas),
         }
     }
 
@@ -177,13 +196,19 @@ impl Chart {
         let mut drawn = String::new();
         let size = (width * FINE, height * FINE);
         let mut canvas = Canvas::of_svg(SVGBackend::with_string(&mut drawn, size), size);
+        if matches!(self, Chart::Plane(chart) if chart.plane.animated) {
+            canvas.motion = Some(Motion::default());
+        }
         self.draw(&mut canvas);
-        let told = std::mem::take(&mut canvas.spots).into_svg();
+        let moving = canvas.motion.take().map_or(String::new(), |motion| motion.into_svg(&PAPER.hex()));
+        let spots = if spots { std::mem::take(&mut canvas.spots).into_svg() } else { String::new() };
         drop(canvas);
         // The first line is the opening tag, whose size would be that of the fine drawing.
         let body = drawn.split_once('\n').map_or("", |(_, body)| body);
         let body = match body.rsplit_once("</svg>") {
-            Some((body, _)) if spots && !told.is_empty() => format!("{body}{told}</svg>\n"),
+            Some((body, _)) if !(moving.is_empty() && spots.is_empty()) => {
+                format!("{body}{moving}{spots}</svg>\n")
+            }
             _ => body.to_string(),
         };
         format!(

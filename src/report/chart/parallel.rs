@@ -6,7 +6,7 @@ use plotters::backend::DrawingBackend;
 use super::axis::{Scale, Span};
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::{Coordinate, ParallelChart};
-use super::frame::{self, LABEL_SIZE, Look, Mark};
+use super::frame::{self, LABEL_SIZE, Look};
 use super::pixels::{WIDE, WIDTH};
 
 /// The height of the axes.
@@ -77,7 +77,7 @@ impl Places {
 pub(super) fn draw<B: DrawingBackend>(chart: &ParallelChart, canvas: &mut Canvas<B>) {
     frame::draw_title(canvas, &chart.title);
     let look = |index: usize| LOOKS[index.min(LOOKS.len() - 1)];
-    let looks = (0..chart.series.len()).map(|index| Look { ink: look(index).0, mark: Mark::Bar });
+    let looks = (0..chart.series.len()).map(|index| Look::bar(look(index).0));
     let entries: Vec<(&str, Look)> = names(chart).into_iter().zip(looks).collect();
     frame::draw_legend(canvas, &entries);
     let top = frame::top(&names(chart), canvas.width) - 22.0;

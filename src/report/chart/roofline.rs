@@ -6,7 +6,7 @@ use plotters::backend::DrawingBackend;
 use super::axis::{Axis, Scale, Span};
 use super::canvas::{Canvas, Ink, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::{Roof, Roofline};
-use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
+use super::frame::{self, BELOW_GRID, Frame, LABEL_SIZE, Look, WIDER_LETTERS};
 use super::lines::{draw_x_axis, x_of};
 use super::pixels::WIDTH;
 use super::spots::Place;
@@ -36,7 +36,7 @@ fn entries(chart: &Roofline) -> Vec<(&str, Look)> {
     let inks = PALETTE.iter().cycle();
     let is_used = |index: usize| chart.dots.iter().any(|dot| dot.series == index);
     let kinds = chart.series.iter().enumerate().zip(inks).filter(|((index, _), _)| is_used(*index));
-    let kinds = kinds.map(|((_, name), &ink)| (name.as_str(), Look { ink, mark: Mark::Bar }));
+    let kinds = kinds.map(|((_, name), &ink)| (name.as_str(), Look::bar(ink)));
     let roofs = chart.roofs.iter().enumerate().filter(|(_, roof)| roof.slope > 0.0);
     kinds.chain(roofs.map(|(index, roof)| (roof.name.as_str(), look_of_roof(index)))).collect()
 }

@@ -5,7 +5,7 @@ use plotters::backend::DrawingBackend;
 use super::axis::Span;
 use super::canvas::{AXIS, Canvas, GRID, Ink, PALETTE, QUIET, Side, TEXT, text_width};
 use super::charts::SpanChart;
-use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, Mark, WIDER_LETTERS};
+use super::frame::{self, BELOW_GRID, LABEL_SIZE, Look, WIDER_LETTERS};
 use super::names::cut;
 use super::spots::Place;
 
@@ -40,7 +40,7 @@ fn entries(chart: &SpanChart) -> Vec<(&str, Look)> {
     let is_used = |index: usize| chart.spans.iter().any(|span| span.series == Some(index));
     let kinds = chart.series.iter().enumerate().zip(PALETTE.iter().cycle());
     let kinds = kinds.filter(|((index, _), _)| is_used(*index));
-    kinds.map(|((_, name), &ink)| (name.as_str(), Look { ink, mark: Mark::Bar })).collect()
+    kinds.map(|((_, name), &ink)| (name.as_str(), Look::bar(ink))).collect()
 }
 
 fn top(chart: &SpanChart) -> f64 {

@@ -165,3 +165,49 @@ fn dots_stand_around_their_line() {
         assert!(scatter_chart(Guide::Zero, &dots).to_svg().ends_with("</svg>\n"));
     }
 }
+
+/// The top and the bottom of each rectangle of an SVG, in CSS pixels, that is at least `least` wide.
+fn rectangles(svg: &str, least: f64) -> Vec<(f64, f64)> {
+    let number = |text: &str, name: &str| -> f64 {
+        let rest = text.split_once(&format!(" {name}=\"")).map_or("0", |(_, rest)| rest);
+        rest.split('"').next().unwrap().parse().unwrap()
+    };
+    let rectangles = svg.split("<rect").skip(1).map(|text| text.split("/>").next().unwrap());
+    let wide = rectangles.filter(|text| number(text, "width") / f64::from(FINE) >= least);
+    wide.map(|text| (number(text, "y"), number(text, "y") + number(text, "height")))
+        .map(|(top, bottom)| (top / f64::from(FINE), bottom / f64::from(FINE)))
+        .collect()
+}
+
+#[test]
+fn bars_hang_from_nothing_and_stand_on_logarithms() {
+    let bars = |axis: Axis, values: [f64; 2]| {
+        let values = values.map(|y| Some(Point::new(0.0, y))).to_vec();
+        let series = vec![Bars { name: "a".into(), values }];
+        let groups = ["x", "y"].map(String::from).to_vec();
+        let chart = BarChart { title: "Bars".into(), x_label: "group".into(), y: axis, groups, series };
+        rectangles(&Chart::Bars(chart).to_inline_svg(), 30.0)
+    };
+    let signed = bars(Axis::new("change"), [1.0, -0.5]);
+    assert_eq!(signed.len(), 2, "{signed:?}");
+    assert_eq!(signed[0].1, signed[1].0, "both begin at 0");
+    let [up, down] = [signed[0].1 - signed[0].0, signed[1].1 - signed[1].0];
+    assert!((up / down - 2.0).abs() < 0.02, "{signed:?}");
+    let decades = bars(Axis::new("norm").on(Scale::Log10), [1e-6, 1.0]);
+    assert!(decades.iter().all(|(top, bottom)| bottom - top > 10.0), "the least is seen: {decades:?}");
+    assert_eq!(decades[0].1, decades[1].1);
+}
+
+#[test]
+fn more_lines_than_colours_are_dashed() {
+    let points: Vec<(f64, f64)> = (1..=1000).map(|x| (f64::from(x), 2.0)).collect();
+    let drawn = |count: usize| {
+        let lines = (0..count).map(|index| Series {
+            name: format!("line {index}"),
+            points: points.iter().map(|&(x, y)| Point::new(x, y)).collect(),
+        });
+        line_chart(lines.collect()).to_svg().matches("<polyline").count()
+    };
+    let each = drawn(7) - drawn(6);
+    assert!(drawn(8) - drawn(7) > each + 20, "{each}, then {}", drawn(8) - drawn(7));
+}

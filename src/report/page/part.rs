@@ -134,7 +134,11 @@ impl Part {
             }
             Part::Charts(charts) => {
                 let figure = |chart: &Chart| {
-                    let class = if chart.is_wide() { "chart wide" } else { "chart" };
+                    let class = match chart {
+                        chart if chart.is_wide() => "chart wide",
+                        chart if chart.is_narrow() => "chart narrow",
+                        _ => "chart",
+                    };
                     format!("<figure class=\"{class}\">\n{}</figure>\n", chart.to_inline_svg())
                 };
                 format!("<div class=\"charts\">\n{}</div>\n", charts.iter().map(figure).collect::<String>())

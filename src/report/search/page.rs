@@ -45,9 +45,10 @@ fn result(record: &SearchRecord) -> Vec<Part> {
     if let Some(test) = &record.range_test {
         let end = if test.exploded { "until the loss exploded" } else { "to the end of the range" };
         return vec![Part::Text(format!(
-            "The learning rate rose from step to step, {end}. The smoothed loss was least at {:.3e}; the suggestion is a tenth of \
-             that: {}.",
+            "The learning rate rose from step to step, {end}. The smoothed loss was least at {:.3e}. It had fallen by nine tenths of \
+             its fall at {:.3e}; the suggestion is a third of that: {}.",
             test.least,
+            test.fallen().unwrap_or(test.least),
             crate::error::rate(test.suggestion),
         ))];
     }

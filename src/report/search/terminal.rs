@@ -71,11 +71,13 @@ pub fn result(record: &SearchRecord) -> String {
         let exploded = if test.exploded { "where the loss exploded" } else { "the end of the range" };
         let last = test.points.last().map_or(0.0, |point| point.rate);
         return format!(
-            "{} from {} to {}, {exploded}; the smoothed loss was least at {}\nsuggested learning rate: {}\n",
+            "{} from {} to {}, {exploded}; the smoothed loss was least at {}, and had fallen by nine tenths of its \
+             fall at {}\nsuggested learning rate, a third of that: {}\n",
             counted(test.points.len(), "step"),
             crate::error::rate(test.points.first().map_or(0.0, |point| point.rate)),
             short(last),
             short(test.least),
+            short(test.fallen().unwrap_or(test.least)),
             style(crate::error::rate(test.suggestion)).bold(),
         );
     }

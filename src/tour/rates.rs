@@ -1,0 +1,30 @@
+//! The learning rate: too small, right, too large; falling; and chosen.
+
+mod choice;
+mod schedules;
+mod sizes;
+
+use super::{Case, Finding, Setting};
+use crate::error::Result;
+
+pub static CASE: Case = Case {
+    name: "rates",
+    title: "The learning rate, and how to choose it",
+    summary: "rates too small, right and too large; rates that fall; grid, random and folds",
+    example: "tour_rates",
+    run,
+};
+
+fn run(setting: &Setting) -> Result<Finding> {
+    let mut finding = Finding::default();
+    sizes::add(&mut finding)?;
+    schedules::add(&mut finding)?;
+    choice::add(&mut finding, setting)?;
+    Ok(finding)
+}
+
+/// A number as one writes it by hand: as few digits as it takes to tell it from others.
+fn short(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
