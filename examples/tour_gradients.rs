@@ -1,194 +1,75 @@
-//! Exploration.
-use fallline::data::generate_digits;
-use fallline::{Activation, Init, LayerConfig, Model, Optimizer, Samples, Trainer};
+//! A deep network of sigmoids whose first layers get next to no gradient, and what mends it: how large the first layer's
+//! gradient is beside the last one's, and what the network has learnt after 20 epochs. Then a network of ReLUs whose
+//! gradient is so large that its training ends at once, and what clipping it does.
+//!
+//!     cargo run --release --example tour_gradients
 
-const UNITS: usize = 32;
+use fallline::data::{DataSet, generate_digits};
+use fallline::{Activation, Error, Init, LayerConfig, Model, Optimizer, Trainer};
+
+/// Dense layers before the last one, and their units.
 const HIDDEN: usize = 11;
+const UNITS: usize = 32;
 
-fn dense(units: usize, a: Activation, init: Option<Init>, wn: bool) -> LayerConfig {
-    let mut l = LayerConfig::dense(units, a).with("weight_norm", wn).unwrap();
-    if let Some(i) = init {
-        l = l.with("weight_init", i).unwrap();
+fn network(layers: impl IntoIterator<Item = LayerConfig>) -> fallline::Result<Model> {
+    // Digits of 7 x 7 pixels.
+    let mut model = Model::of_images([28, 28, 1]).layer(LayerConfig::average_pool(4)).flatten();
+    for layer in layers {
+        model = model.layer(layer);
     }
-    l
+    model.dense(10, Activation::IDENTITY).build()
 }
-fn stack(a: Activation, init: Option<Init>, wn: bool) -> Vec<LayerConfig> {
-    let mut v: Vec<_> = (0..HIDDEN).map(|_| dense(UNITS, a, init, wn)).collect();
-    v.push(dense(10, Activation::IDENTITY, init, wn));
-    v
+
+fn plain(layer: &LayerConfig) -> fallline::Result<Model> {
+    network(vec![layer.clone(); HIDDEN])
 }
-fn bn(a: Activation, init: Option<Init>) -> Vec<LayerConfig> {
-    let mut v = Vec::new();
-    for _ in 0..HIDDEN {
-        v.push(dense(UNITS, Activation::IDENTITY, init, false).with("bias", false).unwrap());
-        v.push(LayerConfig::batch_norm().with("activation", a).unwrap());
-    }
-    v.push(dense(10, Activation::IDENTITY, None, false));
-    v
-}
-fn residual(a: Activation, two: bool) -> Vec<LayerConfig> {
-    let mut v = vec![dense(UNITS, a, None, false)];
-    for _ in 0..if two { 5 } else { 10 } {
-        let mut inner = vec![dense(UNITS, a, None, false)];
-        if two {
-            inner.push(dense(UNITS, Activation::IDENTITY, None, false));
+
+/// Prints what the training of a network comes to, and gives the accuracy on other digits, or 0 if it has diverged.
+fn tried(name: &str, mut model: Model, trainer: &Trainer, digits: &DataSet) -> fallline::Result<f64> {
+    let record = match trainer.fit(&mut model, &digits.train) {
+        Err(Error::Diverged { step, .. }) => {
+            println!("{name:<32}{:>22}", format!("not finite at step {step}"));
+            return Ok(0.0);
         }
-        v.push(LayerConfig::residual(inner, Activation::IDENTITY));
-    }
-    v.push(dense(10, Activation::IDENTITY, None, false));
-    v
+        other => other?,
+    };
+    // The norms in the last step of the first epoch.
+    let layers = &record.epochs[0].layers;
+    let ratio = layers[0].gradient / layers[layers.len() - 1].gradient;
+    let accuracy = trainer.evaluate(&model, &digits.test)?.accuracy.unwrap_or_default();
+    println!("{name:<32}{ratio:>10.1e}{:>10.1} %", 100.0 * accuracy);
+    Ok(accuracy)
 }
-fn model(layers: &[LayerConfig]) -> Model {
-    let mut b = Model::of_images([28, 28, 1]).layer(LayerConfig::average_pool(4)).flatten();
-    for l in layers {
-        b = b.layer(l.clone());
-    }
-    b.build().unwrap()
-}
-type Change = fn(Trainer) -> Trainer;
-fn look(name: &str, layers: &[LayerConfig], change: Change, train: &Samples, test: &Samples) {
-    let mut m = model(layers);
-    let first = change(Trainer::new().optimizer(Optimizer::sgd(1e-9)).batch(2000).epochs(1).threads(1))
-        .fit(&mut m, train);
-    match &first {
-        Ok(r) => {
-            let n: Vec<f64> = r.epochs[0].layers.iter().map(|l| l.gradient).collect();
-            let all: f64 = n.iter().map(|g| g * g).sum::<f64>().sqrt();
-            println!(
-                "{name}: loss {:.3} ratio {:.2e} all {all:.2e} | {}",
-                r.epochs[0].train_loss,
-                n[0] / n[n.len() - 1],
-                r.epochs[0]
-                    .layers
-                    .iter()
-                    .map(|l| format!("{}:{:.1e}", l.layer, l.gradient))
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            );
-        }
-        Err(e) => println!("{name}: {e}"),
-    }
-    for rate in [0.01, 0.03, 0.1] {
-        for momentum in [true] {
-            let mut m = model(layers);
-            let o = if momentum {
-                Optimizer::named("momentum").unwrap().rate(rate)
-            } else {
-                Optimizer::sgd(rate)
-            };
-            let start = std::time::Instant::now();
-            match change(Trainer::new().optimizer(o).batch(32).epochs(20).threads(1)).fit(&mut m, train) {
-                Ok(r) => {
-                    let s = start.elapsed().as_secs_f64();
-                    let t = Trainer::new().threads(1).evaluate(&m, test).unwrap();
-                    let n = &r.epochs[19].layers;
-                    let (a, b) = match (n.first(), n.last()) {
-                        (Some(a), Some(b)) => (a.gradient, b.gradient),
-                        _ => (0.0, 0.0),
-                    };
-                    println!(
-                        "   {rate}: acc {:.3} test loss {:.3} end ratio {:.1e} acc5 {:.3} div {:?} warn {} {s:.2}s",
-                        t.accuracy.unwrap(),
-                        t.loss,
-                        a / b,
-                        r.epochs[4].train_accuracy.unwrap(),
-                        r.diverged.map(|d| d.what),
-                        r.warnings
-                            .iter()
-                            .take(2)
-                            .map(|w| format!("{:?} {} {}", w.trouble, w.layer, w.epoch))
-                            .collect::<Vec<_>>()
-                            .join(";")
-                    );
-                }
-                Err(e) => println!("   {rate}: {e}"),
-            }
-        }
-    }
-}
-fn main() {
-    let d = generate_digits([2000, 1000], 1).unwrap();
-    let (train, test) = (&d.train, &d.test);
-    let s = Activation::SIGMOID;
-    let x = |gain| Some(Init::XavierUniform { gain });
-    let he = |gain: f32| Some(Init::KaimingNormal { gain: gain * 1.414_213_5 });
-    let none: Change = |t| t;
-    let clip: Change = |t| t.clip_norm(1.0);
-    let maxn: Change = |t| t.change(|r| r.constraint.max_norm = Some(1.414));
-    let clipw: Change = |t| t.change(|r| r.constraint.clip_weights = Some(0.5));
-    if std::env::args().nth(1).as_deref() == Some("gains") {
-        for g in [0.25, 0.5, 1.0, 1.5, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0] {
-            for (n, a) in [("sigmoid", s), ("tanh", Activation::TANH), ("relu", Activation::RELU)] {
-                for seed in 1..4 {
-                    let init = if n == "relu" { he(g) } else { Some(Init::XavierNormal { gain: g }) };
-                    let mut b = Model::of_images([28, 28, 1]).layer(LayerConfig::average_pool(4)).flatten();
-                    for l in stack(a, init, false) {
-                        b = b.layer(l);
-                    }
-                    let mut m = b.seed(seed).build().unwrap();
-                    if let Ok(r) = Trainer::new()
-                        .optimizer(Optimizer::sgd(1e-30))
-                        .batch(2000)
-                        .epochs(1)
-                        .threads(1)
-                        .fit(&mut m, train)
-                    {
-                        let n2: Vec<f64> = r.epochs[0].layers.iter().map(|l| l.gradient).collect();
-                        let all: f64 = n2.iter().map(|g| g * g).sum::<f64>().sqrt();
-                        println!(
-                            "{n} gain {g} seed {seed}: loss {:.2e} ratio {:.2e} all {all:.1e}",
-                            r.epochs[0].train_loss,
-                            n2[0] / n2[11]
-                        );
-                    }
-                }
-            }
-        }
-        return;
-    }
-    look("sigmoid", &stack(s, None, false), none, train, test);
-    look("sigmoid clip", &stack(s, None, false), clip, train, test);
-    look("sigmoid clipw", &stack(s, None, false), clipw, train, test);
-    look("sigmoid x4", &stack(s, x(4.0), false), none, train, test);
-    look("sigmoid x6", &stack(s, x(6.0), false), none, train, test);
-    look("sigmoid orth4", &stack(s, Some(Init::Orthogonal { gain: 4.0 }), false), none, train, test);
-    look("sigmoid orth6", &stack(s, Some(Init::Orthogonal { gain: 6.0 }), false), none, train, test);
-    look("sigmoid wn", &stack(s, None, true), none, train, test);
-    look("sigmoid bn", &bn(s, None), none, train, test);
-    look("sigmoid res2", &residual(s, true), none, train, test);
-    look("sigmoid res1", &residual(s, false), none, train, test);
-    look("tanh", &stack(Activation::TANH, None, false), none, train, test);
-    look("relu", &stack(Activation::RELU, None, false), none, train, test);
-    for g in [1.5, 2.0, 3.0] {
-        println!("== relu gain {g}");
-        let st = stack(Activation::RELU, he(g), false);
-        look("relu large", &st, none, train, test);
-        look("relu large clip", &st, clip, train, test);
-        look("relu large maxn", &st, maxn, train, test);
-        look("relu large clipw", &st, clipw, train, test);
-        look(
-            "relu large clip maxn",
-            &st,
-            |t| t.clip_norm(1.0).change(|r| r.constraint.max_norm = Some(1.414)),
-            train,
-            test,
-        );
-        look("relu large wn", &stack(Activation::RELU, he(g), true), none, train, test);
-        look("relu large bn", &bn(Activation::RELU, he(g)), none, train, test);
-    }
-    for g in [3.0, 8.0] {
-        println!("== tanh gain {g}");
-        let st = stack(Activation::TANH, Some(Init::XavierNormal { gain: g }), false);
-        look("tanh large", &st, none, train, test);
-        look("tanh large clip", &st, clip, train, test);
-        look("tanh large maxn", &st, |t| t.change(|r| r.constraint.max_norm = Some(1.0)), train, test);
-        look(
-            "tanh large wn",
-            &stack(Activation::TANH, Some(Init::XavierNormal { gain: g }), true),
-            none,
-            train,
-            test,
-        );
-        look("tanh large bn", &bn(Activation::TANH, Some(Init::XavierNormal { gain: g })), none, train, test);
-    }
+
+fn main() -> fallline::Result<()> {
+    let digits = generate_digits([2000, 1000], 1)?;
+    let rule = Optimizer::named("momentum")?.rate(0.03);
+    let trainer = Trainer::new().optimizer(rule).batch(32).epochs(20).threads(1);
+    let clipped = trainer.clone().clip_norm(1.0);
+
+    let sigmoid = LayerConfig::dense(UNITS, Activation::SIGMOID);
+    let larger = sigmoid.clone().with("weight_init", Init::XavierUniform { gain: 6.0 })?;
+    let linear = LayerConfig::dense(UNITS, Activation::IDENTITY);
+    let normalised = LayerConfig::batch_norm().with("activation", Activation::SIGMOID)?;
+    let pairs = [linear.clone().with("bias", false)?, normalised];
+    let batch_norm = network(std::iter::repeat_n(pairs, HIDDEN).flatten())?;
+    let block = LayerConfig::residual(vec![sigmoid.clone(), linear], Activation::IDENTITY);
+    let residual = network([vec![sigmoid.clone()], vec![block; HIDDEN / 2]].concat())?;
+    let relu = LayerConfig::dense(UNITS, Activation::RELU);
+    let large = relu.clone().with("weight_init", Init::KaimingNormal { gain: 1.5 * 2.0_f32.sqrt() })?;
+
+    println!("{:<32}{:>10}{:>12}", "network", "ratio", "accuracy");
+    let try_it = |name: &str, model: Model, by: &Trainer| tried(name, model, by, &digits);
+    let stands = try_it("sigmoid", plain(&sigmoid)?, &trainer)?;
+    try_it("gradient clipped", plain(&sigmoid)?, &clipped)?;
+    try_it("weight normalisation", plain(&sigmoid.with("weight_norm", true)?)?, &trainer)?;
+    try_it("weights 6 times as large", plain(&larger)?, &trainer)?;
+    let mended = try_it("batch normalisation", batch_norm, &trainer)?;
+    try_it("residual links", residual, &trainer)?;
+    try_it("tanh", plain(&LayerConfig::dense(UNITS, Activation::TANH))?, &trainer)?;
+    try_it("ReLU", plain(&relu)?, &trainer)?;
+    let exploded = try_it("ReLU, weights too large", plain(&large)?, &trainer)?;
+    let held = try_it("the same, gradient clipped", plain(&large)?, &clipped)?;
+    assert!(stands < 0.2 && mended > 0.7 && exploded < 0.01 && held > 0.6);
+    Ok(())
 }

@@ -27,7 +27,7 @@ fn main() -> fallline::Result<()> {
     println!("{:<28}{:>8}{:>9}{:>9}{:>10}", "", "epochs", "w", "b", "off by");
     println!("{:<36}{w:>9.4}{b:>9.4}", "closed form");
     let falling = Schedule::of(Curve::Cosine { end_factor: 0.0 });
-    for (how, schedule, epochs) in [("constant", Schedule::constant(), 300), ("falling", falling, 600)] {
+    for (how, schedule, epochs) in [("constant", Schedule::constant(), 400), ("falling", falling, 600)] {
         for (name, batch) in [("batch", 100), ("mini-batch", 10), ("stochastic", 1)] {
             let mut model =
                 Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
@@ -38,8 +38,8 @@ fn main() -> fallline::Result<()> {
             let off = (own_w - w).abs().max((own_b - b).abs());
             let name = format!("{name}, {how} rate");
             println!("{name:<28}{epochs:>8}{own_w:>9.4}{own_b:>9.4}{off:>10.5}");
-            // A constant rate lets small batches wander for ever.
-            assert!((off < 1e-3) == (how == "falling" || batch == 100));
+            // With a constant rate small batches wander for ever.
+            assert!(off < 1e-3 || (how == "constant" && batch < 100));
         }
     }
     Ok(())

@@ -41,9 +41,11 @@ fn main() -> fallline::Result<()> {
     let flat = determinant / steep;
     println!("curvature {steep:.2} across the valley, {flat:.5} along it: condition {:.0}", steep / flat);
 
-    let lbfgs = Optimizer::named("lbfgs")?.minimise(&Minimisation::from(start).steps(50), loss)?;
-    let iterations = lbfgs.points.iter().position(|w| near(w)).expect("a quadratic is easy for L-BFGS");
-    println!("L-BFGS: {iterations} iterations");
+    for rule in ["lbfgs", "cg"] {
+        let path = Optimizer::named(rule)?.minimise(&Minimisation::from(start).steps(50), loss)?;
+        let iterations = path.points.iter().position(|w| near(w)).expect("a bowl is easy for these");
+        println!("{rule}: {iterations} iterations");
+    }
 
     let uphill = |w: &[f64], gradient: &mut [f64]| {
         let value = loss(w, gradient);

@@ -6,8 +6,6 @@
 
 use fallline::Optimizer;
 use fallline::minimise::{HIMMELBLAU, Minimisation, RASTRIGIN};
-use rand::{RngExt, SeedableRng};
-use rand_distr::{Distribution, StandardNormal};
 
 const STARTS: u64 = 100;
 const STEPS: usize = 2000;
@@ -15,6 +13,22 @@ const STEPS: usize = 2000;
 const NOISE: f64 = 60.0;
 /// Less than this above the lowest value only lies what is in a lowest valley.
 const NEAR: f64 = 0.99;
+
+/// Random numbers enough for a trial, by the generator of Lehmer with the factor of Park and Miller.
+struct Random(u64);
+
+impl Random {
+    /// Evenly from 0 to 1.
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0 * 48_271 % 2_147_483_647;
+        self.0 as f64 / 2_147_483_647.0
+    }
+
+    /// Nearly normal: the sum of twelve numbers has the variance 1.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}
 
 fn main() -> fallline::Result<()> {
     let named = Optimizer::named;
@@ -42,15 +56,19 @@ fn main() -> fallline::Result<()> {
             let (mut found, mut evaluations, mut height) = (0, 0, 0.0);
             let mut ends = vec![0; function.minima.len()];
             for seed in 0..STARTS {
-                let mut random = rand::rngs::Xoshiro256PlusPlus::seed_from_u64(seed);
-                let start = function.window.map(|[low, high]| random.random_range(low..high));
+                let mut random = Random(1 + 7_919 * (seed + 1));
+                // The first numbers of neighbouring seeds are alike.
+                for _ in 0..9 {
+                    random.uniform();
+                }
+                let start = function.window.map(|[low, high]| low + (high - low) * random.uniform());
                 let run = Minimisation::from(start).steps(*steps).seed(seed);
-                let mut left = 0.9 * *steps as f64;
+                let noisy: f64 = 0.9 * *steps as f64;
+                let mut left: f64 = noisy;
                 let path = rule.minimise(&run, |at, gradient| {
                     let value = (function.evaluate)(at, gradient);
                     for g in gradient {
-                        let normal: f64 = StandardNormal.sample(&mut random);
-                        *g += noise * (left / (0.9 * *steps as f64)).max(0.0) * normal;
+                        *g += noise * (left / noisy).max(0.0) * random.normal();
                     }
                     left -= 1.0;
                     value

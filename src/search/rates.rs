@@ -95,9 +95,9 @@ mod tests {
         let fast = fallen(&points).unwrap();
         assert!((0.006..found).contains(&fast), "{fast}");
         let first = points.iter().position(|point| point.rate == fast).unwrap();
-        let least = points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
+        let lowest = points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
         let part =
-            |index: usize| (points[0].smoothed - points[index].smoothed) / (points[0].smoothed - least);
+            |index: usize| (points[0].smoothed - points[index].smoothed) / (points[0].smoothed - lowest);
         assert!(part(first) >= 0.9 && part(first - 1) < 0.9);
         let (points, exploded) = smoothed([(1.0, 3.0), (2.0, 3.0), (3.0, f64::NAN), (4.0, 1.0)].into_iter());
         assert_eq!((points.len(), exploded), (2, true));

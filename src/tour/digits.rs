@@ -5,7 +5,8 @@ mod page;
 use rand::seq::SliceRandom;
 
 use self::page::{accuracies, losses, mistakes, table_of_networks, table_of_pairs, table_of_targets, text};
-use super::{Case, Finding, Setting};
+use super::case::{Case, Setting};
+use super::record::Finding;
 use crate::data::digits::CLASSES;
 use crate::data::{Features, Samples, generate_digits};
 use crate::error::Result;

@@ -1,7 +1,8 @@
 //! A line through points, by batches of all samples, of ten, and of one.
 
+use super::case::{Case, Setting};
 use super::figure::{Figure, Grid, Layer, Lines, Listing, Named, Picture, Plane, Side};
-use super::{Case, Finding, Setting};
+use super::record::Finding;
 use crate::data::batches;
 use crate::data::small::{DrawnTarget, Generated, Part};
 use crate::error::Result;
@@ -26,7 +27,7 @@ const POINTS: usize = 100;
 const SEED: u64 = 1;
 const RATE: f64 = 0.05;
 /// Epochs of the runs with a constant rate, and of those whose rate falls to nothing.
-const EPOCHS: usize = 300;
+const EPOCHS: usize = 400;
 const FALLING_EPOCHS: usize = 600;
 /// The last epochs of a run with a constant rate, over which its distance from the closed form is averaged.
 const LAST: usize = 100;
@@ -238,7 +239,7 @@ fn fitted(data: &Data, exact: [f64; 2], constant: &[Course]) -> Figure {
 }
 
 fn way(data: &Data, exact: [f64; 2], constant: &[Course]) -> Figure {
-    let window = [[-1.5, 2.8], [-0.3, 1.5]];
+    let window = [[-2.0, 2.8], [-0.3, 1.5]];
     let mut layers = vec![Layer::Contours(Grid::of(window, 80, |w, b| loss(data, [w, b])))];
     for ((name, _), course) in KINDS.iter().zip(constant) {
         layers.push(Layer::Path(Named::new(name, course.iter().copied())));

@@ -4,9 +4,11 @@
 //! A case is a file of its own with a [`Case`]; programs in `examples/` do the same in few lines.
 
 mod boundaries;
+mod case;
 mod digits;
 pub mod figure;
 mod forecast;
+mod gradients;
 mod line;
 mod paths;
 mod rates;
@@ -15,6 +17,7 @@ mod stop_rules;
 mod two_features;
 mod valleys;
 
+pub use case::{Case, Setting};
 pub use record::{CaseRecord, Finding, TOUR_SCHEMA, TourRecord};
 
 use std::time::Instant;
@@ -24,34 +27,14 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::train::record::machine::Machine;
 
-/// A case of the tour.
-#[derive(Clone, Copy, Debug)]
-pub struct Case {
-    /// The name on the command line, of small letters and hyphens.
-    pub name: &'static str,
-    pub title: &'static str,
-    /// A line on what it shows.
-    pub summary: &'static str,
-    /// The name of the program in `examples/`.
-    pub example: &'static str,
-    /// Runs it.
-    pub run: fn(&Setting) -> Result<Finding>,
-}
-
-/// What cases run with. No number depends on it.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The threads of trainings.
-    pub threads: usize,
-}
-
 /// All cases, in the order of the tour.
-pub static CASES: [&Case; 9] = [
+pub static CASES: [&Case; 10] = [
     &line::CASE,
     &two_features::CASE,
     &stop_rules::CASE,
     &paths::CASE,
     &rates::CASE,
+    &gradients::CASE,
     &digits::CASE,
     &boundaries::CASE,
     &forecast::CASE,

@@ -5,8 +5,9 @@ mod trials;
 mod words;
 
 use self::trials::{Arrival, FUNCTIONS, RATES, RULES, SHOWN, STEPS, Trial};
+use super::case::{Case, Setting};
 use super::figure::Listing;
-use super::{Case, Finding, Setting};
+use super::record::Finding;
 use crate::error::Result;
 use crate::optim::functions::{BOWL, Function};
 

@@ -4,7 +4,8 @@ mod choice;
 mod schedules;
 mod sizes;
 
-use super::{Case, Finding, Setting};
+use super::case::{Case, Setting};
+use super::record::Finding;
 use crate::error::Result;
 
 pub static CASE: Case = Case {
@@ -25,6 +26,6 @@ fn run(setting: &Setting) -> Result<Finding> {
 
 /// A number as one writes it by hand: as few digits as it takes to tell it from others.
 fn short(number: f64) -> String {
-    let text = format!("{number:.3}");
+    let text = format!("{number:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

@@ -1,7 +1,8 @@
 //! Three rules that end a training, and where each is blind.
 
+use super::case::{Case, Setting};
 use super::figure::{Figure, Layer, Lines, Listing, Named, Picture, Plane, Side};
-use super::{Case, Finding, Setting};
+use super::record::Finding;
 use crate::data::Samples;
 use crate::error::Result;
 use crate::init::Init;
@@ -102,7 +103,7 @@ fn line() -> Result<Problem> {
 fn exclusive_or() -> Result<Problem> {
     let samples = Samples::from_rows(CORNERS.concat(), 2).values(XOR.to_vec())?;
     let model = || {
-        let small = Init::Normal { mean: 0.0, deviation: 0.1 };
+        let small = Init::Normal { mean: 0.0, deviation: 0.05 };
         let hidden = LayerConfig::named("dense")?.with("units", 4)?.with("activation", Activation::TANH)?;
         let output = LayerConfig::named("dense")?.with("units", 1)?.with("weight_init", small)?;
         Model::sequential(2)
@@ -111,7 +112,7 @@ fn exclusive_or() -> Result<Problem> {
             .loss(Loss::MEAN_SQUARED_ERROR)
             .build()
     };
-    Ok(Problem { samples, model, rate: 0.3, steps: 1500 })
+    Ok(Problem { samples, model, rate: 0.3, steps: 3000 })
 }
 
 const CORNERS: [[f32; 2]; 4] = [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]];

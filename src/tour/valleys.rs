@@ -5,8 +5,9 @@ mod pictures;
 mod words;
 
 use self::methods::{Method, Outcome};
+use super::case::{Case, Setting};
 use super::figure::Listing;
-use super::{Case, Finding, Setting};
+use super::record::Finding;
 use crate::error::Result;
 use crate::optim::functions::{Function, HIMMELBLAU, RASTRIGIN};
 

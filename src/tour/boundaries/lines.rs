@@ -97,11 +97,6 @@ impl Line {
         norm(difference, self.bias - other.bias) / norm(self.weights, self.bias)
     }
 
-    /// How far it passes by a point.
-    pub fn offset(&self, place: [f64; 2]) -> f64 {
-        self.at(place).abs() / self.norm()
-    }
-
     /// The points where w · x + b has this height.
     pub fn curve(&self, name: &str, height: f64) -> Layer {
         let square = self.norm().powi(2);

@@ -1,8 +1,8 @@
 //! What the case shows: texts, tables and pictures.
 
 use super::{CLASSES, EPOCHS, NARROW, Runs, SEEDS, TEST, TRAIN, Trainings, WIDE};
-use crate::tour::Finding;
 use crate::tour::figure::{Bars, Figure, Lines, Listing, Named, Picture, Side};
+use crate::tour::record::Finding;
 
 pub fn text(found: &Finding) -> Vec<String> {
     let of = |name: &str| found.number(name);

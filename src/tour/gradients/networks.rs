@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::init::Init;
 use crate::kernels::activation::Activation;
-use crate::model::Model;
 use crate::model::recipe::LayerConfig;
+use crate::model::{Model, ModelBuilder};
 
 /// Dense layers, the last one of which gives the classes.
 pub(super) const LAYERS: usize = 12;
@@ -19,7 +19,7 @@ pub(super) const POOLED: usize = 4;
 pub(super) enum Form {
     Plain,
     WeightNorm,
-    /// A normalisation between each layer and its activation.
+    /// A normalisation between each layer and its activation; the last layer, which has none, begins as usual.
     BatchNorm,
     /// All layers but the first and the last are blocks of two, around which a link leads.
     Residual,
@@ -54,8 +54,7 @@ impl Network {
 
     pub(super) fn build(self) -> Result<Model> {
         let digits = Model::of_images([28, 28, 1]).layer(LayerConfig::average_pool(POOLED)).flatten();
-        let layers = self.layers()?.into_iter();
-        layers.fold(digits, crate::model::ModelBuilder::layer).build()
+        self.layers()?.into_iter().fold(digits, ModelBuilder::layer).build()
     }
 
     fn layers(self) -> Result<Vec<LayerConfig>> {
@@ -83,7 +82,9 @@ impl Network {
                 }
             }
         }
-        layers.push(self.dense(CLASSES, Activation::IDENTITY)?);
+        // Behind it nothing would take the size of its weights out.
+        let init = if self.form == Form::BatchNorm { None } else { self.init };
+        layers.push(Network { init, ..self }.dense(CLASSES, Activation::IDENTITY)?);
         Ok(layers)
     }
 

@@ -4,14 +4,12 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use super::networks::{Form, Network};
-use crate::data::samples::{DataSet, Samples};
-use crate::data::source::generate_digits;
+use crate::data::{DataSet, Samples, generate_digits};
 use crate::error::{Error, Result};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::model::recipe::Optimizer;
-use crate::train::record::norms::LayerNorms;
-use crate::train::{TrainRecord, Trainer};
+use crate::train::{LayerNorms, TrainRecord, Trainer, Trouble};
 
 /// Digits to learn from, and to be tested on.
 pub(super) const SAMPLES: [usize; 2] = [2000, 1000];
@@ -21,9 +19,9 @@ pub(super) const RATE: f64 = 0.03;
 const BATCH: usize = 32;
 /// The norm to which gradients are clipped.
 pub(super) const CLIP: f32 = 1.0;
-/// Where weights are clipped, and the norm to which those of each unit are shortened: what He's weights have.
+/// Where weights are clipped, and the norm to which those of each unit are shortened: about what He's weights have.
 pub(super) const WEIGHT: f32 = 0.5;
-pub(super) const UNIT_NORM: f32 = std::f32::consts::SQRT_2;
+pub(super) const UNIT_NORM: f32 = 1.414;
 /// How much larger weights are that mend a sigmoid network, and those that do not quite.
 pub(super) const LARGER: f32 = 6.0;
 pub(super) const LARGE: f32 = 4.0;
@@ -75,8 +73,8 @@ pub(super) fn vanishing() -> Vec<Trial> {
         Trial::new("weight normalisation", "weight_norm", sigmoid.with(Form::WeightNorm)),
         Trial::new("batch normalisation", "batch_norm", sigmoid.with(Form::BatchNorm)),
         Trial::new("residual links", "residual", sigmoid.with(Form::Residual)),
-        Trial::new("tanh instead", "tanh", Network::plain(Activation::TANH)),
-        Trial::new("ReLU instead", "relu", Network::plain(Activation::RELU)),
+        Trial::new("tanh", "tanh", Network::plain(Activation::TANH)),
+        Trial::new("ReLU", "relu", Network::plain(Activation::RELU)),
     ]
 }
 
@@ -86,14 +84,14 @@ pub(super) fn exploding() -> Vec<Trial> {
     let tanh = Network::plain(Activation::TANH).scaled(TANH_GAIN);
     let both = |trainer| max_norm(clip_norm(trainer));
     vec![
-        Trial::new("ReLU as it stands", "large_relu", relu),
+        Trial::new(&format!("ReLU, weights {RELU_GAIN} times as large"), "large_relu", relu),
         Trial::new("gradient clipped by norm", "large_relu_clip_norm", relu).by(clip_norm),
         Trial::new("weights clipped", "large_relu_clip_weights", relu).by(clip_weights),
         Trial::new("largest norm of weights", "large_relu_max_norm", relu).by(max_norm),
         Trial::new("largest norm, clipped gradient", "large_relu_both", relu).by(both),
         Trial::new("weight normalisation", "large_relu_weight_norm", relu.with(Form::WeightNorm)),
         Trial::new("batch normalisation", "large_relu_batch_norm", relu.with(Form::BatchNorm)),
-        Trial::new("tanh as it stands", "large_tanh", tanh),
+        Trial::new(&format!("tanh, weights {TANH_GAIN} times as large"), "large_tanh", tanh),
         Trial::new("tanh, gradient clipped by norm", "large_tanh_clip_norm", tanh).by(clip_norm),
         Trial::new("tanh, batch normalisation", "large_tanh_batch_norm", tanh.with(Form::BatchNorm)),
     ]
@@ -115,7 +113,7 @@ pub(super) enum End {
         ratio: f64,
         /// On the test samples.
         accuracy: f64,
-        /// Layers that the program warned of.
+        /// Layers that the program warned of, since their gradients vanish.
         warned: usize,
     },
     /// Something was not finite any more: what, and at which step.
@@ -128,13 +126,18 @@ impl Outcome {
         ratio(&self.gradients)
     }
 
-    /// The norm of the gradient of all dense layers.
+    /// The norm of the gradient of all dense layers, in the first step.
     pub(super) fn norm(&self) -> f64 {
-        self.gradients.iter().map(|norm| norm * norm).sum::<f64>().sqrt()
+        norm(&self.gradients)
     }
 }
 
-fn ratio(gradients: &[f64]) -> f64 {
+/// The norm of a gradient from those of its layers.
+pub(super) fn norm(gradients: &[f64]) -> f64 {
+    gradients.iter().map(|norm| norm * norm).sum::<f64>().sqrt()
+}
+
+pub(super) fn ratio(gradients: &[f64]) -> f64 {
     gradients.first().zip(gradients.last()).map_or(f64::NAN, |(first, last)| first / last)
 }
 
@@ -151,7 +154,7 @@ pub(super) fn gradients(
     // The rate does not matter: the norms are those before the step.
     let trainer = Trainer::new().optimizer(Optimizer::sgd(1e-9)).batch(samples.len()).epochs(1).threads(1);
     let record = change(trainer).fit(&mut network.build()?, samples)?;
-    Ok(of_dense(network, record.epochs.last().map_or(&[], |epoch| &epoch.layers)))
+    Ok(of_dense(network, record.epochs.last().map(|epoch| epoch.layers.as_slice()).unwrap_or_default()))
 }
 
 fn of_dense(network: Network, norms: &[LayerNorms]) -> Vec<f64> {
@@ -167,13 +170,13 @@ fn outcome(trial: &Trial, digits: &DataSet) -> Result<Outcome> {
         Err(Error::Diverged { what, step, .. }) => End::Diverged { what, step },
         Err(error) => return Err(error),
         Ok(TrainRecord { epochs, warnings, .. }) => {
-            let last = epochs.last().map_or(&[][..], |epoch| &epoch.layers);
+            let last = epochs.last().map(|epoch| epoch.layers.as_slice()).unwrap_or_default();
             let seen = trainer.evaluate(&model, &digits.test)?;
             End::Trained {
                 ratio: ratio(&of_dense(trial.network, last)),
                 losses: epochs.iter().map(|epoch| epoch.train_loss).collect(),
                 accuracy: seen.accuracy.unwrap_or(f64::NAN),
-                warned: warnings.len(),
+                warned: warnings.iter().filter(|warning| warning.trouble == Trouble::Vanishing).count(),
             }
         }
     };

@@ -5,8 +5,9 @@ use crate::data::{DataSet, Origin};
 use crate::error::Result;
 use crate::model::{Model, Recipe};
 use crate::search::{Search, SearchMethod, SearchRecord, TrialRecord};
+use crate::tour::case::Setting;
 use crate::tour::figure::{Figure, Layer, Listing, Named, Picture, Plane};
-use crate::tour::{Finding, Setting};
+use crate::tour::record::Finding;
 use crate::train::Trainer;
 
 /// Samples to train on, and samples that no trial sees.
@@ -65,10 +66,8 @@ pub(super) fn add(finding: &mut Finding, setting: &Setting) -> Result<()> {
     let mut choices = Vec::new();
     for (name, key, method, folds) in ways {
         let record = searched(method, folds, &moons, setting)?;
-        let found = [
-            record.winner().and_then(|trial| trial.accuracy).unwrap_or(f64::NAN),
-            tested(&record, &moons, setting)?,
-        ];
+        let held = record.winner().and_then(|trial| trial.accuracy);
+        let found = [held.unwrap_or(f64::NAN), tested(&record, &moons, setting)?];
         for (what, value) in ["held", "test"].into_iter().zip(found) {
             finding.note(format!("{key}_{what}"), value);
         }
@@ -76,8 +75,13 @@ pub(super) fn add(finding: &mut Finding, setting: &Setting) -> Result<()> {
         finding.note(format!("{key}_tied"), tied(&record) as f64);
         choices.push(Choice { name, key, record, found });
     }
-    finding.note("random_folds_deviation", winner_deviation(&choices[3].record));
-    finding.text.extend(text(finding));
+    let deviation = choices[3].record.winner().and_then(|trial| trial.deviation);
+    finding.note("random_folds_deviation", deviation.unwrap_or(f64::NAN));
+    for (name, key) in [("rate", "learning_rate"), ("units", "units")] {
+        finding.note(format!("importance_{name}"), importance(&choices[3].record, key));
+    }
+    let text = text(finding);
+    finding.text.extend(text);
     finding.tables.push(table(&choices));
     finding.figures.extend([scores(&choices), places(&choices)]);
     Ok(())
@@ -149,8 +153,9 @@ fn tied(record: &SearchRecord) -> usize {
     record.trials.iter().filter(|trial| trial.score.is_some() && trial.score == best).count()
 }
 
-fn winner_deviation(record: &SearchRecord) -> f64 {
-    record.winner().and_then(|trial| trial.deviation).unwrap_or(f64::NAN)
+/// How much of the trials' ranks a key explains.
+fn importance(record: &SearchRecord, key: &str) -> f64 {
+    record.importance.iter().find(|of| of.key.ends_with(key)).map_or(f64::NAN, |of| of.part)
 }
 
 fn percent(value: f64) -> String {
@@ -163,26 +168,29 @@ fn text(found: &Finding) -> [String; 2] {
         format!(
             "Nobody computes the best rate of a network; one tries. Here the rate and the width of the hidden layer of a small \
              network on two noisy moons, {TRIALS} trials each: a grid of {POINTS} by {POINTS}, and random pairs. The rate matters \
-             far more than the width. The grid spends its trials on {} different rates, each of them {POINTS} times; random pairs \
-             have {}. The random dots draw the whole curve over the rate, the grid only {} places of it (Bergstra and Bengio \
-             2012).",
+             more: it explains {} of how the random trials rank, the width {}. The grid spends its trials on {} different rates, \
+             each of them {POINTS} times; random pairs have {}. So the random dots draw the whole curve over the rate, and the \
+             grid a few places of it (Bergstra and Bengio 2012).",
+            percent(of("importance_rate")),
+            percent(of("importance_units").max(0.0)),
             of("grid_rates"),
             of("random_rates"),
-            of("grid_rates"),
         ),
         format!(
-            "A tenth of {} samples are set aside to compare trials: so few that {} trials of the random search share the best \
-             score, {}. On {} test samples, which no trial has seen, that winner reaches {}, {SEEDS} seeds' mean: the best of many \
-             is partly the luckiest. With {FOLDS} folds every sample is set aside once. It takes {FOLDS} times as long, the \
-             scores have a deviation ({} points for the winner), and the winner's score, {}, is close to what it reaches on test \
-             samples, {}. Differences below the deviation are no reason to choose.",
+            "A tenth of {} samples are set aside to compare trials, so that scores go in steps of {:.1} points. The best of the \
+             random search is {}, and {} of its {TRIALS} trials have it; on {} test samples, which no trial has seen, its winner \
+             reaches {} in the mean of {SEEDS} seeds. With {FOLDS} folds every sample is set aside once. That takes {FOLDS} times \
+             as long, but scores are finer and have a deviation: the winner's is {}, give or take {:.1} points from fold to fold, \
+             and {} on test samples. The best of many is partly the luckiest: believe the test samples, and take no difference \
+             below the deviation for a reason.",
             SAMPLES[0],
-            of("random_tied"),
+            1000.0 / SAMPLES[0] as f64,
             percent(of("random_held")),
+            of("random_tied"),
             SAMPLES[1],
             percent(of("random_test")),
-            format_args!("{:.1}", 100.0 * of("random_folds_deviation")),
             percent(of("random_folds_held")),
+            100.0 * of("random_folds_deviation"),
             percent(of("random_folds_test")),
         ),
     ]
@@ -216,11 +224,13 @@ fn power(trial: &TrialRecord) -> f64 {
 }
 
 fn dots(choices: &[Choice], keys: [&str; 2], y: impl Fn(&TrialRecord) -> f64) -> Vec<Layer> {
-    let chosen = choices.iter().filter(|choice| keys.contains(&choice.key));
-    let dots = |choice: &Choice| {
-        Named::new(choice.name, choice.record.trials.iter().map(|trial| [power(trial), y(trial)]))
+    let place = |trial: &TrialRecord| [power(trial), y(trial)];
+    // Trials that have diverged have no score.
+    let places = |choice: &Choice| -> Vec<[f64; 2]> {
+        choice.record.trials.iter().map(place).filter(|[_, y]| y.is_finite()).collect()
     };
-    chosen.map(|choice| Layer::Dots(dots(choice))).collect()
+    let chosen = choices.iter().filter(|choice| keys.contains(&choice.key));
+    chosen.map(|choice| Layer::Dots(Named::new(choice.name, places(choice)))).collect()
 }
 
 fn plane(name: &str, title: &str, y_label: &str, of_y: [f64; 2], layers: Vec<Layer>) -> Figure {
@@ -260,27 +270,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_trials_see_more_rates_and_folds_are_honest() {
+    fn random_trials_see_more_rates_and_the_rate_matters_more() {
         let mut found = Finding::default();
         add(&mut found, &Setting { threads: 2 }).unwrap();
         let of = |name: &str| found.number(name);
         assert_eq!((of("grid_rates"), of("random_rates")), (POINTS as f64, TRIALS as f64));
-        assert!(of("random_tied") > 1.0);
-        let gap = |key: &str| of(&format!("{key}_held")) - of(&format!("{key}_test"));
-        assert!(gap("random") > 0.02, "{}", gap("random"));
-        assert!(gap("random_folds").abs() < 0.015, "{}", gap("random_folds"));
+        assert!(of("importance_rate") > of("importance_units"));
         for key in ["grid", "random", "grid_folds", "random_folds"] {
-            assert!(of(&format!("{key}_test")) > 0.9, "{key}");
+            let test = of(&format!("{key}_test"));
+            assert!((0.86..0.96).contains(&test), "{key}: {test}");
+        }
+        for key in ["grid_folds", "random_folds"] {
+            let [held, test] = ["held", "test"].map(|what| of(&format!("{key}_{what}")));
+            assert!((held - test).abs() < 0.04, "{key}: {held} {test}");
         }
     }
 
     #[test]
-    fn the_rate_matters_more_than_the_width() {
-        let record =
-            searched(SearchMethod::Random, Some(FOLDS), &moons().unwrap(), &Setting { threads: 2 }).unwrap();
-        let part = |key: &str| record.importance.iter().find(|of| of.key.ends_with(key)).unwrap().part;
-        assert!(part("learning_rate") > 2.0 * part("units").max(0.05), "{:?}", record.importance);
-        // The mean of the folds, computed anew.
+    fn a_score_is_the_mean_of_the_folds() {
+        let setting = Setting { threads: 2 };
+        let record = searched(SearchMethod::Random, Some(FOLDS), &moons().unwrap(), &setting).unwrap();
         for trial in &record.trials {
             let mean = trial.scores.iter().sum::<f64>() / trial.scores.len() as f64;
             assert!(

@@ -10,8 +10,8 @@ use crate::model::Model;
 use crate::model::recipe::Optimizer;
 use crate::optim::schedule::{Curve, Length, Schedule};
 use crate::rng::{Purpose, stream};
-use crate::tour::Finding;
 use crate::tour::figure::{Figure, Lines, Named, Picture, Side};
+use crate::tour::record::Finding;
 use crate::train::Trainer;
 
 /// The samples: five features, and a noise that no weights can explain.

@@ -1,6 +1,6 @@
 //! Steps that go up: by the wrong sign of the gradient, and by a rate that is too large. And who notices.
 
-use super::super::Finding;
+use super::super::record::Finding;
 use super::problem::{RATE, descend, loss, model, samples};
 use crate::error::{Error, Result};
 use crate::losses::{ElementwiseLoss, Loss, LossFunction, LossKind};

@@ -199,7 +199,7 @@ fn more_paths_than_colours_are_told_apart() {
 
 #[test]
 fn animated_paths_grow_in_an_svg_and_stand_still_in_a_png() {
-    let path = |turn: f64| (0..30).map(|step| [1.9 - 0.1 * f64::from(step), turn * f64::from(step % 3)]);
+    let path = |turn: f64| (0..30).map(move |step| [1.9 - 0.1 * f64::from(step), turn * f64::from(step % 3)]);
     let layers = || {
         let paths = [
             named("one", &path(0.5).collect::<Vec<_>>()),
