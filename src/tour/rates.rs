@@ -3,6 +3,7 @@
 mod choice;
 mod schedules;
 mod sizes;
+mod words;
 
 use super::case::{Case, Setting};
 use super::record::Finding;
@@ -22,10 +23,4 @@ fn run(setting: &Setting) -> Result<Finding> {
     schedules::add(&mut finding)?;
     choice::add(&mut finding, setting)?;
     Ok(finding)
-}
-
-/// A number as one writes it by hand: as few digits as it takes to tell it from others.
-fn short(number: f64) -> String {
-    let text = format!("{number:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

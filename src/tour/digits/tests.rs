@@ -1,4 +1,11 @@
+use super::trainings::*;
 use super::*;
+use crate::data::digits::CLASSES;
+use crate::kernels::activation::Activation;
+use crate::losses::Loss;
+use crate::model::Model;
+use crate::model::recipe::Optimizer;
+use crate::train::{Predictor, Trainer};
 
 #[test]
 fn the_text_is_true() {

@@ -2,7 +2,7 @@
 
 use rand::seq::SliceRandom;
 
-use super::short;
+use super::words::short;
 use crate::data::small::{Drawn, DrawnTarget, Generated, Part};
 use crate::error::Result;
 use crate::linear::{Linear, LinearKind};

@@ -1,6 +1,6 @@
 //! One rate after the other on a line through nine points, whose loss is a bowl of known curvatures.
 
-use super::short;
+use super::words::short;
 use crate::data::Samples;
 use crate::error::{Error, Result};
 use crate::linear::{Linear, LinearKind};
