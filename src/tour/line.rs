@@ -2,7 +2,7 @@
 
 use super::case::{Case, Setting};
 use super::figure::{Figure, Grid, Layer, Lines, Listing, Named, Picture, Plane, Side};
-use super::record::Finding;
+use super::record::{Finding, small};
 use crate::data::batches;
 use crate::data::small::{DrawnTarget, Generated, Part};
 use crate::error::Result;
@@ -199,7 +199,7 @@ fn text(found: &Finding) -> Vec<String> {
 fn table(data: &Data, exact: [f64; 2], constant: &[Course], falling: &[Course]) -> Listing {
     let row = |name: String, place: [f64; 2]| {
         let ([w, b], off) = (place.map(|value| format!("{value:.4}")), distance(place, exact));
-        vec![name, w, b, format!("{off:.1e}"), format!("{:.5}", loss(data, place))]
+        vec![name, w, b, small(off), format!("{:.5}", loss(data, place))]
     };
     let mut rows = vec![row("closed form".into(), exact)];
     for (how, epochs, courses) in [("constant", EPOCHS, constant), ("falling", FALLING_EPOCHS, falling)] {

@@ -33,6 +33,11 @@ impl Finding {
     }
 }
 
+/// A number of any size in two digits: 6.5e-4, or 0.
+pub(super) fn small(number: f64) -> String {
+    if number == 0.0 { "0".into() } else { format!("{number:.1e}") }
+}
+
 /// The tour, as JSON; pictures are files beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TourRecord {

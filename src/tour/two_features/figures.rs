@@ -1,6 +1,7 @@
 //! The pictures and tables of the two features.
 
 use super::super::figure::{Figure, Grid, Layer, Lines, Listing, Named, Picture, Plane, Side};
+use super::super::record::small;
 use super::problem::{Closed, X, Y, distance, loss, predicted};
 use super::uphill::{TOO_LARGE, Uphill};
 use crate::optim::minimise::Path;
@@ -10,7 +11,7 @@ const SHOWN: usize = 30;
 
 pub(super) fn steps(closed: &Closed, path: &Path) -> Listing {
     let row = |name: String, w: &[f64]| {
-        let off = format!("{:.1e}", distance(w, closed.weights));
+        let off = small(distance(w, closed.weights));
         vec![
             name,
             format!("{:.4}", w[0]),
