@@ -36,8 +36,8 @@ impl Motion {
         self.paths.push(Path { pieces, width, colour });
     }
 
-    /// The paths as SVG elements, each with a disc at its head that has a rim of another colour, and the rules that move them; nothing
-    /// if there are none.
+    /// The paths as SVG elements, each with a disc at its head that has a rim of another colour, and the rules that move
+    /// them; nothing if there are none.
     pub fn into_svg(self, rim: &str) -> String {
         let ends = self.paths.iter().filter_map(|path| path.pieces.last()?.last());
         let steps = ends.map(|&(_, time)| time).fold(1.0, f64::max);

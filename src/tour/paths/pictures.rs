@@ -1,7 +1,7 @@
 //! The pictures of the paths.
 
 use super::trials::{FAMILIES, SHOWN, Trial, of};
-use crate::optim::functions::{BOWL, Function, ROSENBROCK};
+use crate::optim::functions::{BOWL, Function};
 use crate::tour::figure::{Figure, Grid, Layer, Named, Picture, Plane};
 
 /// The points along each side of a grid of heights.
@@ -12,7 +12,7 @@ const APART: f64 = 0.003;
 /// The rules of the picture that moves.
 const MOVING: [&str; 4] = ["sgd", "momentum", "adam", "lion"];
 
-/// The bowl with a few paths that move, and a picture of each function; last, all other rules on Rosenbrock's function.
+/// The bowl with a few paths that move, and a picture of each function; last, all other rules on each.
 pub fn figures(functions: &[&Function], all: &[Vec<Trial>]) -> Vec<Figure> {
     let mut figures = Vec::new();
     for (function, trials) in functions.iter().zip(all) {
@@ -29,13 +29,12 @@ pub fn figures(functions: &[&Function], all: &[Vec<Trial>]) -> Vec<Figure> {
             false,
         ));
     }
-    for (function, trials) in
-        functions.iter().zip(all).filter(|(function, _)| function.name == ROSENBROCK.name)
-    {
+    for (function, trials) in functions.iter().zip(all) {
+        let (first, rest) = function.name.split_at(1);
         for (number, (family, rules)) in FAMILIES.iter().enumerate() {
             let paths = rules.iter().map(|rule| path(of(trials, rule), |points| thinned(points, function)));
             let name = format!("{}-{}", function.name, number + 2);
-            let title = format!("Rosenbrock's valley: {family}");
+            let title = format!("{}{rest}: {family}", first.to_uppercase());
             figures.push(plane(&name, &title, function, &paths.collect::<Vec<_>>(), false));
         }
     }
