@@ -265,7 +265,7 @@ fn a_table_is_searched_for_the_column_that_is_named_and_what_was_assumed_is_said
     assert!(text.starts_with("Nothing else being said, this is `fallline train line.toml`"), "{text}");
     let record = json(&path.join("j"));
     assert_eq!(record["scored_by"], "r_squared");
-    assert!(record["winner"].as_str().unwrap().contains("target = \"y\""), "{}", record["winner"]);
+    assert!(record["winner"].as_str().unwrap().contains("target = [\"y\"]"), "{}", record["winner"]);
     let test = succeeds(path, &[&few[..], &["--method=range-test", "--trials=50"]].concat());
     assert!(test.contains("Nothing else being said") && test.contains("suggested learning rate"), "{test}");
     fails(path, &["search", "line.csv", "--target=z"], "`z`");

@@ -1,11 +1,11 @@
 //! k-means by descent, and by Lloyd's algorithm, from good starts and from a bad one.
 
 use rand::RngExt;
+use rand_distr::{Distribution, StandardNormal};
 
-use super::sets::{Points, points};
+use super::sets::Points;
 use crate::clustering::{self, KMeans, Lloyd, MOST_ITERATIONS};
 use crate::data::Samples;
-use crate::data::small::{Generated, Part};
 use crate::error::Result;
 use crate::model::Model;
 use crate::model::recipe::Optimizer;
@@ -17,7 +17,9 @@ pub const CLUSTERS: usize = 4;
 /// The starts of each way.
 pub const STARTS: u64 = 200;
 const SAMPLES: usize = 400;
-const SEED: u64 = 4;
+/// The true centres, the corners of a rectangle, and the standard deviation around them.
+const HEAPS: [[f64; 2]; CLUSTERS] = [[-2.5, -1.8], [2.5, -1.8], [-2.5, 1.8], [2.5, 1.8]];
+const SPREAD: f64 = 0.7;
 const EPOCHS: usize = 60;
 
 /// A run from some centres: those at the start and at the end, and the inertia after each pass over the points.
@@ -46,8 +48,7 @@ pub struct Clusters {
 
 impl Clusters {
     pub fn new() -> Result<Clusters> {
-        let blobs = Generated { classes: CLUSTERS, noise: 1.2, ..Generated::of("blobs")? };
-        let points = points(blobs.draw(Part::Train, SAMPLES, SEED)?);
+        let points = heaps();
         let good = with(&points, |all| clustering::start(all, CLUSTERS, 1))?;
         let (good, bad) = (Pair::from(&points, good)?, Pair::from(&points, bad_start(&points))?);
         let found = [
@@ -56,6 +57,17 @@ impl Clusters {
         ];
         Ok(Clusters { points, good, bad, found })
     }
+}
+
+/// Points around the true centres, which take turns.
+fn heaps() -> Points {
+    let mut draws = stream(1, Purpose::Tour, 800);
+    let mut near = |centre: f64| {
+        let off: f64 = StandardNormal.sample(&mut draws);
+        (centre + SPREAD * off) as f32
+    };
+    let places = (0..SAMPLES).map(|sample| HEAPS[sample % CLUSTERS].map(&mut near)).collect();
+    Points { places, classes: (0..SAMPLES).map(|sample| (sample % CLUSTERS) as u8).collect() }
 }
 
 /// What is done with the points as clustering reads them.
@@ -180,7 +192,7 @@ mod tests {
     fn the_least_inertia_is_that_of_the_noise() {
         let found = Clusters::new().unwrap();
         assert!(
-            (found.good.lloyd.inertia / (2.0 * 1.2 * 1.2) - 1.0).abs() < 0.1,
+            (found.good.lloyd.inertia / (2.0 * SPREAD * SPREAD) - 1.0).abs() < 0.1,
             "{}",
             found.good.lloyd.inertia
         );

@@ -62,7 +62,7 @@ fn points_of(set: &Generated, index: usize) -> Result<[f64; 2]> {
     Ok(places[index].map(f64::from))
 }
 
-pub fn points(drawn: Drawn) -> Points {
+fn points(drawn: Drawn) -> Points {
     let places = drawn.features.as_chunks::<2>().0.to_vec();
     let classes = match drawn.target {
         DrawnTarget::Classes { labels, .. } => labels,
