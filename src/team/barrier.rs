@@ -25,17 +25,23 @@ pub struct Barrier {
     wake: Condvar,
 }
 
+/// How often so many workers poll. To ask the system for its processors reads several files, which takes longer than the step
+/// of a small network: it is asked once for all runs of a team.
+pub fn spins(members: usize) -> usize {
+    // With more workers than processors, a spinning one keeps the one awaited from running.
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    if members <= processors { SPINS } else { 0 }
+}
+
 /// The panic of a worker that another one's panic has released.
 pub struct Released;
 
 impl Barrier {
-    /// A barrier for `members` workers.
-    pub fn new(members: usize) -> Self {
-        // With more workers than processors, a spinning one keeps the one awaited from running.
-        let processors = thread::available_parallelism().map_or(1, usize::from);
+    /// A barrier for `members` workers, who poll so many times before they offer the processor to others.
+    pub fn new(members: usize, spins: usize) -> Self {
         Barrier {
             members,
-            spins: if members <= processors { SPINS } else { 0 },
+            spins,
             arrived: AtomicUsize::new(0),
             generation: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),

@@ -18,6 +18,8 @@ pub const MAX_THREADS: usize = 1024;
 pub struct Team {
     pool: rayon::ThreadPool,
     threads: usize,
+    /// How often a worker polls a barrier.
+    spins: usize,
 }
 
 impl Team {
@@ -40,7 +42,7 @@ impl Team {
             .start_handler(|_| denormals::flush_to_zero())
             .build()
             .map_err(|error| refused(&threads.to_string(), &error))?;
-        Ok(Team { pool, threads })
+        Ok(Team { pool, threads, spins: barrier::spins(threads) })
     }
 
     /// How many workers there are.
@@ -54,7 +56,7 @@ impl Team {
     /// # Panics
     /// With the panic of the first worker that panics; the others are released from their barriers.
     pub fn run(&self, work: impl Fn(&Worker) + Sync, probes: Option<&mut Probes>) {
-        let barrier = Barrier::new(self.threads);
+        let barrier = Barrier::new(self.threads, self.spins);
         let mut probes = probes;
         let (clock, most_calls, turns) =
             probes.as_ref().map_or((None, 0, Turns::ALL), |p| (Some(p.now), p.most_calls, p.turns));
