@@ -76,10 +76,18 @@ fn with<T>(points: &Points, each: impl FnOnce(&clustering::Points) -> Result<T>)
     each(&clustering::Points::new([points.places.len(), 2], &[], &read))
 }
 
-/// Two centres in the first heap, one in the second, one in the third, and none in the last.
+/// The two leftmost points of the first heap, the points next to the centres of the second and the third, and none of the
+/// last.
 fn bad_start(points: &Points) -> Vec<f32> {
-    // The classes take turns, so the samples from the first one on are of classes 0, 1, 2, 3, 0.
-    [0, CLUSTERS, 1, 2].iter().flat_map(|&sample| points.places[sample]).collect()
+    let of = |heap: usize| points.places.iter().copied().skip(heap).step_by(CLUSTERS);
+    let next_to = |heap: usize| {
+        let far =
+            |place: &[f32; 2]| (0..2).map(|i| (f64::from(place[i]) - HEAPS[heap][i]).powi(2)).sum::<f64>();
+        of(heap).min_by(|a, b| far(a).total_cmp(&far(b))).unwrap_or_default()
+    };
+    let mut left: Vec<[f32; 2]> = of(0).collect();
+    left.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    [left[0], left[1], next_to(1), next_to(2)].concat()
 }
 
 /// Any samples, no two of them the same.

@@ -43,7 +43,8 @@ fn descent_and_lloyd_come_to_one_place_and_none_leaves_a_bad_one() {
     let [good, bad] = [&found.good, &found.bad].map(|pair| [pair.lloyd.inertia, pair.descent.inertia]);
     assert!(good[1] < 1.001 * good[0] && found.good.distance() < 0.05);
     assert!(bad.iter().all(|inertia| *inertia > 1.5 * good[0]), "{bad:?}");
-    assert!((bad[0] / bad[1] - 1.0).abs() < 0.01);
+    // The two that share a heap may part it along different lines.
+    assert!((bad[0] / bad[1] - 1.0).abs() < 0.03);
     // No start of all these is better than the good one, and drawn far apart they are better starts.
     assert!(found.found[0] > found.found[1] && found.found[1] > 0);
     // Lloyd's algorithm never raises the inertia.
