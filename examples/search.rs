@@ -35,7 +35,7 @@ fn main() -> fallline::Result<()> {
             "  accuracy {on_held:.1} % on samples set aside; {:.1} % on test samples\n",
             100.0 * accuracy
         );
-        assert!(accuracy > 0.9);
+        assert!(accuracy > 0.8);
     }
     Ok(())
 }

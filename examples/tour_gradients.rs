@@ -70,6 +70,6 @@ fn main() -> fallline::Result<()> {
     try_it("ReLU", plain(&relu)?, &trainer)?;
     let exploded = try_it("ReLU, weights too large", plain(&large)?, &trainer)?;
     let held = try_it("the same, gradient clipped", plain(&large)?, &clipped)?;
-    assert!(stands < 0.2 && mended > 0.7 && exploded < 0.01 && held > 0.6);
+    assert!(stands < 0.2 && mended > 0.7 && exploded < 0.2 && held > 0.6);
     Ok(())
 }
