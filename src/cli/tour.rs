@@ -154,9 +154,7 @@ struct Shown {
 impl Shown {
     fn print(&mut self, text: &str) {
         // The results are written even if nobody reads along; what could not be printed is told at the end.
-        let mut printed = Ok(());
-        self.line.suspend(|| printed = terminal::coloured_stdout().write_all(text.as_bytes()));
-        if let Err(error) = printed {
+        if let Err(error) = self.line.print(text) {
             self.unprinted.get_or_insert(error);
         }
     }

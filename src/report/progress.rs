@@ -186,6 +186,14 @@ impl Spinner {
         self.0.suspend(work)
     }
 
+    /// Prints a text in colours to standard output while the line is out of the way.
+    ///
+    /// # Errors
+    /// If standard output takes no more.
+    pub fn print(&self, text: &str) -> std::io::Result<()> {
+        self.suspend(|| terminal::coloured_stdout().write_all(text.as_bytes()))
+    }
+
     /// Removes the line.
     pub fn finish(&self) {
         self.0.finish_and_clear();
