@@ -36,6 +36,8 @@ pub enum Purpose {
     Search = 20,
     /// Samples and starts of the tour; the index is the case's own.
     Tour = 23,
+    /// Tokens of generated text.
+    Generate = 24,
     /// Random choices inside tests.
     Test = 4,
 }

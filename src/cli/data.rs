@@ -12,19 +12,21 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::data::inspect::{self, Verdict};
 use crate::data::small::{self, SmallSet, WriteOptions};
+use crate::data::text::published;
 use crate::data::{folder, known, source};
+use crate::error::Error;
 use crate::report::{markup::for_terminal, terminal};
 
 /// Download, check, describe, show and generate data sets.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Download a published data set and check it against the published checksums.
+    /// Download a published data set, text or series and check it against the published checksums.
     Download(Download),
     /// Check data files: sound, complete, and as published.
     ///
     /// Prints a line for each file and fails if anything is wrong, or if the writing of a set was interrupted
     /// and files of two lie there. Checksums are compared in a folder named after a published set, or with
-    /// any file of one in it.
+    /// any file of one in it, and of files that are called as a published text or series.
     Verify {
         /// A folder with the files of a data set, or with such folders in it.
         dir: PathBuf,
@@ -49,10 +51,10 @@ pub enum DataCommand {
 
 #[derive(Debug, Args)]
 pub struct Download {
-    /// Which data set.
+    /// Which data set, text or series.
     set: Published,
-    /// Where to put the folder of the data set [default: the user's cache folder, where training
-    /// finds it].
+    /// Where to put the folder of the data set, or the text or series, which is one file [default: the user's cache
+    /// folder, where training finds data sets and texts].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Download from this address only, instead of the known mirrors.
@@ -60,13 +62,33 @@ pub struct Download {
     mirror: Option<String>,
 }
 
-/// The published data sets, as the command line names them.
+/// The published data sets, texts and series, as the command line names them.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Published {
     /// Handwritten digits: 60,000 + 10,000 images of 28x28 pixels, 12 MB.
     Mnist,
     /// Pictures of clothes, in the same format, 31 MB.
     FashionMnist,
+    /// Plays of Shakespeare as one text of 1.1 million characters.
+    Tinyshakespeare,
+    /// 32,033 given names, one a line.
+    Names,
+    /// Passengers of airlines, months of 1949 to 1960.
+    AirlinePassengers,
+    /// The lowest temperatures of days in Melbourne, 1981 to 1990.
+    DailyMinTemperatures,
+    /// Cars sold in Quebec, months of 1960 to 1968.
+    MonthlyCarSales,
+    /// Sunspots, months of 1749 to 1983.
+    MonthlySunspots,
+    /// Shampoo sold, months of three years.
+    Shampoo,
+}
+
+/// What a name on the command line stands for.
+enum Known {
+    Set(&'static known::KnownSet),
+    Text(&'static known::KnownText),
 }
 
 #[derive(Debug, Args)]
@@ -110,23 +132,25 @@ pub fn run(command: DataCommand) -> anyhow::Result<()> {
 
 #[cfg(not(feature = "download"))]
 fn download(arguments: Download) -> anyhow::Result<()> {
-    let set = known_set(arguments.set);
+    let (files, address) = match known_set(arguments.set) {
+        Known::Set(set) => ("four files", set.mirrors[0]),
+        Known::Text(text) => ("file", text.addresses[0]),
+    };
     bail!(
-        "this program was built without the `download` feature; fetch the four files from {} by \
-         hand, or build with `cargo build --release --features download`",
-        set.mirrors[0]
+        "this program was built without the `download` feature; fetch the {files} from {address} by \
+         hand, or build with `cargo build --release --features download`"
     )
 }
 
 #[cfg(feature = "download")]
 fn download(arguments: Download) -> anyhow::Result<()> {
-    use crate::data::download::Progress;
+    use crate::data::download::{self, Progress};
     use crate::report::markup::for_terminal;
     use anyhow::Context;
 
     let set = known_set(arguments.set);
     let place = arguments.out.or_else(source::cache_dir);
-    let folder = place.context("the user has no cache folder; name one with --out DIR")?.join(set.name);
+    let place = place.context("the user has no cache folder; name one with --out DIR")?;
     let bar = indicatif::ProgressBar::hidden();
     let style = "{msg} [{bar:30}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
     bar.set_style(indicatif::ProgressStyle::with_template(style)?.progress_chars("=> "));
@@ -154,37 +178,55 @@ fn download(arguments: Download) -> anyhow::Result<()> {
             say(format_args!("{}: saved, checksum right", path.display()));
         }
     };
-    crate::data::download::download(set, &folder, arguments.mirror.as_deref(), &mut show)?;
-    say(format_args!("{} ({}; {})", set.name, set.source, set.licence));
+    let mirror = arguments.mirror.as_deref();
+    let (name, source, licence) = match set {
+        Known::Set(set) => {
+            download::download(set, &place.join(set.name), mirror, &mut show)?;
+            (set.name, set.source, set.licence)
+        }
+        Known::Text(text) => {
+            download::download_text(text, &place, mirror, &mut show)?;
+            (text.name, text.source, text.licence)
+        }
+    };
+    say(format_args!("{name} ({source}; {licence})"));
     Ok(())
 }
 
-fn known_set(set: Published) -> &'static known::KnownSet {
-    let name = match set {
-        Published::Mnist => "mnist",
-        Published::FashionMnist => "fashion-mnist",
-    };
-    known::known(name).expect("every published set of the command line is in the table")
+fn known_set(set: Published) -> Known {
+    let name = set.to_possible_value().expect("every published set of the command line has a name");
+    let name = name.get_name();
+    let text = || known::texts().find(|text| text.name == name).map(Known::Text);
+    let known = known::known(name).map(Known::Set).or_else(text);
+    known.expect("every published set of the command line is in the tables")
 }
 
 fn verify(dir: &Path) -> anyhow::Result<()> {
     let mut out = terminal::stdout();
-    let mut wrong = 0;
-    for folder in inspect::folders(dir)? {
-        for check in inspect::verify(&folder)? {
-            let path = check.path.display();
-            let line = match check.outcome {
-                Ok(Verdict::Published { set }) => {
-                    format!("right  {path}: {} of {set}, SHA-256 as published", check.role)
-                }
-                Ok(Verdict::Sound) => format!("sound  {path}: {}, no published checksum", check.role),
-                Err(error) => {
-                    wrong += 1;
-                    format!("WRONG  {error}")
-                }
-            };
-            writeln!(out, "{}", for_terminal(&line))?;
+    let mut checks = published::verify(dir)?;
+    match inspect::folders(dir) {
+        // Texts and series need no set beside them.
+        Err(Error::Mismatch { .. }) if !checks.is_empty() => {}
+        folders => {
+            for folder in folders? {
+                checks.extend(inspect::verify(&folder)?);
+            }
         }
+    }
+    let mut wrong = 0;
+    for check in checks {
+        let path = check.path.display();
+        let line = match check.outcome {
+            Ok(Verdict::Published { set }) => {
+                format!("right  {path}: {} of {set}, SHA-256 as published", check.role)
+            }
+            Ok(Verdict::Sound) => format!("sound  {path}: {}, no published checksum", check.role),
+            Err(error) => {
+                wrong += 1;
+                format!("WRONG  {error}")
+            }
+        };
+        writeln!(out, "{}", for_terminal(&line))?;
     }
     if wrong > 0 {
         bail!("{}: {wrong} {} wrong", dir.display(), if wrong == 1 { "file is" } else { "files are" });

@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 pub mod data;
 mod eval;
+mod generate;
 pub mod images;
 mod kernel;
 mod layers;
@@ -73,6 +74,8 @@ enum Command {
     Train(train::TrainArguments),
     /// Measure a saved model on the test samples of its data set.
     Eval(eval::EvalArguments),
+    /// Write text with a saved model of text, token by token.
+    Generate(generate::GenerateArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments).map(done),
+        Command::Generate(arguments) => generate::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Search(arguments) => search::run(arguments),

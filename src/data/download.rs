@@ -1,4 +1,4 @@
-//! Downloading the published data sets: mirrors tried in turn, checksums compared, files replaced
+//! Downloading the published data sets, texts and series: mirrors tried in turn, checksums compared, files replaced
 //! whole or not at all.
 
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::folder;
 use super::idx::Idx;
-use super::known::{self, KnownFile, KnownSet};
+use super::known::{self, KnownFile, KnownSet, KnownText};
 use crate::atomic_file;
 use crate::error::{Error, Result};
 
@@ -63,6 +63,43 @@ pub fn download(
     Ok(())
 }
 
+/// Downloads a text or a series into `folder`, which is created if need be, from its addresses or from `mirror` alone, to
+/// which the name of the file is appended. A file that is there with the right checksum stays.
+///
+/// # Errors
+/// [`Error::Mismatch`], before anything is downloaded, if another file of that name is there; those of [`download`].
+pub fn download_text(
+    text: &KnownText,
+    folder: &Path,
+    mirror: Option<&str>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    let path = folder.join(text.file);
+    if path.symlink_metadata().is_ok() {
+        if known::checksum_of(&std::fs::read(&path).map_err(Error::io(&path, "read"))?) == text.sha256 {
+            progress(Progress::Present { path: &path });
+            return Ok(());
+        }
+        return Err(Error::Mismatch {
+            what: format!("content of {}", path.display()),
+            expected: format!("{} as published", text.name),
+            found: "something else; remove it first, or name another folder with --out".into(),
+        });
+    }
+    let addresses = match mirror {
+        Some(mirror) => vec![format!("{}/{}", mirror.trim_end_matches('/'), text.file)],
+        None => text.addresses.iter().map(ToString::to_string).collect(),
+    };
+    let (agent, most) = (agent(), text.bytes as u64);
+    let check = |bytes: Vec<u8>| match known::checksum_of(&bytes) {
+        found if found == text.sha256 => Ok(bytes),
+        found => Err(format!("expected content with SHA-256 {}, found {found}", text.sha256)),
+    };
+    let from = &addresses;
+    first_of(text.file, &path, from, |url, told| fetch(&agent, url, most, told).and_then(check), progress)
+}
+
 fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .timeout_connect(Some(CONNECT_TIMEOUT))
@@ -101,37 +138,54 @@ fn download_file(
     mirrors: &[&str],
     progress: &mut dyn FnMut(Progress),
 ) -> Result<()> {
+    let url = |mirror: &&str| format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+    let addresses: Vec<String> = mirrors.iter().map(url).collect();
+    let path = folder.join(format!("{}.gz", file.name));
+    let most = file.bytes() as u64 + GZIP_OVERHEAD;
+    first_of(
+        file.name,
+        &path,
+        &addresses,
+        |url, told| fetch(agent, url, most, told).and_then(|bytes| check(file, url, bytes)),
+        progress,
+    )
+}
+
+/// Saves what `from` gives for the first address for which it does.
+fn first_of(
+    name: &str,
+    path: &Path,
+    addresses: &[String],
+    from: impl Fn(&str, &mut dyn FnMut(Progress)) -> Result<Vec<u8>, String>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
     let mut reasons = Vec::new();
-    for mirror in mirrors {
-        let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
-        let checked = fetch(agent, &url, file, progress).and_then(|bytes| check(file, &url, bytes));
-        match checked {
+    for url in addresses {
+        match from(url, progress) {
             Ok(bytes) => {
-                let path = folder.join(format!("{}.gz", file.name));
-                atomic_file::write(&path, |out| out.write_all(&bytes))?;
-                progress(Progress::Saved { path: &path });
+                atomic_file::write(path, |out| out.write_all(&bytes))?;
+                progress(Progress::Saved { path });
                 return Ok(());
             }
             Err(reason) => {
-                progress(Progress::Refused { url: &url, reason: &reason });
+                progress(Progress::Refused { url, reason: &reason });
                 reasons.push(format!("{url}: {reason}"));
             }
         }
     }
-    Err(Error::Download { file: file.name.to_string(), reasons })
+    Err(Error::Download { file: name.to_string(), reasons })
 }
 
-/// The bytes that `url` sends, read no further than the file's size.
+/// The bytes that `url` sends, read no further than the most that the file can have.
 fn fetch(
     agent: &ureq::Agent,
     url: &str,
-    file: &KnownFile,
+    most: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<u8>, String> {
     let response = agent.get(url).call().map_err(|error| error.to_string())?;
     let body = response.into_body();
     progress(Progress::Started { url, bytes: body.content_length() });
-    let most = file.bytes() as u64 + GZIP_OVERHEAD;
     let mut reader = body.into_reader().take(most + 1);
     let (mut bytes, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
     loop {

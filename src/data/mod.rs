@@ -1,4 +1,4 @@
-//! Data sets: IDX files, published sets and where to find them, tables, generated digits and small sets, mini-batches.
+//! Data sets: IDX files, published sets and where to find them, tables, texts, generated digits and small sets, mini-batches.
 //!
 //! [`load`] returns a [`DataSet`] by name, [`read_folder`] that of a folder of one's own, and [`generate_digits`] makes one;
 //! [`Samples`] are also made of a matrix. Images stay bytes in memory and are converted when a batch is gathered.
@@ -32,6 +32,10 @@ pub mod source;
 #[doc(hidden)]
 pub mod split;
 pub mod table;
+#[doc(hidden)]
+pub mod tasks;
+#[doc(hidden)]
+pub mod text;
 mod unit;
 mod views;
 mod weights;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::idx::{ElementType, joined};
 use super::table::encode::encoder::Encoder;
+use super::text::Vocabulary;
 use super::unit::Unit;
 use crate::error::Result;
+use crate::kernels::loss::{self, NO_TOKEN};
 
 /// The features that a network reads. Row-major, one sample after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +28,44 @@ pub enum Targets {
     Classes(Vec<u8>),
     /// The target values, `[samples, width]`, all finite.
     Values { values: Vec<f32>, width: usize },
+    /// A class for each position of each sample.
+    Tokens(Tokens),
     /// None: samples for a loss that takes no targets.
     None,
+}
+
+/// A class for each position of each sample, or [`NO_TOKEN`](crate::kernels::loss::NO_TOKEN) where a position does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Those of sample `i` begin at `i * step`.
+    pub ids: Vec<u32>,
+    /// Positions of a sample.
+    pub positions: usize,
+    /// Tokens from one sample to the next: fewer than `positions` where samples overlap.
+    pub step: usize,
+    /// The classes: each token that counts is below it.
+    pub vocabulary: usize,
+}
+
+impl Tokens {
+    /// The tokens, borrowed.
+    pub fn view(&self) -> loss::Tokens<'_> {
+        loss::Tokens { ids: &self.ids, positions: self.positions, step: self.step }
+    }
+
+    fn check(&self, samples: usize) -> Result<()> {
+        let Tokens { ids, positions, step, vocabulary } = self;
+        let expected = samples.checked_sub(1).and_then(|last| last.checked_mul(*step));
+        if *positions == 0 || expected.and_then(|last| last.checked_add(*positions)) != Some(ids.len()) {
+            let expected = format!("those of {samples} samples of {positions} positions, {step} apart");
+            return Err(mismatch("tokens", expected, ids.len()));
+        }
+        let is_class = |&id: &u32| id == NO_TOKEN || (id as usize) < *vocabulary;
+        match ids.iter().position(|id| !is_class(id)) {
+            Some(at) => Err(mismatch("tokens", format!("below {vocabulary}"), format!("{} at {at}", ids[at]))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One split of a data set: at least one sample, and as many targets as samples, or none.
@@ -37,6 +75,8 @@ pub struct Samples {
     /// The type of the features in their file.
     element_type: ElementType,
     shape: [usize; 3],
+    /// Numbers from one sample to the next: fewer than a sample has where samples overlap.
+    step: usize,
     targets: Targets,
     /// One for each target value of a sample; empty where values stand for themselves.
     units: Vec<Unit>,
@@ -44,6 +84,8 @@ pub struct Samples {
     weights: Vec<f32>,
     /// What made them of the rows of a table, if that is where they come from.
     encoder: Option<Arc<Encoder>>,
+    /// What made them of a text, if that is where they come from.
+    vocabulary: Option<Arc<Vocabulary>>,
     count: usize,
 }
 
@@ -57,6 +99,8 @@ pub struct DataSet {
     pub train: Samples,
     pub test: Samples,
     pub origin: Origin,
+    /// Whether `test` is a validation part, which a training looks at after each epoch, and there is none to test on.
+    pub validates: bool,
     /// The names of the classes, in order; empty where they have none.
     pub class_names: Vec<String>,
     /// What was assumed when it was read, a sentence each.
@@ -101,7 +145,7 @@ impl Samples {
         match &targets {
             Targets::Classes(labels) => check_labels("labels", labels, classes)?,
             Targets::Values { values, .. } => check_finite("target values", values)?,
-            Targets::None => {}
+            Targets::Tokens(_) | Targets::None => {}
         }
         Samples::checked(Features::Floats(values), ElementType::F32, shape, targets)
     }
@@ -119,6 +163,49 @@ impl Samples {
         Samples::checked(features, element_type, shape, Targets::Classes(vec![0; count]))
     }
 
+    /// Samples that are codes, each `context` of them, such as the tokens of a text: sample `i` begins at number `i * step` of
+    /// `features`, so that samples may overlap in memory. Codes are whole numbers, and never scaled unless a recipe says so.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`](crate::Error::Mismatch) if features or targets are not those of as many samples.
+    pub fn windows(
+        features: Features,
+        context: usize,
+        step: usize,
+        targets: Targets,
+        count: usize,
+    ) -> Result<Samples> {
+        check_count(count)?;
+        match &targets {
+            Targets::Tokens(tokens) => tokens.check(count)?,
+            Targets::Classes(labels) if labels.len() == count => {}
+            Targets::None => {}
+            _ => return Err(mismatch("targets", format!("tokens, or classes of {count} samples"), "others")),
+        }
+        let expected = (count - 1).checked_mul(step).and_then(|last| last.checked_add(context));
+        if expected != Some(features.len()) || context == 0 || step == 0 {
+            let expected = format!("those of {count} samples of {context} tokens, {step} apart");
+            return Err(mismatch("number of features", expected, features.len()));
+        }
+        if let Features::Floats(values) = &features {
+            check_finite("features", values)?;
+        }
+        let shape = [1, 1, context];
+        Ok(Samples { step, ..Samples::of(features, ElementType::I32, shape, targets, count) })
+    }
+
+    fn of(
+        features: Features,
+        element_type: ElementType,
+        shape: [usize; 3],
+        targets: Targets,
+        count: usize,
+    ) -> Samples {
+        let step = shape.iter().product();
+        let (units, weights, encoder, vocabulary) = (Vec::new(), Vec::new(), None, None);
+        Samples { features, element_type, shape, step, targets, units, weights, encoder, vocabulary, count }
+    }
+
     /// Checks the conditions that all constructors share.
     pub(super) fn checked(
         features: Features,
@@ -130,6 +217,11 @@ impl Samples {
         let count = match &targets {
             Targets::None => values / shape.iter().fold(1usize, |all, &size| all.saturating_mul(size)).max(1),
             Targets::Classes(labels) => labels.len(),
+            Targets::Tokens(tokens) => {
+                let count = tokens.ids.len() / tokens.positions.max(1);
+                tokens.check(count)?;
+                count
+            }
             Targets::Values { values, width } if *width > 0 && values.len() % width == 0 => {
                 values.len() / width
             }
@@ -137,17 +229,14 @@ impl Samples {
                 return Err(mismatch("target values", format!("rows of {width}"), values.len()));
             }
         };
-        if count == 0 || u32::try_from(count).is_err() {
-            return Err(mismatch("number of samples", "1 to 4294967295", count));
-        }
+        check_count(count)?;
         let [height, width, channels] = shape;
         let expected = [height, width, channels].iter().try_fold(count, |product, &d| product.checked_mul(d));
         if expected != Some(values) || values == 0 {
             let product = format!("{count} x {height} x {width} x {channels}, none of them 0");
             return Err(mismatch("number of features", product, values));
         }
-        let (units, weights) = (Vec::new(), Vec::new());
-        Ok(Samples { features, element_type, shape, targets, units, weights, encoder: None, count })
+        Ok(Samples::of(features, element_type, shape, targets, count))
     }
 
     /// The number of samples, from 1 to `u32::MAX`.
@@ -180,7 +269,13 @@ impl Samples {
         self.shape.iter().product()
     }
 
-    /// The features, `[samples, height, width, channels]`.
+    /// Numbers from the beginning of one sample in [`features`](Samples::features) to that of the next: as many as a sample
+    /// has, or fewer where samples overlap.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// The features, `[samples, height, width, channels]`, but that samples lie a [`step`](Samples::step) apart.
     pub fn features(&self) -> &Features {
         &self.features
     }
@@ -199,7 +294,7 @@ impl Samples {
     pub fn with_units(self, units: Vec<Unit>) -> Result<Samples> {
         let width = match &self.targets {
             Targets::Values { width, .. } => *width,
-            Targets::Classes(_) | Targets::None => 0,
+            Targets::Classes(_) | Targets::Tokens(_) | Targets::None => 0,
         };
         if !units.is_empty() && units.len() != width {
             return Err(mismatch("units of target values", format!("{width} or none"), units.len()));
@@ -249,11 +344,21 @@ impl Samples {
         self.encoder.as_ref()
     }
 
+    /// The samples, with the vocabulary whose tokens they are: a model that is trained on them keeps it.
+    pub fn with_vocabulary(self, vocabulary: Arc<Vocabulary>) -> Samples {
+        Samples { vocabulary: Some(vocabulary), ..self }
+    }
+
+    /// The vocabulary whose tokens the samples are, if they are a text's.
+    pub fn vocabulary(&self) -> Option<&Arc<Vocabulary>> {
+        self.vocabulary.as_ref()
+    }
+
     /// The class of each sample, `[samples]`, if the targets are classes.
     pub fn labels(&self) -> Option<&[u8]> {
         match &self.targets {
             Targets::Classes(labels) => Some(labels),
-            Targets::Values { .. } | Targets::None => None,
+            Targets::Values { .. } | Targets::Tokens(_) | Targets::None => None,
         }
     }
 
@@ -271,7 +376,7 @@ impl Samples {
     /// If there is no sample `i`.
     pub fn row_bytes(&self, i: usize) -> Option<&[u8]> {
         match &self.features {
-            Features::Bytes(pixels) => Some(row(pixels, i, self.features_per_sample())),
+            Features::Bytes(pixels) => Some(&pixels[i * self.step..][..self.features_per_sample()]),
             Features::Floats(_) => None,
         }
     }
@@ -284,22 +389,29 @@ impl Samples {
         if let Some(outside) = indices.iter().find(|&&i| i >= self.count) {
             return Err(mismatch("index of a sample", format!("below {}", self.count), outside));
         }
-        let size = self.features_per_sample();
+        let (size, step) = (self.features_per_sample(), self.step);
         let features = match &self.features {
-            Features::Bytes(pixels) => Features::Bytes(rows(pixels, indices, size)),
-            Features::Floats(values) => Features::Floats(rows(values, indices, size)),
+            Features::Bytes(pixels) => Features::Bytes(rows(pixels, indices, [size, step])),
+            Features::Floats(values) => Features::Floats(rows(values, indices, [size, step])),
         };
         let targets = match &self.targets {
-            Targets::Classes(labels) => Targets::Classes(rows(labels, indices, 1)),
+            Targets::Classes(labels) => Targets::Classes(rows(labels, indices, [1; 2])),
             Targets::Values { values, width } => {
-                Targets::Values { values: rows(values, indices, *width), width: *width }
+                Targets::Values { values: rows(values, indices, [*width; 2]), width: *width }
+            }
+            &Targets::Tokens(Tokens { ref ids, positions, step, vocabulary }) => {
+                let ids = rows(ids, indices, [positions, step]);
+                Targets::Tokens(Tokens { ids, positions, step: positions, vocabulary })
             }
             Targets::None => Targets::None,
         };
-        let taken = Samples::checked(features, self.element_type, self.shape, targets)?;
-        let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, 1) };
+        if indices.is_empty() {
+            return Err(mismatch("number of samples", "1 to 4294967295", 0));
+        }
+        let taken = Samples::of(features, self.element_type, self.shape, targets, indices.len());
+        let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, [1; 2]) };
         let (units, encoder) = (self.units.clone(), self.encoder.clone());
-        Ok(Samples { units, weights, encoder, ..taken })
+        Ok(Samples { units, weights, encoder, vocabulary: self.vocabulary.clone(), ..taken })
     }
 
     /// The first `count` samples, in the memory of all.
@@ -310,14 +422,17 @@ impl Samples {
         if count == 0 || count > self.count {
             return Err(mismatch("samples", format!("1 to {}", self.count), count));
         }
-        let size = self.features_per_sample();
+        let numbers = (count - 1) * self.step + self.features_per_sample();
         match &mut self.features {
-            Features::Bytes(pixels) => shorten(pixels, count * size),
-            Features::Floats(values) => shorten(values, count * size),
+            Features::Bytes(pixels) => shorten(pixels, numbers),
+            Features::Floats(values) => shorten(values, numbers),
         }
         match &mut self.targets {
             Targets::Classes(labels) => shorten(labels, count),
             Targets::Values { values, width } => shorten(values, count * *width),
+            Targets::Tokens(Tokens { ids, positions, step, .. }) => {
+                shorten(ids, (count - 1) * *step + *positions);
+            }
             Targets::None => {}
         }
         shorten(&mut self.weights, count);
@@ -361,18 +476,23 @@ impl DataSet {
             train,
             test,
             origin,
+            validates: false,
             class_names: Vec::new(),
             notes: Vec::new(),
         })
     }
 }
 
-fn row<T>(values: &[T], i: usize, size: usize) -> &[T] {
-    &values[i * size..(i + 1) * size]
+fn check_count(count: usize) -> Result<()> {
+    if count == 0 || u32::try_from(count).is_err() {
+        return Err(mismatch("number of samples", "1 to 4294967295", count));
+    }
+    Ok(())
 }
 
-fn rows<T: Copy>(values: &[T], indices: &[usize], size: usize) -> Vec<T> {
-    indices.iter().flat_map(|&i| row(values, i, size)).copied().collect()
+/// Rows of so many numbers, each of which begins so many behind the one before.
+fn rows<T: Copy>(values: &[T], indices: &[usize], [size, step]: [usize; 2]) -> Vec<T> {
+    indices.iter().flat_map(|&i| &values[i * step..][..size]).copied().collect()
 }
 
 #[cfg(test)]

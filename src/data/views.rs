@@ -16,13 +16,15 @@ pub enum FeaturesRef<'a> {
 }
 
 /// The targets of some samples, borrowed: slices, vectors and arrays of `u8` are classes, those of
-/// `f32` are values.
+/// `f32` are values, and those of `u32` are classes of positions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TargetsRef<'a> {
     /// The class of each sample, `[samples]`, from 0.
     Classes(&'a [u8]),
     /// The target values, `[samples, outputs]`.
     Values(&'a [f32]),
+    /// The class of each position of each sample, `[samples, positions]`; `u32::MAX` where a position does not count.
+    Tokens(&'a [u32]),
     /// None, for a loss that takes none.
     None,
 }
@@ -69,6 +71,7 @@ views! {
     FeaturesRef::Floats of f32;
     TargetsRef::Classes of u8;
     TargetsRef::Values of f32;
+    TargetsRef::Tokens of u32;
 }
 
 impl Features {

@@ -18,6 +18,6 @@ use chunks::chunks;
 pub use cross_entropy::{CrossEntropy, cross_entropy};
 pub use elementwise::{ElementwiseLoss, elementwise};
 pub use hinge::{Hinge, hinge};
-pub use pass::{Pass, Rows, Scores, Target, Targets};
+pub use pass::{NO_TOKEN, Pass, Rows, Scores, Target, Targets, Tokens};
 pub(crate) use softmax::exponentials_of;
 pub use softmax::{softmax, softmax_cross_entropy, softmax_cross_entropy_value};

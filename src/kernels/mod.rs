@@ -9,5 +9,6 @@ pub mod loss;
 pub mod normalisation;
 pub mod products;
 pub mod reference;
+pub mod sequence;
 pub mod simd;
 pub mod update;

@@ -2,6 +2,7 @@
 //! tests hold the fast kernels against these, and these against finite differences.
 
 mod activations;
+pub mod attention;
 pub mod augment;
 mod dense;
 mod distances;
@@ -14,6 +15,7 @@ mod loss;
 pub mod merge;
 pub mod normalise;
 mod per_output;
+mod recurrent;
 mod transposed;
 
 pub use activations::{activation, activation_derivative};
@@ -27,6 +29,7 @@ pub use loss::{
 };
 
 pub use per_output::{WeightNorm, WeightNormGradients, clip_adaptively, limit_norm};
+pub use recurrent::{Recurrent, recurrent_cell};
 pub use transposed::Transposed;
 
 /// The gradient of `f` at `x` `[n]` by central differences with this `step`.

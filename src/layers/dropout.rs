@@ -4,6 +4,7 @@
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
 use super::kind::{LayerKind, Refusal};
+use super::in_order::Along;
 use super::layer::{Backward, Forward, Layer, Training};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValues, unit_open};
@@ -99,6 +100,10 @@ impl Layer for Dropout {
             y.copy_from_slice(x.row(row));
             padding.fill(0.0);
         }
+    }
+
+    fn along(&self) -> Along<'_> {
+        Along::Apart
     }
 
     fn prepares_gradient(&self) -> bool {

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use super::kind::{LayerKind, LayerSettings};
+use super::in_order::Along;
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValues, non_negative, positive};
@@ -99,6 +100,10 @@ impl Layer for Elementwise {
             let pitch = self.image.map_or(y.len(), |image| image.pitch);
             y.chunks_exact_mut(pitch).for_each(|pixel| pixel[self.features..].fill(0.0));
         }
+    }
+
+    fn along(&self) -> Along<'_> {
+        Along::Apart
     }
 
     fn prepares_gradient(&self) -> bool {

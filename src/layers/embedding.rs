@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::in_order::Along;
 use super::layer::{Backward, Forward, Layer};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Sharding};
@@ -158,6 +159,10 @@ impl Layer for Embedding {
 
     fn prepares_gradient(&self) -> bool {
         false
+    }
+
+    fn along(&self) -> Along<'_> {
+        if self.is_shared { Along::Apart } else { Along::Together }
     }
 
     /// Inverts what passes through: a code has no gradient.

@@ -3,6 +3,7 @@
 //! GLU Variants Improve Transformer, 2020). With the layer before it, `W x + c`, it is `(W x + c) · gate(V x + d)`.
 
 use super::kind::{LayerKind, Refusal};
+use super::in_order::Along;
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue, HyperValues};
@@ -111,6 +112,10 @@ impl Layer for Gated {
 
     fn prepares_gradient(&self) -> bool {
         false
+    }
+
+    fn along(&self) -> Along<'_> {
+        Along::Apart
     }
 
     /// Inverts the forward pass.

@@ -81,6 +81,10 @@ pub(super) enum Make {
     Layer(fn(&HyperValues, Shape) -> Box<dyn Layer>),
     Node(fn(&HyperValues, Incoming) -> Node),
     Branch(fn(&HyperValues, Shape) -> Branch),
+    /// Nodes of one module, each of which reads the one before it.
+    Chain(fn(&HyperValues, Incoming) -> Vec<Node>),
+    /// Layers one behind the other, each with the name of its module.
+    Stack(fn(&HyperValues, Shape) -> Vec<(&'static str, LayerSettings)>),
 }
 
 /// Layers beside what goes into them: both meet behind the last.
@@ -125,6 +129,22 @@ impl LayerKind {
     /// Several layers beside what goes into them.
     pub(super) const fn of_branch(name: &'static str, make: fn(&HyperValues, Shape) -> Branch) -> LayerKind {
         LayerKind::made(name, Make::Branch(make))
+    }
+
+    /// Several nodes in one module, each of which reads the one before it.
+    pub(super) const fn of_chain(
+        name: &'static str,
+        make: fn(&HyperValues, Incoming) -> Vec<Node>,
+    ) -> LayerKind {
+        LayerKind::made(name, Make::Chain(make))
+    }
+
+    /// Several layers one behind the other, in modules of their own within this one's.
+    pub(super) const fn of_stack(
+        name: &'static str,
+        make: fn(&HyperValues, Shape) -> Vec<(&'static str, LayerSettings)>,
+    ) -> LayerKind {
+        LayerKind::made(name, Make::Stack(make))
     }
 
     const fn made(name: &'static str, make: Make) -> LayerKind {

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use super::derived::Derived;
+use super::in_order::Along;
 use super::parameter::ParameterSpec;
 use super::sharding::{Partitioning, Sharding};
 use super::sparse::Sparse;
@@ -272,6 +273,11 @@ pub trait Layer: Debug + Send + Sync {
     /// What is made of the parameters after each update, such as a transposed copy.
     fn derived(&self) -> Option<&dyn Derived> {
         None
+    }
+
+    /// How the output at a position of a sequence follows from the input: so that text can be generated token by token.
+    fn along(&self) -> Along<'_> {
+        Along::Together
     }
 
     /// How the layer takes its input without the zeros, if it can and the [partition](Layer::partition) can, too.

@@ -52,6 +52,10 @@ impl Merge for Add {
         self.image
     }
 
+    fn is_apart(&self) -> bool {
+        true
+    }
+
     fn forward(&self, mut y: MatrixMut, [a, b]: [MatrixRef; 2]) {
         for row in 0..y.rows() {
             let y = y.row(row);

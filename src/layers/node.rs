@@ -29,6 +29,11 @@ pub trait Merge: Debug + Send + Sync {
     /// What comes out, if it is an image.
     fn image(&self) -> Option<Image>;
 
+    /// Whether the output at each position of a sequence follows from the inputs at that position alone.
+    fn is_apart(&self) -> bool {
+        false
+    }
+
     /// The output `y` `[rows, out]` of the inputs `x`, each `[rows, in]`.
     fn forward(&self, y: MatrixMut, x: [MatrixRef; 2]);
 

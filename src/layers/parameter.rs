@@ -51,6 +51,10 @@ impl ParameterSpec {
             Layout::Kernels => panels::pack_kernels(stored, values, self.kernels()),
             Layout::GroupedKernels { groups } => panels::pack_groups(stored, values, self.kernels(), groups),
             Layout::Pixels => image::unflatten(stored, values, self.pixels()),
+            Layout::Rows { pitch } => {
+                let rows = stored.chunks_exact_mut(pitch).zip(values.chunks_exact(self.shape[1]));
+                rows.for_each(|(stored, values)| stored[..values.len()].copy_from_slice(values));
+            }
         }
     }
 
@@ -66,6 +70,10 @@ impl ParameterSpec {
                 panels::unpack_groups(values, stored, self.kernels(), groups);
             }
             Layout::Pixels => image::flatten(values, stored, self.pixels()),
+            Layout::Rows { pitch } => {
+                let rows = values.chunks_exact_mut(self.shape[1]).zip(stored.chunks_exact(pitch));
+                rows.for_each(|(values, stored)| values.copy_from_slice(&stored[..values.len()]));
+            }
         }
     }
 
@@ -89,6 +97,8 @@ pub enum Layout {
     GroupedKernels { groups: usize },
     /// One number for each of an image, `[channels, height, width]`, as images lie.
     Pixels,
+    /// A matrix, row-major, each row padded with zeros to so many floats.
+    Rows { pitch: usize },
 }
 
 /// The numbers that these parameters hold, padding not counted.

@@ -15,6 +15,10 @@ pub enum Built {
     /// One after the other.
     Nodes(Vec<Node>),
     Branch(Branch),
+    /// One after the other, in one module.
+    Chain(Vec<Node>),
+    /// Layers in modules within that of the entry.
+    Stack(Vec<(&'static str, LayerSettings)>),
 }
 
 #[doc(hidden)]
@@ -75,6 +79,8 @@ impl LayerSettings {
             Make::Layer(make) => Node::layer(make(own, input.shape)),
             Make::Node(make) => make(own, input),
             Make::Branch(make) => return Built::Branch(make(own, input.shape)),
+            Make::Chain(make) => return Built::Chain(make(own, input)),
+            Make::Stack(make) => return Built::Stack(make(own, input.shape)),
         };
         let after = apart.map(|activation| {
             let features = node.image().map_or(node.outputs(), |image| image.channels);

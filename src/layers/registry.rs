@@ -1,8 +1,11 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
-use super::entries::{convolution, dense, embedding, features, normalisation, squeeze_excite, transposed};
+use super::entries::{
+    attention, convolution, dense, embedding, features, normalisation, position, recurrent, squeeze_excite,
+    transformer, transposed,
+};
 use super::kind::{Ending, LayerKind};
-use super::{dropout, elementwise, flatten, gated, pool, prelu, squared_distances};
+use super::{dropout, elementwise, factors, flatten, gated, pool, positions, prelu, squared_distances};
 use crate::error::Result;
 use crate::hyper::{Allowed, HyperParameter};
 use crate::kernels::activation::Activation;
@@ -34,7 +37,23 @@ fn built_in() -> Vec<&'static LayerKind> {
     ];
     let trained = [&prelu::KIND, &gated::GLU, &gated::SWIGLU, &squared_distances::KIND, &embedding::KIND];
     let fixed = [&features::POLYNOMIAL, &features::FOURIER];
-    before_activations.into_iter().chain(elementwise::kinds()).chain(trained).chain(fixed).collect()
+    let of_sequences = [
+        &position::DENSE,
+        &normalisation::RMS,
+        &positions::LEARNED,
+        &positions::SINUSOIDAL,
+        &recurrent::RNN,
+        &recurrent::LSTM,
+        &recurrent::GRU,
+        &attention::KIND,
+        &transformer::KIND,
+        &positions::ROWS,
+        &positions::PERMUTED,
+        &positions::LAST,
+        &factors::KIND,
+    ];
+    let others = trained.into_iter().chain(fixed).chain(of_sequences);
+    before_activations.into_iter().chain(elementwise::kinds()).chain(others).collect()
 }
 
 /// Names that mean something else, and what every layer has.

@@ -4,6 +4,7 @@ use super::kind::{Loss, Takes};
 use super::{Targets, function};
 use crate::error::{Error, Result};
 use crate::hyper::{HyperParameter, HyperValue, finite};
+use crate::kernels::loss::Tokens;
 
 /// The error that the sum of a target's probabilities may have.
 const SUM_TOLERANCE: f64 = 1e-3;
@@ -35,6 +36,7 @@ impl Loss {
                 return Err(Error::Mismatch { what: self.targets(), expected, found });
             }
             Targets::None => return Ok(()),
+            Targets::Tokens(tokens) => return self.check_tokens(tokens),
             Targets::Classes(labels) | Targets::Mixed { labels, .. } => {
                 if !self.takes_classes() {
                     let (expected, found) = ("values".into(), "classes".into());
@@ -66,6 +68,19 @@ impl Loss {
                 self.check_values(values, &expected, |t| range.contains(t.into()))
             }
         }
+    }
+
+    fn check_tokens(&self, tokens: Tokens) -> Result<()> {
+        if !self.takes_classes() {
+            let (expected, found) = ("values".into(), "classes".into());
+            return Err(Error::Mismatch { what: self.targets(), expected, found });
+        }
+        let samples = (tokens.ids.len() - tokens.positions) / tokens.step + 1;
+        if function::weight(self.mean_weights(), Targets::Tokens(tokens), 0..samples) > 0.0 {
+            return Ok(());
+        }
+        let expected = "a position that counts, of a class with a weight above 0".into();
+        Err(Error::Mismatch { what: self.targets(), expected, found: "none".into() })
     }
 
     fn check_probabilities(&self, values: &[f32], outputs: usize) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::kernels::loss::{self, ElementwiseLoss, Pass, RowLoss, Rows, Scores, Targets};
+use crate::kernels::loss::{self, ElementwiseLoss, NO_TOKEN, Pass, RowLoss, Rows, Scores, Targets};
 
 /// The arithmetic of a loss on a block of rows.
 type Block = dyn Fn(Pass) + Send + Sync;
@@ -53,18 +53,33 @@ impl LossFunction {
         rows: Rows,
         scale: f32,
     ) {
-        (self.block)(Pass { gradient: Some(gradient), scores, outputs, targets, rows, scale });
+        self.run(Pass { gradient: Some(gradient), scores, outputs, targets, rows, scale });
     }
 
     /// [`LossFunction::gradient`] without the gradient, for evaluation. `outputs` \[rows, stride\].
     #[doc(hidden)]
     pub fn value(&self, scores: Scores, outputs: &[f32], targets: Targets, rows: Rows) {
-        (self.block)(Pass { gradient: None, scores, outputs, targets, rows, scale: 1.0 });
+        self.run(Pass { gradient: None, scores, outputs, targets, rows, scale: 1.0 });
+    }
+
+    fn run(&self, pass: Pass) {
+        let Pass { mut gradient, scores, outputs, targets, rows, scale } = pass;
+        let Scores { losses, correct } = scores;
+        let again = gradient.as_deref_mut();
+        let scores = Scores { losses: &mut *losses, correct: &mut *correct };
+        (self.block)(Pass { gradient: again, scores, outputs, targets, rows, scale });
+        let Targets::Tokens(tokens) = targets else { return };
+        for row in (0..losses.len()).filter(|&row| tokens.at(row).is_none()) {
+            (losses[row], correct[row]) = (0.0, 0);
+            if let Some(gradient) = gradient.as_deref_mut() {
+                gradient[row * rows.stride..(row + 1) * rows.stride].fill(0.0);
+            }
+        }
     }
 
     /// The divisor that makes the sum of the losses of these samples their mean: their number or, for
     /// cross-entropy with class weights and classes as targets, the sum of their classes' weights, as
-    /// in PyTorch. It is that of the whole batch, also where a batch is computed in blocks.
+    /// in PyTorch; of sequences, that of the positions that count. It is that of the whole batch, also where a batch is computed in blocks.
     ///
     /// `targets` of all samples; `samples`: the indices of those that count.
     #[doc(hidden)]
@@ -97,6 +112,11 @@ pub(super) fn weight(
     match targets {
         Targets::Classes(labels) | Targets::Mixed { labels, .. } if !weights.is_empty() => {
             samples.map(|sample| f64::from(weights[usize::from(labels[sample])])).sum()
+        }
+        Targets::Tokens(tokens) => {
+            let weight = |token: u32| weights.get(token as usize).map_or(1.0, |&weight| f64::from(weight));
+            let counted = |sample| tokens.of(sample).iter().filter(|&&token| token != NO_TOKEN);
+            samples.map(|sample| counted(sample).map(|&token| weight(token)).sum::<f64>()).sum()
         }
         _ => samples.len() as f64,
     }

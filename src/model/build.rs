@@ -35,7 +35,9 @@ impl Model {
             Shape::Features(outputs) if !config.loss.takes_targets() => outputs,
             _ => classes,
         };
-        if shape != Shape::Features(classes) || layers.is_empty() {
+        // A sequence has so many outputs at each position.
+        let fits = shape.channels() == classes;
+        if !fits || layers.is_empty() {
             return Err(Error::Shape {
                 index: config.layers.len().saturating_sub(1),
                 layer: layers.last().map_or("none".into(), |last| last.layer.kind()),
@@ -125,9 +127,11 @@ impl Builder {
                                 self.check_last(index, output)?;
                             }
                         }
-                        Built::Branch(branch) => {
-                            flow.from =
-                                self.branch(branch, index, &name, Flow { shape: input.shape, ..flow })?;
+                        other => {
+                            let input = Flow { shape: input.shape, ..flow };
+                            let each = settings.fan_in(input.shape);
+                            flow.from = self.built(other, index, &name, input, each)?;
+                            self.check_last(index, output)?;
                             module += settings.modules();
                         }
                     }

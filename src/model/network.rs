@@ -12,6 +12,7 @@ use super::normalisation::Seen;
 use super::recipe::ModelConfig;
 use super::summary::SummaryRow;
 use crate::data::table::Encoder;
+use crate::data::text::Vocabulary;
 use crate::kernels::simd::reduce;
 use crate::layers::{Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
@@ -48,6 +49,21 @@ impl Model {
     /// Features of a sample that the last layer gives: the number of classes.
     pub fn outputs(&self) -> usize {
         self.layers.last().map_or(0, |last| last.layer.outputs())
+    }
+
+    /// Positions of the sequence that the last layer gives: the pixels of an image, and 1 where it gives features.
+    pub fn positions(&self) -> usize {
+        self.layers.last().and_then(|last| last.layer.image()).map_or(1, |image| image.pixels())
+    }
+
+    /// Outputs of each position: the classes where targets are classes.
+    pub fn classes(&self) -> usize {
+        self.outputs() / self.positions().max(1)
+    }
+
+    /// What made its samples of a text, if it was trained on one.
+    pub fn vocabulary(&self) -> Option<&Arc<Vocabulary>> {
+        self.seen.vocabulary.as_ref()
     }
 
     pub fn loss(&self) -> &Loss {

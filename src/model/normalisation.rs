@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::recipe::DataConfig;
 use crate::data::idx::ElementType;
 use crate::data::table::Encoder;
+use crate::data::text::Vocabulary;
 
 /// What a network sees of each value x of its data: (x / scale - mean) / deviation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,4 +54,6 @@ pub struct Seen {
     pub element_type: Option<ElementType>,
     /// What made its samples of the rows of a table, if it was trained on one.
     pub encoder: Option<Arc<Encoder>>,
+    /// What made its samples of a text, if it was trained on one.
+    pub vocabulary: Option<Arc<Vocabulary>>,
 }

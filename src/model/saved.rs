@@ -12,6 +12,7 @@ use super::recipe::{DataConfig, Override, Recipe};
 use super::section;
 use crate::data::idx::ElementType;
 use crate::data::table::Encoder;
+use crate::data::text::Vocabulary;
 use crate::error::{Error, Result};
 
 /// A model that was read from a file.
@@ -110,6 +111,9 @@ fn write(
     if let Some(encoder) = model.encoder() {
         metadata.insert("table".to_string(), encoder.to_json());
     }
+    if let Some(vocabulary) = model.vocabulary() {
+        metadata.insert("text".to_string(), vocabulary.to_json());
+    }
     if let Some(element_type) = element_type {
         let scale = recipe.data.scale_of(element_type).to_string();
         metadata.extend([entry("element", element_type.name().to_string()), entry("scale", scale)]);
@@ -127,7 +131,7 @@ impl Model {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let mut recipe = Recipe::of_model(self.config().clone());
         self.seen().normalisation.put_into(&mut recipe.data);
-        write(path.as_ref(), self, &recipe, self.input(), self.outputs(), self.seen().element_type)
+        write(path.as_ref(), self, &recipe, self.input(), self.classes(), self.seen().element_type)
     }
 
     /// Reads a model that [`Model::save`], or `fallline train --save`, has written.
@@ -175,7 +179,9 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
     model.load_file(path, file, |tensor| check_values(path, tensor))?;
-    model.set_seen(Seen { normalisation: Normalisation::of(&recipe.data), element_type, encoder });
+    let vocabulary = metadata.get("text").map(|text| vocabulary(path, text, classes)).transpose()?;
+    let normalisation = Normalisation::of(&recipe.data);
+    model.set_seen(Seen { normalisation, element_type, encoder, vocabulary });
     Ok(SavedModel { model, recipe, input, classes, element_type })
 }
 
@@ -191,6 +197,17 @@ fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: Option<usize>) -
         return Err(wrong(path, "table", &expected, &format!("{width} features and {found} outputs")));
     }
     Ok(Arc::new(encoder))
+}
+
+/// The vocabulary of the tokens of a text, if it has as many as the model has classes.
+fn vocabulary(path: &Path, text: &str, classes: usize) -> Result<Arc<Vocabulary>> {
+    let expected = "the vocabulary of a text";
+    let vocabulary = Vocabulary::from_json(text).map_err(|fault| wrong(path, "text", expected, &fault))?;
+    if vocabulary.len() != classes {
+        let expected = format!("{expected} of {classes} tokens, as many as the model has classes");
+        return Err(wrong(path, "text", &expected, &format!("{} tokens", vocabulary.len())));
+    }
+    Ok(Arc::new(vocabulary))
 }
 
 /// Checks that the columns of a table are embedded as they are coded.

@@ -281,6 +281,9 @@ fn checksum(samples: &Samples) -> u32 {
     let sum = match samples.targets() {
         Targets::Classes(classes) => crc32c_append(sum, classes),
         Targets::Values { values, .. } => floats(sum, values),
+        Targets::Tokens(tokens) => {
+            tokens.ids.iter().fold(sum, |sum, id| crc32c_append(sum, &id.to_le_bytes()))
+        }
         Targets::None => sum,
     };
     floats(sum, samples.weights())

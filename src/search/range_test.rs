@@ -186,6 +186,7 @@ fn stepped(
     let targets: TargetsRef = match part.targets() {
         Targets::Classes(classes) => TargetsRef::Classes(classes),
         Targets::Values { values, .. } => TargetsRef::Values(values),
+        Targets::Tokens(tokens) => TargetsRef::Tokens(&tokens.ids),
         Targets::None => TargetsRef::None,
     };
     let record = match part.weights() {

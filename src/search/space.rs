@@ -92,6 +92,9 @@ impl Space {
         if let (Some(to), Some(from)) = (&mut changed.data.table, &recipe.data.table) {
             to.folder.clone_from(&from.folder);
         }
+        if let (Some(to), Some(from)) = (&mut changed.data.text, &recipe.data.text) {
+            to.folder.clone_from(&from.folder);
+        }
         Ok(changed)
     }
 

@@ -47,15 +47,18 @@ pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
 /// The layer, and its activation if that is a layer of its own; none if one of them reads more than rows of one input.
 fn made(config: &LayerConfig, shape: Shape) -> Option<Vec<Node>> {
     match config.settings()?.build(Incoming { shape, is_data: false }) {
-        Built::Nodes(nodes) => Some(nodes).filter(|nodes| nodes.iter().all(|node| node.as_layer().is_some())),
-        Built::Branch(_) => None,
+        Built::Nodes(nodes) | Built::Chain(nodes) => Some(nodes).filter(|nodes| nodes.iter().all(|node| node.as_layer().is_some())),
+        Built::Branch(_) | Built::Stack(_) => None,
     }
 }
 
 /// What can be seen without a network, of layers one after the other.
-fn check_alone(nodes: &[Node], mut input: Shape, output: Shape) -> Result<()> {
-    for node in nodes {
+fn check_alone(nodes: &[Node], mut input: Shape, of_all: Shape) -> Result<()> {
+    for (number, node) in nodes.iter().enumerate() {
         let Some(layer) = node.as_layer() else { continue };
+        // Of a chain only the last gives what the kind says.
+        let own = layer.image().map_or(Shape::Features(layer.outputs()), Shape::Image);
+        let output = if number + 1 == nodes.len() { of_all } else { own };
         let all = check_one(layer, input, output)?;
         // Results do not depend on how shards are cut.
         for whole in [true, false] {
@@ -133,6 +136,7 @@ fn stored_len(spec: &ParameterSpec) -> Option<usize> {
             kernels(groups)
         }
         (Layout::Pixels, [_, _, _]) => spec.pixels().columns(),
+        (Layout::Rows { pitch }, [rows, columns]) if *columns <= pitch => rows * pitch,
         _ => 0,
     };
     Some(len).filter(|len| *len > 0)

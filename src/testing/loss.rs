@@ -222,7 +222,7 @@ impl Check<'_> {
                 row
             }
             Targets::Values(values) => values[own.clone()].iter().map(|&t| t.into()).collect(),
-            Targets::None => Vec::new(),
+            Targets::Tokens(_) | Targets::None => Vec::new(),
         };
         let (value, gradient) = reference(self.loss.values(), &y, &t);
         let differs = |one: f64, other: f32, part| (one - f64::from(other)).abs() > part * one.abs().max(1.0);

@@ -4,10 +4,12 @@ pub mod analysis;
 pub mod clusters;
 pub(in crate::train) mod evaluate;
 pub(in crate::train) mod forward;
+pub mod generate;
 pub mod metrics;
 mod predictor;
 pub(in crate::train) mod scores;
 mod series;
+mod stream;
 pub mod throughput;
 
 pub use analysis::analyse;

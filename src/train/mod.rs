@@ -14,7 +14,7 @@ mod source;
 mod step;
 mod targets;
 
-pub use inference::{Predictor, analyse, analysis, clusters, evaluate, metrics, outputs, predict};
+pub use inference::{Predictor, analyse, analysis, clusters, evaluate, generate, metrics, outputs, predict};
 pub use observer::Observer;
 pub use record::exact::{CoefficientRecord, ExactRecord};
 pub use record::lloyd::{ClusterSizes, LloydRecord};

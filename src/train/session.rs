@@ -93,29 +93,31 @@ impl<'a> Session<'a> {
         recipe: &'a Recipe,
         team: &'a Team,
     ) -> Result<Self> {
-        let count = subset.as_ref().map_or(samples.len(), Vec::len);
+        let all = subset.as_ref().map_or(samples.len(), Vec::len);
         let largest =
             subset.as_ref().and_then(|subset| subset.iter().max()).map_or(0, |&index| index as usize);
-        if count == 0 || largest >= samples.len() {
+        if all == 0 || largest >= samples.len() {
             return Err(Error::Mismatch {
                 what: "indices of the samples to train on".into(),
                 expected: format!("at least one, all below {}", samples.len()),
-                found: if count == 0 { "none".into() } else { largest.to_string() },
+                found: if all == 0 { "none".into() } else { largest.to_string() },
             });
         }
         let targets = targets_for(model, samples)?;
         check_codes(model, samples, &recipe.data)?;
+        let count = recipe.train.samples_of_epoch(all);
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;
-        if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_)) {
-            let (expected, found) = ("classes with `augment.mixup`".into(), "values".into());
+        if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_) | Targets::Tokens(_)) {
+            let found = if targets.positions() > 1 { "a class for each position" } else { "values" };
+            let (expected, found) = ("classes with `augment.mixup`".into(), found.into());
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
         let loss = model.loss().function();
         match &subset {
             Some(subset) => weight_of(&loss, targets, samples, subset.iter().map(|&index| index as usize))?,
-            None => weight_of(&loss, targets, samples, 0..count)?,
+            None => weight_of(&loss, targets, samples, 0..all)?,
         };
         let are_values = matches!(targets, Targets::Values(_));
         let augmenting = augmenter.as_ref();
@@ -126,6 +128,7 @@ impl<'a> Session<'a> {
             recipe,
             count,
             are_values,
+            positions: targets.positions(),
             threads: team.threads(),
             augmenter: augmenting,
             sparse_entries: sparse.as_ref().map(SparseMatrix::most_entries),
@@ -143,9 +146,10 @@ impl<'a> Session<'a> {
             prefer_huge_pages(bytes);
         }
         let normalisation = Normalisation::of(&recipe.data);
-        let encoder = samples.encoder().cloned();
-        model.set_seen(Seen { normalisation, element_type: Some(samples.element_type()), encoder });
-        let order = Vec::with_capacity(count);
+        let (encoder, vocabulary) = (samples.encoder().cloned(), samples.vocabulary().cloned());
+        let element_type = Some(samples.element_type());
+        model.set_seen(Seen { normalisation, element_type, encoder, vocabulary });
+        let order = Vec::with_capacity(all);
         Ok(Session {
             model,
             samples,
@@ -170,8 +174,13 @@ impl<'a> Session<'a> {
     }
 
     /// The samples that are trained on.
-    fn count(&self) -> usize {
+    fn all(&self) -> usize {
         self.subset.as_ref().map_or(self.samples.len(), Vec::len)
+    }
+
+    /// The samples of an epoch.
+    fn count(&self) -> usize {
+        self.recipe.train.samples_of_epoch(self.all())
     }
 
     /// The model as it is to be evaluated: between epochs with the averages of the recipe, if it has some, in
@@ -197,7 +206,7 @@ impl<'a> Session<'a> {
 
     /// Samples that are trained on.
     pub fn samples(&self) -> usize {
-        self.count()
+        self.all()
     }
 
     pub fn recipe(&self) -> &Recipe {
@@ -331,7 +340,8 @@ impl<'a> Session<'a> {
         let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
         let count = self.count();
-        batches::order(count, train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        batches::order(self.all(), train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        self.order.truncate(count);
         if let Some(subset) = &self.subset {
             self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
         }

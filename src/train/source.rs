@@ -19,6 +19,8 @@ pub struct Source<'a> {
     pub weights: &'a [f32],
     /// Features of a sample.
     pub width: usize,
+    /// Features from the beginning of one sample to that of the next: fewer where samples overlap.
+    pub step: usize,
     pub scale: f32,
     pub shift: f32,
     /// The samples without their zeros, normalised, if the first layer takes them so.
@@ -39,8 +41,8 @@ impl<'a> Source<'a> {
     /// and divided by the deviation.
     pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
         let (features, width) = (samples.features().view(), samples.features_per_sample());
-        Source::of(features, width, targets, config.factor_and_shift(samples.element_type()))
-            .with_weights(samples.weights())
+        let source = Source::of(features, width, targets, config.factor_and_shift(samples.element_type()));
+        Source { step: samples.step(), ..source }.with_weights(samples.weights())
     }
 
     /// A source of samples of `width` features each, which are multiplied by a factor and then shifted.
@@ -50,7 +52,7 @@ impl<'a> Source<'a> {
         targets: Targets<'a>,
         [scale, shift]: [f32; 2],
     ) -> Self {
-        Source { features, targets, weights: &[], width, scale, shift, sparse: None }
+        Source { features, targets, weights: &[], width, step: width, scale, shift, sparse: None }
     }
 
     /// The source with weights of its samples, `[samples]` or empty.
@@ -70,7 +72,7 @@ impl<'a> Source<'a> {
     /// If memory is short.
     pub fn without_zeros(&self) -> Result<Option<SparseMatrix>> {
         let samples = self.samples();
-        if self.width < FEWEST || u32::try_from(self.width).is_err() {
+        if self.width < FEWEST || self.step < self.width || u32::try_from(self.width).is_err() {
             return Ok(None);
         }
         let mut row = memory::filled("a sample", 0.0, self.width)?;
@@ -101,7 +103,7 @@ impl<'a> Source<'a> {
         if let Some(sparse) = self.sparse {
             return ahead.add(sparse.row(sample));
         }
-        let part = sample * self.width..(sample + 1) * self.width;
+        let part = sample * self.step..sample * self.step + self.width;
         match self.features {
             FeaturesRef::Bytes(bytes) => ahead.add(&bytes[part]),
             FeaturesRef::Floats(floats) => ahead.add(&floats[part]),
@@ -122,7 +124,7 @@ impl<'a> Source<'a> {
 
     /// Writes these features of one sample, normalised, to `row` `[features.len()]`.
     pub fn gather(&self, row: &mut [f32], sample: usize, features: Range<usize>) {
-        let part = sample * self.width + features.start..sample * self.width + features.end;
+        let part = sample * self.step + features.start..sample * self.step + features.end;
         match self.features {
             FeaturesRef::Bytes(bytes) => convert::bytes_to_floats(row, &bytes[part], self.scale, self.shift),
             FeaturesRef::Floats(floats) => {

@@ -124,11 +124,17 @@ impl Step<'_> {
 
     /// Losses and hits of the batch, added up in the order of its rows.
     fn score(&self, worker: &Worker, batch: Batch, weight: f64, is_first: bool) -> BatchScore {
-        let samples = batch.len();
+        let samples = batch.len() * self.source.targets.positions();
         let losses = self.memory.losses.read(worker, 0..samples);
         let correct = self.memory.correct.read(worker, 0..samples);
+        let samples = match self.source.targets {
+            Targets::Tokens(tokens) => {
+                batch.samples().iter().map(|&sample| tokens.counted(sample as usize)).sum()
+            }
+            _ => samples,
+        };
         let correct = match self.source.targets {
-            Targets::Classes(_) | Targets::Mixed { .. } => {
+            Targets::Classes(_) | Targets::Mixed { .. } | Targets::Tokens(_) => {
                 Some(correct.iter().map(|&hit| usize::from(hit)).sum())
             }
             Targets::Values(_) | Targets::None => None,

@@ -32,11 +32,13 @@ pub(in crate::train) fn check_codes(model: &Model, samples: &Samples, data: &Dat
         return Ok(());
     }
     let [factor, shift] = data.factor_and_shift(samples.element_type());
-    for sample in 0..samples.len() {
+    // Of samples that overlap, some have all numbers of those between.
+    let (last, step) = (samples.len() - 1, samples.step());
+    for sample in (0..last).step_by((width / step).max(1)).chain([last]) {
         for &(place, rows) in &codes {
             let value = match samples.features() {
-                Features::Bytes(bytes) => f32::from(bytes[sample * width + place]),
-                Features::Floats(floats) => floats[sample * width + place],
+                Features::Bytes(bytes) => f32::from(bytes[sample * step + place]),
+                Features::Floats(floats) => floats[sample * step + place],
             };
             let seen = value.mul_add(factor, shift);
             if !(0.0..rows as f32).contains(&seen) || seen.fract() != 0.0 {
@@ -59,6 +61,29 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
         return Ok(Targets::None);
     }
     let targets = match samples.targets() {
+        data::Targets::Tokens(tokens) => {
+            let (positions, classes) = (model.positions(), model.classes());
+            if positions != tokens.positions {
+                let expected = format!("one for each of the {positions} positions of the model's output");
+                return Err(mismatch("targets of a sample", expected, tokens.positions));
+            }
+            if tokens.vocabulary > classes {
+                let expected = format!("below {classes}, the channels of the model's output");
+                return Err(mismatch("tokens", expected, format!("{} of them", tokens.vocabulary)));
+            }
+            if !samples.weights().is_empty() {
+                return Err(mismatch("weights of samples", "none of sequences with a target a position".into(), "some"));
+            }
+            Targets::Tokens(tokens.view())
+        }
+        data::Targets::Classes(_) | data::Targets::Values { .. } if model.positions() > 1 => {
+            let expected = format!(
+                "one for each of the {} positions that the model's output has; for one a sample, `flatten`, \
+                 `global-average-pool`, or `returns = \"last\"` of a recurrent layer takes positions together",
+                model.positions()
+            );
+            return Err(mismatch("targets of a sample", expected, "those of a whole sample"));
+        }
         data::Targets::Classes(labels) => {
             if let Some(label) = labels.iter().find(|&&label| usize::from(label) >= outputs) {
                 return Err(mismatch("labels", format!("below {outputs}"), label.to_string()));

@@ -48,7 +48,7 @@ impl Outcomes {
             None => {
                 let (shape, element_type) = (data.train.shape(), data.train.element_type());
                 let save =
-                    |path: &Path| saved::save(path, model, recipe, shape, model.outputs(), element_type);
+                    |path: &Path| saved::save(path, model, recipe, shape, model.classes(), element_type);
                 self.file(path, save);
             }
         }

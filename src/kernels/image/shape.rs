@@ -23,6 +23,11 @@ impl Image {
         Image { height, width, channels, pitch: channels }
     }
 
+    /// The image between two layers of the same pixels, with so many channels.
+    pub const fn with_channels(&self, channels: usize) -> Image {
+        Image::new(self.height, self.width, channels)
+    }
+
     pub const fn pixels(&self) -> usize {
         self.height * self.width
     }

@@ -1,7 +1,7 @@
 //! The hinge loss of several classes.
 
 use super::chunks::{is_first, largest, sum_of};
-use super::pass::{Pass, Scores, Targets};
+use super::pass::{Pass, Scores};
 use crate::kernels::simd::reduce::LANES;
 use crate::kernels::simd::vectorise::vectorise;
 
@@ -24,18 +24,16 @@ pub fn hinge(pass: Pass, Hinge { margin, squared }: Hinge) {
     pass.check();
     let Pass { gradient: mut dy, scores: Scores { losses, correct }, outputs: y, targets, rows, scale } =
         pass;
-    let Targets::Classes(labels) = targets else {
-        unreachable!("values and mixtures are refused before");
-    };
     let width = rows.classes as f32;
     let factor = scale / width;
     vectorise(
         #[inline(always)]
         || {
             let scores = losses.iter_mut().zip(&mut *correct);
-            let inputs = y.chunks_exact(rows.stride).zip(labels);
-            for (index, ((loss, correct), (row, &label))) in scores.zip(inputs).enumerate() {
-                let label = usize::from(label);
+            for (index, ((loss, correct), row)) in scores.zip(y.chunks_exact(rows.stride)).enumerate() {
+                let Some(label) = targets.row(index, rows.classes).class() else {
+                    unreachable!("values and mixtures are refused before");
+                };
                 let (mut sums, mut slopes) = ([0.0; LANES], [0.0; LANES]);
                 for (chunk, start) in row.as_chunks::<LANES>().0.iter().zip((0..).step_by(LANES)) {
                     let mut gradient = [0.0; LANES];

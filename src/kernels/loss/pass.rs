@@ -56,6 +56,11 @@ impl Pass<'_> {
                 rows.check_labelled(self.outputs, others);
                 debug_assert!((0.0..=1.0).contains(&share), "{share}");
             }
+            Targets::Tokens(tokens) => {
+                debug_assert!(losses.is_multiple_of(tokens.positions), "{losses} of {}", tokens.positions);
+                let is_class = |row| tokens.at(row).is_none_or(|token| token < rows.classes);
+                debug_assert!((0..losses).all(is_class));
+            }
             Targets::Values(values) => debug_assert_eq!(values.len(), losses * rows.classes),
             Targets::None => {}
         }
@@ -72,6 +77,39 @@ pub struct Scores<'a> {
     pub correct: &'a mut [u8],
 }
 
+/// The token of a position that does not count: it adds nothing to the loss, its mean or its gradient.
+pub const NO_TOKEN: u32 = u32::MAX;
+
+/// A class for each position of sequences: each position is a row of the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens<'a> {
+    /// The classes, or [`NO_TOKEN`]. Those of sequence `i` begin at `i * step`.
+    pub ids: &'a [u32],
+    /// Positions of a sequence; at least 1.
+    pub positions: usize,
+    /// Tokens from one sequence to the next: fewer than positions where sequences overlap.
+    pub step: usize,
+}
+
+impl<'a> Tokens<'a> {
+    /// The tokens of a sequence, `[positions]`.
+    pub fn of(self, sequence: usize) -> &'a [u32] {
+        &self.ids[sequence * self.step..][..self.positions]
+    }
+
+    /// The class at a row, which is a position of a sequence; none if it does not count.
+    #[inline(always)]
+    pub fn at(self, row: usize) -> Option<usize> {
+        let token = self.ids[row / self.positions * self.step + row % self.positions];
+        (token != NO_TOKEN).then_some(token as usize)
+    }
+
+    /// The positions of a sequence that count.
+    pub fn counted(self, sequence: usize) -> usize {
+        self.of(sequence).iter().filter(|&&token| token != NO_TOKEN).count()
+    }
+}
+
 /// The targets of rows.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a> {
@@ -83,18 +121,31 @@ pub enum Targets<'a> {
     /// Two classes for each row, \[rows\], of which the first counts `share`, in [0, 1], and the other the rest. The
     /// class to be predicted is that of the larger share, the first of equal ones.
     Mixed { labels: &'a [u8], others: &'a [u8], share: f32 },
+    /// The class of each position of each sample.
+    Tokens(Tokens<'a>),
     /// No targets, for losses that take none.
     None,
 }
 
 impl<'a> Targets<'a> {
-    /// The targets of some rows of `classes` columns.
+    /// Rows of the loss for each sample: the positions of a sequence, else one.
+    pub fn positions(self) -> usize {
+        match self {
+            Targets::Tokens(tokens) => tokens.positions,
+            _ => 1,
+        }
+    }
+
+    /// The targets of some samples, with `classes` values each where they are values.
     pub fn rows(self, rows: std::ops::Range<usize>, classes: usize) -> Targets<'a> {
         match self {
             Targets::Classes(labels) => Targets::Classes(&labels[rows]),
             Targets::Values(values) => Targets::Values(&values[rows.start * classes..rows.end * classes]),
             Targets::Mixed { labels, others, share } => {
                 Targets::Mixed { labels: &labels[rows.clone()], others: &others[rows], share }
+            }
+            Targets::Tokens(tokens) => {
+                Targets::Tokens(Tokens { ids: &tokens.ids[rows.start * tokens.step..], ..tokens })
             }
             Targets::None => Targets::None,
         }
@@ -109,6 +160,8 @@ impl<'a> Targets<'a> {
             Targets::Mixed { labels, others, share } => {
                 Target::Mixed { classes: [labels[row], others[row]].map(usize::from), share }
             }
+            // What a row that does not count comes to is taken back afterwards.
+            Targets::Tokens(tokens) => Target::Class(tokens.at(row).unwrap_or(0)),
             Targets::None => Target::None,
         }
     }

@@ -10,7 +10,7 @@ use crate::layers::shape::{Incoming, Shape};
 use crate::layers::weight_norm::WeightNorm;
 
 /// The most output features.
-const MOST_UNITS: usize = 1 << 20;
+pub(super) const MOST_UNITS: usize = 1 << 20;
 
 /// What recipes call it.
 pub(in crate::layers) static KIND: LayerKind = LayerKind::of_node("dense", make)

@@ -107,6 +107,11 @@ impl LayerSettings {
         (*self.kind() == KIND).then(|| (tables(self.values()), self.values().choice("shared")))
     }
 
+    /// The embedding with one table of so many rows, of which nothing was said.
+    pub fn embedding_of_tokens(self, rows: usize) -> LayerSettings {
+        self.having("categories", vec![rows])
+    }
+
     /// The embedding with what is not said of its tables as `known` has it, `[rows, width]` of each.
     pub fn embedding_of(self, known: &[[usize; 2]]) -> LayerSettings {
         let is_unsaid = |key: &str| self.values().integers(key).is_empty();

@@ -1,11 +1,15 @@
 //! The entries of the table of layers that are more than one layer each, or more than a page beside it.
 
+pub(super) mod attention;
 pub(super) mod convolution;
 pub(super) mod dense;
 pub(super) mod embedding;
 pub(super) mod features;
 pub(super) mod normalisation;
+pub(super) mod position;
+pub(super) mod recurrent;
 pub(super) mod squeeze_excite;
+pub(super) mod transformer;
 pub(super) mod transposed;
 
 pub use convolution::with_pool;

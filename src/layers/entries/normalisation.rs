@@ -1,12 +1,14 @@
 //! `batch-norm`, `layer-norm` and `group-norm`.
 
 use crate::hyper::{HyperParameter, HyperValues, divisor, unit_positive};
+use crate::kernels::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
 use crate::layers::group_norm::GroupNorm;
 use crate::layers::kind::{LayerKind, Refusal};
 use crate::layers::layer::Layer;
 use crate::layers::layer_norm::LayerNorm;
 use crate::layers::node::Node;
+use crate::layers::position_norm::PositionNorm;
 use crate::layers::shape::{Incoming, Shape};
 
 /// The most groups.
@@ -45,9 +47,37 @@ pub(in crate::layers) static BATCH: LayerKind = LayerKind::of_node("batch-norm",
 pub(in crate::layers) static LAYER: LayerKind = LayerKind::new("layer-norm", by_sample)
     .formula(FORMULA)
     .source("Ba, Kiros, Hinton 2016")
-    .hyper_parameters(&[EPSILON, ACTIVATION])
+    .hyper_parameters(&[
+        EPSILON,
+        ACTIVATION,
+        HyperParameter::choice(
+            "by_position",
+            false,
+            "whether the channels of each position, or pixel, are normalised by themselves",
+        ),
+    ])
+    .conflict(|settings| {
+        let refused = settings.choice("by_position") && settings.activation("activation") != Activation::IDENTITY;
+        refused.then(|| ("activation", "none with `by_position`: a layer of its own".into(), "one".into()))
+    })
+    .output(|settings, input| Ok(if settings.choice("by_position") { padded(input) } else { input }))
     .ends_in_activation()
     .fan_in(|_, _| NUMBERS);
+
+/// Of the channels of each position, by their root mean square.
+pub(in crate::layers) static RMS: LayerKind = LayerKind::new("rms-norm", |settings, input| {
+    Box::new(PositionNorm::new(input, false, settings.number("epsilon")))
+})
+.formula("x / √(mean(x²) + epsilon) · w, of the channels of each position")
+.source("Zhang, Sennrich 2019; as torch.nn.RMSNorm")
+.hyper_parameters(&[EPSILON])
+.output(|_, input| Ok(padded(input)))
+.fan_in(|_, _| NUMBERS);
+
+/// What comes out of a layer between two layers: data are not padded, and it is.
+fn padded(input: Shape) -> Shape {
+    input.with_channels(input.channels())
+}
 
 /// Over the channels of a sample, in groups.
 pub(in crate::layers) static GROUP: LayerKind = LayerKind::new("group-norm", by_group)
@@ -71,6 +101,9 @@ fn by_batch(settings: &HyperValues, Incoming { shape, .. }: Incoming) -> Node {
 
 fn by_sample(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
+    if settings.choice("by_position") {
+        return Box::new(PositionNorm::new(input, true, epsilon));
+    }
     Box::new(LayerNorm::new(input.image(), input.features(), epsilon, activation))
 }
 

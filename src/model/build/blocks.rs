@@ -3,7 +3,7 @@
 use super::{Builder, Flow};
 use crate::Result;
 use crate::kernels::activation::Activation;
-use crate::layers::{Add, Branch, Built, Elementwise, Incoming, Node, Shape};
+use crate::layers::{Add, Branch, Built, Elementwise, Incoming, LayerSettings, Node, Shape};
 use crate::model::inputs::{Inputs, Origin};
 use crate::model::recipe::{ResidualConfig, in_residual};
 
@@ -49,24 +49,51 @@ impl Builder {
         module: &str,
         input: Flow,
     ) -> Result<Origin> {
+        let way = self.stack(&branch.layers, index, module, input)?;
+        let inputs = Inputs { main: input.from, other: Some(way) };
+        self.place(index, Node::merge(branch.merge), inputs, module.to_string(), 0)
+    }
+
+    /// Places layers one behind the other, in modules of their names. Returns where what the last gives lies.
+    fn stack(
+        &mut self,
+        layers: &[(&'static str, LayerSettings)],
+        index: usize,
+        module: &str,
+        input: Flow,
+    ) -> Result<Origin> {
         let mut way = input;
-        for (name, settings) in &branch.layers {
+        for (name, settings) in layers {
             // Data are taken as the layers between take them.
             let incoming = Incoming { shape: way.shape, is_data: false };
-            let taken = Incoming { shape: settings.takes(index, incoming)?, ..incoming };
-            let module = format!("{module}.{name}");
-            match settings.build(taken) {
-                Built::Nodes(nodes) => {
-                    for node in nodes {
-                        let (reads, each) = (Inputs::one(way.from), settings.fan_in(taken.shape));
-                        way.from = self.place(index, node, reads, module.clone(), each)?;
-                    }
-                }
-                Built::Branch(inner) => way.from = self.branch(inner, index, &module, way)?,
-            }
+            let taken = settings.takes(index, incoming)?;
+            let (built, each) = (settings.build(Incoming { shape: taken, ..incoming }), settings.fan_in(taken));
+            let input = Flow { shape: taken, ..way };
+            way.from = self.built(built, index, &format!("{module}.{name}"), input, each)?;
             way.shape = settings.output(index, incoming)?;
         }
-        let inputs = Inputs { main: input.from, other: Some(way.from) };
-        self.place(index, Node::merge(branch.merge), inputs, module.to_string(), 0)
+        Ok(way.from)
+    }
+
+    /// Places what stands for an entry within a module, with so many numbers going into each output. Returns where what it
+    /// gives lies.
+    pub(super) fn built(
+        &mut self,
+        built: Built,
+        index: usize,
+        module: &str,
+        input: Flow,
+        each: usize,
+    ) -> Result<Origin> {
+        match built {
+            Built::Nodes(nodes) | Built::Chain(nodes) => {
+                let place = |from, node| {
+                    self.place(index, node, Inputs::one(from), module.to_string(), each)
+                };
+                nodes.into_iter().try_fold(input.from, place)
+            }
+            Built::Branch(branch) => self.branch(branch, index, module, input),
+            Built::Stack(layers) => self.stack(&layers, index, module, input),
+        }
     }
 }

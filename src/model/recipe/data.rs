@@ -2,10 +2,14 @@
 
 mod small;
 pub mod table;
+pub mod task;
+pub mod text;
 
 use toml::Table;
 
 use self::table::TableConfig;
+use self::task::TaskConfig;
+use self::text::TextConfig;
 use super::super::section::{Section, finite, positive, unit_inner};
 use super::limits::MOST_SAMPLES;
 use super::values::{integer, single, table_of};
@@ -13,12 +17,17 @@ use crate::data::idx::ElementType;
 use crate::error::Result;
 
 /// The data sets that a recipe may name.
-pub const DATA_SETS: [&str; 18] = [
+pub const DATA_SETS: [&str; 23] = [
     "mnist",
     "fashion-mnist",
     "digits",
     "folder",
     TABLE,
+    TEXT,
+    GRAMMAR,
+    "adding",
+    "copy",
+    "ratings",
     "line",
     "linear",
     "sine",
@@ -36,6 +45,12 @@ pub const DATA_SETS: [&str; 18] = [
 
 /// The name of the data set that is a table in a file.
 pub const TABLE: &str = "table";
+
+/// The name of the data set that is a text, in a file or, where none is named, of a grammar.
+pub const TEXT: &str = "text";
+
+/// The name of the data set that is a text which a grammar writes.
+pub const GRAMMAR: &str = "grammar";
 
 /// Which samples are trained on and what the network sees of them: (value / scale - mean) / deviation.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,11 +72,15 @@ pub struct DataConfig {
     pub mean: f32,
     /// Above 0.
     pub deviation: f32,
-    /// The seed of generated samples, and of the test rows of a table without a file of its own for them; of no effect on
-    /// other data sets.
+    /// The seed of generated samples and texts, of the test rows of a table without a file of its own for them, and of the
+    /// lines of a text that are set aside; of no effect on other data sets.
     pub seed: u64,
     /// Which table is read and how, where that is the data set.
     pub table: Option<Box<TableConfig>>,
+    /// Which text is read and how, where that is the data set.
+    pub text: Option<Box<TextConfig>>,
+    /// Which task is drawn, where that is the data set.
+    pub task: Option<TaskConfig>,
 }
 
 /// How many of the training samples are set aside.
@@ -94,6 +113,9 @@ impl DataConfig {
             None => None,
         };
         let table = table.map(Box::new);
+        let is_text = [TEXT, GRAMMAR].contains(&set.as_str());
+        let text = if is_text { Some(Box::new(TextConfig::read(&mut section, &set)?)) } else { None };
+        let task = TaskConfig::read(&mut section, &set)?;
         let config = DataConfig {
             set,
             train_samples: section.optional_integer("train_samples", 1, MOST_SAMPLES)?,
@@ -105,8 +127,11 @@ impl DataConfig {
             deviation: section.single("deviation", 1.0, positive())?,
             seed: section.seed("seed", 1)?,
             table,
+            text,
+            task,
         };
         config.check(&section)?;
+        config.check_text(&section)?;
         section.finish()?;
         Ok(config)
     }
@@ -161,6 +186,29 @@ impl DataConfig {
         Err(section.setting("deviation", expected, &found))
     }
 
+    /// Refuses to scale tokens, which are no quantities, and to set samples aside twice.
+    fn check_text(&self, section: &Section) -> Result<()> {
+        if self.text.is_none() {
+            return Ok(());
+        }
+        if self.validation.is_some() {
+            let expected = "none with a text, of which `data.held` is set aside for validation";
+            return Err(section.setting("validation", expected, "one"));
+        }
+        let numbers = [
+            ("scale", 1.0, self.scale.unwrap_or(1.0)),
+            ("mean", 0.0, self.mean),
+            ("deviation", 1.0, self.deviation),
+        ];
+        match numbers.into_iter().find(|(_, plain, given)| plain != given) {
+            None => Ok(()),
+            Some((key, plain, given)) => {
+                let expected = format!("{plain} or none with a text, whose tokens are not scaled");
+                Err(section.setting(key, &expected, &given.to_string()))
+            }
+        }
+    }
+
     /// The table, every value written out.
     pub(super) fn table(&self) -> Table {
         let mut table = table_of([
@@ -187,6 +235,12 @@ impl DataConfig {
         }
         table.insert("stratified".into(), self.stratified.into());
         if let Some(config) = &self.table {
+            config.write(&mut table);
+        }
+        if let Some(config) = &self.text {
+            config.write(&mut table);
+        }
+        if let Some(config) = &self.task {
             config.write(&mut table);
         }
         table

@@ -36,6 +36,21 @@ impl ModelConfig {
         }
     }
 
+    /// The model of a text of so many different tokens, where it does not say how many there are: rows of an embedding at the
+    /// front, and channels of a dense layer of each position at the end.
+    fn for_tokens(&self, tokens: usize) -> ModelConfig {
+        let mut model = self.clone();
+        if let Some(LayerConfig::Of(settings)) = model.layers.first_mut()
+            && matches!(settings.embedded(), Some((tables, _)) if tables.is_empty())
+        {
+            *settings = settings.clone().embedding_of_tokens(tokens);
+        }
+        if let Some(LayerConfig::Of(settings)) = model.layers.last_mut() {
+            *settings = settings.clone().of_outputs(tokens);
+        }
+        model
+    }
+
     /// The model with an embedding of the sizes that the columns of a table have.
     pub(crate) fn embedding_columns(&self, encoder: &Encoder) -> std::result::Result<ModelConfig, Misfit> {
         let tables = encoder.embeddings();
@@ -89,6 +104,10 @@ impl Recipe {
     /// their sizes, or is told to see other numbers than their codes; or if it begins with an embedding and there is no such
     /// column.
     pub fn for_samples(self, samples: &Samples) -> Result<Recipe> {
+        if let Some(vocabulary) = samples.vocabulary() {
+            let model = self.model.for_tokens(vocabulary.len());
+            return Ok(Recipe { model, ..self });
+        }
         let Some(encoder) = samples.encoder() else { return Ok(self) };
         let model = self.model.embedding_columns(encoder).map_err(|misfit| refused(&self, misfit))?;
         if !encoder.embeddings().is_empty() && self.data.factor_and_shift(ElementType::F32) != [1.0, 0.0] {

@@ -36,7 +36,7 @@ impl Recipe {
             model,
             optimizer: Optimizer::of(adam),
             schedule: Schedules::constant(),
-            train: TrainConfig { epochs: EPOCHS, batch: BATCH, accumulate: 1, seed: 1, shuffle: true },
+            train: TrainConfig { epochs: EPOCHS, batch: BATCH, accumulate: 1, seed: 1, shuffle: true, steps_per_epoch: None },
             gradient: GradientConfig::default(),
             constraint: ConstraintConfig::default(),
             lookahead: None,
@@ -82,6 +82,8 @@ impl DataConfig {
             deviation: 1.0,
             seed: 1,
             table: None,
+            text: None,
+            task: None,
         }
     }
 }

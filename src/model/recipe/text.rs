@@ -16,7 +16,7 @@ use crate::{panics, pipe};
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 17] = [
+const BUILT_IN: [(&str, &str); 27] = [
     ("digits-mlp", include_str!("../../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../../recipes/mnist-softmax.toml")),
@@ -34,6 +34,16 @@ const BUILT_IN: [(&str, &str); 17] = [
     ("moons-mlp", include_str!("../../../recipes/moons-mlp.toml")),
     ("airline-window", include_str!("../../../recipes/airline-window.toml")),
     ("friedman-ridge", include_str!("../../../recipes/friedman-ridge.toml")),
+    ("chars-transformer", include_str!("../../../recipes/chars-transformer.toml")),
+    ("chars-lstm", include_str!("../../../recipes/chars-lstm.toml")),
+    ("names-transformer", include_str!("../../../recipes/names-transformer.toml")),
+    ("mnist-rows-lstm", include_str!("../../../recipes/mnist-rows-lstm.toml")),
+    ("mnist-rows-gru", include_str!("../../../recipes/mnist-rows-gru.toml")),
+    ("mnist-pixels-gru", include_str!("../../../recipes/mnist-pixels-gru.toml")),
+    ("mnist-vit", include_str!("../../../recipes/mnist-vit.toml")),
+    ("adding", include_str!("../../../recipes/adding.toml")),
+    ("copy", include_str!("../../../recipes/copy.toml")),
+    ("recommend", include_str!("../../../recipes/recommend.toml")),
 ];
 
 /// The text of a recipe, of which several may be made that differ in what changes them. It is read once: a
@@ -76,6 +86,9 @@ impl RecipeText {
         let mut recipe = Recipe::parse_with(&self.text, &self.place, overrides)?;
         if let Some(table) = &mut recipe.data.table {
             table.folder = self.folder.clone();
+        }
+        if let Some(text) = &mut recipe.data.text {
+            text.folder = self.folder.clone();
         }
         Ok(recipe)
     }

@@ -28,12 +28,21 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Whether each epoch takes the samples in a new order.
     pub shuffle: bool,
+    /// Steps of an epoch, which takes the first samples of its order then; those of all samples without it. At least 1.
+    pub steps_per_epoch: Option<usize>,
 }
 
 impl TrainConfig {
     /// Whether a step takes all samples, however many there are.
     pub fn takes_all(&self) -> bool {
         self.batch == ALL_SAMPLES
+    }
+
+    /// The samples of an epoch, of so many that are trained on.
+    pub fn samples_of_epoch(&self, all: usize) -> usize {
+        let Some(steps) = self.steps_per_epoch else { return all };
+        let batch = self.batch.min(all).saturating_mul(self.accumulate.max(1));
+        steps.saturating_mul(batch).min(all)
     }
 
     pub(super) fn read(mut section: Section, full_batch: bool) -> Result<TrainConfig> {
@@ -43,6 +52,7 @@ impl TrainConfig {
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
             shuffle: section.boolean("shuffle", true)?,
+            steps_per_epoch: section.optional_integer("steps_per_epoch", 1, MOST_SAMPLES)?,
         };
         section.finish()?;
         Ok(config)
@@ -50,13 +60,17 @@ impl TrainConfig {
 
     /// The table, every value written out.
     pub(super) fn table(&self) -> Table {
-        table_of([
+        let mut table = table_of([
             ("epochs", integer(self.epochs as u64)),
             ("batch", if self.takes_all() { "all".into() } else { integer(self.batch as u64) }),
             ("accumulate", integer(self.accumulate as u64)),
             ("seed", integer(self.seed)),
             ("shuffle", self.shuffle.into()),
-        ])
+        ]);
+        if let Some(steps) = self.steps_per_epoch {
+            table.insert("steps_per_epoch".into(), integer(steps as u64));
+        }
+        table
     }
 }
 

@@ -16,6 +16,7 @@ use crate::train::inference::scores;
 use crate::train::inference::scores::{spread, spread_of};
 use crate::train::inference::series;
 use crate::train::record::epoch::{Evaluation, NotFinite};
+use crate::train::record::metrics::TokenMetrics;
 use crate::train::source::Source;
 use crate::train::targets::{check_shape, labels_for, targets_for, weight_of};
 use crate::{Result, memory};
@@ -31,7 +32,8 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
         return Ok(pass(model, samples, data, team, None)?.0);
     };
     let rows = rows_of(model);
-    let mut outputs = memory::filled("an evaluation", 0.0, samples.len().saturating_mul(rows.stride))?;
+    let stride = rows.stride * model.positions();
+    let mut outputs = memory::filled("an evaluation", 0.0, samples.len().saturating_mul(stride))?;
     let (seen, _) = pass(model, samples, data, team, Some(&mut outputs))?;
     let outputs = without_gaps(outputs, rows);
     let metrics = scores::value_metrics(&outputs, values, *width, samples.units());
@@ -43,7 +45,8 @@ pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team
 pub(in crate::train) fn output_bytes(model: &Model, samples: &Samples, count: usize) -> usize {
     match samples.targets() {
         data::Targets::Values { .. } if model.loss().takes_targets() => {
-            count.saturating_mul(rows_of(model).stride).saturating_mul(size_of::<f32>())
+            let stride = rows_of(model).stride * model.positions();
+            count.saturating_mul(stride).saturating_mul(size_of::<f32>())
         }
         _ => 0,
     }
@@ -74,20 +77,25 @@ fn pass(
     let targets = targets_for(model, samples)?;
     let (rows, loss) = (rows_of(model), model.loss().function());
     let weight = weight_of(&loss, targets, samples, 0..samples.len())?;
-    let mut losses = memory::filled("an evaluation", 0.0, samples.len())?;
-    let mut correct = memory::filled("an evaluation", 0, samples.len())?;
+    // Rows of the loss for a sample, and rows of the outputs.
+    let (of_loss, positions) = (targets.positions(), model.positions());
+    let count = samples.len().saturating_mul(of_loss);
+    let mut losses = memory::filled("an evaluation", 0.0, count)?;
+    let mut correct = memory::filled("an evaluation", 0, count)?;
     {
         let (losses, correct) = (Shared::array(&mut losses), Shared::array(&mut correct));
-        let kept = outputs.map(|outputs| Shared::matrix(outputs, samples.len(), rows.stride, rows.stride));
+        let stride = rows_of(model).stride * positions;
+        let kept = outputs.map(|outputs| Shared::matrix(outputs, samples.len(), stride, stride));
         forward(
             model,
             &Source::new(samples, targets, data),
             samples.len(),
             team,
             |worker, block, outputs| {
+                let of_block = block.start * of_loss..block.end * of_loss;
                 let scores = Scores {
-                    losses: losses.write(worker, block.clone()),
-                    correct: correct.write(worker, block.clone()),
+                    losses: losses.write(worker, of_block.clone()),
+                    correct: correct.write(worker, of_block),
                 };
                 loss.value(scores, outputs, targets.rows(block.clone(), rows.classes), rows);
                 if let Some(kept) = &kept {
@@ -109,10 +117,20 @@ fn pass(
         loss: sum / weight,
         accuracy: match targets {
             Targets::Classes(_) | Targets::Mixed { .. } => Some(hits / samples.len() as f64),
+            Targets::Tokens(tokens) => {
+                let counted: usize = (0..samples.len()).map(|sample| tokens.counted(sample)).sum();
+                Some(hits / counted as f64)
+            }
             Targets::Values(_) | Targets::None => None,
         },
         values: None,
         series: None,
+        tokens: match targets {
+            Targets::Tokens(tokens) if model.loss().is_cross_entropy() => {
+                Some(TokenMetrics::of(sum / weight, &correct, tokens))
+            }
+            _ => None,
+        },
         not_finite: not_finite(&losses, weights),
     };
     Ok((seen, spread))
@@ -149,9 +167,10 @@ pub(in crate::train) fn check_memory(model: &Model, count: usize, team: &Team, b
 pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let rows = rows_of(model);
-    let mut predictions = memory::filled("the predictions", 0.0, samples.len().saturating_mul(rows.stride))?;
+    let stride = rows.stride * model.positions();
+    let mut predictions = memory::filled("the predictions", 0.0, samples.len().saturating_mul(stride))?;
     {
-        let shared = Shared::matrix(&mut predictions, samples.len(), rows.stride, rows.stride);
+        let shared = Shared::matrix(&mut predictions, samples.len(), stride, stride);
         forward(model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
@@ -159,8 +178,9 @@ pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     Ok(without_gaps(predictions, rows))
 }
 
-/// The outputs `[samples, out]` of rows with padded `out`.
+/// The outputs `[samples, positions, out]` of rows with padded `out`.
 fn without_gaps(mut outputs: Vec<f32>, rows: Rows) -> Vec<f32> {
+    // A position of a sequence is a row of its own.
     let samples = outputs.len() / rows.stride;
     // Moved to the front, not copied: there may be many.
     for sample in 0..samples {
@@ -180,9 +200,10 @@ pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     let count = samples.len();
     let source = Source::new(samples, Targets::None, data);
     let rows = rows_of(model);
-    let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(rows.stride))?;
+    let stride = rows.stride * model.positions();
+    let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(stride))?;
     {
-        let shared = Shared::matrix(&mut probabilities, count, rows.stride, rows.stride);
+        let shared = Shared::matrix(&mut probabilities, count, stride, stride);
         forward(model, &source, count, team, |worker, block, outputs| {
             softmax(shared.rows_mut(worker, block), outputs, rows);
         })?;
@@ -258,9 +279,9 @@ fn largest(values: &[f32]) -> usize {
     (0..values.len()).fold(0, first)
 }
 
-/// How rows of the model's outputs lie.
+/// How rows of the model's outputs lie: a row for each position of a sequence.
 pub(in crate::train) fn rows_of(model: &Model) -> Rows {
-    Rows { classes: model.outputs(), stride: padded(model.outputs()) }
+    Rows { classes: model.classes(), stride: padded(model.classes()) }
 }
 
 /// Runs the first `count` samples of `source` through the network, and hands the outputs of each block of

@@ -58,6 +58,11 @@ impl<M: Borrow<Model>> Network<M> {
         let derived = derived(model.borrow())?;
         Ok(Network { model, derived })
     }
+
+    /// What the layer of this number derives for the forward pass.
+    pub fn derived(&self, layer: usize) -> &[f32] {
+        &self.derived[layer]
+    }
 }
 
 /// The memory of one thread's forward pass over blocks of samples.

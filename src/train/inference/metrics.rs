@@ -30,7 +30,8 @@ pub fn of(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> R
         Targets::Classes(_) => of_classes(model, samples, data, team).map(Metrics::Classes),
         Targets::Values { .. } => of_values(model, samples, data, team).map(Metrics::Values),
         // Of a network whose loss takes none there is nothing more to say than the loss.
-        Targets::None => Ok(Metrics::None {}),
+        // Of tokens an evaluation says all.
+        Targets::Tokens(_) | Targets::None => Ok(Metrics::None {}),
     }
 }
 

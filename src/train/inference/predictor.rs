@@ -149,7 +149,7 @@ impl Predictor {
         let mut rest = out;
         for start in samples.clone().step_by(self.rows) {
             let block = start..(start + self.rows).min(samples.end);
-            let (own, after) = std::mem::take(&mut rest).split_at_mut(block.len() * form.classes);
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(block.len() * self.model().outputs());
             let mut predictions = place.pass.run(&self.network, None, source, block);
             if self.softmax {
                 let probabilities = &mut place.probabilities[..predictions.len()];
@@ -188,12 +188,13 @@ impl Predictor {
         if let Some(place) = unused {
             return Ok(place);
         }
-        let (model, form) = (self.model(), rows_of(self.model()));
-        let floats = ForwardPass::floats(model, self.rows).saturating_add(self.rows * form.stride);
+        let model = self.model();
+        let stride = rows_of(model).stride * model.positions();
+        let floats = ForwardPass::floats(model, self.rows).saturating_add(self.rows * stride);
         memory::check("a prediction", floats.saturating_mul(size_of::<f32>()))?;
         Ok(Place {
             pass: ForwardPass::new(model, self.rows)?,
-            probabilities: Buffer::try_zeros("a prediction", self.rows * form.stride)?,
+            probabilities: Buffer::try_zeros("a prediction", self.rows * stride)?,
         })
     }
 }

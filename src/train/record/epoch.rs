@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::nulls::{null_is_nan, null_is_some_nan};
-use crate::train::record::metrics::{SeriesMetrics, ValueMetrics};
+use crate::train::record::metrics::{SeriesMetrics, TokenMetrics, ValueMetrics};
 use crate::train::record::norms::LayerNorms;
 
 /// One pass over the training samples.
@@ -68,6 +68,9 @@ pub struct Evaluation {
     /// Of windows of a series, how good the forecasts are beside naive ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<SeriesMetrics>,
+    /// Of sequences with a class for each position, what language models are measured by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenMetrics>,
     /// The samples whose own loss is not finite, but for those without weight; absent if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_finite: Option<NotFinite>,
@@ -76,7 +79,8 @@ pub struct Evaluation {
 impl Evaluation {
     /// An evaluation on samples with classes, all of which have finite losses.
     pub fn new(loss: f64, accuracy: f64) -> Evaluation {
-        Evaluation { loss, accuracy: Some(accuracy), values: None, series: None, not_finite: None }
+        let accuracy = Some(accuracy);
+        Evaluation { loss, accuracy, values: None, series: None, tokens: None, not_finite: None }
     }
 }
 

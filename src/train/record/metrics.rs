@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::nulls::{null_is_nan, null_is_some_nan};
+use crate::kernels::loss::Tokens;
 
 /// The most classes of a confusion matrix among metrics.
 pub const MOST_CONFUSED: usize = 64;
@@ -45,6 +46,41 @@ pub struct ClassMetrics {
     /// the column; empty, and absent in JSON, with more than [`MOST_CONFUSED`] classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<usize>>,
+}
+
+/// What language models are measured by, on sequences with a class for each position.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenMetrics {
+    /// e to the mean loss of a position, which is cross-entropy; `null` in JSON if it is not finite.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub perplexity: f64,
+    /// The mean loss of a position in bits: of characters, bits per character.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub bits: f64,
+    /// The part of the sequences all of whose positions are predicted right.
+    pub sequence_accuracy: f64,
+    /// Positions that count.
+    pub positions: usize,
+}
+
+impl TokenMetrics {
+    /// Of the mean loss of a position, and of which positions were predicted right, `[sequences, positions]`.
+    pub(in crate::train) fn of(loss: f64, correct: &[u8], tokens: Tokens) -> TokenMetrics {
+        let hits = |row: &[u8]| row.iter().map(|&hit| usize::from(hit)).sum::<usize>();
+        let (mut whole, mut positions) = (0, 0);
+        for (sequence, row) in correct.chunks_exact(tokens.positions).enumerate() {
+            let counted = tokens.counted(sequence);
+            whole += usize::from(hits(row) == counted);
+            positions += counted;
+        }
+        let sequences = correct.len() / tokens.positions;
+        TokenMetrics {
+            perplexity: loss.exp(),
+            bits: loss / std::f64::consts::LN_2,
+            sequence_accuracy: whole as f64 / sequences as f64,
+            positions,
+        }
+    }
 }
 
 /// How close predicted values come to their targets, in the units of the samples. What is not finite, because an output

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::table;
 use crate::data::source::Places;
-use crate::data::{DataSet, Samples, folder, source};
+use crate::data::{DataSet, Samples, folder, source, text};
 use crate::error::{Error, Result};
 use crate::model::Recipe;
-use crate::model::recipe::{DataConfig, TABLE};
+use crate::model::recipe::{DataConfig, GRAMMAR, TABLE, TEXT};
 
 /// The samples that a recipe trains and tests on.
 ///
@@ -21,6 +21,14 @@ use crate::model::recipe::{DataConfig, TABLE};
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     if let Some(table) = &config.table {
         return first_of(table::load(config, table, data_dir)?, config);
+    }
+    if let Some(text) = &config.text {
+        return first_of(text::load(&text.setup, text.folder.as_deref(), config.seed, data_dir)?, config);
+    }
+    if let Some(task) = &config.task {
+        let [train, test] = task.task.samples();
+        let samples = [config.train_samples.unwrap_or(train), config.test_samples.unwrap_or(test)];
+        return task.task.data_set(samples, task.length, config.seed);
     }
     let set = match (config.set.as_str(), data_dir) {
         (source::DIGITS, _) => match source::find_digits(data_dir)? {
@@ -70,7 +78,7 @@ pub fn load_or_digits(recipe: &Recipe, data_dir: Option<&Path>, notes: &mut Vec<
     match load(&recipe.data, data_dir) {
         Err(Error::DataMissing { name, .. })
             if !Places::new(data_dir).is_named()
-                && !["folder", TABLE].contains(&recipe.data.set.as_str()) =>
+                && !["folder", TABLE, TEXT, GRAMMAR].contains(&recipe.data.set.as_str()) =>
         {
             notes.push(format!(
                 "{}: the data set {name} is not there (`fallline data download {name}` fetches it); \
@@ -112,6 +120,8 @@ mod tests {
             deviation: 1.0,
             seed: 5,
             table: None,
+            text: None,
+            task: None,
         }
     }
 

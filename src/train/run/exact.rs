@@ -47,7 +47,7 @@ pub fn exact(model: &Model, samples: &Samples, recipe: &Recipe) -> Result<Option
                 targets.copy_from_slice(&values[index(place) * width..(index(place) + 1) * width]);
             }
             // The losses of fits take targets, as has been checked.
-            Targets::None => targets.fill(0.0),
+            Targets::Tokens(_) | Targets::None => targets.fill(0.0),
         }
     })?;
     let Some(found) = linear::exact(&linear, &problem)? else { return Ok(None) };

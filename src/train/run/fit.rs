@@ -1,6 +1,7 @@
 //! The epochs of a run.
 
 pub(in crate::train) use crate::train::targets::targets_for;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::data::{DataSet, Samples, Split, split};
@@ -48,6 +49,25 @@ pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
     split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
 }
 
+/// [`split`] of a data set; none of one that has a validation part of its own.
+///
+/// # Errors
+/// Those of [`split`]; [`Error::Setting`] if the recipe sets samples aside though there is such a part.
+fn split_of(data: &DataSet, recipe: &Recipe) -> Result<Option<Split>> {
+    if !data.validates {
+        return split(&data.train, recipe);
+    }
+    if recipe.data.validation.is_none() {
+        return Ok(None);
+    }
+    Err(Error::Setting {
+        place: format!("recipe {}", recipe.name),
+        key: "data.validation".into(),
+        expected: format!("none with the set `{}`, which has a validation part: `data.held` says how large", data.name),
+        found: "one".into(),
+    })
+}
+
 /// Trains `model` on `data` as `recipe` says, until its epochs are done, one of its rules ends the
 /// training, or `stop` is set; then evaluates it on the test split. The result is the same, bit for
 /// bit, for any number of workers, unless the clock decides when to stop. A training that has failed with
@@ -88,7 +108,7 @@ pub fn train(
 ) -> Result<TrainRecord> {
     // What is wrong with the test is better known now than after the training.
     check_test(model, data, team)?;
-    let split = split(&data.train, recipe)?;
+    let split = split_of(data, recipe)?;
     fit(model, &TrainingSet::of(data), split, recipe, team, stop, observer)
 }
 
@@ -105,7 +125,7 @@ pub fn test(
     team: &Team,
     observer: &mut (dyn Observer + Send),
 ) -> Result<()> {
-    if model.first_not_finite().is_none() {
+    if model.first_not_finite().is_none() && !data.validates {
         observer.phase(Phase::Testing);
         let seen = evaluate(model, &data.test, &recipe.data, team)?;
         // Of a training that has failed, samples without a loss are no news.
@@ -123,7 +143,7 @@ pub fn test(
 /// The error with which the training or its test would fail later.
 pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) -> Result<()> {
     check_test(model, data, team)?;
-    let split = split(&data.train, recipe)?;
+    let split = split_of(data, recipe)?;
     check_training(model, &data.train, split.as_ref(), recipe, team)
 }
 
@@ -180,11 +200,14 @@ fn prepared<'a>(
 pub(in crate::train) struct TrainingSet<'a> {
     pub name: &'a String,
     pub train: &'a Samples,
+    /// The validation part of a data set that has one.
+    pub validation: Option<&'a Samples>,
 }
 
 impl<'a> TrainingSet<'a> {
     pub fn of(data: &'a DataSet) -> TrainingSet<'a> {
-        TrainingSet { name: &data.name, train: &data.train }
+        let validation = data.validates.then_some(&data.test);
+        TrainingSet { name: &data.name, train: &data.train, validation }
     }
 }
 
@@ -203,6 +226,7 @@ pub(in crate::train) fn fit(
 ) -> Result<TrainRecord> {
     let (subset, held) = split.map_or((None, None), |Split { subset, held }| (Some(subset), Some(held)));
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
+    let held = held.or(data.validation.map(Held::all));
     let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
     place_centres(model, data.train, subset.as_deref(), recipe)?;
     let untrained = Untrained::of(model, data.train, subset.as_deref(), batch, recipe, team);
@@ -310,23 +334,27 @@ pub(in crate::train) fn fit(
 }
 
 /// Samples set aside for validation.
-struct Held {
-    samples: Samples,
-    /// The indices of the samples among the training samples.
-    indices: Vec<u32>,
+struct Held<'a> {
+    samples: Cow<'a, Samples>,
+    /// The indices of the samples among the training samples; none where they are a set of their own.
+    indices: Option<Vec<u32>>,
 }
 
-impl Held {
-    fn of(samples: &Samples, indices: Vec<u32>) -> Result<Held> {
+impl<'a> Held<'a> {
+    fn of(samples: &Samples, indices: Vec<u32>) -> Result<Held<'a>> {
         let places: Vec<usize> = indices.iter().map(|&index| index as usize).collect();
-        Ok(Held { samples: samples.take(&places)?, indices })
+        Ok(Held { samples: Cow::Owned(samples.take(&places)?), indices: Some(indices) })
+    }
+
+    fn all(samples: &'a Samples) -> Held<'a> {
+        Held { samples: Cow::Borrowed(samples), indices: None }
     }
 
     fn try_on(&self, session: &Session, observer: &mut (dyn Observer + Send)) -> Result<Evaluation> {
         observer.phase(Phase::Validating);
         let mut seen = session.evaluate(&self.samples)?;
-        if let Some(not_finite) = &mut seen.not_finite {
-            not_finite.first = self.indices[not_finite.first] as usize;
+        if let (Some(not_finite), Some(indices)) = (&mut seen.not_finite, &self.indices) {
+            not_finite.first = indices[not_finite.first] as usize;
         }
         observer.evaluated(Phase::Validating, &seen);
         Ok(seen)

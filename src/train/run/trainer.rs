@@ -210,7 +210,7 @@ impl Trainer {
     ) -> Result<TrainRecord> {
         let (recipe, team) = (self.recipe_for(model)?, self.team()?);
         let split = split(samples, &recipe)?;
-        let training = TrainingSet { name: &recipe.name, train: samples };
+        let training = TrainingSet { name: &recipe.name, train: samples, validation: None };
         let record = fit(model, &training, split, &recipe, &team, stop, observer)?;
         match record.diverged.as_ref().and_then(Divergence::error) {
             Some(error) => Err(error),

@@ -2,6 +2,7 @@
 //! first step.
 
 use crate::data::augment::Augmenter;
+use crate::kernels::loss::Targets;
 use crate::losses::LossFunction;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::Rule;
@@ -22,6 +23,8 @@ pub(in crate::train) struct Request<'a> {
     pub count: usize,
     /// Whether their targets are values, not classes.
     pub are_values: bool,
+    /// Rows of the loss for each sample: the positions of sequences with a target each, else 1.
+    pub positions: usize,
     pub threads: usize,
     pub augmenter: Option<&'a Augmenter>,
     /// The most numbers of a sample that are not 0, if samples come without their zeros.
@@ -53,7 +56,10 @@ impl Prepared {
         augmented: Option<Augmented<'s>>,
         averages: Due,
     ) -> Step<'s> {
-        let classes = model.outputs();
+        let classes = match source.targets {
+            Targets::Tokens(_) => model.classes(),
+            _ => model.outputs(),
+        };
         let (layers, parameters) = model.parts_mut();
         Step {
             layers,
@@ -91,7 +97,7 @@ impl Request<'_> {
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
     pub fn prepare(&self, model: &Model) -> Result<Prepared> {
-        let &Request { recipe, count, are_values, threads, augmenter, sparse_entries, wants_norm } = self;
+        let &Request { recipe, count, are_values, positions, threads, augmenter, sparse_entries, wants_norm } = self;
         let one = recipe.train.batch.clamp(1, count);
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
@@ -124,7 +130,7 @@ impl Request<'_> {
             check_batches(recipe, layers, &plan.rows.norms, count, one)?;
         }
         let targets = if are_values { model.outputs() } else { 0 };
-        let sizes = Sizes { features, targets, parameters, batch, slots: rule.slots() };
+        let sizes = Sizes { features, targets, positions, parameters, batch, slots: rule.slots() };
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
         let loss = model.loss().function();

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::data::idx::ElementType;
 use crate::data::{FeaturesRef, Samples, TargetsRef, check_weights};
-use crate::losses::Targets;
+use crate::kernels::loss::{NO_TOKEN, Targets, Tokens};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
@@ -75,6 +75,7 @@ impl<'a> Stepper<'a> {
             count: batch.saturating_mul(per_epoch.map_or(1, |steps| steps as usize)),
             // Room for both kinds of targets: either may come.
             are_values: true,
+            positions: model.positions(),
             threads: team.threads(),
             augmenter: None,
             sparse_entries: None,
@@ -164,8 +165,8 @@ impl<'a> Stepper<'a> {
             FeaturesRef::Floats(_) => ElementType::F32,
         };
         let normalisation = self.normalisation;
-        let encoder = self.model.encoder().cloned();
-        self.model.set_seen(Seen { normalisation, element_type: Some(element_type), encoder });
+        let seen = Seen { normalisation, element_type: Some(element_type), ..self.model.seen().clone() };
+        self.model.set_seen(seen);
         let factor_and_shift = self.recipe.data.factor_and_shift(element_type);
         let width = self.model.input().iter().product();
         self.begin_step();
@@ -232,6 +233,16 @@ impl<'a> Stepper<'a> {
                 check_count("target values of the batch", count * outputs, values.len())?;
                 check_finite("target values of the batch", values)?;
                 Targets::Values(values)
+            }
+            TargetsRef::Tokens(ids) => {
+                let positions = self.model.positions();
+                check_count("tokens of the batch", count * positions, ids.len())?;
+                let is_class = |id: &u32| *id == NO_TOKEN || (*id as usize) < self.model.classes();
+                if let Some(place) = ids.iter().position(|id| !is_class(id)) {
+                    let expected = format!("below {}", self.model.classes());
+                    return Err(mismatch("tokens of the batch", expected, format!("{} at index {place}", ids[place])));
+                }
+                Targets::Tokens(Tokens { ids, positions, step: positions })
             }
             TargetsRef::None => Targets::None,
         };

@@ -96,8 +96,9 @@ pub struct BatchScore {
     /// The divisor that makes the sum a mean, by [`LossFunction::weight`] or, where samples have weights of their
     /// own, [`LossFunction::weight_of`].
     pub weight: f64,
-    /// Samples whose class was predicted; none where the targets are values.
+    /// Samples, or positions of sequences, whose class was predicted; none where the targets are values.
     pub correct: Option<usize>,
+    /// Samples, or positions of sequences that count.
     pub samples: usize,
     /// The Euclidean norm of the gradient, before clipping by it; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,

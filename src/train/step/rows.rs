@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::weights::Divisor;
 use super::{Block, Step};
-use crate::kernels::loss::{Rows, Targets};
+use crate::kernels::loss::{Rows, Targets, Tokens};
 use crate::layers::{Backward, Forward, RowsGradient, Training};
 use crate::losses::Scores;
 use crate::model::{Origin, PlacedLayer};
@@ -88,6 +88,12 @@ impl Step<'_> {
                     row.copy_from_slice(&of_all[sample as usize * width..][..width]);
                 }
             }
+            Targets::Tokens(of_all) => {
+                let ids = self.memory.tokens.rows_mut(worker, rows.clone());
+                for (row, &sample) in ids.chunks_exact_mut(of_all.positions).zip(&block.samples[rows]) {
+                    row.copy_from_slice(of_all.of(sample as usize));
+                }
+            }
             Targets::None => {}
         }
     }
@@ -105,6 +111,10 @@ impl Step<'_> {
             }
             Targets::Values(_) => {
                 Targets::Values(self.memory.targets.read(worker, rows.start * width..rows.end * width))
+            }
+            Targets::Tokens(Tokens { positions, .. }) => {
+                let ids = self.memory.tokens.contiguous_rows(worker, rows);
+                Targets::Tokens(Tokens { ids, positions, step: positions })
             }
             Targets::None => Targets::None,
         }
@@ -206,12 +216,15 @@ impl Step<'_> {
             || {
                 let last = self.layers.len() - 1;
                 let (outputs, gradients) = (&self.memory.outputs[last], &self.memory.gradients[last]);
+                // Each position of a sequence is a row of the loss.
+                let positions = self.source.targets.positions();
+                let of_loss = (first + rows.start) * positions..(first + rows.end) * positions;
                 let scores = Scores {
-                    losses: self.memory.losses.write(worker, first + rows.start..first + rows.end),
-                    correct: self.memory.correct.write(worker, first + rows.start..first + rows.end),
+                    losses: self.memory.losses.write(worker, of_loss.clone()),
+                    correct: self.memory.correct.write(worker, of_loss),
                 };
                 let targets = self.targets_of(worker, rows.clone(), block.share);
-                let shape = Rows { classes: self.classes, stride: outputs.columns() };
+                let shape = Rows { classes: self.classes, stride: outputs.columns() / positions };
                 let doutputs = gradients.contiguous_rows_mut(worker, rows.clone());
                 let outputs = outputs.contiguous_rows(worker, rows.clone());
                 let Divisor { scale, unit } = self.divisor(weight);

@@ -32,6 +32,9 @@ pub fn reads_back(recipe: &Recipe) -> Result<(), String> {
             if let (Some(table), Some(own)) = (&mut again.data.table, &recipe.data.table) {
                 table.folder.clone_from(&own.folder);
             }
+            if let (Some(text), Some(own)) = (&mut again.data.text, &recipe.data.text) {
+                text.folder.clone_from(&own.folder);
+            }
             if again == *recipe { Ok(()) } else { Err(format!("another recipe is read back from {text}")) }
         }
         Err(error) => Err(format!("it cannot be read back: {error}")),

@@ -18,7 +18,7 @@ impl Encoder {
     pub fn rows(&self, table: &Table, rows: &[u32]) -> Result<Rows> {
         let values = match self.values(table, rows)?.0 {
             Targets::Values { values, .. } => values,
-            Targets::Classes(_) | Targets::None => Vec::new(),
+            Targets::Classes(_) | Targets::Tokens(_) | Targets::None => Vec::new(),
         };
         let mut dates = Vec::new();
         if let Some(column) = self.windows.as_ref().and_then(|windows| windows.dates.as_ref())

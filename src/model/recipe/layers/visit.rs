@@ -73,8 +73,8 @@ fn nodes_of(
         return Ok(None);
     }
     match settings.build(Incoming { shape, ..input }) {
-        Built::Nodes(nodes) => Ok(Some(nodes)),
-        Built::Branch(Branch { layers, .. }) => {
+        Built::Nodes(nodes) | Built::Chain(nodes) => Ok(Some(nodes)),
+        Built::Branch(Branch { layers, .. }) | Built::Stack(layers) => {
             let layers: Vec<LayerConfig> =
                 layers.into_iter().map(|(_, settings)| LayerConfig::Of(settings)).collect();
             nodes(&layers, Incoming { shape, is_data: false })

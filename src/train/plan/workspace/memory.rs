@@ -17,6 +17,8 @@ pub struct Sizes {
     pub features: usize,
     /// Target values of a sample; 0 if the targets are classes.
     pub targets: usize,
+    /// Rows of the loss for each sample: the positions of sequences with a target each, else 1.
+    pub positions: usize,
     /// Floats of all parameters, as they are stored.
     pub parameters: usize,
     /// The most samples of a step.
@@ -43,7 +45,7 @@ pub struct Memory<F: Form> {
     pub outputs: Vec<Activations<F>>,
     /// The gradient of each layer's output, of the same shape.
     pub gradients: Vec<Activations<F>>,
-    /// Each row's loss, `[batch]`.
+    /// The loss of each row, `[batch, positions]`.
     pub losses: F::Of<f32>,
     /// Each layer's derived storage, which is made from its parameters.
     pub derived: Vec<F::Of<f32>>,
@@ -90,11 +92,13 @@ pub struct Memory<F: Form> {
     pub column_entries: F::Of<u32>,
     /// Each worker's scratch of each layer that saves something in it for the backward pass; empty for others.
     pub saved: Vec<Vec<F::Of<f32>>>,
+    /// The class of each position of each row, `[block, positions]`, of sequences.
+    pub tokens: F::Of<u32>,
     /// Each row's class, `[block]`.
     pub labels: F::Of<u8>,
     /// The class of the sample that each row is mixed with, `[block]`, if it is.
     pub others: F::Of<u8>,
-    /// 1 for each row whose class was predicted, `[batch]`.
+    /// 1 for each row whose class was predicted, `[batch, positions]`.
     pub correct: F::Of<u8>,
     /// The sum of squares of each shard's gradient, if the norm of all is needed; `[shards]`.
     pub squares: F::Of<f64>,
@@ -116,7 +120,7 @@ impl<F: Form> Memory<F> {
         layers: &[PlacedLayer],
         plan: &Plan,
     ) -> Memory<F> {
-        let Sizes { features, targets, parameters, batch, slots } = sizes;
+        let Sizes { features, targets, positions, parameters, batch, slots } = sizes;
         let workers = plan.owners.len();
         let rows = batch.min(plan.block);
         let together = rows.min(plan.rows.together());
@@ -159,7 +163,7 @@ impl<F: Form> Memory<F> {
             inputs,
             outputs,
             gradients,
-            losses: arena.array(batch),
+            losses: arena.array(batch.saturating_mul(positions)),
             derived: layers.iter().map(|placed| arena.array(placed.layer.derived_lens()[0])).collect(),
             slots: (0..slots).map(|_| arena.array(parameters)).collect(),
             sums: arena.array(only(keeps_sums, plan.gradients_len())),
@@ -189,9 +193,10 @@ impl<F: Form> Memory<F> {
             saved: (0..workers)
                 .map(|_| layers.iter().map(|placed| saved(arena, placed, together)).collect())
                 .collect(),
+            tokens: arena.words(rows, only(positions > 1, positions)),
             labels: arena.bytes(rows),
             others: arena.bytes(only(plan.mixes, rows)),
-            correct: arena.bytes(batch),
+            correct: arena.bytes(batch.saturating_mul(positions)),
             squares: arena.doubles(only(plan.needs_norm, plan.shards())),
             part_squares: arena.doubles(only(plan.per_tensor.is_some(), NORMS_PER_SHARD * plan.shards())),
             norms: arena.doubles(NORMS * plan.shards()),

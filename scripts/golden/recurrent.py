@@ -1,0 +1,93 @@
+"""The same as convolutions.py for recurrent layers, over sequences of an image's pixels.
+
+    python scripts/golden/recurrent.py
+
+writes tests/golden/recurrent.json. Tensor i of a network, in PyTorch's order, begins with half of the numbers in
+[-1, 1) that the seed of the weights of layer i gives: exactly f32, widened.
+"""
+
+import torch
+
+import common
+import convolutions
+from convolutions import DENSE, FLATTEN
+
+
+def recurrent(kind, units, **more):
+    return {"type": kind, "units": units} | more
+
+
+CASES = [
+    {"name": "lstm, last", "input": [1, 7, 3], "layers": [recurrent("lstm", 6, returns="last"), DENSE]},
+    {"name": "gru, all", "input": [3, 2, 2], "layers": [recurrent("gru", 5), FLATTEN, DENSE]},
+    {
+        "name": "plain cells",
+        "input": [4, 2, 1],
+        "layers": [recurrent("rnn", 17), recurrent("rnn", 9, nonlinearity="relu", returns="last"), DENSE],
+    },
+    {
+        "name": "both directions",
+        "input": [1, 5, 4],
+        "layers": [
+            recurrent("lstm", 4, bidirectional=True),
+            recurrent("gru", 16, bidirectional=True),
+            recurrent("rnn", 16, bidirectional=True, returns="last"),
+            DENSE,
+        ],
+    },
+    {
+        "name": "both directions, last",
+        "input": [1, 6, 2],
+        "layers": [
+            recurrent("gru", 18),
+            recurrent("lstm", 8, bidirectional=True, returns="last"),
+            DENSE,
+        ],
+    },
+    {"name": "one position", "input": [1, 1, 5], "layers": [recurrent("gru", 4, returns="last"), DENSE]},
+]
+
+KINDS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
+
+
+def module(layer, channels):
+    """PyTorch's module of a recurrent layer, for images and sequences [rows, channels, ...], that returns one tensor."""
+    base = KINDS[layer["type"]]
+    is_last = layer.get("returns", "all") == "last"
+
+    class Recurrent(base):
+        def forward(self, x):
+            y, state = super().forward(x.flatten(2).transpose(1, 2))
+            if not is_last:
+                return y.transpose(1, 2)
+            h = state[0] if isinstance(state, tuple) else state
+            return h.transpose(0, 1).flatten(1)
+
+    more = {key: layer[key] for key in ("bidirectional", "nonlinearity") if key in layer}
+    return Recurrent(channels, layer["units"], batch_first=True, dtype=torch.float64, **more)
+
+
+def initialised(case, x):
+    """The network with its initial values, and what has parameters."""
+    made, owners = [], []
+    for layer in case["layers"]:
+        with torch.no_grad():
+            channels = torch.nn.Sequential(*made)(x[:1]).shape[1]
+        if layer["type"] == "flatten":
+            made.append(torch.nn.Flatten())
+            continue
+        if layer["type"] == "dense":
+            owners.append(torch.nn.Linear(channels, layer["units"], dtype=torch.float64))
+        else:
+            owners.append(module(layer, channels))
+        made.append(owners[-1])
+    net = torch.nn.Sequential(*made)
+    with torch.no_grad():
+        for number, values in enumerate(net.state_dict().values()):
+            drawn = common.uniform(common.WEIGHTS + number, values.numel()) * 0.5
+            values.copy_(torch.from_numpy(drawn).reshape(values.shape))
+    return net, owners
+
+
+if __name__ == "__main__":
+    convolutions.write("recurrent", CASES, initialised)

@@ -1,0 +1,109 @@
+//! Samples that are the lines of a text.
+
+use super::raw::Raw;
+use super::setup::TextSetup;
+use super::vocabulary::{END, Vocabulary};
+use super::{Parts, features};
+use crate::data::checks::mismatch;
+use crate::data::samples::{Samples, Targets, Tokens};
+use crate::data::split::hold_out_rows;
+use crate::error::Result;
+use crate::kernels::loss::NO_TOKEN;
+use crate::memory;
+
+/// A line that is not empty.
+struct Line<'a> {
+    /// From 1.
+    number: usize,
+    text: &'a [u8],
+}
+
+/// The samples: each line that is not empty is one; some of them, chosen by the seed, are set aside.
+pub(super) fn parts(
+    text: &Raw,
+    setup: &TextSetup,
+    json: Option<String>,
+    context: Option<usize>,
+    seed: u64,
+) -> Result<Parts> {
+    let whole = text.checked(&setup.unit)?;
+    let (lines, empty) = lines_of(whole);
+    let count = lines.len();
+    if !(2..=u32::MAX as usize).contains(&count) {
+        let expected = format!("2 to {}: some to learn from and some set aside", u32::MAX);
+        return Err(mismatch("lines of the text that are not empty", expected, count));
+    }
+    let held = ((setup.held * count as f64).round() as usize).clamp(1, count - 1);
+    let split = hold_out_rows(None, count, held, seed)?;
+    let all: Vec<&[u8]> = lines.iter().map(|line| line.text).collect();
+    let train: Vec<&[u8]> = split.subset.iter().map(|&index| all[index as usize]).collect();
+    let vocabulary = setup.vocabulary(&all, &train, json)?;
+    let encoded = Encoded::of(&lines, &vocabulary, context)?;
+    let train = encoded.samples(&split.subset, vocabulary.len())?;
+    let held = encoded.samples(&split.held, vocabulary.len())?;
+    let said = if empty == 1 { "an empty line is".to_string() } else { format!("{empty} empty lines are") };
+    let notes = Vec::from_iter((empty > 0).then(|| format!("{said} left out")));
+    Ok(Parts { train, held, vocabulary, notes })
+}
+
+/// The lines that are not empty, and how many are. A line may end as in Windows.
+fn lines_of(text: &[u8]) -> (Vec<Line<'_>>, usize) {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let lines = text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let all: Vec<Line> = lines.zip(1..).map(|(text, number)| Line { number, text }).collect();
+    let count = all.len();
+    let found: Vec<Line> = all.into_iter().filter(|line| !line.text.is_empty()).collect();
+    let empty = count - found.len();
+    (found, empty)
+}
+
+/// Lines as tokens.
+struct Encoded {
+    tokens: Vec<u32>,
+    /// Where the tokens of each line begin, and where the last ones end.
+    starts: Vec<usize>,
+    /// Positions of a sample: one more than the longest line has tokens.
+    positions: usize,
+}
+
+impl Encoded {
+    /// Refuses a line with which a sample had more positions than the context.
+    fn of(lines: &[Line], vocabulary: &Vocabulary, context: Option<usize>) -> Result<Encoded> {
+        let (mut tokens, mut starts, mut positions) = (Vec::new(), vec![0], 1);
+        for line in lines {
+            let own = vocabulary.encode_bytes(line.text)?;
+            if let Some(context) = context.filter(|&context| own.len() >= context) {
+                return Err(mismatch(
+                    format!("tokens of line {}", line.number),
+                    format!("at most {}, one fewer than `data.context`", context - 1),
+                    own.len(),
+                ));
+            }
+            positions = positions.max(own.len() + 1);
+            tokens.extend(own);
+            starts.push(tokens.len());
+        }
+        Ok(Encoded { tokens, starts, positions })
+    }
+
+    fn line(&self, index: u32) -> &[u32] {
+        &self.tokens[self.starts[index as usize]..self.starts[index as usize + 1]]
+    }
+
+    /// The samples of some lines. What lies behind a line is [`END`] as input and does not count as target.
+    fn samples(&self, indices: &[u32], vocabulary: usize) -> Result<Samples> {
+        let positions = self.positions;
+        let len = indices.len().saturating_mul(positions);
+        let mut inputs = memory::filled("the lines of a text", END, len)?;
+        let mut ids = memory::filled("the targets of the lines of a text", NO_TOKEN, len)?;
+        let rows = inputs.chunks_exact_mut(positions).zip(ids.chunks_exact_mut(positions));
+        for ((input, target), &index) in rows.zip(indices) {
+            let line = self.line(index);
+            input[1..=line.len()].copy_from_slice(line);
+            target[..line.len()].copy_from_slice(line);
+            target[line.len()] = END;
+        }
+        let targets = Targets::Tokens(Tokens { ids, positions, step: positions, vocabulary });
+        Samples::windows(features(&inputs, vocabulary)?, positions, positions, targets, indices.len())
+    }
+}

@@ -1,0 +1,166 @@
+//! The backward pass of attention. With the weights P of a block, made again from the products S and the logarithms of the
+//! sums, and with dP = dy vᵀ: dS = P (dP - dy · y), dv = Pᵀ dy, dk = dSᵀ q and dq = dS k (Dao et al. 2022, algorithm 4).
+
+use super::softmax::{self, dot};
+use super::{BLOCK, Head, cut, pack, padded_rows, scaled};
+use crate::kernels::products::gemm;
+use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::kernels::simd::vectorise::vectorise;
+use crate::tensor::{LANES, MatrixMut, MatrixRef};
+
+/// The backward pass over heads that share keys and values.
+pub struct Backward<'a> {
+    head: Head<'a>,
+    /// Keys, turned: `[positions, pitch]`, and in panels `[positions / 16][pitch][16]`, as values are.
+    key_rows: &'a mut [f32],
+    key_panels: &'a mut [f32],
+    value_panels: &'a mut [f32],
+    /// Sums over queries of the gradients of keys, turned, and of values: for each block of keys `[pitch / 16][keys][16]`.
+    dk: &'a mut [f32],
+    dv: &'a mut [f32],
+    /// Of a block of queries, `[64, pitch]`: they, turned and scaled; the gradients of what comes out and of the queries;
+    /// and what one block of keys adds to the latter.
+    queries: &'a mut [f32],
+    dy: &'a mut [f32],
+    dq: &'a mut [f32],
+    added: &'a mut [f32],
+    /// Products, then weights, of a block, and their gradients: `[64, 64]`.
+    weights: &'a mut [f32],
+    dweights: &'a mut [f32],
+    /// Whether no head has added to the sums.
+    is_first: bool,
+}
+
+impl<'a> Backward<'a> {
+    /// Floats of scratch.
+    pub fn scratch_len(head: &Head) -> usize {
+        3 * head.rows_len() + 2 * head.panels_len() + 4 * head.block_len() + 2 * head.scores_len()
+    }
+
+    pub fn new(head: Head<'a>, mut scratch: &'a mut [f32]) -> Backward<'a> {
+        let mut next = |len| cut(&mut scratch, len);
+        Backward {
+            key_rows: next(head.rows_len()),
+            key_panels: next(head.panels_len()),
+            value_panels: next(head.panels_len()),
+            dk: next(head.rows_len()),
+            dv: next(head.rows_len()),
+            queries: next(head.block_len()),
+            dy: next(head.block_len()),
+            dq: next(head.block_len()),
+            added: next(head.block_len()),
+            weights: next(head.scores_len()),
+            dweights: next(head.scores_len()),
+            is_first: true,
+            head,
+        }
+    }
+
+    /// Takes the keys and values of a sample, `[positions, width]`, for the queries that come.
+    pub fn take_keys(&mut self, keys: MatrixRef, values: MatrixRef) {
+        let head = self.head;
+        head.turned(self.key_rows, keys, 0, 1.0);
+        pack(self.key_panels, MatrixRef::new(self.key_rows, head.positions, head.width, head.pitch()));
+        pack(self.value_panels, values);
+        self.is_first = true;
+    }
+
+    /// The gradient of the queries of a head from that of what comes out, from the latter and from the queries, all
+    /// `[positions, width]`, and the logarithms of the sums that the forward pass left, `[positions]`.
+    pub fn attend(&mut self, mut dq: MatrixMut, [dy, y, queries]: [MatrixRef; 3], log_sums: &[f32]) {
+        let head = self.head;
+        for (number, block) in head.blocks().enumerate() {
+            let n = block.len();
+            let [dy, y, queries] = [dy, y, queries].map(|rows| rows.block(block.clone(), 0..head.width));
+            head.turned(self.queries, queries, block.start, head.scale());
+            scaled(padded_rows(self.dy, dy), dy, 1.0);
+            let products = row_products(dy, y);
+            self.block(number, n, &products[..n], &log_sums[block.clone()]);
+            let dq = dq.reborrow().into_rows(block.clone());
+            // Queries were scaled on their way to the products.
+            head.turned_back(dq, self.dq, block.start, head.scale());
+        }
+        self.is_first = false;
+    }
+
+    /// Makes the gradient of a block of `n` queries, and adds to those of keys and values.
+    fn block(&mut self, number: usize, n: usize, products: &[f32], log_sums: &[f32]) {
+        let (head, pitch) = (self.head, self.head.pitch());
+        for (keys, is_cut) in head.seen(number) {
+            let sizes = [n, keys.len()];
+            head.scores(self.weights, self.queries, n, self.key_panels, &keys);
+            softmax::weights(self.weights, head.score_pitch(), sizes, is_cut, log_sums);
+            head.scores(self.dweights, self.dy, n, self.value_panels, &keys);
+            // The first queries that see these keys begin the sums, and all others add to them.
+            let begins = self.is_first && number == if head.causal { keys.start / BLOCK } else { 0 };
+            let sums = keys.start * pitch..keys.end * pitch;
+            let dy = MatrixRef::new(self.dy, n, pitch, pitch);
+            let weights = head.weights(self.weights, n, &keys);
+            // [keys x n] * [n x pitch] -> [keys x pitch], m = keys, n = width, k = n, twice
+            gemm::gradient(&mut self.dv[sums.clone()], dy, weights, !begins, &PrefetchQueue::default());
+            softmax::backward(self.dweights, self.weights, head.score_pitch(), keys.len(), products);
+            let queries = MatrixRef::new(self.queries, n, pitch, pitch);
+            let dweights = head.weights(self.dweights, n, &keys);
+            gemm::gradient(&mut self.dk[sums], queries, dweights, !begins, &PrefetchQueue::default());
+            if keys.start == 0 {
+                head.weighted(self.dq, dweights, self.key_rows, &keys);
+            } else {
+                head.weighted(self.added, dweights, self.key_rows, &keys);
+                add(&mut self.dq[..n * pitch], self.added);
+            }
+        }
+    }
+
+    /// Writes the gradient of the keys, summed over the heads that came: `[positions, width]`.
+    pub fn finish_keys(&mut self, mut dk: MatrixMut) {
+        let (head, pitch) = (self.head, self.head.pitch());
+        for keys in head.blocks() {
+            unpack(self.added, &self.dk[keys.start * pitch..keys.end * pitch], keys.len(), pitch);
+            head.turned_back(dk.reborrow().into_rows(keys.clone()), self.added, keys.start, 1.0);
+        }
+    }
+
+    /// The same for the values.
+    pub fn finish_values(&mut self, mut dv: MatrixMut) {
+        let (head, pitch) = (self.head, self.head.pitch());
+        for keys in head.blocks() {
+            unpack(self.added, &self.dv[keys.start * pitch..keys.end * pitch], keys.len(), pitch);
+            let from = MatrixRef::new(self.added, keys.len(), head.width, pitch);
+            scaled(dv.reborrow().into_rows(keys), from, 1.0);
+        }
+    }
+}
+
+/// The product of each row with another, `[n, width]` each, n at most 64.
+fn row_products(a: MatrixRef, b: MatrixRef) -> [f32; BLOCK] {
+    let mut products = [0.0; BLOCK];
+    vectorise(
+        #[inline(always)]
+        || {
+            for (row, product) in products.iter_mut().enumerate().take(a.rows()) {
+                *product = dot(a.row(row), b.row(row));
+            }
+        },
+    );
+    products
+}
+
+/// sums += added, elementwise.
+fn add(sums: &mut [f32], added: &[f32]) {
+    vectorise(
+        #[inline(always)]
+        || {
+            for (sum, added) in sums.iter_mut().zip(added) {
+                *sum += added;
+            }
+        },
+    );
+}
+
+/// Rows `[n, pitch]` from `panels` `[pitch / 16][n][16]`.
+fn unpack(rows: &mut [f32], panels: &[f32], n: usize, pitch: usize) {
+    for (panel, column) in panels.chunks_exact(n * LANES).zip((0..pitch).step_by(LANES)) {
+        let to = rows.chunks_exact_mut(pitch).zip(panel.as_chunks::<LANES>().0);
+        to.for_each(|(row, lanes)| row[column..column + LANES].copy_from_slice(lanes));
+    }
+}

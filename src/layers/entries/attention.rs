@@ -1,0 +1,153 @@
+//! `attention`: self-attention of several heads, with the dense layers before and behind it.
+
+use super::position::image_of;
+use crate::hyper::{HyperParameter, HyperValues, above_one};
+use crate::init::Init;
+use crate::kernels::activation::Activation;
+use crate::kernels::image::Image;
+use crate::layers::attention::Attention;
+use crate::layers::dense::Dense;
+use crate::layers::kind::{Input, LayerKind, Misfit, Refusal};
+use crate::layers::node::Node;
+use crate::layers::position_dense::PositionDense;
+use crate::layers::shape::{Incoming, Shape};
+use crate::layers::windows;
+
+/// The most heads.
+pub(super) const MOST_HEADS: usize = 1024;
+
+/// The most numbers of a query.
+const MOST_WIDTH: usize = 1 << 16;
+
+/// The names of weight and bias of the layers before and behind, as torch.nn.MultiheadAttention has them.
+const NAMES: [[&str; 2]; 2] = [["in_proj_weight", "in_proj_bias"], ["out_proj.weight", "out_proj.bias"]];
+
+/// What recipes call it.
+pub(in crate::layers) static KIND: LayerKind = LayerKind::of_chain("attention", make)
+    .formula("W2 concat over heads of softmax(q kᵀ / √d) v, with q, k and v of W1 x + b1, + b2")
+    .source("Vaswani et al. 2017; Dao et al. 2022; Ainslie et al. 2023; as torch.nn.MultiheadAttention")
+    .input(Input::Image)
+    .hyper_parameters(&[
+        HyperParameter::integer("heads", 1, [1, MOST_HEADS], "heads side by side").required(),
+        HyperParameter::integer(
+            "kv_heads",
+            0,
+            [0, MOST_HEADS],
+            "heads of keys and values, each for a group of heads; 0 is as many as `heads`",
+        ),
+        HyperParameter::integer(
+            "head_width",
+            0,
+            [0, MOST_WIDTH],
+            "d, the numbers of a query; 0 is the channels by the heads",
+        ),
+        HyperParameter::choice("causal", false, "whether a position sees itself and those before it alone"),
+        HyperParameter::choice("rotary", false, "whether queries and keys are turned by their position"),
+        HyperParameter::single(
+            "rotary_base",
+            10_000.0,
+            above_one(),
+            "pair i of a query is turned by position · base^(-2 i / d)",
+        )
+        .only_with("rotary"),
+        HyperParameter::choice("bias", true, "whether there are b1 and b2"),
+        HyperParameter::weight_init("weight_init", "what W1 and W2 begin as"),
+        HyperParameter::bias_init("bias_init", "what b1 and b2 begin as").only_with("bias"),
+    ])
+    .conflict(conflict)
+    .output(output)
+    .fan_in(|settings, input| {
+        // Of all weights together: those of queries, keys, values and of what comes out, for each channel.
+        let [heads, kv_heads] = heads(settings);
+        2 * (heads + kv_heads) * width(settings, input.channels())
+    });
+
+/// What no input could make right.
+fn conflict(settings: &HyperValues) -> Option<Misfit> {
+    let [heads, kv_heads] = heads(settings);
+    if !heads.is_multiple_of(kv_heads) {
+        return Some(("kv_heads", format!("a divisor of `heads`, {heads}"), kv_heads.to_string()));
+    }
+    let width = settings.integer("head_width");
+    let is_odd = settings.choice("rotary") && !width.is_multiple_of(2);
+    is_odd
+        .then(|| ("head_width", "an even number with `rotary`, which turns pairs".into(), width.to_string()))
+}
+
+/// Heads of queries, and of keys and values.
+fn heads(settings: &HyperValues) -> [usize; 2] {
+    let [heads, kv_heads] = ["heads", "kv_heads"].map(|key| settings.integer(key));
+    [heads, if kv_heads == 0 { heads } else { kv_heads }]
+}
+
+/// Numbers of a query, for a position of so many channels.
+fn width(settings: &HyperValues, channels: usize) -> usize {
+    match settings.integer("head_width") {
+        0 => channels / settings.integer("heads"),
+        width => width,
+    }
+}
+
+/// Checks that so many channels make heads of this width, where 0 is the channels by the heads, and that the heads of keys
+/// and values, where 0 is as many, divide the others. Returns the width.
+pub(super) fn check(channels: usize, heads: usize, kv_heads: usize, width: usize) -> Result<usize, Refusal> {
+    if kv_heads > 0 && !heads.is_multiple_of(kv_heads) {
+        let expected = format!("`kv_heads` that divide {heads} `heads`");
+        return Err(Refusal { expected, found: Some(kv_heads.to_string()) });
+    }
+    if width > 0 {
+        return Ok(width);
+    }
+    if !channels.is_multiple_of(heads) {
+        let expected = format!("channels that are a multiple of {heads}, the heads");
+        return Err(Refusal { expected, found: Some(format!("{channels} channels")) });
+    }
+    Ok(channels / heads)
+}
+
+fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
+    let (image, [heads, kv_heads]) = (image_of(input), heads(settings));
+    let width = check(image.channels, heads, kv_heads, settings.integer("head_width"))?;
+    if settings.choice("rotary") && !width.is_multiple_of(2) {
+        let expected = "channels that make heads of an even width with `rotary`, which turns pairs";
+        return Err(Refusal { expected: expected.into(), found: Some(format!("heads of {width}")) });
+    }
+    // Queries, keys and values are what is largest.
+    let widest = image.with_channels((heads + 2 * kv_heads) * width);
+    windows::check_size(widest.pixels() as u128 * widest.pitch as u128)?;
+    let output = image.with_channels(image.channels);
+    windows::check_size(output.columns() as u128)?;
+    Ok(Shape::Image(output))
+}
+
+fn make(settings: &HyperValues, input: Incoming) -> Vec<Node> {
+    let (image, [heads, kv_heads]) = (image_of(input.shape), heads(settings));
+    let width = width(settings, image.channels);
+    let projected = (heads + 2 * kv_heads) * width;
+    let rotary = settings.choice("rotary").then(|| settings.single("rotary_base"));
+    let core = Attention::new(image.pixels(), [heads, kv_heads], width, settings.choice("causal"), rotary);
+    let before = dense(settings, [image.channels, projected], !input.is_data);
+    let mixed: Image = image.with_channels(heads * width);
+    let behind = dense(settings, [heads * width, image.channels], true);
+    vec![
+        Node::layer(Box::new(PositionDense::new(image, before, NAMES[0]))),
+        Node::layer(Box::new(core)),
+        Node::layer(Box::new(PositionDense::new(mixed, behind, NAMES[1]))),
+    ]
+}
+
+fn dense(settings: &HyperValues, [inputs, outputs]: [usize; 2], input_gradient: bool) -> Dense {
+    let [weight_init, bias_init]: [Init; 2] = ["weight_init", "bias_init"].map(|key| settings.init(key));
+    Dense {
+        inputs,
+        outputs,
+        bias: settings.choice("bias"),
+        activation: Activation::IDENTITY,
+        weight_init,
+        bias_init,
+        input_gradient,
+        whole_columns: false,
+        by_inputs: false,
+        sparse_input: false,
+    }
+}

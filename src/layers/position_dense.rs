@@ -1,0 +1,228 @@
+//! A dense layer at each position of a sequence, or each pixel of an image: `y = activation(x · wᵀ + b)` with the same `w`
+//! and `b` everywhere.
+//!
+//! The positions of a row are rows of the product. Unlike a [`Pointwise`](super::Pointwise) convolution, whose few weights
+//! have a gradient for each part of a batch, the weights are in shards, and each shard's owner sums its gradient over all
+//! positions of all rows: that keeps the many weights of a Transformer from going through memory for every row.
+
+use std::ops::Range;
+
+use super::dense::Dense;
+use super::derived::{Derivation, Derived};
+use super::in_order::Along;
+use super::layer::{Backward, Flops, Forward, Layer};
+use super::parameter::ParameterSpec;
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::image::Image;
+use crate::kernels::products::gemm::{self, Epilogue};
+use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::tensor::{LANES, MatrixMut, MatrixRef};
+
+/// The names of the weight and the bias.
+pub type Names = [&'static str; 2];
+
+/// A dense layer at each position.
+#[derive(Clone, Debug)]
+pub struct PositionDense {
+    /// The pixels of which are the positions.
+    input: Image,
+    /// The layer at one position: of as many inputs as the input has channels.
+    dense: Dense,
+    /// Names for equal parts of the outputs, which are whole panels where there are several.
+    names: Vec<Names>,
+}
+
+impl PositionDense {
+    /// `dense` at each pixel of `input`, whose parameters have these names.
+    pub fn new(input: Image, dense: Dense, names: Names) -> PositionDense {
+        PositionDense { input, dense, names: vec![names] }
+    }
+
+    /// The same, of whose outputs, a multiple of 32, each half has parameters of its own names.
+    pub fn new_pair(input: Image, dense: Dense, names: [Names; 2]) -> PositionDense {
+        debug_assert!(dense.outputs.is_multiple_of(2 * LANES));
+        PositionDense { input, dense, names: names.into() }
+    }
+
+    fn output(&self) -> Image {
+        Image::new(self.input.height, self.input.width, self.dense.outputs)
+    }
+
+    /// The positions of one row of a matrix, `[positions, pitch]`.
+    fn positions<'a>(x: MatrixRef<'a>, row: usize, pitch: usize) -> MatrixRef<'a> {
+        let row = x.row(row);
+        MatrixRef::new(row, row.len() / pitch, pitch, pitch)
+    }
+
+    /// Calls `each` with the positions of all rows of two matrices, or where gaps lie between the rows, with those of one
+    /// row after the other, and whether there were others before.
+    fn by_positions(&self, dy: MatrixRef, x: MatrixRef, mut each: impl FnMut(MatrixRef, MatrixRef, bool)) {
+        let pitches = [self.output().pitch, self.input.pitch];
+        if let (Some(dy), Some(x)) = (dy.in_rows_of(pitches[0]), x.in_rows_of(pitches[1])) {
+            return each(dy, x, false);
+        }
+        for row in 0..dy.rows() {
+            each(Self::positions(dy, row, pitches[0]), Self::positions(x, row, pitches[1]), row > 0);
+        }
+    }
+}
+
+impl Layer for PositionDense {
+    fn kind(&self) -> String {
+        super::activation::with_activation("position-dense", self.dense.activation)
+    }
+
+    fn outputs(&self) -> usize {
+        self.output().features()
+    }
+
+    fn image(&self) -> Option<Image> {
+        Some(self.output())
+    }
+
+    fn parameters(&self) -> Vec<ParameterSpec> {
+        let whole = self.dense.parameters();
+        let parts = self.names.len();
+        let part = |(part, names): (usize, &Names)| {
+            let of = |(spec, name): (&ParameterSpec, &&'static str)| {
+                let len = spec.range.len() / parts;
+                let start = spec.range.start + part * len;
+                let mut shape = spec.shape.clone();
+                shape[0] /= parts;
+                ParameterSpec { name, shape, range: start..start + len, ..spec.clone() }
+            };
+            whole.iter().zip(names).map(of).collect::<Vec<_>>()
+        };
+        let mut specs: Vec<_> = self.names.iter().enumerate().flat_map(part).collect();
+        // In the order of storage: all weights, then all biases.
+        specs.sort_by_key(|spec| spec.range.start);
+        specs
+    }
+
+    fn flops(&self) -> Flops {
+        let pixels = self.input.pixels() as f64;
+        let Flops { forward, backward, gradient } = self.dense.flops();
+        Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
+    }
+
+    fn forward(&self, Forward { mut y, x, storage, .. }: Forward) {
+        let (pitch, of_x) = (self.output().pitch, self.input.pitch);
+        if let Some(x) = x.in_rows_of(of_x)
+            && let Some(y) = y.in_rows_of(pitch)
+        {
+            return self.dense.apply(y, x, storage, 0..pitch);
+        }
+        for row in 0..y.rows() {
+            let x = Self::positions(x, row, of_x);
+            let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
+            self.dense.apply(y, x, storage, 0..pitch);
+        }
+    }
+
+    fn prepares_gradient(&self) -> bool {
+        self.dense.activation != Activation::IDENTITY
+    }
+
+    fn backward(&self, Backward { dx, mut dy, y, derived, .. }: Backward) {
+        // Inverts the activation.
+        if self.dense.activation != Activation::IDENTITY {
+            for row in 0..dy.rows() {
+                activation::backward_in_place(self.dense.activation, dy.row(row), y.row(row));
+            }
+        }
+        let Some(mut dx) = dx else { return };
+        let (dy, of_x, pitch) = (dy.as_ref(), self.input.pitch, self.output().pitch);
+        // [positions x out] * [out x in] -> [positions x in], m = positions, n = channels in, k = out without padding
+        let product = |dx: MatrixMut, dy: MatrixRef| {
+            let dy = dy.block(0..dy.rows(), 0..self.dense.outputs);
+            gemm::product(dx, dy, derived, None, Epilogue::Plain);
+        };
+        if let Some(dy) = dy.in_rows_of(pitch)
+            && let Some(dx) = dx.in_rows_of(of_x)
+        {
+            return product(dx, dy);
+        }
+        for row in 0..dx.rows() {
+            let dy = Self::positions(dy, row, pitch);
+            product(MatrixMut::new(dx.row(row), dy.rows(), of_x, of_x), dy);
+        }
+    }
+
+    fn sums_rows(&self) -> bool {
+        false
+    }
+
+    fn along(&self) -> Along<'_> {
+        Along::Apart
+    }
+
+    fn sharding(&self) -> Option<&dyn Sharding> {
+        Some(self)
+    }
+
+    fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        // Positions are never without their zeros, and all of a row's inputs are needed at each of them.
+        let wanted = Partitioning { sparse_input: false, by_inputs: false, ..wanted };
+        Some(Box::new(PositionDense { dense: self.dense.partitioned(wanted), ..self.clone() }))
+    }
+
+    fn derived(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Sharding for PositionDense {
+    fn shards(&self) -> usize {
+        self.dense.shards()
+    }
+
+    fn shard_parts(&self, shard: usize) -> [Range<usize>; MOST_PARTS] {
+        self.dense.shard_parts(shard)
+    }
+
+    fn shard_roles(&self, shard: usize) -> [Role; MOST_PARTS] {
+        self.dense.shard_roles(shard)
+    }
+
+    fn shards_along_inputs(&self) -> usize {
+        self.dense.shards_along_inputs()
+    }
+
+    fn shard_work(&self, shard: usize) -> usize {
+        self.shard_len(shard) * self.input.pixels()
+    }
+
+    fn shard_gradient(
+        &self,
+        shard: usize,
+        out: &mut [f32],
+        dy: MatrixRef,
+        x: MatrixRef,
+        accumulate: bool,
+        ahead: &PrefetchQueue,
+    ) {
+        self.by_positions(dy, x, |dy, x, has_earlier| {
+            self.dense.shard_gradient(shard, out, dy, x, accumulate || has_earlier, ahead);
+        });
+    }
+
+    fn derives(&self) -> Option<&dyn Derived> {
+        Some(self)
+    }
+}
+
+impl Derived for PositionDense {
+    fn derived_len(&self) -> usize {
+        self.dense.derived_len()
+    }
+
+    fn derived_parts(&self, shard: usize, each: &mut dyn FnMut(Range<usize>)) {
+        self.dense.derived_parts(shard, each);
+    }
+
+    fn derive(&self, shard: usize, from: &Derivation) {
+        self.dense.derive(shard, from);
+    }
+}
+

@@ -1,0 +1,44 @@
+//! A recurrent layer one position after the other: what it keeps is its state.
+
+use super::Recurrent;
+use crate::kernels::sequence::recurrent;
+use crate::layers::in_order::{Advance, InOrder};
+use crate::tensor::{MatrixMut, MatrixRef, padded};
+
+impl InOrder for Recurrent {
+    /// State and cell state.
+    fn state_len(&self) -> usize {
+        2 * padded(self.units)
+    }
+
+    /// Sums and gates, the state before, and what more the backward pass would want.
+    fn work_len(&self) -> usize {
+        2 * padded(self.gates_len()) + 2 * padded(self.units)
+    }
+
+    fn advance(&self, Advance { y, x, state, storage, scratch, .. }: Advance) {
+        let (columns, of_state) = (padded(self.gates_len()), padded(self.units));
+        let (h, c) = state.split_at_mut(of_state);
+        let (sums, rest) = scratch.split_at_mut(columns);
+        let (gates, rest) = rest.split_at_mut(columns);
+        let (before, rest) = rest.split_at_mut(of_state);
+        let more = if self.cell.keeps_more() { self.units } else { 0 };
+        let before_sums = MatrixRef::new(h, 1, self.units, of_state);
+        self.state.apply(MatrixMut::new(sums, 1, columns, columns), before_sums, storage, 0..columns);
+        recurrent::forward(
+            self.cell,
+            recurrent::Forward {
+                x: &x[..self.gates_len()],
+                sums: &sums[..self.gates_len()],
+                h: &mut h[..self.units],
+                c: &mut c[..self.units],
+                gates: &mut gates[..self.gates_len()],
+                before: &mut before[..self.units],
+                more: &mut rest[..more],
+            },
+        );
+        let (y, padding) = y.split_at_mut(self.units);
+        y.copy_from_slice(&h[..self.units]);
+        padding.fill(0.0);
+    }
+}
