@@ -53,7 +53,7 @@ WITHIN = {
         ["simd"],
         ["activation", "loss", "products"],
         ["elementwise", "image", "augmentation"],
-        ["update", "convolution"],
+        ["update", "convolution", "sequence"],
         ["normalisation"],
     ],
 }

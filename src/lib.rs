@@ -125,6 +125,15 @@ pub mod cli;
 #[doc(hidden)]
 pub mod report;
 
+pub mod generate {
+    //! Text of a model that was trained on one: token by token, as it is drawn.
+
+    #[doc(inline)]
+    pub use crate::data::text::Vocabulary;
+    #[doc(inline)]
+    pub use crate::train::generate::{Generator, Sampling, prompt, vocabulary_of};
+}
+
 pub mod settings {
     //! The settings of a [`Recipe`](crate::Recipe) as plain data, for [`Trainer::change`](crate::Trainer::change), and the
     //! kinds of a [`Schedule`](crate::Schedule).

@@ -62,7 +62,9 @@ impl Tokens {
         }
         let is_class = |&id: &u32| id == NO_TOKEN || (id as usize) < *vocabulary;
         match ids.iter().position(|id| !is_class(id)) {
-            Some(at) => Err(mismatch("tokens", format!("below {vocabulary}"), format!("{} at {at}", ids[at]))),
+            Some(at) => {
+                Err(mismatch("tokens", format!("below {vocabulary}"), format!("{} at {at}", ids[at])))
+            }
             None => Ok(()),
         }
     }

@@ -108,7 +108,8 @@ impl Task {
 /// Where a network has to remember: two marks among `length` numbers, at least two, one in each half.
 fn adding(streams: impl ExactSizeIterator<Item = Stream>, length: usize) -> Result<Samples> {
     let length = length.max(2);
-    let mut features: Vec<f32> = memory::reserved("numbers to add", streams.len().saturating_mul(2 * length))?;
+    let mut features: Vec<f32> =
+        memory::reserved("numbers to add", streams.len().saturating_mul(2 * length))?;
     let mut sums: Vec<f32> = memory::reserved("sums", streams.len())?;
     for mut stream in streams {
         let numbers: Vec<f32> = (0..length).map(|_| stream.random()).collect();
@@ -144,7 +145,8 @@ fn ratings(streams: impl ExactSizeIterator<Item = Stream>, seed: u64) -> Result<
     let [users, items, rank] = RATINGS;
     let mut shared = rng::stream(seed, Purpose::Generated, SHARED);
     let mut drawn = |count: usize, deviation: f32| -> Vec<f32> {
-        let number = |_| deviation * <StandardNormal as Distribution<f32>>::sample(&StandardNormal, &mut shared);
+        let number =
+            |_| deviation * <StandardNormal as Distribution<f32>>::sample(&StandardNormal, &mut shared);
         (0..count).map(number).collect()
     };
     // Products of two vectors have a variance of 1.
@@ -177,7 +179,8 @@ mod tests {
         };
         assert_eq!(set.train.shape(), [1, 20, 2]);
         for (sample, sum) in features.chunks(40).zip(values) {
-            let marked: Vec<f32> = sample.chunks(2).filter(|pair| pair[1] == 1.0).map(|pair| pair[0]).collect();
+            let marked: Vec<f32> =
+                sample.chunks(2).filter(|pair| pair[1] == 1.0).map(|pair| pair[0]).collect();
             assert_eq!((marked.len(), marked.iter().sum::<f32>()), (2, *sum));
         }
         assert_ne!(set.train.take(&[0]).unwrap(), set.test.take(&[0]).unwrap());

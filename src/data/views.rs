@@ -16,7 +16,7 @@ pub enum FeaturesRef<'a> {
 }
 
 /// The targets of some samples, borrowed: slices, vectors and arrays of `u8` are classes, those of
-/// `f32` are values, and those of `u32` are classes of positions.
+/// `f32` are values. Classes of positions are named, as numbers without a type would else be either.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TargetsRef<'a> {
     /// The class of each sample, `[samples]`, from 0.
@@ -71,7 +71,6 @@ views! {
     FeaturesRef::Floats of f32;
     TargetsRef::Classes of u8;
     TargetsRef::Values of f32;
-    TargetsRef::Tokens of u32;
 }
 
 impl Features {

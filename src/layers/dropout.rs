@@ -3,8 +3,8 @@
 //! Overfitting, 2014; of channels: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization
 //! Using Convolutional Networks, 2015), as `torch.nn.Dropout` and `Dropout2d`.
 
-use super::kind::{LayerKind, Refusal};
 use super::in_order::Along;
+use super::kind::{LayerKind, Refusal};
 use super::layer::{Backward, Forward, Layer, Training};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValues, unit_open};

@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{LayerKind, LayerSettings};
 use super::in_order::Along;
+use super::kind::{LayerKind, LayerSettings};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValues, non_negative, positive};

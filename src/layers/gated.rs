@@ -2,8 +2,8 @@
 //! pixel's channels (Dauphin, Fan, Auli, Grangier: Language Modeling with Gated Convolutional Networks, 2017; Shazeer:
 //! GLU Variants Improve Transformer, 2020). With the layer before it, `W x + c`, it is `(W x + c) · gate(V x + d)`.
 
-use super::kind::{LayerKind, Refusal};
 use super::in_order::Along;
+use super::kind::{LayerKind, Refusal};
 use super::layer::{Backward, Forward, Layer};
 use super::shape::Shape;
 use crate::hyper::{HyperParameter, HyperValue, HyperValues};

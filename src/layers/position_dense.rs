@@ -225,4 +225,3 @@ impl Derived for PositionDense {
         self.dense.derive(shard, from);
     }
 }
-

@@ -1,8 +1,8 @@
 //! Where a position of a sequence is: a vector that is added to each, trained, or of sines and cosines (Vaswani et al.:
 //! Attention Is All You Need, 2017, section 3.5); and layers that turn samples into sequences, and sequences into features.
 
-use super::kind::{Input, LayerKind};
 use super::in_order::{Advance, Along, InOrder};
+use super::kind::{Input, LayerKind};
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::shape::Shape;
@@ -47,7 +47,11 @@ pub(super) static SINUSOIDAL: LayerKind = LayerKind::new("sinusoidal-positions",
 /// Rows of an image as positions.
 pub(super) static ROWS: LayerKind = LayerKind::new("rows", |_, input| {
     let input = image_of(input);
-    Box::new(Reordered { output: Image::new(1, input.height, input.width * input.channels), order: None, input })
+    Box::new(Reordered {
+        output: Image::new(1, input.height, input.width * input.channels),
+        order: None,
+        input,
+    })
 })
 .formula("the rows of an image as positions of a sequence, each of all numbers of its row")
 .source("as x.flatten(2) of images in torch's [N, H, W, C]")
@@ -62,20 +66,24 @@ pub(super) static PERMUTED: LayerKind = LayerKind::new("permute", permuted)
     .formula("the pixels of an image in an order drawn once, as a sequence")
     .source("Le, Jaitly, Hinton 2015: permuted sequential MNIST")
     .input(Input::Image)
-    .hyper_parameters(&[HyperParameter::integer("seed", 1, [0, LARGEST_SEED], "what the order is drawn with")])
+    .hyper_parameters(&[HyperParameter::integer(
+        "seed",
+        1,
+        [0, LARGEST_SEED],
+        "what the order is drawn with",
+    )])
     .output(|_, input| {
         let input = image_of(input);
         Ok(Shape::Image(Image::new(1, input.pixels(), input.channels)))
     });
 
 /// The last position alone.
-pub(super) static LAST: LayerKind = LayerKind::new("last-position", |_, input| {
-    Box::new(LastPosition { input: image_of(input) })
-})
-.formula("the channels of the last position as features")
-.source("as x[:, -1]")
-.input(Input::Image)
-.output(|_, input| Ok(Shape::Features(input.channels())));
+pub(super) static LAST: LayerKind =
+    LayerKind::new("last-position", |_, input| Box::new(LastPosition { input: image_of(input) }))
+        .formula("the channels of the last position as features")
+        .source("as x[:, -1]")
+        .input(Input::Image)
+        .output(|_, input| Ok(Shape::Features(input.channels())));
 
 fn image_of(input: Shape) -> Image {
     // The table lets nothing but images in.

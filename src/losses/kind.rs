@@ -287,7 +287,9 @@ impl Loss {
 
     /// Whether it is the cross-entropy, in nats, without smoothing or weights of classes.
     pub(crate) fn is_cross_entropy(&self) -> bool {
-        self.name() == "cross-entropy" && self.mean_weights().is_empty() && self.values().single("label_smoothing") == 0.0
+        self.name() == "cross-entropy"
+            && self.mean_weights().is_empty()
+            && self.values().single("label_smoothing") == 0.0
     }
 
     /// Whether targets may be [mixtures](crate::kernels::loss::Targets::Mixed) of two classes: where the loss is one of

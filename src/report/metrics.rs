@@ -25,6 +25,10 @@ pub fn part(value: f64) -> String {
 /// What an evaluation says beside the loss: "accuracy 97.65 %", or "RMSE 38.58, MAE 29, R² 0.8734", each with `of` in
 /// front ("test "); empty of records of earlier versions.
 pub fn score(seen: &Evaluation, of: &str) -> String {
+    if let (Some(tokens), Some(accuracy)) = (&seen.tokens, seen.accuracy) {
+        let (perplexity, bits) = (significant(tokens.perplexity), significant(tokens.bits));
+        return format!("{of}perplexity {perplexity}, {bits} bits a token, accuracy {}", percent(accuracy));
+    }
     match (seen.accuracy, &seen.values) {
         (Some(accuracy), _) => format!("{of}accuracy {}", percent(accuracy)),
         (None, Some(values)) => {

@@ -234,7 +234,12 @@ fn epoch_line(record: &EpochRecord, epochs: usize) -> String {
     if let Some(accuracy) = record.validation_accuracy {
         line += &format!("  validation accuracy {:>8}", percent(accuracy));
     }
-    line += &format!("  {} samples/s  {}", rounded(record.samples_per_second), duration(record.seconds));
+    // Of sequences it is tokens that others count.
+    let (rate, what) = match record.positions {
+        Some(positions) => (positions as f64 / record.seconds, "tokens/s"),
+        None => (record.samples_per_second, "samples/s"),
+    };
+    line += &format!("  {} {what}  {}", rounded(rate), duration(record.seconds));
     if let Some(evaluations) = record.evaluations {
         line += &format!("  {}", counted(evaluations, "evaluation"));
     }
@@ -317,6 +322,7 @@ mod tests {
             seconds: 0.156,
             samples_per_second: 384_123.0,
             samples: Some(60_000),
+            positions: None,
             incomplete: false,
             learning_rate: Some(0.01),
             evaluations: None,

@@ -47,7 +47,9 @@ pub fn check_layer(config: &LayerConfig, input: Shape) -> Result<()> {
 /// The layer, and its activation if that is a layer of its own; none if one of them reads more than rows of one input.
 fn made(config: &LayerConfig, shape: Shape) -> Option<Vec<Node>> {
     match config.settings()?.build(Incoming { shape, is_data: false }) {
-        Built::Nodes(nodes) | Built::Chain(nodes) => Some(nodes).filter(|nodes| nodes.iter().all(|node| node.as_layer().is_some())),
+        Built::Nodes(nodes) | Built::Chain(nodes) => {
+            Some(nodes).filter(|nodes| nodes.iter().all(|node| node.as_layer().is_some()))
+        }
         Built::Branch(_) | Built::Stack(_) => None,
     }
 }

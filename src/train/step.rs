@@ -124,10 +124,10 @@ impl Step<'_> {
 
     /// Losses and hits of the batch, added up in the order of its rows.
     fn score(&self, worker: &Worker, batch: Batch, weight: f64, is_first: bool) -> BatchScore {
-        let samples = batch.len() * self.source.targets.positions();
-        let losses = self.memory.losses.read(worker, 0..samples);
-        let correct = self.memory.correct.read(worker, 0..samples);
-        let samples = match self.source.targets {
+        let (samples, rows) = (batch.len(), batch.len() * self.source.targets.positions());
+        let losses = self.memory.losses.read(worker, 0..rows);
+        let correct = self.memory.correct.read(worker, 0..rows);
+        let judged = match self.source.targets {
             Targets::Tokens(tokens) => {
                 batch.samples().iter().map(|&sample| tokens.counted(sample as usize)).sum()
             }
@@ -146,6 +146,6 @@ impl Step<'_> {
             let sum = weighted().sum();
             (sum, is_first.then(|| spread_of(weighted(), sum, samples, weight)))
         };
-        BatchScore { loss_sum, weight, correct, samples, gradient_norm: None, spread }
+        BatchScore { loss_sum, weight, correct, judged, samples, gradient_norm: None, spread }
     }
 }

@@ -72,7 +72,11 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
                 return Err(mismatch("tokens", expected, format!("{} of them", tokens.vocabulary)));
             }
             if !samples.weights().is_empty() {
-                return Err(mismatch("weights of samples", "none of sequences with a target a position".into(), "some"));
+                return Err(mismatch(
+                    "weights of samples",
+                    "none of sequences with a target a position".into(),
+                    "some",
+                ));
             }
             Targets::Tokens(tokens.view())
         }

@@ -58,7 +58,9 @@ fn floats(samples: &Samples) -> &[f32] {
 fn values(samples: &Samples) -> &[f32] {
     match samples.targets() {
         Targets::Values { values, .. } => values,
-        Targets::Classes(_) | Targets::None => panic!("the targets of a series are values"),
+        Targets::Classes(_) | Targets::Tokens(_) | Targets::None => {
+            panic!("the targets of a series are values")
+        }
     }
 }
 

@@ -20,6 +20,8 @@ mod pointwise;
 mod pytorch;
 mod pytorch_images;
 mod pytorch_normalisation;
+mod pytorch_recurrent;
+mod recurrent;
 mod transposed;
 mod weight_norm;
 mod whole_nets;

@@ -309,6 +309,10 @@ pub fn packed_as(specs: &[ParameterSpec], len: usize, parameters: &[Vec<f32>]) -
                 panels::pack_groups(place, values, spec.kernels(), groups);
             }
             Layout::Pixels => image::unflatten(place, values, spec.pixels()),
+            Layout::Rows { pitch } => {
+                let rows = place.chunks_mut(pitch).zip(values.chunks(spec.shape[1]));
+                rows.for_each(|(row, values)| row[..values.len()].copy_from_slice(values));
+            }
         }
     }
     storage
@@ -327,6 +331,10 @@ fn unpacked(spec: &ParameterSpec, storage: &[f32]) -> Vec<f32> {
             panels::unpack_groups(&mut values, place, spec.kernels(), groups);
         }
         Layout::Pixels => image::flatten(&mut values, place, spec.pixels()),
+        Layout::Rows { pitch } => {
+            let rows = place.chunks(pitch).zip(values.chunks_mut(spec.shape[1]));
+            rows.for_each(|(row, values)| values.copy_from_slice(&row[..values.len()]));
+        }
     }
     let nonzeros = |values: &[f32]| values.iter().filter(|&&x| x != 0.0).count();
     assert_eq!(nonzeros(place), nonzeros(&values), "the padding of {} is not zero", spec.name);

@@ -1,6 +1,8 @@
 //! Small networks, of convolutions, also in groups, with windows whose sides differ and of sequences, of residual and
-//! squeeze-excite blocks, of trained slopes and gates, and of transposed convolutions, against the numbers of PyTorch in `tests/golden`, which
-//! `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`, `windows.py`, `gated.py` and `transposed.py` made.
+//! squeeze-excite blocks, of trained slopes and gates, of
+//! transposed convolutions, and of attention, against the numbers of PyTorch in `tests/golden`, which
+//! `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`, `windows.py`, `gated.py`, `transposed.py` and
+//! `attention.py` made.
 
 use crate::common::compare::close;
 use crate::common::golden::{self, count, numbers, text};
@@ -10,8 +12,15 @@ use fallline::engine::train;
 use serde_json::Value;
 
 /// The golden files, of three networks each.
-const FILES: [&str; 6] =
-    ["convolutions.json", "residual.json", "grouped.json", "windows.json", "gated.json", "transposed.json"];
+const FILES: [&str; 7] = [
+    "convolutions.json",
+    "residual.json",
+    "grouped.json",
+    "windows.json",
+    "gated.json",
+    "transposed.json",
+    "attention.json",
+];
 
 /// Of the largest number, or of 1.
 const TOLERANCE: f64 = 2e-6;

@@ -28,7 +28,8 @@ use crate::memory;
 
 use raw::Raw;
 pub use setup::{Form, HELD, TextSetup, TextSource, TokenUnit};
-pub use vocabulary::{END, MOST_TOKENS, Vocabulary};
+pub use vocabulary::{END, Vocabulary};
+pub use words::MOST_TOKENS;
 
 /// The samples to learn from and those that are set aside, as the set's test, with the vocabulary of both.
 ///

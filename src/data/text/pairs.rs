@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::vocabulary::MOST_TOKENS;
-use super::words::{MOST_BYTES, words};
+use super::words::{MOST_BYTES, MOST_TOKENS, words};
 
 /// Tokens of one byte.
 pub const BYTES: usize = 256;

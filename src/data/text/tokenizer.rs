@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::vocabulary::MOST_TOKENS;
+use super::words::MOST_TOKENS;
 use crate::data::checks::mismatch;
 use crate::error::Result;
 

@@ -12,9 +12,6 @@ use crate::data::checks::mismatch;
 use crate::error::{Error, Result};
 use crate::memory;
 
-/// The most tokens of a vocabulary: single precision holds every whole number up to it.
-pub const MOST_TOKENS: usize = 1 << 24;
-
 /// The token that begins and ends a line in a vocabulary of lines. In a text it is the end of a line.
 pub const END: u32 = 0;
 

@@ -2,6 +2,9 @@
 
 use std::iter;
 
+/// The most tokens of a vocabulary: single precision holds every whole number up to it.
+pub const MOST_TOKENS: usize = 1 << 24;
+
 /// The most characters of a word, a blank before it aside: longer runs are cut, so that no text takes more than linear time.
 const MOST_CHARACTERS: usize = 64;
 

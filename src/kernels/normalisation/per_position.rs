@@ -138,7 +138,10 @@ mod tests {
     }
 
     fn placed(values: &[f32], channels: usize, pitch: usize) -> Vec<f32> {
-        values.chunks(channels).flat_map(|row| row.iter().copied().chain(vec![0.0; pitch - channels])).collect()
+        values
+            .chunks(channels)
+            .flat_map(|row| row.iter().copied().chain(vec![0.0; pitch - channels]))
+            .collect()
     }
 
     /// Layer normalisation against the naive twin, of which a position is a row of one pixel.
@@ -173,7 +176,10 @@ mod tests {
             let compare = |found: &[f32], expected: &[f64]| {
                 for (row, twin) in found.chunks(pitch).zip(expected.chunks(channels)) {
                     for (found, twin) in row.iter().zip(twin) {
-                        assert!((f64::from(*found) - twin).abs() < 2e-4 * (1.0 + twin.abs()), "{found} {twin}");
+                        assert!(
+                            (f64::from(*found) - twin).abs() < 2e-4 * (1.0 + twin.abs()),
+                            "{found} {twin}"
+                        );
                     }
                     assert!(row[channels..].iter().all(|&padding| padding == 0.0));
                 }

@@ -57,7 +57,8 @@ pub(in crate::layers) static LAYER: LayerKind = LayerKind::new("layer-norm", by_
         ),
     ])
     .conflict(|settings| {
-        let refused = settings.choice("by_position") && settings.activation("activation") != Activation::IDENTITY;
+        let refused =
+            settings.choice("by_position") && settings.activation("activation") != Activation::IDENTITY;
         refused.then(|| ("activation", "none with `by_position`: a layer of its own".into(), "one".into()))
     })
     .output(|settings, input| Ok(if settings.choice("by_position") { padded(input) } else { input }))

@@ -31,7 +31,8 @@ pub(in crate::layers) static DENSE: LayerKind = LayerKind::of_node("position-den
     .output(|settings, input| {
         let units = settings.integer("units");
         if units == 0 {
-            let expected = "`units` above 0: only the last layer of a model of a text has as many as there are tokens";
+            let expected =
+                "`units` above 0: only the last layer of a model of a text has as many as there are tokens";
             return Err(Refusal { expected: expected.into(), found: Some("0".into()) });
         }
         let output = image_of(input).with_channels(units);

@@ -42,10 +42,25 @@ const ABOUT: &[HyperParameter] = &[
         "hidden units of the dense layers; 0 is four for each channel, with `swiglu` eight thirds",
     ),
     HyperParameter::name("function", "gelu", &FUNCTIONS, "what the hidden units go through"),
-    HyperParameter::name("norm", "layer", &NORMS, "layer normalisation of each position, or by its root mean square"),
-    HyperParameter::name("normalise", "before", &ORDERS, "before attention and dense layers, or after the sums"),
+    HyperParameter::name(
+        "norm",
+        "layer",
+        &NORMS,
+        "layer normalisation of each position, or by its root mean square",
+    ),
+    HyperParameter::name(
+        "normalise",
+        "before",
+        &ORDERS,
+        "before attention and dense layers, or after the sums",
+    ),
     HyperParameter::choice("bias", true, "whether attention and dense layers have biases"),
-    HyperParameter::number("dropout", 0.0, unit_open(), "the rate of dropout behind attention and dense layers"),
+    HyperParameter::number(
+        "dropout",
+        0.0,
+        unit_open(),
+        "the rate of dropout behind attention and dense layers",
+    ),
 ];
 
 /// What recipes call it.
@@ -105,16 +120,13 @@ fn norm(settings: &HyperValues) -> LayerSettings {
 }
 
 /// Layers with a normalisation before and a dropout behind them, as the settings say, and the sum with their input.
-fn branch(
-    settings: &HyperValues,
-    input: Shape,
-    mut layers: Vec<(&'static str, LayerSettings)>,
-) -> Branch {
+fn branch(settings: &HyperValues, input: Shape, mut layers: Vec<(&'static str, LayerSettings)>) -> Branch {
     if is(settings, "normalise", "before") {
         layers.insert(0, ("norm", norm(settings)));
     }
     if settings.number("dropout") > 0.0 {
-        layers.push(("dropout", LayerSettings::of(&dropout::KIND).having("rate", settings.number("dropout"))));
+        layers
+            .push(("dropout", LayerSettings::of(&dropout::KIND).having("rate", settings.number("dropout"))));
     }
     let Image { height, width, channels, .. } = image_of(input);
     let image = Some(Image::new(height, width, channels));

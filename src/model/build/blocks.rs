@@ -67,7 +67,8 @@ impl Builder {
             // Data are taken as the layers between take them.
             let incoming = Incoming { shape: way.shape, is_data: false };
             let taken = settings.takes(index, incoming)?;
-            let (built, each) = (settings.build(Incoming { shape: taken, ..incoming }), settings.fan_in(taken));
+            let (built, each) =
+                (settings.build(Incoming { shape: taken, ..incoming }), settings.fan_in(taken));
             let input = Flow { shape: taken, ..way };
             way.from = self.built(built, index, &format!("{module}.{name}"), input, each)?;
             way.shape = settings.output(index, incoming)?;
@@ -87,9 +88,7 @@ impl Builder {
     ) -> Result<Origin> {
         match built {
             Built::Nodes(nodes) | Built::Chain(nodes) => {
-                let place = |from, node| {
-                    self.place(index, node, Inputs::one(from), module.to_string(), each)
-                };
+                let place = |from, node| self.place(index, node, Inputs::one(from), module.to_string(), each);
                 nodes.into_iter().try_fold(input.from, place)
             }
             Built::Branch(branch) => self.branch(branch, index, module, input),

@@ -10,6 +10,7 @@ use toml::Table;
 use self::table::TableConfig;
 use self::task::TaskConfig;
 use self::text::TextConfig;
+pub use self::text::{GRAMMAR, TEXT};
 use super::super::section::{Section, finite, positive, unit_inner};
 use super::limits::MOST_SAMPLES;
 use super::values::{integer, single, table_of};
@@ -45,12 +46,6 @@ pub const DATA_SETS: [&str; 23] = [
 
 /// The name of the data set that is a table in a file.
 pub const TABLE: &str = "table";
-
-/// The name of the data set that is a text, in a file or, where none is named, of a grammar.
-pub const TEXT: &str = "text";
-
-/// The name of the data set that is a text which a grammar writes.
-pub const GRAMMAR: &str = "grammar";
 
 /// Which samples are trained on and what the network sees of them: (value / scale - mean) / deviation.
 #[derive(Clone, Debug, PartialEq)]

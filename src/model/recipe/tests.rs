@@ -156,7 +156,10 @@ fn every_value_that_is_not_the_default_is_written_back_equal() {
 #[test]
 fn what_is_left_out_has_its_default() {
     let recipe = Recipe::parse(SMALL, "small.toml").unwrap();
-    assert_eq!(recipe.train, TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true, steps_per_epoch: None });
+    assert_eq!(
+        recipe.train,
+        TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true, steps_per_epoch: None }
+    );
     assert_eq!(recipe.optimizer, Optimizer::of(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
     assert_eq!((recipe.lookahead, recipe.average), (None, None));

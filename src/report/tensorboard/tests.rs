@@ -11,6 +11,7 @@ fn epoch(epoch: usize) -> EpochRecord {
         seconds: 1.0,
         samples_per_second: 1000.0,
         samples: Some(1000),
+        positions: None,
         incomplete: false,
         learning_rate: Some(0.1),
         evaluations: None,

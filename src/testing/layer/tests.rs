@@ -1,5 +1,7 @@
 //! The check finds each fault that a layer may have.
 
+mod sequences;
+
 use super::*;
 use crate::hyper::HyperValues;
 use crate::init::Init;

@@ -57,7 +57,8 @@ impl<'m> Stream<'m> {
             }
             _ => None,
         };
-        let needs: Vec<_> = layers.iter().map(|placed| in_order(&placed.layer).unwrap_or((0, 0, usize::MAX))).collect();
+        let needs: Vec<_> =
+            layers.iter().map(|placed| in_order(&placed.layer).unwrap_or((0, 0, usize::MAX))).collect();
         memory::check(USE, needs.iter().map(|need| need.0).sum::<usize>().saturating_mul(size_of::<f32>()))?;
         let own = |placed: &crate::model::PlacedLayer| placed.layer.scratch_len() + placed.layer.saved_len(1);
         let scratch = needs.iter().map(|need| need.1).chain(one.layers().iter().map(own)).max().unwrap_or(0);

@@ -30,6 +30,9 @@ pub struct EpochRecord {
     /// Samples that were trained on; absent in records of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
+    /// Positions of sequences that were trained on, where each has a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<usize>,
     /// Whether the epoch was ended before all samples had been trained on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub incomplete: bool,

@@ -110,6 +110,7 @@ mod tests {
             seconds: 2.0,
             samples_per_second: 30_000.0,
             samples: Some(60_000),
+            positions: None,
             incomplete: false,
             learning_rate: Some(0.001),
             evaluations: None,

@@ -166,6 +166,7 @@ mod tests {
             seconds: 1.0,
             samples_per_second: 1.0,
             samples: Some(samples),
+            positions: None,
             incomplete,
             learning_rate: None,
             evaluations: None,

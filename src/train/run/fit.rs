@@ -63,7 +63,10 @@ fn split_of(data: &DataSet, recipe: &Recipe) -> Result<Option<Split>> {
     Err(Error::Setting {
         place: format!("recipe {}", recipe.name),
         key: "data.validation".into(),
-        expected: format!("none with the set `{}`, which has a validation part: `data.held` says how large", data.name),
+        expected: format!(
+            "none with the set `{}`, which has a validation part: `data.held` says how large",
+            data.name
+        ),
         found: "one".into(),
     })
 }

@@ -54,6 +54,7 @@ impl Live<'_> {
             (Some(before), Some(more)) => Some(before + more),
             (before, more) => before.or(more),
         };
+        self.score.judged += batch.judged;
         self.score.samples += batch.samples;
         let loss = batch.mean_loss();
         if !loss.is_finite() {
@@ -97,6 +98,7 @@ impl About<'_> {
             seconds,
             samples_per_second: samples / seconds,
             samples: Some(score.samples),
+            positions: (score.judged > score.samples).then_some(score.judged),
             incomplete: score.samples < self.of,
             learning_rate: Some(learning_rate),
             evaluations: None,

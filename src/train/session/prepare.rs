@@ -97,7 +97,8 @@ impl Request<'_> {
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
     pub fn prepare(&self, model: &Model) -> Result<Prepared> {
-        let &Request { recipe, count, are_values, positions, threads, augmenter, sparse_entries, wants_norm } = self;
+        let &Request { recipe, count, are_values, positions, threads, augmenter, sparse_entries, wants_norm } =
+            self;
         let one = recipe.train.batch.clamp(1, count);
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.

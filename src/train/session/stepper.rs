@@ -240,7 +240,11 @@ impl<'a> Stepper<'a> {
                 let is_class = |id: &u32| *id == NO_TOKEN || (*id as usize) < self.model.classes();
                 if let Some(place) = ids.iter().position(|id| !is_class(id)) {
                     let expected = format!("below {}", self.model.classes());
-                    return Err(mismatch("tokens of the batch", expected, format!("{} at index {place}", ids[place])));
+                    return Err(mismatch(
+                        "tokens of the batch",
+                        expected,
+                        format!("{} at index {place}", ids[place]),
+                    ));
                 }
                 Targets::Tokens(Tokens { ids, positions, step: positions })
             }

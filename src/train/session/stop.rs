@@ -128,6 +128,7 @@ mod tests {
             seconds: 1.0,
             samples_per_second: 1.0,
             samples: Some(1),
+            positions: None,
             incomplete: false,
             learning_rate: None,
             evaluations: None,

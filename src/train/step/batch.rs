@@ -98,7 +98,8 @@ pub struct BatchScore {
     pub weight: f64,
     /// Samples, or positions of sequences, whose class was predicted; none where the targets are values.
     pub correct: Option<usize>,
-    /// Samples, or positions of sequences that count.
+    /// Samples, or positions of sequences, whose class was to be predicted.
+    pub judged: usize,
     pub samples: usize,
     /// The Euclidean norm of the gradient, before clipping by it; only where the plan says that it is needed.
     pub gradient_norm: Option<f64>,
@@ -112,8 +113,8 @@ impl BatchScore {
         if self.weight == 0.0 { 0.0 } else { self.loss_sum / self.weight }
     }
 
-    /// The accuracy, as a fraction of 1, in which all samples count alike; none where the targets are values.
+    /// The accuracy, as a fraction of 1, in which all samples, or positions, count alike; none where the targets are values.
     pub fn accuracy(&self) -> Option<f64> {
-        Some(self.correct? as f64 / self.samples as f64)
+        Some(self.correct? as f64 / self.judged as f64)
     }
 }

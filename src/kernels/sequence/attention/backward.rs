@@ -1,8 +1,8 @@
 //! The backward pass of attention. With the weights P of a block, made again from the products S and the logarithms of the
 //! sums, and with dP = dy vᵀ: dS = P (dP - dy · y), dv = Pᵀ dy, dk = dSᵀ q and dq = dS k (Dao et al. 2022, algorithm 4).
 
+use super::head::{BLOCK, Head, cut, pack, padded_rows, scaled};
 use super::softmax::{self, dot};
-use super::{BLOCK, Head, cut, pack, padded_rows, scaled};
 use crate::kernels::products::gemm;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::vectorise::vectorise;

@@ -1,6 +1,6 @@
 //! Attention of one query, as a text is continued: the keys and values of the positions before it are kept.
 
-use super::scale;
+use super::head::scale;
 use super::softmax::{dot, exponentials, largest_of};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::MatrixRef;

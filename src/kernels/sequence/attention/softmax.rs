@@ -1,6 +1,6 @@
 //! The softmax over keys that come block by block, for a block of queries.
 
-use super::BLOCK;
+use super::head::BLOCK;
 use crate::kernels::simd::math;
 use crate::kernels::simd::reduce::tree;
 use crate::kernels::simd::vectorise::vectorise;

@@ -6,9 +6,14 @@ use toml::{Table, Value};
 
 use super::super::super::section::{Section, integer_text, unit_inner};
 use super::super::values::integer;
-use super::GRAMMAR;
 use crate::data::text::{Form, HELD, MOST_TOKENS, TextSetup, TextSource, TokenUnit, grammar};
 use crate::error::Result;
+
+/// The name of the data set that is a text, in a file or, where none is named, of a grammar.
+pub const TEXT: &str = "text";
+
+/// The name of the data set that is a text which a grammar writes.
+pub const GRAMMAR: &str = "grammar";
 
 /// The most tokens of a sample.
 const MOST_CONTEXT: usize = 1 << 20;
