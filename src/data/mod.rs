@@ -43,7 +43,9 @@ mod weights;
 pub(crate) use checks::check_weights;
 pub use folder::read as read_folder;
 pub use idx::ElementType;
-pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets};
+pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Tokens};
+/// The token of a position that does not count.
+pub use crate::kernels::loss::NO_TOKEN;
 pub use source::{generate_digits, load};
 pub use split::Split;
 pub use unit::Unit;

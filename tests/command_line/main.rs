@@ -20,6 +20,7 @@ mod readme;
 mod report;
 mod reproduce;
 mod search;
+mod text;
 mod tour;
 #[cfg(unix)]
 mod working;

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use fallline::Result;
-use fallline::data::{DataSet, source};
+use fallline::data::text::{Form, TextSource};
+use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train::{self, EpochRecord, Session, TrainRecord};
@@ -26,6 +27,37 @@ pub fn data_of(recipe: &Recipe, train: usize, test: usize) -> DataSet {
         Some(_) => train::dataset::load(&recipe.data, None).unwrap(),
         None => digits(train, test).clone(),
     }
+}
+
+/// Samples of sequences, which take longer.
+const MOST_SEQUENCES: usize = 60;
+
+/// A built-in recipe of one network with data for it: of a text, sentences of a grammar in short windows; and few samples of
+/// sequences.
+pub fn small(recipe: &Recipe, train: usize, test: usize) -> (Recipe, DataSet) {
+    let mut recipe = recipe.clone();
+    recipe.train.steps_per_epoch = None;
+    if let Some(text) = &mut recipe.data.text {
+        text.setup.source = TextSource::Grammar { characters: 1500 };
+        if let Form::Stream { context, stride } = &mut text.setup.form {
+            (*context, *stride) = (16, 16);
+        }
+    }
+    let is_sequence = |kind: &str| ["rnn", "lstm", "gru", "transformer-block"].contains(&kind);
+    let few = recipe.model.layers.iter().any(|layer| is_sequence(layer.kind()));
+    let [train, test] = [train, test].map(|count| if few { count.min(MOST_SEQUENCES) } else { count });
+    let is_drawn = recipe.data.text.is_some() || recipe.data.task.is_some();
+    let data = if is_drawn {
+        let own = train::dataset::load(&recipe.data, None).unwrap();
+        let first = |samples: Samples, count: usize| {
+            let count = count.min(samples.len());
+            samples.first(count).unwrap()
+        };
+        DataSet { train: first(own.train, train), test: first(own.test, test), ..own }
+    } else {
+        data_of(&recipe, train, test)
+    };
+    (recipe.for_samples(&data.train).unwrap(), data)
 }
 
 /// So many features between -0.9 and 0.9, of no pattern that a small network sees at once.

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use crate::common::observer::Recorder;
 use crate::data::Data;
 use fallline::data::DataSet;
+use fallline::data::text::{Form, TextSource};
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train;
@@ -32,7 +33,23 @@ pub struct Case {
 }
 
 /// The built-in recipes that take long where each multiply-add is a call.
-const LARGE: [&str; 3] = ["mnist-mlp-2048", "mnist-mlp-deep", "mnist-cnn"];
+const LARGE: [&str; 8] = [
+    "mnist-mlp-2048",
+    "mnist-mlp-deep",
+    "mnist-cnn",
+    "chars-transformer",
+    "chars-lstm",
+    "names-transformer",
+    "mnist-pixels-gru",
+    "mnist-vit",
+];
+
+/// Characters of the text that stands in for those of recipes, and tokens of a sample.
+const CHARACTERS: usize = 2000;
+const CONTEXT: usize = 20;
+
+/// Samples of a test, of sets that have many.
+const MOST_TESTED: usize = 50;
 
 /// Samples and batch of the others: three steps, the last of which is a short one.
 const USUAL: [usize; 2] = [40, 16];
@@ -45,7 +62,13 @@ impl Case {
         let case = |name: &str| {
             let mut recipe = Recipe::built_in(name).unwrap();
             let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
-            (recipe.train.epochs, recipe.train.batch) = (1, batch);
+            (recipe.train.epochs, recipe.train.batch, recipe.train.steps_per_epoch) = (1, batch, None);
+            if let Some(text) = &mut recipe.data.text {
+                text.setup.source = TextSource::Grammar { characters: CHARACTERS };
+                if let Form::Stream { context, .. } = &mut text.setup.form {
+                    *context = CONTEXT;
+                }
+            }
             Case { name: name.into(), recipe, table: None, data: Data::Digits, samples }
         };
         Recipe::built_in_names().into_iter().map(case).collect()
@@ -63,21 +86,25 @@ impl Case {
 
     /// The first samples of a set that needs no file, where that is the recipe's; and otherwise drawn digits.
     fn data_set(&self) -> Result<DataSet> {
-        if self.recipe.data.table.is_none() {
+        let data = &self.recipe.data;
+        if data.table.is_none() && data.text.is_none() && data.task.is_none() {
             return Ok(self.data.set(self.samples));
         }
-        let own = train::dataset::load(&self.recipe.data, None)?;
-        Ok(DataSet { train: own.train.first(self.samples)?, ..own })
+        let own = train::dataset::load(data, None)?;
+        let tested = if data.table.is_some() { own.test.len() } else { own.test.len().min(MOST_TESTED) };
+        Ok(DataSet { train: own.train.first(self.samples)?, test: own.test.first(tested)?, ..own })
     }
 
     /// A hash of all bits that training gives.
     pub fn fingerprint(&self, team: &Team) -> Result<String> {
-        let (recipe, data) = (&self.recipe, self.data_set()?);
+        let data = self.data_set()?;
+        let recipe = &self.recipe.clone().for_samples(&data.train)?;
         let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
         let record =
             train::run(&mut model, &data, recipe, team, &AtomicBool::new(false), &mut Recorder::default())?;
         let train_loss = record.epochs.last().map(|epoch| epoch.train_loss);
-        let test_loss = record.test.map(|test| test.loss);
+        // A text has a validation part instead.
+        let test_loss = record.test.or(record.validation).map(|test| test.loss);
         let [Some(train_loss), Some(test_loss)] =
             [train_loss, test_loss].map(|loss| loss.filter(|loss| loss.is_finite()))
         else {

@@ -40,6 +40,7 @@ mod more_rules;
 mod perceptrons;
 mod record;
 mod rules;
+mod sequences;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -66,6 +67,7 @@ fn cases() -> Vec<Case> {
         clusters::RECIPES,
         embeddings::RECIPES,
         global::RECIPES,
+        sequences::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
     Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()

@@ -13,6 +13,7 @@ mod front_door;
 mod full_batch;
 mod global;
 mod k_means;
+mod language;
 mod linear;
 mod normalisation;
 mod norms;

@@ -200,7 +200,7 @@ fn healthy_trainings_are_not_warned_of() {
         }
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.epochs = 3;
-        let data = runs::data_of(&recipe, 2000, 50);
+        let (recipe, data) = runs::small(&recipe, 2000, 50);
         let (record, warnings) = trained(&recipe, &data);
         assert_eq!(warnings, [], "{name}");
         assert!(record.epochs.iter().all(|epoch| !epoch.layers.is_empty()));

@@ -125,7 +125,7 @@ fn nominal_operations_of_all_built_in_networks_are_those_of_the_summary() {
     for name in Recipe::built_in_names() {
         let mut recipe = Recipe::built_in(name).unwrap();
         recipe.train.batch = 4;
-        let data = runs::data_of(&recipe, 4, 1);
+        let (recipe, data) = runs::small(&recipe, 4, 1);
         let samples = data.train.clone().first(4).unwrap();
         let mut model = runs::build(&recipe, &data);
         let mut session = Session::new(&mut model, &samples, &recipe, &team).unwrap();

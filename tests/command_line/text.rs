@@ -1,0 +1,133 @@
+//! Models of text as their users meet them: trained, saved, evaluated, written with; and the mistakes that users make.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::program::{fails, json, succeeds};
+
+/// A language model that trains in no time.
+const RECIPE: &str = r#"
+name = "small"
+[data]
+set = "grammar"
+characters = 4000
+context = 16
+stride = 4
+[model]
+layers = [
+    { type = "embedding", shared = true, widths = 16 },
+    { type = "position-embedding" },
+    { type = "transformer-block", heads = 2 },
+    { type = "position-dense" },
+]
+[optimizer]
+name = "adam"
+learning_rate = 0.01
+[train]
+epochs = 2
+steps_per_epoch = 20
+batch = 16
+"#;
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
+    fs::write(folder.join(name), content).unwrap();
+}
+
+#[test]
+fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", RECIPE);
+    let text =
+        succeeds(path, &["train", "small.toml", "--save", "m.safetensors", "--json", "run.json", "--quiet"]);
+    assert!(text.contains("validation loss"), "{text}");
+    let run = json(&path.join("run.json"));
+    assert!(run["test"].is_null(), "a text has no test part");
+    let validation = &run["validation"];
+    let [loss, perplexity] =
+        [&validation["loss"], &validation["tokens"]["perplexity"]].map(|number| number.as_f64().unwrap());
+    assert!((loss.exp() - perplexity).abs() < 1e-9 * perplexity);
+    assert_eq!(run["epochs"][0]["samples"], 320);
+    assert_eq!(run["epochs"][0]["positions"], 5120);
+
+    let seen = succeeds(path, &["eval", "--model", "m.safetensors", "--json", "eval.json"]);
+    assert!(seen.contains("perplexity") && seen.contains("bits a token"), "{seen}");
+    assert_eq!(json(&path.join("eval.json"))["test"]["loss"], validation["loss"]);
+
+    let generate = |more: &[&str]| {
+        let arguments = ["generate", "--model", "m.safetensors", "--prompt", "the ", "--tokens", "40"];
+        succeeds(path, &[&arguments[..], more].concat())
+    };
+    let one = generate(&["--json", "text.json"]);
+    assert!(one.starts_with("the "), "{one}");
+    let record = json(&path.join("text.json"));
+    assert_eq!((&record["schema"], &record["tokens"]), (&"fallline.generate/1".into(), &40.into()));
+    assert_eq!(record["text"].as_str().unwrap().trim_end_matches('\n'), one.trim_end_matches(['\n']).lines().filter(|line| !line.starts_with("wrote")).collect::<Vec<_>>().join("\n"));
+    assert_eq!(generate(&[]).lines().next(), one.lines().next(), "the same seed, the same text");
+    assert_ne!(generate(&["--seed", "2"]).lines().next(), one.lines().next());
+    let sure = generate(&["--temperature", "0"]);
+    assert_eq!(sure.lines().next(), generate(&["--top-k", "1", "--seed", "9"]).lines().next());
+    // Longer than the context of 16.
+    succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "100", "--prompt", &"the ".repeat(20)]);
+}
+
+#[test]
+fn lines_of_a_text_are_samples_and_new_lines_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let names: String = (0..200).map(|i| format!("{}{}\n", ["an", "be", "cor"][i % 3], "na".repeat(i % 4))).collect();
+    write(path, "mine.txt", names);
+    write(path, "small.toml", RECIPE.replace("set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4", "set = \"text\"\nfile = \"mine.txt\"\nform = \"lines\""));
+    succeeds(path, &["train", "small.toml", "--save", "m.safetensors", "--quiet"]);
+    let text = succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "60"]);
+    let names = text.lines().filter(|line| !line.starts_with("wrote")).count();
+    assert!(names >= 3, "{text}");
+}
+
+#[test]
+fn texts_that_are_none_are_refused_with_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let recipe = |keys: &str| {
+        let data = format!("set = \"text\"\nfile = \"a.txt\"\n{keys}");
+        RECIPE.replace("set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4", &data)
+    };
+    write(path, "stream.toml", recipe("context = 16"));
+    write(path, "lines.toml", recipe("form = \"lines\"\ncontext = 5"));
+    write(path, "bytes.toml", recipe("unit = \"bytes\"\ncontext = 16"));
+    for (content, name, message) in [
+        (&b""[..], "stream.toml", "a.txt"),
+        (b"abc", "stream.toml", "17"),
+        (b"abc\xff\xfe def", "stream.toml", "byte 3"),
+        (b"abcdefghij\nabc\n", "lines.toml", "line 1"),
+    ] {
+        write(path, "a.txt", content);
+        let [_, error] = fails(path, &["train", name, "--quiet"], "");
+        assert!(error.contains(message), "{name}: {error}");
+    }
+    write(path, "a.txt", (0..400u32).map(|i| (i * 37 % 256) as u8).collect::<Vec<u8>>());
+    succeeds(path, &["train", "bytes.toml", "--quiet"]);
+    fails(path, &["train", "stream.toml", "--set", "data.validation=0.1"], "`data.held`");
+    fails(path, &["train", "stream.toml", "--set", "data.scale=2"], "not scaled");
+    fails(path, &["train", "stream.toml", "--set", "data.unit=letters"], "unknown unit of texts `letters`");
+    fs::remove_file(path.join("a.txt")).unwrap();
+    fails(path, &["train", "stream.toml"], "a.txt");
+}
+
+#[test]
+fn what_cannot_be_written_with_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", RECIPE);
+    succeeds(path, &["train", "small.toml", "--save", "m.safetensors", "--epochs", "1", "--quiet"]);
+    let generate = |more: &[&str], message: &str| {
+        fails(path, &[&["generate", "--model", "m.safetensors"][..], more].concat(), message);
+    };
+    generate(&["--prompt", "the ☃"], "line 1, column 5 of the text");
+    generate(&["--temperature", "-1"], "temperature: expected a number of at least 0");
+    generate(&["--top-p", "1.5"], "top-p: expected a number above 0 and at most 1");
+    generate(&["--top-k", "0"], "0 is not in 1..");
+    let digits = ["train", "--set", "data.train_samples=100", "--set", "data.test_samples=10", "--epochs", "1"];
+    succeeds(path, &[&digits[..], &["--save", "d.safetensors", "--quiet"]].concat());
+    fails(path, &["generate", "--model", "d.safetensors"], "expected one that was trained on a text");
+}

@@ -1,0 +1,97 @@
+//! Layers of sequences, which came after the other tables: the order of the recorded file stays.
+
+use crate::case::Row;
+use crate::data::Data::Digits;
+
+pub const RECIPES: &[Row] = &[
+    Row {
+        // An image row by row, in both directions.
+        name: "recurrent-rows",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "rows" },
+                { type = "rnn", units = 16, nonlinearity = "relu", bidirectional = true },
+                { type = "gru", units = 7, returns = "last" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            gradient.clip_norm = 0.5
+            train = { epochs = 2, batch = 16 }
+        "#,
+    },
+    Row {
+        // Patches in an order of their own; and shards that own whole columns.
+        name: "recurrent-patches",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 6, kernel = 4, stride = 4 },
+                { type = "permute", seed = 3 },
+                { type = "lstm", units = 16, bidirectional = true, returns = "last" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            gradient.clip_adaptive = 0.01
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
+    Row {
+        name: "recurrent-stack",
+        data: Digits,
+        samples: 24,
+        text: r#"
+            model.layers = [
+                { type = "rows" },
+                { type = "gru", units = 16, bidirectional = true },
+                { type = "lstm", units = 5 },
+                { type = "rnn", units = 5, returns = "last" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "lamb", learning_rate = 0.02 }
+            train = { epochs = 1, batch = 8 }
+        "#,
+    },
+    Row {
+        name: "attention-heads",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 20, kernel = 4, stride = 4 },
+                { type = "sinusoidal-positions" },
+                { type = "attention", heads = 4, kv_heads = 2, head_width = 6, causal = true, rotary = true, rotary_base = 100.0, weight_init = "xavier-normal", bias_init = "uniform" },
+                { type = "position-dense", units = 24, activation = "gelu", weight_init = "lecun-normal", bias_init = "uniform" },
+                { type = "position-dense", units = 9, activation = "relu", bias = false },
+                { type = "last-position" },
+                { type = "dense", units = 12 },
+                { type = "factor-product" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
+    Row {
+        name: "transformer-blocks",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 16, kernel = 4, stride = 4 },
+                { type = "position-embedding", weight_init = "uniform" },
+                { type = "transformer-block", heads = 4, kv_heads = 2, causal = false, rotary = true, hidden = 20, function = "swiglu", norm = "rms", normalise = "after", bias = false, dropout = 0.1 },
+                { type = "transformer-block", heads = 2, causal = false, function = "relu" },
+                { type = "attention", heads = 2, bias = false },
+                { type = "rms-norm", epsilon = 0.01 },
+                { type = "layer-norm", by_position = true, epsilon = 0.001 },
+                { type = "global-average-pool" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adamw", learning_rate = 0.003 }
+            train = { epochs = 2, batch = 16, steps_per_epoch = 2 }
+        "#,
+    },
+];
