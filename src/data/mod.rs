@@ -40,12 +40,12 @@ mod unit;
 mod views;
 mod weights;
 
+/// The token of a position that does not count.
+pub use crate::kernels::loss::NO_TOKEN;
 pub(crate) use checks::check_weights;
 pub use folder::read as read_folder;
 pub use idx::ElementType;
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Tokens};
-/// The token of a position that does not count.
-pub use crate::kernels::loss::NO_TOKEN;
 pub use source::{generate_digits, load};
 pub use split::Split;
 pub use unit::Unit;

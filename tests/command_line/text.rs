@@ -62,22 +62,40 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     assert!(one.starts_with("the "), "{one}");
     let record = json(&path.join("text.json"));
     assert_eq!((&record["schema"], &record["tokens"]), (&"fallline.generate/1".into(), &40.into()));
-    assert_eq!(record["text"].as_str().unwrap().trim_end_matches('\n'), one.trim_end_matches(['\n']).lines().filter(|line| !line.starts_with("wrote")).collect::<Vec<_>>().join("\n"));
+    assert_eq!(
+        record["text"].as_str().unwrap().trim_end_matches('\n'),
+        one.trim_end_matches(['\n'])
+            .lines()
+            .filter(|line| !line.starts_with("wrote"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
     assert_eq!(generate(&[]).lines().next(), one.lines().next(), "the same seed, the same text");
     assert_ne!(generate(&["--seed", "2"]).lines().next(), one.lines().next());
     let sure = generate(&["--temperature", "0"]);
     assert_eq!(sure.lines().next(), generate(&["--top-k", "1", "--seed", "9"]).lines().next());
     // Longer than the context of 16.
-    succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "100", "--prompt", &"the ".repeat(20)]);
+    succeeds(
+        path,
+        &["generate", "--model", "m.safetensors", "--tokens", "100", "--prompt", &"the ".repeat(20)],
+    );
 }
 
 #[test]
 fn lines_of_a_text_are_samples_and_new_lines_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let names: String = (0..200).map(|i| format!("{}{}\n", ["an", "be", "cor"][i % 3], "na".repeat(i % 4))).collect();
+    let names: String =
+        (0..200).map(|i| format!("{}{}\n", ["an", "be", "cor"][i % 3], "na".repeat(i % 4))).collect();
     write(path, "mine.txt", names);
-    write(path, "small.toml", RECIPE.replace("set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4", "set = \"text\"\nfile = \"mine.txt\"\nform = \"lines\""));
+    write(
+        path,
+        "small.toml",
+        RECIPE.replace(
+            "set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4",
+            "set = \"text\"\nfile = \"mine.txt\"\nform = \"lines\"",
+        ),
+    );
     succeeds(path, &["train", "small.toml", "--save", "m.safetensors", "--quiet"]);
     let text = succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "60"]);
     let names = text.lines().filter(|line| !line.starts_with("wrote")).count();
@@ -127,7 +145,8 @@ fn what_cannot_be_written_with_is_refused() {
     generate(&["--temperature", "-1"], "temperature: expected a number of at least 0");
     generate(&["--top-p", "1.5"], "top-p: expected a number above 0 and at most 1");
     generate(&["--top-k", "0"], "0 is not in 1..");
-    let digits = ["train", "--set", "data.train_samples=100", "--set", "data.test_samples=10", "--epochs", "1"];
+    let digits =
+        ["train", "--set", "data.train_samples=100", "--set", "data.test_samples=10", "--epochs", "1"];
     succeeds(path, &[&digits[..], &["--save", "d.safetensors", "--quiet"]].concat());
     fails(path, &["generate", "--model", "d.safetensors"], "expected one that was trained on a text");
 }

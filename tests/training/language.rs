@@ -148,13 +148,8 @@ fn padding_counts_nowhere() {
     // A mask that leaves nothing has no mean.
     let ids = vec![NO_TOKEN; CONTEXT];
     let tokens = Tokens { ids, positions: CONTEXT, step: CONTEXT, vocabulary: VOCABULARY };
-    let nothing = Samples::windows(
-        Features::Bytes(vec![0; CONTEXT]),
-        CONTEXT,
-        CONTEXT,
-        Targets::Tokens(tokens),
-        1,
-    );
+    let nothing =
+        Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
     let error = train::evaluate(&one, &nothing.unwrap(), &recipe.data, &team).unwrap_err().to_string();
     assert!(error.contains("a position that counts"), "{error}");
 }
@@ -181,13 +176,16 @@ fn targets_that_do_not_fit_are_refused() {
     let images = Samples::images(vec![0; CONTEXT], [1, 1, CONTEXT], vec![1], VOCABULARY).unwrap();
     assert!(refused(NETWORKS[4], &images).contains("one for each of the 11 positions"));
     let tokens = Tokens { ids: vec![0; 5], positions: 5, step: 5, vocabulary: VOCABULARY };
-    let short = Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
+    let short =
+        Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
     assert!(refused(NETWORKS[4], &short.unwrap()).contains("one for each of the 11 positions"));
     let tokens = Tokens { ids: vec![8; CONTEXT], positions: CONTEXT, step: CONTEXT, vocabulary: 9 };
-    let many = Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
+    let many =
+        Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
     assert!(refused(NETWORKS[4], &many.unwrap()).contains("below 7"));
     let tokens = Tokens { ids: vec![9; CONTEXT], positions: CONTEXT, step: CONTEXT, vocabulary: 9 };
-    let wrong = Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
+    let wrong =
+        Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
     assert!(wrong.unwrap_err().to_string().contains("tokens: expected below 9"));
     drop(samples);
 }

@@ -163,7 +163,7 @@ mod tests {
                 activation: Activation::IDENTITY,
             };
             let expected = twin.forward(&wide(&x));
-            let gradients = twin.backward(&wide(&x), &wide(&dy));
+            let gradients = twin.backward(&wide(&dy), &wide(&x));
             let [x, dy] = [placed(&x, channels, pitch), placed(&dy, channels, pitch)];
             let [weight, bias] = [placed(&weight, channels, pitch), placed(&bias, channels, pitch)];
             let mut y = vec![9.0; x.len()];

@@ -23,7 +23,7 @@ fn dense_layers_of_each_position_pass() {
         let dense = || named("position-dense").with("units", 7).unwrap();
         passes(Ok(dense()), input);
         passes(dense().with("bias", false), input);
-        passes(dense().with("activation", Activation::RELU), input);
+        passes(dense().with("activation", Activation::TANH), input);
         passes(dense().with("activation", Activation::GELU), input);
         passes(named("position-dense").with("units", 40), input);
     }
