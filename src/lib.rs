@@ -41,6 +41,8 @@
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
 //!   [`testing::check_rule`] tries it.
 //! - **A function** of a few numbers is minimised by any rule with [`Optimizer::minimise`]; [`minimise`] has some.
+//! - **A text** becomes tokens by a [`Vocabulary`](generate::Vocabulary); a model of them writes with a
+//!   [`Generator`](generate::Generator).
 //! - **In use** a model is in a [`Predictor`], which threads share; [`Predictor::with_threads`] shares many samples among
 //!   several.
 //! - **A [`Recipe`]** says all of it as a text; [`Recipe::built_in`] has some, and [`Trainer::from_recipe`] trains by one.
@@ -56,7 +58,7 @@
 //! may change with any version.
 //!
 //! Programs that use the library are in `examples/`: `regression`, `own_loop`, `custom_layer`, `custom_loss`,
-//! `custom_rule`, `minimise`, `search`, `tables`, `serve`, `train_digits`, and ten of `fallline tour`: `tour_line`,
+//! `custom_rule`, `minimise`, `search`, `tables`, `serve`, `train_digits`, `language`, and ten of `fallline tour`: `tour_line`,
 //! `tour_two_features`, `tour_stop_rules`, `tour_paths`, `tour_rates`, `tour_gradients`, `tour_digits`, `tour_boundaries`,
 //! `tour_forecast`, `tour_valleys`.
 

@@ -49,6 +49,21 @@ pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
     split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
 }
 
+/// Refuses to draw samples of a text that are set aside: windows that overlap with others would be known.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the samples are a text's.
+pub(in crate::train) fn refuse_text(samples: &Samples) -> Result<()> {
+    if samples.vocabulary().is_none() {
+        return Ok(());
+    }
+    Err(Error::Mismatch {
+        what: "samples to set aside by chance".into(),
+        expected: "samples of which none tells what is in another".into(),
+        found: "those of a text, whose end is its validation part".into(),
+    })
+}
+
 /// [`split`] of a data set; none of one that has a validation part of its own.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::model::{Model, Recipe};
 use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
-use crate::train::run::fit::{TrainingSet, check_training, fit};
+use crate::train::run::fit::{TrainingSet, check_training, fit, refuse_text};
 use crate::{Error, Result};
 
 /// Trains a model of the recipe on all but one of `folds` parts of the training samples, for each of
@@ -36,6 +36,7 @@ pub fn cross_validate(
             found: "one".into(),
         });
     }
+    refuse_text(&data.train)?;
     if data.train.encoder().is_some_and(|encoder| encoder.windows.is_some()) {
         return Err(Error::Mismatch {
             what: "folds".into(),

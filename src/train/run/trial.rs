@@ -9,7 +9,7 @@ use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::epoch::EpochRecord;
 use crate::train::record::{Ending, TrainRecord};
-use crate::train::run::fit::{self, TrainingSet, check_training, fit};
+use crate::train::run::fit::{self, TrainingSet, check_training, fit, refuse_text};
 use crate::train::run::reproduce::HELD;
 use crate::{Error, Result};
 
@@ -20,6 +20,7 @@ use crate::{Error, Result};
 /// Those of the split; [`Error::Setting`] for folds of a recipe that sets samples aside itself; [`Error::Mismatch`] for
 /// folds of windows of a series.
 pub fn splits(samples: &Samples, recipe: &Recipe, folds: Option<usize>) -> Result<Vec<Split>> {
+    refuse_text(samples)?;
     let Some(folds) = folds else {
         let mut recipe = recipe.clone();
         recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));

@@ -26,7 +26,7 @@ use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::TrainRecord;
 use crate::train::run::dataset;
-use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, split, test};
+use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, refuse_text, split, test};
 
 /// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
 /// validation accuracy is reached.
@@ -73,6 +73,9 @@ pub fn tasks(
             Some(task) => Arc::clone(&task.data),
             None => Arc::new(dataset::load(&recipe.data, data_dir)?),
         };
+        if until.is_some() {
+            refuse_text(&data.train)?;
+        }
         let recipe = recipe.for_samples(&data.train)?;
         let count = seeds.unwrap_or(recipe.reproduce.seeds) as u64;
         let seeds = (0..count).map(|more| recipe.train.seed.wrapping_add(more)).collect();
@@ -86,7 +89,8 @@ fn is_same_data(a: &Recipe, b: &Recipe) -> bool {
         let data = &recipe.data;
         (data.set.clone(), data.train_samples, data.test_samples, data.seed)
     };
-    key(a) == key(b)
+    let [of_a, of_b] = [&a.data, &b.data];
+    key(a) == key(b) && of_a.table == of_b.table && of_a.text == of_b.text && of_a.task == of_b.task
 }
 
 /// Checks that every task can be trained and tested, before hours are spent on the first.
@@ -154,6 +158,10 @@ fn one(
         return Ok(None);
     }
     test(&mut record, &model, data, &recipe, team, watcher)?;
+    if data.validates {
+        // There is no test part.
+        record.test = record.validation.clone();
+    }
     Ok(Some(record))
 }
 
