@@ -29,13 +29,13 @@ pub struct GenerateArguments {
     #[arg(long, value_name = "N", default_value_t = TOKENS)]
     tokens: u32,
     /// What the outputs are divided by: below 1 likely tokens become more likely; 0 always takes the most likely one.
-    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
     temperature: f64,
     /// Draw from the K most likely tokens only.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     top_k: Option<u32>,
     /// Draw only from the most likely tokens that together have this probability.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// Another seed draws another text; the same one the same text.
     #[arg(long, value_name = "S", default_value_t = 1)]

@@ -41,6 +41,13 @@ pub fn run(arguments: PredictArguments) -> anyhow::Result<()> {
     if let Some(encoder) = saved.model.encoder().cloned() {
         return rows::run(&arguments, saved, encoder);
     }
+    if saved.model.vocabulary().is_some() {
+        bail!(
+            "{}: expected a model of pictures or of a table, found one of texts: `fallline generate` writes with it, and \
+             `fallline eval` says how well it foretells a text",
+            arguments.model.display()
+        );
+    }
     if arguments.out.is_some() {
         bail!("--out: expected a model of the rows of a table, found one of pictures");
     }

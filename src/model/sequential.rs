@@ -141,7 +141,8 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) for a number out of its range, named as in a recipe;
-    /// [`Error::Shape`](crate::Error::Shape) if the layers do not fit together; [`Error::Mismatch`](crate::Error::Mismatch) if the parameters are too many, the loss does not
+    /// [`Error::Shape`](crate::Error::Shape) if the layers do not fit together or the last one gives
+    /// neither features nor a sequence; [`Error::Mismatch`](crate::Error::Mismatch) if the parameters are too many, the loss does not
     /// fit the outputs, or a normalisation by batch follows a layer that [saves](crate::extend::Layer::saved_len)
     /// something.
     pub fn build(self) -> Result<Model> {
@@ -149,8 +150,13 @@ impl ModelBuilder {
         recipe.train.seed = self.seed;
         recipe.check(PLACE)?;
         let config = recipe.model;
-        // Of a sequence as many as each position has.
-        let outputs = outputs(&config.layers, self.input)?.channels();
+        let outputs = match outputs(&config.layers, self.input)? {
+            Shape::Features(features) => features,
+            // As many as each position of a sequence has.
+            Shape::Image(image) if image.height == 1 => image.channels,
+            // The error of an image at the end is that of a model from a recipe.
+            Shape::Image(_) => 0,
+        };
         config.parameters(self.input)?;
         Model::build(&config, self.input, outputs, self.seed)
     }

@@ -54,6 +54,14 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     assert!(seen.contains("perplexity") && seen.contains("bits a token"), "{seen}");
     assert_eq!(json(&path.join("eval.json"))["test"]["loss"], validation["loss"]);
 
+    // Another text of the same characters, and what is none.
+    write(path, "other.txt", "the cat sees the old dog. ".repeat(30));
+    write(path, "odd.txt", "the cat\nsees 7 snowmen");
+    let seen = succeeds(path, &["eval", "--model", "m.safetensors", "other.txt"]);
+    assert!(seen.contains("samples of other.txt") && seen.contains("perplexity"), "{seen}");
+    fails(path, &["eval", "--model", "m.safetensors", "odd.txt"], "odd.txt: line 2, column 6 of the text");
+    fails(path, &["predict", "--model", "m.safetensors", "other.txt"], "`fallline generate` writes with it");
+
     let generate = |more: &[&str]| {
         let arguments = ["generate", "--model", "m.safetensors", "--prompt", "the ", "--tokens", "40"];
         succeeds(path, &[&arguments[..], more].concat())

@@ -12,7 +12,7 @@ pub const RECIPES: &[Row] = &[
         text: r#"
             model.layers = [
                 { type = "rows" },
-                { type = "rnn", units = 16, nonlinearity = "relu", bidirectional = true },
+                { type = "rnn", units = 16, nonlinearity = "relu", bidirectional = true, returns = "all" },
                 { type = "gru", units = 7, returns = "last" },
                 { type = "dense", units = 10 },
             ]
@@ -47,7 +47,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "rows" },
                 { type = "gru", units = 16, bidirectional = true },
                 { type = "lstm", units = 5 },
-                { type = "rnn", units = 5, returns = "last" },
+                { type = "rnn", units = 5, nonlinearity = "tanh", returns = "last" },
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "lamb", learning_rate = 0.02 }
@@ -65,7 +65,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "attention", heads = 4, kv_heads = 2, head_width = 6, causal = true, rotary = true, rotary_base = 100.0, weight_init = "xavier-normal", bias_init = "uniform" },
                 { type = "position-dense", units = 24, activation = "gelu", weight_init = "lecun-normal", bias_init = "uniform" },
                 { type = "position-dense", units = 9, activation = "relu", bias = false },
-                { type = "last-position" },
+                { type = "global-average-pool" },
                 { type = "dense", units = 12 },
                 { type = "factor-product" },
                 { type = "dense", units = 10 },
@@ -83,11 +83,13 @@ pub const RECIPES: &[Row] = &[
                 { type = "conv", channels = 16, kernel = 4, stride = 4 },
                 { type = "position-embedding", weight_init = "uniform" },
                 { type = "transformer-block", heads = 4, kv_heads = 2, causal = false, rotary = true, hidden = 20, function = "swiglu", norm = "rms", normalise = "after", bias = false, dropout = 0.1 },
-                { type = "transformer-block", heads = 2, causal = false, function = "relu" },
+                { type = "transformer-block", heads = 2, causal = false, function = "relu", norm = "layer", normalise = "before" },
+                { type = "transformer-block", heads = 1, function = "gelu" },
+                { type = "transformer-block", heads = 2, function = "silu" },
                 { type = "attention", heads = 2, bias = false },
                 { type = "rms-norm", epsilon = 0.01 },
                 { type = "layer-norm", by_position = true, epsilon = 0.001 },
-                { type = "global-average-pool" },
+                { type = "last-position" },
                 { type = "dense", units = 10 },
             ]
             optimizer = { name = "adamw", learning_rate = 0.003 }

@@ -31,6 +31,7 @@ fn recipe(layers: &str) -> Recipe {
     let text = format!(
         r#"
         name = "language"
+        data.set = "folder"
         model.layers = [
             {{ type = "embedding", shared = true, categories = {VOCABULARY}, widths = 12, weight_init = "normal" }},
             {layers}

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 
 use crate::cli::output::Outputs;
 use crate::cli::shared;
 use crate::data::table::RowReader;
-use crate::data::{DataSet, Samples};
+use crate::data::{DataSet, Samples, text};
+use crate::foreign;
 use crate::model::recipe::DataConfig;
 use crate::model::saved::SavedModel;
 use crate::report::numbers;
@@ -31,6 +32,13 @@ impl TestSet {
         outputs: &Outputs,
     ) -> anyhow::Result<TestSet> {
         let Some(encoder) = saved.model.encoder() else {
+            if let (Some(path), Some(vocabulary)) = (rows, saved.model.vocabulary()) {
+                outputs.check_apart([path.as_path()])?;
+                let text = foreign::read(path)?;
+                let samples = text::samples_of(vocabulary, &text, saved.input[2])
+                    .map_err(|error| anyhow!("{}: {error}", path.display()))?;
+                return Ok(TestSet { name: path.display().to_string(), samples, class_names: Vec::new() });
+            }
             if let Some(rows) = rows {
                 bail!(
                     "{}: expected no file beside a model of pictures; --data names a folder",

@@ -46,6 +46,17 @@ pub(super) fn parts(
     Ok(Parts { train, held, vocabulary, notes })
 }
 
+/// All lines of a text by a vocabulary that is there.
+pub(super) fn of(vocabulary: &Vocabulary, text: &[u8], context: usize) -> Result<Samples> {
+    let (lines, _) = lines_of(text);
+    if lines.is_empty() {
+        return Err(mismatch("lines of the text that are not empty", "at least one", 0));
+    }
+    let encoded = Encoded { positions: context, ..Encoded::of(&lines, vocabulary, Some(context))? };
+    let all = Vec::from_iter(0..lines.len() as u32);
+    encoded.samples(&all, vocabulary.len())
+}
+
 /// The lines that are not empty, and how many are. A line may end as in Windows.
 fn lines_of(text: &[u8]) -> (Vec<Line<'_>>, usize) {
     let text = text.strip_suffix(b"\n").unwrap_or(text);

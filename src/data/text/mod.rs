@@ -64,6 +64,19 @@ pub fn load(setup: &TextSetup, beside: Option<&Path>, seed: u64, data_dir: Optio
     Ok(DataSet { validates: true, notes, ..set })
 }
 
+/// The samples of another text, for a model of this vocabulary that sees `context` positions: windows side by side, or lines.
+///
+/// # Errors
+/// [`Error::Mismatch`](crate::Error::Mismatch) if the text has a character that the vocabulary lacks, is too short, or has a line
+/// that is longer than the context; if memory is short.
+pub fn samples_of(vocabulary: &Arc<Vocabulary>, text: &[u8], context: usize) -> Result<Samples> {
+    let samples = match vocabulary.is_of_lines() {
+        true => lines::of(vocabulary, text, context)?,
+        false => stream::of(vocabulary, text, context)?,
+    };
+    Ok(samples.with_vocabulary(Arc::clone(vocabulary)))
+}
+
 /// What a text gives.
 struct Parts {
     train: Samples,

@@ -2,6 +2,7 @@
 
 use super::raw::Raw;
 use super::setup::{TextSetup, TokenUnit};
+use super::vocabulary::Vocabulary;
 use super::{Parts, features};
 use crate::data::checks::mismatch;
 use crate::data::samples::{Samples, Targets, Tokens};
@@ -25,6 +26,11 @@ pub(super) fn parts(
     let train = samples(train, "the part to learn from", stride)?;
     let held = samples(held, &format!("the part set aside (`data.held` = {})", setup.held), context)?;
     Ok(Parts { train, held, vocabulary, notes: Vec::new() })
+}
+
+/// A whole text by a vocabulary that is there, in windows that lie one behind the other.
+pub(super) fn of(vocabulary: &Vocabulary, text: &[u8], context: usize) -> Result<Samples> {
+    windows(&vocabulary.encode_bytes(text)?, vocabulary.len(), context, context, "the text")
 }
 
 /// The byte with which the part that is set aside begins: a part of the characters, or of bytes if those are the tokens.

@@ -33,7 +33,8 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     if let Some(clusters) = clusters::metrics(model, samples, data, team)? {
         return Ok(Analysis { clusters: Some(clusters), ..Analysis::default() });
     }
-    if !model.loss().takes_targets() {
+    // A confusion of all tokens of a vocabulary says nothing that could be shown.
+    if !model.loss().takes_targets() || matches!(samples.targets(), Targets::Tokens(_)) {
         return Ok(Analysis::default());
     }
     if let Targets::Values { values, width } = samples.targets() {
