@@ -100,7 +100,7 @@ fn of(tables: &[Table], operation: Operation) -> impl Iterator<Item = &Site> {
 
 /// That the nominal operations of so many samples are those of the summary.
 fn check_nominal(recipe: &Recipe, tables: &[Table], samples: usize) {
-    let data = runs::data_of(recipe, 60, 10);
+    let (recipe, data) = &runs::small(recipe, 60, 10);
     let model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let found: f64 = tables.iter().flat_map(|table| &table.sites).map(|site| site.nominal_flops).sum();
     let expected = model.train_flops_per_sample() * samples as f64;
