@@ -105,7 +105,8 @@ fn check_nominal(recipe: &Recipe, tables: &[Table], samples: usize) {
     let found: f64 = tables.iter().flat_map(|table| &table.sites).map(|site| site.nominal_flops).sum();
     let expected = model.train_flops_per_sample() * samples as f64;
     let name = (&recipe.name, recipe.optimizer.name(), tables.len());
-    assert!((found / expected - 1.0).abs() < 1e-9, "{name:?}: {found} of {expected}");
+    // A network without products has no operations by this count.
+    assert!((found - expected).abs() <= 1e-9 * expected, "{name:?}: {found} of {expected}");
 }
 
 #[test]
