@@ -29,8 +29,8 @@ pub fn data_of(recipe: &Recipe, train: usize, test: usize) -> DataSet {
     }
 }
 
-/// Samples of sequences, which take longer.
-const MOST_SEQUENCES: usize = 60;
+/// Samples of sequences, which take longer, and of those of more than a hundred positions.
+const MOST_SEQUENCES: [usize; 2] = [24, 6];
 
 /// A built-in recipe of one network with data for it: of a text, sentences of a grammar in short windows; and few samples of
 /// sequences.
@@ -45,7 +45,10 @@ pub fn small(recipe: &Recipe, train: usize, test: usize) -> (Recipe, DataSet) {
     }
     let is_sequence = |kind: &str| ["rnn", "lstm", "gru", "transformer-block"].contains(&kind);
     let few = recipe.model.layers.iter().any(|layer| is_sequence(layer.kind()));
-    let [train, test] = [train, test].map(|count| if few { count.min(MOST_SEQUENCES) } else { count });
+    let is_long = recipe.data.task.as_ref().is_some_and(|task| task.length > 100)
+        || recipe.model.layers.first().is_some_and(|layer| layer.kind() == "gru");
+    let most = if few { MOST_SEQUENCES[usize::from(is_long)] } else { usize::MAX };
+    let [train, test] = [train, test].map(|count| count.min(most));
     let is_drawn = recipe.data.text.is_some() || recipe.data.task.is_some();
     let data = if is_drawn {
         let own = train::dataset::load(&recipe.data, None).unwrap();
