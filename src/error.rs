@@ -92,6 +92,20 @@ impl Error {
         move |source| Error::Io { path, action, source }
     }
 
+    /// The error with a hint at the end, if it is one of what was read and not of how it was asked for.
+    #[must_use]
+    pub fn hinting(self, hint: &str) -> Error {
+        match self {
+            Error::Format { path, place, expected, found } => {
+                Error::Format { path, place, expected, found: format!("{found} ({hint})") }
+            }
+            Error::Mismatch { what, expected, found } => {
+                Error::Mismatch { what, expected, found: format!("{found} ({hint})") }
+            }
+            other => other,
+        }
+    }
+
     /// An [`Error::Unknown`] for `name`, suggesting the nearest of `known` if one is near enough.
     pub fn unknown<'a>(
         place: impl Into<String>,

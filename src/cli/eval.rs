@@ -13,19 +13,20 @@ use serde::Serialize;
 use super::output::Outputs;
 use super::values::MOST_SHOWN;
 use crate::atomic_file;
-use crate::data::Samples;
-use crate::model::saved;
+use crate::data::{Samples, Targets};
+use crate::model::Model;
+use crate::model::saved::{self, SavedModel};
 use crate::report::markup::for_terminal;
 use crate::report::metrics::{naive_forecasts, score};
 use crate::report::mistakes::{self, Shown};
-use crate::report::numbers::{counted, thousands};
+use crate::report::numbers::counted;
 use crate::report::picture::Palette;
 use crate::report::{json, numbers, run, terminal};
 use crate::team::Team;
 use crate::train::analysis::{self, LARGEST_SIDE, Mistake};
 use crate::train::machine::{Machine, usable_cores};
 use crate::train::metrics::{self, Metrics};
-use crate::train::{self, Evaluation, NotFinite, Phase};
+use crate::train::{self, Evaluation, NotFinite};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -33,8 +34,8 @@ pub struct EvalArguments {
     /// A file that `fallline train --save` wrote.
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Rows to try a model of a table on, with the target (CSV, plain or gzip; - is standard input), or a text for a model of
-    /// texts [default: the test rows of its training, or the part of the text that was set aside].
+    /// Rows to try a model of a table on, with the target (CSV, plain or gzip; - is standard input), or for a model of
+    /// texts a text, a file or the name of a published one [default: the test rows of its training, or the part of the text that was set aside].
     #[arg(value_name = "FILE")]
     table: Option<PathBuf>,
     /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
@@ -103,13 +104,17 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
             "--sheet: expected samples that are pictures of at most {LARGEST_SIDE}x{LARGEST_SIDE}, found {shape}"
         );
     }
+    let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
+    if let Some(found) = asked.and_then(|_| in_place_of_classes(&saved, &data.samples)) {
+        let option = if arguments.mistakes.is_some() { "--mistakes" } else { "--sheet" };
+        bail!("{option}: expected samples with one class each, found {found}");
+    }
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
     let test = train::evaluate(&saved.model, &data.samples, &seen, &team)?;
     let seconds = start.elapsed().as_secs_f64();
     let metrics = metrics::of(&saved.model, &data.samples, &seen, &team)?;
-    let asked = arguments.mistakes.or(arguments.sheet.as_ref().map(|_| ON_SHEET));
     let worst =
         asked.map(|most| analysis::worst_mistakes(&saved.model, &data.samples, &seen, &team, most.into()));
     let worst = worst.transpose()?;
@@ -125,21 +130,22 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
         metrics,
         mistakes: worst.as_ref().map(|(mistakes, _)| mistakes.clone()),
     };
+    let sample = name_of_sample(&saved.model, arguments.table.is_some());
     if let Some(samples) = record.test.not_finite.as_ref().filter(|lost| lost.samples == record.samples) {
         // What would be counted of such answers says nothing.
-        let (model, all) = (arguments.model.display(), counted(record.samples, "test sample"));
+        let (model, all) = (arguments.model.display(), counted(record.samples, sample));
         let NotFinite { samples, first } = samples;
         bail!(
             "{model}: expected finite outputs, found others for {samples} of {all}, the first of which is {first}"
         );
     }
     if let Some(samples) = &record.test.not_finite {
-        super::shared::say("warning", &run::not_finite(Phase::Testing, samples));
+        super::shared::say("warning", &run::not_finite_of(sample, samples));
     }
     if let Some(path) = &arguments.json {
         json::write(path, &record)?;
     }
-    let mut text = for_terminal(&lines(&record, &data.class_names));
+    let mut text = for_terminal(&lines(&record, sample, &data.class_names));
     if let Some((mistakes, count)) = worst {
         let shown: Vec<Shown> =
             mistakes.into_iter().map(|mistake| shown(mistake, &data.samples, &data.class_names)).collect();
@@ -158,19 +164,41 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     Ok(terminal::coloured_stdout().write_all(text.as_bytes())?)
 }
 
+/// What samples have for targets that are no class for each, in which there are no mistakes to show.
+fn in_place_of_classes(saved: &SavedModel, samples: &Samples) -> Option<&'static str> {
+    match samples.targets() {
+        _ if !saved.model.loss().takes_targets() => Some("those of a model without targets"),
+        Targets::Classes(_) => None,
+        Targets::Tokens(_) if samples.vocabulary().is_some() => Some("a text"),
+        Targets::Tokens(_) => Some("a class for each position"),
+        Targets::Values { .. } => Some("values"),
+        Targets::None => Some("none"),
+    }
+}
+
+/// What a sample is called: of a text, one of another text or of the part that was set aside.
+fn name_of_sample(model: &Model, is_of_file: bool) -> &'static str {
+    match model.vocabulary() {
+        Some(vocabulary) if is_of_file && vocabulary.is_of_lines() => "line",
+        Some(_) if is_of_file => "window",
+        Some(_) => "validation sample",
+        None => "test sample",
+    }
+}
+
 fn shown<'a>(mistake: Mistake, samples: &Samples, class_names: &'a [String]) -> Shown<'a> {
     let (picture, name) = (analysis::picture_of(samples, mistake.index), format!("sample {}", mistake.index));
     Shown { mistake, picture, name, class_names }
 }
 
-fn lines(record: &EvalRecord, class_names: &[String]) -> String {
+fn lines(record: &EvalRecord, sample: &str, class_names: &[String]) -> String {
     let word = if matches!(record.metrics, Metrics::Clusters(_)) { "inertia" } else { "loss" };
     let score = Some(score(&record.test, "")).filter(|score| !score.is_empty());
     let score = score.map_or(String::new(), |score| format!("{score}, "));
     format!(
-        "{} on {} test samples of {}: {word} {}, {score}in {}\n{}{}",
+        "{} on {} of {}: {word} {}, {score}in {}\n{}{}",
         record.recipe,
-        thousands(record.samples as u64),
+        counted(record.samples, sample),
         record.data,
         numbers::loss(record.test.loss),
         numbers::duration(record.seconds),

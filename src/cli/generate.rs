@@ -2,20 +2,26 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::output::Outputs;
+use super::signals::{self, Signal};
 use crate::data::text::Writing;
 use crate::model::saved;
 use crate::report::numbers::{self, thousands};
+use crate::report::progress::Line;
 use crate::report::{json, terminal};
 use crate::train::generate::{Generator, Sampling, prompt, vocabulary_of};
 
 /// Tokens that are written where nothing is said.
 const TOKENS: u32 = 500;
+
+/// What is still done after the first signal.
+const STOPPING: &str = "the text ends here";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -60,6 +66,7 @@ struct Generated {
     recipe: String,
     prompt: String,
     text: String,
+    /// Tokens that were written: fewer than were asked for if a signal came.
     tokens: u32,
     temperature: f64,
     top_k: Option<u32>,
@@ -67,6 +74,9 @@ struct Generated {
     seed: u64,
     seconds: f64,
     tokens_per_second: f64,
+    /// The signal that ended it early, if one did: "SIGINT".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<&'static str>,
 }
 
 pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
@@ -81,10 +91,11 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
     // Where there is no prompt, what the model reads is no part of the text.
     let shown = if arguments.prompt.is_empty() { &[][..] } else { &read };
     let mut writing = Writing::after(vocabulary, shown);
-    let mut written = Writer { text: String::new(), rest: Vec::new() };
+    let mut written = Writer::new(arguments.json.is_some());
+    let stop = signals::listen(Line::without_bar(), STOPPING);
     written.add(arguments.prompt.as_bytes())?;
     let (begun, mut count) = (Instant::now(), 0);
-    while count < arguments.tokens {
+    while count < arguments.tokens && !stop.flag().load(Relaxed) {
         written.add(&writing.add(generator.write()?))?;
         count += 1;
     }
@@ -93,13 +104,15 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
     written.end()?;
     let rate = f64::from(count) / seconds.max(f64::MIN_POSITIVE);
     let (all, time) = (thousands(count.into()), numbers::duration(seconds));
-    super::shared::say("wrote", &format!("{all} tokens in {time}, {} a second", thousands(rate as u64)));
+    let signal = stop.signal().filter(|_| count < arguments.tokens);
+    let end = signal.map_or(String::new(), |signal| format!("; interrupted by {}", signal.text()));
+    super::shared::say("wrote", &format!("{all} tokens in {time}, {} a second{end}", thousands(rate as u64)));
     if let Some(path) = &arguments.json {
         let record = Generated {
             schema: "fallline.generate/1",
             recipe: saved.recipe.name.clone(),
             prompt: arguments.prompt,
-            text: written.text,
+            text: written.kept.unwrap_or_default(),
             tokens: count,
             temperature,
             top_k,
@@ -107,6 +120,7 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
             seed,
             seconds,
             tokens_per_second: rate,
+            signal: signal.map(Signal::name),
         };
         json::write(path, &record)?;
     }
@@ -115,36 +129,84 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
 
 /// What is printed as it comes, in whole characters.
 struct Writer {
-    text: String,
+    /// All of it, if it is wanted at the end.
+    kept: Option<String>,
     /// Bytes that may begin a character.
     rest: Vec<u8>,
+    /// Whether what was printed last ends a line.
+    ends_line: bool,
 }
 
 impl Writer {
+    fn new(keeps: bool) -> Writer {
+        Writer { kept: keeps.then(String::new), rest: Vec::new(), ends_line: false }
+    }
+
     fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.rest.extend_from_slice(bytes);
-        let whole = match std::str::from_utf8(&self.rest) {
-            Ok(_) => self.rest.len(),
-            // What is no character, and will be none.
-            Err(error) if error.error_len().is_some() => self.rest.len(),
-            Err(error) => error.valid_up_to(),
-        };
+        let whole = without_begun(&self.rest);
         let piece: Vec<u8> = self.rest.drain(..whole).collect();
         self.print(&String::from_utf8_lossy(&piece))
     }
 
     fn print(&mut self, piece: &str) -> std::io::Result<()> {
-        self.text.push_str(piece);
+        if piece.is_empty() {
+            return Ok(());
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push_str(piece);
+        }
+        self.ends_line = piece.ends_with('\n');
         let mut out = terminal::stdout();
         out.write_all(piece.as_bytes())?;
         out.flush()
     }
 
     fn end(&mut self) -> std::io::Result<()> {
-        let rest: Vec<u8> = std::mem::take(&mut self.rest);
-        let rest = String::from_utf8_lossy(&rest).into_owned();
-        let end = if (self.text.clone() + &rest).ends_with('\n') { "" } else { "\n" };
-        self.print(&rest)?;
+        let rest = std::mem::take(&mut self.rest);
+        self.print(&String::from_utf8_lossy(&rest))?;
+        let end = if self.ends_line { "" } else { "\n" };
         terminal::stdout().write_all(end.as_bytes())
+    }
+}
+
+/// The length of what can be printed: all bytes but those at the end that begin a character. What is no character, and will be
+/// none, takes nothing with it.
+fn without_begun(bytes: &[u8]) -> usize {
+    let last = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let is_begun = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+    bytes.len() - if is_begun { last.len() } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the pieces are, they are the text that all bytes are at once.
+    #[test]
+    fn broken_characters_take_no_whole_ones_with_them() {
+        let texts: [&[u8]; 6] = [
+            "é日🦀!".as_bytes(),
+            b"a\xc3\xe2\x82\xacb",
+            b"\xe2\x82\xc3\xa9\xf0\x9f\xa6\x80",
+            b"\xff\xc3\xa9\xe2\x82\nx",
+            b"\x80\x80\xf0\x9f",
+            b"\xf0\x9f\xa6\xe2\x82\xac\xed\xa0\x80z",
+        ];
+        for text in texts {
+            for size in 1..=text.len() {
+                let (mut rest, mut found) = (Vec::new(), String::new());
+                for piece in text.chunks(size) {
+                    rest.extend_from_slice(piece);
+                    let whole: Vec<u8> = rest.drain(..without_begun(&rest)).collect();
+                    found += &String::from_utf8_lossy(&whole);
+                }
+                found += &String::from_utf8_lossy(&rest);
+                assert_eq!(found, String::from_utf8_lossy(text), "{text:?} in pieces of {size}");
+            }
+        }
+        // A character that follows a broken one is held back until it is whole.
+        assert_eq!([without_begun(b"\xff\xc3"), without_begun(b"\xff\xc3\xa9")], [1, 3]);
+        assert_eq!([without_begun(b""), without_begun(b"\xe2\x82")], [0, 0]);
     }
 }

@@ -128,7 +128,10 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     outcomes.events(watchers.events, Some(&record));
     watchers.terminal.finish();
 
-    let printed = terminal::stdout().write_all((result(&record, &recipe) + &outcomes.written).as_bytes());
+    // A text has no test.
+    let is_lost = !data.validates && model.first_not_finite().is_some();
+    let printed =
+        terminal::stdout().write_all((result(&record, &recipe, is_lost) + &outcomes.written).as_bytes());
     let text = record.diverged.as_ref().map(run::divergence);
     let code = crate::cli::shared::diverged(text, arguments.allow_divergence);
     outcomes.end(printed, code)
@@ -174,8 +177,8 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
     Ok(overrides)
 }
 
-/// How it ended.
-fn result(record: &TrainRecord, recipe: &Recipe) -> String {
+/// How it ended; the test of a model that `is_lost`, as parameters are not finite, is missed.
+fn result(record: &TrainRecord, recipe: &Recipe, is_lost: bool) -> String {
     let mut text = format!(
         "trained {} in {} on {}: {}\n",
         run::epochs(record),
@@ -205,7 +208,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         text += &reached_loss(recipe, test.loss, true);
         text.push('\n');
         text += &naive_forecasts(test);
-    } else if record.diverged.is_some() {
+    } else if is_lost {
         text += "not tested: parameters are not finite\n";
     }
     if let Some(exact) = &record.exact {
@@ -269,32 +272,33 @@ mod tests {
         };
         let recipe = Recipe::built_in("mnist-mlp").unwrap();
         assert_eq!(
-            result(&record, &recipe),
+            result(&record, &recipe, false),
             "trained 0 epochs in 2.5 s on 2 threads: all epochs done\n\
              test loss 0.0800, test accuracy 97.65 % (target 97.30 %: reached)\n"
         );
         let of_loss = Recipe { target: None, target_loss: Some(0.08), ..recipe.clone() };
-        assert!(result(&record, &of_loss).ends_with("97.65 % (target loss 0.0800: reached)\n"));
+        assert!(result(&record, &of_loss, false).ends_with("97.65 % (target loss 0.0800: reached)\n"));
         (record.validation, record.test) = (record.test.take(), None);
         let of_loss = Recipe { target_loss: Some(0.0799), ..of_loss };
-        let text = result(&record, &of_loss);
+        let text = result(&record, &of_loss, false);
         assert!(text.ends_with("validation accuracy 97.65 % (target loss 0.0799: not reached)\n"), "{text}");
         record.validation = None;
         record.test = Some(Evaluation::new(0.08, 0.97));
         (record.stop_reason, record.signal) = ("interrupted".into(), Some("SIGINT".into()));
-        let text = result(&record, &recipe);
+        let text = result(&record, &recipe, false);
         assert!(text.ends_with("97.00 % (target 97.30 %: not reached)\n"), "{text}");
         assert!(text.contains("2 threads: interrupted by Ctrl-C\n"), "{text}");
         record.signal = Some("SIGTERM".into());
-        assert!(result(&record, &recipe).contains("2 threads: interrupted by SIGTERM\n"));
+        assert!(result(&record, &recipe, false).contains("2 threads: interrupted by SIGTERM\n"));
         let values = ValueMetrics { rmse: 12.5, mae: 9.75, r_squared: 0.875, outputs: Vec::new() };
         record.test = Some(Evaluation { accuracy: None, values: Some(values), ..Evaluation::new(0.08, 0.0) });
-        let text = result(&record, &recipe);
+        let text = result(&record, &recipe, false);
         assert!(text.ends_with("\ntest loss 0.0800, test RMSE 12.5, MAE 9.75, R² 0.8750\n"), "{text}");
         record.test = None;
         let (step, epoch, learning_rate) = (7, 1, 10.0);
         let what = "the loss".to_string();
         record.diverged = Some(Divergence { what, value: f64::NAN, first: None, step, epoch, learning_rate });
-        assert!(result(&record, &recipe).ends_with("not tested: parameters are not finite\n"));
+        assert!(result(&record, &recipe, true).ends_with("not tested: parameters are not finite\n"));
+        assert!(!result(&record, &recipe, false).contains("not tested"), "it has no test");
     }
 }

@@ -1,6 +1,7 @@
 //! ReLU with a slope below 0 that is trained (He, Zhang, Ren, Sun: Delving Deep into Rectifiers, 2015), as
 //! `torch.nn.PReLU`.
 
+use super::in_order::Along;
 use super::kind::LayerKind;
 use super::layer::{Backward, Forward, Layer, RowsGradient};
 use super::parameter::ParameterSpec;
@@ -88,6 +89,11 @@ impl Layer for Prelu {
 
     fn prepares_gradient(&self) -> bool {
         false
+    }
+
+    /// Of features, which are no sequence, each may have a slope of its own.
+    fn along(&self) -> Along<'_> {
+        if self.by_channel && self.input.image().is_none() { Along::Together } else { Along::Apart }
     }
 
     /// Inverts the forward pass.

@@ -186,7 +186,8 @@ fn check_saved(layers: &[PlacedLayer]) -> Result<()> {
     match layers[..last].iter().position(|placed| placed.layer.saved_len(1) > 0) {
         Some(index) => Err(Error::Mismatch {
             what: name(index),
-            expected: "no normalisation by batch after a layer that saves something for its backward pass"
+            expected: "no normalisation by batch after a layer that saves something for its backward pass; behind \
+                       recurrent layers and attention take `layer-norm` with `by_position = true`, or `rms-norm`"
                 .into(),
             found: name(last),
         }),

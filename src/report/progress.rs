@@ -30,6 +30,11 @@ impl Line {
         Line { bar: bar.clone(), is_hidden: bar.is_hidden() }
     }
 
+    /// That of work that shows none.
+    pub fn without_bar() -> Line {
+        Line::of(&ProgressBar::hidden())
+    }
+
     /// Writes a message on a line of its own.
     pub fn announce(&self, text: &str) {
         // Unlike `eprintln!`, this does not panic where standard error is closed or full.

@@ -16,7 +16,7 @@ use charts::Figure;
 pub use exact::{coefficients, text as exact};
 pub use facts::{ending, epochs};
 pub use lloyd::text as lloyd;
-pub use warnings::{divergence, not_finite, text as warning};
+pub use warnings::{divergence, not_finite, not_finite_of, text as warning};
 
 use super::json;
 use super::metrics::part;

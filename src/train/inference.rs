@@ -9,7 +9,7 @@ pub mod metrics;
 mod predictor;
 pub(in crate::train) mod scores;
 pub(in crate::train) mod series;
-mod stream;
+pub(in crate::train) mod stream;
 pub mod throughput;
 
 pub use analysis::analyse;

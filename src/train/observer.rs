@@ -16,8 +16,8 @@ pub trait Observer {
     /// Called at the end of each epoch.
     fn epoch(&mut self, _record: &EpochRecord) {}
 
-    /// Called before [`epoch`](Observer::epoch) when the gradients of a layer vanish or explode: once for
-    /// each layer and trouble.
+    /// Called before [`epoch`](Observer::epoch) when the gradients of a layer vanish or explode, and before the first step
+    /// when a layer of a model of a text sees the answers: once for each layer and trouble.
     fn warning(&mut self, _warning: &Warning) {}
 
     /// Called before something else than a step that may take a while.

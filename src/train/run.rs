@@ -9,6 +9,7 @@ mod epochs;
 mod exact;
 mod fit;
 pub mod folds;
+mod leakage;
 mod mapped;
 pub mod reproduce;
 pub mod table;

@@ -110,7 +110,8 @@ impl<'a> Session<'a> {
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;
         if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_) | Targets::Tokens(_)) {
-            let found = if targets.positions() > 1 { "a class for each position" } else { "values" };
+            let are_tokens = matches!(targets, Targets::Tokens(_));
+            let found = if are_tokens { "a class for each position" } else { "values" };
             let (expected, found) = ("classes with `augment.mixup`".into(), found.into());
             return Err(Error::Mismatch { what: "targets".into(), expected, found });
         }
@@ -129,6 +130,7 @@ impl<'a> Session<'a> {
             count,
             are_values,
             positions: targets.positions(),
+            are_tokens: matches!(targets, Targets::Tokens(_)),
             threads: team.threads(),
             augmenter: augmenting,
             sparse_entries: sparse.as_ref().map(SparseMatrix::most_entries),

@@ -17,9 +17,8 @@ pub(in crate::train) fn check_shape(model: &Model, samples: &Samples) -> Result<
     Err(mismatch("shape of the samples", text(model.input()), text(samples.shape())))
 }
 
-/// Checks that the numbers of samples which an embedding reads are codes of it, as the network sees them.
+/// Checks samples that are trained on: that an embedding has the sizes that the columns of a table have, and rows for all codes.
 pub(in crate::train) fn check_codes(model: &Model, samples: &Samples, data: &DataConfig) -> Result<()> {
-    let width = samples.features_per_sample();
     if let Some(encoder) = samples.encoder() {
         match model.config().embedding_columns(encoder) {
             Ok(fitted) if fitted == *model.config() => {}
@@ -27,6 +26,12 @@ pub(in crate::train) fn check_codes(model: &Model, samples: &Samples, data: &Dat
             Err((what, expected, found)) => return Err(mismatch(what, expected, found)),
         }
     }
+    check_known(model, samples, data)
+}
+
+/// Checks that the numbers of samples which an embedding reads are codes that it has rows for, as the network sees them.
+pub(in crate::train) fn check_known(model: &Model, samples: &Samples, data: &DataConfig) -> Result<()> {
+    let width = samples.features_per_sample();
     let codes = model.config().codes(width);
     if codes.is_empty() {
         return Ok(());
@@ -62,22 +67,7 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
     }
     let targets = match samples.targets() {
         data::Targets::Tokens(tokens) => {
-            let (positions, classes) = (model.positions(), model.classes());
-            if positions != tokens.positions {
-                let expected = format!("one for each of the {positions} positions of the model's output");
-                return Err(mismatch("targets of a sample", expected, tokens.positions));
-            }
-            if tokens.vocabulary > classes {
-                let expected = format!("below {classes}, the channels of the model's output");
-                return Err(mismatch("tokens", expected, format!("{} of them", tokens.vocabulary)));
-            }
-            if !samples.weights().is_empty() {
-                return Err(mismatch(
-                    "weights of samples",
-                    "none of sequences with a target a position".into(),
-                    "some",
-                ));
-            }
+            check_tokens(model, samples, tokens)?;
             Targets::Tokens(tokens.view())
         }
         data::Targets::Classes(_) | data::Targets::Values { .. } if model.positions() > 1 => {
@@ -103,6 +93,32 @@ pub(in crate::train) fn targets_for<'a>(model: &Model, samples: &'a Samples) -> 
     };
     model.loss().check_targets(targets, outputs)?;
     Ok(targets)
+}
+
+/// Checks that samples with a class for each position fit the outputs of the model.
+fn check_tokens(model: &Model, samples: &Samples, tokens: &data::Tokens) -> Result<()> {
+    let (positions, classes) = (model.positions(), model.classes());
+    if positions != tokens.positions && samples.vocabulary().is_some() {
+        let expected = format!(
+            "{}, as many as a sample has: a model of a text begins with `embedding` with `shared = true`, and no layer of \
+             it takes positions together",
+            tokens.positions
+        );
+        return Err(mismatch("positions of the model's output", expected, positions));
+    }
+    if positions != tokens.positions {
+        let expected = format!("one for each of the {positions} positions of the model's output");
+        return Err(mismatch("targets of a sample", expected, tokens.positions));
+    }
+    if tokens.vocabulary > classes {
+        let expected = format!("below {classes}, the channels of the model's output");
+        return Err(mismatch("tokens", expected, format!("{} of them", tokens.vocabulary)));
+    }
+    if !samples.weights().is_empty() {
+        let expected = "none of sequences with a target a position".into();
+        return Err(mismatch("weights of samples", expected, "some"));
+    }
+    Ok(())
 }
 
 /// The classes of samples that `model` can be trained or tested on.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::program::{fails, json, succeeds};
+use crate::common::program::{fails, fallline, json, succeeds};
 
 /// A language model that trains in no time.
 const RECIPE: &str = r#"
@@ -58,7 +58,7 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     write(path, "other.txt", "the cat sees the old dog. ".repeat(30));
     write(path, "odd.txt", "the cat\nsees 7 snowmen");
     let seen = succeeds(path, &["eval", "--model", "m.safetensors", "other.txt"]);
-    assert!(seen.contains("samples of other.txt") && seen.contains("perplexity"), "{seen}");
+    assert!(seen.contains("windows of other.txt") && seen.contains("perplexity"), "{seen}");
     fails(path, &["eval", "--model", "m.safetensors", "odd.txt"], "odd.txt: line 2, column 6 of the text");
     fails(path, &["predict", "--model", "m.safetensors", "other.txt"], "`fallline generate` writes with it");
 
@@ -208,4 +208,89 @@ fn a_text_is_described_and_shown() {
     let text = succeeds(path, &["data", "show", "small.toml", "--samples", "2"]);
     assert!(text.starts_with("0: \"") && text.lines().count() == 2, "{text}");
     fails(path, &["data", "show", "small.toml", "--sheet", "t.png"], "those of a text");
+}
+
+/// A bigram model.
+#[test]
+fn a_sample_may_be_one_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", RECIPE);
+    let train = ["train", "small.toml", "--set", "data.context=1", "--save", "m.safetensors", "--quiet"];
+    succeeds(path, &train);
+    assert!(succeeds(path, &["eval", "--model", "m.safetensors"]).contains("perplexity"));
+    succeeds(path, &["generate", "--model", "m.safetensors", "--prompt", "the ", "--tokens", "5"]);
+}
+
+#[test]
+fn a_model_that_sees_the_answers_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "sees.toml", RECIPE.replace("heads = 2", "heads = 2, causal = false"));
+    let options = ["train", "sees.toml", "--json", "run.json", "--save", "m.safetensors", "--epochs", "1"];
+    let output = fallline(path, &options);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && error.contains("sees later positions, among them the answers"),
+        "{error}"
+    );
+    assert!(error.contains("set `causal = true`"), "{error}");
+    let warnings = &json(&path.join("run.json"))["warnings"];
+    assert_eq!((&warnings[0]["trouble"], &warnings[0]["kind"]), (&"leaking".into(), &"attention".into()));
+    fails(path, &["generate", "--model", "m.safetensors"], "positions together");
+    // One that does not is not.
+    write(path, "small.toml", RECIPE);
+    let output = fallline(path, &["train", "small.toml", "--epochs", "1"]);
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("later positions"));
+}
+
+#[test]
+fn networks_that_do_not_suit_a_text_are_refused_with_what_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let refused = |layers: [&str; 3], message: &str| {
+        let recipe = RECIPE
+            .replace("{ type = \"embedding\", shared = true, widths = 16 },", layers[0])
+            .replace("{ type = \"position-embedding\" },", layers[1])
+            .replace("{ type = \"transformer-block\", heads = 2 },", layers[2]);
+        write(path, "small.toml", recipe);
+        fails(path, &["train", "small.toml", "--quiet"], message);
+    };
+    let embedding = "{ type = \"embedding\", shared = true, widths = 16 },";
+    let few = "{ type = \"embedding\", shared = true, categories = 8, widths = 16 },";
+    refused([few, "", ""], "`categories` at least ");
+    let together = "positions of the model's output: expected 16, as many as a sample has: a model of a text begins with";
+    refused(["", "", "{ type = \"gru\", units = 8 },"], together);
+    refused(
+        [embedding, "{ type = \"lstm\", units = 8 },", "{ type = \"batch-norm\" },"],
+        "`layer-norm` with `by_position = true`, or `rms-norm`",
+    );
+}
+
+#[test]
+fn a_text_has_a_validation_part_and_no_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", RECIPE);
+    let text = succeeds(path, &["train", "small.toml", "--save", "m.safetensors"]);
+    assert!(text.contains(" validation windows of 16 tokens") && !text.contains(" test "), "{text}");
+    let text = succeeds(path, &["eval", "--model", "m.safetensors"]);
+    assert!(text.contains(" validation samples of ") && !text.contains(" test "), "{text}");
+    let message = "--mistakes: expected samples with one class each, found a text";
+    fails(path, &["eval", "--model", "m.safetensors", "--mistakes", "2"], message);
+    // Whether or not the training fails by it.
+    let text = succeeds(path, &["train", "small.toml", "--lr", "1e6", "--allow-divergence", "--quiet"]);
+    assert!(!text.contains("not tested"), "{text}");
+}
+
+/// Prelus by channel and normalisations by batch change each position by itself where a model is in use.
+#[test]
+fn what_goes_by_channel_is_written_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let layers = "{ type = \"conv-1d\", channels = 16, kernel = 3, padding = \"causal\" }, { type = \"batch-norm\" },\n    \
+                  { type = \"prelu\", by_channel = true },";
+    write(path, "small.toml", RECIPE.replace("{ type = \"transformer-block\", heads = 2 },", layers));
+    succeeds(path, &["train", "small.toml", "--save", "m.safetensors", "--quiet"]);
+    succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "20"]);
 }

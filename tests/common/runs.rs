@@ -51,6 +51,7 @@ pub fn small(recipe: &Recipe, train: usize, test: usize) -> (Recipe, DataSet) {
     recipe.train.steps_per_epoch = None;
     without_download(&mut recipe);
     if let Some(text) = &mut recipe.data.text {
+        recipe.data.set = "grammar".into();
         text.setup.source = TextSource::Grammar { characters: 1500 };
         if let Form::Stream { context, stride } = &mut text.setup.form {
             (*context, *stride) = (16, 16);

@@ -190,7 +190,11 @@ fn pictures_are_clustered() {
         &["predict", "--model", "m.st", pictures, "--top", "2"],
         "--top: expected a model of classes",
     );
-    fails(path, &["eval", "--model", "m.st", "--mistakes", "2"], "expected classes, found none");
+    fails(
+        path,
+        &["eval", "--model", "m.st", "--mistakes", "2"],
+        "expected samples with one class each, found those",
+    );
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Case {
             (recipe.train.epochs, recipe.train.batch, recipe.train.steps_per_epoch) = (1, batch, None);
             crate::common::runs::without_download(&mut recipe);
             if let Some(text) = &mut recipe.data.text {
+                recipe.data.set = "grammar".into();
                 text.setup.source = TextSource::Grammar { characters: CHARACTERS };
                 if let Form::Stream { context, .. } = &mut text.setup.form {
                     *context = CONTEXT;

@@ -156,8 +156,9 @@ fn a_layer_that_saves_something_stands_behind_normalisations_by_batch() {
     let refused = build([LayerConfig::of(&SAVES), LayerConfig::batch_norm()]).err().unwrap().to_string();
     assert_eq!(
         refused,
-        "layer 1 (sloped): expected no normalisation by batch after a layer that saves something for its backward pass, \
-         found layer 2 (batch-norm)"
+        "layer 1 (sloped): expected no normalisation by batch after a layer that saves something for its backward pass; \
+         behind recurrent layers and attention take `layer-norm` with `by_position = true`, or `rms-norm`, found layer 2 \
+         (batch-norm)"
     );
 }
 

@@ -6,6 +6,7 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train;
 use fallline::generate::{Generator, Sampling};
+use fallline::{TargetsRef, Trainer};
 
 use crate::common::runs;
 
@@ -28,12 +29,17 @@ fn samples(count: usize, step: usize) -> Samples {
 
 /// A language model with these layers between embedding and outputs.
 fn recipe(layers: &str) -> Recipe {
+    recipe_with(VOCABULARY, layers)
+}
+
+/// The same with so many rows of the embedding.
+fn recipe_with(categories: usize, layers: &str) -> Recipe {
     let text = format!(
         r#"
         name = "language"
         data.set = "folder"
         model.layers = [
-            {{ type = "embedding", shared = true, categories = {VOCABULARY}, widths = 12, weight_init = "normal" }},
+            {{ type = "embedding", shared = true, categories = {categories}, widths = 12, weight_init = "normal" }},
             {layers}
             {{ type = "position-dense", units = {VOCABULARY} }},
         ]
@@ -45,7 +51,7 @@ fn recipe(layers: &str) -> Recipe {
     Recipe::parse(&text, "language").unwrap()
 }
 
-const NETWORKS: [&str; 6] = [
+const NETWORKS: [&str; 7] = [
     r#"{ type = "position-embedding" }, { type = "transformer-block", heads = 3, dropout = 0.2, attention_dropout = 0.1 }, { type = "rms-norm" },"#,
     r#"{ type = "transformer-block", heads = 6, kv_heads = 2, rotary = true, function = "swiglu", normalise = "after" },
        { type = "sinusoidal-positions" },"#,
@@ -62,6 +68,12 @@ const NETWORKS: [&str; 6] = [
            { type = "conv-1d", channels = 18, kernel = 3, dilation = 2, groups = 2, padding = "causal", activation = "gelu" },
            { type = "conv-1d", channels = 18, kernel = 2, dilation = 4, padding = "causal", activation = "tanh" },
        ] },"#,
+    // In use, what each channel of each position goes through alone.
+    r#"{ type = "conv-1d", channels = 12, kernel = 3, padding = "causal" }, { type = "batch-norm", activation = "tanh" },
+       { type = "residual", layers = [
+           { type = "position-dense", units = 12 }, { type = "batch-norm" }, { type = "prelu", by_channel = true },
+       ] },
+       { type = "prelu" },"#,
 ];
 
 fn trained(recipe: &Recipe, samples: &Samples) -> Model {
@@ -107,6 +119,41 @@ fn generation_goes_on_beyond_the_context_and_repeats() {
         let error = Generator::new(&model, Sampling::default(), prompt).err().unwrap().to_string();
         assert!(error.contains(message), "{error}");
     }
+    let few = Model::build(&recipe_with(5, NETWORKS[4]).model, [1, 1, CONTEXT], VOCABULARY, 1).unwrap();
+    Generator::new(&few, Sampling::default(), &[4]).unwrap();
+    let error = Generator::new(&few, Sampling::default(), &[5]).err().unwrap().to_string();
+    assert!(error.contains("below 5"), "the embedding has no row for it: {error}");
+}
+
+/// A bigram model sees one token: its samples are sequences all the same, of one position.
+#[test]
+fn a_sequence_may_have_one_position() {
+    let (stream, team) = (drawn(41, 3), Team::new(2).unwrap());
+    let bytes = stream[..40].iter().map(|&token| token as u8).collect();
+    let tokens = Tokens { ids: stream[1..].to_vec(), positions: 1, step: 1, vocabulary: VOCABULARY };
+    let samples = Samples::windows(Features::Bytes(bytes), 1, 1, Targets::Tokens(tokens), 40).unwrap();
+    for layers in [NETWORKS[0], NETWORKS[2]] {
+        let recipe = recipe(layers);
+        let mut model = trained(&recipe, &samples);
+        let seen = train::evaluate(&model, &samples, &recipe.data, &team).unwrap();
+        assert_eq!(seen.tokens.unwrap().positions, 40);
+        // As a program trains on batches of its own.
+        let codes: Vec<f32> = stream[..8].iter().map(|&token| token as f32).collect();
+        let mut steps = Trainer::new().batch(8).steps(&mut model).unwrap();
+        let step = steps.step(&codes, TargetsRef::Tokens(&stream[1..9])).unwrap();
+        assert!(step.loss > 0.0 && step.accuracy.is_some(), "{step:?}");
+    }
+}
+
+/// A sequence is lost as a whole, however many of its positions have no finite loss.
+#[test]
+fn samples_without_a_finite_loss_are_counted_not_their_positions() {
+    let (samples, team) = (samples(20, 5), Team::new(2).unwrap());
+    let recipe = recipe(NETWORKS[4]);
+    let mut model = Model::build(&recipe.model, samples.shape(), VOCABULARY, 1).unwrap();
+    model.parts_mut().1.fill(f32::NAN);
+    let lost = train::evaluate(&model, &samples, &recipe.data, &team).unwrap().not_finite.unwrap();
+    assert_eq!((lost.samples, lost.first), (20, 0));
 }
 
 #[test]
@@ -199,5 +246,10 @@ fn targets_that_do_not_fit_are_refused() {
     let wrong =
         Samples::windows(Features::Bytes(vec![0; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
     assert!(wrong.unwrap_err().to_string().contains("tokens: expected below 9"));
+    // A code that the embedding has no row for, in samples that are not trained on.
+    let tokens = Tokens { ids: vec![0; CONTEXT], positions: CONTEXT, step: CONTEXT, vocabulary: VOCABULARY };
+    let beyond =
+        Samples::windows(Features::Bytes(vec![7; CONTEXT]), CONTEXT, CONTEXT, Targets::Tokens(tokens), 1);
+    assert!(refused(NETWORKS[4], &beyond.unwrap()).contains("a whole number from 0 to 6"));
     drop(samples);
 }

@@ -1,15 +1,18 @@
 //! What a model is tried on.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 
+use crate::Error;
 use crate::cli::output::Outputs;
 use crate::cli::shared;
 use crate::data::table::RowReader;
-use crate::data::{DataSet, Samples, text};
-use crate::foreign;
-use crate::model::recipe::DataConfig;
+use crate::data::text::{self, Tried, Vocabulary};
+use crate::data::{DataSet, Origin, Samples};
+use crate::model::recipe::{DataConfig, TextConfig};
 use crate::model::saved::SavedModel;
 use crate::report::numbers;
 use crate::train::{dataset, table};
@@ -23,7 +26,7 @@ pub(super) struct TestSet {
 }
 
 impl TestSet {
-    /// The rows of a table, or the test samples of the data set that the model was trained on.
+    /// The rows of a table, another text, or the test samples of the data set that the model was trained on.
     pub fn of(
         model: &Path,
         saved: &SavedModel,
@@ -32,12 +35,16 @@ impl TestSet {
         outputs: &Outputs,
     ) -> anyhow::Result<TestSet> {
         let Some(encoder) = saved.model.encoder() else {
-            if let (Some(path), Some(vocabulary)) = (rows, saved.model.vocabulary()) {
-                outputs.check_apart([path.as_path()])?;
-                let text = foreign::read(path)?;
-                let samples = text::samples_of(vocabulary, &text, saved.input[2])
-                    .map_err(|error| anyhow!("{}: {error}", path.display()))?;
-                return Ok(TestSet { name: path.display().to_string(), samples, class_names: Vec::new() });
+            match (rows, saved.model.vocabulary(), &saved.recipe.data.text) {
+                (Some(path), Some(vocabulary), _) => {
+                    let tried = text::samples_of_file(vocabulary, path, folder, saved.input[2])?;
+                    return TestSet::of_text(tried, outputs);
+                }
+                (None, Some(vocabulary), Some(config)) => {
+                    let set = TestSet::set_aside(saved, config, vocabulary, folder, outputs);
+                    return set.map_err(|error| missing(error, model));
+                }
+                _ => {}
             }
             if let Some(rows) = rows {
                 bail!(
@@ -77,6 +84,29 @@ impl TestSet {
         Ok(TestSet { name, samples, class_names })
     }
 
+    /// The part of its text that was set aside in the training of a model, as the model's own vocabulary reads it: the text
+    /// may be another one by now.
+    fn set_aside(
+        saved: &SavedModel,
+        config: &TextConfig,
+        vocabulary: &Arc<Vocabulary>,
+        folder: Option<&Path>,
+        outputs: &Outputs,
+    ) -> anyhow::Result<TestSet> {
+        let (data, beside) = (&saved.recipe.data, config.folder.as_deref());
+        let context = saved.input[2];
+        let tried = text::held_out(&config.setup, vocabulary, context, beside, data.seed, folder)?;
+        let set = TestSet::of_text(tried, outputs)?;
+        Ok(TestSet { samples: dataset::first_test(set.samples, data)?, ..set })
+    }
+
+    fn of_text(tried: Tried, outputs: &Outputs) -> anyhow::Result<TestSet> {
+        if let Origin::Files(files) = &tried.origin {
+            outputs.check_apart(files.iter().map(PathBuf::as_path))?;
+        }
+        Ok(TestSet { name: tried.name, samples: tried.samples, class_names: Vec::new() })
+    }
+
     fn of_folder(
         model: &Path,
         saved: &SavedModel,
@@ -99,5 +129,18 @@ impl TestSet {
             );
         }
         Ok(TestSet { name, samples: test, class_names })
+    }
+}
+
+/// The error, with how to name a text that is no longer where it was when the model was trained.
+fn missing(error: anyhow::Error, model: &Path) -> anyhow::Error {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            let model = shared::shell_word(&model.display().to_string());
+            anyhow!(
+                "{error} (name the text: `fallline eval --model {model} FILE`, or its folder: `--data DIR`)"
+            )
+        }
+        _ => error,
     }
 }

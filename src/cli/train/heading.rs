@@ -1,7 +1,7 @@
 //! What is said before training.
 
 use super::table;
-use crate::data::{DataSet, Origin};
+use crate::data::{DataSet, Origin, Samples};
 use crate::model::recipe::{AverageMethod, TrainConfig};
 use crate::model::{Model, Recipe};
 use crate::optim::schedule::Schedule;
@@ -13,9 +13,8 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
     let [train, test] = [trained, data.test.len()].map(|count| thousands(count as u64));
     let validation =
         if held > 0 { format!(", {} validation", thousands(held as u64)) } else { String::new() };
-    let shape = shape(data.train.shape());
-    let is_series = data.train.encoder().is_some_and(|encoder| encoder.windows.is_some());
-    let samples = if is_series { "windows" } else { "samples" };
+    let other = if data.validates { "validation" } else { "test" };
+    let (samples, shape) = samples(&data.train);
     let (targets, sees) = match data.train.encoder() {
         Some(encoder) => {
             (String::new(), table::columns(encoder, &data.notes, recipe.model.k_means.is_some()))
@@ -30,7 +29,7 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
         summary => format!("{}: {summary}", recipe.name),
     };
     format!(
-        "{title}\n{}{}: {train} training{validation} and {test} test {samples} of {shape}{targets}\n\
+        "{title}\n{}{}: {train} training{validation} and {test} {other} {samples} of {shape}{targets}\n\
          {sees}{}{}, learning rate {}{}, {}, {}, seed {}\n\n{}\n",
         data.name,
         origin(&data.origin),
@@ -43,6 +42,17 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
         recipe.train.seed,
         summary::table(&model.summary()),
     )
+}
+
+/// What samples are, and what each consists of.
+fn samples(samples: &Samples) -> (&'static str, String) {
+    let shape = shape(samples.shape());
+    if let Some(vocabulary) = samples.vocabulary() {
+        let name = if vocabulary.is_of_lines() { "lines" } else { "windows" };
+        return (name, counted(samples.features_per_sample(), "token"));
+    }
+    let is_series = samples.encoder().is_some_and(|encoder| encoder.windows.is_some());
+    (if is_series { "windows" } else { "samples" }, shape)
 }
 
 /// What a step takes.

@@ -40,8 +40,14 @@ impl Made {
     /// Reads a table, and makes the recipe for it that `overrides` change.
     ///
     /// # Errors
-    /// If the table cannot be read, there is nothing to learn from it, or an override makes no sense.
+    /// If the table cannot be read, there is nothing to learn from it, or an override makes no sense. Of what may be a text and
+    /// is no table it is said how to learn from that.
     pub fn of(path: &Path, overrides: &[Override], data_dir: Option<&Path>) -> Result<Made> {
+        let made = Made::read(path, overrides, data_dir);
+        made.map_err(|error| text_hint(path).into_iter().fold(error, |error, hint| error.hinting(&hint)))
+    }
+
+    fn read(path: &Path, overrides: &[Override], data_dir: Option<&Path>) -> Result<Made> {
         let text = path.to_str().ok_or_else(|| Error::Mismatch {
             what: "path of a table".into(),
             expected: "one in UTF-8, as recipes are".into(),
@@ -101,6 +107,13 @@ impl Made {
             self.text.trim_end().lines().map(indented).collect::<String>()
         )
     }
+}
+
+/// How to learn from a text, for a file that is called as one.
+fn text_hint(path: &Path) -> Option<String> {
+    let is_text = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"));
+    let setting = shell_word(&format!("data.file={}", path.display()));
+    is_text.then(|| format!("for a language model: `fallline train chars-transformer --set {setting}`"))
 }
 
 fn indented(line: &str) -> String {
@@ -256,6 +269,15 @@ mod tests {
         ] {
             assert_eq!(path(OsStr::new(name)).is_some(), is_table, "{name}");
         }
+    }
+
+    #[test]
+    fn a_text_is_told_what_learns_from_it() {
+        let hint = |path: &str| text_hint(Path::new(path));
+        let command = "for a language model: `fallline train chars-transformer --set";
+        assert_eq!(hint("a/my.txt").unwrap(), format!("{command} data.file=a/my.txt`"));
+        assert_eq!(hint("my book.TXT").unwrap(), format!("{command} 'data.file=my book.TXT'`"));
+        assert_eq!([hint("a.csv"), hint("-")], [None, None]);
     }
 
     #[test]

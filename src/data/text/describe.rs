@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::raw::Raw;
-use super::setup::{TextSource, TokenUnit};
 use super::vocabulary::Vocabulary;
 use crate::data::checks::mismatch;
 use crate::data::samples::{DataSet, Features, Samples, Targets};
@@ -81,9 +80,8 @@ impl TextRecord {
     /// # Errors
     /// [`Error::Format`](crate::Error::Format) if it is empty or no UTF-8; [`Error::Io`](crate::Error::Io).
     pub fn of_file(path: &Path, data_dir: Option<&Path>) -> Result<TextRecord> {
-        let source = TextSource::File(path.to_string_lossy().into_owned());
-        let raw = Raw::of(&source, None, 0, data_dir)?;
-        let bytes = raw.checked(&TokenUnit::Characters)?;
+        let raw = Raw::of_file(path, data_dir)?;
+        let bytes = raw.checked(false)?;
         // It has been checked.
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         let vocabulary = Vocabulary::characters(&[text], false)?;
@@ -174,7 +172,7 @@ pub fn text_of(samples: &Samples, index: usize) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::text::{Form, TextSetup, load};
+    use crate::data::text::{Form, TextSetup, TextSource, TokenUnit, load};
 
     fn set(text: &str, form: Form) -> DataSet {
         let folder = tempfile::tempdir().unwrap();

@@ -1,17 +1,23 @@
 //! Samples that are the lines of a text.
 
 use super::raw::Raw;
-use super::setup::TextSetup;
+use super::setup::{TextSetup, TokenUnit};
 use super::vocabulary::{END, Vocabulary};
 use super::{Parts, features};
 use crate::data::checks::mismatch;
 use crate::data::samples::{Samples, Targets, Tokens};
-use crate::data::split::hold_out_rows;
+use crate::data::split::{Split, hold_out_rows};
 use crate::error::Result;
 use crate::kernels::loss::NO_TOKEN;
 use crate::memory;
 
+/// Why a line of the text to learn from is too long, and one of another text that a model is tried on.
+const OF_SETTING: &str = "one fewer than `data.context`";
+const OF_MODEL: &str =
+    "one fewer than the model's `data.context`, or as the longest line of the text that it was trained on";
+
 /// A line that is not empty.
+#[derive(Clone, Copy)]
 struct Line<'a> {
     /// From 1.
     number: usize,
@@ -26,24 +32,42 @@ pub(super) fn parts(
     context: Option<usize>,
     seed: u64,
 ) -> Result<Parts> {
-    let whole = text.checked(&setup.unit)?;
+    let whole = text.checked(setup.unit == TokenUnit::Bytes)?;
     let (lines, empty) = lines_of(whole);
-    let count = lines.len();
-    if !(2..=u32::MAX as usize).contains(&count) {
-        let expected = format!("2 to {}: some to learn from and some set aside", u32::MAX);
-        return Err(mismatch("lines of the text that are not empty", expected, count));
-    }
-    let held = ((setup.held * count as f64).round() as usize).clamp(1, count - 1);
-    let split = hold_out_rows(None, count, held, seed)?;
+    let split = split_of(lines.len(), setup, seed)?;
     let all: Vec<&[u8]> = lines.iter().map(|line| line.text).collect();
     let train: Vec<&[u8]> = split.subset.iter().map(|&index| all[index as usize]).collect();
     let vocabulary = setup.vocabulary(&all, &train, json)?;
-    let encoded = Encoded::of(&lines, &vocabulary, context)?;
+    let encoded = Encoded::of(&lines, &vocabulary, context, OF_SETTING)?;
     let train = encoded.samples(&split.subset, vocabulary.len())?;
     let held = encoded.samples(&split.held, vocabulary.len())?;
     let said = if empty == 1 { "an empty line is".to_string() } else { format!("{empty} empty lines are") };
     let notes = Vec::from_iter((empty > 0).then(|| format!("{said} left out")));
     Ok(Parts { train, held, vocabulary, notes })
+}
+
+/// The lines to learn from and those that are set aside, of so many.
+fn split_of(count: usize, setup: &TextSetup, seed: u64) -> Result<Split> {
+    if !(2..=u32::MAX as usize).contains(&count) {
+        let expected = format!("2 to {}: some to learn from and some set aside", u32::MAX);
+        return Err(mismatch("lines of the text that are not empty", expected, count));
+    }
+    let held = ((setup.held * count as f64).round() as usize).clamp(1, count - 1);
+    hold_out_rows(None, count, held, seed)
+}
+
+/// The lines that are set aside, by a vocabulary that is there.
+pub(super) fn held(
+    whole: &[u8],
+    setup: &TextSetup,
+    vocabulary: &Vocabulary,
+    context: usize,
+    seed: u64,
+) -> Result<Samples> {
+    let (lines, _) = lines_of(whole);
+    let held = split_of(lines.len(), setup, seed)?.held;
+    let lines: Vec<Line> = held.iter().map(|&index| lines[index as usize]).collect();
+    samples_of(&lines, vocabulary, context)
 }
 
 /// All lines of a text by a vocabulary that is there.
@@ -52,7 +76,12 @@ pub(super) fn of(vocabulary: &Vocabulary, text: &[u8], context: usize) -> Result
     if lines.is_empty() {
         return Err(mismatch("lines of the text that are not empty", "at least one", 0));
     }
-    let encoded = Encoded { positions: context, ..Encoded::of(&lines, vocabulary, Some(context))? };
+    samples_of(&lines, vocabulary, context)
+}
+
+/// Lines for a model of so many positions.
+fn samples_of(lines: &[Line], vocabulary: &Vocabulary, context: usize) -> Result<Samples> {
+    let encoded = Encoded::of(lines, vocabulary, Some(context), OF_MODEL)?;
     let all = Vec::from_iter(0..lines.len() as u32);
     encoded.samples(&all, vocabulary.len())
 }
@@ -73,20 +102,20 @@ struct Encoded {
     tokens: Vec<u32>,
     /// Where the tokens of each line begin, and where the last ones end.
     starts: Vec<usize>,
-    /// Positions of a sample: one more than the longest line has tokens.
+    /// Positions of a sample: the context or, where there is none, one more than the longest line has tokens.
     positions: usize,
 }
 
 impl Encoded {
-    /// Refuses a line with which a sample had more positions than the context.
-    fn of(lines: &[Line], vocabulary: &Vocabulary, context: Option<usize>) -> Result<Encoded> {
-        let (mut tokens, mut starts, mut positions) = (Vec::new(), vec![0], 1);
+    /// Refuses a line with which a sample had more positions than the context; `why` says what bounds it.
+    fn of(lines: &[Line], vocabulary: &Vocabulary, context: Option<usize>, why: &str) -> Result<Encoded> {
+        let (mut tokens, mut starts, mut positions) = (Vec::new(), vec![0], context.unwrap_or(1));
         for line in lines {
-            let own = vocabulary.encode_bytes(line.text)?;
+            let own = vocabulary.encode_line(line.text, line.number)?;
             if let Some(context) = context.filter(|&context| own.len() >= context) {
                 return Err(mismatch(
                     format!("tokens of line {}", line.number),
-                    format!("at most {}, one fewer than `data.context`", context - 1),
+                    format!("at most {}, {why}", context.saturating_sub(1)),
                     own.len(),
                 ));
             }

@@ -1,8 +1,9 @@
 //! Texts as data: a [`Vocabulary`] of characters, bytes or byte pairs, and samples that are windows of one long text, or its
 //! lines.
 //!
-//! [`load`] reads a text as a [`TextSetup`] says, which the keys of a recipe make; where no file is named, a [`grammar`] writes
-//! the text. Targets are the tokens that follow.
+//! [`load`] reads a text as a [`TextSetup`] says, which the keys of a recipe make, from a file or as a [`grammar`] writes it.
+//! Targets are the tokens that follow. [`samples_of`], [`samples_of_file`] and [`held_out`] read texts that a model is tried on,
+//! by the vocabulary that it has.
 
 mod describe;
 pub mod grammar;
@@ -17,6 +18,7 @@ mod stream;
 mod tests;
 #[cfg(feature = "tokenizers")]
 mod tokenizer;
+mod tried;
 mod vocabulary;
 mod words;
 mod writing;
@@ -31,6 +33,7 @@ use crate::memory;
 pub use describe::{FileSize, FrequentToken, TEXT_SCHEMA, TextRecord, TextSplit, text_of};
 use raw::Raw;
 pub use setup::{Form, HELD, TextSetup, TextSource, TokenUnit};
+pub use tried::{Tried, held_out, samples_of, samples_of_file};
 pub use vocabulary::{END, Vocabulary};
 pub use words::MOST_TOKENS;
 pub use writing::Writing;
@@ -66,19 +69,6 @@ pub fn load(setup: &TextSetup, beside: Option<&Path>, seed: u64, data_dir: Optio
         [parts.train, parts.held].map(|samples| samples.with_vocabulary(Arc::clone(&vocabulary)));
     let set = DataSet::new(&text.name, classes, train, held, text.origin)?;
     Ok(DataSet { validates: true, notes, ..set })
-}
-
-/// The samples of another text, for a model of this vocabulary that sees `context` positions: windows side by side, or lines.
-///
-/// # Errors
-/// [`Error::Mismatch`](crate::Error::Mismatch) if the text has a character that the vocabulary lacks, is too short, or has a line
-/// that is longer than the context; if memory is short.
-pub fn samples_of(vocabulary: &Arc<Vocabulary>, text: &[u8], context: usize) -> Result<Samples> {
-    let samples = match vocabulary.is_of_lines() {
-        true => lines::of(vocabulary, text, context)?,
-        false => stream::of(vocabulary, text, context)?,
-    };
-    Ok(samples.with_vocabulary(Arc::clone(vocabulary)))
 }
 
 /// What a text gives.

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::setup::{TextSource, TokenUnit};
+use super::setup::TextSource;
 use super::{grammar, published};
 use crate::data::known;
 use crate::data::samples::Origin;
@@ -20,8 +20,8 @@ const BYTES_EACH: usize = 1 + 4 + 4 + 4;
 pub struct Raw {
     pub name: String,
     pub origin: Origin,
-    /// Of a file.
-    path: PathBuf,
+    /// Of a file, else empty.
+    pub path: PathBuf,
     bytes: Vec<u8>,
     /// Where the text begins, behind a byte order mark.
     start: usize,
@@ -49,6 +49,13 @@ impl Raw {
         }
     }
 
+    /// The text of a file that was named by itself: at this path or, if there is none, the published text of that name.
+    pub fn of_file(path: &Path, data_dir: Option<&Path>) -> Result<Raw> {
+        let published = path.to_str().and_then(known::text).filter(|_| path.symlink_metadata().is_err());
+        let published = published.map(|text| published::find(text, data_dir)).transpose()?;
+        Raw::read(published.unwrap_or_else(|| path.to_path_buf()))
+    }
+
     fn read(path: PathBuf) -> Result<Raw> {
         let bytes = read(&path)?;
         let start = if bytes.starts_with(MARK) { MARK.len() } else { 0 };
@@ -61,10 +68,10 @@ impl Raw {
         Ok(text)
     }
 
-    /// All of it; UTF-8 unless it is to be read by bytes.
-    pub fn checked(&self, unit: &TokenUnit) -> Result<&[u8]> {
+    /// All of it; UTF-8 unless it is to be read `by_bytes`.
+    pub fn checked(&self, by_bytes: bool) -> Result<&[u8]> {
         let text = self.bytes();
-        if *unit == TokenUnit::Bytes {
+        if by_bytes {
             return Ok(text);
         }
         std::str::from_utf8(text).map_err(|error| {
@@ -73,6 +80,16 @@ impl Raw {
             self.format(format!("byte {place}"), expected, format!("the byte 0x{:02x}", self.bytes[place]))
         })?;
         Ok(text)
+    }
+
+    /// An error of what is in the text, which then says in which file that is.
+    pub fn located(&self, error: Error) -> Error {
+        match error {
+            Error::Mismatch { what, expected, found } if !self.path.as_os_str().is_empty() => {
+                Error::Mismatch { what: format!("{}: {what}", self.path.display()), expected, found }
+            }
+            other => other,
+        }
     }
 
     fn bytes(&self) -> &[u8] {

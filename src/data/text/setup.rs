@@ -46,12 +46,17 @@ pub enum TokenUnit {
 pub enum Form {
     /// `context` tokens of one long text, from one sample to the next `stride` of them; targets are the same, one further on.
     Stream { context: usize, stride: usize },
-    /// A line: [`END`](super::END) and its tokens; targets are its tokens and [`END`](super::END). All samples are as long as the
-    /// longest line needs, which is at most the `context`.
+    /// A line: [`END`](super::END) and its tokens; targets are its tokens and [`END`](super::END). All samples have `context`
+    /// positions or, where it is not given, as many as the longest line needs.
     Lines { context: Option<usize> },
 }
 
 impl TextSetup {
+    /// Whether a seed decides what there is: the text, or which lines of it are set aside.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.source, TextSource::Grammar { .. }) || matches!(self.form, Form::Lines { .. })
+    }
+
     /// The content of the tokenizer's file, if there is to be one: found in the folder of data, beside the recipe, or where
     /// the path says.
     pub(super) fn read_tokenizer(

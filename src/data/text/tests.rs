@@ -117,6 +117,10 @@ fn lines_begin_and_end_with_the_token_of_the_end() {
     );
     let other = loaded("ba\n\ncab\r\nc", TokenUnit::Characters, Form::Lines { context: Some(4) }).unwrap();
     assert_eq!(other.train, set.train);
+    // As many positions as are asked for, whatever the lines need.
+    let wide = loaded("ba\n\ncab\r\nc", TokenUnit::Characters, Form::Lines { context: Some(6) }).unwrap();
+    assert_eq!((tokens(&wide.train).positions, wide.test.shape()), (6, [1, 1, 6]));
+    assert_eq!(tokens(&wide.train).ids[5], NO_TOKEN);
     let bytes = loaded("ba\ncab\nc", TokenUnit::Bytes, Form::Lines { context: None }).unwrap();
     assert_eq!((bytes.classes, bytes.train.len()), (257, 2));
 }
@@ -190,4 +194,85 @@ fn without_a_file_a_grammar_writes_the_text() {
         refused.starts_with("folder of data (--data): expected none for a text that is generated"),
         "{refused}"
     );
+}
+
+/// A model of another text reads a file by the rules by which one to learn from is read.
+#[test]
+fn a_text_to_try_a_model_on_is_read_as_one_to_learn_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.txt");
+    let vocabulary = Arc::new(Vocabulary::characters(&["abc\n"], false).unwrap());
+    let tried = |content: &[u8], context| {
+        std::fs::write(&path, content).unwrap();
+        samples_of_file(&vocabulary, &path, None, context)
+    };
+    let refused = |content: &[u8]| tried(content, 3).unwrap_err().to_string();
+    // Without its mark; and to the last token, though that is no whole window.
+    let seen = tried("\u{feff}abcab\n".as_bytes(), 3).unwrap();
+    assert_eq!((seen.name, seen.origin), (path.display().to_string(), Origin::Files(vec![path.clone()])));
+    assert_eq!((seen.samples.len(), bytes(&seen.samples)), (2, &[1, 2, 3, 1, 2, 0][..]));
+    assert_eq!(tokens(&seen.samples).ids, [2, 3, 1, 2, 0, NO_TOKEN]);
+    assert_eq!(seen.samples.vocabulary(), Some(&vocabulary));
+    // Shorter than a window, too.
+    assert_eq!(tokens(&tried(b"ab", 3).unwrap().samples).ids, [2, NO_TOKEN, NO_TOKEN]);
+    let name = path.display();
+    assert_eq!(
+        refused(b"a"),
+        format!("{name}: tokens of the text: expected at least 2, one to read and one to foretell, found 1")
+    );
+    assert!(refused(b"abc\nab!").starts_with(&format!("{name}: line 2, column 3 of the text: ")));
+    assert!(refused(b"ab\xff").contains("byte 2: expected UTF-8"));
+    assert!(refused(b"").ends_with("the file is empty"));
+    // A published one has a name.
+    std::fs::write(folder.path().join("names.txt"), "ab\nc\n").unwrap();
+    let published = samples_of_file(&vocabulary, Path::new("names"), Some(folder.path()), 9).unwrap();
+    assert_eq!(published.samples.len(), 1);
+    assert!(samples_of(&vocabulary, b"abc", 0).is_err());
+    // Any bytes are a text to a model of bytes.
+    let any = samples_of_file(&Arc::new(Vocabulary::bytes(false)), &path, None, 3);
+    assert!(any.unwrap_err().to_string().ends_with("the file is empty"));
+    std::fs::write(&path, b"\xff\xfe\xfd").unwrap();
+    assert!(samples_of_file(&Arc::new(Vocabulary::bytes(false)), &path, None, 3).is_ok());
+}
+
+#[test]
+fn a_line_that_is_too_long_for_a_model_is_named() {
+    let vocabulary = Arc::new(Vocabulary::characters(&["abc"], true).unwrap());
+    assert_eq!(samples_of(&vocabulary, b"abc\nab\n", 4).unwrap().len(), 2);
+    let refused = samples_of(&vocabulary, b"ab\n\nabca\n", 4).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "tokens of line 3: expected at most 3, one fewer than the model's `data.context`, or as the longest line of the text \
+         that it was trained on, found 4"
+    );
+    let refused = samples_of(&vocabulary, "ab\nabé\n".as_bytes(), 4).unwrap_err().to_string();
+    assert!(refused.starts_with("line 2, column 3 of the text"), "{refused}");
+}
+
+/// What a model was tried on in its training, by its own vocabulary and not by one that the text would give now.
+#[test]
+fn the_part_that_was_set_aside_is_read_by_the_vocabulary_of_a_model() {
+    for form in [stream(3, 1), Form::Lines { context: None }] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.txt");
+        let text = "ab\nbca\nab\nc\n".repeat(8);
+        std::fs::write(&path, &text).unwrap();
+        let setup = setup(&path, TokenUnit::Characters, form);
+        let set = load(&setup, None, 1, None).unwrap();
+        let vocabulary = set.train.vocabulary().unwrap();
+        let context = set.test.shape()[2];
+        let held = || held_out(&setup, vocabulary, context, None, 1, None);
+        let tried = held().unwrap();
+        assert_eq!((tried.name.as_str(), &tried.samples), ("mine", &set.test));
+        // Another text of as many characters has another vocabulary.
+        std::fs::write(&path, text.replace(['a', 'c'], "d")).unwrap();
+        let refused = held().unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("{}: line ", path.display())), "{refused}");
+        assert!(
+            refused.contains("of the text: expected one of the ") && refused.contains("'d'"),
+            "{refused}"
+        );
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(held(), Err(Error::Io { .. })));
+    }
 }

@@ -15,6 +15,9 @@ use crate::memory;
 /// The token that begins and ends a line in a vocabulary of lines. In a text it is the end of a line.
 pub const END: u32 = 0;
 
+/// The characters of a vocabulary that a message lists.
+const LISTED: usize = 60;
+
 /// What the tokens of a text are: numbers from 0. Learnt from the text and kept in the file of a model, so that it reads other
 /// texts and writes its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,6 +117,11 @@ impl Vocabulary {
         }
     }
 
+    /// Whether tokens are bytes, so that a text may be of any.
+    pub(super) fn is_of_bytes(&self) -> bool {
+        self.units == Units::Bytes
+    }
+
     /// Whether the text of tokens is that of each of them, one behind the other.
     pub fn is_token_by_token(&self) -> bool {
         match self.units {
@@ -123,7 +131,8 @@ impl Vocabulary {
         }
     }
 
-    /// The tokens of a text; of a vocabulary of lines with [`END`] between two lines, and not at the ends.
+    /// The tokens of a text; of a vocabulary of lines with [`END`] between two lines, which may end as in Windows, and not at
+    /// the ends.
     ///
     /// # Errors
     /// [`Error::Mismatch`] with its line and column if there is no token for a character.
@@ -140,13 +149,44 @@ impl Vocabulary {
             return self.units.encode(text, 1);
         }
         let mut tokens = Vec::new();
-        for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
-            if index > 0 {
-                tokens.push(END);
-            }
-            tokens.extend(self.units.encode(line, index + 1)?.into_iter().map(|token| token + 1));
+        let mut lines = text.split(|&byte| byte == b'\n').zip(1..).peekable();
+        while let Some((line, number)) = lines.next() {
+            let is_ended = lines.peek().is_some();
+            let ended = line.strip_suffix(b"\r").filter(|_| is_ended);
+            tokens.extend(self.encode_line(ended.unwrap_or(line), number)?);
+            tokens.extend(is_ended.then_some(END));
         }
         Ok(tokens)
+    }
+
+    /// The tokens of one line, without [`END`]. `number`: that of the line in its text, from 1.
+    ///
+    /// # Errors
+    /// Those of [`Vocabulary::encode_bytes`].
+    pub(super) fn encode_line(&self, line: &[u8], number: usize) -> Result<Vec<u32>> {
+        let first = u32::from(self.lines);
+        Ok(self.units.encode(line, number)?.into_iter().map(|token| token + first).collect())
+    }
+
+    /// Refuses a short text, which `name` names, if there is no token for one of its characters.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] with the number of the character, from 1.
+    pub(crate) fn check_known(&self, text: &str, name: &str) -> Result<()> {
+        let Units::Characters(characters) = &self.units else { return Ok(()) };
+        let ends_line = |rest: &str| self.lines && (rest.starts_with('\n') || rest.starts_with("\r\n"));
+        let is_known = |place: usize, character: char| {
+            characters.binary_search(&character).is_ok() || ends_line(&text[place..])
+        };
+        for ((place, character), number) in text.char_indices().zip(1..) {
+            if !is_known(place, character) {
+                let what = format!("character {number} of {name}");
+                let expected =
+                    format!("one of the {} that the model knows: {}", characters.len(), listed(characters));
+                return Err(mismatch(what, expected, told(character)));
+            }
+        }
+        Ok(())
     }
 
     /// The text that the tokens stand for. What is no token, and bytes that make no character, become U+FFFD.
@@ -264,9 +304,25 @@ fn unknown(characters: &[char], text: &str, place: usize, character: char, first
     let column = 1 + before.rsplit('\n').next().map_or(0, |line| line.chars().count());
     mismatch(
         format!("line {line}, column {column} of the text"),
-        format!("one of the {} characters of the vocabulary", characters.len()),
-        format!("{character:?} (U+{:04X})", u32::from(character)),
+        format!("one of the {} characters of the vocabulary, {}", characters.len(), listed(characters)),
+        told(character),
     )
+}
+
+/// The first characters of a vocabulary, on one line.
+fn listed(characters: &[char]) -> String {
+    let mut text = String::new();
+    for &character in characters.iter().take(LISTED) {
+        match character.is_control() {
+            true => text.extend(character.escape_debug()),
+            false => text.push(character),
+        }
+    }
+    if characters.len() > LISTED { text + "…" } else { text }
+}
+
+fn told(character: char) -> String {
+    format!("{character:?} (U+{:04X})", u32::from(character))
 }
 
 impl From<Vocabulary> for Stored {

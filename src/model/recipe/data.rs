@@ -44,6 +44,9 @@ pub const DATA_SETS: [&str; 23] = [
     "airline",
 ];
 
+/// The seed where no other is given.
+const SEED: u64 = 1;
+
 /// The name of the data set that is a table in a file.
 pub const TABLE: &str = "table";
 
@@ -68,7 +71,7 @@ pub struct DataConfig {
     /// Above 0.
     pub deviation: f32,
     /// The seed of generated samples and texts, of the test rows of a table without a file of its own for them, and of the
-    /// lines of a text that are set aside; of no effect on other data sets.
+    /// lines of a text that are set aside; of no effect on other data sets, and refused of a stream from a file.
     pub seed: u64,
     /// Which table is read and how, where that is the data set.
     pub table: Option<Box<TableConfig>>,
@@ -102,6 +105,10 @@ impl DataConfig {
         // Whoever names a file means it.
         let default = section.has("file").then_some(TABLE);
         let set = section.choice("set", "data set", default, &DATA_SETS)?.to_string();
+        if let Some(key) = text::OWN_KEYS.into_iter().find(|key| set == TABLE && section.has(key)) {
+            let expected = format!("`{TEXT}`, of which `data.{key}` is");
+            return Err(section.setting("set", &expected, "`table`"));
+        }
         let table = match small::read(&mut section, &set)? {
             Some(small) => Some(TableConfig::read_small(&mut section, small)?),
             None if set == TABLE => Some(TableConfig::read(&mut section)?),
@@ -120,7 +127,7 @@ impl DataConfig {
             scale: section.optional_single("scale", positive())?,
             mean: section.single("mean", 0.0, finite())?,
             deviation: section.single("deviation", 1.0, positive())?,
-            seed: section.seed("seed", 1)?,
+            seed: section.seed("seed", SEED)?,
             table,
             text,
             task,
@@ -181,10 +188,16 @@ impl DataConfig {
         Err(section.setting("deviation", expected, &found))
     }
 
-    /// Refuses to scale tokens, which are no quantities, and to set samples aside twice.
+    /// Refuses to scale tokens, which are no quantities, to set samples aside twice, and what would be of no effect.
     fn check_text(&self, section: &Section) -> Result<()> {
-        if self.text.is_none() {
-            return Ok(());
+        let Some(text) = &self.text else { return Ok(()) };
+        if !self.stratified {
+            let expected = "true or none with a text, whose samples have no class to be chosen by";
+            return Err(section.setting("stratified", expected, "false"));
+        }
+        if self.seed != SEED && !text.setup.is_drawn() {
+            let expected = format!("{SEED} or none with a stream from a file, of which nothing is drawn");
+            return Err(section.setting("seed", &expected, &self.seed.to_string()));
         }
         if self.validation.is_some() {
             let expected = "none with a text, of which `data.held` is set aside for validation";

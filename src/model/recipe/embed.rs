@@ -95,17 +95,27 @@ impl ModelConfig {
     }
 }
 
+/// An embedding at the front that has no row for some token of a text.
+fn too_few_rows(model: &ModelConfig, tokens: usize) -> Option<Misfit> {
+    let (_, rows) = model.codes(1).into_iter().find(|&(_, rows)| rows < tokens)?;
+    let expected = format!(
+        "an `embedding` first with `categories` at least {tokens}, the tokens of the text, or without it"
+    );
+    Some(("model.layers", expected, format!("`categories` {rows}")))
+}
+
 impl Recipe {
     /// The recipe with what follows from the samples that it is to train on: the sizes of an embedding of columns of a
-    /// table.
+    /// table, or of the tokens of a text.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) if columns are embedded and the network does not begin with an embedding of
     /// their sizes, or is told to see other numbers than their codes; or if it begins with an embedding and there is no such
-    /// column.
+    /// column. Of a text, if an embedding at the front has fewer rows than the text has tokens.
     pub fn for_samples(self, samples: &Samples) -> Result<Recipe> {
         if let Some(vocabulary) = samples.vocabulary() {
             let model = self.model.for_tokens(vocabulary.len());
+            too_few_rows(&model, vocabulary.len()).map_or(Ok(()), |misfit| Err(refused(&self, misfit)))?;
             return Ok(Recipe { model, ..self });
         }
         let Some(encoder) = samples.encoder() else { return Ok(self) };

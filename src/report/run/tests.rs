@@ -63,7 +63,8 @@ fn an_incomplete_epoch_is_told() {
 fn warnings_and_averages_are_told() {
     let mut record = train_record();
     let other = Some("4".to_string());
-    let warning = Warning { trouble: Trouble::Vanishing, layer: "0".into(), epoch: 2, ratio: 1e-8, other };
+    let (layer, kind) = ("0".into(), None);
+    let warning = Warning { trouble: Trouble::Vanishing, layer, kind, epoch: 2, ratio: 1e-8, other };
     (record.warnings, record.averages) = (vec![warning], vec!["lookahead".into(), "ema".into()]);
     let page = page(&[record]);
     assert!(page.contains("<dt>Averages</dt><dd>lookahead, ema</dd>"));
@@ -91,8 +92,9 @@ fn odd_records_have_pages_too() {
     }
     let ratio = f64::MAX;
     let other = Some("</script>".to_string());
-    absurd.warnings =
-        vec![Warning { trouble: Trouble::Vanishing, layer: "<b>".into(), epoch: 0, ratio, other }];
+    let (layer, kind) = ("<b>".to_string(), Some("<i>".to_string()));
+    let warning = Warning { trouble: Trouble::Vanishing, layer, kind, epoch: 0, ratio, other };
+    absurd.warnings = vec![warning.clone(), Warning { trouble: Trouble::Leaking, ..warning }];
     let analysis = absurd.analysis.as_mut().unwrap();
     analysis.mistakes[0].probability = f64::MAX;
     let mut none = analysed_record();

@@ -7,7 +7,12 @@ use crate::train::{Divergence, NotFinite, Phase, Trouble, Warning};
 
 /// The trouble of a layer, and what may help.
 pub fn text(warning: &Warning) -> String {
-    let Warning { trouble, layer, epoch, ratio, other } = warning;
+    let Warning { trouble, layer, kind, epoch, ratio, other } = warning;
+    let (verb, hint) = match trouble {
+        Trouble::Vanishing => ("vanishes", "another activation or initialiser, or fewer layers"),
+        Trouble::Exploding => ("explodes", "smaller initial weights, or gradient.clip_norm"),
+        Trouble::Leaking => return leaking(layer, kind.as_deref().unwrap_or("unknown")),
+    };
     let ratio = short(*ratio);
     let Some(other) = other else {
         return format!(
@@ -15,13 +20,27 @@ pub fn text(warning: &Warning) -> String {
              parameters; try a smaller learning rate"
         );
     };
-    let (verb, hint) = match trouble {
-        Trouble::Vanishing => ("vanishes", "another activation or initialiser, or fewer layers"),
-        Trouble::Exploding => ("explodes", "smaller initial weights, or gradient.clip_norm"),
-    };
     format!(
         "the gradient of layer {layer} {verb}: in epoch {epoch}, relative to its parameters, it is {ratio} times \
          that of layer {other}; try {hint}"
+    )
+}
+
+/// That a layer of a model of a text sees what is to be predicted, and what helps.
+fn leaking(layer: &str, kind: &str) -> String {
+    let begins = |names: &[&str]| names.iter().any(|name| kind.starts_with(name));
+    let hint = match kind {
+        _ if begins(&["attention"]) => "set `causal = true`",
+        _ if begins(&["bidirectional"]) => "set `bidirectional = false`",
+        _ if begins(&["layer-norm"]) => "set `by_position = true`",
+        _ if begins(&["conv", "depthwise"]) && !begins(&["conv-transpose"]) => {
+            "take `conv-1d` with `padding = \"causal\"`"
+        }
+        _ => "take a layer that goes by each position, or through them in order",
+    };
+    format!(
+        "layer {layer} ({kind}) sees later positions, among them the answers: the loss means nothing and `generate` \
+         will refuse; {hint}"
     )
 }
 
@@ -42,10 +61,15 @@ pub fn divergence(diverged: &Divergence) -> String {
 
 /// The sentence that some samples have no finite loss, so that the mean of all has none.
 pub fn not_finite(phase: Phase, seen: &NotFinite) -> String {
-    let set = match phase {
+    let sample = match phase {
         Phase::Validating => "training sample",
         Phase::Testing => "test sample",
     };
+    not_finite_of(sample, seen)
+}
+
+/// The same of samples that are called by this name.
+pub fn not_finite_of(set: &str, seen: &NotFinite) -> String {
     let what = match seen.samples {
         1 => format!("the loss of {set} {}", seen.first),
         several => {
@@ -93,6 +117,7 @@ mod tests {
         let vanishing = Warning {
             trouble: Trouble::Vanishing,
             layer: "0".into(),
+            kind: None,
             epoch: 3,
             ratio: 3.2e-9,
             other: Some("18".into()),
@@ -109,5 +134,18 @@ mod tests {
             "the steps of layer 0 explode: in epoch 3, one is 25 times as long as its parameters; try a \
              smaller learning rate"
         );
+        let leaking = |kind: &str| {
+            let (trouble, kind) = (Trouble::Leaking, Some(kind.to_string()));
+            text(&Warning { trouble, layer: "2".into(), kind, epoch: 0, ratio: 0.0, other: None })
+        };
+        assert_eq!(
+            leaking("attention"),
+            "layer 2 (attention) sees later positions, among them the answers: the loss means nothing and `generate` \
+             will refuse; set `causal = true`"
+        );
+        assert!(leaking("bidirectional lstm").ends_with("; set `bidirectional = false`"));
+        assert!(leaking("layer-norm + relu").ends_with("; set `by_position = true`"));
+        assert!(leaking("conv 3").ends_with("`padding = \"causal\"`"));
+        assert!(leaking("conv-transpose 3").ends_with("or through them in order"));
     }
 }

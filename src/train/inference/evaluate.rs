@@ -18,7 +18,7 @@ use crate::train::inference::series;
 use crate::train::record::epoch::{Evaluation, NotFinite};
 use crate::train::record::metrics::TokenMetrics;
 use crate::train::source::Source;
-use crate::train::targets::{check_shape, labels_for, targets_for, weight_of};
+use crate::train::targets::{check_known, check_shape, labels_for, targets_for, weight_of};
 use crate::{Result, memory};
 
 /// Mean loss of `model` on `samples`, by their weights, if they have some; of targets that are classes the accuracy, of
@@ -75,6 +75,7 @@ fn pass(
     outputs: Option<&mut [f32]>,
 ) -> Result<(Evaluation, f64)> {
     let targets = targets_for(model, samples)?;
+    check_known(model, samples, data)?;
     let (rows, loss) = (rows_of(model), model.loss().function());
     let weight = weight_of(&loss, targets, samples, 0..samples.len())?;
     // Rows of the loss for a sample, and rows of the outputs.
@@ -131,20 +132,21 @@ fn pass(
             }
             _ => None,
         },
-        not_finite: not_finite(&losses, weights),
+        not_finite: not_finite(&losses, of_loss, weights),
     };
     Ok((seen, spread))
 }
 
-/// The samples whose loss is not finite, but for those without weight: `losses` `[samples]`, `weights` `[samples]` or
-/// empty.
-fn not_finite(losses: &[f32], weights: &[f32]) -> Option<NotFinite> {
-    let is_lost = |&sample: &usize| {
-        !losses[sample].is_finite() && weights.get(sample).is_none_or(|&weight| weight > 0.0)
+/// The samples of which some position has a loss that is not finite, but for those without weight: `losses`
+/// `[samples, positions]`, `weights` `[samples]` or empty.
+fn not_finite(losses: &[f32], positions: usize, weights: &[f32]) -> Option<NotFinite> {
+    let is_lost = |sample: usize, losses: &[f32]| {
+        losses.iter().any(|loss| !loss.is_finite()) && weights.get(sample).is_none_or(|&weight| weight > 0.0)
     };
-    let first = (0..losses.len()).find(is_lost)?;
-    let samples = (first..losses.len()).filter(is_lost).count();
-    Some(NotFinite { samples, first })
+    let of_samples = losses.chunks_exact(positions).enumerate();
+    let mut lost = of_samples.filter(|&(sample, losses)| is_lost(sample, losses)).map(|(sample, _)| sample);
+    let first = lost.next()?;
+    Some(NotFinite { samples: 1 + lost.count(), first })
 }
 
 /// Refuses an evaluation or an analysis of so many samples, with so many bytes `beside` it, if memory is
@@ -330,12 +332,18 @@ mod tests {
 
     #[test]
     fn the_first_sample_without_a_finite_loss_is_named() {
-        assert_eq!(not_finite(&[0.5, 0.0], &[]), None);
+        assert_eq!(not_finite(&[0.5, 0.0], 1, &[]), None);
         let losses = [0.5, f32::INFINITY, 0.0, f32::NAN];
-        assert_eq!(not_finite(&losses, &[]), Some(NotFinite { samples: 2, first: 1 }));
+        assert_eq!(not_finite(&losses, 1, &[]), Some(NotFinite { samples: 2, first: 1 }));
         // Samples without weight do not count.
-        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.5]), Some(NotFinite { samples: 1, first: 3 }));
-        assert_eq!(not_finite(&losses, &[1.0, 0.0, 1.0, 0.0]), None);
+        assert_eq!(not_finite(&losses, 1, &[1.0, 0.0, 1.0, 0.5]), Some(NotFinite { samples: 1, first: 3 }));
+        assert_eq!(not_finite(&losses, 1, &[1.0, 0.0, 1.0, 0.0]), None);
+        // A sequence is one sample, however many of its positions are lost.
+        assert_eq!(not_finite(&losses, 2, &[]), Some(NotFinite { samples: 2, first: 0 }));
+        assert_eq!(
+            not_finite(&[0.5, 0.5, f32::NAN, f32::NAN], 2, &[]),
+            Some(NotFinite { samples: 1, first: 1 })
+        );
     }
 
     /// A check at the start is worth something only if it refuses.

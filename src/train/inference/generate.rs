@@ -47,36 +47,77 @@ impl Sampling {
         }
     }
 
-    /// The token of these outputs, `[classes]`, that `draw`, in [0, 1), stands for. Equal ones come in their order.
-    fn token(&self, outputs: &[f32], draw: f64) -> u32 {
-        let mut order: Vec<u32> = (0..outputs.len() as u32).collect();
-        let output = |token: u32| f64::from(outputs[token as usize]);
-        order.sort_by(|&a, &b| output(b).total_cmp(&output(a)));
+    /// The token of these outputs, `[classes]`, that `draw`, in [0, 1), stands for. Where only likely ones are drawn from, these
+    /// come in the order of their outputs, else all in their own. Of equal outputs the first is the largest.
+    fn token(&self, outputs: &[f32], draw: f64, drawn: &mut Drawn) -> u32 {
+        let output = |token: u32| outputs[token as usize];
+        let order = |a: &u32, b: &u32| output(*b).total_cmp(&output(*a)).then(a.cmp(b));
+        let largest = (0..outputs.len() as u32).min_by(order).unwrap_or(0);
         if self.temperature == 0.0 {
-            return order[0];
+            return largest;
         }
-        order.truncate(self.top_k.unwrap_or(usize::MAX));
-        let largest = output(order[0]);
-        let weight = |token: u32| ((output(token) - largest) / self.temperature).exp();
+        let above = f64::from(output(largest));
+        let weight = |token: u32| ((f64::from(output(token)) - above) / self.temperature).exp();
+        drawn.tokens.clear();
+        drawn.tokens.extend(0..outputs.len() as u32);
+        if let Some(most) = self.top_k.filter(|&most| most < outputs.len()) {
+            drawn.tokens.select_nth_unstable_by(most, order);
+            drawn.tokens.truncate(most);
+            drawn.tokens.sort_unstable_by(order);
+        }
+        drawn.weigh(weight);
         if let Some(part) = self.top_p {
-            let all: f64 = order.iter().map(|&token| weight(token)).sum();
-            let mut seen = 0.0;
-            let fewest = order.iter().position(|&token| {
-                seen += weight(token);
-                seen >= part * all
-            });
-            order.truncate(fewest.map_or(usize::MAX, |last| last + 1));
+            let (all, count) = (drawn.sum(), drawn.tokens.len() as f64);
+            // All that weigh less make up less than the part that is left out, so that only the others need be sorted.
+            let least = (1.0 - part) * all / count;
+            drawn.tokens.retain(|&token| weight(token) >= least);
+            drawn.tokens.sort_unstable_by(order);
+            drawn.weigh(weight);
+            drawn.keep(part * all);
         }
-        let all: f64 = order.iter().map(|&token| weight(token)).sum();
-        let mut left = draw * all;
-        for &token in &order {
-            left -= weight(token);
-            if left < 0.0 {
-                return token;
-            }
-        }
-        // Rounding alone leads here.
-        order[order.len() - 1]
+        drawn.at(draw * drawn.sum()).unwrap_or(largest)
+    }
+}
+
+/// What is drawn from: memory that is used again for each token.
+#[derive(Default)]
+struct Drawn {
+    tokens: Vec<u32>,
+    /// Probabilities up to a common factor, `[tokens]`.
+    weights: Vec<f64>,
+}
+
+impl Drawn {
+    fn weigh(&mut self, weight: impl Fn(u32) -> f64) {
+        self.weights.clear();
+        self.weights.extend(self.tokens.iter().map(|&token| weight(token)));
+    }
+
+    fn sum(&self) -> f64 {
+        self.weights.iter().sum()
+    }
+
+    /// Keeps the first ones that together weigh at least so much.
+    fn keep(&mut self, goal: f64) {
+        let mut seen = 0.0;
+        let last = self.weights.iter().position(|weight| {
+            seen += weight;
+            seen >= goal
+        });
+        self.weights.truncate(last.map_or(usize::MAX, |last| last + 1));
+        self.tokens.truncate(self.weights.len());
+    }
+
+    /// The first one with which the sum is above `place`. Where rounding leaves none, the last one that has a weight.
+    fn at(&self, place: f64) -> Option<u32> {
+        let mut left = place;
+        let found = self.weights.iter().position(|weight| {
+            left -= weight;
+            left < 0.0
+        });
+        found
+            .or_else(|| self.weights.iter().rposition(|&weight| weight > 0.0))
+            .map(|index| self.tokens[index])
     }
 }
 
@@ -92,6 +133,7 @@ pub struct Generator<'m> {
     tokens: Vec<u32>,
     /// The outputs behind the last token.
     outputs: Vec<f32>,
+    drawn: Drawn,
     lines: bool,
 }
 
@@ -106,8 +148,11 @@ impl<'m> Generator<'m> {
         if prompt.is_empty() {
             return Err(mismatch("tokens of the prompt", "at least one".into(), "none"));
         }
-        if let Some(token) = prompt.iter().find(|&&token| token as usize >= model.classes()) {
-            return Err(mismatch("tokens of the prompt", format!("below {}", model.classes()), token));
+        // Those that can be written, and that the embedding has rows for.
+        let rows = model.config().codes(1).first().map_or(usize::MAX, |&(_, rows)| rows);
+        let known = model.classes().min(rows);
+        if let Some(token) = prompt.iter().find(|&&token| token as usize >= known) {
+            return Err(mismatch("tokens of the prompt", format!("below {known}"), token));
         }
         let lines = model.vocabulary().is_some_and(|vocabulary| vocabulary.is_of_lines());
         let mut generator = Generator {
@@ -116,6 +161,7 @@ impl<'m> Generator<'m> {
             draws: rng::stream(sampling.seed, Purpose::Generate, 0),
             tokens: Vec::new(),
             outputs: Vec::new(),
+            drawn: Drawn::default(),
             lines,
         };
         prompt.iter().for_each(|&token| generator.read(token));
@@ -158,7 +204,7 @@ impl<'m> Generator<'m> {
         if let Some(output) = self.outputs.iter().find(|output| !output.is_finite()) {
             return Err(mismatch("outputs of the model", "finite numbers".into(), output));
         }
-        let token = self.sampling.token(&self.outputs, self.draws.random());
+        let token = self.sampling.token(&self.outputs, self.draws.random(), &mut self.drawn);
         self.read(token);
         Ok(token)
     }
@@ -168,8 +214,9 @@ impl<'m> Generator<'m> {
 /// one of lines, and else alone where there is no prompt.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the vocabulary lacks a character.
+/// [`Error::Mismatch`] with its number if the vocabulary lacks a character.
 pub fn prompt(vocabulary: &Vocabulary, text: &str) -> Result<Vec<u32>> {
+    vocabulary.check_known(text, "the prompt (--prompt)")?;
     let tokens = vocabulary.encode(text)?;
     if vocabulary.is_of_lines() {
         return Ok([END].into_iter().chain(tokens).collect());
@@ -199,31 +246,65 @@ mod tests {
     use super::*;
 
     fn drawn(sampling: Sampling, outputs: &[f32]) -> Vec<u32> {
-        let mut tokens: Vec<u32> = (0..1000).map(|i| sampling.token(outputs, i as f64 / 1000.0)).collect();
+        let token = |i: u32| sampling.token(outputs, f64::from(i) / 1000.0, &mut Drawn::default());
+        let mut tokens: Vec<u32> = (0..1000).map(token).collect();
         tokens.dedup();
         tokens
+    }
+
+    /// How many of so many draws stand for a token: not at the borders, where rounding decides.
+    fn count(sampling: Sampling, outputs: &[f32], token: u32, draws: u32) -> usize {
+        let draw = |i: u32| (f64::from(i) + 0.5) / f64::from(draws);
+        let mut drawn = Drawn::default();
+        (0..draws).filter(|&i| sampling.token(outputs, draw(i), &mut drawn) == token).count()
     }
 
     #[test]
     fn tokens_are_drawn_by_their_probabilities() {
         let outputs = [0.0, 2.0f32.ln(), 1.0f32.ln(), f32::MIN];
-        // Probabilities 1/4, 1/2, 1/4 and 0; equal ones in their order.
+        // Probabilities 1/4, 1/2, 1/4 and 0.
         let all = Sampling::default();
-        assert_eq!(drawn(all, &outputs), [1, 0, 2]);
-        // Not at the borders, where rounding decides.
-        let of =
-            |token| (0..1000).filter(|&i| all.token(&outputs, (i as f64 + 0.5) / 1000.0) == token).count();
-        assert_eq!([of(0), of(1), of(2), of(3)], [250, 500, 250, 0]);
+        assert_eq!(drawn(all, &outputs), [0, 1, 2]);
+        assert_eq!([0, 1, 2, 3].map(|token| count(all, &outputs, token, 1000)), [250, 500, 250, 0]);
+        // The most likely ones first, and equal ones in their order.
         assert_eq!(drawn(Sampling { top_k: Some(2), ..all }, &outputs), [1, 0]);
         assert_eq!(drawn(Sampling { top_p: Some(0.5), ..all }, &outputs), [1]);
         assert_eq!(drawn(Sampling { top_p: Some(0.51), ..all }, &outputs), [1, 0]);
         assert_eq!(drawn(Sampling { temperature: 0.0, ..all }, &outputs), [1]);
         // A low temperature sharpens: 1/6, 2/3, 1/6 at a half.
         let sharp = Sampling { temperature: 0.5, ..all };
-        assert_eq!(
-            (0..600).filter(|&i| sharp.token(&outputs, (f64::from(i) + 0.5) / 600.0) == 1).count(),
-            400
-        );
+        assert_eq!(count(sharp, &outputs, 1, 600), 400);
+        // More than there are is all of them, and a part of 1 leaves out no more than what has no probability.
+        assert_eq!(drawn(Sampling { top_k: Some(9), ..all }, &outputs), [0, 1, 2]);
+        assert_eq!(drawn(Sampling { top_p: Some(1.0), ..all }, &outputs), [1, 0, 2]);
+    }
+
+    /// Of thousands of tokens the likely ones are those that a sort of all of them finds.
+    #[test]
+    fn likely_tokens_are_found_among_many() {
+        let outputs: Vec<f32> = (0..5000u32).map(|i| (i * 7919 % 613) as f32 / 50.0).collect();
+        let mut order: Vec<u32> = (0..5000).collect();
+        order.sort_by(|&a, &b| outputs[b as usize].total_cmp(&outputs[a as usize]));
+        let all = Sampling::default();
+        let sure = Sampling { temperature: 0.0, ..all };
+        assert_eq!(sure.token(&outputs, 0.7, &mut Drawn::default()), order[0]);
+        let mut drawn = Drawn::default();
+        for (most, part) in [(Some(40), None), (None, Some(0.3)), (Some(300), Some(0.9)), (Some(1), None)] {
+            let sampling = Sampling { top_k: most, top_p: part, ..all };
+            sampling.token(&outputs, 0.5, &mut drawn);
+            let mut expected = order[..most.unwrap_or(5000)].to_vec();
+            if let Some(part) = part {
+                let weight = |token: u32| f64::from(outputs[token as usize]).exp();
+                let goal = part * expected.iter().map(|&token| weight(token)).sum::<f64>();
+                let mut seen = 0.0;
+                expected.retain(|&token| {
+                    let is_before = seen < goal;
+                    seen += weight(token);
+                    is_before
+                });
+            }
+            assert_eq!(drawn.tokens, expected, "{most:?}, {part:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,19 @@ use crate::{Result, memory};
 /// What a stream takes memory for, in messages.
 const USE: &str = "what layers keep of earlier positions";
 
+/// Whether an output at a position of a sequence may follow from positions behind it, in a model that is in use.
+pub(in crate::train) fn takes_together(node: &Node) -> bool {
+    if let Some(layer) = node.as_layer() {
+        return matches!(layer.along(), Along::Together);
+    }
+    match (node.as_merge(), node.as_batch_norm()) {
+        (Some(merge), _) => !merge.is_apart(),
+        // By its running statistics each channel of each position is scaled alone; of features each has its own statistics.
+        (_, Some(_)) => node.image().is_none(),
+        _ => true,
+    }
+}
+
 /// A model at some position of a sequence of tokens.
 pub(in crate::train) struct Stream<'m> {
     network: Network<&'m Model>,
@@ -35,14 +48,10 @@ impl<'m> Stream<'m> {
     /// [`Error::Mismatch`](crate::Error::Mismatch) if its samples are no tokens, or a layer takes positions together; if memory
     /// is short.
     pub fn new(model: &'m Model) -> Result<Stream<'m>> {
-        let along = |node: &Node| node.as_layer().map(|layer| matches!(layer.along(), Along::Together));
-        for placed in model.layers() {
-            let is_apart = placed.layer.as_merge().is_some_and(|merge| merge.is_apart());
-            if along(&placed.layer).unwrap_or(!is_apart) {
-                let what = format!("layer {} ({})", placed.module, placed.layer.kind());
-                let expected = "one that goes by each position, or through them in order".into();
-                return Err(mismatch(&what, expected, "one that takes several positions together"));
-            }
+        if let Some(placed) = model.layers().iter().find(|placed| takes_together(&placed.layer)) {
+            let what = format!("layer {} ({})", placed.module, placed.layer.kind());
+            let expected = "one that goes by each position, or through them in order".into();
+            return Err(mismatch(&what, expected, "one that takes several positions together"));
         }
         let [height, width, _] = model.input();
         if [height, width] != [1, 1] || model.config().codes(model.input()[2]).is_empty() {

@@ -1,4 +1,4 @@
-//! The norms of each layer in the last step of an epoch, and what they say about a training.
+//! The norms of each layer in the last step of an epoch, and what they say about a training; warnings of layers.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,24 +44,29 @@ impl LayerNorms {
     }
 }
 
-/// The trouble with a layer's gradients.
+/// The trouble with a layer: with its gradients, or with what it sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trouble {
     Vanishing,
     Exploding,
+    /// In a model of a text it sees positions behind the one whose next token it has a part in predicting.
+    Leaking,
 }
 
-/// A layer whose gradients vanish or explode.
+/// A layer whose gradients vanish or explode, or which sees the answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
     pub trouble: Trouble,
     /// The layer's module, as in [`LayerNorms`].
     pub layer: String,
-    /// The first epoch at whose last step it was so.
+    /// What it is, as in the table that is printed before training: of a layer that sees the answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The first epoch at whose last step it was so; 0 of a layer that sees the answers, which is known before the first.
     pub epoch: usize,
     /// The layer's gradient over its parameters, divided by the same ratio of `other`; without another layer, the
-    /// layer's update over its parameters.
+    /// layer's update over its parameters; 0 of a layer that sees the answers.
     pub ratio: f64,
     /// The layer that it was compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,6 +115,7 @@ fn judged(epoch: usize, norms: &[LayerNorms], index: usize, searches: bool) -> O
     let warning = |trouble, ratio, other: Option<&LayerNorms>| Warning {
         trouble,
         layer: own.layer.clone(),
+        kind: None,
         epoch,
         ratio,
         other: other.map(|other| other.layer.clone()),

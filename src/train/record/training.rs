@@ -52,7 +52,7 @@ pub struct TrainRecord {
     /// after it, the best one so far (which patience may take back), and the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs_every: Option<usize>,
-    /// Warnings of layers whose gradients vanish or explode.
+    /// Warnings of layers whose gradients vanish or explode, or which see the answers in a text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// The result on the test samples; absent if the model could not be tested.
@@ -117,10 +117,23 @@ mod tests {
             layers: Vec::new(),
         };
         let norms = LayerNorms { layer: "0".into(), gradient: 0.5, update: 0.25, parameters: 4.0 };
-        let warning =
-            Warning { trouble: Trouble::Exploding, layer: "0".into(), epoch: 1, ratio: 2.5, other: None };
+        let warning = Warning {
+            trouble: Trouble::Exploding,
+            layer: "0".into(),
+            kind: None,
+            epoch: 1,
+            ratio: 2.5,
+            other: None,
+        };
         let vanishing =
             Warning { trouble: Trouble::Vanishing, ratio: 1e-9, other: Some("2".into()), ..warning.clone() };
+        let leaking = Warning {
+            trouble: Trouble::Leaking,
+            kind: Some("attention".into()),
+            epoch: 0,
+            ratio: 0.0,
+            ..warning.clone()
+        };
         let validated = EpochRecord {
             validation_loss: Some(0.25),
             validation_accuracy: Some(1.0),
@@ -144,7 +157,7 @@ mod tests {
             model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0 },
             epochs: vec![epoch, validated],
             epochs_every: None,
-            warnings: vec![warning, vanishing],
+            warnings: vec![warning, vanishing, leaking],
             test: Some(Evaluation::new(0.125, 0.5)),
             train_seconds: 4.0,
             stop_reason: "patience".into(),
@@ -170,7 +183,8 @@ mod tests {
             r#""samples":64,"incomplete":true,"learning_rate":0.001,"#,
             r#""layers":[{"layer":"0","gradient":0.5,"update":0.25,"parameters":4.0}]}],"#,
             r#""warnings":[{"trouble":"exploding","layer":"0","epoch":1,"ratio":2.5},"#,
-            r#"{"trouble":"vanishing","layer":"0","epoch":1,"ratio":1e-9,"other":"2"}],"#,
+            r#"{"trouble":"vanishing","layer":"0","epoch":1,"ratio":1e-9,"other":"2"},"#,
+            r#"{"trouble":"leaking","layer":"0","kind":"attention","epoch":0,"ratio":0.0}],"#,
             r#""test":{"loss":0.125,"accuracy":0.5},"train_seconds":4.0,"stop_reason":"patience","#,
             r#""best_epoch":1,"validation":{"loss":0.25,"accuracy":1.0}}"#
         );

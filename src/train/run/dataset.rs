@@ -20,7 +20,12 @@ use crate::model::recipe::{DataConfig, GRAMMAR, TABLE, TEXT};
 /// samples than there are.
 pub fn load(config: &DataConfig, data_dir: Option<&Path>) -> Result<DataSet> {
     if let Some(table) = &config.table {
-        return first_of(table::load(config, table, data_dir)?, config);
+        let may_be_text = config.set == TABLE && table.file.to_lowercase().ends_with(".txt");
+        let set = table::load(config, table, data_dir).map_err(|error| match may_be_text {
+            true => error.hinting("a text is read with `set = \"text\"`"),
+            false => error,
+        })?;
+        return first_of(set, config);
     }
     if let Some(text) = &config.text {
         return first_of(text::load(&text.setup, text.folder.as_deref(), config.seed, data_dir)?, config);

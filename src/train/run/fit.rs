@@ -18,8 +18,10 @@ use crate::train::run::autoregression::autoregression;
 use crate::train::run::centres::place_centres;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
 use crate::train::run::epochs::Epochs;
+use crate::train::run::leakage;
 use crate::train::session::Session;
 use crate::train::session::stop::Watch;
+use crate::train::targets::check_known;
 use crate::{Error, Result, memory};
 
 /// The split of the training samples that `recipe` asks for, if it does: some to train on, some for
@@ -50,18 +52,19 @@ pub fn split(samples: &Samples, recipe: &Recipe) -> Result<Option<Split>> {
     split::hold_out(samples, count, recipe.data.stratified, recipe.train.seed).map(Some)
 }
 
-/// Refuses to draw samples of a text that are set aside: windows that overlap with others would be known.
+/// Refuses to draw samples of a stream of text that are set aside: windows that overlap with others would be known. Lines of a
+/// text are samples of their own.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if the samples are a text's.
+/// [`Error::Mismatch`] if the samples are windows of a text.
 pub(in crate::train) fn refuse_text(samples: &Samples) -> Result<()> {
-    if samples.vocabulary().is_none() {
+    if samples.vocabulary().is_none_or(|vocabulary| vocabulary.is_of_lines()) {
         return Ok(());
     }
     Err(Error::Mismatch {
         what: "samples to set aside by chance".into(),
-        expected: "samples of which none tells what is in another".into(),
-        found: "those of a text, whose end is its validation part".into(),
+        expected: "samples of which none tells what is in another, as the lines of a text do by `data.form = \"lines\"`".into(),
+        found: "windows of a text, whose end is its validation part".into(),
     })
 }
 
@@ -126,7 +129,7 @@ pub fn train(
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
     // What is wrong with the test is better known now than after the training.
-    check_test(model, data, team)?;
+    check_test(model, data, recipe, team)?;
     let split = split_of(data, recipe)?;
     fit(model, &TrainingSet::of(data), split, recipe, team, stop, observer)
 }
@@ -164,7 +167,7 @@ pub fn test(
 /// # Errors
 /// The error with which the training or its test would fail later.
 pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) -> Result<()> {
-    check_test(model, data, team)?;
+    check_test(model, data, recipe, team)?;
     let split = split_of(data, recipe)?;
     check_training(model, &data.train, split.as_ref(), recipe, team)
 }
@@ -173,8 +176,14 @@ pub fn check(model: &mut Model, data: &DataSet, recipe: &Recipe, team: &Team) ->
 ///
 /// # Errors
 /// The error with which the test would fail later.
-pub(in crate::train) fn check_test(model: &Model, data: &DataSet, team: &Team) -> Result<()> {
+pub(in crate::train) fn check_test(
+    model: &Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+) -> Result<()> {
     targets_for(model, &data.test)?;
+    check_known(model, &data.test, &recipe.data)?;
     check_memory(model, data.test.len(), team, output_bytes(model, &data.test, data.test.len()))
 }
 
@@ -258,8 +267,9 @@ pub(in crate::train) fn fit(
     let mut epochs = Epochs::new();
     let mut train_seconds = 0.0;
     let mut validation = None;
-    let (mut health, mut warnings) =
-        (Health::new(recipe.optimizer.rule().full_batch().is_some()), Vec::new());
+    let mut health = Health::new(recipe.optimizer.rule().full_batch().is_some());
+    let mut warnings = leakage::warnings(session.model(), data.train);
+    warnings.iter().for_each(|warning| observer.warning(warning));
     let (mut ending, mut diverged) = (Ending::Epochs, None);
     // The training loss that the run has come to.
     let mut last = None;

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// it.
 ///
 /// # Errors
-/// [`Error::Setting`] if the recipe sets samples aside itself; [`Error::Mismatch`] for windows of a series; those of
+/// [`Error::Setting`] if the recipe sets samples aside itself; [`Error::Mismatch`] for windows of a series or a text; those of
 /// [`split::folds`]; those of [`check`](crate::train::check), for all folds before the first one.
 pub fn cross_validate(
     data: &DataSet,

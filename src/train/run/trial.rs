@@ -19,7 +19,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// Those of the split; [`Error::Setting`] for folds of a recipe that sets samples aside itself; [`Error::Mismatch`] for
-/// folds of a text or of windows of a series.
+/// folds of windows of a text or of a series.
 pub fn splits(data: &DataSet, recipe: &Recipe, folds: Option<usize>) -> Result<Vec<Option<Split>>> {
     let samples = &data.train;
     let Some(folds) = folds else {
@@ -58,7 +58,7 @@ pub fn check(data: &DataSet, recipe: &Recipe, split: Option<&Split>, team: &Team
     let recipe = &recipe.clone().for_samples(&data.train)?;
     let mut model = build(data, recipe)?;
     if data.validates {
-        check_test(&model, data, team)?;
+        check_test(&model, data, recipe, team)?;
     }
     check_training(&mut model, &data.train, split, recipe, team)
 }

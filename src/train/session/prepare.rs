@@ -25,6 +25,8 @@ pub(in crate::train) struct Request<'a> {
     pub are_values: bool,
     /// Rows of the loss for each sample: the positions of sequences with a target each, else 1.
     pub positions: usize,
+    /// Whether their targets are tokens, a class for each of the positions, of which there may be one.
+    pub are_tokens: bool,
     pub threads: usize,
     pub augmenter: Option<&'a Augmenter>,
     /// The most numbers of a sample that are not 0, if samples come without their zeros.
@@ -97,8 +99,7 @@ impl Request<'_> {
     /// # Errors
     /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
     pub fn prepare(&self, model: &Model) -> Result<Prepared> {
-        let &Request { recipe, count, are_values, positions, threads, augmenter, sparse_entries, wants_norm } =
-            self;
+        let &Request { recipe, count, positions, threads, augmenter, sparse_entries, wants_norm, .. } = self;
         let one = recipe.train.batch.clamp(1, count);
         let rule = recipe.optimizer.rule();
         // Batches that make one step are blocks of one batch.
@@ -130,8 +131,9 @@ impl Request<'_> {
         if !plan.rows.norms.is_empty() {
             check_batches(recipe, layers, &plan.rows.norms, count, one)?;
         }
-        let targets = if are_values { model.outputs() } else { 0 };
-        let sizes = Sizes { features, targets, positions, parameters, batch, slots: rule.slots() };
+        let targets = if self.are_values { model.outputs() } else { 0 };
+        let tokens = if self.are_tokens { positions } else { 0 };
+        let sizes = Sizes { features, targets, positions, tokens, parameters, batch, slots: rule.slots() };
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
         let loss = model.loss().function();

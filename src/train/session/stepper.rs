@@ -73,9 +73,10 @@ impl<'a> Stepper<'a> {
         let request = Request {
             recipe: &recipe,
             count: batch.saturating_mul(per_epoch.map_or(1, |steps| steps as usize)),
-            // Room for both kinds of targets: either may come.
+            // Room for all kinds of targets: any may come.
             are_values: true,
             positions: model.positions(),
+            are_tokens: true,
             threads: team.threads(),
             augmenter: None,
             sparse_entries: None,

@@ -21,11 +21,44 @@ fn characters_are_numbered_in_ascending_order() {
 
 #[test]
 fn a_character_that_is_lacking_is_named_with_its_place() {
-    let expected = "line 2, column 3 of the text: expected one of the 4 characters of the vocabulary, found 'é' (U+00E9)";
+    let expected = |known: &str| {
+        format!(
+            "line 2, column 3 of the text: expected one of the 4 characters of the vocabulary, {known}, found 'é' (U+00E9)"
+        )
+    };
     let vocabulary = Vocabulary::characters(&["abc\n"], false).unwrap();
-    assert_eq!(message(vocabulary.encode("abc\nabéb")), expected);
+    assert_eq!(message(vocabulary.encode("abc\nabéb")), expected("\\nabc"));
     let lines = Vocabulary::characters(&["abcd"], true).unwrap();
-    assert_eq!(message(lines.encode("abc\nabéb")), expected);
+    assert_eq!(message(lines.encode("abc\nabéb")), expected("abcd"));
+}
+
+#[test]
+fn a_short_text_is_refused_with_the_number_of_the_character() {
+    let vocabulary = Vocabulary::characters(&["abc\n"], false).unwrap();
+    vocabulary.check_known("a\nb", "it").unwrap();
+    assert_eq!(
+        message(vocabulary.check_known("a\néé", "it")),
+        "character 3 of it: expected one of the 4 that the model knows: \\nabc, found 'é' (U+00E9)"
+    );
+    assert!(vocabulary.check_known("a\r\n", "it").is_err());
+    let lines = Vocabulary::characters(&["abc"], true).unwrap();
+    lines.check_known("a\r\nb\n", "it").unwrap();
+    assert!(message(lines.check_known("a\rb", "it")).starts_with("character 2 of it"));
+    Vocabulary::bytes(false).check_known("é", "it").unwrap();
+    // Of many characters the first ones are listed.
+    let many: String = ('!'..='~').collect();
+    let refused = message(Vocabulary::characters(&[&many], false).unwrap().check_known("é", "it"));
+    assert!(
+        refused.contains("of the 94 that the model knows: !\"#$%") && refused.contains("\\…, "),
+        "{refused}"
+    );
+}
+
+#[test]
+fn lines_may_end_as_in_windows() {
+    let lines = Vocabulary::characters(&["ab"], true).unwrap();
+    assert_eq!(lines.encode("ab\r\nb\r\n").unwrap(), [1, 2, END, 2, END]);
+    assert_eq!(Vocabulary::bytes(true).encode("\r\n\r").unwrap(), [END, 14]);
 }
 
 #[test]

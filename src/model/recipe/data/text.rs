@@ -9,11 +9,15 @@ use super::super::values::integer;
 use crate::data::text::{Form, HELD, MOST_TOKENS, TextSetup, TextSource, TokenUnit, grammar};
 use crate::error::Result;
 
-/// The name of the data set that is a text, in a file or, where none is named, of a grammar.
+/// The name of the data set that is a text in a file.
 pub const TEXT: &str = "text";
 
 /// The name of the data set that is a text which a grammar writes.
 pub const GRAMMAR: &str = "grammar";
+
+/// Keys that texts have and tables have not.
+pub(super) const OWN_KEYS: [&str; 7] =
+    ["unit", "form", "context", "stride", "held", "vocabulary", "tokenizer"];
 
 /// The most tokens of a sample.
 const MOST_CONTEXT: usize = 1 << 20;
@@ -85,17 +89,19 @@ impl TextConfig {
 }
 
 fn read_source(section: &mut Section, set: &str) -> Result<TextSource> {
-    if section.has("file") {
-        if set == GRAMMAR {
-            let expected = "none with the set `grammar`, which writes the text itself";
-            return Err(section.setting("file", expected, "one"));
-        }
+    if set == TEXT {
+        let expected =
+            "the path of a text, or tinyshakespeare or names (the set `grammar` writes a text itself)";
+        let file = section.text("file", expected)?;
         if section.has("characters") {
             let expected = "none beside `data.file`, whose text is as long as it is";
             return Err(section.setting("characters", expected, "one"));
         }
-        let file = section.text("file", "the path of a text, or tinyshakespeare or names")?;
         return Ok(TextSource::File(file));
+    }
+    if section.has("file") {
+        let expected = "none with the set `grammar`, which writes the text itself";
+        return Err(section.setting("file", expected, "one"));
     }
     let characters = section.integer("characters", grammar::CHARACTERS, grammar::LEAST, grammar::MOST)?;
     Ok(TextSource::Grammar { characters })
@@ -166,14 +172,15 @@ mod tests {
             form: Form::Stream { context: 64, stride: 1 },
             held: 0.1,
         };
-        assert_eq!(setup("set = \"text\""), default);
         assert_eq!(setup("set = \"grammar\""), default);
+        let source = TextSource::File("a.txt".into());
+        assert_eq!(setup("set = \"text\"\nfile = \"a.txt\""), TextSetup { source, ..default });
     }
 
     #[test]
     fn all_keys_are_read_and_written_back_equal() {
         for data in [
-            "set = \"text\"",
+            "set = \"grammar\"",
             "set = \"grammar\"\ncharacters = 5000\nseed = 3\nheld = 0.25",
             "set = \"text\"\nfile = \"tinyshakespeare\"\nunit = \"characters\"\ncontext = 128\nstride = 16",
             "set = \"text\"\nfile = \"names\"\nform = \"lines\"\ncontext = 20",
@@ -186,7 +193,7 @@ mod tests {
             assert!(recipe.data.text.is_some() && recipe.data.table.is_none(), "{data}");
             assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe, "{}", recipe.to_toml());
         }
-        assert_eq!(setup("set = \"text\"\nunit = \"bpe\"").unit, TokenUnit::Pairs { tokens: 1024 });
+        assert_eq!(setup("set = \"grammar\"\nunit = \"bpe\"").unit, TokenUnit::Pairs { tokens: 1024 });
         let lines = setup("set = \"text\"\nfile = \"names\"\nform = \"lines\"");
         assert_eq!(lines.form, Form::Lines { context: None });
         assert_eq!(lines.source, TextSource::File("names".into()));
@@ -214,11 +221,35 @@ mod tests {
             ("mean = 0.5", "`data.mean`: expected 0 or none with a text"),
             ("deviation = 2", "`data.deviation`: expected 1 or none with a text"),
             ("target = \"x\"", "unknown key `data.target`"),
+            ("stratified = false", "`data.stratified`: expected true or none with a text"),
         ] {
             let refused = parsed(&format!("set = \"grammar\"\n{data}")).unwrap_err();
             assert!(refused.contains(expected), "{data}: {refused}");
         }
         let refused = parsed("set = \"text\"\nfile = \"x\"\ncharacters = 2000").unwrap_err();
         assert!(refused.contains("expected none beside `data.file`"), "{refused}");
+        let refused = parsed("set = \"text\"\ncontext = 8").unwrap_err();
+        assert!(refused.contains("`data.file`: expected the path of a text"), "{refused}");
+        assert!(
+            refused.contains("the set `grammar` writes") && refused.ends_with("found nothing"),
+            "{refused}"
+        );
+    }
+
+    /// Of a stream from a file nothing is drawn; of lines those that are set aside are, and a grammar draws its text.
+    #[test]
+    fn a_seed_is_refused_where_it_decides_nothing() {
+        let refused = parsed("set = \"text\"\nfile = \"a.txt\"\nseed = 2").unwrap_err();
+        assert!(refused.contains("`data.seed`: expected 1 or none with a stream from a file"), "{refused}");
+        parsed("set = \"text\"\nfile = \"a.txt\"\nform = \"lines\"\nseed = 2").unwrap();
+        parsed("set = \"grammar\"\nseed = 2").unwrap();
+    }
+
+    #[test]
+    fn keys_of_a_text_beside_a_table_say_which_set_they_are_of() {
+        let refused = parsed("file = \"a.txt\"\ncontext = 16").unwrap_err();
+        assert_eq!(refused, "test: `data.set`: expected `text`, of which `data.context` is, found `table`");
+        let refused = parsed("set = \"iris\"\ncontext = 16").unwrap_err();
+        assert!(refused.contains("unknown key `data.context`"), "{refused}");
     }
 }

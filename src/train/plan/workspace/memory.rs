@@ -19,6 +19,8 @@ pub struct Sizes {
     pub targets: usize,
     /// Rows of the loss for each sample: the positions of sequences with a target each, else 1.
     pub positions: usize,
+    /// Classes that are gathered of a sample, one for each position; 0 if its targets are no tokens.
+    pub tokens: usize,
     /// Floats of all parameters, as they are stored.
     pub parameters: usize,
     /// The most samples of a step.
@@ -120,7 +122,7 @@ impl<F: Form> Memory<F> {
         layers: &[PlacedLayer],
         plan: &Plan,
     ) -> Memory<F> {
-        let Sizes { features, targets, positions, parameters, batch, slots } = sizes;
+        let Sizes { features, targets, positions, tokens, parameters, batch, slots } = sizes;
         let workers = plan.owners.len();
         let rows = batch.min(plan.block);
         let together = rows.min(plan.rows.together());
@@ -193,7 +195,7 @@ impl<F: Form> Memory<F> {
             saved: (0..workers)
                 .map(|_| layers.iter().map(|placed| saved(arena, placed, together)).collect())
                 .collect(),
-            tokens: arena.words(rows, only(positions > 1, positions)),
+            tokens: arena.words(rows, tokens),
             labels: arena.bytes(rows),
             others: arena.bytes(only(plan.mixes, rows)),
             correct: arena.bytes(batch.saturating_mul(positions)),

@@ -99,7 +99,7 @@ fn is_same_data(a: &Recipe, b: &Recipe) -> bool {
 pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
     for Task { recipe, data, seeds } in tasks {
         let mut model = build(recipe, data)?;
-        check_test(&model, data, team)?;
+        check_test(&model, data, recipe, team)?;
         // What can go wrong depends on how many samples there are, which a seed should not change.
         let mut sizes = HashSet::new();
         for &seed in seeds {
