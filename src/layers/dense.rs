@@ -121,6 +121,17 @@ impl Dense {
         }
     }
 
+    /// The columns of the output that the gradients of some consecutive shards read.
+    pub(super) fn columns_of_shards(&self, shards: Range<usize>) -> Range<usize> {
+        if shards.clone().any(|shard| self.is_bias(shard)) || shards.is_empty() {
+            return 0..padded(self.outputs);
+        }
+        let panels = shards.map(|shard| self.shard(shard).panels);
+        let (start, end) =
+            panels.fold((usize::MAX, 0), |(start, end), of| (start.min(of.start), end.max(of.end)));
+        start * LANES..end * LANES
+    }
+
     /// Shards of the same outputs.
     fn shards_along(&self) -> usize {
         self.inputs.div_ceil(self.inputs_of_shard().max(1)).max(1)
