@@ -131,7 +131,7 @@ pub mod generate {
     //! Text of a model that was trained on one: token by token, as it is drawn.
 
     #[doc(inline)]
-    pub use crate::data::text::Vocabulary;
+    pub use crate::data::text::{Vocabulary, Writing};
     #[doc(inline)]
     pub use crate::train::generate::{Generator, Sampling, prompt, vocabulary_of};
 }
@@ -182,7 +182,7 @@ pub mod record {
     pub use crate::search::importance::Importance;
     #[doc(inline)]
     pub use crate::search::{
-        RangeTest, RatePoint, Rung, SearchProgress, SearchWatcher, Searched, TrialState,
+        RangeTest, RatePoint, Rung, ScoredBy, SearchProgress, SearchWatcher, Searched, TrialState,
     };
     #[doc(inline)]
     pub use crate::train::analysis::{Analysis, ClassScore, Mistake};
@@ -192,7 +192,8 @@ pub mod record {
     pub use crate::train::machine::Machine;
     #[doc(inline)]
     pub use crate::train::metrics::{
-        Cluster, ClusterMetrics, ForecastErrors, OutputMetrics, SeasonalErrors, SeriesMetrics, ValueMetrics,
+        AutoregressionErrors, Cluster, ClusterMetrics, ForecastErrors, OutputMetrics, SeasonalErrors,
+        SeriesMetrics, ValueMetrics,
     };
     #[doc(inline)]
     pub use crate::train::{

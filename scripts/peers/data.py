@@ -10,7 +10,11 @@ import pathlib
 import numpy
 
 # Element types of the IDX format that fallline writes.
-TYPES = {0x08: numpy.dtype("u1"), 0x0D: numpy.dtype(">f4")}
+TYPES = {0x08: numpy.dtype("u1"), 0x0C: numpy.dtype(">i4"), 0x0D: numpy.dtype(">f4")}
+# The target of a position that does not count.
+UNCOUNTED = -1
+# Batches of windows that are kept. Of a long text in windows that overlap, all would take gigabytes.
+MOST_WINDOWS = 1024
 
 
 def idx(path):
@@ -24,15 +28,38 @@ def idx(path):
 def batches(specification):
     """Images `[batches, batch, features]` as float32 and labels `[batches, batch]` as int64.
 
-    A last short batch is left out: a scan needs equal ones, and torch.compile would compile twice.
+    Codes are int64, too. If positions have targets of their own, labels are `[batches, batch, positions]`, with
+    UNCOUNTED where one does not count. A last short batch is left out: a scan needs equal ones, and
+    torch.compile would compile twice.
     """
     images, labels = idx(specification["images"]), idx(specification["labels"])
-    size = specification["batch"]
-    count = len(images) // size
-    x = images[: count * size].reshape(count, size, -1).astype(numpy.float32)
+    size, windows = specification["batch"], specification["windows"]
+    samples = len(images) if windows is None else windows["samples"]
+    count = samples // size
+    if windows is not None:
+        count = min(count, MOST_WINDOWS)
+        images = windows_of(images, count * size, *windows["features"])
+        if windows["targets"] is not None:
+            labels = windows_of(labels, count * size, *windows["targets"])
+    x = images[: count * size].reshape(count, size, -1)
+    y = labels[: count * size].astype(numpy.int64).reshape(count, size, *labels.shape[1:])
+    if reads_codes(specification):
+        return x.astype(numpy.int64), y
+    x = x.astype(numpy.float32)
     x *= numpy.float32(1 / (specification["scale"] * specification["deviation"]))
     x -= numpy.float32(specification["mean"] / specification["deviation"])
-    return x, labels[: count * size].reshape(count, size).astype(numpy.int64)
+    return x, y
+
+
+def windows_of(numbers, count, length, step):
+    """The first windows `[count, length]`, each beginning `step` numbers behind the one before."""
+    return numpy.lib.stride_tricks.sliding_window_view(numbers, length)[::step][:count]
+
+
+def reads_codes(specification):
+    """Whether the network begins with an embedding of codes."""
+    network = specification["network"]
+    return network is not None and network["modules"][0]["type"] == "embedding"
 
 
 def initial_weights(specification):

@@ -8,61 +8,60 @@ import functools
 import os
 import time
 
-from data import batches, initial_weights
+from data import UNCOUNTED, batches, initial_weights
 from serve import Refused, serve
 
 # About how long one scan is, in seconds: long beside the cost of starting one, short beside a run.
 SCAN = 0.05
 # Steps of the scans that tell how long a step is.
 TRIAL = 8
+# As PyTorch's, beside the norm that a gradient is clipped by.
+CLIP_EPSILON = 1e-6
 
 
 def start(specification):
-    if specification["image"] is not None:
-        raise Refused("this peer has no layers of images")
     use_processors(specification["threads"])
     os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
     import optax
     from jax import numpy as jnp
 
-    activation = {
-        "identity": lambda x: x,
-        "relu": jax.nn.relu,
-        "sigmoid": jax.nn.sigmoid,
-        "tanh": jnp.tanh,
-        "gelu": functools.partial(jax.nn.gelu, approximate=False),
-        "silu": jax.nn.silu,
-        "softplus": jax.nn.softplus,
-        "mish": jax.nn.mish,
-        "hard-swish": jax.nn.hard_swish,
-    }[specification["activation"]]
+    from jax_network import activation_of, network_of
+
+    if specification["network"] is None:
+        weights, apply = dense_network_of(jnp, specification, activation_of(specification["activation"]))
+    else:
+        weights, apply = network_of(specification)
     optimizer = optimizer_of(optax, specification)
-    x, y = (jnp.asarray(part) for part in batches(specification))
-    weights = [(jnp.array(weight.T), jnp.array(bias)) for weight, bias in initial_weights(specification)]
+    x, y = batches(specification)
+    mean_of = mean_over(jnp, y)
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    # The fastest random numbers that JAX has.
+    key = jax.random.key(0, impl="unsafe_rbg")
 
-    smoothing = specification["label_smoothing"]
+    smoothing, most = specification["label_smoothing"], specification["clip_norm"]
 
-    def loss_of(parameters, x, y):
-        for weight, bias in parameters[:-1]:
-            x = activation(x @ weight + bias)
-        weight, bias = parameters[-1]
-        logits = x @ weight + bias
+    def loss_of(parameters, x, y, key):
+        logits = apply(parameters, x, key)
         if smoothing == 0:
-            return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+            return mean_of(optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(y, 0)), y)
         targets = optax.smooth_labels(jax.nn.one_hot(y, logits.shape[-1]), smoothing)
-        return optax.softmax_cross_entropy(logits, targets).mean()
+        return mean_of(optax.softmax_cross_entropy(logits, targets), y)
 
     def step(carry, batch):
         parameters, state = carry
         loss, gradients = jax.value_and_grad(loss_of)(parameters, *batch)
+        if most is not None:
+            norm = jnp.sqrt(sum((gradient * gradient).sum() for gradient in jax.tree.leaves(gradients)))
+            factor = jnp.minimum(1, most / (norm + CLIP_EPSILON))
+            gradients = jax.tree.map(lambda gradient: gradient * factor, gradients)
         updates, state = optimizer.update(gradients, state, parameters)
         return (optax.apply_updates(parameters, updates), state), loss
 
     @functools.partial(jax.jit, static_argnames="length")
     def scan(carry, x, y, first, length):
         """`length` steps from batch `first` on, the first batch following the last."""
-        at = lambda carry, i: step(carry, (x[i], y[i]))
+        at = lambda carry, i: step(carry, (x[i], y[i], jax.random.fold_in(key, i)))
         carry, losses = jax.lax.scan(at, carry, (first + jnp.arange(length)) % len(x))
         return carry, losses.sum()
 
@@ -88,6 +87,26 @@ def start(specification):
     train(length, 0)
     carry, first = (weights, optimizer.init(weights)), 0
     return "jax", jax.__version__, train
+
+
+def dense_network_of(jnp, specification, activation):
+    """Weights and biases of dense layers, and the function of them."""
+    weights = [(jnp.array(weight.T), jnp.array(bias)) for weight, bias in initial_weights(specification)]
+
+    def apply(parameters, x, key):
+        for weight, bias in parameters[:-1]:
+            x = activation(x @ weight + bias)
+        weight, bias = parameters[-1]
+        return x @ weight + bias
+
+    return weights, apply
+
+
+def mean_over(jnp, labels):
+    """The mean of losses, of those that count if some of the labels say that theirs does not."""
+    if (labels != UNCOUNTED).all():
+        return lambda losses, y: losses.mean()
+    return lambda losses, y: jnp.where(y == UNCOUNTED, 0, losses).sum() / jnp.maximum((y != UNCOUNTED).sum(), 1)
 
 
 def use_processors(threads):
@@ -118,12 +137,15 @@ def siblings(processor):
 def optimizer_of(optax, specification):
     """The rule as optax has it; a decay is added to the gradient first, as in PyTorch."""
     hyper = specification["hyper"]
+    decay = hyper["weight_decay"]
+    betas = hyper["beta1"], hyper["beta2"]
+    if specification["optimizer"] == "adamw":
+        return optax.adamw(hyper["learning_rate"], *betas, hyper["epsilon"], weight_decay=decay)
     if specification["optimizer"] == "adam":
-        rule = optax.adam(hyper["learning_rate"], hyper["beta1"], hyper["beta2"], hyper["epsilon"])
+        rule = optax.adam(hyper["learning_rate"], *betas, hyper["epsilon"])
     else:
         # None: no momentum is kept.
         rule = optax.sgd(hyper["learning_rate"], hyper["momentum"] or None, hyper["nesterov"])
-    decay = hyper["weight_decay"]
     return optax.chain(optax.add_decayed_weights(decay), rule) if decay else rule
 
 

@@ -5,9 +5,12 @@
                      "loss": "cross-entropy", "label_smoothing": 0, "optimizer": "adam",
                      "hyper": {"learning_rate": 0.001, "momentum": 0, "nesterov": false, "beta1": 0.9,
                      "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0}, "batch": 64, "threads": 2,
-                     "image": null, "initial": FILE or null, "mode": "eager"}; for a network of images,
-                     instead of widths and activation, "image": {"input": [28, 28, 1], "modules":
-                     [{"type": "conv", "inputs": 1, "outputs": 6, "kernel": 5, ...}, ...]}
+                     "clip_norm": null, "network": null, "windows": null, "initial": FILE or null, "mode":
+                     "eager"}; for a network of images or sequences, instead of widths and activation,
+                     "network": {"input": [28, 28, 1], "one_dimensional": false, "positions_from": null,
+                     "modules": [{"type": "conv", "inputs": 1, "outputs": 6, "kernel": [5, 5], ...}, ...]};
+                     for tokens "windows": {"samples": 1000, "features": [64, 1], "targets": [64, 1]}:
+                     how many numbers a sample has in its file, and how far apart samples begin
     from the peer    {"ready": true, "framework": "pytorch-eager", "version": "2.15.0"}
                      once everything is compiled and the weights are the initial ones
     to the peer      {"seconds": 0.5}: train for about that long, whole steps; or

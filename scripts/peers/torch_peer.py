@@ -9,7 +9,7 @@ import itertools
 import os
 import time
 
-from data import batches, initial_weights, saved_tensors
+from data import UNCOUNTED, batches, initial_weights, reads_codes, saved_tensors
 from serve import Refused, serve
 
 
@@ -26,16 +26,17 @@ def start(specification):
         model = model.to(memory_format=torch.channels_last)
     initial = {name: values.clone() for name, values in initial_of(torch, model, specification).items()}
     optimizer = optimizer_of(torch.optim, model.parameters(), specification)
-    criterion = torch.nn.CrossEntropyLoss(label_smoothing=specification["label_smoothing"])
-    loss_of, update = (lambda x, y: criterion(model(x), y)), optimizer.step
+    loss_of, update = loss_function_of(torch.nn, model, specification), optimizer.step
+    if specification["clip_norm"] is not None:
+        update = clipped(torch.nn.utils.clip_grad_norm_, list(model.parameters()), specification["clip_norm"], update)
     if specification["mode"] == "compile":
         loss_of, update = torch.compile(loss_of), torch.compile(update)
 
     x, y = (torch.from_numpy(part) for part in batches(specification))
-    if specification["image"] is not None:
-        height, width, channels = specification["image"]["input"]
+    if specification["network"] is not None and not reads_codes(specification):
+        height, width, channels = specification["network"]["input"]
         x = x.reshape(*x.shape[:2], height, width, channels).permute(0, 1, 4, 2, 3).contiguous()
-        if specification["image"]["one_dimensional"]:
+        if specification["network"]["one_dimensional"]:
             x = x.squeeze(3)
     x = x.unbind()
     if channels_last:
@@ -89,12 +90,15 @@ def network_of(nn, specification):
         "mish": nn.Mish,
         "hard-swish": nn.Hardswish,
     }
-    if specification["image"] is None:
+    network = specification["network"]
+    if network is None:
         widths, layers = specification["widths"], []
         for before, after in zip(widths, widths[1:]):
             layers += [nn.Linear(before, after), activations[specification["activation"]]()]
         return nn.Sequential(*layers[:-1])
-    lines = specification["image"]["one_dimensional"]
+    from torch_sequence import MAKERS, positions_of
+
+    lines = network["one_dimensional"]
     makers = {
         "conv": convolution_of,
         "conv-transpose": transposed_of,
@@ -108,13 +112,39 @@ def network_of(nn, specification):
         ),
         "activation": lambda name, parameter: activations[name](*([] if parameter is None else [parameter])),
     }
+    makers |= MAKERS
     made = []
-    for module in specification["image"]["modules"]:
-        kind = module.pop("type")
+    for module in network["modules"]:
+        settings = dict(module)
+        kind = settings.pop("type")
         if kind not in makers:
             raise Refused(f"this peer has no layer {kind}")
-        made.append(makers[kind](**module))
+        made.append(makers[kind](**settings))
+    first = network["positions_from"]
+    if first is not None:
+        # A module of its own would change the numbers of those behind it.
+        made[first].register_forward_pre_hook(lambda _, inputs: (positions_of(inputs[0]),))
     return nn.Sequential(*made)
+
+
+def loss_function_of(nn, model, specification):
+    """The mean loss of a batch: of its samples, or of all positions that count."""
+    criterion = nn.CrossEntropyLoss(ignore_index=UNCOUNTED, label_smoothing=specification["label_smoothing"])
+    windows = specification["windows"]
+    if windows is not None and windows["targets"] is not None:
+        return lambda x, y: criterion(model(x).flatten(0, 1), y.flatten())
+    return lambda x, y: criterion(model(x), y)
+
+
+def clipped(clip, parameters, norm, update):
+    """The update, after gradients have been scaled down to a norm."""
+
+    def clip_and_update():
+        # All tensors in one call: faster than one after the other.
+        clip(parameters, norm, foreach=True)
+        update()
+
+    return clip_and_update
 
 
 def convolution_of(inputs, outputs, kernel, padding, **others):
@@ -180,7 +210,7 @@ def state_of(model):
 
 def initial_of(torch, model, specification):
     """The values to begin with, by name."""
-    if specification["image"] is None:
+    if specification["network"] is None:
         dense = [number for number, layer in enumerate(model) if isinstance(layer, torch.nn.Linear)]
         pairs = zip(dense, initial_weights(specification), strict=True)
         arrays = {f"{n}.{name}": part for n, pair in pairs for name, part in zip(("weight", "bias"), pair)}
@@ -197,8 +227,9 @@ def optimizer_of(optim, parameters, specification):
     """The optimizer: the fused implementation, which is the fastest, except where it is compiled."""
     hyper, fused = specification["hyper"], specification["mode"] != "compile"
     common = {"lr": hyper["learning_rate"], "weight_decay": hyper["weight_decay"], "fused": fused}
-    if specification["optimizer"] == "adam":
-        return optim.Adam(parameters, betas=(hyper["beta1"], hyper["beta2"]), eps=hyper["epsilon"], **common)
+    if specification["optimizer"] in ("adam", "adamw"):
+        rule = optim.AdamW if specification["optimizer"] == "adamw" else optim.Adam
+        return rule(parameters, betas=(hyper["beta1"], hyper["beta2"]), eps=hyper["epsilon"], **common)
     return optim.SGD(parameters, momentum=hyper["momentum"], nesterov=hyper["nesterov"], **common)
 
 

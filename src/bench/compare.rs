@@ -149,6 +149,8 @@ mod tests {
                 parameters: 101_770,
                 train_flops_per_sample: 4e5,
                 samples_per_second: Summary::of(&runs),
+                tokens_per_sample: None,
+                tokens_per_second: None,
                 step_us: 1.0,
                 gflops: 1.0,
                 fraction_of_peak: Summary::of(&runs.iter().map(|rate| rate / 1e6).collect::<Vec<_>>()),

@@ -2,6 +2,7 @@
 
 pub mod calibrate;
 pub mod compare;
+mod data_folders;
 pub mod peak;
 pub mod peers;
 pub mod plan;

@@ -4,16 +4,20 @@
 //! in between it waits. Its scripts are those of `scripts/peers/`, and part of this program. A peer
 //! that cannot be had is no error but [`Unavailable`], with the reason.
 
+mod files;
 mod framework;
 mod network;
 mod process;
+mod sequence;
 mod specification;
 
+pub use files::{DataFiles, Windows, write_data};
 pub use framework::{Framework, Unavailable, VARIABLE, find_python};
 
-pub use network::{ImageNetwork, Module};
+pub use network::{Module, Network};
 pub use process::{Peer, PeerSample};
-pub use specification::{DataFiles, Hyper, Specification, write_data};
+pub use sequence::{Attention, Block, Recurrent};
+pub use specification::{Hyper, Specification};
 
 #[cfg(test)]
 mod tests {

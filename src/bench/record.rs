@@ -54,6 +54,12 @@ pub struct CaseRecord {
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,
     pub samples_per_second: Summary,
+    /// Tokens of a sample with a target each, the mean of all samples; absent where a sample has one target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_sample: Option<f64>,
+    /// Tokens with a target each, a second, at the median throughput; absent where a sample has one target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
     /// Microseconds of a step, at the median throughput.
     pub step_us: f64,
     /// Floating-point operations of the model, 10^9 a second, at the median throughput.

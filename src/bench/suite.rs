@@ -5,13 +5,12 @@ use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use super::peers::{self, DataFiles, Framework, Peer, Specification, Unavailable};
+use super::data_folders::DataFolders;
+use super::peers::{Framework, Peer, Specification, Unavailable};
 use super::plan::{BenchPlan, PlannedCase, ROUNDS};
 use super::record::{BENCH_SCHEMA, BenchRecord, Calibration, CaseRecord, FALLLINE};
 use super::throughput::{Case, Sample, peak_of};
-use crate::data::DataSet;
+use crate::data::{DataSet, Samples, Targets};
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::stats::Summary;
@@ -90,7 +89,7 @@ pub fn run(
     let files = DataFolders::new(plan)?;
     for planned in &mut plan.cases {
         let (set, team) = (&plan.data[planned.data], &teams[&planned.threads]);
-        let mut described = describe(planned, &set.name);
+        let mut described = describe(planned, set);
         let own = own_bytes(planned, set);
         specifications.push(files.specification(planned, set));
         let (mut case, added) = warmed_up(planned, set, team)?;
@@ -130,35 +129,6 @@ pub fn run(
     Ok(record)
 }
 
-/// Training data as files for other frameworks, if any are asked for.
-struct DataFolders {
-    _folder: Option<TempDir>,
-    files: Vec<DataFiles>,
-}
-
-impl DataFolders {
-    fn new(plan: &BenchPlan) -> Result<DataFolders> {
-        if plan.peers.is_empty() {
-            return Ok(DataFolders { _folder: None, files: Vec::new() });
-        }
-        let place = std::env::temp_dir();
-        let folder = TempDir::with_prefix("fallline-").map_err(Error::io(&place, "create a folder"))?;
-        let write = |(index, set): (usize, &DataSet)| {
-            let inner = folder.path().join(index.to_string());
-            std::fs::create_dir(&inner).map_err(Error::io(&inner, "create"))?;
-            peers::write_data(&set.train, &inner)
-        };
-        let files = plan.data.iter().enumerate().map(write).collect::<Result<_>>()?;
-        Ok(DataFolders { _folder: Some(folder), files })
-    }
-
-    /// The task of other frameworks, or the reason why they cannot do it.
-    fn specification(&self, planned: &PlannedCase, set: &DataSet) -> Result<Specification, String> {
-        let files = self.files.get(planned.data).ok_or("no other framework was asked for")?;
-        Specification::of(&planned.recipe, &set.train, files, planned.threads)
-    }
-}
-
 /// The same case by another framework, not measured yet.
 fn of_peer(own: &CaseRecord, framework: &str) -> CaseRecord {
     CaseRecord {
@@ -172,16 +142,16 @@ fn of_peer(own: &CaseRecord, framework: &str) -> CaseRecord {
 
 /// The cases of a plan, not measured yet; without those of other frameworks.
 pub fn cases(plan: &BenchPlan) -> Vec<CaseRecord> {
-    plan.cases.iter().map(|planned| describe(planned, &plan.data[planned.data].name)).collect()
+    plan.cases.iter().map(|planned| describe(planned, &plan.data[planned.data])).collect()
 }
 
 /// A case before it is measured.
-fn describe(planned: &PlannedCase, data: &str) -> CaseRecord {
+fn describe(planned: &PlannedCase, set: &DataSet) -> CaseRecord {
     let PlannedCase { recipe, model, threads, .. } = planned;
     CaseRecord {
         framework: FALLLINE.into(),
         recipe: recipe.name.clone(),
-        data: data.into(),
+        data: set.name.clone(),
         optimizer: recipe.optimizer.name().into(),
         batch: recipe.train.batch,
         threads: *threads,
@@ -189,6 +159,8 @@ fn describe(planned: &PlannedCase, data: &str) -> CaseRecord {
         parameters: model.parameters(),
         train_flops_per_sample: model.train_flops_per_sample(),
         samples_per_second: Summary::default(),
+        tokens_per_sample: tokens_per_sample(&set.train),
+        tokens_per_second: None,
         step_us: 0.0,
         gflops: 0.0,
         fraction_of_peak: Summary::default(),
@@ -197,6 +169,13 @@ fn describe(planned: &PlannedCase, data: &str) -> CaseRecord {
         peak_memory_bytes: None,
         waiting: None,
     }
+}
+
+/// Tokens of a sample that have a target and count, the mean of all; none where a sample has one target.
+fn tokens_per_sample(samples: &Samples) -> Option<f64> {
+    let Targets::Tokens(tokens) = samples.targets() else { return None };
+    let counted: usize = (0..samples.len()).map(|sample| tokens.view().counted(sample)).sum();
+    Some(counted as f64 / samples.len() as f64)
 }
 
 /// Resident memory without the models and data of the cases, of which each would need its own only.
@@ -371,6 +350,7 @@ fn add(case: &mut CaseRecord, sample: Sample) {
     case.samples_per_second = with(&case.samples_per_second, sample.samples_per_second);
     case.fraction_of_peak = with(&case.fraction_of_peak, sample.fraction_of_peak);
     let rate = case.samples_per_second.median;
+    case.tokens_per_second = case.tokens_per_sample.map(|tokens| rate * tokens);
     case.step_us = case.batch as f64 / rate * 1e6;
     case.gflops = rate * case.train_flops_per_sample / 1e9;
 }

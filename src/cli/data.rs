@@ -34,13 +34,14 @@ pub enum DataCommand {
     /// Show what is in a table or in the files of a data set.
     ///
     /// Of a table of comma-separated values: rows, columns and what they are, missing values, ranges, the most frequent
-    /// values, what each column says about the target, and what may be wrong. Of data files: types, sizes, label counts,
+    /// values, what each column says about the target, and what may be wrong. Of a text: its tokens, the vocabulary, the most
+    /// frequent ones, and how it is divided. Of data files: types, sizes, label counts,
     /// pixel statistics.
     Info(info::Info),
     /// Show training samples as pictures, each beside what augmentation makes of it.
     ///
     /// What stands beside a sample is what a training by the recipe makes of it in its first seven epochs,
-    /// before it is mixed with others (mixup).
+    /// before it is mixed with others (mixup). Samples of a text are printed as text.
     Show(show::Show),
     /// Write a data set that needs no file as files.
     ///

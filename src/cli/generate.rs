@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Outputs;
+use crate::data::text::Writing;
 use crate::model::saved;
 use crate::report::numbers::{self, thousands};
 use crate::report::{json, terminal};
@@ -75,15 +76,20 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
     let vocabulary = vocabulary_of(&saved.model)?;
     let GenerateArguments { temperature, top_k, top_p, seed, .. } = arguments;
     let sampling = Sampling { temperature, top_k: top_k.map(|most| most as usize), top_p, seed };
-    let mut generator = Generator::new(&saved.model, sampling, &prompt(vocabulary, &arguments.prompt)?)?;
+    let read = prompt(vocabulary, &arguments.prompt)?;
+    let mut generator = Generator::new(&saved.model, sampling, &read)?;
+    // Where there is no prompt, what the model reads is no part of the text.
+    let shown = if arguments.prompt.is_empty() { &[][..] } else { &read };
+    let mut writing = Writing::after(vocabulary, shown);
     let mut written = Writer { text: String::new(), rest: Vec::new() };
     written.add(arguments.prompt.as_bytes())?;
     let (begun, mut count) = (Instant::now(), 0);
     while count < arguments.tokens {
-        written.add(&vocabulary.decode_bytes(&[generator.write()?]))?;
+        written.add(&writing.add(generator.write()?))?;
         count += 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
+    written.add(&writing.end())?;
     written.end()?;
     let rate = f64::from(count) / seconds.max(f64::MIN_POSITIVE);
     let (all, time) = (thousands(count.into()), numbers::duration(seconds));

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 
 use crate::model::Recipe;
-use crate::report::numbers::percent;
+use crate::report::numbers::{loss, percent};
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
@@ -44,7 +44,11 @@ fn list() -> crate::Result<String> {
     let mut text = String::new();
     for name in names {
         let recipe = Recipe::built_in(name)?;
-        let target = recipe.target.map_or(String::new(), |target| format!(" (target {})", percent(target)));
+        let target = match (recipe.target, recipe.target_loss) {
+            (Some(target), _) => format!(" (target {})", percent(target)),
+            (None, Some(target)) => format!(" (target loss {})", loss(target)),
+            (None, None) => String::new(),
+        };
         text += &format!("{name:<width$}  {}{target}\n", recipe.summary);
     }
     Ok(text)

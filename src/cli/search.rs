@@ -15,7 +15,7 @@ use super::partial::Growing;
 use super::shared::{command_line, say, settings};
 use super::signals::{self, Signal, Stop};
 use super::train::table::{self, Made};
-use crate::data::{DataSet, Targets};
+use crate::data::DataSet;
 use crate::model::Recipe;
 use crate::model::recipe::Override;
 use crate::report::numbers::counted;
@@ -24,7 +24,8 @@ use crate::report::{json, search as tables, terminal};
 use crate::search::journal::Journal;
 use crate::search::range_test::RANGE_TEST;
 use crate::search::{
-    Plan, Search, SearchMethod, SearchProgress, SearchRecord, SearchWatcher, TrialRecord, TrialState,
+    Plan, ScoredBy, Search, SearchMethod, SearchProgress, SearchRecord, SearchWatcher, TrialRecord,
+    TrialState,
 };
 use crate::train::dataset;
 use crate::{Error, Result};
@@ -83,11 +84,8 @@ pub fn run(arguments: SearchArguments) -> anyhow::Result<ExitCode> {
             (Some(Journal::begin(path, &plan.identity())?), Vec::new())
         }
     };
-    let mut shown = Shown {
-        line: Spinner::new(),
-        is_of_classes: matches!(data.train.targets(), Targets::Classes(_)),
-        unprinted: None,
-    };
+    let mut shown =
+        Shown { line: Spinner::new(), scored_by: ScoredBy::of(data.train.targets()), unprinted: None };
     shown.print(&(assumed + &tables::heading(&plan, &recipe.name, &data.name)));
     let stop = signals::listen(shown.line.line(), STOPPING);
     let record = plan.run(opened, known, stop.flag(), &mut shown);
@@ -247,7 +245,7 @@ fn exit_code(record: &SearchRecord, stop: &Stop) -> anyhow::Result<ExitCode> {
 /// Shows what is being trained, and prints what is done.
 struct Shown {
     line: Spinner,
-    is_of_classes: bool,
+    scored_by: ScoredBy,
     /// Why the first text that could not be printed was not.
     unprinted: Option<std::io::Error>,
 }
@@ -261,10 +259,9 @@ impl Shown {
     }
 
     fn say(&self, done: SearchProgress) {
-        let best = done.best.map_or(String::new(), |score| match self.is_of_classes {
-            true => format!(", best accuracy {}", crate::report::numbers::percent(score)),
-            false => format!(", best R² {}", crate::report::metrics::part(score)),
-        });
+        let best = done
+            .best
+            .map_or(String::new(), |score| format!(", best {}", tables::named(self.scored_by, score)));
         self.line.say(&format!("{} of {} done{best}", done.done, counted(done.of, "training")));
     }
 }
@@ -278,7 +275,7 @@ impl SearchWatcher for Shown {
     }
 
     fn trial(&mut self, done: SearchProgress, trial: &TrialRecord) {
-        self.print(&tables::trial_line(self.is_of_classes, done, trial));
+        self.print(&tables::trial_line(self.scored_by, done, trial));
         self.say(done);
     }
 }

@@ -58,7 +58,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     if let Some(number) = arguments.folds {
         return folds::run(&arguments, number, &recipe, &data);
     }
-    let split = train::split(&data.train, &recipe)?;
+    let split = train::split_of(&data, &recipe)?;
     // Windows of a series that see what is set aside are in neither part.
     let [trained, held] = split.map_or([data.train.len(), 0], |split| [split.subset.len(), split.held.len()]);
     check_samples(&recipe, trained)?;
@@ -188,6 +188,8 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
     if let Some(seen) = &record.validation {
         text += &format!("validation {word} {}", loss(seen.loss));
         text += &with_score(seen, "validation ");
+        // Of a data set with a validation part there is no test.
+        text += &reached_loss(recipe, seen.loss, record.test.is_none());
         if let Some(epoch) = record.best_epoch {
             text += &format!("; the parameters are those of epoch {epoch}, the best");
         }
@@ -200,6 +202,7 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
             let outcome = if accuracy >= target { "reached" } else { "not reached" };
             text += &format!(" (target {}: {outcome})", percent(target));
         }
+        text += &reached_loss(recipe, test.loss, true);
         text.push('\n');
         text += &naive_forecasts(test);
     } else if record.diverged.is_some() {
@@ -215,6 +218,14 @@ fn result(record: &TrainRecord, recipe: &Recipe) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Whether a loss is the one to come down to, where it `is_judged`; nothing of a recipe that names none.
+fn reached_loss(recipe: &Recipe, found: f64, is_judged: bool) -> String {
+    recipe.target_loss.filter(|_| is_judged).map_or(String::new(), |target| {
+        let outcome = if found <= target { "reached" } else { "not reached" };
+        format!(" (target loss {}: {outcome})", loss(target))
+    })
 }
 
 /// What follows the loss in a line.
@@ -262,6 +273,13 @@ mod tests {
             "trained 0 epochs in 2.5 s on 2 threads: all epochs done\n\
              test loss 0.0800, test accuracy 97.65 % (target 97.30 %: reached)\n"
         );
+        let of_loss = Recipe { target: None, target_loss: Some(0.08), ..recipe.clone() };
+        assert!(result(&record, &of_loss).ends_with("97.65 % (target loss 0.0800: reached)\n"));
+        (record.validation, record.test) = (record.test.take(), None);
+        let of_loss = Recipe { target_loss: Some(0.0799), ..of_loss };
+        let text = result(&record, &of_loss);
+        assert!(text.ends_with("validation accuracy 97.65 % (target loss 0.0799: not reached)\n"), "{text}");
+        record.validation = None;
         record.test = Some(Evaluation::new(0.08, 0.97));
         (record.stop_reason, record.signal) = ("interrupted".into(), Some("SIGINT".into()));
         let text = result(&record, &recipe);

@@ -210,6 +210,11 @@ pub fn text(name: &str) -> Option<&'static KnownText> {
     TEXTS.iter().find(|text| text.name == name)
 }
 
+/// The published series of this name.
+pub fn series(name: &str) -> Option<&'static KnownText> {
+    SERIES.iter().find(|series| series.name == name)
+}
+
 /// The published set of this name.
 pub fn known(name: &str) -> Option<&'static KnownSet> {
     KNOWN.iter().find(|set| set.name == name)

@@ -259,7 +259,8 @@ impl HyperParameter {
         };
         let several = if one_dimensional { "" } else { ", or [height, width]" };
         let from = |low: usize| format!("{}{several}", integer_text(low, window::MOST_PIXELS));
-        let [sizes, padding] = [from(1), from(0) + ", or each end, or \"same\""];
+        let causal = if one_dimensional && !pool { ", or \"causal\"" } else { "" };
+        let [sizes, padding] = [from(1), from(0) + ", or each end, or \"same\"" + causal];
         let stride = if pool { "as `kernel`" } else { "1" };
         vec![
             row("kernel", "", &sizes, self.about),

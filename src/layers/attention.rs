@@ -2,11 +2,13 @@
 //! values that are there: several heads side by side, which may share keys and values in groups (Ainslie et al.: GQA,
 //! 2023). The layers that make queries, keys and values, and that mix the heads, stand before it and behind it.
 
+use super::dropout::row_key;
 use super::in_order::{Advance, Along, InOrder};
-use super::layer::{Backward, Flops, Forward, Layer};
+use super::layer::{Backward, Flops, Forward, Layer, Training};
 use crate::kernels::image::Image;
-use crate::kernels::sequence::attention::{self, Head};
+use crate::kernels::sequence::attention::{self, Dropped, Head};
 use crate::kernels::sequence::rotary::Rotary;
+use crate::rng;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// Attention without parameters. At each position the input has the queries of all heads, `[heads][width]`, then keys and
@@ -24,6 +26,8 @@ pub struct Attention {
     pub causal: bool,
     /// How queries and keys are turned by their positions, if they are.
     rotary: Option<Rotary>,
+    /// The part of the weights that is dropped in training, in [0, 1).
+    dropout: f64,
 }
 
 impl Attention {
@@ -41,7 +45,18 @@ impl Attention {
     ) -> Attention {
         assert!(kv_heads > 0 && heads.is_multiple_of(kv_heads), "{kv_heads} heads for {heads}");
         let rotary = rotary.map(|base| Rotary::new(positions, width, base));
-        Attention { positions, heads, kv_heads, width, causal, rotary }
+        Attention { positions, heads, kv_heads, width, causal, rotary, dropout: 0.0 }
+    }
+
+    /// The same with a part of the weights of the softmax, in [0, 1), dropped in training.
+    pub fn with_dropout(self, rate: f64) -> Attention {
+        Attention { dropout: rate, ..self }
+    }
+
+    /// What drops weights of a head of a row, if some are.
+    fn dropped(&self, training: Option<&Training>, row: usize, head: usize) -> Option<Dropped> {
+        let training = training.filter(|_| self.dropout > 0.0)?;
+        Some(Dropped::new(self.dropout, rng::mix(row_key(training, row) ^ head as u64)))
     }
 
     /// What the layer takes: queries, keys and values.
@@ -94,7 +109,8 @@ fn pad(row: &mut [f32], Image { channels, pitch, .. }: Image) {
 
 impl Layer for Attention {
     fn kind(&self) -> String {
-        if self.causal { "causal attention".into() } else { "attention".into() }
+        let kind = if self.causal { "causal attention" } else { "attention" };
+        if self.dropout > 0.0 { format!("{kind}, dropout {}", self.dropout) } else { kind.into() }
     }
 
     fn outputs(&self) -> usize {
@@ -123,7 +139,7 @@ impl Layer for Attention {
         rows * self.heads * self.positions
     }
 
-    fn forward(&self, Forward { mut y, x, scratch, .. }: Forward) {
+    fn forward(&self, Forward { mut y, x, scratch, training, .. }: Forward) {
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output) = (self.input(), self.output());
         let mut pass = attention::Forward::new(self.head(), scratch);
@@ -134,7 +150,8 @@ impl Layer for Attention {
                 pass.take_keys(keys, values);
                 for head in self.group(shared) {
                     let log_sums = &mut saved[self.saved(row, head)];
-                    pass.attend(self.rows_mut(y, output, head), log_sums, self.rows(x, input, head));
+                    let (y, queries) = (self.rows_mut(y, output, head), self.rows(x, input, head));
+                    pass.attend(y, log_sums, queries, self.dropped(training, row, head).as_ref());
                 }
             }
             pad(y, output);
@@ -150,7 +167,7 @@ impl Layer for Attention {
     }
 
     /// Inverts the forward pass.
-    fn backward(&self, Backward { dx, dy, x, y, scratch, .. }: Backward) {
+    fn backward(&self, Backward { dx, dy, x, y, scratch, training, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output, dy) = (self.input(), self.output(), dy.as_ref());
@@ -163,7 +180,8 @@ impl Layer for Attention {
                 for head in self.group(shared) {
                     let [dy, y] = [dy, y].map(|y| self.rows(y, output, head));
                     let own = [dy, y, self.rows(x, input, head)];
-                    pass.attend(self.rows_mut(dx, input, head), own, &saved[self.saved(row, head)]);
+                    let (dq, log_sums) = (self.rows_mut(dx, input, head), &saved[self.saved(row, head)]);
+                    pass.attend(dq, own, log_sums, self.dropped(training, row, head).as_ref());
                 }
                 pass.finish_keys(self.rows_mut(dx, input, of_keys));
                 pass.finish_values(self.rows_mut(dx, input, of_values));
@@ -218,154 +236,4 @@ impl InOrder for Attention {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::reference;
-
-    const ROWS: usize = 2;
-
-    /// Of the largest number, or of 1.
-    const TOLERANCE: f64 = 1e-5;
-
-    fn numbers(count: usize, step: f64) -> Vec<f32> {
-        (1..=count).map(|i| ((i as f64 * step).fract() * 4.0 - 2.0) as f32).collect()
-    }
-
-    /// Rows of samples `[ROWS, positions, channels]`, padded with zeros.
-    fn placed(values: &[f32], image: Image) -> Vec<f32> {
-        let mut rows = vec![0.0; ROWS * image.columns()];
-        for (to, from) in rows.chunks_exact_mut(image.pitch).zip(values.chunks_exact(image.channels)) {
-            to[..from.len()].copy_from_slice(from);
-        }
-        rows
-    }
-
-    /// The inverse; padding must be zeros.
-    fn taken(rows: &[f32], image: Image) -> Vec<f32> {
-        let pixel = |pixel: &[f32]| {
-            assert!(pixel[image.channels..].iter().all(|&x| x == 0.0), "padding");
-            pixel[..image.channels].to_vec()
-        };
-        rows.chunks_exact(image.pitch).flat_map(pixel).collect()
-    }
-
-    /// The output and the gradient of the input, `[ROWS, positions, channels]`.
-    fn fast(layer: &Attention, x: &[f32], dy: &[f32]) -> [Vec<f32>; 2] {
-        let (input, output) = (layer.input(), layer.output());
-        let (x, mut dy) = (placed(x, input), placed(dy, output));
-        let [mut y, mut dx] = [output, input].map(|image| vec![f32::NAN; ROWS * image.columns()]);
-        let mut scratch = vec![f32::NAN; layer.scratch_len() + layer.saved_len(ROWS)];
-        let [of_x, of_y] = [input, output].map(|image| image.columns());
-        layer.forward(Forward {
-            y: MatrixMut::new(&mut y, ROWS, of_y, of_y),
-            x: MatrixRef::new(&x, ROWS, of_x, of_x),
-            storage: &[],
-            derived: &[],
-            columns: 0..of_y,
-            scratch: &mut scratch,
-            training: None,
-        });
-        let saved = layer.scratch_len();
-        scratch[..saved].fill(f32::NAN);
-        layer.backward(Backward {
-            dx: Some(MatrixMut::new(&mut dx, ROWS, of_x, of_x)),
-            dy: MatrixMut::new(&mut dy, ROWS, of_y, of_y),
-            x: MatrixRef::new(&x, ROWS, of_x, of_x),
-            y: MatrixRef::new(&y, ROWS, of_y, of_y),
-            storage: &[],
-            derived: &[],
-            scratch: &mut scratch,
-            training: None,
-        });
-        [taken(&y, output), taken(&dx, input)]
-    }
-
-    /// The same in f64.
-    fn exact(layer: &Attention, rotary: Option<f32>, x: &[f32], dy: &[f32]) -> [Vec<f64>; 2] {
-        let &Attention { positions, heads, kv_heads, width, causal, .. } = layer;
-        let rotary = rotary.map(f64::from);
-        let twin = reference::attention::Attention { positions, heads, kv_heads, width, causal, rotary };
-        let [x, dy] = [x, dy].map(|values| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>());
-        let rows = || x.chunks_exact(positions * twin.inputs());
-        let gradients = dy.chunks_exact(positions * twin.outputs());
-        let dx = gradients.zip(rows()).flat_map(|(dy, x)| twin.backward(dy, x)).collect();
-        [rows().flat_map(|x| twin.forward(x)).collect(), dx]
-    }
-
-    fn deviation(fast: &[f32], exact: &[f64]) -> f64 {
-        assert_eq!(fast.len(), exact.len());
-        let scale = exact.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
-        let each = fast.iter().zip(exact).map(|(fast, exact)| (f64::from(*fast) - exact).abs() / scale);
-        each.fold(0.0, |largest, x| if x <= largest { largest } else { x })
-    }
-
-    fn agrees(positions: usize, heads: [usize; 2], width: usize) {
-        for (causal, rotary) in [(false, None), (true, None), (true, Some(100.0)), (false, Some(10_000.0))] {
-            let layer = Attention::new(positions, heads, width, causal, rotary);
-            let x = numbers(ROWS * layer.input().features(), 0.618_033_988_7);
-            let dy = numbers(ROWS * layer.output().features(), 0.754_877_666_2);
-            let (fast, exact) = (fast(&layer, &x, &dy), exact(&layer, rotary, &x, &dy));
-            for (number, (fast, exact)) in fast.iter().zip(&exact).enumerate() {
-                let found = deviation(fast, exact);
-                assert!(
-                    found <= TOLERANCE,
-                    "{positions} {heads:?} {width} {causal} {rotary:?} {number}: {found:e}"
-                );
-                // What the test would see.
-                let mut wrong = fast.clone();
-                *wrong.last_mut().unwrap() += 1e-3 * exact.iter().fold(1.0f32, |m, x| m.max(x.abs() as f32));
-                assert!(deviation(&wrong, exact) > TOLERANCE);
-            }
-        }
-    }
-
-    #[test]
-    fn short_sequences_agree_with_the_twin() {
-        for positions in [1, 2, 17] {
-            for heads in [[1, 1], [2, 1], [2, 2], [4, 2], [4, 1]] {
-                [8, 16, 20, 32].into_iter().for_each(|width| agrees(positions, heads, width));
-            }
-        }
-    }
-
-    /// Of one block and of several, of which the last is short.
-    #[test]
-    fn long_sequences_agree_with_the_twin() {
-        for (positions, heads, width) in [
-            (64, [2, 1], 20),
-            (64, [1, 1], 32),
-            (65, [1, 1], 8),
-            (65, [4, 2], 16),
-            (130, [2, 1], 20),
-            (130, [1, 1], 32),
-        ] {
-            agrees(positions, heads, width);
-        }
-    }
-
-    /// Products that no exponential holds.
-    #[test]
-    fn large_products_do_not_overflow() {
-        let layer = Attention::new(70, [1, 1], 16, true, None);
-        let x: Vec<f32> = numbers(ROWS * layer.input().features(), 0.618_033_988_7);
-        let x: Vec<f32> = x.iter().map(|x| x * 100.0).collect();
-        let dy = numbers(ROWS * layer.output().features(), 0.754_877_666_2);
-        let [y, dx] = fast(&layer, &x, &dy);
-        assert!(y.iter().chain(&dx).all(|x| x.is_finite()));
-    }
-
-    /// What a later position holds changes nothing before it.
-    #[test]
-    fn causal_attention_does_not_look_ahead() {
-        let layer = Attention::new(70, [2, 1], 8, true, Some(10_000.0));
-        let (inputs, outputs) = (layer.input().channels, layer.output().channels);
-        let mut x = numbers(ROWS * layer.input().features(), 0.618_033_988_7);
-        let dy = numbers(ROWS * layer.output().features(), 0.754_877_666_2);
-        let [before, _] = fast(&layer, &x, &dy);
-        let changed = 66;
-        x[changed * inputs..70 * inputs].iter_mut().for_each(|x| *x += 1.0);
-        let [after, _] = fast(&layer, &x, &dy);
-        assert_eq!(before[..changed * outputs], after[..changed * outputs]);
-        assert_ne!(before[changed * outputs..70 * outputs], after[changed * outputs..70 * outputs]);
-    }
-}
+mod tests;

@@ -4,11 +4,13 @@
 //! i' and j' the place of pixel (i, j) of the window.
 
 mod flipped;
+pub(super) mod in_order;
 
 use std::ops::Range;
 
 use super::dense::{Dense, Shard};
 use super::derived::{Derivation, Derived, Destination, Reader};
+use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
@@ -219,6 +221,10 @@ impl Layer for Convolution {
 
     fn prepares_gradient(&self) -> bool {
         self.patch.activation != Activation::IDENTITY
+    }
+
+    fn along(&self) -> Along<'_> {
+        in_order::along(self)
     }
 
     fn backward(&self, Backward { mut dx, mut dy, y, derived, scratch, .. }: Backward) {

@@ -4,7 +4,9 @@
 //! place of pixel (i, j) of the window (Chollet, "Xception: Deep Learning with Depthwise Separable
 //! Convolutions", 2017; as PyTorch's `Conv2d` with as many groups as channels).
 
+use super::convolution::in_order::{self, Windowed};
 use super::dense::Dense;
+use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{Partitioning, Sharding};
@@ -105,6 +107,10 @@ impl Layer for Depthwise {
         self.patch.activation != Activation::IDENTITY
     }
 
+    fn along(&self) -> Along<'_> {
+        in_order::along(self)
+    }
+
     fn backward(&self, Backward { dx, mut dy, y, storage, scratch, .. }: Backward) {
         // Inverts the activation.
         if self.patch.activation != Activation::IDENTITY {
@@ -144,5 +150,15 @@ impl Layer for Depthwise {
 
     fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
         Some(Box::new(self.patch.partitioned(wanted)))
+    }
+}
+
+impl Windowed for Depthwise {
+    fn placed(&self) -> (Image, Window) {
+        (self.input, self.window)
+    }
+
+    fn over(&self, input: Image, window: Window) -> Depthwise {
+        Depthwise { input, window, ..self.clone() }
     }
 }

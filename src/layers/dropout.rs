@@ -54,11 +54,21 @@ pub struct Dropout {
     pub channels: bool,
 }
 
+/// What the random numbers of a layer follow from in a step.
+fn layer_key(training: &Training) -> u64 {
+    let step = rng::key(training.seed, Purpose::Dropout, training.step);
+    rng::mix(step ^ training.layer as u64)
+}
+
+/// What those of one row do, by its number among the rows of a pass.
+pub(super) fn row_key(training: &Training, row: usize) -> u64 {
+    rng::mix(layer_key(training) ^ (training.first + row) as u64)
+}
+
 impl Dropout {
     /// `to` becomes `from`, or 0; backward as forward.
     fn apply(&self, mut to: MatrixMut, from: MatrixRef, scratch: &mut [f32], training: &Training) {
-        let step = rng::key(training.seed, Purpose::Dropout, training.step);
-        let key = rng::mix(step ^ training.layer as u64);
+        let key = layer_key(training);
         let dropping = Dropping::new(self.rate);
         for row in 0..to.rows() {
             let key = rng::mix(key ^ (training.first + row) as u64);

@@ -8,8 +8,10 @@
 use std::ops::Range;
 
 use super::convolution::Convolution;
+use super::convolution::in_order::{self, Windowed};
 use super::dense::Dense;
 use super::derived::{Derivation, Derived};
+use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
@@ -187,6 +189,10 @@ impl Layer for Grouped {
         self.activation != Activation::IDENTITY
     }
 
+    fn along(&self) -> Along<'_> {
+        in_order::along(self)
+    }
+
     fn backward(&self, Backward { dx, mut dy, y, storage, derived, scratch, training, .. }: Backward) {
         // Inverts the activation.
         if self.activation != Activation::IDENTITY {
@@ -248,6 +254,17 @@ impl Layer for Grouped {
 
     fn derived(&self) -> Option<&dyn Derived> {
         Some(self)
+    }
+}
+
+impl Windowed for Grouped {
+    fn placed(&self) -> (Image, Window) {
+        (self.input, self.group.patches.window)
+    }
+
+    fn over(&self, input: Image, window: Window) -> Grouped {
+        let of_group = input.with_channels(self.group.patches.input.channels);
+        Grouped { input, group: self.group.over(of_group, window), ..self.clone() }
     }
 }
 

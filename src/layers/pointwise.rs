@@ -3,6 +3,7 @@
 
 use super::dense::Dense;
 use super::derived::Derived;
+use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{Partitioning, Sharding};
@@ -111,6 +112,11 @@ impl Layer for Pointwise {
 
     fn prepares_gradient(&self) -> bool {
         self.patch.activation != Activation::IDENTITY
+    }
+
+    /// With another stride an output stands for several positions.
+    fn along(&self) -> Along<'_> {
+        if self.is_whole() { Along::Apart } else { Along::Together }
     }
 
     fn backward(&self, Backward { dx, mut dy, y, derived, scratch, .. }: Backward) {

@@ -24,6 +24,7 @@ mod program;
 mod read;
 mod reproduce;
 mod schedule;
+mod series;
 mod stop;
 mod table;
 mod text;

@@ -190,7 +190,7 @@ fn encoder(path: &Path, text: &str, input: [usize; 3], outputs: Option<usize>) -
     let expected = "what is made of the columns of a table";
     let encoder = Encoder::from_json(text).map_err(|fault| wrong(path, "table", expected, &fault))?;
     let (width, found) = (encoder.inputs(), encoder.outputs());
-    if [1, 1, width] != input || outputs.is_some_and(|outputs| found != outputs) {
+    if encoder.shape() != input || outputs.is_some_and(|outputs| found != outputs) {
         let outputs = outputs.unwrap_or(found);
         let expected =
             format!("an input of {} and {outputs} outputs", input.map(|size| size.to_string()).join("x"));

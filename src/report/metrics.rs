@@ -1,11 +1,11 @@
 //! Metrics in words, for a terminal.
 
-use super::numbers::{percent, significant, thousands};
+use super::numbers::{counted, percent, significant, thousands};
 use super::table::{Side, table};
 use crate::train::Evaluation;
 use crate::train::metrics::{
-    ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, Metrics, OutputMetrics, SeasonalErrors,
-    ValueMetrics,
+    AutoregressionErrors, ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, Metrics, OutputMetrics,
+    SeasonalErrors, ValueMetrics,
 };
 
 /// The most classes whose confusion matrix is printed, and the most outputs that have a line each.
@@ -47,7 +47,8 @@ fn scaled(mase: Option<f64>) -> String {
     mase.map_or(String::new(), |mase| format!(", MASE {}", part(mase)))
 }
 
-/// The errors of forecasts of a series that take no network, each in a line; empty where there is no series.
+/// The errors of forecasts of a series that take no network, each in a line: naive ones and a linear autoregression; empty
+/// where there is no series.
 pub fn naive_forecasts(seen: &Evaluation) -> String {
     let Some(series) = &seen.series else { return String::new() };
     let line = |errors: &ForecastErrors| {
@@ -57,7 +58,11 @@ pub fn naive_forecasts(seen: &Evaluation) -> String {
     let seasonal = series.seasonal.as_ref().map_or(String::new(), |SeasonalErrors { season, errors }| {
         format!("the last season of {season} rows again (seasonal naive): {}", line(errors))
     });
-    format!("in comparison, the last value again (naive): {}{seasonal}", line(&series.naive))
+    let linear =
+        series.autoregression.as_ref().map_or(String::new(), |AutoregressionErrors { rows, errors }| {
+            format!("a linear autoregression of {}: {}", counted(*rows, "row"), line(errors))
+        });
+    format!("in comparison, the last value again (naive): {}{seasonal}{linear}", line(&series.naive))
 }
 
 /// Metrics beside those of [`score`], in lines; `names`: of the classes, or none.

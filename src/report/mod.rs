@@ -26,5 +26,6 @@ pub mod summary;
 pub mod table;
 pub mod tensorboard;
 pub mod terminal;
+pub mod text_record;
 pub mod tour;
 mod wrap;

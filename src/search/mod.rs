@@ -24,7 +24,7 @@ pub use kind::{MOST_TRIALS, SearchMethod, TRIALS};
 pub use plan::Plan;
 pub use range::{Over, Range};
 pub use rates::{RangeTest, RatePoint};
-pub use record::{Rung, SEARCH_SCHEMA, SearchRecord, Searched, TrialRecord, TrialState};
+pub use record::{Rung, SEARCH_SCHEMA, ScoredBy, SearchRecord, Searched, TrialRecord, TrialState};
 pub use request::Search;
 pub use rounds::{SearchProgress, SearchWatcher};
 pub use space::Space;

@@ -33,7 +33,8 @@ pub struct Plan<'a> {
     pub(super) recipe: &'a Recipe,
     pub(super) data: &'a DataSet,
     pub(super) space: Space,
-    pub(super) splits: Vec<Split>,
+    /// None: the validation part of the data set is what trials are tried on.
+    pub(super) splits: Vec<Option<Split>>,
     pub(super) threads: usize,
     method: SearchMethod,
     seed: u64,
@@ -58,12 +59,12 @@ impl<'a> Plan<'a> {
             if search.overs.is_empty() { vec![around(recipe, method)?] } else { search.overs.clone() };
         let space = Space::new(recipe, overs)?;
         let trials = trials(search, &space)?;
-        let splits = trial::splits(&data.train, recipe, folds)?;
+        let splits = trial::splits(data, recipe, folds)?;
         let threads = search.threads.unwrap_or_else(usable_cores);
         let team = Team::new(threads)?;
         if let Some(split) = splits.first() {
             for corner in space.corners().iter().take(PLANNED) {
-                trial::check(data, &space.recipe(recipe, corner)?, split, &team)?;
+                trial::check(data, &space.recipe(recipe, corner)?, split.as_ref(), &team)?;
             }
         }
         let (seed, command) = (*seed, String::new());
@@ -137,7 +138,15 @@ impl<'a> Plan<'a> {
 
     /// The samples to learn from and those to try on, of the first of the folds.
     pub fn samples(&self) -> [usize; 2] {
-        self.splits.first().map_or([0; 2], |split| [split.subset.len(), split.held.len()])
+        match self.splits.first() {
+            Some(Some(split)) => [split.subset.len(), split.held.len()],
+            _ => [self.data.train.len(), self.data.test.len()],
+        }
+    }
+
+    /// Whether trials are tried on a validation part that the data set has.
+    pub fn has_validation_part(&self) -> bool {
+        self.data.validates
     }
 
     pub fn folds(&self) -> Option<usize> {
@@ -179,7 +188,7 @@ impl<'a> Plan<'a> {
     /// The recipe with these values, as TOML.
     fn winner(&self, place: &[f64]) -> Option<String> {
         let mut recipe = self.space.recipe(self.recipe, place).ok()?;
-        if recipe.stop.patience.is_some() && recipe.data.validation.is_none() {
+        if recipe.stop.patience.is_some() && recipe.data.validation.is_none() && !self.data.validates {
             // Patience has been waiting by samples that the search set aside.
             recipe.data.validation = Some(Held::Part(HELD));
         }

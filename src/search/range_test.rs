@@ -55,6 +55,7 @@ impl Search {
     /// the full batch; those with which a training on these samples would begin.
     pub fn range_test(&self, data: &DataSet, stop: &AtomicBool) -> Result<SearchRecord> {
         let mut test = self.checked_test()?;
+        test.recipe = test.recipe.for_samples(&data.train)?;
         test.recipe.train.batch = test.recipe.train.batch.min(data.train.len());
         let threads = self.threads.unwrap_or_else(usable_cores);
         let model = &test.recipe.model;

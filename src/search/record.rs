@@ -42,8 +42,8 @@ pub struct SearchRecord {
     /// How many folds each trial is tried on; absent if it is one part of the training samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
-    /// What trials are ranked by, the higher the better: "accuracy", or "r_squared" where targets are values.
-    pub scored_by: String,
+    /// What trials are ranked by, the higher the better.
+    pub scored_by: ScoredBy,
     /// The keys, each with what it may be.
     pub over: Vec<Searched>,
     /// All trials that are done, in the order of their numbers.
@@ -67,6 +67,34 @@ pub struct SearchRecord {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// What trials are ranked by, the higher the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoredBy {
+    /// The accuracy, where samples have classes.
+    Accuracy,
+    /// R², where targets are values.
+    RSquared,
+    /// The loss with the other sign, where sequences have a class for each position: language models are compared by it.
+    NegativeLoss,
+}
+
+impl ScoredBy {
+    /// What goes with these targets.
+    pub fn of(targets: &Targets) -> ScoredBy {
+        match targets {
+            Targets::Classes(_) => ScoredBy::Accuracy,
+            Targets::Tokens(_) => ScoredBy::NegativeLoss,
+            Targets::Values { .. } | Targets::None => ScoredBy::RSquared,
+        }
+    }
+
+    /// A score as it is shown: of a loss without the sign that makes the higher the better.
+    pub fn shown(self, score: f64) -> f64 {
+        if self == ScoredBy::NegativeLoss { -score } else { score }
+    }
 }
 
 /// A key and what it may be.
@@ -174,7 +202,6 @@ impl SearchRecord {
             ordered: over.range.is_ordered(),
             log: over.range.is_log(),
         };
-        let is_classes = matches!(data.train.targets(), Targets::Classes(_));
         SearchRecord {
             schema: SEARCH_SCHEMA.into(),
             version: env!("CARGO_PKG_VERSION").into(),
@@ -188,7 +215,7 @@ impl SearchRecord {
             seed: 1,
             asked: 1,
             folds: None,
-            scored_by: if is_classes { "accuracy" } else { "r_squared" }.into(),
+            scored_by: ScoredBy::of(data.train.targets()),
             over: space.overs.iter().map(searched).collect(),
             trials: Vec::new(),
             best: None,
@@ -264,7 +291,7 @@ pub(crate) mod tests {
             seed: 1,
             asked: trials.len(),
             folds: None,
-            scored_by: "accuracy".into(),
+            scored_by: ScoredBy::Accuracy,
             over: Vec::new(),
             trials,
             best: None,

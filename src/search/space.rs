@@ -133,7 +133,7 @@ pub(super) fn combined(of: &[Vec<f64>]) -> Vec<Vec<f64>> {
 fn unchangeable(key: &str) -> Option<&'static str> {
     let table = key.split('.').next().unwrap_or(key);
     match table {
-        "name" | "summary" | "target" | "reproduce" => Some("this one changes no network"),
+        "name" | "summary" | "target" | "target_loss" | "reproduce" => Some("this one changes no network"),
         "data" if !OF_DATA.contains(&key) => {
             Some("all trials share one data set, which is loaded once; --set changes it for all")
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::journal::Outcome;
 use super::method::{Cost, Proposal};
 use super::plan::Plan;
-use super::record::{Rung, TrialRecord, TrialState};
+use super::record::{Rung, ScoredBy, TrialRecord, TrialState};
 use crate::stats::MeanEstimate;
 use crate::team::Team;
 use crate::train::{Divergence, Ending, TrainRecord, trial};
@@ -34,7 +34,7 @@ impl Plan<'_> {
         let until = proposal.epochs.unwrap_or(recipe.train.epochs);
         let mut runs = Vec::new();
         for split in &self.splits {
-            match trial::validated(self.data, &recipe, split, until, team, stop) {
+            match trial::validated(self.data, &recipe, split.as_ref(), until, team, stop) {
                 Ok(Some(run)) => runs.push(run),
                 Ok(None) => return None,
                 Err(error) => return Some(failed(outcome, error.to_string())),
@@ -54,7 +54,7 @@ impl Plan<'_> {
             if runs.iter().any(is_cut) {
                 outcome.state = TrialState::Stopped;
             }
-            score(&mut outcome, &runs);
+            score(&mut outcome, &runs, ScoredBy::of(self.data.train.targets()));
         }
         Some(outcome)
     }
@@ -85,13 +85,16 @@ fn told(divergence: &Divergence) -> String {
 }
 
 /// Puts in what the trainings have come to on the samples set aside.
-fn score(outcome: &mut Outcome, runs: &[TrainRecord]) {
+fn score(outcome: &mut Outcome, runs: &[TrainRecord], by: ScoredBy) {
     let seen: Vec<_> = runs.iter().filter_map(|run| run.validation.as_ref()).collect();
     let score = |index: usize| {
         let seen = seen.get(index)?;
-        seen.accuracy
-            .or(seen.values.as_ref().map(|values| values.r_squared))
-            .filter(|score| score.is_finite())
+        let score = match by {
+            ScoredBy::Accuracy => seen.accuracy,
+            ScoredBy::RSquared => seen.values.as_ref().map(|values| values.r_squared),
+            ScoredBy::NegativeLoss => Some(-seen.loss),
+        };
+        score.filter(|score| score.is_finite())
     };
     let mean = |values: Vec<f64>| {
         let all = (values.len() == runs.len() && !values.is_empty()).then_some(values);

@@ -8,7 +8,7 @@ pub mod generate;
 pub mod metrics;
 mod predictor;
 pub(in crate::train) mod scores;
-mod series;
+pub(in crate::train) mod series;
 mod stream;
 pub mod throughput;
 

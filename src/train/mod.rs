@@ -24,7 +24,7 @@ pub use record::{
     TrainRecord, machine,
 };
 pub use run::{
-    Trainer, check, cross_validate, dataset, exact, folds, lloyd, reproduce, run, split, table, test, train,
-    trial,
+    Trainer, check, cross_validate, dataset, exact, folds, lloyd, reproduce, run, split, split_of, table,
+    test, train, trial,
 };
 pub use session::{Session, StepRecord, Stepper};

@@ -1,5 +1,6 @@
 //! Whole runs: of one recipe, in folds, to reproduce a result, or on the samples of a program.
 
+mod autoregression;
 mod centres;
 mod clusters;
 pub mod dataset;
@@ -16,6 +17,6 @@ pub mod trial;
 
 pub use clusters::lloyd;
 pub use exact::exact;
-pub use fit::{check, run, split, test, train};
+pub use fit::{check, run, split, split_of, test, train};
 pub use folds::cross_validate;
 pub use trainer::Trainer;

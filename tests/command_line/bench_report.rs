@@ -65,6 +65,7 @@ fn comma_separated_values_are_the_record_again() {
                 ("samples_per_second", Some(speed.median)),
                 ("samples_per_second_low", Some(speed.low)),
                 ("samples_per_second_high", Some(speed.high)),
+                ("tokens_per_second", case.tokens_per_second),
                 ("runs", Some(speed.runs.len() as f64)),
                 ("outliers", Some(speed.outliers as f64)),
                 ("step_us", Some(case.step_us)),
@@ -81,6 +82,20 @@ fn comma_separated_values_are_the_record_again() {
             }
         }
     }
+}
+
+#[test]
+fn tokens_stand_beside_samples() {
+    let mut record = record();
+    assert!(!table(&record).contains("tokens/s") && !page(&record).contains("tokens/s"));
+    for case in &mut record.cases {
+        case.tokens_per_second = Some(64.0 * case.samples_per_second.median);
+    }
+    let text = table(&record);
+    for shown in ["tokens/s", "samples/s side by side", "tokens/s side by side"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert!(page(&record).contains("tokens/s"));
 }
 
 /// Lines of our own cases: optimizer, batch, threads in their first three columns.

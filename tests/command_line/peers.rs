@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::common::compare::largest_deviation;
 use crate::common::runs::first_losses;
-use fallline::data::{DataSet, source};
+use fallline::data::{DataSet, Features, NO_TOKEN, Origin, Samples, Targets, Tokens, source};
 use fallline::engine::bench::peers::{
     DataFiles, Framework, Peer, Specification, Unavailable, VARIABLE, find_python, write_data,
 };
@@ -255,16 +255,85 @@ fn real_peers_train_the_same_images() {
     assert_eq!(refused.reason, "this peer has no layers of images");
 }
 
+/// Digits row by row, in patches and pixel by pixel.
+const READ: [&[&str]; 3] = [
+    &[
+        "type = \"rows\"",
+        "type = \"lstm\"\nunits = 16\nbidirectional = true",
+        "type = \"gru\"\nunits = 12\nreturns = \"last\"",
+    ],
+    &[
+        "type = \"conv\"\nchannels = 16\nkernel = 4\nstride = 4",
+        "type = \"position-embedding\"",
+        "type = \"transformer-block\"\nheads = 4\ncausal = false\nfunction = \"swiglu\"\nnormalise = \"after\"",
+        "type = \"layer-norm\"\nby_position = true",
+        "type = \"global-average-pool\"",
+    ],
+    &[
+        "type = \"conv\"\nchannels = 4\nkernel = 4\nstride = 4",
+        "type = \"rnn\"\nunits = 8",
+        "type = \"last-position\"",
+    ],
+];
+
+/// Tokens of lines: of some positions there is no target.
+fn language(layers: &str) -> (Recipe, DataSet) {
+    const POSITIONS: usize = 12;
+    let token = |place: usize| (place * place / 3 + place) % 7;
+    let inputs = (0..320 * POSITIONS).map(|place| token(place) as u8).collect();
+    let target = |place: usize| if place % 11 == 3 { NO_TOKEN } else { token(place + 1) as u32 };
+    let ids = (0..320 * POSITIONS).map(target).collect();
+    let tokens = Tokens { ids, positions: POSITIONS, step: POSITIONS, vocabulary: 7 };
+    let (features, targets) = (Features::Bytes(inputs), Targets::Tokens(tokens));
+    let samples = Samples::windows(features, POSITIONS, POSITIONS, targets, 320).unwrap();
+    let text = format!(
+        "name = \"language\"\ndata.set = \"folder\"\nmodel.layers = [\n\
+         {{ type = \"embedding\", shared = true, categories = 7, widths = 16, weight_init = \"normal\" }}, {layers}\n\
+         {{ type = \"position-dense\", units = 7 }} ]\n\
+         optimizer = {{ name = \"adamw\", learning_rate = 0.003, beta2 = 0.99, weight_decay = 0.1 }}\n\
+         gradient.clip_norm = 0.5\ntrain = {{ batch = 32, shuffle = false }}\n"
+    );
+    let origin = Origin::Generated { seed: 0 };
+    let set = DataSet::new("x", 7, samples.clone(), samples, origin).unwrap();
+    (Recipe::parse(&text, "test").unwrap(), set)
+}
+
+/// The same for networks of sequences.
+#[test]
+fn real_peers_train_the_same_sequences() {
+    if std::env::var_os(VARIABLE).is_none() {
+        eprintln!("\n*** SKIPPED: the real peers; ${VARIABLE} names no Python that has them ***\n");
+        return;
+    }
+    for layers in READ {
+        train_the_same(&recipe(ADAM, layers), "pytorch,jax", IMAGE_TOLERANCE);
+    }
+    let networks = [
+        "{ type = \"position-embedding\" }, { type = \"transformer-block\", heads = 4, bias = false },",
+        "{ type = \"sinusoidal-positions\" }, \
+         { type = \"transformer-block\", heads = 4, kv_heads = 2, rotary = true, norm = \"rms\" },",
+        "{ type = \"lstm\", units = 24 }, { type = \"rms-norm\" },",
+    ];
+    for layers in networks {
+        let (recipe, data) = language(layers);
+        train_the_same_on(&recipe, &data, "pytorch,jax", IMAGE_TOLERANCE);
+    }
+}
+
 fn train_the_same(recipe: &Recipe, frameworks: &str, tolerance: f64) {
-    let rule = recipe.optimizer.name();
     let data = source::generate_digits([1600, 10], 1).unwrap();
+    train_the_same_on(recipe, &data, frameworks, tolerance);
+}
+
+fn train_the_same_on(recipe: &Recipe, data: &DataSet, frameworks: &str, tolerance: f64) {
+    let rule = recipe.optimizer.name();
     let folder = tempfile::tempdir().unwrap();
     let files = write_data(&data.train, folder.path()).unwrap();
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, 1).unwrap();
     let initial = folder.path().join("initial.safetensors");
     saved::save(&initial, &model, recipe, data.train.shape(), data.classes, data.train.element_type())
         .unwrap();
-    let expected = own_losses(&mut model, &data, recipe);
+    let expected = own_losses(&mut model, data, recipe);
     for framework in Framework::parse_list("test", frameworks).unwrap() {
         let mut specification = Specification::of(recipe, &data.train, &files, 1).unwrap();
         if !framework.differs_for(&specification) {

@@ -158,3 +158,54 @@ fn what_cannot_be_written_with_is_refused() {
     succeeds(path, &[&digits[..], &["--save", "d.safetensors", "--quiet"]].concat());
     fails(path, &["generate", "--model", "d.safetensors"], "expected one that was trained on a text");
 }
+
+/// A text has a validation part, by whose loss trials are ranked and recipes judged.
+#[test]
+fn a_text_is_searched_and_reproduced_by_the_loss_of_its_validation_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", format!("target_loss = 4.0\n{RECIPE}"));
+    let search = ["search", "small.toml", "--method", "grid", "--over", "optimizer.learning_rate=1e-9,0.01"];
+    let text = succeeds(path, &[&search[..], &["--json", "search.json"]].concat());
+    assert!(text.contains("of the validation part") && text.contains("best: trial 2, loss "), "{text}");
+    let record = json(&path.join("search.json"));
+    assert_eq!((&record["scored_by"], &record["best"]), (&"negative_loss".into(), &2.into()));
+    let best = &record["trials"][1];
+    assert_eq!(best["score"].as_f64().map(|score| -score), best["loss"].as_f64());
+    fails(path, &[&search[..], &["--folds", "3"]].concat(), "whose end is its validation part");
+
+    let reproduce = ["reproduce", "small.toml", "--seeds", "2", "--json", "all.json"];
+    let text = succeeds(path, &reproduce);
+    assert!(text.contains("target loss 4.0000: met") && text.contains("mean loss "), "{text}");
+    let recipe = &json(&path.join("all.json"))["recipes"][0];
+    let losses: Vec<f64> =
+        (0..2).map(|run| recipe["runs"][run]["validation"]["loss"].as_f64().unwrap()).collect();
+    let mean = recipe["loss"]["mean"].as_f64().unwrap();
+    assert!((mean - (losses[0] + losses[1]) / 2.0).abs() < 1e-12, "{recipe}");
+    // The validation part is what a training is ended by, too.
+    let until = succeeds(path, &["reproduce", "small.toml", "--seeds", "1", "--until-accuracy", "0.01"]);
+    assert!(until.contains("1.00 % validation accuracy in 1 of 1 seeds"), "{until}");
+    let trained = succeeds(path, &["train", "small.toml", "--quiet", "--set", "target_loss=0.1"]);
+    assert!(trained.contains("(target loss 0.1000: not reached)"), "{trained}");
+}
+
+#[test]
+fn a_text_is_described_and_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "small.toml", RECIPE);
+    write(path, "t.txt", "ab\nab\n");
+    let text = succeeds(path, &["data", "info", "t.txt", "--json", "t.json"]);
+    assert!(text.starts_with("t: 6 characters in 2 lines, 6 bytes\nvocabulary: 3 characters; "), "{text}");
+    assert!(text.contains("\"\\n\"") && text.contains("33.33 %"), "{text}");
+    assert_eq!(json(&path.join("t.json"))["schema"], "fallline.text/1");
+    let text = succeeds(path, &["data", "info", "small.toml"]);
+    assert!(
+        text.contains("windows to learn from") && text.contains("of 16 tokens, one every 4 tokens"),
+        "{text}"
+    );
+    fails(path, &["data", "info", "t.txt", "--delimiter", "comma"], "--delimiter: expected a table");
+    let text = succeeds(path, &["data", "show", "small.toml", "--samples", "2"]);
+    assert!(text.starts_with("0: \"") && text.lines().count() == 2, "{text}");
+    fails(path, &["data", "show", "small.toml", "--sheet", "t.png"], "those of a text");
+}

@@ -57,6 +57,8 @@ fn case(recipe: usize, optimizer: usize, batch: usize, threads: usize) -> CaseRe
         parameters,
         train_flops_per_sample: flops,
         samples_per_second: runs(speed, spread, outlier),
+        tokens_per_sample: None,
+        tokens_per_second: None,
         step_us: 1e6 * batch as f64 / speed,
         gflops: speed * flops / 1e9,
         fraction_of_peak: runs(fraction, 0.01, false),

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use fallline::Result;
+use fallline::data::small::SmallSet;
 use fallline::data::text::{Form, TextSource};
 use fallline::data::{DataSet, Samples, source};
 use fallline::engine::model::{Model, Recipe};
@@ -32,11 +33,23 @@ pub fn data_of(recipe: &Recipe, train: usize, test: usize) -> DataSet {
 /// Samples of sequences, which take longer, and of those of more than a hundred positions.
 const MOST_SEQUENCES: [usize; 2] = [24, 6];
 
+/// Puts the series that is part of the program, in windows that fit it, in the place of one that is downloaded.
+pub fn without_download(recipe: &mut Recipe) {
+    let Some(table) = recipe.data.table.as_mut().filter(|table| table.small.is_none()) else { return };
+    recipe.data.set = "airline".into();
+    (table.small, table.file) = (SmallSet::named("airline"), String::new());
+    (table.setup.target, table.setup.ignore) = (Vec::new(), Vec::new());
+    if let Some(windows) = &mut table.setup.windows {
+        (windows.window, windows.season) = (24, None);
+    }
+}
+
 /// A built-in recipe of one network with data for it: of a text, sentences of a grammar in short windows; and few samples of
 /// sequences.
 pub fn small(recipe: &Recipe, train: usize, test: usize) -> (Recipe, DataSet) {
     let mut recipe = recipe.clone();
     recipe.train.steps_per_epoch = None;
+    without_download(&mut recipe);
     if let Some(text) = &mut recipe.data.text {
         text.setup.source = TextSource::Grammar { characters: 1500 };
         if let Form::Stream { context, stride } = &mut text.setup.form {

@@ -63,6 +63,7 @@ impl Case {
             let mut recipe = Recipe::built_in(name).unwrap();
             let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
             (recipe.train.epochs, recipe.train.batch, recipe.train.steps_per_epoch) = (1, batch, None);
+            crate::common::runs::without_download(&mut recipe);
             if let Some(text) = &mut recipe.data.text {
                 text.setup.source = TextSource::Grammar { characters: CHARACTERS };
                 if let Form::Stream { context, .. } = &mut text.setup.form {

@@ -45,13 +45,23 @@ fn recipe(layers: &str) -> Recipe {
     Recipe::parse(&text, "language").unwrap()
 }
 
-const NETWORKS: [&str; 5] = [
-    r#"{ type = "position-embedding" }, { type = "transformer-block", heads = 3, dropout = 0.2 }, { type = "rms-norm" },"#,
+const NETWORKS: [&str; 6] = [
+    r#"{ type = "position-embedding" }, { type = "transformer-block", heads = 3, dropout = 0.2, attention_dropout = 0.1 }, { type = "rms-norm" },"#,
     r#"{ type = "transformer-block", heads = 6, kv_heads = 2, rotary = true, function = "swiglu", normalise = "after" },
        { type = "sinusoidal-positions" },"#,
     r#"{ type = "lstm", units = 9 }, { type = "dropout", rate = 0.1 }, { type = "gru", units = 16 },"#,
     r#"{ type = "rnn", units = 10 }, { type = "layer-norm", by_position = true },"#,
     r#"{ type = "residual", layers = [{ type = "position-dense", units = 12, activation = "gelu" }] },"#,
+    // A temporal convolutional network: blocks of causal convolutions, in groups and depthwise too.
+    r#"{ type = "residual", activation = "relu", layers = [
+           { type = "conv-1d", channels = 12, kernel = 3, padding = "causal", activation = "relu" },
+           { type = "dropout", rate = 0.1 },
+           { type = "conv-1d", channels = 12, kernel = 2, groups = 12, padding = "causal", activation = "relu" },
+       ] },
+       { type = "residual", shortcut = [{ type = "conv-1d", channels = 18, kernel = 1 }], layers = [
+           { type = "conv-1d", channels = 18, kernel = 3, dilation = 2, groups = 2, padding = "causal", activation = "gelu" },
+           { type = "conv-1d", channels = 18, kernel = 2, dilation = 4, padding = "causal", activation = "tanh" },
+       ] },"#,
 ];
 
 fn trained(recipe: &Recipe, samples: &Samples) -> Model {
@@ -106,6 +116,7 @@ fn what_takes_positions_together_cannot_be_generated() {
         (r#"{ type = "attention", heads = 2 },"#, "attention"),
         (r#"{ type = "lstm", units = 16, bidirectional = true },"#, "bidirectional lstm"),
         (r#"{ type = "conv-1d", channels = 4, kernel = 3, padding = 1 },"#, "conv"),
+        (r#"{ type = "conv-1d", channels = 4, kernel = 3, padding = [0, 2] },"#, "conv"),
         (r#"{ type = "layer-norm" },"#, "layer-norm"),
     ] {
         let model = trained(&recipe(layers), &samples);

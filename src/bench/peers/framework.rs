@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::network::ImageNetwork;
+use super::network::Network;
 use super::specification::Specification;
 use crate::{Error, Result};
 
@@ -71,8 +71,8 @@ impl Framework {
     /// Whether the framework trains such a task in another way than all others do: without images there is
     /// nothing whose layout could differ.
     pub fn differs_for(self, specification: &Specification) -> bool {
-        let is_of_images = |image: &ImageNetwork| !image.one_dimensional;
-        self != Framework::PytorchChannelsLast || specification.image.as_ref().is_some_and(is_of_images)
+        self != Framework::PytorchChannelsLast
+            || specification.network.as_ref().is_some_and(Network::has_images)
     }
 
     /// The script that trains with the framework, and the mode that it is told.

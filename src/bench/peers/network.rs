@@ -1,19 +1,23 @@
-//! A network of images as a peer gets it: PyTorch's modules, one after the other.
+//! A network of images or of sequences as a peer gets it: PyTorch's modules, one after the other.
 
 use serde::Serialize;
 
+use super::sequence::{self, Attention, Block, Recurrent};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
 use crate::layers::{Incoming, LayerSettings, Shape};
 use crate::model::recipe::LayerConfig;
 
-/// A network that begins with images.
+/// A network that begins with images, or with codes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ImageNetwork {
+pub struct Network {
     /// Height, width and channels of a sample.
     pub input: [usize; 3],
-    /// Whether samples are sequences, of height 1, and the modules those of PyTorch for sequences.
+    /// Whether samples are sequences, of height 1, and windows those of PyTorch for sequences.
     pub one_dimensional: bool,
+    /// The number of the first module that takes pixels of an image as positions, `[samples, positions, channels]`; absent
+    /// if there is none, or a module makes positions itself, of codes or of rows.
+    pub positions_from: Option<usize>,
     /// The modules as they stand in a `Sequential`, so that their numbers name the parameters in saved models.
     pub modules: Vec<Module>,
 }
@@ -55,6 +59,46 @@ pub enum Module {
         epsilon: f64,
         momentum: f64,
     },
+    /// Of codes `[samples, positions]`.
+    Embedding {
+        categories: usize,
+        width: usize,
+    },
+    /// Rows of an image as positions.
+    Rows,
+    /// A trained vector that is added to each position.
+    PositionEmbedding {
+        positions: usize,
+        channels: usize,
+    },
+    /// The same of sines and cosines.
+    SinusoidalPositions {
+        positions: usize,
+        channels: usize,
+    },
+    PositionDense {
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+    },
+    /// Of the channels of each position: "layer" or "rms".
+    PositionNorm {
+        norm: &'static str,
+        channels: usize,
+        epsilon: f64,
+    },
+    Recurrent(Recurrent),
+    Attention(Attention),
+    TransformerBlock(Block),
+    Dropout {
+        rate: f64,
+    },
+    /// The mean of all positions, as features.
+    MeanPosition,
+    /// The last position, as features.
+    LastPosition,
+    /// All numbers of a sequence, those of a channel together.
+    FlattenPositions,
     /// An activation; `parameter` is the slope of leaky-relu, or the alpha of elu.
     Activation {
         name: &'static str,
@@ -84,12 +128,12 @@ impl Sides {
     }
 }
 
-impl ImageNetwork {
-    /// The network of these layers; `None` if they know nothing of images.
+impl Network {
+    /// The network of these layers; `None` if they know nothing of images or sequences.
     ///
     /// # Errors
     /// The reason, if a peer does not have a layer.
-    pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<ImageNetwork>, String> {
+    pub fn of(layers: &[LayerConfig], input: [usize; 3]) -> Result<Option<Network>, String> {
         if layers.iter().all(is_plain) {
             return Ok(None);
         }
@@ -98,26 +142,64 @@ impl ImageNetwork {
         if windows.iter().any(|window| window.one_dimensional != one_dimensional) {
             return Err("the peers have layers of images or of sequences, and here are both".into());
         }
-        let (mut modules, mut input) = (Vec::new(), input);
+        let mut network = Network { input, one_dimensional, positions_from: None, modules: Vec::new() };
         let mut incoming = Incoming { shape: Shape::Image(Image::data(input)), is_data: true };
+        let mut are_positions = false;
         for (index, layer) in layers.iter().enumerate() {
+            let settings = layer.settings().ok_or_else(|| none_of(layer.kind(), index))?;
             let taken = layer.takes(index, incoming).map_err(|error| error.to_string())?;
-            match (taken.image(), layer.settings()) {
-                // PyTorch's dense layers and these take images in different orders.
-                (None, Some(_)) if index == 0 => {
-                    return Err(format!("the peers begin with images, and layer 0 is {}", layer.kind()));
-                }
-                (Some(image), _) if index == 0 => input = [image.height, image.width, image.channels],
-                _ => {}
-            }
-            match layer.settings() {
-                Some(settings) => add(&mut modules, settings, index, taken)?,
-                None => return Err(none_of(layer.kind(), index)),
-            }
             let shape = layer.output(index, incoming).map_err(|error| error.to_string())?;
+            if index == 0 {
+                network.input = begins(settings, taken, input)?;
+            }
+            are_positions = network.add(settings, index, taken, are_positions)? && shape.image().is_some();
             incoming = Incoming { shape, is_data: false };
         }
-        Ok(Some(ImageNetwork { input, one_dimensional, modules }))
+        Ok(Some(network))
+    }
+
+    /// Adds a layer; `are_positions` says whether what comes in is a sequence already. Returns whether what comes out is
+    /// one, if it is no features.
+    fn add(
+        &mut self,
+        layer: &LayerSettings,
+        index: usize,
+        input: Shape,
+        are_positions: bool,
+    ) -> Result<bool, String> {
+        if !are_positions && !sequence::has_positions(layer) {
+            add(&mut self.modules, layer, index, input)?;
+            return Ok(false);
+        }
+        if !are_positions && input.image().is_some() && !sequence::makes_positions(layer) {
+            self.positions_from = Some(self.modules.len());
+        }
+        sequence::add(&mut self.modules, layer, index, input)?;
+        Ok(true)
+    }
+
+    /// Whether some module works on images of two dimensions, whose layout in memory could be another.
+    pub fn has_images(&self) -> bool {
+        let is_of_images = |module: &Module| match module {
+            Module::Conv { .. } | Module::ConvTranspose { .. } | Module::MaxPool(_) => true,
+            Module::AveragePool(_) | Module::GlobalAveragePool => true,
+            Module::BatchNorm { image, .. } => *image,
+            _ => false,
+        };
+        !self.one_dimensional && self.modules.iter().any(is_of_images)
+    }
+}
+
+/// The shape of a sample as the first layer takes it, if a peer can begin with it.
+fn begins(layer: &LayerSettings, taken: Shape, input: [usize; 3]) -> Result<[usize; 3], String> {
+    match taken.image() {
+        Some(image) => Ok([image.height, image.width, image.channels]),
+        None if sequence::is_of_codes(layer) => Ok(input),
+        // PyTorch's dense layers and these take images in different orders.
+        None => {
+            let kind = layer.kind().name();
+            Err(format!("the peers begin with images or with codes of one table, and layer 0 is {kind}"))
+        }
     }
 }
 
@@ -165,6 +247,7 @@ fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Sh
             Module::Flatten
         }
         "flatten" => Module::Flatten,
+        "dropout" if !values.choice("channels") => Module::Dropout { rate: values.number("rate") },
         "batch-norm" => {
             function = values.activation("activation");
             let [epsilon, momentum] = ["epsilon", "momentum"].map(|key| values.number(key));
@@ -180,7 +263,7 @@ fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Sh
     Ok(())
 }
 
-fn activated(activation: Activation) -> Module {
+pub(super) fn activated(activation: Activation) -> Module {
     let parameter = activation.parameter().map(|(_, value)| value);
     Module::Activation { name: activation.name(), parameter }
 }
@@ -198,8 +281,8 @@ mod tests {
         Recipe::parse(&text, "test").unwrap()
     }
 
-    fn of(layers: &str) -> Result<Option<ImageNetwork>, String> {
-        ImageNetwork::of(&recipe(layers).model.layers, [28, 28, 1])
+    fn of(layers: &str) -> Result<Option<Network>, String> {
+        Network::of(&recipe(layers).model.layers, [28, 28, 1])
     }
 
     const DENSE: &str = "{ type = \"dense\", units = 10 }";
@@ -288,6 +371,6 @@ mod tests {
         assert!(of(gates).unwrap_err().contains("no squeeze-excite, as layer 1 is"));
         let mut first = recipe(&format!("{{ type = \"relu\" }}, {DENSE}")).model.layers;
         first.insert(1, LayerConfig::flatten());
-        assert!(ImageNetwork::of(&first, [28, 28, 1]).unwrap_err().contains("layer 0 is relu"));
+        assert!(Network::of(&first, [28, 28, 1]).unwrap_err().contains("layer 0 is relu"));
     }
 }

@@ -28,11 +28,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const GRACE: Duration = Duration::from_secs(30);
 
 /// The scripts of all peers, which import each other.
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 6] = [
     ("serve.py", include_str!("../../../scripts/peers/serve.py")),
     ("data.py", include_str!("../../../scripts/peers/data.py")),
     ("torch_peer.py", include_str!("../../../scripts/peers/torch_peer.py")),
+    ("torch_sequence.py", include_str!("../../../scripts/peers/torch_sequence.py")),
     ("jax_peer.py", include_str!("../../../scripts/peers/jax_peer.py")),
+    ("jax_network.py", include_str!("../../../scripts/peers/jax_network.py")),
 ];
 
 /// The result of a timed run of a peer.

@@ -1,17 +1,17 @@
 //! The task that a peer is to train, and the files that it reads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::network::ImageNetwork;
-use crate::data::{Samples, folder};
+use super::files::{DataFiles, Windows};
+use super::network::Network;
+use crate::data::Samples;
 use crate::kernels::activation::Activation;
 use crate::linear::Penalty;
 use crate::losses::Loss;
 use crate::model::Recipe;
 use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, Optimizer};
-use crate::{Error, Result};
 
 /// The task of a peer: the recipe, as far as other frameworks can follow it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,13 +22,12 @@ pub struct Specification {
     pub scale: f32,
     pub mean: f32,
     pub deviation: f32,
-    /// Features of a sample, then the output features of each dense layer; empty if there are layers of
-    /// images.
+    /// Features of a sample, then the output features of each dense layer; empty if there is a `network`.
     pub widths: Vec<usize>,
     /// The activation behind every dense layer but the last.
     pub activation: &'static str,
     pub loss: &'static str,
-    /// The rule: "sgd", with or without momentum, or "adam".
+    /// The rule: "sgd", with or without momentum, "adam" or "adamw".
     pub optimizer: &'static str,
     pub hyper: Hyper,
     /// Samples of a step; a last short batch is left out.
@@ -36,8 +35,12 @@ pub struct Specification {
     pub threads: usize,
     /// The part of each target that is spread over all classes.
     pub label_smoothing: f32,
-    /// The network, if it has layers of images.
-    pub image: Option<ImageNetwork>,
+    /// A gradient whose Euclidean norm, over all parameters, is larger is scaled down to it.
+    pub clip_norm: Option<f32>,
+    /// The network, if it has layers of images or sequences.
+    pub network: Option<Network>,
+    /// How samples lie in the files, if not one behind the other with a class each.
+    pub windows: Option<Windows>,
     /// A saved model that the training begins with; without it the weights are random.
     pub initial: Option<PathBuf>,
 }
@@ -54,28 +57,6 @@ pub struct Hyper {
     pub weight_decay: f64,
 }
 
-/// The training samples as files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DataFiles {
-    /// The file of images: IDX, bytes or floats, `[samples, height, width]` or `[samples, height, width, channels]`.
-    pub images: PathBuf,
-    /// The file of labels: IDX, bytes, `[samples]`.
-    pub labels: PathBuf,
-}
-
-/// Writes training samples as IDX files into a folder, where peers find them.
-///
-/// # Errors
-/// [`Error::Io`] if they cannot be written; [`Error::Mismatch`] if the targets are not classes.
-pub fn write_data(samples: &Samples, folder: &Path) -> Result<DataFiles> {
-    let [images, labels] = folder::arrays(samples)?;
-    let absolute = std::path::absolute(folder).map_err(Error::io(folder, "find"))?;
-    let files = DataFiles { images: absolute.join("images.idx"), labels: absolute.join("labels.idx") };
-    images.write(&files.images, false)?;
-    labels.write(&files.labels, false)?;
-    Ok(files)
-}
-
 impl Specification {
     /// The task of `recipe` on `samples`, which are in the files `data`, on so many threads.
     ///
@@ -88,8 +69,10 @@ impl Specification {
         threads: usize,
     ) -> Result<Specification, String> {
         let label_smoothing = label_smoothing(&recipe.model.loss)?;
-        if recipe.gradient != GradientConfig::default() || recipe.constraint != ConstraintConfig::default() {
-            return Err("the peers treat no gradient and have no constraint".to_string());
+        let clip_norm = recipe.gradient.clip_norm;
+        let clipped = GradientConfig { clip_norm, ..GradientConfig::default() };
+        if recipe.gradient != clipped || recipe.constraint != ConstraintConfig::default() {
+            return Err("the peers clip gradients by their norm alone, and have no constraint".to_string());
         }
         if recipe.model.penalty() != Penalty::default() {
             return Err("the peers have no penalty on the weights".to_string());
@@ -97,8 +80,11 @@ impl Specification {
         if !recipe.augment.is_off() {
             return Err("the peers take the samples as they are".to_string());
         }
-        let image = ImageNetwork::of(&recipe.model.layers, samples.shape())?;
-        let (widths, activation) = if image.is_some() {
+        if !samples.weights().is_empty() {
+            return Err("the peers count all samples alike".to_string());
+        }
+        let network = Network::of(&recipe.model.layers, samples.shape())?;
+        let (widths, activation) = if network.is_some() {
             (Vec::new(), Activation::IDENTITY)
         } else {
             let (units, activation) = dense_layers(&recipe.model.layers)?;
@@ -118,7 +104,9 @@ impl Specification {
             hyper,
             batch: recipe.train.batch.min(samples.len()),
             threads,
-            image,
+            clip_norm,
+            network,
+            windows: Windows::of(samples),
             initial: None,
         })
     }
@@ -199,6 +187,7 @@ fn rule(config: &Optimizer) -> Result<(&'static str, Hyper), String> {
         }
         "sgd" | "momentum" | "nesterov" => Ok(("sgd", hyper)),
         "adam" => Ok(("adam", hyper)),
+        "adamw" => Ok(("adamw", hyper)),
         other => Err(format!("the peers are not told of the rule {other}")),
     }
 }
@@ -208,6 +197,8 @@ mod tests {
     use super::super::Framework;
     use super::*;
     use crate::data::source;
+    use crate::data::text::{self, Form, Vocabulary, grammar};
+    use std::sync::Arc;
 
     fn of(recipe: &Recipe) -> Result<Specification, String> {
         let samples = source::generate_digits([30, 10], 1).unwrap().train;
@@ -237,9 +228,21 @@ mod tests {
         assert_eq!(json["loss"], "cross-entropy");
     }
 
-    fn is_of_sequences(recipe: &Recipe) -> bool {
-        let kinds = ["lstm", "gru", "transformer-block", "factor-product"];
-        recipe.model.layers.iter().any(|layer| kinds.contains(&layer.kind()))
+    /// A small text in windows, or its lines.
+    fn text(lines: bool) -> Samples {
+        let text = grammar::write(2000, 1);
+        let vocabulary = Arc::new(Vocabulary::characters(&[text.as_str()], lines).unwrap());
+        let context = if lines { text.lines().map(str::len).max().unwrap() + 1 } else { 64 };
+        text::samples_of(&vocabulary, text.as_bytes(), context).unwrap()
+    }
+
+    /// The task of a recipe on digits, or on a text if it learns one.
+    fn of_own_data(recipe: &Recipe) -> Result<Specification, String> {
+        let Some(config) = &recipe.data.text else { return of(recipe) };
+        let samples = text(matches!(config.setup.form, Form::Lines { .. }));
+        let recipe = recipe.clone().for_samples(&samples).unwrap();
+        let files = DataFiles { images: "i".into(), labels: "l".into() };
+        Specification::of(&recipe, &samples, &files, 2)
     }
 
     #[test]
@@ -247,36 +250,48 @@ mod tests {
         for name in Recipe::built_in_names() {
             let recipe = Recipe::built_in(name).unwrap();
             let dense = |layer: &LayerConfig| layer.kind() == "dense";
-            match of(&recipe) {
-                Err(refused) if ["mnist-mlp-98", "iris-mlp"].contains(&name) => {
-                    assert_eq!(refused, "the peers are not told of the rule adamw");
-                }
+            match of_own_data(&recipe) {
                 Err(refused) if name == "iris-logistic" => {
                     assert_eq!(refused, "the peers have no penalty on the weights");
                 }
-                Err(refused) if ["line", "airline-window", "friedman-ridge"].contains(&name) => {
+                Err(refused)
+                    if ["line", "airline-window", "friedman-ridge", "adding", "recommend"]
+                        .contains(&name) =>
+                {
                     assert_eq!(refused, "the peers have no loss mean-squared-error");
                 }
-                // Their layers are not told yet either.
-                Err(refused) if is_of_sequences(&recipe) => {
-                    let gradient = "the peers treat no gradient and have no constraint";
-                    let known = [gradient, "the peers have no loss mean-squared-error"];
-                    assert!(known.contains(&refused.as_str()), "{name}: {refused}");
-                }
                 Err(refused) => {
-                    assert!(["mnist-mlp-deep", "mnist-cnn"].contains(&name), "{name}: {refused}");
+                    let augmented = ["mnist-mlp-deep", "mnist-cnn", "mnist-vit"];
+                    assert!(augmented.contains(&name), "{name}: {refused}");
                     assert_eq!(refused, "the peers take the samples as they are");
                 }
-                Ok(told) => assert_eq!(told.image.is_none(), recipe.model.layers.iter().all(dense), "{name}"),
+                Ok(told) => {
+                    assert_eq!(told.network.is_none(), recipe.model.layers.iter().all(dense), "{name}")
+                }
             }
         }
         let lenet = of(&Recipe::built_in("mnist-lenet5").unwrap()).unwrap();
-        let network = lenet.image.as_ref().unwrap();
+        let network = lenet.network.as_ref().unwrap();
         assert_eq!((network.input, network.modules.len(), lenet.widths.len()), ([28, 28, 1], 12, 0));
         let told = |framework: Framework| framework.differs_for(&lenet);
         assert!(told(Framework::PytorchChannelsLast) && told(Framework::PytorchEager));
         let flat = of(&Recipe::built_in("mnist-mlp").unwrap()).unwrap();
         assert!(!Framework::PytorchChannelsLast.differs_for(&flat) && Framework::Jax.differs_for(&flat));
+    }
+
+    #[test]
+    fn texts_are_told_as_windows() {
+        let recipe = Recipe::built_in("chars-transformer").unwrap();
+        let told = of_own_data(&recipe).unwrap();
+        assert!(!Framework::PytorchChannelsLast.differs_for(&told));
+        assert_eq!((told.optimizer, told.clip_norm, told.hyper.beta2), ("adamw", Some(1.0), 0.99));
+        let windows = told.windows.unwrap();
+        assert_eq!((windows.features[0], windows.targets.unwrap()[0]), (64, 64));
+        let json = serde_json::to_value(&told).unwrap();
+        assert_eq!((&json["scale"], &json["network"]["modules"][0]["width"]), (&1.0.into(), &128.into()));
+        assert_eq!(json["network"]["input"], serde_json::json!([1, 1, 64]));
+        let rows = of(&Recipe::built_in("mnist-rows-lstm").unwrap()).unwrap();
+        assert_eq!((rows.windows, rows.clip_norm), (None, Some(1.0)));
     }
 
     #[test]
@@ -296,8 +311,10 @@ mod tests {
         assert_eq!((name, hyper.beta1, hyper.beta2, hyper.epsilon), ("adam", 0.5, 0.999, 1e-8));
         let refused = rule("{ name = \"momentum\", dampening = 0.1 }").unwrap_err();
         assert_eq!(refused, "the peers have no momentum with dampening");
-        let refused = rule("{ name = \"adamw\" }").unwrap_err();
-        assert_eq!(refused, "the peers are not told of the rule adamw");
+        let (name, hyper) = rule("{ name = \"adamw\", weight_decay = 0.2 }").unwrap();
+        assert_eq!((name, hyper.weight_decay), ("adamw", 0.2));
+        let refused = rule("{ name = \"lion\" }").unwrap_err();
+        assert_eq!(refused, "the peers are not told of the rule lion");
     }
 
     #[test]
@@ -344,15 +361,8 @@ mod tests {
         assert_eq!(of(&recipe).unwrap().label_smoothing, 0.1);
         recipe.model.loss = recipe.model.loss.with("class_weights", vec![1.0; 10]).unwrap();
         assert!(of(&recipe).unwrap_err().contains("no class weights"));
-    }
-
-    #[test]
-    fn written_samples_are_those_that_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let samples = source::generate_digits([30, 10], 1).unwrap().train;
-        let files = write_data(&samples, folder.path()).unwrap();
-        assert!(files.images.is_absolute());
-        assert_eq!(Samples::from_idx(&files.images, &files.labels, 10).unwrap(), samples);
-        assert!(write_data(&samples, &folder.path().join("none")).is_err());
+        recipe.model.loss = Loss::cross_entropy();
+        recipe.gradient.clip_value = Some(1.0);
+        assert!(of(&recipe).unwrap_err().contains("clip gradients by their norm alone"));
     }
 }

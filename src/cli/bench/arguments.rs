@@ -52,7 +52,7 @@ pub struct BenchArguments {
     pub(super) csv: Option<PathBuf>,
     /// Run other frameworks beside each case: pytorch (all of its kinds), pytorch-eager,
     /// pytorch-channels-last (the same for images, in another layout), pytorch-compile, jax (not for
-    /// layers of images). They need the Python that $FALLLINE_PEERS_PYTHON names, or that
+    /// networks of images, but for those of sequences). They need the Python that $FALLLINE_PEERS_PYTHON names, or that
     /// scripts/peers/setup has put into .venv; what is missing is noted and left out.
     #[arg(long, value_name = "NAME,...")]
     pub(super) compare: Option<String>,
@@ -85,6 +85,7 @@ Examples:
   fallline bench --json full.json --suite full --resume
   fallline bench --batch 64,1024 --optimizer adam --threads 2 --compare pytorch,jax
   fallline bench mnist-lenet5 mnist-fast99 --threads 2 --compare pytorch
+  fallline bench chars-transformer --threads 2 --compare pytorch,jax
   fallline bench --baseline before.json
   fallline bench mnist-mlp --batch 64 --kernel list
   fallline bench mnist-mlp --batch 64 --kernel '0 weight-gradient'

@@ -10,16 +10,21 @@ use super::super::output::Outputs;
 use super::super::shared;
 use crate::data::idx::ElementType;
 use crate::data::inspect::{self, FileInfo, Values};
+use crate::data::known;
 use crate::data::small::{SEED, SmallSet};
 use crate::data::table::{Encoding, Kind, Table, TableOptions, TableRecord, delimiter_named};
+use crate::data::text::TextRecord;
+use crate::model::Recipe;
 use crate::report::markup::for_terminal;
-use crate::report::{data_table, json, terminal};
+use crate::report::{data_table, json, terminal, text_record};
+use crate::train::dataset;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Info {
     /// A table (CSV, plain or gzip; - is standard input), a small set that needs no file (iris, airline, line, moons and
-    /// others: docs/tables.md), or a folder with the files of a data set, or with such folders in it.
+    /// others: docs/tables.md), a text (a file that ends with .txt, the name of a published one, or a recipe whose data are
+    /// a text), or a folder with the files of a data set, or with such folders in it.
     #[arg(value_name = "FILE|SET|DIR")]
     path: PathBuf,
     #[command(flatten)]
@@ -27,7 +32,7 @@ pub struct Info {
     /// The column to be predicted, by its name or its number [default: the last column].
     #[arg(long, value_name = "NAME|NUMBER")]
     target: Option<String>,
-    /// Write the description of a table to this file, too.
+    /// Write the description of a table or a text to this file, too.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -77,6 +82,8 @@ Examples:
   fallline data info survey.csv.gz --delimiter semicolon --encoding latin-1 --missing -999
   fallline data info wine.csv --type quality=number --json wine.json
   fallline data info iris
+  fallline data info tinyshakespeare
+  fallline data info chars-transformer --json text.json
   fallline data info datasets";
 
 fn delimiter(text: &str) -> Result<u8, String> {
@@ -133,6 +140,9 @@ pub fn run(arguments: Info) -> anyhow::Result<()> {
     if let Some(set) = small(&arguments.path) {
         return of_small(&set, &arguments);
     }
+    if let Some(text) = text(&arguments.path) {
+        return of_text(&text, &arguments);
+    }
     let outputs = Outputs::files(&arguments.json);
     outputs.check([arguments.path.as_path()])?;
     let options = arguments.table.options();
@@ -154,6 +164,48 @@ fn of_small(set: &SmallSet, arguments: &Info) -> anyhow::Result<()> {
     let table = set.table(None, SEED)?;
     let record = TableRecord::of(&table, &TableOptions::default(), arguments.target.as_deref())?;
     tell(&TableRecord { about: Some(set.about(SEED)), ..record }, arguments.json.as_deref())
+}
+
+/// A text to describe.
+enum Text {
+    /// The file, or the name of a published text.
+    File,
+    /// The set of a recipe.
+    Recipe(Box<Recipe>),
+}
+
+/// The text of this name: a file that ends with .txt, a published one, or that of a recipe; unless it is a table of that name.
+fn text(path: &Path) -> Option<Text> {
+    let name = path.to_str()?;
+    let is_there = path.symlink_metadata().is_ok();
+    if path.extension().is_some_and(|ending| ending == "txt") || (!is_there && known::text(name).is_some()) {
+        return Some(Text::File);
+    }
+    let is_recipe = name.ends_with(".toml") || (!is_there && Recipe::built_in_names().contains(&name));
+    let recipe = is_recipe.then(|| Recipe::load(path, &[]).ok()).flatten();
+    recipe.filter(|recipe| recipe.data.text.is_some()).map(|recipe| Text::Recipe(Box::new(recipe)))
+}
+
+fn of_text(text: &Text, arguments: &Info) -> anyhow::Result<()> {
+    let of_table = arguments.table.given().or(arguments.target.as_ref().map(|_| "--target"));
+    if let Some(option) = of_table {
+        bail!("{option}: expected a table, found the text {}", arguments.path.display());
+    }
+    let outputs = Outputs::files(&arguments.json);
+    outputs.check([arguments.path.as_path()])?;
+    let record = match text {
+        Text::File => TextRecord::of_file(&arguments.path, None)?,
+        Text::Recipe(recipe) => {
+            let data = dataset::load(&recipe.data, None)?;
+            outputs.check_data(&data)?;
+            TextRecord::of_set(&data)?
+        }
+    };
+    terminal::stdout().write_all(text_record::text(&record).as_bytes())?;
+    if let Some(path) = &arguments.json {
+        json::write(path, &record)?;
+    }
+    Ok(())
 }
 
 fn tell(record: &TableRecord, json_path: Option<&Path>) -> anyhow::Result<()> {

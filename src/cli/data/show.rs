@@ -4,15 +4,19 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 
 use super::super::output::Outputs;
 use super::super::values::MOST_SHOWN;
 use crate::atomic_file;
+use crate::data::Samples;
+use crate::data::text::text_of;
 use crate::model::Recipe;
 use crate::report::augmented::{self, VERSIONS};
 use crate::report::picture::Palette;
 use crate::report::terminal;
+use crate::report::text_record::quoted;
 use crate::train::{analysis, dataset};
 
 #[derive(Debug, Args)]
@@ -39,7 +43,20 @@ pub struct Show {
 const EXAMPLES: &str = "\
 Examples:
   fallline data show digits-mlp --set augment.rotation=15 --set augment.shift=2
-  fallline data show mnist-mlp-deep --samples 10 --sheet digits.png";
+  fallline data show mnist-mlp-deep --samples 10 --sheet digits.png
+  fallline data show names-transformer --samples 20";
+
+/// The first samples of a text, each in a line.
+fn texts(samples: &Samples, arguments: &Show) -> anyhow::Result<()> {
+    if arguments.sheet.is_some() {
+        bail!("--sheet: expected samples that are pictures, found those of a text");
+    }
+    let mut out = terminal::stdout();
+    for index in 0..samples.len().min(arguments.samples.into()) {
+        writeln!(out, "{index}: {}", quoted(&text_of(samples, index)?))?;
+    }
+    Ok(())
+}
 
 pub fn run(arguments: &Show) -> anyhow::Result<()> {
     let overrides = arguments.set.iter().map(|text| text.parse()).collect::<crate::Result<Vec<_>>>()?;
@@ -48,6 +65,9 @@ pub fn run(arguments: &Show) -> anyhow::Result<()> {
     outputs.check(Recipe::path(&arguments.recipe))?;
     let data = dataset::load(&recipe.data, arguments.data.as_deref())?;
     outputs.check_data(&data)?;
+    if data.train.vocabulary().is_some() {
+        return texts(&data.train, arguments);
+    }
     let versions = analysis::versions(&data.train, &recipe, arguments.samples.into(), VERSIONS)?;
     let text = match &arguments.sheet {
         None => augmented::terminal(&versions, Palette::of_stdout(), crate::cli::shared::columns()),

@@ -136,9 +136,12 @@ pub(super) fn columns(encoder: &Encoder, notes: &[String], is_clustered: bool) -
     text
 }
 
-/// The rows of a sample in which a column is read.
+/// The rows of a sample in which a column is read: of a sequence in all of them what is known ahead, dates too.
 fn read_in(windows: &Windows, column: &str) -> &'static str {
-    match (windows.is_date(column), windows.known.iter().any(|known| known == column)) {
+    match (
+        windows.is_date(column) && !windows.sequence,
+        windows.is_date(column) || windows.known.iter().any(|known| known == column),
+    ) {
         (true, _) => ", in the rows to predict",
         (false, true) => ", in the window and in the rows to predict",
         (false, false) => ", in the window",

@@ -4,6 +4,7 @@
 //! [`load`] reads a text as a [`TextSetup`] says, which the keys of a recipe make; where no file is named, a [`grammar`] writes
 //! the text. Targets are the tokens that follow.
 
+mod describe;
 pub mod grammar;
 mod lines;
 mod pair_training;
@@ -18,6 +19,7 @@ mod tests;
 mod tokenizer;
 mod vocabulary;
 mod words;
+mod writing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,10 +28,12 @@ use super::samples::{DataSet, Features, Samples};
 use crate::error::Result;
 use crate::memory;
 
+pub use describe::{FileSize, FrequentToken, TEXT_SCHEMA, TextRecord, TextSplit, text_of};
 use raw::Raw;
 pub use setup::{Form, HELD, TextSetup, TextSource, TokenUnit};
 pub use vocabulary::{END, Vocabulary};
 pub use words::MOST_TOKENS;
+pub use writing::Writing;
 
 /// The samples to learn from and those that are set aside, as the set's test, with the vocabulary of both.
 ///

@@ -114,6 +114,15 @@ impl Vocabulary {
         }
     }
 
+    /// Whether the text of tokens is that of each of them, one behind the other.
+    pub fn is_token_by_token(&self) -> bool {
+        match self.units {
+            Units::Characters(_) | Units::Bytes | Units::Pairs(_) => true,
+            #[cfg(feature = "tokenizers")]
+            Units::Tokenizer(_) => false,
+        }
+    }
+
     /// The tokens of a text; of a vocabulary of lines with [`END`] between two lines, and not at the ends.
     ///
     /// # Errors

@@ -49,6 +49,17 @@ impl Window {
         Window { one_dimensional: true, ..window }
     }
 
+    /// The same over a sequence with as many zeros in front that an output sees the position of its own number and
+    /// those before it alone.
+    pub const fn causal(self) -> Window {
+        Window { padding: [[0; 2], [self.side(1).reach(), 0]], ..self }
+    }
+
+    /// Whether it is [causal](Window::causal), and moves by single positions: there are as many outputs as positions.
+    pub fn is_causal(&self) -> bool {
+        self.one_dimensional && self.kernel[0] == 1 && self.stride == [1, 1] && *self == self.causal()
+    }
+
     /// The window along the height of the image, and along its width.
     pub const fn sides(&self) -> [Side; 2] {
         [self.side(0), self.side(1)]
@@ -237,5 +248,10 @@ mod tests {
         let line = Window::line(7, 1, 3, 1);
         assert_eq!((line.to_string(), line.kernel_shape()), ("7".into(), &[7][..]));
         assert_eq!(line.output(Image::new(1, 20, 2), 3), Image::new(1, 20, 3));
+        let causal = Window::line(3, 1, 0, 4).causal();
+        assert_eq!((causal.padding, causal.is_causal()), ([[0, 0], [8, 0]], true));
+        assert_eq!(causal.output(Image::new(1, 5, 2), 3), Image::new(1, 5, 3));
+        let others = [line, Window::line(3, 2, 0, 4).causal(), Window::plain(3, 1).causal()];
+        assert!(!others.iter().any(Window::is_causal));
     }
 }

@@ -76,13 +76,19 @@ impl Attention {
 
     /// The output `[positions, heads * width]` of `x` `[positions, inputs]`.
     pub fn forward(&self, x: &[f64]) -> Vec<f64> {
+        self.forward_dropped(x, |_, _, _| 1.0)
+    }
+
+    /// The same with each weight times a factor, by its head, query and key.
+    pub fn forward_dropped(&self, x: &[f64], factor: impl Fn(usize, usize, usize) -> f64) -> Vec<f64> {
         let mut y = vec![0.0; self.positions * self.outputs()];
         for head in 0..self.heads {
             let [queries, keys, values] = self.head(x, head);
             for (position, q) in queries.iter().enumerate() {
                 let y = &mut y[position * self.outputs() + head * self.width..][..self.width];
-                for (weight, value) in self.weights(q, &keys, position).iter().zip(&values) {
-                    add(y, value, *weight);
+                let weights = self.weights(q, &keys, position);
+                for (other, (weight, value)) in weights.iter().zip(&values).enumerate() {
+                    add(y, value, weight * factor(head, position, other));
                 }
             }
         }
@@ -91,6 +97,16 @@ impl Attention {
 
     /// The gradient of `x`, from that of the output.
     pub fn backward(&self, dy: &[f64], x: &[f64]) -> Vec<f64> {
+        self.backward_dropped(dy, x, |_, _, _| 1.0)
+    }
+
+    /// That of [`forward_dropped`](Attention::forward_dropped).
+    pub fn backward_dropped(
+        &self,
+        dy: &[f64],
+        x: &[f64],
+        factor: impl Fn(usize, usize, usize) -> f64,
+    ) -> Vec<f64> {
         let mut dx = vec![0.0; x.len()];
         let scale = 1.0 / (self.width as f64).sqrt();
         for head in 0..self.heads {
@@ -100,13 +116,16 @@ impl Attention {
             for position in 0..self.positions {
                 let dy = &dy[position * self.outputs() + head * self.width..][..self.width];
                 let weights = self.weights(&queries[position], &keys, position);
-                let dweights: Vec<f64> = values.iter().map(|value| dot(dy, value)).collect();
+                let factors: Vec<f64> =
+                    (0..self.positions).map(|other| factor(head, position, other)).collect();
+                let dweights: Vec<f64> =
+                    values.iter().zip(&factors).map(|(value, factor)| factor * dot(dy, value)).collect();
                 let mean = dot(&weights, &dweights);
                 for other in 0..self.positions {
                     let dscore = weights[other] * (dweights[other] - mean) * scale;
                     add(&mut dq[position], &keys[other], dscore);
                     add(&mut dk[other], &queries[position], dscore);
-                    add(&mut dv[other], dy, weights[other]);
+                    add(&mut dv[other], dy, weights[other] * factors[other]);
                 }
             }
             let [q, k, v] = self.places(head);
@@ -152,6 +171,19 @@ mod tests {
                     assert!((numeric - gradient).abs() < 1e-7, "{twin:?} {at}: {numeric} {gradient}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn gradients_with_factors_are_those_of_differences() {
+        let twin =
+            Attention { positions: 5, heads: 4, kv_heads: 2, width: 4, causal: true, rotary: Some(10.0) };
+        let factor = |head: usize, query: usize, key: usize| [0.0, 1.25, 2.5][(head + 2 * query + key) % 3];
+        let x = numbers(5 * twin.inputs(), 0.618_033_988_7);
+        let dy = numbers(5 * twin.outputs(), 0.754_877_666_2);
+        let numeric = numeric_gradient(|x| dot(&dy, &twin.forward_dropped(x, factor)), &x, 1e-5);
+        for (numeric, gradient) in numeric.iter().zip(twin.backward_dropped(&dy, &x, factor)) {
+            assert!((numeric - gradient).abs() < 1e-7, "{numeric} {gradient}");
         }
     }
 

@@ -9,6 +9,7 @@
 //! All sums have an order that follows from the sizes alone.
 
 mod backward;
+mod dropped;
 mod head;
 mod one;
 mod softmax;
@@ -18,6 +19,7 @@ use head::{cut, pack, padded_rows, scaled};
 use softmax::Softmax;
 
 pub use backward::Backward;
+pub use dropped::Dropped;
 pub use head::Head;
 pub use one::attend_one;
 
@@ -66,8 +68,14 @@ impl<'a> Forward<'a> {
     }
 
     /// The means of the values for the queries of a head, both `[positions, width]`, and the logarithm of the sum of the
-    /// exponentials of each query's products, `[positions]`.
-    pub fn attend(&mut self, mut y: MatrixMut, log_sums: &mut [f32], queries: MatrixRef) {
+    /// exponentials of each query's products, `[positions]`, those of weights that are dropped included.
+    pub fn attend(
+        &mut self,
+        mut y: MatrixMut,
+        log_sums: &mut [f32],
+        queries: MatrixRef,
+        dropped: Option<&Dropped>,
+    ) {
         let head = self.head;
         for (number, block) in head.blocks().enumerate() {
             let n = block.len();
@@ -77,6 +85,9 @@ impl<'a> Forward<'a> {
             for (keys, is_cut) in head.seen(number) {
                 head.scores(self.scores, self.queries, n, self.key_panels, &keys);
                 softmax.update(self.scores, head.score_pitch(), [n, keys.len()], is_cut);
+                if let Some(dropped) = dropped {
+                    dropped.forward(self.scores, head.score_pitch(), [&block, &keys]);
+                }
                 let weights = head.weights(self.scores, n, &keys);
                 if keys.start == 0 {
                     head.weighted(self.sums, weights, self.values, &keys);

@@ -1,7 +1,7 @@
 //! `attention`: self-attention of several heads, with the dense layers before and behind it.
 
 use super::position::image_of;
-use crate::hyper::{HyperParameter, HyperValues, above_one};
+use crate::hyper::{HyperParameter, HyperValues, above_one, unit_open};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
@@ -42,6 +42,12 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_chain("attention", 
             "d, the numbers of a query; 0 is the channels by the heads",
         ),
         HyperParameter::choice("causal", false, "whether a position sees itself and those before it alone"),
+        HyperParameter::number(
+            "dropout",
+            0.0,
+            unit_open(),
+            "the rate at which weights of the softmax are dropped in training",
+        ),
         HyperParameter::choice("rotary", false, "whether queries and keys are turned by their position"),
         HyperParameter::single(
             "rotary_base",
@@ -54,6 +60,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_chain("attention", 
         HyperParameter::weight_init("weight_init", "what W1 and W2 begin as"),
         HyperParameter::bias_init("bias_init", "what b1 and b2 begin as").only_with("bias"),
     ])
+    .differs_in_training()
     .conflict(conflict)
     .output(output)
     .fan_in(|settings, input| {
@@ -125,7 +132,8 @@ fn make(settings: &HyperValues, input: Incoming) -> Vec<Node> {
     let width = width(settings, image.channels);
     let projected = (heads + 2 * kv_heads) * width;
     let rotary = settings.choice("rotary").then(|| settings.single("rotary_base"));
-    let core = Attention::new(image.pixels(), [heads, kv_heads], width, settings.choice("causal"), rotary);
+    let core = Attention::new(image.pixels(), [heads, kv_heads], width, settings.choice("causal"), rotary)
+        .with_dropout(settings.number("dropout"));
     let before = dense(settings, [image.channels, projected], !input.is_data);
     let mixed: Image = image.with_channels(heads * width);
     let behind = dense(settings, [heads * width, image.channels], true);

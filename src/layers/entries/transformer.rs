@@ -61,6 +61,12 @@ const ABOUT: &[HyperParameter] = &[
         unit_open(),
         "the rate of dropout behind attention and dense layers",
     ),
+    HyperParameter::number(
+        "attention_dropout",
+        0.0,
+        unit_open(),
+        "the rate at which weights of the attention's softmax are dropped",
+    ),
 ];
 
 /// What recipes call it.
@@ -139,6 +145,7 @@ fn attention_of(settings: &HyperValues) -> LayerSettings {
         .having("kv_heads", settings.integer("kv_heads"))
         .having("causal", settings.choice("causal"))
         .having("rotary", settings.choice("rotary"))
+        .having("dropout", settings.number("attention_dropout"))
         .having("bias", settings.choice("bias"))
 }
 
@@ -158,4 +165,19 @@ fn dense_of(settings: &HyperValues, input: Shape) -> Vec<(&'static str, LayerSet
     let name = activation::ALL.into_iter().find(|entry| is(settings, "function", entry.name));
     let function = name.map_or(Activation::IDENTITY, |entry| Activation::of(entry, 0.0));
     vec![("up", position::of(hidden, function, bias)), down]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_dropouts_reach_their_layers() {
+        let block = LayerSettings::of(&KIND).having("dropout", 0.1).having("attention_dropout", 0.25);
+        let input = Shape::Image(Image::new(1, 5, 8));
+        assert_eq!(attention_of(block.values()).values().number("dropout"), 0.25);
+        let half = branch(block.values(), input, Vec::new());
+        let [.., (name, last)] = &half.layers[..] else { panic!("no layers") };
+        assert_eq!((*name, last.values().number("rate")), ("dropout", 0.1));
+    }
 }

@@ -45,6 +45,9 @@ pub struct Recipe {
     pub stop: StopConfig,
     /// The test accuracy that the recipe is known to reach, as a fraction of 1.
     pub target: Option<f64>,
+    /// The loss that the recipe is known to come down to, where that is what it is judged by: on the validation part of a
+    /// data set that has one, else on the test samples. None beside [`target`](Recipe::target).
+    pub target_loss: Option<f64>,
     /// How many seeds `fallline reproduce` trains with, and what it asks for.
     pub reproduce: ReproduceConfig,
 }

@@ -50,6 +50,7 @@ impl Recipe {
             average: None,
             stop: StopConfig::default(),
             target: None,
+            target_loss: None,
             reproduce: ReproduceConfig::default(),
         }
     }

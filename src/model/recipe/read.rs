@@ -11,19 +11,23 @@ use super::stop::StopConfig;
 use super::train::TrainConfig;
 use super::{augment, average, checks, schedule};
 use crate::error::Result;
-use crate::model::section::{Section, shortened, unit};
+use crate::model::section::{Section, finite, shortened, unit};
 
 impl Recipe {
     /// `own` is an update rule that need not be registered to be known.
     pub(super) fn read(mut root: Section, own: Option<&'static OptimizerKind>) -> Result<Recipe> {
         let (name, summary) = (read_name(&mut root)?, read_summary(&mut root)?);
         let target = root.optional_number("target", unit())?;
+        let target_loss = read_target_loss(&mut root, target.is_some())?;
         let reproduce = ReproduceConfig::read(root.table("reproduce")?)?;
         let mut data = DataConfig::read(root.table("data")?)?;
         let augment = augment::read(root.table("augment")?)?;
         let model = ModelConfig::read(root.table("model")?)?;
         if let Some(table) = &mut data.table {
             table.setup.unsupervised = model.k_means.is_some();
+            if let Some(windows) = &mut table.setup.windows {
+                windows.sequence = model.reads_positions();
+            }
         }
         let optimizer = Optimizer::read(root.table("optimizer")?, own)?;
         let train = TrainConfig::read(root.table("train")?, optimizer.kind().full_batch)?;
@@ -49,6 +53,7 @@ impl Recipe {
             average,
             stop,
             target,
+            target_loss,
             reproduce,
         };
         recipe.embed_by_default();
@@ -66,6 +71,15 @@ fn read_name(root: &mut Section) -> Result<String> {
         return Err(root.setting("name", expected, &format!("\"{}\"", shortened(&name))));
     }
     Ok(name)
+}
+
+/// A recipe is judged by one number: two verdicts could contradict each other.
+fn read_target_loss(root: &mut Section, has_target: bool) -> Result<Option<f64>> {
+    let loss = root.optional_number("target_loss", finite())?;
+    if loss.is_some() && has_target {
+        return Err(root.setting("target_loss", "none beside `target`: one number to judge by", "one"));
+    }
+    Ok(loss)
 }
 
 fn read_summary(root: &mut Section) -> Result<String> {

@@ -6,6 +6,7 @@ mod k_means;
 mod linear;
 mod normalisation;
 mod optimizers;
+mod series;
 mod transposed;
 
 use super::*;
@@ -30,7 +31,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 27);
+    assert_eq!(Recipe::built_in_names().len(), 29);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);
@@ -167,7 +168,8 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((recipe.gradient, recipe.stop), (GradientConfig::default(), StopConfig::default()));
     assert_eq!(recipe.constraint, ConstraintConfig::default());
     assert_eq!((recipe.data.validation, recipe.data.stratified), (None, true));
-    assert_eq!((recipe.target, recipe.reproduce), (None, ReproduceConfig { seeds: 5 }));
+    assert_eq!((recipe.target, recipe.target_loss), (None, None));
+    assert_eq!(recipe.reproduce, ReproduceConfig { seeds: 5 });
     let dense = LayerConfig::named("dense").unwrap().with("units", 10).unwrap();
     let settings = dense.settings().unwrap();
     assert_eq!(settings.values().activation("activation"), Activation::IDENTITY);

@@ -16,7 +16,7 @@ use crate::{panics, pipe};
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 27] = [
+const BUILT_IN: [(&str, &str); 29] = [
     ("digits-mlp", include_str!("../../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../../recipes/mnist-softmax.toml")),
@@ -33,6 +33,8 @@ const BUILT_IN: [(&str, &str); 27] = [
     ("iris-mlp", include_str!("../../../recipes/iris-mlp.toml")),
     ("moons-mlp", include_str!("../../../recipes/moons-mlp.toml")),
     ("airline-window", include_str!("../../../recipes/airline-window.toml")),
+    ("sunspots", include_str!("../../../recipes/sunspots.toml")),
+    ("temperatures", include_str!("../../../recipes/temperatures.toml")),
     ("friedman-ridge", include_str!("../../../recipes/friedman-ridge.toml")),
     ("chars-transformer", include_str!("../../../recipes/chars-transformer.toml")),
     ("chars-lstm", include_str!("../../../recipes/chars-lstm.toml")),

@@ -13,6 +13,9 @@ pub(super) fn to_toml(recipe: &Recipe) -> String {
     if let Some(target) = recipe.target {
         table.insert("target".into(), target.into());
     }
+    if let Some(loss) = recipe.target_loss {
+        table.insert("target_loss".into(), loss.into());
+    }
     table.insert("reproduce".into(), recipe.reproduce.table().into());
     table.insert("data".into(), recipe.data.table().into());
     table.insert("model".into(), recipe.model.table().into());

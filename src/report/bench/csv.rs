@@ -3,7 +3,7 @@
 use crate::bench::record::{BenchRecord, CaseRecord};
 use crate::report::markup::{printable, quoted};
 
-const COLUMNS: [&str; 25] = [
+const COLUMNS: [&str; 26] = [
     "framework",
     "recipe",
     "data",
@@ -16,6 +16,7 @@ const COLUMNS: [&str; 25] = [
     "samples_per_second",
     "samples_per_second_low",
     "samples_per_second_high",
+    "tokens_per_second",
     "runs",
     "outliers",
     "step_us",
@@ -56,6 +57,7 @@ fn values(record: &BenchRecord, case: &CaseRecord) -> [String; COLUMNS.len()] {
         speed.median.to_string(),
         speed.low.to_string(),
         speed.high.to_string(),
+        optional(case.tokens_per_second),
         speed.runs.len().to_string(),
         speed.outliers.to_string(),
         case.step_us.to_string(),

@@ -79,7 +79,7 @@ fn fraction(value: f64) -> Cell {
     Cell::number(percent(value), value)
 }
 
-const COLUMNS: [Shown; 17] = [
+const COLUMNS: [Shown; 18] = [
     Shown { title: "framework", hint: "", cell: |case| Some(Cell::text(&case.framework)) },
     Shown { title: "recipe", hint: "", cell: |case| Some(Cell::text(&case.recipe)) },
     Shown { title: "data", hint: "digits are generated", cell: |case| Some(Cell::text(&case.data)) },
@@ -88,6 +88,11 @@ const COLUMNS: [Shown; 17] = [
     Shown { title: "batch", hint: "samples of a step", cell: |case| Some(whole(case.batch)) },
     Shown { title: "threads", hint: "", cell: |case| Some(whole(case.threads)) },
     Shown { title: "samples/s", hint: "the median of all runs", cell: |case| Some(speed(case)) },
+    Shown {
+        title: "tokens/s",
+        hint: "tokens with a target each, at the median",
+        cell: |case| case.tokens_per_second.map(|rate| Cell::number(rounded(rate), rate)),
+    },
     Shown { title: "95 % interval", hint: "of the median", cell: |case| Some(interval(case)) },
     Shown {
         title: "step µs",

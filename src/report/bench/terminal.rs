@@ -25,7 +25,8 @@ pub fn table(record: &BenchRecord) -> String {
             text += &doubtful(&task, &own);
             text.push('\n');
         }
-        text += &peers(&task, &frameworks);
+        text += &peers(&task, &frameworks, "samples/s", |case| Some(case.samples_per_second.median));
+        text += &peers(&task, &frameworks, "tokens/s", |case| case.tokens_per_second);
     }
     for ratio in ratios(record) {
         text += &format!("{}\n", style(ratio.sentence()).bold());
@@ -50,7 +51,7 @@ fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
         if is_best { style(text).green().bold().to_string() } else { text }
     };
     let optional = |value: Option<String>| value.unwrap_or_default();
-    let columns: [Column; 12] = [
+    let columns: [Column; 13] = [
         ("optimizer", Side::Left, Box::new(|case| task.rule(case))),
         ("batch", Side::Right, Box::new(|case| thousands(case.batch as u64))),
         ("threads", Side::Right, Box::new(|case| case.threads.to_string())),
@@ -62,6 +63,7 @@ fn own_table(task: &Task, own: &[&CaseRecord]) -> String {
                 good(rounded(median), median == fastest)
             }),
         ),
+        ("tokens/s", Side::Right, Box::new(|case| optional(case.tokens_per_second.map(rounded)))),
         ("95 % interval", Side::Right, Box::new(interval)),
         ("step µs", Side::Right, Box::new(|case| microseconds(case.step_us))),
         ("GFLOP/s", Side::Right, Box::new(|case| format!("{:.1}", case.gflops))),
@@ -138,17 +140,24 @@ pub(super) fn place(case: &CaseRecord) -> String {
     format!("batch {}, {} {threads}", thousands(case.batch as u64), case.threads)
 }
 
-/// Samples a second of each framework, with how many times as fast we are.
-fn peers(task: &Task, frameworks: &[&str]) -> String {
+/// A throughput of each framework, by its unit and its median, with how many times as fast we are. Empty where there is none.
+fn peers(
+    task: &Task,
+    frameworks: &[&str],
+    unit: &str,
+    median: impl Fn(&CaseRecord) -> Option<f64>,
+) -> String {
     let groups = task.side_by_side(frameworks);
     let measured = |index: usize| groups.iter().any(|group| group[index].is_some());
     let shown: Vec<usize> = (0..frameworks.len()).filter(|&index| measured(index)).collect();
     let row = |group: &Vec<Option<&CaseRecord>>| {
         let any = group.iter().flatten().next()?;
+        median(any)?;
         let mut row = vec![task.rule(any), thousands(any.batch as u64), any.threads.to_string()];
         let own = group[0].filter(|_| frameworks[0] == crate::bench::record::FALLLINE);
         for &index in &shown {
-            row.push(group[index].map_or("-".into(), |case| versus(own, case)));
+            let rate = |case: &CaseRecord| median(case).map(|rate| versus(own, case, rate));
+            row.push(group[index].and_then(rate).unwrap_or("-".into()));
         }
         Some(row)
     };
@@ -160,15 +169,15 @@ fn peers(task: &Task, frameworks: &[&str]) -> String {
     let names: Vec<String> = shown.iter().map(|&index| printable(frameworks[index])).collect();
     titles.extend(names.iter().map(|name| (name.as_str(), Side::Right)));
     let heading = format!(
-        "{} · samples/s side by side (how many times as fast fallline is)\n",
+        "{} · {unit} side by side (how many times as fast fallline is)\n",
         style(printable(task.recipe)).bold()
     );
     heading + &table::table(&titles, &rows, 0) + "\n"
 }
 
 /// The throughput of a framework with our ratio: "812,345 (1.64 ×)".
-fn versus(own: Option<&CaseRecord>, case: &CaseRecord) -> String {
-    let speed = rounded(case.samples_per_second.median);
+fn versus(own: Option<&CaseRecord>, case: &CaseRecord, rate: f64) -> String {
+    let speed = rounded(rate);
     match own.filter(|own| own.framework != case.framework).and_then(|own| ratio(own, case)) {
         None => speed,
         Some(ratio) => {

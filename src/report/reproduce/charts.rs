@@ -59,6 +59,14 @@ fn charts(recipe: &RecipeRecord, name: &str, until: Option<f64>) -> Vec<Chart> {
         }
         _ => vec![chart("test accuracy", Axis::new("test accuracy").in_unit(Unit::Percent), accuracies)],
     };
+    if let Some(loss) = &recipe.loss {
+        let of_run = |run: &TrainRecord| Some(run.test.as_ref()?.loss);
+        let mut losses = with_mean(scatter("a seed", recipe, of_run), Some(loss));
+        if let Some(target) = recipe.target_loss.filter(|_| until.is_none()) {
+            losses.push(level(recipe, "target", target, target, target));
+        }
+        charts.push(chart("loss", Axis::new("loss"), losses));
+    }
     let times = with_median(recipe, |run| Some(run.train_seconds), recipe.train_seconds);
     charts.push(chart("training time", seconds(), times));
     if let Some(accuracy) = until {

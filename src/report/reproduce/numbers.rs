@@ -1,9 +1,12 @@
 //! Numbers over several seeds, as text.
 
 use crate::report::metrics::part;
-use crate::report::numbers::{percent, significant};
+use crate::report::numbers::{loss, percent, significant};
 use crate::stats::MeanEstimate;
 use crate::train::reproduce::RecipeRecord;
+
+/// The name of the loss as a metric: of a test, or of the validation part of a data set that has no test part.
+const LOSS: &str = "loss";
 
 /// A metric of the tests of all seeds.
 pub(super) struct Score {
@@ -33,7 +36,8 @@ impl Score {
     }
 }
 
-/// The metrics of a recipe: the accuracy, or of values RMSE and R²; none without tests.
+/// The metrics of a recipe: the accuracy, or of values RMSE and R², then the loss where the record has its mean; none
+/// without tests.
 pub(super) fn scores(recipe: &RecipeRecord) -> Vec<Score> {
     let accuracy = recipe.accuracy.map(|accuracy| {
         Score::new("test accuracy", accuracy, |fraction| format!("{:.3}", 100.0 * fraction), " %")
@@ -42,13 +46,21 @@ pub(super) fn scores(recipe: &RecipeRecord) -> Vec<Score> {
         let rmse = Score::new("test RMSE", values.rmse, significant, "");
         [rmse, Score::new("test R²", values.r_squared, part, "")]
     });
-    accuracy.into_iter().chain(values).collect()
+    // With one digit more than a single loss.
+    let of_loss = recipe.loss.map(|estimate| Score::new(LOSS, estimate, |value| format!("{value:.5}"), ""));
+    accuracy.into_iter().chain(values).chain(of_loss).collect()
 }
 
-/// The metric that stands for a recipe in a table, and its mean there: of values "R² 0.8734", which compares.
+/// The metric that stands for a recipe in a table, and its mean there: of values "R² 0.8734", which compares; the loss
+/// where the target is one, or where language models are compared by it.
 pub(super) fn told(recipe: &RecipeRecord) -> Option<(Score, String)> {
-    let score = scores(recipe).pop()?;
-    let mean = if recipe.accuracy.is_some() { score.mean.clone() } else { format!("R² {}", score.mean) };
+    let by_loss = recipe.loss.is_some() && recipe.target.is_none();
+    let score = scores(recipe).into_iter().rfind(|score| by_loss || score.name != LOSS)?;
+    let mean = match score.name {
+        LOSS => format!("loss {}", score.mean),
+        _ if recipe.accuracy.is_some() => score.mean.clone(),
+        _ => format!("R² {}", score.mean),
+    };
     Some((score, mean))
 }
 
@@ -57,6 +69,6 @@ pub(super) fn goal(recipe: &RecipeRecord, until: Option<f64>) -> String {
     match (until, recipe.target) {
         (Some(accuracy), _) => format!("{} validation accuracy", percent(accuracy)),
         (None, Some(target)) => percent(target),
-        (None, None) => "none".into(),
+        (None, None) => recipe.target_loss.map_or("none".into(), |target| format!("loss {}", loss(target))),
     }
 }

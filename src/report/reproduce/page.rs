@@ -36,6 +36,9 @@ pub fn page(record: &ReproduceRecord) -> String {
     let of_values = |recipe: &RecipeRecord| recipe.accuracy.is_none() && recipe.values.is_some();
     let title = match record.recipes.iter().all(of_values) && !record.recipes.is_empty() {
         true => "Errors, reproduced",
+        false if record.recipes.iter().all(|recipe| recipe.loss.is_some()) && !record.recipes.is_empty() => {
+            "Losses, reproduced"
+        }
         false => "Accuracy, reproduced",
     };
     Page { title: title.into(), subtitle, sections }.to_html()
@@ -77,7 +80,10 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
             deviation,
             interval,
             time.map_or(Cell::text("–"), |time| Cell::number(duration(time), time)),
-            Cell { value: until.or(recipe.target), ..Cell::text(&goal(recipe, until)) },
+            Cell {
+                value: until.or(recipe.target).or(recipe.target_loss),
+                ..Cell::text(&goal(recipe, until))
+            },
             Cell::text(recipe.verdict.text()).toned(tone(recipe.verdict)),
         ]
     };
@@ -89,7 +95,10 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
         ("recipe", ""),
         ("data", ""),
         ("seeds", "that are done"),
-        ("mean", "of the test accuracies; where targets are values, of R²"),
+        (
+            "mean",
+            "of the test accuracies; where targets are values, of R²; of the losses where the target is one",
+        ),
         ("±", "standard deviation of one run; of an accuracy in percent"),
         ("95 % interval", "of the mean, by Student's t"),
         time,
@@ -111,7 +120,7 @@ fn summary(record: &ReproduceRecord) -> Vec<Part> {
 
 /// The mean RMSE of a recipe whose targets are values: "RMSE 38.58 ± 1.2"; else nothing.
 fn rmse(recipe: &RecipeRecord) -> String {
-    let rmse = scores(recipe).into_iter().find(|_| recipe.accuracy.is_none());
+    let rmse = scores(recipe).into_iter().find(|_| recipe.accuracy.is_none() && recipe.values.is_some());
     rmse.map_or(String::new(), |score| format!("RMSE {} {}", score.mean, score.deviation).trim_end().into())
 }
 

@@ -5,7 +5,7 @@ use console::style;
 use super::numbers::{Score, goal, scores, told};
 use crate::report::markup::printable;
 use crate::report::metrics::score;
-use crate::report::numbers::{counted, duration, percent};
+use crate::report::numbers::{counted, duration, loss, percent};
 use crate::report::run::{ending, epochs};
 use crate::report::table::{self, Side};
 use crate::train::TrainRecord;
@@ -17,7 +17,7 @@ const MOST_NAMED: usize = 10;
 /// The heading before a recipe's trainings.
 pub fn heading(recipe: &RecipeRecord, threads: usize, until: Option<f64>) -> String {
     let summary = if recipe.summary.is_empty() { String::new() } else { format!(": {}", recipe.summary) };
-    let goal = match (until, recipe.target) {
+    let goal = match (until, recipe.target.or(recipe.target_loss)) {
         (None, None) => "no target".to_string(),
         (Some(_), _) => format!("until {}", goal(recipe, until)),
         (None, Some(_)) => format!("target {}", goal(recipe, until)),
@@ -48,6 +48,11 @@ pub fn seed_line(recipe: &RecipeRecord, run: &TrainRecord, until: Option<f64>) -
         };
     }
     line += &match run.test.as_ref().map(|test| (test.accuracy, test)) {
+        Some((_, test)) if recipe.loss.is_some() => {
+            let accuracy =
+                test.accuracy.map_or(String::new(), |part| format!(", accuracy {:>8}", percent(part)));
+            format!("  loss {}{accuracy}", loss(test.loss))
+        }
         Some((Some(accuracy), _)) => format!("  test accuracy {:>8}", percent(accuracy)),
         Some((None, test)) => format!("  {}", score(test, "test ")),
         None => String::new(),

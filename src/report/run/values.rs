@@ -6,7 +6,7 @@ use crate::report::metrics::part;
 use crate::report::numbers::{counted, significant};
 use crate::report::page::{Cell, Column, Part, Section, Table};
 use crate::train::analysis::{MOST_OUTPUTS, MOST_PREDICTED, PredictedOutput, PredictedValues};
-use crate::train::metrics::{OutputMetrics, ValueMetrics};
+use crate::train::metrics::{ForecastErrors, OutputMetrics, SeriesMetrics, ValueMetrics};
 use crate::train::{Evaluation, TrainRecord};
 
 /// The names of the files of each output.
@@ -59,7 +59,47 @@ pub fn section(name: &str, of: &str, values: &PredictedValues, record: &TrainRec
     if let Some(metrics) = metrics.filter(|metrics| !metrics.outputs.is_empty()) {
         parts.push(Part::Table(outputs(metrics)));
     }
+    if let Some((own, series)) = metrics.zip(record.test.as_ref().and_then(|test| test.series.as_ref())) {
+        parts.push(Part::Table(forecasts(own, series)));
+    }
     Section { heading: format!("Predictions{of}"), parts }
+}
+
+/// The errors of the forecasts of a series, beside those that take no network.
+fn forecasts(own: &ValueMetrics, series: &SeriesMetrics) -> Table {
+    let own = ForecastErrors { rmse: own.rmse, mae: own.mae, mase: series.mase };
+    let mut rows =
+        vec![("this model".to_string(), own), ("the last value again (naive)".into(), series.naive)];
+    rows.extend(
+        series
+            .seasonal
+            .map(|of| (format!("the last season of {} rows again (seasonal naive)", of.season), of.errors)),
+    );
+    rows.extend(
+        series
+            .autoregression
+            .map(|of| (format!("a linear autoregression of {}", counted(of.rows, "row")), of.errors)),
+    );
+    let row = |(name, errors): &(String, ForecastErrors)| {
+        let ForecastErrors { rmse, mae, mase } = *errors;
+        vec![
+            Cell::text(name),
+            Cell::number(significant(rmse), rmse),
+            Cell::number(significant(mae), mae),
+            mase.map_or(Cell::text("–"), |mase| Cell::number(part(mase), mase)),
+        ]
+    };
+    let columns = [
+        ("forecast", ""),
+        ("RMSE", "root of the mean squared error, over all rows of the horizon"),
+        ("MAE", "mean absolute error, over all rows of the horizon"),
+        ("MASE", "MAE divided by that of the naive forecast of one row in the training rows"),
+    ];
+    Table {
+        caption: "Forecasts of the test windows".into(),
+        columns: columns.map(|(title, hint)| Column::new(title, hint)).to_vec(),
+        rows: rows.iter().map(row).collect(),
+    }
 }
 
 /// The metrics of each output.

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::numbers::{is_of_classes, score_name, value};
+use super::numbers::{score_name, value};
 use crate::report::chart::{
     Axis, BarChart, Bars, Chart, Coordinate, LineChart, ParallelChart, ParallelLine, Point, Scale, Series,
     Unit,
 };
-use crate::search::{RangeTest, SearchRecord, Searched, TrialRecord, TrialState};
+use crate::search::{RangeTest, ScoredBy, SearchRecord, Searched, TrialRecord, TrialState};
 
 /// One of so many trials is among the best.
 const BEST: usize = 10;
@@ -33,8 +33,8 @@ pub fn all(record: &SearchRecord) -> Vec<(&'static str, Chart)> {
 }
 
 fn score_axis(record: &SearchRecord) -> Axis {
-    let axis = Axis::new(score_name(record));
-    if is_of_classes(record) { axis.in_unit(Unit::Percent) } else { axis }
+    let axis = Axis::new(score_name(record.scored_by));
+    if record.scored_by == ScoredBy::Accuracy { axis.in_unit(Unit::Percent) } else { axis }
 }
 
 /// A line for each trial through its settings and its score.
@@ -61,7 +61,10 @@ fn parallel(record: &SearchRecord) -> Chart {
             }
         };
         let values = keys.iter().zip(&axes).map(|pair| of_key(pair).unwrap_or(f64::NAN));
-        ParallelLine { values: values.chain(trial.score).collect(), series: class(rank) }
+        ParallelLine {
+            values: values.chain(trial.score.map(|score| record.scored_by.shown(score))).collect(),
+            series: class(rank),
+        }
     };
     let lines = scored.iter().take(MOST_LINES).enumerate().map(line).collect();
     let score = Coordinate::Numbers(score_axis(record));
@@ -106,15 +109,16 @@ fn importance(record: &SearchRecord) -> Option<Chart> {
 
 /// The score of each trial, and the best of those that were trained to their end.
 fn course(record: &SearchRecord) -> Chart {
+    let shown = |score| record.scored_by.shown(score);
     let mark = |trial: &TrialRecord| {
         let x = trial.trial as f64;
-        [Point::new(x, trial.score.unwrap_or(f64::NAN)), Point::new(x, f64::NAN)]
+        [Point::new(x, trial.score.map_or(f64::NAN, shown)), Point::new(x, f64::NAN)]
     };
     let of = |state: TrialState| record.trials.iter().filter(move |trial| trial.state == state);
     let mut best = f64::NEG_INFINITY;
     let so_far = of(TrialState::Finished).filter_map(|trial| {
         best = best.max(trial.score?);
-        Some(Point::new(trial.trial as f64, best))
+        Some(Point::new(trial.trial as f64, shown(best)))
     });
     let series = [
         ("a finished trial", of(TrialState::Finished).flat_map(mark).collect::<Vec<_>>()),

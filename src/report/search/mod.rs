@@ -7,6 +7,7 @@ mod terminal;
 
 use std::path::Path;
 
+pub use numbers::named;
 pub use page::page;
 pub use terminal::{heading, result, trial_line};
 

@@ -3,25 +3,33 @@
 use serde_json::Value;
 
 use crate::report::metrics::part;
-use crate::report::numbers::percent;
-use crate::search::{SearchRecord, TrialRecord};
+use crate::report::numbers::{loss, percent};
+use crate::search::{ScoredBy, SearchRecord, TrialRecord};
 
 /// The most letters of a value.
 const LONGEST: usize = 24;
 
-/// Whether trials are ranked by the accuracy.
-pub fn is_of_classes(record: &SearchRecord) -> bool {
-    record.scored_by == "accuracy"
+/// The name of what trials are ranked by: "accuracy", "R²", "loss".
+pub fn score_name(by: ScoredBy) -> &'static str {
+    match by {
+        ScoredBy::Accuracy => "accuracy",
+        ScoredBy::RSquared => "R²",
+        ScoredBy::NegativeLoss => "loss",
+    }
 }
 
-/// The name of the score: "accuracy", "R²".
-pub fn score_name(record: &SearchRecord) -> &'static str {
-    if is_of_classes(record) { "accuracy" } else { "R²" }
+/// A score: 97.65 %, 0.8734; of a loss the loss itself.
+pub fn score(by: ScoredBy, value: f64) -> String {
+    match by {
+        ScoredBy::Accuracy => percent(value),
+        ScoredBy::RSquared => part(value),
+        ScoredBy::NegativeLoss => loss(by.shown(value)),
+    }
 }
 
-/// A score: 97.65 %, 0.8734.
-pub fn score(record: &SearchRecord, value: f64) -> String {
-    if is_of_classes(record) { percent(value) } else { part(value) }
+/// A score with its name: "accuracy 97.65 %".
+pub fn named(by: ScoredBy, value: f64) -> String {
+    format!("{} {}", score_name(by), score(by, value))
 }
 
 /// A value of a key as people write it.
@@ -42,11 +50,14 @@ pub fn value(value: &Value) -> String {
 
 /// Standard deviation of the folds and interval of their mean: "± 0.12 %", "97.4 … 97.8 %"; empty without folds.
 pub fn spread(record: &SearchRecord, trial: &TrialRecord) -> [String; 2] {
+    let by = record.scored_by;
+    // A deviation has no sign to change.
     let deviation =
-        trial.deviation.map_or(String::new(), |deviation| format!("± {}", score(record, deviation)));
-    let interval = trial.interval.map_or(String::new(), |[low, high]| match is_of_classes(record) {
-        true => format!("{:.2} to {}", 100.0 * low, percent(high)),
-        false => format!("{} to {}", part(low), part(high)),
+        trial.deviation.map_or(String::new(), |deviation| format!("± {}", score(by, by.shown(deviation))));
+    let interval = trial.interval.map_or(String::new(), |[low, high]| match by {
+        ScoredBy::Accuracy => format!("{:.2} to {}", 100.0 * low, percent(high)),
+        ScoredBy::RSquared => format!("{} to {}", part(low), part(high)),
+        ScoredBy::NegativeLoss => format!("{} to {}", score(by, high), score(by, low)),
     });
     [deviation, interval]
 }

@@ -1,11 +1,11 @@
 //! The page of a search.
 
 use super::charts;
-use super::numbers::{epochs, score, score_name, spread, value};
+use super::numbers::{epochs, named, score, score_name, spread, value};
 use crate::report::numbers::{counted, duration, loss, thousands};
 use crate::report::page::{Cell, Column, Page, Part, Section, Table, Tone};
 use crate::search::range_test::RANGE_TEST;
-use crate::search::{SearchRecord, TrialRecord, TrialState};
+use crate::search::{ScoredBy, SearchRecord, TrialRecord, TrialState};
 
 /// The most trials in the table of a page; the best stay.
 const MOST_ROWS: usize = 1000;
@@ -56,12 +56,15 @@ fn result(record: &SearchRecord) -> Vec<Part> {
     if let Some(best) = record.winner() {
         let settings: Vec<String> =
             best.settings.iter().map(|(key, of)| format!("{key} {}", value(of))).collect();
-        let score = best.score.map_or(String::new(), |of| score(record, of));
+        let score = best.score.map_or(String::new(), |of| named(record.scored_by, of));
+        let on = match record.scored_by {
+            ScoredBy::NegativeLoss => "validation samples",
+            _ => "training samples set aside",
+        };
         parts.push(Part::Text(format!(
-            "Trial {} is the best of {}, with {} {score} on training samples set aside: {}.",
+            "Trial {} is the best of {}, with {score} on {on}: {}.",
             best.trial,
             record.trials.len(),
-            score_name(record),
             settings.join(", ")
         )));
     }
@@ -92,6 +95,7 @@ fn trials(record: &SearchRecord) -> Table {
         value.map_or(Cell::text("–"), |value| Cell::number(text(value), value))
     };
     let has_folds = record.trials.iter().any(|trial| trial.deviation.is_some());
+    let by = record.scored_by;
     let row = |trial: &TrialRecord| {
         let tone = match trial.state {
             TrialState::Finished | TrialState::Stopped => Tone::Plain,
@@ -100,14 +104,16 @@ fn trials(record: &SearchRecord) -> Table {
         let tone_of_trial = if record.best == Some(trial.trial) { Tone::Good } else { Tone::Plain };
         let mut cells = vec![
             Cell::number(trial.trial.to_string(), trial.trial as f64).toned(tone_of_trial),
-            number(trial.score, &|value| score(record, value)),
+            number(trial.score, &|value| score(by, value)),
         ];
         if has_folds {
             let [deviation, interval] = spread(record, trial);
             cells.push(Cell { value: trial.deviation, ..Cell::text(&deviation) });
             cells.push(Cell { value: trial.interval.map(|[low, high]| high - low), ..Cell::text(&interval) });
         }
-        cells.push(number(trial.loss, &loss));
+        if by != ScoredBy::NegativeLoss {
+            cells.push(number(trial.loss, &loss));
+        }
         for over in &record.over {
             let found = trial.settings.get(&over.key);
             cells.push(found.map_or(Cell::text("–"), |found| match found.as_f64() {
@@ -122,13 +128,14 @@ fn trials(record: &SearchRecord) -> Table {
         ]);
         cells
     };
-    let mut columns =
-        vec![Column::new("trial", ""), Column::new(score_name(record), "on the samples set aside")];
+    let mut columns = vec![Column::new("trial", ""), Column::new(score_name(by), "on the samples set aside")];
     if has_folds {
         columns.push(Column::new("±", "standard deviation of the folds"));
         columns.push(Column::new("95 % interval", "of the mean of the folds, by Student's t"));
     }
-    columns.push(Column::new("loss", "on the samples set aside"));
+    if by != ScoredBy::NegativeLoss {
+        columns.push(Column::new("loss", "on the samples set aside"));
+    }
     columns.extend(record.over.iter().map(|over| Column::new(&over.key, &over.range)));
     columns.extend([
         Column::new("epochs", "that were trained"),

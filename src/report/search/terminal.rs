@@ -2,11 +2,11 @@
 
 use console::style;
 
-use super::numbers::{epochs, score, score_name, spread, value};
+use super::numbers::{epochs, named, score, score_name, spread, value};
 use crate::report::markup::printable;
-use crate::report::numbers::{counted, duration, loss, thousands};
+use crate::report::numbers::{self, counted, duration, thousands};
 use crate::report::table::{self, Side};
-use crate::search::{Plan, SearchMethod, SearchProgress, SearchRecord, TrialRecord, TrialState};
+use crate::search::{Plan, ScoredBy, SearchMethod, SearchProgress, SearchRecord, TrialRecord, TrialState};
 
 /// Trials in the table of the best.
 const BEST: usize = 10;
@@ -22,6 +22,9 @@ pub fn heading(plan: &Plan, recipe: &str, data: &str) -> String {
     let [learnt, held] = plan.samples().map(|count| thousands(count as u64));
     let tried = match plan.folds() {
         Some(folds) => format!("each on {}", counted(folds, "fold")),
+        None if plan.has_validation_part() => {
+            format!("each trained on {learnt} samples and tried on {held} of the validation part")
+        }
         None => format!("each trained on {learnt} and tried on {held} of the training samples"),
     };
     let trials = match plan.method() {
@@ -41,19 +44,16 @@ pub fn heading(plan: &Plan, recipe: &str, data: &str) -> String {
 }
 
 /// A training in one line; numbers stand below each other.
-pub fn trial_line(is_of_classes: bool, done: SearchProgress, trial: &TrialRecord) -> String {
+pub fn trial_line(by: ScoredBy, done: SearchProgress, trial: &TrialRecord) -> String {
     let width = done.of.to_string().len();
-    let named = |score: f64| match is_of_classes {
-        true => format!("accuracy {:>8}", crate::report::numbers::percent(score)),
-        false => format!("R² {:>8}", crate::report::metrics::part(score)),
-    };
     let state = match trial.state {
         TrialState::Finished => String::new(),
         TrialState::Stopped => format!("  after {} epochs", epochs(trial)),
         other => format!("  {}", other.text()),
     };
-    let score = trial.score.map_or(String::new(), |score| format!("  {}", named(score)));
-    let loss = trial.loss.map_or(String::new(), |value| format!("  loss {}", loss(value)));
+    let score = trial.score.map_or(String::new(), |of| format!("  {} {:>8}", score_name(by), score(by, of)));
+    let loss = trial.loss.filter(|_| by != ScoredBy::NegativeLoss);
+    let loss = loss.map_or(String::new(), |value| format!("  loss {}", numbers::loss(value)));
     let settings: String = trial.settings.iter().map(|(key, of)| format!("  {key} {}", value(of))).collect();
     format!(
         "{:>width$}/{}  trial {:>width$}{score}{loss}{state}  {:>7}{}\n",
@@ -104,11 +104,10 @@ pub fn result(record: &SearchRecord) -> String {
         Some(best) => {
             let settings: Vec<String> =
                 best.settings.iter().map(|(key, of)| format!("{key} {}", value(of))).collect();
-            let score = best.score.map_or(String::new(), |of| score(record, of));
+            let score = best.score.map_or(String::new(), |of| named(record.scored_by, of));
             format!(
-                "best: trial {}, {} {score}: {}\n",
+                "best: trial {}, {score}: {}\n",
                 best.trial,
-                score_name(record),
                 style(printable(&settings.join(", "))).bold()
             )
         }
@@ -126,29 +125,23 @@ fn short(rate: f64) -> String {
 fn best(record: &SearchRecord) -> String {
     let keys: Vec<&str> = record.over.iter().map(|over| over.key.as_str()).take(MOST_KEYS).collect();
     let has_folds = record.trials.iter().any(|trial| trial.deviation.is_some());
-    let mut columns = vec![("trial", Side::Right), (score_name(record), Side::Right)];
+    let by = record.scored_by;
+    let mut columns = vec![("trial", Side::Right), (score_name(by), Side::Right)];
     if has_folds {
         columns.extend([("±", Side::Left), ("95 % interval", Side::Left)]);
     }
-    columns.extend([
-        ("loss", Side::Right),
-        ("epochs", Side::Right),
-        ("time", Side::Right),
-        ("state", Side::Left),
-    ]);
+    // Beside a score that is the loss there is none.
+    columns.extend((by != ScoredBy::NegativeLoss).then_some(("loss", Side::Right)));
+    columns.extend([("epochs", Side::Right), ("time", Side::Right), ("state", Side::Left)]);
     let titles: Vec<String> = keys.iter().map(|key| printable(key)).collect();
     columns.extend(titles.iter().map(|title| (title.as_str(), Side::Left)));
     let row = |trial: &TrialRecord| {
-        let mut row = vec![trial.trial.to_string(), trial.score.map_or("-".into(), |of| score(record, of))];
+        let mut row = vec![trial.trial.to_string(), trial.score.map_or("-".into(), |of| score(by, of))];
         if has_folds {
             row.extend(spread(record, trial));
         }
-        row.extend([
-            trial.loss.map_or("-".into(), loss),
-            epochs(trial),
-            duration(trial.seconds),
-            trial.state.text().into(),
-        ]);
+        row.extend((by != ScoredBy::NegativeLoss).then(|| trial.loss.map_or("-".into(), numbers::loss)));
+        row.extend([epochs(trial), duration(trial.seconds), trial.state.text().into()]);
         let of_key = |key: &&str| trial.settings.get(*key).map_or(String::new(), |of| printable(&value(of)));
         row.extend(keys.iter().map(of_key));
         row

@@ -1,7 +1,7 @@
 use super::*;
 use crate::report::chart::Chart;
 use crate::search::importance::Importance;
-use crate::search::{SearchProgress, Searched, TrialRecord, TrialState};
+use crate::search::{ScoredBy, SearchProgress, Searched, TrialRecord, TrialState};
 
 const HOSTILE: &str = "</td><script>alert(1)</script>\u{1b}[2J";
 
@@ -42,7 +42,7 @@ fn record() -> SearchRecord {
         seed: 1,
         asked: 4,
         folds: Some(3),
-        scored_by: "accuracy".into(),
+        scored_by: ScoredBy::Accuracy,
         over: vec![searched("optimizer.learning_rate", true), searched("model.loss", false)],
         trials: vec![
             trial(1, 1e-3, Some(0.97), TrialState::Finished),
@@ -69,7 +69,7 @@ fn the_table_has_the_best_first_and_names_the_winner() {
     assert!(text.contains("learning_rate 75 %"), "{text}");
     assert!(!text.contains("\u{1b}[2J"), "{text}");
     let done = SearchProgress { done: 3, of: 30, best: None };
-    let line = trial_line(true, done, &record().trials[0]);
+    let line = trial_line(ScoredBy::Accuracy, done, &record().trials[0]);
     assert!(line.starts_with(" 3/30  trial  1  accuracy  97.00 %  loss 0.0300"), "{line}");
 }
 
@@ -97,4 +97,24 @@ fn a_trial_is_a_line_from_its_settings_to_its_score() {
     let lines: Vec<(f64, f64, usize)> =
         chart.lines.iter().map(|line| (line.values[0], line.values[2], line.series)).collect();
     assert_eq!(lines, [(1e-2, 0.98, 0), (1e-3, 0.97, 1), (1e-1, 0.99, 2)]);
+}
+
+/// The score is the loss with the other sign; what is shown has its own.
+#[test]
+fn a_search_by_the_loss_shows_losses() {
+    let mut record = SearchRecord { scored_by: ScoredBy::NegativeLoss, ..record() };
+    for trial in &mut record.trials {
+        (trial.score, trial.deviation, trial.interval) = (trial.loss.map(|loss| -loss), None, None);
+    }
+    let text = result(&record);
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
+    assert!(place("0.0200") < place("0.0300"), "{text}");
+    assert!(text.contains("best: trial 2, loss 0.0200: ") && !text.contains("-0.0"), "{text}");
+    let done = SearchProgress { done: 3, of: 30, best: None };
+    let line = trial_line(record.scored_by, done, &record.trials[0]);
+    assert!(line.starts_with(" 3/30  trial  1  loss   0.0300    1.5 s"), "{line}");
+    let html = page(&record);
+    assert!(html.contains("with loss 0.0200 on validation samples"));
+    let json = serde_json::to_string(&record).unwrap();
+    assert!(json.contains(r#""scored_by":"negative_loss""#), "{json}");
 }

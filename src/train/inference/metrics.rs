@@ -4,8 +4,8 @@ pub use crate::train::inference::scores::{
     area_under_curve, balanced_accuracy, log_loss, macro_means, rank, top_k, value_metrics,
 };
 pub use crate::train::record::metrics::{
-    ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, MOST_CONFUSED, Metrics, OutputMetrics,
-    SeasonalErrors, SeriesMetrics, ValueMetrics,
+    AutoregressionErrors, ClassMetrics, Cluster, ClusterMetrics, ForecastErrors, MOST_CONFUSED, Metrics,
+    OutputMetrics, SeasonalErrors, SeriesMetrics, ValueMetrics,
 };
 
 use crate::data::{Samples, Targets};

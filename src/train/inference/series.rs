@@ -19,17 +19,26 @@ pub(super) fn metrics(
     let encoder = samples.encoder()?;
     let windows = encoder.windows.as_ref()?;
     let Features::Floats(features) = samples.features() else { return None };
-    let errors = |season| {
-        let forecasts = encoder.naive_forecasts(features, season)?;
-        let metrics = value_metrics(&forecasts, values, width, samples.units());
-        let mase = mase(&metrics, &windows.naive_errors);
-        Some(ForecastErrors { rmse: metrics.rmse, mae: metrics.mae, mase })
-    };
+    let errors = |season| errors_of(samples, values, width, &encoder.naive_forecasts(features, season)?);
     Some(SeriesMetrics {
         mase: mase(own, &windows.naive_errors),
         naive: errors(1)?,
         seasonal: windows.season.and_then(|season| Some(SeasonalErrors { season, errors: errors(season)? })),
+        autoregression: None,
     })
+}
+
+/// The errors of forecasts `[samples, width]` of windows of a series; none of other samples.
+pub(in crate::train) fn errors_of(
+    samples: &Samples,
+    values: &[f32],
+    width: usize,
+    forecasts: &[f32],
+) -> Option<ForecastErrors> {
+    let windows = samples.encoder()?.windows.as_ref()?;
+    let metrics = value_metrics(forecasts, values, width, samples.units());
+    let mase = mase(&metrics, &windows.naive_errors);
+    Some(ForecastErrors { rmse: metrics.rmse, mae: metrics.mae, mase })
 }
 
 /// The mean absolute scaled error (Hyndman, Koehler: Another look at measures of forecast accuracy, 2006): the mean

@@ -161,6 +161,10 @@ pub struct SeriesMetrics {
     /// Those of the forecast that the last season of the window comes again; absent where no season is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seasonal: Option<SeasonalErrors>,
+    /// Those of a linear autoregression that was fitted to the training windows; of the test of a training alone, and absent
+    /// where the fit would take long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoregression: Option<AutoregressionErrors>,
 }
 
 /// The errors of a forecast over all values of the horizon, in the units of the samples.
@@ -173,6 +177,15 @@ pub struct ForecastErrors {
     /// As [`SeriesMetrics::mase`].
     #[serde(default, deserialize_with = "null_is_some_nan", skip_serializing_if = "Option::is_none")]
     pub mase: Option<f64>,
+}
+
+/// The errors of a linear autoregression.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AutoregressionErrors {
+    /// Rows that it reads.
+    pub rows: usize,
+    #[serde(flatten)]
+    pub errors: ForecastErrors,
 }
 
 /// The errors of a seasonal naive forecast.

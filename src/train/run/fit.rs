@@ -14,6 +14,7 @@ use crate::train::record::epoch::{Evaluation, Phase};
 use crate::train::record::machine::Machine;
 use crate::train::record::norms::Health;
 use crate::train::record::{Divergence, ModelFacts, TRAIN_SCHEMA, TrainRecord};
+use crate::train::run::autoregression::autoregression;
 use crate::train::run::centres::place_centres;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
 use crate::train::run::epochs::Epochs;
@@ -68,7 +69,7 @@ pub(in crate::train) fn refuse_text(samples: &Samples) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`split`]; [`Error::Setting`] if the recipe sets samples aside though there is such a part.
-fn split_of(data: &DataSet, recipe: &Recipe) -> Result<Option<Split>> {
+pub fn split_of(data: &DataSet, recipe: &Recipe) -> Result<Option<Split>> {
     if !data.validates {
         return split(&data.train, recipe);
     }
@@ -145,7 +146,10 @@ pub fn test(
 ) -> Result<()> {
     if model.first_not_finite().is_none() && !data.validates {
         observer.phase(Phase::Testing);
-        let seen = evaluate(model, &data.test, &recipe.data, team)?;
+        let mut seen = evaluate(model, &data.test, &recipe.data, team)?;
+        if let Some(series) = &mut seen.series {
+            series.autoregression = autoregression(&data.train, &data.test)?;
+        }
         // Of a training that has failed, samples without a loss are no news.
         if record.diverged.is_none() {
             observer.evaluated(Phase::Testing, &seen);

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::data::known;
 use crate::data::small::{Part, SmallSet};
 use crate::data::split::hold_out_rows;
 use crate::data::table::{Encoder, Kind, RowReader, Setup, Table, WindowSetup};
+use crate::data::text::published;
 use crate::data::{DataSet, Origin, Samples, Split};
 use crate::error::{Error, Result};
 use crate::model::recipe::{DataConfig, TABLE, TableConfig};
@@ -65,7 +67,7 @@ impl Fitted {
             }
             (_, None) => encoder.samples(&table, &test_rows(&encoder, &split))?,
             (_, Some(file)) => {
-                let file = config.path(file, data_dir);
+                let file = path_of(config, file, data_dir)?;
                 let rows = RowReader::open(&file, &encoder, true)?;
                 if !rows.unknown().is_empty() {
                     let names = rows.unknown().join("`, `");
@@ -122,7 +124,16 @@ fn rows(data: &DataConfig, config: &TableConfig, data_dir: Option<&Path>) -> Res
             small.check_alone(data_dir)?;
             small.table(data.train_samples, data.seed)
         }
-        None => Table::read(&config.path(&config.file, data_dir), &config.options),
+        None => Table::read(&path_of(config, &config.file, data_dir)?, &config.options),
+    }
+}
+
+/// The path of a file of the table: that of a published series if it has the name of one, and there is no such file.
+fn path_of(config: &TableConfig, file: &str, data_dir: Option<&Path>) -> Result<PathBuf> {
+    let path = config.path(file, data_dir);
+    match known::series(file) {
+        Some(series) if !path.is_file() => published::find(series, data_dir),
+        _ => Ok(path),
     }
 }
 
@@ -176,7 +187,7 @@ pub fn test(
     data_dir: Option<&Path>,
 ) -> Result<(Vec<PathBuf>, Samples)> {
     if config.test_file.is_some() && encoder.windows.is_none() {
-        let file = config.path(config.test_file.as_deref().unwrap_or_default(), data_dir);
+        let file = path_of(config, config.test_file.as_deref().unwrap_or_default(), data_dir)?;
         let samples = RowReader::open(&file, encoder, true)?.samples()?;
         return Ok((vec![file], samples));
     }

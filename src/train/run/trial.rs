@@ -2,30 +2,34 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::data::{DataSet, Samples, Split, split};
+use crate::data::{DataSet, Split, split};
 use crate::model::recipe::Held;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::epoch::EpochRecord;
 use crate::train::record::{Ending, TrainRecord};
-use crate::train::run::fit::{self, TrainingSet, check_training, fit, refuse_text};
+use crate::train::run::fit::{self, TrainingSet, check_test, check_training, fit, refuse_text};
 use crate::train::run::reproduce::HELD;
 use crate::{Error, Result};
 
 /// The samples that a training learns from and is tried on: one split, by the recipe or of a tenth of the samples where it
-/// says nothing; or as many as there are to be folds. Test samples are in none of them.
+/// says nothing; or as many as there are to be folds. Test samples are in none of them. No split is one of a data set with a
+/// validation part of its own, which is what is tried on there.
 ///
 /// # Errors
 /// Those of the split; [`Error::Setting`] for folds of a recipe that sets samples aside itself; [`Error::Mismatch`] for
-/// folds of windows of a series.
-pub fn splits(samples: &Samples, recipe: &Recipe, folds: Option<usize>) -> Result<Vec<Split>> {
-    refuse_text(samples)?;
+/// folds of a text or of windows of a series.
+pub fn splits(data: &DataSet, recipe: &Recipe, folds: Option<usize>) -> Result<Vec<Option<Split>>> {
+    let samples = &data.train;
     let Some(folds) = folds else {
         let mut recipe = recipe.clone();
-        recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
-        return Ok(fit::split(samples, &recipe)?.into_iter().collect());
+        if !data.validates {
+            recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
+        }
+        return Ok(vec![fit::split_of(data, &recipe)?]);
     };
+    refuse_text(samples)?;
     if recipe.data.validation.is_some() {
         return Err(Error::Setting {
             place: format!("recipe {}", recipe.name),
@@ -42,15 +46,21 @@ pub fn splits(samples: &Samples, recipe: &Recipe, folds: Option<usize>) -> Resul
                 .into(),
         });
     }
-    split::folds(samples, folds, recipe.data.stratified, recipe.train.seed)
+    let folds = split::folds(samples, folds, recipe.data.stratified, recipe.train.seed)?;
+    Ok(folds.into_iter().map(Some).collect())
 }
 
 /// Checks that a recipe can be trained on the samples of a split.
 ///
 /// # Errors
 /// The error with which the training would begin.
-pub fn check(data: &DataSet, recipe: &Recipe, split: &Split, team: &Team) -> Result<()> {
-    check_training(&mut build(data, recipe)?, &data.train, Some(split), recipe, team)
+pub fn check(data: &DataSet, recipe: &Recipe, split: Option<&Split>, team: &Team) -> Result<()> {
+    let recipe = &recipe.clone().for_samples(&data.train)?;
+    let mut model = build(data, recipe)?;
+    if data.validates {
+        check_test(&model, data, team)?;
+    }
+    check_training(&mut model, &data.train, split, recipe, team)
 }
 
 /// Trains a model of the recipe on a split, for the first `epochs` of its epochs, and tries it on the samples set aside.
@@ -62,16 +72,17 @@ pub fn check(data: &DataSet, recipe: &Recipe, split: &Split, team: &Team) -> Res
 pub fn validated(
     data: &DataSet,
     recipe: &Recipe,
-    split: &Split,
+    split: Option<&Split>,
     epochs: usize,
     team: &Team,
     stop: &AtomicBool,
 ) -> Result<Option<TrainRecord>> {
+    let recipe = &recipe.clone().for_samples(&data.train)?;
     let own = AtomicBool::new(false);
     let mut until = Until { epochs, own: &own, stop };
     let mut model = build(data, recipe)?;
     let set = TrainingSet::of(data);
-    let record = fit(&mut model, &set, Some(split.clone()), recipe, team, &own, &mut until)?;
+    let record = fit(&mut model, &set, split.cloned(), recipe, team, &own, &mut until)?;
     let is_cut = record.stop_reason == Ending::Interrupted.name() && stop.load(Relaxed);
     Ok((!is_cut).then_some(record))
 }

@@ -80,8 +80,8 @@ pub(super) fn fit(
     let known = known(table, asked, target, features, dates.as_ref())?;
     let (season, note) = season(asked, dates.as_ref())?;
     let naive_errors = target.iter().map(|&index| naive_error(&table.columns[index], rows)).collect();
-    let WindowSetup { window, horizon, step, .. } = *asked;
-    Ok(Some((Windows { window, horizon, step, known, dates, season, naive_errors }, note)))
+    let WindowSetup { window, horizon, step, sequence, .. } = *asked;
+    Ok(Some((Windows { window, horizon, step, known, dates, season, sequence, naive_errors }, note)))
 }
 
 /// The columns that are said to be known ahead, without that of the dates, which always is.

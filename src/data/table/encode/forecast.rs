@@ -53,7 +53,7 @@ impl RowReader<'_> {
         let layout = encoder.layout(windows);
         let mut features = Vec::with_capacity(encoder.inputs());
         for row in rows.features.chunks_exact(width).take(window) {
-            features.extend(layout.past.iter().map(|&place| row[place]));
+            features.extend(layout.past.iter().map(|place| place.number(row)));
         }
         let last = rows.dates.get(window - 1).copied();
         let spacing = windows.dates.as_ref().and_then(|dates| dates.spacing);
@@ -66,7 +66,7 @@ impl RowReader<'_> {
         let goes_on = rows.ahead == 0 && windows.known.is_empty() && dates.len() == horizon;
         if rows.ahead == horizon {
             for row in rows.features.chunks_exact(width).skip(window) {
-                features.extend(layout.ahead.iter().map(|&place| row[place]));
+                features.extend(layout.ahead.iter().map(|place| place.number(row)));
             }
         } else if goes_on {
             let mut row = vec![0.0; width];
@@ -78,7 +78,7 @@ impl RowReader<'_> {
                     }
                     start += feature.width();
                 }
-                features.extend(layout.ahead.iter().map(|&place| row[place]));
+                features.extend(layout.ahead.iter().map(|place| place.number(&row)));
             }
         } else if !layout.ahead.is_empty() {
             let dates = windows.dates.iter().map(|dates| dates.column.as_str());

@@ -62,15 +62,15 @@ impl Encoder {
         for start in (0..count).map(|index| index * windows.step) {
             let behind = start + window;
             for row in start..behind {
-                features.extend(layout.past.iter().map(|&place| rows_of(row)[place]));
+                features.extend(layout.past.iter().map(|place| place.number(rows_of(row))));
             }
             for row in behind..behind + horizon {
-                features.extend(layout.ahead.iter().map(|&place| rows_of(row)[place]));
+                features.extend(layout.ahead.iter().map(|place| place.number(rows_of(row))));
             }
             values.extend_from_slice(&rows.values[behind * each..(behind + horizon) * each]);
         }
         let targets = Targets::Values { values, width: outputs };
-        let samples = Samples::floats(features, [1, 1, inputs], targets, 0)?;
+        let samples = Samples::floats(features, self.shape(), targets, 0)?;
         Ok(samples.with_units(self.units())?.with_encoder(self.clone()))
     }
 

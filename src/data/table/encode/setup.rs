@@ -62,12 +62,15 @@ pub struct WindowSetup {
     pub known: Vec<String>,
     /// Rows of a season, at least 2, for the forecast that the last one comes again; without it what the dates suggest.
     pub season: Option<usize>,
+    /// Whether a sample is a sequence, of a position for each row, and not features in one row. A recipe leaves it to what its
+    /// first layer takes.
+    pub sequence: bool,
 }
 
 impl WindowSetup {
     /// Windows of so many rows, each one row behind the last, that predict one row.
     pub fn of(window: usize) -> WindowSetup {
-        WindowSetup { window, horizon: 1, step: 1, known: Vec::new(), season: None }
+        WindowSetup { window, horizon: 1, step: 1, known: Vec::new(), season: None, sequence: false }
     }
 }
 

@@ -24,9 +24,16 @@ pub struct Windows {
     /// Rows of a season, which the window holds at least; none where there is no such thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<usize>,
+    /// Whether a sample is a sequence of rows.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sequence: bool,
     /// `[targets]`: the mean absolute difference of a target from the row before, in the training rows and in its own
     /// unit, which errors are divided by for MASE (Hyndman, Koehler: Another look at measures of forecast accuracy, 2006).
     pub naive_errors: Vec<f64>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The column of the dates of a series.

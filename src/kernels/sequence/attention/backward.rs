@@ -1,6 +1,8 @@
 //! The backward pass of attention. With the weights P of a block, made again from the products S and the logarithms of the
 //! sums, and with dP = dy vᵀ: dS = P (dP - dy · y), dv = Pᵀ dy, dk = dSᵀ q and dq = dS k (Dao et al. 2022, algorithm 4).
+//! With dropout by the factors F it is dP = F (dy vᵀ) and dv = (P F)ᵀ dy.
 
+use super::dropped::Dropped;
 use super::head::{BLOCK, Head, cut, pack, padded_rows, scaled};
 use super::softmax::{self, dot};
 use crate::kernels::products::gemm;
@@ -66,8 +68,15 @@ impl<'a> Backward<'a> {
     }
 
     /// The gradient of the queries of a head from that of what comes out, from the latter and from the queries, all
-    /// `[positions, width]`, and the logarithms of the sums that the forward pass left, `[positions]`.
-    pub fn attend(&mut self, mut dq: MatrixMut, [dy, y, queries]: [MatrixRef; 3], log_sums: &[f32]) {
+    /// `[positions, width]`, and the logarithms of the sums that the forward pass left, `[positions]`; with the weights
+    /// dropped that were so there.
+    pub fn attend(
+        &mut self,
+        mut dq: MatrixMut,
+        [dy, y, queries]: [MatrixRef; 3],
+        log_sums: &[f32],
+        dropped: Option<&Dropped>,
+    ) {
         let head = self.head;
         for (number, block) in head.blocks().enumerate() {
             let n = block.len();
@@ -75,7 +84,7 @@ impl<'a> Backward<'a> {
             head.turned(self.queries, queries, block.start, head.scale());
             scaled(padded_rows(self.dy, dy), dy, 1.0);
             let products = row_products(dy, y);
-            self.block(number, n, &products[..n], &log_sums[block.clone()]);
+            self.block(number, n, &products[..n], &log_sums[block.clone()], dropped);
             let dq = dq.reborrow().into_rows(block.clone());
             // Queries were scaled on their way to the products.
             head.turned_back(dq, self.dq, block.start, head.scale());
@@ -84,13 +93,25 @@ impl<'a> Backward<'a> {
     }
 
     /// Makes the gradient of a block of `n` queries, and adds to those of keys and values.
-    fn block(&mut self, number: usize, n: usize, products: &[f32], log_sums: &[f32]) {
+    fn block(
+        &mut self,
+        number: usize,
+        n: usize,
+        products: &[f32],
+        log_sums: &[f32],
+        dropped: Option<&Dropped>,
+    ) {
         let (head, pitch) = (self.head, self.head.pitch());
+        let own = number * BLOCK..number * BLOCK + n;
         for (keys, is_cut) in head.seen(number) {
             let sizes = [n, keys.len()];
             head.scores(self.weights, self.queries, n, self.key_panels, &keys);
             softmax::weights(self.weights, head.score_pitch(), sizes, is_cut, log_sums);
             head.scores(self.dweights, self.dy, n, self.value_panels, &keys);
+            if let Some(dropped) = dropped {
+                let (dweights, weights) = (&mut *self.dweights, &mut *self.weights);
+                dropped.backward(dweights, weights, head.score_pitch(), [&own, &keys], products);
+            }
             // The first queries that see these keys begin the sums, and all others add to them.
             let begins = self.is_first && number == if head.causal { keys.start / BLOCK } else { 0 };
             let sums = keys.start * pitch..keys.end * pitch;
@@ -98,7 +119,9 @@ impl<'a> Backward<'a> {
             let weights = head.weights(self.weights, n, &keys);
             // [keys x n] * [n x pitch] -> [keys x pitch], m = keys, n = width, k = n, twice
             gemm::gradient(&mut self.dv[sums.clone()], dy, weights, !begins, &PrefetchQueue::default());
-            softmax::backward(self.dweights, self.weights, head.score_pitch(), keys.len(), products);
+            if dropped.is_none() {
+                softmax::backward(self.dweights, self.weights, head.score_pitch(), keys.len(), products);
+            }
             let queries = MatrixRef::new(self.queries, n, pitch, pitch);
             let dweights = head.weights(self.dweights, n, &keys);
             gemm::gradient(&mut self.dk[sums], queries, dweights, !begins, &PrefetchQueue::default());

@@ -158,7 +158,7 @@ impl TableConfig {
             put("embeddings", entries(widths.collect()));
         }
         put("standardise_target", setup.standardise_target.into());
-        if let Some(WindowSetup { window, horizon, step, known, season }) = &setup.windows {
+        if let Some(WindowSetup { window, horizon, step, known, season, .. }) = &setup.windows {
             for (key, rows) in [("window", window), ("horizon", horizon), ("step", step)] {
                 put(key, integer(*rows as u64));
             }
@@ -286,7 +286,15 @@ fn read_windows(section: &mut Section) -> Result<Option<WindowSetup>> {
     match (window, beside) {
         (None, Some(key)) => Err(section.setting(key, "`data.window` beside it", "none")),
         (None, None) => Ok(None),
-        (Some(window), _) => Ok(Some(WindowSetup { window, horizon, step, known, season })),
+        (Some(window), _) => Ok(Some(WindowSetup {
+            window,
+            horizon,
+            step,
+            known,
+            season,
+            // The first layer decides.
+            sequence: false,
+        })),
     }
 }
 

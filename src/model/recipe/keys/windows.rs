@@ -8,6 +8,9 @@ use crate::kernels::image::Window;
 use crate::model::recipe::values::{integer, table_of};
 use crate::model::section::{Section, integer_text, shortened};
 
+/// The padding of a causal convolution.
+const CAUSAL: &str = "causal";
+
 /// A window of an image, or of a sequence. Without a `stride` it moves by one pixel; that of a `pool` by
 /// as many as it has.
 pub(super) fn read(section: &mut Section, one_dimensional: bool, pool: bool) -> Result<Window> {
@@ -18,7 +21,7 @@ pub(super) fn read(section: &mut Section, one_dimensional: bool, pool: bool) -> 
     let stride = read_pair(section, "stride", one_dimensional)?.unwrap_or(default);
     let dilation = read_pair(section, "dilation", one_dimensional)?.unwrap_or([1, 1]);
     let window = Window { kernel, stride, padding: [[0; 2]; 2], dilation, one_dimensional };
-    Ok(Window { padding: read_padding(section, window)?, ..window })
+    Ok(Window { padding: read_padding(section, window, pool)?, ..window })
 }
 
 /// Height and width, of a sequence 1 and its length.
@@ -40,23 +43,29 @@ fn expected_pair(one_dimensional: bool) -> String {
 
 /// Pixels above and below the image, to its left and to its right. `"same"` is what makes the output of a
 /// window that moves by single pixels as large as the input; of an odd number the last side gets one more, as
-/// in PyTorch.
-fn read_padding(section: &mut Section, window: Window) -> Result<[[usize; 2]; 2]> {
+/// in PyTorch. `"causal"`, of a convolution of sequences, is as large, and all of it stands in front.
+fn read_padding(section: &mut Section, window: Window, pool: bool) -> Result<[[usize; 2]; 2]> {
     let one = integer_text(0, MOST_PIXELS);
+    let knows_causal = window.one_dimensional && !pool;
     let (lengths, expected): (&[usize], _) = if window.one_dimensional {
-        (&[2], format!("{one}, [before, after] of such, or \"same\""))
+        let causal = if knows_causal { ", or \"causal\"" } else { "" };
+        (&[2], format!("{one}, [before, after] of such, or \"same\"{causal}"))
     } else {
         let sides = "[height, width] or [above, below, left, right] of such";
         (&[2, 4], format!("{one}, {sides}, or \"same\""))
     };
     if section.is_text("padding") {
         let name = section.text("padding", &expected)?;
-        if name != "same" {
+        let is_causal = knows_causal && name == CAUSAL;
+        if name != "same" && !is_causal {
             return Err(section.setting("padding", &expected, &format!("the text \"{}\"", shortened(&name))));
         }
         if window.stride != [1, 1] {
-            let expected = "none with \"same\" padding but 1";
-            return Err(section.setting("stride", expected, &pair_text(window.stride, window)));
+            let expected = format!("none with \"{name}\" padding but 1");
+            return Err(section.setting("stride", &expected, &pair_text(window.stride, window)));
+        }
+        if is_causal {
+            return Ok(window.causal().padding);
         }
         return Ok(window.sides().map(|side| [side.reach() / 2, side.reach().div_ceil(2)]));
     }
@@ -93,7 +102,10 @@ pub(super) fn table(window: Window, pool: bool) -> Table {
     let mut keys = table_of([("kernel", pair(window.kernel)), ("stride", pair(window.stride))]);
     // Files of pools without them stay as they were before pools could have them.
     if !pool || window.is_padded() {
-        keys.insert("padding".into(), value(shortest_padding(window)));
+        // Of a large dilation it may be more than numbers can say.
+        let is_causal = !pool && window.is_padded() && window.is_causal();
+        let padding = if is_causal { Value::from(CAUSAL) } else { value(shortest_padding(window)) };
+        keys.insert("padding".into(), padding);
     }
     if !pool || window.is_dilated() {
         keys.insert("dilation".into(), pair(window.dilation));

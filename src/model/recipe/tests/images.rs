@@ -326,6 +326,32 @@ fn sequences_are_images_of_one_row() {
     assert_eq!(channels.summary()[0].output, "1x46x6");
 }
 
+/// As many zeros in front as the window reaches, written as such; more than a number of a recipe may be, if need be.
+#[test]
+fn causal_windows_are_read_and_written() {
+    for (kernel, dilation, written) in [(5, 1, "\"causal\""), (3, 600, "\"causal\""), (1, 7, "0")] {
+        let layer = format!(
+            "type = 'conv-1d'\nchannels = 6\nkernel = {kernel}\ndilation = {dilation}\npadding = 'causal'"
+        );
+        let recipe = parsed(&[&layer, FLATTEN]);
+        let window = recipe.model.layers[0].window().unwrap();
+        assert_eq!(window, Window::line(kernel, 1, 0, dilation).causal());
+        assert_eq!(Recipe::parse(&recipe.to_toml(), "copy").unwrap(), recipe);
+        let table: toml::Table = recipe.to_toml().parse().unwrap();
+        assert_eq!(table["model"]["layers"][0]["padding"].to_string(), written);
+        let model = Model::build(&recipe.model, [1, 40, 3], 10, 1).unwrap();
+        assert_eq!(model.summary()[0].output, "1x40x6");
+    }
+    let of = |layer: &str| refusal(&[layer, FLATTEN]);
+    assert!(
+        of(&format!("{CONV_1D}\nstride = 2\npadding = 'causal'"))
+            .ends_with("stride`: expected none with \"causal\" padding but 1, found 2")
+    );
+    assert!(
+        of("type = 'max-pool-1d'\nkernel = 2\nstride = 1\npadding = 'causal'").contains("or \"same\", found")
+    );
+}
+
 #[test]
 fn what_is_no_sequence_is_refused() {
     let of = |layer: &str| refusal(&[layer, FLATTEN]);

@@ -26,7 +26,7 @@ use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::TrainRecord;
 use crate::train::run::dataset;
-use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, refuse_text, split, test};
+use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, split_of, test};
 
 /// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
 /// validation accuracy is reached.
@@ -52,7 +52,7 @@ pub trait Watcher: Observer {
 
 /// Each recipe with its samples, which recipes share where they can, and its seeds: as many as `seeds`
 /// says, or the recipe itself. With `until`, trainings end after the epoch whose validation accuracy is at
-/// least that.
+/// least that, on the validation part of a data set that has one.
 ///
 /// # Errors
 /// Those of [`dataset::load`].
@@ -66,15 +66,14 @@ pub fn tasks(
     for mut recipe in recipes {
         if until.is_some() {
             recipe.stop.accuracy = until;
-            recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
         }
         let loaded = tasks.iter().find(|task| is_same_data(&task.recipe, &recipe));
         let data = match loaded {
             Some(task) => Arc::clone(&task.data),
             None => Arc::new(dataset::load(&recipe.data, data_dir)?),
         };
-        if until.is_some() {
-            refuse_text(&data.train)?;
+        if until.is_some() && !data.validates {
+            recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
         }
         let recipe = recipe.for_samples(&data.train)?;
         let count = seeds.unwrap_or(recipe.reproduce.seeds) as u64;
@@ -105,7 +104,7 @@ pub fn check(tasks: &[Task], team: &Team) -> Result<()> {
         let mut sizes = HashSet::new();
         for &seed in seeds {
             let recipe = seeded(recipe, seed);
-            let split = split(&data.train, &recipe)?;
+            let split = split_of(data, &recipe)?;
             if sizes.insert(split.as_ref().map(|split| split.held.len())) {
                 check_training(&mut model, &data.train, split.as_ref(), &recipe, team)?;
             }
@@ -152,7 +151,7 @@ fn one(
     let Task { recipe, data, .. } = task;
     let recipe = seeded(recipe, seed);
     let mut model = build(&recipe, data)?;
-    let split = split(&data.train, &recipe)?;
+    let split = split_of(data, &recipe)?;
     let mut record = fit(&mut model, &TrainingSet::of(data), split, &recipe, team, stop, watcher)?;
     if record.stop_reason == Ending::Interrupted.name() {
         return Ok(None);

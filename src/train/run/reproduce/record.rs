@@ -45,6 +45,9 @@ pub struct RecipeRecord {
     /// The mean test accuracy to reach, as a fraction of 1; absent if the recipe names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<f64>,
+    /// The mean loss to come down to; absent if the recipe names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_loss: Option<f64>,
     /// All seeds that were asked for.
     pub seeds: Vec<u64>,
     /// The runs that are done, in the order of the seeds.
@@ -55,6 +58,10 @@ pub struct RecipeRecord {
     /// The same of the tests' RMSE and R²; only where targets are values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<ValueEstimates>,
+    /// The mean of the tests' losses, on the validation part of a data set that has one and no test part; only of a recipe
+    /// with a loss to come down to, and of sequences with a class for each position.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<MeanEstimate>,
     /// The median of the runs' training times; absent without runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_seconds: Option<f64>,
@@ -77,7 +84,7 @@ pub struct ValueEstimates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The mean of all seeds is at least the target; or all have reached the accuracy that was asked for.
+    /// The mean of all seeds is at least the target, or of losses at most; or all have reached the accuracy that was asked for.
     Met,
     Missed,
     /// All seeds are done, and there is nothing to compare with.
@@ -145,10 +152,12 @@ impl RecipeRecord {
             settings: recipe.to_toml(),
             data: task.data.name.clone(),
             target: recipe.target,
+            target_loss: recipe.target_loss,
             seeds: task.seeds.clone(),
             runs: Vec::new(),
             accuracy: None,
             values: None,
+            loss: None,
             train_seconds: None,
             seconds_to_accuracy: None,
             verdict: Verdict::Unfinished,
@@ -175,12 +184,31 @@ impl RecipeRecord {
         MeanEstimate::of(&found).filter(|estimate| estimate.mean.is_finite())
     }
 
+    /// The mean loss of the runs that were tested, where the recipe is judged by it or it is what such models are compared
+    /// by; none if one of them is not finite.
+    fn loss_estimate(&self) -> Option<MeanEstimate> {
+        let tests = || self.runs.iter().filter_map(|run| run.test.as_ref());
+        let is_told = self.target_loss.is_some() || tests().any(|test| test.tokens.is_some());
+        let found: Vec<f64> = tests().map(|test| test.loss).collect();
+        MeanEstimate::of(&found).filter(|estimate| is_told && estimate.mean.is_finite())
+    }
+
+    /// Whether the mean has come to the target; none without a target.
+    fn has_met(&self) -> Option<bool> {
+        if let Some(target) = self.target_loss {
+            return Some(self.loss.is_some_and(|loss| loss.mean <= target + ROUNDING));
+        }
+        let target = self.target?;
+        Some(self.accuracy.is_some_and(|accuracy| accuracy.mean >= target - ROUNDING))
+    }
+
     /// Computes all that follows from the runs.
     fn conclude(&mut self, until: Option<f64>) {
         self.accuracy = MeanEstimate::of(&self.accuracies());
         let rmse = self.estimate(|values| values.rmse);
         let r_squared = self.estimate(|values| values.r_squared);
         self.values = rmse.zip(r_squared).map(|(rmse, r_squared)| ValueEstimates { rmse, r_squared });
+        self.loss = self.loss_estimate();
         let seconds: Vec<f64> = self.runs.iter().map(|run| run.train_seconds).collect();
         self.train_seconds = (!seconds.is_empty()).then(|| median(&seconds));
         let times = until.map(|accuracy| {
@@ -189,15 +217,13 @@ impl RecipeRecord {
         });
         self.seconds_to_accuracy =
             times.as_deref().map(median).filter(|time| time.is_finite() && !self.runs.is_empty());
-        self.verdict = match (&times, self.target, &self.accuracy) {
+        self.verdict = match (&times, self.has_met()) {
             _ if !self.missing().is_empty() => Verdict::Unfinished,
-            (Some(times), ..) => met(times.iter().all(|time| time.is_finite())),
-            (None, None, _) => Verdict::NoTarget,
+            (Some(times), _) => met(times.iter().all(|time| time.is_finite())),
+            (None, None) => Verdict::NoTarget,
             // A network that cannot be tested meets nothing.
-            (None, Some(_), _) if self.runs.iter().any(|run| run.test.is_none()) => Verdict::Missed,
-            (None, Some(target), accuracy) => {
-                met(accuracy.as_ref().is_some_and(|accuracy| accuracy.mean >= target - ROUNDING))
-            }
+            (None, Some(_)) if self.runs.iter().any(|run| run.test.is_none()) => Verdict::Missed,
+            (None, Some(is_met)) => met(is_met),
         };
     }
 }
@@ -228,175 +254,4 @@ pub fn time_to(run: &TrainRecord, accuracy: f64) -> Option<Reached> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::train::record::Evaluation;
-    use serde_json::json;
-
-    /// A run with this test accuracy; its epochs take half a second each and have these validation
-    /// accuracies.
-    fn run(seed: u64, accuracy: f64, validation: &[f64]) -> TrainRecord {
-        let epoch = |(index, accuracy): (usize, &f64)| {
-            json!({"epoch": index + 1, "train_loss": 0.5, "train_accuracy": 0.9, "seconds": 0.5,
-                   "samples_per_second": 1e5, "validation_loss": 0.5, "validation_accuracy": accuracy})
-        };
-        let epochs: Vec<_> = validation.iter().enumerate().map(epoch).collect();
-        let machine = json!({"cpu": "c", "cores": 2, "instruction_set": "AVX2", "os": "linux x86_64"});
-        serde_json::from_value(json!({
-            "schema": "fallline.train/1", "recipe": "r", "seed": seed, "threads": 2, "machine": machine,
-            "model": {"parameters": 3, "train_flops_per_sample": 12.0}, "epochs": epochs,
-            "test": {"loss": 0.1, "accuracy": accuracy}, "train_seconds": 0.5 * validation.len() as f64,
-            "stop_reason": "epochs"
-        }))
-        .unwrap()
-    }
-
-    fn recipe(target: Option<f64>, seeds: &[u64]) -> RecipeRecord {
-        RecipeRecord {
-            recipe: "r".into(),
-            summary: "s".into(),
-            settings: "name = \"r\"\n".into(),
-            data: "mnist".into(),
-            target,
-            seeds: seeds.to_vec(),
-            runs: Vec::new(),
-            accuracy: None,
-            values: None,
-            train_seconds: None,
-            seconds_to_accuracy: None,
-            verdict: Verdict::Unfinished,
-        }
-    }
-
-    fn record(recipes: Vec<RecipeRecord>, until_accuracy: Option<f64>) -> ReproduceRecord {
-        let command = "fallline reproduce r".to_string();
-        ReproduceRecord { recipes, ..ReproduceRecord::new(&[], command, 2, until_accuracy) }
-    }
-
-    /// The verdict on these test accuracies.
-    fn verdict(target: Option<f64>, accuracies: &[f64]) -> Verdict {
-        let seeds: Vec<u64> = (1..=accuracies.len() as u64).collect();
-        let mut record = record(vec![recipe(target, &seeds)], None);
-        for (&seed, &accuracy) in seeds.iter().zip(accuracies) {
-            assert!(!record.is_complete() && !record.has_missed());
-            record.add(0, run(seed, accuracy, &[0.5]));
-        }
-        assert!(record.is_complete());
-        assert_eq!(record.has_missed(), record.recipes[0].verdict == Verdict::Missed);
-        record.recipes[0].verdict
-    }
-
-    #[test]
-    fn the_mean_is_compared_with_the_target() {
-        assert_eq!(verdict(Some(0.98), &[0.97, 0.99]), Verdict::Met);
-        assert_eq!(verdict(Some(0.98), &[0.97, 0.9899]), Verdict::Missed);
-        assert_eq!(verdict(Some(0.98), &[0.9799]), Verdict::Missed);
-        assert_eq!(verdict(None, &[0.1, 0.2]), Verdict::NoTarget);
-        // Ten times this number do not sum up to ten times it.
-        let tenth = [0.9811; 10];
-        assert!(tenth.iter().sum::<f64>() / 10.0 < 0.9811);
-        assert_eq!(verdict(Some(0.9811), &tenth), Verdict::Met);
-    }
-
-    #[test]
-    fn missing_seeds_are_named_and_leave_no_verdict() {
-        let mut record = record(vec![recipe(Some(0.5), &[7, 8, 9]), recipe(Some(0.5), &[1])], None);
-        record.add(0, run(7, 0.75, &[0.5]));
-        record.add(0, run(8, 0.25, &[0.5, 0.5]));
-        let first = &record.recipes[0];
-        assert_eq!((first.missing(), first.verdict), (vec![9], Verdict::Unfinished));
-        assert_eq!((first.accuracy.unwrap().mean, first.train_seconds), (0.5, Some(0.75)));
-        assert_eq!((record.recipes[1].missing(), record.recipes[1].accuracy), (vec![1], None));
-        assert!(!record.is_complete() && !record.has_missed());
-    }
-
-    #[test]
-    fn the_time_to_an_accuracy_is_that_of_the_first_epoch_with_it() {
-        let run = |validation: &[f64]| run(1, 0.9, validation);
-        let found = time_to(&run(&[0.6, 0.9, 0.8]), 0.7).unwrap();
-        assert_eq!(found, Reached { seconds: 1.0, epochs: 2, accuracy: 0.9 });
-        assert_eq!(time_to(&run(&[0.6, 0.9]), 0.6).unwrap().epochs, 1);
-        assert_eq!(time_to(&run(&[0.6, 0.9]), 0.91), None);
-        let mut thinned = run(&[0.6, 0.6, 0.9]);
-        thinned.epochs.remove(1);
-        assert_eq!(time_to(&thinned, 0.7).unwrap(), Reached { seconds: 1.5, epochs: 3, accuracy: 0.9 });
-    }
-
-    /// The means are those of all runs, or there are none.
-    #[test]
-    fn values_have_means_of_their_own() {
-        let mut record = record(vec![recipe(None, &[7, 8, 9])], None);
-        let of_values = |seed: u64, rmse: f64, r_squared: f64| {
-            let values = ValueMetrics { rmse, mae: 1.0, r_squared, outputs: Vec::new() };
-            let test = Evaluation { accuracy: None, values: Some(values), ..Evaluation::new(0.5, 0.0) };
-            TrainRecord { test: Some(test), ..run(seed, 0.0, &[]) }
-        };
-        record.add(0, of_values(7, 2.0, 0.5));
-        record.add(0, of_values(8, 4.0, 0.75));
-        let ValueEstimates { rmse, r_squared } = record.recipes[0].values.unwrap();
-        assert_eq!((rmse.mean, rmse.deviation), (3.0, Some(2f64.sqrt())));
-        assert_eq!((r_squared.mean, record.recipes[0].accuracy), (0.625, None));
-        let json = serde_json::to_string(&record).unwrap();
-        assert_eq!(serde_json::from_str::<ReproduceRecord>(&json).unwrap(), record);
-        record.add(0, of_values(9, f64::INFINITY, f64::NEG_INFINITY));
-        assert_eq!((record.recipes[0].values, record.recipes[0].verdict), (None, Verdict::NoTarget));
-    }
-
-    /// A run without a test counts as missed whatever the others reach.
-    #[test]
-    fn a_run_without_a_test_misses_the_target() {
-        let mut record = record(vec![recipe(Some(0.5), &[7, 8]), recipe(None, &[7])], None);
-        let lost = TrainRecord { test: None, ..run(7, 0.9, &[]) };
-        record.add(0, lost.clone());
-        record.add(0, run(8, 0.9, &[0.5]));
-        record.add(1, lost);
-        assert_eq!(record.recipes[0].accuracy.unwrap().mean, 0.9);
-        assert_eq!((record.recipes[0].verdict, record.recipes[1].verdict), {
-            (Verdict::Missed, Verdict::NoTarget)
-        });
-    }
-
-    #[test]
-    fn a_run_that_never_gets_there_counts_as_endless() {
-        let until = |validations: &[&[f64]]| {
-            let seeds: Vec<u64> = (0..validations.len() as u64).collect();
-            // The target of the test accuracy, which is missed, does not matter.
-            let mut record = record(vec![recipe(Some(1.0), &seeds)], Some(0.9));
-            for (&seed, validation) in seeds.iter().zip(validations) {
-                record.add(0, run(seed, 0.8, validation));
-            }
-            (record.recipes[0].seconds_to_accuracy, record.recipes[0].verdict)
-        };
-        assert_eq!(until(&[&[0.9], &[0.8, 0.9], &[0.8, 0.8, 0.9]]), (Some(1.0), Verdict::Met));
-        assert_eq!(until(&[&[0.9], &[0.8, 0.9], &[0.8, 0.8, 0.8]]), (Some(1.0), Verdict::Missed));
-        assert_eq!(until(&[&[0.9], &[0.8, 0.8], &[0.8, 0.8, 0.8]]), (None, Verdict::Missed));
-    }
-
-    #[test]
-    fn the_record_has_the_documented_keys_and_is_read_back() {
-        let mut record = record(vec![recipe(Some(0.5), &[7, 8])], Some(0.4));
-        record.machine =
-            Machine { cpu: "c".into(), cores: 2, instruction_set: "AVX2".into(), os: "linux x86_64".into() };
-        record.add(0, run(7, 0.75, &[0.5]));
-        record.add(0, run(8, 0.25, &[0.5]));
-        let mut json = serde_json::to_value(&record).unwrap();
-        assert_eq!(serde_json::from_value::<ReproduceRecord>(json.clone()).unwrap(), record);
-        let runs = json["recipes"][0].as_object_mut().unwrap().remove("runs").unwrap();
-        assert_eq!(runs[1], serde_json::to_value(&record.recipes[0].runs[1]).unwrap());
-        let interval = record.recipes[0].accuracy.unwrap().interval.unwrap();
-        let expected = json!({
-            "schema": "fallline.reproduce/1", "version": env!("CARGO_PKG_VERSION"),
-            "command": "fallline reproduce r",
-            "machine": {"cpu": "c", "cores": 2, "instruction_set": "AVX2", "os": "linux x86_64"},
-            "threads": 2, "until_accuracy": 0.4,
-            "recipes": [{
-                "recipe": "r", "summary": "s", "settings": "name = \"r\"\n", "data": "mnist", "target": 0.5,
-                "seeds": [7, 8],
-                "accuracy": {"mean": 0.5, "deviation": 0.125f64.sqrt(), "interval": interval},
-                "train_seconds": 0.5, "seconds_to_accuracy": 0.5, "verdict": "met"
-            }]
-        });
-        assert_eq!(json, expected);
-        assert!(serde_json::from_value::<Verdict>("perhaps".into()).is_err());
-    }
-}
+mod tests;
