@@ -20,6 +20,10 @@ use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
+/// Bytes of weights that are still in the second-level cache when a worker comes back to the layer, with its next row: between
+/// the two it has been through all layers.
+const RESIDENT: usize = 96 << 10;
+
 /// The names of the weight and the bias.
 pub type Names = [&'static str; 2];
 
@@ -112,12 +116,12 @@ impl Layer for PositionDense {
         if let Some(x) = x.in_rows_of(of_x)
             && let Some(y) = y.in_rows_of(pitch)
         {
-            return self.dense.apply(y, x, storage, 0..pitch);
+            return self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
         }
         for row in 0..y.rows() {
             let x = Self::positions(x, row, of_x);
             let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
-            self.dense.apply(y, x, storage, 0..pitch);
+            self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
         }
     }
 
@@ -137,7 +141,7 @@ impl Layer for PositionDense {
         // [positions x out] * [out x in] -> [positions x in], m = positions, n = channels in, k = out without padding
         let product = |dx: MatrixMut, dy: MatrixRef| {
             let dy = dy.block(0..dy.rows(), 0..self.dense.outputs);
-            gemm::product(dx, dy, derived, None, Epilogue::Plain);
+            gemm::product_beside(dx, dy, derived, None, Epilogue::Plain, RESIDENT);
         };
         if let Some(dy) = dy.in_rows_of(pitch)
             && let Some(dx) = dx.in_rows_of(of_x)

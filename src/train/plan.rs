@@ -22,6 +22,11 @@ const LARGE: usize = 2 << 20;
 /// ...so that each block then has this many times the rows.
 const LARGE_FACTOR: usize = 4;
 
+/// Positions of sequences that a worker takes through both passes, as others take [`ROW_BLOCK`] rows: the factors of the
+/// gradients of all positions of a batch, which the second pass reads, would be in no cache. Fewer would take the sums of
+/// gradients through memory more often.
+const POSITIONS_BLOCK: usize = 256;
+
 /// Up to this batch size, the forward pass of a wide layer is split by features.
 const FEATURES_BATCH: usize = 128;
 
@@ -310,7 +315,8 @@ fn read_features(
 fn block(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
     let positions = partitions.iter().filter_map(|partition| Some(partition.together()?.positions()));
-    let rows = (ROW_BLOCK / positions.max().unwrap_or(1)).max(1);
+    let rows =
+        positions.max().map_or(ROW_BLOCK, |positions| (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK));
     rows * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
