@@ -27,6 +27,9 @@ const LARGE_FACTOR: usize = 4;
 /// gradients through memory more often.
 const POSITIONS_BLOCK: usize = 256;
 
+/// Operations that the gradient of a layer's weights takes for a row, from which on few rows of a block are too few.
+const MUCH_WORK: f64 = 256e3;
+
 /// Up to this batch size, the forward pass of a wide layer is split by features.
 const FEATURES_BATCH: usize = 128;
 
@@ -311,12 +314,21 @@ fn read_features(
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
 
-/// Of sequences each position is as good as a row.
+/// The rows of a block. Of sequences each position is as good as a row, unless another layer has so much work for a row
+/// that the gradient of its weights wants many.
 fn block(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
-    let positions = partitions.iter().filter_map(|partition| Some(partition.together()?.positions()));
-    let rows =
-        positions.max().map_or(ROW_BLOCK, |positions| (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK));
+    let positions = partitions.iter().filter_map(|partition| Some(partition.together()?.positions())).max();
+    let wants_rows = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
+        let is_other = partition.together().is_none() && !placed.layer.sums_rows();
+        is_other && placed.layer.flops().gradient > MUCH_WORK
+    };
+    let rows = match positions {
+        Some(positions) if !layers.iter().zip(partitions).any(wants_rows) => {
+            (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK)
+        }
+        _ => ROW_BLOCK,
+    };
     rows * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
