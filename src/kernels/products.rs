@@ -1,5 +1,6 @@
 //! Matrix products.
 
+pub mod chunks;
 pub mod gemm;
 pub mod newton_schulz;
 pub mod panels;

@@ -12,7 +12,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::products::panels;
 use crate::kernels::products::sparse::{self, SparseColumns};
-use crate::kernels::simd::prefetch::PrefetchQueue;
+use crate::kernels::simd::prefetch::{PrefetchQueue, RESIDENT};
 use crate::tensor::{LANES, MatrixMut, MatrixRef, SparseRef, padded};
 
 /// Panels of one shard: as many as a register tile is wide.
@@ -121,6 +121,17 @@ impl Dense {
         }
     }
 
+    /// The columns of the output that the gradients of some consecutive shards read.
+    pub(super) fn columns_of_shards(&self, shards: Range<usize>) -> Range<usize> {
+        if shards.clone().any(|shard| self.is_bias(shard)) || shards.is_empty() {
+            return 0..padded(self.outputs);
+        }
+        let panels = shards.map(|shard| self.shard(shard).panels);
+        let (start, end) =
+            panels.fold((usize::MAX, 0), |(start, end), of| (start.min(of.start), end.max(of.end)));
+        start * LANES..end * LANES
+    }
+
     /// Shards of the same outputs.
     fn shards_along(&self) -> usize {
         self.inputs.div_ceil(self.inputs_of_shard().max(1)).max(1)
@@ -168,11 +179,24 @@ impl Dense {
     }
 
     /// The output `y` `[rows, columns.len()]` of `x` `[rows, in]`, in these columns.
-    pub(super) fn apply(&self, mut y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+    pub(super) fn apply(&self, y: MatrixMut, x: MatrixRef, storage: &[f32], columns: Range<usize>) {
+        self.apply_beside(y, x, storage, columns, RESIDENT);
+    }
+
+    /// [`apply`](Dense::apply), where no more than so many bytes of weights [stay in cache](gemm::product_beside).
+    pub(super) fn apply_beside(
+        &self,
+        mut y: MatrixMut,
+        x: MatrixRef,
+        storage: &[f32],
+        columns: Range<usize>,
+        resident: usize,
+    ) {
         let x = x.block(0..x.rows(), 0..self.inputs);
         let (weights, bias) = self.columns_of(storage, columns.clone());
         // [rows x in] * [in x out] -> [rows x out], m = rows, n = output features, k = inputs
-        gemm::product(y.reborrow(), x, weights, bias, self.epilogue().unwrap_or(Epilogue::Plain));
+        let epilogue = self.epilogue().unwrap_or(Epilogue::Plain);
+        gemm::product_beside(y.reborrow(), x, weights, bias, epilogue, resident);
         self.activate(y, columns);
     }
 

@@ -83,7 +83,7 @@ pub use prelu::Prelu;
 pub use recurrent::{Cell, Recurrent};
 pub use registry::RESIDUAL;
 pub use shape::{Incoming, Shape};
-pub use sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+pub use sharding::{MOST_PARTS, Partitioning, Role, Sharding, ShardsTogether};
 pub use sparse::Sparse;
 pub use squared_distances::SquaredDistances;
 pub use transposed::Transposed;

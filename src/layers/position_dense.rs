@@ -12,12 +12,17 @@ use super::derived::{Derivation, Derived};
 use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::ParameterSpec;
-use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding, ShardsTogether};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
+use crate::kernels::products::chunks::{Chunks, Positions};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
+
+/// Bytes of weights that are still in the second-level cache when a worker comes back to the layer, with its next row: between
+/// the two it has been through all layers.
+const RESIDENT: usize = 96 << 10;
 
 /// The names of the weight and the bias.
 pub type Names = [&'static str; 2];
@@ -111,12 +116,12 @@ impl Layer for PositionDense {
         if let Some(x) = x.in_rows_of(of_x)
             && let Some(y) = y.in_rows_of(pitch)
         {
-            return self.dense.apply(y, x, storage, 0..pitch);
+            return self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
         }
         for row in 0..y.rows() {
             let x = Self::positions(x, row, of_x);
             let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
-            self.dense.apply(y, x, storage, 0..pitch);
+            self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
         }
     }
 
@@ -136,7 +141,7 @@ impl Layer for PositionDense {
         // [positions x out] * [out x in] -> [positions x in], m = positions, n = channels in, k = out without padding
         let product = |dx: MatrixMut, dy: MatrixRef| {
             let dy = dy.block(0..dy.rows(), 0..self.dense.outputs);
-            gemm::product(dx, dy, derived, None, Epilogue::Plain);
+            gemm::product_beside(dx, dy, derived, None, Epilogue::Plain, RESIDENT);
         };
         if let Some(dy) = dy.in_rows_of(pitch)
             && let Some(dx) = dx.in_rows_of(of_x)
@@ -207,8 +212,46 @@ impl Sharding for PositionDense {
         });
     }
 
+    fn together(&self) -> Option<&dyn ShardsTogether> {
+        Some(self)
+    }
+
     fn derives(&self) -> Option<&dyn Derived> {
         Some(self)
+    }
+}
+
+/// Few positions at a time for all of a worker's shards: these stay in the second-level cache meanwhile, and what is
+/// longer, all positions of a batch, is read once.
+impl ShardsTogether for PositionDense {
+    fn positions(&self) -> usize {
+        self.input.pixels()
+    }
+
+    fn scratch_len(&self) -> usize {
+        Chunks::scratch_len([self.output().pitch, self.input.pitch])
+    }
+
+    fn gradients(
+        &self,
+        shards: Range<usize>,
+        out: &mut [f32],
+        [dy, x]: [MatrixRef; 2],
+        accumulate: bool,
+        scratch: &mut [f32],
+    ) {
+        let pitches = [self.output().pitch, self.input.pitch];
+        let columns = self.dense.columns_of_shards(shards.clone());
+        let [dy, x] = [Positions::new(dy, pitches[0]), Positions::new(x, pitches[1])];
+        let nothing_ahead = PrefetchQueue::default();
+        Chunks::new(scratch, pitches).each(dy, x, columns, |dy, x, has_earlier| {
+            let mut rest = &mut *out;
+            for shard in shards.clone() {
+                let (out, after) = rest.split_at_mut(self.shard_len(shard));
+                rest = after;
+                self.dense.shard_gradient(shard, out, dy, x, accumulate || has_earlier, &nothing_ahead);
+            }
+        });
     }
 }
 

@@ -18,6 +18,7 @@ use super::sharding::{Partitioning, Sharding};
 use crate::init::Init;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, channels};
+use crate::kernels::products::chunks::{Chunks, Positions};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::sequence::recurrent;
 use crate::kernels::simd::prefetch::PrefetchQueue;
@@ -27,9 +28,6 @@ pub use crate::kernels::sequence::recurrent::Cell;
 
 /// Rows that are a whole register tile of the products with the state, or nearly.
 const AT_ONCE: usize = 8;
-
-/// Floats that the gradient of the weights goes through together: they stay near while each of its tiles reads them.
-const TOGETHER: usize = 64 << 10;
 
 /// The names of W_hh and b_hh of each direction, as in PyTorch.
 const NAMES: [[&str; 2]; 2] =
@@ -143,6 +141,16 @@ impl Recurrent {
         let (gates, kept) = kept.split_at_mut(positions * gates);
         let (before, more) = kept.split_at_mut(positions * state);
         (Work { sums, h, c }, Saved { gates, before, more })
+    }
+
+    /// Columns of the factors of the gradient of the weights.
+    fn factors(&self) -> [usize; 2] {
+        [padded(self.gates_len()), self.units]
+    }
+
+    /// Floats behind all else for [`Chunks`] of these.
+    fn chunks_len(&self) -> usize {
+        Chunks::scratch_len(self.factors())
     }
 
     /// The position that a direction comes to at a step.
@@ -302,7 +310,7 @@ impl Layer for Recurrent {
     fn saved_len(&self, rows: usize) -> usize {
         let [gates, state, more] = self.strides();
         let each = (gates + state + more).saturating_mul(self.directions() * self.positions);
-        rows.saturating_mul(each.saturating_add(gates + 2 * state))
+        rows.saturating_mul(each.saturating_add(gates + 2 * state)).saturating_add(self.chunks_len())
     }
 
     fn rows_at_once(&self) -> usize {
@@ -339,22 +347,26 @@ impl Layer for Recurrent {
     fn gradient(&self, RowsGradient { out, dy, accumulate, scratch, .. }: RowsGradient) {
         let positions = dy.rows() * self.positions;
         let [of_gates, of_state, _] = self.strides();
-        let together = (TOGETHER / (of_gates + of_state)).max(1);
+        let (scratch, chunks) = scratch.split_at_mut(scratch.len() - self.chunks_len());
         for direction in 0..self.directions() {
             let (_, saved) = self.cut(scratch, dy.rows(), direction);
             let dsums = MatrixRef::new(saved.gates, positions, padded(self.gates_len()), of_gates);
             let before = MatrixRef::new(saved.before, positions, self.units, of_state);
             let out = &mut out[self.part(direction, self.directions() * self.stored())];
             let (dw, db) = out.split_at_mut(self.state.weights_len());
-            for start in (0..positions).step_by(together) {
-                let here = start..(start + together).min(positions);
-                let accumulate = accumulate || start > 0;
-                let dsums = dsums.block(here.clone(), 0..dsums.columns());
-                let before = before.block(here, 0..before.columns());
-                // [gates H x positions] * [positions x H] -> [gates H x H], m = H, n = gates H, k = positions of all rows
-                gemm::gradient(dw, dsums, before, accumulate, &PrefetchQueue::default());
-                gemm::column_sums(db, dsums, accumulate);
-            }
+            let [columns, units] = self.factors();
+            let [dsums, before] = [Positions::new(dsums, columns), Positions::new(before, units)];
+            Chunks::new(chunks, [columns, units]).each(
+                dsums,
+                before,
+                0..columns,
+                |dsums, before, has_earlier| {
+                    let accumulate = accumulate || has_earlier;
+                    // [gates H x positions] * [positions x H] -> [gates H x H], m = H, n = gates H, k = positions of all rows
+                    gemm::gradient(dw, dsums, before, accumulate, &PrefetchQueue::default());
+                    gemm::column_sums(db, dsums, accumulate);
+                },
+            );
         }
     }
 

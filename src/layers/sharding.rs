@@ -98,6 +98,11 @@ pub trait Sharding: Send + Sync {
     ) {
     }
 
+    /// How the gradients of several shards are computed together, where that is faster than one by one.
+    fn together(&self) -> Option<&dyn ShardsTogether> {
+        None
+    }
+
     /// Turns what the gradient has come to over all rows of a batch, `out` `[shard_len]`, into the gradient of the
     /// shard's parameters, where it is not yet. `from` reads the layer's storage.
     fn finish_gradient(&self, _shard: usize, _out: &mut [f32], _from: &Reader) {}
@@ -112,6 +117,26 @@ pub trait Sharding: Send + Sync {
     fn derives(&self) -> Option<&dyn Derived> {
         None
     }
+}
+
+/// Shards whose gradients are computed together: those of weights that all positions of a sequence have in common.
+pub trait ShardsTogether {
+    /// Positions of a row.
+    fn positions(&self) -> usize;
+
+    /// Floats of scratch.
+    fn scratch_len(&self) -> usize;
+
+    /// The gradients of consecutive shards, `out` one after the other, with the same bits as
+    /// [`shard_gradient`](Sharding::shard_gradient) of each.
+    fn gradients(
+        &self,
+        shards: Range<usize>,
+        out: &mut [f32],
+        factors: [MatrixRef; 2],
+        accumulate: bool,
+        scratch: &mut [f32],
+    );
 }
 
 /// All parameters as one shard: what a layer gets that says nothing of shards.

@@ -22,6 +22,14 @@ const LARGE: usize = 2 << 20;
 /// ...so that each block then has this many times the rows.
 const LARGE_FACTOR: usize = 4;
 
+/// Positions of sequences that a worker takes through both passes, as others take [`ROW_BLOCK`] rows: the factors of the
+/// gradients of all positions of a batch, which the second pass reads, would be in no cache. Fewer would take the sums of
+/// gradients through memory more often.
+const POSITIONS_BLOCK: usize = 256;
+
+/// Operations that the gradient of a layer's weights takes for a row, from which on few rows of a block are too few.
+const MUCH_WORK: f64 = 256e3;
+
 /// Up to this batch size, the forward pass of a wide layer is split by features.
 const FEATURES_BATCH: usize = 128;
 
@@ -135,13 +143,13 @@ impl Plan {
         let partitions = partitions(layers, training);
         let owners = owners(&partitions, workers);
         let rows = RowPlan::new(layers, wide, features);
-        let block = match block(layers, workers) {
+        let block = match block(layers, &partitions, workers) {
             // Rows that depend on each other go through both passes together.
             _ if !rows.norms.is_empty() => part,
             block if part < batch => block.min(part),
             block => block,
         };
-        let (rows, block) = rows.in_parts(layers, batch, block);
+        let (rows, block) = rows.in_parts(layers, batch, block, workers);
         let mixed = if training.mixes { features } else { 0 };
         let updated =
             layers.last().map_or(0, |last| last.storage.end) * (1 + training.slots) * size_of::<f32>();
@@ -176,6 +184,16 @@ impl Plan {
     /// Whether the gradients of all shards are kept to the end of a step.
     pub fn keeps_gradients(&self) -> bool {
         self.needs_norm || self.per_tensor.is_some()
+    }
+
+    /// Whether the gradients of a worker's shards of a layer are computed together.
+    pub fn is_together(&self, layer: usize) -> bool {
+        self.partitions[layer].together().is_some()
+    }
+
+    /// Whether gradients are kept beyond the computation of their shard.
+    pub fn stores_gradients(&self) -> bool {
+        self.keeps_gradients() || (0..self.partitions.len()).any(|layer| self.is_together(layer))
     }
 
     /// Floats of all gradients.
@@ -296,9 +314,22 @@ fn read_features(
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }
 
-fn block(layers: &[PlacedLayer], workers: usize) -> usize {
+/// The rows of a block. Of sequences each position is as good as a row, unless another layer has so much work for a row
+/// that the gradient of its weights wants many.
+fn block(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
-    ROW_BLOCK * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
+    let positions = partitions.iter().filter_map(|partition| Some(partition.together()?.positions())).max();
+    let wants_rows = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
+        let is_other = partition.together().is_none() && !placed.layer.sums_rows();
+        is_other && placed.layer.flops().gradient > MUCH_WORK
+    };
+    let rows = match positions {
+        Some(positions) if !layers.iter().zip(partitions).any(wants_rows) => {
+            (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK)
+        }
+        _ => ROW_BLOCK,
+    };
+    rows * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
 fn shard_numbers(partitions: &[Box<dyn Sharding>]) -> Vec<usize> {
@@ -313,7 +344,8 @@ fn scratch_len(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>]) -> usiz
     let shards = partitions
         .iter()
         .flat_map(|partition| (0..partition.shards()).map(|shard| partition.shard_len(shard)));
-    shards.chain(layers.iter().map(|placed| placed.layer.scratch_len())).max().unwrap_or(0)
+    let together = partitions.iter().filter_map(|partition| Some(partition.together()?.scratch_len()));
+    shards.chain(layers.iter().map(|placed| placed.layer.scratch_len())).chain(together).max().unwrap_or(0)
 }
 
 fn gradient_places(partitions: &[Box<dyn Sharding>]) -> Vec<Vec<usize>> {

@@ -20,7 +20,20 @@ pub use crate::kernels::products::tile::Epilogue;
 /// if there is one, `[out]`. The gradient of the input is the same product, with the panels of the
 /// transposed weights: `[rows x out] * [out x in] -> [rows x in]`. Panels may have rows beyond those of the columns of
 /// `x`, as padding does, which are not read.
-pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f32]>, epilogue: Epilogue) {
+pub fn product(y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f32]>, epilogue: Epilogue) {
+    product_beside(y, x, weights, bias, epilogue, RESIDENT);
+}
+
+/// [`product`], where no more than so many bytes of weights would still be in the second-level cache since they were last
+/// read: beyond that the panels that come next are prefetched.
+pub fn product_beside(
+    mut y: MatrixMut,
+    x: MatrixRef,
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    epilogue: Epilogue,
+    resident: usize,
+) {
     let (rows, outputs, inputs) = (y.rows(), y.columns(), x.columns());
     assert_eq!(x.rows(), rows, "rows of x");
     assert!(outputs.is_multiple_of(LANES), "{outputs} outputs are not whole panels");
@@ -46,7 +59,7 @@ pub fn product(mut y: MatrixMut, x: MatrixRef, weights: &[f32], bias: Option<&[f
         result_panel: LANES,
         initial: bias.map_or(Initial::Zero, |bias| Initial::Row(bias.as_ptr())),
         epilogue,
-        prefetch: if size_of_val(weights) > RESIDENT { Prefetch::Panels } else { Prefetch::Runs(&[]) },
+        prefetch: if size_of_val(weights) > resident { Prefetch::Panels } else { Prefetch::Runs(&[]) },
     };
     count_flops(problem.flops());
     // Safety: the assertions above hold y, x, weights and bias to these sizes.

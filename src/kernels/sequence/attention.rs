@@ -83,16 +83,17 @@ impl<'a> Forward<'a> {
             head.turned(self.queries, own, block.start, head.scale());
             let mut softmax = Softmax::default();
             for (keys, is_cut) in head.seen(number) {
-                head.scores(self.scores, self.queries, n, self.key_panels, &keys);
+                let seen = (&keys, is_cut);
+                head.scores(self.scores, self.queries, n, self.key_panels, seen);
                 softmax.update(self.scores, head.score_pitch(), [n, keys.len()], is_cut);
                 if let Some(dropped) = dropped {
                     dropped.forward(self.scores, head.score_pitch(), [&block, &keys]);
                 }
                 let weights = head.weights(self.scores, n, &keys);
                 if keys.start == 0 {
-                    head.weighted(self.sums, weights, self.values, &keys);
+                    head.weighted(self.sums, weights, self.values, seen);
                 } else {
-                    head.weighted(self.added, weights, self.values, &keys);
+                    head.weighted(self.added, weights, self.values, seen);
                     softmax.rescale_and_add(self.sums, self.added, head.pitch(), n);
                 }
             }

@@ -133,14 +133,20 @@ impl RowPlan {
 
     /// The plan with batches of this size cut into parts if a layer sums by rows, and the rows of a block that
     /// has whole parts, of about as many as `block`.
-    pub fn in_parts(self, layers: &[PlacedLayer], batch: usize, block: usize) -> (RowPlan, usize) {
+    pub fn in_parts(
+        self,
+        layers: &[PlacedLayer],
+        batch: usize,
+        block: usize,
+        workers: usize,
+    ) -> (RowPlan, usize) {
         if !layers.iter().any(|placed| placed.layer.sums_rows()) {
             return (self, block);
         }
         // A block is a batch by itself where its rows depend on each other.
         let batch = if self.norms.is_empty() { batch } else { block };
         let part = batch.div_ceil(PARTS).clamp(1, ROW_BLOCK).next_multiple_of(self.at_once);
-        let block = if self.norms.is_empty() { (block / part).max(1) * part } else { block };
+        let block = if self.norms.is_empty() { (block / part).max(workers) * part } else { block };
         (RowPlan { part: Some(part), ..self }, block)
     }
 
@@ -255,7 +261,7 @@ mod tests {
         assert!(plan.together().is_multiple_of(16), "{}", plan.together());
         for (batch, part, parts) in [(128, 16, 8), (3, 16, 1), (256, 16, 16), (300, 32, 10), (5000, 128, 40)]
         {
-            let (plan, block) = RowPlan::new(layers, 0, 784).in_parts(layers, batch, 256);
+            let (plan, block) = RowPlan::new(layers, 0, 784).in_parts(layers, batch, 256, 2);
             assert_eq!((plan.part, plan.parts(batch)), (Some(part), parts), "batch {batch}");
             assert!(block.is_multiple_of(part));
         }

@@ -12,7 +12,7 @@ use crate::kernels::products::gemm;
 use crate::kernels::products::sparse::SparseColumns;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::reduce;
-use crate::layers::{Derivation, Derived, Sharding};
+use crate::layers::{Derivation, Derived, Sharding, ShardsTogether};
 use crate::model::Origin;
 use crate::optim::MOST_SLOTS;
 use crate::probe::{Cost, Operation};
@@ -46,15 +46,17 @@ impl Step<'_> {
         let mut next_samples = next_samples.chunks(next_samples.len().div_ceil(shards.len().max(1)).max(1));
         let mut ahead = PrefetchQueue::default();
         let mut rest = &shards[..];
-        while let Some(&OwnShard { layer: index, shard, len, .. }) = rest.first() {
+        while let Some(&OwnShard { layer: index, .. }) = rest.first() {
             // Before the last block nothing is done to a shard's gradient yet.
-            let is_same = |own: &&OwnShard| !block.is_last && own.layer == index;
+            let are_together = !block.is_last || self.plan.is_together(index);
+            let is_same = |own: &&OwnShard| are_together && own.layer == index;
             let together = rest.iter().take_while(is_same).count().max(1);
             let (now, after) = rest.split_at(together);
             self.gradients_of_shards(worker, now, after.first(), block, &mut next_samples, &mut ahead);
             rest = after;
-            if block.is_last {
-                let gradient = self.gradient_of_shard(worker, now[0], in_one_block);
+            for &own in now.iter().filter(|_| block.is_last) {
+                let OwnShard { shard, len, .. } = own;
+                let gradient = self.gradient_of_shard(worker, own, in_one_block);
                 self.treat(worker, index, shard, gradient);
                 if self.plan.needs_norm {
                     let cost = || Cost::local(len * FLOAT);
@@ -100,7 +102,7 @@ impl Step<'_> {
         own: OwnShard,
         in_one_block: bool,
     ) -> &'s mut [f32] {
-        if in_one_block && !self.plan.keeps_gradients() {
+        if in_one_block && !self.plan.keeps_gradients() && !self.plan.is_together(own.layer) {
             self.memory.scratch[worker.index()].write(worker, 0..own.len)
         } else {
             self.stored_gradient(worker, own.layer, own.shard)
@@ -121,12 +123,35 @@ impl Step<'_> {
         let fetched = Cell::new(0);
         let cost = || self.shards_cost(shards, block.samples.len(), fetched.get());
         worker.probe_next(Operation::WeightGradient, Some(shards[0].layer), cost, || {
+            if let Some(together) = self.plan.partitions[shards[0].layer].together() {
+                shards.iter().filter_map(|_| next_samples.next()).flatten().for_each(|&sample| {
+                    ahead.restart(true);
+                    self.source.prefetch_row(sample as usize, ahead);
+                    ahead.ask();
+                });
+                return self.gradients_together(worker, shards[0].layer, together, block);
+            }
             for (index, &own) in shards.iter().enumerate() {
                 let next = shards.get(index + 1).or(after).copied();
                 self.gradient_of_one(worker, own, next, block, next_samples.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
         });
+    }
+
+    /// The gradients over a block of all shards of a layer that are this worker's.
+    fn gradients_together(&self, worker: &Worker, index: usize, together: &dyn ShardsTogether, block: Block) {
+        let shards = self.plan.owners[worker.index()][index].clone();
+        let places = &self.plan.gradients[index];
+        let out = self.memory.sums.write(worker, places[shards.start]..places[shards.end]);
+        let scratch = self.memory.scratch[worker.index()].write(worker, 0..together.scratch_len());
+        let factors = self.factors(worker, index, block.samples.len());
+        together.gradients(shards.clone(), out, factors, block.first > 0, scratch);
+        if block.is_last {
+            for shard in shards {
+                self.finish_gradient(worker, index, shard, self.stored_gradient(worker, index, shard));
+            }
+        }
     }
 
     fn gradient_of_one(

@@ -3,10 +3,8 @@
 //! With dropout by the factors F it is dP = F (dy vᵀ) and dv = (P F)ᵀ dy.
 
 use super::dropped::Dropped;
-use super::head::{BLOCK, Head, cut, pack, padded_rows, scaled};
+use super::head::{BLOCK, Head, STRIP, cut, pack, padded_rows, scaled, strips};
 use super::softmax::{self, dot};
-use crate::kernels::products::gemm;
-use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
@@ -17,7 +15,7 @@ pub struct Backward<'a> {
     key_rows: &'a mut [f32],
     key_panels: &'a mut [f32],
     value_panels: &'a mut [f32],
-    /// Sums over queries of the gradients of keys, turned, and of values: for each block of keys `[pitch / 16][keys][16]`.
+    /// Sums over queries of the gradients of keys, turned, and of values: for each strip of keys `[pitch / 16][16][16]`.
     dk: &'a mut [f32],
     dv: &'a mut [f32],
     /// Of a block of queries, `[64, pitch]`: they, turned and scaled; the gradients of what comes out and of the queries;
@@ -105,9 +103,10 @@ impl<'a> Backward<'a> {
         let own = number * BLOCK..number * BLOCK + n;
         for (keys, is_cut) in head.seen(number) {
             let sizes = [n, keys.len()];
-            head.scores(self.weights, self.queries, n, self.key_panels, &keys);
+            let seen = (&keys, is_cut);
+            head.scores(self.weights, self.queries, n, self.key_panels, seen);
             softmax::weights(self.weights, head.score_pitch(), sizes, is_cut, log_sums);
-            head.scores(self.dweights, self.dy, n, self.value_panels, &keys);
+            head.scores(self.dweights, self.dy, n, self.value_panels, seen);
             if let Some(dropped) = dropped {
                 let (dweights, weights) = (&mut *self.dweights, &mut *self.weights);
                 dropped.backward(dweights, weights, head.score_pitch(), [&own, &keys], products);
@@ -115,20 +114,17 @@ impl<'a> Backward<'a> {
             // The first queries that see these keys begin the sums, and all others add to them.
             let begins = self.is_first && number == if head.causal { keys.start / BLOCK } else { 0 };
             let sums = keys.start * pitch..keys.end * pitch;
-            let dy = MatrixRef::new(self.dy, n, pitch, pitch);
             let weights = head.weights(self.weights, n, &keys);
-            // [keys x n] * [n x pitch] -> [keys x pitch], m = keys, n = width, k = n, twice
-            gemm::gradient(&mut self.dv[sums.clone()], dy, weights, !begins, &PrefetchQueue::default());
+            head.gradient(&mut self.dv[sums.clone()], self.dy, weights, is_cut, !begins);
             if dropped.is_none() {
-                softmax::backward(self.dweights, self.weights, head.score_pitch(), keys.len(), products);
+                softmax::backward(self.dweights, self.weights, head.score_pitch(), sizes, is_cut, products);
             }
-            let queries = MatrixRef::new(self.queries, n, pitch, pitch);
             let dweights = head.weights(self.dweights, n, &keys);
-            gemm::gradient(&mut self.dk[sums], queries, dweights, !begins, &PrefetchQueue::default());
+            head.gradient(&mut self.dk[sums], self.queries, dweights, is_cut, !begins);
             if keys.start == 0 {
-                head.weighted(self.dq, dweights, self.key_rows, &keys);
+                head.weighted(self.dq, dweights, self.key_rows, seen);
             } else {
-                head.weighted(self.added, dweights, self.key_rows, &keys);
+                head.weighted(self.added, dweights, self.key_rows, seen);
                 add(&mut self.dq[..n * pitch], self.added);
             }
         }
@@ -180,10 +176,13 @@ fn add(sums: &mut [f32], added: &[f32]) {
     );
 }
 
-/// Rows `[n, pitch]` from `panels` `[pitch / 16][n][16]`.
+/// Rows `[n, pitch]` from `panels` `[strips][pitch / 16][16][16]`.
 fn unpack(rows: &mut [f32], panels: &[f32], n: usize, pitch: usize) {
-    for (panel, column) in panels.chunks_exact(n * LANES).zip((0..pitch).step_by(LANES)) {
-        let to = rows.chunks_exact_mut(pitch).zip(panel.as_chunks::<LANES>().0);
-        to.for_each(|(row, lanes)| row[column..column + LANES].copy_from_slice(lanes));
+    for (strip, panels) in strips(n).zip(panels.chunks(STRIP * pitch)) {
+        let rows = &mut rows[strip.start * pitch..strip.end * pitch];
+        for (panel, column) in panels.chunks_exact(strip.len() * LANES).zip((0..pitch).step_by(LANES)) {
+            let to = rows.chunks_exact_mut(pitch).zip(panel.as_chunks::<LANES>().0);
+            to.for_each(|(row, lanes)| row[column..column + LANES].copy_from_slice(lanes));
+        }
     }
 }

@@ -5,12 +5,32 @@ use std::ops::Range;
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::products::panels;
 use crate::kernels::sequence::rotary::Rotary;
+use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
 
 /// Queries, and keys, of one block: its products and all that they are made of stay in the second-level cache, and mostly
 /// in the first.
 pub(super) const BLOCK: usize = 64;
+
+/// Queries of a strip of a block of which each sees only itself and those before it: of such a block the products with keys
+/// that none of a strip sees are left out. Gradients of keys and values lie strip by strip, too.
+pub(super) const STRIP: usize = LANES;
+
+/// The strips of so many rows.
+pub(super) fn strips(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(STRIP).map(move |start| start..(start + STRIP).min(rows))
+}
+
+/// The parts of a block of so many queries and keys, each with the keys that it sees: strips, if the block `is_cut`, or one.
+fn parts([n, keys]: [usize; 2], is_cut: bool) -> impl Iterator<Item = (Range<usize>, usize)> {
+    let each = if is_cut { STRIP } else { n.max(1) };
+    let part = move |start: usize| {
+        let rows = start..(start + each).min(n);
+        (rows.clone(), if is_cut { rows.end.min(keys) } else { keys })
+    };
+    (0..n).step_by(each).map(part)
+}
 
 /// One head of attention over the positions of a sample.
 #[derive(Clone, Copy, Debug)]
@@ -95,13 +115,25 @@ impl Head<'_> {
     }
 
     /// The products of queries with keys, or of other rows with values: `[n, score_pitch]`, of which the first columns are
-    /// those of these positions, from rows `[n, pitch]` and panels `[positions / 16][pitch][16]`.
-    pub(super) fn scores(&self, to: &mut [f32], rows: &[f32], n: usize, packed: &[f32], keys: &Range<usize>) {
-        let (columns, pitch) = (padded(keys.len()), self.pitch());
-        let to = MatrixMut::new(to, n, columns, self.score_pitch());
-        let packed = &packed[keys.start * pitch..(keys.start + columns) * pitch];
-        // [n x width] * [width x keys] -> [n x keys], m = n, n = keys, k = width
-        gemm::product(to, MatrixRef::new(rows, n, self.width, pitch), packed, None, Epilogue::Plain);
+    /// those of these positions, from rows `[n, pitch]` and panels `[positions / 16][pitch][16]`. Of a block that `is_cut`
+    /// those that no query of a strip sees are not written.
+    pub(super) fn scores(
+        &self,
+        to: &mut [f32],
+        rows: &[f32],
+        n: usize,
+        packed: &[f32],
+        (keys, is_cut): (&Range<usize>, bool),
+    ) {
+        let (pitch, to_pitch) = (self.pitch(), self.score_pitch());
+        for (part, seen) in parts([n, keys.len()], is_cut) {
+            let columns = padded(seen);
+            let to = MatrixMut::new(&mut to[part.start * to_pitch..], part.len(), columns, to_pitch);
+            let packed = &packed[keys.start * pitch..(keys.start + columns) * pitch];
+            let rows = MatrixRef::new(&rows[part.start * pitch..], part.len(), self.width, pitch);
+            // [n x width] * [width x keys] -> [n x keys], m = n, n = keys, k = width
+            gemm::product(to, rows, packed, None, Epilogue::Plain);
+        }
     }
 
     /// A block of weights, `[n, keys]`.
@@ -110,11 +142,41 @@ impl Head<'_> {
     }
 
     /// Sums of rows by such weights: `to` `[n, pitch]`, of `rows` `[positions, pitch]`.
-    pub(super) fn weighted(&self, to: &mut [f32], weights: MatrixRef, rows: &[f32], keys: &Range<usize>) {
+    pub(super) fn weighted(
+        &self,
+        to: &mut [f32],
+        weights: MatrixRef,
+        rows: &[f32],
+        (keys, is_cut): (&Range<usize>, bool),
+    ) {
         let pitch = self.pitch();
-        let rows = MatrixRef::new(&rows[keys.start * pitch..keys.end * pitch], keys.len(), pitch, pitch);
-        // [n x keys] * [keys x pitch] -> [n x pitch], m = n, n = width, k = keys
-        gemm::multiply(MatrixMut::new(to, weights.rows(), pitch, pitch), weights, rows);
+        for (part, seen) in parts([weights.rows(), keys.len()], is_cut) {
+            let rows = &rows[keys.start * pitch..(keys.start + seen) * pitch];
+            let to = MatrixMut::new(&mut to[part.start * pitch..], part.len(), pitch, pitch);
+            // [n x keys] * [keys x pitch] -> [n x pitch], m = n, n = width, k = keys
+            gemm::multiply(to, weights.block(part, 0..seen), MatrixRef::new(rows, seen, pitch, pitch));
+        }
+    }
+
+    /// Adds to the gradients of some keys, or of values, what a block of queries gives, or begins with it: `sums`
+    /// `[strips][pitch / 16][16][16]` for weights `[n, keys]` and rows `[n, pitch]` of the queries.
+    pub(super) fn gradient(
+        &self,
+        sums: &mut [f32],
+        rows: &[f32],
+        weights: MatrixRef,
+        is_cut: bool,
+        accumulate: bool,
+    ) {
+        let (n, pitch) = (weights.rows(), self.pitch());
+        for (keys, sums) in strips(weights.columns()).zip(sums.chunks_mut(STRIP * pitch)) {
+            // The first query that sees them.
+            let first = if is_cut { keys.start } else { 0 };
+            let rows = MatrixRef::new(&rows[first * pitch..], n - first, pitch, pitch);
+            let weights = weights.block(first..n, keys);
+            // [keys x n] * [n x pitch] -> [keys x pitch], m = keys, n = width, k = n
+            gemm::gradient(sums, rows, weights, accumulate, &PrefetchQueue::default());
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl Default for Softmax {
 
 impl Softmax {
     /// Makes exp(product - largest) of the products of so many rows of queries and keys, `scores` `[rows, pitch]`. Of a block that
-    /// `is_cut` row i sees the keys 0 to i alone; what is not seen becomes 0.
+    /// `is_cut` row i sees the keys 0 to i alone; what is not seen becomes 0, as far as whole vectors reach.
     pub(super) fn update(
         &mut self,
         scores: &mut [f32],
@@ -33,22 +33,23 @@ impl Softmax {
         [rows, keys]: [usize; 2],
         is_cut: bool,
     ) {
-        let width = padded(keys);
+        let seen = |row: usize| if is_cut { row + 1 } else { keys };
         let before = self.largest;
         let Softmax { largest, sums, factors } = self;
         vectorise(
             #[inline(always)]
             || {
                 for (row, scores) in scores.chunks_exact_mut(pitch).take(rows).enumerate() {
-                    hide(&mut scores[..width], if is_cut { row + 1 } else { keys });
-                    largest[row] = larger(before[row], largest_of(&scores[..width]));
+                    let scores = &mut scores[..padded(seen(row))];
+                    hide(scores, seen(row));
+                    largest[row] = larger(before[row], largest_of(scores));
                 }
                 // The exponentials of all rows are those of a few vectors.
                 for row in 0..BLOCK {
                     factors[row] = math::exp(before[row] - largest[row]);
                 }
                 for (row, scores) in scores.chunks_exact_mut(pitch).take(rows).enumerate() {
-                    let sum = exponentials(&mut scores[..width], largest[row]);
+                    let sum = exponentials(&mut scores[..padded(seen(row))], largest[row]);
                     // Before the first keys the sum is 0.
                     sums[row] = sums[row].mul_add(factors[row], sum);
                 }
@@ -101,14 +102,14 @@ pub(super) fn weights(
     is_cut: bool,
     log_sums: &[f32],
 ) {
-    let width = padded(keys);
     vectorise(
         #[inline(always)]
         || {
             let all = scores.chunks_exact_mut(pitch).take(rows).zip(log_sums);
             for (row, (scores, log_sum)) in all.enumerate() {
-                let scores = &mut scores[..width];
-                hide(scores, if is_cut { row + 1 } else { keys });
+                let seen = if is_cut { row + 1 } else { keys };
+                let scores = &mut scores[..padded(seen)];
+                hide(scores, seen);
                 for score in scores {
                     *score = math::exp(*score - log_sum);
                 }
@@ -117,15 +118,23 @@ pub(super) fn weights(
     );
 }
 
-/// The gradient of the products with so many keys, in the place of that of the weights, both `[rows, pitch]`: weight (dweight -
-/// product), with the product of each row's output and its gradient, `[rows]`.
-pub(super) fn backward(dweights: &mut [f32], weights: &[f32], pitch: usize, keys: usize, products: &[f32]) {
-    let width = padded(keys);
+/// The gradient of the products of so many queries and keys, in the place of that of the weights, both `[rows, pitch]`: weight
+/// (dweight - product), with the product of each row's output and its gradient, `[rows]`; of a block that `is_cut` as
+/// [`Softmax::update`] has it.
+pub(super) fn backward(
+    dweights: &mut [f32],
+    weights: &[f32],
+    pitch: usize,
+    [rows, keys]: [usize; 2],
+    is_cut: bool,
+    products: &[f32],
+) {
     vectorise(
         #[inline(always)]
         || {
             let both = dweights.chunks_exact_mut(pitch).zip(weights.chunks_exact(pitch));
-            for ((dweights, weights), product) in both.zip(products) {
+            for (row, ((dweights, weights), product)) in both.take(rows).zip(products).enumerate() {
+                let width = padded(if is_cut { row + 1 } else { keys });
                 for (dweight, weight) in dweights[..width].iter_mut().zip(&weights[..width]) {
                     *dweight = weight * (*dweight - product);
                 }

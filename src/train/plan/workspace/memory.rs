@@ -156,7 +156,7 @@ impl<F: Form> Memory<F> {
         let orthogonal = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::orthogonal);
         let is_factored = plan.per_tensor.as_ref().is_some_and(PerTensorPlan::is_factored);
         let factored = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::factored);
-        let keeps_sums = rows < batch || plan.keeps_gradients();
+        let keeps_sums = rows < batch || plan.stores_gradients();
         let only = |is_needed: bool, len: usize| if is_needed { len } else { 0 };
         let entries = rows.saturating_mul(plan.sparse_entries.unwrap_or(0));
         let each_worker =
