@@ -34,8 +34,9 @@ pub struct EvalArguments {
     /// A file that `fallline train --save` wrote.
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Rows to try a model of a table on, with the target (CSV, plain or gzip; - is standard input), or for a model of
-    /// texts a text, a file or the name of a published one [default: the test rows of its training, or the part of the text that was set aside].
+    /// Rows to try a model of a table on, with the target (CSV, plain or gzip; - is standard input), or a text for a model of
+    /// texts: a file, or the name of a published one [default: the test rows of its training, or the part of the text that
+    /// was set aside].
     #[arg(value_name = "FILE")]
     table: Option<PathBuf>,
     /// The folder that holds the data set, or a folder named after it; no other is looked into [default:

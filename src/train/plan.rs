@@ -319,14 +319,12 @@ fn read_features(
 fn block(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>], workers: usize) -> usize {
     let parameters = layers.last().map_or(0, |placed| placed.storage.end);
     let positions = partitions.iter().filter_map(|partition| Some(partition.together()?.positions())).max();
-    let wants_rows = |(placed, partition): (&PlacedLayer, &Box<dyn Sharding>)| {
+    let wants_rows = layers.iter().zip(partitions).any(|(placed, partition)| {
         let is_other = partition.together().is_none() && !placed.layer.sums_rows();
         is_other && placed.layer.flops().gradient > MUCH_WORK
-    };
+    });
     let rows = match positions {
-        Some(positions) if !layers.iter().zip(partitions).any(wants_rows) => {
-            (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK)
-        }
+        Some(positions) if !wants_rows => (POSITIONS_BLOCK / positions).clamp(1, ROW_BLOCK),
         _ => ROW_BLOCK,
     };
     rows * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }

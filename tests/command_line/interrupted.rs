@@ -120,6 +120,35 @@ fn a_hang_up_that_is_ignored_stays_so() {
     assert_eq!(working.end().code, Some(0));
 }
 
+/// A text that is written ends where it is, and is kept.
+#[test]
+fn a_signal_ends_a_text_that_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let layers = "[{ type = \"embedding\", shared = true, widths = 8 }, { type = \"gru\", units = 16 }, \
+                  { type = \"position-dense\" }]";
+    let recipe = format!(
+        "name = \"text\"\ndata = {{ set = \"grammar\", characters = 2000, context = 8 }}\nmodel.layers = {layers}\n\
+         optimizer.name = \"adam\"\ntrain = {{ epochs = 1, steps_per_epoch = 2, batch = 8 }}\n"
+    );
+    fs::write(path.join("text.toml"), recipe).unwrap();
+    let train = ["train", "text.toml", "--save", "m.safetensors", "--quiet"];
+    assert_eq!(fallline(path, &train).status.code(), Some(0));
+    let generate = ["generate", "--model", "m.safetensors", "--tokens=4000000000", "--prompt=the\n", "--json=t.json"];
+    let mut working = Working::start(&mut command(path, &generate), "the");
+    working.send("INT");
+    assert_eq!(working.hears("stopping"), "stopping: the text ends here; Ctrl-C again ends at once");
+    let ended = working.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.err.contains("; interrupted by Ctrl-C\n") && ended.out.ends_with('\n'), "{ended:?}");
+    let record = json(&path.join("t.json"));
+    assert_eq!(record["signal"], "SIGINT");
+    let (tokens, text) = (record["tokens"].as_u64().unwrap() as usize, record["text"].as_str().unwrap());
+    // A token is a character here, and the prompt has four.
+    assert_eq!(text.chars().count(), 4 + tokens);
+    assert_eq!(text["the\n".len()..].trim_end_matches('\n'), ended.out.trim_end_matches('\n'));
+}
+
 #[test]
 fn folds_that_are_done_are_kept_beside_the_results_of_all() {
     let folder = tempfile::tempdir().unwrap();

@@ -60,6 +60,22 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     let seen = succeeds(path, &["eval", "--model", "m.safetensors", "other.txt"]);
     assert!(seen.contains("windows of other.txt") && seen.contains("perplexity"), "{seen}");
     fails(path, &["eval", "--model", "m.safetensors", "odd.txt"], "odd.txt: line 2, column 6 of the text");
+    // A mark before the text is none of it, and a text may be shorter than a window.
+    write(path, "marked.txt", "\u{feff}".to_string() + &"the cat sees the old dog. ".repeat(30));
+    let marked = succeeds(path, &["eval", "--model", "m.safetensors", "marked.txt", "--json", "marked.json"]);
+    assert!(marked.contains("of marked.txt"), "{marked}");
+    succeeds(path, &["eval", "--model", "m.safetensors", "other.txt", "--json", "other.json"]);
+    let loss = |name: &str| json(&path.join(name))["test"]["loss"].clone();
+    assert_eq!(loss("marked.json"), loss("other.json"));
+    // All 780 characters but the first are foretold, in windows of 16.
+    let other = json(&path.join("other.json"));
+    assert_eq!((&other["samples"], &other["test"]["tokens"]["positions"]), (&49.into(), &779.into()));
+    write(path, "short.txt", "the");
+    succeeds(path, &["eval", "--model", "m.safetensors", "short.txt"]);
+    write(path, "short.txt", "t");
+    fails(path, &["eval", "--model", "m.safetensors", "short.txt"], "short.txt: tokens of the text: expected at least 2");
+    let published = ["eval", "--model", "m.safetensors", "tinyshakespeare"];
+    fails(path, &published, "fallline data download tinyshakespeare");
     fails(path, &["predict", "--model", "m.safetensors", "other.txt"], "`fallline generate` writes with it");
 
     let generate = |more: &[&str]| {
@@ -108,6 +124,66 @@ fn lines_of_a_text_are_samples_and_new_lines_are_written() {
     let text = succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "60"]);
     let names = text.lines().filter(|line| !line.starts_with("wrote")).count();
     assert!(names >= 3, "{text}");
+    // Lines may end as in Windows in a prompt, too.
+    succeeds(path, &["generate", "--model", "m.safetensors", "--tokens", "3", "--prompt", "an\r\nbe"]);
+    // The longest name of the training has seven letters; a recipe that asks for more positions takes longer lines.
+    write(path, "long.txt", "corna\nannananana\n");
+    let eval = ["eval", "--model", "m.safetensors", "long.txt"];
+    let refused = "long.txt: tokens of line 2: expected at most 9";
+    fails(path, &eval, refused);
+    fails(path, &eval, "as the longest line of the text that it was trained on");
+    succeeds(path, &["train", "small.toml", "--set", "data.context=20", "--save", "m.safetensors", "--quiet"]);
+    succeeds(path, &eval);
+    // None tells what is in another, so that any may be set aside.
+    let folds = succeeds(path, &["train", "small.toml", "--epochs", "1", "--folds", "2", "--quiet"]);
+    assert!(folds.contains("2 folds: validation accuracy "), "{folds}");
+}
+
+/// A model keeps its vocabulary, and is tried by that though its text has moved or is another one.
+#[test]
+fn the_text_of_a_model_may_move_or_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let text = "the cat sees the old dog.\n".repeat(60);
+    write(path, "mine.txt", &text);
+    let data = "set = \"text\"\nfile = \"mine.txt\"\ncontext = 16";
+    write(path, "small.toml", RECIPE.replace("set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4", data));
+    let train = ["train", "small.toml", "--save", "m.safetensors", "--json", "run.json", "--quiet"];
+    succeeds(path, &train);
+    let eval = |more: &[&str]| [&["eval", "--model", "m.safetensors"][..], more].concat();
+    succeeds(path, &eval(&["--json", "eval.json"]));
+    let loss = json(&path.join("eval.json"))["test"]["loss"].clone();
+    assert_eq!(loss, json(&path.join("run.json"))["validation"]["loss"]);
+    // As many characters, but others: they are not taken for those of the model.
+    write(path, "mine.txt", text.replace('c', "C"));
+    fails(path, &eval(&[]), "mine.txt: line 1, column 5 of the text: expected one of the 14 characters of the vocabulary");
+    fs::create_dir(path.join("texts")).unwrap();
+    fs::rename(path.join("mine.txt"), path.join("texts/mine.txt")).unwrap();
+    write(path, "texts/mine.txt", &text);
+    let hint = "(name the text: `fallline eval --model m.safetensors FILE`, or its folder: `--data DIR`)";
+    fails(path, &eval(&[]), hint);
+    succeeds(path, &eval(&["--data", "texts", "--json", "eval.json"]));
+    assert_eq!(json(&path.join("eval.json"))["test"]["loss"], loss);
+    succeeds(path, &eval(&["texts/mine.txt"]));
+}
+
+/// Who has a text and does not say so is told how to.
+#[test]
+fn a_text_that_is_taken_for_a_table_is_told_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, "prose.txt", "The cat sat on the mat, and the dog too.\nIt rained.\n");
+    let command = "for a language model: `fallline train chars-transformer --set data.file=prose.txt`";
+    fails(path, &["train", "prose.txt"], command);
+    let recipe = |data: &str| {
+        RECIPE.replace("set = \"grammar\"\ncharacters = 4000\ncontext = 16\nstride = 4", data)
+    };
+    write(path, "table.toml", recipe("file = \"prose.txt\""));
+    fails(path, &["train", "table.toml"], "(a text is read with `set = \"text\"`)");
+    write(path, "table.toml", recipe("file = \"prose.txt\"\ncontext = 16"));
+    fails(path, &["train", "table.toml"], "`data.set`: expected `text`");
+    write(path, "table.toml", recipe("set = \"text\""));
+    fails(path, &["train", "table.toml"], "`data.file`: expected the path of a text");
 }
 
 #[test]
@@ -149,7 +225,8 @@ fn what_cannot_be_written_with_is_refused() {
     let generate = |more: &[&str], message: &str| {
         fails(path, &[&["generate", "--model", "m.safetensors"][..], more].concat(), message);
     };
-    generate(&["--prompt", "the ☃"], "line 1, column 5 of the text");
+    generate(&["--prompt", "the ☃"], "character 5 of the prompt (--prompt): expected one of the ");
+    generate(&["--prompt", "☃"], " that the model knows: \\n");
     generate(&["--temperature", "-1"], "temperature: expected a number of at least 0");
     generate(&["--top-p", "1.5"], "top-p: expected a number above 0 and at most 1");
     generate(&["--top-k", "0"], "0 is not in 1..");
