@@ -6,6 +6,7 @@
 
 mod files;
 mod framework;
+mod modules;
 mod network;
 mod process;
 mod sequence;
@@ -14,9 +15,9 @@ mod specification;
 pub use files::{DataFiles, Windows, write_data};
 pub use framework::{Framework, Unavailable, VARIABLE, find_python};
 
-pub use network::{Module, Network};
+pub use modules::{Attention, Block, Module, Recurrent};
+pub use network::Network;
 pub use process::{Peer, PeerSample};
-pub use sequence::{Attention, Block, Recurrent};
 pub use specification::{Hyper, Specification};
 
 #[cfg(test)]

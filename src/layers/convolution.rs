@@ -4,7 +4,6 @@
 //! i' and j' the place of pixel (i, j) of the window.
 
 mod flipped;
-pub(super) mod in_order;
 
 use std::ops::Range;
 
@@ -14,9 +13,10 @@ use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+use super::windowed::{self, Windowed};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolution::convolve;
-use crate::kernels::image::{Image, Patches};
+use crate::kernels::image::{Image, Patches, Window};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded, row_stride};
@@ -224,7 +224,7 @@ impl Layer for Convolution {
     }
 
     fn along(&self) -> Along<'_> {
-        in_order::along(self)
+        windowed::along(self)
     }
 
     fn backward(&self, Backward { mut dx, mut dy, y, derived, scratch, .. }: Backward) {
@@ -337,5 +337,17 @@ impl Derived for Convolution {
 
     fn derive(&self, shard: usize, from: &Derivation) {
         self.derive_shard(shard, &from.storage, &mut &*from);
+    }
+}
+
+impl Windowed for Convolution {
+    fn placed(&self) -> (Image, Window) {
+        (self.patches.input, self.patches.window)
+    }
+
+    fn over(&self, input: Image, window: Window) -> Convolution {
+        // Nothing goes backward here.
+        let patch = Dense { input_gradient: false, ..self.patch.clone() };
+        Convolution { patches: Patches { input, window }, patch }
     }
 }

@@ -4,12 +4,12 @@
 //! place of pixel (i, j) of the window (Chollet, "Xception: Deep Learning with Depthwise Separable
 //! Convolutions", 2017; as PyTorch's `Conv2d` with as many groups as channels).
 
-use super::convolution::in_order::{self, Windowed};
 use super::dense::Dense;
 use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{Partitioning, Sharding};
+use super::windowed::{self, Windowed};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::convolution::depthwise::{self, Depthwise as Shape};
 use crate::kernels::image::channels;
@@ -108,7 +108,7 @@ impl Layer for Depthwise {
     }
 
     fn along(&self) -> Along<'_> {
-        in_order::along(self)
+        windowed::along(self)
     }
 
     fn backward(&self, Backward { dx, mut dy, y, storage, scratch, .. }: Backward) {

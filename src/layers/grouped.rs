@@ -8,13 +8,13 @@
 use std::ops::Range;
 
 use super::convolution::Convolution;
-use super::convolution::in_order::{self, Windowed};
 use super::dense::Dense;
 use super::derived::{Derivation, Derived};
 use super::in_order::Along;
 use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding};
+use super::windowed::{self, Windowed};
 use crate::init::Init;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::channels;
@@ -190,7 +190,7 @@ impl Layer for Grouped {
     }
 
     fn along(&self) -> Along<'_> {
-        in_order::along(self)
+        windowed::along(self)
     }
 
     fn backward(&self, Backward { dx, mut dy, y, storage, derived, scratch, training, .. }: Backward) {

@@ -48,6 +48,7 @@ mod sparse;
 mod squared_distances;
 mod transposed;
 mod weight_norm;
+mod windowed;
 mod windows;
 
 pub use attention::Attention;

@@ -134,7 +134,8 @@ fn a_signal_ends_a_text_that_is_written() {
     fs::write(path.join("text.toml"), recipe).unwrap();
     let train = ["train", "text.toml", "--save", "m.safetensors", "--quiet"];
     assert_eq!(fallline(path, &train).status.code(), Some(0));
-    let generate = ["generate", "--model", "m.safetensors", "--tokens=4000000000", "--prompt=the\n", "--json=t.json"];
+    let generate =
+        ["generate", "--model", "m.safetensors", "--tokens=4000000000", "--prompt=the\n", "--json=t.json"];
     let mut working = Working::start(&mut command(path, &generate), "the");
     working.send("INT");
     assert_eq!(working.hears("stopping"), "stopping: the text ends here; Ctrl-C again ends at once");

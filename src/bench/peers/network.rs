@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::sequence::{self, Attention, Block, Recurrent};
+use super::modules::{Module, Sides, activated};
+use super::sequence;
 use crate::kernels::activation::Activation;
 use crate::kernels::image::{Image, Window};
 use crate::layers::{Incoming, LayerSettings, Shape};
@@ -20,112 +21,6 @@ pub struct Network {
     pub positions_from: Option<usize>,
     /// The modules as they stand in a `Sequential`, so that their numbers name the parameters in saved models.
     pub modules: Vec<Module>,
-}
-
-/// A layer as PyTorch has it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Module {
-    Conv {
-        inputs: usize,
-        outputs: usize,
-        #[serde(flatten)]
-        window: Sides,
-        groups: usize,
-        bias: bool,
-    },
-    ConvTranspose {
-        inputs: usize,
-        outputs: usize,
-        #[serde(flatten)]
-        window: Sides,
-        output_padding: [usize; 2],
-        bias: bool,
-    },
-    Dense {
-        inputs: usize,
-        outputs: usize,
-        bias: bool,
-    },
-    MaxPool(Sides),
-    /// An average pool, without dilation, which PyTorch's does not have.
-    AveragePool(Sides),
-    GlobalAveragePool,
-    Flatten,
-    BatchNorm {
-        features: usize,
-        /// Whether it normalises images, as `BatchNorm2d` does.
-        image: bool,
-        epsilon: f64,
-        momentum: f64,
-    },
-    /// Of codes `[samples, positions]`.
-    Embedding {
-        categories: usize,
-        width: usize,
-    },
-    /// Rows of an image as positions.
-    Rows,
-    /// A trained vector that is added to each position.
-    PositionEmbedding {
-        positions: usize,
-        channels: usize,
-    },
-    /// The same of sines and cosines.
-    SinusoidalPositions {
-        positions: usize,
-        channels: usize,
-    },
-    PositionDense {
-        inputs: usize,
-        outputs: usize,
-        bias: bool,
-    },
-    /// Of the channels of each position: "layer" or "rms".
-    PositionNorm {
-        norm: &'static str,
-        channels: usize,
-        epsilon: f64,
-    },
-    Recurrent(Recurrent),
-    Attention(Attention),
-    TransformerBlock(Block),
-    Dropout {
-        rate: f64,
-    },
-    /// The mean of all positions, as features.
-    MeanPosition,
-    /// The last position, as features.
-    LastPosition,
-    /// All numbers of a sequence, those of a channel together.
-    FlattenPositions,
-    /// An activation; `parameter` is the slope of leaky-relu, or the alpha of elu.
-    Activation {
-        name: &'static str,
-        parameter: Option<f32>,
-    },
-}
-
-/// A window, along height and width or along a sequence.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sides {
-    pub kernel: Vec<usize>,
-    pub stride: Vec<usize>,
-    /// Padding before and after the pixels.
-    pub padding: Vec<[usize; 2]>,
-    pub dilation: Vec<usize>,
-}
-
-impl Sides {
-    fn of(window: Window) -> Sides {
-        let from = usize::from(window.one_dimensional);
-        Sides {
-            kernel: window.kernel_shape().to_vec(),
-            stride: window.stride[from..].to_vec(),
-            padding: window.padding[from..].to_vec(),
-            dilation: window.dilation[from..].to_vec(),
-        }
-    }
 }
 
 impl Network {
@@ -261,11 +156,6 @@ fn add(modules: &mut Vec<Module>, layer: &LayerSettings, index: usize, input: Sh
         modules.push(activated(function));
     }
     Ok(())
-}
-
-pub(super) fn activated(activation: Activation) -> Module {
-    let parameter = activation.parameter().map(|(_, value)| value);
-    Module::Activation { name: activation.name(), parameter }
 }
 
 #[cfg(test)]

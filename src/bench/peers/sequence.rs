@@ -1,9 +1,7 @@
 //! Layers of sequences as a peer gets them. Its samples are `[samples, positions, channels]` there, as PyTorch's recurrent
 //! layers have them with `batch_first`.
 
-use serde::Serialize;
-
-use super::network::{Module, activated};
+use super::modules::{Attention, Block, Module, Recurrent, activated};
 use crate::hyper::HyperValues;
 use crate::kernels::activation::Activation;
 use crate::layers::{LayerSettings, Shape};
@@ -25,52 +23,6 @@ const KINDS: [&str; 11] = [
 
 /// The base of the angles of a block's rotary positions.
 const ROTARY_BASE: f32 = 10_000.0;
-
-/// A recurrent layer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Recurrent {
-    /// The cell: "lstm", "gru", "rnn".
-    pub cell: &'static str,
-    pub inputs: usize,
-    /// Units of the state, of each direction.
-    pub units: usize,
-    pub bidirectional: bool,
-    /// What comes out: the states at "all" positions, or the "last" one of each direction.
-    pub returns: &'static str,
-    /// What the sums of the cell "rnn" go through: "tanh", "relu"; absent of the others.
-    pub nonlinearity: Option<&'static str>,
-}
-
-/// Self-attention with the dense layers before and behind it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Attention {
-    pub channels: usize,
-    pub heads: usize,
-    pub kv_heads: usize,
-    /// Numbers of a query.
-    pub width: usize,
-    pub causal: bool,
-    /// The base of the angles by which queries and keys are turned, if they are.
-    pub rotary_base: Option<f32>,
-    pub bias: bool,
-}
-
-/// A Transformer's block.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Block {
-    #[serde(flatten)]
-    pub attention: Attention,
-    /// Hidden units of the dense layers.
-    pub hidden: usize,
-    /// What they go through: "gelu", "relu", "silu", "swiglu".
-    pub function: &'static str,
-    /// The normalisation of a position: "layer", "rms".
-    pub norm: &'static str,
-    /// Where it stands: "before" attention and dense layers, or "after" the sums.
-    pub normalise: &'static str,
-    /// The rate of dropout.
-    pub dropout: f64,
-}
 
 /// Whether the layer makes positions of its input, or needs them.
 pub(super) fn has_positions(layer: &LayerSettings) -> bool {
@@ -103,6 +55,14 @@ pub(super) fn add(
     let mut function = Activation::IDENTITY;
     let (kind, values, channels) = (layer.kind().name(), layer.values(), input.channels());
     let positions = input.image().map_or(1, |image| image.pixels());
+    let drops_weights = match kind {
+        "attention" => values.number("dropout") > 0.0,
+        "transformer-block" => values.number("attention_dropout") > 0.0,
+        _ => false,
+    };
+    if drops_weights {
+        return Err(format!("the peers have no dropout of the weights of attention, as layer {index} has"));
+    }
     let module = match kind {
         "embedding" => embedding(layer, index)?,
         "rows" => Module::Rows,

@@ -178,7 +178,7 @@ impl Vocabulary {
         let is_known = |place: usize, character: char| {
             characters.binary_search(&character).is_ok() || ends_line(&text[place..])
         };
-        for ((place, character), number) in text.char_indices().zip(1..) {
+        for ((place, character), number) in text.char_indices().zip(1usize..) {
             if !is_known(place, character) {
                 let what = format!("character {number} of {name}");
                 let expected =

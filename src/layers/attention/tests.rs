@@ -1,10 +1,7 @@
 //! Attention against its naive twin.
 
 use super::*;
-use crate::LayerConfig;
 use crate::kernels::reference;
-use crate::layers::Shape;
-use crate::testing::check_layer;
 
 const ROWS: usize = 2;
 
@@ -218,18 +215,5 @@ fn nothing_is_dropped_out_of_training_or_without_a_rate() {
             Training { first: 9, ..TRAINING },
         ];
         others.into_iter().for_each(|other| assert_ne!(some, dropped(other)));
-    }
-}
-
-/// Finite differences, with the weights of the same step dropped, and rows one by one, which have the numbers that they
-/// have together.
-#[test]
-fn attention_with_dropout_passes() {
-    let input = Shape::Image(Image::new(3, 4, 8));
-    for causal in [false, true] {
-        let layer = LayerConfig::named("attention").unwrap().with("heads", 4).unwrap();
-        let layer = layer.with("causal", causal).unwrap().with("kv_heads", 2).unwrap();
-        let layer = layer.with("dropout", 0.3).unwrap();
-        check_layer(&layer, input).unwrap_or_else(|error| panic!("{layer:?}: {error}"));
     }
 }

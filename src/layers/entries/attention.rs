@@ -159,3 +159,23 @@ fn dense(settings: &HyperValues, [inputs, outputs]: [usize; 2], input_gradient: 
         sparse_input: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LayerConfig;
+    use crate::testing::check_layer;
+
+    /// Finite differences, with the weights of the same step dropped, and rows one by one, which have the numbers that they
+    /// have together.
+    #[test]
+    fn attention_with_dropout_passes() {
+        let input = Shape::Image(Image::new(3, 4, 8));
+        for causal in [false, true] {
+            let layer = LayerConfig::named("attention").unwrap().with("heads", 4).unwrap();
+            let layer = layer.with("causal", causal).unwrap().with("kv_heads", 2).unwrap();
+            let layer = layer.with("dropout", 0.3).unwrap();
+            check_layer(&layer, input).unwrap_or_else(|error| panic!("{layer:?}: {error}"));
+        }
+    }
+}

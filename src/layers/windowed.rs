@@ -2,15 +2,13 @@
 //! Convolutional and Recurrent Networks for Sequence Modeling, 2018): what is kept is the input at the positions that the
 //! window still reaches.
 
-use super::Convolution;
-use crate::kernels::image::{Image, Patches, Window};
-use crate::layers::dense::Dense;
-use crate::layers::in_order::{Advance, Along, InOrder};
-use crate::layers::layer::{Forward, Layer};
+use super::in_order::{Advance, Along, InOrder};
+use super::layer::{Forward, Layer};
+use crate::kernels::image::{Image, Window};
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// A convolution in one of its forms.
-pub(in crate::layers) trait Windowed: Layer + Sized {
+pub(super) trait Windowed: Layer + Sized {
     /// The input, and the window that moves over it.
     fn placed(&self) -> (Image, Window);
 
@@ -19,7 +17,7 @@ pub(in crate::layers) trait Windowed: Layer + Sized {
 }
 
 /// In order if the convolution is causal.
-pub(in crate::layers) fn along<L: Windowed>(layer: &L) -> Along<'_> {
+pub(super) fn along<L: Windowed>(layer: &L) -> Along<'_> {
     if layer.placed().1.is_causal() { Along::InOrder(layer) } else { Along::Together }
 }
 
@@ -79,18 +77,6 @@ impl<L: Windowed> InOrder for L {
             scratch,
             training: None,
         });
-    }
-}
-
-impl Windowed for Convolution {
-    fn placed(&self) -> (Image, Window) {
-        (self.patches.input, self.patches.window)
-    }
-
-    fn over(&self, input: Image, window: Window) -> Convolution {
-        // Nothing goes backward here.
-        let patch = Dense { input_gradient: false, ..self.patch.clone() };
-        Convolution { patches: Patches { input, window }, patch }
     }
 }
 
