@@ -40,6 +40,20 @@ pub struct PlacedLayer {
     pub storage: Range<usize>,
 }
 
+/// A name for each layer that no other has: its module's, or where one module is several layers, that and the number among
+/// these, from 1: "3.attend.attention:2".
+pub fn names_of(layers: &[PlacedLayer]) -> Vec<String> {
+    let name = |(index, placed): (usize, &PlacedLayer)| {
+        let of_module =
+            |layers: &[PlacedLayer]| layers.iter().filter(|other| other.module == placed.module).count();
+        match of_module(layers) {
+            1 => placed.module.clone(),
+            _ => format!("{}:{}", placed.module, of_module(&layers[..=index])),
+        }
+    };
+    layers.iter().enumerate().map(name).collect()
+}
+
 impl Model {
     /// Height, width and channels of a sample.
     pub fn input(&self) -> [usize; 3] {

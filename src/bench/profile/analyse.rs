@@ -8,6 +8,7 @@ use super::roofs::{bound, level_of};
 use super::sums::{SiteSum, Sums, ratio, typical_step};
 use super::trace::TraceEvent;
 use crate::bench::topology;
+use crate::model::names_of;
 use crate::probe::{Operation, Table};
 use crate::team::counters::COUNTED;
 use crate::train::Session;
@@ -87,7 +88,7 @@ fn settings(subject: &Subject) -> Settings {
     }
 }
 
-/// The module of a call site's layer, and the name of what does the work.
+/// The name of a call site's layer, and of what does the work.
 fn names(operation: Operation, layer: Option<usize>, subject: &Subject) -> (Option<String>, String) {
     let placed = layer.and_then(|index| subject.model.layers().get(index));
     let rule = || subject.recipe.optimizer.name().to_string();
@@ -96,7 +97,7 @@ fn names(operation: Operation, layer: Option<usize>, subject: &Subject) -> (Opti
         Operation::Loss => subject.model.loss().name().to_string(),
         _ => placed.map_or(String::new(), |placed| placed.layer.kind()),
     };
-    (placed.map(|placed| placed.module.clone()), kind)
+    (layer.and_then(|index| names_of(subject.model.layers()).into_iter().nth(index)), kind)
 }
 
 fn site(sum: &SiteSum, sums: &Sums, roofs: &Roofs, workers: &[WorkerTime], subject: &Subject) -> Site {

@@ -11,7 +11,7 @@ use super::record::{Roofs, Site};
 use super::roofs;
 use crate::Result;
 use crate::error::Error;
-use crate::model::{Model, Recipe};
+use crate::model::{Model, Recipe, names_of};
 use crate::probe::{Operation, Probes, Turns};
 use crate::team::{Team, clock};
 use crate::train::{Observer, Session, dataset};
@@ -108,10 +108,11 @@ type Kernel = (Operation, Option<usize>);
 
 fn names(session: &Session) -> Vec<(Kernel, Name)> {
     let layers = session.model().layers();
+    let modules = names_of(layers);
     let name = |(operation, layer): Kernel| {
         let placed = layer.map(|index| &layers[index]);
         let name = match placed {
-            Some(placed) => format!("{} {}", placed.module, operation.name()),
+            Some(_) => format!("{} {}", modules[layer.unwrap_or(0)], operation.name()),
             None => operation.name().to_string(),
         };
         let output = placed.map_or(String::new(), |placed| match placed.layer.image() {
@@ -197,8 +198,8 @@ fn time(
         command: String::new(),
     };
     let record = analyse::record(&probes.tables, clock::seconds_per_tick(), roofs.clone(), &subject);
-    let module = kernel.1.map(|index| session.model().layers()[index].module.clone());
-    let is_it = |site: &Site| site.operation == kernel.0.name() && site.layer == module;
+    let name = kernel.1.map(|index| names_of(session.model().layers()).swap_remove(index));
+    let is_it = |site: &Site| site.operation == kernel.0.name() && site.layer == name;
     record.sites.into_iter().find(is_it)
 }
 

@@ -13,7 +13,7 @@ use super::trace::TraceEvent;
 use crate::data::{DataSet, Samples};
 use crate::error::{Error, Result};
 use crate::model::recipe::{ALL_SAMPLES, StopConfig, check_samples};
-use crate::model::{Model, Recipe};
+use crate::model::{Model, Recipe, names_of};
 use crate::probe::{Probes, Table, Turns};
 use crate::team::counters::Counters;
 use crate::team::{Team, clock};
@@ -179,11 +179,11 @@ fn recipe_for(request: &Request, data: &DataSet) -> Result<Recipe> {
 /// Checks that there is such a layer: a mistake shall be known before anything is measured.
 fn check_layer(model: &Model, module: Option<&str>) -> Result<()> {
     let Some(module) = module else { return Ok(()) };
-    let modules = || model.layers().iter().map(|placed| placed.module.as_str());
-    if modules().any(|layer| is_part_of(Some(layer), module)) {
+    let names = names_of(model.layers());
+    if names.iter().any(|layer| is_part_of(Some(layer), module)) {
         return Ok(());
     }
-    Err(Error::unknown("command line: --layer", "layer", module, modules()))
+    Err(Error::unknown("command line: --layer", "layer", module, names.iter().map(String::as_str)))
 }
 
 /// The error that no step was measured.

@@ -36,7 +36,7 @@ pub enum Length {
 pub fn is_part_of(layer: Option<&str>, module: &str) -> bool {
     layer
         .and_then(|layer| layer.strip_prefix(module))
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':']))
 }
 
 #[cfg(test)]
@@ -48,6 +48,8 @@ mod tests {
         for (layer, module, expected) in [
             (Some("3"), "3", true),
             (Some("3.layers.0"), "3", true),
+            (Some("3.attend:2"), "3.attend", true),
+            (Some("3.attend:2"), "3.attend:1", false),
             (Some("3.layers.0"), "3.layers.0", true),
             (Some("31"), "3", false),
             (Some("3"), "3.layers", false),

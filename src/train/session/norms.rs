@@ -1,6 +1,6 @@
 //! The norms of layers, from the sums of squares of their shards.
 
-use crate::model::PlacedLayer;
+use crate::model::{PlacedLayer, names_of};
 use crate::train::plan::Plan;
 use crate::train::plan::workspace::NORMS;
 use crate::train::record::norms::LayerNorms;
@@ -8,12 +8,13 @@ use crate::train::record::norms::LayerNorms;
 /// The norms of all layers with parameters, from the sums of squares of each shard, `[shards][NORMS]`; none if
 /// one is not finite, or nothing was measured.
 pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
+    let names = names_of(layers);
     let norms = |index: usize| {
         // The sums are added up in the order of the shards.
         let shards = &squares[plan.numbers[index] * NORMS..plan.numbers[index + 1] * NORMS];
         let sum = |kind: usize| shards.chunks(NORMS).map(|shard| shard[kind]).sum::<f64>().sqrt();
         let [gradient, update, parameters] = [0, 1, 2].map(sum);
-        LayerNorms { layer: layers[index].module.clone(), gradient, update, parameters }
+        LayerNorms { layer: names[index].clone(), gradient, update, parameters }
     };
     let has_units = |&index: &usize| plan.numbers[index] < plan.numbers[index + 1];
     let all: Vec<_> = (0..layers.len()).filter(has_units).map(norms).collect();
@@ -25,15 +26,17 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
 /// The norms of all layers with parameters, where `at` gives gradient, update and parameter at a place of the
 /// model's storage; none if one is not finite.
 pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) -> Vec<LayerNorms> {
-    let norms = |placed: &PlacedLayer| {
+    let names = names_of(layers);
+    let norms = |(placed, name): (&PlacedLayer, &String)| {
         let mut sums = [0.0; NORMS];
         let trained = placed.layer.parameters().last().map_or(0, |last| last.range.end);
         for place in placed.storage.start..placed.storage.start + trained {
             sums.iter_mut().zip(at(place)).for_each(|(sum, value)| *sum += value * value);
         }
         let [gradient, update, parameters] = sums.map(f64::sqrt);
-        LayerNorms { layer: placed.module.to_string(), gradient, update, parameters }
+        LayerNorms { layer: name.clone(), gradient, update, parameters }
     };
-    let all: Vec<_> = layers.iter().filter(|placed| placed.layer.has_parameters()).map(norms).collect();
+    let all: Vec<_> =
+        layers.iter().zip(&names).filter(|(placed, _)| placed.layer.has_parameters()).map(norms).collect();
     if all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
