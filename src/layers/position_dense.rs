@@ -268,3 +268,75 @@ impl Derived for PositionDense {
         self.dense.derive(shard, from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::Init;
+
+    fn numbers(count: usize, step: f64) -> Vec<f32> {
+        (1..=count).map(|i| ((i as f64 * step).fract() * 2.0 - 1.0) as f32).collect()
+    }
+
+    fn layer(positions: usize, [inputs, outputs]: [usize; 2], whole_columns: bool) -> PositionDense {
+        let init = Init::Constant(0.0);
+        let dense = Dense {
+            inputs,
+            outputs,
+            bias: true,
+            activation: Activation::IDENTITY,
+            weight_init: init,
+            bias_init: init,
+            input_gradient: true,
+            whole_columns,
+            by_inputs: false,
+            sparse_input: false,
+        };
+        PositionDense::new(Image::new(1, positions, inputs), dense, ["weight", "bias"])
+    }
+
+    /// More and fewer positions than a chunk has, rows with gaps between them and without, shards of some inputs and of all,
+    /// those of one worker of several, and sums that go on.
+    #[test]
+    fn shards_together_have_the_bits_of_each() {
+        for (rows, positions, sizes, gap) in
+            [(1, 1, [3, 5], 0), (3, 30, [20, 40], 16), (2, 64, [128, 64], 0), (2, 150, [130, 70], 16)]
+        {
+            for whole_columns in [false, true] {
+                let layer = layer(positions, sizes, whole_columns);
+                let of = |image: Image, step: f64| {
+                    let stride = image.columns() + gap;
+                    let mut data = numbers(rows * stride, step);
+                    let each =
+                        data.chunks_exact_mut(stride).flat_map(|row| row.chunks_exact_mut(image.pitch));
+                    each.filter(|pixel| pixel.len() == image.pitch)
+                        .for_each(|pixel| pixel[image.channels..].fill(0.0));
+                    data
+                };
+                let (x, dy) = (of(layer.input, 0.618_033_988_7), of(layer.output(), 0.754_877_666_2));
+                let matrix =
+                    |data, image: Image| MatrixRef::new(data, rows, image.columns(), image.columns() + gap);
+                let factors = [matrix(&dy[..], layer.output()), matrix(&x[..], layer.input)];
+                let count = layer.shards();
+                for shards in [0..count, 0..count / 2, count / 2..count] {
+                    for accumulate in [false, true] {
+                        let len = shards.clone().map(|shard| layer.shard_len(shard)).sum();
+                        let mut together = numbers(len, 0.569_840_291);
+                        let mut apart = together.clone();
+                        let mut scratch = vec![f32::NAN; ShardsTogether::scratch_len(&layer)];
+                        layer.gradients(shards.clone(), &mut together, factors, accumulate, &mut scratch);
+                        let mut rest = &mut apart[..];
+                        for shard in shards.clone() {
+                            let (out, after) = rest.split_at_mut(layer.shard_len(shard));
+                            rest = after;
+                            let [dy, x] = factors;
+                            layer.shard_gradient(shard, out, dy, x, accumulate, &PrefetchQueue::default());
+                        }
+                        assert_eq!(together, apart, "{positions} {sizes:?} {whole_columns} {shards:?}");
+                        assert!(len == 0 || together.iter().any(|&x| x != 0.0));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -137,6 +137,8 @@ fn a_signal_ends_a_text_that_is_written() {
     let generate =
         ["generate", "--model", "m.safetensors", "--tokens=4000000000", "--prompt=the\n", "--json=t.json"];
     let mut working = Working::start(&mut command(path, &generate), "the");
+    // The prompt comes before the first token.
+    std::thread::sleep(std::time::Duration::from_millis(300));
     working.send("INT");
     assert_eq!(working.hears("stopping"), "stopping: the text ends here; Ctrl-C again ends at once");
     let ended = working.end();

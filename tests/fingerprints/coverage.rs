@@ -14,7 +14,7 @@ use crate::case::{Case, parse};
 
 /// Keys that change nothing in what is trained on samples that are given, or that the clock decides.
 const NO_MATTER: [(&str, &[&str]); 3] = [
-    ("recipe", &["name", "summary", "target", "reproduce"]),
+    ("recipe", &["name", "summary", "target", "target_loss", "reproduce"]),
     ("data", &["set", "train_samples", "test_samples", "seed"]),
     ("stop", &["seconds"]),
 ];

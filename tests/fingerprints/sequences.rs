@@ -96,4 +96,22 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 2, batch = 16, steps_per_epoch = 2 }
         "#,
     },
+    Row {
+        // Weights of attention that are dropped, and windows that see nothing later.
+        name: "attention-dropout",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "rows" },
+                { type = "conv-1d", channels = 12, kernel = 3, dilation = 2, padding = "causal", activation = "relu" },
+                { type = "attention", heads = 3, causal = true, dropout = 0.2 },
+                { type = "transformer-block", heads = 2, attention_dropout = 0.3, dropout = 0.1 },
+                { type = "last-position" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 2, batch = 16 }
+        "#,
+    },
 ];

@@ -255,8 +255,16 @@ mod tests {
                     assert_eq!(refused, "the peers have no penalty on the weights");
                 }
                 Err(refused)
-                    if ["line", "airline-window", "friedman-ridge", "adding", "recommend"]
-                        .contains(&name) =>
+                    if [
+                        "line",
+                        "airline-window",
+                        "friedman-ridge",
+                        "adding",
+                        "recommend",
+                        "sunspots",
+                        "temperatures",
+                    ]
+                    .contains(&name) =>
                 {
                     assert_eq!(refused, "the peers have no loss mean-squared-error");
                 }
