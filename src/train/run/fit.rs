@@ -68,10 +68,10 @@ pub(in crate::train) fn refuse_text(samples: &Samples) -> Result<()> {
     })
 }
 
-/// [`split`] of a data set; none of one that has a validation part of its own.
+/// [`split()`] of a data set; none of one that has a validation part of its own.
 ///
 /// # Errors
-/// Those of [`split`]; [`Error::Setting`] if the recipe sets samples aside though there is such a part.
+/// Those of [`split()`]; [`Error::Setting`] if the recipe sets samples aside though there is such a part.
 pub fn split_of(data: &DataSet, recipe: &Recipe) -> Result<Option<Split>> {
     if !data.validates {
         return split(&data.train, recipe);
