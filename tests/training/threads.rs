@@ -45,12 +45,10 @@ fn outcome(recipe: &Recipe, data: &DataSet, threads: usize) -> Outcome {
     let mut model = build(recipe, data);
     let (record, recorder) = recorded(&mut model, data, recipe, threads).unwrap();
     let test = train::evaluate(&model, &data.test, &recipe.data, &team).unwrap();
-    // A text has a validation part instead of a test.
+    // A text has a validation part instead of a test; a model knows no autoregression of what it was trained on.
     let mut of_run = record.test.clone().or(record.validation.clone());
-    // A model does not know the rows of a series that it was trained on, and so no autoregression of them.
-    if let Some(series) = of_run.as_mut().and_then(|test| test.series.as_mut()) {
-        series.autoregression = None;
-    }
+    let series = of_run.as_mut().and_then(|test| test.series.as_mut());
+    series.into_iter().for_each(|series| series.autoregression = None);
     assert_eq!(of_run.as_ref(), Some(&test));
     let images = data.test.clone().first(data.test.len().min(37)).unwrap();
     let probabilities = train::predict(&model, &images, &recipe.data, &team).unwrap();
