@@ -45,6 +45,16 @@ pub fn run(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     if let Some(kernel) = &arguments.kernel {
         return super::kernel::run(&arguments, kernel);
     }
+    // The parser asks for --kernel, but not beside options that can't stand with it, such as --json.
+    if let Some(change) = arguments.set.first() {
+        return Err(Error::Setting {
+            place: "command line".into(),
+            key: "--set".into(),
+            expected: "--kernel beside it, or a recipe file with the value".into(),
+            found: change.clone(),
+        }
+        .into());
+    }
     let files = Files::of(&arguments);
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
     let previous = arguments.resume.then(|| resumed(&files.records)).transpose()?;

@@ -103,4 +103,5 @@ fn kernels_run_by_themselves() {
     fails(folder.path(), &["bench", "--kernel", "list", "--batch", "1,2"], &["--batch", "one"]);
     fails(folder.path(), &["bench", "--kernel", "list", "--json", "x.json"], &["--json"]);
     fails(folder.path(), &["bench", "--set", "train.batch=5"], &["--kernel"]);
+    fails(folder.path(), &["bench", "--set", "train.batch=5", "--json", "b.json"], &["--kernel"]);
 }
