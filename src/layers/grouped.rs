@@ -155,7 +155,7 @@ impl Layer for Grouped {
         Flops { forward: groups * forward, backward: groups * backward, gradient: groups * gradient }
     }
 
-    fn forward(&self, Forward { mut y, x, storage, derived, scratch, training, .. }: Forward) {
+    fn forward(&self, Forward { mut y, x, storage, derived, scratch, training, lengths, .. }: Forward) {
         let Scratch { group: scratch, input, output } = self.cut(scratch);
         let (weights, bias) = (&storage[..self.weights_len()], &storage[self.bias_range()]);
         let image = self.output();
@@ -171,6 +171,8 @@ impl Layer for Grouped {
                     derived: &derived[self.part(group, derived.len())],
                     scratch,
                     training,
+                    lengths,
+                    carried: None,
                 });
                 channels::put(y, output, image.pitch, self.given(group));
             }
@@ -193,7 +195,10 @@ impl Layer for Grouped {
         windowed::along(self)
     }
 
-    fn backward(&self, Backward { dx, mut dy, y, storage, derived, scratch, training, .. }: Backward) {
+    fn backward(
+        &self,
+        Backward { dx, mut dy, y, storage, derived, scratch, training, lengths, .. }: Backward,
+    ) {
         // Inverts the activation.
         if self.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
@@ -216,6 +221,7 @@ impl Layer for Grouped {
                     derived: &derived[self.part(group, derived.len())],
                     scratch,
                     training,
+                    lengths,
                 });
                 channels::put(dx.row(row), input, self.input.pitch, self.seen(group));
             }

@@ -52,6 +52,11 @@ pub struct Forward<'a> {
     pub scratch: &'a mut [f32],
     /// What the rows belong to, if they are trained on; none where a model is in use.
     pub training: Option<&'a Training>,
+    /// How many positions of each row count, `[rows]`, from 1; empty where all do.
+    pub lengths: &'a [u32],
+    /// What is [carried](Layer::carried_len) from the sequence before, `[rows, carried_len]`, and on to the next one: read,
+    /// then overwritten. None where each row is a sequence by itself.
+    pub carried: Option<MatrixMut<'a>>,
 }
 
 /// What a backward pass of some rows reads and writes.
@@ -68,6 +73,8 @@ pub struct Backward<'a> {
     /// As the forward pass gets it; what that saved of the same rows is still there.
     pub scratch: &'a mut [f32],
     pub training: Option<&'a Training>,
+    /// As the forward pass gets them.
+    pub lengths: &'a [u32],
 }
 
 /// What the gradient of all parameters, summed over some rows, reads and writes.
@@ -224,6 +231,12 @@ pub trait Layer: Debug + Send + Sync {
     /// longer, for [`backward`](Layer::backward) of the same rows, and that for [`gradient`](Layer::gradient). A network
     /// in which a normalisation by batch follows such a layer is refused when it is built.
     fn saved_len(&self, _rows: usize) -> usize {
+        0
+    }
+
+    /// Floats of a row's state that goes on from one sequence to the next, where a training carries states; none by
+    /// default.
+    fn carried_len(&self) -> usize {
         0
     }
 

@@ -76,6 +76,8 @@ impl<L: Windowed> InOrder for L {
             columns: 0..columns,
             scratch,
             training: None,
+            lengths: &[],
+            carried: None,
         });
     }
 }
@@ -154,6 +156,8 @@ mod tests {
             columns: 0..columns,
             scratch: &mut scratch,
             training: None,
+            lengths: &[],
+            carried: None,
         });
         y
     }

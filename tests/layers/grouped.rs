@@ -288,6 +288,8 @@ fn shards_own_all_parameters_once() {
                 columns,
                 scratch: &mut scratch,
                 training: None,
+                lengths: &[],
+                carried: None,
             });
             assert_eq!(bits(&y.channels(layer.image().unwrap())), bits(&case.fast().y));
         }

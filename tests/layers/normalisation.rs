@@ -254,6 +254,8 @@ fn running_statistics_serve_outside_training() {
             columns: 0..x.columns,
             scratch: &mut vec![f32::NAN; norm.scratch_len()],
             training: None,
+            lengths: &[],
+            carried: None,
         });
         let expected = case.x.iter().enumerate().map(|(index, &x)| {
             let c = index / case.twin.pixels % channels;
@@ -346,6 +348,8 @@ fn dropped(layer: &Dropout, x: &[f32], training: Training) -> [Vec<f32>; 2] {
         columns: 0..columns,
         scratch,
         training: Some(&training),
+        lengths: &[],
+        carried: None,
     });
     layer.backward(Backward {
         dx: Some(dx.view_mut(0..columns)),
@@ -356,6 +360,7 @@ fn dropped(layer: &Dropout, x: &[f32], training: Training) -> [Vec<f32>; 2] {
         derived: &[],
         scratch,
         training: Some(&training),
+        lengths: &[],
     });
     [values(&y), values(&dx)]
 }

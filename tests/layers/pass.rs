@@ -158,6 +158,8 @@ impl<'a> Placed<'a> {
                 columns: columns.clone(),
                 scratch: &mut scratch,
                 training: None,
+                lengths: &[],
+                carried: None,
             });
         }
         y
@@ -196,6 +198,7 @@ impl<'a> Placed<'a> {
             derived: &self.derived,
             scratch: &mut self.scratch(x.rows),
             training: None,
+            lengths: &[],
         });
         dx
     }

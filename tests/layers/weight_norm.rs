@@ -213,6 +213,8 @@ fn the_forward_pass_alone_derives_the_same() {
             columns,
             scratch: &mut [],
             training: None,
+            lengths: &[],
+            carried: None,
         });
         assert_eq!(y.features(case.outputs), case.fast().y);
     }

@@ -50,6 +50,8 @@ fn fast_in(layer: &Attention, x: &[f32], dy: &[f32], training: Option<&Training>
         columns: 0..of_y,
         scratch: &mut scratch,
         training,
+        lengths: &[],
+        carried: None,
     });
     let saved = layer.scratch_len();
     scratch[..saved].fill(f32::NAN);
@@ -62,6 +64,7 @@ fn fast_in(layer: &Attention, x: &[f32], dy: &[f32], training: Option<&Training>
         derived: &[],
         scratch: &mut scratch,
         training,
+        lengths: &[],
     });
     [taken(&y, output), taken(&dx, input)]
 }

@@ -94,6 +94,7 @@ impl<'a> Pass<'a> {
             derived: &derived,
             scratch: &mut scratch,
             training: Some(&training(&rows)),
+            lengths: &[],
         });
         let accumulate = !before.is_empty();
         let mut sums = if accumulate { before } else { vec![poison; self.is_parameter.len()] };
@@ -174,6 +175,8 @@ impl<'a> Pass<'a> {
             columns,
             scratch,
             training: Some(&training(&rows)),
+            lengths: &[],
+            carried: None,
         });
     }
 

@@ -184,7 +184,17 @@ impl ForwardPass {
             let cost = || cost(placed, rows, read_columns, columns);
             let (derived, scratch) = (&network.derived[index], &mut self.scratch);
             let storage = &model.storage()[placed.storage.clone()];
-            let pass = Forward { y, x, storage, derived, columns: 0..columns, scratch, training: None };
+            let pass = Forward {
+                y,
+                x,
+                storage,
+                derived,
+                columns: 0..columns,
+                scratch,
+                training: None,
+                lengths: &[],
+                carried: None,
+            };
             let compute = || placed.layer.forward(pass, other);
             match worker {
                 Some(worker) => worker.probe(Operation::Forward, Some(index), cost, compute),

@@ -144,6 +144,8 @@ impl<'m> Stream<'m> {
             columns: 0..columns,
             scratch,
             training: None,
+            lengths: &[],
+            carried: None,
         };
         let other = placed.inputs.other.map(|other| {
             let other = read(other);

@@ -66,6 +66,7 @@ impl<'a> Step<'a> {
                 derived: derived.read(worker, 0..derived.columns()),
                 scratch: self.scratch(worker, index),
                 training: Some(&self.training(index, &rows, block)),
+                lengths: &[],
             });
         }
         add_rows(&mut sum, &mut own);

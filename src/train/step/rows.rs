@@ -204,7 +204,20 @@ impl Step<'_> {
         let derived = derived.read(worker, 0..derived.columns());
         let scratch = self.scratch(worker, index);
         let storage = self.parameters.read(worker, storage.clone());
-        layer.forward(Forward { y, x, storage, derived, columns, scratch, training: Some(&training) }, other);
+        layer.forward(
+            Forward {
+                y,
+                x,
+                storage,
+                derived,
+                columns,
+                scratch,
+                training: Some(&training),
+                lengths: &[],
+                carried: None,
+            },
+            other,
+        );
     }
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, weight: f64) {
@@ -260,6 +273,7 @@ impl Step<'_> {
                 derived: derived.read(worker, 0..derived.columns()),
                 scratch: self.scratch(worker, index),
                 training: Some(&self.training(index, &rows, block)),
+                lengths: &[],
             });
         });
     }
