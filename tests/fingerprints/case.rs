@@ -33,11 +33,12 @@ pub struct Case {
 }
 
 /// The built-in recipes that take long where each multiply-add is a call.
-const LARGE: [&str; 8] = [
+const LARGE: [&str; 9] = [
     "mnist-mlp-2048",
     "mnist-mlp-deep",
     "mnist-cnn",
     "chars-transformer",
+    "chars-transformer-best",
     "chars-lstm",
     "names-transformer",
     "mnist-pixels-gru",

@@ -37,6 +37,7 @@ const BUILT_IN: [(&str, &str); 29] = [
     ("temperatures", include_str!("../../../recipes/temperatures.toml")),
     ("friedman-ridge", include_str!("../../../recipes/friedman-ridge.toml")),
     ("chars-transformer", include_str!("../../../recipes/chars-transformer.toml")),
+    ("chars-transformer-best", include_str!("../../../recipes/chars-transformer-best.toml")),
     ("chars-lstm", include_str!("../../../recipes/chars-lstm.toml")),
     ("names-transformer", include_str!("../../../recipes/names-transformer.toml")),
     ("mnist-rows-lstm", include_str!("../../../recipes/mnist-rows-lstm.toml")),
