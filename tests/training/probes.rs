@@ -256,3 +256,26 @@ fn only_the_steps_that_were_asked_for_are_measured() {
         assert_eq!(table.steps_seen, [2, 1]);
     }
 }
+
+/// Positions of a row are not split, so some of the workers have no row; all of them have parameters.
+const SEQUENCE: &str = "[[model.layers]]\ntype = \"rows\"\n\
+    [[model.layers]]\ntype = \"position-dense\"\nunits = 64\n\
+    [[model.layers]]\ntype = \"transformer-block\"\nheads = 2\n\
+    [[model.layers]]\ntype = \"transformer-block\"\nheads = 2\n\
+    [[model.layers]]\ntype = \"last-position\"\n\
+    [[model.layers]]\ntype = \"dense\"\nunits = 10\n";
+
+#[test]
+fn more_workers_than_rows_all_work() {
+    let recipe = recipe(SEQUENCE, &["train.batch=12"]);
+    let (tables, model) = trained(&recipe, 16, Some(Probes::new(looks)));
+    let work = |table: &Table, operation: Operation| -> u64 {
+        table.sites.iter().filter(|site| site.operation == operation).map(|site| site.flops).sum()
+    };
+    let with = |operation| tables.iter().filter(|table| work(table, operation) > 0).count();
+    assert_eq!([Operation::Forward, Operation::WeightGradient].map(with), [12, 16]);
+    let updates = |table: &Table| table.sites.iter().any(|site| site.operation == Operation::Update);
+    assert!(tables.iter().all(updates));
+    let (_, alone) = trained(&recipe, 1, None);
+    assert!(bits(model.storage()) == bits(alone.storage()));
+}
