@@ -100,7 +100,6 @@ fn steps_are_those_of_pytorch() {
 
 /// Embedding, a dense layer with tanh, and the tied output layer.
 struct Naive {
-    rows: usize,
     width: usize,
     /// `[rows, width]`, the only copy.
     tied: Vec<f64>,
@@ -111,11 +110,11 @@ struct Naive {
 }
 
 impl Naive {
-    fn of(model: &Model, [rows, width]: [usize; 2]) -> Naive {
+    fn of(model: &Model, [_, width]: [usize; 2]) -> Naive {
         let tensors = model.tensors();
         let values = |name: &str| widened(&tensors.iter().find(|tensor| tensor.name == name).unwrap().values);
         let dense = [values("1.weight"), values("1.bias")];
-        Naive { rows, width, tied: values("3.weight"), bias: values("3.bias"), dense }
+        Naive { width, tied: values("3.weight"), bias: values("3.bias"), dense }
     }
 
     /// The mean cross-entropy of the positions that count.
