@@ -14,6 +14,7 @@ use crate::data::table::MOST_EMBEDDED;
 use crate::init::Init;
 use crate::kernels::elementwise::embedding::{self, Places};
 use crate::kernels::image::Image;
+use crate::kernels::products::panels::packed_len;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixRef, padded};
 
@@ -42,6 +43,9 @@ pub struct Embedding {
     tables: Vec<Table>,
     /// Whether all inputs are codes of the one table, and a sequence of vectors comes out.
     is_shared: bool,
+    /// Whether the one table is the weights of the output layer, which lie in panels: storage is that layer's then, and
+    /// parameters are none of its own.
+    is_tied: bool,
     init: Init,
     /// Whether a shard is a whole table. It is that of a partition: each training has its own.
     whole_tables: bool,
@@ -81,14 +85,36 @@ impl Embedding {
             Table { rows, width, range, places }
         };
         let tables = tables.iter().enumerate().map(table).collect();
-        Embedding { inputs, tables, is_shared: false, init, whole_tables: false }
+        Embedding { inputs, tables, is_shared: false, is_tied: false, init, whole_tables: false }
     }
 
     /// One table for all inputs, each of which is a code of it: a sequence of as many vectors comes out.
     pub fn shared(inputs: usize, [rows, width]: [usize; 2], init: Init) -> Embedding {
         let places = Places { codes: 0..inputs, first: 0, pitch: padded(width) };
         let tables = vec![Table { rows, width, range: 0..padded(rows * width), places }];
-        Embedding { inputs, tables, is_shared: true, init, whole_tables: false }
+        Embedding { inputs, tables, is_shared: true, is_tied: false, init, whole_tables: false }
+    }
+
+    /// The same where the table is the weights `[rows, width]` of the output layer, whose storage it reads.
+    pub fn tied(inputs: usize, [rows, width]: [usize; 2]) -> Embedding {
+        let mut shared = Embedding::shared(inputs, [rows, width], Init::Zeros);
+        shared.tables[0].range = 0..packed_len(rows, width);
+        Embedding { is_tied: true, ..shared }
+    }
+
+    /// Adds the gradient of a tied table to `sums`, which has `parts` of the output layer's storage one after the other, over
+    /// rows of codes `x` `[rows, inputs]` and the gradient of the output `dy` `[rows, out]`, in the order of the rows.
+    pub fn add_tied_gradient(&self, sums: &mut [f32], parts: &[Range<usize>], [x, dy]: [MatrixRef; 2]) {
+        let Table { rows, width, range, places } = &self.tables[0];
+        let mut rest = sums;
+        for part in parts {
+            let (sums, after) = rest.split_at_mut(part.len());
+            rest = after;
+            // The bias lies behind the weights.
+            if part.start < range.end {
+                embedding::add_gradient_in_panels(sums, part, [x, dy], places, [*rows, *width]);
+            }
+        }
     }
 
     /// Inputs that are no codes.
@@ -114,6 +140,7 @@ impl Embedding {
 impl Layer for Embedding {
     fn kind(&self) -> String {
         match &self.tables[..] {
+            [table] if self.is_tied => format!("tied embedding {}x{}", table.rows, table.width),
             [table] => format!("embedding {}x{}", table.rows, table.width),
             tables => format!("embedding of {} codes", tables.len()),
         }
@@ -129,6 +156,9 @@ impl Layer for Embedding {
     }
 
     fn parameters(&self) -> Vec<ParameterSpec> {
+        if self.is_tied {
+            return Vec::new();
+        }
         let spec = |(number, table): (usize, &Table)| ParameterSpec {
             name: if self.tables.len() == 1 { "weight" } else { NAMES[number] },
             shape: vec![table.rows, table.width],
@@ -150,7 +180,11 @@ impl Layer for Embedding {
                     let start = places.first + number * places.pitch;
                     y[end..start].fill(0.0);
                     end = start + width;
-                    embedding::forward(&mut y[start..end], &storage[range.clone()], code, *rows);
+                    let (y, table) = (&mut y[start..end], &storage[range.clone()]);
+                    match self.is_tied {
+                        true => embedding::forward_in_panels(y, table, code, *rows),
+                        false => embedding::forward(y, table, code, *rows),
+                    }
                 }
             }
             y[end..].fill(0.0);
@@ -181,10 +215,13 @@ impl Layer for Embedding {
     }
 
     fn sharding(&self) -> Option<&dyn Sharding> {
-        Some(self)
+        (!self.is_tied).then_some(self as &dyn Sharding)
     }
 
     fn partition(&self, wanted: Partitioning) -> Option<Box<dyn Sharding>> {
+        if self.is_tied {
+            return None;
+        }
         // What acts on all of a parameter takes a table for one vector, as it does a bias.
         Some(Box::new(Embedding { whole_tables: wanted.whole_columns, ..self.clone() }))
     }

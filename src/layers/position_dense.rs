@@ -36,18 +36,25 @@ pub struct PositionDense {
     dense: Dense,
     /// Names for equal parts of the outputs, which are whole panels where there are several.
     names: Vec<Names>,
+    /// Whether the weights are the table of the embedding at the front, too.
+    is_tied: bool,
 }
 
 impl PositionDense {
     /// `dense` at each pixel of `input`, whose parameters have these names.
     pub fn new(input: Image, dense: Dense, names: Names) -> PositionDense {
-        PositionDense { input, dense, names: vec![names] }
+        PositionDense { input, dense, names: vec![names], is_tied: false }
     }
 
     /// The same, of whose outputs, a multiple of 32, each half has parameters of its own names.
     pub fn new_pair(input: Image, dense: Dense, names: [Names; 2]) -> PositionDense {
         debug_assert!(dense.outputs.is_multiple_of(2 * LANES));
-        PositionDense { input, dense, names: names.into() }
+        PositionDense { input, dense, names: names.into(), is_tied: false }
+    }
+
+    /// The same, whose weights are the table of the embedding at the front, too: only its name is another.
+    pub fn tied(self) -> PositionDense {
+        PositionDense { is_tied: true, ..self }
     }
 
     fn output(&self) -> Image {
@@ -75,7 +82,8 @@ impl PositionDense {
 
 impl Layer for PositionDense {
     fn kind(&self) -> String {
-        super::activation::with_activation("position-dense", self.dense.activation)
+        let name = if self.is_tied { "tied-output" } else { "position-dense" };
+        super::activation::with_activation(name, self.dense.activation)
     }
 
     fn outputs(&self) -> usize {

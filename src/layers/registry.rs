@@ -2,7 +2,7 @@
 
 use super::entries::{
     attention, convolution, dense, embedding, features, normalisation, position, recurrent, squeeze_excite,
-    transformer, transposed,
+    tied, transformer, transposed,
 };
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, factors, flatten, gated, pool, positions, prelu, squared_distances};
@@ -39,6 +39,7 @@ fn built_in() -> Vec<&'static LayerKind> {
     let fixed = [&features::POLYNOMIAL, &features::FOURIER];
     let of_sequences = [
         &position::DENSE,
+        &tied::KIND,
         &normalisation::RMS,
         &positions::LEARNED,
         &positions::SINUSOIDAL,

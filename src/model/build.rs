@@ -1,11 +1,12 @@
 //! Making a model from its configuration: shapes checked, parameters placed and initialised.
 
 mod blocks;
+mod tied;
 
 use super::inputs::{Inputs, Origin};
 use super::network::{Model, PlacedLayer};
 use super::normalisation::Seen;
-use super::recipe::{LayerConfig, MOST_PARAMETERS, ModelConfig, find_layer};
+use super::recipe::{LayerConfig, MOST_PARAMETERS, ModelConfig, Tie, find_layer};
 use crate::kernels::image::Image;
 use crate::layers::{Built, Incoming, LayerSettings, Node, Shape, with_pool};
 use crate::rng::{self, Purpose};
@@ -22,13 +23,15 @@ impl Model {
     /// outputs, or a normalisation by batch follows a layer that saves something for its backward pass.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
+        tied::check(config)?;
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
         // under way; with normalisation by batch, all others come in between.
         let normalises = |layer: &LayerSettings| layer.kind().reads_batch();
         let fuses_pools = find_layer(&config.layers, normalises).is_none();
-        let mut builder = Builder { fuses_pools, ..Builder::default() };
+        let mut builder = Builder { fuses_pools, tie: config.tie(), ..Builder::default() };
         let data = Flow { from: Origin::Data, shape: Shape::Image(Image::data(input)) };
         let shape = builder.sequence(&config.layers, "", data)?.shape;
+        builder.tie_ends();
         let Builder { layers, arena, .. } = builder;
         // Without targets no number of outputs is wrong.
         let classes = match shape {
@@ -92,6 +95,8 @@ struct Builder {
     arena: Arena,
     /// Whether convolutions of few channels are done with their pools.
     fuses_pools: bool,
+    /// The matrix that the embedding at the front and the output layer have in common, if they do.
+    tie: Option<Tie>,
 }
 
 impl Builder {
@@ -113,7 +118,10 @@ impl Builder {
                         configs.get(index + 1).filter(|_| self.fuses_pools).and_then(LayerConfig::settings);
                     let pooled = next.and_then(|next| with_pool(settings, next, input));
                     pool_is_done = pooled.is_some();
-                    let built = pooled.map_or_else(|| settings.build(input), |node| Built::Nodes(vec![node]));
+                    let built = match pooled {
+                        Some(node) => Built::Nodes(vec![node]),
+                        None => self.built_of(settings, index, input)?,
+                    };
                     match built {
                         Built::Nodes(nodes) => {
                             // Behind the first is its activation, a module of its own.
@@ -172,7 +180,7 @@ impl Builder {
         each: usize,
     ) -> Result<Origin> {
         let len = checked_len(index, &layer, each, self.arena.len())?;
-        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len) });
+        self.layers.push(PlacedLayer { layer, inputs, module, storage: self.arena.place(len), tied: None });
         Ok(Origin::Output(self.layers.len() - 1))
     }
 }

@@ -11,7 +11,7 @@ mod section;
 mod sequential;
 mod summary;
 
-pub use network::{Model, PlacedLayer, names_of};
+pub use network::{Model, PlacedLayer, Tied, names_of};
 
 pub use checkpoint::{ModelFile, NamedTensor};
 pub use inputs::{Inputs, Origin};

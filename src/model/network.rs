@@ -14,7 +14,7 @@ use super::summary::SummaryRow;
 use crate::data::table::Encoder;
 use crate::data::text::Vocabulary;
 use crate::kernels::simd::reduce;
-use crate::layers::{Node, ParameterSpec, trained_numbers};
+use crate::layers::{Embedding, Node, ParameterSpec, trained_numbers};
 use crate::losses::Loss;
 use crate::model::{checkpoint, section};
 use crate::tensor::Buffer;
@@ -38,6 +38,16 @@ pub struct PlacedLayer {
     pub module: String,
     /// Its storage in the model's parameters.
     pub storage: Range<usize>,
+    /// Whose storage that is, if another layer's: of an embedding whose table is the weights of the output layer.
+    pub tied: Option<Tied>,
+}
+
+/// An embedding without parameters of its own.
+pub struct Tied {
+    /// The number of the layer whose weights its table is.
+    pub owner: usize,
+    /// It, which knows its part of their gradient.
+    pub embedding: Embedding,
 }
 
 /// A name for each layer that no other has: its module's, or where one module is several layers, that and the number among

@@ -28,6 +28,7 @@ mod series;
 mod stop;
 mod table;
 mod text;
+mod tied;
 mod train;
 mod values;
 mod write;
@@ -53,6 +54,7 @@ pub use schedule::SCHEDULES;
 pub use stop::{Patience, StopConfig, Tolerance, Watched};
 pub use table::{TableFacts, of_table};
 pub use text::RecipeText;
+pub(super) use tied::Tie;
 pub use train::{ALL_SAMPLES, TrainConfig};
 
 pub use crate::hyper::{HyperParameter, HyperValue};

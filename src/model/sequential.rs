@@ -146,7 +146,7 @@ impl ModelBuilder {
     /// fit the outputs, or a normalisation by batch follows a layer that [saves](crate::extend::Layer::saved_len)
     /// something.
     pub fn build(self) -> Result<Model> {
-        let mut recipe = Recipe::of_model(self.config);
+        let mut recipe = Recipe::of_model(self.config.with_tied_units());
         recipe.train.seed = self.seed;
         recipe.check(PLACE)?;
         let config = recipe.model;

@@ -85,6 +85,8 @@ pub struct Plan {
     pub needs_norm: bool,
     /// Whether the memory that an update touches is prefetched.
     pub fetches_updates: bool,
+    /// An embedding and the layer whose weights its table is, if there is one.
+    pub tied: Option<[usize; 2]>,
     /// The layout of whole tensors, for a per-tensor rule.
     pub per_tensor: Option<PerTensorPlan>,
     /// Floats that a shard's gradient, or the rows of a layer, may take of a worker's scratch.
@@ -167,6 +169,7 @@ impl Plan {
             numbers: shard_numbers(&partitions),
             needs_norm: training.needs_norm,
             fetches_updates: updated / workers > SETTLED,
+            tied: tied(layers),
             per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers)),
             scratch_len: scratch_len(layers, &partitions),
             // A transient input is each worker's own, and made once as it is.
@@ -199,6 +202,12 @@ impl Plan {
     /// Floats of all gradients.
     pub fn gradients_len(&self) -> usize {
         self.gradients.last().and_then(|places| places.last()).copied().unwrap_or(0)
+    }
+
+    /// Floats of the gradients of the layer whose weights are the table of an embedding, too.
+    pub fn tied_len(&self) -> usize {
+        let places = self.tied.map_or(&[][..], |[_, owner]| &self.gradients[owner]);
+        places.first().zip(places.last()).map_or(0, |(start, end)| end - start)
     }
 
     /// The shards of all layers.
@@ -274,6 +283,11 @@ fn owners(partitions: &[Box<dyn Sharding>], workers: usize) -> Vec<Vec<Range<usi
     owners
 }
 
+/// The embedding whose table is the weights of another layer, and that layer.
+fn tied(layers: &[PlacedLayer]) -> Option<[usize; 2]> {
+    layers.iter().enumerate().find_map(|(index, placed)| Some([index, placed.tied.as_ref()?.owner]))
+}
+
 /// A worker's shards of each layer, those of the same inputs in turn: so these inputs stay in cache meanwhile.
 fn shard_order(
     layers: &[PlacedLayer],
@@ -310,6 +324,9 @@ fn read_features(
     let inputs = readers.flat_map(|((placed, partition), shards)| {
         shards.clone().map(|shard| shard_inputs(placed, partition.as_ref(), shard))
     });
+    // Codes tell which rows of a tied table they add to.
+    let reads_codes = tied(layers).is_some_and(|[_, owner]| !owned[owner].is_empty());
+    let inputs = inputs.chain(reads_codes.then_some(0..features));
     let ends = inputs.filter(|inputs| !inputs.is_empty()).map(|range| (range.start, range.end.min(features)));
     ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map_or(0..0, |(start, end)| start..end)
 }

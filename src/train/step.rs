@@ -20,6 +20,7 @@ mod per_output;
 mod per_tensor;
 mod rows;
 mod segments;
+mod tied;
 mod weights;
 
 pub use batch::{Batch, BatchScore};

@@ -8,9 +8,11 @@ use crate::common::splitmix::{self, SplitMix64, uniform};
 use crate::pass::{Activations, Placed, packed};
 use fallline::engine::init::Init;
 use fallline::engine::kernels::image::Image;
+use fallline::engine::kernels::products::panels;
 use fallline::engine::kernels::reference;
-use fallline::engine::layers::{Embedding, Layer, MOST_TABLES, Partitioning};
+use fallline::engine::layers::{Embedding, Forward, Layer, MOST_TABLES, Partitioning};
 use fallline::engine::model::{Model, NamedTensor};
+use fallline::engine::tensor::{MatrixMut, MatrixRef};
 use fallline::{Activation, LayerConfig, Optimizer, Trainer};
 use serde_json::Value;
 
@@ -146,6 +148,60 @@ fn sequences_of_codes_agree_with_their_twin() {
         let exact = [by_channel(&y), dx, dw];
         assert!(agrees(&answer, &exact), "{positions} {rows} {width}");
         breaks_are_seen(&answer, &exact);
+    }
+}
+
+/// A table that lies in panels, as the weights of a tied output layer do, whose gradient is asked for part by part.
+#[test]
+fn tied_tables_agree_with_their_twin() {
+    for (positions, [rows, width]) in [(1, [1, 1]), (5, [4, 16]), (7, [90, 33]), (3, [33, 120])] {
+        let (samples, w) = (3, parameters(&[[rows, width]]));
+        let image = Image::new(1, positions, width);
+        let x = codes(10, samples * positions, rows);
+        let layer = Embedding::tied(positions, [rows, width]);
+        assert!(layer.parameters().is_empty() && layer.sharding().is_none());
+        let mut storage = vec![f32::NAN; panels::packed_len(rows, width) + 16];
+        let weights = storage.len() - 16;
+        panels::pack(&mut storage[..weights], &w[0], rows, width);
+        let dy = uniform(2, samples * layer.outputs());
+        let [y, _, dw] = exact(&twin(0, positions, &[[rows, width]], &w), &x, &dy);
+
+        let columns = image.columns();
+        let mut found = vec![f32::NAN; samples * columns];
+        let x = MatrixRef::new(&x, samples, positions, positions);
+        layer.forward(Forward {
+            y: MatrixMut::new(&mut found, samples, columns, columns),
+            x,
+            storage: &storage,
+            derived: &[],
+            columns: 0..columns,
+            scratch: &mut [],
+            training: None,
+            lengths: &[],
+            carried: None,
+        });
+        let unpadded: Vec<f32> =
+            found.chunks_exact(image.pitch).flat_map(|pixel| pixel[..width].to_vec()).collect();
+        assert!(close(&unpadded, &y, 0.0), "{rows} {width}");
+        assert_eq!(found.iter().filter(|&&y| y == 0.0).count(), found.len() - unpadded.len());
+
+        let mut padded = vec![0.0; samples * columns];
+        for (pixel, dy) in padded.chunks_exact_mut(image.pitch).zip(dy.chunks_exact(width)) {
+            pixel[..width].copy_from_slice(dy);
+        }
+        let dy = MatrixRef::new(&padded, samples, columns, columns);
+        // Parts of one panel, of several and of none, and behind them the bias, which has no part of it.
+        for length in [16, 48, 1600, 1 << 20] {
+            let mut sums = vec![0.0; storage.len()];
+            let cut = |start: usize| start..(start + length).min(storage.len());
+            for part in (0..storage.len()).step_by(length).map(cut) {
+                layer.add_tied_gradient(&mut sums[part.clone()], &[part, 0..0], [x, dy]);
+            }
+            let mut found = vec![0.0; rows * width];
+            panels::unpack(&mut found, &sums[..weights], rows, width);
+            assert!(close(&found, &dw, TOLERANCE), "{rows} {width} {length}");
+            assert!(sums[weights..].iter().all(|&sum| sum == 0.0));
+        }
     }
 }
 

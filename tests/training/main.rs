@@ -23,4 +23,5 @@ mod probes;
 mod sequences;
 mod sparse;
 mod stopping;
+mod tied;
 mod weights;

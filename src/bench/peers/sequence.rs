@@ -7,11 +7,12 @@ use crate::kernels::activation::Activation;
 use crate::layers::{LayerSettings, Shape};
 
 /// Layers that see their input as positions, whether it is an image or not.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "rows",
     "position-embedding",
     "sinusoidal-positions",
     "position-dense",
+    "tied-output",
     "rms-norm",
     "attention",
     "transformer-block",
@@ -72,6 +73,11 @@ pub(super) fn add(
             function = values.activation("activation");
             let (outputs, bias) = (values.integer("units"), values.choice("bias"));
             Module::PositionDense { inputs: channels, outputs, bias }
+        }
+        "tied-output" => {
+            return Err(format!(
+                "the peers have no output layer with the weights of an embedding, as layer {index} is"
+            ));
         }
         "layer-norm" if values.choice("by_position") => {
             Module::PositionNorm { norm: "layer", channels, epsilon: values.number("epsilon") }

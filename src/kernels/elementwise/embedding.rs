@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::tensor::MatrixRef;
+use crate::tensor::{LANES, MatrixRef};
 
 /// The row of a table of so many that a code stands for: the nearest whole number. What is none of the table's, such as a
 /// number below 0, beyond the last row or NaN, stands for row 0.
@@ -18,6 +18,15 @@ pub fn forward(y: &mut [f32], table: &[f32], code: f32, rows: usize) {
     debug_assert!(rows * y.len() <= table.len());
     let start = row_of(code, rows) * y.len();
     y.copy_from_slice(&table[start..start + y.len()]);
+}
+
+/// The same of a table that lies in [panels](crate::kernels::products::panels), `[rows / 16][y.len()][16]`: that of a tied
+/// output layer.
+pub fn forward_in_panels(y: &mut [f32], table: &[f32], code: f32, rows: usize) {
+    let row = row_of(code, rows);
+    let len = y.len() * LANES;
+    let panel = &table[row / LANES * len..][..len];
+    y.iter_mut().zip(panel.chunks_exact(LANES)).for_each(|(y, numbers)| *y = numbers[row % LANES]);
 }
 
 /// Where the codes of a table lie in rows, and its vectors in what is made of them.
@@ -51,6 +60,36 @@ pub fn add_gradient(
                 let dy = &dy.row(sample)[places.first + number * places.pitch..][..width];
                 dtable[start..start + width].iter_mut().zip(dy).for_each(|(sum, dy)| *sum += dy);
             }
+        }
+    }
+}
+
+/// Adds the gradient of a part of a table that lies in panels, `[rows / 16][width][16]`: `dpart` is that of the range `part`
+/// of its storage, in whole vectors. Sums are those of [`add_gradient`], in the same order. Inverts [`forward_in_panels`].
+pub fn add_gradient_in_panels(
+    dpart: &mut [f32],
+    part: &Range<usize>,
+    [x, dy]: [MatrixRef; 2],
+    places: &Places,
+    [rows, width]: [usize; 2],
+) {
+    debug_assert!(
+        dpart.len() == part.len() && part.start.is_multiple_of(LANES) && dpart.len().is_multiple_of(LANES)
+    );
+    let len = width * LANES;
+    for sample in 0..x.rows() {
+        let vectors = dy.row(sample);
+        for (number, &code) in x.row(sample)[places.codes.clone()].iter().enumerate() {
+            let row = row_of(code, rows);
+            let panel = row / LANES * len;
+            // What the part has of the panel: all rows of some channels.
+            let (start, end) = (part.start.max(panel), part.end.min(panel + len));
+            if start >= end {
+                continue;
+            }
+            let dy = &vectors[places.first + number * places.pitch + (start - panel) / LANES..];
+            let sums = dpart[start - part.start..end - part.start].chunks_exact_mut(LANES);
+            sums.zip(dy).for_each(|(sums, dy)| sums[row % LANES] += dy);
         }
     }
 }

@@ -9,6 +9,7 @@ pub(super) mod normalisation;
 pub(super) mod position;
 pub(super) mod recurrent;
 pub(super) mod squeeze_excite;
+pub(super) mod tied;
 pub(super) mod transformer;
 pub(super) mod transposed;
 

@@ -18,6 +18,7 @@ pub(crate) type Misfit = (&'static str, String, String);
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
     let misfit = misfit.or_else(|| beside_k_means(recipe)).or_else(|| beside_embedding(recipe));
+    let misfit = misfit.or_else(|| recipe.model.untied());
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 

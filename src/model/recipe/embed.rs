@@ -37,7 +37,7 @@ impl ModelConfig {
     }
 
     /// The model of a text of so many different tokens, where it does not say how many there are: rows of an embedding at the
-    /// front, and channels of a dense layer of each position at the end.
+    /// front, and channels of a dense layer of each position, or a tied one, at the end.
     fn for_tokens(&self, tokens: usize) -> ModelConfig {
         let mut model = self.clone();
         if let Some(LayerConfig::Of(settings)) = model.layers.first_mut()
@@ -48,7 +48,7 @@ impl ModelConfig {
         if let Some(LayerConfig::Of(settings)) = model.layers.last_mut() {
             *settings = settings.clone().of_outputs(tokens);
         }
-        model
+        model.with_tied_units()
     }
 
     /// The model with an embedding of the sizes that the columns of a table have.

@@ -50,7 +50,7 @@ impl ModelConfig {
 
     /// A network of these layers, with this loss.
     pub fn of_layers(layers: Vec<LayerConfig>, loss: Loss) -> ModelConfig {
-        ModelConfig { layers, loss, linear: None, k_means: None }
+        ModelConfig { layers, loss, linear: None, k_means: None }.with_tied_units()
     }
 
     /// A linear fit: one dense layer whose weights begin at 0, and its loss.
@@ -136,9 +136,13 @@ impl ModelConfig {
         total.filter(|total| *total <= MOST_PARAMETERS).ok_or_else(|| too_many(total))
     }
 
+    /// What has numbers in the network, each of them once.
     fn nodes(&self, input: [usize; 3]) -> Result<Vec<Node>> {
         let data = Incoming { shape: Shape::Image(Image::data(input)), is_data: true };
-        layers::nodes(&self.layers, data)?.ok_or_else(|| too_many(None))
+        let mut nodes = layers::nodes(&self.layers, data)?.ok_or_else(|| too_many(None))?;
+        // The first layer has no numbers of its own then.
+        nodes.drain(..usize::from(self.tie().is_some()));
+        Ok(nodes)
     }
 }
 

@@ -52,8 +52,8 @@ impl RowPlan {
         // Rows of features are short: all of them are saved, and many processed together.
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
-            let layer = &layers[index].layer;
-            layer.has_parameters() && !layer.sums_rows()
+            let PlacedLayer { layer, tied, .. } = &layers[index];
+            (layer.has_parameters() && !layer.sums_rows()) || tied.is_some()
         };
         // Of the data, and of each output: whether the parameters pass of a reader needs it.
         let (mut data_later, mut read_later) = (false, vec![false; layers.len()]);

@@ -26,7 +26,7 @@ impl Step<'_> {
     }
 
     /// Columns of a layer's input.
-    fn input_columns(&self, index: usize) -> usize {
+    pub(super) fn input_columns(&self, index: usize) -> usize {
         let columns = |input| match input {
             Origin::Data => self.source.width,
             Origin::Output(earlier) => self.memory.outputs[earlier].columns(),

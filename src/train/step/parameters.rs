@@ -129,13 +129,15 @@ impl Step<'_> {
                     self.source.prefetch_row(sample as usize, ahead);
                     ahead.ask();
                 });
-                return self.gradients_together(worker, shards[0].layer, together, block);
+                self.gradients_together(worker, shards[0].layer, together, block);
+                return self.add_tied(worker, shards, block);
             }
             for (index, &own) in shards.iter().enumerate() {
                 let next = shards.get(index + 1).or(after).copied();
                 self.gradient_of_one(worker, own, next, block, next_samples.next().unwrap_or(&[]), ahead);
                 fetched.set(fetched.get() + ahead.bytes());
             }
+            self.add_tied(worker, shards, block);
         });
     }
 
@@ -378,11 +380,11 @@ impl Step<'_> {
                 self.shard_gradient_cost(own, rows, if index == 0 { fetched } else { 0 })
             }
         };
-        shards.iter().enumerate().map(of_shard).fold(Cost::NONE, Cost::plus)
+        shards.iter().enumerate().map(of_shard).fold(self.tied_cost(shards, rows), Cost::plus)
     }
 
     /// The two matrices whose product is the gradient of a layer, over these rows of a block.
-    fn factors<'s>(&'s self, worker: &'s Worker, index: usize, rows: usize) -> [MatrixRef<'s>; 2] {
+    pub(super) fn factors<'s>(&'s self, worker: &'s Worker, index: usize, rows: usize) -> [MatrixRef<'s>; 2] {
         [self.memory.gradients[index].read(worker, 0..rows), self.input_of(index).read(worker, 0..rows)]
     }
 

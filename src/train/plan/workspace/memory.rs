@@ -112,6 +112,8 @@ pub struct Memory<F: Form> {
     /// For each layer that normalises by batch, the moments of its input over each part of the block,
     /// `[parts][moments]`.
     pub moments: Vec<F::Of<f64>>,
+    /// What an embedding adds to the gradients of the shards whose weights are its table, too, over all blocks of a step.
+    pub tied: F::Of<f32>,
 }
 
 impl<F: Form> Memory<F> {
@@ -203,6 +205,7 @@ impl<F: Form> Memory<F> {
             part_squares: arena.doubles(only(plan.per_tensor.is_some(), NORMS_PER_SHARD * plan.shards())),
             norms: arena.doubles(NORMS * plan.shards()),
             moments: batch_norms().map(|norm| arena.doubles(norm.moments_len() * parts)).collect(),
+            tied: arena.array(plan.tied_len()),
         }
     }
 }
