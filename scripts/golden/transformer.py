@@ -134,10 +134,10 @@ def modules(layers, channels):
     return made
 
 
-def initialised(case, _):
+def initialised(case, _, make=modules):
     """The network with its initial values: weights and biases of one module have the number of that module. The weights of
     normalisations are 1 + uniform / 2, in f32."""
-    net = Positions(*modules(case["layers"], case["input"][2]))
+    net = Positions(*make(case["layers"], case["input"][2]))
     number, module = -1, None
     for name, values in net.state_dict().items():
         own = name.rsplit(".", 1)[0]

@@ -14,6 +14,8 @@ use crate::rng::{self, Purpose, Stream};
 const SYMBOLS: u32 = 8;
 const BLANK: u32 = SYMBOLS;
 const BEGIN: u32 = SYMBOLS + 1;
+/// The sign at which the reversed symbols begin, which is the last token.
+const START: u32 = SYMBOLS;
 /// Symbols to remember.
 const REMEMBERED: usize = 10;
 
@@ -37,6 +39,10 @@ pub enum Task {
     /// Ten symbols, then blanks, then a sign: the ten are to be said again (Arjovsky, Shah, Bengio: Unitary Evolution
     /// Recurrent Neural Networks, 2016). A sample is tokens; those of the recall alone count.
     Copy,
+    /// Symbols that are to be said in reverse, a source and a target for networks from one sequence to another (Vaswani et al.:
+    /// Attention Is All You Need, 2017). A sample is tokens: the symbols, then a sign to begin and all but the last of the
+    /// reversed ones, at each of which the next one is to be said.
+    Reverse,
     /// What users think of items: a mean, a bias of each, and the product of two vectors of [rank 4](RATINGS), with noise. A
     /// sample is two codes, the user's and the item's.
     Ratings,
@@ -44,13 +50,14 @@ pub enum Task {
 
 impl Task {
     /// All of them.
-    pub const ALL: [Task; 3] = [Task::Adding, Task::Copy, Task::Ratings];
+    pub const ALL: [Task; 4] = [Task::Adding, Task::Copy, Task::Reverse, Task::Ratings];
 
     /// The name in recipes.
     pub fn name(self) -> &'static str {
         match self {
             Task::Adding => "adding",
             Task::Copy => "copy",
+            Task::Reverse => "reverse",
             Task::Ratings => "ratings",
         }
     }
@@ -60,12 +67,13 @@ impl Task {
         Task::ALL.into_iter().find(|task| task.name() == name)
     }
 
-    /// Positions among which the marks are, or blanks between symbols and recall; where nothing is said, and the most. None
+    /// Positions among which the marks are, blanks between symbols and recall, or symbols to reverse; where nothing is said, and the most. None
     /// where samples are no sequences.
     pub fn length(self) -> Option<[usize; 2]> {
         match self {
             Task::Adding => Some([200, 1 << 16]),
             Task::Copy => Some([50, 1 << 16]),
+            Task::Reverse => Some([20, 1 << 15]),
             Task::Ratings => None,
         }
     }
@@ -73,7 +81,7 @@ impl Task {
     /// Training and test samples where nothing is said.
     pub fn samples(self) -> [usize; 2] {
         match self {
-            Task::Adding | Task::Copy => [20_000, 2_000],
+            Task::Adding | Task::Copy | Task::Reverse => [20_000, 2_000],
             Task::Ratings => [60_000, 10_000],
         }
     }
@@ -87,6 +95,7 @@ impl Task {
         let (train, test) = (self.draw(train, length, seed, 0)?, self.draw(test, length, seed, FIRST_TEST)?);
         let outputs = match self {
             Task::Copy => SYMBOLS as usize + 2,
+            Task::Reverse => SYMBOLS as usize + 1,
             Task::Adding | Task::Ratings => 1,
         };
         DataSet::new(self.name(), outputs, train, test, Origin::Generated { seed })
@@ -100,6 +109,7 @@ impl Task {
         match self {
             Task::Adding => adding(streams, length),
             Task::Copy => copying(streams, length),
+            Task::Reverse => reversing(streams, length),
             Task::Ratings => ratings(streams, seed),
         }
     }
@@ -137,6 +147,23 @@ fn copying(streams: impl ExactSizeIterator<Item = Stream>, blanks: usize) -> Res
         ids.extend(symbols);
     }
     let tokens = Tokens { ids, positions, step: positions, vocabulary: SYMBOLS as usize + 2 };
+    Samples::windows(Features::Bytes(features), positions, positions, Targets::Tokens(tokens), count)
+}
+
+/// Symbols, the sign to begin, and all but the last of them in reverse; to be said are all of them in reverse.
+fn reversing(streams: impl ExactSizeIterator<Item = Stream>, length: usize) -> Result<Samples> {
+    let (count, positions) = (streams.len(), 2 * length);
+    let mut features: Vec<u8> = memory::reserved("symbols to reverse", count.saturating_mul(positions))?;
+    let mut ids: Vec<u32> = memory::reserved("symbols in reverse", count.saturating_mul(positions))?;
+    for mut stream in streams {
+        let symbols: Vec<u32> = (0..length).map(|_| stream.random_range(0..SYMBOLS)).collect();
+        features.extend(symbols.iter().map(|&symbol| symbol as u8));
+        features.push(START as u8);
+        features.extend(symbols[1..].iter().rev().map(|&symbol| symbol as u8));
+        ids.extend(std::iter::repeat_n(NO_TOKEN, length));
+        ids.extend(symbols.iter().rev());
+    }
+    let tokens = Tokens { ids, positions, step: positions, vocabulary: SYMBOLS as usize + 1 };
     Samples::windows(Features::Bytes(features), positions, positions, Targets::Tokens(tokens), count)
 }
 
@@ -198,6 +225,22 @@ mod tests {
             assert_eq!((x[17], &t[18..]), (9, &symbols[..]));
             assert!(t[..18].iter().all(|&token| token == NO_TOKEN));
             assert!(x[10..17].iter().chain(&x[18..]).all(|&token| token == 8));
+        }
+    }
+
+    #[test]
+    fn symbols_are_to_be_said_in_reverse() {
+        let set = Task::Reverse.data_set([5, 2], 7, 3).unwrap();
+        let Targets::Tokens(tokens) = set.train.targets() else { panic!("tokens") };
+        assert_eq!((set.classes, tokens.positions), (9, 14));
+        for sample in 0..5 {
+            let (x, t) = (set.train.row_bytes(sample).unwrap(), tokens.view().of(sample));
+            let mut symbols: Vec<u32> = x[..7].iter().map(|&symbol| symbol.into()).collect();
+            assert!(symbols.iter().all(|&symbol| symbol < 8));
+            symbols.reverse();
+            assert_eq!((x[7], &t[7..]), (8, &symbols[..]));
+            assert!(t[..7].iter().all(|&token| token == NO_TOKEN));
+            assert!(x[8..].iter().zip(&symbols).all(|(&token, &symbol)| u32::from(token) == symbol));
         }
     }
 

@@ -1,6 +1,9 @@
 //! Attention between the positions of a sequence (Vaswani et al.: Attention Is All You Need, 2017), of queries, keys and
 //! values that are there: several heads side by side, which may share keys and values in groups (Ainslie et al.: GQA,
-//! 2023). The layers that make queries, keys and values, and that mix the heads, stand before it and behind it.
+//! 2023). The layers that make queries, keys and values, and that mix the heads, stand before it and behind it. Queries may
+//! be those of some positions alone, and keys and values those of others.
+
+use std::ops::Range;
 
 use super::dropout::row_key;
 use super::in_order::{Advance, Along, InOrder};
@@ -12,10 +15,13 @@ use crate::rng;
 use crate::tensor::{MatrixMut, MatrixRef};
 
 /// Attention without parameters. At each position the input has the queries of all heads, `[heads][width]`, then keys and
-/// values, `[kv_heads][width]` each; the output is `[heads][width]`.
+/// values, `[kv_heads][width]` each; the output is `[heads][width]`, zeros at positions that have no query.
 #[derive(Clone, Debug)]
 pub struct Attention {
     pub positions: usize,
+    /// The positions that have a query, and those that have a key and a value.
+    queries: Range<usize>,
+    keys: Range<usize>,
     /// Of queries.
     pub heads: usize,
     /// Of keys and values, a divisor of the others: each serves as many heads of queries that follow each other.
@@ -24,7 +30,7 @@ pub struct Attention {
     pub width: usize,
     /// Whether a position sees itself and those before it alone.
     pub causal: bool,
-    /// How queries and keys are turned by their positions, if they are.
+    /// How queries and keys are turned by their positions, each counted from the first that has one, if they are.
     rotary: Option<Rotary>,
     /// The part of the weights that is dropped in training, in [0, 1).
     dropout: f64,
@@ -45,12 +51,30 @@ impl Attention {
     ) -> Attention {
         assert!(kv_heads > 0 && heads.is_multiple_of(kv_heads), "{kv_heads} heads for {heads}");
         let rotary = rotary.map(|base| Rotary::new(positions, width, base));
-        Attention { positions, heads, kv_heads, width, causal, rotary, dropout: 0.0 }
+        let (queries, keys) = (0..positions, 0..positions);
+        Attention { positions, queries, keys, heads, kv_heads, width, causal, rotary, dropout: 0.0 }
     }
 
     /// The same with a part of the weights of the softmax, in [0, 1), dropped in training.
     pub fn with_dropout(self, rate: f64) -> Attention {
         Attention { dropout: rate, ..self }
+    }
+
+    /// The same with queries at some positions alone, and keys and values at these or at others.
+    ///
+    /// # Panics
+    /// If there are none of either, if they lie behind the last position, or if they are not the same where a position sees
+    /// no later one.
+    pub fn between(self, queries: Range<usize>, keys: Range<usize>) -> Attention {
+        let is_part = |part: &Range<usize>| !part.is_empty() && part.end <= self.positions;
+        assert!(is_part(&queries) && is_part(&keys), "{queries:?} and {keys:?} of {}", self.positions);
+        assert!(!self.causal || queries == keys, "causal attention of {queries:?} to {keys:?}");
+        Attention { queries, keys, ..self }
+    }
+
+    /// Whether every position has a query, a key and a value.
+    fn is_of_all(&self) -> bool {
+        [&self.queries, &self.keys].into_iter().all(|part| *part == (0..self.positions))
     }
 
     /// What drops weights of a head of a row, if some are.
@@ -69,12 +93,13 @@ impl Attention {
     }
 
     fn head(&self) -> Head<'_> {
-        let Attention { positions, width, causal, .. } = *self;
-        Head { positions, width, causal, rotary: self.rotary.as_ref() }
+        let Attention { width, causal, .. } = *self;
+        let [queries, keys] = [self.queries.len(), self.keys.len()];
+        Head { queries, keys, width, causal, rotary: self.rotary.as_ref() }
     }
 
     /// The heads of queries that have these keys and values.
-    fn group(&self, shared: usize) -> std::ops::Range<usize> {
+    fn group(&self, shared: usize) -> Range<usize> {
         let size = self.heads / self.kv_heads;
         shared * size..(shared + 1) * size
     }
@@ -84,19 +109,36 @@ impl Attention {
         [self.heads + shared, self.heads + self.kv_heads + shared]
     }
 
-    /// The rows of a head, by its number in a row of such an image: `[positions, width]`.
-    fn rows<'x>(&self, x: &'x [f32], image: Image, number: usize) -> MatrixRef<'x> {
-        MatrixRef::new(&x[number * self.width..], self.positions, self.width, image.pitch)
+    /// The rows of a head at some positions, by its number in a row of such an image: `[part.len(), width]`.
+    fn rows<'x>(&self, x: &'x [f32], image: Image, number: usize, part: &Range<usize>) -> MatrixRef<'x> {
+        let start = part.start * image.pitch + number * self.width;
+        MatrixRef::new(&x[start..], part.len(), self.width, image.pitch)
     }
 
-    fn rows_mut<'x>(&self, x: &'x mut [f32], image: Image, number: usize) -> MatrixMut<'x> {
-        MatrixMut::new(&mut x[number * self.width..], self.positions, self.width, image.pitch)
+    fn rows_mut<'x>(
+        &self,
+        x: &'x mut [f32],
+        image: Image,
+        number: usize,
+        part: &Range<usize>,
+    ) -> MatrixMut<'x> {
+        let start = part.start * image.pitch + number * self.width;
+        MatrixMut::new(&mut x[start..], part.len(), self.width, image.pitch)
     }
 
-    /// The logarithms of the sums of a row's head, of what is saved: `[rows, heads, positions]`.
-    fn saved(&self, row: usize, head: usize) -> std::ops::Range<usize> {
-        let start = (row * self.heads + head) * self.positions;
-        start..start + self.positions
+    /// The logarithms of the sums of a row's head, of what is saved: `[rows, heads, queries]`.
+    fn saved(&self, row: usize, head: usize) -> Range<usize> {
+        let start = (row * self.heads + head) * self.queries.len();
+        start..start + self.queries.len()
+    }
+}
+
+/// Zeros in these channels of the positions of a row that are not among some.
+fn clear(row: &mut [f32], image: Image, among: &Range<usize>, channels: Range<usize>) {
+    let (before, rest) = row.split_at_mut(among.start * image.pitch);
+    let behind = &mut rest[among.len() * image.pitch..];
+    for pixel in before.chunks_exact_mut(image.pitch).chain(behind.chunks_exact_mut(image.pitch)) {
+        pixel[channels.clone()].fill(0.0);
     }
 }
 
@@ -109,8 +151,16 @@ fn pad(row: &mut [f32], Image { channels, pitch, .. }: Image) {
 
 impl Layer for Attention {
     fn kind(&self) -> String {
-        let kind = if self.causal { "causal attention" } else { "attention" };
-        if self.dropout > 0.0 { format!("{kind}, dropout {}", self.dropout) } else { kind.into() }
+        let kind = match self.causal {
+            true => "causal attention",
+            false if self.queries != self.keys => "cross-attention",
+            false => "attention",
+        };
+        let part = if self.is_of_all() { "" } else { &format!(", {} positions", self.queries.len()) };
+        match self.dropout {
+            0.0 => format!("{kind}{part}"),
+            rate => format!("{kind}{part}, dropout {rate}"),
+        }
     }
 
     fn outputs(&self) -> usize {
@@ -124,7 +174,7 @@ impl Layer for Attention {
     /// By convention products of all queries with all keys count, though causal attention leaves out nearly half of them, and
     /// those that the backward pass makes again do not.
     fn flops(&self) -> Flops {
-        let pairs = self.positions as f64 * self.positions as f64;
+        let pairs = self.queries.len() as f64 * self.keys.len() as f64;
         let forward = 2.0 * (2.0 * pairs * self.width as f64 * self.heads as f64);
         Flops { forward, backward: 2.0 * forward, gradient: 0.0 }
     }
@@ -136,7 +186,7 @@ impl Layer for Attention {
 
     /// The logarithm of the sum of the exponentials for each query.
     fn saved_len(&self, rows: usize) -> usize {
-        rows * self.heads * self.positions
+        rows * self.heads * self.queries.len()
     }
 
     fn forward(&self, Forward { mut y, x, scratch, training, .. }: Forward) {
@@ -146,14 +196,17 @@ impl Layer for Attention {
         for row in 0..y.rows() {
             let (x, y) = (x.row(row), y.row(row));
             for shared in 0..self.kv_heads {
-                let [keys, values] = self.keys_and_values(shared).map(|number| self.rows(x, input, number));
+                let [keys, values] =
+                    self.keys_and_values(shared).map(|number| self.rows(x, input, number, &self.keys));
                 pass.take_keys(keys, values);
                 for head in self.group(shared) {
                     let log_sums = &mut saved[self.saved(row, head)];
-                    let (y, queries) = (self.rows_mut(y, output, head), self.rows(x, input, head));
+                    let y = self.rows_mut(y, output, head, &self.queries);
+                    let queries = self.rows(x, input, head, &self.queries);
                     pass.attend(y, log_sums, queries, self.dropped(training, row, head).as_ref());
                 }
             }
+            clear(y, output, &self.queries, 0..output.channels);
             pad(y, output);
         }
     }
@@ -163,7 +216,7 @@ impl Layer for Attention {
     }
 
     fn along(&self) -> Along<'_> {
-        if self.causal { Along::InOrder(self) } else { Along::Together }
+        if self.causal && self.is_of_all() { Along::InOrder(self) } else { Along::Together }
     }
 
     /// Inverts the forward pass.
@@ -176,16 +229,22 @@ impl Layer for Attention {
             let (dx, dy, x, y) = (dx.row(row), dy.row(row), x.row(row), y.row(row));
             for shared in 0..self.kv_heads {
                 let [of_keys, of_values] = self.keys_and_values(shared);
-                pass.take_keys(self.rows(x, input, of_keys), self.rows(x, input, of_values));
+                let [keys, values] =
+                    [of_keys, of_values].map(|number| self.rows(x, input, number, &self.keys));
+                pass.take_keys(keys, values);
                 for head in self.group(shared) {
-                    let [dy, y] = [dy, y].map(|y| self.rows(y, output, head));
-                    let own = [dy, y, self.rows(x, input, head)];
-                    let (dq, log_sums) = (self.rows_mut(dx, input, head), &saved[self.saved(row, head)]);
+                    let [dy, y] = [dy, y].map(|y| self.rows(y, output, head, &self.queries));
+                    let own = [dy, y, self.rows(x, input, head, &self.queries)];
+                    let dq = self.rows_mut(dx, input, head, &self.queries);
+                    let log_sums = &saved[self.saved(row, head)];
                     pass.attend(dq, own, log_sums, self.dropped(training, row, head).as_ref());
                 }
-                pass.finish_keys(self.rows_mut(dx, input, of_keys));
-                pass.finish_values(self.rows_mut(dx, input, of_values));
+                pass.finish_keys(self.rows_mut(dx, input, of_keys, &self.keys));
+                pass.finish_values(self.rows_mut(dx, input, of_values, &self.keys));
             }
+            let of_queries = self.heads * self.width;
+            clear(dx, input, &self.queries, 0..of_queries);
+            clear(dx, input, &self.keys, of_queries..input.channels);
             pad(dx, input);
         }
     }

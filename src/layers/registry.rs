@@ -1,8 +1,8 @@
 //! The layers that are known by their names: those that are built in, and those that a program adds.
 
 use super::entries::{
-    attention, convolution, dense, embedding, features, normalisation, position, recurrent, squeeze_excite,
-    tied, transformer, transposed,
+    attention, convolution, decoder, dense, embedding, features, normalisation, position, recurrent,
+    squeeze_excite, tied, transformer, transposed,
 };
 use super::kind::{Ending, LayerKind};
 use super::{dropout, elementwise, factors, flatten, gated, pool, positions, prelu, squared_distances};
@@ -48,6 +48,8 @@ fn built_in() -> Vec<&'static LayerKind> {
         &recurrent::GRU,
         &attention::KIND,
         &transformer::KIND,
+        &attention::CROSS,
+        &decoder::KIND,
         &positions::ROWS,
         &positions::PERMUTED,
         &positions::LAST,

@@ -114,4 +114,28 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 2, batch = 16 }
         "#,
     },
+    Row {
+        // An encoder and a decoder over patches: twenty of the source, the others of the target.
+        name: "encoder-decoder",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "conv", channels = 16, kernel = 4, stride = 4 },
+                { type = "position-embedding", weight_init = "uniform" },
+                { type = "attention", heads = 2, source = 20, part = "source" },
+                { type = "transformer-block", heads = 2, causal = false, source = 20, part = "source" },
+                { type = "rms-norm", source = 20, part = "source" },
+                { type = "decoder-block", heads = 4, kv_heads = 2, source = 20, rotary = true, hidden = 20, function = "swiglu", norm = "rms", normalise = "after", bias = false, dropout = 0.1, attention_dropout = 0.2 },
+                { type = "residual", layers = [{ type = "cross-attention", source = 20, heads = 2, kv_heads = 1, head_width = 6, dropout = 0.1, weight_init = "xavier-normal", bias_init = "uniform" }] },
+                { type = "cross-attention", source = 20, heads = 2, bias = false },
+                { type = "layer-norm", by_position = true, source = 20, part = "target" },
+                { type = "position-dense", units = 9, source = 20, part = "target" },
+                { type = "global-average-pool" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 1, batch = 16 }
+        "#,
+    },
 ];

@@ -1,8 +1,8 @@
 //! Small networks, of convolutions, also in groups, with windows whose sides differ and of sequences, of residual and
 //! squeeze-excite blocks, of trained slopes and gates, of
-//! transposed and causal convolutions, of attention and of blocks of a Transformer, against the numbers of PyTorch in
+//! transposed and causal convolutions, of attention, of blocks of a Transformer and of encoders with decoders, against the numbers of PyTorch in
 //! `tests/golden`, which `scripts/golden/convolutions.py`, `residual.py`, `grouped.py`, `windows.py`, `gated.py`,
-//! `transposed.py`, `causal.py`, `attention.py` and `transformer.py` made.
+//! `transposed.py`, `causal.py`, `attention.py`, `transformer.py` and `decoder.py` made.
 
 use crate::common::compare::close;
 use crate::common::golden::{self, count, numbers, text};
@@ -12,7 +12,7 @@ use fallline::engine::train;
 use serde_json::Value;
 
 /// The golden files, of three networks each.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "convolutions.json",
     "residual.json",
     "grouped.json",
@@ -22,6 +22,7 @@ const FILES: [&str; 9] = [
     "causal.json",
     "attention.json",
     "transformer.json",
+    "decoder.json",
 ];
 
 /// Of the largest number, or of 1.

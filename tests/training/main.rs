@@ -7,6 +7,7 @@ mod custom_layer;
 mod custom_loss;
 mod custom_rule;
 mod divergence;
+mod encoder_decoder;
 mod features;
 mod first_steps;
 mod front_door;

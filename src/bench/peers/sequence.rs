@@ -2,12 +2,12 @@
 //! layers have them with `batch_first`.
 
 use super::modules::{Attention, Block, Module, Recurrent, activated};
-use crate::hyper::HyperValues;
+use crate::hyper::{HyperValue, HyperValues};
 use crate::kernels::activation::Activation;
 use crate::layers::{LayerSettings, Shape};
 
 /// Layers that see their input as positions, whether it is an image or not.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 14] = [
     "rows",
     "position-embedding",
     "sinusoidal-positions",
@@ -16,6 +16,8 @@ const KINDS: [&str; 12] = [
     "rms-norm",
     "attention",
     "transformer-block",
+    "cross-attention",
+    "decoder-block",
     "rnn",
     "lstm",
     "gru",
@@ -56,6 +58,10 @@ pub(super) fn add(
     let mut function = Activation::IDENTITY;
     let (kind, values, channels) = (layer.kind().name(), layer.values(), input.channels());
     let positions = input.image().map_or(1, |image| image.pixels());
+    // A layer of a block, a decoder's or an encoder's, that acts on a part has a source.
+    if matches!(values.get("source"), Some(HyperValue::Integer(source)) if *source > 0) {
+        return Err(format!("the peers have no layers of a source and a target, as layer {index} is one"));
+    }
     let drops_weights = match kind {
         "attention" => values.number("dropout") > 0.0,
         "transformer-block" => values.number("attention_dropout") > 0.0,
@@ -292,6 +298,16 @@ mod tests {
             "{{ type = \"permute\" }}, {{ type = \"gru\", units = 4, returns = \"last\" }}, {DENSE}"
         ));
         assert_eq!(permuted, "the peers have no permute, as layer 0 is");
+        for layer in [
+            "{ type = \"decoder-block\", heads = 2, source = 9 }",
+            "{ type = \"cross-attention\", heads = 2, source = 9 }",
+            "{ type = \"transformer-block\", heads = 2, source = 9, part = \"source\" }",
+            "{ type = \"rms-norm\", source = 9, part = \"target\" }",
+        ] {
+            let parts =
+                refused(&format!("{{ type = \"rows\" }}, {layer}, {{ type = \"flatten\" }}, {DENSE}"));
+            assert_eq!(parts, "the peers have no layers of a source and a target, as layer 1 is one");
+        }
         let tables = "{ type = \"embedding\", categories = [5, 4], widths = 3 }";
         let tables = Network::of(&recipe(&format!("{tables}, {DENSE}")).model.layers, [1, 1, 7]).unwrap_err();
         assert_eq!(

@@ -268,6 +268,10 @@ mod tests {
                 {
                     assert_eq!(refused, "the peers have no loss mean-squared-error");
                 }
+                Err(refused) if name == "reverse" => {
+                    let parts = "the peers have no layers of a source and a target, as layer 2 is one";
+                    assert_eq!(refused, parts);
+                }
                 Err(refused) => {
                     let augmented = ["mnist-mlp-deep", "mnist-cnn", "mnist-vit"];
                     assert!(augmented.contains(&name), "{name}: {refused}");

@@ -25,28 +25,33 @@ pub struct Chunks<'a> {
 pub struct Positions<'a> {
     matrix: MatrixRef<'a>,
     columns: usize,
+    /// The first of those that are taken of each row, and how many.
+    first: usize,
+    each: usize,
 }
 
 impl<'a> Positions<'a> {
     /// The rows of a matrix cut into positions of so many columns.
     pub fn new(matrix: MatrixRef<'a>, columns: usize) -> Positions<'a> {
         debug_assert!(columns > 0 && matrix.columns().is_multiple_of(columns));
-        Positions { matrix, columns }
+        Positions { matrix, columns, first: 0, each: matrix.columns() / columns }
     }
 
-    fn each(&self) -> usize {
-        self.matrix.columns() / self.columns
+    /// These positions of each row alone.
+    pub fn within(self, part: &Range<usize>) -> Positions<'a> {
+        debug_assert!(part.end <= self.each && self.first == 0, "{part:?} of {}", self.each);
+        Positions { first: part.start, each: part.len(), ..self }
     }
 
     fn len(&self) -> usize {
-        self.matrix.rows() * self.each()
+        self.matrix.rows() * self.each
     }
 
     /// Copies these columns of some positions to rows `stride` floats apart.
     fn copy(&self, to: &mut [f32], stride: usize, positions: Range<usize>, columns: &Range<usize>) {
-        let each = self.each();
+        let each = self.each;
         for (position, to) in positions.zip(to.chunks_exact_mut(stride)) {
-            let start = position % each * self.columns;
+            let start = (self.first + position % each) * self.columns;
             let from = &self.matrix.row(position / each)[start + columns.start..start + columns.end];
             to[columns.clone()].copy_from_slice(from);
         }

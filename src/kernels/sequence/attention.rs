@@ -1,8 +1,8 @@
-//! Attention of one head: each position's mean of the values of all positions, by weights that are the softmax of its
-//! query's products with their keys (Vaswani et al., "Attention Is All You Need", 2017).
+//! Attention of one head: for each query the mean of the values, by weights that are the softmax of its products with their
+//! keys (Vaswani et al., "Attention Is All You Need", 2017). Queries and keys may be those of the same positions or of others.
 //!
 //! Queries and keys meet block by block, and the weights of a block are gone when the next one comes (Dao et al.,
-//! "FlashAttention", 2022): memory grows with the positions, and not with their square. The softmax is corrected as
+//! "FlashAttention", 2022): memory grows with their numbers, and not with the product of these. The softmax is corrected as
 //! larger products turn up (Milakov, Gimelshein, "Online normalizer calculation for softmax", 2018). Of the forward pass
 //! only the logarithm of each query's sum is kept; the [`Backward`] pass makes the weights again.
 //!
@@ -15,7 +15,7 @@ mod one;
 mod softmax;
 
 use crate::tensor::{MatrixMut, MatrixRef};
-use head::{cut, pack, padded_rows, scaled};
+use head::{blocks, cut, pack, padded_rows, scaled};
 use softmax::Softmax;
 
 pub use backward::Backward;
@@ -25,11 +25,13 @@ pub use one::attend_one;
 
 /// The forward pass over heads that share keys and values.
 pub struct Forward<'a> {
+    /// What memory is there for, and the same with the keys that were taken.
+    capacity: Head<'a>,
     head: Head<'a>,
-    /// Keys, turned: `[positions, pitch]`, and in panels `[positions / 16][pitch][16]`.
+    /// Keys, turned: `[keys, pitch]`, and in panels `[keys / 16][pitch][16]`.
     key_rows: &'a mut [f32],
     key_panels: &'a mut [f32],
-    /// `[positions, pitch]`
+    /// `[keys, pitch]`
     values: &'a mut [f32],
     /// Of a block: queries, turned and scaled; sums of values, and what one block of keys adds to them; `[64, pitch]`.
     queries: &'a mut [f32],
@@ -55,20 +57,22 @@ impl<'a> Forward<'a> {
             sums: next(head.block_len()),
             added: next(head.block_len()),
             scores: next(head.scores_len()),
+            capacity: head,
             head,
         }
     }
 
-    /// Takes the keys and values of a sample, `[positions, width]`, for the queries that come.
+    /// Takes the keys and values of a sample, `[keys, width]`, for the queries that come.
     pub fn take_keys(&mut self, keys: MatrixRef, values: MatrixRef) {
+        self.head = self.capacity.with_keys(keys.rows());
         let head = self.head;
         head.turned(self.key_rows, keys, 0, 1.0);
-        pack(self.key_panels, MatrixRef::new(self.key_rows, head.positions, head.width, head.pitch()));
+        pack(self.key_panels, MatrixRef::new(self.key_rows, head.keys, head.width, head.pitch()));
         scaled(padded_rows(self.values, values), values, 1.0);
     }
 
-    /// The means of the values for the queries of a head, both `[positions, width]`, and the logarithm of the sum of the
-    /// exponentials of each query's products, `[positions]`, those of weights that are dropped included.
+    /// The means of the values for the queries of a head, both `[queries, width]`, and the logarithm of the sum of the
+    /// exponentials of each query's products, `[queries]`, those of weights that are dropped included.
     pub fn attend(
         &mut self,
         mut y: MatrixMut,
@@ -77,7 +81,7 @@ impl<'a> Forward<'a> {
         dropped: Option<&Dropped>,
     ) {
         let head = self.head;
-        for (number, block) in head.blocks().enumerate() {
+        for (number, block) in blocks(queries.rows()).enumerate() {
             let n = block.len();
             let own = queries.block(block.clone(), 0..head.width);
             head.turned(self.queries, own, block.start, head.scale());
@@ -111,18 +115,19 @@ mod tests {
     /// In every block of queries each key is met once, and none that comes later if it must not be.
     #[test]
     fn blocks_meet_each_key_once() {
-        for positions in [1, 63, 64, 65, 200] {
-            for causal in [false, true] {
-                let head = Head { positions, width: 3, causal, rotary: None };
-                for (number, queries) in head.blocks().enumerate() {
-                    let mut end = 0;
-                    for (keys, is_cut) in head.seen(number) {
-                        assert_eq!(keys.start, end);
-                        assert_eq!(is_cut, causal && keys == queries);
-                        end = keys.end;
-                    }
-                    assert_eq!(end, if causal { queries.end } else { positions });
+        let counts = [1, 63, 64, 65, 200];
+        let alone = counts.map(|count| (count, count, true));
+        let any = counts.into_iter().flat_map(|queries| counts.map(|keys| (queries, keys, false)));
+        for (queries, keys, causal) in alone.into_iter().chain(any) {
+            let head = Head { queries, keys, width: 3, causal, rotary: None };
+            for (number, queries) in blocks(queries).enumerate() {
+                let mut end = 0;
+                for (keys, is_cut) in head.seen(number) {
+                    assert_eq!(keys.start, end);
+                    assert_eq!(is_cut, causal && keys == queries);
+                    end = keys.end;
                 }
+                assert_eq!(end, if causal { queries.end } else { keys });
             }
         }
     }

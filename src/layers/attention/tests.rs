@@ -78,13 +78,16 @@ fn exact(
     training: Option<&Training>,
 ) -> [Vec<f64>; 2] {
     let &Attention { positions, heads, kv_heads, width, causal, .. } = layer;
+    let [queries, keys] = [&layer.queries, &layer.keys].map(Clone::clone);
+    let count = keys.len();
     let factor = |row: usize, head: usize, query: usize, key: usize| {
-        let span = key / 64 * 64..(key / 64 * 64 + 64).min(positions);
+        let span = key / 64 * 64..(key / 64 * 64 + 64).min(count);
         let factors = layer.dropped(training, row, head).map(|dropped| dropped.factors(query, &span));
         factors.map_or(1.0, |factors| f64::from(factors[key % 64]))
     };
     let rotary = rotary.map(f64::from);
-    let twin = reference::attention::Attention { positions, heads, kv_heads, width, causal, rotary };
+    let whole = reference::attention::Attention::of(positions, [heads, kv_heads], width, causal, rotary);
+    let twin = reference::attention::Attention { queries, keys, ..whole };
     let [x, dy] = [x, dy].map(|values| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>());
     let rows = || x.chunks_exact(positions * twin.inputs()).enumerate();
     let y =
@@ -111,20 +114,64 @@ fn agrees(positions: usize, heads: [usize; 2], width: usize) {
 fn agrees_in(positions: usize, heads: [usize; 2], width: usize, dropout: f64, training: Option<&Training>) {
     for (causal, rotary) in [(false, None), (true, None), (true, Some(100.0)), (false, Some(10_000.0))] {
         let layer = Attention::new(positions, heads, width, causal, rotary).with_dropout(dropout);
-        let x = numbers(ROWS * layer.input().features(), 0.618_033_988_7);
-        let dy = numbers(ROWS * layer.output().features(), 0.754_877_666_2);
-        let fast = fast_in(&layer, &x, &dy, training);
-        let exact = exact(&layer, rotary, &x, &dy, training);
-        for (number, (fast, exact)) in fast.iter().zip(&exact).enumerate() {
-            let found = deviation(fast, exact);
-            assert!(
-                found <= TOLERANCE,
-                "{positions} {heads:?} {width} {causal} {rotary:?} {number}: {found:e}"
-            );
-            // What the test would see.
-            let mut wrong = fast.clone();
-            *wrong.last_mut().unwrap() += 1e-3 * exact.iter().fold(1.0f32, |m, x| m.max(x.abs() as f32));
-            assert!(deviation(&wrong, exact) > TOLERANCE);
+        compare(&layer, rotary, training);
+    }
+}
+
+fn compare(layer: &Attention, rotary: Option<f32>, training: Option<&Training>) {
+    let x = numbers(ROWS * layer.input().features(), 0.618_033_988_7);
+    let dy = numbers(ROWS * layer.output().features(), 0.754_877_666_2);
+    let fast = fast_in(layer, &x, &dy, training);
+    let exact = exact(layer, rotary, &x, &dy, training);
+    for (number, (fast, exact)) in fast.iter().zip(&exact).enumerate() {
+        let found = deviation(fast, exact);
+        assert!(found <= TOLERANCE, "{layer:?} {number}: {found:e}");
+        // What the test would see.
+        let mut wrong = fast.clone();
+        *wrong.last_mut().unwrap() += 1e-3 * exact.iter().fold(1.0f32, |m, x| m.max(x.abs() as f32));
+        assert!(deviation(&wrong, exact) > TOLERANCE);
+    }
+}
+
+/// Queries and keys of other positions, fewer and more of them than a block has; and parts with themselves, of which rotary
+/// positions are counted from the first.
+#[test]
+fn parts_agree_with_the_twin() {
+    for (positions, source) in [(2, 1), (9, 4), (23, 17), (90, 70), (140, 66), (140, 10)] {
+        for (heads, width) in [([2, 1], 20), ([1, 1], 32), ([4, 2], 8)] {
+            for (dropout, training) in [(0.0, None), (0.3, Some(&TRAINING))] {
+                let layer = |causal, rotary| {
+                    Attention::new(positions, heads, width, causal, rotary).with_dropout(dropout)
+                };
+                let (first, last) = (0..source, source..positions);
+                compare(&layer(false, None).between(last.clone(), first.clone()), None, training);
+                compare(&layer(false, None).between(first.clone(), last.clone()), None, training);
+                for rotary in [None, Some(100.0)] {
+                    compare(&layer(false, rotary).between(first.clone(), first.clone()), rotary, training);
+                    compare(&layer(true, rotary).between(last.clone(), last.clone()), rotary, training);
+                }
+            }
+        }
+    }
+}
+
+/// A part has the bits that it has as a sequence by itself.
+#[test]
+fn a_part_is_a_sequence_by_itself() {
+    let (source, target, channels) = (70, 66, 8);
+    for part in [0..source, source..source + target] {
+        for causal in [false, true] {
+            let of = |positions| Attention::new(positions, [1, 1], channels, causal, Some(100.0));
+            let (whole, alone) = (of(source + target).between(part.clone(), part.clone()), of(part.len()));
+            let x = numbers(ROWS * whole.input().features(), 0.618_033_988_7);
+            let dy = numbers(ROWS * whole.output().features(), 0.754_877_666_2);
+            let cut = |values: &[f32], channels: usize| -> Vec<f32> {
+                let rows = values.chunks_exact((source + target) * channels);
+                rows.flat_map(|row| row[part.start * channels..part.end * channels].to_vec()).collect()
+            };
+            let [y, dx] = fast(&whole, &x, &dy);
+            let expected = fast(&alone, &cut(&x, 3 * channels), &cut(&dy, channels));
+            assert_eq!([cut(&y, channels), cut(&dx, 3 * channels)], expected);
         }
     }
 }

@@ -2,10 +2,12 @@
 
 pub(super) mod attention;
 pub(super) mod convolution;
+pub(super) mod decoder;
 pub(super) mod dense;
 pub(super) mod embedding;
 pub(super) mod features;
 pub(super) mod normalisation;
+mod part;
 pub(super) mod position;
 pub(super) mod recurrent;
 pub(super) mod squeeze_excite;

@@ -1,5 +1,6 @@
 //! `batch-norm`, `layer-norm` and `group-norm`.
 
+use super::part;
 use crate::hyper::{HyperParameter, HyperValues, divisor, unit_positive};
 use crate::kernels::activation::Activation;
 use crate::layers::batch_norm::BatchNorm;
@@ -55,29 +56,45 @@ pub(in crate::layers) static LAYER: LayerKind = LayerKind::new("layer-norm", by_
             false,
             "whether the channels of each position, or pixel, are normalised by themselves",
         ),
+        part::SOURCE.only_with("by_position"),
+        part::PART.only_with("by_position"),
     ])
     .conflict(|settings| {
         let refused =
             settings.choice("by_position") && settings.activation("activation") != Activation::IDENTITY;
-        refused.then(|| ("activation", "none with `by_position`: a layer of its own".into(), "one".into()))
+        let of_activation =
+            || ("activation", "none with `by_position`: a layer of its own".into(), "one".into());
+        refused.then(of_activation).or_else(|| part::conflict(settings))
     })
-    .output(|settings, input| Ok(if settings.choice("by_position") { padded(input) } else { input }))
+    .output(
+        |settings, input| {
+            if settings.choice("by_position") { by_position(settings, input) } else { Ok(input) }
+        },
+    )
     .ends_in_activation()
     .fan_in(|_, _| NUMBERS);
 
 /// Of the channels of each position, by their root mean square.
 pub(in crate::layers) static RMS: LayerKind = LayerKind::new("rms-norm", |settings, input| {
-    Box::new(PositionNorm::new(input, false, settings.number("epsilon")))
+    let part = part::range(settings, positions(input));
+    Box::new(PositionNorm::new(input, false, settings.number("epsilon")).within(part))
 })
 .formula("x / √(mean(x²) + epsilon) · w, of the channels of each position")
 .source("Zhang, Sennrich 2019; as torch.nn.RMSNorm")
-.hyper_parameters(&[EPSILON])
-.output(|_, input| Ok(padded(input)))
+.hyper_parameters(&[EPSILON, part::SOURCE, part::PART])
+.conflict(part::conflict)
+.output(by_position)
 .fan_in(|_, _| NUMBERS);
 
 /// What comes out of a layer between two layers: data are not padded, and it is.
-fn padded(input: Shape) -> Shape {
-    input.with_channels(input.channels())
+fn by_position(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
+    part::check(settings, positions(input))?;
+    Ok(input.with_channels(input.channels()))
+}
+
+/// Features are one position.
+fn positions(input: Shape) -> usize {
+    input.image().map_or(1, |image| image.pixels())
 }
 
 /// Over the channels of a sample, in groups.
@@ -103,7 +120,8 @@ fn by_batch(settings: &HyperValues, Incoming { shape, .. }: Incoming) -> Node {
 fn by_sample(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let (epsilon, activation) = (settings.number("epsilon"), settings.activation("activation"));
     if settings.choice("by_position") {
-        return Box::new(PositionNorm::new(input, true, epsilon));
+        let part = part::range(settings, positions(input));
+        return Box::new(PositionNorm::new(input, true, epsilon).within(part));
     }
     Box::new(LayerNorm::new(input.image(), input.features(), epsilon, activation))
 }

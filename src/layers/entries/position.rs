@@ -1,6 +1,7 @@
 //! `position-dense`: a dense layer at each position.
 
 use super::dense::{MOST_UNITS, weighted};
+use super::part;
 use crate::hyper::{HyperParameter, HyperValues};
 use crate::kernels::activation::Activation;
 use crate::kernels::image::Image;
@@ -26,7 +27,10 @@ pub(in crate::layers) static DENSE: LayerKind = LayerKind::of_node("position-den
         HyperParameter::weight_init("weight_init", "what W begins as"),
         HyperParameter::choice("bias", true, "whether there is a b"),
         HyperParameter::bias_init("bias_init", "what b begins as").only_with("bias"),
+        part::SOURCE,
+        part::PART_OR_ZEROS,
     ])
+    .conflict(part::conflict)
     .ends_in_activation()
     .output(|settings, input| {
         let units = settings.integer("units");
@@ -35,6 +39,7 @@ pub(in crate::layers) static DENSE: LayerKind = LayerKind::of_node("position-den
                 "`units` above 0: only the last layer of a model of a text has as many as there are tokens";
             return Err(Refusal { expected: expected.into(), found: Some("0".into()) });
         }
+        part::check(settings, image_of(input).pixels())?;
         let output = image_of(input).with_channels(units);
         windows::check_size(output.columns() as u128)?;
         Ok(Shape::Image(output))
@@ -63,5 +68,6 @@ impl LayerSettings {
 fn make(settings: &HyperValues, input: Incoming) -> Node {
     let image = image_of(input.shape);
     let dense = weighted(settings, input, [image.channels, settings.integer("units")]);
-    Node::layer(Box::new(PositionDense::new(image, dense, ["weight", "bias"])))
+    let layer = PositionDense::new(image, dense, ["weight", "bias"]);
+    Node::layer(Box::new(layer.within(part::range(settings, image.pixels()))))
 }

@@ -3,7 +3,7 @@
 //! Architecture, 2020; SwiGLU: Shazeer: GLU Variants Improve Transformer, 2020).
 
 use super::position::{self, image_of};
-use super::{attention, normalisation};
+use super::{attention, normalisation, part};
 use crate::hyper::{HyperParameter, HyperValue, HyperValues, unit_open};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::image::Image;
@@ -25,48 +25,65 @@ const NORMS: [&str; 2] = ["layer", "rms"];
 const ORDERS: [&str; 2] = ["before", "after"];
 const FUNCTIONS: [&str; 4] = ["gelu", "relu", "silu", "swiglu"];
 
+pub(super) const HEADS: HyperParameter =
+    HyperParameter::integer("heads", 1, [1, attention::MOST_HEADS], "heads of the attention").required();
+pub(super) const KV_HEADS: HyperParameter = HyperParameter::integer(
+    "kv_heads",
+    0,
+    [0, attention::MOST_HEADS],
+    "heads of keys and values, each for a group of heads; 0 is as many as `heads`",
+);
+pub(super) const ROTARY: HyperParameter =
+    HyperParameter::choice("rotary", false, "whether queries and keys are turned by their position");
+pub(super) const HIDDEN_UNITS: HyperParameter = HyperParameter::integer(
+    "hidden",
+    0,
+    [0, MOST_HIDDEN],
+    "hidden units of the dense layers; 0 is four for each channel, with `swiglu` eight thirds",
+);
+pub(super) const FUNCTION: HyperParameter =
+    HyperParameter::name("function", "gelu", &FUNCTIONS, "what the hidden units go through");
+pub(super) const NORM: HyperParameter = HyperParameter::name(
+    "norm",
+    "layer",
+    &NORMS,
+    "layer normalisation of each position, or by its root mean square",
+);
+pub(super) const NORMALISE: HyperParameter = HyperParameter::name(
+    "normalise",
+    "before",
+    &ORDERS,
+    "before attention and dense layers, or after the sums",
+);
+pub(super) const BIAS: HyperParameter =
+    HyperParameter::choice("bias", true, "whether attention and dense layers have biases");
+pub(super) const DROPOUT: HyperParameter = HyperParameter::number(
+    "dropout",
+    0.0,
+    unit_open(),
+    "the rate of dropout behind attention and dense layers",
+);
+pub(super) const ATTENTION_DROPOUT: HyperParameter = HyperParameter::number(
+    "attention_dropout",
+    0.0,
+    unit_open(),
+    "the rate at which weights of the attention's softmax are dropped",
+);
+
 const ABOUT: &[HyperParameter] = &[
-    HyperParameter::integer("heads", 1, [1, attention::MOST_HEADS], "heads of the attention").required(),
-    HyperParameter::integer(
-        "kv_heads",
-        0,
-        [0, attention::MOST_HEADS],
-        "heads of keys and values, each for a group of heads; 0 is as many as `heads`",
-    ),
+    HEADS,
+    KV_HEADS,
     HyperParameter::choice("causal", true, "whether a position sees itself and those before it alone"),
-    HyperParameter::choice("rotary", false, "whether queries and keys are turned by their position"),
-    HyperParameter::integer(
-        "hidden",
-        0,
-        [0, MOST_HIDDEN],
-        "hidden units of the dense layers; 0 is four for each channel, with `swiglu` eight thirds",
-    ),
-    HyperParameter::name("function", "gelu", &FUNCTIONS, "what the hidden units go through"),
-    HyperParameter::name(
-        "norm",
-        "layer",
-        &NORMS,
-        "layer normalisation of each position, or by its root mean square",
-    ),
-    HyperParameter::name(
-        "normalise",
-        "before",
-        &ORDERS,
-        "before attention and dense layers, or after the sums",
-    ),
-    HyperParameter::choice("bias", true, "whether attention and dense layers have biases"),
-    HyperParameter::number(
-        "dropout",
-        0.0,
-        unit_open(),
-        "the rate of dropout behind attention and dense layers",
-    ),
-    HyperParameter::number(
-        "attention_dropout",
-        0.0,
-        unit_open(),
-        "the rate at which weights of the attention's softmax are dropped",
-    ),
+    ROTARY,
+    HIDDEN_UNITS,
+    FUNCTION,
+    NORM,
+    NORMALISE,
+    BIAS,
+    DROPOUT,
+    ATTENTION_DROPOUT,
+    part::SOURCE,
+    part::PART,
 ];
 
 /// What recipes call it.
@@ -76,6 +93,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_stack("transformer-
     .input(Input::Image)
     .differs_in_training()
     .hyper_parameters(ABOUT)
+    .conflict(part::conflict)
     .output(output)
     .fan_in(|_, input| input.channels());
 
@@ -95,8 +113,9 @@ static DENSE: LayerKind = LayerKind::of_branch("transformer-dense", |settings, i
 .hyper_parameters(ABOUT)
 .output(output);
 
-fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
+pub(super) fn output(settings: &HyperValues, input: Shape) -> Result<Shape, Refusal> {
     let Image { height, width, channels, .. } = image_of(input);
+    part::check(settings, height * width)?;
     attention::check(channels, settings.integer("heads"), settings.integer("kv_heads"), 0)?;
     Ok(Shape::Image(Image::new(height, width, channels)))
 }
@@ -114,19 +133,24 @@ fn make(settings: &HyperValues, _: Shape) -> Vec<(&'static str, LayerSettings)> 
 }
 
 /// Whether the name under a key is this one.
-fn is(settings: &HyperValues, key: &str, name: &str) -> bool {
+pub(super) fn is(settings: &HyperValues, key: &str, name: &str) -> bool {
     matches!(settings.get(key), Some(HyperValue::Name(found)) if *found == name)
 }
 
-fn norm(settings: &HyperValues) -> LayerSettings {
-    match is(settings, "norm", "rms") {
+pub(super) fn norm(settings: &HyperValues) -> LayerSettings {
+    let norm = match is(settings, "norm", "rms") {
         true => LayerSettings::of(&normalisation::RMS),
         false => LayerSettings::of(&normalisation::LAYER).having("by_position", true),
-    }
+    };
+    part::of_block(norm, settings)
 }
 
 /// Layers with a normalisation before and a dropout behind them, as the settings say, and the sum with their input.
-fn branch(settings: &HyperValues, input: Shape, mut layers: Vec<(&'static str, LayerSettings)>) -> Branch {
+pub(super) fn branch(
+    settings: &HyperValues,
+    input: Shape,
+    mut layers: Vec<(&'static str, LayerSettings)>,
+) -> Branch {
     if is(settings, "normalise", "before") {
         layers.insert(0, ("norm", norm(settings)));
     }
@@ -139,17 +163,19 @@ fn branch(settings: &HyperValues, input: Shape, mut layers: Vec<(&'static str, L
     Branch { layers, merge: Box::new(Add { features: channels, activation: Activation::IDENTITY, image }) }
 }
 
-fn attention_of(settings: &HyperValues) -> LayerSettings {
-    LayerSettings::of(&attention::KIND)
+pub(super) fn attention_of(settings: &HyperValues) -> LayerSettings {
+    // That of a decoder, which has no such key, is.
+    let causal = settings.get("causal") != Some(&HyperValue::Choice(false));
+    part::of_block(LayerSettings::of(&attention::KIND), settings)
         .having("heads", settings.integer("heads"))
         .having("kv_heads", settings.integer("kv_heads"))
-        .having("causal", settings.choice("causal"))
+        .having("causal", causal)
         .having("rotary", settings.choice("rotary"))
         .having("dropout", settings.number("attention_dropout"))
         .having("bias", settings.choice("bias"))
 }
 
-fn dense_of(settings: &HyperValues, input: Shape) -> Vec<(&'static str, LayerSettings)> {
+pub(super) fn dense_of(settings: &HyperValues, input: Shape) -> Vec<(&'static str, LayerSettings)> {
     let (channels, bias) = (input.channels(), settings.choice("bias"));
     let gated = is(settings, "function", "swiglu");
     let hidden = match settings.integer("hidden") {
@@ -157,14 +183,15 @@ fn dense_of(settings: &HyperValues, input: Shape) -> Vec<(&'static str, LayerSet
         0 => HIDDEN * channels,
         hidden => hidden,
     };
-    let down = ("down", position::of(channels, Activation::IDENTITY, bias));
+    let dense = |units, function| part::of_block(position::of(units, function, bias), settings);
+    let down = ("down", dense(channels, Activation::IDENTITY));
     if gated {
-        let up = position::of(2 * hidden, Activation::IDENTITY, bias);
+        let up = dense(2 * hidden, Activation::IDENTITY);
         return vec![("up", up), ("gate", LayerSettings::of(&gated::SWIGLU)), down];
     }
     let name = activation::ALL.into_iter().find(|entry| is(settings, "function", entry.name));
     let function = name.map_or(Activation::IDENTITY, |entry| Activation::of(entry, 0.0));
-    vec![("up", position::of(hidden, function, bias)), down]
+    vec![("up", dense(hidden, function)), down]
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::data::idx::ElementType;
 use crate::error::Result;
 
 /// The data sets that a recipe may name.
-pub const DATA_SETS: [&str; 23] = [
+pub const DATA_SETS: [&str; 24] = [
     "mnist",
     "fashion-mnist",
     "digits",
@@ -28,6 +28,7 @@ pub const DATA_SETS: [&str; 23] = [
     GRAMMAR,
     "adding",
     "copy",
+    "reverse",
     "ratings",
     "line",
     "linear",

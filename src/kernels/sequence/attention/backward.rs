@@ -3,15 +3,17 @@
 //! With dropout by the factors F it is dP = F (dy vᵀ) and dv = (P F)ᵀ dy.
 
 use super::dropped::Dropped;
-use super::head::{BLOCK, Head, STRIP, cut, pack, padded_rows, scaled, strips};
+use super::head::{BLOCK, Head, STRIP, blocks, cut, pack, padded_rows, scaled, strips};
 use super::softmax::{self, dot};
 use crate::kernels::simd::vectorise::vectorise;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
 
 /// The backward pass over heads that share keys and values.
 pub struct Backward<'a> {
+    /// What memory is there for, and the same with the keys that were taken.
+    capacity: Head<'a>,
     head: Head<'a>,
-    /// Keys, turned: `[positions, pitch]`, and in panels `[positions / 16][pitch][16]`, as values are.
+    /// Keys, turned: `[keys, pitch]`, and in panels `[keys / 16][pitch][16]`, as values are.
     key_rows: &'a mut [f32],
     key_panels: &'a mut [f32],
     value_panels: &'a mut [f32],
@@ -19,7 +21,7 @@ pub struct Backward<'a> {
     dk: &'a mut [f32],
     dv: &'a mut [f32],
     /// Of a block of queries, `[64, pitch]`: they, turned and scaled; the gradients of what comes out and of the queries;
-    /// and what one block of keys adds to the latter.
+    /// and what one block of keys adds to the latter, where also the gradients of a block of keys or values are unpacked.
     queries: &'a mut [f32],
     dy: &'a mut [f32],
     dq: &'a mut [f32],
@@ -34,7 +36,11 @@ pub struct Backward<'a> {
 impl<'a> Backward<'a> {
     /// Floats of scratch.
     pub fn scratch_len(head: &Head) -> usize {
-        3 * head.rows_len() + 2 * head.panels_len() + 4 * head.block_len() + 2 * head.scores_len()
+        3 * head.rows_len()
+            + 2 * head.panels_len()
+            + 3 * head.block_len()
+            + head.either_block_len()
+            + 2 * head.scores_len()
     }
 
     pub fn new(head: Head<'a>, mut scratch: &'a mut [f32]) -> Backward<'a> {
@@ -48,25 +54,27 @@ impl<'a> Backward<'a> {
             queries: next(head.block_len()),
             dy: next(head.block_len()),
             dq: next(head.block_len()),
-            added: next(head.block_len()),
+            added: next(head.either_block_len()),
             weights: next(head.scores_len()),
             dweights: next(head.scores_len()),
             is_first: true,
+            capacity: head,
             head,
         }
     }
 
-    /// Takes the keys and values of a sample, `[positions, width]`, for the queries that come.
+    /// Takes the keys and values of a sample, `[keys, width]`, for the queries that come.
     pub fn take_keys(&mut self, keys: MatrixRef, values: MatrixRef) {
+        self.head = self.capacity.with_keys(keys.rows());
         let head = self.head;
         head.turned(self.key_rows, keys, 0, 1.0);
-        pack(self.key_panels, MatrixRef::new(self.key_rows, head.positions, head.width, head.pitch()));
+        pack(self.key_panels, MatrixRef::new(self.key_rows, head.keys, head.width, head.pitch()));
         pack(self.value_panels, values);
         self.is_first = true;
     }
 
     /// The gradient of the queries of a head from that of what comes out, from the latter and from the queries, all
-    /// `[positions, width]`, and the logarithms of the sums that the forward pass left, `[positions]`; with the weights
+    /// `[queries, width]`, and the logarithms of the sums that the forward pass left, `[queries]`; with the weights
     /// dropped that were so there.
     pub fn attend(
         &mut self,
@@ -76,7 +84,7 @@ impl<'a> Backward<'a> {
         dropped: Option<&Dropped>,
     ) {
         let head = self.head;
-        for (number, block) in head.blocks().enumerate() {
+        for (number, block) in blocks(queries.rows()).enumerate() {
             let n = block.len();
             let [dy, y, queries] = [dy, y, queries].map(|rows| rows.block(block.clone(), 0..head.width));
             head.turned(self.queries, queries, block.start, head.scale());
@@ -130,10 +138,10 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// Writes the gradient of the keys, summed over the heads that came: `[positions, width]`.
+    /// Writes the gradient of the keys, summed over the heads that came: `[keys, width]`.
     pub fn finish_keys(&mut self, mut dk: MatrixMut) {
         let (head, pitch) = (self.head, self.head.pitch());
-        for keys in head.blocks() {
+        for keys in blocks(head.keys) {
             unpack(self.added, &self.dk[keys.start * pitch..keys.end * pitch], keys.len(), pitch);
             head.turned_back(dk.reborrow().into_rows(keys.clone()), self.added, keys.start, 1.0);
         }
@@ -142,7 +150,7 @@ impl<'a> Backward<'a> {
     /// The same for the values.
     pub fn finish_values(&mut self, mut dv: MatrixMut) {
         let (head, pitch) = (self.head, self.head.pitch());
-        for keys in head.blocks() {
+        for keys in blocks(head.keys) {
             unpack(self.added, &self.dv[keys.start * pitch..keys.end * pitch], keys.len(), pitch);
             let from = MatrixRef::new(self.added, keys.len(), head.width, pitch);
             scaled(dv.reborrow().into_rows(keys), from, 1.0);

@@ -22,6 +22,11 @@ pub(super) fn strips(rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(STRIP).map(move |start| start..(start + STRIP).min(rows))
 }
 
+/// The blocks of so many queries, or keys.
+pub(super) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(rows))
+}
+
 /// The parts of a block of so many queries and keys, each with the keys that it sees: strips, if the block `is_cut`, or one.
 fn parts([n, keys]: [usize; 2], is_cut: bool) -> impl Iterator<Item = (Range<usize>, usize)> {
     let each = if is_cut { STRIP } else { n.max(1) };
@@ -32,15 +37,18 @@ fn parts([n, keys]: [usize; 2], is_cut: bool) -> impl Iterator<Item = (Range<usi
     (0..n).step_by(each).map(part)
 }
 
-/// One head of attention over the positions of a sample.
+/// One head of attention of a sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    pub positions: usize,
+    /// The most queries; a pass may get fewer.
+    pub queries: usize,
+    /// The most keys; once a pass has taken its keys, how many these are.
+    pub keys: usize,
     /// Numbers of a query, of a key and of a value.
     pub width: usize,
-    /// Whether a position sees itself and those before it alone.
+    /// Whether a query sees the keys up to its own position alone; there are as many keys as queries then.
     pub causal: bool,
-    /// How queries and keys are turned.
+    /// How queries and keys are turned, both counted from their first.
     pub rotary: Option<&'a Rotary>,
 }
 
@@ -55,44 +63,46 @@ impl Head<'_> {
         padded(self.width)
     }
 
-    /// Rows of a block, but for the last.
-    pub(super) fn block(&self) -> usize {
-        self.positions.min(BLOCK)
-    }
-
     /// Floats from one query to the next, in a block of products.
     pub(super) fn score_pitch(&self) -> usize {
-        padded(self.block())
+        padded(self.keys.min(BLOCK))
     }
 
-    /// Floats of a row for each position, and of panels of them.
+    /// Floats of a row for each key, and of panels of them.
     pub(super) fn rows_len(&self) -> usize {
-        self.positions * self.pitch()
+        self.keys * self.pitch()
     }
 
     pub(super) fn panels_len(&self) -> usize {
-        padded(self.positions) * self.pitch()
+        padded(self.keys) * self.pitch()
     }
 
-    /// Floats of a row for each position of a block, and of the products in it.
+    /// Floats of a row for each query of a block, of a row for each query or key of one, and of the products in it.
     pub(super) fn block_len(&self) -> usize {
-        self.block() * self.pitch()
+        self.queries.min(BLOCK) * self.pitch()
+    }
+
+    pub(super) fn either_block_len(&self) -> usize {
+        self.queries.max(self.keys).min(BLOCK) * self.pitch()
     }
 
     pub(super) fn scores_len(&self) -> usize {
-        self.block() * self.score_pitch()
+        self.queries.min(BLOCK) * self.score_pitch()
     }
 
-    /// The positions of each block.
-    pub(super) fn blocks(self) -> impl Iterator<Item = Range<usize>> {
-        let positions = self.positions;
-        (0..positions).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(positions))
+    /// The same head with these keys alone, at least one of the most.
+    pub(super) fn with_keys(self, keys: usize) -> Self {
+        debug_assert!((1..=self.keys).contains(&keys), "{keys} keys");
+        Head { keys, ..self }
     }
 
     /// The blocks of keys that a block of queries sees, each with whether it sees only a part of it.
     pub(super) fn seen(self, queries: usize) -> impl Iterator<Item = (Range<usize>, bool)> {
         let (causal, most) = (self.causal, if self.causal { queries + 1 } else { usize::MAX });
-        self.blocks().take(most).enumerate().map(move |(number, keys)| (keys, causal && number == queries))
+        blocks(self.keys)
+            .take(most)
+            .enumerate()
+            .map(move |(number, keys)| (keys, causal && number == queries))
     }
 
     /// The rows `from` `[n, width]` of queries or keys, of which the first is that of position `first`, turned and times a
@@ -115,7 +125,7 @@ impl Head<'_> {
     }
 
     /// The products of queries with keys, or of other rows with values: `[n, score_pitch]`, of which the first columns are
-    /// those of these positions, from rows `[n, pitch]` and panels `[positions / 16][pitch][16]`. Of a block that `is_cut`
+    /// those of these keys, from rows `[n, pitch]` and panels `[keys / 16][pitch][16]`. Of a block that `is_cut`
     /// those that no query of a strip sees are not written.
     pub(super) fn scores(
         &self,
@@ -141,7 +151,7 @@ impl Head<'_> {
         MatrixRef::new(scores, n, keys.len(), self.score_pitch())
     }
 
-    /// Sums of rows by such weights: `to` `[n, pitch]`, of `rows` `[positions, pitch]`.
+    /// Sums of rows by such weights: `to` `[n, pitch]`, of `rows` `[all keys, pitch]`.
     pub(super) fn weighted(
         &self,
         to: &mut [f32],

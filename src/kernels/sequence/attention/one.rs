@@ -45,14 +45,8 @@ mod tests {
     #[test]
     fn one_query_agrees_with_the_twin() {
         for (positions, width, rotary) in [(1, 8, false), (2, 3, false), (17, 16, true), (70, 20, true)] {
-            let twin = reference::attention::Attention {
-                positions,
-                heads: 1,
-                kv_heads: 1,
-                width,
-                causal: true,
-                rotary: rotary.then_some(100.0),
-            };
+            let turned = rotary.then_some(100.0);
+            let twin = reference::attention::Attention::of(positions, [1, 1], width, true, turned);
             let number = |i: usize| ((i as f64 * 0.618_033_988_7).fract() * 4.0 - 2.0) as f32;
             let x: Vec<f32> = (0..positions * 3 * width).map(number).collect();
             let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();

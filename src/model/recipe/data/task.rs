@@ -14,7 +14,7 @@ const LEAST: usize = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskConfig {
     pub task: Task,
-    /// Positions or blanks, as [`Task::length`] says; 0 of samples that are no sequences.
+    /// Positions, blanks or symbols, as [`Task::length`] says; 0 of samples that are no sequences.
     pub length: usize,
 }
 
