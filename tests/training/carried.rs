@@ -217,6 +217,9 @@ fn steps_of_ones_own_carry_states_and_forget_them() {
 #[test]
 fn what_does_not_go_with_carried_states_is_refused() {
     let lstm = "{ type = \"lstm\", units = 4 },";
+    let carried = recipe(lstm, 2, "carry_state = true");
+    assert!(carried.train.carry_state && !carried.train.shuffle);
+    assert_eq!(Recipe::parse(&carried.to_toml(), "copy").unwrap(), carried);
     for (layers, train, expected) in [
         (lstm, "shuffle = true", "train.shuffle"),
         (lstm, "steps_per_epoch = 3", "train.steps_per_epoch"),
