@@ -44,6 +44,32 @@ CASES = [
             DENSE,
         ],
     },
+    {
+        "name": "stacks",
+        "input": [1, 6, 3],
+        "layers": [
+            recurrent("lstm", 8, layers=2, bidirectional=True),
+            recurrent("gru", 5, layers=3),
+            recurrent("rnn", 7, layers=2, returns="last"),
+            DENSE,
+        ],
+    },
+    {
+        "name": "both directions of a stack, last",
+        "input": [1, 5, 2],
+        "layers": [recurrent("lstm", 4, layers=3, bidirectional=True, returns="last"), DENSE],
+    },
+    {
+        "name": "trained initial states",
+        "input": [1, 4, 3],
+        "layers": [
+            recurrent("lstm", 8, layers=2, bidirectional=True, initial="trained"),
+            recurrent("gru", 5, initial="trained"),
+            recurrent("rnn", 6, initial="trained"),
+            recurrent("lstm", 4, initial="trained", returns="last"),
+            DENSE,
+        ],
+    },
     {"name": "one position", "input": [1, 1, 5], "layers": [recurrent("gru", 4, returns="last"), DENSE]},
 ]
 
@@ -55,16 +81,38 @@ def module(layer, channels):
     base = KINDS[layer["type"]]
     is_last = layer.get("returns", "all") == "last"
 
+    sides = ("", "_reverse") if layer.get("bidirectional") else ("",)
+    places = [f"l{number}{side}" for number in range(layer.get("layers", 1)) for side in sides]
+    states = ("h0", "c0") if base is torch.nn.LSTM else ("h0",)
+    is_trained = layer.get("initial", "zeros") == "trained"
+
     class Recurrent(base):
+        def first(self, rows):
+            """The states before the first position, [layers * directions, rows, units], if they are trained."""
+            if not is_trained:
+                return None
+            of = lambda state: torch.stack([getattr(self, f"{state}_{place}") for place in places])
+            given = [of(state)[:, None].expand(-1, rows, -1).contiguous() for state in states]
+            return tuple(given) if len(given) == 2 else given[0]
+
         def forward(self, x):
-            y, state = super().forward(x.flatten(2).transpose(1, 2))
+            y, state = super().forward(x.flatten(2).transpose(1, 2), self.first(len(x)))
             if not is_last:
                 return y.transpose(1, 2)
             h = state[0] if isinstance(state, tuple) else state
-            return h.transpose(0, 1).flatten(1)
+            # Of the last layer.
+            return h[-len(sides) :].transpose(0, 1).flatten(1)
 
     more = {key: layer[key] for key in ("bidirectional", "nonlinearity") if key in layer}
-    return Recurrent(channels, layer["units"], batch_first=True, dtype=torch.float64, **more)
+    made = Recurrent(
+        channels, layer["units"], layer.get("layers", 1), batch_first=True, dtype=torch.float64, **more
+    )
+    for place in places if is_trained else ():
+        for state in states:
+            made.register_parameter(
+                f"{state}_{place}", torch.nn.Parameter(torch.zeros(layer["units"], dtype=torch.float64))
+            )
+    return made
 
 
 def initialised(case, x):

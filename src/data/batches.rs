@@ -19,6 +19,21 @@ pub fn order(samples: usize, seed: u64, epoch: u64, shuffle: bool, out: &mut Vec
     mix(out, &mut rng::stream(seed, Purpose::Shuffle, epoch));
 }
 
+/// Puts the order of the samples of a stream, of which each begins where the one before it ends, into `out`, for batches in which
+/// each row goes on where that row of the batch before has ended: row `i` of batch `k` is sample `i * (samples / batch) + k`.
+/// What `batch` rows of the same length leave over at the end is not in it. Nothing is allocated if `out` has room for
+/// `samples`.
+///
+/// # Panics
+/// If `batch` is 0, or there are more than 2^32 samples.
+pub fn in_streams(samples: usize, batch: usize, out: &mut Vec<u32>) {
+    let samples = u32::try_from(samples).expect("at most u32::MAX samples");
+    let Ok(batch) = u32::try_from(batch) else { return out.clear() };
+    let of_row = samples / batch;
+    out.clear();
+    out.extend((0..of_row).flat_map(|step| (0..batch).map(move |row| row * of_row + step)));
+}
+
 /// Puts `values` `[n]` into a random order, by the method of Fisher and Yates in Durstenfeld's form
 /// (Communications of the ACM 7(7), 1964).
 pub(super) fn mix(values: &mut [u32], stream: &mut rng::Stream) {
@@ -105,6 +120,28 @@ mod tests {
             out
         };
         assert!(chi_squared(&mut (0..7000).map(sattolo)) > 1000.0);
+    }
+
+    #[test]
+    fn rows_of_a_stream_go_on_in_the_next_batch() {
+        let order = |samples, batch| {
+            let mut out = vec![7];
+            in_streams(samples, batch, &mut out);
+            out
+        };
+        assert_eq!(order(7, 1), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(order(11, 3), [0, 3, 6, 1, 4, 7, 2, 5, 8]);
+        assert_eq!((order(5, 5), order(5, 6), order(5, usize::MAX)), (vec![0, 1, 2, 3, 4], vec![], vec![]));
+        for (samples, batch) in [(100, 7), (64, 8), (1000, 64)] {
+            let all = order(samples, batch);
+            assert_eq!(all.len(), samples / batch * batch);
+            for (before, after) in all.chunks(batch).zip(all.chunks(batch).skip(1)) {
+                assert!(before.iter().zip(after).all(|(before, after)| before + 1 == *after));
+            }
+            let mut sorted = all.clone();
+            sorted.sort_unstable();
+            assert!(sorted.iter().copied().eq(0..all.len() as u32));
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct LayerKind {
     /// Numbers that go into each output, if those are many.
     pub(super) fan_in: fn(&HyperValues, Shape) -> usize,
     pub(super) ending: Ending,
-    differs_in_training: bool,
+    differs_in_training: fn(&HyperValues) -> bool,
     reads_batch: bool,
 }
 
@@ -161,7 +161,7 @@ impl LayerKind {
             modules: 1,
             fan_in: |_, _| 0,
             ending: Ending::None,
-            differs_in_training: false,
+            differs_in_training: |_| false,
             reads_batch: false,
         }
     }
@@ -218,7 +218,12 @@ impl LayerKind {
 
     /// That in training it computes something else than in evaluation.
     pub const fn differs_in_training(self) -> LayerKind {
-        LayerKind { differs_in_training: true, ..self }
+        LayerKind { differs_in_training: |_| true, ..self }
+    }
+
+    /// With the settings by which in training it computes something else than in evaluation.
+    pub const fn differs_in_training_where(self, differs: fn(&HyperValues) -> bool) -> LayerKind {
+        LayerKind { differs_in_training: differs, ..self }
     }
 
     /// That in training each row of its output depends on all rows of the batch.
@@ -249,11 +254,6 @@ impl LayerKind {
     /// Whether each row of its output in training depends on all rows of the batch.
     pub fn reads_batch(&self) -> bool {
         self.reads_batch
-    }
-
-    /// Whether it computes something else in training than in evaluation.
-    pub fn is_different_in_training(&self) -> bool {
-        self.differs_in_training
     }
 
     /// What it takes, in words.
@@ -333,6 +333,11 @@ impl LayerSettings {
     /// What is known of the layer.
     pub fn kind(&self) -> &'static LayerKind {
         self.kind
+    }
+
+    /// Whether it computes something else in training than in evaluation.
+    pub fn is_different_in_training(&self) -> bool {
+        (self.kind.differs_in_training)(&self.values)
     }
 
     /// The hyper-parameters with their values; those that must be set and are not have the least value that is possible.

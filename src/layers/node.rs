@@ -186,6 +186,11 @@ impl Node {
         self.as_layer().map_or(0, |layer| layer.saved_len(rows))
     }
 
+    /// Floats of a row's state that goes on from one sequence to the next.
+    pub fn carried_len(&self) -> usize {
+        self.as_layer().map_or(0, |layer| layer.carried_len())
+    }
+
     /// Rows that take as long as one of them.
     pub fn rows_at_once(&self) -> usize {
         self.as_layer().map_or(1, |layer| layer.rows_at_once())

@@ -5,6 +5,8 @@
 //! position and not once a row.
 
 mod in_order;
+mod initial;
+mod names;
 mod sharding;
 
 use std::ops::Range;
@@ -24,20 +26,21 @@ use crate::kernels::sequence::recurrent;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
+use initial::Before;
+
 pub use crate::kernels::sequence::recurrent::Cell;
+pub(in crate::layers) use names::{MOST_LAYERS, NAMES, Names};
 
 /// Rows that are a whole register tile of the products with the state, or nearly.
 const AT_ONCE: usize = 8;
 
-/// The names of W_hh and b_hh of each direction, as in PyTorch.
-const NAMES: [[&str; 2]; 2] =
-    [["weight_hh_l0", "bias_hh_l0"], ["weight_hh_l0_reverse", "bias_hh_l0_reverse"]];
-
 /// A recurrent layer of H units over T positions. Its input is the projections, channels `[directions, gates, H]` without
 /// gaps; its output the states at all positions, channels `[directions, H]`, or the last state of each direction as
-/// features. It begins with a state of zeros.
+/// features. It begins with a state of zeros or, if that is trained, with its parameters h0 and c0; in one direction it can go
+/// on where the sequence before has ended.
 ///
-/// Its storage holds W_hh and b_hh of one direction, then those of the other.
+/// Its storage holds W_hh and b_hh of one direction, then those of the other, and then what is trained of the state before the
+/// first position.
 #[derive(Clone, Debug)]
 pub struct Recurrent {
     pub cell: Cell,
@@ -45,6 +48,10 @@ pub struct Recurrent {
     pub units: usize,
     pub bidirectional: bool,
     pub last: bool,
+    /// Its number in a stack of layers, by which its parameters are named.
+    pub number: usize,
+    /// Whether the state before the first position is trained.
+    pub trained: bool,
     /// `W_hh h + b_hh` of one direction: of H inputs and `gates H` outputs.
     state: Dense,
 }
@@ -67,6 +74,9 @@ struct Saved<'a> {
     before: &'a mut [f32],
     /// [More](Cell::keeps_more) of each position, `[rows, T, stride of H]`, or nothing.
     more: &'a mut [f32],
+    /// Of a trained state before the first position whether a row began with it, then its gradient,
+    /// `[rows, 2, stride of H]`; else nothing.
+    initial: &'a mut [f32],
 }
 
 impl Recurrent {
@@ -86,7 +96,21 @@ impl Recurrent {
             by_inputs: false,
             sparse_input: false,
         };
-        Recurrent { cell, positions, units, bidirectional, last, state }
+        Recurrent { cell, positions, units, bidirectional, last, number: 0, trained: false, state }
+    }
+
+    /// The layer of this number, below 16, of a stack.
+    pub fn in_stack(self, number: usize) -> Recurrent {
+        Recurrent { number, ..self }
+    }
+
+    /// The layer with a trained state before the first position, or one of zeros.
+    pub fn with_trained_state(self, trained: bool) -> Recurrent {
+        Recurrent { trained, ..self }
+    }
+
+    fn names(&self) -> &'static Names {
+        &NAMES[self.number]
     }
 
     /// What all parameters of a recurrent layer begin with, those of the projection included.
@@ -136,11 +160,12 @@ impl Recurrent {
         let (h, rest) = rest.split_at_mut(rows * state);
         let (c, rest) = rest.split_at_mut(rows * state);
         let positions = rows * self.positions;
-        let kept = positions * (gates + state + more);
+        let kept = positions * (gates + state + more) + rows * self.initial_kept();
         let kept = &mut rest[direction * kept..(direction + 1) * kept];
         let (gates, kept) = kept.split_at_mut(positions * gates);
-        let (before, more) = kept.split_at_mut(positions * state);
-        (Work { sums, h, c }, Saved { gates, before, more })
+        let (before, kept) = kept.split_at_mut(positions * state);
+        let (more, initial) = kept.split_at_mut(positions * more);
+        (Work { sums, h, c }, Saved { gates, before, more, initial })
     }
 
     /// Columns of the factors of the gradient of the weights.
@@ -175,11 +200,11 @@ impl Recurrent {
         Some(start..start + self.units)
     }
 
-    /// The sums of all rows from their states; before the first step, where these are zeros, the bias.
-    fn add_up(&self, Work { sums, h, .. }: &mut Work, step: usize, rows: usize, storage: &[f32]) {
+    /// The sums of all rows from their states; where these are zeros, as they are before the first step, the bias.
+    fn add_up(&self, Work { sums, h, .. }: &mut Work, are_zeros: bool, rows: usize, storage: &[f32]) {
         let [stride, of_state, _] = self.strides();
         let columns = padded(self.gates_len());
-        if step == 0 {
+        if are_zeros {
             let bias = &storage[self.state.bias_range()];
             sums.chunks_exact_mut(stride).for_each(|sums| sums[..columns].copy_from_slice(bias));
             return;
@@ -195,14 +220,14 @@ impl Recurrent {
         y: &mut MatrixMut,
         x: MatrixRef,
         storage: &[f32],
+        mut before: Before,
         scratch: &mut [f32],
     ) {
         let (rows, [of_gates, of_state, of_more]) = (x.rows(), self.strides());
         let (mut work, saved) = self.cut(scratch, rows, direction);
-        work.h.fill(0.0);
-        work.c.fill(0.0);
+        let begins_with_zeros = self.begin(&mut work, saved.initial, &mut before, rows);
         for step in 0..self.positions {
-            self.add_up(&mut work, step, rows, storage);
+            self.add_up(&mut work, begins_with_zeros && step == 0, rows, storage);
             let position = self.position(direction, step);
             for row in 0..rows {
                 let at = row * self.positions + position;
@@ -222,6 +247,9 @@ impl Recurrent {
                     y.row(row)[place].copy_from_slice(&work.h[row * of_state..][..self.units]);
                 }
             }
+        }
+        if let Some(carried) = &mut before.carried {
+            self.carry_on(&work, carried);
         }
     }
 
@@ -259,12 +287,16 @@ impl Recurrent {
                     },
                 );
             }
-            if step > 0 {
+            // What is carried from the sequence before has no gradient.
+            if step > 0 || self.trained {
                 // [rows x gates H] * [gates H x H] -> [rows x H], m = rows, n = H, k = gates H
                 let dh = MatrixMut::new(work.h, rows, padded(self.units), of_state);
                 let dsums = MatrixRef::new(work.sums, rows, self.gates_len(), of_gates);
                 gemm::product(dh, dsums, derived, None, Epilogue::Plain);
             }
+        }
+        if self.trained {
+            self.keep_initial_gradient(&work, saved.initial);
         }
     }
 }
@@ -295,9 +327,10 @@ impl Layer for Recurrent {
                 let range = start + spec.range.start..start + spec.range.end;
                 ParameterSpec { name, range, ..spec }
             };
-            self.state.parameters().into_iter().zip(NAMES[direction]).map(named)
+            self.state.parameters().into_iter().zip(self.names().state[direction]).map(named)
         };
-        (0..self.directions()).flat_map(of).collect()
+        let initial = (0..self.directions()).flat_map(|direction| self.initial_parameters(direction));
+        (0..self.directions()).flat_map(of).chain(initial).collect()
     }
 
     /// The products of all positions; that with the zeros before the first one counts, as elsewhere.
@@ -310,7 +343,12 @@ impl Layer for Recurrent {
     fn saved_len(&self, rows: usize) -> usize {
         let [gates, state, more] = self.strides();
         let each = (gates + state + more).saturating_mul(self.directions() * self.positions);
-        rows.saturating_mul(each.saturating_add(gates + 2 * state)).saturating_add(self.chunks_len())
+        let once = gates + 2 * state + self.directions() * self.initial_kept();
+        rows.saturating_mul(each.saturating_add(once)).saturating_add(self.chunks_len())
+    }
+
+    fn carried_len(&self) -> usize {
+        self.carries()
     }
 
     fn rows_at_once(&self) -> usize {
@@ -321,10 +359,13 @@ impl Layer for Recurrent {
         if self.bidirectional || self.last { Along::Together } else { Along::InOrder(self) }
     }
 
-    fn forward(&self, Forward { mut y, x, storage, scratch, .. }: Forward) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, mut carried, .. }: Forward) {
         for direction in 0..self.directions() {
             let part = self.part(direction, self.directions() * self.stored());
-            self.forward_along(direction, &mut y, x, &storage[part], scratch);
+            let initial = &storage[self.initial_range(direction)];
+            let carried = carried.as_mut().map(|carried| carried.reborrow());
+            let before = Before { initial, carried };
+            self.forward_along(direction, &mut y, x, &storage[part], before, scratch);
         }
         for row in 0..y.rows() {
             if self.last {
@@ -350,6 +391,10 @@ impl Layer for Recurrent {
         let (scratch, chunks) = scratch.split_at_mut(scratch.len() - self.chunks_len());
         for direction in 0..self.directions() {
             let (_, saved) = self.cut(scratch, dy.rows(), direction);
+            if self.trained {
+                let out = &mut out[self.initial_range(direction)];
+                self.sum_initial_gradient(out, saved.initial, accumulate);
+            }
             let dsums = MatrixRef::new(saved.gates, positions, padded(self.gates_len()), of_gates);
             let before = MatrixRef::new(saved.before, positions, self.units, of_state);
             let out = &mut out[self.part(direction, self.directions() * self.stored())];

@@ -5,6 +5,7 @@
 
 mod augment;
 mod average;
+mod carry;
 mod checks;
 mod config;
 mod constraint;
@@ -34,6 +35,7 @@ mod values;
 mod write;
 
 pub use average::{AverageConfig, AverageMethod};
+pub use carry::check_carried;
 pub use checks::{check_augmentation, check_samples};
 pub use config::Recipe;
 pub use constraint::ConstraintConfig;

@@ -174,7 +174,11 @@ fn stepped(
     let (epoch, place) = (index / of_epoch, index % of_epoch);
     if place == 0 {
         let train = &recipe.train;
-        batches::order(samples.len(), train.seed, epoch as u64, train.shuffle, order);
+        match train.carry_state {
+            true => batches::in_streams(samples.len(), batch, order),
+            false => batches::order(samples.len(), train.seed, epoch as u64, train.shuffle, order),
+        }
+        steps.forget_states();
     }
     let indices: Vec<usize> =
         order[place * batch..(place + 1) * batch].iter().map(|&index| index as usize).collect();

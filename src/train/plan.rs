@@ -99,6 +99,8 @@ pub struct Plan {
     pub sparse_entries: Option<usize>,
     /// Whether samples are mixed with others.
     pub mixes: bool,
+    /// Whether rows go on with the states that the batch before has left.
+    pub carries: bool,
     /// Whether Lookahead's slow parameters are kept.
     pub keeps_slow: bool,
     /// Whether an average of the parameters is kept.
@@ -129,6 +131,8 @@ pub struct Requirements<'a> {
     pub augments: Option<[usize; 2]>,
     /// Whether samples are mixed with others.
     pub mixes: bool,
+    /// Whether rows go on with the states that the batch before has left.
+    pub carries: bool,
     pub keeps_slow: bool,
     pub keeps_average: bool,
 }
@@ -177,6 +181,7 @@ impl Plan {
             augment_lens: training.augments.map_or([0; 2], |[floats, words]| [floats + mixed, padded(words)]),
             sparse_entries: training.sparse_entries,
             mixes: training.mixes,
+            carries: training.carries,
             keeps_slow: training.keeps_slow,
             keeps_average: training.keeps_average,
             partitions,

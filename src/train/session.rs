@@ -1,6 +1,7 @@
 //! A model in training: the state that lives from one epoch to the next, and an epoch.
 
 mod alone;
+mod carry;
 mod full_batch;
 mod live;
 mod norms;
@@ -105,6 +106,7 @@ impl<'a> Session<'a> {
         }
         let targets = targets_for(model, samples)?;
         check_codes(model, samples, &recipe.data)?;
+        carry::check(model, samples, subset.as_deref(), recipe)?;
         let count = recipe.train.samples_of_epoch(all);
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
@@ -331,6 +333,18 @@ impl<'a> Session<'a> {
         Ok(record)
     }
 
+    /// Puts the samples into the order of an epoch.
+    fn put_in_order(&mut self, epoch: u64) {
+        let (train, all) = (&self.recipe.train, self.all());
+        match train.carry_state {
+            true => batches::in_streams(all, self.prepared.batch, &mut self.order),
+            false => batches::order(all, train.seed, epoch, train.shuffle, &mut self.order),
+        }
+        if let Some(subset) = &self.subset {
+            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
+        }
+    }
+
     /// An epoch of a rule that does not search.
     fn stepped_epoch(
         &mut self,
@@ -342,11 +356,9 @@ impl<'a> Session<'a> {
         let run_begun = *self.begun.get_or_insert(begun);
         let train = &self.recipe.train;
         let count = self.count();
-        batches::order(self.all(), train.seed, self.epochs as u64, train.shuffle, &mut self.order);
+        self.prepared.clear_carried();
+        self.put_in_order(self.epochs as u64);
         self.order.truncate(count);
-        if let Some(subset) = &self.subset {
-            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
-        }
         let epoch = self.epochs as u64;
         if let Some(mixing) = &mut self.mixing {
             mixing.draw(&self.order, train.seed, epoch);

@@ -224,9 +224,37 @@ fn recurrent_layers_pass_the_check() {
                 .unwrap_or_else(|error| panic!("{layer:?}: {error}"));
         }
     }
+    for (kind, units, bidirectional) in [("lstm", 4_usize, true), ("gru", 5, false), ("rnn", 3, false)] {
+        let layer = LayerConfig::named(kind).and_then(|layer| layer.with("units", units)).unwrap();
+        let layer = layer.with("bidirectional", bidirectional).unwrap();
+        let trained = layer.clone().with("initial", "trained").unwrap();
+        let stack = layer.with("layers", 2_usize).unwrap().with("returns", "last").unwrap();
+        let both = trained.clone().with("layers", 2_usize).unwrap().with("dropout", 0.25).unwrap();
+        for layer in [trained, stack, both] {
+            check_layer(&layer, Shape::Image(Image::new(1, 5, 3)))
+                .unwrap_or_else(|error| panic!("{layer:?}: {error}"));
+        }
+    }
     let relu = LayerConfig::named("rnn").and_then(|layer| layer.with("units", 4)).unwrap();
     let relu = relu.with("nonlinearity", "relu").unwrap();
     check_layer(&relu, Shape::Image(Image::new(2, 2, 5))).unwrap();
+}
+
+/// Dropout is between layers, of which there are not any number.
+#[test]
+fn stacks_that_make_no_sense_are_refused() {
+    for (settings, expected) in [
+        ("dropout = 0.1", "0 with `layers = 1`"),
+        ("layers = 17", "from 1 to 16"),
+        ("initial = \"ones\"", "trained"),
+    ] {
+        let text = format!(
+            "name = \"stack\"\n[data]\nset = \"digits\"\n[[model.layers]]\ntype = \"gru\"\nunits = 4\n{settings}\n\
+             [[model.layers]]\ntype = \"flatten\"\n[[model.layers]]\ntype = \"dense\"\nunits = 10\n"
+        );
+        let error = fallline::engine::model::Recipe::parse(&text, "stack").unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 /// Both directions are one projection, of which each has whole panels.

@@ -51,11 +51,12 @@ fn recipe_with(categories: usize, layers: &str) -> Recipe {
     Recipe::parse(&text, "language").unwrap()
 }
 
-const NETWORKS: [&str; 7] = [
+const NETWORKS: [&str; 8] = [
     r#"{ type = "position-embedding" }, { type = "transformer-block", heads = 3, dropout = 0.2, attention_dropout = 0.1 }, { type = "rms-norm" },"#,
     r#"{ type = "transformer-block", heads = 6, kv_heads = 2, rotary = true, function = "swiglu", normalise = "after" },
        { type = "sinusoidal-positions" },"#,
     r#"{ type = "lstm", units = 9 }, { type = "dropout", rate = 0.1 }, { type = "gru", units = 16 },"#,
+    r#"{ type = "lstm", units = 7, layers = 3, dropout = 0.1, initial = "trained" },"#,
     r#"{ type = "rnn", units = 10 }, { type = "layer-norm", by_position = true },"#,
     r#"{ type = "residual", layers = [{ type = "position-dense", units = 12, activation = "gelu" }] },"#,
     // A temporal convolutional network: blocks of causal convolutions, in groups and depthwise too.

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 pub mod common;
 
+mod carried;
 mod custom_layer;
 mod custom_loss;
 mod custom_rule;

@@ -70,6 +70,12 @@ pub(super) fn add(
     if drops_weights {
         return Err(format!("the peers have no dropout of the weights of attention, as layer {index} has"));
     }
+    let is_recurrent = ["rnn", "lstm", "gru"].contains(&kind);
+    if is_recurrent && (values.integer("layers") > 1 || values.name_of("initial") != "zeros") {
+        return Err(format!(
+            "the peers have recurrent layers one by one, from a state of zeros, unlike layer {index}"
+        ));
+    }
     let module = match kind {
         "embedding" => embedding(layer, index)?,
         "rows" => Module::Rows,

@@ -16,8 +16,13 @@ impl InOrder for Recurrent {
         2 * padded(self.gates_len()) + 2 * padded(self.units)
     }
 
-    fn advance(&self, Advance { y, x, state, storage, scratch, .. }: Advance) {
+    fn advance(&self, Advance { y, x, at, state, storage, scratch, .. }: Advance) {
         let (columns, of_state) = (padded(self.gates_len()), padded(self.units));
+        if at == 0 {
+            // Zeros are what is there.
+            let initial = &storage[self.initial_range(0)];
+            state[..initial.len()].copy_from_slice(initial);
+        }
         let (h, c) = state.split_at_mut(of_state);
         let (sums, rest) = scratch.split_at_mut(columns);
         let (gates, rest) = rest.split_at_mut(columns);

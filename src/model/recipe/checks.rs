@@ -1,5 +1,6 @@
 //! What the tables of a recipe say has to go together: what is refused in one beside another.
 
+use super::carry::beside_carrying;
 use super::config::Recipe;
 use super::layers::find_layer;
 use super::optimizer::Optimizer;
@@ -18,7 +19,7 @@ pub(crate) type Misfit = (&'static str, String, String);
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
     let misfit = misfit.or_else(|| beside_k_means(recipe)).or_else(|| beside_embedding(recipe));
-    let misfit = misfit.or_else(|| recipe.model.untied());
+    let misfit = misfit.or_else(|| recipe.model.untied()).or_else(|| beside_carrying(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -104,7 +105,7 @@ fn beside_a_search(recipe: &Recipe) -> Option<Misfit> {
     let how = optimizer.rule().full_batch()?;
     let search = if matches!(how.search, Search::Descent(_)) { "line search" } else { "search" };
     let with = format!("with the optimizer `{}`", optimizer.name());
-    let changes = |layer: &LayerSettings| layer.kind().is_different_in_training();
+    let changes = |layer: &LayerSettings| layer.is_different_in_training();
     if let Some(layer) = find_layer(&recipe.model.layers, changes) {
         let expected = format!(
             "neither `batch-norm` nor `dropout` {with}: they behave differently in training than at the end of a search"

@@ -43,6 +43,7 @@ impl Recipe {
                 seed: 1,
                 shuffle: true,
                 steps_per_epoch: None,
+                carry_state: false,
             },
             gradient: GradientConfig::default(),
             constraint: ConstraintConfig::default(),

@@ -159,7 +159,15 @@ fn what_is_left_out_has_its_default() {
     let recipe = Recipe::parse(SMALL, "small.toml").unwrap();
     assert_eq!(
         recipe.train,
-        TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true, steps_per_epoch: None }
+        TrainConfig {
+            epochs: 10,
+            batch: 64,
+            accumulate: 1,
+            seed: 1,
+            shuffle: true,
+            steps_per_epoch: None,
+            carry_state: false
+        }
     );
     assert_eq!(recipe.optimizer, Optimizer::of(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);

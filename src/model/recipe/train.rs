@@ -30,6 +30,9 @@ pub struct TrainConfig {
     pub shuffle: bool,
     /// Steps of an epoch, which takes the first samples of its order then; those of all samples without it. At least 1.
     pub steps_per_epoch: Option<usize>,
+    /// Whether each row of a batch goes on with the states of recurrent layers where that row of the batch before has ended:
+    /// of samples that are consecutive parts of a stream, in their order.
+    pub carry_state: bool,
 }
 
 impl TrainConfig {
@@ -40,19 +43,25 @@ impl TrainConfig {
 
     /// The samples of an epoch, of so many that are trained on.
     pub fn samples_of_epoch(&self, all: usize) -> usize {
-        let Some(steps) = self.steps_per_epoch else { return all };
         let batch = self.batch.min(all).saturating_mul(self.accumulate.max(1));
+        if self.carry_state {
+            // Rows of the same length.
+            return all / batch.max(1) * batch;
+        }
+        let Some(steps) = self.steps_per_epoch else { return all };
         steps.saturating_mul(batch).min(all)
     }
 
     pub(super) fn read(mut section: Section, full_batch: bool) -> Result<TrainConfig> {
+        let carry_state = section.boolean("carry_state", false)?;
         let config = TrainConfig {
             epochs: section.integer("epochs", EPOCHS, 1, MOST_EPOCHS)?,
             batch: read_batch(&mut section, if full_batch { ALL_SAMPLES } else { BATCH })?,
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
-            shuffle: section.boolean("shuffle", true)?,
+            shuffle: section.boolean("shuffle", !carry_state)?,
             steps_per_epoch: section.optional_integer("steps_per_epoch", 1, MOST_SAMPLES)?,
+            carry_state,
         };
         section.finish()?;
         Ok(config)
@@ -66,6 +75,7 @@ impl TrainConfig {
             ("accumulate", integer(self.accumulate as u64)),
             ("seed", integer(self.seed)),
             ("shuffle", self.shuffle.into()),
+            ("carry_state", self.carry_state.into()),
         ]);
         if let Some(steps) = self.steps_per_epoch {
             table.insert("steps_per_epoch".into(), integer(steps as u64));

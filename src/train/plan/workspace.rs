@@ -107,6 +107,13 @@ impl Workspace {
         &mut self.floats[place]
     }
 
+    /// Begins anew: no row has a state that is carried.
+    pub fn clear_carried(&mut self) {
+        for place in &self.places.carried {
+            self.floats[place.range.clone()].fill(0.0);
+        }
+    }
+
     /// The first shard, among those of all layers, whose sum of squares is not finite.
     pub fn first_square_not_finite(&self) -> Option<usize> {
         let squares = &self.doubles[self.places.squares.range.clone()];

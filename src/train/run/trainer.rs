@@ -121,6 +121,18 @@ impl Trainer {
         self
     }
 
+    /// Whether recurrent layers go on with the states that the batch before has left, row by row, and not with zeros (truncated
+    /// back-propagation through time): of samples each of which begins where the one before it ends. With `n` samples and
+    /// batches of `b`, row `i` of batch `k` is sample `i * (n / b) + k`; what is left over is not trained on. Samples are not
+    /// [shuffled](Trainer::shuffle) then. In [`steps`](Trainer::steps) of one's own, row `i` of a batch goes on where row `i` of
+    /// the batch before has ended.
+    pub fn carry_state(mut self, carry: bool) -> Trainer {
+        let train = &mut self.recipe.train;
+        train.carry_state = carry;
+        train.shuffle &= !carry;
+        self
+    }
+
     /// Threads that train together, at least 1. No result depends on how many.
     pub fn threads(mut self, threads: usize) -> Trainer {
         self.threads = Some(threads);

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::Session;
-use crate::data::batches;
 use crate::model::{Model, Origin};
 use crate::probe::{Operation, Probes};
 use crate::team::Worker;
@@ -62,10 +61,9 @@ impl Session<'_> {
         probes: Option<&mut Probes>,
     ) {
         let train = &self.recipe.train;
-        batches::order(self.count(), train.seed, 0, train.shuffle, &mut self.order);
-        if let Some(subset) = &self.subset {
-            self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
-        }
+        self.prepared.clear_carried();
+        self.put_in_order(0);
+        self.order.truncate(self.count());
         if let Some(mixing) = &mut self.mixing {
             mixing.draw(&self.order, train.seed, 0);
         }

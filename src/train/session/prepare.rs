@@ -81,6 +81,11 @@ impl Prepared {
         }
     }
 
+    /// Lets all rows begin with no state of a batch before.
+    pub fn clear_carried(&mut self) {
+        self.workspace.clear_carried();
+    }
+
     /// Puts the trained parameters back into the model, before the epoch of this number, from 1, and after so many
     /// steps.
     pub fn begin_epoch(&mut self, epoch: usize, steps: u64, model: &mut Model) -> Due {
@@ -125,6 +130,7 @@ impl Request<'_> {
             per_tensor: rule.per_tensor(),
             augments: augmenter.map(Augmenter::scratch_lens),
             mixes: augmenter.is_some() && recipe.augment.mixup.is_some(),
+            carries: recipe.train.carry_state,
             keeps_slow: recipe.lookahead.is_some(),
             keeps_average: recipe.average.is_some(),
         });

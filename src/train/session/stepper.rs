@@ -12,6 +12,7 @@ use crate::optim::schedule::{PlateauState, Schedules};
 use crate::team::{Team, Worker};
 use crate::train::inference::evaluate::evaluate;
 use crate::train::record::epoch::Evaluation;
+use crate::train::session::carry;
 use crate::train::session::prepare::{Prepared, Request, needs_two_samples};
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
@@ -69,6 +70,7 @@ impl<'a> Stepper<'a> {
         team: Team,
     ) -> Result<Stepper<'a>> {
         check(&recipe, per_epoch)?;
+        carry::check_network(model, &recipe)?;
         let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate);
         let request = Request {
             recipe: &recipe,
@@ -284,6 +286,9 @@ impl<'a> Stepper<'a> {
     /// Puts the trained parameters back into the model, and begins an epoch with its first step.
     fn begin_step(&mut self) {
         let is_first = self.begins_epoch();
+        if is_first {
+            self.prepared.clear_carried();
+        }
         if !self.shows_average && !is_first {
             return;
         }
@@ -317,6 +322,12 @@ impl<'a> Stepper<'a> {
             self.show(false);
         }
         self.model
+    }
+
+    /// Lets the next step begin without the states that the steps before have left, where the settings
+    /// [carry](crate::Trainer::carry_state) them: at the beginning of another stream. Each epoch begins so anyway.
+    pub fn forget_states(&mut self) {
+        self.prepared.clear_carried();
     }
 
     /// Tells a schedule that waits for a plateau the loss on validation samples after an epoch; without it, it goes by

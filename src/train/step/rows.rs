@@ -10,7 +10,7 @@ use crate::losses::Scores;
 use crate::model::{Origin, PlacedLayer};
 use crate::probe::Operation;
 use crate::team::Worker;
-use crate::tensor::SparseRef;
+use crate::tensor::{MatrixMut, SparseRef};
 
 impl Step<'_> {
     /// `weight`: the divisor of the sum of the step's losses.
@@ -199,7 +199,7 @@ impl Step<'_> {
             return layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
         }
         let x = self.input_of(index).read(worker, rows.clone());
-        let other = inputs.other.map(|other| self.read_from(other).read(worker, rows));
+        let other = inputs.other.map(|other| self.read_from(other).read(worker, rows.clone()));
         let derived = &self.memory.derived[index];
         let derived = derived.read(worker, 0..derived.columns());
         let scratch = self.scratch(worker, index);
@@ -214,10 +214,23 @@ impl Step<'_> {
                 scratch,
                 training: Some(&training),
                 lengths: &[],
-                carried: None,
+                carried: self.carried(worker, index, &rows, block),
             },
             other,
         );
+    }
+
+    /// What a layer carries of these rows from the batch before, if it does.
+    fn carried<'s>(
+        &'s self,
+        worker: &'s Worker,
+        index: usize,
+        rows: &Range<usize>,
+        block: Block,
+    ) -> Option<MatrixMut<'s>> {
+        let carried = &self.memory.carried[index];
+        let of_batch = block.first + rows.start..block.first + rows.end;
+        (carried.columns() > 0).then(|| carried.block_mut(worker, of_batch, 0..carried.columns()))
     }
 
     pub(super) fn loss(&self, worker: &Worker, rows: Range<usize>, block: Block, weight: f64) {

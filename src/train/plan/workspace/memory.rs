@@ -84,6 +84,9 @@ pub struct Memory<F: Form> {
     pub branch: Activations<F>,
     /// For each layer that normalises by batch, each worker's state of the block, `[workers, state]`.
     pub states: Vec<F::Of<f32>>,
+    /// For each layer that carries a state from a batch to the next, that of each row of a batch, `[batch, carried_len]`;
+    /// empty for others, and where nothing is carried.
+    pub carried: Vec<F::Of<f32>>,
     /// Each worker's scratch for augmentation.
     pub augment_floats: Vec<F::Of<f32>>,
     /// Each worker's words of scratch for augmentation, `[workers, words]`.
@@ -190,6 +193,10 @@ impl<F: Form> Memory<F> {
             states: batch_norms()
                 .map(|norm| arena.strided(workers, norm.state_len(), norm.state_len()))
                 .collect(),
+            carried: layers
+                .iter()
+                .map(|placed| carried(arena, placed, if plan.carries { batch } else { 0 }))
+                .collect(),
             augment_floats: each_worker(arena, plan.augment_lens[0]),
             augment_words: arena.words(workers, plan.augment_lens[1]),
             column_ends: arena.words(workers, only(plan.sparse_entries.is_some(), padded(features))),
@@ -226,6 +233,14 @@ fn partials<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, parts: 
     match placed.layer.sums_rows() {
         true => arena.matrix(parts, placed.layer.storage_len()),
         false => arena.matrix(0, 0),
+    }
+}
+
+/// What a layer carries of so many rows; nothing of none.
+fn carried<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, rows: usize) -> F::Of<f32> {
+    match placed.layer.carried_len() {
+        len if len > 0 && rows > 0 => arena.matrix(rows, len),
+        _ => arena.array(0),
     }
 }
 
