@@ -31,7 +31,7 @@ fn refusal(settings: &[&str]) -> String {
 
 #[test]
 fn every_built_in_recipe_reads_and_is_written_back_equal() {
-    assert_eq!(Recipe::built_in_names().len(), 30);
+    assert_eq!(Recipe::built_in_names().len(), 31);
     for name in Recipe::built_in_names() {
         let recipe = Recipe::built_in(name).unwrap();
         assert_eq!(recipe.name, name);
