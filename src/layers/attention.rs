@@ -4,7 +4,7 @@
 
 use super::dropout::row_key;
 use super::in_order::{Advance, Along, InOrder};
-use super::layer::{Backward, Flops, Forward, Layer, Training};
+use super::layer::{Backward, Flops, Forward, Layer, Training, length_of};
 use crate::kernels::image::Image;
 use crate::kernels::sequence::attention::{self, Dropped, Head};
 use crate::kernels::sequence::rotary::Rotary;
@@ -84,13 +84,15 @@ impl Attention {
         [self.heads + shared, self.heads + self.kv_heads + shared]
     }
 
-    /// The rows of a head, by its number in a row of such an image: `[positions, width]`.
+    /// The rows of a head, by its number in a row of an image of such pixels, as many positions as there are:
+    /// `[positions, width]`.
     fn rows<'x>(&self, x: &'x [f32], image: Image, number: usize) -> MatrixRef<'x> {
-        MatrixRef::new(&x[number * self.width..], self.positions, self.width, image.pitch)
+        MatrixRef::new(&x[number * self.width..], x.len() / image.pitch, self.width, image.pitch)
     }
 
     fn rows_mut<'x>(&self, x: &'x mut [f32], image: Image, number: usize) -> MatrixMut<'x> {
-        MatrixMut::new(&mut x[number * self.width..], self.positions, self.width, image.pitch)
+        let positions = x.len() / image.pitch;
+        MatrixMut::new(&mut x[number * self.width..], positions, self.width, image.pitch)
     }
 
     /// The logarithms of the sums of a row's head, of what is saved: `[rows, heads, positions]`.
@@ -139,12 +141,16 @@ impl Layer for Attention {
         rows * self.heads * self.positions
     }
 
-    fn forward(&self, Forward { mut y, x, scratch, training, .. }: Forward) {
+    /// Of a sequence that ends before the last position there are neither queries nor keys behind its length.
+    fn forward(&self, Forward { mut y, x, scratch, training, lengths, .. }: Forward) {
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output) = (self.input(), self.output());
         let mut pass = attention::Forward::new(self.head(), scratch);
         for row in 0..y.rows() {
-            let (x, y) = (x.row(row), y.row(row));
+            let length = length_of(lengths, row, self.positions);
+            let x = &x.row(row)[..length * input.pitch];
+            let (y, behind) = y.row(row).split_at_mut(length * output.pitch);
+            behind.fill(0.0);
             for shared in 0..self.kv_heads {
                 let [keys, values] = self.keys_and_values(shared).map(|number| self.rows(x, input, number));
                 pass.take_keys(keys, values);
@@ -167,13 +173,17 @@ impl Layer for Attention {
     }
 
     /// Inverts the forward pass.
-    fn backward(&self, Backward { dx, dy, x, y, scratch, training, .. }: Backward) {
+    fn backward(&self, Backward { dx, dy, x, y, scratch, training, lengths, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output, dy) = (self.input(), self.output(), dy.as_ref());
         let mut pass = attention::Backward::new(self.head(), scratch);
         for row in 0..dx.rows() {
-            let (dx, dy, x, y) = (dx.row(row), dy.row(row), x.row(row), y.row(row));
+            let length = length_of(lengths, row, self.positions);
+            let (dx, behind) = dx.row(row).split_at_mut(length * input.pitch);
+            behind.fill(0.0);
+            let x = &x.row(row)[..length * input.pitch];
+            let [dy, y] = [dy, y].map(|y| &y.row(row)[..length * output.pitch]);
             for shared in 0..self.kv_heads {
                 let [of_keys, of_values] = self.keys_and_values(shared);
                 pass.take_keys(self.rows(x, input, of_keys), self.rows(x, input, of_values));

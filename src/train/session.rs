@@ -109,6 +109,10 @@ impl<'a> Session<'a> {
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;
+        if recipe.augment.mixup.is_some() && !samples.lengths().is_empty() {
+            let (expected, found) = ("one, with `augment.mixup`".into(), "several".into());
+            return Err(Error::Mismatch { what: "lengths of samples".into(), expected, found });
+        }
         if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_) | Targets::Tokens(_)) {
             let are_tokens = matches!(targets, Targets::Tokens(_));
             let found = if are_tokens { "a class for each position" } else { "values" };
@@ -346,6 +350,10 @@ impl<'a> Session<'a> {
         self.order.truncate(count);
         if let Some(subset) = &self.subset {
             self.order.iter_mut().for_each(|place| *place = subset[*place as usize]);
+        }
+        if train.buckets && !self.samples.lengths().is_empty() {
+            let (lengths, size, epoch) = (self.samples.lengths(), self.prepared.batch, self.epochs as u64);
+            batches::bucket(&mut self.order, lengths, size, train.seed, epoch);
         }
         let epoch = self.epochs as u64;
         if let Some(mixing) = &mut self.mixing {

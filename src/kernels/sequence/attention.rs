@@ -59,8 +59,10 @@ impl<'a> Forward<'a> {
         }
     }
 
-    /// Takes the keys and values of a sample, `[positions, width]`, for the queries that come.
+    /// Takes the keys and values of a sample, `[positions, width]`, for the queries that come: those of as many positions,
+    /// which may be fewer than there is memory for.
     pub fn take_keys(&mut self, keys: MatrixRef, values: MatrixRef) {
+        self.head.positions = keys.rows();
         let head = self.head;
         head.turned(self.key_rows, keys, 0, 1.0);
         pack(self.key_panels, MatrixRef::new(self.key_rows, head.positions, head.width, head.pitch()));

@@ -159,7 +159,15 @@ fn what_is_left_out_has_its_default() {
     let recipe = Recipe::parse(SMALL, "small.toml").unwrap();
     assert_eq!(
         recipe.train,
-        TrainConfig { epochs: 10, batch: 64, accumulate: 1, seed: 1, shuffle: true, steps_per_epoch: None }
+        TrainConfig {
+            epochs: 10,
+            batch: 64,
+            accumulate: 1,
+            seed: 1,
+            shuffle: true,
+            buckets: false,
+            steps_per_epoch: None
+        }
     );
     assert_eq!(recipe.optimizer, Optimizer::of(optimizer_kind("adam", "test").unwrap()));
     assert_eq!(recipe.optimizer.learning_rate, 1e-3);
@@ -209,6 +217,14 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         ),
         (&["train.seed=-1"], "`train.seed`: expected an integer of at least 0, found -1"),
         (&["train.shufle=true"], "unknown key `train.shufle`; did you mean `train.shuffle`?"),
+        (
+            &["train.buckets=true", "train.shuffle=false"],
+            "`train.buckets`: expected false with `shuffle = false`, found true",
+        ),
+        (
+            &["train.buckets=true", "train.batch=all"],
+            "`train.buckets`: expected false where each step takes all samples, found true",
+        ),
         (&["trian.epochs=2"], "unknown key `trian`; did you mean `train`?"),
         (&["optimizer.beta1=1"], "`optimizer.beta1`: expected a number in [0, 1), found 1"),
         (&["optimizer.beat1=0.8"], "unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?"),

@@ -28,6 +28,8 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Whether each epoch takes the samples in a new order.
     pub shuffle: bool,
+    /// Whether samples of about the same length are put into the same batch.
+    pub buckets: bool,
     /// Steps of an epoch, which takes the first samples of its order then; those of all samples without it. At least 1.
     pub steps_per_epoch: Option<usize>,
 }
@@ -52,6 +54,7 @@ impl TrainConfig {
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
             shuffle: section.boolean("shuffle", true)?,
+            buckets: section.boolean("buckets", false)?,
             steps_per_epoch: section.optional_integer("steps_per_epoch", 1, MOST_SAMPLES)?,
         };
         section.finish()?;
@@ -67,6 +70,9 @@ impl TrainConfig {
             ("seed", integer(self.seed)),
             ("shuffle", self.shuffle.into()),
         ]);
+        if self.buckets {
+            table.insert("buckets".into(), true.into());
+        }
         if let Some(steps) = self.steps_per_epoch {
             table.insert("steps_per_epoch".into(), integer(steps as u64));
         }
