@@ -38,6 +38,8 @@ pub enum Purpose {
     Tour = 23,
     /// Tokens of generated text.
     Generate = 24,
+    /// The order of samples of one length, and of batches of about one length; the index is the epoch.
+    Buckets = 25,
     /// Random choices inside tests.
     Test = 4,
 }

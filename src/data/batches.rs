@@ -49,6 +49,29 @@ fn below(stream: &mut rng::Stream, bound: u64) -> u64 {
     ((u128::from(stream.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
+/// Batches of which the samples are sorted by their lengths together.
+const POOL: usize = 50;
+
+/// Puts samples of about the same length into the same batch of an epoch's `order` `[samples]`, by `lengths`, those of
+/// all samples: pools of 50 batches of the order are sorted by length, samples of one length in an order of their own, and
+/// then whole batches are shuffled. The last batch stays where it is, since it may be short. It follows from the
+/// arguments alone, and nothing is allocated.
+pub fn bucket(order: &mut [u32], lengths: &[u32], batch: usize, seed: u64, epoch: u64) {
+    let batch = batch.clamp(1, order.len().max(1));
+    let key = rng::key(seed, Purpose::Buckets, epoch);
+    let place = |&sample: &u32| (lengths[sample as usize], rng::mix(key ^ u64::from(sample)), sample);
+    order.chunks_mut(batch.saturating_mul(POOL)).for_each(|pool| pool.sort_unstable_by_key(place));
+    let mut stream = rng::stream(seed, Purpose::Buckets, epoch);
+    let whole = order.len() / batch;
+    for last in (1..whole).rev() {
+        let other = below(&mut stream, last as u64 + 1) as usize;
+        if other < last {
+            let (before, from) = order.split_at_mut(last * batch);
+            before[other * batch..][..batch].swap_with_slice(&mut from[..batch]);
+        }
+    }
+}
+
 /// The batches of an epoch's `order` `[samples]`, one after the other. The last one is short if the batch size does not
 /// divide the number of samples; it is trained too.
 ///
@@ -141,6 +164,47 @@ mod tests {
             let mut sorted = all.clone();
             sorted.sort_unstable();
             assert!(sorted.iter().copied().eq(0..all.len() as u32));
+        }
+    }
+
+    #[test]
+    fn samples_of_a_batch_are_of_about_one_length() {
+        let (samples, batch) = (5_003, 10);
+        let lengths: Vec<u32> = (0..samples).map(|i| 1 + (i * 7919 % 1013 % 40) as u32).collect();
+        let plain = shuffled(samples, 3, 1);
+        let bucketed = |seed, epoch| {
+            let mut order = plain.clone();
+            bucket(&mut order, &lengths, batch, seed, epoch);
+            order
+        };
+        let order = bucketed(3, 1);
+        // It is a permutation that repeats, and other seeds and epochs have others.
+        let mut sorted = order.clone();
+        sorted.sort();
+        assert!(sorted.iter().copied().eq(0..samples as u32));
+        assert_eq!(order, bucketed(3, 1));
+        assert!(order != bucketed(4, 1) && order != bucketed(3, 2));
+        // Positions up to the longest of each batch, and those that count.
+        let computed = |order: &[u32]| -> u32 {
+            let longest = |batch: &[u32]| batch.iter().map(|&i| lengths[i as usize]).max().unwrap_or(0);
+            batches(order, batch).map(|batch| longest(batch) * batch.len() as u32).sum()
+        };
+        let counted: u32 = lengths.iter().sum();
+        assert!(f64::from(computed(&order)) < 1.03 * f64::from(counted));
+        assert!(f64::from(computed(&plain)) > 1.5 * f64::from(counted));
+        // Long batches do not follow each other.
+        let of_batch: Vec<u32> = batches(&order, batch).map(|batch| lengths[batch[0] as usize]).collect();
+        let rising = of_batch.windows(2).filter(|pair| pair[0] <= pair[1]).count();
+        assert!((0.4..0.6).contains(&(rising as f64 / of_batch.len() as f64)), "{rising}");
+    }
+
+    #[test]
+    fn few_samples_make_a_bucket() {
+        for (samples, batch) in [(1, 1), (1, 9), (3, 2), (0, 4), (7, 100)] {
+            let mut order = shuffled(samples, 1, 0);
+            bucket(&mut order, &[2, 1, 2, 1, 5, 1, 1], batch, 1, 0);
+            order.sort();
+            assert!(order.iter().copied().eq(0..samples as u32));
         }
     }
 

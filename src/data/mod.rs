@@ -24,6 +24,7 @@ pub mod idx;
 pub mod inspect;
 #[doc(hidden)]
 pub mod known;
+mod lengths;
 #[doc(hidden)]
 pub mod samples;
 pub mod small;
@@ -45,6 +46,7 @@ pub use crate::kernels::loss::NO_TOKEN;
 pub(crate) use checks::check_weights;
 pub use folder::read as read_folder;
 pub use idx::ElementType;
+pub(crate) use lengths::{check_lengths, positions_of};
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Tokens};
 pub use source::{generate_digits, load};
 pub use split::Split;

@@ -84,6 +84,8 @@ pub struct Samples {
     units: Vec<Unit>,
     /// `[samples]`, each at least 0; empty where all count alike.
     weights: Vec<f32>,
+    /// `[samples]`, how many positions of each count, from 1; empty where all do.
+    pub(super) lengths: Vec<u32>,
     /// What made them of the rows of a table, if that is where they come from.
     encoder: Option<Arc<Encoder>>,
     /// What made them of a text, if that is where they come from.
@@ -204,8 +206,21 @@ impl Samples {
         count: usize,
     ) -> Samples {
         let step = shape.iter().product();
-        let (units, weights, encoder, vocabulary) = (Vec::new(), Vec::new(), None, None);
-        Samples { features, element_type, shape, step, targets, units, weights, encoder, vocabulary, count }
+        let (units, weights, lengths) = (Vec::new(), Vec::new(), Vec::new());
+        let (encoder, vocabulary) = (None, None);
+        Samples {
+            features,
+            element_type,
+            shape,
+            step,
+            targets,
+            units,
+            weights,
+            lengths,
+            encoder,
+            vocabulary,
+            count,
+        }
     }
 
     /// Checks the conditions that all constructors share.
@@ -412,8 +427,9 @@ impl Samples {
         }
         let taken = Samples::of(features, self.element_type, self.shape, targets, indices.len());
         let weights = if self.weights.is_empty() { Vec::new() } else { rows(&self.weights, indices, [1; 2]) };
+        let lengths = if self.lengths.is_empty() { Vec::new() } else { rows(&self.lengths, indices, [1; 2]) };
         let (units, encoder) = (self.units.clone(), self.encoder.clone());
-        Ok(Samples { units, weights, encoder, vocabulary: self.vocabulary.clone(), ..taken })
+        Ok(Samples { units, weights, lengths, encoder, vocabulary: self.vocabulary.clone(), ..taken })
     }
 
     /// The first `count` samples, in the memory of all.
@@ -438,6 +454,7 @@ impl Samples {
             Targets::None => {}
         }
         shorten(&mut self.weights, count);
+        shorten(&mut self.lengths, count);
         Ok(Samples { count, ..self })
     }
 }

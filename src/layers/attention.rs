@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::dropout::row_key;
 use super::in_order::{Advance, Along, InOrder};
-use super::layer::{Backward, Flops, Forward, Layer, Training};
+use super::layer::{Backward, Flops, Forward, Layer, Training, length_of};
 use crate::kernels::image::Image;
 use crate::kernels::sequence::attention::{self, Dropped, Head};
 use crate::kernels::sequence::rotary::Rotary;
@@ -109,6 +109,14 @@ impl Attention {
         [self.heads + shared, self.heads + self.kv_heads + shared]
     }
 
+    /// The positions of queries, and of keys, of a sequence of so many positions. It has keys wherever it has queries.
+    fn counted(&self, length: usize) -> [Range<usize>; 2] {
+        let part = |part: &Range<usize>| part.start.min(length)..part.end.min(length);
+        let [queries, keys] = [part(&self.queries), part(&self.keys)];
+        debug_assert!(queries.is_empty() || !keys.is_empty(), "{queries:?} without keys");
+        [queries, keys]
+    }
+
     /// The rows of a head at some positions, by its number in a row of such an image: `[part.len(), width]`.
     fn rows<'x>(&self, x: &'x [f32], image: Image, number: usize, part: &Range<usize>) -> MatrixRef<'x> {
         let start = part.start * image.pitch + number * self.width;
@@ -189,24 +197,33 @@ impl Layer for Attention {
         rows * self.heads * self.queries.len()
     }
 
-    fn forward(&self, Forward { mut y, x, scratch, training, .. }: Forward) {
+    /// Of a sequence that ends before the last position there are neither queries nor keys behind its length.
+    fn forward(&self, Forward { mut y, x, scratch, training, lengths, .. }: Forward) {
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output) = (self.input(), self.output());
         let mut pass = attention::Forward::new(self.head(), scratch);
         for row in 0..y.rows() {
-            let (x, y) = (x.row(row), y.row(row));
+            let length = length_of(lengths, row, self.positions);
+            let x = &x.row(row)[..length * input.pitch];
+            let (y, behind) = y.row(row).split_at_mut(length * output.pitch);
+            behind.fill(0.0);
+            let [of_queries, of_keys] = self.counted(length);
+            if of_queries.is_empty() {
+                y.fill(0.0);
+                continue;
+            }
             for shared in 0..self.kv_heads {
                 let [keys, values] =
-                    self.keys_and_values(shared).map(|number| self.rows(x, input, number, &self.keys));
+                    self.keys_and_values(shared).map(|number| self.rows(x, input, number, &of_keys));
                 pass.take_keys(keys, values);
                 for head in self.group(shared) {
-                    let log_sums = &mut saved[self.saved(row, head)];
-                    let y = self.rows_mut(y, output, head, &self.queries);
-                    let queries = self.rows(x, input, head, &self.queries);
+                    let log_sums = &mut saved[self.saved(row, head)][..of_queries.len()];
+                    let y = self.rows_mut(y, output, head, &of_queries);
+                    let queries = self.rows(x, input, head, &of_queries);
                     pass.attend(y, log_sums, queries, self.dropped(training, row, head).as_ref());
                 }
             }
-            clear(y, output, &self.queries, 0..output.channels);
+            clear(y, output, &of_queries, 0..output.channels);
             pad(y, output);
         }
     }
@@ -220,31 +237,40 @@ impl Layer for Attention {
     }
 
     /// Inverts the forward pass.
-    fn backward(&self, Backward { dx, dy, x, y, scratch, training, .. }: Backward) {
+    fn backward(&self, Backward { dx, dy, x, y, scratch, training, lengths, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let (scratch, saved) = scratch.split_at_mut(self.scratch_len());
         let (input, output, dy) = (self.input(), self.output(), dy.as_ref());
         let mut pass = attention::Backward::new(self.head(), scratch);
         for row in 0..dx.rows() {
-            let (dx, dy, x, y) = (dx.row(row), dy.row(row), x.row(row), y.row(row));
+            let length = length_of(lengths, row, self.positions);
+            let (dx, behind) = dx.row(row).split_at_mut(length * input.pitch);
+            behind.fill(0.0);
+            let x = &x.row(row)[..length * input.pitch];
+            let [dy, y] = [dy, y].map(|y| &y.row(row)[..length * output.pitch]);
+            let [of_queries, of_keys] = self.counted(length);
+            if of_queries.is_empty() {
+                dx.fill(0.0);
+                continue;
+            }
             for shared in 0..self.kv_heads {
-                let [of_keys, of_values] = self.keys_and_values(shared);
-                let [keys, values] =
-                    [of_keys, of_values].map(|number| self.rows(x, input, number, &self.keys));
+                let numbers = self.keys_and_values(shared);
+                let [keys, values] = numbers.map(|number| self.rows(x, input, number, &of_keys));
                 pass.take_keys(keys, values);
                 for head in self.group(shared) {
-                    let [dy, y] = [dy, y].map(|y| self.rows(y, output, head, &self.queries));
-                    let own = [dy, y, self.rows(x, input, head, &self.queries)];
-                    let dq = self.rows_mut(dx, input, head, &self.queries);
-                    let log_sums = &saved[self.saved(row, head)];
+                    let [dy, y] = [dy, y].map(|y| self.rows(y, output, head, &of_queries));
+                    let own = [dy, y, self.rows(x, input, head, &of_queries)];
+                    let dq = self.rows_mut(dx, input, head, &of_queries);
+                    let log_sums = &saved[self.saved(row, head)][..of_queries.len()];
                     pass.attend(dq, own, log_sums, self.dropped(training, row, head).as_ref());
                 }
-                pass.finish_keys(self.rows_mut(dx, input, of_keys, &self.keys));
-                pass.finish_values(self.rows_mut(dx, input, of_values, &self.keys));
+                let [key, value] = numbers;
+                pass.finish_keys(self.rows_mut(dx, input, key, &of_keys));
+                pass.finish_values(self.rows_mut(dx, input, value, &of_keys));
             }
-            let of_queries = self.heads * self.width;
-            clear(dx, input, &self.queries, 0..of_queries);
-            clear(dx, input, &self.keys, of_queries..input.channels);
+            let channels = self.heads * self.width;
+            clear(dx, input, &of_queries, 0..channels);
+            clear(dx, input, &of_keys, channels..input.channels);
             pad(dx, input);
         }
     }

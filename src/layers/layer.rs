@@ -92,6 +92,11 @@ pub struct RowsGradient<'a> {
     pub scratch: &'a mut [f32],
 }
 
+/// How many positions of a row count, of so many, by the lengths that a layer is told.
+pub(super) fn length_of(lengths: &[u32], row: usize, positions: usize) -> usize {
+    lengths.get(row).map_or(positions, |&length| (length as usize).clamp(1, positions))
+}
+
 impl Forward<'_> {
     /// Calls `each` with the numbers of each row, `y` `[outputs]` and `x` `[inputs]`, and with the parameters; pads the
     /// output. For layers of features.

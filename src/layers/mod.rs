@@ -77,7 +77,7 @@ pub use parameter::{Layout, ParameterSpec, trained_numbers};
 pub use placed::Built;
 pub use pointwise::Pointwise;
 pub use polynomial::Polynomial;
-pub use pool::{GlobalAverage, Pool, Pooling};
+pub use pool::{GlobalAverage, GlobalMax, Pool, Pooling};
 pub use position_dense::PositionDense;
 pub use position_norm::PositionNorm;
 pub use prelu::Prelu;

@@ -1,7 +1,7 @@
 //! Pools of images: the largest number or the mean under each place of a window, or the mean of all.
 
 use super::kind::{Input, LayerKind, Refusal};
-use super::layer::{Backward, Forward, Layer};
+use super::layer::{Backward, Forward, Layer, length_of};
 use super::shape::Shape;
 use super::windows;
 use crate::hyper::{HyperParameter, HyperValues};
@@ -37,6 +37,15 @@ pub(super) static GLOBAL_AVERAGE: LayerKind =
     LayerKind::new("global-average-pool", |_, input| Box::new(GlobalAverage { input: image(input) }))
         .formula("the mean of each channel, as features")
         .source("Lin, Chen, Yan 2013")
+        .input(Input::Image)
+        .output(|_, input| Ok(Shape::Features(input.channels())))
+        .modules(2);
+
+/// The largest number of each channel: an image becomes features. In PyTorch it is `AdaptiveMaxPool2d(1)` and `Flatten`.
+pub(super) static GLOBAL_MAX: LayerKind =
+    LayerKind::new("global-max-pool", |_, input| Box::new(GlobalMax { input: image(input) }))
+        .formula("the largest number of each channel, as features")
+        .source("as torch.nn.AdaptiveMaxPool2d(1)")
         .input(Input::Image)
         .output(|_, input| Ok(Shape::Features(input.channels())))
         .modules(2);
@@ -129,10 +138,16 @@ impl Layer for Pool {
     }
 }
 
-/// The mean of each channel over all pixels: `[height, width, channels]` becomes `[channels]`.
+/// The mean of each channel over all pixels: `[height, width, channels]` becomes `[channels]`. Of a sequence the positions
+/// that count.
 #[derive(Clone, Debug)]
 pub struct GlobalAverage {
     pub input: Image,
+}
+
+/// The pixels of a row that count, as a sequence.
+fn counted(input: Image, lengths: &[u32], row: usize) -> Image {
+    Image { height: 1, width: length_of(lengths, row, input.pixels()), ..input }
 }
 
 impl Layer for GlobalAverage {
@@ -144,9 +159,10 @@ impl Layer for GlobalAverage {
         self.input.channels
     }
 
-    fn forward(&self, Forward { mut y, x, .. }: Forward) {
+    fn forward(&self, Forward { mut y, x, lengths, .. }: Forward) {
         for row in 0..y.rows() {
-            pool::global_average_forward(y.row(row), x.row(row), self.input);
+            let input = counted(self.input, lengths, row);
+            pool::global_average_forward(y.row(row), &x.row(row)[..input.columns()], input);
         }
     }
 
@@ -154,11 +170,63 @@ impl Layer for GlobalAverage {
         false
     }
 
-    fn backward(&self, Backward { dx, dy, .. }: Backward) {
+    fn backward(&self, Backward { dx, dy, lengths, .. }: Backward) {
         let Some(mut dx) = dx else { return };
         let dy = dy.as_ref();
         for row in 0..dx.rows() {
-            pool::global_average_backward(dx.row(row), dy.row(row), self.input);
+            let input = counted(self.input, lengths, row);
+            let (dx, behind) = dx.row(row).split_at_mut(input.columns());
+            pool::global_average_backward(dx, dy.row(row), input);
+            behind.fill(0.0);
+        }
+    }
+}
+
+/// The largest number of each channel over all pixels: `[height, width, channels]` becomes `[channels]`. Of a sequence the
+/// positions that count.
+#[derive(Clone, Debug)]
+pub struct GlobalMax {
+    pub input: Image,
+}
+
+impl GlobalMax {
+    /// The pixels of a row that count, and a window over all of them.
+    fn seen(&self, lengths: &[u32], row: usize) -> (Image, Window) {
+        let input = counted(self.input, lengths, row);
+        (input, Window::rectangle([1, input.width], [1, input.width], [0; 2], [1; 2]))
+    }
+}
+
+impl Layer for GlobalMax {
+    fn kind(&self) -> String {
+        "global-max-pool".into()
+    }
+
+    fn outputs(&self) -> usize {
+        self.input.channels
+    }
+
+    fn forward(&self, Forward { mut y, x, lengths, .. }: Forward) {
+        for row in 0..y.rows() {
+            let (input, window) = self.seen(lengths, row);
+            pool::max_forward(y.row(row), &x.row(row)[..input.columns()], input, window);
+        }
+    }
+
+    fn prepares_gradient(&self) -> bool {
+        false
+    }
+
+    /// The first of several equal numbers takes the gradient.
+    fn backward(&self, Backward { dx, dy, x, y, lengths, .. }: Backward) {
+        let Some(mut dx) = dx else { return };
+        let dy = dy.as_ref();
+        for row in 0..dx.rows() {
+            let (input, window) = self.seen(lengths, row);
+            let (dx, behind) = dx.row(row).split_at_mut(input.columns());
+            let x = &x.row(row)[..input.columns()];
+            pool::max_backward(dx, dy.row(row), x, y.row(row), input, window);
+            behind.fill(0.0);
         }
     }
 }

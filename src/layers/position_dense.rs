@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::dense::Dense;
 use super::derived::{Derivation, Derived};
 use super::in_order::Along;
-use super::layer::{Backward, Flops, Forward, Layer};
+use super::layer::{Backward, Flops, Forward, Layer, length_of};
 use super::parameter::ParameterSpec;
 use super::sharding::{MOST_PARTS, Partitioning, Role, Sharding, ShardsTogether};
 use crate::kernels::activation::{self, Activation};
@@ -28,6 +28,9 @@ use parts::Part;
 /// Bytes of weights that are still in the second-level cache when a worker comes back to the layer, with its next row: between
 /// the two it has been through all layers.
 const RESIDENT: usize = 96 << 10;
+
+/// Positions of a row of which only some count are computed in groups of so many: of whole tiles of the products.
+const TOGETHER: usize = 8;
 
 /// The names of the weight and the bias.
 pub type Names = [&'static str; 2];
@@ -79,6 +82,18 @@ impl PositionDense {
         // [positions x out] * [out x in] -> [positions x in], m = positions, n = channels in, k = out without padding
         let dy = dy.block(0..dy.rows(), 0..outputs);
         gemm::product_beside(dx, dy, derived, None, Epilogue::Plain, RESIDENT);
+    }
+
+    /// Whether all positions of all rows count.
+    fn are_whole(&self, lengths: &[u32]) -> bool {
+        lengths.iter().all(|&length| length as usize >= self.input.pixels())
+    }
+
+    /// How many positions of a row count, and how many are computed.
+    fn counted(&self, lengths: &[u32], row: usize) -> [usize; 2] {
+        let all = self.input.pixels();
+        let length = length_of(lengths, row, all);
+        [length, length.next_multiple_of(TOGETHER).min(all)]
     }
 
     /// Calls `each` with the positions of all rows of two matrices, or where gaps lie between the rows, with those of one
@@ -149,20 +164,30 @@ impl Layer for PositionDense {
         Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
     }
 
-    fn forward(&self, Forward { mut y, x, storage, .. }: Forward) {
+    /// Of a sequence that ends before the last position, what comes out behind its length is zeros.
+    fn forward(&self, Forward { mut y, x, storage, lengths, .. }: Forward) {
         let (pitch, of_x) = (self.output().pitch, self.input.pitch);
         if !self.parts.is_empty() {
             return self.forward_parts(y, x, storage);
         }
-        if let Some(x) = x.in_rows_of(of_x)
+        if self.are_whole(lengths)
+            && let Some(x) = x.in_rows_of(of_x)
             && let Some(y) = y.in_rows_of(pitch)
         {
             return self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
         }
         for row in 0..y.rows() {
-            let x = Self::positions(x, row, of_x);
-            let y = MatrixMut::new(y.row(row), x.rows(), pitch, pitch);
-            self.dense.apply_beside(y, x, storage, 0..pitch, RESIDENT);
+            let [length, computed] = self.counted(lengths, row);
+            let x = Self::positions(x, row, of_x).block(0..computed, 0..of_x);
+            let y = y.row(row);
+            self.dense.apply_beside(
+                MatrixMut::new(y, computed, pitch, pitch),
+                x,
+                storage,
+                0..pitch,
+                RESIDENT,
+            );
+            y[length * pitch..].fill(0.0);
         }
     }
 
@@ -170,28 +195,39 @@ impl Layer for PositionDense {
         self.dense.activation != Activation::IDENTITY
     }
 
-    fn backward(&self, Backward { dx, mut dy, y, derived, .. }: Backward) {
+    /// What does not count has no gradient, whatever reads its zeros.
+    fn backward(&self, Backward { dx, mut dy, y, derived, lengths, .. }: Backward) {
+        let output = self.output();
+        for row in 0..lengths.len() {
+            dy.row(row)[self.counted(lengths, row)[0] * output.pitch..output.columns()].fill(0.0);
+        }
         // Inverts the activation.
         if self.dense.activation != Activation::IDENTITY {
             for row in 0..dy.rows() {
-                activation::backward_in_place(self.dense.activation, dy.row(row), y.row(row));
+                let len = self.counted(lengths, row)[0] * output.pitch;
+                let (dy, y) = (&mut dy.row(row)[..len], &y.row(row)[..len]);
+                activation::backward_in_place(self.dense.activation, dy, y);
             }
         }
         let Some(mut dx) = dx else { return };
-        let (dy, of_x, pitch) = (dy.as_ref(), self.input.pitch, self.output().pitch);
+        let (dy, of_x, pitch) = (dy.as_ref(), self.input.pitch, output.pitch);
         if !self.parts.is_empty() {
             return self.backward_parts(dx, dy, derived);
         }
         let product =
             |dx: MatrixMut, dy: MatrixRef| Self::input_gradient(dx, dy, self.dense.outputs, derived);
-        if let Some(dy) = dy.in_rows_of(pitch)
+        if self.are_whole(lengths)
+            && let Some(dy) = dy.in_rows_of(pitch)
             && let Some(dx) = dx.in_rows_of(of_x)
         {
             return product(dx, dy);
         }
         for row in 0..dx.rows() {
-            let dy = Self::positions(dy, row, pitch);
-            product(MatrixMut::new(dx.row(row), dy.rows(), of_x, of_x), dy);
+            let [_, computed] = self.counted(lengths, row);
+            let dx = dx.row(row);
+            let dy = Self::positions(dy, row, pitch).block(0..computed, 0..pitch);
+            product(MatrixMut::new(dx, computed, of_x, of_x), dy);
+            dx[computed * of_x..].fill(0.0);
         }
     }
 
@@ -278,6 +314,7 @@ impl ShardsTogether for PositionDense {
         shards: Range<usize>,
         out: &mut [f32],
         [dy, x]: [MatrixRef; 2],
+        lengths: &[u32],
         accumulate: bool,
         scratch: &mut [f32],
     ) {
@@ -288,7 +325,7 @@ impl ShardsTogether for PositionDense {
         let columns = self.dense.columns_of_shards(shards.clone());
         let [dy, x] = [Positions::new(dy, pitches[0]), Positions::new(x, pitches[1])];
         let nothing_ahead = PrefetchQueue::default();
-        Chunks::new(scratch, pitches).each(dy, x, columns, |dy, x, has_earlier| {
+        Chunks::new(scratch, pitches).each([dy, x], lengths, columns, |dy, x, has_earlier| {
             let mut rest = &mut *out;
             for shard in shards.clone() {
                 let (out, after) = rest.split_at_mut(self.shard_len(shard));
@@ -383,7 +420,7 @@ mod tests {
                     let mut together = numbers(len, 0.569_840_291);
                     let mut apart = together.clone();
                     let mut scratch = vec![f32::NAN; ShardsTogether::scratch_len(&layer)];
-                    layer.gradients(shards.clone(), &mut together, factors, accumulate, &mut scratch);
+                    layer.gradients(shards.clone(), &mut together, factors, &[], accumulate, &mut scratch);
                     let mut rest = &mut apart[..];
                     for shard in shards.clone() {
                         let (out, after) = rest.split_at_mut(layer.shard_len(shard));

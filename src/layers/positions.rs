@@ -3,7 +3,7 @@
 
 use super::in_order::{Advance, Along, InOrder};
 use super::kind::{Input, LayerKind};
-use super::layer::{Backward, Forward, Layer, RowsGradient};
+use super::layer::{Backward, Forward, Layer, RowsGradient, length_of};
 use super::parameter::{Layout, ParameterSpec};
 use super::shape::Shape;
 use crate::data::batches;
@@ -80,7 +80,7 @@ pub(super) static PERMUTED: LayerKind = LayerKind::new("permute", permuted)
 /// The last position alone.
 pub(super) static LAST: LayerKind =
     LayerKind::new("last-position", |_, input| Box::new(LastPosition { input: image_of(input) }))
-        .formula("the channels of the last position as features")
+        .formula("the channels of the last position, of those that count, as features")
         .source("as x[:, -1]")
         .input(Input::Image)
         .output(|_, input| Ok(Shape::Features(input.channels())));
@@ -316,9 +316,9 @@ pub struct LastPosition {
 }
 
 impl LastPosition {
-    /// Where its channels begin.
-    fn place(&self) -> usize {
-        (self.input.pixels() - 1) * self.input.pitch
+    /// Where the channels of the last position of a row that counts begin.
+    fn place(&self, lengths: &[u32], row: usize) -> usize {
+        (length_of(lengths, row, self.input.pixels()) - 1) * self.input.pitch
     }
 }
 
@@ -331,9 +331,10 @@ impl Layer for LastPosition {
         self.input.channels
     }
 
-    fn forward(&self, Forward { mut y, x, .. }: Forward) {
-        let (place, channels) = (self.place(), self.input.channels);
+    fn forward(&self, Forward { mut y, x, lengths, .. }: Forward) {
+        let channels = self.input.channels;
         for row in 0..y.rows() {
+            let place = self.place(lengths, row);
             let (y, padding) = y.row(row).split_at_mut(channels);
             y.copy_from_slice(&x.row(row)[place..place + channels]);
             padding.fill(0.0);
@@ -344,10 +345,11 @@ impl Layer for LastPosition {
         false
     }
 
-    fn backward(&self, Backward { dx, dy, .. }: Backward) {
+    fn backward(&self, Backward { dx, dy, lengths, .. }: Backward) {
         let Some(mut dx) = dx else { return };
-        let (dy, place, channels) = (dy.as_ref(), self.place(), self.input.channels);
+        let (dy, channels) = (dy.as_ref(), self.input.channels);
         for row in 0..dx.rows() {
+            let place = self.place(lengths, row);
             let dx = dx.row(row);
             dx.fill(0.0);
             dx[place..place + channels].copy_from_slice(&dy.row(row)[..channels]);

@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::dense::Dense;
 use super::derived::Derived;
 use super::in_order::Along;
-use super::layer::{Backward, Flops, Forward, Layer, RowsGradient};
+use super::layer::{Backward, Flops, Forward, Layer, RowsGradient, length_of};
 use super::parameter::ParameterSpec;
 use super::sharding::{Partitioning, Sharding};
 use crate::init::Init;
@@ -178,9 +178,15 @@ impl Recurrent {
         Chunks::scratch_len(self.factors())
     }
 
-    /// The position that a direction comes to at a step.
-    fn position(&self, direction: usize, step: usize) -> usize {
-        if direction == 0 { step } else { self.positions - 1 - step }
+    /// The position that a direction comes to at a step, in a sequence of so many positions: the other direction begins
+    /// with the last one.
+    fn position(&self, direction: usize, step: usize, length: usize) -> usize {
+        if direction == 0 { step } else { length - 1 - step }
+    }
+
+    /// Steps of the longest of so many rows.
+    fn steps(&self, lengths: &[u32], rows: usize) -> usize {
+        (0..rows).map(|row| length_of(lengths, row, self.positions)).max().unwrap_or(0)
     }
 
     /// Where the projections of a position lie in a row.
@@ -189,12 +195,12 @@ impl Recurrent {
         start..start + self.gates_len()
     }
 
-    /// Where the state after a step lies in a row of the output, if it comes out.
-    fn given(&self, direction: usize, step: usize) -> Option<Range<usize>> {
+    /// Where the state after a step lies in a row of the output, if it comes out, in a sequence of so many positions.
+    fn given(&self, direction: usize, step: usize, length: usize) -> Option<Range<usize>> {
         let start = direction * self.units;
         let start = match self.last {
-            false => self.position(direction, step) * self.output().pitch + start,
-            true if step + 1 == self.positions => start,
+            false => self.position(direction, step, length) * self.output().pitch + start,
+            true if step + 1 == length => start,
             true => return None,
         };
         Some(start..start + self.units)
@@ -214,22 +220,36 @@ impl Recurrent {
         self.state.apply(sums, MatrixRef::new(h, rows, self.units, of_state), storage, 0..columns);
     }
 
+    /// Zeros behind the length of each row, of what is kept of each position, `[rows, T, stride]`: so the gradient of the
+    /// weights has nothing of these positions.
+    fn clear_behind(&self, kept: &mut [f32], stride: usize, lengths: &[u32]) {
+        for (row, kept) in (0..lengths.len()).zip(kept.chunks_exact_mut(self.positions * stride)) {
+            kept[length_of(lengths, row, self.positions) * stride..].fill(0.0);
+        }
+    }
+
     fn forward_along(
         &self,
         direction: usize,
         y: &mut MatrixMut,
-        x: MatrixRef,
+        (x, lengths): (MatrixRef, &[u32]),
         storage: &[f32],
         mut before: Before,
         scratch: &mut [f32],
     ) {
         let (rows, [of_gates, of_state, of_more]) = (x.rows(), self.strides());
         let (mut work, saved) = self.cut(scratch, rows, direction);
+        self.clear_behind(saved.before, of_state, lengths);
         let begins_with_zeros = self.begin(&mut work, saved.initial, &mut before, rows);
-        for step in 0..self.positions {
+        for step in 0..self.steps(lengths, rows) {
             self.add_up(&mut work, begins_with_zeros && step == 0, rows, storage);
-            let position = self.position(direction, step);
             for row in 0..rows {
+                let length = length_of(lengths, row, self.positions);
+                // A sequence that has ended keeps its state.
+                if step >= length {
+                    continue;
+                }
+                let position = self.position(direction, step, length);
                 let at = row * self.positions + position;
                 recurrent::forward(
                     self.cell,
@@ -243,7 +263,7 @@ impl Recurrent {
                         more: &mut saved.more[at * of_more..][..self.units.min(of_more)],
                     },
                 );
-                if let Some(place) = self.given(direction, step) {
+                if let Some(place) = self.given(direction, step, length) {
                     y.row(row)[place].copy_from_slice(&work.h[row * of_state..][..self.units]);
                 }
             }
@@ -258,7 +278,7 @@ impl Recurrent {
         &self,
         direction: usize,
         mut dx: Option<&mut MatrixMut>,
-        dy: MatrixRef,
+        (dy, lengths): (MatrixRef, &[u32]),
         derived: &[f32],
         scratch: &mut [f32],
     ) {
@@ -266,9 +286,18 @@ impl Recurrent {
         let (work, saved) = self.cut(scratch, rows, direction);
         work.h.fill(0.0);
         work.c.fill(0.0);
-        for step in (0..self.positions).rev() {
-            let position = self.position(direction, step);
+        self.clear_behind(saved.gates, of_gates, lengths);
+        if !lengths.is_empty() {
+            // Rows that are not begun with give nothing to the gradient of their states.
+            work.sums.fill(0.0);
+        }
+        for step in (0..self.steps(lengths, rows)).rev() {
             for row in 0..rows {
+                let length = length_of(lengths, row, self.positions);
+                if step >= length {
+                    continue;
+                }
+                let position = self.position(direction, step, length);
                 let at = row * self.positions + position;
                 let (gates, padding) =
                     saved.gates[at * of_gates..][..of_gates].split_at_mut(self.gates_len());
@@ -276,7 +305,7 @@ impl Recurrent {
                 recurrent::backward(
                     self.cell,
                     recurrent::Backward {
-                        dy: self.given(direction, step).map_or(&[][..], |place| &dy.row(row)[place]),
+                        dy: self.given(direction, step, length).map_or(&[][..], |place| &dy.row(row)[place]),
                         dh: &mut work.h[row * of_state..][..self.units],
                         past: &mut work.c[row * of_state..][..self.units],
                         gates,
@@ -359,30 +388,36 @@ impl Layer for Recurrent {
         if self.bidirectional || self.last { Along::Together } else { Along::InOrder(self) }
     }
 
-    fn forward(&self, Forward { mut y, x, storage, scratch, mut carried, .. }: Forward) {
+    fn forward(&self, Forward { mut y, x, storage, scratch, lengths, mut carried, .. }: Forward) {
         for direction in 0..self.directions() {
             let part = self.part(direction, self.directions() * self.stored());
             let initial = &storage[self.initial_range(direction)];
             let carried = carried.as_mut().map(|carried| carried.reborrow());
             let before = Before { initial, carried };
-            self.forward_along(direction, &mut y, x, &storage[part], before, scratch);
+            self.forward_along(direction, &mut y, (x, lengths), &storage[part], before, scratch);
         }
         for row in 0..y.rows() {
             if self.last {
                 y.row(row)[self.outputs()..].fill(0.0);
             } else {
-                channels::clear_padding(y.row(row), self.output());
+                let output = self.output();
+                channels::clear_padding(y.row(row), output);
+                y.row(row)[length_of(lengths, row, self.positions) * output.pitch..].fill(0.0);
             }
         }
     }
 
-    fn backward(&self, Backward { mut dx, dy, derived, scratch, .. }: Backward) {
+    fn backward(&self, Backward { mut dx, dy, derived, scratch, lengths, .. }: Backward) {
         for direction in 0..self.directions() {
             let derived = &derived[self.part(direction, derived.len())];
-            self.backward_along(direction, dx.as_mut(), dy.as_ref(), derived, scratch);
+            self.backward_along(direction, dx.as_mut(), (dy.as_ref(), lengths), derived, scratch);
         }
         let Some(mut dx) = dx else { return };
-        (0..dx.rows()).for_each(|row| channels::clear_padding(dx.row(row), self.input()));
+        let input = self.input();
+        for row in 0..dx.rows() {
+            channels::clear_padding(dx.row(row), input);
+            dx.row(row)[length_of(lengths, row, self.positions) * input.pitch..].fill(0.0);
+        }
     }
 
     fn gradient(&self, RowsGradient { out, dy, accumulate, scratch, .. }: RowsGradient) {
@@ -402,8 +437,8 @@ impl Layer for Recurrent {
             let [columns, units] = self.factors();
             let [dsums, before] = [Positions::new(dsums, columns), Positions::new(before, units)];
             Chunks::new(chunks, [columns, units]).each(
-                dsums,
-                before,
+                [dsums, before],
+                &[],
                 0..columns,
                 |dsums, before, has_earlier| {
                     let accumulate = accumulate || has_earlier;

@@ -28,6 +28,7 @@ fn built_in() -> Vec<&'static LayerKind> {
         &pool::AVERAGE,
         &pool::AVERAGE_1D,
         &pool::GLOBAL_AVERAGE,
+        &pool::GLOBAL_MAX,
         &flatten::KIND,
         &squeeze_excite::KIND,
         &normalisation::BATCH,

@@ -128,12 +128,14 @@ pub trait ShardsTogether {
     fn scratch_len(&self) -> usize;
 
     /// The gradients of consecutive shards, `out` one after the other, with the same bits as
-    /// [`shard_gradient`](Sharding::shard_gradient) of each.
+    /// [`shard_gradient`](Sharding::shard_gradient) of each. Positions behind the `lengths` of rows, `[rows]` or empty,
+    /// are left out: their gradient is 0, and a sum to which zeros are added has the same bits, but for the sign of 0.
     fn gradients(
         &self,
         shards: Range<usize>,
         out: &mut [f32],
         factors: [MatrixRef; 2],
+        lengths: &[u32],
         accumulate: bool,
         scratch: &mut [f32],
     );

@@ -194,11 +194,9 @@ fn stepped(
         Targets::Tokens(tokens) => TargetsRef::Tokens(&tokens.ids),
         Targets::None => TargetsRef::None,
     };
-    let record = match part.weights() {
-        [] => steps.step(features, targets),
-        weights => steps.step_weighted(features, targets, weights),
-    };
-    record.map(|record| record.loss)
+    let weights = Some(part.weights()).filter(|weights| !weights.is_empty());
+    let lengths = Some(part.lengths()).filter(|lengths| !lengths.is_empty());
+    steps.step_on(features, targets, weights, lengths).map(|record| record.loss)
 }
 
 #[cfg(test)]

@@ -111,6 +111,10 @@ impl<'a> Session<'a> {
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;
+        if recipe.augment.mixup.is_some() && !samples.lengths().is_empty() {
+            let (expected, found) = ("one, with `augment.mixup`".into(), "several".into());
+            return Err(Error::Mismatch { what: "lengths of samples".into(), expected, found });
+        }
         if recipe.augment.mixup.is_some() && matches!(targets, Targets::Values(_) | Targets::Tokens(_)) {
             let are_tokens = matches!(targets, Targets::Tokens(_));
             let found = if are_tokens { "a class for each position" } else { "values" };
@@ -359,6 +363,10 @@ impl<'a> Session<'a> {
         self.prepared.clear_carried();
         self.put_in_order(self.epochs as u64);
         self.order.truncate(count);
+        if train.buckets && !self.samples.lengths().is_empty() {
+            let (lengths, size, epoch) = (self.samples.lengths(), self.prepared.batch, self.epochs as u64);
+            batches::bucket(&mut self.order, lengths, size, train.seed, epoch);
+        }
         let epoch = self.epochs as u64;
         if let Some(mixing) = &mut self.mixing {
             mixing.draw(&self.order, train.seed, epoch);

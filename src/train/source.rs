@@ -7,6 +7,7 @@ use crate::kernels::elementwise::convert;
 use crate::kernels::loss::Targets;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::model::recipe::DataConfig;
+use crate::model::{Origin, PlacedLayer};
 use crate::probe::Cost;
 use crate::tensor::{MatrixMut, SparseMatrix};
 use crate::{Result, memory};
@@ -17,6 +18,9 @@ pub struct Source<'a> {
     pub targets: Targets<'a>,
     /// What each sample counts, `[samples]`; empty where all count alike.
     pub weights: &'a [f32],
+    /// How many positions of each sample count, `[samples]`, of so many; empty where all do.
+    pub lengths: &'a [u32],
+    pub positions: usize,
     /// Features of a sample.
     pub width: usize,
     /// Features from the beginning of one sample to that of the next: fewer where samples overlap.
@@ -42,6 +46,7 @@ impl<'a> Source<'a> {
     pub fn new(samples: &'a Samples, targets: Targets<'a>, config: &DataConfig) -> Self {
         let (features, width) = (samples.features().view(), samples.features_per_sample());
         let source = Source::of(features, width, targets, config.factor_and_shift(samples.element_type()));
+        let source = source.with_lengths(samples.lengths(), samples.positions());
         Source { step: samples.step(), ..source }.with_weights(samples.weights())
     }
 
@@ -52,12 +57,43 @@ impl<'a> Source<'a> {
         targets: Targets<'a>,
         [scale, shift]: [f32; 2],
     ) -> Self {
-        Source { features, targets, weights: &[], width, step: width, scale, shift, sparse: None }
+        let (weights, lengths, positions) = (&[], &[], 0);
+        Source {
+            features,
+            targets,
+            weights,
+            lengths,
+            positions,
+            width,
+            step: width,
+            scale,
+            shift,
+            sparse: None,
+        }
     }
 
     /// The source with weights of its samples, `[samples]` or empty.
     pub fn with_weights(self, weights: &'a [f32]) -> Self {
         Source { weights, ..self }
+    }
+
+    /// The source with the lengths of its samples, `[samples]` or empty, of so many positions each.
+    pub fn with_lengths(self, lengths: &'a [u32], positions: usize) -> Self {
+        Source { lengths, positions, ..self }
+    }
+
+    /// Whether a layer is told the lengths: what it reads has the positions of the data. Behind a layer that gives
+    /// fewer or more positions, all of them count.
+    pub fn has_lengths_of(&self, layers: &[PlacedLayer], index: usize) -> bool {
+        if self.lengths.is_empty() {
+            return false;
+        }
+        match layers[index].inputs.main {
+            Origin::Data => true,
+            Origin::Output(before) => {
+                layers[before].layer.image().is_some_and(|image| image.pixels() == self.positions)
+            }
+        }
     }
 
     /// The source with its samples without their zeros, as [`without_zeros`](Source::without_zeros) makes them.

@@ -87,6 +87,13 @@ impl Network {
         let values = splitmix::uniform(splitmix::INPUTS, samples * input.iter().product::<usize>());
         let labels = splitmix::labels(samples, classes as u64);
         let samples = Samples::floats(values, input, Targets::Classes(labels), classes).unwrap();
+        let samples = match &case["lengths"] {
+            Value::Null => samples,
+            lengths => {
+                let lengths = golden::integers(lengths).iter().map(|&length| length as u32).collect();
+                samples.with_lengths(lengths).unwrap()
+            }
+        };
         Network { recipe, model, samples }
     }
 

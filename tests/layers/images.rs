@@ -8,7 +8,9 @@ use crate::windowed::{Answer, Given, drawn, image, numeric};
 use fallline::engine::kernels::activation::Activation;
 use fallline::engine::kernels::image::{Image, Patches, Window};
 use fallline::engine::kernels::reference::image::{Convolution as Twin, Pool as PoolTwin};
-use fallline::engine::layers::{Convolution, Elementwise, Flatten, GlobalAverage, Layer, Pool, Pooling};
+use fallline::engine::layers::{
+    Convolution, Elementwise, Flatten, GlobalAverage, GlobalMax, Layer, Pool, Pooling,
+};
 
 /// Height, width, channels in, window, channels out, rows: strides, paddings, dilations, odd sizes, one
 /// place only, whole vectors of channels and parts of them, and more patches than are gathered at once.
@@ -245,6 +247,19 @@ fn images_become_features_and_back() {
     let expected: Vec<f64> = widened(&dy).iter().flat_map(|dy| [dy / 15.0; 15]).collect();
     assert!(close(&dx, &expected, 1e-6));
     assert!(!close(&dx, &expected[1..], 1e-6) && !close(&dx[15..], &expected[..525], 1e-6));
+
+    let largest = GlobalMax { input };
+    let placed = Placed::new(&largest, Vec::new());
+    let y = placed.forward_at_once(&images);
+    let of_channel = |channel: &[f32]| channel.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let expected: Vec<f32> = x.chunks(15).map(of_channel).collect();
+    assert_eq!(y.features(18), expected);
+    let mut padded = Activations::padded(&dy, 18);
+    let dx = placed.backward(&mut padded, &images, &y, Some(input.columns())).unwrap().channels(input);
+    for ((dx, x), (dy, largest)) in dx.chunks(15).zip(x.chunks(15)).zip(dy.iter().zip(&expected)) {
+        let first = x.iter().position(|x| x == largest);
+        assert!(dx.iter().enumerate().all(|(i, dx)| *dx == if Some(i) == first { *dy } else { 0.0 }));
+    }
 }
 
 /// Activations of images keep the padding zero.

@@ -14,6 +14,7 @@ mod features;
 mod gated;
 mod grouped;
 mod images;
+mod lengths;
 mod normalisation;
 mod pass;
 mod pointwise;

@@ -1,5 +1,6 @@
 //! Small recurrent networks against the numbers of PyTorch in `tests/golden/recurrent.json`, which
-//! `scripts/golden/recurrent.py` made.
+//! `scripts/golden/recurrent.py` made; and networks of sequences of different lengths in `tests/golden/padded.json`, by
+//! `scripts/golden/padded.py`.
 
 use crate::common::compare::{close, largest_deviation};
 use crate::common::golden::{self, count, numbers, text};
@@ -61,7 +62,17 @@ fn agree(found: &[Vec<f32>; 3], expected: &[Vec<f64>; 3]) -> bool {
 
 #[test]
 fn recurrent_networks_agree_with_pytorch() {
-    let file = golden::read("recurrent.json");
+    agree_with("recurrent.json");
+}
+
+/// With `pack_padded_sequence` and `key_padding_mask`.
+#[test]
+fn sequences_of_different_lengths_agree_with_pytorch() {
+    agree_with("padded.json");
+}
+
+fn agree_with(name: &str) {
+    let file = golden::read(name);
     for case in golden::cases(&file) {
         let sgd = "name = \"sgd\"\nlearning_rate = 1.0";
         let mut network = network(&file, case, sgd, count(&file["samples"]));

@@ -144,6 +144,9 @@ impl Encoded {
             target[line.len()] = END;
         }
         let targets = Targets::Tokens(Tokens { ids, positions, step: positions, vocabulary });
-        Samples::windows(features(&inputs, vocabulary)?, positions, positions, targets, indices.len())
+        // A line of n tokens has n + 1 positions: END comes before the first, and is the target of the last.
+        let lengths = indices.iter().map(|&index| self.line(index).len() as u32 + 1).collect();
+        Samples::windows(features(&inputs, vocabulary)?, positions, positions, targets, indices.len())?
+            .with_lengths(lengths)
     }
 }

@@ -43,16 +43,24 @@ impl<'a> Positions<'a> {
         Positions { first: part.start, each: part.len(), ..self }
     }
 
-    fn len(&self) -> usize {
-        self.matrix.rows() * self.each
+    /// How many positions of a row are taken, by the lengths of the rows, which may be none.
+    fn of_row(&self, row: usize, lengths: &[u32]) -> usize {
+        lengths
+            .get(row)
+            .map_or(self.each, |&length| self.each.min((length as usize).saturating_sub(self.first)))
     }
 
-    /// Copies these columns of some positions to rows `stride` floats apart.
-    fn copy(&self, to: &mut [f32], stride: usize, positions: Range<usize>, columns: &Range<usize>) {
-        let each = self.each;
-        for (position, to) in positions.zip(to.chunks_exact_mut(stride)) {
-            let start = (self.first + position % each) * self.columns;
-            let from = &self.matrix.row(position / each)[start + columns.start..start + columns.end];
+    /// Copies these columns of some positions, each by its row and its number there, to rows `stride` floats apart.
+    fn copy(
+        &self,
+        to: &mut [f32],
+        stride: usize,
+        positions: impl Iterator<Item = (usize, usize)>,
+        columns: &Range<usize>,
+    ) {
+        for ((row, position), to) in positions.zip(to.chunks_exact_mut(stride)) {
+            let start = (self.first + position) * self.columns;
+            let from = &self.matrix.row(row)[start + columns.start..start + columns.end];
             to[columns.clone()].copy_from_slice(from);
         }
     }
@@ -75,23 +83,28 @@ impl<'a> Chunks<'a> {
     }
 
     /// Calls `each` with some rows of both after the other, in their order, and whether there were others before. Of `dy`
-    /// only `columns` are there.
+    /// only `columns` are there. Positions behind the `lengths` of the sequences, if there are some, are left out.
     pub fn each(
         &mut self,
-        dy: Positions,
-        x: Positions,
+        [dy, x]: [Positions; 2],
+        lengths: &[u32],
         columns: Range<usize>,
         mut each: impl FnMut(MatrixRef, MatrixRef, bool),
     ) {
-        debug_assert!(dy.len() == x.len() && [dy.columns, x.columns] == self.columns);
+        let rows = x.matrix.rows();
+        debug_assert!(dy.matrix.rows() == rows && (dy.first, dy.each) == (x.first, x.each));
+        debug_assert!([dy.columns, x.columns] == self.columns);
         let strides = self.columns.map(stride);
-        for start in (0..x.len()).step_by(CHUNK) {
-            let here = start..(start + CHUNK).min(x.len());
-            dy.copy(self.dy, strides[0], here.clone(), &columns);
-            x.copy(self.x, strides[1], here.clone(), &(0..x.columns));
+        let all: usize = (0..rows).map(|row| x.of_row(row, lengths)).sum();
+        let mut places =
+            (0..rows).flat_map(move |row| (0..x.of_row(row, lengths)).map(move |position| (row, position)));
+        for start in (0..all).step_by(CHUNK) {
+            let count = CHUNK.min(all - start);
+            dy.copy(self.dy, strides[0], places.clone().take(count), &columns);
+            x.copy(self.x, strides[1], places.by_ref().take(count), &(0..x.columns));
             each(
-                MatrixRef::new(self.dy, here.len(), dy.columns, strides[0]),
-                MatrixRef::new(self.x, here.len(), x.columns, strides[1]),
+                MatrixRef::new(self.dy, count, dy.columns, strides[0]),
+                MatrixRef::new(self.x, count, x.columns, strides[1]),
                 start > 0,
             );
         }
@@ -115,8 +128,8 @@ mod tests {
         let mut found = [Vec::new(), Vec::new()];
         let mut starts = Vec::new();
         Chunks::new(&mut scratch, columns).each(
-            Positions::new(matrix(&dy, 16), 16),
-            Positions::new(matrix(&x, 3), 3),
+            [Positions::new(matrix(&dy, 16), 16), Positions::new(matrix(&x, 3), 3)],
+            &[],
             8..16,
             |dy, x, has_earlier| {
                 (0..dy.rows()).for_each(|row| found[0].extend_from_slice(&dy.row(row)[8..]));
@@ -130,6 +143,32 @@ mod tests {
             rows.flat_map(|row| row.chunks_exact(columns).flat_map(|x| x[from..].to_vec())).collect()
         };
         assert_eq!(found, [wanted(&dy, 16, 8), wanted(&x, 3, 0)]);
+    }
+
+    /// Positions behind the lengths of sequences are left out, over chunks that begin within a sequence.
+    #[test]
+    fn positions_that_do_not_count_are_left_out() {
+        let (rows, positions, columns, lengths) = (6, 30, [16, 2], [30, 1, 17, 29, 30, 2]);
+        let dy = vec![1.0; rows * positions * 16];
+        let x: Vec<f32> = (0..rows * positions * 2).map(|i| i as f32).collect();
+        let mut scratch = vec![f32::NAN; Chunks::scratch_len(columns)];
+        let (mut found, mut counts) = (Vec::new(), Vec::new());
+        Chunks::new(&mut scratch, columns).each(
+            [
+                Positions::new(MatrixRef::new(&dy, rows, positions * 16, positions * 16), 16),
+                Positions::new(MatrixRef::new(&x, rows, positions * 2, positions * 2), 2),
+            ],
+            &lengths,
+            0..16,
+            |dy, x, _| {
+                (0..x.rows()).for_each(|row| found.extend_from_slice(x.row(row)));
+                counts.push(dy.rows());
+            },
+        );
+        let sequences = x.chunks_exact(positions * 2).zip(lengths);
+        let wanted: Vec<f32> = sequences.flat_map(|(x, length)| x[..length as usize * 2].to_vec()).collect();
+        assert_eq!(found, wanted);
+        assert_eq!(counts, [64, 45]);
     }
 
     #[test]

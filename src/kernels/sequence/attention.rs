@@ -62,7 +62,8 @@ impl<'a> Forward<'a> {
         }
     }
 
-    /// Takes the keys and values of a sample, `[keys, width]`, for the queries that come.
+    /// Takes the keys and values of a sample, `[keys, width]`, for the queries that come: as many as there are,
+    /// which may be fewer than there is memory for.
     pub fn take_keys(&mut self, keys: MatrixRef, values: MatrixRef) {
         self.head = self.capacity.with_keys(keys.rows());
         let head = self.head;

@@ -96,7 +96,7 @@ impl PositionDense {
         let Some((part, before)) = parts.split_last() else { return };
         let columns = self.dense.columns_of_shards(shards.clone());
         let mut chunks = Chunks::new(scratch, [self.output().pitch, self.input.pitch]);
-        chunks.each(dy, x, columns, |dy, x, has_earlier| {
+        chunks.each([dy, x], &[], columns, |dy, x, has_earlier| {
             let mut rest = &mut *out;
             for shard in shards.clone() {
                 let (out, after) = rest.split_at_mut(self.shard_len(shard));

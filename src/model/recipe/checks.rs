@@ -5,6 +5,7 @@ use super::config::Recipe;
 use super::layers::find_layer;
 use super::optimizer::Optimizer;
 use super::train::TrainConfig;
+use crate::data::text::Form;
 use crate::error::{Error, Result};
 use crate::layers::LayerSettings;
 use crate::losses::{self, Loss};
@@ -19,7 +20,10 @@ pub(crate) type Misfit = (&'static str, String, String);
 pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = beside_the_rule(recipe).or_else(|| beside_augmentation(recipe));
     let misfit = misfit.or_else(|| beside_k_means(recipe)).or_else(|| beside_embedding(recipe));
-    let misfit = misfit.or_else(|| recipe.model.untied()).or_else(|| beside_carrying(recipe));
+    let misfit = misfit
+        .or_else(|| recipe.model.untied())
+        .or_else(|| beside_carrying(recipe))
+        .or_else(|| beside_buckets(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }
 
@@ -78,6 +82,28 @@ fn too_many_clusters(recipe: &Recipe, samples: usize) -> Option<Misfit> {
     let clusters = recipe.model.k_means?.clusters;
     let expected = || format!("at most {samples}, as many as there are samples to train on");
     (clusters > samples).then(|| ("model.clusters", expected(), clusters.to_string()))
+}
+
+/// Samples of one length, or in an order of their own.
+fn beside_buckets(recipe: &Recipe) -> Option<Misfit> {
+    let Recipe { data, train, optimizer, .. } = recipe;
+    if !train.buckets {
+        return None;
+    }
+    let refused = |expected: &str| Some(("train.buckets", expected.to_string(), "true".to_string()));
+    let is_stream = data.text.as_deref().is_some_and(|text| matches!(text.setup.form, Form::Stream { .. }));
+    if is_stream || data.table.is_some() || data.task.is_some() {
+        return refused(
+            "false where samples are of one length: those of several are lines, `data.form = \"lines\"`",
+        );
+    }
+    if !train.shuffle {
+        return refused("false with `shuffle = false`");
+    }
+    if optimizer.kind().full_batch || train.takes_all() {
+        return refused("false where each step takes all samples");
+    }
+    None
 }
 
 /// Windows of a series, of which a target follows.

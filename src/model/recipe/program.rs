@@ -42,6 +42,7 @@ impl Recipe {
                 accumulate: 1,
                 seed: 1,
                 shuffle: true,
+                buckets: false,
                 steps_per_epoch: None,
                 carry_state: false,
             },

@@ -165,6 +165,7 @@ fn what_is_left_out_has_its_default() {
             accumulate: 1,
             seed: 1,
             shuffle: true,
+            buckets: false,
             steps_per_epoch: None,
             carry_state: false
         }
@@ -217,6 +218,14 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
         ),
         (&["train.seed=-1"], "`train.seed`: expected an integer of at least 0, found -1"),
         (&["train.shufle=true"], "unknown key `train.shufle`; did you mean `train.shuffle`?"),
+        (
+            &["train.buckets=true", "train.shuffle=false"],
+            "`train.buckets`: expected false with `shuffle = false`, found true",
+        ),
+        (
+            &["train.buckets=true", "train.batch=all"],
+            "`train.buckets`: expected false where each step takes all samples, found true",
+        ),
         (&["trian.epochs=2"], "unknown key `trian`; did you mean `train`?"),
         (&["optimizer.beta1=1"], "`optimizer.beta1`: expected a number in [0, 1), found 1"),
         (&["optimizer.beat1=0.8"], "unknown key `optimizer.beat1`; did you mean `optimizer.beta1`?"),

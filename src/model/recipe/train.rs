@@ -28,6 +28,8 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Whether each epoch takes the samples in a new order.
     pub shuffle: bool,
+    /// Whether samples of about the same length are put into the same batch.
+    pub buckets: bool,
     /// Steps of an epoch, which takes the first samples of its order then; those of all samples without it. At least 1.
     pub steps_per_epoch: Option<usize>,
     /// Whether each row of a batch goes on with the states of recurrent layers where that row of the batch before has ended:
@@ -60,6 +62,7 @@ impl TrainConfig {
             accumulate: section.integer("accumulate", 1, 1, MOST_SAMPLES)?,
             seed: section.seed("seed", 1)?,
             shuffle: section.boolean("shuffle", !carry_state)?,
+            buckets: section.boolean("buckets", false)?,
             steps_per_epoch: section.optional_integer("steps_per_epoch", 1, MOST_SAMPLES)?,
             carry_state,
         };
@@ -77,6 +80,9 @@ impl TrainConfig {
             ("shuffle", self.shuffle.into()),
             ("carry_state", self.carry_state.into()),
         ]);
+        if self.buckets {
+            table.insert("buckets".into(), true.into());
+        }
         if let Some(steps) = self.steps_per_epoch {
             table.insert("steps_per_epoch".into(), integer(steps as u64));
         }

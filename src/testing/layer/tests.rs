@@ -247,6 +247,7 @@ fn built_in_layers_of_images_pass() {
         LayerConfig::max_pool(2),
         LayerConfig::average_pool(3).with("padding", 1).unwrap(),
         LayerConfig::global_average_pool(),
+        LayerConfig::named("global-max-pool").unwrap(),
         LayerConfig::flatten(),
         LayerConfig::dropout(0.25).with("channels", true).unwrap(),
     ];

@@ -153,6 +153,7 @@ impl ForwardPass {
         let rows = samples.len();
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
+        let lengths = source.lengths.get(samples.clone()).unwrap_or(&[]);
         let gather = || source.gather_rows(&mut input, samples, 0..features);
         match worker {
             Some(worker) => {
@@ -192,7 +193,7 @@ impl ForwardPass {
                 columns: 0..columns,
                 scratch,
                 training: None,
-                lengths: &[],
+                lengths: if source.has_lengths_of(model.layers(), index) { lengths } else { &[] },
                 carried: None,
             };
             let compute = || placed.layer.forward(pass, other);

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use crate::data::FeaturesRef;
 use crate::data::idx::ElementType;
+use crate::data::{FeaturesRef, check_lengths, positions_of};
 use crate::kernels::loss;
 use crate::losses::Targets;
 use crate::model::Model;
@@ -109,7 +109,38 @@ impl Predictor {
     /// not finite, or the model was trained on bytes and is given floats, or the other way round, and does not say
     /// what they are divided by. If memory is short, in a first call. `out` is unchanged then.
     pub fn predict<'a>(&self, x: impl Into<FeaturesRef<'a>>, out: &mut [f32]) -> Result<()> {
-        let (x, model) = (x.into(), self.model());
+        self.predict_all(x.into(), None, out)
+    }
+
+    /// [`predict`](Predictor::predict) of sequences of which the first `lengths[i]` positions of sample `i` count,
+    /// `[samples]`: as [`Samples::with_lengths`](crate::Samples::with_lengths) has it.
+    ///
+    /// ```
+    /// use fallline::{LayerConfig, Model, Predictor};
+    ///
+    /// let lstm = LayerConfig::named("lstm")?.with("units", 4)?.with("returns", "last")?;
+    /// let predictor = Predictor::new(Model::of_sequences(3, 1).layer(lstm).build()?)?;
+    /// let (mut one, mut other) = ([0.0; 4], [0.0; 4]);
+    /// predictor.predict_sequences(&[0.1, 0.2, 7.0], &[2], &mut one)?;
+    /// predictor.predict_sequences(&[0.1, 0.2, 8.0], &[2], &mut other)?;
+    /// assert_eq!(one, other);
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`predict`](Predictor::predict); also if there are not as many lengths as samples, or one is 0 or more
+    /// than the positions of a sample.
+    pub fn predict_sequences<'a>(
+        &self,
+        x: impl Into<FeaturesRef<'a>>,
+        lengths: &[u32],
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.predict_all(x.into(), Some(lengths), out)
+    }
+
+    fn predict_all(&self, x: FeaturesRef, lengths: Option<&[u32]>, out: &mut [f32]) -> Result<()> {
+        let model = self.model();
         let (width, outputs) = (model.input().iter().product(), model.outputs());
         let count = x.len() / width;
         if x.len() != count * width {
@@ -118,7 +149,12 @@ impl Predictor {
         if out.len() != count * outputs {
             return Err(mismatch("length of the output slice", format!("{count} x {outputs}"), out.len()));
         }
-        let source = Source::of(x, width, Targets::None, self.factor_and_shift(x)?);
+        let positions = positions_of(model.input());
+        if let Some(lengths) = lengths {
+            check_lengths("lengths of samples", lengths, count, positions)?;
+        }
+        let source = Source::of(x, width, Targets::None, self.factor_and_shift(x)?)
+            .with_lengths(lengths.unwrap_or_default(), positions);
         // Whoever waited for the threads would do better to compute alone.
         let team = self.team.as_ref().filter(|_| count > self.rows).and_then(|team| team.try_lock().ok());
         let Some(team) = team else {

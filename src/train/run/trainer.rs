@@ -133,6 +133,14 @@ impl Trainer {
         self
     }
 
+    /// Whether samples of about the same [length](crate::Samples::with_lengths) are put into the same batch, so that
+    /// little padding is computed; they are not unless this is set. Batches are then still drawn by the seed, but no longer
+    /// of all samples.
+    pub fn buckets(mut self, buckets: bool) -> Trainer {
+        self.recipe.train.buckets = buckets;
+        self
+    }
+
     /// Threads that train together, at least 1. No result depends on how many.
     pub fn threads(mut self, threads: usize) -> Trainer {
         self.threads = Some(threads);

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::data::idx::ElementType;
-use crate::data::{FeaturesRef, Samples, TargetsRef, check_weights};
+use crate::data::{FeaturesRef, Samples, TargetsRef, check_lengths, check_weights, positions_of};
 use crate::kernels::loss::{NO_TOKEN, Targets, Tokens};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
@@ -118,7 +118,7 @@ impl<'a> Stepper<'a> {
         x: impl Into<FeaturesRef<'b>>,
         targets: impl Into<TargetsRef<'b>>,
     ) -> Result<StepRecord> {
-        self.step_on(x.into(), targets.into(), None)
+        self.step_on(x.into(), targets.into(), None, None)
     }
 
     /// [`step`](Stepper::step) on samples that have weights, `[samples]`: the loss and the gradient of each count so
@@ -149,17 +149,37 @@ impl<'a> Stepper<'a> {
         targets: impl Into<TargetsRef<'b>>,
         weights: &[f32],
     ) -> Result<StepRecord> {
-        self.step_on(x.into(), targets.into(), Some(weights))
+        self.step_on(x.into(), targets.into(), Some(weights), None)
     }
 
-    /// Trains on a batch of samples that have weights, `[samples]`, or none.
-    fn step_on(
+    /// [`step`](Stepper::step) on sequences of which the first `lengths[i]` positions of sample `i` count, `[samples]`, as
+    /// [`Samples::with_lengths`](crate::Samples::with_lengths) has it; what lies behind is to have no target.
+    ///
+    /// # Errors
+    /// Those of [`step`](Stepper::step); also if there are not as many lengths as samples, or one is 0 or more than the
+    /// positions of a sample.
+    pub fn step_sequences<'b>(
+        &mut self,
+        x: impl Into<FeaturesRef<'b>>,
+        targets: impl Into<TargetsRef<'b>>,
+        lengths: &[u32],
+    ) -> Result<StepRecord> {
+        self.step_on(x.into(), targets.into(), None, Some(lengths))
+    }
+
+    /// Trains on a batch of samples that have weights and lengths, both `[samples]`, or none.
+    pub(crate) fn step_on(
         &mut self,
         x: FeaturesRef,
         targets: TargetsRef,
         weights: Option<&[f32]>,
+        lengths: Option<&[u32]>,
     ) -> Result<StepRecord> {
         let (count, targets) = self.checked(x, targets)?;
+        let positions = positions_of(self.model.input());
+        if let Some(lengths) = lengths {
+            check_lengths("lengths of the batch", lengths, count, positions)?;
+        }
         if let Some(weights) = weights {
             check_weights("weights of the batch", weights, count)?;
         }
@@ -176,6 +196,7 @@ impl<'a> Stepper<'a> {
         let settings = self.settings();
         let source =
             Source::of(x, width, targets, factor_and_shift).with_weights(weights.unwrap_or_default());
+        let source = source.with_lengths(lengths.unwrap_or_default(), positions);
         let step = self.prepared.step(self.model, &self.recipe, source, None, self.due);
         let batch = Batch { order: &self.order[..count], start: 0, size: count, mixing: None };
         let derives = !self.has_derived;

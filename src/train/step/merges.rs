@@ -66,7 +66,7 @@ impl<'a> Step<'a> {
                 derived: derived.read(worker, 0..derived.columns()),
                 scratch: self.scratch(worker, index),
                 training: Some(&self.training(index, &rows, block)),
-                lengths: &[],
+                lengths: self.lengths(worker, index, rows.clone()),
             });
         }
         add_rows(&mut sum, &mut own);

@@ -148,7 +148,8 @@ impl Step<'_> {
         let out = self.memory.sums.write(worker, places[shards.start]..places[shards.end]);
         let scratch = self.memory.scratch[worker.index()].write(worker, 0..together.scratch_len());
         let factors = self.factors(worker, index, block.samples.len());
-        together.gradients(shards.clone(), out, factors, block.first > 0, scratch);
+        let lengths = self.lengths(worker, index, 0..block.samples.len());
+        together.gradients(shards.clone(), out, factors, lengths, block.first > 0, scratch);
         if block.is_last {
             for shard in shards {
                 self.finish_gradient(worker, index, shard, self.stored_gradient(worker, index, shard));

@@ -67,7 +67,14 @@ impl Step<'_> {
         }
     }
 
+    /// Gathers the targets of these rows, and their lengths.
     fn gather_targets(&self, worker: &Worker, rows: Range<usize>, block: Block) {
+        if !self.source.lengths.is_empty() {
+            let lengths = self.memory.lengths.write(worker, rows.clone());
+            for (length, &sample) in lengths.iter_mut().zip(&block.samples[rows.clone()]) {
+                *length = self.source.lengths[sample as usize];
+            }
+        }
         match self.source.targets {
             Targets::Classes(of_all) | Targets::Mixed { labels: of_all, .. } => {
                 let labels = self.memory.labels.write(worker, rows.clone());
@@ -152,6 +159,16 @@ impl Step<'_> {
         Some(SparseRef::new(matrix, &block.samples[rows]))
     }
 
+    /// How many positions of some rows of the block count, `[rows]`, if a layer is told.
+    pub(super) fn lengths<'s>(&'s self, worker: &'s Worker, index: usize, rows: Range<usize>) -> &'s [u32] {
+        // A layer that is split by features comes to rows of workers that may not have gathered theirs, and has no
+        // positions.
+        if self.layers[index].layer.splits_features() || !self.source.has_lengths_of(self.layers, index) {
+            return &[];
+        }
+        self.memory.lengths.read(worker, rows)
+    }
+
     /// The scratch of a layer.
     #[allow(clippy::mut_from_ref)] // one worker's own, as all that is shared
     pub(super) fn scratch<'s>(&'s self, worker: &'s Worker, index: usize) -> &'s mut [f32] {
@@ -199,6 +216,7 @@ impl Step<'_> {
             return layer.forward(y, x, self.parameters.read(worker, storage.clone()), columns);
         }
         let x = self.input_of(index).read(worker, rows.clone());
+        let lengths = self.lengths(worker, index, rows.clone());
         let other = inputs.other.map(|other| self.read_from(other).read(worker, rows.clone()));
         let derived = &self.memory.derived[index];
         let derived = derived.read(worker, 0..derived.columns());
@@ -213,7 +231,7 @@ impl Step<'_> {
                 columns,
                 scratch,
                 training: Some(&training),
-                lengths: &[],
+                lengths,
                 carried: self.carried(worker, index, &rows, block),
             },
             other,
@@ -265,7 +283,8 @@ impl Step<'_> {
     pub(super) fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let is_first = inputs.other.is_none() && self.gradient_of(inputs.main).is_none();
-        if is_first && !layer.prepares_gradient() {
+        // Where there are lengths, the gradient behind them is to become 0.
+        if is_first && !layer.prepares_gradient() && self.source.lengths.is_empty() {
             return;
         }
         let cost = || self.input_gradient_cost(index, rows.len());
@@ -286,7 +305,7 @@ impl Step<'_> {
                 derived: derived.read(worker, 0..derived.columns()),
                 scratch: self.scratch(worker, index),
                 training: Some(&self.training(index, &rows, block)),
-                lengths: &[],
+                lengths: self.lengths(worker, index, rows.clone()),
             });
         });
     }

@@ -99,6 +99,8 @@ pub struct Memory<F: Form> {
     pub saved: Vec<Vec<F::Of<f32>>>,
     /// The class of each position of each row, `[block, positions]`, of sequences.
     pub tokens: F::Of<u32>,
+    /// How many positions of each row count, `[block]`, if they are not all.
+    pub lengths: F::Of<u32>,
     /// Each row's class, `[block]`.
     pub labels: F::Of<u8>,
     /// The class of the sample that each row is mixed with, `[block]`, if it is.
@@ -205,6 +207,7 @@ impl<F: Form> Memory<F> {
                 .map(|_| layers.iter().map(|placed| saved(arena, placed, together)).collect())
                 .collect(),
             tokens: arena.words(rows, tokens),
+            lengths: arena.words(1, rows),
             labels: arena.bytes(rows),
             others: arena.bytes(only(plan.mixes, rows)),
             correct: arena.bytes(batch.saturating_mul(positions)),
