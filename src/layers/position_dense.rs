@@ -159,7 +159,7 @@ impl Layer for PositionDense {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.dense.activation != Activation::IDENTITY
+        self.dense.activation != Activation::IDENTITY || self.splits_outputs()
     }
 
     fn backward(&self, Backward { dx, mut dy, y, derived, .. }: Backward) {
@@ -168,6 +168,9 @@ impl Layer for PositionDense {
             for row in 0..dy.rows() {
                 activation::backward_in_place(self.dense.activation, dy.row(row), y.row(row));
             }
+        }
+        if self.splits_outputs() {
+            self.clear_uncomputed(&mut dy);
         }
         let Some(mut dx) = dx else { return };
         let (dy, of_x, pitch) = (dy.as_ref(), self.input.pitch, self.output().pitch);

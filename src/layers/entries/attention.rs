@@ -101,7 +101,7 @@ pub(in crate::layers) static CROSS: LayerKind = LayerKind::of_chain("cross-atten
         BIAS_INIT,
     ])
     .differs_in_training()
-    .conflict(|settings| conflict_of_heads(settings))
+    .conflict(conflict_of_heads)
     .output(output_of_heads)
     .fan_in(all_weights);
 
