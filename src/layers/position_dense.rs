@@ -192,7 +192,7 @@ impl Layer for PositionDense {
     }
 
     fn prepares_gradient(&self) -> bool {
-        self.dense.activation != Activation::IDENTITY
+        self.dense.activation != Activation::IDENTITY || self.splits_outputs()
     }
 
     /// What does not count has no gradient, whatever reads its zeros.
@@ -208,6 +208,9 @@ impl Layer for PositionDense {
                 let (dy, y) = (&mut dy.row(row)[..len], &y.row(row)[..len]);
                 activation::backward_in_place(self.dense.activation, dy, y);
             }
+        }
+        if self.splits_outputs() {
+            self.clear_uncomputed(&mut dy);
         }
         let Some(mut dx) = dx else { return };
         let (dy, of_x, pitch) = (dy.as_ref(), self.input.pitch, output.pitch);

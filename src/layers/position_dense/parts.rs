@@ -24,8 +24,7 @@ impl PositionDense {
     }
 
     /// The same with these outputs at these positions; those that share a panel of 16 with them are there, too. The positions
-    /// have none in common, and the outputs are all that there are. What stands behind the layer reads no other outputs, and
-    /// gives a gradient of 0 for them where it gives one at such a position.
+    /// have none in common, and the outputs are all that there are. The gradient of what is not computed is left out.
     pub fn in_parts<const N: usize>(self, parts: [(Range<usize>, Range<usize>); N]) -> PositionDense {
         let part = |(positions, outputs): (Range<usize>, Range<usize>)| {
             let columns = outputs.start / LANES * LANES..padded(outputs.end);
@@ -78,6 +77,28 @@ impl PositionDense {
                 let y = &mut y.row(row)[positions.start * pitch + columns.start..];
                 let y = MatrixMut::new(y, positions.len(), columns.len(), pitch);
                 self.dense.apply_beside(y, x, storage, columns, RESIDENT);
+            }
+        }
+    }
+
+    /// Whether some position has some of the outputs alone.
+    pub(super) fn splits_outputs(&self) -> bool {
+        let pitch = self.output().pitch;
+        self.parts.iter().any(|part| part.columns != (0..pitch))
+    }
+
+    /// Makes the gradient 0 of the outputs that are not computed at a position where others are: sums over all outputs, or over
+    /// those of a shard, then leave them out.
+    pub(super) fn clear_uncomputed(&self, dy: &mut MatrixMut) {
+        let pitch = self.output().pitch;
+        for row in 0..dy.rows() {
+            let dy = dy.row(row);
+            for Part { positions, columns } in &self.parts {
+                let pixels = &mut dy[positions.start * pitch..positions.end * pitch];
+                for pixel in pixels.chunks_exact_mut(pitch) {
+                    pixel[..columns.start].fill(0.0);
+                    pixel[columns.end..].fill(0.0);
+                }
             }
         }
     }
