@@ -16,7 +16,7 @@ use crate::{panics, pipe};
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Name and text of every built-in recipe; the first is what `fallline train` runs.
-const BUILT_IN: [(&str, &str); 29] = [
+const BUILT_IN: [(&str, &str); 30] = [
     ("digits-mlp", include_str!("../../../recipes/digits-mlp.toml")),
     ("digits-cnn", include_str!("../../../recipes/digits-cnn.toml")),
     ("mnist-softmax", include_str!("../../../recipes/mnist-softmax.toml")),
