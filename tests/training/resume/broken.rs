@@ -69,7 +69,7 @@ fn settings_that_may_not_change_are_named() {
         ("train.batch=8", "train.batch", "expected 16, as in the training that goes on, found 8"),
         ("optimizer.learning_rate=0.2", "optimizer.learning_rate", "expected 0.1, as"),
         ("optimizer={name='adam', learning_rate=0.1}", "optimizer.name", "expected \"sgd\", as"),
-        ("model.layers.0.units=11", "model.layers.0.units", "expected 10, as"),
+        ("model.layers.0.bias=false", "model.layers.0.bias", "expected true, as"),
         ("average.method=ema", "average", "expected none, as"),
         ("schedule.name=cosine", "schedule", "as in the training that goes on"),
     ] {

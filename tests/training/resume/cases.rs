@@ -72,6 +72,7 @@ fn rules() {
 fn searches() {
     let full = ["train.batch=all", "train.epochs=7", "model.layers.0.units=2"];
     for settings in [
+        "name='rprop'",
         "name='lbfgs'",
         "name='lbfgs', history_size=2, weight_decay=0.01",
         "name='lbfgs', restarts=2",
@@ -126,17 +127,8 @@ fn averages() {
         &["average.method=swa", "average.start=2", "data.validation=17"],
         &["lookahead.steps=3"],
         &["lookahead.steps=2", "average.method=ema"],
-        &["lookahead.steps=4", "average.method=swa", "optimizer={name='schedule-free-adamw'}"],
-        &["optimizer={name='schedule-free-adamw'}", "average.method=ema"],
     ] {
-        if changes.len() == 3 && changes[2].contains("schedule-free") {
-            // A rule with an average of its own goes with no other.
-            continue;
-        }
-        let overrides: Vec<Override> = changes.iter().map(|change| change.parse().unwrap()).collect();
-        if Recipe::parse_with(BASE, "test recipe", &overrides).is_ok() {
-            base(changes);
-        }
+        base(changes);
     }
 }
 
@@ -172,7 +164,6 @@ fn stopping() {
         &["stop.steps=8"][..],
         &["stop.steps=10"],
         &["stop.loss=2.2", "train.epochs=6"],
-        &["stop.gradient_norm=100"],
         &["stop.tolerance=0.5", "stop.tolerance_epochs=2", "train.epochs=6"],
         &[
             "data.validation=17",
@@ -182,13 +173,7 @@ fn stopping() {
         ],
         &["data.validation=17", "stop.patience=2", "train.epochs=5"],
     ] {
-        let overrides: Vec<Override> = changes.iter().map(|change| change.parse().unwrap()).collect();
-        match Recipe::parse_with(BASE, "test recipe", &overrides) {
-            // It ends after the first step, and there is nothing to break.
-            Ok(_) if changes[0] == "stop.gradient_norm=100" => {}
-            Ok(_) => base(changes),
-            Err(error) => panic!("{error}: {changes:?}"),
-        }
+        base(changes);
     }
 }
 
