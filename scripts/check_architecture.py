@@ -20,6 +20,7 @@ LEVELS = [
     ["error", "pipe"],
     ["atomic_file", "memory", "panics", "probe", "rng"],
     ["foreign", "stats"],
+    ["checkpoint"],
     ["tensor"],
     ["team"],
     ["kernels"],

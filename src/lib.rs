@@ -37,7 +37,8 @@
 //! - **A training** is a [`Trainer`]: an [`Optimizer`] and other settings. [`Trainer::fit`] does whole epochs, and tells
 //!   an [`Observer`]; [`Trainer::steps`] gives a [`Stepper`], which takes one batch after the other from the caller, with
 //!   schedules and averages once [`Trainer::steps_per_epoch`] says how long an epoch is. [`settings`] are for
-//!   [`Trainer::change`].
+//!   [`Trainer::change`]. One that may be interrupted goes on from its last [checkpoint](Trainer::checkpoint) as if it had
+//!   never been.
 //! - **An update rule of one's own** is a [`Rule`] and an [`OptimizerKind`]: [`Optimizer::of`] trains with it, and
 //!   [`testing::check_rule`] tries it.
 //! - **A function** of a few numbers is minimised by any rule with [`Optimizer::minimise`]; [`minimise`] has some.
@@ -64,6 +65,7 @@
 
 #[doc(hidden)]
 pub mod atomic_file;
+mod checkpoint;
 #[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
@@ -198,7 +200,7 @@ pub mod record {
     #[doc(inline)]
     pub use crate::train::{
         ClusterSizes, CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms,
-        LloydRecord, ModelFacts, NotFinite, Phase, Progress, Trouble, Warning,
+        LloydRecord, ModelFacts, NotFinite, Phase, Progress, Resumed, Trouble, Warning,
     };
 }
 
@@ -242,7 +244,9 @@ pub use model::{Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
 pub use search::{Search, SearchMethod, SearchRecord, TrialRecord};
-pub use train::{EpochRecord, Evaluation, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer};
+pub use train::{
+    EpochRecord, Evaluation, Every, Observer, Predictor, StepRecord, Stepper, TrainRecord, Trainer,
+};
 
 // Its program is compiled with the tests of the documentation.
 #[cfg(doctest)]

@@ -3,6 +3,7 @@
 mod arguments;
 mod folds;
 mod heading;
+mod kept;
 mod outcomes;
 pub(in crate::cli) mod table;
 mod watchers;
@@ -34,10 +35,19 @@ use crate::{Error, Result};
 /// What is still done after the first signal.
 const STOPPING: &str = "testing and saving";
 
-pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
+/// The same of a training whose state is kept.
+const KEEPING: &str = "keeping the state, testing and saving";
+
+pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let overrides = overrides(&arguments)?;
-    let of_table = table::path(&arguments.recipe);
-    let recipe = if of_table.is_none() { Some(Recipe::load(&arguments.recipe, &overrides)?) } else { None };
+    kept::check(&arguments)?;
+    let recorded = kept::recorded(&mut arguments, &overrides)?;
+    let arguments = arguments;
+    let of_table = arguments.table().filter(|_| recorded.is_none());
+    let recipe = match recorded {
+        None if of_table.is_none() => Some(Recipe::load(arguments.recipe(), &overrides)?),
+        recorded => recorded,
+    };
     let outputs = check_outputs(&arguments)?;
 
     let folder = arguments.data.as_deref();
@@ -48,7 +58,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
             (made.recipe, made.data, assumed)
         }
         (recipe, _) => {
-            let recipe = recipe.map_or_else(|| Recipe::load(&arguments.recipe, &overrides), Ok)?;
+            let recipe = recipe.map_or_else(|| Recipe::load(arguments.recipe(), &overrides), Ok)?;
             let data = dataset::load(&recipe.data, folder)?;
             (recipe, data, String::new())
         }
@@ -66,6 +76,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
     train::check(&mut model, &data, &recipe, &team)?;
+    let mut checkpoints = kept::open(&arguments, &recipe)?;
     if let Some(folder) = &arguments.report {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
@@ -75,6 +86,7 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
         events: events.transpose()?,
         results: None,
+        quiet: arguments.quiet,
     };
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
@@ -82,8 +94,12 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
         terminal::stdout().write_all(heading.as_bytes()).ok();
     }
 
-    let stop = signals::listen(watchers.terminal.line(), STOPPING);
-    let trained = train::train(&mut model, &data, &recipe, &team, stop.flag(), &mut watchers);
+    let what = if checkpoints.is_some() { KEEPING } else { STOPPING };
+    let stop = signals::listen(watchers.terminal.line(), what);
+    let trained = match &mut checkpoints {
+        Some(kept) => train::train_with(&mut model, &data, &recipe, &team, kept, stop.flag(), &mut watchers),
+        None => train::train(&mut model, &data, &recipe, &team, stop.flag(), &mut watchers),
+    };
     let mut outcomes = Outcomes::default();
     let mut record = match trained {
         Ok(record) => record,
@@ -130,8 +146,11 @@ pub fn run(arguments: TrainArguments) -> anyhow::Result<ExitCode> {
 
     // A text has no test.
     let is_lost = !data.validates && model.first_not_finite().is_some();
-    let printed =
-        terminal::stdout().write_all((result(&record, &recipe, is_lost) + &outcomes.written).as_bytes());
+    let mut text = result(&record, &recipe, is_lost) + &outcomes.written;
+    if record.stop_reason == Ending::Interrupted.name() {
+        text += &kept::how_to_go_on(&arguments);
+    }
+    let printed = terminal::stdout().write_all(text.as_bytes());
     let text = record.diverged.as_ref().map(run::divergence);
     let code = crate::cli::shared::diverged(text, arguments.allow_divergence);
     outcomes.end(printed, code)
@@ -146,7 +165,7 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
     let partial = folds.as_ref().and_then(Growing::partial).map(Path::to_path_buf);
     let outputs = Outputs::files([&arguments.save, &arguments.json, &partial].into_iter().flatten())
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
-    let read = Recipe::path(&arguments.recipe).or_else(|| table::path(&arguments.recipe));
+    let read = Recipe::path(arguments.recipe()).or_else(|| arguments.table());
     outputs.check(read.filter(|path| path.as_os_str() != "-"))?;
     Ok(outputs)
 }

@@ -8,6 +8,7 @@ pub mod augment;
 #[doc(hidden)]
 pub mod batches;
 mod checks;
+mod checksum;
 #[doc(hidden)]
 pub mod digits;
 #[cfg(feature = "download")]

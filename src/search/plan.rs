@@ -1,7 +1,5 @@
 //! A search, checked against its data.
 
-use crc32c::{crc32c, crc32c_append};
-
 use super::importance::{self, Importance};
 use super::journal::{Identity, TRIALS_SCHEMA};
 use super::kind::{MOST_TRIALS, SearchMethod, TRIALS};
@@ -10,7 +8,7 @@ use super::range::Over;
 use super::record::{SearchRecord, TrialRecord, TrialState};
 use super::request::Search;
 use super::space::Space;
-use crate::data::{DataSet, Features, Samples, Split, Targets};
+use crate::data::{DataSet, Split};
 use crate::model::Recipe;
 use crate::model::recipe::Held;
 use crate::team::Team;
@@ -88,7 +86,7 @@ impl<'a> Plan<'a> {
             over: self.space.overs.iter().map(over).collect(),
             data: self.data.name.clone(),
             samples: self.data.train.len(),
-            checksum: checksum(&self.data.train),
+            checksum: self.data.train.checksum(),
             recipe: self.recipe.to_toml(),
         }
     }
@@ -276,24 +274,4 @@ fn trials(search: &Search, space: &Space) -> Result<usize> {
 fn refused(key: &str, expected: &str, found: &str) -> Error {
     let place = "search".to_string();
     Error::Setting { place, key: key.into(), expected: expected.into(), found: found.into() }
-}
-
-/// CRC-32C of features, targets and weights.
-fn checksum(samples: &Samples) -> u32 {
-    let floats = |sum: u32, values: &[f32]| {
-        values.iter().fold(sum, |sum, value| crc32c_append(sum, &value.to_le_bytes()))
-    };
-    let sum = match samples.features() {
-        Features::Bytes(bytes) => crc32c(bytes),
-        Features::Floats(values) => floats(0, values),
-    };
-    let sum = match samples.targets() {
-        Targets::Classes(classes) => crc32c_append(sum, classes),
-        Targets::Values { values, .. } => floats(sum, values),
-        Targets::Tokens(tokens) => {
-            tokens.ids.iter().fold(sum, |sum, id| crc32c_append(sum, &id.to_le_bytes()))
-        }
-        Targets::None => sum,
-    };
-    floats(sum, samples.weights())
 }

@@ -15,7 +15,7 @@ mod step;
 mod targets;
 
 pub use inference::{Predictor, analyse, analysis, clusters, evaluate, generate, metrics, outputs, predict};
-pub use observer::Observer;
+pub use observer::{Observer, Resumed};
 pub use record::exact::{CoefficientRecord, ExactRecord};
 pub use record::lloyd::{ClusterSizes, LloydRecord};
 pub use record::norms::{self, Health, LayerNorms, Trouble, Warning};
@@ -24,7 +24,7 @@ pub use record::{
     TrainRecord, machine,
 };
 pub use run::{
-    Trainer, check, cross_validate, dataset, exact, folds, lloyd, reproduce, run, split, split_of, table,
-    test, train, trial,
+    Checkpoints, Every, Trainer, check, checkpoints, cross_validate, dataset, exact, folds, identity, lloyd,
+    reproduce, run, split, split_of, table, test, train, train_with, trial,
 };
 pub use session::{Session, StepRecord, Stepper};

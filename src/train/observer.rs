@@ -1,5 +1,8 @@
 //! The observer of a run.
 
+use std::path::Path;
+
+use crate::Error;
 use crate::train::record::epoch::{EpochRecord, Evaluation, Phase, Progress};
 use crate::train::record::folds::FoldsRecord;
 use crate::train::record::norms::Warning;
@@ -28,4 +31,24 @@ pub trait Observer {
 
     /// Called at the end of each training of a cross-validation with the record of all that are done.
     fn fold(&mut self, _done: &FoldsRecord) {}
+
+    /// Called when a training goes on from a checkpoint, before its next step.
+    fn resumed(&mut self, _from: &Resumed) {}
+
+    /// Called after a checkpoint was written, or could not be: then those before it are still there, and the training goes
+    /// on.
+    fn checkpoint(&mut self, _written: Result<&Path, &Error>) {}
+}
+
+/// The checkpoint from which a training goes on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Resumed<'a> {
+    pub path: &'a Path,
+    /// Steps that are done.
+    pub step: u64,
+    /// The number of the epoch under way or, between two, of the last one; 0 before the first.
+    pub epoch: usize,
+    /// What is wrong with newer checkpoints, for which this one stands in.
+    pub damaged: &'a [Error],
 }

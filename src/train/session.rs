@@ -2,11 +2,13 @@
 
 mod alone;
 mod carry;
+mod clock;
 mod full_batch;
-mod live;
+pub(in crate::train) mod live;
 mod norms;
 mod prepare;
 mod search;
+mod state;
 mod stepper;
 pub(in crate::train) mod stop;
 
@@ -14,7 +16,7 @@ pub use stepper::{StepRecord, Stepper};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
@@ -30,7 +32,8 @@ use crate::train::observer::Observer;
 use crate::train::plan::takes_sparse;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{EpochRecord, Evaluation};
-use crate::train::session::live::{About, Diverged, Live};
+use crate::train::session::clock::Clock;
+use crate::train::session::live::{About, Diverged, Live, Pause, UnderWay};
 use crate::train::session::prepare::{Prepared, Request};
 use crate::train::source::Source;
 use crate::train::step::augmented::Augmented;
@@ -58,7 +61,10 @@ pub struct Session<'a> {
     order: Vec<u32>,
     epochs: usize,
     steps: u64,
-    begun: Option<Instant>,
+    /// The time of the run, once its first epoch has begun.
+    clock: Option<Clock>,
+    /// The epoch under way, if there is one: its order is drawn, and the model holds the trained parameters.
+    under_way: Option<UnderWay>,
     ended: Option<Ending>,
     /// The score of the very first step.
     first: Option<BatchScore>,
@@ -174,7 +180,8 @@ impl<'a> Session<'a> {
             order,
             epochs: 0,
             steps: 0,
-            begun: None,
+            clock: None,
+            under_way: None,
             ended: None,
             first: None,
             search,
@@ -325,14 +332,14 @@ impl<'a> Session<'a> {
         observer: &mut (dyn Observer + Send),
         probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
-        // Only now is it known whether a validation loss has taken the place of the training loss.
-        if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.epoch_loss.take()) {
-            plateau.observe(loss);
-        }
+        self.begin_epoch();
         let record = match self.search {
-            Some(_) => self.searched_epoch(observer, probes),
-            None => self.stepped_epoch(observer, probes, stop),
-        }?;
+            Some(_) => self.searched_epoch(observer, probes)?,
+            None => {
+                self.advance(stop, Pause::default(), observer, probes)?;
+                self.finish_epoch()
+            }
+        };
         self.epoch_loss = Some(record.train_loss);
         Ok(record)
     }
@@ -349,62 +356,94 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// An epoch of a rule that does not search.
-    fn stepped_epoch(
-        &mut self,
-        observer: &mut (dyn Observer + Send),
-        probes: Option<&mut Probes>,
-        stop: &AtomicBool,
-    ) -> Result<EpochRecord> {
-        let begun = Instant::now();
-        let run_begun = *self.begun.get_or_insert(begun);
-        let train = &self.recipe.train;
+    /// Begins an epoch, if none is under way.
+    pub(in crate::train) fn begin_epoch(&mut self) {
+        if self.under_way.is_some() {
+            return;
+        }
+        // Only now is it known whether a validation loss has taken the place of the training loss.
+        if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.epoch_loss.take()) {
+            plateau.observe(loss);
+        }
+        self.ended = None;
+        if self.search.is_none() {
+            let clock = Clock::at(Duration::ZERO);
+            self.clock.get_or_insert(clock);
+            self.prepared.clear_carried();
+            self.draw(self.epochs as u64);
+            self.epochs += 1;
+            let due = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
+            self.under_way = Some(UnderWay { spent: clock.elapsed(), ..UnderWay::new(due) });
+        }
+    }
+
+    /// Draws the order of the epoch of this number, from 0, and what is mixed with what in it.
+    fn draw(&mut self, epoch: u64) {
         let count = self.count();
-        self.prepared.clear_carried();
-        self.put_in_order(self.epochs as u64);
+        self.put_in_order(epoch);
+        let train = &self.recipe.train;
         self.order.truncate(count);
         if train.buckets && !self.samples.lengths().is_empty() {
-            let (lengths, size, epoch) = (self.samples.lengths(), self.prepared.batch, self.epochs as u64);
+            let (lengths, size) = (self.samples.lengths(), self.prepared.batch);
             batches::bucket(&mut self.order, lengths, size, train.seed, epoch);
         }
-        let epoch = self.epochs as u64;
         if let Some(mixing) = &mut self.mixing {
             mixing.draw(&self.order, train.seed, epoch);
         }
+    }
+
+    /// Goes on with the epoch under way of a rule that does not search, until it is over, `stop` is set, a rule of the
+    /// recipe ends it, or it is to pause: then it says so, and can go on. Where it paused changes no number.
+    ///
+    /// # Errors
+    /// Those of [`epoch`](Session::epoch), which is over then.
+    pub(in crate::train) fn advance(
+        &mut self,
+        stop: &AtomicBool,
+        pause: Pause,
+        observer: &mut (dyn Observer + Send),
+        probes: Option<&mut Probes>,
+    ) -> Result<bool> {
+        let Some(under_way) = self.under_way.filter(|_| self.ended.is_none()) else { return Ok(false) };
+        let clock = Clock::at(under_way.spent);
+        let run_clock = *self.clock.get_or_insert(Clock::at(Duration::ZERO));
+        let train = &self.recipe.train;
+        let epoch = self.epochs as u64 - 1;
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch });
-        self.epochs += 1;
         let (recipe, span, size) = (self.recipe, self.prepared.span, self.prepared.batch);
         let momentum = self.prepared.rule.momentum();
-        let averages = self.prepared.begin_epoch(self.epochs, self.steps, self.model);
         let source = Source::new(self.samples, self.targets, &recipe.data).with_sparse(self.sparse.as_ref());
-        let step = self.prepared.step(self.model, recipe, source, augmented, averages);
+        let step = self.prepared.step(self.model, recipe, source, augmented, under_way.due);
         let live = Mutex::new(Live {
-            score: BatchScore::default(),
+            score: under_way.score,
             steps: self.steps,
             first: None,
             diverged: None,
             ended: None,
             observer,
-            told: begun,
+            told: Instant::now(),
+            pause,
+            pauses: false,
         });
-        let stop_rules = &self.recipe.stop;
-        let about =
-            About { epoch: self.epochs, epochs: train.epochs, of: count, begun, run_begun, stop_rules };
-        let halt = AtomicBool::new(false);
+        let stop_rules = &recipe.stop;
         let (order, done) = (&self.order[..], self.steps);
+        let about =
+            About { epoch: self.epochs, epochs: train.epochs, of: order.len(), clock, run_clock, stop_rules };
+        let halt = AtomicBool::new(false);
         let mixing = self.mixing.as_ref();
-        let reduced = self.plateau.as_ref().map_or(1.0, PlateauState::factor);
-        let learning_rate = recipe.optimizer.learning_rate * reduced;
+        let learning_rate = recipe.optimizer.learning_rate * reduced(self.plateau.as_ref());
         let settings = |step| recipe.schedule.settings(step, span, learning_rate, momentum);
+        let begin = (under_way.steps as usize).saturating_mul(size).min(order.len());
         let work = |worker: &Worker| {
             step.derive_all(worker);
             worker.barrier();
-            for (index, start) in (0..order.len()).step_by(size).enumerate() {
+            for (index, start) in (begin..order.len()).step_by(size).enumerate() {
                 worker.begin_step(done + index as u64, Some(size.min(order.len() - start) as u64));
                 let batch = Batch { order, start, size, mixing };
                 if let Some(score) = step.run(worker, batch, settings(done + index as u64 + 1)) {
-                    let go_on = live.lock().unwrap_or_else(PoisonError::into_inner).add(score, &about);
+                    let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
+                    let go_on = live.add(score, &about) && !live.pauses;
                     // Read by the others only after the barrier, and written again only after the next.
                     halt.store(!go_on || stop.load(Relaxed), Relaxed);
                 }
@@ -417,19 +456,49 @@ impl<'a> Session<'a> {
         };
         self.team.run(work, probes);
         let live = live.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let steps = under_way.steps + (live.steps - self.steps);
         (self.steps, self.ended) = (live.steps, live.ended);
         self.first = self.first.or(live.first);
-        match live.diverged {
-            Some(Diverged::Loss(value)) => return Err(self.diverged(self.lost(), value)),
-            Some(Diverged::Gradient(value)) => return Err(self.diverged(self.lost_gradient(), value)),
-            None => {}
+        self.under_way = Some(UnderWay { steps, score: live.score, spent: clock.elapsed(), ..under_way });
+        if let Some(diverged) = live.diverged {
+            self.under_way = None;
+            return Err(match diverged {
+                Diverged::Loss(value) => self.diverged(self.lost(), value),
+                Diverged::Gradient(value) => self.diverged(self.lost_gradient(), value),
+            });
         }
-        let mut record = about.record(&live.score, settings(self.steps).learning_rate);
+        let is_over = live.score.samples >= self.order.len() || self.ended.is_some();
+        Ok(live.pauses && !is_over && !stop.load(Relaxed))
+    }
+
+    /// Ends the epoch under way, and gives its record: of an incomplete one, if steps are missing.
+    pub(in crate::train) fn finish_epoch(&mut self) -> EpochRecord {
+        let Some(under_way) = self.under_way.take() else { unreachable!("an epoch was begun") };
+        let clock = Clock::at(under_way.spent);
+        let recipe = self.recipe;
+        let about = About {
+            epoch: self.epochs,
+            epochs: recipe.train.epochs,
+            of: self.count(),
+            clock,
+            run_clock: clock,
+            stop_rules: &recipe.stop,
+        };
+        let rate = recipe.optimizer.learning_rate * reduced(self.plateau.as_ref());
+        let momentum = self.prepared.rule.momentum();
+        let settings = recipe.schedule.settings(self.steps, self.prepared.span, rate, momentum);
+        let mut record = about.record(&under_way.score, settings.learning_rate);
         if !record.incomplete {
             let Prepared { plan, workspace, .. } = &self.prepared;
             record.layers = norms::of_layers(self.model.layers(), plan, workspace.norms());
         }
         self.prepared.end_epoch(self.epochs, !record.incomplete, self.model);
-        Ok(record)
+        self.epoch_loss = Some(record.train_loss);
+        record
     }
+}
+
+/// By what a plateau has multiplied the rate.
+fn reduced(plateau: Option<&PlateauState>) -> f64 {
+    plateau.map_or(1.0, PlateauState::factor)
 }

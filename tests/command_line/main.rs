@@ -19,6 +19,8 @@ mod profile_trace;
 mod readme;
 mod report;
 mod reproduce;
+#[cfg(unix)]
+mod resume;
 mod search;
 mod text;
 mod tour;

@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::optimizers;
+use crate::train::Every;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TrainArguments {
     /// A built-in recipe (see `fallline recipes`), or the path of a recipe file that ends with .toml; or a table that ends
     /// with .csv, .tsv, .tab, .data or .txt, or one of these with .gz, or - for standard input: a recipe is made for it,
-    /// and printed.
-    #[arg(value_name = "RECIPE|TABLE", default_value = "digits-mlp")]
-    pub(super) recipe: OsString,
+    /// and printed [default: digits-mlp].
+    #[arg(value_name = "RECIPE|TABLE")]
+    pub(super) recipe: Option<OsString>,
     /// The folder that holds the data set, or a folder named after it; no other is looked into [default:
     /// $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
     #[arg(long, value_name = "DIR")]
@@ -82,6 +83,21 @@ pub struct TrainArguments {
     /// mnist-mlp-adam-seed1-2. Watch them with `tensorboard --logdir DIR`.
     #[arg(long, value_name = "DIR")]
     pub(super) tensorboard: Option<PathBuf>,
+    /// Keep the state of the training in this folder, made if it is not there, so that it can go on after an
+    /// interruption as if there had been none; one that holds checkpoints already is refused.
+    #[arg(long, value_name = "DIR", group = "kept", conflicts_with = "folds")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Go on from the newest checkpoint in this folder, and go on writing them there: as recorded, or with the
+    /// recipe and options of the first command. With a recipe it begins anew if there is none.
+    #[arg(long, value_name = "DIR", group = "kept", conflicts_with = "folds")]
+    pub(super) resume: Option<PathBuf>,
+    /// Write a checkpoint so often, such as 10min, 500steps or 1epoch, besides at the beginning and the end, and
+    /// when the training is interrupted [default: 1epoch].
+    #[arg(long, value_name = "LENGTH", requires = "kept", allow_negative_numbers = true)]
+    pub(super) checkpoint_every: Option<Every>,
+    /// Keep so many of the newest checkpoints [default: 2].
+    #[arg(long, value_name = "N", requires = "kept", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) keep: Option<u16>,
     /// Exit with code 0 from a training that diverges, too. It is said all the same.
     #[arg(long)]
     pub(super) allow_divergence: bool,
@@ -105,11 +121,14 @@ Examples:
   fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
+  fallline train mnist-cnn --checkpoint kept --checkpoint-every 10min --save cnn.safetensors
+  fallline train --resume kept
 
 Ctrl-C ends the training after the step under way; the model is still saved and tested, the
 results are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code
 130. SIGTERM and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops
-the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130.
+the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130. With --checkpoint or --resume the state is kept
+first, and the training goes on with --resume.
 
 A training has diverged if its last training loss is not finite, or above that of its first step
 by more than chance explains (docs/training.md). The model is saved and the results are written,

@@ -33,6 +33,7 @@ pub fn run(
         terminal: TerminalObserver::new(recipe.train.epochs, arguments.quiet),
         events: None,
         results: arguments.json.as_deref().map(Growing::new),
+        quiet: arguments.quiet,
     };
     if !arguments.quiet {
         let model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;

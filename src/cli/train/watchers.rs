@@ -1,16 +1,21 @@
 //! Those who watch a run from the command line.
 
+use std::path::Path;
+
+use crate::Error;
 use crate::cli::partial::Growing;
 use crate::report::json;
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
-use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, Warning};
+use crate::train::{EpochRecord, Evaluation, FoldsRecord, Observer, Phase, Progress, Resumed, Warning};
 
 /// The terminal, an event file where one was asked for, and the file of a cross-validation under way.
 pub struct Watchers {
     pub terminal: TerminalObserver,
     pub events: Option<EventWriter>,
     pub results: Option<Growing>,
+    /// Whether only warnings are said.
+    pub quiet: bool,
 }
 
 impl Observer for Watchers {
@@ -41,6 +46,22 @@ impl Observer for Watchers {
 
     fn evaluated(&mut self, phase: Phase, seen: &Evaluation) {
         self.terminal.evaluated(phase, seen);
+    }
+
+    fn resumed(&mut self, from: &Resumed) {
+        let line = self.terminal.line();
+        from.damaged.iter().for_each(|error| line.announce(&format!("warning: {error}; it is passed over")));
+        if !self.quiet {
+            let (path, step, epoch) = (from.path.display(), from.step, from.epoch);
+            line.announce(&format!("going on from {path}: step {step}, epoch {epoch}"));
+        }
+    }
+
+    fn checkpoint(&mut self, written: Result<&Path, &Error>) {
+        if let Err(error) = written {
+            let what = "no checkpoint is written, those before it are still there";
+            self.terminal.line().announce(&format!("warning: {error}; {what}"));
+        }
     }
 
     fn fold(&mut self, done: &FoldsRecord) {

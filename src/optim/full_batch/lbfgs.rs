@@ -1,6 +1,7 @@
 //! L-BFGS: the inverse of the Hessian, as the last steps saw it.
 
 use super::vector::{add_scaled, dot, set_negative};
+use crate::checkpoint::{Archive, State};
 use crate::{Result, memory};
 
 /// The last pairs of a step s and the change y of the gradient over it.
@@ -96,6 +97,18 @@ impl History {
             let given = self.inverses[place] * dot(&self.changes[row(place)], direction);
             add_scaled(direction, self.factors[place] - given, &self.steps[row(place)]);
         }
+    }
+}
+
+impl State for History {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("oldest", &mut self.oldest)?;
+        archive.value("pairs", &mut self.pairs)?;
+        (self.oldest, self.pairs) = (self.oldest % (self.capacity + 1), self.pairs.min(self.capacity));
+        archive.double("scale", &mut self.scale)?;
+        archive.numbers("steps", &mut self.steps)?;
+        archive.numbers("changes", &mut self.changes)?;
+        archive.numbers("inverses", &mut self.inverses)
     }
 }
 

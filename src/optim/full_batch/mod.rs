@@ -30,6 +30,7 @@ pub use conjugate::Formula;
 use settings::USE;
 pub use settings::{Method, Objective, Settings};
 
+use crate::checkpoint::{Archive, State};
 use crate::{Result, memory};
 use lbfgs::History;
 use line_search::{Limits, Line, LineSearch};
@@ -316,6 +317,26 @@ impl Solver {
         self.loss = found.loss;
         self.last = Some(Last { step: found.step, slope });
         (found.step, change)
+    }
+}
+
+/// What a search along a line leaves behind is gone through anew by the next one.
+impl State for Solver {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.numbers("point", &mut self.point)?;
+        archive.double("loss", &mut self.loss)?;
+        archive.numbers("gradient", &mut self.gradient)?;
+        archive.numbers("before", &mut self.before)?;
+        archive.numbers("direction", &mut self.direction)?;
+        match &mut self.past {
+            Past::Lbfgs(history) => archive.state("history", history)?,
+            Past::ConjugateGradient { since_restart, .. } => archive.value("since_restart", since_restart)?,
+        }
+        let [mut step, mut slope] = [self.last.map(|last| last.step), self.last.map(|last| last.slope)];
+        archive.maybe("last_step", &mut step)?;
+        archive.maybe("last_slope", &mut slope)?;
+        self.last = step.zip(slope).map(|(step, slope)| Last { step, slope });
+        archive.value("is_evaluated", &mut self.is_evaluated)
     }
 }
 

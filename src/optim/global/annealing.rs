@@ -6,6 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::proposals::{Proposals, zeros};
 use super::settings::{AnnealingSettings, Cooling};
 use crate::Result;
+use crate::checkpoint::{Archive, State};
 use crate::rng::Stream;
 
 /// A walk of Gaussian steps in all parameters at once. A step that changes the loss by Δ is taken with the probability
@@ -98,6 +99,14 @@ impl Proposals for Annealing {
         let part =
             if self.settings.shrink { self.temperature() / self.settings.initial_temperature } else { 1.0 };
         self.deviation * part.sqrt()
+    }
+}
+
+impl State for Annealing {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("iteration", &mut self.iteration)?;
+        archive.numbers("current", &mut self.current)?;
+        archive.double("loss", &mut self.loss)
     }
 }
 

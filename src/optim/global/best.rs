@@ -7,6 +7,7 @@ use super::cma_es::CmaEs;
 use super::genetic::Genetic;
 use super::proposals::{Proposals, USE, zeros};
 use super::settings::{Global, GlobalMethod};
+use crate::checkpoint::{Archive, State};
 use crate::optim::full_batch::settings::{Objective, Settings};
 use crate::optim::full_batch::{Ended, Iteration, Solver};
 use crate::optim::search::{FullBatch, Search};
@@ -287,6 +288,25 @@ impl BestSearch {
             }
         }
         Ok(())
+    }
+}
+
+/// What is set anew at the beginning of an iteration is no part of it, nor is the local step, which then begins anew.
+impl State for BestSearch {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.numbers("start", &mut self.start)?;
+        let Point { at, loss, gradient } = &mut self.seen.best;
+        archive.numbers("best", at)?;
+        archive.double("best_loss", loss)?;
+        archive.numbers("best_gradient", gradient)?;
+        archive.value("is_evaluated", &mut self.is_evaluated)?;
+        archive.value("stream", &mut self.stream)?;
+        archive.value("run", &mut self.run)?;
+        archive.value("iteration", &mut self.iteration)?;
+        match &mut self.method {
+            Method::Descent(solver) => archive.state("descent", &mut **solver),
+            Method::Proposals(method) => archive.state("proposals", &mut **method),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::covariance::Shape;
 use super::proposals::{Proposals, USE, ranked, zeros};
 use super::settings::{CmaEsSettings, Covariance};
+use crate::checkpoint::{Archive, State};
 use crate::optim::full_batch::vector::{add_scaled, dot};
 use crate::rng::Stream;
 use crate::{Result, memory};
@@ -212,6 +213,17 @@ impl Proposals for CmaEs {
     fn is_converged(&self) -> bool {
         let widest = self.sigma * self.shape.widest();
         !widest.is_finite() || widest <= self.settings.tolerance_change
+    }
+}
+
+impl State for CmaEs {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.double("sigma", &mut self.sigma)?;
+        archive.numbers("mean", &mut self.mean)?;
+        archive.state("shape", &mut self.shape)?;
+        archive.numbers("path", &mut self.path)?;
+        archive.numbers("covariance_path", &mut self.covariance_path)?;
+        archive.value("generation", &mut self.generation)
     }
 }
 

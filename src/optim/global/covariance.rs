@@ -4,6 +4,7 @@ use faer::{Mat, Side};
 
 use super::proposals::{USE, zeros};
 use super::settings::Covariance;
+use crate::checkpoint::{Archive, State};
 use crate::{Result, memory};
 
 /// The least eigenvalue, in parts of the largest: what is less is rounding.
@@ -147,6 +148,35 @@ impl Shape {
         };
         variance.sqrt()
     }
+}
+
+impl State for Shape {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        match self {
+            Shape::Full { covariance, root } => {
+                visit_matrix(archive, "covariance", covariance)?;
+                visit_matrix(archive, "root", root)
+            }
+            Shape::Diagonal { covariance, root } => {
+                archive.numbers("covariance", covariance)?;
+                archive.numbers("root", root)
+            }
+        }
+    }
+}
+
+/// A matrix column by column.
+fn visit_matrix(archive: &mut Archive, name: &str, matrix: &mut Mat<f64>) -> Result<()> {
+    let rows = matrix.nrows();
+    let mut numbers = zeros(rows, matrix.ncols())?;
+    for (place, number) in numbers.iter_mut().enumerate() {
+        *number = matrix[(place % rows, place / rows)];
+    }
+    archive.numbers(name, &mut numbers)?;
+    for (place, number) in numbers.iter().enumerate() {
+        matrix[(place % rows, place / rows)] = *number;
+    }
+    Ok(())
 }
 
 /// The larger of two, or NaN if one is.

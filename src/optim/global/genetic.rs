@@ -5,6 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::proposals::{Proposals, USE, ranked, zeros};
 use super::settings::GeneticSettings;
+use crate::checkpoint::{Archive, State};
 use crate::rng::Stream;
 use crate::{Result, memory};
 
@@ -139,6 +140,18 @@ impl Proposals for Genetic {
         let (first, others) = self.points.split_at(self.count);
         let differs = |(place, x): (usize, &f64)| (x - first[place % self.count]).abs() > tolerance / 2.0;
         self.has_population && !others.iter().enumerate().any(differs)
+    }
+}
+
+impl State for Genetic {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.numbers("points", &mut self.points)?;
+        archive.numbers("losses", &mut self.losses)?;
+        archive.value("has_population", &mut self.has_population)?;
+        if self.has_population {
+            ranked(&mut self.ranks, &self.losses);
+        }
+        Ok(())
     }
 }
 

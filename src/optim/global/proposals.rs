@@ -1,10 +1,12 @@
 //! What the global methods have in common.
 
+use crate::checkpoint::State;
 use crate::rng::Stream;
 use crate::{Result, memory};
 
 /// A method that proposes points, and goes by the losses that it is told of them. Points are of n numbers each.
-pub trait Proposals: std::fmt::Debug + Send {
+/// Its [`State`] is what it has learnt between two iterations.
+pub trait Proposals: State + std::fmt::Debug + Send {
     /// Begins at a point, \[n\], where the loss is this one, with nothing of what was told before.
     fn begin(&mut self, start: &[f64], loss: f64);
 

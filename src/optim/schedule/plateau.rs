@@ -1,5 +1,8 @@
 //! Reduce on plateau: the one schedule that depends on how training goes.
 
+use crate::Result;
+use crate::checkpoint::{Archive, State};
+
 /// Multiplies the rate by `factor` when the loss has not become better for more than `patience` epochs.
 ///
 /// As `torch.optim.lr_scheduler.ReduceLROnPlateau` with mode `min`, without its `eps`.
@@ -73,5 +76,14 @@ impl PlateauState {
             self.cooling = cooldown;
             self.bad = 0;
         }
+    }
+}
+
+impl State for PlateauState {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.double("best", &mut self.best)?;
+        archive.value("bad", &mut self.bad)?;
+        archive.value("cooling", &mut self.cooling)?;
+        archive.double("factor", &mut self.factor)
     }
 }

@@ -11,6 +11,7 @@ pub use memory::{Memory, NORMS, Sizes};
 use allocate::{Carve, Measure, Place, Places};
 
 use crate::Result;
+use crate::checkpoint::{Archive, State};
 use crate::kernels::simd::reduce;
 use crate::memory as machine;
 use crate::model::PlacedLayer;
@@ -118,5 +119,28 @@ impl Workspace {
     pub fn first_square_not_finite(&self) -> Option<usize> {
         let squares = &self.doubles[self.places.squares.range.clone()];
         squares.iter().position(|squares| !squares.is_finite())
+    }
+}
+
+/// What lives from step to step: all other buffers are filled anew in each. All of it lies as the parameters do or as
+/// the matrices are, which does not depend on the workers.
+impl State for Workspace {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        let Workspace { floats, places, .. } = self;
+        let mut all = |name: &str, place: &Place| archive.numbers(name, &mut floats[place.range.clone()]);
+        for (number, slot) in places.slots.iter().enumerate() {
+            all(&format!("slots.{number}"), slot)?;
+        }
+        for (number, factors) in places.factors.iter().enumerate() {
+            all(&format!("factors.{number}.outputs"), &factors.means[0])?;
+            all(&format!("factors.{number}.inputs"), &factors.means[1])?;
+        }
+        all("vectors", &places.vectors)?;
+        all("slow", &places.slow)?;
+        all("average", &places.average)?;
+        for (number, carried) in places.carried.iter().enumerate() {
+            all(&format!("carried.{number}"), carried)?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,10 @@
 //! Why a training ended.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ending {
     Epochs,
     Interrupted,

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::checkpoint::{Archive, State};
+
 /// A layer's gradient relative to its parameters is said to vanish below this part of the largest of
 /// the layers after it, and to explode beyond its reciprocal of the last one's. At a rate that changes the
 /// latter by a thousandth of itself in a step, which is usual, this one changes by 10⁻⁸: less than half a
@@ -107,6 +110,12 @@ impl Health {
         new.retain(|warning| !self.known.contains(&(warning.trouble, warning.layer.clone())));
         self.known.extend(new.iter().map(|warning| (warning.trouble, warning.layer.clone())));
         new
+    }
+}
+
+impl State for Health {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("known", &mut self.known)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whether a training has plainly failed.
 
+use crate::Result;
+use crate::checkpoint::{Archive, State};
 use crate::data::Samples;
 use crate::model::{Model, Recipe};
 use crate::team::Team;
@@ -24,7 +26,7 @@ const MOST_TRIED: usize = 256;
 const MOST_BYTES: usize = 16 << 20;
 
 /// Mean loss and spread of an untrained model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::train) struct Untrained {
     loss: f64,
     spread: f64,
@@ -56,8 +58,15 @@ impl Untrained {
     }
 }
 
+impl State for Untrained {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.double("loss", &mut self.loss)?;
+        archive.double("spread", &mut self.spread)
+    }
+}
+
 /// The loss that a training loss is compared with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::train) struct Reference {
     /// The loss of the first step.
     first: f64,
@@ -87,6 +96,13 @@ impl Reference {
     /// The loss of the first step.
     pub fn first(&self) -> f64 {
         self.first
+    }
+}
+
+impl State for Reference {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.double("first", &mut self.first)?;
+        archive.double("limit", &mut self.limit)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The records of a run's epochs, in bounded memory.
 
+use crate::Result;
+use crate::checkpoint::{Archive, Bits, State};
 use crate::train::record::epoch::EpochRecord;
 
 /// The most epochs that are kept...
@@ -57,6 +59,30 @@ impl Epochs {
     /// The records that are kept, and the distance between them if some are not.
     pub fn into_parts(self) -> (Vec<EpochRecord>, Option<usize>) {
         (self.kept, (self.every > 1).then_some(self.every))
+    }
+}
+
+impl State for Epochs {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("every", &mut self.every)?;
+        // JSON knows no infinity. Only the loss of validation may be infinite, or a rate of steps that took no time.
+        let mut losses: Vec<_> = self.kept.iter().map(|record| record.validation_loss.map(Bits)).collect();
+        archive.value("validation_losses", &mut losses)?;
+        let finite = |number: f64| if number.is_finite() { number } else { 0.0 };
+        let plain = |record: &EpochRecord| EpochRecord {
+            validation_loss: None,
+            samples_per_second: finite(record.samples_per_second),
+            ..record.clone()
+        };
+        let mut plain: Vec<EpochRecord> = self.kept.iter().map(plain).collect();
+        archive.value("records", &mut plain)?;
+        if archive.is_reading() {
+            self.kept = plain;
+            for (record, loss) in self.kept.iter_mut().zip(losses) {
+                record.validation_loss = loss.map(|loss| loss.0);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,15 +10,16 @@ use crate::team::Team;
 use crate::train::inference::evaluate::{check_memory, evaluate, output_bytes};
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
-use crate::train::record::epoch::{Evaluation, Phase};
+use crate::train::record::epoch::{EpochRecord, Evaluation, Phase};
 use crate::train::record::machine::Machine;
-use crate::train::record::norms::Health;
 use crate::train::record::{Divergence, ModelFacts, TRAIN_SCHEMA, TrainRecord};
 use crate::train::run::autoregression::autoregression;
 use crate::train::run::centres::place_centres;
+use crate::train::run::checkpoints::Checkpoints;
+use crate::train::run::course::Course;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
-use crate::train::run::epochs::Epochs;
 use crate::train::run::leakage;
+use crate::train::run::training_set::TrainingSet;
 use crate::train::session::Session;
 use crate::train::session::stop::Watch;
 use crate::train::targets::check_known;
@@ -131,7 +132,27 @@ pub fn train(
     // What is wrong with the test is better known now than after the training.
     check_test(model, data, recipe, team)?;
     let split = split_of(data, recipe)?;
-    fit(model, &TrainingSet::of(data), split, recipe, team, stop, observer)
+    fit(model, &TrainingSet::of(data), split, recipe, team, Control::new(stop, observer))
+}
+
+/// [`train`] with checkpoints: it goes on from the newest one, if there is one, and ends with the same bits as if it had
+/// never been interrupted.
+///
+/// # Errors
+/// Those of [`train`]; if the training is another one than that of the checkpoint, or the first one cannot be written.
+pub fn train_with(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    checkpoints: &mut Checkpoints,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<TrainRecord> {
+    check_test(model, data, recipe, team)?;
+    let split = split_of(data, recipe)?;
+    let control = Control { checkpoints: Some(checkpoints), ..Control::new(stop, observer) };
+    fit(model, &TrainingSet::of(data), split, recipe, team, control)
 }
 
 /// Evaluates a trained model on the test samples, once, and adds the result to the record of its training; nothing
@@ -226,20 +247,40 @@ fn prepared<'a>(
     Ok(session)
 }
 
-/// The part of a data set that a training is given. The test samples are not in it, so that nothing can be chosen
-/// by looking at them.
-pub(in crate::train) struct TrainingSet<'a> {
-    pub name: &'a String,
-    pub train: &'a Samples,
-    /// The validation part of a data set that has one.
-    pub validation: Option<&'a Samples>,
+/// Those who look into a training while it is under way.
+pub(in crate::train) struct Control<'a> {
+    pub stop: &'a AtomicBool,
+    pub observer: &'a mut (dyn Observer + Send),
+    /// Where its state is kept, if it is.
+    pub checkpoints: Option<&'a mut Checkpoints>,
 }
 
-impl<'a> TrainingSet<'a> {
-    pub fn of(data: &'a DataSet) -> TrainingSet<'a> {
-        let validation = data.validates.then_some(&data.test);
-        TrainingSet { name: &data.name, train: &data.train, validation }
+impl<'a> Control<'a> {
+    /// A training without checkpoints.
+    pub fn new(stop: &'a AtomicBool, observer: &'a mut (dyn Observer + Send)) -> Control<'a> {
+        Control { stop, observer, checkpoints: None }
     }
+}
+
+/// An epoch, or what is left of it, with the checkpoints that are due in its middle.
+fn epoch(
+    session: &mut Session,
+    course: &mut Course,
+    checkpoints: Option<&mut Checkpoints>,
+    stop: &AtomicBool,
+    observer: &mut (dyn Observer + Send),
+) -> Result<EpochRecord> {
+    let Some(checkpoints) = checkpoints.filter(|_| !session.searches()) else {
+        return session.epoch(stop, observer);
+    };
+    session.begin_epoch();
+    while session.advance(stop, checkpoints.pause(), observer, None)? {
+        checkpoints.keep(session, course, observer);
+    }
+    if stop.load(Relaxed) && session.is_incomplete() && session.ended().is_none() {
+        checkpoints.keep(session, course, observer);
+    }
+    Ok(session.finish_epoch())
 }
 
 /// [`train`] on the samples of a split.
@@ -252,65 +293,83 @@ pub(in crate::train) fn fit(
     split: Option<Split>,
     recipe: &Recipe,
     team: &Team,
-    stop: &AtomicBool,
-    observer: &mut (dyn Observer + Send),
+    control: Control,
 ) -> Result<TrainRecord> {
+    let Control { stop, observer, mut checkpoints } = control;
     let (subset, held) = split.map_or((None, None), |Split { subset, held }| (Some(subset), Some(held)));
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
     let held = held.or(data.validation.map(Held::all));
     let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
-    place_centres(model, data.train, subset.as_deref(), recipe)?;
-    let untrained = Untrained::of(model, data.train, subset.as_deref(), batch, recipe, team);
+    // What follows from the untrained model is in a checkpoint.
+    let goes_on = checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.goes_on());
+    let mut untrained = None;
+    if !goes_on {
+        place_centres(model, data.train, subset.as_deref(), recipe)?;
+        untrained = Untrained::of(model, data.train, subset.as_deref(), batch, recipe, team);
+    }
     let count = held.as_ref().map_or(0, |held| held.samples.len());
     let mut session = prepared(model, data.train, subset, count, recipe, team)?;
-    let mut watch = Watch::new(&recipe.stop, session.model().storage().len())?;
-    let mut epochs = Epochs::new();
-    let mut train_seconds = 0.0;
-    let mut validation = None;
-    let mut health = Health::new(recipe.optimizer.rule().full_batch().is_some());
-    let mut warnings = leakage::warnings(session.model(), data.train);
-    warnings.iter().for_each(|warning| observer.warning(warning));
+    let watch = Watch::new(&recipe.stop, session.model().storage().len())?;
+    let mut course = Course::new(watch, session.searches());
+    course.untrained = untrained;
+    course.warnings = leakage::warnings(session.model(), data.train);
+    course.warnings.iter().for_each(|warning| observer.warning(warning));
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.start(recipe, data, &mut session, &mut course, observer)?;
+    }
     let (mut ending, mut diverged) = (Ending::Epochs, None);
-    // The training loss that the run has come to.
-    let mut last = None;
-    for _ in 0..recipe.train.epochs {
-        let mut record = match session.epoch(stop, observer) {
+    while course.ended.is_none() && (session.is_within_epoch() || session.epochs() < recipe.train.epochs) {
+        let mut record = match epoch(&mut session, &mut course, checkpoints.as_deref_mut(), stop, observer) {
             Ok(record) => record,
             Err(error) => {
                 (ending, diverged) = (Ending::Diverged, Some(Divergence::of(error)?));
                 break;
             }
         };
-        let reference = session.first().and_then(|first| Reference::new(first, untrained));
+        let reference = session.first().and_then(|first| Reference::new(first, course.untrained));
         let diverges = reference.is_some_and(|reference| reference.is_above(record.train_loss));
-        for warning in health.after_epoch(record.epoch, session.steps(), &record.layers, diverges) {
+        for warning in course.health.after_epoch(record.epoch, session.steps(), &record.layers, diverges) {
             observer.warning(&warning);
-            warnings.push(warning);
+            course.warnings.push(warning);
         }
         if let Err(error) = session.check_parameters() {
             (ending, diverged) = (Ending::Diverged, Some(Divergence::of(error)?));
             observer.epoch(&record);
-            train_seconds += record.seconds;
-            epochs.add(record, watch.best().map(|(epoch, _)| epoch));
+            course.train_seconds += record.seconds;
+            course.epochs.add(record, course.watch.best().map(|(epoch, _)| epoch));
             break;
         }
         if let Some(held) = &held {
             let seen = held.try_on(&session, observer)?;
             (record.validation_loss, record.validation_accuracy) = (Some(seen.loss), seen.accuracy);
             session.validated(seen.loss);
-            validation = Some(seen);
+            course.validation = Some(seen);
         }
         observer.epoch(&record);
-        train_seconds += record.seconds;
-        let after_epoch = watch.after_epoch(&record, session.model().storage());
+        course.train_seconds += record.seconds;
+        let after_epoch = course.watch.after_epoch(&record, session.model().storage());
         let interrupted = stop.load(Relaxed).then_some(Ending::Interrupted);
-        last = reference.zip(last_loss(epochs.last(), Some(&record), interrupted.is_some()));
-        epochs.add(record, watch.best().map(|(epoch, _)| epoch));
-        if let Some(early) = interrupted.or(session.ended()).or(after_epoch) {
-            ending = early;
+        course.last = reference.zip(last_loss(course.epochs.last(), Some(&record), interrupted.is_some()));
+        let is_complete = !record.incomplete;
+        course.epochs.add(record, course.watch.best().map(|(epoch, _)| epoch));
+        course.ended = session.ended().or(after_epoch);
+        if let Some(checkpoints) = checkpoints.as_deref_mut() {
+            // Of an epoch that was interrupted the state is kept as it was in the middle of it.
+            let is_last = course.ended.is_some() || session.epochs() == recipe.train.epochs;
+            let is_wanted = is_last || interrupted.is_some() || checkpoints.is_due(&session);
+            if is_wanted && (is_complete || session.ended().is_some()) {
+                checkpoints.keep(&mut session, &mut course, observer);
+            }
+        }
+        if interrupted.is_some() {
+            ending = Ending::Interrupted;
             break;
         }
     }
+    if let Some(early) = course.ended.filter(|_| ending == Ending::Epochs) {
+        ending = early;
+    }
+    let Course { watch, epochs, train_seconds, mut validation, warnings, last, .. } = course;
     let (steps, batch) = (session.steps(), session.batch());
     let epoch = epochs.last().map_or(0, |last| last.epoch);
     let learning_rate = recipe.optimizer.learning_rate;

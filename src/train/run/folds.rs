@@ -9,7 +9,8 @@ use crate::model::{Model, Recipe};
 use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
-use crate::train::run::fit::{TrainingSet, check_training, fit, refuse_text};
+use crate::train::run::fit::{Control, check_training, fit, refuse_text};
+use crate::train::run::training_set::TrainingSet;
 use crate::{Error, Result};
 
 /// Trains a model of the recipe on all but one of `folds` parts of the training samples, for each of
@@ -56,7 +57,14 @@ pub fn cross_validate(
     }
     let mut done = FoldsRecord::of(recipe, folds, Vec::new());
     for split in splits {
-        let record = fit(&mut build()?, &TrainingSet::of(data), Some(split), recipe, team, stop, observer)?;
+        let record = fit(
+            &mut build()?,
+            &TrainingSet::of(data),
+            Some(split),
+            recipe,
+            team,
+            Control::new(stop, observer),
+        )?;
         if record.stop_reason == Ending::Interrupted.name() {
             break;
         }

@@ -1,5 +1,6 @@
 //! How a program trains: settings with defaults, then whole epochs or its own steps.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::data::Samples;
@@ -17,9 +18,12 @@ use crate::train::record::exact::ExactRecord;
 use crate::train::record::lloyd::LloydRecord;
 use crate::train::record::machine::usable_cores;
 use crate::train::run::centres::place_centres;
+use crate::train::run::checkpoints::{Checkpoints, KEPT};
 use crate::train::run::clusters::lloyd;
+use crate::train::run::every::Every;
 use crate::train::run::exact::exact;
-use crate::train::run::fit::{TrainingSet, fit, split};
+use crate::train::run::fit::{Control, fit, split};
+use crate::train::run::training_set::TrainingSet;
 use crate::train::session::Stepper;
 use crate::{Error, Result};
 
@@ -57,6 +61,25 @@ pub struct Trainer {
     steps_per_epoch: Option<u64>,
     /// The normalisation of the samples, if it is not the one that the model was trained with before.
     normalisation: Option<Normalisation>,
+    kept: Option<Kept>,
+}
+
+/// Where the state of a training is kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    folder: PathBuf,
+    every: Every,
+    /// Whether a training goes on from what is there.
+    goes_on: bool,
+}
+
+impl Kept {
+    fn open(&self) -> Result<Checkpoints> {
+        match self.goes_on {
+            true => Checkpoints::resume(&self.folder, self.every, KEPT),
+            false => Checkpoints::begin(&self.folder, self.every, KEPT),
+        }
+    }
 }
 
 impl Default for Trainer {
@@ -70,7 +93,7 @@ impl Trainer {
     pub fn new() -> Trainer {
         let model = ModelConfig::of_layers(Vec::new(), Loss::default());
         let recipe = Recipe::of_model(model);
-        Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None }
+        Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None, kept: None }
     }
 
     /// A trainer with the settings of a recipe: all but its model and its data set, which are given to each training.
@@ -81,7 +104,7 @@ impl Trainer {
         (recipe.data.train_samples, recipe.data.test_samples) = (None, None);
         let (batch, normalisation) = (recipe.train.batch, Normalisation::of(&recipe.data));
         let normalisation = Some(normalisation);
-        Trainer { recipe, batch: Some(batch), threads: None, steps_per_epoch: None, normalisation }
+        Trainer { batch: Some(batch), normalisation, ..Trainer { recipe, ..Trainer::new() } }
     }
 
     /// The update rule, with its learning rate: the highest one, if there is a schedule.
@@ -182,6 +205,63 @@ impl Trainer {
         self
     }
 
+    /// Keeps the state of [`fit`](Trainer::fit) in this folder, made if it is not there: at the beginning, every so often,
+    /// when it is stopped, and at the end. The newest two checkpoints stay. It is an error if the folder holds some
+    /// already, so that no training is lost: [`resume`](Trainer::resume) goes on with it.
+    ///
+    /// A training that goes on from a checkpoint, be it from the middle of an epoch and with another number of threads,
+    /// ends with the same bits as one that was never interrupted.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    ///
+    /// use fallline::{Activation, Every, Loss, Model, Observer, Samples, Trainer};
+    ///
+    /// let x: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
+    /// let y = x.iter().map(|x| 3.0 * x - 1.0).collect();
+    /// let samples = Samples::from_rows(x, 1).values(y)?;
+    /// let model =
+    ///     || Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build();
+    /// let trainer = Trainer::new().batch(10).epochs(5);
+    /// let mut whole = model()?;
+    /// trainer.fit(&mut whole, &samples)?;
+    ///
+    /// // Something stops another one in the middle of its third epoch.
+    /// struct Power<'a>(&'a AtomicBool);
+    /// impl Observer for Power<'_> {
+    ///     fn step(&mut self, step: u64, _loss: f64) {
+    ///         self.0.store(step == 25, Relaxed);
+    ///     }
+    /// }
+    /// # let scratch = std::env::temp_dir().join(format!("fallline-checkpoint-{}", std::process::id()));
+    /// # let folder = scratch.as_path();
+    /// let (stop, kept) = (AtomicBool::new(false), trainer.clone().checkpoint(folder, Every::Steps(20)));
+    /// kept.fit_with(&mut model()?, &samples, &stop, &mut Power(&stop))?;
+    ///
+    /// // Later, perhaps in another process:
+    /// let mut again = model()?;
+    /// let record = trainer.resume(folder).fit(&mut again, &samples)?;
+    /// assert_eq!(again.storage(), whole.storage());
+    /// assert_eq!(record.epochs.len(), 5);
+    /// # std::fs::remove_dir_all(folder).ok();
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    pub fn checkpoint(mut self, folder: impl AsRef<Path>, every: Every) -> Trainer {
+        let goes_on = self.kept.is_some_and(|kept| kept.goes_on);
+        self.kept = Some(Kept { folder: folder.as_ref().into(), every, goes_on });
+        self
+    }
+
+    /// [`fit`](Trainer::fit) goes on from the newest checkpoint in this folder that is whole, and begins anew if it holds
+    /// none. Settings, model and samples must be those that it was begun with, but for threads and, where no schedule goes
+    /// by them, epochs. It goes on writing checkpoints there: as often as [`checkpoint`](Trainer::checkpoint) says, or else
+    /// after each epoch.
+    pub fn resume(mut self, folder: impl AsRef<Path>) -> Trainer {
+        let every = self.kept.map_or(Every::default(), |kept| kept.every);
+        self.kept = Some(Kept { folder: folder.as_ref().into(), every, goes_on: true });
+        self
+    }
+
     /// Changes any other setting that a recipe has: averages, Lookahead, accumulation, penalties, constraints, schedules of
     /// momentum and weight decay. Their types are in [`settings`](crate::settings).
     ///
@@ -231,7 +311,9 @@ impl Trainer {
         let (recipe, team) = (self.recipe_for(model)?, self.team()?);
         let split = split(samples, &recipe)?;
         let training = TrainingSet { name: &recipe.name, train: samples, validation: None };
-        let record = fit(model, &training, split, &recipe, &team, stop, observer)?;
+        let mut checkpoints = self.kept.as_ref().map(Kept::open).transpose()?;
+        let control = Control { checkpoints: checkpoints.as_mut(), ..Control::new(stop, observer) };
+        let record = fit(model, &training, split, &recipe, &team, control)?;
         match record.diverged.as_ref().and_then(Divergence::error) {
             Some(error) => Err(error),
             None => Ok(record),

@@ -9,8 +9,9 @@ use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::epoch::EpochRecord;
 use crate::train::record::{Ending, TrainRecord};
-use crate::train::run::fit::{self, TrainingSet, check_test, check_training, fit, refuse_text};
+use crate::train::run::fit::{self, Control, check_test, check_training, fit, refuse_text};
 use crate::train::run::reproduce::HELD;
+use crate::train::run::training_set::TrainingSet;
 use crate::{Error, Result};
 
 /// The samples that a training learns from and is tried on: one split, by the recipe or of a tenth of the samples where it
@@ -82,7 +83,7 @@ pub fn validated(
     let mut until = Until { epochs, own: &own, stop };
     let mut model = build(data, recipe)?;
     let set = TrainingSet::of(data);
-    let record = fit(&mut model, &set, split.cloned(), recipe, team, &own, &mut until)?;
+    let record = fit(&mut model, &set, split.cloned(), recipe, team, Control::new(&own, &mut until))?;
     let is_cut = record.stop_reason == Ending::Interrupted.name() && stop.load(Relaxed);
     Ok((!is_cut).then_some(record))
 }

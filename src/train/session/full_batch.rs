@@ -3,9 +3,10 @@
 //! parameters alone.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Session;
+use super::clock::Clock;
 use super::live::{About, PROGRESS};
 use super::norms;
 use super::search::{Mover, Search};
@@ -39,8 +40,8 @@ impl Session<'_> {
         observer: &mut (dyn Observer + Send),
         mut probes: Option<&mut Probes>,
     ) -> Result<EpochRecord> {
-        let begun = Instant::now();
-        let run_begun = *self.begun.get_or_insert(begun);
+        let clock = Clock::at(Duration::ZERO);
+        let run_clock = *self.clock.get_or_insert(clock);
         let train = &self.recipe.train;
         // The order changes only the rounding of a gradient of all samples, which is then the same in
         // each evaluation.
@@ -55,8 +56,8 @@ impl Session<'_> {
             epoch: self.epochs,
             epochs: train.epochs,
             of: count,
-            begun,
-            run_begun,
+            clock,
+            run_clock,
             stop_rules: &self.recipe.stop,
         };
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
@@ -66,7 +67,7 @@ impl Session<'_> {
         else {
             unreachable!("whoever calls this has a search")
         };
-        let mut told = begun;
+        let mut told = Instant::now();
         // An evaluation is a step to the probes, with what was decided and computed before it.
         let mut searching = probes.as_ref().map(|probes| (probes.now)());
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
@@ -143,7 +144,7 @@ impl Session<'_> {
             Some(Ended::Change) => Some(Ending::ToleranceChange),
             Some(Ended::LineSearch) => Some(Ending::LineSearch),
             Some(Ended::NotFinite) => return Err(self.not_finite(&before)),
-            None => after_step(about.stop_rules, self.steps, &after, run_begun),
+            None => after_step(about.stop_rules, self.steps, &after, run_clock),
         };
         let mut record = about.record(&after, step);
         record.samples_per_second *= evaluations as f64;

@@ -2,15 +2,60 @@
 
 use std::time::{Duration, Instant};
 
+use crate::Result;
+use crate::checkpoint::{Archive, State};
 use crate::model::recipe::StopConfig;
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{EpochRecord, Progress};
+use crate::train::session::clock::{self, Clock};
 use crate::train::session::stop::after_step;
 use crate::train::step::BatchScore;
+use crate::train::step::averages::Due;
 
 /// How often an observer hears of progress within an epoch.
 pub(super) const PROGRESS: Duration = Duration::from_millis(100);
+
+/// An epoch that has begun and is not over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnderWay {
+    /// Steps of it that are done.
+    pub steps: u64,
+    /// The sum of their scores.
+    pub score: BatchScore,
+    /// The time that they took.
+    pub spent: Duration,
+    /// The averages that are due in it.
+    pub due: Due,
+}
+
+impl UnderWay {
+    /// An epoch of which nothing is done.
+    pub fn new(due: Due) -> UnderWay {
+        UnderWay { steps: 0, score: BatchScore::default(), spent: Duration::ZERO, due }
+    }
+}
+
+/// The averages follow from elsewhere.
+impl State for UnderWay {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("steps", &mut self.steps)?;
+        archive.state("score", &mut self.score)?;
+        let mut spent = Some(self.spent);
+        clock::visit(archive, "spent", &mut spent)?;
+        self.spent = spent.unwrap_or_default();
+        Ok(())
+    }
+}
+
+/// When a training is to pause between two steps, so that its state can be saved: where nothing is set, never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::train) struct Pause {
+    /// After each multiple of so many steps.
+    pub every: Option<u64>,
+    /// After a step at about this time, or later.
+    pub at: Option<Instant>,
+}
 
 /// The state of an epoch that worker 0 keeps.
 pub(super) struct Live<'a> {
@@ -22,6 +67,9 @@ pub(super) struct Live<'a> {
     pub ended: Option<Ending>,
     pub observer: &'a mut (dyn Observer + Send),
     pub told: Instant,
+    pub pause: Pause,
+    /// Whether it is to pause.
+    pub pauses: bool,
 }
 
 /// The number that is not finite.
@@ -35,9 +83,9 @@ pub(super) struct About<'a> {
     pub epoch: usize,
     pub epochs: usize,
     pub of: usize,
-    pub begun: Instant,
-    /// When the first epoch began.
-    pub run_begun: Instant,
+    /// The time of this epoch, and of the run.
+    pub clock: Clock,
+    pub run_clock: Clock,
     pub stop_rules: &'a StopConfig,
 }
 
@@ -62,10 +110,12 @@ impl Live<'_> {
         } else if let Some(norm) = batch.gradient_norm.filter(|norm| !norm.is_finite()) {
             self.diverged = Some(Diverged::Gradient(norm));
         }
-        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_begun);
+        self.ended = after_step(about.stop_rules, self.steps, &batch, about.run_clock);
         self.observer.step(self.steps, loss);
+        self.pauses = self.pause.every.is_some_and(|steps| self.steps.is_multiple_of(steps));
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
+            self.pauses |= self.pause.at.is_some_and(|at| self.told >= at);
             self.observer.progress(&about.progress(&self.score));
         }
         self.diverged.is_none() && self.ended.is_none()
@@ -82,13 +132,13 @@ impl About<'_> {
             of: self.of,
             loss: score.mean_loss(),
             accuracy: score.accuracy(),
-            samples_per_second: samples / self.begun.elapsed().as_secs_f64(),
+            samples_per_second: samples / self.clock.seconds(),
         }
     }
 
     pub fn record(&self, score: &BatchScore, learning_rate: f64) -> EpochRecord {
         let samples = score.samples as f64;
-        let seconds = self.begun.elapsed().as_secs_f64();
+        let seconds = self.clock.seconds();
         EpochRecord {
             epoch: self.epoch,
             train_loss: score.mean_loss(),

@@ -1,6 +1,7 @@
 //! The parts of a training beside its model and its samples: planned, and their memory allocated, before the
 //! first step.
 
+use crate::checkpoint::{Archive, State};
 use crate::data::augment::Augmenter;
 use crate::kernels::loss::Targets;
 use crate::losses::LossFunction;
@@ -95,6 +96,13 @@ impl Prepared {
     /// Puts the parameters to evaluate into the model, after the epoch of this number, whether or not it is complete.
     pub fn end_epoch(&mut self, epoch: usize, is_complete: bool, model: &mut Model) {
         self.averages.end(epoch, is_complete, model.parts_mut().1, &mut self.workspace);
+    }
+}
+
+impl State for Prepared {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.state("optimizer", &mut self.workspace)?;
+        archive.state("averages", &mut self.averages)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::checkpoint::{Archive, State};
 use crate::layers::Role;
 use crate::model::{Model, PlacedLayer, Recipe};
 use crate::optim::full_batch::{Iteration, Objective, Solver};
@@ -50,6 +51,27 @@ impl Search {
         let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
         let trained = trained(model);
         Ok(Search { mover, weight_decay, trained, l2, weights, scores, evaluations: 0 })
+    }
+}
+
+impl State for Search {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("evaluations", &mut self.evaluations)?;
+        // The score where an iteration ended is that where the next one begins.
+        let mut count = self.scores.len();
+        archive.value("scores", &mut count)?;
+        self.scores.resize(count.min(1), BatchScore::default());
+        for score in &mut self.scores {
+            archive.state("score", score)?;
+        }
+        match &mut self.mover {
+            Mover::Descent(solver) => archive.state("descent", &mut **solver),
+            Mover::Best(packed) => {
+                archive.numbers("point", &mut packed.point)?;
+                archive.numbers("gradient", &mut packed.gradient)?;
+                archive.state("best", &mut packed.search)
+            }
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! The rules that end a training before its epochs are done.
 
-use std::time::Instant;
-
+use crate::checkpoint::{Archive, State};
 use crate::model::recipe::{Patience, StopConfig, Watched};
 use crate::train::record::Ending;
 use crate::train::record::epoch::EpochRecord;
+use crate::train::session::clock::Clock;
 use crate::train::step::BatchScore;
 use crate::{Result, memory};
 
-/// The ending after the step whose score is `batch`, if a rule ends a training that began at `begun`.
-pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Instant) -> Option<Ending> {
+/// The ending after the step whose score is `batch`, if a rule ends a training whose time is told by `clock`.
+pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, clock: Clock) -> Option<Ending> {
     // The gradient of a step without weight is 0 wherever the training has come to.
     let below = |limit: f64| batch.weight > 0.0 && batch.gradient_norm.is_some_and(|norm| norm < limit);
     if rules.steps.is_some_and(|limit| steps >= limit) {
@@ -19,7 +19,7 @@ pub fn after_step(rules: &StopConfig, steps: u64, batch: &BatchScore, begun: Ins
         return Some(Ending::GradientNorm);
     }
     // The clock is read only where it is asked for.
-    let late = rules.seconds.is_some_and(|limit| begun.elapsed().as_secs_f64() >= limit);
+    let late = rules.seconds.is_some_and(|limit| clock.seconds() >= limit);
     late.then_some(Ending::Seconds)
 }
 
@@ -110,6 +110,28 @@ impl<'a> Watch<'a> {
     /// The number of the best epoch and the parameters after it, if there is patience.
     pub fn best(&self) -> Option<(usize, &[f32])> {
         self.best.as_ref().map(|best| (best.epoch, &best.parameters[..]))
+    }
+}
+
+impl State for Watch<'_> {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.maybe("last_loss", &mut self.last_loss)?;
+        archive.value("still", &mut self.still)?;
+        let mut epoch = self.best.as_ref().map(|best| best.epoch);
+        archive.value("best_epoch", &mut epoch)?;
+        if archive.is_reading() {
+            let parameters = match self.best.take() {
+                Some(best) => best.parameters,
+                None => std::mem::take(&mut self.spare),
+            };
+            match epoch {
+                Some(epoch) => self.best = Some(Best { epoch, value: 0.0, parameters }),
+                None => self.spare = parameters,
+            }
+        }
+        let Some(best) = &mut self.best else { return Ok(()) };
+        archive.double("best_value", &mut best.value)?;
+        archive.numbers("best_parameters", &mut best.parameters)
     }
 }
 
@@ -219,7 +241,7 @@ mod tests {
             ..StopConfig::default()
         };
         let batch = BatchScore { gradient_norm: Some(0.5), weight: 1.0, ..BatchScore::default() };
-        let now = Instant::now();
+        let now = Clock::at(std::time::Duration::ZERO);
         let after = |rules: StopConfig, steps| after_step(&rules, steps, &batch, now);
         assert_eq!(after(rules(Some(3), None, None), 2), None);
         assert_eq!(after(rules(Some(3), None, None), 3), Some(Ending::Steps));

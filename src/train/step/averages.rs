@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{Archive, State};
 use crate::model::recipe::{AverageConfig, AverageMethod};
 use crate::model::{Model, Recipe};
 use crate::optim::{Ema, Lookahead, average};
@@ -53,7 +56,7 @@ impl Due {
 }
 
 /// The buffer with which the model's parameters have changed places.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Shown {
     Nothing,
     Slow,
@@ -111,6 +114,11 @@ impl Averages {
     ) -> Due {
         self.swap(parameters, workspace);
         self.shown = Shown::Nothing;
+        self.due(epoch, steps)
+    }
+
+    /// What is due in the epoch of this number, after so many steps if none of it is done.
+    pub fn due(&mut self, epoch: usize, steps: u64) -> Due {
         let mut due = Due { lookahead: self.lookahead, ema: None };
         if let Some(AverageConfig { method: AverageMethod::Ema(ema), start }) = self.average
             && epoch >= start
@@ -182,5 +190,14 @@ impl Averages {
             Shown::Slow => parameters.swap_with_slice(slow),
             Shown::Average => parameters.swap_with_slice(average),
         }
+    }
+}
+
+/// Their buffers are the workspace's.
+impl State for Averages {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.value("ema_after", &mut self.ema_after)?;
+        archive.value("epochs", &mut self.epochs)?;
+        archive.value("shown", &mut self.shown)
     }
 }

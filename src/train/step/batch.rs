@@ -1,5 +1,7 @@
 //! The batches of an epoch, cut into blocks, and the score of each.
 
+use crate::Result;
+use crate::checkpoint::{Archive, State};
 use crate::data::augment::Mixing;
 use crate::team::Worker;
 use crate::train::plan::Plan;
@@ -116,5 +118,17 @@ impl BatchScore {
     /// The accuracy, as a fraction of 1, in which all samples, or positions, count alike; none where the targets are values.
     pub fn accuracy(&self) -> Option<f64> {
         Some(self.correct? as f64 / self.judged as f64)
+    }
+}
+
+impl State for BatchScore {
+    fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        archive.double("loss_sum", &mut self.loss_sum)?;
+        archive.double("weight", &mut self.weight)?;
+        archive.value("correct", &mut self.correct)?;
+        archive.value("judged", &mut self.judged)?;
+        archive.value("samples", &mut self.samples)?;
+        archive.maybe("gradient_norm", &mut self.gradient_norm)?;
+        archive.maybe("spread", &mut self.spread)
     }
 }

@@ -26,7 +26,8 @@ use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::TrainRecord;
 use crate::train::run::dataset;
-use crate::train::run::fit::{TrainingSet, check_test, check_training, fit, split_of, test};
+use crate::train::run::fit::{Control, check_test, check_training, fit, split_of, test};
+use crate::train::run::training_set::TrainingSet;
 
 /// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
 /// validation accuracy is reached.
@@ -152,7 +153,8 @@ fn one(
     let recipe = seeded(recipe, seed);
     let mut model = build(&recipe, data)?;
     let split = split_of(data, &recipe)?;
-    let mut record = fit(&mut model, &TrainingSet::of(data), split, &recipe, team, stop, watcher)?;
+    let mut record =
+        fit(&mut model, &TrainingSet::of(data), split, &recipe, team, Control::new(stop, watcher))?;
     if record.stop_reason == Ending::Interrupted.name() {
         return Ok(None);
     }

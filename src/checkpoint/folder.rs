@@ -1,0 +1,178 @@
+//! A folder of checkpoints: the newest ones of one training.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::archive::Archive;
+use super::file::{self, Checkpoint, Opened};
+use crate::{Error, Result};
+
+/// The names of checkpoints, with the number of their step in between.
+const BEGINNING: &str = "checkpoint-";
+const ENDING: &str = ".safetensors";
+
+/// The file by which a process keeps the folder to itself.
+const LOCK: &str = "lock";
+
+/// A folder to which no other process writes meanwhile.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// How many checkpoints are kept; at least 1.
+    keep: usize,
+    _lock: File,
+}
+
+/// What a folder holds to go on from.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// The newest checkpoint that is whole, if there is one.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is wrong with those that are newer.
+    pub damaged: Vec<Error>,
+}
+
+impl Folder {
+    /// The folder at this path, made if it is not there, of which the newest `keep` checkpoints are kept: at least 1.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also if another process writes to it.
+    pub fn lock(path: &Path, keep: usize) -> Result<Folder> {
+        fs::create_dir_all(path).map_err(Error::io(path, "create"))?;
+        let place = path.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&place);
+        let lock = file.map_err(Error::io(&place, "create"))?;
+        lock.try_lock().map_err(|refused| {
+            let refused = match refused {
+                TryLockError::Error(error) => error,
+                TryLockError::WouldBlock => {
+                    io::Error::new(ErrorKind::ResourceBusy, "another training writes its checkpoints there")
+                }
+            };
+            Error::io(path, "lock")(refused)
+        })?;
+        Ok(Folder { path: path.into(), keep: keep.max(1), _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the checkpoint after this step, and then removes those that are not kept.
+    ///
+    /// # Errors
+    /// Those of [`file::write`]: all others are then still there.
+    pub fn write(
+        &self,
+        step: u64,
+        about: &str,
+        visit: &mut dyn FnMut(&mut Archive) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let path = self.path.join(format!("{BEGINNING}{step}{ENDING}"));
+        file::write(&path, about, visit)?;
+        // Those after this step are damaged: the training went on from one before them.
+        let (after, before): (Vec<_>, Vec<_>) =
+            steps_in(&self.path)?.into_iter().filter(|(of, _)| *of != step).partition(|(of, _)| *of > step);
+        for (_, old) in after.into_iter().chain(before.into_iter().skip(self.keep - 1)) {
+            fs::remove_file(old).ok();
+        }
+        Ok(path)
+    }
+}
+
+/// Whether a folder holds checkpoints, or what is called like them.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn is_used(folder: &Path) -> Result<bool> {
+    steps_in(folder).map(|found| !found.is_empty())
+}
+
+/// The newest checkpoint of a folder that is whole; nothing of a folder that is not there.
+///
+/// # Errors
+/// [`Error::Format`] if there are files of another program, or of a later version, or all are damaged; [`Error::Io`].
+pub fn newest(folder: &Path) -> Result<Newest> {
+    let mut found = Newest::default();
+    for (_, path) in steps_in(folder)? {
+        match file::open(&path)? {
+            Opened::Whole(checkpoint) => {
+                found.checkpoint = Some(checkpoint);
+                return Ok(found);
+            }
+            Opened::Damaged(error) => found.damaged.push(error),
+        }
+    }
+    match found.damaged.pop() {
+        Some(error) => Err(error.hinting("and no other checkpoint there is whole")),
+        None => Ok(found),
+    }
+}
+
+/// The checkpoints of a folder with their steps, the newest first.
+fn steps_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(Error::io(folder, "read"))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(Error::io(folder, "read"))?.file_name();
+        let name = name.to_string_lossy();
+        let step = name.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(ENDING));
+        if let Some(step) = step.and_then(|step| step.parse().ok()) {
+            found.push((step, folder.join(&*name)));
+        }
+    }
+    found.sort_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Folder, step: u64) -> PathBuf {
+        folder.write(step, "", &mut |archive| archive.value("step", &mut step.clone())).unwrap()
+    }
+
+    fn steps(folder: &Folder) -> Vec<u64> {
+        steps_in(folder.path()).unwrap().into_iter().map(|(step, _)| step).collect()
+    }
+
+    #[test]
+    fn the_newest_ones_are_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("new/c");
+        assert!(!is_used(&path).unwrap() && newest(&path).unwrap().checkpoint.is_none());
+        let folder = Folder::lock(&path, 2).unwrap();
+        assert!(Folder::lock(&path, 2).unwrap_err().to_string().contains("another training writes"));
+        assert!(!is_used(&path).unwrap());
+        for (step, kept) in
+            [(0, vec![0]), (9, vec![9, 0]), (10, vec![10, 9]), (10, vec![10, 9]), (100, vec![100, 10])]
+        {
+            write(&folder, step);
+            assert_eq!(steps(&folder), kept, "{step}");
+        }
+        assert!(is_used(&path).unwrap());
+    }
+
+    #[test]
+    fn a_damaged_one_gives_way_to_the_one_before() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::lock(place.path(), 3).unwrap();
+        let paths = [1, 2, 3].map(|step| write(&folder, step));
+        fs::write(&paths[2], &fs::read(&paths[2]).unwrap()[..100]).unwrap();
+        let found = newest(place.path()).unwrap();
+        assert_eq!(found.checkpoint.unwrap().path(), paths[1]);
+        assert!(found.damaged.len() == 1 && found.damaged[0].to_string().contains("checkpoint-3."));
+        // What comes then is not thought older than the damaged one.
+        assert!(write(&folder, 2) == paths[1] && steps(&folder) == [2, 1]);
+        for path in &paths[..2] {
+            fs::write(path, "nothing").unwrap();
+        }
+        let error = newest(place.path()).unwrap_err().to_string();
+        assert!(error.contains("no other checkpoint there is whole"), "{error}");
+    }
+}

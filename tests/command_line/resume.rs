@@ -1,0 +1,209 @@
+//! `train --checkpoint` and `--resume`: an interrupted training goes on, with the same bits.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::common::program::{command, fails, fallline, json, names, succeeds};
+use crate::working::Working;
+
+/// Many short epochs: long enough to be interrupted.
+const LONG: [&str; 8] = [
+    "train",
+    "digits-mlp",
+    "--set=data.train_samples=50",
+    "--set=data.test_samples=20",
+    "--batch=9",
+    "--epochs=2000",
+    "--validation=10",
+    "--set=stop.patience=100000",
+];
+
+/// A few steps.
+const SHORT: [&str; 6] = [
+    "train",
+    "digits-mlp",
+    "--set=data.train_samples=50",
+    "--set=data.test_samples=20",
+    "--batch=9",
+    "--epochs=3",
+];
+
+fn with<'a>(base: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [base, more].concat()
+}
+
+/// The results without times, rates, threads and machine.
+fn timeless(path: &Path) -> Value {
+    let mut record = json(path);
+    for key in ["train_seconds", "threads", "machine"] {
+        record.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    for epoch in record["epochs"].as_array_mut().unwrap() {
+        for key in ["seconds", "samples_per_second"] {
+            epoch.as_object_mut().unwrap().remove(key).unwrap();
+        }
+    }
+    record
+}
+
+#[test]
+fn a_training_goes_on_after_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    succeeds(
+        path,
+        &with(&LONG, &["--quiet", "--threads=1", "--save=whole.safetensors", "--json=whole.json"]),
+    );
+    let kept = ["--checkpoint=kept", "--checkpoint-every=7steps", "--save=m.safetensors", "--json=m.json"];
+    for (signal, text) in [("TERM", "SIGTERM"), ("INT", "Ctrl-C")] {
+        let mut first = command(path, &with(&LONG, &with(&kept, &["--threads=2"])));
+        let mut working = Working::start(&mut first, "epoch    1/2000");
+        working.send(signal);
+        let answer = working.hears("stopping");
+        assert!(answer.contains("stopping: keeping the state, testing and saving"), "{answer}");
+        let ended = working.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.out.contains(&format!("interrupted by {text}\n")), "{ended:?}");
+        assert!(ended.out.ends_with("`fallline train --resume kept` goes on\n"), "{ended:?}");
+        assert_eq!(names(&path.join("kept")).len(), 3, "two checkpoints and a lock");
+        // As recorded, but for the threads; from another folder.
+        fs::create_dir_all(path.join("elsewhere")).unwrap();
+        let output = fallline(&path.join("elsewhere"), &["train", "--resume=../kept", "--threads=1"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && error.contains("going on from ../kept/checkpoint-"), "{error}");
+        assert!(!path.join("elsewhere/m.json").exists());
+        assert_eq!(
+            fs::read(path.join("m.safetensors")).unwrap(),
+            fs::read(path.join("whole.safetensors")).unwrap()
+        );
+        assert_eq!(timeless(&path.join("m.json")), timeless(&path.join("whole.json")));
+        fs::remove_dir_all(path.join("kept")).unwrap();
+    }
+}
+
+/// One command line in a loop: it begins, it goes on, and is done.
+#[test]
+fn the_first_command_is_accepted_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let plain = succeeds(path, &with(&SHORT, &["--quiet", "--save=whole.safetensors"]));
+    let again = with(&SHORT, &["--quiet", "--resume=kept", "--keep=1", "--save=m.safetensors"]);
+    let tested = |text: &str| text.lines().find(|line| line.starts_with("test loss")).unwrap().to_string();
+    for _ in 0..3 {
+        assert_eq!(tested(&succeeds(path, &again)), tested(&plain));
+        assert_eq!(
+            fs::read(path.join("m.safetensors")).unwrap(),
+            fs::read(path.join("whole.safetensors")).unwrap()
+        );
+        assert_eq!(names(&path.join("kept")), ["checkpoint-18.safetensors", "lock"]);
+    }
+    // The rate is constant, so there may be more epochs.
+    let schedule = ["--schedule=constant", "--quiet"];
+    let longer = succeeds(path, &with(&SHORT[..5], &with(&schedule, &["--epochs=5"])));
+    succeeds(path, &with(&SHORT, &with(&schedule, &["--resume=constant"])));
+    let more = succeeds(path, &["train", "--resume=constant", "--epochs=5"]);
+    assert_eq!(tested(&more), tested(&longer));
+}
+
+#[test]
+fn a_table_goes_on_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let rows: String =
+        (0..60).map(|i| format!("{},{},{}\n", i % 7, ["red", "green"][i % 2], i % 3)).collect();
+    fs::write(path.join("t.csv"), format!("size,colour,kind\n{rows}")).unwrap();
+    fs::create_dir(path.join("other")).unwrap();
+    let train = ["train", "t.csv", "--epochs=3", "--quiet"];
+    succeeds(path, &with(&train, &["--save=whole.safetensors"]));
+    let whole = fs::read(path.join("whole.safetensors")).unwrap();
+    succeeds(path, &with(&train, &["--checkpoint=kept", "--keep=9", "--save=m.safetensors"]));
+    assert_eq!(fs::read(path.join("m.safetensors")).unwrap(), whole);
+    let all = names(&path.join("kept"));
+    assert_eq!(all.len(), 5, "{all:?}");
+    // Only the first one, with nothing done, is left.
+    all.iter().filter(|name| *name != "checkpoint-0.safetensors" && *name != "lock").for_each(|name| {
+        fs::remove_file(path.join("kept").join(name)).unwrap();
+    });
+    fs::remove_file(path.join("m.safetensors")).unwrap();
+    succeeds(&path.join("other"), &["train", "--resume=../kept"]);
+    assert_eq!(fs::read(path.join("m.safetensors")).unwrap(), whole);
+    fs::write(path.join("t.csv"), format!("size,colour,kind\n{}", rows.replace('6', "5"))).unwrap();
+    fails(path, &["train", "--resume=kept"], "training samples: expected those of the training that goes on");
+}
+
+#[test]
+fn damage_is_said_and_the_checkpoint_before_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let plain = succeeds(path, &with(&SHORT, &["--checkpoint=kept", "--quiet"]));
+    let newest = path.join("kept/checkpoint-18.safetensors");
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&newest, &bytes).unwrap();
+    let output = fallline(path, &["train", "--resume=kept"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    let warning = "warning: kept/checkpoint-18.safetensors: file: expected the checksum ";
+    assert!(
+        output.status.success() && error.contains(warning) && error.contains("; it is passed over"),
+        "{error}"
+    );
+    let last = |text: &str| text.lines().last().unwrap().to_string();
+    assert_eq!(last(&String::from_utf8(output.stdout).unwrap()), last(&plain));
+    for name in ["checkpoint-12.safetensors", "checkpoint-18.safetensors"] {
+        fs::write(path.join("kept").join(name), "").unwrap();
+    }
+    fails(path, &["train", "--resume=kept"], "and no other checkpoint there is whole");
+}
+
+#[test]
+fn mistakes_are_told_before_the_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fails(
+        path,
+        &["train", "--resume=none"],
+        "none: expected a checkpoint to go on from, or the recipe to begin with",
+    );
+    assert_eq!(names(path), Vec::<String>::new());
+    for length in ["5", "0steps", "ten minutes", "-1epoch"] {
+        let option = format!("--checkpoint-every={length}");
+        let arguments = with(&SHORT, &["--checkpoint=kept", &option]);
+        fails(path, &arguments, "expected a whole number above 0 with its unit: s, min, h, steps or epochs");
+    }
+    fails(path, &with(&SHORT, &["--checkpoint-every=1epoch"]), "--checkpoint <DIR>");
+    fails(path, &with(&SHORT, &["--checkpoint=kept", "--resume=kept"]), "cannot be used with");
+    fails(path, &with(&SHORT, &["--checkpoint=kept", "--folds=3"]), "cannot be used with");
+    fails(
+        path,
+        &["train", "-", "--checkpoint=kept"],
+        "expected a file, which can be read again, found standard input",
+    );
+    succeeds(path, &with(&SHORT, &["--checkpoint=kept", "--quiet"]));
+    fails(
+        path,
+        &with(&SHORT, &["--checkpoint=kept"]),
+        "kept: expected no checkpoints of another training (--resume goes on",
+    );
+    fails(
+        path,
+        &with(&SHORT, &["--resume=kept", "--seed=9"]),
+        "`train.seed`: expected 1, as in the training that goes on, found 9",
+    );
+    fails(path, &["train", "--resume=kept", "--lr=0.5"], "`optimizer.learning_rate`: expected ");
+    fails(path, &["train", "--resume=kept", "--epochs=2"], "epochs`: expected ");
+    // Another program's files of these names.
+    fs::create_dir(path.join("other")).unwrap();
+    let header = "{\"w\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+    fs::write(path.join("other/checkpoint-5.safetensors"), bytes).unwrap();
+    fails(
+        path,
+        &["train", "--resume=other"],
+        "expected the checkpoint of a training by fallline, found another",
+    );
+    fs::write(path.join("file"), "").unwrap();
+    fails(path, &with(&SHORT, &["--checkpoint=file"]), "file");
+}
