@@ -237,3 +237,18 @@ fn weights_and_clusters() {
     data.train = data.train.first(200).unwrap();
     check("clusters", &recipe, &data, 5);
 }
+
+/// States that go from batch to batch, and batches of samples of about one length.
+#[test]
+fn sequences() {
+    let mut recipe = Recipe::built_in("chars-lstm").unwrap();
+    (recipe.train.carry_state, recipe.train.shuffle, recipe.train.epochs) = (true, false, 2);
+    let (mut recipe, data) = runs::small(&recipe, 40, 12);
+    recipe.train.batch = 2;
+    check("carried states", &recipe, &data, 5);
+    let mut recipe = Recipe::built_in("names-transformer").unwrap();
+    (recipe.train.buckets, recipe.train.epochs) = (true, 2);
+    let (mut recipe, data) = runs::small(&recipe, 40, 12);
+    recipe.train.batch = 3;
+    check("buckets", &recipe, &data, 5);
+}
