@@ -23,7 +23,6 @@ use crate::kernels::products::chunks::{Chunks, Positions};
 use crate::kernels::products::gemm::{self, Epilogue};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{LANES, MatrixMut, MatrixRef};
-use parts::Part;
 
 /// Bytes of weights that are still in the second-level cache when a worker comes back to the layer, with its next row: between
 /// the two it has been through all layers.
@@ -34,6 +33,14 @@ const TOGETHER: usize = 8;
 
 /// The names of the weight and the bias.
 pub type Names = [&'static str; 2];
+
+/// Positions of a sequence, and the outputs that are computed there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    positions: Range<usize>,
+    /// Whole panels of 16.
+    columns: Range<usize>,
+}
 
 /// A dense layer at each position.
 #[derive(Clone, Debug)]

@@ -26,8 +26,6 @@ use crate::kernels::sequence::recurrent;
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::tensor::{MatrixMut, MatrixRef, padded, row_stride};
 
-use initial::Before;
-
 pub use crate::kernels::sequence::recurrent::Cell;
 pub(in crate::layers) use names::{MOST_LAYERS, NAMES, Names};
 
@@ -64,6 +62,14 @@ struct Work<'a> {
     h: &'a mut [f32],
     /// The cell state, or [what goes past the sums](recurrent::Backward::past), `[rows, stride of H]`.
     c: &'a mut [f32],
+}
+
+/// The states before the first position of some rows.
+struct Before<'a> {
+    /// What is trained of one direction, or nothing.
+    initial: &'a [f32],
+    /// What the sequences before have left, `[rows, carried_len]`.
+    carried: Option<MatrixMut<'a>>,
 }
 
 /// What is kept of one direction for the backward pass and the gradient.

@@ -23,7 +23,10 @@ impl Model {
     /// outputs, or a normalisation by batch follows a layer that saves something for its backward pass.
     pub fn build(config: &ModelConfig, input: [usize; 3], classes: usize, seed: u64) -> Result<Model> {
         check_input(input)?;
-        tied::check(config)?;
+        // A tied output layer stands at the end of a network that begins with an embedding.
+        if let Some((_, expected, found)) = config.untied() {
+            return Err(Error::Mismatch { what: "layers of the model".into(), expected, found });
+        }
         // A layer that keeps something from its forward pass to its backward pass keeps it for the rows
         // under way; with normalisation by batch, all others come in between.
         let normalises = |layer: &LayerSettings| layer.kind().reads_batch();

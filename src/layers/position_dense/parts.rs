@@ -2,19 +2,11 @@
 
 use std::ops::Range;
 
-use super::{PositionDense, RESIDENT};
+use super::{Part, PositionDense, RESIDENT};
 use crate::kernels::products::chunks::{Chunks, Positions};
 use crate::kernels::simd::prefetch::PrefetchQueue;
 use crate::layers::sharding::Sharding;
 use crate::tensor::{LANES, MatrixMut, MatrixRef, padded};
-
-/// Positions of a sequence, and the outputs that are computed there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) positions: Range<usize>,
-    /// Whole panels of 16.
-    pub(super) columns: Range<usize>,
-}
 
 impl PositionDense {
     /// The same at these positions alone.

@@ -6,19 +6,11 @@
 
 use std::ops::Range;
 
-use super::{Recurrent, Work};
+use super::{Before, Recurrent, Work};
 use crate::init::Init;
 use crate::kernels::sequence::recurrent::Cell;
 use crate::layers::parameter::{Layout, ParameterSpec};
 use crate::tensor::{LANES, MatrixMut, padded, row_stride};
-
-/// The states before the first position of some rows.
-pub(super) struct Before<'a> {
-    /// What is trained of one direction, or nothing.
-    pub initial: &'a [f32],
-    /// What the sequences before have left, `[rows, carried_len]`.
-    pub carried: Option<MatrixMut<'a>>,
-}
 
 impl Recurrent {
     /// States of a direction: an LSTM has two.

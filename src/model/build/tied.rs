@@ -4,16 +4,7 @@
 use super::Builder;
 use crate::layers::{Built, Embedding, Incoming, LayerSettings, Node};
 use crate::model::network::Tied;
-use crate::model::recipe::ModelConfig;
 use crate::{Error, Result};
-
-/// Checks that a tied output layer stands at the end of a network that begins with an embedding.
-pub(super) fn check(config: &ModelConfig) -> Result<()> {
-    let wrong = |(_, expected, found): (_, String, String)| {
-        Err(Error::Mismatch { what: "layers of the model".into(), expected, found })
-    };
-    config.untied().map_or(Ok(()), wrong)
-}
 
 impl Builder {
     /// What stands in the network for layer number `index` of its list, of an input that it takes.

@@ -15,41 +15,47 @@ use crate::layers::LayerSettings;
 /// # Errors
 /// [`Error::Setting`](crate::Error::Setting) with the key.
 pub fn check_carried(recipe: &Recipe) -> Result<()> {
-    beside_carrying(recipe).map_or(Ok(()), |misfit| Err(refused(recipe, misfit)))
+    recipe.beside_carrying().map_or(Ok(()), |misfit| Err(refused(recipe, misfit)))
 }
 
-pub(super) fn beside_carrying(recipe: &Recipe) -> Option<Misfit> {
-    let Recipe { train, optimizer, augment, .. } = recipe;
-    if !train.carry_state {
-        return None;
+impl Recipe {
+    /// What does not go with states that are carried, if they are.
+    pub(super) fn beside_carrying(&self) -> Option<Misfit> {
+        let Recipe { train, optimizer, augment, .. } = self;
+        if !train.carry_state {
+            return None;
+        }
+        let with = |what: &str| format!("{what} with `train.carry_state`");
+        if train.shuffle {
+            let expected = with("false") + ", whose samples follow each other";
+            return Some(("train.shuffle", expected, "true".into()));
+        }
+        if let Some(steps) = train.steps_per_epoch {
+            let expected = with("none") + ", whose epochs go through the whole stream";
+            return Some(("train.steps_per_epoch", expected, steps.to_string()));
+        }
+        if optimizer.kind().full_batch {
+            let expected =
+                with("a rule for batches") + ", of which each goes on where the one before has ended";
+            return Some(("optimizer.name", expected, format!("`{}`", optimizer.name())));
+        }
+        if train.takes_all() {
+            let expected = with("a number of rows") + ", each of which goes through a part of the stream";
+            return Some(("train.batch", expected, "\"all\"".into()));
+        }
+        if !augment.is_off() {
+            return Some(("augment", with("none"), "one".into()));
+        }
+        let both_ways = |layer: &LayerSettings| {
+            matches!(layer.values().get("bidirectional"), Some(HyperValue::Choice(true)))
+        };
+        if let Some(layer) = find_layer(&self.model.layers, both_ways) {
+            let expected =
+                with("no bidirectional layer") + ": its second direction comes from what lies ahead";
+            return Some(("model.layers", expected, format!("a bidirectional `{}`", layer.kind().name())));
+        }
+        no_stream(&self.data).map(|(key, expected, found)| (key, with(&expected), found))
     }
-    let with = |what: &str| format!("{what} with `train.carry_state`");
-    if train.shuffle {
-        let expected = with("false") + ", whose samples follow each other";
-        return Some(("train.shuffle", expected, "true".into()));
-    }
-    if let Some(steps) = train.steps_per_epoch {
-        let expected = with("none") + ", whose epochs go through the whole stream";
-        return Some(("train.steps_per_epoch", expected, steps.to_string()));
-    }
-    if optimizer.kind().full_batch {
-        let expected = with("a rule for batches") + ", of which each goes on where the one before has ended";
-        return Some(("optimizer.name", expected, format!("`{}`", optimizer.name())));
-    }
-    if train.takes_all() {
-        let expected = with("a number of rows") + ", each of which goes through a part of the stream";
-        return Some(("train.batch", expected, "\"all\"".into()));
-    }
-    if !augment.is_off() {
-        return Some(("augment", with("none"), "one".into()));
-    }
-    let both_ways =
-        |layer: &LayerSettings| matches!(layer.values().get("bidirectional"), Some(HyperValue::Choice(true)));
-    if let Some(layer) = find_layer(&recipe.model.layers, both_ways) {
-        let expected = with("no bidirectional layer") + ": its second direction comes from what lies ahead";
-        return Some(("model.layers", expected, format!("a bidirectional `{}`", layer.kind().name())));
-    }
-    no_stream(&recipe.data).map(|(key, expected, found)| (key, with(&expected), found))
 }
 
 /// What makes samples that do not follow each other. Whether those of a program or a folder do is for their owner to know.

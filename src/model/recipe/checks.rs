@@ -1,6 +1,5 @@
 //! What the tables of a recipe say has to go together: what is refused in one beside another.
 
-use super::carry::beside_carrying;
 use super::config::Recipe;
 use super::layers::find_layer;
 use super::optimizer::Optimizer;
@@ -22,7 +21,7 @@ pub(super) fn check(root: &Section, recipe: &Recipe) -> Result<()> {
     let misfit = misfit.or_else(|| beside_k_means(recipe)).or_else(|| beside_embedding(recipe));
     let misfit = misfit
         .or_else(|| recipe.model.untied())
-        .or_else(|| beside_carrying(recipe))
+        .or_else(|| recipe.beside_carrying())
         .or_else(|| beside_buckets(recipe));
     misfit.map_or(Ok(()), |(key, expected, found)| Err(root.setting(key, &expected, &found)))
 }

@@ -5,7 +5,7 @@ use crate::rng::Stream;
 use crate::{Result, memory};
 
 /// A method that proposes points, and goes by the losses that it is told of them. Points are of n numbers each.
-/// Its [`State`] is what it has learnt between two iterations.
+/// Its state is what it has learnt between two iterations.
 pub trait Proposals: State + std::fmt::Debug + Send {
     /// Begins at a point, \[n\], where the loss is this one, with nothing of what was told before.
     fn begin(&mut self, start: &[f64], loss: f64);
