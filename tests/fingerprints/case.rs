@@ -6,6 +6,7 @@ use crate::common::observer::Recorder;
 use crate::data::Data;
 use fallline::data::DataSet;
 use fallline::data::text::{Form, TextSource};
+use fallline::engine::model::recipe::Override;
 use fallline::engine::model::{Model, Recipe};
 use fallline::engine::team::Team;
 use fallline::engine::train;
@@ -45,6 +46,30 @@ const LARGE: [&str; 9] = [
     "mnist-vit",
 ];
 
+/// Cases of texts: a name, a built-in recipe, and what is changed in it.
+const TEXTS: [(&str, &str, &[&str]); 3] = [
+    (
+        "tied-output",
+        "chars-lstm",
+        &[
+            "model.layers=[{ type = 'embedding', shared = true, widths = 24, weight_init = { type = 'normal', deviation = 0.1 } }, \
+           { type = 'lstm', units = 24 }, { type = 'tied-output', bias = true, bias_init = 'uniform' }]",
+        ],
+    ),
+    (
+        "carried-states",
+        "chars-lstm",
+        &[
+            "data.stride=64",
+            "train.shuffle=false",
+            "train.carry_state=true",
+            "model.layers=[{ type = 'embedding', shared = true, widths = 16 }, \
+             { type = 'lstm', units = 16, initial = 'trained' }, { type = 'gru', units = 16 }, { type = 'position-dense' }]",
+        ],
+    ),
+    ("buckets", "names-transformer", &["train.buckets=true"]),
+];
+
 /// Characters of the text that stands in for those of recipes, and tokens of a sample.
 const CHARACTERS: usize = 2000;
 const CONTEXT: usize = 20;
@@ -60,21 +85,35 @@ const FEW: [usize; 2] = [16, 8];
 impl Case {
     /// The built-in recipes, of one epoch.
     pub fn built_in() -> Vec<Case> {
-        let case = |name: &str| {
-            let mut recipe = Recipe::built_in(name).unwrap();
-            let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
-            (recipe.train.epochs, recipe.train.batch, recipe.train.steps_per_epoch) = (1, batch, None);
-            crate::common::runs::without_download(&mut recipe);
-            if let Some(text) = &mut recipe.data.text {
-                recipe.data.set = "grammar".into();
-                text.setup.source = TextSource::Grammar { characters: CHARACTERS };
-                if let Form::Stream { context, .. } = &mut text.setup.form {
-                    *context = CONTEXT;
-                }
-            }
-            Case { name: name.into(), recipe, table: None, data: Data::Digits, samples }
-        };
+        let case = |name: &str| Case::shortened(name, Recipe::built_in(name).unwrap());
         Recipe::built_in_names().into_iter().map(case).collect()
+    }
+
+    /// What only texts can have, as changes of built-in recipes.
+    pub fn of_texts() -> Vec<Case> {
+        let case = |(name, built_in, changes): (&str, &str, &[&str])| {
+            let changes: Vec<Override> = changes.iter().map(|change| change.parse().unwrap()).collect();
+            let mut recipe = Recipe::built_in(built_in).unwrap();
+            recipe.train.steps_per_epoch = None;
+            let text = recipe.to_toml();
+            Case::shortened(name, Recipe::parse_with(&text, name, &changes).unwrap())
+        };
+        TEXTS.map(case).into()
+    }
+
+    /// A recipe of one epoch of a few samples, on data that need no download.
+    fn shortened(name: &str, mut recipe: Recipe) -> Case {
+        let [samples, batch] = if LARGE.contains(&name) { FEW } else { USUAL };
+        (recipe.train.epochs, recipe.train.batch, recipe.train.steps_per_epoch) = (1, batch, None);
+        crate::common::runs::without_download(&mut recipe);
+        if let Some(text) = &mut recipe.data.text {
+            recipe.data.set = "grammar".into();
+            text.setup.source = TextSource::Grammar { characters: CHARACTERS };
+            if let Form::Stream { context, stride } = &mut text.setup.form {
+                (*context, *stride) = (CONTEXT, CONTEXT.min(*stride));
+            }
+        }
+        Case { name: name.into(), recipe, table: None, data: Data::Digits, samples }
     }
 
     pub fn generated(row: &Row) -> Case {

@@ -13,10 +13,12 @@ use toml::{Table, Value};
 use crate::case::{Case, parse};
 
 /// Keys that change nothing in what is trained on samples that are given, or that the clock decides.
-const NO_MATTER: [(&str, &[&str]); 3] = [
+const NO_MATTER: [(&str, &[&str]); 4] = [
     ("recipe", &["name", "summary", "target", "target_loss", "reproduce"]),
     ("data", &["set", "train_samples", "test_samples", "seed"]),
     ("stop", &["seconds"]),
+    // Of sequences that follow each other or have lengths of their own: cases of texts have them.
+    ("train", &["carry_state", "buckets"]),
 ];
 
 /// What is no key and no name.
@@ -61,6 +63,8 @@ pub fn unused(cases: &[Case]) -> Vec<String> {
     for kind in ["layer", "activation", "average", "fill"] {
         assert!(names[kind].known.len() > 1, "{kind}");
     }
+    // The last layer of a text's network: a case of its own has it.
+    names.get_mut("layer").unwrap().used.insert("tied-output".into());
     // Samples are given.
     names.remove("data set");
     let unused = |(kind, Kind { known, used }): (&String, &Kind)| {

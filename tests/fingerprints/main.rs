@@ -70,7 +70,7 @@ fn cases() -> Vec<Case> {
         sequences::RECIPES,
     ];
     let generated = generated.into_iter().flatten();
-    Case::built_in().into_iter().chain(generated.map(Case::generated)).collect()
+    Case::built_in().into_iter().chain(generated.map(Case::generated)).chain(Case::of_texts()).collect()
 }
 
 /// The instruction set is one of the whole process: who holds this may choose it, or rely on it.

@@ -138,4 +138,22 @@ pub const RECIPES: &[Row] = &[
             train = { epochs = 1, batch = 16 }
         "#,
     },
+    Row {
+        // Stacks, states that are trained, and the largest number of each channel.
+        name: "recurrent-states",
+        data: Digits,
+        samples: 40,
+        text: r#"
+            model.layers = [
+                { type = "rows" },
+                { type = "lstm", units = 16, layers = 2, bidirectional = true, dropout = 0.2, initial = "trained" },
+                { type = "gru", units = 7, layers = 2, dropout = 0.1, initial = "trained" },
+                { type = "rnn", units = 9, layers = 3, dropout = 0.1, initial = "trained" },
+                { type = "global-max-pool" },
+                { type = "dense", units = 10 },
+            ]
+            optimizer = { name = "adam", learning_rate = 0.01 }
+            train = { epochs = 2, batch = 16 }
+        "#,
+    },
 ];
