@@ -8,7 +8,7 @@ use super::samples::{Features, Samples, Targets};
 const CHUNK: usize = 1024;
 
 impl Samples {
-    /// CRC-32C of features, targets and weights.
+    /// CRC-32C of features, targets, weights and lengths.
     #[doc(hidden)]
     pub fn checksum(&self) -> u32 {
         let sum = match self.features() {
@@ -21,7 +21,7 @@ impl Samples {
             Targets::Tokens(tokens) => words(sum, &tokens.ids),
             Targets::None => sum,
         };
-        floats(sum, self.weights())
+        words(floats(sum, self.weights()), self.lengths())
     }
 }
 

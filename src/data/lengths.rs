@@ -3,7 +3,7 @@
 use super::checks::mismatch;
 use super::samples::{Samples, Targets};
 use crate::error::Result;
-use crate::kernels::loss::NO_TOKEN;
+use crate::kernels::loss::{NO_TOKEN, Tokens};
 
 impl Samples {
     /// Positions of a sample: its pixels or, where there is only one, its numbers.
@@ -12,9 +12,9 @@ impl Samples {
     }
 
     /// The samples, of which the first `lengths[i]` positions of sample `i` count. What lies behind them is padding:
-    /// attention, recurrent layers, and layers that make one vector of all positions leave it out, and layers that act on
-    /// each position alone give zeros there. Layers that take positions together in another way see it: convolutions, pools with windows, `flatten` and
-    /// normalisations over all positions.
+    /// attention, recurrent layers, and layers that make one vector of all positions leave it out, and of layers that act on
+    /// each position alone the gradient there is 0. Layers that take positions together in another way see it:
+    /// convolutions, pools with windows, `flatten` and normalisations over all positions.
     ///
     /// ```
     /// use fallline::Samples;
@@ -47,21 +47,27 @@ impl Samples {
 
     /// Refuses targets of positions that do not count.
     fn check_targets_behind(&self, lengths: &[u32]) -> Result<()> {
-        let Targets::Tokens(tokens) = self.targets() else { return Ok(()) };
-        if tokens.positions != self.positions() {
-            let expected = format!("one for each of the {} positions", self.positions());
-            return Err(mismatch("targets of samples with lengths", expected, tokens.positions));
+        match self.targets() {
+            Targets::Tokens(tokens) => check_targets_behind(tokens.view(), lengths, self.positions()),
+            _ => Ok(()),
         }
-        let view = tokens.view();
-        let has_target = |(sample, &length): (usize, &u32)| {
-            view.of(sample)[length as usize..].iter().any(|&id| id != NO_TOKEN)
-        };
-        match lengths.iter().enumerate().position(has_target) {
-            None => Ok(()),
-            Some(sample) => {
-                let what = format!("targets of sample {sample} behind its {} positions", lengths[sample]);
-                Err(mismatch(what, "none", "some"))
-            }
+    }
+}
+
+/// Refuses targets of positions that do not count, of samples of so many.
+pub(crate) fn check_targets_behind(targets: Tokens, lengths: &[u32], positions: usize) -> Result<()> {
+    if targets.positions != positions {
+        let expected = format!("one for each of the {positions} positions");
+        return Err(mismatch("targets of samples with lengths", expected, targets.positions));
+    }
+    let has_target = |(sample, &length): (usize, &u32)| {
+        targets.of(sample)[length as usize..].iter().any(|&id| id != NO_TOKEN)
+    };
+    match lengths.iter().enumerate().position(has_target) {
+        None => Ok(()),
+        Some(sample) => {
+            let what = format!("targets of sample {sample} behind its {} positions", lengths[sample]);
+            Err(mismatch(what, "none", "some"))
         }
     }
 }

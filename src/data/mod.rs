@@ -47,7 +47,7 @@ pub use crate::kernels::loss::NO_TOKEN;
 pub(crate) use checks::check_weights;
 pub use folder::read as read_folder;
 pub use idx::ElementType;
-pub(crate) use lengths::{check_lengths, positions_of};
+pub(crate) use lengths::{check_lengths, check_targets_behind, positions_of};
 pub use samples::{DataSet, Features, MOST_CLASSES, Origin, Samples, Targets, Tokens};
 pub use source::{generate_digits, load};
 pub use split::Split;

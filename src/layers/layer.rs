@@ -239,6 +239,12 @@ pub trait Layer: Debug + Send + Sync {
         0
     }
 
+    /// Whether a position of the output stands for that of the input, where both have as many: not where their order
+    /// changes.
+    fn keeps_positions(&self) -> bool {
+        true
+    }
+
     /// Floats of a row's state that goes on from one sequence to the next, where a training carries states; none by
     /// default.
     fn carried_len(&self) -> usize {

@@ -171,7 +171,7 @@ impl Layer for PositionDense {
         Flops { forward: pixels * forward, backward: pixels * backward, gradient: pixels * gradient }
     }
 
-    /// Of a sequence that ends before the last position, what comes out behind its length is zeros.
+    /// Of a sequence that ends before the last position, what comes out behind its length is zeros, unless parts are computed.
     fn forward(&self, Forward { mut y, x, storage, lengths, .. }: Forward) {
         let (pitch, of_x) = (self.output().pitch, self.input.pitch);
         if !self.parts.is_empty() {

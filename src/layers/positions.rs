@@ -274,6 +274,10 @@ impl Reordered {
 }
 
 impl Layer for Reordered {
+    fn keeps_positions(&self) -> bool {
+        self.order.is_none()
+    }
+
     fn kind(&self) -> String {
         if self.order.is_some() { "permute".into() } else { "rows".into() }
     }

@@ -178,6 +178,9 @@ fn stepped(
             true => batches::in_streams(samples.len(), batch, order),
             false => batches::order(samples.len(), train.seed, epoch as u64, train.shuffle, order),
         }
+        if train.buckets && !samples.lengths().is_empty() {
+            batches::bucket(order, samples.lengths(), batch, train.seed, epoch as u64);
+        }
         steps.forget_states();
     }
     let indices: Vec<usize> =

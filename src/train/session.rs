@@ -117,6 +117,14 @@ impl<'a> Session<'a> {
         check_samples(recipe, count)?;
         check_augmentation(recipe)?;
         let augmenter = Augmenter::new(&recipe.augment, samples)?;
+        if recipe.train.buckets && samples.lengths().is_empty() {
+            return Err(Error::Setting {
+                place: format!("recipe {}", recipe.name),
+                key: "train.buckets".into(),
+                expected: "false with samples that all have one length".into(),
+                found: "true".into(),
+            });
+        }
         if recipe.augment.mixup.is_some() && !samples.lengths().is_empty() {
             let (expected, found) = ("one, with `augment.mixup`".into(), "several".into());
             return Err(Error::Mismatch { what: "lengths of samples".into(), expected, found });

@@ -82,8 +82,8 @@ impl<'a> Source<'a> {
         Source { lengths, positions, ..self }
     }
 
-    /// Whether a layer is told the lengths: what it reads has the positions of the data. Behind a layer that gives
-    /// fewer or more positions, all of them count.
+    /// Whether a layer is told the lengths: what it reads has the positions of the data, in their order. Behind a layer that
+    /// gives fewer or more positions, or others, all of them count.
     pub fn has_lengths_of(&self, layers: &[PlacedLayer], index: usize) -> bool {
         if self.lengths.is_empty() {
             return false;
@@ -91,7 +91,10 @@ impl<'a> Source<'a> {
         match layers[index].inputs.main {
             Origin::Data => true,
             Origin::Output(before) => {
-                layers[before].layer.image().is_some_and(|image| image.pixels() == self.positions)
+                let layer = &layers[before].layer;
+                layer.image().is_some_and(|image| image.pixels() == self.positions)
+                    && layer.as_layer().is_none_or(|layer| layer.keeps_positions())
+                    && self.has_lengths_of(layers, before)
             }
         }
     }

@@ -202,6 +202,11 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
                    [[model.layers]]\ntype = \"dense\"\nunits = 20\n\
                    [[model.layers]]\ntype = \"batch-norm\"\nactivation = \"gelu\"\n\
                    [[model.layers]]\ntype = \"layer-norm\"\n[[model.layers]]\ntype = \"dropout\"\n";
+    let sequences = "[[model.layers]]\ntype = \"rows\"\n\
+                     [[model.layers]]\ntype = \"lstm\"\nunits = 16\nlayers = 2\ndropout = 0.1\ninitial = \"trained\"\n\
+                     [[model.layers]]\ntype = \"transformer-block\"\nheads = 2\nattention_dropout = 0.1\n\
+                     [[model.layers]]\ntype = \"decoder-block\"\nheads = 2\nsource = 10\n\
+                     [[model.layers]]\ntype = \"last-position\"\n";
     let averaged = "\"adam\"\n[lookahead]\n[average]\nmethod = \"ema\"";
     let augmented = "\"adam\"\n[augment]\nshift = 2\nrotation = 10\nnoise = 0.1\nmixup = 0.4\n\
                      elastic = { sigma = 4, alpha = 30 }\nerase = { probability = 0.5 }";
@@ -211,6 +216,7 @@ fn allocations_do_not_grow_with_the_number_of_steps() {
         ("", "\"momentum\""),
         (hidden, "\"adam\""),
         (hidden, "\"lamb\""),
+        (sequences, "\"adam\""),
         (hidden, "\"muon\""),
         (hidden, averaged),
         (normed, "\"adamw\""),

@@ -77,12 +77,13 @@ fn a_target_sees_the_source_and_what_is_before() {
     }
 }
 
-/// The same bits on any number of threads.
+/// The same bits on any number of threads, which cut a batch of so many positions into other blocks.
 #[test]
 fn threads_change_no_bit() {
-    let set = set(45);
+    let set = set(200);
     for decoder in DECODERS {
-        let recipe = recipe(&format!("{ENCODER} {decoder}"), 2).unwrap();
+        let mut recipe = recipe(&format!("{ENCODER} {decoder}"), 2).unwrap();
+        recipe.train.batch = 90;
         let [one, others @ ..] = [1, 2, 3].map(|threads| runs::trained(&recipe, &set, threads).1);
         others.iter().for_each(|other| assert_eq!(one.storage(), other.storage(), "{decoder}"));
     }
@@ -96,7 +97,6 @@ fn a_short_sequence_is_reversed() {
     let (_, model) = runs::trained(&recipe, &set, 2);
     let seen = train::evaluate(&model, &set.test, &recipe.data, &team).unwrap();
     assert_eq!(seen.tokens.as_ref().unwrap().positions, 20 * LENGTH);
-    println!("accuracy {:?}", seen.accuracy);
     assert!(seen.accuracy.unwrap() > 0.5, "{:?}", seen.accuracy);
 }
 

@@ -238,6 +238,10 @@ fn bits_are_the_same_on_any_number_of_threads_and_in_any_blocks() {
         ADAM,
         "optimizer = { name = \"momentum\", learning_rate = 0.05 }\ntrain = { epochs = 2, batch = 64, accumulate = 2 }",
         "optimizer = { name = \"muon\" }\ntrain = { epochs = 1, batch = 70 }",
+        "optimizer = { name = \"muon\", adam_last_layer = false }\ntrain = { epochs = 1, batch = 64 }",
+        "optimizer = { name = \"adafactor\" }\ntrain = { epochs = 1, batch = 64 }",
+        "optimizer = { name = \"sgd\", learning_rate = 0.1 }\ngradient.clip_adaptive = 0.01\naverage.method = \"ema\"\n\
+         train = { epochs = 1, batch = 64 }",
         "optimizer = { name = \"lamb\", learning_rate = 0.01 }\ntrain = { epochs = 1, batch = 150 }",
         "optimizer = { name = \"adamw\", learning_rate = 0.01 }\nconstraint.max_norm = 0.4\n\
          train = { epochs = 1, batch = 64 }",

@@ -6,12 +6,15 @@ use serde::Serialize;
 
 use super::files::{DataFiles, Windows};
 use super::network::Network;
-use crate::data::Samples;
+use crate::data::{Samples, Targets};
 use crate::kernels::activation::Activation;
+use crate::layers::LayerSettings;
 use crate::linear::Penalty;
 use crate::losses::Loss;
 use crate::model::Recipe;
-use crate::model::recipe::{ConstraintConfig, GradientConfig, HyperValue, LayerConfig, Optimizer};
+use crate::model::recipe::{
+    ConstraintConfig, GradientConfig, HyperValue, LayerConfig, Optimizer, find_layer,
+};
 
 /// The task of a peer: the recipe, as far as other frameworks can follow it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -85,6 +88,15 @@ impl Specification {
         }
         if !samples.weights().is_empty() {
             return Err("the peers count all samples alike".to_string());
+        }
+        let sees_behind = |layer: &LayerSettings| {
+            let is = |key, value| layer.values().get(key) == Some(&HyperValue::Choice(value));
+            is("causal", false) || is("bidirectional", true)
+        };
+        let is_causal = matches!(samples.targets(), Targets::Tokens(_))
+            && find_layer(&recipe.model.layers, sees_behind).is_none();
+        if !samples.lengths().is_empty() && !is_causal {
+            return Err("the peers take padding for positions that count".to_string());
         }
         let network = Network::of(&recipe.model.layers, samples.shape())?;
         let (widths, activation) = if network.is_some() {

@@ -74,7 +74,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_chain("attention", 
         part::SOURCE,
         part::PART_OR_ZEROS,
     ])
-    .differs_in_training()
+    .differs_in_training_where(|settings| settings.number("dropout") > 0.0)
     .conflict(conflict)
     .output(output)
     .fan_in(all_weights);
@@ -100,7 +100,7 @@ pub(in crate::layers) static CROSS: LayerKind = LayerKind::of_chain("cross-atten
         WEIGHT_INIT,
         BIAS_INIT,
     ])
-    .differs_in_training()
+    .differs_in_training_where(|settings| settings.number("dropout") > 0.0)
     .conflict(conflict_of_heads)
     .output(output_of_heads)
     .fan_in(all_weights);

@@ -36,7 +36,7 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_stack("decoder-bloc
     )
     .source("Vaswani et al. 2017; as torch.nn.TransformerDecoderLayer")
     .input(Input::Image)
-    .differs_in_training()
+    .differs_in_training_where(transformer::drops)
     .hyper_parameters(ABOUT)
     .output(transformer::output)
     .fan_in(|_, input| input.channels());

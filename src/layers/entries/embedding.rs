@@ -11,7 +11,7 @@ use crate::layers::shape::Shape;
 use crate::layers::windows;
 
 /// The most rows of a table: all of them have a code that an f32 holds.
-const MOST_ROWS: usize = 1 << 24;
+pub(super) const MOST_ROWS: usize = 1 << 24;
 
 /// Small, as fastai has it for tables: what no sample trains then adds next to nothing.
 const DEVIATION: f32 = 0.01;

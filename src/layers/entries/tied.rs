@@ -1,7 +1,7 @@
 //! `tied-output`: an output layer whose weights are the table of the embedding at the front (Press, Wolf: Using the Output
 //! Embedding to Improve Language Models, 2017).
 
-use super::dense::MOST_UNITS;
+use super::embedding::MOST_ROWS;
 use super::position::image_of;
 use crate::hyper::{HyperParameter, HyperValues};
 use crate::init::Init;
@@ -25,7 +25,7 @@ pub(in crate::layers) static KIND: LayerKind =
             HyperParameter::integer(
                 "units",
                 0,
-                [0, MOST_UNITS],
+                [0, MOST_ROWS],
                 "the channels that come out; 0 is the rows of the table, which they have to be",
             ),
             HyperParameter::choice("bias", false, "whether there is a b"),

@@ -91,11 +91,16 @@ pub(in crate::layers) static KIND: LayerKind = LayerKind::of_stack("transformer-
     .formula("x + attention(norm(x)), then x + W2 gelu(W1 norm(x)) at each position")
     .source("Vaswani et al. 2017; Xiong et al. 2020; Shazeer 2020")
     .input(Input::Image)
-    .differs_in_training()
+    .differs_in_training_where(drops)
     .hyper_parameters(ABOUT)
     .conflict(part::conflict)
     .output(output)
     .fan_in(|_, input| input.channels());
+
+/// Whether anything is dropped in training.
+pub(super) fn drops(settings: &HyperValues) -> bool {
+    settings.number("dropout") > 0.0 || settings.number("attention_dropout") > 0.0
+}
 
 /// The attention with its way past it: no name that a recipe knows.
 static ATTENTION: LayerKind = LayerKind::of_branch("transformer-attention", |settings, input| {

@@ -95,35 +95,6 @@ impl PositionDense {
         }
     }
 
-    /// The gradients of some shards of the last of some parts, behind those of the others, in whose order one shard's
-    /// [gradient](Sharding::shard_gradient) has them.
-    fn gradients_of(
-        &self,
-        parts: &[Part],
-        shards: Range<usize>,
-        out: &mut [f32],
-        [dy, x]: [Positions; 2],
-        accumulate: bool,
-        scratch: &mut [f32],
-    ) {
-        let Some((part, before)) = parts.split_last() else { return };
-        let columns = self.dense.columns_of_shards(shards.clone());
-        let mut chunks = Chunks::new(scratch, [self.output().pitch, self.input.pitch]);
-        chunks.each([dy, x], &[], columns, |dy, x, has_earlier| {
-            let mut rest = &mut *out;
-            for shard in shards.clone() {
-                let (out, after) = rest.split_at_mut(self.shard_len(shard));
-                rest = after;
-                let own = shard..shard + 1;
-                if self.has_any(part, own.clone()) {
-                    let begins = !has_earlier && !before.iter().any(|part| self.has_any(part, own.clone()));
-                    let nothing_ahead = PrefetchQueue::default();
-                    self.dense.shard_gradient(shard, out, dy, x, accumulate || !begins, &nothing_ahead);
-                }
-            }
-        });
-    }
-
     /// The backward pass where only parts are computed.
     pub(super) fn backward_parts(&self, mut dx: MatrixMut, dy: MatrixRef, derived: &[f32]) {
         let (pitch, of_x) = (self.output().pitch, self.input.pitch);
@@ -138,8 +109,8 @@ impl PositionDense {
         }
     }
 
-    /// Calls `each` with the positions of one row after the other, part by part of those that have outputs of a shard, and
-    /// whether there were others before.
+    /// Calls `each` with the positions of one row after the other, of each row part by part of those that have outputs of a
+    /// shard, and whether there were others before.
     pub(super) fn by_parts(
         &self,
         shard: usize,
@@ -148,16 +119,23 @@ impl PositionDense {
         mut each: impl FnMut(MatrixRef, MatrixRef, bool),
     ) {
         let (of_dy, of_x) = (self.output().pitch, self.input.pitch);
-        let own = self.parts.iter().filter(|part| self.has_any(part, shard..shard + 1));
-        for (number, part) in own.enumerate() {
-            for row in 0..dy.rows() {
+        let mut begins = true;
+        for row in 0..dy.rows() {
+            for part in self.parts.iter().filter(|part| self.has_any(part, shard..shard + 1)) {
                 let [dy, x] = [Self::part_of(dy, row, of_dy, part), Self::part_of(x, row, of_x, part)];
-                each(dy, x, number > 0 || row > 0);
+                each(dy, x, !begins);
+                begins = false;
             }
         }
     }
 
-    /// The gradients of some shards, part by part.
+    /// Whether outputs of a shard are computed in several parts.
+    fn is_in_several(&self, shard: usize) -> bool {
+        self.parts.iter().filter(|part| self.has_any(part, shard..shard + 1)).count() > 1
+    }
+
+    /// The gradients of some shards. One that outputs of several parts share has the sums of one row after the other, as where
+    /// a batch comes in blocks; all others have those of their part, a few positions of all rows at a time.
     pub(super) fn parts_together(
         &self,
         shards: Range<usize>,
@@ -166,10 +144,33 @@ impl PositionDense {
         accumulate: bool,
         scratch: &mut [f32],
     ) {
-        let [dy, x] = [Positions::new(dy, self.output().pitch), Positions::new(x, self.input.pitch)];
-        for (number, part) in self.parts.iter().enumerate() {
+        let nothing_ahead = PrefetchQueue::default();
+        let columns = self.dense.columns_of_shards(shards.clone());
+        let [of_dy, of_x] = [self.output().pitch, self.input.pitch];
+        for part in &self.parts {
+            let [dy, x] = [Positions::new(dy, of_dy), Positions::new(x, of_x)];
             let here = [dy, x].map(|rows| rows.within(&part.positions));
-            self.gradients_of(&self.parts[..=number], shards.clone(), out, here, accumulate, scratch);
+            Chunks::new(scratch, [of_dy, of_x]).each(here, &[], columns.clone(), |dy, x, has_earlier| {
+                let mut rest = &mut *out;
+                for shard in shards.clone() {
+                    let (out, after) = rest.split_at_mut(self.shard_len(shard));
+                    rest = after;
+                    if self.has_any(part, shard..shard + 1) && !self.is_in_several(shard) {
+                        let accumulate = accumulate || has_earlier;
+                        self.dense.shard_gradient(shard, out, dy, x, accumulate, &nothing_ahead);
+                    }
+                }
+            });
+        }
+        let mut rest = out;
+        for shard in shards {
+            let (out, after) = rest.split_at_mut(self.shard_len(shard));
+            rest = after;
+            if self.is_in_several(shard) {
+                self.by_parts(shard, dy, x, |dy, x, has_earlier| {
+                    self.dense.shard_gradient(shard, out, dy, x, accumulate || has_earlier, &nothing_ahead);
+                });
+            }
         }
     }
 }

@@ -43,6 +43,10 @@ impl Recipe {
             let expected = with("a number of rows") + ", each of which goes through a part of the stream";
             return Some(("train.batch", expected, "\"all\"".into()));
         }
+        if train.buckets {
+            let expected = with("false") + ", whose samples follow each other";
+            return Some(("train.buckets", expected, "true".into()));
+        }
         if !augment.is_off() {
             return Some(("augment", with("none"), "one".into()));
         }

@@ -379,7 +379,7 @@ fn settings_that_cannot_be_used_are_refused_by_name() {
 fn mistakes_in_the_file_name_the_file() {
     let message = |text: &str| Recipe::parse(text, "my.toml").unwrap_err().to_string();
     assert_eq!(message("name = 'x'\n[data]\nset = 3\n"), {
-        "my.toml: `data.set`: expected one of mnist, fashion-mnist, digits, folder, table, text, grammar, adding, copy, ratings, line, linear, \
+        "my.toml: `data.set`: expected one of mnist, fashion-mnist, digits, folder, table, text, grammar, adding, copy, reverse, ratings, line, linear, \
          sine, friedman-1, friedman-2, friedman-3, moons, circles, spirals, blobs, xor, iris, airline, found the integer 3"
     });
     assert_eq!(message(""), {

@@ -148,7 +148,7 @@ impl Trainer {
     /// back-propagation through time): of samples each of which begins where the one before it ends. With `n` samples and
     /// batches of `b`, row `i` of batch `k` is sample `i * (n / b) + k`; what is left over is not trained on. Samples are not
     /// [shuffled](Trainer::shuffle) then. In [`steps`](Trainer::steps) of one's own, row `i` of a batch goes on where row `i` of
-    /// the batch before has ended.
+    /// the batch before has ended. Setting it to false does not shuffle them again.
     pub fn carry_state(mut self, carry: bool) -> Trainer {
         let train = &mut self.recipe.train;
         train.carry_state = carry;

@@ -60,13 +60,9 @@ impl Session<'_> {
         (halt, observer): (&AtomicBool, &mut (dyn Observer + Send)),
         probes: Option<&mut Probes>,
     ) {
-        let train = &self.recipe.train;
         self.prepared.clear_carried();
-        self.put_in_order(0);
-        self.order.truncate(self.count());
-        if let Some(mixing) = &mut self.mixing {
-            mixing.draw(&self.order, train.seed, 0);
-        }
+        self.draw(0);
+        let train = &self.recipe.train;
         let augmented =
             self.augmenter.as_ref().map(|augmenter| Augmented { augmenter, seed: train.seed, epoch: 0 });
         let (recipe, size) = (self.recipe, self.prepared.batch);

@@ -20,6 +20,19 @@ pub(super) fn check(model: &Model, samples: &Samples, subset: Option<&[u32]>, re
         let expected = format!("a distance of {width}, side by side, with `train.carry_state`");
         return Err(Error::Mismatch { what, expected, found });
     }
+    let windows = samples.encoder().and_then(|encoder| encoder.windows.as_ref());
+    let [height, width, _] = samples.shape();
+    if let Some(windows) = windows.filter(|windows| height * width > 1 && height * width != windows.window) {
+        return Err(Error::Mismatch {
+            what: "positions of a window".into(),
+            expected: format!(
+                "{}, with `train.carry_state`: those of the rows to come, of which something is known (a date, `data.known`), come \
+                 again in the next window",
+                windows.window
+            ),
+            found: (height * width).to_string(),
+        });
+    }
     let follows = |pair: &[u32]| pair[0] + 1 == pair[1];
     if subset.is_some_and(|subset| !subset.windows(2).all(follows)) {
         return Err(Error::Mismatch {

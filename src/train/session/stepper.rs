@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::data::idx::ElementType;
-use crate::data::{FeaturesRef, Samples, TargetsRef, check_lengths, check_weights, positions_of};
+use crate::data::{
+    FeaturesRef, Samples, TargetsRef, check_lengths, check_targets_behind, check_weights, positions_of,
+};
 use crate::kernels::loss::{NO_TOKEN, Targets, Tokens};
 use crate::model::recipe::ALL_SAMPLES;
 use crate::model::{Model, Normalisation, Recipe, Seen};
@@ -179,6 +181,9 @@ impl<'a> Stepper<'a> {
         let positions = positions_of(self.model.input());
         if let Some(lengths) = lengths {
             check_lengths("lengths of the batch", lengths, count, positions)?;
+            if let Targets::Tokens(tokens) = targets {
+                check_targets_behind(tokens, lengths, positions)?;
+            }
         }
         if let Some(weights) = weights {
             check_weights("weights of the batch", weights, count)?;
