@@ -107,9 +107,9 @@ def network_of(nn, specification):
         "average-pool": average_pool_of,
         "global-average-pool": lambda: (nn.AdaptiveAvgPool1d if lines else nn.AdaptiveAvgPool2d)(1),
         "flatten": nn.Flatten,
-        "batch-norm": lambda features, image, epsilon, momentum: (nn.BatchNorm2d if image else nn.BatchNorm1d)(
-            features, epsilon, momentum
-        ),
+        "batch-norm": lambda features, image, epsilon, momentum: (
+            nn.BatchNorm2d if image and not lines else nn.BatchNorm1d
+        )(features, epsilon, momentum),
         "activation": lambda name, parameter: activations[name](*([] if parameter is None else [parameter])),
     }
     makers |= MAKERS
