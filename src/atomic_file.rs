@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::pipe;
 pub use stream::is_standard_stream;
 use temporary::Temporary;
-pub use temporary::remove_temporaries;
+pub use temporary::{remove_leftovers, remove_temporaries};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

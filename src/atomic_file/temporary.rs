@@ -7,6 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
+/// What the names of all such files begin and end with.
+const PREFIX: &str = ".fallline-";
+const SUFFIX: &str = ".tmp";
+
 /// What this process has made and has to remove.
 struct Registry {
     paths: Vec<PathBuf>,
@@ -32,6 +36,22 @@ pub fn remove_temporaries() {
     }
 }
 
+/// Removes the temporary files that processes which were killed have left in a folder. Whoever calls this knows that no
+/// other process writes there; those of this one stay.
+pub fn remove_leftovers(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let registry = registry();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let is_temporary = text.starts_with(PREFIX) && text.ends_with(SUFFIX);
+        // Names are drawn at random: the same one is the same file, however the path to it is written.
+        if is_temporary && !registry.paths.iter().any(|own| own.file_name() == Some(name.as_os_str())) {
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
 /// A temporary file in the folder of the file that it will become; removed when dropped.
 pub struct Temporary {
     file: NamedTempFile,
@@ -42,7 +62,7 @@ impl Temporary {
     /// Those of the system, and one if the program is about to end.
     pub fn create_in(folder: &Path) -> io::Result<Temporary> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".fallline-").suffix(".tmp");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         // Temporary files are private by default; this one becomes an ordinary file under the umask.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -101,6 +121,19 @@ fn ending() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_have_left_is_removed_and_what_is_under_way_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Temporary::create_in(folder.path()).unwrap();
+        let names = [".fallline-Ab12.tmp", ".fallline-Ab12", "fallline-Ab12.tmp", "a.tmp"];
+        let paths = names.map(|name| folder.path().join(name));
+        paths.iter().for_each(|path| std::fs::write(path, "half").unwrap());
+        remove_leftovers(folder.path());
+        assert_eq!(paths.map(|path| path.exists()), [false, true, true, true]);
+        assert!(own.path().exists());
+        remove_leftovers(&folder.path().join("none"));
+    }
 
     #[test]
     fn temporary_files_are_known_until_they_are_renamed_or_dropped() {

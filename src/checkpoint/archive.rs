@@ -1,5 +1,6 @@
 //! What is saved and restored: named arrays of numbers, and single values.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::vec;
@@ -139,6 +140,25 @@ impl<'a> Archive<'a> {
     /// Whether the state is restored.
     pub fn is_reading(&self) -> bool {
         matches!(self.pass, Pass::Read { .. })
+    }
+
+    /// Whether only arrays are written: the values are known by then.
+    pub fn is_writing(&self) -> bool {
+        matches!(self.pass, Pass::Write { .. })
+    }
+
+    /// Refuses a restored value that cannot be: a file may come from anywhere. What is saved is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it does not hold.
+    pub fn check(&self, name: &str, holds: bool, expected: &str, found: impl Display) -> Result<()> {
+        match &self.pass {
+            Pass::Read { path, .. } if !holds => {
+                let place = format!("{}{name}", self.prefix);
+                Err(wrong(path, &place, expected.into(), shortened(&found.to_string())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A part of the state, whose names begin with this one.

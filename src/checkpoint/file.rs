@@ -6,7 +6,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crc32c::{crc32c, crc32c_append};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::archive::{Archive, Entry};
@@ -270,6 +271,18 @@ impl Checkpoint {
         &self.about
     }
 
+    /// A value of the state by its whole name, without any of it being put back.
+    ///
+    /// # Errors
+    /// Those of [`Archive::value`].
+    pub fn value<T: Serialize + DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
+        let found = self.values.get(name).map(|found| (name.to_string(), found.clone()));
+        let (mut nothing, mut value) = (io::empty(), T::default());
+        let values = found.into_iter().collect();
+        Archive::read(&mut nothing, &self.path, Vec::new(), values).value(name, &mut value)?;
+        Ok(value)
+    }
+
     /// Puts the state back, of which `visit` names each part.
     ///
     /// # Errors
@@ -355,6 +368,7 @@ mod tests {
         let mut back = empty();
         found.restore(|archive| visit(&mut back, archive)).unwrap();
         assert_eq!(back, things());
+        assert_eq!(found.value::<String>("word").unwrap(), things().word);
         assert!(back.doubles[1].is_sign_negative());
         // The format crate reads it, too.
         let bytes = fs::read(&path).unwrap();

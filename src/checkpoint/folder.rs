@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
 use super::file::{self, Checkpoint, Opened};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic_file};
 
 /// The names of checkpoints, with the number of their step in between.
 const BEGINNING: &str = "checkpoint-";
@@ -21,6 +21,8 @@ pub struct Folder {
     path: PathBuf,
     /// How many checkpoints are kept; at least 1.
     keep: usize,
+    /// Those that were found damaged, until they are removed: they do not count among those that are kept.
+    damaged: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -31,10 +33,13 @@ pub struct Newest {
     pub checkpoint: Option<Checkpoint>,
     /// What is wrong with those that are newer.
     pub damaged: Vec<Error>,
+    /// Where these are.
+    paths: Vec<PathBuf>,
 }
 
 impl Folder {
     /// The folder at this path, made if it is not there, of which the newest `keep` checkpoints are kept: at least 1.
+    /// What a process that was killed has left of a file that it wrote there is removed.
     ///
     /// # Errors
     /// [`Error::Io`], also if another process writes to it.
@@ -52,11 +57,22 @@ impl Folder {
             };
             Error::io(path, "lock")(refused)
         })?;
-        Ok(Folder { path: path.into(), keep: keep.max(1), _lock: lock })
+        atomic_file::remove_leftovers(path);
+        Ok(Folder { path: path.into(), keep: keep.max(1), damaged: Vec::new(), _lock: lock })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// [`newest`] of this folder. Damaged ones are removed once there is a newer one that is whole.
+    ///
+    /// # Errors
+    /// Those of [`newest`].
+    pub fn newest(&mut self) -> Result<Newest> {
+        let found = newest(&self.path)?;
+        self.damaged.clone_from(&found.paths);
+        Ok(found)
     }
 
     /// Writes the checkpoint after this step, and then removes those that are not kept.
@@ -64,21 +80,30 @@ impl Folder {
     /// # Errors
     /// Those of [`file::write`]: all others are then still there.
     pub fn write(
-        &self,
+        &mut self,
         step: u64,
         about: &str,
         visit: &mut dyn FnMut(&mut Archive) -> Result<()>,
     ) -> Result<PathBuf> {
         let path = self.path.join(format!("{BEGINNING}{step}{ENDING}"));
         file::write(&path, about, visit)?;
-        // Those after this step are damaged: the training went on from one before them.
-        let (after, before): (Vec<_>, Vec<_>) =
-            steps_in(&self.path)?.into_iter().filter(|(of, _)| *of != step).partition(|(of, _)| *of > step);
+        // One of them may have been in the place of this one.
+        self.damaged.retain(|damaged| *damaged != path && !is_removed(damaged));
+        // A folder that cannot be listed holds this one nevertheless: it is tidied up after the next.
+        let Ok(mut found) = steps_in(&self.path) else { return Ok(path) };
+        found.retain(|(of, path)| *of != step && !self.damaged.contains(path));
+        // Those after this step are of no use: the training went on from one before them.
+        let (after, before): (Vec<_>, Vec<_>) = found.into_iter().partition(|(of, _)| *of > step);
         for (_, old) in after.into_iter().chain(before.into_iter().skip(self.keep - 1)) {
             fs::remove_file(old).ok();
         }
         Ok(path)
     }
+}
+
+/// Removes what is damaged, if it can: a file, or an empty folder of such a name.
+fn is_removed(path: &Path) -> bool {
+    fs::remove_file(path).or_else(|_| fs::remove_dir(path)).is_ok()
 }
 
 /// Whether a folder holds checkpoints, or what is called like them.
@@ -89,19 +114,25 @@ pub fn is_used(folder: &Path) -> Result<bool> {
     steps_in(folder).map(|found| !found.is_empty())
 }
 
-/// The newest checkpoint of a folder that is whole; nothing of a folder that is not there.
+/// The newest checkpoint of a folder that is whole; nothing of a folder that is not there. What cannot be read counts as
+/// damaged.
 ///
 /// # Errors
-/// [`Error::Format`] if there are files of another program, or of a later version, or all are damaged; [`Error::Io`].
+/// [`Error::Format`] if there are files of another program, or of a later version, or all are damaged; [`Error::Io`] if the
+/// folder cannot be read, or none of the files.
 pub fn newest(folder: &Path) -> Result<Newest> {
     let mut found = Newest::default();
     for (_, path) in steps_in(folder)? {
-        match file::open(&path)? {
-            Opened::Whole(checkpoint) => {
+        match file::open(&path) {
+            Ok(Opened::Whole(checkpoint)) => {
                 found.checkpoint = Some(checkpoint);
                 return Ok(found);
             }
-            Opened::Damaged(error) => found.damaged.push(error),
+            Ok(Opened::Damaged(error)) | Err(error @ Error::Io { .. }) => {
+                found.damaged.push(error);
+                found.paths.push(path);
+            }
+            Err(error) => return Err(error),
         }
     }
     match found.damaged.pop() {
@@ -133,7 +164,7 @@ fn steps_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
 mod tests {
     use super::*;
 
-    fn write(folder: &Folder, step: u64) -> PathBuf {
+    fn write(folder: &mut Folder, step: u64) -> PathBuf {
         folder.write(step, "", &mut |archive| archive.value("step", &mut step.clone())).unwrap()
     }
 
@@ -146,13 +177,13 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("new/c");
         assert!(!is_used(&path).unwrap() && newest(&path).unwrap().checkpoint.is_none());
-        let folder = Folder::lock(&path, 2).unwrap();
+        let mut folder = Folder::lock(&path, 2).unwrap();
         assert!(Folder::lock(&path, 2).unwrap_err().to_string().contains("another training writes"));
         assert!(!is_used(&path).unwrap());
         for (step, kept) in
             [(0, vec![0]), (9, vec![9, 0]), (10, vec![10, 9]), (10, vec![10, 9]), (100, vec![100, 10])]
         {
-            write(&folder, step);
+            write(&mut folder, step);
             assert_eq!(steps(&folder), kept, "{step}");
         }
         assert!(is_used(&path).unwrap());
@@ -161,18 +192,70 @@ mod tests {
     #[test]
     fn a_damaged_one_gives_way_to_the_one_before() {
         let place = tempfile::tempdir().unwrap();
-        let folder = Folder::lock(place.path(), 3).unwrap();
-        let paths = [1, 2, 3].map(|step| write(&folder, step));
+        let mut folder = Folder::lock(place.path(), 3).unwrap();
+        let paths = [1, 2, 3].map(|step| write(&mut folder, step));
         fs::write(&paths[2], &fs::read(&paths[2]).unwrap()[..100]).unwrap();
         let found = newest(place.path()).unwrap();
         assert_eq!(found.checkpoint.unwrap().path(), paths[1]);
         assert!(found.damaged.len() == 1 && found.damaged[0].to_string().contains("checkpoint-3."));
         // What comes then is not thought older than the damaged one.
-        assert!(write(&folder, 2) == paths[1] && steps(&folder) == [2, 1]);
+        assert!(write(&mut folder, 2) == paths[1] && steps(&folder) == [2, 1]);
         for path in &paths[..2] {
             fs::write(path, "nothing").unwrap();
         }
         let error = newest(place.path()).unwrap_err().to_string();
         assert!(error.contains("no other checkpoint there is whole"), "{error}");
+    }
+
+    #[test]
+    fn damaged_ones_do_not_count_among_those_that_are_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let mut folder = Folder::lock(place.path(), 2).unwrap();
+        let paths = [10, 20].map(|step| write(&mut folder, step));
+        fs::write(&paths[1], "nothing").unwrap();
+        assert_eq!(folder.newest().unwrap().checkpoint.unwrap().path(), paths[0]);
+        // After a step that the damaged one does not lie behind: it goes, and the one that was taken stays.
+        write(&mut folder, 30);
+        assert_eq!(steps(&folder), [30, 10]);
+        write(&mut folder, 40);
+        assert_eq!(steps(&folder), [40, 30]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_damaged() {
+        let place = tempfile::tempdir().unwrap();
+        let mut folder = Folder::lock(place.path(), 2).unwrap();
+        let paths = [1, 2].map(|step| write(&mut folder, step));
+        let named = place.path().join("checkpoint-3.safetensors");
+        fs::create_dir(&named).unwrap();
+        fs::write(named.join("thing"), "").unwrap();
+        let found = folder.newest().unwrap();
+        assert_eq!(found.checkpoint.as_ref().unwrap().path(), paths[1]);
+        let [error] = &found.damaged[..] else { panic!("{:?}", found.damaged) };
+        assert!(error.to_string().contains("checkpoint-3.safetensors: "), "{error}");
+        // A folder with something in it is nobody's checkpoint, and stays without a place among those that are kept.
+        write(&mut folder, 4);
+        assert!(steps(&folder) == [4, 3, 2] && named.is_dir());
+        write(&mut folder, 5);
+        assert_eq!(steps(&folder), [5, 4, 3]);
+        paths.iter().for_each(|path| assert!(!path.exists()));
+        for step in [4, 5] {
+            fs::remove_file(place.path().join(format!("checkpoint-{step}.safetensors"))).unwrap();
+        }
+        let error = newest(place.path()).unwrap_err().to_string();
+        assert!(error.contains("checkpoint-3.safetensors: "), "{error}");
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_is_removed() {
+        let place = tempfile::tempdir().unwrap();
+        let left = place.path().join(".fallline-a1B2c3.tmp");
+        fs::write(&left, "half of a checkpoint").unwrap();
+        let mut folder = Folder::lock(place.path(), 2).unwrap();
+        assert!(!left.exists());
+        // Whoever does not get the folder removes nothing.
+        fs::write(&left, "").unwrap();
+        assert!(Folder::lock(place.path(), 2).is_err() && left.exists());
+        write(&mut folder, 1);
     }
 }

@@ -76,7 +76,7 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
     train::check(&mut model, &data, &recipe, &team)?;
-    let mut checkpoints = kept::open(&arguments, &recipe)?;
+    let mut checkpoints = kept::open(&arguments, &recipe, &data)?;
     if let Some(folder) = &arguments.report {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }

@@ -221,7 +221,7 @@ fn other_set(folder: &Path, set: &str) -> Result<Option<&'static str>> {
 }
 
 /// Whether `set` is a path: names are plain; a path has a separator or starts with a dot.
-fn is_path(set: &str) -> bool {
+pub fn is_path(set: &str) -> bool {
     set.starts_with('.') || set.contains(std::path::is_separator)
 }
 

@@ -45,6 +45,8 @@ pub trait Observer {
 #[non_exhaustive]
 pub struct Resumed<'a> {
     pub path: &'a Path,
+    /// The version of fallline that wrote it: another one may come to other bits.
+    pub program: &'a str,
     /// Steps that are done.
     pub step: u64,
     /// The number of the epoch under way or, between two, of the last one; 0 before the first.

@@ -16,7 +16,7 @@ pub use stepper::{StepRecord, Stepper};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
@@ -430,7 +430,7 @@ impl<'a> Session<'a> {
             diverged: None,
             ended: None,
             observer,
-            told: Instant::now(),
+            told: under_way.told,
             pause,
             pauses: false,
         });
@@ -467,7 +467,8 @@ impl<'a> Session<'a> {
         let steps = under_way.steps + (live.steps - self.steps);
         (self.steps, self.ended) = (live.steps, live.ended);
         self.first = self.first.or(live.first);
-        self.under_way = Some(UnderWay { steps, score: live.score, spent: clock.elapsed(), ..under_way });
+        let (score, spent, told) = (live.score, clock.elapsed(), live.told);
+        self.under_way = Some(UnderWay { steps, score, spent, told, ..under_way });
         if let Some(diverged) = live.diverged {
             self.under_way = None;
             return Err(match diverged {

@@ -2,9 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::common::idx::idx;
 use crate::common::program::{command, fails, fallline, json, names, succeeds};
 use crate::working::Working;
 
@@ -83,6 +87,49 @@ fn a_training_goes_on_after_a_signal() {
     }
 }
 
+/// The last step of which a folder has a checkpoint.
+fn newest(folder: &Path) -> u64 {
+    let names = if folder.is_dir() { names(folder) } else { Vec::new() };
+    let step =
+        |name: &String| name.strip_prefix("checkpoint-")?.strip_suffix(".safetensors")?.parse::<u64>().ok();
+    names.iter().filter_map(step).max().unwrap_or(0)
+}
+
+/// What a killed process has written is whole, and what it was writing is removed by the next.
+#[test]
+fn a_training_goes_on_after_it_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, kept) = (folder.path(), folder.path().join("kept"));
+    let train =
+        with(&SHORT[..5], &["--quiet", "--epochs=100", "--validation=10", "--set=stop.patience=1000"]);
+    succeeds(path, &with(&train, &["--threads=1", "--save=whole.safetensors", "--json=whole.json"]));
+    let last = ["--resume=kept", "--checkpoint-every=3steps", "--save=m.safetensors", "--json=m.json"];
+    let again = with(&train, &with(&["--threads=2"], &last));
+    let mut killed = 0;
+    for round in 0..10 {
+        let before = newest(&kept);
+        let mut first = command(path, &again);
+        let mut child = first.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while newest(&kept) <= before && child.try_wait().unwrap().is_none() {
+            sleep(Duration::from_millis(1));
+        }
+        // Between two checkpoints, or while one is written.
+        sleep(Duration::from_micros(700 * round));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert!(status.success() || status.code().is_none(), "round {round}: {status}");
+        killed += usize::from(!status.success());
+    }
+    assert!(killed > 4, "killed {killed} times");
+    let output = fallline(path, &again);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && !error.contains("passed over"), "{error}");
+    let [model, whole] = ["m", "whole"].map(|name| path.join(name).with_extension("safetensors"));
+    assert!(fs::read(model).unwrap() == fs::read(whole).unwrap(), "the models differ");
+    assert_eq!(timeless(&path.join("m.json")), timeless(&path.join("whole.json")));
+    assert_eq!(names(&kept), ["checkpoint-498.safetensors", "checkpoint-500.safetensors", "lock"]);
+}
+
 /// One command line in a loop: it begins, it goes on, and is done.
 #[test]
 fn the_first_command_is_accepted_again() {
@@ -131,6 +178,31 @@ fn a_table_goes_on_from_elsewhere() {
     assert_eq!(fs::read(path.join("m.safetensors")).unwrap(), whole);
     fs::write(path.join("t.csv"), format!("size,colour,kind\n{}", rows.replace('6', "5"))).unwrap();
     fails(path, &["train", "--resume=kept"], "training samples: expected those of the training that goes on");
+}
+
+#[test]
+fn a_set_that_was_found_is_found_again_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let set = path.join("datasets/tiny");
+    fs::create_dir_all(&set).unwrap();
+    for (name, count) in [("train", 30u32), ("t10k", 10)] {
+        let labels: Vec<u8> = (0..count).map(|i| (i % 2) as u8).collect();
+        let pixels: Vec<u8> = (0..9 * count).map(|i| (i * 37 % 251) as u8).collect();
+        fs::write(set.join(format!("{name}-images-idx3-ubyte")), idx(8, &[count, 3, 3], &pixels)).unwrap();
+        fs::write(set.join(format!("{name}-labels-idx1-ubyte")), idx(8, &[count], &labels)).unwrap();
+    }
+    let recipe = "name = 'r'\ndata.set = 'tiny'\nmodel.layers = [{ type = 'dense', units = 2 }]\n\
+                  optimizer = { name = 'adam' }\ntrain = { epochs = 2, batch = 7 }\n";
+    fs::write(path.join("r.toml"), recipe).unwrap();
+    let train = ["train", "r.toml", "--quiet", "--checkpoint=kept", "--save=m.safetensors"];
+    succeeds(path, &train);
+    let whole = fs::read(path.join("m.safetensors")).unwrap();
+    fs::remove_file(path.join("kept/checkpoint-10.safetensors")).unwrap();
+    fs::remove_file(path.join("m.safetensors")).unwrap();
+    fs::create_dir(path.join("other")).unwrap();
+    succeeds(&path.join("other"), &["train", "--resume=../kept"]);
+    assert_eq!(fs::read(path.join("m.safetensors")).unwrap(), whole);
 }
 
 #[test]

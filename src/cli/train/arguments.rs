@@ -92,7 +92,8 @@ pub struct TrainArguments {
     #[arg(long, value_name = "DIR", group = "kept", conflicts_with = "folds")]
     pub(super) resume: Option<PathBuf>,
     /// Write a checkpoint so often, such as 10min, 500steps or 1epoch, besides at the beginning and the end, and
-    /// when the training is interrupted [default: 1epoch].
+    /// when the training is interrupted [default: 1epoch]. Each is as large as the parameters and what the optimizer
+    /// keeps of them: where epochs are short, a time is better.
     #[arg(long, value_name = "LENGTH", requires = "kept", allow_negative_numbers = true)]
     pub(super) checkpoint_every: Option<Every>,
     /// Keep so many of the newest checkpoints [default: 2].

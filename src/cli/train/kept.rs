@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::TrainArguments;
 use super::table;
+use crate::data::samples::Origin;
+use crate::data::{DataSet, source};
 use crate::foreign::shortened;
 use crate::model::Recipe;
 use crate::model::recipe::Override;
@@ -102,7 +104,11 @@ fn place(arguments: &TrainArguments) -> Option<&Path> {
 ///
 /// # Errors
 /// Those of [`Checkpoints::begin`] and [`Checkpoints::resume`].
-pub(super) fn open(arguments: &TrainArguments, recipe: &Recipe) -> Result<Option<Checkpoints>> {
+pub(super) fn open(
+    arguments: &TrainArguments,
+    recipe: &Recipe,
+    data: &DataSet,
+) -> Result<Option<Checkpoints>> {
     let Some(folder) = place(arguments) else { return Ok(None) };
     let every = arguments.checkpoint_every.unwrap_or_default();
     let keep = arguments.keep.map_or(KEPT, usize::from);
@@ -110,25 +116,38 @@ pub(super) fn open(arguments: &TrainArguments, recipe: &Recipe) -> Result<Option
         Some(_) => Checkpoints::resume(folder, every, keep)?,
         None => Checkpoints::begin(folder, every, keep)?,
     };
-    let options =
-        serde_json::to_value(options(arguments, recipe, every)).map_err(|error| Error::Mismatch {
-            what: "paths of a training with checkpoints".into(),
-            expected: "paths in UTF-8, as checkpoints hold them".into(),
-            found: error.to_string(),
-        })?;
+    let options = Options { data: found(arguments, recipe, data), ..options(arguments, recipe, every) };
+    let options = serde_json::to_value(options).map_err(|error| Error::Mismatch {
+        what: "paths of a training with checkpoints".into(),
+        expected: "paths in UTF-8, as checkpoints hold them".into(),
+        found: error.to_string(),
+    })?;
     Ok(Some(checkpoints.with_options(options)))
 }
 
+fn absolute(path: &Path) -> PathBuf {
+    path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// The folder of the data: the one that was named, or that in which a set was found which may be looked for in several.
+fn found(arguments: &TrainArguments, recipe: &Recipe, data: &DataSet) -> Option<PathBuf> {
+    let place = match &data.origin {
+        // A path is none that is looked for.
+        Origin::Folder(folder) if !source::is_path(&recipe.data.set) => Some(folder.as_path()),
+        _ => None,
+    };
+    arguments.data.as_deref().or(place).map(absolute)
+}
+
 fn options(arguments: &TrainArguments, recipe: &Recipe, every: Every) -> Options {
-    let absolute = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let whole = |path: &Option<PathBuf>| path.as_deref().map(absolute);
     let of_data = recipe.data.table.as_ref().and_then(|table| table.folder.as_deref());
     let of_data = of_data.or(recipe.data.text.as_ref().and_then(|text| text.folder.as_deref()));
     // An empty path is the folder of a recipe beside which the command was given.
     let beside = of_data.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let TrainArguments { data, save, json, report, tensorboard, threads, keep, .. } = arguments;
+    let TrainArguments { save, json, report, tensorboard, threads, keep, .. } = arguments;
     Options {
-        data: whole(data),
+        data: None,
         folder: Some(absolute(beside)),
         save: whole(save),
         json: whole(json),

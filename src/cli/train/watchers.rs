@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::cli::partial::Growing;
+use crate::foreign::shortened;
 use crate::report::json;
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
@@ -51,6 +52,12 @@ impl Observer for Watchers {
     fn resumed(&mut self, from: &Resumed) {
         let line = self.terminal.line();
         from.damaged.iter().for_each(|error| line.announce(&format!("warning: {error}; it is passed over")));
+        let own = env!("CARGO_PKG_VERSION");
+        if from.program != own {
+            let (path, program) = (from.path.display(), shortened(from.program));
+            let what = format!("was made by fallline {program}, this is {own}: results may differ in bits");
+            line.announce(&format!("warning: {path} {what}"));
+        }
         if !self.quiet {
             let (path, step, epoch) = (from.path.display(), from.step, from.epoch);
             line.announce(&format!("going on from {path}: step {step}, epoch {epoch}"));

@@ -106,9 +106,15 @@ impl State for History {
         archive.value("pairs", &mut self.pairs)?;
         (self.oldest, self.pairs) = (self.oldest % (self.capacity + 1), self.pairs.min(self.capacity));
         archive.double("scale", &mut self.scale)?;
-        archive.numbers("steps", &mut self.steps)?;
-        archive.numbers("changes", &mut self.changes)?;
-        archive.numbers("inverses", &mut self.inverses)
+        // The other places are written before they are read.
+        for age in 0..self.pairs {
+            let place = (self.oldest + age) % (self.capacity + 1);
+            let row = place * self.count..(place + 1) * self.count;
+            archive.numbers(&format!("steps.{age}"), &mut self.steps[row.clone()])?;
+            archive.numbers(&format!("changes.{age}"), &mut self.changes[row])?;
+            archive.numbers(&format!("inverses.{age}"), &mut self.inverses[place..=place])?;
+        }
+        Ok(())
     }
 }
 

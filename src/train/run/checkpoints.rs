@@ -57,8 +57,8 @@ impl Checkpoints {
     /// `every` is 0; [`Error::Io`], also if another process writes to the folder.
     pub fn resume(folder: &Path, every: Every, keep: usize) -> Result<Checkpoints> {
         check(every)?;
-        let folder = Folder::lock(folder, keep)?;
-        let newest = newest(folder.path())?;
+        let mut folder = Folder::lock(folder, keep)?;
+        let newest = folder.newest()?;
         Checkpoints::of(folder, every, newest)
     }
 
@@ -105,15 +105,16 @@ impl Checkpoints {
             expected: "what JSON can hold".into(),
             found: error.to_string(),
         })?;
-        let Newest { checkpoint, damaged } = std::mem::take(&mut self.newest);
+        let Newest { checkpoint, damaged, .. } = std::mem::take(&mut self.newest);
         match checkpoint {
             None => {
                 self.write(session, course, observer)?;
             }
             Some(checkpoint) => {
-                restore(&checkpoint, &identity, recipe, session, course)?;
+                let program = restore(&checkpoint, &identity, recipe, session, course)?;
+                let (path, program) = (checkpoint.path(), program.as_str());
                 let (step, epoch) = (session.steps(), session.epochs());
-                observer.resumed(&Resumed { path: checkpoint.path(), step, epoch, damaged: &damaged });
+                observer.resumed(&Resumed { path, program, step, epoch, damaged: &damaged });
             }
         }
         self.plan_next();
@@ -158,7 +159,7 @@ impl Checkpoints {
     }
 
     fn write(
-        &self,
+        &mut self,
         session: &mut Session,
         course: &mut Course,
         observer: &mut (dyn Observer + Send),
@@ -184,26 +185,37 @@ fn check(every: Every) -> Result<()> {
 
 fn visit(archive: &mut Archive, session: &mut Session, course: &mut Course) -> Result<()> {
     archive.state("session", session)?;
-    archive.state("run", course)
+    archive.state("run", course)?;
+    // Epochs are counted on from here.
+    let most = session.epochs();
+    let best = course.watch.best().map_or(0, |(epoch, _)| epoch);
+    let last = course.epochs.last().map_or(0, |record| record.epoch);
+    let expected = format!("at most {most}, which have begun");
+    archive.check("run.stop.best_epoch", best <= most, &expected, best)?;
+    archive.check("run.epochs.records", last <= most, &expected, last)
 }
 
+/// Puts the state back, if this training can go on from it; gives the version of the program that saved it.
 fn restore(
     checkpoint: &Checkpoint,
     identity: &Identity,
     recipe: &Recipe,
     session: &mut Session,
     course: &mut Course,
-) -> Result<()> {
+) -> Result<String> {
     let path = checkpoint.path();
-    Identity::read(checkpoint.about(), path)?.check(identity, recipe, session.span(), path)?;
-    checkpoint.restore(|archive| visit(archive, session, course))?;
-    if session.epochs() > recipe.train.epochs {
+    let old = Identity::read(checkpoint.about(), path)?;
+    old.check(identity, recipe, session.span(), path)?;
+    // Known before anything is changed.
+    let begun: usize = checkpoint.value("session.epochs")?;
+    if begun > recipe.train.epochs {
         return Err(Error::Setting {
             place: path.display().to_string(),
             key: "train.epochs".into(),
-            expected: format!("at least {}, which have begun", session.epochs()),
+            expected: format!("at least {begun}, which have begun"),
             found: recipe.train.epochs.to_string(),
         });
     }
-    Ok(())
+    checkpoint.restore(|archive| visit(archive, session, course))?;
+    Ok(old.program)
 }

@@ -64,6 +64,10 @@ impl Epochs {
 
 impl State for Epochs {
     fn visit(&mut self, archive: &mut Archive) -> Result<()> {
+        // There is nothing here but values, and nothing need be copied for them once they are noted.
+        if archive.is_writing() {
+            return Ok(());
+        }
         archive.value("every", &mut self.every)?;
         // JSON knows no infinity. Only the loss of validation may be infinite, or a rate of steps that took no time.
         let mut losses: Vec<_> = self.kept.iter().map(|record| record.validation_loss.map(Bits)).collect();
@@ -77,6 +81,12 @@ impl State for Epochs {
         let mut plain: Vec<EpochRecord> = self.kept.iter().map(plain).collect();
         archive.value("records", &mut plain)?;
         if archive.is_reading() {
+            let is_first = plain.first().is_none_or(|first| first.epoch > 0);
+            let is_sorted = is_first && plain.is_sorted_by_key(|record| record.epoch);
+            archive.check("every", self.every.is_power_of_two(), "a power of 2", self.every)?;
+            archive.check("records", is_sorted, "epochs from 1 on, in their order", "others")?;
+            let is_complete = losses.len() == plain.len();
+            archive.check("validation_losses", is_complete, "one for each record", losses.len())?;
             self.kept = plain;
             for (record, loss) in self.kept.iter_mut().zip(losses) {
                 record.validation_loss = loss.map(|loss| loss.0);

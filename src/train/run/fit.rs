@@ -349,7 +349,9 @@ pub(in crate::train) fn fit(
         course.train_seconds += record.seconds;
         let after_epoch = course.watch.after_epoch(&record, session.model().storage());
         let interrupted = stop.load(Relaxed).then_some(Ending::Interrupted);
-        course.last = reference.zip(last_loss(course.epochs.last(), Some(&record), interrupted.is_some()));
+        // What a rule has ended would not have gone on.
+        let could_fall = interrupted.is_some() && session.ended().is_none();
+        course.last = reference.zip(last_loss(course.epochs.last(), Some(&record), could_fall));
         let is_complete = !record.incomplete;
         course.epochs.add(record, course.watch.best().map(|(epoch, _)| epoch));
         course.ended = session.ended().or(after_epoch);

@@ -167,7 +167,8 @@ const COMPARED: u64 = 100_000;
 
 /// Why the steps that are done would have been others with this number of epochs, if they would.
 fn goes_by_length(recipe: &Recipe, span: Span, epochs: u64) -> Option<&'static str> {
-    if recipe.optimizer.kind().full_batch {
+    // A rule for the full batch alone has no search.
+    if recipe.optimizer.rule().full_batch().is_some() {
         return Some("the search of its optimizer is laid out for so many");
     }
     let old = Span { steps: span.steps_per_epoch.saturating_mul(epochs), ..span };
@@ -218,5 +219,6 @@ mod tests {
         assert_eq!(why(&["schedule.name=plateau", "train.epochs=9"]), None);
         assert!(why(&["schedule.name=cosine", "train.epochs=9"]).unwrap().contains("schedule"));
         assert!(why(&["optimizer.name=lbfgs", "train.batch=all"]).unwrap().contains("search"));
+        assert_eq!(why(&["optimizer.name=rprop", "train.batch=all", "train.epochs=9"]), None);
     }
 }

@@ -209,6 +209,10 @@ impl Trainer {
     /// when it is stopped, and at the end. The newest two checkpoints stay. It is an error if the folder holds some
     /// already, so that no training is lost: [`resume`](Trainer::resume) goes on with it.
     ///
+    /// A checkpoint that cannot be written, but for the first one, does not end the training, and only
+    /// [`Observer::checkpoint`] hears of it: use [`fit_with`](Trainer::fit_with) to be told. Each is as large as the parameters
+    /// and what the optimizer keeps of them.
+    ///
     /// A training that goes on from a checkpoint, be it from the middle of an epoch and with another number of threads,
     /// ends with the same bits as one that was never interrupted.
     ///

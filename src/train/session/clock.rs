@@ -20,7 +20,7 @@ impl Clock {
     }
 
     pub fn elapsed(&self) -> Duration {
-        self.before + self.since.elapsed()
+        self.before.saturating_add(self.since.elapsed())
     }
 
     pub fn seconds(&self) -> f64 {

@@ -27,12 +27,15 @@ pub(super) struct UnderWay {
     pub spent: Duration,
     /// The averages that are due in it.
     pub due: Due,
+    /// When an observer last heard of its progress: pauses do not put that off.
+    pub told: Instant,
 }
 
 impl UnderWay {
     /// An epoch of which nothing is done.
     pub fn new(due: Due) -> UnderWay {
-        UnderWay { steps: 0, score: BatchScore::default(), spent: Duration::ZERO, due }
+        let told = Instant::now();
+        UnderWay { steps: 0, score: BatchScore::default(), spent: Duration::ZERO, due, told }
     }
 }
 

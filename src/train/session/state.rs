@@ -30,6 +30,21 @@ impl Session<'_> {
         self.under_way.is_some_and(|under_way| under_way.score.samples < self.order.len())
     }
 
+    /// Checks that numbers of epochs, steps and samples go together, which all that follows relies on.
+    fn check_restored(&self, archive: &Archive) -> Result<()> {
+        let most = (self.epochs as u64).saturating_mul(self.prepared.span.steps_per_epoch);
+        let expected = format!("at most the {most} of its epochs");
+        archive.check("steps", self.steps <= most, &expected, self.steps)?;
+        let Some(under_way) = self.under_way else { return Ok(()) };
+        let may_be = self.epochs > 0 && self.search.is_none();
+        archive.check("epochs", may_be, "an epoch that can be under way", self.epochs)?;
+        let expected = format!("at most the {} of the run", self.steps);
+        archive.check("epoch.steps", under_way.steps <= self.steps, &expected, under_way.steps)?;
+        let (samples, all) = (under_way.score.samples, self.order.len());
+        let expected = format!("at most the {all} of an epoch");
+        archive.check("epoch.score.samples", samples <= all, &expected, samples)
+    }
+
     /// Whether the parameters are moved by a search, whose iterations cannot be paused.
     pub(in crate::train) fn searches(&self) -> bool {
         self.search.is_some()
@@ -63,6 +78,7 @@ impl State for Session<'_> {
                     self.prepared.averages.due(self.epochs, self.steps.saturating_sub(under_way.steps));
                 self.draw((self.epochs as u64).saturating_sub(1));
             }
+            self.check_restored(archive)?;
         }
         Ok(())
     }

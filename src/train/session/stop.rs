@@ -78,7 +78,7 @@ impl<'a> Watch<'a> {
         let before = self.last_loss.replace(loss);
         let Some(rule) = self.rules.tolerance else { return false };
         let is_still = before.is_some_and(|before| (loss - before).abs() < rule.change);
-        self.still = if is_still { self.still + 1 } else { 0 };
+        self.still = if is_still { self.still.saturating_add(1) } else { 0 };
         self.still >= rule.epochs
     }
 
@@ -119,6 +119,8 @@ impl State for Watch<'_> {
         archive.value("still", &mut self.still)?;
         let mut epoch = self.best.as_ref().map(|best| best.epoch);
         archive.value("best_epoch", &mut epoch)?;
+        let has_room = epoch.is_none() || self.rules.patience.is_some();
+        archive.check("best_epoch", has_room, "none without patience", epoch.unwrap_or_default())?;
         if archive.is_reading() {
             let parameters = match self.best.take() {
                 Some(best) => best.parameters,

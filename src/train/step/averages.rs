@@ -198,6 +198,15 @@ impl State for Averages {
     fn visit(&mut self, archive: &mut Archive) -> Result<()> {
         archive.value("ema_after", &mut self.ema_after)?;
         archive.value("epochs", &mut self.epochs)?;
-        archive.value("shown", &mut self.shown)
+        archive.value("shown", &mut self.shown)?;
+        let is_kept = match self.shown {
+            Shown::Nothing => true,
+            Shown::Slow => self.lookahead.is_some(),
+            Shown::Average => self.average.is_some(),
+            Shown::Slot(slot) => self.slot == Some(slot),
+        };
+        archive.check("shown", is_kept, "what this training keeps", format!("{:?}", self.shown))?;
+        let is_none = self.epochs == 0 && self.ema_after.is_none();
+        archive.check("epochs", is_none || self.average.is_some(), "none without an average", self.epochs)
     }
 }

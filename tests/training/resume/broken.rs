@@ -17,19 +17,20 @@ use super::{ALL, begun, outcome, path, resumed, same, steps};
 use crate::common::runs::{build, digits};
 use crate::common::small_recipe::RECIPE;
 
-fn recipe(changes: &[&str]) -> Recipe {
+pub(super) fn recipe(changes: &[&str]) -> Recipe {
     let overrides: Vec<Override> = changes.iter().map(|change| change.parse().unwrap()).collect();
     Recipe::parse_with(RECIPE, "test recipe", &overrides).unwrap()
 }
 
-fn data() -> &'static DataSet {
+pub(super) fn data() -> &'static DataSet {
     digits(64, 20)
 }
 
 /// Hears what a training says of its checkpoints.
 #[derive(Default)]
-struct Ear {
+pub(super) struct Ear {
     from: Option<(u64, usize)>,
+    pub(super) program: String,
     damaged: Vec<String>,
     failures: Vec<String>,
     written: usize,
@@ -38,6 +39,7 @@ struct Ear {
 impl Observer for Ear {
     fn resumed(&mut self, from: &Resumed) {
         self.from = Some((from.step, from.epoch));
+        self.program = from.program.into();
         self.damaged = from.damaged.iter().map(ToString::to_string).collect();
     }
 
@@ -49,7 +51,7 @@ impl Observer for Ear {
     }
 }
 
-fn heard(recipe: &Recipe, data: &DataSet, checkpoints: &mut Checkpoints) -> fallline::Result<Ear> {
+pub(super) fn heard(recipe: &Recipe, data: &DataSet, checkpoints: &mut Checkpoints) -> fallline::Result<Ear> {
     let (team, stop, mut ear) = (Team::new(1)?, AtomicBool::new(false), Ear::default());
     train::train_with(&mut build(recipe, data), data, recipe, &team, checkpoints, &stop, &mut ear)?;
     Ok(ear)
@@ -99,8 +101,13 @@ fn epochs_may_change_where_no_schedule_goes_by_them() {
     outcome(&two, data(), 1, Some(&mut begun(&at("constant"), Every::Epochs(1))), None);
     let longer = outcome(&four, data(), 2, Some(&mut resumed(&at("constant"))), None);
     same("two epochs, and then two more", &longer, &outcome(&four, data(), 1, None, None));
-    let text = heard(&two, data(), &mut resumed(&at("constant"))).err().unwrap().to_string();
+    let (team, stop, mut model) = (Team::new(1).unwrap(), AtomicBool::new(false), build(&two, data()));
+    let (before, mut checkpoints) = (model.storage().to_vec(), resumed(&at("constant")));
+    let refused =
+        train::train_with(&mut model, data(), &two, &team, &mut checkpoints, &stop, &mut Ear::default());
+    let text = refused.err().unwrap().to_string();
     assert!(text.contains("`train.epochs`: expected at least 4, which have begun, found 2"), "{text}");
+    assert!(model.storage() == before, "a refusal has changed the model");
 
     let [two, four] =
         ["train.epochs=2", "train.epochs=4"].map(|epochs| recipe(&[epochs, "schedule.name=cosine"]));

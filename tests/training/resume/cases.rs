@@ -1,10 +1,15 @@
 //! The table of cases: each rule, schedule, average, loss, source of data and built-in recipe.
 
+use std::fs;
+
 use fallline::engine::data::source;
+use fallline::engine::kernels::simd::isa::Isa;
 use fallline::engine::model::Recipe;
 use fallline::engine::model::recipe::{OPTIMIZERS, Override, SCHEDULES};
+use fallline::engine::train::Every;
 
-use super::check;
+use super::{arrays, begun, check, outcome, path, resumed, same};
+use crate::common::isa::on_each;
 use crate::common::runs;
 
 /// Five steps an epoch, the last of fewer samples than the others.
@@ -251,4 +256,30 @@ fn sequences() {
     let (mut recipe, data) = runs::small(&recipe, 40, 12);
     recipe.train.batch = 3;
     check("buckets", &recipe, &data, 5);
+}
+
+/// What one instruction set has begun goes on on each of them.
+#[test]
+fn instruction_sets() {
+    let layers = "model.layers=[{type='dense', units=33, bias=false}, {type='batch-norm', activation='tanh'}, \
+                  {type='dense', units=10}]";
+    let recipe = recipe(&[layers, "average.method=ema", "average.decay=0.9"]);
+    let (data, folder) = (runs::digits(57, 20), tempfile::tempdir().unwrap());
+    let at = |name: &str| folder.path().join(name);
+    let last = 15;
+    on_each(|begins| {
+        let of_one = at(begins.name());
+        outcome(&recipe, data, 2, Some(&mut begun(&of_one, Every::Steps(4))), None);
+    });
+    let whole = outcome(&recipe, data, 1, None, None);
+    on_each(|goes_on| {
+        for begins in Isa::available() {
+            let (place, of_one) = (at(&format!("{}-{}", begins.name(), goes_on.name())), at(begins.name()));
+            fs::create_dir(&place).unwrap();
+            fs::copy(path(&of_one, 8), path(&place, 8)).unwrap();
+            let what = format!("begun on {}, going on on {}", begins.name(), goes_on.name());
+            same(&what, &outcome(&recipe, data, 2, Some(&mut resumed(&place)), None), &whole);
+            assert!(arrays(&path(&place, last)) == arrays(&path(&of_one, last)), "{what}: arrays differ");
+        }
+    });
 }

@@ -3,6 +3,7 @@
 
 mod broken;
 mod cases;
+mod crafted;
 
 use std::fs;
 use std::path::{Path, PathBuf};
