@@ -61,10 +61,6 @@ impl Folder {
         Ok(Folder { path: path.into(), keep: keep.max(1), damaged: Vec::new(), _lock: lock })
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// [`newest`] of this folder. Damaged ones are removed once there is a newer one that is whole.
     ///
     /// # Errors
@@ -169,7 +165,7 @@ mod tests {
     }
 
     fn steps(folder: &Folder) -> Vec<u64> {
-        steps_in(folder.path()).unwrap().into_iter().map(|(step, _)| step).collect()
+        steps_in(&folder.path).unwrap().into_iter().map(|(step, _)| step).collect()
     }
 
     #[test]
