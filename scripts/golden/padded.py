@@ -26,14 +26,14 @@ CASES = [
         "input": [1, 11, 3],
         "layers": [
             recurrent.recurrent("lstm", 4, bidirectional=True),
-            recurrent.recurrent("gru", 6, bidirectional=True, returns="last"),
+            recurrent.recurrent("gru", 16, bidirectional=True, returns="last"),
             DENSE,
         ],
     },
     {
         "name": "plain cells, mean",
         "input": [1, 6, 2],
-        "layers": [recurrent.recurrent("rnn", 5, bidirectional=True), AVERAGE, DENSE],
+        "layers": [recurrent.recurrent("rnn", 16, bidirectional=True), AVERAGE, DENSE],
     },
     {"name": "last position", "input": [1, 9, 2], "layers": [recurrent.recurrent("gru", 7), LAST, DENSE]},
     {"name": "attention", "input": [1, 11, 6], "layers": [attention(2), attention(3), AVERAGE, DENSE]},

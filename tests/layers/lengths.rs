@@ -17,8 +17,8 @@ const LENGTHS: [u32; 7] = [1, 19, 8, 3, 17, 9, 2];
 
 /// Layers that leave out what does not count, each behind others that do.
 const NETWORKS: [&str; 7] = [
-    r#"{ type = "lstm", units = 5, bidirectional = true }, { type = "gru", units = 4, bidirectional = true, returns = "last" }"#,
-    r#"{ type = "rnn", units = 7, bidirectional = true }, { type = "global-average-pool" }"#,
+    r#"{ type = "lstm", units = 4, bidirectional = true }, { type = "gru", units = 16, bidirectional = true, returns = "last" }"#,
+    r#"{ type = "rnn", units = 16, bidirectional = true }, { type = "global-average-pool" }"#,
     r#"{ type = "attention", heads = 2 }, { type = "position-dense", units = 9, activation = "gelu" },
        { type = "attention", heads = 3, kv_heads = 1 }, { type = "global-average-pool" }"#,
     r#"{ type = "transformer-block", heads = 3, rotary = true, causal = true, function = "swiglu" }, { type = "last-position" }"#,

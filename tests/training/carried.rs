@@ -91,29 +91,29 @@ fn parameters_after_some_steps_are_pytorchs() {
     }
 }
 
-/// A stream of two symbols, of which one comes every sixth time, in windows of three: the next symbol at each position.
-fn sixths(windows: usize) -> Samples {
-    let symbol = |at: usize| u32::from(at % 6 == 5);
-    let x = (0..3 * windows).flat_map(|at| [symbol(at) as f32, 1.0 - symbol(at) as f32]).collect();
-    sequences(x, [3, 2], (1..=3 * windows).map(symbol).collect(), 2)
+/// A stream of two symbols by chance in windows of two positions, each of which is to say the symbol before its own.
+fn echoes(windows: usize) -> Samples {
+    let numbers = uniform(3, 2 * windows + 1);
+    let symbol = |at: usize| u32::from(numbers[at] > 0.0);
+    let x = (1..=2 * windows).flat_map(|at| [symbol(at) as f32, 1.0 - symbol(at) as f32]).collect();
+    sequences(x, [2, 2], (0..2 * windows).map(symbol).collect(), 2)
 }
 
-/// What comes next follows from what was further back than a window reaches: without the state that is carried each second
-/// window has a position at which both symbols are as likely, log 2 of six positions.
+/// The second position of a window teaches to remember the symbol before, and the first one then knows it from the state that
+/// is carried. Without that both symbols are as likely there: log 2 of two positions.
 #[test]
 fn what_lies_behind_a_window_is_known_by_the_state() {
-    let samples = sixths(400);
+    let samples = echoes(400);
     let trained = |carries: bool| {
-        let recipe = recipe("{ type = \"lstm\", units = 8 },", 2, "batch = 4\nepochs = 12");
-        let mut model = Model::build(&recipe.model, [1, 3, 2], 2, 1).unwrap();
+        let recipe = recipe("{ type = \"lstm\", units = 8 },", 2, "batch = 4\nepochs = 10");
+        let mut model = Model::build(&recipe.model, [1, 2, 2], 2, 1).unwrap();
         let trainer = Trainer::from_recipe(&recipe).optimizer(Optimizer::adam(0.02)).carry_state(carries);
         let record = trainer.fit(&mut model, &samples).unwrap();
         let last = record.epochs.last().unwrap();
-        println!("carried {carries}: loss {}, {:?} right", last.train_loss, last.train_accuracy);
         last.train_loss
     };
-    assert!(trained(true) < 0.03);
-    assert!(trained(false) > 2f64.ln() / 6.0 - 1e-3);
+    assert!(trained(true) < 0.05);
+    assert!(trained(false) > 2f64.ln() / 2.0 - 0.05);
 }
 
 /// Windows of noise, each row's a stream.
@@ -234,7 +234,7 @@ fn what_does_not_go_with_carried_states_is_refused() {
         ("data = { set = \"grammar\", context = 8 }", "data.stride"),
         ("data = { set = \"grammar\", form = \"lines\" }", "data.form"),
         ("data.set = \"mnist\"", "data.set"),
-        ("data = { set = \"temperatures\", window = 6, step = 1 }", "data.step"),
+        ("data = { set = \"airline\", window = 6, step = 1 }", "data.step"),
     ] {
         let text = format!(
             "name = \"carried\"\n{data}\nmodel.layers = [{lstm} {{ type = \"position-dense\", units = 2 }}]\n\

@@ -115,7 +115,7 @@ fn what_does_not_fit_is_refused() {
         (r#"{ type = "cross-attention", heads = 2, source = 13 },"#, "positions behind the 13"),
         (r#"{ type = "cross-attention", heads = 3, source = 6 },"#, "multiple of 3"),
         (r#"{ type = "cross-attention", heads = 2, source = 6, rotary = true },"#, "rotary"),
-        (r#"{ type = "transformer-block", heads = 2, part = "source" },"#, "`source`"),
+        (r#"{ type = "transformer-block", heads = 2, part = "source" },"#, "source`: expected at least 1"),
         (r#"{ type = "attention", heads = 2, source = 6 },"#, "beside `source`"),
         (r#"{ type = "layer-norm", source = 6, part = "source" },"#, "by_position"),
         (r#"{ type = "rms-norm", source = 20, part = "source" },"#, "positions behind the 20"),

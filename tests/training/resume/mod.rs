@@ -184,7 +184,9 @@ fn check(name: &str, recipe: &Recipe, data: &DataSet, breaks: usize) {
     same(&what, &outcome(recipe, data, 1, Some(&mut resumed(&at("stopped"))), None), &whole);
 
     // Whoever begins again with the parameters that there are comes to others.
+    // Of a search that has found nothing better since, both come to what it has found.
+    let is_found = bits(model.storage()) == whole.parameters;
     let cold = trained(&mut model, recipe, data, 2, None, Some(last - middle));
     assert!(cold.train_seconds >= 0.0);
-    assert!(bits(model.storage()) != whole.parameters, "{name}: a cold start is no different");
+    assert!(is_found || bits(model.storage()) != whole.parameters, "{name}: a cold start is no different");
 }
