@@ -123,6 +123,7 @@ fn the_terminal_shows_every_case_in_120_columns() {
         assert!(line.chars().count() <= 120 || line.contains("geometric mean"), "{line}");
     }
     for expected in [
+        "note: ",
         "fallline is 1.",
         "times as fast as pytorch-eager (geometric mean of 15 cases, from 1.",
         "times as fast as jax (geometric mean of 15 cases, from 0.93 to ",

@@ -8,6 +8,10 @@ use crate::bench::record::{BenchRecord, CaseRecord};
 use crate::report::markup::printable;
 use crate::report::numbers::{bytes, rounded, thousands};
 use crate::report::table::{self, Side};
+use crate::report::wrap::wrapped;
+
+/// The most columns of a note.
+const COLUMNS: usize = 100;
 
 /// A column of the table of our own cases: title, side, and its text, empty where there is none.
 type Column<'a> = (&'static str, Side, Box<dyn Fn(&CaseRecord) -> String + 'a>);
@@ -30,6 +34,10 @@ pub fn table(record: &BenchRecord) -> String {
     }
     for ratio in ratios(record) {
         text += &format!("{}\n", style(ratio.sentence()).bold());
+    }
+    // What was left out, and why, is no less of a result.
+    for note in &record.notes {
+        text += &wrapped(&printable(note), COLUMNS, "note: ");
     }
     text
 }
