@@ -244,7 +244,11 @@ fn what_does_not_go_with_carried_states_is_refused() {
         assert!(error.contains(expected) && error.contains("carry_state"), "{error}");
     }
     for (layers, batch, expected) in [
-        ("{ type = \"batch-norm\" }, { type = \"lstm\", units = 4 },", 2, "normalisation by batch"),
+        (
+            "{ type = \"position-dense\", units = 4 }, { type = \"batch-norm\" }, { type = \"lstm\", units = 4 },",
+            2,
+            "normalisation by batch",
+        ),
         ("{ type = \"position-dense\", units = 4 },", 2, "a recurrent layer of one direction"),
         (lstm, 6, "at most 5 rows"),
     ] {
