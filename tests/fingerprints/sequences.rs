@@ -46,7 +46,7 @@ pub const RECIPES: &[Row] = &[
             model.layers = [
                 { type = "rows" },
                 { type = "gru", units = 16, bidirectional = true },
-                { type = "lstm", units = 5 },
+                { type = "lstm", units = 5, initial = "zeros" },
                 { type = "rnn", units = 5, nonlinearity = "tanh", returns = "last" },
                 { type = "dense", units = 10 },
             ]
@@ -64,7 +64,7 @@ pub const RECIPES: &[Row] = &[
                 { type = "sinusoidal-positions" },
                 { type = "attention", heads = 4, kv_heads = 2, head_width = 6, causal = true, rotary = true, rotary_base = 100.0, weight_init = "xavier-normal", bias_init = "uniform" },
                 { type = "position-dense", units = 24, activation = "gelu", weight_init = "lecun-normal", bias_init = "uniform" },
-                { type = "position-dense", units = 9, activation = "relu", bias = false },
+                { type = "position-dense", units = 9, activation = "relu", bias = false, part = "all" },
                 { type = "global-average-pool" },
                 { type = "dense", units = 12 },
                 { type = "factor-product" },
@@ -123,7 +123,7 @@ pub const RECIPES: &[Row] = &[
             model.layers = [
                 { type = "conv", channels = 16, kernel = 4, stride = 4 },
                 { type = "position-embedding", weight_init = "uniform" },
-                { type = "attention", heads = 2, source = 20, part = "source" },
+                { type = "residual", layers = [{ type = "attention", heads = 2, source = 20, part = "source" }] },
                 { type = "transformer-block", heads = 2, causal = false, source = 20, part = "source" },
                 { type = "rms-norm", source = 20, part = "source" },
                 { type = "decoder-block", heads = 4, kv_heads = 2, source = 20, rotary = true, hidden = 20, function = "swiglu", norm = "rms", normalise = "after", bias = false, dropout = 0.1, attention_dropout = 0.2 },
