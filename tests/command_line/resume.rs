@@ -60,7 +60,7 @@ fn a_training_goes_on_after_a_signal() {
         path,
         &with(&LONG, &["--quiet", "--threads=1", "--save=whole.safetensors", "--json=whole.json"]),
     );
-    let kept = ["--checkpoint=kept", "--checkpoint-every=7steps", "--save=m.safetensors", "--json=m.json"];
+    let kept = ["--checkpoint=kept", "--checkpoint-every=700steps", "--save=m.safetensors", "--json=m.json"];
     for (signal, text) in [("TERM", "SIGTERM"), ("INT", "Ctrl-C")] {
         let mut first = command(path, &with(&LONG, &with(&kept, &["--threads=2"])));
         let mut working = Working::start(&mut first, "epoch    1/2000");
@@ -184,15 +184,15 @@ fn a_table_goes_on_from_elsewhere() {
 fn a_set_that_was_found_is_found_again_from_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let set = path.join("datasets/tiny");
+    let set = path.join("datasets/mnist");
     fs::create_dir_all(&set).unwrap();
     for (name, count) in [("train", 30u32), ("t10k", 10)] {
-        let labels: Vec<u8> = (0..count).map(|i| (i % 2) as u8).collect();
-        let pixels: Vec<u8> = (0..9 * count).map(|i| (i * 37 % 251) as u8).collect();
-        fs::write(set.join(format!("{name}-images-idx3-ubyte")), idx(8, &[count, 3, 3], &pixels)).unwrap();
+        let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
+        let pixels: Vec<u8> = (0..784 * count).map(|i| (i * 37 % 251) as u8).collect();
+        fs::write(set.join(format!("{name}-images-idx3-ubyte")), idx(8, &[count, 28, 28], &pixels)).unwrap();
         fs::write(set.join(format!("{name}-labels-idx1-ubyte")), idx(8, &[count], &labels)).unwrap();
     }
-    let recipe = "name = 'r'\ndata.set = 'tiny'\nmodel.layers = [{ type = 'dense', units = 2 }]\n\
+    let recipe = "name = 'r'\ndata.set = 'mnist'\nmodel.layers = [{ type = 'dense', units = 10 }]\n\
                   optimizer = { name = 'adam' }\ntrain = { epochs = 2, batch = 7 }\n";
     fs::write(path.join("r.toml"), recipe).unwrap();
     let train = ["train", "r.toml", "--quiet", "--checkpoint=kept", "--save=m.safetensors"];
