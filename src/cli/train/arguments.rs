@@ -128,8 +128,8 @@ Examples:
 Ctrl-C ends the training after the step under way; the model is still saved and tested, the
 results are written, and the exit code is 0. A second Ctrl-C ends the program at once, with code
 130. SIGTERM and SIGHUP do the same; the codes are then 143 and 129. With --folds, Ctrl-C drops
-the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130. With --checkpoint or --resume
-the state is kept first, and the training goes on with --resume.
+the fold under way; those that are done are in FILE.partial of --json FILE, and the code is 130.
+With --checkpoint or --resume the state is kept first, and the training goes on with --resume.
 
 A training has diverged if its last training loss is not finite, or above that of its first step
 by more than chance explains (docs/training.md). The model is saved and the results are written,
