@@ -32,6 +32,7 @@ LEVELS = [
     ["model"],
     ["train"],
     ["search"],
+    ["exchange"],
     ["bench", "extend", "testing", "tour"],
     ["report"],
     ["cli"],

@@ -114,6 +114,9 @@ pub mod model;
 pub mod train;
 
 #[doc(hidden)]
+pub mod exchange;
+
+#[doc(hidden)]
 pub mod search;
 
 #[doc(hidden)]

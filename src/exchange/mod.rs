@@ -1,0 +1,3 @@
+//! Models in files of other programs: ONNX, and state dicts of PyTorch.
+
+pub mod onnx;
