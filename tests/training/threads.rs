@@ -1,6 +1,9 @@
-//! Training gives the same bits with any number of threads. Run in the dev profile, where memory
-//! shared by workers records who claims what, the same tests are a race detector.
+//! Training gives the same bits with any number of threads. Built with debug assertions, where memory shared by
+//! workers records who claims what, the same tests are a race detector.
 
+#[cfg(debug_assertions)]
+#[path = "claims.rs"]
+mod claims;
 #[path = "../common/mod.rs"]
 pub mod common;
 
@@ -582,15 +585,12 @@ fn a_difference_is_seen() {
     let recipe = recipe(1, 1, 64);
     let right = outcome(&recipe, &data, 2);
     assert_eq!(difference(&right, &outcome(&recipe, &data, 2)), None);
-
     let mut other_seed = recipe.clone();
     other_seed.train.seed += 1;
     assert!(difference(&right, &outcome(&other_seed, &data, 2)).is_some());
-
-    let mut last_bit = right.clone();
+    let [mut last_bit, mut prediction] = [right.clone(), right.clone()];
     last_bit.tensors[3].1[7] ^= 1;
     assert_eq!(difference(&right, &last_bit), Some("1 of 130 elements of 2.bias".into()));
-    let mut prediction = right.clone();
     prediction.probabilities[369] ^= 1;
     assert_eq!(difference(&right, &prediction), Some("epochs, norms or predictions".into()));
     let mut norm = right.clone();
