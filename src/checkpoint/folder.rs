@@ -139,7 +139,14 @@ pub fn newest(folder: &Path) -> Result<Newest> {
 
 /// The checkpoints of a folder with their steps, the newest first.
 fn steps_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(folder) {
+    let opened = loop {
+        match fs::read_dir(folder) {
+            // Not tried again by itself, as files are.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            opened => break opened,
+        }
+    };
+    let entries = match opened {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(Error::io(folder, "read"))?,
     };
