@@ -66,8 +66,8 @@ fn remove_temporaries_in(folder: &Path, registry: &Registry, is_abandoned: impl 
     }
 }
 
-/// Whether no process writes a file or a folder any more: it is not locked, and has not changed for a while. Where files cannot be
-/// locked, nobody knows.
+/// Whether no process writes a file or a folder any more: it is not locked, and has not changed for a while. Where files
+/// cannot be locked, nobody knows.
 #[cfg(unix)]
 fn is_abandoned(path: &Path) -> bool {
     let is_old = |file: &File| {

@@ -125,7 +125,12 @@ impl Call {
             Kind::Unlink | Kind::ChangeMode | Kind::Truncate => (true, false),
             _ => (false, false),
         };
-        let is_folder = path.is_dir();
+        // Also of one that has been removed.
+        let is_folder = match place {
+            Place::First => fs::metadata(format!("/proc/{thread}/fd/{}", registers.rdi as i32))
+                .is_ok_and(|of| of.is_dir()),
+            _ => path.is_dir(),
+        };
         Some(Call { kind: *kind, number: 0, of_all: 0, path, is_folder, changes, needs_room })
     }
 }

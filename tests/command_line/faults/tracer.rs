@@ -54,12 +54,14 @@ pub fn trace(
     let mut filter = filter();
     let prepare = move || {
         let program = sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // As wide as the kernel takes them.
+        let (none, filtering) = (0usize, libc::SECCOMP_MODE_FILTER as usize);
         // SAFETY: between fork and exec only system calls are made; `program` and what it points to live until they return.
         let results = unsafe {
             [
-                libc::ptrace(libc::PTRACE_TRACEME, 0, 0usize, 0usize) as c_int,
-                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
-                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program, 0, 0),
+                libc::ptrace(libc::PTRACE_TRACEME, 0, none, none) as c_int,
+                libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1usize, none, none, none),
+                libc::prctl(libc::PR_SET_SECCOMP, filtering, &raw const program, none, none),
             ]
         };
         if results == [0, 0, 0] { Ok(()) } else { Err(io::Error::last_os_error()) }
