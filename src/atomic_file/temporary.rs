@@ -163,13 +163,13 @@ impl Staging {
     pub fn create_in(folder: &Path) -> io::Result<Staging> {
         let folder = tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).tempdir_in(folder)?;
         #[cfg(unix)]
-        let _lock = File::open(folder.path())?;
+        let lock = File::open(folder.path())?;
         #[cfg(unix)]
-        _lock.try_lock().ok();
+        lock.try_lock().ok();
         Ok(Staging {
             folder,
             #[cfg(unix)]
-            _lock,
+            _lock: lock,
         })
     }
 
