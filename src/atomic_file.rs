@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::pipe;
 pub use stream::is_standard_stream;
 use temporary::Temporary;
-pub use temporary::{remove_leftovers, remove_temporaries};
+pub use temporary::{Staging, remove_leftovers, remove_temporaries};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,9 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
             fill(pipe, content).map_err(Error::io(path, "write"))
         }
         Ok(_) => write_directly(path, content),
-        Err(_) => replace(&target, None, content),
+        Err(error) if is_missing(&error) => replace(&target, None, content),
+        // What is there, and how it may be written, is not known.
+        Err(error) => Err(Error::io(path, "open")(error)),
     }
 }
 
@@ -101,6 +103,9 @@ pub fn check(path: &Path) -> Result<Way> {
         (Ok(_), Err(error)) if error.kind() == io::ErrorKind::ExecutableFileBusy => Ok(Way::Whole),
         (_, Err(error)) => Err(Error::io(path, "write")(error)),
         (Ok(made), Ok(_)) if !is_kept(&existing, &folder, &made) && !is_mounted(&target) => Ok(Way::Whole),
+        (Err(Error::Io { path, action, source }), Ok(_)) if !takes_no_files(&source) => {
+            Err(Error::io(&path, action)(source))
+        }
         (_, Ok(_)) => Ok(Way::InPlace),
     }
 }
@@ -167,6 +172,19 @@ fn is_missing(error: &io::Error) -> bool {
     [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
 
+/// Whether a file cannot be made because of its folder, which is not to be written or is none of a disk. A file in it
+/// may be written nevertheless. On a disk that is full or fails, that would only destroy it.
+fn takes_no_files(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    [NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported].contains(&error.kind())
+}
+
+/// Whether a file refuses to be replaced, though it may be written: another user's, or one that is mounted.
+fn refuses_replacement(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, ResourceBusy};
+    [CrossesDevices, PermissionDenied, ResourceBusy].contains(&error.kind())
+}
+
 /// Whether a "permission denied" is about the bits of a file's mode.
 fn is_denied_by_mode(error: &io::Error) -> bool {
     #[cfg(unix)]
@@ -217,7 +235,7 @@ fn replace(
     let temporary = match Temporary::create_in(&folder) {
         Ok(temporary) => temporary,
         // A folder that takes no new file may hold one that can be written.
-        Err(refused) if permissions.is_some() => {
+        Err(refused) if permissions.is_some() && takes_no_files(&refused) => {
             let file = File::options().write(true).open(path);
             let file = file.map_err(|_| Error::io(path, "create")(refused))?;
             let write = |mut file: File| {
@@ -236,6 +254,9 @@ fn replace(
     }
     temporary.file().sync_all().map_err(Error::io(path, "write"))?;
     if let Err((temporary, refused)) = temporary.rename(path) {
+        if !refuses_replacement(&refused) {
+            return Err(Error::io(path, "replace")(refused));
+        }
         // Whole as it is, it is copied over a file that cannot be replaced.
         return copy_over(temporary.path(), path).map_err(|_| Error::io(path, "replace")(refused));
     }

@@ -1,6 +1,8 @@
-//! JSON from elsewhere, read within bounds: of its length, of how many values it holds and how deep they lie.
+//! JSON from elsewhere, read within bounds: of its length, of how many values it holds and how deep they lie. And the
+//! listing of folders.
 
-use std::io::Read;
+use std::fs::ReadDir;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -37,6 +39,19 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     memory::refusable(|| file.take(LARGEST_JSON + 1).read_to_end(&mut bytes))
         .map_err(Error::io(path, "read"))?;
     if bytes.len() as u64 > LARGEST_JSON { Err(too_long("more".into())) } else { Ok(bytes) }
+}
+
+/// What lies in a folder. The standard library opens a file again where a signal has interrupted that, a folder it does not.
+///
+/// # Errors
+/// Those of the system.
+pub fn read_folder(folder: &Path) -> io::Result<ReadDir> {
+    loop {
+        match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// What is wrong with a JSON text.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
 use super::file::{self, Checkpoint, Opened};
-use crate::{Error, Result, atomic_file};
+use crate::{Error, Result, atomic_file, foreign};
 
 /// The names of checkpoints, with the number of their step in between.
 const BEGINNING: &str = "checkpoint-";
@@ -139,7 +139,7 @@ pub fn newest(folder: &Path) -> Result<Newest> {
 
 /// The checkpoints of a folder with their steps, the newest first.
 fn steps_in(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(folder) {
+    let entries = match foreign::read_folder(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.map_err(Error::io(folder, "read"))?,
     };

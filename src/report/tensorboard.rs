@@ -29,6 +29,8 @@ pub struct EventWriter {
     path: PathBuf,
     /// The file; absent after a failure.
     file: Option<File>,
+    /// Its length, in bytes.
+    written: u64,
     failure: Option<io::Error>,
     steps: Vec<Event<'static>>,
 }
@@ -47,11 +49,22 @@ impl EventWriter {
         // TensorBoard knows event files by "tfevents", and takes them in the order of their names.
         let name = format!("events.out.tfevents.{:010}.{}.{}", now as u64, host(), std::process::id());
         let path = folder.join(name);
-        let file = File::create_new(&path).map_err(Error::io(&path, "create"))?;
-        let mut writer = EventWriter { path, file: Some(file), failure: None, steps: Vec::new() };
+        let begun = EventWriter::begin(&path, now);
+        if begun.is_err() {
+            // Nothing that TensorBoard would show as a run.
+            fs::remove_file(&path).ok();
+            fs::remove_dir(&folder).ok();
+        }
+        begun
+    }
+
+    fn begin(path: &Path, now: f64) -> Result<EventWriter> {
+        let file = File::create_new(path).map_err(Error::io(path, "create"))?;
+        let mut writer =
+            EventWriter { path: path.into(), file: Some(file), written: 0, failure: None, steps: Vec::new() };
         writer.write(&record::framed(&event::version(now)));
         match writer.failure.take() {
-            Some(source) => Err(Error::io(&writer.path, "write")(source)),
+            Some(source) => Err(Error::io(path, "write")(source)),
             None => Ok(writer),
         }
     }
@@ -100,9 +113,15 @@ impl EventWriter {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if let Some(Err(failure)) = self.file.as_mut().map(|file| file.write_all(bytes)) {
-            self.failure = Some(failure);
-            self.file = None;
+        let Some(file) = &mut self.file else { return };
+        match file.write_all(bytes) {
+            Ok(()) => self.written += bytes.len() as u64,
+            Err(failure) => {
+                // Readers take half of a record for a damaged file.
+                file.set_len(self.written).ok();
+                self.failure = Some(failure);
+                self.file = None;
+            }
         }
     }
 }

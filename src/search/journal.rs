@@ -62,6 +62,8 @@ pub struct Outcome {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Where the last line ends that is all there, in bytes.
+    end: u64,
 }
 
 impl Identity {
@@ -149,7 +151,8 @@ impl Journal {
             };
             Error::io(path, "lock")(refused)
         })?;
-        Ok(Journal { path: path.into(), file })
+        let end = file.metadata().map_err(Error::io(path, "read"))?.len();
+        Ok(Journal { path: path.into(), file, end })
     }
 
     /// Cuts off what stands behind the last end of a line.
@@ -158,7 +161,15 @@ impl Journal {
         self.file.seek(SeekFrom::Start(0))?;
         Read::by_ref(&mut self.file).take(LARGEST_JSON).read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-        if whole < bytes.len() { self.file.set_len(whole as u64) } else { Ok(()) }
+        if whole < bytes.len() {
+            self.end = whole as u64;
+        }
+        self.cut()
+    }
+
+    /// Cuts off what stands behind the last line.
+    fn cut(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.end { self.file.set_len(self.end) } else { Ok(()) }
     }
 
     /// Adds a training, and returns when it is on the disk.
@@ -180,8 +191,19 @@ impl Journal {
     fn append(&mut self, what: &impl Serialize) -> Result<()> {
         // One write for the whole line: what is killed in between tears one line at most.
         let mut text = Vec::new();
-        let written = line(&mut text, what).and_then(|()| self.file.write_all(&text));
-        written.and_then(|()| self.file.sync_data()).map_err(Error::io(&self.path, "write"))
+        let written =
+            line(&mut text, what).and_then(|()| self.cut()).and_then(|()| self.file.write_all(&text));
+        match written.and_then(|()| self.file.sync_data()) {
+            Ok(()) => {
+                self.end += text.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // Other trials are still under way: half of this line would make theirs unreadable.
+                self.cut().ok();
+                Err(Error::io(&self.path, "write")(error))
+            }
+        }
     }
 }
 
@@ -329,6 +351,20 @@ mod tests {
         ] {
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn what_a_failure_leaves_of_a_line_does_not_spoil_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl");
+        let mut journal = Journal::begin(&path, &identity()).unwrap();
+        journal.add(&outcome(1)).unwrap();
+        // As if the disk had been full half-way, and had not let it be cut off.
+        File::options().append(true).open(&path).unwrap().write_all(b"{\"trial\":2,\"sta").unwrap();
+        journal.add(&outcome(3)).unwrap();
+        let (_, outcomes, _) = read(&path).unwrap();
+        assert_eq!(outcomes, [outcome(1), outcome(3)]);
+        assert!(!fs::read_to_string(&path).unwrap().contains("\"sta{"));
     }
 
     #[test]

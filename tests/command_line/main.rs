@@ -6,6 +6,8 @@ pub mod common;
 
 mod bench_report;
 mod cli;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))] // it reads registers
+mod faults;
 #[cfg(unix)]
 mod interrupted;
 mod kept;

@@ -54,7 +54,7 @@ pub(super) fn named(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
 /// All that lies in the folder, in the order of the names.
 pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let broken = |error| Error::io(folder, "read the folder")(error);
-    let entries = match std::fs::read_dir(folder) {
+    let entries = match crate::foreign::read_folder(folder) {
         Ok(entries) => entries,
         Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
             return Ok(Vec::new());

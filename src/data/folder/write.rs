@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::names::{NAMES, candidates};
 use super::{arrays, names};
+use crate::atomic_file::{self, Staging};
 use crate::data::idx::{ElementType, Idx};
 use crate::data::known;
 use crate::data::samples::DataSet;
 use crate::error::{Error, Result};
-use crate::{atomic_file, pipe};
+use crate::pipe;
 
 /// The name of the marker.
 pub const MARKER: &str = ".fallline-set";
@@ -59,8 +60,7 @@ fn write_in_steps(
 
     let mut step = |path: &Path| before().map_err(Error::io(path, "write"));
     step(folder)?;
-    let staged = tempfile::Builder::new().prefix(".fallline-").suffix(".tmp").tempdir_in(folder);
-    let staged = staged.map_err(Error::io(folder, "create a folder in"))?;
+    let staged = Staging::create_in(folder).map_err(Error::io(folder, "create a folder in"))?;
     let mut sums = String::from(EXPLANATION);
     for (array, name) in arrays.iter().zip(&names) {
         step(&folder.join(name))?;
