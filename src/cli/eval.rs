@@ -113,11 +113,12 @@ pub fn run(arguments: EvalArguments) -> anyhow::Result<()> {
     let threads = arguments.threads.map_or_else(usable_cores, usize::from);
     let team = Team::new(threads)?;
     let start = std::time::Instant::now();
-    let test = train::evaluate(&saved.model, &data.samples, &seen, &team)?;
+    let order = train::Order::of(&saved.recipe.train, &saved.model, &data.samples);
+    let test = train::evaluate_in(order, &saved.model, &data.samples, &seen, &team)?;
     let seconds = start.elapsed().as_secs_f64();
-    let metrics = metrics::of(&saved.model, &data.samples, &seen, &team)?;
-    let worst =
-        asked.map(|most| analysis::worst_mistakes(&saved.model, &data.samples, &seen, &team, most.into()));
+    let metrics = metrics::of_in(order, &saved.model, &data.samples, &seen, &team)?;
+    let worst = asked
+        .map(|most| analysis::worst_mistakes(order, &saved.model, &data.samples, &seen, &team, most.into()));
     let worst = worst.transpose()?;
     let record = EvalRecord {
         schema: "fallline.eval/1",

@@ -74,6 +74,10 @@ struct Generated {
     seed: u64,
     seconds: f64,
     tokens_per_second: f64,
+    /// Tokens that were read first: those of the prompt, or the one that stands for the beginning of a line.
+    prompt_tokens: usize,
+    prompt_seconds: f64,
+    prompt_tokens_per_second: f64,
     /// The signal that ended it early, if one did: "SIGINT".
     #[serde(skip_serializing_if = "Option::is_none")]
     signal: Option<&'static str>,
@@ -102,11 +106,21 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     written.add(&writing.end())?;
     written.end()?;
-    let rate = f64::from(count) / seconds.max(f64::MIN_POSITIVE);
-    let (all, time) = (thousands(count.into()), numbers::duration(seconds));
+    let rate = |tokens: f64, seconds: f64| tokens / seconds.max(f64::MIN_POSITIVE);
+    let prompt_seconds = generator.prompt_time().as_secs_f64();
+    let rates = [(f64::from(count), seconds), (read.len() as f64, prompt_seconds)];
+    let [tokens_per_second, prompt_tokens_per_second] = rates.map(|(tokens, seconds)| rate(tokens, seconds));
     let signal = stop.signal().filter(|_| count < arguments.tokens);
     let end = signal.map_or(String::new(), |signal| format!("; interrupted by {}", signal.text()));
-    super::shared::say("wrote", &format!("{all} tokens in {time}, {} a second{end}", thousands(rate as u64)));
+    let of_prompt = match arguments.prompt.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", behind a prompt of {}",
+            speed(read.len() as u64, prompt_seconds, prompt_tokens_per_second)
+        ),
+    };
+    let written_speed = speed(count.into(), seconds, tokens_per_second);
+    super::shared::say("wrote", &format!("{written_speed}{of_prompt}{end}"));
     if let Some(path) = &arguments.json {
         let record = Generated {
             schema: "fallline.generate/1",
@@ -119,12 +133,22 @@ pub fn run(arguments: GenerateArguments) -> anyhow::Result<()> {
             top_p,
             seed,
             seconds,
-            tokens_per_second: rate,
+            tokens_per_second,
+            prompt_tokens: read.len(),
+            prompt_seconds,
+            prompt_tokens_per_second,
             signal: signal.map(Signal::name),
         };
         json::write(path, &record)?;
     }
     Ok(())
+}
+
+/// How many tokens took how long: "300 tokens in 0.10 s, 3,000 a second".
+fn speed(tokens: u64, seconds: f64, rate: f64) -> String {
+    let noun = if tokens == 1 { "token" } else { "tokens" };
+    let (all, time) = (thousands(tokens), numbers::duration(seconds));
+    format!("{all} {noun} in {time}, {} a second", thousands(rate as u64))
 }
 
 /// What is printed as it comes, in whole characters.

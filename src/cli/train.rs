@@ -122,7 +122,8 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     outcomes.step(tested);
     if arguments.report.is_some() && record.test.is_some() {
         watchers.terminal.say("looking at the mistakes");
-        let analysis = outcomes.step(train::analyse(&model, &data.test, &recipe.data, &team));
+        let order = train::Order::of(&recipe.train, &model, &data.test);
+        let analysis = outcomes.step(train::analyse_in(order, &model, &data.test, &recipe.data, &team));
         record.analysis = analysis.map(|analysis| analysis.named(&data.class_names));
     }
     if recipe.model.linear.is_some() {

@@ -276,45 +276,34 @@ impl Layer for Attention {
 
 /// What is kept are the keys, turned where positions are rotary, and the values of the positions before: a cache.
 impl InOrder for Attention {
-    /// `[positions, kv_heads, width]` of keys, then of values.
+    /// Keys and values of each head of these.
     fn state_len(&self) -> usize {
-        2 * self.positions * self.kv_heads * self.width
+        self.kv_heads * attention::Cached::kept_len(&self.head())
     }
 
-    /// A query, and a weight for each position.
-    fn work_len(&self) -> usize {
-        self.width + self.positions
+    fn work_len(&self, positions: usize) -> usize {
+        attention::Cached::scratch_len(&Head { queries: positions, ..self.head() })
     }
 
     fn most(&self) -> Option<usize> {
         Some(self.positions)
     }
 
-    fn advance(&self, Advance { y, x, at, state, scratch, .. }: Advance) {
-        let (width, each) = (self.width, self.kv_heads * self.width);
-        let (keys, values) = state.split_at_mut(self.positions * each);
-        let [of_keys, of_values] = self.keys_and_values(0).map(|number| number * width);
-        let own = at * each..(at + 1) * each;
-        values[own.clone()].copy_from_slice(&x[of_values..of_values + each]);
-        let turn = |to: &mut [f32], from: &[f32]| match &self.rotary {
-            Some(rotary) => {
-                let from = MatrixRef::new(from, 1, width, width);
-                rotary.rotate(MatrixMut::new(to, 1, width, width), from, at, 1.0);
+    fn advance(&self, Advance { mut y, x, at, state, scratch, .. }: Advance) {
+        let (n, width) = (x.rows(), self.width);
+        let columns = |number: usize| number * width..(number + 1) * width;
+        let mut pass = attention::Cached::new(Head { queries: n, ..self.head() }, scratch);
+        let each = attention::Cached::kept_len(&self.head());
+        for (shared, kept) in state.chunks_exact_mut(each).enumerate() {
+            pass.keep(kept, self.keys_and_values(shared).map(|number| x.block(0..n, columns(number))), at);
+            for head in self.group(shared) {
+                let y = y.reborrow().into_block(0..n, columns(head));
+                pass.attend(y, kept, x.block(0..n, columns(head)), at);
             }
-            None => to.copy_from_slice(from),
-        };
-        let from = x[of_keys..of_keys + each].chunks_exact(width);
-        keys[own].chunks_exact_mut(width).zip(from).for_each(|(to, from)| turn(to, from));
-        let (query, weights) = scratch.split_at_mut(width);
-        let (y, padding) = y.split_at_mut(self.heads * width);
-        for (head, y) in y.chunks_exact_mut(width).enumerate() {
-            turn(query, &x[head * width..(head + 1) * width]);
-            let shared = head / (self.heads / self.kv_heads);
-            let [keys, values] = [&keys[..], &values[..]]
-                .map(|all| MatrixRef::new(&all[shared * width..], at + 1, width, each));
-            attention::attend_one(y, query, keys, values, &mut weights[..at + 1]);
         }
-        padding.fill(0.0);
+        for row in 0..n {
+            y.row(row)[self.heads * width..].fill(0.0);
+        }
     }
 }
 

@@ -234,14 +234,16 @@ impl InOrder for Positions {
         Some(self.input.pixels())
     }
 
-    fn advance(&self, Advance { y, x, at, storage, .. }: Advance) {
+    fn advance(&self, Advance { mut y, x, at, storage, .. }: Advance) {
         let Image { channels, pitch, .. } = self.output();
-        let vector = &storage[at * pitch..][..pitch];
-        let (y, padding) = y.split_at_mut(channels);
-        for ((y, x), vector) in y.iter_mut().zip(x).zip(vector) {
-            *y = x + vector;
+        let vectors = storage[at * pitch..].chunks_exact(pitch);
+        for (row, vector) in (0..x.rows()).zip(vectors) {
+            let (y, padding) = y.row(row).split_at_mut(channels);
+            for ((y, x), vector) in y.iter_mut().zip(x.row(row)).zip(vector) {
+                *y = x + vector;
+            }
+            padding.fill(0.0);
         }
-        padding.fill(0.0);
     }
 }
 

@@ -5,7 +5,7 @@
 use super::in_order::{Advance, Along, InOrder};
 use super::layer::{Forward, Layer};
 use crate::kernels::image::{Image, Window};
-use crate::tensor::{MatrixMut, MatrixRef};
+use crate::tensor::MatrixRef;
 
 /// A convolution in one of its forms.
 pub(super) trait Windowed: Layer + Sized {
@@ -45,35 +45,39 @@ impl<L: Windowed> InOrder for L {
         reach(self) * seen(self).channels
     }
 
-    /// The positions that the window sees, and what the convolution of them wants.
-    fn work_len(&self) -> usize {
-        seen(self).columns() + over_seen(self).scratch_len()
+    /// The positions that the window sees from each, and what the convolution of them wants.
+    fn work_len(&self, positions: usize) -> usize {
+        positions * seen(self).columns() + over_seen(self).scratch_len()
     }
 
     fn advance(&self, Advance { y, x, at, state, storage, derived, scratch }: Advance) {
         let (Image { width, channels, pitch, .. }, reach) = (seen(self), reach(self));
         let [_, dilation] = self.placed().1.dilation;
-        let (all, scratch) = scratch.split_at_mut(width * pitch);
-        for (number, to) in all.chunks_exact_mut(pitch).enumerate() {
-            let (to, padding) = to.split_at_mut(channels);
-            to.copy_from_slice(match number + 1 == width {
-                true => &x[..channels],
-                // Before the first position there are the zeros with which the state begins.
-                false => &state[(at + number * dilation) % reach * channels..][..channels],
-            });
-            padding.fill(0.0);
+        let (n, columns) = (x.rows(), width * pitch);
+        let (all, scratch) = scratch.split_at_mut(n * columns);
+        for (row, to) in all.chunks_exact_mut(columns).enumerate() {
+            for (number, to) in to.chunks_exact_mut(pitch).enumerate() {
+                let (to, padding) = to.split_at_mut(channels);
+                // Counted from the first position that is seen from here, if it were position 0.
+                let place = row + number * dilation;
+                to.copy_from_slice(match place.checked_sub(reach) {
+                    Some(row) => &x.row(row)[..channels],
+                    // Before the first position there are the zeros with which the state begins.
+                    None => &state[(at + place) % reach * channels..][..channels],
+                });
+                padding.fill(0.0);
+            }
         }
-        if reach > 0 {
-            // In the place of the first one, which is seen no more.
-            state[at % reach * channels..][..channels].copy_from_slice(&x[..channels]);
+        // In the places of those that are seen no more.
+        for row in n.saturating_sub(reach)..n {
+            state[(at + row) % reach * channels..][..channels].copy_from_slice(&x.row(row)[..channels]);
         }
-        let columns = y.len();
         over_seen(self).forward(Forward {
-            y: MatrixMut::new(y, 1, columns, columns),
-            x: MatrixRef::new(all, 1, width * pitch, width * pitch),
+            columns: 0..y.columns(),
+            y,
+            x: MatrixRef::new(all, n, columns, columns),
             storage,
             derived,
-            columns: 0..columns,
             scratch,
             training: None,
             lengths: &[],
@@ -89,6 +93,7 @@ mod tests {
     use crate::kernels::activation::Activation;
     use crate::kernels::reference::image;
     use crate::layers::{Built, Incoming, Node, ParameterSpec, Shape};
+    use crate::tensor::MatrixMut;
     use crate::testing::check_layer;
 
     /// Of the largest number, or of 1.
@@ -162,16 +167,25 @@ mod tests {
         y
     }
 
-    /// All positions, one after the other.
-    fn in_order(layer: &dyn Layer, x: &[f32], storage: &[f32], positions: usize) -> Vec<f32> {
+    /// All positions, so many at a time.
+    fn in_order(layer: &dyn Layer, x: &[f32], storage: &[f32], positions: usize, most: usize) -> Vec<f32> {
         let columns = layer.image().unwrap().columns();
         let mut y = vec![f32::NAN; columns];
         let Along::InOrder(layer) = layer.along() else { panic!("a causal layer goes in order") };
-        let (mut state, mut scratch) = (vec![0.0; layer.state_len()], vec![f32::NAN; layer.work_len()]);
-        let each = y.chunks_exact_mut(columns / positions).zip(x.chunks_exact(x.len() / positions));
-        for (at, (y, x)) in each.enumerate() {
-            let (state, scratch) = (&mut state[..], &mut scratch[..]);
-            layer.advance(Advance { y, x, at, state, storage, derived: &[], scratch });
+        let (mut state, mut scratch) = (vec![0.0; layer.state_len()], vec![f32::NAN; layer.work_len(most)]);
+        let [of_y, of_x] = [columns, x.len()].map(|len| len / positions);
+        let each = y.chunks_mut(most * of_y).zip(x.chunks(most * of_x));
+        for (number, (y, x)) in each.enumerate() {
+            let n = x.len() / of_x;
+            layer.advance(Advance {
+                y: MatrixMut::new(y, n, of_y, of_y),
+                x: MatrixRef::new(x, n, of_x, of_x),
+                at: number * most,
+                state: &mut state,
+                storage,
+                derived: &[],
+                scratch: &mut scratch,
+            });
         }
         y
     }
@@ -202,9 +216,16 @@ mod tests {
                     assert_eq!(window[0], 1);
                     continue;
                 }
-                let found = in_order(layer, &x, &storage, sizes[0]);
+                let found = in_order(layer, &x, &storage, sizes[0], 1);
                 let what = format!("{sizes:?} {window:?} {groups}");
                 assert_close(&found, all.iter().map(|&y| f64::from(y)), &what);
+                for most in [2, 3, 7, sizes[0]] {
+                    assert_eq!(
+                        in_order(layer, &x, &storage, sizes[0], most),
+                        found,
+                        "{what}, {most} at once"
+                    );
+                }
             }
         }
     }

@@ -166,6 +166,18 @@ impl<'a> MatrixMut<'a> {
         MatrixMut { start: self.start.wrapping_add(rows.start * self.stride), rows: rows.len(), ..self }
     }
 
+    /// The block of these rows and columns.
+    pub fn into_block(self, rows: Range<usize>, columns: Range<usize>) -> MatrixMut<'a> {
+        assert!(
+            columns.start <= columns.end && columns.end <= self.columns,
+            "columns {columns:?} of {}",
+            self.columns
+        );
+        let rows = self.into_rows(rows);
+        // Within `self`; an empty view is never written.
+        MatrixMut { start: rows.start.wrapping_add(columns.start), columns: columns.len(), ..rows }
+    }
+
     /// A shorter borrow of the same view.
     pub fn reborrow(&mut self) -> MatrixMut<'_> {
         MatrixMut { life: PhantomData, ..*self }
@@ -214,6 +226,16 @@ mod tests {
         assert_eq!(MatrixRef::new(&data, 1, 8, 12).in_rows_of(4).unwrap().rows(), 2);
         MatrixMut::new(&mut data, 2, 12, 12).in_rows_of(6).unwrap().row(3)[5] = 7.0;
         assert_eq!(data[23], 7.0);
+    }
+
+    #[test]
+    fn blocks_are_written_in_their_places_alone() {
+        let mut data = [0.0; 24];
+        let mut block = MatrixMut::new(&mut data, 3, 6, 8).into_block(1..3, 2..5);
+        assert_eq!((block.rows(), block.columns(), block.stride()), (2, 3, 8));
+        (0..2).for_each(|row| block.row(row).fill(1.0));
+        let written: Vec<usize> = (0..24).filter(|&i| data[i] == 1.0).collect();
+        assert_eq!(written, [10, 11, 12, 18, 19, 20]);
     }
 
     #[test]

@@ -14,7 +14,10 @@ mod source;
 mod step;
 mod targets;
 
-pub use inference::{Predictor, analyse, analysis, clusters, evaluate, generate, metrics, outputs, predict};
+pub use inference::{
+    Order, Predictor, analyse, analyse_in, analysis, clusters, evaluate, evaluate_in, generate, metrics,
+    outputs, outputs_in, predict,
+};
 pub use observer::{Observer, Resumed};
 pub use record::exact::{CoefficientRecord, ExactRecord};
 pub use record::lloyd::{ClusterSizes, LloydRecord};

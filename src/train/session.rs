@@ -27,7 +27,8 @@ use crate::optim::schedule::PlateauState;
 use crate::probe::Probes;
 use crate::team::{Team, Worker};
 use crate::tensor::{SparseMatrix, prefer_huge_pages};
-use crate::train::inference::evaluate::evaluate;
+use crate::train::inference::evaluate::evaluate_in;
+use crate::train::inference::order::Order;
 use crate::train::observer::Observer;
 use crate::train::plan::takes_sparse;
 use crate::train::record::Ending;
@@ -253,12 +254,13 @@ impl<'a> Session<'a> {
 
     /// Mean loss, by the weights of the samples, of the model as it is, on other samples; and the accuracy, or how close
     /// it comes to values. The loss is not finite where that of
-    /// one of them is not, which is then named.
+    /// one of them is not, which is then named. A training that carries states carries them here, too.
     ///
     /// # Errors
     /// If the samples do not fit the model, or memory is short.
     pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation> {
-        evaluate(self.model, samples, &self.recipe.data, self.team)
+        let order = Order::of(&self.recipe.train, self.model, samples);
+        evaluate_in(order, self.model, samples, &self.recipe.data, self.team)
     }
 
     /// Checks all parameters, those behind an average too.

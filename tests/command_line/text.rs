@@ -90,6 +90,15 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     assert!(one.starts_with("the "), "{one}");
     let record = json(&path.join("text.json"));
     assert_eq!((&record["schema"], &record["tokens"]), (&"fallline.generate/1".into(), &40.into()));
+    assert_eq!(record["prompt_tokens"], 4, "one for each character");
+    for key in ["seconds", "tokens_per_second", "prompt_seconds", "prompt_tokens_per_second"] {
+        assert!(record[key].as_f64().unwrap() > 0.0, "{key}: {}", record[key]);
+    }
+    let wrote = one.lines().find(|line| line.starts_with("wrote")).unwrap();
+    assert!(
+        wrote.contains("40 tokens in ") && wrote.contains(", behind a prompt of 4 tokens in "),
+        "{wrote}"
+    );
     assert_eq!(
         record["text"].as_str().unwrap().trim_end_matches('\n'),
         one.trim_end_matches(['\n'])

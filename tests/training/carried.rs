@@ -5,9 +5,12 @@ use std::path::Path;
 use crate::common::compare::{bits_of, close};
 use crate::common::golden::{self, count, numbers, text};
 use crate::common::golden_network::tensors;
+use crate::common::runs;
 use crate::common::splitmix::{INPUTS, WEIGHTS, uniform};
-use fallline::data::{Targets, Tokens};
+use fallline::data::{DataSet, Origin, Targets, Tokens};
 use fallline::engine::model::{Model, NamedTensor, Recipe};
+use fallline::engine::team::Team;
+use fallline::engine::train::{self, Order};
 use fallline::{Optimizer, Samples, TargetsRef, Trainer};
 
 /// Of the largest number, or of 1.
@@ -179,6 +182,101 @@ fn windows_in_order_are_one_long_sequence() {
             [still(false, &long, 60), still(true, &windows, 5), still(false, &windows, 5)];
         assert!((whole - carried).abs() < 1e-6, "{whole} {carried}");
         assert!((whole - apart).abs() > 1e-4, "{whole} {apart}");
+    }
+}
+
+/// A network of these layers, without dropout, for windows of so many positions of noise, with drawn parameters.
+fn drawn(layers: &str, positions: usize) -> (Recipe, Model) {
+    let recipe = recipe(layers, 2, "batch = 2");
+    let mut model = Model::build(&recipe.model, [1, positions, 2], 2, 1).unwrap();
+    let drawn: Vec<NamedTensor> = (60..)
+        .zip(model.tensors())
+        .map(|(seed, own)| NamedTensor { values: uniform(seed, own.values.len()), ..own })
+        .collect();
+    model.load_tensors(Path::new("drawn"), drawn).unwrap();
+    (recipe, model)
+}
+
+/// The windows of each stream of an evaluation have the outputs of one long sequence, those that are left over too, and the mean
+/// loss is that of the long ones.
+#[test]
+fn streams_that_are_evaluated_are_long_sequences() {
+    let (windows, team) = (noise(40), Team::new(2).unwrap());
+    let (Targets::Tokens(tokens), fallline::data::Features::Floats(x)) =
+        (windows.targets(), windows.features())
+    else {
+        panic!("floats with tokens")
+    };
+    // One stream of all, two of twenty, and of three at most, since none has fewer than sixteen: sixteen, sixteen and eight.
+    for (most, length) in [(1, 40), (2, 20), (3, 16), (100, 16)] {
+        for layers in LAYERS {
+            let (recipe, model) = drawn(layers, 5);
+            let order = Order::Streams(most);
+            let found = train::outputs_in(order, &model, &windows, &recipe.data, &team).unwrap();
+            let apart = train::outputs(&model, &windows, &recipe.data, &team).unwrap();
+            let mut expected = Vec::new();
+            let mut sum = 0.0;
+            for stream in (0..40).step_by(length).map(|first| first..(first + length).min(40)) {
+                let positions = 5 * stream.len();
+                let (_, model) = drawn(layers, positions);
+                let own = 5 * stream.start..5 * stream.end;
+                let (x, ids) = (x[2 * own.start..2 * own.end].to_vec(), tokens.ids[own].to_vec());
+                let long = sequences(x, [positions, 2], ids, 2);
+                expected.extend(train::outputs(&model, &long, &recipe.data, &team).unwrap());
+                let seen = train::evaluate(&model, &long, &recipe.data, &team).unwrap();
+                sum += seen.loss * stream.len() as f64;
+            }
+            let exact: Vec<f64> = expected.iter().map(|&y| y.into()).collect();
+            assert!(close(&found, &exact, 1e-6), "{layers} {most}");
+            assert!(!close(&apart, &exact, 1e-3), "{layers} {most}");
+            let seen = train::evaluate_in(order, &model, &windows, &recipe.data, &team).unwrap();
+            assert!((seen.loss - sum / 40.0).abs() < 1e-6, "{layers} {most}: {} {}", seen.loss, sum / 40.0);
+        }
+    }
+}
+
+/// However many workers share the streams, and however many streams go through the network together.
+#[test]
+fn evaluations_in_streams_have_the_same_bits_for_any_number_of_threads() {
+    let windows = noise(901);
+    for layers in LAYERS {
+        let (recipe, model) = drawn(layers, 5);
+        for most in [1, 7, 300] {
+            let bits = |threads: usize| -> Vec<u32> {
+                let team = Team::new(threads).unwrap();
+                let order = Order::Streams(most);
+                let outputs = train::outputs_in(order, &model, &windows, &recipe.data, &team).unwrap();
+                let seen = train::evaluate_in(order, &model, &windows, &recipe.data, &team).unwrap();
+                let loss = seen.loss.to_bits();
+                let halves = [(loss >> 32) as u32, loss as u32];
+                outputs.iter().map(|output| output.to_bits()).chain(halves).collect()
+            };
+            let one = bits(1);
+            for threads in [2, 3, 16] {
+                assert!(bits(threads) == one, "{layers}: {most} streams, {threads} threads");
+            }
+        }
+    }
+}
+
+/// What a training is tested on goes through in order, as what it trains on does.
+#[test]
+fn trainings_that_carry_states_are_evaluated_so() {
+    let (windows, team) = (noise(64), Team::new(2).unwrap());
+    let set = DataSet::new("x", 2, windows.clone(), windows.clone(), Origin::Generated { seed: 0 }).unwrap();
+    for carries in [true, false] {
+        let train = format!("batch = 2\nepochs = 1\nshuffle = false\ncarry_state = {carries}");
+        let recipe = recipe(LAYERS[1], 2, &train);
+        let (record, model) = runs::trained(&recipe, &set, 2);
+        let loss = |order| train::evaluate_in(order, &model, &windows, &recipe.data, &team).unwrap().loss;
+        let [apart, streams] = [Order::Apart, Order::Streams(2)].map(loss);
+        assert_ne!(apart, streams);
+        let expected = if carries { streams } else { apart };
+        assert_eq!(record.test.unwrap().loss, expected, "carries: {carries}");
+        let order = Order::of(&recipe.train, &model, &windows);
+        assert_eq!(order, if carries { Order::Streams(2) } else { Order::Apart });
+        let trainer = Trainer::from_recipe(&recipe).threads(1);
+        assert_eq!(trainer.evaluate(&model, &windows).unwrap().loss, expected);
     }
 }
 

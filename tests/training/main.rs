@@ -22,6 +22,7 @@ mod norms;
 mod one_step;
 mod own_steps;
 mod probes;
+mod prompts;
 mod resume;
 mod sequences;
 mod sparse;

@@ -9,9 +9,9 @@
 //! All sums have an order that follows from the sizes alone.
 
 mod backward;
+mod cached;
 mod dropped;
 mod head;
-mod one;
 mod softmax;
 
 use crate::tensor::{MatrixMut, MatrixRef};
@@ -19,9 +19,9 @@ use head::{blocks, cut, pack, padded_rows, scaled};
 use softmax::Softmax;
 
 pub use backward::Backward;
+pub use cached::Cached;
 pub use dropped::Dropped;
 pub use head::Head;
-pub use one::attend_one;
 
 /// The forward pass over heads that share keys and values.
 pub struct Forward<'a> {

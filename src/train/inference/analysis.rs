@@ -19,7 +19,8 @@ use crate::model::Model;
 use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::clusters;
-use crate::train::inference::evaluate::{Prediction, outputs, predictions};
+use crate::train::inference::evaluate::{Prediction, outputs_in, predictions};
+use crate::train::inference::order::Order;
 use crate::train::inference::scores::score;
 use crate::train::targets::labels_for;
 
@@ -30,6 +31,20 @@ use crate::train::targets::labels_for;
 /// # Errors
 /// If the samples do not fit the model.
 pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Analysis> {
+    analyse_in(Order::Apart, model, samples, data, team)
+}
+
+/// The same where samples go through the network in an order.
+///
+/// # Errors
+/// Those of [`analyse`].
+pub fn analyse_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Analysis> {
     if let Some(clusters) = clusters::metrics(model, samples, data, team)? {
         return Ok(Analysis { clusters: Some(clusters), ..Analysis::default() });
     }
@@ -38,12 +53,12 @@ pub fn analyse(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
         return Ok(Analysis::default());
     }
     if let Targets::Values { values, width } = samples.targets() {
-        let outputs = outputs(model, samples, data, team)?;
+        let outputs = outputs_in(order, model, samples, data, team)?;
         let values = predicted(&outputs, values, *width, samples.units());
         return Ok(Analysis { values: Some(values), ..Analysis::default() });
     }
     let labels = labels_for(model, samples)?;
-    let predictions = predictions(model, samples, data, team)?;
+    let predictions = predictions(order, model, samples, data, team)?;
     let confusion = confusion(&predictions, labels, model.outputs());
     let mistakes = worst(&predictions, labels, MOST_MISTAKES);
     let pictured = |index| {
@@ -86,12 +101,13 @@ pub(in crate::train) fn confusion(
     confusion
 }
 
-/// The samples that `model` takes for another class than theirs: the `most` with the largest losses,
-/// the largest first, without their pictures; and how many there are in all.
+/// The samples, which go through the network in an order, that `model` takes for another class than theirs: the `most` with
+/// the largest losses, the largest first, without their pictures; and how many there are in all.
 ///
 /// # Errors
 /// If the samples do not fit the model.
 pub fn worst_mistakes(
+    order: Order,
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
@@ -99,7 +115,7 @@ pub fn worst_mistakes(
     most: usize,
 ) -> Result<(Vec<Mistake>, usize)> {
     let labels = labels_for(model, samples)?;
-    let predictions = predictions(model, samples, data, team)?;
+    let predictions = predictions(order, model, samples, data, team)?;
     let mut wrong = worst(&predictions, labels, usize::MAX);
     let count = wrong.len();
     wrong.truncate(most);
@@ -213,7 +229,8 @@ mod tests {
         assert_eq!(analysis.confusion.iter().flatten().sum::<usize>(), 500);
 
         assert_eq!(analysis.mistakes.len(), MOST_MISTAKES);
-        let (worst, count) = worst_mistakes(&model, &set.test, &recipe.data, &team, 30).unwrap();
+        let (worst, count) =
+            worst_mistakes(Order::Apart, &model, &set.test, &recipe.data, &team, 30).unwrap();
         assert_eq!((worst.len(), count), (30, 500 - hits));
         let without_pictures = analysis.mistakes.iter().map(|m| Mistake { png: None, ..m.clone() });
         assert!(without_pictures.eq(worst[..MOST_MISTAKES].iter().cloned()));

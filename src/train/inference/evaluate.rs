@@ -12,6 +12,7 @@ use crate::model::recipe::DataConfig;
 use crate::team::{Shared, Team, Worker, share};
 use crate::tensor::padded;
 use crate::train::inference::forward::{BLOCK, ForwardPass, Network};
+use crate::train::inference::order::{self, Order};
 use crate::train::inference::scores;
 use crate::train::inference::scores::{spread, spread_of};
 use crate::train::inference::series;
@@ -22,19 +23,35 @@ use crate::train::targets::{check_known, check_shape, labels_for, targets_for, w
 use crate::{Result, memory};
 
 /// Mean loss of `model` on `samples`, by their weights, if they have some; of targets that are classes the accuracy, of
-/// which all samples are equal parts, and of values how close the outputs come to them, in the samples' units.
+/// which all samples are equal parts, and of values how close the outputs come to them, in the samples' units. Each sample
+/// is a sequence by itself.
 ///
 /// # Errors
 /// If the samples do not fit the model, none of them has a weight above 0, or memory is short.
 pub fn evaluate(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Evaluation> {
+    evaluate_in(Order::Apart, model, samples, data, team)
+}
+
+/// The same where samples go through the network in an order, in which they may go on with each other's states. The result
+/// is the same for any number of threads.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn evaluate_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Evaluation> {
     let (true, data::Targets::Values { values, width }) = (model.loss().takes_targets(), samples.targets())
     else {
-        return Ok(pass(model, samples, data, team, None)?.0);
+        return Ok(pass(order, model, samples, data, team, None)?.0);
     };
     let rows = rows_of(model);
     let stride = rows.stride * model.positions();
     let mut outputs = memory::filled("an evaluation", 0.0, samples.len().saturating_mul(stride))?;
-    let (seen, _) = pass(model, samples, data, team, Some(&mut outputs))?;
+    let (seen, _) = pass(order, model, samples, data, team, Some(&mut outputs))?;
     let outputs = without_gaps(outputs, rows);
     let metrics = scores::value_metrics(&outputs, values, *width, samples.units());
     let series = series::metrics(samples, values, *width, &metrics);
@@ -62,12 +79,13 @@ pub(in crate::train) fn evaluate_with_spread(
     data: &DataConfig,
     team: &Team,
 ) -> Result<(Evaluation, f64)> {
-    pass(model, samples, data, team, None)
+    pass(Order::Apart, model, samples, data, team, None)
 }
 
 /// One forward pass: the evaluation without metrics of values, and the deviation of the samples' losses. The outputs,
 /// `[samples, out]` with `out` padded, are left in `outputs` where there is such memory.
 fn pass(
+    order: Order,
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
@@ -88,6 +106,7 @@ fn pass(
         let stride = rows_of(model).stride * positions;
         let kept = outputs.map(|outputs| Shared::matrix(outputs, samples.len(), stride, stride));
         forward(
+            order,
             model,
             &Source::new(samples, targets, data),
             samples.len(),
@@ -167,13 +186,27 @@ pub(in crate::train) fn check_memory(model: &Model, count: usize, team: &Team, b
 /// # Errors
 /// If the samples do not fit the model.
 pub fn outputs(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Vec<f32>> {
+    outputs_in(Order::Apart, model, samples, data, team)
+}
+
+/// The same in an order.
+///
+/// # Errors
+/// If the samples do not fit the model.
+pub fn outputs_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Vec<f32>> {
     let source = Source::new(samples, targets_for(model, samples)?, data);
     let rows = rows_of(model);
     let stride = rows.stride * model.positions();
     let mut predictions = memory::filled("the predictions", 0.0, samples.len().saturating_mul(stride))?;
     {
         let shared = Shared::matrix(&mut predictions, samples.len(), stride, stride);
-        forward(model, &source, samples.len(), team, |worker, block, outputs| {
+        forward(order, model, &source, samples.len(), team, |worker, block, outputs| {
             shared.rows_mut(worker, block).copy_from_slice(outputs);
         })?;
     }
@@ -206,7 +239,7 @@ pub fn predict(model: &Model, samples: &Samples, data: &DataConfig, team: &Team)
     let mut probabilities = memory::filled("the probabilities", 0.0, count.saturating_mul(stride))?;
     {
         let shared = Shared::matrix(&mut probabilities, count, stride, stride);
-        forward(model, &source, count, team, |worker, block, outputs| {
+        forward(Order::Apart, model, &source, count, team, |worker, block, outputs| {
             softmax(shared.rows_mut(worker, block), outputs, rows);
         })?;
     }
@@ -229,11 +262,12 @@ pub(in crate::train) struct Prediction {
     pub rank: usize,
 }
 
-/// The model's prediction for each of the samples.
+/// The model's prediction for each of the samples, in an order.
 ///
 /// # Errors
 /// If the samples do not fit the model.
 pub(in crate::train) fn predictions(
+    order: Order,
     model: &Model,
     samples: &Samples,
     data: &DataConfig,
@@ -246,6 +280,7 @@ pub(in crate::train) fn predictions(
         let predictions = Shared::array(&mut predictions);
         let targets = Targets::Classes(labels);
         forward(
+            order,
             model,
             &Source::new(samples, targets, data),
             samples.len(),
@@ -286,12 +321,13 @@ pub(in crate::train) fn rows_of(model: &Model) -> Rows {
     Rows { classes: model.classes(), stride: padded(model.classes()) }
 }
 
-/// Runs the first `count` samples of `source` through the network, and hands the outputs of each block of
-/// them, `[samples, out]` with `out` padded, to `work`.
+/// Runs the first `count` samples of `source` through the network, in an order, and hands the outputs of each block of
+/// samples that follow each other, `[samples, out]` with `out` padded, to `work`.
 ///
 /// # Errors
 /// If memory is short for what the layers derive from their parameters.
 fn forward(
+    order: Order,
     model: &Model,
     source: &Source,
     count: usize,
@@ -300,13 +336,18 @@ fn forward(
 ) -> Result<()> {
     let network = Network::new(model)?;
     let rows = ForwardPass::rows(model);
-    memory::check("an evaluation", ForwardPass::bytes(model, count, team))?;
+    // Workers share streams, each with all of its samples; a sample by itself is a stream of one.
+    let length = order.length(count);
+    let streams = count.div_ceil(length);
+    let carried = if order.carries() { ForwardPass::carried_bytes(model, streams) } else { 0 };
+    memory::check("an evaluation", ForwardPass::bytes(model, streams, team).saturating_add(carried))?;
     // Made here, where a refusal is an error, and each taken by its worker. One without samples takes no
     // memory, and none takes more than its samples need.
-    let shares = (0..team.threads()).map(|index| share(count, index, team.threads()).len());
-    let passes = shares.map(|own| match own {
-        0 => Ok(None),
-        _ => ForwardPass::new(model, rows.min(own)).map(Some),
+    let shares = (0..team.threads()).map(|index| share(streams, index, team.threads()).len());
+    let passes = shares.map(|own| match (rows.min(own), order.carries()) {
+        (0, _) => Ok(None),
+        (rows, false) => ForwardPass::new(model, rows).map(Some),
+        (rows, true) => ForwardPass::new(model, rows)?.carrying(model, rows).map(Some),
     });
     let passes = passes.map(|pass| pass.map(Mutex::new)).collect::<Result<Vec<_>>>()?;
     team.run(
@@ -314,10 +355,24 @@ fn forward(
             // No other worker locks it.
             let mut pass = passes[worker.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let Some(pass) = pass.as_mut() else { return };
-            let share = worker.share(count);
+            let share = worker.share(streams);
             for start in share.clone().step_by(rows) {
-                let block = start..(start + rows).min(share.end);
-                work(worker, block.clone(), pass.run(&network, Some(worker), source, block));
+                let own = start..(start + rows).min(share.end);
+                pass.forget();
+                for at in 0..length {
+                    let block = order::Block::across(&own, at, length, count);
+                    if block.count == 0 {
+                        // Of the last stream, which may be shorter.
+                        break;
+                    }
+                    let outputs = pass.run(&network, Some(worker), source, block);
+                    if block.step == 1 {
+                        work(worker, block.first..block.first + block.count, outputs);
+                        continue;
+                    }
+                    let each = outputs.chunks_exact(outputs.len() / block.count);
+                    block.samples().zip(each).for_each(|(sample, own)| work(worker, sample..sample + 1, own));
+                }
             }
         },
         None,

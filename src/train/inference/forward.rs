@@ -1,14 +1,14 @@
 //! The forward pass: its cost for a layer by the shapes, in training and outside of it; and the pass through all layers
 //! of a network outside of training.
 
-use std::borrow::Borrow;
-use std::ops::Range;
+use std::borrow::{Borrow, Cow};
 
 use crate::layers::Forward;
 use crate::model::{Model, Origin, PlacedLayer};
 use crate::probe::{Cost, Operation};
 use crate::team::{Team, Worker};
 use crate::tensor::{Buffer, MatrixMut, MatrixRef, row_stride};
+use crate::train::inference::order;
 use crate::train::plan::{rows_at_once, together};
 use crate::train::source::Source;
 use crate::{Result, memory};
@@ -70,6 +70,8 @@ pub(in crate::train) struct ForwardPass {
     input: Buffer<f32>,
     outputs: Vec<Buffer<f32>>,
     scratch: Buffer<f32>,
+    /// What each layer carries from sample to sample of a stream, `[rows, carried_len]`, if samples are parts of streams.
+    carried: Option<Vec<Buffer<f32>>>,
 }
 
 impl ForwardPass {
@@ -84,7 +86,30 @@ impl ForwardPass {
             input: zeros(rows * row_stride(features))?,
             outputs: Self::strides(model).map(|stride| zeros(rows * stride)).collect::<Result<_>>()?,
             scratch: zeros(Self::scratch(model, rows))?,
+            carried: None,
         })
+    }
+
+    /// The same where each of up to so many rows goes on with the states that this row of the pass before has left.
+    ///
+    /// # Errors
+    /// If memory is short.
+    pub fn carrying(self, model: &Model, rows: usize) -> Result<Self> {
+        let zeros =
+            |placed: &PlacedLayer| Buffer::try_zeros("an evaluation", rows * placed.layer.carried_len());
+        let carried = model.layers().iter().map(zeros).collect::<Result<_>>()?;
+        Ok(ForwardPass { carried: Some(carried), ..self })
+    }
+
+    /// Bytes of what is carried of so many rows.
+    pub fn carried_bytes(model: &Model, rows: usize) -> usize {
+        let floats: usize = model.layers().iter().map(|placed| placed.layer.carried_len()).sum();
+        floats.saturating_mul(rows).saturating_mul(size_of::<f32>())
+    }
+
+    /// Makes the next samples the first ones of their streams.
+    pub fn forget(&mut self) {
+        self.carried.iter_mut().flatten().for_each(|carried| carried.fill(0.0));
     }
 
     /// Samples that go through the network together: fewer if they are images, which would
@@ -147,14 +172,17 @@ impl ForwardPass {
         network: &Network<M>,
         worker: Option<&Worker>,
         source: &Source,
-        samples: Range<usize>,
+        samples: impl Into<order::Block>,
     ) -> &[f32] {
-        let model = network.model.borrow();
-        let rows = samples.len();
+        let (model, samples) = (network.model.borrow(), samples.into());
+        let rows = samples.count;
         let features = source.width;
         let mut input = MatrixMut::new(&mut self.input, rows, features, row_stride(features));
-        let lengths = source.lengths.get(samples.clone()).unwrap_or(&[]);
-        let gather = || source.gather_rows(&mut input, samples, 0..features);
+        let lengths = match samples.step {
+            1 => Cow::Borrowed(source.lengths.get(samples.first..samples.first + rows).unwrap_or(&[])),
+            _ => samples.samples().filter_map(|sample| source.lengths.get(sample).copied()).collect(),
+        };
+        let mut gather = || source.gather_rows(&mut input, samples.samples(), 0..features);
         match worker {
             Some(worker) => {
                 let cost = || source.gather_cost(rows, features);
@@ -185,6 +213,9 @@ impl ForwardPass {
             let cost = || cost(placed, rows, read_columns, columns);
             let (derived, scratch) = (&network.derived[index], &mut self.scratch);
             let storage = &model.storage()[placed.storage.clone()];
+            let len = placed.layer.carried_len();
+            let carried = self.carried.as_mut().filter(|_| len > 0);
+            let carried = carried.map(|carried| MatrixMut::new(&mut carried[index], rows, len, len));
             let pass = Forward {
                 y,
                 x,
@@ -193,8 +224,8 @@ impl ForwardPass {
                 columns: 0..columns,
                 scratch,
                 training: None,
-                lengths: if source.has_lengths_of(model.layers(), index) { lengths } else { &[] },
-                carried: None,
+                lengths: if source.has_lengths_of(model.layers(), index) { &lengths } else { &[] },
+                carried,
             };
             let compute = || placed.layer.forward(pass, other);
             match worker {

@@ -1,5 +1,7 @@
 //! Text that a model of tokens writes: one token after the other, drawn by the probabilities that the model gives.
 
+use std::time::{Duration, Instant};
+
 use rand::RngExt;
 
 use crate::data::text::{END, Vocabulary};
@@ -123,18 +125,24 @@ impl Drawn {
 
 /// A model of tokens that writes, token by token. The same seed writes the same.
 ///
+/// What is read, a prompt say, goes through the network in chunks of up to 64 tokens, each layer's products taking a whole
+/// chunk at once: the outputs behind it have the bits that they have token by token.
+///
 /// Where the model knows only so many positions, and all are used, it goes on behind the last half of them, as if these were
 /// the beginning. Of a vocabulary of lines each line is a sequence of its own.
 pub struct Generator<'m> {
     stream: Stream<'m>,
     sampling: Sampling,
     draws: rng::Stream,
-    /// What was read and written since the last restart.
+    /// What was read and written since the last restart, where the model knows only so many positions.
     tokens: Vec<u32>,
     /// The outputs behind the last token.
     outputs: Vec<f32>,
     drawn: Drawn,
     lines: bool,
+    /// Tokens below this can be written, and have a row in the embedding.
+    known: usize,
+    prompt_time: Duration,
 }
 
 impl<'m> Generator<'m> {
@@ -148,12 +156,9 @@ impl<'m> Generator<'m> {
         if prompt.is_empty() {
             return Err(mismatch("tokens of the prompt", "at least one".into(), "none"));
         }
-        // Those that can be written, and that the embedding has rows for.
         let rows = model.config().codes(1).first().map_or(usize::MAX, |&(_, rows)| rows);
         let known = model.classes().min(rows);
-        if let Some(token) = prompt.iter().find(|&&token| token as usize >= known) {
-            return Err(mismatch("tokens of the prompt", format!("below {known}"), token));
-        }
+        check_known(prompt, known, "tokens of the prompt")?;
         let lines = model.vocabulary().is_some_and(|vocabulary| vocabulary.is_of_lines());
         let mut generator = Generator {
             stream: Stream::new(model)?,
@@ -163,32 +168,52 @@ impl<'m> Generator<'m> {
             outputs: Vec::new(),
             drawn: Drawn::default(),
             lines,
+            known,
+            prompt_time: Duration::ZERO,
         };
-        prompt.iter().for_each(|&token| generator.read(token));
+        let begun = Instant::now();
+        generator.take(prompt);
+        generator.prompt_time = begun.elapsed();
         Ok(generator)
     }
 
-    fn read(&mut self, token: u32) {
-        if self.lines && token == END {
+    /// Reads some more tokens, as if they had been written: what somebody else says, say.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are some that the model does not know; nothing is read then.
+    pub fn read(&mut self, tokens: &[u32]) -> Result<()> {
+        check_known(tokens, self.known, "tokens to read")?;
+        self.take(tokens);
+        Ok(())
+    }
+
+    fn take(&mut self, tokens: &[u32]) {
+        let mut new = tokens;
+        if let Some(begin) = tokens.iter().rposition(|&token| self.lines && token == END) {
             self.stream.restart();
             self.tokens.clear();
+            new = &tokens[begin..];
         }
-        if self.stream.most() == Some(self.stream.at()) {
-            self.stream.restart();
-            let kept = self.tokens.len() - self.stream.most().unwrap_or(0) / 2;
-            self.tokens.drain(..kept);
-            for index in 0..self.tokens.len() {
-                self.stream.advance(self.tokens[index]);
+        if new.is_empty() {
+            return;
+        }
+        if let Some(most) = self.stream.most() {
+            self.tokens.extend_from_slice(new);
+            let dropped = dropped(self.tokens.len(), most);
+            if dropped > 0 {
+                self.stream.restart();
+                self.tokens.drain(..dropped);
+                new = &self.tokens;
             }
         }
-        self.tokens.push(token);
-        if self.stream.most().is_none() {
-            // Nobody reads again what an unbounded state holds.
-            self.tokens.clear();
-        }
-        let outputs = self.stream.advance(token);
+        let outputs = self.stream.advance(new);
         self.outputs.clear();
         self.outputs.extend_from_slice(outputs);
+    }
+
+    /// How long it took to read the prompt, the memory that was made ready for it not counted.
+    pub fn prompt_time(&self) -> Duration {
+        self.prompt_time
     }
 
     /// The outputs of the model behind the last token, `[classes]`.
@@ -205,8 +230,22 @@ impl<'m> Generator<'m> {
             return Err(mismatch("outputs of the model", "finite numbers".into(), output));
         }
         let token = self.sampling.token(&self.outputs, self.draws.random(), &mut self.drawn);
-        self.read(token);
+        self.take(&[token]);
         Ok(token)
+    }
+}
+
+/// How many of the first of so many tokens a model forgets that knows `most` positions: whenever all are used it goes on behind
+/// the last half of them. What it reads of them before it forgets them changes nothing behind, so it need not be read.
+fn dropped(tokens: usize, most: usize) -> usize {
+    let each = most - most / 2;
+    tokens.saturating_sub(most).div_ceil(each) * each
+}
+
+fn check_known(tokens: &[u32], known: usize, what: &str) -> Result<()> {
+    match tokens.iter().find(|&&token| token as usize >= known) {
+        Some(token) => Err(mismatch(what, format!("below {known}"), token)),
+        None => Ok(()),
     }
 }
 
@@ -304,6 +343,21 @@ mod tests {
                 });
             }
             assert_eq!(drawn.tokens, expected, "{most:?}, {part:?}");
+        }
+    }
+
+    /// Those that are left are what is left where they come one after the other.
+    #[test]
+    fn halves_are_forgotten_as_positions_run_out() {
+        for most in 1..9 {
+            let mut kept = 0;
+            for tokens in 1..40 {
+                if kept == most {
+                    kept = most / 2;
+                }
+                kept += 1;
+                assert_eq!(tokens - dropped(tokens, most), kept, "{tokens} tokens, {most} positions");
+            }
         }
     }
 

@@ -14,7 +14,8 @@ use crate::model::recipe::DataConfig;
 use crate::team::Team;
 use crate::train::inference::analysis::confusion;
 use crate::train::inference::clusters;
-use crate::train::inference::evaluate::{evaluate, outputs, predictions};
+use crate::train::inference::evaluate::{evaluate_in, outputs_in, predictions};
+use crate::train::inference::order::Order;
 use crate::train::targets::labels_for;
 use crate::{Error, Result};
 
@@ -23,12 +24,26 @@ use crate::{Error, Result};
 /// # Errors
 /// If the samples do not fit the model.
 pub fn of(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<Metrics> {
+    of_in(Order::Apart, model, samples, data, team)
+}
+
+/// The same where samples go through the network in an order.
+///
+/// # Errors
+/// Those of [`of`].
+pub fn of_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<Metrics> {
     if let Some(clusters) = clusters::metrics(model, samples, data, team)? {
         return Ok(Metrics::Clusters(clusters));
     }
     match samples.targets() {
-        Targets::Classes(_) => of_classes(model, samples, data, team).map(Metrics::Classes),
-        Targets::Values { .. } => of_values(model, samples, data, team).map(Metrics::Values),
+        Targets::Classes(_) => classes_in(order, model, samples, data, team).map(Metrics::Classes),
+        Targets::Values { .. } => values_in(order, model, samples, data, team).map(Metrics::Values),
         // Of a network whose loss takes none there is nothing more to say than the loss.
         // Of tokens an evaluation says all.
         Targets::Tokens(_) | Targets::None => Ok(Metrics::None {}),
@@ -40,13 +55,23 @@ pub fn of(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> R
 /// # Errors
 /// If the samples do not fit the model, or their targets are values.
 pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ClassMetrics> {
+    classes_in(Order::Apart, model, samples, data, team)
+}
+
+fn classes_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<ClassMetrics> {
     let labels = labels_for(model, samples)?;
     let classes = model.outputs();
-    let predictions = predictions(model, samples, data, team)?;
+    let predictions = predictions(order, model, samples, data, team)?;
     let ranks: Vec<usize> = predictions.iter().map(|prediction| prediction.rank).collect();
     let confusion = confusion(&predictions, labels, classes);
     let [precision, recall, f1] = macro_means(&confusion);
-    let outputs = outputs(model, samples, data, team)?;
+    let outputs = outputs_in(order, model, samples, data, team)?;
     Ok(ClassMetrics {
         top_5: (classes > 5).then(|| top_k(&ranks, 5)),
         precision,
@@ -64,6 +89,16 @@ pub fn of_classes(model: &Model, samples: &Samples, data: &DataConfig, team: &Te
 /// # Errors
 /// If the samples do not fit the model, or their targets are classes.
 pub fn of_values(model: &Model, samples: &Samples, data: &DataConfig, team: &Team) -> Result<ValueMetrics> {
+    values_in(Order::Apart, model, samples, data, team)
+}
+
+fn values_in(
+    order: Order,
+    model: &Model,
+    samples: &Samples,
+    data: &DataConfig,
+    team: &Team,
+) -> Result<ValueMetrics> {
     let mismatch = || {
         let found = if *samples.targets() == Targets::None { "none" } else { "classes" }.to_string();
         let expected = "values".to_string();
@@ -72,7 +107,7 @@ pub fn of_values(model: &Model, samples: &Samples, data: &DataConfig, team: &Tea
     if !matches!(samples.targets(), Targets::Values { .. }) {
         return Err(mismatch());
     }
-    evaluate(model, samples, data, team)?.values.ok_or_else(mismatch)
+    evaluate_in(order, model, samples, data, team)?.values.ok_or_else(mismatch)
 }
 
 #[cfg(test)]

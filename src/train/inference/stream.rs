@@ -1,16 +1,23 @@
-//! A model of sequences, one position after the other: each layer keeps what it has to know of the positions before, keys and
-//! values of an attention or the state of a recurrent layer, so that a position costs what it costs alone.
+//! A model of sequences in order: each layer keeps what it has to know of the positions before, keys and values of an attention
+//! or the state of a recurrent layer, so that a position costs what it costs alone. Where several tokens are there, as of a
+//! prompt, they go through the network in chunks: what goes by each position alone is one product over the positions of a
+//! chunk.
 
-use crate::layers::{Advance, Along, Forward, Node};
-use crate::model::{Model, Origin};
+use crate::data::ElementType;
+use crate::layers::{Advance, Along, Forward, InOrder, Node};
+use crate::model::{Model, Origin, PlacedLayer};
 use crate::team::flushed;
-use crate::tensor::{Buffer, MatrixMut, MatrixRef, padded};
+use crate::tensor::{Buffer, MatrixMut, MatrixRef};
 use crate::train::inference::forward::Network;
 use crate::train::targets::mismatch;
 use crate::{Result, memory};
 
 /// What a stream takes memory for, in messages.
 const USE: &str = "what layers keep of earlier positions";
+
+/// Positions that go through the network together, at most: a block of queries of an attention, and enough rows for products at
+/// their full rate.
+const CHUNK: usize = 64;
 
 /// Whether an output at a position of a sequence may follow from positions behind it, in a model that is in use.
 pub(in crate::train) fn takes_together(node: &Node) -> bool {
@@ -25,12 +32,28 @@ pub(in crate::train) fn takes_together(node: &Node) -> bool {
     }
 }
 
+/// The layer, if it goes through a sequence in order.
+fn in_order(node: &Node) -> Option<&dyn InOrder> {
+    match node.as_layer()?.along() {
+        Along::InOrder(layer) => Some(layer),
+        _ => None,
+    }
+}
+
 /// A model at some position of a sequence of tokens.
 pub(in crate::train) struct Stream<'m> {
     network: Network<&'m Model>,
-    /// The same layers for a sequence of one position: those that go by each position alone compute it.
+    /// The same layers for a sequence of one position: those that go by each position alone compute it, with positions as
+    /// rows.
     one: Model,
-    /// Each layer's output at the position, `[padded channels]`.
+    /// The first of the layers behind all that go in order. Nobody keeps what these make of a position, so they compute the
+    /// last one alone.
+    tail: usize,
+    /// Positions that there is memory for.
+    chunk: usize,
+    /// The tokens of a chunk as the network reads them, `[chunk]`.
+    codes: Buffer<f32>,
+    /// Each layer's output, `[chunk, padded channels]`, or of the last position alone.
     outputs: Vec<Buffer<f32>>,
     /// What each layer keeps, of those that go in order.
     states: Vec<Buffer<f32>>,
@@ -48,50 +71,40 @@ impl<'m> Stream<'m> {
     /// [`Error::Mismatch`](crate::Error::Mismatch) if its samples are no tokens, or a layer takes positions together; if memory
     /// is short.
     pub fn new(model: &'m Model) -> Result<Stream<'m>> {
-        if let Some(placed) = model.layers().iter().find(|placed| takes_together(&placed.layer)) {
-            let what = format!("layer {} ({})", placed.module, placed.layer.kind());
-            let expected = "one that goes by each position, or through them in order".into();
-            return Err(mismatch(&what, expected, "one that takes several positions together"));
-        }
-        let [height, width, _] = model.input();
-        if [height, width] != [1, 1] || model.config().codes(model.input()[2]).is_empty() {
-            let expected = "tokens, of which an `embedding` makes vectors".into();
-            return Err(mismatch("samples of the model", expected, "others"));
-        }
+        check(model)?;
         let one = Model::build(model.config(), [1, 1, 1], model.classes(), 0)?;
-        let layers = model.layers();
-        let in_order = |node: &Node| match node.as_layer()?.along() {
-            Along::InOrder(layer) => {
-                Some((layer.state_len(), layer.work_len(), layer.most().unwrap_or(usize::MAX)))
-            }
-            _ => None,
+        let ordered: Vec<_> = model.layers().iter().map(|placed| in_order(&placed.layer)).collect();
+        let tail = ordered.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let most = ordered.iter().flatten().filter_map(|layer| layer.most()).min();
+        let chunk = CHUNK.min(most.unwrap_or(CHUNK));
+        let rows = |index: usize| if index < tail { chunk } else { 1 };
+        let works = ordered.iter().flatten().map(|layer| layer.work_len(chunk));
+        let own = |(index, placed): (usize, &PlacedLayer)| {
+            placed.layer.scratch_len() + placed.layer.saved_len(rows(index))
         };
-        let needs: Vec<_> =
-            layers.iter().map(|placed| in_order(&placed.layer).unwrap_or((0, 0, usize::MAX))).collect();
-        memory::check(USE, needs.iter().map(|need| need.0).sum::<usize>().saturating_mul(size_of::<f32>()))?;
-        let own = |placed: &crate::model::PlacedLayer| placed.layer.scratch_len() + placed.layer.saved_len(1);
-        let scratch = needs.iter().map(|need| need.1).chain(one.layers().iter().map(own)).max().unwrap_or(0);
+        let scratch = works.chain(one.layers().iter().enumerate().map(own)).max().unwrap_or(0);
+        let outputs = one.layers().iter().enumerate();
+        let outputs: Vec<_> =
+            outputs.map(|(index, placed)| rows(index).saturating_mul(placed.layer.columns())).collect();
+        let states: Vec<_> = ordered.iter().map(|layer| layer.map_or(0, |layer| layer.state_len())).collect();
+        let floats = outputs.iter().chain(&states).fold(scratch, |sum, &len| sum.saturating_add(len));
+        memory::check(USE, floats.saturating_mul(size_of::<f32>()))?;
         let zeros = |len: usize| Buffer::try_zeros(USE, len);
-        let widths = one.layers().iter().map(|placed| zeros(placed.layer.columns()));
-        let most = needs.iter().map(|need| need.2).min().filter(|&most| most < usize::MAX);
         let seen = model.seen();
-        let data = seen.normalisation.data();
-        let element = seen.element_type.unwrap_or(crate::data::ElementType::I32);
+        let element = seen.element_type.unwrap_or(ElementType::I32);
         Ok(Stream {
-            outputs: widths.collect::<Result<_>>()?,
-            states: needs.iter().map(|need| zeros(need.0)).collect::<Result<_>>()?,
+            codes: zeros(chunk)?,
+            outputs: outputs.into_iter().map(zeros).collect::<Result<_>>()?,
+            states: states.into_iter().map(zeros).collect::<Result<_>>()?,
             scratch: zeros(scratch)?,
             network: Network::new(model)?,
             one,
-            factor_and_shift: data.factor_and_shift(element),
+            tail,
+            chunk,
+            factor_and_shift: seen.normalisation.data().factor_and_shift(element),
             at: 0,
             most,
         })
-    }
-
-    /// Positions done since the first.
-    pub fn at(&self) -> usize {
-        self.at
     }
 
     /// The most positions of a sequence, if some layer knows no more.
@@ -105,40 +118,61 @@ impl<'m> Stream<'m> {
         self.states.iter_mut().for_each(|state| state.fill(0.0));
     }
 
-    /// The outputs behind one more token, `[classes]`. There are no more positions than [`most`](Stream::most).
-    pub fn advance(&mut self, token: u32) -> &[f32] {
-        debug_assert!(self.most.is_none_or(|most| self.at < most));
+    /// The outputs behind some more tokens, `[classes]`: at least one token, and no more positions than
+    /// [`most`](Stream::most). They have the same bits however tokens are shared among calls.
+    pub fn advance(&mut self, tokens: &[u32]) -> &[f32] {
+        debug_assert!(!tokens.is_empty() && self.most.is_none_or(|most| self.at + tokens.len() <= most));
         let [factor, shift] = self.factor_and_shift;
-        let code = [(token as f32).mul_add(factor, shift)];
-        flushed(|| {
-            for index in 0..self.outputs.len() {
-                self.layer(index, &code);
+        let mut n = 0;
+        for first in (0..tokens.len()).step_by(self.chunk) {
+            let tokens = &tokens[first..];
+            n = tokens.len().min(self.chunk);
+            for (code, &token) in self.codes.iter_mut().zip(&tokens[..n]) {
+                *code = (token as f32).mul_add(factor, shift);
             }
-        });
-        self.at += 1;
+            let layers = if n == tokens.len() { self.outputs.len() } else { self.tail };
+            flushed(|| (0..layers).for_each(|index| self.layer(index, n)));
+            self.at += n;
+        }
         let last = self.outputs.len() - 1;
-        &self.outputs[last][..self.one.classes()]
+        let row = self.rows(last, n) - 1;
+        &self.outputs[last][row * self.one.layers()[last].layer.columns()..][..self.one.classes()]
     }
 
-    fn layer(&mut self, index: usize, code: &[f32]) {
-        let model = self.network.model;
+    /// Rows of a layer's output, of a chunk of so many positions.
+    fn rows(&self, index: usize, n: usize) -> usize {
+        if index < self.tail { n } else { 1 }
+    }
+
+    fn layer(&mut self, index: usize, n: usize) {
+        let (model, own) = (self.network.model, self.one.layers());
         let placed = &model.layers()[index];
+        let rows = self.rows(index, n);
+        let rows_before = |earlier: usize| if earlier < self.tail { n } else { 1 };
         let (before, after) = self.outputs.split_at_mut(index);
-        let read = |input: Origin| match input {
-            Origin::Data => code,
-            Origin::Output(earlier) => &before[earlier][..],
+        let read = |input: Origin| {
+            let (data, there, columns) = match input {
+                Origin::Data => (&self.codes[..], n, 1),
+                Origin::Output(earlier) => {
+                    (&before[earlier][..], rows_before(earlier), own[earlier].layer.columns())
+                }
+            };
+            // Of a chunk the last position alone, where only that goes on.
+            MatrixRef::new(data, there, columns, columns).block(there - rows..there, 0..columns)
         };
-        let (x, y) = (read(placed.inputs.main), &mut after[0][..]);
+        let x = read(placed.inputs.main);
+        let columns = own[index].layer.columns();
+        let y = MatrixMut::new(&mut after[0], rows, columns, columns);
         let storage = &model.storage()[placed.storage.clone()];
         let (derived, scratch) = (self.network.derived(index), &mut self.scratch[..]);
-        if let Some(Along::InOrder(layer)) = placed.layer.as_layer().map(|layer| layer.along()) {
+        if let Some(layer) = in_order(&placed.layer) {
             let (state, at) = (&mut self.states[index][..], self.at);
             return layer.advance(Advance { y, x, at, state, storage, derived, scratch });
         }
-        let columns = y.len();
+        let other = placed.inputs.other.map(read);
         let pass = Forward {
-            y: MatrixMut::new(y, 1, columns, columns),
-            x: MatrixRef::new(x, 1, x.len(), x.len()),
+            y,
+            x,
             storage,
             derived,
             columns: 0..columns,
@@ -147,11 +181,21 @@ impl<'m> Stream<'m> {
             lengths: &[],
             carried: None,
         };
-        let other = placed.inputs.other.map(|other| {
-            let other = read(other);
-            MatrixRef::new(other, 1, other.len(), other.len())
-        });
-        debug_assert!(columns == padded(columns));
-        self.one.layers()[index].layer.forward(pass, other);
+        own[index].layer.forward(pass, other);
     }
+}
+
+/// Refuses a model that does not go through tokens in order.
+fn check(model: &Model) -> Result<()> {
+    if let Some(placed) = model.layers().iter().find(|placed| takes_together(&placed.layer)) {
+        let what = format!("layer {} ({})", placed.module, placed.layer.kind());
+        let expected = "one that goes by each position, or through them in order".into();
+        return Err(mismatch(&what, expected, "one that takes several positions together"));
+    }
+    let [height, width, _] = model.input();
+    if [height, width] != [1, 1] || model.config().codes(model.input()[2]).is_empty() {
+        let expected = "tokens, of which an `embedding` makes vectors".into();
+        return Err(mismatch("samples of the model", expected, "others"));
+    }
+    Ok(())
 }

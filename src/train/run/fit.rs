@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::data::{DataSet, Samples, Split, split};
 use crate::model::{Model, Recipe};
 use crate::team::Team;
-use crate::train::inference::evaluate::{check_memory, evaluate, output_bytes};
+use crate::train::inference::evaluate::{check_memory, evaluate_in, output_bytes};
+use crate::train::inference::order::Order;
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::epoch::{EpochRecord, Evaluation, Phase};
@@ -170,7 +171,8 @@ pub fn test(
 ) -> Result<()> {
     if model.first_not_finite().is_none() && !data.validates {
         observer.phase(Phase::Testing);
-        let mut seen = evaluate(model, &data.test, &recipe.data, team)?;
+        let order = Order::of(&recipe.train, model, &data.test);
+        let mut seen = evaluate_in(order, model, &data.test, &recipe.data, team)?;
         if let Some(series) = &mut seen.series {
             series.autoregression = autoregression(&data.train, &data.test)?;
         }

@@ -9,7 +9,8 @@ use crate::model::recipe::{ALL_SAMPLES, GradientConfig, Held, ModelConfig, Optim
 use crate::model::{Model, Normalisation, Recipe};
 use crate::optim::schedule::Schedule;
 use crate::team::Team;
-use crate::train::inference::evaluate::evaluate;
+use crate::train::inference::evaluate::evaluate_in;
+use crate::train::inference::order::Order;
 use crate::train::observer::Observer;
 use crate::train::record::Divergence;
 use crate::train::record::TrainRecord;
@@ -414,12 +415,16 @@ impl Trainer {
     }
 
     /// Mean loss of `model` on samples, which are normalised as the model was trained; and the accuracy, or how close it
-    /// comes to values.
+    /// comes to values. If states are [carried](Trainer::carry_state), the samples are cut into as many streams as a batch has
+    /// rows, of at least 16 samples each, and in each of them a sample goes on with the states that the one before it has left.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.
     pub fn evaluate(&self, model: &Model, samples: &Samples) -> Result<Evaluation> {
-        evaluate(model, samples, &model.seen().normalisation.data(), &self.team()?)
+        let mut train = self.recipe.train.clone();
+        train.batch = self.batch.unwrap_or(train.batch);
+        let order = Order::of(&train, model, samples);
+        evaluate_in(order, model, samples, &model.seen().normalisation.data(), &self.team()?)
     }
 
     fn team(&self) -> Result<Team> {

@@ -12,7 +12,8 @@ use crate::model::{Model, Normalisation, Recipe, Seen};
 use crate::optim::StepSettings;
 use crate::optim::schedule::{PlateauState, Schedules};
 use crate::team::{Team, Worker};
-use crate::train::inference::evaluate::evaluate;
+use crate::train::inference::evaluate::evaluate_in;
+use crate::train::inference::order::Order;
 use crate::train::record::epoch::Evaluation;
 use crate::train::session::carry;
 use crate::train::session::prepare::{Prepared, Request, needs_two_samples};
@@ -390,12 +391,14 @@ impl<'a> Stepper<'a> {
     }
 
     /// Mean loss of the model as it is, on these samples; and the accuracy, or how close it comes to values. The training
-    /// is not changed.
+    /// is not changed. Where states are [carried](crate::Trainer::carry_state), they are here, too, in streams of the
+    /// samples' own.
     ///
     /// # Errors
     /// If the samples do not fit the model, or memory is short.
     pub fn evaluate(&self, samples: &Samples) -> Result<Evaluation> {
-        evaluate(self.model, samples, &self.recipe.data, &self.team)
+        let order = Order::of(&self.recipe.train, self.model, samples);
+        evaluate_in(order, self.model, samples, &self.recipe.data, &self.team)
     }
 }
 

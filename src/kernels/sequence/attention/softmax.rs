@@ -33,7 +33,24 @@ impl Softmax {
         [rows, keys]: [usize; 2],
         is_cut: bool,
     ) {
-        let seen = |row: usize| if is_cut { row + 1 } else { keys };
+        self.update_seen(
+            scores,
+            pitch,
+            rows,
+            #[inline(always)]
+            |row| if is_cut { row + 1 } else { keys },
+        );
+    }
+
+    /// The same where row i sees as many of the first keys as `seen` says.
+    #[inline(always)]
+    pub(super) fn update_seen(
+        &mut self,
+        scores: &mut [f32],
+        pitch: usize,
+        rows: usize,
+        seen: impl Fn(usize) -> usize,
+    ) {
         let before = self.largest;
         let Softmax { largest, sums, factors } = self;
         vectorise(
@@ -44,9 +61,14 @@ impl Softmax {
                     hide(scores, seen(row));
                     largest[row] = larger(before[row], largest_of(scores));
                 }
-                // The exponentials of all rows are those of a few vectors.
-                for row in 0..BLOCK {
+                // The exponentials of all rows are those of a few vectors; of one where a text is written.
+                for row in 0..LANES {
                     factors[row] = math::exp(before[row] - largest[row]);
+                }
+                if rows > LANES {
+                    for row in LANES..BLOCK {
+                        factors[row] = math::exp(before[row] - largest[row]);
+                    }
                 }
                 for (row, scores) in scores.chunks_exact_mut(pitch).take(rows).enumerate() {
                     let sum = exponentials(&mut scores[..padded(seen(row))], largest[row]);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::data::{Unit, source};
 use crate::model::Recipe;
+use crate::train::inference::evaluate::outputs;
 
 #[test]
 fn ranks_count_what_comes_before() {
