@@ -67,11 +67,10 @@ impl Model {
     /// have the names and shapes of this model's, which are PyTorch's for a `Sequential` of the same layers.
     ///
     /// ```
-    /// use fallline::{Activation, Fit, Loss, Model};
+    /// use fallline::{Activation, Fit, Model};
     ///
     /// let model = |classes| {
-    ///     let model = Model::sequential(4).dense(8, Activation::RELU).dense(classes, Activation::IDENTITY);
-    ///     model.loss(Loss::CROSS_ENTROPY).build()
+    ///     Model::sequential(4).dense(8, Activation::RELU).dense(classes, Activation::IDENTITY).build()
     /// };
     /// # let scratch = std::env::temp_dir().join(format!("fallline-initialise-{}.safetensors", std::process::id()));
     /// # let path = scratch.as_path();

@@ -6,6 +6,7 @@ pub mod common;
 
 mod bench_report;
 mod cli;
+mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
 mod kept;

@@ -1,6 +1,7 @@
 //! Layers that a training leaves as they are: the others get the bits that they would get beside layers which are put back
 //! after each step, whatever the rule; nothing is computed for what is frozen, and what is counted is what is computed.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -56,7 +57,8 @@ fn recipe(layers: &str, settings: &[&str]) -> Recipe {
          [train]\nepochs = 2\nbatch = {BATCH}\n[model]\nlayers = [{layers}]\n"
     );
     let overrides: Vec<Override> = settings.iter().map(|setting| setting.parse().unwrap()).collect();
-    Recipe::parse_with(&text, "test recipe", &overrides).unwrap_or_else(|error| panic!("{error}: {settings:?}"))
+    Recipe::parse_with(&text, "test recipe", &overrides)
+        .unwrap_or_else(|error| panic!("{error}: {settings:?}"))
 }
 
 fn frozen(recipe: &Recipe, names: &[&str]) -> Recipe {
@@ -258,7 +260,9 @@ fn a_frozen_normalisation_by_batch() {
     let build = || {
         let mut model = build(&recipe, data());
         let mut tensors = model.tensors();
-        for NamedTensor { name, values, .. } in tensors.iter_mut().filter(|tensor| tensor.name.starts_with("1.")) {
+        for NamedTensor { name, values, .. } in
+            tensors.iter_mut().filter(|tensor| tensor.name.starts_with("1."))
+        {
             let shift = match name.as_str() {
                 "1.weight" => 1.0,
                 "1.running_var" => 0.5,
@@ -276,7 +280,8 @@ fn a_frozen_normalisation_by_batch() {
     drop(steps);
     let before = build().tensors();
     only_these_stay("batch norm", &before, &model.tensors(), &["1"]);
-    let find = |tensors: &[NamedTensor]| tensors.iter().find(|tensor| tensor.name == "0.bias").unwrap().clone();
+    let find =
+        |tensors: &[NamedTensor]| tensors.iter().find(|tensor| tensor.name == "0.bias").unwrap().clone();
     let (first, moved) = (find(&before), find(&model.tensors()));
     let loss_at = |place: usize, by: f32| {
         let (mut model, mut tensors) = (build(), before.clone());
@@ -322,20 +327,23 @@ fn networks_with_frozen_normalisations_on_any_number_of_threads() {
         &["train.batch=1"],
     );
     let team = Team::new(1).unwrap();
-    let refused = |recipe: &Recipe| Session::new(&mut build(recipe, data()), &data().train, recipe, &team).err().is_some();
+    let refused = |recipe: &Recipe| {
+        Session::new(&mut build(recipe, data()), &data().train, recipe, &team).err().is_some()
+    };
     assert!(refused(&alone) && !refused(&frozen(&alone, &["1"])));
 }
 
-/// A clock that stands.
-fn no_time() -> u64 {
-    0
+/// A clock that each thread has for itself, and that goes on by one at each look.
+fn looks() -> u64 {
+    thread_local! { static LOOKS: Cell<u64> = const { Cell::new(0) } }
+    LOOKS.with(|looks| looks.replace(looks.get() + 1))
 }
 
 fn probed(recipe: &Recipe, threads: usize) -> Vec<Table> {
     let mut model = build(recipe, data());
     let team = Team::new(threads).unwrap();
     let mut session = Session::new(&mut model, &data().train, recipe, &team).unwrap();
-    let mut probes = Probes::new(no_time);
+    let mut probes = Probes::new(looks);
     session.probed_epoch(&AtomicBool::new(false), &mut Recorder::default(), Some(&mut probes)).unwrap();
     probes.tables
 }

@@ -134,7 +134,7 @@ Examples:
   fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
-  fallline train fashion-mlp --init mlp.safetensors --freeze all-but-last
+  fallline train mnist-mlp --set data.set=fashion-mnist --init mlp.safetensors --freeze all-but-last
   fallline train letters.toml --init cnn.safetensors --init-partial --freeze 0..3 --lr 1e-4
   fallline train mnist-cnn --checkpoint kept --checkpoint-every 10min --save cnn.safetensors
   fallline train --resume kept

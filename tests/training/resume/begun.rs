@@ -70,17 +70,25 @@ fn another_file_is_refused() {
     saved(&at("one"), 5);
     saved(&at("other"), 6);
     let recipe = recipe(&[HIDDEN, "train.epochs=2"]);
-    let goes_on = |mut model: Model, kept: &Path| {
+    let goes_on_by = |recipe: &Recipe, mut model: Model, kept: &Path| {
         struct Quiet;
         impl Observer for Quiet {}
         let (team, stop, mut kept) = (Team::new(1).unwrap(), AtomicBool::new(false), resumed(kept));
-        let record = train::train_with(&mut model, data(), &recipe, &team, &mut kept, &stop, &mut Quiet);
+        let record = train::train_with(&mut model, data(), recipe, &team, &mut kept, &stop, &mut Quiet);
         record.map(drop).map_err(|error: Error| error.to_string())
     };
+    let goes_on = |model: Model, kept: &Path| goes_on_by(&recipe, model, kept);
     let first = begins_with(&recipe, &at("one"));
     outcome(first, &recipe, Some(&mut begun(&at("kept"), Every::Steps(2))), Some(3));
     let refused = goes_on(begins_with(&recipe, &at("other")), &at("kept")).unwrap_err();
-    assert!(refused.contains("initial parameters: expected those of the training that goes on, of "), "{refused}");
+    assert!(
+        refused.contains("initial parameters: expected those of the training that goes on, of "),
+        "{refused}"
+    );
+    let mut frozen = recipe.clone();
+    frozen.train.freeze = vec!["0".into()];
+    let refused = goes_on_by(&frozen, begins_with(&recipe, &at("one")), &at("kept")).unwrap_err();
+    assert!(refused.contains("`train.freeze`: expected none, as in the training that goes on"), "{refused}");
     // The same tensors of another file are the same.
     fs::copy(at("one"), at("copy")).unwrap();
     goes_on(begins_with(&recipe, &at("copy")), &at("kept")).unwrap();

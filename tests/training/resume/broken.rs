@@ -73,7 +73,6 @@ fn settings_that_may_not_change_are_named() {
         ("optimizer={name='adam', learning_rate=0.1}", "optimizer.name", "expected \"sgd\", as"),
         ("model.layers.0.bias=false", "model.layers.0.bias", "expected true, as"),
         ("average.method=ema", "average", "expected none, as"),
-        ("train.freeze=9", "train.freeze", "expected none, as"),
         ("schedule.name=cosine", "schedule", "as in the training that goes on"),
     ] {
         let text = refused(&recipe(&["train.epochs=2", change]), data());

@@ -174,7 +174,12 @@ fn frozen_layers() {
         &[norm, "train.freeze=1", "gradient.clip_norm=0.1"],
         &[norm, "train.freeze=0", "optimizer.name=muon"],
         &["train.freeze=0", "optimizer.name=schedule-free-adamw"],
-        &["train.freeze=0", "train.batch=all", "train.epochs=7", "optimizer={name='lbfgs', weight_decay=0.01}"],
+        &[
+            "train.freeze=0",
+            "train.batch=all",
+            "train.epochs=7",
+            "optimizer={name='lbfgs', weight_decay=0.01}",
+        ],
         &["train.freeze=0", "train.batch=all", "train.epochs=7", "optimizer={name='genetic', population=6}"],
     ] {
         base(changes);
