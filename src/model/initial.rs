@@ -239,12 +239,11 @@ impl Initialised {
                 Ok(())
             }
         };
-        match (&self.vocabulary, samples.vocabulary()) {
-            (Some(old), Some(own)) if old != own => {
-                let found = format!("others, {} of them", own.len());
-                differs("tokens", &format!("the {} tokens", old.len()), &found)?;
-            }
-            _ => {}
+        if let (Some(old), Some(own)) = (&self.vocabulary, samples.vocabulary())
+            && old != own
+        {
+            let found = format!("others, {} of them", own.len());
+            differs("tokens", &format!("the {} tokens", old.len()), &found)?;
         }
         if let (Some(old), Some(own)) = (&self.encoder, samples.encoder()) {
             if meanings(old) != meanings(own) {
