@@ -182,7 +182,7 @@ pub mod record {
     //! [`Observer`](crate::Observer), what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
 
     #[doc(inline)]
-    pub use crate::model::{NamedTensor, SummaryRow};
+    pub use crate::model::{InitialFile, NamedTensor, SummaryRow};
     #[doc(inline)]
     pub use crate::search::importance::Importance;
     #[doc(inline)]
@@ -243,7 +243,7 @@ pub use kernels::activation::Activation;
 pub use kernels::image::Window;
 pub use losses::{ElementwiseLoss, Loss, LossFunction, LossKind, RowLoss, Takes, Target};
 pub use model::recipe::{LayerConfig, Optimizer, OptimizerKind};
-pub use model::{Model, ModelBuilder, Normalisation, Recipe};
+pub use model::{Fit, Initialised, Model, ModelBuilder, Normalisation, Recipe};
 pub use optim::schedule::{Curve, Schedule};
 pub use optim::{Coefficients, Rule, StepSettings};
 pub use search::{Search, SearchMethod, SearchRecord, TrialRecord};

@@ -157,7 +157,8 @@ fn describe(planned: &PlannedCase, set: &DataSet) -> CaseRecord {
         threads: *threads,
         precision: "f32".into(),
         parameters: model.parameters(),
-        train_flops_per_sample: model.train_flops_per_sample(),
+        // Names that are wrong are refused when the case is prepared.
+        train_flops_per_sample: model.train_flops_per_sample_with(&model.frozen(recipe).unwrap_or_default()),
         samples_per_second: Summary::default(),
         tokens_per_sample: tokens_per_sample(&set.train),
         tokens_per_second: None,

@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
         recipe: &'a Recipe,
         team: &'a Team,
     ) -> Result<Self> {
-        let flops_per_sample = model.train_flops_per_sample();
+        let flops_per_sample = model.train_flops_per_sample_with(&model.frozen(recipe)?);
         Ok(Case { session: Session::new(model, samples, recipe, team)?, team, flops_per_sample })
     }
 

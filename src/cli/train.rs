@@ -3,6 +3,7 @@
 mod arguments;
 mod folds;
 mod heading;
+mod initial;
 mod kept;
 mod outcomes;
 pub(in crate::cli) mod table;
@@ -44,6 +45,8 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let recorded = kept::recorded(&mut arguments, &overrides)?;
     let arguments = arguments;
     let of_table = arguments.table().filter(|_| recorded.is_none());
+    let recorded =
+        recorded.map_or_else(|| initial::recipe(&arguments, &overrides), |recipe| Ok(Some(recipe)))?;
     let recipe = match recorded {
         None if of_table.is_none() => Some(Recipe::load(arguments.recipe(), &overrides)?),
         recorded => recorded,
@@ -73,6 +76,7 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     let [trained, held] = split.map_or([data.train.len(), 0], |split| [split.subset.len(), split.held.len()]);
     check_samples(&recipe, trained)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
+    let initialised = initial::take(&arguments, &mut model, &recipe, &data)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
     train::check(&mut model, &data, &recipe, &team)?;
@@ -91,7 +95,10 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     if !arguments.quiet {
         // Whoever asked for a saved model gets it, even if nobody reads along.
         let heading = assumed + &heading(&recipe, &data, [trained, held], &model);
-        terminal::stdout().write_all(heading.as_bytes()).ok();
+        terminal::stdout().write_all((heading + &initialised.text).as_bytes()).ok();
+    }
+    for warning in &initialised.warnings {
+        watchers.terminal.line().announce(&format!("warning: {warning}"));
     }
 
     let what = if checkpoints.is_some() { KEEPING } else { STOPPING };
@@ -167,7 +174,8 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
     let outputs = Outputs::files([&arguments.save, &arguments.json, &partial].into_iter().flatten())
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
     let read = Recipe::path(arguments.recipe()).or_else(|| arguments.table());
-    outputs.check(read.filter(|path| path.as_os_str() != "-"))?;
+    let read = read.filter(|path| path.as_os_str() != "-");
+    outputs.check(read.into_iter().chain(arguments.init.as_deref()))?;
     Ok(outputs)
 }
 
@@ -181,6 +189,7 @@ fn overrides(arguments: &TrainArguments) -> Result<Vec<Override>> {
         arguments.schedule.as_deref().map(|name| Override::new("schedule.name", name)),
         arguments.lr.map(|rate| Override::new("optimizer.learning_rate", rate)),
         arguments.patience.map(|epochs| Override::new("stop.patience", epochs)),
+        arguments.freeze.as_deref().map(|layers| Override::new("train.freeze", layers)),
     ]
     .into_iter()
     .flatten()
@@ -275,7 +284,8 @@ mod tests {
             seed: 1,
             threads: 2,
             machine: machine::Machine::current(),
-            model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0 },
+            model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0, trained: None },
+            init: None,
             epochs: Vec::new(),
             epochs_every: None,
             warnings: Vec::new(),

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::affine::Affine;
-use super::layer::Forward;
+use super::layer::{Backward, Forward};
 use super::parameter::{Layout, ParameterSpec};
 use super::sharding::{Partitioning, Sharding};
 use crate::kernels::activation::Activation;
@@ -174,6 +174,7 @@ impl BatchNorm {
         for number in 0..self.matrices(x.rows()) {
             let dy = self.matrix_mut(&mut dy, number);
             let (x, y) = (self.matrix(x, number), self.matrix(y, number));
+            let scratch = &mut scratch[..2 * dbias.len()];
             normalise::backward_sums(self.activation, scratch, dy, x, y, mean);
             let (sums, products) = scratch.split_at(dbias.len());
             for (((dweight, dbias), rate), (sum, product)) in
@@ -266,17 +267,42 @@ impl BatchNorm {
     }
 
     pub fn scratch_len(&self) -> usize {
-        2 * self.pitch()
+        4 * self.pitch()
     }
 
     /// The output of rows by the running statistics, as a model is used that is not in training.
     pub fn infer(&self, Forward { y, x, storage, scratch, .. }: Forward) {
-        let (mean, variance) = storage[self.running()].split_at(self.pitch());
         let scale = &mut scratch[..self.pitch()];
+        let mean = self.running_scale(scale, storage);
+        self.scale(y, x, Scaling { mean, scale, bias: self.affine.bias(storage) });
+    }
+
+    /// Writes weight over deviation, `[pitch]`, by the running statistics, and gives their means, `[pitch]`.
+    fn running_scale<'a>(&self, scale: &mut [f32], storage: &'a [f32]) -> &'a [f32] {
+        let (mean, variance) = storage[self.running()].split_at(self.pitch());
         for ((scale, weight), &variance) in scale.iter_mut().zip(self.affine.weight(storage)).zip(variance) {
             *scale = (f64::from(*weight) / (f64::from(variance) + self.epsilon).sqrt()) as f32;
         }
-        self.scale(y, x, Scaling { mean, scale, bias: self.affine.bias(storage) });
+        mean
+    }
+
+    /// Inverts [`infer`](BatchNorm::infer), whose statistics are constants: dx = weight / deviation · dz, where dz is
+    /// the gradient in front of the activation.
+    pub fn backward_infer(&self, Backward { dx, mut dy, x, y, storage, scratch, .. }: Backward) {
+        let Some(mut dx) = dx else { return };
+        let (sums, own) = scratch.split_at_mut(2 * self.pitch());
+        let (scale, zeros) = own.split_at_mut(self.pitch());
+        let mean = self.running_scale(scale, storage);
+        zeros[..self.pitch()].fill(0.0);
+        let zeros = &zeros[..self.pitch()];
+        for number in 0..self.matrices(x.rows()) {
+            let (x, y) = (self.matrix(x, number), self.matrix(y, number));
+            // The sums are those of gradients that nobody wants; what counts is that dy is inverted in place.
+            normalise::backward_sums(self.activation, sums, self.matrix_mut(&mut dy, number), x, y, mean);
+            let dz = dy.as_ref();
+            let slopes = Slopes { mean, scale, slope: zeros, offset: zeros };
+            normalise::backward(self.matrix_mut(&mut dx, number), self.matrix(dz, number), x, slopes);
+        }
     }
 
     pub(super) fn partition(&self, wanted: Partitioning) -> Box<dyn Sharding> {

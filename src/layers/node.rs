@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::batch_norm::BatchNorm;
 use super::derived::Derived;
-use super::layer::{Flops, Forward, Layer};
+use super::layer::{Backward, Flops, Forward, Layer};
 use super::parameter::ParameterSpec;
 use super::sharding::{OneShard, Partitioning, Sharding};
 use crate::kernels::image::Image;
@@ -254,6 +254,16 @@ impl Node {
                 merge.forward(pass.y, [pass.x, other]);
             }
             Reads::Batch(norm) => norm.infer(pass),
+        }
+    }
+
+    /// Inverts [`forward`](Node::forward) of what reads one input: of a normalisation by batch, that by its running
+    /// statistics, which are constants then.
+    pub fn backward(&self, pass: Backward) {
+        match &self.reads {
+            Reads::Row(layer) => layer.backward(pass),
+            Reads::Two(_) => {}
+            Reads::Batch(norm) => norm.backward_infer(pass),
         }
     }
 }

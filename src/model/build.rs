@@ -55,12 +55,13 @@ impl Model {
         config.loss.check(classes)?;
         memory::check("the parameters", arena.len().saturating_mul(size_of::<f32>()))?;
         let parameters = Buffer::try_zeros("the parameters", arena.len())?;
-        let mut model = Model { layers, parameters, input, config: config.clone(), seen: Seen::default() };
-        model.initialise(seed)?;
+        let mut model =
+            Model { layers, parameters, input, config: config.clone(), seen: Seen::default(), initial: None };
+        model.draw(seed)?;
         Ok(model)
     }
 
-    fn initialise(&mut self, seed: u64) -> Result<()> {
+    fn draw(&mut self, seed: u64) -> Result<()> {
         let drawn: Vec<_> = self.specs().filter_map(|(_, spec)| spec.init.map(|init| (spec, init))).collect();
         for (number, (spec, init)) in drawn.iter().enumerate() {
             let mut values = memory::filled("initial values", 0.0, spec.shape.iter().product())?;

@@ -1,7 +1,10 @@
 //! From a recipe's text to a network: recipes, the layers with their parameters, saved models.
 
+mod begun;
 mod build;
 pub mod checkpoint;
+mod freeze;
+mod initial;
 mod inputs;
 mod network;
 mod normalisation;
@@ -13,7 +16,10 @@ mod summary;
 
 pub use network::{Model, PlacedLayer, Tied, names_of};
 
+pub use begun::InitialFile;
 pub use checkpoint::{ModelFile, NamedTensor};
+pub use freeze::{ALL_BUT_LAST, Frozen};
+pub use initial::{Fit, Initialised};
 pub use inputs::{Inputs, Origin};
 pub use normalisation::{Normalisation, Seen};
 pub use recipe::{ModelConfig, Recipe};

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::begun::InitialFile;
 use super::checkpoint::{ModelFile, NamedTensor};
 use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
-use super::summary::SummaryRow;
 use crate::data::table::Encoder;
 use crate::data::text::Vocabulary;
 use crate::kernels::simd::reduce;
@@ -27,6 +27,7 @@ pub struct Model {
     pub(super) input: [usize; 3],
     pub(super) config: ModelConfig,
     pub(super) seen: Seen,
+    pub(super) initial: Option<InitialFile>,
 }
 
 /// A layer and where it stands.
@@ -110,6 +111,16 @@ impl Model {
         self.seen.encoder.as_ref()
     }
 
+    /// The file that its parameters began with, if [`initialise`](Model::initialise) has read one.
+    pub fn initial(&self) -> Option<&InitialFile> {
+        self.initial.as_ref()
+    }
+
+    /// Remembers what its parameters began with.
+    pub(crate) fn set_initial(&mut self, initial: Option<InitialFile>) {
+        self.initial = initial;
+    }
+
     /// Remembers what it is trained to see.
     pub(crate) fn set_seen(&mut self, seen: Seen) {
         self.seen = seen;
@@ -146,27 +157,6 @@ impl Model {
             placed.layer.statistics().into_iter().map(place).collect::<Vec<_>>()
         };
         self.layers.iter().flat_map(places).collect()
-    }
-
-    /// Floating-point operations to train one sample: forward, backward (not of the first layer)
-    /// and the gradient of the parameters; updates are not counted.
-    pub fn train_flops_per_sample(&self) -> f64 {
-        self.layers.iter().map(|placed| train_flops(&placed.layer)).sum()
-    }
-
-    /// The table that is printed before training.
-    pub fn summary(&self) -> Vec<SummaryRow> {
-        let row = |placed: &PlacedLayer| SummaryRow {
-            name: placed.module.clone(),
-            kind: placed.layer.kind(),
-            output: match placed.layer.image() {
-                Some(image) => image.to_string(),
-                None => placed.layer.outputs().to_string(),
-            },
-            parameters: trained_numbers(&placed.layer.parameters()),
-            flops: train_flops(&placed.layer),
-        };
-        self.layers.iter().map(row).collect()
     }
 
     /// Each parameter with the name that files give it, and what is not trained.
@@ -299,9 +289,4 @@ pub(super) fn wrong_tensor(path: &Path, name: &str, expected: String, found: Str
         expected,
         found,
     }
-}
-
-pub(super) fn train_flops(layer: &Node) -> f64 {
-    let flops = layer.flops();
-    flops.forward + flops.backward + flops.gradient
 }

@@ -143,6 +143,20 @@ impl Model {
     }
 }
 
+/// The recipe in a file that [`save`] wrote, with other values in the place of some of its own.
+///
+/// # Errors
+/// Those of [`ModelFile::open`]; [`Error::Format`] if there is none; those of [`Recipe::parse_with`].
+pub fn recipe_of(path: &Path, overrides: &[Override]) -> Result<Recipe> {
+    let file = ModelFile::open(path)?;
+    let Some(text) = file.metadata().get("recipe") else {
+        let expected = "the recipe of the model, or one that is named beside the file";
+        return Err(wrong(path, "recipe", expected, "neither; was the file saved by fallline?"));
+    };
+    let recipe = Recipe::parse_with(text, &format!("{}: recipe", path.display()), overrides);
+    recipe.map_err(|error| without_kind(path, error))
+}
+
 /// Reads a file that [`save`] wrote.
 ///
 /// # Errors
@@ -255,7 +269,7 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) ->
 
 /// Checks that every number is one, for a model with others has nothing to say; and that what a normalisation
 /// divides by the root of is not below zero.
-fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
+pub(super) fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
     let is_variance = tensor.name.ends_with(".running_var");
     let checks: [(&str, &dyn Fn(f32) -> bool); 2] = [
         ("finite numbers", &|value| value.is_finite()),

@@ -12,11 +12,13 @@ const COLUMNS: [(&str, Side); 5] = [
     ("flops/sample", Side::Right),
 ];
 
-/// One line for each layer, with totals below: flops are those of a training step.
+/// One line for each layer, with totals below, and where some are frozen, what is trained: flops are those of a training
+/// step.
 pub fn table(rows: &[SummaryRow]) -> String {
     let cells = |row: &SummaryRow| {
         let parameters = thousands(row.parameters as u64);
-        vec![row.name.clone(), row.kind.clone(), row.output.clone(), parameters, rounded(row.flops)]
+        let kind = if row.is_frozen { format!("{} (frozen)", row.kind) } else { row.kind.clone() };
+        vec![row.name.clone(), kind, row.output.clone(), parameters, rounded(row.flops)]
     };
     let parameters: usize = rows.iter().map(|row| row.parameters).sum();
     let flops: f64 = rows.iter().map(|row| row.flops).sum();
@@ -24,7 +26,12 @@ pub fn table(rows: &[SummaryRow]) -> String {
 
     let mut lines: Vec<Vec<String>> = rows.iter().map(cells).collect();
     lines.push(total.map(String::from).to_vec());
-    table::table(&COLUMNS, &lines, 1)
+    let is_partly_frozen = rows.iter().any(|row| row.is_frozen);
+    if is_partly_frozen {
+        let trained: usize = rows.iter().filter(|row| !row.is_frozen).map(|row| row.parameters).sum();
+        lines.push(["trained", "", "", &thousands(trained as u64), ""].map(String::from).to_vec());
+    }
+    table::table(&COLUMNS, &lines, 1 + usize::from(is_partly_frozen))
 }
 
 #[cfg(test)]
@@ -39,8 +46,9 @@ mod tests {
             output: output.into(),
             parameters,
             flops,
+            is_frozen: false,
         };
-        let rows =
+        let mut rows =
             [row("0", "dense + relu", "128", 100_480, 401_408.0), row("1", "dense", "10", 1_290, 7_680.0)];
         let expected = "\
 layer  kind          output  parameters  flops/sample
@@ -49,6 +57,17 @@ layer  kind          output  parameters  flops/sample
 1      dense             10       1,290         7,680
 ─────────────────────────────────────────────────────
 total                           101,770       409,088
+";
+        assert_eq!(table(&rows), expected);
+        (rows[0].is_frozen, rows[0].flops) = (true, 200_704.0);
+        let expected = "\
+layer    kind                   output  parameters  flops/sample
+────────────────────────────────────────────────────────────────
+0        dense + relu (frozen)     128     100,480       200,704
+1        dense                      10       1,290         7,680
+────────────────────────────────────────────────────────────────
+total                                      101,770       208,384
+trained                                      1,290
 ";
         assert_eq!(table(&rows), expected);
     }

@@ -11,7 +11,7 @@ pub use per_tensor::{MatrixPlan, NORMS_PER_SHARD, PerTensorPlan};
 pub use rows::{ROW_BLOCK, RowPlan, rows_at_once, together};
 
 use crate::layers::{Partitioning, Sharding};
-use crate::model::{Origin, PlacedLayer};
+use crate::model::{Frozen, Origin, PlacedLayer};
 use crate::optim::PerTensor;
 use crate::tensor::{LANES, padded};
 
@@ -85,6 +85,10 @@ pub struct Plan {
     pub needs_norm: bool,
     /// Whether the memory that an update touches is prefetched.
     pub fetches_updates: bool,
+    /// The layers that the training leaves as they are: nobody owns their parameters.
+    pub frozen: Frozen,
+    /// Floats of the parameters that are updated, with what lies between them.
+    pub updated_len: usize,
     /// An embedding and the layer whose weights its table is, if there is one.
     pub tied: Option<[usize; 2]>,
     /// The layout of whole tensors, for a per-tensor rule.
@@ -110,6 +114,7 @@ pub struct Plan {
 /// The properties of a training from which its plan follows.
 pub struct Requirements<'a> {
     pub layers: &'a [PlacedLayer],
+    pub frozen: &'a Frozen,
     /// Features of a sample.
     pub features: usize,
     pub workers: usize,
@@ -140,15 +145,16 @@ pub struct Requirements<'a> {
 impl Plan {
     /// The plan for a training. It does not change after that.
     pub fn new(training: &Requirements) -> Plan {
-        let &Requirements { layers, features, workers, batch, part, .. } = training;
+        let &Requirements { layers, frozen, features, workers, batch, part, .. } = training;
         let is_wide = |placed: &&PlacedLayer| {
             placed.layer.splits_features() && placed.layer.outputs() >= FEATURES_OUTPUTS
         };
         let columns = |worker| layers.iter().map(|placed| columns(placed, worker, workers)).collect();
         let wide = layers.iter().take_while(is_wide).count();
         let partitions = partitions(layers, training);
-        let owners = owners(&partitions, workers);
-        let rows = RowPlan::new(layers, wide, features);
+        let trained: Vec<usize> = trained_shards(&partitions, frozen);
+        let owners = owners(&partitions, &trained, workers);
+        let rows = RowPlan::new(layers, frozen, wide, features);
         let block = match block(layers, &partitions, workers) {
             // Rows that depend on each other go through both passes together.
             _ if !rows.norms.is_empty() => part,
@@ -157,8 +163,8 @@ impl Plan {
         };
         let (rows, block) = rows.in_parts(layers, batch, block, workers);
         let mixed = if training.mixes { features } else { 0 };
-        let updated =
-            layers.last().map_or(0, |last| last.storage.end) * (1 + training.slots) * size_of::<f32>();
+        let updated_len = frozen.trained_len(layers);
+        let updated = updated_len * (1 + training.slots) * size_of::<f32>();
         Plan {
             block,
             wide,
@@ -169,12 +175,14 @@ impl Plan {
                 .collect(),
             shard_order: owners.iter().map(|owned| shard_order(layers, &partitions, owned)).collect(),
             owners,
-            gradients: gradient_places(&partitions),
-            numbers: shard_numbers(&partitions),
+            gradients: gradient_places(&partitions, &trained),
+            numbers: shard_numbers(&trained),
             needs_norm: training.needs_norm,
             fetches_updates: updated / workers > SETTLED,
+            frozen: frozen.clone(),
+            updated_len,
             tied: tied(layers),
-            per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers)),
+            per_tensor: training.per_tensor.map(|what| PerTensorPlan::new(what, layers, frozen)),
             scratch_len: scratch_len(layers, &partitions),
             // A transient input is each worker's own, and made once as it is.
             shares_input: training.augments.is_some() && !rows.input_is_transient,
@@ -215,7 +223,12 @@ impl Plan {
         places.first().zip(places.last()).map_or(0, |(start, end)| end - start)
     }
 
-    /// The shards of all layers.
+    /// The shards of a layer that are trained: none of one that stays as it is.
+    pub fn trained_shards(&self, layer: usize) -> Range<usize> {
+        0..self.numbers[layer + 1] - self.numbers[layer]
+    }
+
+    /// The shards of all layers that are trained.
     pub fn shards(&self) -> usize {
         self.numbers.last().copied().unwrap_or(0)
     }
@@ -267,11 +280,17 @@ pub fn takes_sparse(layers: &[PlacedLayer]) -> bool {
     layers.iter().all(|placed| !reads_data(placed) || takes(placed))
 }
 
-/// Cuts the shards of all layers into consecutive runs of about equal work, one a worker.
-fn owners(partitions: &[Box<dyn Sharding>], workers: usize) -> Vec<Vec<Range<usize>>> {
+/// The shards of each layer that are trained: all, or none of a layer that stays as it is.
+fn trained_shards(partitions: &[Box<dyn Sharding>], frozen: &Frozen) -> Vec<usize> {
+    let all = partitions.iter().enumerate();
+    all.map(|(index, partition)| if frozen.is_frozen(index) { 0 } else { partition.shards() }).collect()
+}
+
+/// Cuts the shards of all layers, so many of each, into consecutive runs of about equal work, one a worker.
+fn owners(partitions: &[Box<dyn Sharding>], shards: &[usize], workers: usize) -> Vec<Vec<Range<usize>>> {
     let shards = || {
-        let all = partitions.iter().enumerate();
-        all.flat_map(|(index, partition)| (0..partition.shards()).map(move |shard| (index, shard)))
+        let all = shards.iter().enumerate();
+        all.flat_map(|(index, &shards)| (0..shards).map(move |shard| (index, shard)))
     };
     let work = |(index, shard): (usize, usize)| partitions[index].shard_work(shard) as u128;
     let total: u128 = shards().map(work).sum();
@@ -352,10 +371,10 @@ fn block(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>], workers: usiz
     rows * workers * if parameters > LARGE { LARGE_FACTOR } else { 1 }
 }
 
-fn shard_numbers(partitions: &[Box<dyn Sharding>]) -> Vec<usize> {
+fn shard_numbers(shards: &[usize]) -> Vec<usize> {
     let mut numbers = vec![0];
-    for (index, partition) in partitions.iter().enumerate() {
-        numbers.push(numbers[index] + partition.shards());
+    for (index, shards) in shards.iter().enumerate() {
+        numbers.push(numbers[index] + shards);
     }
     numbers
 }
@@ -368,16 +387,16 @@ fn scratch_len(layers: &[PlacedLayer], partitions: &[Box<dyn Sharding>]) -> usiz
     shards.chain(layers.iter().map(|placed| placed.layer.scratch_len())).chain(together).max().unwrap_or(0)
 }
 
-fn gradient_places(partitions: &[Box<dyn Sharding>]) -> Vec<Vec<usize>> {
+fn gradient_places(partitions: &[Box<dyn Sharding>], shards: &[usize]) -> Vec<Vec<usize>> {
     let mut end = 0;
     let mut next = |len: usize| {
         end += padded(len);
         end
     };
     let mut places = Vec::new();
-    for partition in partitions {
+    for (partition, &shards) in partitions.iter().zip(shards) {
         let mut starts = vec![next(0)];
-        starts.extend((0..partition.shards()).map(|shard| next(partition.shard_len(shard))));
+        starts.extend((0..shards).map(|shard| next(partition.shard_len(shard))));
         places.push(starts);
     }
     places

@@ -14,6 +14,7 @@ pub(in crate::train) mod stop;
 
 pub use stepper::{StepRecord, Stepper};
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::data::augment::{Augmenter, Mixing};
 use crate::data::{Features, Samples, batches};
 use crate::kernels::loss::Targets;
 use crate::model::recipe::{AverageMethod, check_augmentation, check_samples};
-use crate::model::{Model, Normalisation, Recipe, Seen};
+use crate::model::{InitialFile, Model, Normalisation, Recipe, Seen};
 use crate::optim::schedule::PlateauState;
 use crate::probe::Probes;
 use crate::team::{Team, Worker};
@@ -218,6 +219,11 @@ impl<'a> Session<'a> {
         self.model.parts_mut().1.copy_from_slice(parameters);
     }
 
+    /// Remembers what the model began with, where a checkpoint says so.
+    pub(in crate::train) fn set_initial(&mut self, initial: Option<InitialFile>) {
+        self.model.set_initial(initial);
+    }
+
     /// Steps done.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -303,12 +309,16 @@ impl<'a> Session<'a> {
         format!("{} ({})", placed.module, placed.layer.kind())
     }
 
-    /// Bytes that the updates of a step read and write: the gradient; the parameters, the slots and a
+    /// Bytes that the updates of a step read and write: the gradient; the parameters that are trained, the slots and a
     /// moving average twice.
     pub fn update_bytes(&self) -> usize {
         let moves =
             self.recipe.average.is_some_and(|average| matches!(average.method, AverageMethod::Ema(_)));
-        size_of_val(self.model.storage()) * (3 + 2 * (self.prepared.rule.slots() + usize::from(moves)))
+        let frozen: usize =
+            self.prepared.plan.frozen.places(self.model.layers()).iter().map(Range::len).sum();
+        (self.model.storage().len() - frozen)
+            * size_of::<f32>()
+            * (3 + 2 * (self.prepared.rule.slots() + usize::from(moves)))
     }
 
     /// Puts the loss on validation samples in the place of the last epoch's training loss, for a schedule that

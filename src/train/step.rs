@@ -107,7 +107,12 @@ impl Step<'_> {
 
     /// Makes the layers' derived storage from their parameters, before the first step.
     pub fn derive_all(&self, worker: &Worker) {
-        for (index, shards) in self.plan.owners[worker.index()].iter().enumerate() {
+        for (index, own) in self.plan.owners[worker.index()].iter().enumerate() {
+            // What is frozen has no owner, and is derived from by all.
+            let shards = match self.plan.frozen.is_frozen(index) {
+                true => worker.share(self.plan.partitions[index].shards()),
+                false => own.clone(),
+            };
             if shards.is_empty() || self.memory.derived[index].columns() == 0 {
                 continue;
             }

@@ -7,7 +7,7 @@ use crate::common::idx::idx;
 use crate::common::program::{command, fallline, json};
 
 /// Writes a data set of floats of 3x3 pixels in two classes, of which `change` may make others.
-fn write_set(folder: &Path, counts: [usize; 2], change: impl Fn(&str, &mut [f32])) {
+pub(super) fn write_set(folder: &Path, counts: [usize; 2], change: impl Fn(&str, &mut [f32])) {
     fs::create_dir_all(folder).unwrap();
     for (name, count) in ["train", "t10k"].into_iter().zip(counts) {
         let labels: Vec<u8> = (0..count).map(|i| (i % 2) as u8).collect();
@@ -22,11 +22,11 @@ fn write_set(folder: &Path, counts: [usize; 2], change: impl Fn(&str, &mut [f32]
     }
 }
 
-const RECIPE: &str = "name = 'r'\n[data]\nset = 'folder'\n[model]\nlayers = [\n\
+pub(super) const RECIPE: &str = "name = 'r'\n[data]\nset = 'folder'\n[model]\nlayers = [\n\
     { type = 'dense', units = 8, activation = 'relu' }, { type = 'dense', units = 2 } ]\n\
     [optimizer]\nname = 'adam'\nlearning_rate = 0.02\n[train]\nepochs = 10\nbatch = 13\n";
 
-fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = fallline(folder, arguments);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))

@@ -8,6 +8,7 @@ mod bench_report;
 mod cli;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))] // it reads registers
 mod faults;
+mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
 mod kept;

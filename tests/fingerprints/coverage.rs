@@ -17,8 +17,9 @@ const NO_MATTER: [(&str, &[&str]); 4] = [
     ("recipe", &["name", "summary", "target", "target_loss", "reproduce"]),
     ("data", &["set", "train_samples", "test_samples", "seed"]),
     ("stop", &["seconds"]),
-    // Of sequences that follow each other or have lengths of their own: cases of texts have them.
-    ("train", &["carry_state", "buckets"]),
+    // Of sequences that follow each other or have lengths of their own: cases of texts have them. What is frozen is compared
+    // with layers that are put back after each step, bit by bit, in tests/training/freezing.rs.
+    ("train", &["carry_state", "buckets", "freeze"]),
 ];
 
 /// What is no key and no name.

@@ -11,6 +11,7 @@ mod divergence;
 mod encoder_decoder;
 mod features;
 mod first_steps;
+mod freezing;
 mod front_door;
 mod full_batch;
 mod global;

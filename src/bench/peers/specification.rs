@@ -83,6 +83,9 @@ impl Specification {
         if !recipe.augment.is_off() {
             return Err("the peers take the samples as they are".to_string());
         }
+        if !recipe.train.freeze.is_empty() {
+            return Err("the peers train all layers".to_string());
+        }
         if recipe.train.carry_state {
             return Err("the peers begin each sample with a state of zeros".to_string());
         }

@@ -8,7 +8,7 @@ use super::roofs::{bound, level_of};
 use super::sums::{SiteSum, Sums, ratio, typical_step};
 use super::trace::TraceEvent;
 use crate::bench::topology;
-use crate::model::names_of;
+use crate::model::{Frozen, names_of};
 use crate::probe::{Operation, Table};
 use crate::team::counters::COUNTED;
 use crate::train::Session;
@@ -71,8 +71,14 @@ pub fn record(tables: &[Table], seconds_per_tick: f64, roofs: Roofs, subject: &S
     record
 }
 
+/// What the training leaves as it is, which was resolved before it was run.
+fn frozen(subject: &Subject) -> Frozen {
+    subject.model.frozen(subject.recipe).unwrap_or_default()
+}
+
 fn settings(subject: &Subject) -> Settings {
     let Subject { recipe, model, .. } = subject;
+    let frozen = frozen(subject);
     let forward = model.layers().iter().map(|placed| placed.layer.flops().forward).sum();
     Settings {
         mode: if subject.predict { "predict" } else { "train" }.into(),
@@ -83,7 +89,7 @@ fn settings(subject: &Subject) -> Settings {
         threads: subject.threads,
         precision: "f32".into(),
         parameters: model.parameters(),
-        flops_per_sample: if subject.predict { forward } else { model.train_flops_per_sample() },
+        flops_per_sample: if subject.predict { forward } else { model.train_flops_per_sample_with(&frozen) },
         toml: recipe.to_toml(),
     }
 }
@@ -128,7 +134,8 @@ fn site(sum: &SiteSum, sums: &Sums, roofs: &Roofs, workers: &[WorkerTime], subje
         Some(_) => "latency".into(),
     };
     let kernel = layer.iter().map(String::as_str).chain([sum.operation.name()]).collect::<Vec<_>>().join(" ");
-    let is_alone = !subject.predict && Session::runs_alone(subject.model, sum.operation, sum.layer);
+    let is_alone =
+        !subject.predict && Session::runs_alone(subject.model, &frozen(subject), sum.operation, sum.layer);
     let command = if is_alone { findings::kernel_command(&subject.command, &kernel) } else { None };
     Site {
         layer,

@@ -35,6 +35,18 @@ pub struct TrainArguments {
     /// The learning rate [default: the recipe's].
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(super) lr: Option<f64>,
+    /// Begin with the parameters of this file, a saved model or any other safetensors file whose tensors have the same names
+    /// and shapes, instead of drawing them. All have to fit, or it is said which do not. Without a recipe, train by that
+    /// in the file.
+    #[arg(long, value_name = "FILE", conflicts_with = "folds")]
+    pub(super) init: Option<PathBuf>,
+    /// Take what fits from the file of --init, draw the rest, and say what that is: for other classes, say.
+    #[arg(long, requires = "init")]
+    pub(super) init_partial: bool,
+    /// Leave the parameters of these layers as they are, with commas between them: by their names, which are printed
+    /// before the training, ranges of their numbers such as 0..3, or all-but-last [default: the recipe's].
+    #[arg(long, value_name = "LAYERS")]
+    pub(super) freeze: Option<String>,
     /// How the learning rate changes: constant, step, multi-step, exponential, inverse-time, polynomial,
     /// linear, cosine, cosine-restarts, one-cycle or plateau [default: the recipe's]. Another one than the
     /// recipe's starts from its own defaults, over the whole run.
@@ -122,6 +134,8 @@ Examples:
   fallline train mnist-mlp --set average.method=ema --set lookahead.steps=5
   fallline train mnist-mlp --folds 5 --json folds.json
   fallline train mnist-mlp --report mlp-report --tensorboard runs
+  fallline train mnist-mlp --set data.set=fashion-mnist --init mlp.safetensors --freeze all-but-last
+  fallline train letters.toml --init cnn.safetensors --init-partial --freeze 0..3 --lr 1e-4
   fallline train mnist-cnn --checkpoint kept --checkpoint-every 10min --save cnn.safetensors
   fallline train --resume kept
 

@@ -40,7 +40,7 @@ pub(super) fn heading(recipe: &Recipe, data: &DataSet, [trained, held]: [usize; 
         batches(&recipe.train),
         counted(recipe.train.epochs, "epoch"),
         recipe.train.seed,
-        summary::table(&model.summary()),
+        summary::table(&model.summary_with(&model.frozen(recipe).unwrap_or_default())),
     )
 }
 

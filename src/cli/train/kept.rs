@@ -100,6 +100,14 @@ fn place(arguments: &TrainArguments) -> Option<&Path> {
     arguments.resume.as_deref().or(arguments.checkpoint.as_deref())
 }
 
+/// Whether there is a checkpoint from which the training goes on.
+///
+/// # Errors
+/// Those of [`Checkpoints::recorded`].
+pub(super) fn goes_on(arguments: &TrainArguments) -> Result<bool> {
+    Ok(arguments.resume.as_deref().map(Checkpoints::recorded).transpose()?.flatten().is_some())
+}
+
 /// The checkpoints that the options ask for, if they do.
 ///
 /// # Errors

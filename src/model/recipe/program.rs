@@ -45,6 +45,7 @@ impl Recipe {
                 buckets: false,
                 steps_per_epoch: None,
                 carry_state: false,
+                freeze: Vec::new(),
             },
             gradient: GradientConfig::default(),
             constraint: ConstraintConfig::default(),

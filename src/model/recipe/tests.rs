@@ -167,7 +167,8 @@ fn what_is_left_out_has_its_default() {
             shuffle: true,
             buckets: false,
             steps_per_epoch: None,
-            carry_state: false
+            carry_state: false,
+            freeze: Vec::new()
         }
     );
     assert_eq!(recipe.optimizer, Optimizer::of(optimizer_kind("adam", "test").unwrap()));

@@ -1,6 +1,6 @@
 //! The `[train]` table: how long, and in what steps.
 
-use toml::Table;
+use toml::{Table, Value};
 
 use super::limits::{MOST_EPOCHS, MOST_SAMPLES};
 use super::values::{integer, table_of};
@@ -13,6 +13,9 @@ pub const ALL_SAMPLES: usize = usize::MAX;
 pub(super) const BATCH: usize = 64;
 /// Passes over the samples where a recipe says nothing.
 pub(super) const EPOCHS: usize = 10;
+
+/// The most names of layers that are frozen.
+const MOST_FROZEN: usize = 1024;
 
 /// How long, in what steps, and from which seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +38,9 @@ pub struct TrainConfig {
     /// Whether each row of a batch goes on with the states of recurrent layers where that row of the batch before has ended:
     /// of samples that are consecutive parts of a stream, in their order.
     pub carry_state: bool,
+    /// The layers whose parameters stay as they are, by the names of their modules; ranges of numbers with both ends such as
+    /// `0..3`, or `all-but-last`, the [layers with parameters but the last](crate::model::ALL_BUT_LAST).
+    pub freeze: Vec<String>,
 }
 
 impl TrainConfig {
@@ -65,6 +71,7 @@ impl TrainConfig {
             buckets: section.boolean("buckets", false)?,
             steps_per_epoch: section.optional_integer("steps_per_epoch", 1, MOST_SAMPLES)?,
             carry_state,
+            freeze: section.texts("freeze", MOST_FROZEN)?,
         };
         section.finish()?;
         Ok(config)
@@ -85,6 +92,10 @@ impl TrainConfig {
         }
         if let Some(steps) = self.steps_per_epoch {
             table.insert("steps_per_epoch".into(), integer(steps as u64));
+        }
+        if !self.freeze.is_empty() {
+            let names: Vec<Value> = self.freeze.iter().map(|name| name.as_str().into()).collect();
+            table.insert("freeze".into(), names.into());
         }
         table
     }

@@ -7,7 +7,7 @@ use crate::report::numbers::{counted, duration, loss, percent, rounded, signific
 use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
 use crate::stats;
 use crate::train::analysis::Analysis;
-use crate::train::{EpochRecord, Phase, TrainRecord};
+use crate::train::{EpochRecord, ModelFacts, Phase, TrainRecord};
 
 /// The first section of a page: the facts of one run, or a table of several.
 pub fn section(runs: &[(&str, &TrainRecord)]) -> Section {
@@ -83,7 +83,8 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Validation R²", metric(record.validation.as_ref(), |values| values.r_squared).map(part)),
         ("Training time", Some(duration(record.train_seconds))),
         ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
-        ("Trained numbers", Some(thousands(record.model.parameters as u64))),
+        ("First parameters", record.init.as_ref().map(|init| format!("those of {}", init.path))),
+        ("Trained numbers", Some(trained(&record.model))),
         ("Operations of a step", Some(format!("{} a sample", rounded(record.model.train_flops_per_sample)))),
         ("Threads", Some(thousands(record.threads as u64))),
         ("Processor", Some(machine.cpu.clone())),
@@ -92,6 +93,12 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("System", Some(machine.os.clone())),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+}
+
+/// How many parameters were trained, and of how many if not of all.
+fn trained(model: &ModelFacts) -> String {
+    let all = thousands(model.parameters as u64);
+    model.trained.map_or(all.clone(), |trained| format!("{} of {all}", thousands(trained as u64)))
 }
 
 /// The learning rate of the last epoch.

@@ -1,7 +1,7 @@
 //! Where a network branches: the gradient of an output is the sum of its readers' contributions. The last of
 //! them, whose backward pass comes first, writes it; the others add to it, in the order of their passes.
 
-use crate::model::{Origin, PlacedLayer};
+use crate::model::{Frozen, Origin, PlacedLayer};
 
 /// Which layers add to the gradients of outputs.
 #[derive(Default)]
@@ -15,12 +15,15 @@ pub struct Merges {
 }
 
 impl Merges {
-    pub fn new(layers: &[PlacedLayer]) -> Merges {
+    /// Those of a training that does not need the gradients of all outputs.
+    pub fn new(layers: &[PlacedLayer], frozen: &Frozen) -> Merges {
         let mut written = vec![false; layers.len()];
         let mut merges = Merges { adds: vec![[false; 2]; layers.len()], ..Merges::default() };
         for (placed, adds) in layers.iter().zip(&mut merges.adds).rev() {
             for (input, adds) in placed.inputs.each().zip(adds) {
-                if let Origin::Output(index) = input {
+                if let Origin::Output(index) = input
+                    && frozen.reaches(index)
+                {
                     *adds = std::mem::replace(&mut written[index], true);
                     if *adds && placed.inputs.other.is_none() {
                         merges.columns = merges.columns.max(layers[index].layer.columns());
@@ -59,7 +62,7 @@ mod tests {
         );
         let recipe = Recipe::parse(&text, "test").unwrap();
         let model = Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
-        let merges = Merges::new(model.layers());
+        let merges = Merges::new(model.layers(), &Frozen::default());
         let row = |(index, placed): (usize, &PlacedLayer)| {
             (placed.module.clone(), placed.inputs.each().collect(), merges.adds(index))
         };

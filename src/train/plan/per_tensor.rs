@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::layers::{Layout, MOST_PARTS, ParameterSpec};
-use crate::model::PlacedLayer;
+use crate::model::{Frozen, PlacedLayer};
 use crate::optim::PerTensor;
 use crate::tensor::LANES;
 
@@ -43,7 +43,8 @@ pub struct MatrixPlan {
 pub const NORMS_PER_SHARD: usize = 2 * MOST_PARTS;
 
 impl PerTensorPlan {
-    pub fn new(what: PerTensor, layers: &[PlacedLayer]) -> PerTensorPlan {
+    /// The layout for a training of these layers but for those that are frozen, which have no tensors here.
+    pub fn new(what: PerTensor, layers: &[PlacedLayer], frozen: &Frozen) -> PerTensorPlan {
         let is_matrix = |spec: &ParameterSpec| spec.layout == Layout::Panels;
         let last = layers.iter().rposition(|placed| placed.layer.parameters().iter().any(is_matrix));
         let (mut matrices, mut slot_len) = (Vec::new(), 0);
@@ -55,7 +56,8 @@ impl PerTensorPlan {
                 PerTensor::Orthogonal(how) => how.spare_last_layer && last == Some(layer),
             };
             let mut of_layer = Vec::new();
-            for spec in placed.layer.parameters() {
+            let trained = if frozen.is_frozen(layer) { Vec::new() } else { placed.layer.parameters() };
+            for spec in trained {
                 let range = spec.range.clone();
                 let matrix = (is_matrix(&spec) && !spared).then_some(matrices.len());
                 if matrix.is_some() {
@@ -168,12 +170,12 @@ mod tests {
         let layers = model.layers();
         for (spare_last_layer, expected) in [(true, vec![[40, 42]]), (false, vec![[40, 42], [50, 40]])] {
             let how = Orthogonal { spare_last_layer, ..Orthogonal::default() };
-            let plan = PerTensorPlan::new(PerTensor::Orthogonal(how), layers);
+            let plan = PerTensorPlan::new(PerTensor::Orthogonal(how), layers, &Frozen::default());
             let shapes: Vec<[usize; 2]> =
                 plan.matrices.iter().map(|matrix| [matrix.outputs, matrix.inputs]).collect();
             assert_eq!(shapes, expected);
         }
-        assert!(PerTensorPlan::new(PerTensor::TrustRatio, layers).matrices.is_empty());
+        assert!(PerTensorPlan::new(PerTensor::TrustRatio, layers, &Frozen::default()).matrices.is_empty());
     }
 
     /// Every element of a matrix has one place in the iterates, and the bias none.
@@ -181,7 +183,7 @@ mod tests {
     fn the_places_of_all_parts_cover_the_iterates_once() {
         let model = model();
         let how = Orthogonal { spare_last_layer: false, ..Orthogonal::default() };
-        let plan = PerTensorPlan::new(PerTensor::Orthogonal(how), model.layers());
+        let plan = PerTensorPlan::new(PerTensor::Orthogonal(how), model.layers(), &Frozen::default());
         for (number, matrix) in plan.matrices.iter().enumerate() {
             let partition = model.layers()[matrix.layer].layer.partition(Partitioning::default());
             let mut seen = vec![0; matrix.rows() * 64];

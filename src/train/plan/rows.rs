@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::merges::Merges;
-use crate::model::{Origin, PlacedLayer};
+use crate::model::{Frozen, Origin, PlacedLayer};
 use crate::team::Worker;
 
 /// Rows that a worker takes through all layers together, so that what a layer has written is still
@@ -46,14 +46,15 @@ pub struct RowPlan {
 }
 
 impl RowPlan {
-    /// The plan for samples of so many features, and layers of which the first `wide` could be split by
+    /// The plan for samples of so many features, and layers of which some are frozen, and the first `wide` could be split by
     /// features.
-    pub fn new(layers: &[PlacedLayer], wide: usize, features: usize) -> RowPlan {
+    pub fn new(layers: &[PlacedLayer], frozen: &Frozen, wide: usize, features: usize) -> RowPlan {
         // Rows of features are short: all of them are saved, and many processed together.
         let images = layers.iter().any(|placed| placed.layer.image().is_some());
         let sums_later = |index: usize| {
             let PlacedLayer { layer, tied, .. } = &layers[index];
-            (layer.has_parameters() && !layer.sums_rows()) || tied.is_some()
+            let sums_own = layer.has_parameters() && !layer.sums_rows() && !frozen.is_frozen(index);
+            sums_own || tied.as_ref().is_some_and(|tied| !frozen.is_frozen(tied.owner))
         };
         // Of the data, and of each output: whether the parameters pass of a reader needs it.
         let (mut data_later, mut read_later) = (false, vec![false; layers.len()]);
@@ -63,8 +64,10 @@ impl RowPlan {
                 Origin::Output(before) => read_later[before] = true,
             }
         }
+        // One that is frozen goes by its running statistics, row by row.
         let is_norm = |index: usize| {
-            layers.get(index).is_some_and(|placed: &PlacedLayer| placed.layer.as_batch_norm().is_some())
+            let is_one = |placed: &PlacedLayer| placed.layer.as_batch_norm().is_some();
+            layers.get(index).is_some_and(is_one) && !frozen.is_frozen(index)
         };
         let norms: Vec<usize> = (0..layers.len()).filter(|&index| is_norm(index)).collect();
         // Until the backward pass gets to a segment again, the rows of all others have been through it. What
@@ -88,7 +91,7 @@ impl RowPlan {
                 index + 1 == layers.len() || index < wide || read_later[index] || waits(index)
             }),
             gradients_transient: all_but(&|index| sums_later(index) || is_norm(index) || is_saved),
-            merges: Merges::new(layers),
+            merges: Merges::new(layers, frozen),
             norms,
         };
         let floats = match plan.norms.is_empty() {
@@ -257,11 +260,12 @@ mod tests {
         let model = crate::model::Model::build(&recipe.model, [28, 28, 1], 10, 1).unwrap();
         let layers = model.layers();
         assert_eq!(rows_at_once(layers), 16);
-        let plan = RowPlan::new(layers, 0, 784);
+        let whole = || RowPlan::new(layers, &Frozen::default(), 0, 784);
+        let plan = whole();
         assert!(plan.together().is_multiple_of(16), "{}", plan.together());
         for (batch, part, parts) in [(128, 16, 8), (3, 16, 1), (256, 16, 16), (300, 32, 10), (5000, 128, 40)]
         {
-            let (plan, block) = RowPlan::new(layers, 0, 784).in_parts(layers, batch, 256, 2);
+            let (plan, block) = whole().in_parts(layers, batch, 256, 2);
             assert_eq!((plan.part, plan.parts(batch)), (Some(part), parts), "batch {batch}");
             assert!(block.is_multiple_of(part));
         }

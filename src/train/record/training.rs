@@ -10,6 +10,7 @@ use super::exact::ExactRecord;
 use super::lloyd::LloydRecord;
 use super::machine::Machine;
 use super::norms::Warning;
+use crate::model::InitialFile;
 
 /// The schema that [`TrainRecord`] has as JSON.
 pub const TRAIN_SCHEMA: &str = "fallline.train/1";
@@ -17,10 +18,13 @@ pub const TRAIN_SCHEMA: &str = "fallline.train/1";
 /// The size and the cost of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFacts {
-    /// The number of trained parameters.
+    /// The number of parameters that can be trained.
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,
+    /// How many of the parameters the training changed; absent if all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained: Option<usize>,
 }
 
 /// A training run.
@@ -46,6 +50,9 @@ pub struct TrainRecord {
     pub threads: usize,
     pub machine: Machine,
     pub model: ModelFacts,
+    /// The file that gave the model its first parameters; absent if all were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitialFile>,
     /// The records of all epochs, or of a long run of some: see [`epochs_every`](TrainRecord::epochs_every).
     pub epochs: Vec<EpochRecord>,
     /// Absent if [`epochs`](TrainRecord::epochs) has all of them. Otherwise it has the first, every so many
@@ -154,7 +161,8 @@ mod tests {
             seed: 1,
             threads: 2,
             machine,
-            model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0 },
+            model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0, trained: Some(2) },
+            init: Some(InitialFile { path: "m".into(), checksum: 7, drawn: vec!["2.bias".into()] }),
             epochs: vec![epoch, validated],
             epochs_every: None,
             warnings: vec![warning, vanishing, leaking],
@@ -175,7 +183,8 @@ mod tests {
             r#""averages":["lookahead","ema"],"batch":64,"#,
             r#""seed":1,"threads":2,"#,
             r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
-            r#""model":{"parameters":3,"train_flops_per_sample":12.0},"epochs":["#,
+            r#""model":{"parameters":3,"train_flops_per_sample":12.0,"trained":2},"#,
+            r#""init":{"path":"m","checksum":7,"drawn":["2.bias"]},"epochs":["#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0,"#,
             r#""samples":60000,"learning_rate":0.001},"#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,

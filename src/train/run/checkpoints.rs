@@ -99,19 +99,24 @@ impl Checkpoints {
         course: &mut Course,
         observer: &mut (dyn Observer + Send),
     ) -> Result<()> {
-        let identity = Identity::of(recipe, data, std::mem::take(&mut self.options));
+        let initial = session.model().initial().cloned();
+        let mut identity = Identity::of(recipe, data, initial, std::mem::take(&mut self.options));
+        let Newest { checkpoint, damaged, .. } = std::mem::take(&mut self.newest);
+        if let Some(checkpoint) = &checkpoint {
+            identity.complete(&Identity::read(checkpoint.about(), checkpoint.path())?);
+        }
         self.about = serde_json::to_string(&identity).map_err(|error| Error::Mismatch {
             what: "options of a training".into(),
             expected: "what JSON can hold".into(),
             found: error.to_string(),
         })?;
-        let Newest { checkpoint, damaged, .. } = std::mem::take(&mut self.newest);
         match checkpoint {
             None => {
                 self.write(session, course, observer)?;
             }
             Some(checkpoint) => {
                 let program = restore(&checkpoint, &identity, recipe, session, course)?;
+                session.set_initial(identity.init);
                 let (path, program) = (checkpoint.path(), program.as_str());
                 let (step, epoch) = (session.steps(), session.epochs());
                 observer.resumed(&Resumed { path, program, step, epoch, damaged: &damaged });

@@ -302,6 +302,7 @@ pub(in crate::train) fn fit(
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
     let held = held.or(data.validation.map(Held::all));
     let batch = recipe.train.batch.saturating_mul(recipe.train.accumulate.max(1));
+    let frozen = model.frozen(recipe)?;
     // What follows from the untrained model is in a checkpoint.
     let goes_on = checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.goes_on());
     let mut untrained = None;
@@ -410,8 +411,10 @@ pub(in crate::train) fn fit(
         machine: Machine::current(),
         model: ModelFacts {
             parameters: model.parameters(),
-            train_flops_per_sample: model.train_flops_per_sample(),
+            train_flops_per_sample: model.train_flops_per_sample_with(&frozen),
+            trained: (!frozen.is_empty()).then(|| model.trained_parameters(&frozen)),
         },
+        init: model.initial().cloned(),
         epochs,
         epochs_every,
         warnings,

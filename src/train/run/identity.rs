@@ -8,7 +8,7 @@ use toml::Value;
 use super::training_set::TrainingSet;
 use crate::data::Samples;
 use crate::foreign::{self, shortened};
-use crate::model::Recipe;
+use crate::model::{InitialFile, Recipe};
 use crate::optim::schedule::Span;
 use crate::{Error, Result};
 
@@ -24,6 +24,9 @@ pub struct Identity {
     pub recipe: String,
     /// The name of the data set.
     pub data: String,
+    /// The file that gave the model its first parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitialFile>,
     train: Known,
     /// The validation part of a data set that has one.
     validation: Option<Known>,
@@ -55,11 +58,17 @@ impl Known {
 }
 
 impl Identity {
-    pub(super) fn of(recipe: &Recipe, data: &TrainingSet, options: serde_json::Value) -> Identity {
+    pub(super) fn of(
+        recipe: &Recipe,
+        data: &TrainingSet,
+        init: Option<InitialFile>,
+        options: serde_json::Value,
+    ) -> Identity {
         Identity {
             program: env!("CARGO_PKG_VERSION").into(),
             recipe: recipe.to_toml(),
             data: data.name.clone(),
+            init,
             train: Known::of(data.train),
             validation: data.validation.map(Known::of),
             options,
@@ -77,6 +86,14 @@ impl Identity {
             expected: fault.expected,
             found: fault.found,
         })
+    }
+
+    /// Takes from the training that goes on what a new command need not say again: what its parameters began with, which
+    /// have been trained since.
+    pub(super) fn complete(&mut self, old: &Identity) {
+        if self.init.is_none() {
+            self.init = old.init.clone();
+        }
     }
 
     /// Checks that `new`, whose epochs have so many steps, can go on from the checkpoint of this training at `path`.
@@ -117,6 +134,18 @@ impl Identity {
 
     fn check_data(&self, new: &Identity, place: &str) -> Result<()> {
         let validation = |of: &Identity| of.validation.as_ref().map_or("none".to_string(), Known::text);
+        let init = |of: &Identity| {
+            let text = |init: &InitialFile| format!("of {} with checksum {:08x}", init.path, init.checksum);
+            of.init.as_ref().map_or("that were drawn".to_string(), text)
+        };
+        let checksum = |of: &Identity| of.init.as_ref().map(|init| init.checksum);
+        if checksum(self) != checksum(new) {
+            return Err(Error::Mismatch {
+                what: format!("{place}: initial parameters"),
+                expected: format!("those of the training that goes on, {}", init(self)),
+                found: init(new),
+            });
+        }
         let all = [
             ("data set", self.data.clone(), new.data.clone()),
             ("training samples", self.train.text(), new.train.text()),

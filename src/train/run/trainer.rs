@@ -267,6 +267,34 @@ impl Trainer {
         self
     }
 
+    /// Leaves the parameters of these layers as they are, to train the others only: each by the name of its module, which
+    /// [`Model::summary`] shows, with all that lies in it; a range of numbers with both ends, such as `0..3`; or
+    /// `all-but-last`, all but the last layer that has parameters. It replaces what was said before.
+    ///
+    /// No gradient is computed for them, and the backward pass ends at the lowest layer that is trained. No penalty, decay or
+    /// limit applies to them, and their gradients are no part of a norm. Normalisations by batch among them go by their running
+    /// statistics, and do not renew these.
+    ///
+    /// ```
+    /// use fallline::{Activation, Loss, Model, Samples, Trainer};
+    ///
+    /// let x: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
+    /// let y = x.iter().map(|x| 3.0 * x - 1.0).collect();
+    /// let samples = Samples::from_rows(x, 1).values(y)?;
+    /// let model = Model::sequential(1).dense(8, Activation::TANH).dense(1, Activation::IDENTITY);
+    /// let mut model = model.loss(Loss::MEAN_SQUARED_ERROR).build()?;
+    /// let before = model.tensors();
+    /// let record = Trainer::new().freeze(["0"]).epochs(2).fit(&mut model, &samples)?;
+    /// assert_eq!(model.tensors()[..2], before[..2]);
+    /// assert!(model.tensors()[2..] != before[2..]);
+    /// assert_eq!(record.model.trained, Some(9));
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    pub fn freeze<T: Into<String>>(mut self, layers: impl IntoIterator<Item = T>) -> Trainer {
+        self.recipe.train.freeze = layers.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Changes any other setting that a recipe has: averages, Lookahead, accumulation, penalties, constraints, schedules of
     /// momentum and weight decay. Their types are in [`settings`](crate::settings).
     ///

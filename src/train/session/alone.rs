@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::Session;
-use crate::model::{Model, Origin};
+use crate::model::{Frozen, Model};
 use crate::probe::{Operation, Probes};
 use crate::team::Worker;
 use crate::tensor::Buffer;
@@ -25,26 +25,31 @@ impl Session<'_> {
     pub fn kernels(&self) -> Vec<(Operation, Option<usize>)> {
         let places = || [None].into_iter().chain((0..self.model.layers().len()).map(Some));
         let all = ALONE.into_iter().flat_map(|operation| places().map(move |layer| (operation, layer)));
-        all.filter(|&(operation, layer)| Session::runs_alone(self.model, operation, layer)).collect()
+        let frozen = &self.prepared.plan.frozen;
+        all.filter(|&(operation, layer)| Session::runs_alone(self.model, frozen, operation, layer)).collect()
     }
 
-    /// Whether an operation of a layer, or of none, can be run by itself.
-    pub fn runs_alone(model: &Model, operation: Operation, layer: Option<usize>) -> bool {
+    /// Whether an operation of a layer, or of none, can be run by itself, in a training that leaves some layers as they are.
+    pub fn runs_alone(model: &Model, frozen: &Frozen, operation: Operation, layer: Option<usize>) -> bool {
         let placed = layer.and_then(|index| model.layers().get(index));
-        let reads_data =
-            placed.is_some_and(|placed| placed.inputs.main == Origin::Data && placed.inputs.other.is_none());
+        let is_frozen = layer.is_some_and(|index| frozen.is_frozen(index));
+        let is_reached = layer.is_none_or(|index| frozen.reaches(index));
+        let reads_reached =
+            placed.is_some_and(|placed| placed.inputs.each().any(|input| frozen.reaches_input(input)));
         let layer = placed.map(|placed| &placed.layer);
-        // The gradient of its parameters is among the statistics.
-        let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some());
+        // The gradient of its parameters is among the statistics; where it is frozen, it has none.
+        let is_norm = layer.is_some_and(|layer| layer.as_batch_norm().is_some()) && !is_frozen;
         match (operation, layer) {
             (Operation::Gather | Operation::Loss, None) => true,
             (Operation::Forward, Some(_)) => true,
-            // The data have no gradient.
-            (Operation::InputGradient, Some(layer)) => !reads_data || (!is_norm && layer.prepares_gradient()),
+            // The data have no gradient, nor has what is below all that is trained.
+            (Operation::InputGradient, Some(layer)) => {
+                is_reached && (reads_reached || (!is_norm && layer.prepares_gradient()))
+            }
             (Operation::Statistics, Some(_)) => is_norm,
-            (Operation::WeightGradient, Some(layer)) => !is_norm && layer.has_parameters(),
-            (Operation::Update, Some(layer)) => layer.has_parameters(),
-            (Operation::Derive, Some(layer)) => layer.derived_lens()[0] > 0,
+            (Operation::WeightGradient, Some(layer)) => !is_frozen && !is_norm && layer.has_parameters(),
+            (Operation::Update, Some(layer)) => !is_frozen && layer.has_parameters(),
+            (Operation::Derive, Some(layer)) => !is_frozen && layer.derived_lens()[0] > 0,
             _ => false,
         }
     }

@@ -12,7 +12,7 @@ use super::norms;
 use super::search::{Mover, Search};
 use crate::data::batches;
 use crate::linear::Penalty;
-use crate::model::PlacedLayer;
+use crate::model::{Frozen, PlacedLayer};
 use crate::optim::StepSettings;
 use crate::optim::average::{blend, synchronise};
 use crate::optim::full_batch::{Ended, Iteration, vector};
@@ -123,7 +123,7 @@ impl Session<'_> {
         let norm = vector::dot(mover.gradient(), mover.gradient()).sqrt();
         let (layers, parameters) = self.model.parts_mut();
         parameters.iter_mut().zip(mover.point()).for_each(|(p, &x)| *p = x as f32);
-        let norms = norms_of(layers, mover, taken > 0, step);
+        let norms = norms_of(layers, &self.prepared.plan.frozen, mover, taken > 0, step);
         self.steps += 1;
         let averaging = averages.at(self.steps);
         let (slow, average) = self.prepared.workspace.averages_mut();
@@ -163,10 +163,16 @@ impl Session<'_> {
 }
 
 /// The norms of each layer in an iteration that took this step, whether or not it has moved the point.
-fn norms_of(layers: &[PlacedLayer], mover: &Mover, is_moved: bool, step: f64) -> Vec<LayerNorms> {
+fn norms_of(
+    layers: &[PlacedLayer],
+    frozen: &Frozen,
+    mover: &Mover,
+    is_moved: bool,
+    step: f64,
+) -> Vec<LayerNorms> {
     let point = mover.point();
     let gradient = if is_moved { mover.gradient_before() } else { mover.gradient() };
-    norms::of_storage(layers, |place| {
+    norms::of_storage(layers, frozen, |place| {
         let update = if is_moved { mover.moved(step, place) } else { 0.0 };
         [gradient[place], update, point[place] - update]
     })
@@ -174,9 +180,9 @@ fn norms_of(layers: &[PlacedLayer], mover: &Mover, is_moved: bool, step: f64) ->
 
 /// Writes the gradients of all shards to the places of their parameters among all parameters.
 fn unpack(gradient: &mut [f64], shards: &[f32], layers: &[PlacedLayer], plan: &Plan) {
-    let partitions = plan.partitions.iter().zip(&plan.gradients);
-    for (PlacedLayer { storage, .. }, (partition, places)) in layers.iter().zip(partitions) {
-        for (shard, &place) in (0..partition.shards()).zip(places) {
+    let partitions = plan.partitions.iter().zip(&plan.gradients).enumerate();
+    for (PlacedLayer { storage, .. }, (index, (partition, places))) in layers.iter().zip(partitions) {
+        for (shard, &place) in plan.trained_shards(index).zip(places) {
             let mut rest = &shards[place..];
             for part in partition.shard_parts(shard) {
                 let (values, after) = rest.split_at(part.len());

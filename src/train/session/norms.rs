@@ -1,11 +1,11 @@
 //! The norms of layers, from the sums of squares of their shards.
 
-use crate::model::{PlacedLayer, names_of};
+use crate::model::{Frozen, PlacedLayer, names_of};
 use crate::train::plan::Plan;
 use crate::train::plan::workspace::NORMS;
 use crate::train::record::norms::LayerNorms;
 
-/// The norms of all layers with parameters, from the sums of squares of each shard, `[shards][NORMS]`; none if
+/// The norms of all layers with parameters that are trained, from the sums of squares of each shard, `[shards][NORMS]`; none if
 /// one is not finite, or nothing was measured.
 pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<LayerNorms> {
     let names = names_of(layers);
@@ -23,20 +23,25 @@ pub fn of_layers(layers: &[PlacedLayer], plan: &Plan, squares: &[f64]) -> Vec<La
     if is_measured && all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }
 
-/// The norms of all layers with parameters, where `at` gives gradient, update and parameter at a place of the
+/// The norms of all layers with parameters that are trained, where `at` gives gradient, update and parameter at a place of the
 /// model's storage; none if one is not finite.
-pub fn of_storage(layers: &[PlacedLayer], at: impl Fn(usize) -> [f64; NORMS]) -> Vec<LayerNorms> {
+pub fn of_storage(
+    layers: &[PlacedLayer],
+    frozen: &Frozen,
+    at: impl Fn(usize) -> [f64; NORMS],
+) -> Vec<LayerNorms> {
     let names = names_of(layers);
-    let norms = |(placed, name): (&PlacedLayer, &String)| {
+    let norms = |(index, placed): (usize, &PlacedLayer)| {
         let mut sums = [0.0; NORMS];
         let trained = placed.layer.parameters().last().map_or(0, |last| last.range.end);
         for place in placed.storage.start..placed.storage.start + trained {
             sums.iter_mut().zip(at(place)).for_each(|(sum, value)| *sum += value * value);
         }
         let [gradient, update, parameters] = sums.map(f64::sqrt);
-        LayerNorms { layer: name.clone(), gradient, update, parameters }
+        LayerNorms { layer: names[index].clone(), gradient, update, parameters }
     };
-    let all: Vec<_> =
-        layers.iter().zip(&names).filter(|(placed, _)| placed.layer.has_parameters()).map(norms).collect();
+    let is_trained =
+        |(index, placed): &(usize, &PlacedLayer)| placed.layer.has_parameters() && !frozen.is_frozen(*index);
+    let all: Vec<_> = layers.iter().enumerate().filter(is_trained).map(norms).collect();
     if all.iter().all(LayerNorms::is_finite) { all } else { Vec::new() }
 }

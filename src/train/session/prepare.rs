@@ -110,7 +110,8 @@ impl Request<'_> {
     /// Plans the training of `model`, and allocates its memory.
     ///
     /// # Errors
-    /// If memory is short, a schedule does not fit into the run, or a batch has too few samples to be normalised.
+    /// If memory is short, a schedule does not fit into the run, a batch has too few samples to be normalised, or the layers
+    /// to freeze are not there.
     pub fn prepare(&self, model: &Model) -> Result<Prepared> {
         let &Request { recipe, count, positions, threads, augmenter, sparse_entries, wants_norm, .. } = self;
         let one = recipe.train.batch.clamp(1, count);
@@ -122,8 +123,10 @@ impl Request<'_> {
         let features = model.input().iter().product();
         let parameters = model.storage().len();
         let layers = model.layers();
+        let frozen = model.frozen(recipe)?;
         let plan = Plan::new(&Requirements {
             layers,
+            frozen: &frozen,
             features,
             workers: threads,
             batch,
@@ -149,7 +152,7 @@ impl Request<'_> {
         let tokens = if self.are_tokens { positions } else { 0 };
         let sizes = Sizes { features, targets, positions, tokens, parameters, batch, slots: rule.slots() };
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
-        let averages = Averages::new(recipe, rule.evaluated(), model, &mut workspace);
+        let averages = Averages::new(recipe, rule.evaluated(), (model, &frozen), &mut workspace);
         let loss = model.loss().function();
         Ok(Prepared { rule, span, plan, workspace, averages, loss, batch })
     }

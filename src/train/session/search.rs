@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::checkpoint::{Archive, State};
 use crate::layers::Role;
-use crate::model::{Model, PlacedLayer, Recipe};
+use crate::model::{Frozen, Model, PlacedLayer, Recipe};
 use crate::optim::full_batch::{Iteration, Objective, Solver};
 use crate::optim::global::{BestSearch, Searcher};
 use crate::optim::{FullBatch, Search as How};
@@ -46,10 +46,10 @@ impl Search {
             How::Descent(settings) => Vec::with_capacity(1 + 2 * settings.max_eval),
             How::Global(_) => Vec::new(),
         };
-        let mover = Mover::new(method, model, start, iterations, recipe)?;
+        let mover = Mover::new(method, (model, &plan.frozen), start, iterations, recipe)?;
         let l2 = f64::from(recipe.model.penalty().l2);
         let weights = if l2 != 0.0 { weights_of(model.layers(), plan) } else { Vec::new() };
-        let trained = trained(model);
+        let trained = trained(model, &plan.frozen);
         Ok(Search { mover, weight_decay, trained, l2, weights, scores, evaluations: 0 })
     }
 }
@@ -76,12 +76,15 @@ impl State for Search {
 }
 
 /// What is left of the storage of all parameters without what is not trained.
-fn trained(model: &Model) -> Vec<Range<usize>> {
+fn trained(model: &Model, frozen: &Frozen) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     let mut start = 0;
-    for fixed in model.statistics() {
-        places.push(start..fixed.start);
-        start = fixed.end;
+    let mut fixed = model.statistics();
+    fixed.extend(frozen.places(model.layers()));
+    fixed.sort_by_key(|place| place.start);
+    for fixed in fixed {
+        places.push(start..fixed.start.max(start));
+        start = fixed.end.max(start);
     }
     places.push(start..model.storage().len());
     places.retain(|place| !place.is_empty());
@@ -110,13 +113,13 @@ pub struct Packed {
 impl Mover {
     fn new(
         method: FullBatch,
-        model: &Model,
+        (model, frozen): (&Model, &Frozen),
         start: Vec<f64>,
         iterations: usize,
         recipe: &Recipe,
     ) -> Result<Mover> {
         let rate = recipe.optimizer.learning_rate;
-        let places = if method.keeps_the_best() { places_of(model)? } else { Vec::new() };
+        let places = if method.keeps_the_best() { places_of(model, frozen)? } else { Vec::new() };
         let packed = packed(&start, &places)?;
         let from = if method.keeps_the_best() { &packed } else { &start };
         Ok(match Searcher::new(method, rate, from, iterations, recipe.train.seed)? {
@@ -199,11 +202,12 @@ fn packed(storage: &[f64], places: &[usize]) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-/// Where the parameters lie among all that is stored.
-fn places_of(model: &Model) -> Result<Vec<usize>> {
+/// Where the parameters that are trained lie among all that is stored.
+fn places_of(model: &Model, frozen: &Frozen) -> Result<Vec<usize>> {
     let what = "the places of the parameters";
     let mut marks = memory::filled(what, 0.0f32, model.storage().len())?;
-    for placed in model.layers() {
+    let trained = model.layers().iter().enumerate().filter(|(index, _)| !frozen.is_frozen(*index));
+    for (_, placed) in trained {
         for spec in placed.layer.parameters() {
             let ones = memory::filled(what, 1.0, spec.shape.iter().product())?;
             spec.store(&mut marks[placed.storage.clone()], &ones);
@@ -214,11 +218,11 @@ fn places_of(model: &Model) -> Result<Vec<usize>> {
     Ok(places)
 }
 
-/// Where the weights lie among all parameters, of a plan in which shards hold whole columns.
+/// Where the weights that are trained lie among all parameters, of a plan in which shards hold whole columns.
 fn weights_of(layers: &[PlacedLayer], plan: &Plan) -> Vec<Range<usize>> {
     let mut places = Vec::new();
-    for (placed, partition) in layers.iter().zip(&plan.partitions) {
-        for shard in 0..partition.shards() {
+    for (index, (placed, partition)) in layers.iter().zip(&plan.partitions).enumerate() {
+        for shard in plan.trained_shards(index) {
             let parts = partition.shard_parts(shard).into_iter().zip(partition.shard_roles(shard));
             for (part, _) in parts.filter(|(part, role)| *role == Role::Weights && !part.is_empty()) {
                 places.push(placed.storage.start + part.start..placed.storage.start + part.end);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Archive, State};
 use crate::model::recipe::{AverageConfig, AverageMethod};
-use crate::model::{Model, Recipe};
+use crate::model::{Frozen, Model, Recipe};
 use crate::optim::{Ema, Lookahead, average};
 use crate::train::plan::workspace::Workspace;
 use crate::{Error, Result};
@@ -77,23 +77,29 @@ pub struct Averages {
     epochs: u64,
     shown: Shown,
     /// The ranges of what is not trained. Running statistics are averaged as the parameters are, but have nothing slow;
-    /// what is fixed is the same everywhere.
+    /// what is fixed or frozen is the same everywhere.
     statistics: Vec<Range<usize>>,
 }
 
 impl Averages {
-    /// The averages of a run that begins with this model, by a rule that
+    /// The averages of a run that begins with this model and leaves some of its layers as they are, by a rule that
     /// [evaluates](crate::optim::Rule::evaluated) this slot.
-    pub fn new(recipe: &Recipe, slot: Option<usize>, model: &Model, workspace: &mut Workspace) -> Averages {
+    pub fn new(
+        recipe: &Recipe,
+        slot: Option<usize>,
+        (model, frozen): (&Model, &Frozen),
+        workspace: &mut Workspace,
+    ) -> Averages {
         if let Some(slot) = slot {
             workspace.slot_mut(slot).copy_from_slice(model.storage());
         }
         if recipe.lookahead.is_some() {
             workspace.averages_mut().0.copy_from_slice(model.storage());
         }
-        let statistics = model.statistics();
+        let mut statistics = model.statistics();
+        statistics.extend(frozen.places(model.layers()));
         if recipe.average.is_some() {
-            // What is fixed is in no shard, and no average comes by it.
+            // What is fixed or frozen is in no shard, and no average comes by it.
             let average = workspace.averages_mut().1;
             for place in &statistics {
                 average[place.clone()].copy_from_slice(&model.storage()[place.clone()]);

@@ -55,7 +55,8 @@ impl Step<'_> {
     /// written.
     pub(super) fn input_gradient_cost(&self, index: usize, rows: usize) -> Cost {
         let placed = &self.layers[index];
-        let flops = placed.layer.flops().backward;
+        let wants = placed.inputs.each().any(|input| self.gradient_of(input).is_some());
+        let flops = if wants { placed.layer.flops().backward } else { 0.0 };
         let derived = self.memory.derived[index].columns();
         let weights = if flops == 0.0 {
             0
@@ -99,8 +100,7 @@ impl Step<'_> {
     /// Bytes of parameters and slots that a worker goes through before it comes back to the first of them:
     /// at the least its share, for the owners' shares are about equal.
     fn step_bytes(&self) -> usize {
-        let all = self.layers.last().map_or(0, |placed| placed.storage.end);
-        all * FLOAT * (1 + self.memory.slots.len()) / self.plan.owners.len()
+        self.plan.updated_len * FLOAT * (1 + self.memory.slots.len()) / self.plan.owners.len()
     }
 
     /// The cost of so many bytes that are in cache, and so many that are touched once a step.

@@ -24,11 +24,11 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The buffer of the gradient of a layer's input; the data have none.
+    /// The buffer of the gradient of a layer's input; the data have none, nor has what the backward pass does not come to.
     pub(super) fn gradient_of(&self, input: Origin) -> Option<&Activations<Shares<'a>>> {
         match input {
-            Origin::Data => None,
-            Origin::Output(index) => Some(&self.memory.gradients[index]),
+            Origin::Output(index) if self.plan.frozen.reaches(index) => Some(&self.memory.gradients[index]),
+            Origin::Data | Origin::Output(_) => None,
         }
     }
 
@@ -56,19 +56,17 @@ impl<'a> Step<'a> {
         let Some(mut sum) = dx(inputs.main) else { return };
         let mut own = self.memory.branch.write(worker, rows.clone(), 0..sum.columns());
         let derived = &self.memory.derived[index];
-        if let Some(layer) = layer.as_layer() {
-            layer.backward(Backward {
-                dx: Some(own.reborrow()),
-                dy,
-                x,
-                y,
-                storage: self.parameters.read(worker, storage.clone()),
-                derived: derived.read(worker, 0..derived.columns()),
-                scratch: self.scratch(worker, index),
-                training: Some(&self.training(index, &rows, block)),
-                lengths: self.lengths(worker, index, rows.clone()),
-            });
-        }
+        layer.backward(Backward {
+            dx: Some(own.reborrow()),
+            dy,
+            x,
+            y,
+            storage: self.parameters.read(worker, storage.clone()),
+            derived: derived.read(worker, 0..derived.columns()),
+            scratch: self.scratch(worker, index),
+            training: Some(&self.training(index, &rows, block)),
+            lengths: self.lengths(worker, index, rows.clone()),
+        });
         add_rows(&mut sum, &mut own);
     }
 }

@@ -62,7 +62,7 @@ impl Step<'_> {
     /// rows.
     pub(super) fn backward_and_sum(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
         self.backward(worker, index, rows.clone(), block);
-        if self.layers[index].layer.sums_rows() {
+        if self.layers[index].layer.sums_rows() && !self.plan.frozen.is_frozen(index) {
             self.gradient_of_rows(worker, index, rows);
         }
     }
@@ -281,6 +281,9 @@ impl Step<'_> {
     }
 
     pub(super) fn backward(&self, worker: &Worker, index: usize, rows: Range<usize>, block: Block) {
+        if !self.plan.frozen.reaches(index) {
+            return;
+        }
         let PlacedLayer { layer, inputs, storage, .. } = &self.layers[index];
         let is_first = inputs.other.is_none() && self.gradient_of(inputs.main).is_none();
         // Where there are lengths, the gradient behind them is to become 0.
@@ -295,7 +298,6 @@ impl Step<'_> {
             let gradient = &self.memory.gradients[index];
             let dx = self.gradient_of(inputs.main).map(|dx| dx.write(worker, rows.clone(), 0..dx.columns()));
             let derived = &self.memory.derived[index];
-            let Some(layer) = layer.as_layer() else { return };
             layer.backward(Backward {
                 dx,
                 dy: gradient.write(worker, rows.clone(), 0..gradient.columns()),

@@ -38,9 +38,15 @@ impl Step<'_> {
             self.backward_through(worker, from..self.layers.len(), rows, block);
         }
         for (number, &norm) in norms.iter().enumerate().rev() {
+            let from = if number == 0 { 0 } else { norms[number - 1] };
+            // Below, nothing may be left to train; the layer's own gradient is in its sums.
+            let is_reached = |index: usize| self.plan.frozen.reaches(index);
+            let goes_on = self.gradient_of(self.layers[norm].inputs.main).is_some();
+            if !goes_on && !(from..norm).any(is_reached) {
+                continue;
+            }
             worker.barrier();
             self.prepare_backward(worker, number, count);
-            let from = if number == 0 { 0 } else { norms[number - 1] };
             for rows in cuts() {
                 // Outputs that were not saved are computed again: that is less than to write and read them.
                 for index in (from..norm).filter(|&index| self.plan.rows.outputs_transient[index]) {

@@ -162,6 +162,30 @@ fn batches_and_gradients() {
     }
 }
 
+/// Layers that stay as they are, with what would change them.
+#[test]
+fn frozen_layers() {
+    let norm = "model.layers=[{type='dense', units=9, bias=false}, {type='batch-norm', activation='relu'}, \
+                {type='dense', units=10}]";
+    for changes in [
+        &["train.freeze=0", "optimizer={name='adamw', weight_decay=0.1}"][..],
+        &["train.freeze=2", "average.method=ema", "average.decay=0.9", "lookahead.steps=3"],
+        &["train.freeze=all-but-last", "average.method=swa", "average.start=2"],
+        &[norm, "train.freeze=1", "gradient.clip_norm=0.1"],
+        &[norm, "train.freeze=0", "optimizer.name=muon"],
+        &["train.freeze=0", "optimizer.name=schedule-free-adamw"],
+        &[
+            "train.freeze=0",
+            "train.batch=all",
+            "train.epochs=7",
+            "optimizer={name='lbfgs', weight_decay=0.01}",
+        ],
+        &["train.freeze=0", "train.batch=all", "train.epochs=7", "optimizer={name='genetic', population=6}"],
+    ] {
+        base(changes);
+    }
+}
+
 /// Rules that end a training, also within an epoch, and what they remember.
 #[test]
 fn stopping() {

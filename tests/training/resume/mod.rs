@@ -1,6 +1,7 @@
 //! A training that goes on from a checkpoint ends with the bits of one that was never interrupted, and not with those of
 //! one that begins again with the parameters alone.
 
+mod begun;
 mod broken;
 mod cases;
 mod crafted;

@@ -157,7 +157,10 @@ impl<F: Form> Memory<F> {
                 false => all(arena, columns, stride),
             };
             outputs.push(of(plan.rows.outputs_transient[index]));
-            gradients.push(of(plan.rows.gradients_transient[index]));
+            // Where the backward pass does not come nothing is written.
+            let is_needed = plan.frozen.reaches(index);
+            let gradient = is_needed.then(|| of(plan.rows.gradients_transient[index]));
+            gradients.push(gradient.unwrap_or_else(Activations::none));
         }
         let batch_norms = || plan.rows.norms.iter().filter_map(|&index| layers[index].layer.as_batch_norm());
         let orthogonal = plan.per_tensor.as_ref().map_or(&[][..], PerTensorPlan::orthogonal);
@@ -187,7 +190,13 @@ impl<F: Form> Memory<F> {
             before: each_worker(arena, plan.scratch_len),
             slow: arena.array(only(plan.keeps_slow, parameters)),
             average: arena.array(only(plan.keeps_average, parameters)),
-            partials: layers.iter().map(|placed| partials(arena, placed, parts)).collect(),
+            partials: layers
+                .iter()
+                .enumerate()
+                .map(|(index, placed)| {
+                    partials(arena, placed, if plan.frozen.is_frozen(index) { 0 } else { parts })
+                })
+                .collect(),
             branch: match plan.rows.merges.columns {
                 0 => Activations::none(),
                 columns => under_way(arena, columns, row_stride(columns)),
@@ -231,9 +240,10 @@ impl<F: Form> Factors<F> {
     }
 }
 
-/// One gradient of all parameters for each part of a block, if the layer sums by rows.
+/// One gradient of all parameters for each part of a block, of which there are none where nothing is trained, if the
+/// layer sums by rows.
 fn partials<F: Form>(arena: &mut impl Allocate<F>, placed: &PlacedLayer, parts: usize) -> F::Of<f32> {
-    match placed.layer.sums_rows() {
+    match placed.layer.sums_rows() && parts > 0 {
         true => arena.matrix(parts, placed.layer.storage_len()),
         false => arena.matrix(0, 0),
     }
