@@ -6,6 +6,7 @@ pub mod common;
 
 mod bench_report;
 mod cli;
+mod export;
 #[cfg(unix)]
 mod interrupted;
 mod kept;
