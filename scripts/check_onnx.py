@@ -80,7 +80,7 @@ NETWORKS = {
                                        "dense units=3"]),
     "lstm": ("1x9x5", 4, ["lstm units=8 layers=2 initial='trained'",
                           "lstm units=4 bidirectional=true initial='trained'", "last-position", "dense units=4"]),
-    "gru": ("6x5x2", 4, ["rows", "gru units=8 bidirectional=true layers=2 returns='last'", "dense units=4"]),
+    "gru": ("6x5x2", 4, ["rows", "gru units=16 bidirectional=true layers=2 returns='last'", "dense units=4"]),
     "rnn": ("4x4x1", 4, ["permute seed=3", "rnn units=8 nonlinearity='relu' initial='trained'",
                          "rnn units=16 bidirectional=true returns='last'", "dense units=4"]),
     "gru-tokens": ("1x7x3", 5, ["gru units=6 initial='trained'", "position-dense units=5"]),
@@ -289,24 +289,43 @@ class Checks:
 
     def recipes(self, data, trainer, only):
         names = [line.split()[0] for line in run(self.program, "recipes").splitlines() if line]
+        left_out = []
         for name in names:
             if only and only != name:
                 continue
             path = self.folder / f"{name}.safetensors"
-            command = [trainer, "train", name, "--quiet", "--epochs", 1, "--threads", 1, "--allow-divergence", "--save",
-                       path, "--set", "train.steps_per_epoch=2"]
-            try:
-                run(*command, *(["--data", data] if data else []))
-            except RuntimeError as error:
-                try:
-                    run(*(command[:-2]), *(["--data", data] if data else []))
-                except RuntimeError:
-                    print(f"left out {name}: {str(error).splitlines()[-1][-300:]}", flush=True)
-                    continue
+            reason = self.trained(trainer, name, path, data)
+            if reason:
+                left_out.append(name)
+                print(f"left out {name}: {reason}", flush=True)
+                continue
             model = Model(path)
             self.attempt(f"recipe {name}", lambda: self.plain(model))
             if "table" not in model.metadata:
                 self.attempt(f"recipe {name}, with preprocessing", lambda: self.preprocessed(model))
+            elif '"windows"' not in model.metadata["table"]:
+                self.attempt(f"recipe {name}, with preprocessing",
+                             lambda: self.export(model, 17, "--with-preprocessing") and 0.0)
+        print(f"{len(left_out)} recipes left out: {', '.join(left_out)}" if left_out else "no recipe left out")
+
+    @staticmethod
+    def trained(trainer, name, path, data):
+        """Trains a recipe for two steps, or an epoch where that is all that it takes. What kept it from that, if something did."""
+        folders = [None] + ([data] + sorted(folder for folder in pathlib.Path(data).iterdir() if folder.is_dir())
+                            if data else [])
+        reason = ""
+        for folder in folders:
+            for short in (["--set", "train.steps_per_epoch=2"], []):
+                try:
+                    run(trainer, "train", name, "--quiet", "--epochs", 1, "--threads", 1, "--allow-divergence", "--save",
+                        path, *short, *(["--data", folder] if folder else []))
+                    return None
+                except RuntimeError as error:
+                    if "not found" in str(error):
+                        reason = str(error).splitlines()[-1][-200:]
+                        break
+                    reason = reason or str(error).splitlines()[-1][-200:]
+        return reason
 
     def table(self):
         """Numbers with missing ones, and categories, against `fallline predict`."""
