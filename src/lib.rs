@@ -237,6 +237,7 @@ pub mod engine {
 #[doc(inline)]
 pub use data::{FeaturesRef, SampleRows, Samples, Targets, TargetsRef};
 pub use error::{Error, Result};
+pub use exchange::onnx::export::OnnxOptions;
 pub use hyper::{HyperParameter, HyperValue};
 pub use init::Init;
 pub use kernels::activation::Activation;

@@ -4,6 +4,7 @@ mod bench;
 mod calibrate;
 pub mod data;
 mod eval;
+mod export;
 mod generate;
 pub mod images;
 mod kernel;
@@ -56,6 +57,7 @@ Examples:
   fallline train mnist-mlp --save mlp.safetensors
   fallline eval --model mlp.safetensors
   fallline predict --model mlp.safetensors --draw digit.png
+  fallline export mlp.safetensors --onnx mlp.onnx
   fallline calibrate                   what this machine can do
   fallline bench --out report          how fast it trains
   fallline profile mnist-mlp           where the time of a step goes
@@ -78,6 +80,8 @@ enum Command {
     Generate(generate::GenerateArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
+    /// Write a saved model in a format that other programs read.
+    Export(export::ExportArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
     Reproduce(reproduce::ReproduceArguments),
     /// Search for the best settings of a recipe: grid, random, Hyperband, Parzen estimators; or a learning-rate test.
@@ -124,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Generate(arguments) => generate::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
+        Command::Export(arguments) => export::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Search(arguments) => search::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

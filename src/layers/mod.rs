@@ -80,6 +80,7 @@ pub use polynomial::Polynomial;
 pub use pool::{GlobalAverage, GlobalMax, Pool, Pooling};
 pub use position_dense::PositionDense;
 pub use position_norm::PositionNorm;
+pub use positions::permutation;
 pub use prelu::Prelu;
 pub use recurrent::{Cell, Recurrent};
 pub use registry::RESIDUAL;

@@ -94,13 +94,18 @@ impl LayerSettings {
         self.kind.modules + usize::from(self.fuses())
     }
 
+    /// The same of all nodes that stand for it, that of an activation behind it included.
+    pub fn all_modules(&self) -> usize {
+        self.kind.modules + usize::from(self.own_activation().is_some())
+    }
+
     /// Numbers that go into each output, if those are many.
     pub fn fan_in(&self, input: Shape) -> usize {
         (self.kind.fan_in)(self.values(), input)
     }
 
     /// The activation that it ends in, if it is not the identity.
-    fn own_activation(&self) -> Option<Activation> {
+    pub fn own_activation(&self) -> Option<Activation> {
         let own = (self.kind.ending != Ending::None).then(|| self.values().activation("activation"));
         own.filter(|activation| *activation != Activation::IDENTITY)
     }

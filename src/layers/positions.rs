@@ -98,9 +98,15 @@ fn padded_image(input: Shape) -> Image {
 
 fn permuted(settings: &HyperValues, input: Shape) -> Box<dyn Layer> {
     let input = image_of(input);
+    let order = Some(permutation(settings, input.pixels()));
+    Box::new(Reordered { output: Image::new(1, input.pixels(), input.channels), order, input })
+}
+
+/// The pixel, of so many, that each position has behind a `permute` layer with these settings.
+pub fn permutation(settings: &HyperValues, pixels: usize) -> Vec<u32> {
     let mut order = Vec::new();
-    batches::order(input.pixels(), settings.integer("seed") as u64, 0, true, &mut order);
-    Box::new(Reordered { output: Image::new(1, input.pixels(), input.channels), order: Some(order), input })
+    batches::order(pixels, settings.integer("seed") as u64, 0, true, &mut order);
+    order
 }
 
 /// A vector that is added to each position.

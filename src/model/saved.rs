@@ -93,6 +93,12 @@ pub fn save(
     write(path, model, recipe, input, classes, Some(element_type))
 }
 
+/// What stands beside the tensors of a model that was trained by a recipe, for a file of another form: the keys of the model's
+/// own file.
+pub fn metadata(model: &Model, recipe: &Recipe) -> BTreeMap<String, String> {
+    entries(model, recipe, model.input(), model.classes(), model.seen().element_type)
+}
+
 fn write(
     path: &Path,
     model: &Model,
@@ -101,6 +107,16 @@ fn write(
     classes: usize,
     element_type: Option<ElementType>,
 ) -> Result<()> {
+    model.save_tensors(path, &entries(model, recipe, input, classes, element_type))
+}
+
+fn entries(
+    model: &Model,
+    recipe: &Recipe,
+    input: [usize; 3],
+    classes: usize,
+    element_type: Option<ElementType>,
+) -> BTreeMap<String, String> {
     let entry = |key: &str, value: String| (key.to_string(), value);
     let mut metadata = BTreeMap::from([
         entry("schema", SCHEMA.to_string()),
@@ -118,7 +134,7 @@ fn write(
         let scale = recipe.data.scale_of(element_type).to_string();
         metadata.extend([entry("element", element_type.name().to_string()), entry("scale", scale)]);
     }
-    model.save_tensors(path, &metadata)
+    metadata
 }
 
 impl Model {

@@ -6,6 +6,7 @@ pub mod common;
 
 mod bench_report;
 mod cli;
+mod export;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))] // it reads registers
 mod faults;
 mod fine_tuning;

@@ -21,6 +21,7 @@ mod linear;
 mod normalisation;
 mod norms;
 mod one_step;
+mod onnx;
 mod own_steps;
 mod probes;
 mod prompts;

@@ -1,3 +1,4 @@
 //! Models as ONNX files.
 
+pub mod export;
 pub mod proto;
