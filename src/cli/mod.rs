@@ -17,6 +17,7 @@ mod profile;
 mod recipes;
 mod report;
 mod reproduce;
+mod resumed;
 mod search;
 mod shared;
 mod signals;

@@ -3,7 +3,7 @@
 mod arguments;
 mod folds;
 mod heading;
-mod kept;
+pub(in crate::cli) mod kept;
 mod outcomes;
 pub(in crate::cli) mod table;
 mod watchers;

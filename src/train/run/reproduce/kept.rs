@@ -115,8 +115,7 @@ impl Reproduction {
             });
         }
         if self.until_accuracy != new.until_accuracy {
-            let text =
-                |of: &Reproduction| of.until_accuracy.map_or("none".into(), |until| until.to_string());
+            let text = |of: &Reproduction| of.until_accuracy.map_or("none".into(), |until| until.to_string());
             let expected = format!("{}, as in the reproduction that goes on", text(self));
             return setting("--until-accuracy", expected, text(new));
         }
@@ -215,9 +214,10 @@ impl Kept {
 
     /// How many of these trainings have a record, whole or not.
     pub fn done(&self, tasks: &[Task]) -> usize {
-        let trainings = tasks.iter().enumerate().flat_map(|(recipe, task)| {
-            task.seeds.iter().map(move |&seed| (recipe, seed))
-        });
+        let trainings = tasks
+            .iter()
+            .enumerate()
+            .flat_map(|(recipe, task)| task.seeds.iter().map(move |&seed| (recipe, seed)));
         trainings.filter(|&(recipe, seed)| self.record_path(recipe, seed).exists()).count()
     }
 
