@@ -204,7 +204,9 @@ mod tests {
         let path = place.path().join("c");
         clear(&path);
         let mut folder = Folder::lock(&path, 2).unwrap();
-        [1, 2].map(|step| write(&mut folder, step));
+        for step in [1, 2] {
+            write(&mut folder, step);
+        }
         drop(folder);
         fs::write(path.join("notes"), "").unwrap();
         clear(&path);

@@ -10,7 +10,7 @@ use crate::data::Samples;
 use crate::foreign::{self, shortened};
 use crate::model::Recipe;
 use crate::optim::schedule::Span;
-use crate::{Error, Result};
+use crate::{Error, Result, panics};
 
 /// The key that may be another one, where nothing that is done goes by it.
 const EPOCHS: &str = "train.epochs";
@@ -137,10 +137,12 @@ impl Identity {
 }
 
 fn parse(recipe: &str, place: &str) -> Result<toml::Table> {
-    recipe.parse().map_err(|error: toml::de::Error| Error::Syntax {
-        place: format!("{place}: recipe"),
-        message: shortened(error.message()),
-    })
+    let refused =
+        |message: &str| Error::Syntax { place: format!("{place}: recipe"), message: shortened(message) };
+    // It may come from anywhere.
+    let parsed = panics::caught(|| recipe.parse::<toml::Table>());
+    let parsed = parsed.map_err(|panic| refused(&format!("what it says {panic}")))?;
+    parsed.map_err(|error| refused(error.message()))
 }
 
 /// The first key in which two recipes, as TOML, differ, with the value of each; the key `passed_over` may differ.
