@@ -6,7 +6,8 @@
 mod archive;
 mod file;
 mod folder;
+pub mod sealed;
 
 pub use archive::{Archive, Bits, State};
 pub use file::Checkpoint;
-pub use folder::{Folder, Newest, is_used, newest};
+pub use folder::{Folder, Newest, clear, is_used, newest};

@@ -148,6 +148,7 @@ mod tests {
                 precision: "f32".into(),
                 parameters: 101_770,
                 train_flops_per_sample: 4e5,
+                settings: None,
                 samples_per_second: Summary::of(&runs),
                 tokens_per_sample: None,
                 tokens_per_second: None,
@@ -158,6 +159,7 @@ mod tests {
                 update_bytes_per_step: None,
                 peak_memory_bytes: None,
                 waiting: None,
+                measured: Vec::new(),
             }
         };
         BenchRecord {
@@ -167,6 +169,7 @@ mod tests {
             calibration: None,
             notes: Vec::new(),
             seconds_per_case: 1.0,
+            compared: Vec::new(),
             cases: (0..cases).map(case).collect(),
         }
     }

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod profile;
 mod rates;
 pub mod record;
+mod resumed;
 pub mod suite;
 pub mod throughput;
 pub mod topology;

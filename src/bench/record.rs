@@ -30,6 +30,9 @@ pub struct BenchRecord {
     pub notes: Vec<String>,
     /// Seconds of measuring meant for each case.
     pub seconds_per_case: f64,
+    /// The names of the other frameworks that were to be run beside each case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<String>,
     pub cases: Vec<CaseRecord>,
 }
 
@@ -53,6 +56,10 @@ pub struct CaseRecord {
     pub parameters: usize,
     /// Floating-point operations of a training step, per sample.
     pub train_flops_per_sample: f64,
+    /// The recipe as TOML, with every value written out as it was measured; absent for other frameworks, and in records of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<String>,
     pub samples_per_second: Summary,
     /// Tokens of a sample with a target each, the mean of all samples; absent where a sample has one target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +87,21 @@ pub struct CaseRecord {
     /// The part of their time that the workers wait at barriers; absent for other frameworks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<f64>,
+    /// When the runs were made, in their order: more than one part if the benchmark was interrupted and resumed, always on
+    /// the same machine; empty in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<Measured>,
+}
+
+/// When runs of a case were made. Times are in UTC, to the second: "2026-11-30T20:09:00Z".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// When the benchmark, or the part of it that went on, was begun.
+    pub begun: String,
+    /// When its last run of this case was made.
+    pub ended: String,
+    /// Its runs of this case.
+    pub runs: usize,
 }
 
 impl CaseRecord {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::data_folders::DataFolders;
 use super::peers::{Framework, Peer, Specification, Unavailable};
 use super::plan::{BenchPlan, PlannedCase, ROUNDS};
 use super::record::{BENCH_SCHEMA, BenchRecord, Calibration, CaseRecord, FALLLINE};
+use super::resumed::{conclude, count, take_over, utc};
 use super::throughput::{Case, Sample, peak_of};
 use crate::data::{DataSet, Samples, Targets};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::memory;
 use crate::stats::Summary;
 use crate::team::Team;
@@ -53,13 +54,15 @@ struct Turn<'a> {
     runner: Runner<'a>,
 }
 
-/// Measures the cases of `plan`, or the runs that `previous`, a record of the same plan, still lacks.
+/// Measures the cases of `plan`, or the rounds that `previous`, a record of the same plan, still lacks. Cases that have all
+/// are not trained at all.
 /// All cases run in turn; with other frameworks beside them, each case runs in turn with the same
 /// case of those, since they take too much memory to wait for others. Ends early when `stop` is set;
 /// the record then holds the runs that were made.
 ///
 /// # Errors
-/// [`Error::Mismatch`] if `previous` is of another plan or machine; those of
+/// [`Error::Mismatch`] or [`Error::Setting`] with the difference if `previous` is of another plan, machine or version of
+/// the program; those of
 /// [`Session::new`](crate::train::Session::new) and of `watcher`.
 pub fn run(
     plan: &mut BenchPlan,
@@ -75,8 +78,19 @@ pub fn run(
         calibration,
         notes: plan.notes.clone(),
         seconds_per_case: (plan.slice * ROUNDS as u32).as_secs_f64(),
-        cases: Vec::new(),
+        compared: plan.peers.iter().map(|framework| framework.name().to_string()).collect(),
+        cases: cases(plan),
     };
+    let own = record.cases.len();
+    for framework in &plan.peers {
+        for index in 0..own {
+            record.cases.push(of_peer(&record.cases[index], framework.name()));
+        }
+    }
+    if let Some(previous) = previous {
+        take_over(&mut record, previous, own)?;
+        derive_scaling(&mut record.cases);
+    }
     let teams = teams(&plan.cases)?;
     // What is wrong with the last case is better known before the first.
     for planned in &mut plan.cases {
@@ -87,38 +101,33 @@ pub fn run(
     let mut turns = Vec::new();
     let mut specifications = Vec::new();
     let files = DataFolders::new(plan)?;
-    for planned in &mut plan.cases {
+    for (described, planned) in record.cases.iter_mut().zip(&mut plan.cases) {
         let (set, team) = (&plan.data[planned.data], &teams[&planned.threads]);
-        let mut described = describe(planned, set);
-        let own = own_bytes(planned, set);
         specifications.push(files.specification(planned, set));
+        if is_done(described) {
+            turns.push(None);
+            continue;
+        }
+        let own = own_bytes(planned, set);
         let (mut case, added) = warmed_up(planned, set, team)?;
         described.waiting = Some(case.waiting(plan.slice)?);
         described.update_bytes_per_step = Some(case.update_bytes());
         described.peak_memory_bytes = bare.zip(added).map(|(bare, added)| bare + own + added);
-        turns.push(Turn { team, record: record.cases.len(), runner: Runner::Own(Box::new(case)) });
-        record.cases.push(described);
+        turns.push(Some(Turn { team, record: turns.len(), runner: Runner::Own(Box::new(case)) }));
     }
-    let own = record.cases.len();
-    for framework in &plan.peers {
-        for index in 0..own {
-            record.cases.push(of_peer(&record.cases[index], framework.name()));
-        }
-    }
-    if let Some(previous) = previous {
-        take_over(&mut record, previous)?;
-    }
-    let mut measuring = Measuring { record: &mut record, slice: plan.slice, stop, watcher };
+    let begun = utc(SystemTime::now());
+    let mut measuring = Measuring { record: &mut record, slice: plan.slice, begun, stop, watcher };
     if plan.peers.is_empty() {
-        measuring.rounds(&mut turns)?;
+        measuring.rounds(&mut turns.into_iter().flatten().collect())?;
     } else {
         for (index, turn) in turns.into_iter().enumerate() {
+            let Some(turn) = turn else { continue };
             let team = turn.team;
             let mut group = vec![turn];
             for (place, &framework) in (1..).zip(&plan.peers) {
-                if let Some(runner) = measuring.start(framework, index + place * own, &specifications[index])
-                {
-                    group.push(Turn { team, record: index + place * own, runner });
+                let places = [index, index + place * own];
+                if let Some(runner) = measuring.start(framework, places, &specifications[index]) {
+                    group.push(Turn { team, record: places[1], runner });
                 }
             }
             measuring.rounds(&mut group)?;
@@ -129,15 +138,14 @@ pub fn run(
     Ok(record)
 }
 
-/// The same case by another framework, not measured yet.
+/// Whether a case has all its runs.
+fn is_done(case: &CaseRecord) -> bool {
+    case.samples_per_second.runs.len() >= ROUNDS
+}
+
+/// The same case by another framework, neither measured yet.
 fn of_peer(own: &CaseRecord, framework: &str) -> CaseRecord {
-    CaseRecord {
-        framework: framework.into(),
-        update_bytes_per_step: None,
-        peak_memory_bytes: None,
-        waiting: None,
-        ..own.clone()
-    }
+    CaseRecord { framework: framework.into(), settings: None, ..own.clone() }
 }
 
 /// The cases of a plan, not measured yet; without those of other frameworks.
@@ -159,6 +167,7 @@ fn describe(planned: &PlannedCase, set: &DataSet) -> CaseRecord {
         parameters: model.parameters(),
         // Names that are wrong are refused when the case is prepared.
         train_flops_per_sample: model.train_flops_per_sample_with(&model.frozen(recipe).unwrap_or_default()),
+        settings: Some(recipe.to_toml()),
         samples_per_second: Summary::default(),
         tokens_per_sample: tokens_per_sample(&set.train),
         tokens_per_second: None,
@@ -169,6 +178,7 @@ fn describe(planned: &PlannedCase, set: &DataSet) -> CaseRecord {
         update_bytes_per_step: None,
         peak_memory_bytes: None,
         waiting: None,
+        measured: Vec::new(),
     }
 }
 
@@ -220,48 +230,33 @@ fn teams(cases: &[PlannedCase]) -> Result<BTreeMap<usize, Team>> {
     Ok(teams)
 }
 
-/// Takes the runs of an interrupted suite over.
-fn take_over(record: &mut BenchRecord, previous: &BenchRecord) -> Result<()> {
-    let mismatch = |what: &str, expected: String, found: String| {
-        Err(Error::Mismatch { what: format!("{what} of the results to resume"), expected, found })
-    };
-    if previous.machine != record.machine {
-        return mismatch("machine", format!("{:?}", record.machine), format!("{:?}", previous.machine));
-    }
-    let seconds = |record: &BenchRecord| format!("{} s", record.seconds_per_case);
-    if seconds(previous) != seconds(record) {
-        return mismatch("measuring time of a case", seconds(record), seconds(previous));
-    }
-    for old in &previous.cases {
-        let Some(case) = record.cases.iter_mut().find(|case| case.is_same_case(old)) else {
-            return mismatch("cases", "only those chosen now".into(), old.title());
-        };
-        case.samples_per_second = old.samples_per_second.clone();
-        case.fraction_of_peak = old.fraction_of_peak.clone();
-    }
-    Ok(())
-}
-
 /// A suite under way.
 struct Measuring<'a> {
     record: &'a mut BenchRecord,
     slice: Duration,
+    /// When it was begun, in UTC.
+    begun: String,
     stop: &'a AtomicBool,
     watcher: &'a mut dyn Watcher,
 }
 
 impl Measuring<'_> {
-    /// Starts a framework for one case; None, with a note, if it cannot be had, or without one if it
-    /// would train as another does, or nothing is left to measure.
+    /// Starts a framework for one case, whose place in the record is that of ours and its own; None, with a note, if it
+    /// cannot be had, or without one if it would train as another does.
     fn start<'r>(
         &mut self,
         framework: Framework,
-        record: usize,
+        places: [usize; 2],
         specification: &Result<Specification, String>,
     ) -> Option<Runner<'r>> {
-        let case = &self.record.cases[record];
+        let [own, case] = places.map(|place| &self.record.cases[place]);
         let same = specification.as_ref().is_ok_and(|task| !framework.differs_for(task));
-        if same || self.stop.load(Relaxed) || case.samples_per_second.runs.len() >= ROUNDS {
+        if same || self.stop.load(Relaxed) {
+            return None;
+        }
+        if case.samples_per_second.runs.len() < own.samples_per_second.runs.len() {
+            // Its runs would be of another time than the first ones of ours, which an earlier suite has made.
+            self.note(format!("{} is left out of cases that were begun without it", framework.name()));
             return None;
         }
         self.watcher.starting(case);
@@ -301,7 +296,11 @@ impl Measuring<'_> {
                 }
                 self.tell(turn.record);
                 match self.run(turn)? {
-                    Ok(sample) => add(&mut self.record.cases[turn.record], sample),
+                    Ok(sample) => {
+                        let case = &mut self.record.cases[turn.record];
+                        add(case, sample);
+                        count(case, &self.begun);
+                    }
                     Err(unavailable) => {
                         self.note(unavailable.to_string());
                         lost.push(index);
@@ -350,10 +349,7 @@ fn add(case: &mut CaseRecord, sample: Sample) {
     };
     case.samples_per_second = with(&case.samples_per_second, sample.samples_per_second);
     case.fraction_of_peak = with(&case.fraction_of_peak, sample.fraction_of_peak);
-    let rate = case.samples_per_second.median;
-    case.tokens_per_second = case.tokens_per_sample.map(|tokens| rate * tokens);
-    case.step_us = case.batch as f64 / rate * 1e6;
-    case.gflops = rate * case.train_flops_per_sample / 1e9;
+    conclude(case);
 }
 
 /// Sets each case's throughput in relation to that of one thread.

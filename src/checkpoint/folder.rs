@@ -110,6 +110,19 @@ pub fn is_used(folder: &Path) -> Result<bool> {
     steps_in(folder).map(|found| !found.is_empty())
 }
 
+/// Removes the checkpoints in a folder, as far as it can, and the folder itself if nothing else is in it. No process may
+/// have it to itself meanwhile.
+pub fn clear(folder: &Path) {
+    for (_, path) in steps_in(folder).unwrap_or_default() {
+        fs::remove_file(path).ok();
+    }
+    if !is_used(folder).unwrap_or(true) {
+        atomic_file::remove_leftovers(folder);
+        fs::remove_file(folder.join(LOCK)).ok();
+        fs::remove_dir(folder).ok();
+    }
+}
+
 /// The newest checkpoint of a folder that is whole; nothing of a folder that is not there. What cannot be read counts as
 /// damaged.
 ///
@@ -183,6 +196,24 @@ mod tests {
             assert_eq!(steps(&folder), kept, "{step}");
         }
         assert!(is_used(&path).unwrap());
+    }
+
+    #[test]
+    fn a_folder_is_cleared_of_nothing_but_checkpoints() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("c");
+        clear(&path);
+        let mut folder = Folder::lock(&path, 2).unwrap();
+        for step in [1, 2] {
+            write(&mut folder, step);
+        }
+        drop(folder);
+        fs::write(path.join("notes"), "").unwrap();
+        clear(&path);
+        assert!(!is_used(&path).unwrap() && path.join("notes").exists() && !path.join(LOCK).exists());
+        fs::remove_file(path.join("notes")).unwrap();
+        clear(&path);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod profile;
 mod recipes;
 mod report;
 mod reproduce;
+mod resumed;
 mod search;
 mod shared;
 mod signals;

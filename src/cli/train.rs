@@ -4,7 +4,7 @@ mod arguments;
 mod folds;
 mod heading;
 mod initial;
-mod kept;
+pub(in crate::cli) mod kept;
 mod outcomes;
 pub(in crate::cli) mod table;
 mod watchers;

@@ -140,6 +140,14 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let after = after["cases"][0]["samples_per_second"]["runs"].as_array().unwrap();
     assert_eq!(after.len(), 30);
     assert_eq!(after[..made], before.as_array().unwrap()[..], "the runs made before are kept");
+    let case = json(&at("r.json"))["cases"][0].clone();
+    let parts = case["measured"].as_array().unwrap();
+    let runs: Vec<Option<u64>> = parts.iter().map(|part| part["runs"].as_u64()).collect();
+    assert_eq!(runs, [made, 30 - made].map(|runs| Some(runs as u64)), "{parts:?}");
+    let moment = |part: &Value, key: &str| part[key].as_str().unwrap().to_string();
+    assert!(moment(&parts[0], "ended") <= moment(&parts[1], "begun"), "{parts:?}");
+    assert!(moment(&parts[1], "begun") <= moment(&parts[1], "ended"), "{parts:?}");
+    assert!(parts[0]["begun"].as_str().is_some_and(|text| text.len() == 20 && text.ends_with('Z')));
 
     // Another plan is not mixed with it.
     let other =
@@ -148,6 +156,77 @@ fn an_interrupted_suite_keeps_its_results_and_is_resumed() {
     let other =
         ["bench", "digits-mlp", "--batch", "32", "--threads", "1", "--seconds", "6", "--json", "r.json"];
     fails(folder.path(), &[&other[..], &["--resume"]].concat(), "cases of the results to resume");
+}
+
+/// What is whole is not measured again, and what was measured elsewhere is not mixed with it.
+#[test]
+fn whole_rounds_are_kept_and_only_of_the_same_measurement() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let plain = fallline(folder.path(), &["recipes", "show", "digits-mlp"]);
+    fs::write(at("r.toml"), plain.stdout).unwrap();
+    let bench = ["bench", "r.toml", "--batch=32,64", "--threads=1", "--seconds=0.06", "--json=r.json"];
+    let resume = [&bench[..], &["--resume"]].concat();
+    printed(fallline(folder.path(), &bench));
+    let whole = json(&at("r.json"));
+    assert_eq!(whole["cases"][0]["measured"].as_array().unwrap().len(), 1, "{whole}");
+    let text = printed(fallline(folder.path(), &resume));
+    assert!(!text.contains("measured in "), "{text}");
+    assert_eq!(json(&at("r.json"))["cases"], whole["cases"], "nothing is measured again, and nothing lost");
+
+    // Broken off in the sixth round: the first case was run, the second was not.
+    let mut partial = whole.clone();
+    for (case, runs) in partial["cases"].as_array_mut().unwrap().iter_mut().zip([6, 5]) {
+        for key in ["samples_per_second", "fraction_of_peak"] {
+            case[key]["runs"].as_array_mut().unwrap().truncate(runs);
+        }
+        case["measured"][0]["runs"] = runs.into();
+        case["measured"][0]["begun"] = "2020-01-01T00:00:00Z".into();
+    }
+    fs::write(at("r.json.partial"), partial.to_string()).unwrap();
+    let text = printed(fallline(folder.path(), &resume));
+    assert!(
+        text.contains("note: measured in 2 parts on this machine, the first begun at 2020-01-01T00:00:00Z, ")
+    );
+    let after = json(&at("r.json"));
+    for (case, old) in after["cases"].as_array().unwrap().iter().zip(whole["cases"].as_array().unwrap()) {
+        let runs = |case: &Value| case["samples_per_second"]["runs"].as_array().unwrap().clone();
+        assert_eq!((runs(case).len(), &runs(case)[..5]), (30, &runs(old)[..5]));
+        assert_ne!(runs(case)[5..], runs(old)[5..]);
+        let parts = case["measured"].as_array().unwrap();
+        let runs: Vec<Option<u64>> = parts.iter().map(|part| part["runs"].as_u64()).collect();
+        assert_eq!(runs, [Some(5), Some(25)]);
+    }
+
+    let refused = |change: &dyn Fn(&mut Value), message: &str| {
+        let mut other = partial.clone();
+        change(&mut other);
+        fs::write(at("r.json.partial"), other.to_string()).unwrap();
+        fails(folder.path(), &resume, message);
+    };
+    refused(
+        &|other| other["machine"]["cpu"] = "another".into(),
+        "processor of the results to resume: expected ",
+    );
+    refused(
+        &|other| other["machine"]["instruction_set"] = "none".into(),
+        "instruction set of the results to resume: expected ",
+    );
+    refused(
+        &|other| other["version"] = "0.0.0".into(),
+        "program of the results to resume: expected fallline ",
+    );
+    refused(
+        &|other| _ = other["cases"].as_array_mut().unwrap().pop(),
+        "cases of the results to resume: expected all of those chosen now, which are measured in turn, found none of ",
+    );
+    fs::write(at("r.json.partial"), partial.to_string()).unwrap();
+    let compared = [&resume[..], &["--compare=jax"]].concat();
+    fails(folder.path(), &compared, "other frameworks of the results to resume: expected jax, found none");
+    let text = fs::read_to_string(at("r.toml")).unwrap().replace("units = ", "units = 1");
+    fs::write(at("r.toml"), text).unwrap();
+    fails(folder.path(), &resume, "digits-mlp adam, batch 32, 1 thread: `model.layers.0.units`: expected 1");
+    assert_eq!(json(&at("r.json")), after, "results that are whole stay");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::common::bench_record::{BATCHES, OPTIMIZERS, THREADS, record};
 use crate::common::csv::parsed;
-use fallline::engine::bench::record::{BenchRecord, FALLLINE};
+use fallline::engine::bench::record::{BenchRecord, FALLLINE, Measured};
 use fallline::engine::report::bench::{charts, csv, page, table, write_all};
 use fallline::engine::report::chart::Chart;
 use fallline::engine::report::markup::printable;
@@ -151,6 +151,22 @@ fn what_was_not_measured_takes_no_column() {
         assert!(!page(&record).contains(&format!(">{column}</button>")), "{column}");
     }
     assert!(text.contains("update") && page(&record).contains(">update</button>"));
+}
+
+#[test]
+fn parts_of_a_resumed_benchmark_are_told() {
+    let mut record = record();
+    let part =
+        |begun: &str, runs| Measured { begun: begun.into(), ended: "2026-01-09T00:00:00Z".into(), runs };
+    record.cases[0].measured = vec![part("2026-01-02T03:04:05Z", 30)];
+    record.cases[1].measured = record.cases[0].measured.clone();
+    assert!(!table(&record).contains("measured in") && !page(&record).contains("measured in"));
+    record.cases[1].measured = vec![part("2026-01-02T03:04:05Z", 20), part("2026-01-08T00:00:00Z", 10)];
+    let text = console::strip_ansi_codes(&table(&record)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let note = "measured in 2 parts on this machine, the first begun at 2026-01-02T03:04:05Z, the last at \
+                2026-01-08T00:00:00Z; the results as JSON say when each case was";
+    assert!(text.contains(note), "{text}");
+    assert!(page(&record).contains(note));
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod readme;
 mod report;
 mod reproduce;
 #[cfg(unix)]
+mod reproduce_resume;
+#[cfg(unix)]
 mod resume;
 mod search;
 mod text;

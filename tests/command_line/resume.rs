@@ -247,7 +247,9 @@ fn mistakes_are_told_before_the_first_step() {
     }
     fails(path, &with(&SHORT, &["--checkpoint-every=1epoch"]), "--checkpoint <DIR>");
     fails(path, &with(&SHORT, &["--checkpoint=kept", "--resume=kept"]), "cannot be used with");
-    fails(path, &with(&SHORT, &["--checkpoint=kept", "--folds=3"]), "cannot be used with");
+    for option in ["--checkpoint=kept", "--checkpoint-every=1epoch", "--keep=3"] {
+        fails(path, &with(&SHORT, &[option, "--folds=3"]), "cannot be used with");
+    }
     fails(
         path,
         &["train", "-", "--checkpoint=kept"],

@@ -56,6 +56,7 @@ fn case(recipe: usize, optimizer: usize, batch: usize, threads: usize) -> CaseRe
         precision: "f32".into(),
         parameters,
         train_flops_per_sample: flops,
+        settings: None,
         samples_per_second: runs(speed, spread, outlier),
         tokens_per_sample: None,
         tokens_per_second: None,
@@ -66,6 +67,7 @@ fn case(recipe: usize, optimizer: usize, batch: usize, threads: usize) -> CaseRe
         update_bytes_per_step: Some(parameters * 4 * [3, 5, 7][optimizer]),
         peak_memory_bytes: Some(12_000_000 + (parameters * 16 + batch * 8000) as u64),
         waiting: (threads > 1).then_some(0.02 + 0.9 / size.powi(2) / 4.0 * 16.0 / 4.0),
+        measured: Vec::new(),
     }
 }
 
@@ -173,6 +175,7 @@ pub fn record() -> BenchRecord {
             "pytorch-compile was not found".into(),
         ],
         seconds_per_case: 0.5,
+        compared: Vec::new(),
         cases,
     }
 }

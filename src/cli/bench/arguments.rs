@@ -57,7 +57,8 @@ pub struct BenchArguments {
     #[arg(long, value_name = "NAME,...")]
     pub(super) compare: Option<String>,
     /// Go on with the results that an interrupted run has left beside --json or in --out: those in
-    /// FILE.partial, or else in FILE.
+    /// FILE.partial, or else in FILE. Cases that have all runs are not measured again. Results of another
+    /// machine, version, choice or recipe are refused with what is different.
     #[arg(long)]
     pub(super) resume: bool,
     /// Compare with the results in this JSON file, case by case. Compared are fractions of the peak, so
@@ -96,7 +97,8 @@ multiply-adds that the same threads did in registers just before each run. Nothi
 meanwhile.
 
 Ctrl-C (or SIGTERM, SIGHUP) ends the benchmark after the run under way. What it has measured is
-kept in FILE.partial (bench.json.partial in DIR) for --resume; results of an earlier benchmark
+kept in FILE.partial (bench.json.partial in DIR) for --resume, which goes on after the last round in
+which all cases (with --compare, the same case of all frameworks) were run in turn; results of an earlier benchmark
 stay until those of this one are whole. Nothing that is read is written over. The exit code is 3
 if --baseline has found a case, or all of them together, to be slower than --tolerance allows,
 with 95 % confidence.";

@@ -106,10 +106,17 @@ pub struct TrainArguments {
     /// Write a checkpoint so often, such as 10min, 500steps or 1epoch, besides at the beginning and the end, and
     /// when the training is interrupted [default: 1epoch]. Each is as large as the parameters and what the optimizer
     /// keeps of them: where epochs are short, a time is better.
-    #[arg(long, value_name = "LENGTH", requires = "kept", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "LENGTH",
+        requires = "kept",
+        conflicts_with = "folds",
+        allow_negative_numbers = true
+    )]
     pub(super) checkpoint_every: Option<Every>,
     /// Keep so many of the newest checkpoints [default: 2].
-    #[arg(long, value_name = "N", requires = "kept", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", requires = "kept", conflicts_with = "folds")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) keep: Option<u16>,
     /// Exit with code 0 from a training that diverges, too. It is said all the same.
     #[arg(long)]

@@ -73,7 +73,8 @@ pub(super) fn recorded(arguments: &mut TrainArguments, overrides: &[Override]) -
     Ok(Some(recipe))
 }
 
-fn put_folder(recipe: &mut Recipe, folder: Option<PathBuf>) {
+/// Says where files of a recipe are looked for that have no other folder.
+pub(in crate::cli) fn put_folder(recipe: &mut Recipe, folder: Option<PathBuf>) {
     if let Some(table) = &mut recipe.data.table {
         table.folder = folder;
     } else if let Some(text) = &mut recipe.data.text {
@@ -124,7 +125,8 @@ pub(super) fn open(
         Some(_) => Checkpoints::resume(folder, every, keep)?,
         None => Checkpoints::begin(folder, every, keep)?,
     };
-    let options = Options { data: found(arguments, recipe, data), ..options(arguments, recipe, every) };
+    let options =
+        Options { data: found(arguments.data.as_deref(), recipe, data), ..options(arguments, recipe, every) };
     let options = serde_json::to_value(options).map_err(|error| Error::Mismatch {
         what: "paths of a training with checkpoints".into(),
         expected: "paths in UTF-8, as checkpoints hold them".into(),
@@ -133,30 +135,34 @@ pub(super) fn open(
     Ok(Some(checkpoints.with_options(options)))
 }
 
-fn absolute(path: &Path) -> PathBuf {
+pub(in crate::cli) fn absolute(path: &Path) -> PathBuf {
     path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// The folder of the data: the one that was named, or that in which a set was found which may be looked for in several.
-fn found(arguments: &TrainArguments, recipe: &Recipe, data: &DataSet) -> Option<PathBuf> {
+/// The folder of the data: the one that was `named`, or that in which a set was found which may be looked for in several.
+pub(in crate::cli) fn found(named: Option<&Path>, recipe: &Recipe, data: &DataSet) -> Option<PathBuf> {
     let place = match &data.origin {
         // A path is none that is looked for.
         Origin::Folder(folder) if !source::is_path(&recipe.data.set) => Some(folder.as_path()),
         _ => None,
     };
-    arguments.data.as_deref().or(place).map(absolute)
+    named.or(place).map(absolute)
+}
+
+/// The folder in which files of a recipe are looked for that have no other folder.
+pub(in crate::cli) fn beside(recipe: &Recipe) -> PathBuf {
+    let of_data = recipe.data.table.as_ref().and_then(|table| table.folder.as_deref());
+    let of_data = of_data.or(recipe.data.text.as_ref().and_then(|text| text.folder.as_deref()));
+    // An empty path is the folder of a recipe beside which the command was given.
+    absolute(of_data.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 fn options(arguments: &TrainArguments, recipe: &Recipe, every: Every) -> Options {
     let whole = |path: &Option<PathBuf>| path.as_deref().map(absolute);
-    let of_data = recipe.data.table.as_ref().and_then(|table| table.folder.as_deref());
-    let of_data = of_data.or(recipe.data.text.as_ref().and_then(|text| text.folder.as_deref()));
-    // An empty path is the folder of a recipe beside which the command was given.
-    let beside = of_data.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let TrainArguments { save, json, report, tensorboard, threads, keep, .. } = arguments;
     Options {
         data: None,
-        folder: Some(absolute(beside)),
+        folder: Some(beside(recipe)),
         save: whole(save),
         json: whole(json),
         report: whole(report),

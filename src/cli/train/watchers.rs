@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::cli::partial::Growing;
-use crate::foreign::shortened;
+use crate::cli::resumed;
 use crate::report::json;
 use crate::report::progress::TerminalObserver;
 use crate::report::tensorboard::EventWriter;
@@ -50,25 +50,11 @@ impl Observer for Watchers {
     }
 
     fn resumed(&mut self, from: &Resumed) {
-        let line = self.terminal.line();
-        from.damaged.iter().for_each(|error| line.announce(&format!("warning: {error}; it is passed over")));
-        let own = env!("CARGO_PKG_VERSION");
-        if from.program != own {
-            let (path, program) = (from.path.display(), shortened(from.program));
-            let what = format!("was made by fallline {program}, this is {own}: results may differ in bits");
-            line.announce(&format!("warning: {path} {what}"));
-        }
-        if !self.quiet {
-            let (path, step, epoch) = (from.path.display(), from.step, from.epoch);
-            line.announce(&format!("going on from {path}: step {step}, epoch {epoch}"));
-        }
+        resumed::resumed(&self.terminal.line(), from, self.quiet);
     }
 
     fn checkpoint(&mut self, written: Result<&Path, &Error>) {
-        if let Err(error) = written {
-            let what = "no checkpoint is written, those before it are still there";
-            self.terminal.line().announce(&format!("warning: {error}; {what}"));
-        }
+        resumed::checkpoint(&self.terminal.line(), written);
     }
 
     fn fold(&mut self, done: &FoldsRecord) {

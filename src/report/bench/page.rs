@@ -2,7 +2,7 @@
 
 use super::charts::{MACHINE, groups};
 use super::machine;
-use super::tasks::{doubts, frameworks, ratios};
+use super::tasks::{doubts, frameworks, parts as measured_in, ratios};
 use super::terminal::{margins, microseconds, percent, place};
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::chart::short;
@@ -58,6 +58,7 @@ fn summary(record: &BenchRecord) -> Vec<Part> {
     let warnings = record.calibration.iter().flat_map(|calibration| &calibration.warnings);
     let mut notes: Vec<String> = record.notes.clone();
     notes.extend(warnings.filter(|warning| !record.notes.contains(warning)).cloned());
+    notes.extend(measured_in(record));
     if !notes.is_empty() {
         parts.push(Part::Notes(notes));
     }

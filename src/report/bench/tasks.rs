@@ -1,5 +1,7 @@
 //! Measured cases by task, framework and ratio.
 
+use std::collections::BTreeSet;
+
 use crate::bench::record::{BenchRecord, CaseRecord, FALLLINE};
 use crate::report::markup::printable;
 
@@ -140,6 +142,20 @@ pub(super) fn ratios(record: &BenchRecord) -> Vec<Ratio<'_>> {
 pub(super) fn ratio(own: &CaseRecord, other: &CaseRecord) -> Option<f64> {
     let ratio = own.samples_per_second.median / other.samples_per_second.median;
     (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+}
+
+/// That a benchmark was measured in parts, if it was: it was interrupted in between.
+pub(super) fn parts(record: &BenchRecord) -> Option<String> {
+    let parts = record.cases.iter().flat_map(|case| &case.measured);
+    let begun: BTreeSet<&str> = parts.map(|part| part.begun.as_str()).collect();
+    let (first, last) = (begun.first()?, begun.last()?);
+    (begun.len() > 1).then(|| {
+        format!(
+            "measured in {} parts on this machine, the first begun at {first}, the last at {last}; the results as \
+             JSON say when each case was",
+            begun.len()
+        )
+    })
 }
 
 /// The reasons why a case is doubtful, or worth a look; empty if there are none.

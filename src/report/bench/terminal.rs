@@ -36,7 +36,7 @@ pub fn table(record: &BenchRecord) -> String {
         text += &format!("{}\n", style(ratio.sentence()).bold());
     }
     // What was left out, and why, is no less of a result.
-    for note in &record.notes {
+    for note in record.notes.iter().chain(&tasks::parts(record)) {
         text += &wrapped(&printable(note), COLUMNS, "note: ");
     }
     text

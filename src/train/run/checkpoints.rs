@@ -37,7 +37,7 @@ impl Checkpoints {
     /// [`Error::Mismatch`] if the folder holds some already, or `every` is 0; [`Error::Io`], also if another process writes
     /// to it.
     pub fn begin(folder: &Path, every: Every, keep: usize) -> Result<Checkpoints> {
-        check(every)?;
+        Checkpoints::check(every)?;
         if is_used(folder)? {
             return Err(Error::Mismatch {
                 what: folder.display().to_string(),
@@ -56,10 +56,22 @@ impl Checkpoints {
     /// [`Error::Format`] if they are another program's or of a later version, or all are damaged; [`Error::Mismatch`] if
     /// `every` is 0; [`Error::Io`], also if another process writes to the folder.
     pub fn resume(folder: &Path, every: Every, keep: usize) -> Result<Checkpoints> {
-        check(every)?;
+        Checkpoints::check(every)?;
         let mut folder = Folder::lock(folder, keep)?;
         let newest = folder.newest()?;
         Checkpoints::of(folder, every, newest)
+    }
+
+    /// Refuses a length of 0.
+    pub(super) fn check(every: Every) -> Result<()> {
+        if every.is_positive() {
+            return Ok(());
+        }
+        Err(Error::Mismatch {
+            what: "how often a checkpoint is written".into(),
+            expected: "a length above 0".into(),
+            found: every.to_string(),
+        })
     }
 
     fn of(folder: Folder, every: Every, newest: Newest) -> Result<Checkpoints> {
@@ -175,17 +187,6 @@ impl Checkpoints {
         observer.checkpoint(Ok(&path));
         Ok(())
     }
-}
-
-fn check(every: Every) -> Result<()> {
-    if every.is_positive() {
-        return Ok(());
-    }
-    Err(Error::Mismatch {
-        what: "how often a checkpoint is written".into(),
-        expected: "a length above 0".into(),
-        found: every.to_string(),
-    })
 }
 
 fn visit(archive: &mut Archive, session: &mut Session, course: &mut Course) -> Result<()> {

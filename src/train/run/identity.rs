@@ -10,7 +10,7 @@ use crate::data::Samples;
 use crate::foreign::{self, shortened};
 use crate::model::{InitialFile, Recipe};
 use crate::optim::schedule::Span;
-use crate::{Error, Result};
+use crate::{Error, Result, panics};
 
 /// The key that may be another one, where nothing that is done goes by it.
 const EPOCHS: &str = "train.epochs";
@@ -36,7 +36,7 @@ pub struct Identity {
 
 /// Samples that are known again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Known {
+pub(super) struct Known {
     samples: usize,
     shape: [usize; 3],
     /// CRC-32C.
@@ -44,11 +44,11 @@ struct Known {
 }
 
 impl Known {
-    fn of(samples: &Samples) -> Known {
+    pub(super) fn of(samples: &Samples) -> Known {
         Known { samples: samples.len(), shape: samples.shape(), checksum: samples.checksum() }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let [height, width, channels] = self.shape;
         format!(
             "{} samples of {height} x {width} x {channels} with checksum {:08x}",
@@ -102,21 +102,12 @@ impl Identity {
     /// [`Error::Setting`] with the key and both values; [`Error::Mismatch`] with what is different in the data.
     pub(super) fn check(&self, new: &Identity, recipe: &Recipe, span: Span, path: &Path) -> Result<()> {
         let place = path.display().to_string();
-        let parse = |text: &str| {
-            text.parse::<toml::Table>().map_err(|error| Error::Syntax {
-                place: format!("{place}: recipe"),
-                message: shortened(error.message()),
-            })
-        };
-        let (old, own) = (parse(&self.recipe)?, parse(&new.recipe)?);
+        self.check_same(new, EPOCHS, &place)?;
+        let old = parse(&self.recipe, &place)?;
         let refused = |key: &str, expected: String, found: String| {
             let (place, key) = (place.clone(), key.into());
             Error::Setting { place, key, expected, found }
         };
-        if let Some((key, old, own)) = difference("", &Value::Table(old.clone()), &Value::Table(own)) {
-            return Err(refused(&key, format!("{old}, as in the training that goes on"), own));
-        }
-        self.check_data(new, &place)?;
         let epochs = old.get("train").and_then(|train| train.get("epochs")).and_then(Value::as_integer);
         let Some(epochs) = epochs.and_then(|epochs| u64::try_from(epochs).ok()) else { return Ok(()) };
         let own = recipe.train.epochs;
@@ -130,6 +121,18 @@ impl Identity {
             ));
         }
         Ok(())
+    }
+
+    /// Checks that `new` is the same training, whatever the key `passed_over` says.
+    ///
+    /// # Errors
+    /// Those of [`check`](Identity::check).
+    pub(super) fn check_same(&self, new: &Identity, passed_over: &str, place: &str) -> Result<()> {
+        if let Some((key, old, found)) = recipe_difference(&self.recipe, &new.recipe, passed_over, place)? {
+            let (place, expected) = (place.into(), format!("{old}, as in the training that goes on"));
+            return Err(Error::Setting { place, key, expected, found });
+        }
+        self.check_data(new, place)
     }
 
     fn check_data(&self, new: &Identity, place: &str) -> Result<()> {
@@ -162,27 +165,56 @@ impl Identity {
     }
 }
 
-/// The first key whose values differ, and both; [`EPOCHS`] is passed over.
-fn difference(key: &str, old: &Value, own: &Value) -> Option<(String, String, String)> {
+fn parse(recipe: &str, place: &str) -> Result<toml::Table> {
+    let refused =
+        |message: &str| Error::Syntax { place: format!("{place}: recipe"), message: shortened(message) };
+    // It may come from anywhere.
+    let parsed = panics::caught(|| recipe.parse::<toml::Table>());
+    let parsed = parsed.map_err(|panic| refused(&format!("what it says {panic}")))?;
+    parsed.map_err(|error| refused(error.message()))
+}
+
+/// The first key in which two recipes, as TOML, differ, with the value of each; the key `passed_over` may differ.
+///
+/// # Errors
+/// [`Error::Syntax`] of `place` if one of them is no TOML.
+pub fn recipe_difference(
+    old: &str,
+    new: &str,
+    passed_over: &str,
+    place: &str,
+) -> Result<Option<(String, String, String)>> {
+    let [old, new] = [parse(old, place)?, parse(new, place)?].map(Value::Table);
+    Ok(difference("", passed_over, &old, &new))
+}
+
+/// The first key whose values differ, and both; one key is passed over.
+fn difference(key: &str, over: &str, old: &Value, own: &Value) -> Option<(String, String, String)> {
     let inner = |name: &str| if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
     match (old, own) {
         (Value::Table(old), Value::Table(own)) => {
             let names = old.keys().chain(own.keys().filter(|name| !old.contains_key(*name)));
-            names.filter_map(|name| of_pair(&inner(name), old.get(name), own.get(name))).next()
+            names.filter_map(|name| of_pair(&inner(name), over, old.get(name), own.get(name))).next()
         }
         (Value::Array(old), Value::Array(own)) => {
             let most = old.len().max(own.len());
-            (0..most).find_map(|place| of_pair(&inner(&place.to_string()), old.get(place), own.get(place)))
+            (0..most)
+                .find_map(|place| of_pair(&inner(&place.to_string()), over, old.get(place), own.get(place)))
         }
-        _ => of_pair(key, Some(old), Some(own)),
+        _ => of_pair(key, over, Some(old), Some(own)),
     }
 }
 
-fn of_pair(key: &str, old: Option<&Value>, own: Option<&Value>) -> Option<(String, String, String)> {
+fn of_pair(
+    key: &str,
+    over: &str,
+    old: Option<&Value>,
+    own: Option<&Value>,
+) -> Option<(String, String, String)> {
     let is_nested = |value: &Value| matches!(value, Value::Table(_) | Value::Array(_));
     match (old, own) {
-        _ if key == EPOCHS || old == own => None,
-        (Some(old), Some(own)) if is_nested(old) && old.same_type(own) => difference(key, old, own),
+        _ if key == over || old == own => None,
+        (Some(old), Some(own)) if is_nested(old) && old.same_type(own) => difference(key, over, old, own),
         _ => {
             let text =
                 |value: Option<&Value>| value.map_or("none".into(), |value| shortened(&value.to_string()));
@@ -221,7 +253,7 @@ mod tests {
 
     fn found(change: &str) -> Option<(String, String, String)> {
         let table = |recipe: &Recipe| Value::Table(recipe.to_toml().parse().unwrap());
-        difference("", &table(&recipe("train.seed=1")), &table(&recipe(change)))
+        difference("", EPOCHS, &table(&recipe("train.seed=1")), &table(&recipe(change)))
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! once, and nothing is changed after that. So nothing can be chosen by the test, of a run or among runs:
 //! every seed that was asked for counts.
 
+mod kept;
 mod record;
 mod task;
 
+pub use kept::{Keeping, Kept, KeptRecipe, Reproduction, STATE};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 pub use task::Task;
@@ -17,7 +19,6 @@ pub use record::{
     REPRODUCE_SCHEMA, Reached, RecipeRecord, ReproduceRecord, ValueEstimates, Verdict, time_to,
 };
 
-use crate::Result;
 use crate::data::DataSet;
 use crate::model::recipe::Held;
 use crate::model::{Model, Recipe};
@@ -25,9 +26,11 @@ use crate::team::Team;
 use crate::train::observer::Observer;
 use crate::train::record::Ending;
 use crate::train::record::TrainRecord;
+use crate::train::run::checkpoints::Checkpoints;
 use crate::train::run::dataset;
 use crate::train::run::fit::{Control, check_test, check_training, fit, split_of, test};
 use crate::train::run::training_set::TrainingSet;
+use crate::{Error, Result};
 
 /// The part of the training samples that is set aside, where the recipe sets none aside itself, to see when the
 /// validation accuracy is reached.
@@ -49,6 +52,17 @@ pub trait Watcher: Observer {
     fn done(&mut self, _record: &ReproduceRecord, _recipe: usize) -> Result<()> {
         Ok(())
     }
+
+    /// Called in the place of [`done`](Watcher::done) for a seed that was done before the reproduction was interrupted.
+    ///
+    /// # Errors
+    /// An error that is returned ends the reproduction.
+    fn was_done(&mut self, record: &ReproduceRecord, recipe: usize) -> Result<()> {
+        self.done(record, recipe)
+    }
+
+    /// Called with what is wrong with the record of a seed that was done: it is trained again.
+    fn damaged(&mut self, _error: &Error) {}
 }
 
 /// Each recipe with its samples, which recipes share where they can, and its seeds: as many as `seeds`
@@ -63,15 +77,30 @@ pub fn tasks(
     until: Option<f64>,
     data_dir: Option<&Path>,
 ) -> Result<Vec<Task>> {
+    let folder = data_dir.map(Path::to_path_buf);
+    tasks_in(recipes.into_iter().map(|recipe| (recipe, folder.clone())).collect(), seeds, until)
+}
+
+/// [`tasks`] of recipes each of which has the folder of its data beside it, if that is known.
+///
+/// # Errors
+/// Those of [`dataset::load`].
+pub fn tasks_in(
+    recipes: Vec<(Recipe, Option<PathBuf>)>,
+    seeds: Option<usize>,
+    until: Option<f64>,
+) -> Result<Vec<Task>> {
     let mut tasks: Vec<Task> = Vec::new();
-    for mut recipe in recipes {
+    let mut folders: Vec<Option<PathBuf>> = Vec::new();
+    for (mut recipe, folder) in recipes {
         if until.is_some() {
             recipe.stop.accuracy = until;
         }
-        let loaded = tasks.iter().find(|task| is_same_data(&task.recipe, &recipe));
+        let mut loaded = tasks.iter().zip(&folders);
+        let loaded = loaded.find(|(task, of)| **of == folder && is_same_data(&task.recipe, &recipe));
         let data = match loaded {
-            Some(task) => Arc::clone(&task.data),
-            None => Arc::new(dataset::load(&recipe.data, data_dir)?),
+            Some((task, _)) => Arc::clone(&task.data),
+            None => Arc::new(dataset::load(&recipe.data, folder.as_deref())?),
         };
         if until.is_some() && !data.validates {
             recipe.data.validation = recipe.data.validation.or(Some(Held::Part(HELD)));
@@ -80,6 +109,7 @@ pub fn tasks(
         let count = seeds.unwrap_or(recipe.reproduce.seeds) as u64;
         let seeds = (0..count).map(|more| recipe.train.seed.wrapping_add(more)).collect();
         tasks.push(Task { recipe, data, seeds });
+        folders.push(folder);
     }
     Ok(tasks)
 }
@@ -133,7 +163,50 @@ pub fn run(
         watcher.recipe(&record.recipes[index]);
         for &seed in &task.seeds {
             watcher.seed(&record.recipes[index], seed);
-            let Some(done) = one(task, seed, team, stop, watcher)? else { return Ok(()) };
+            let Some(done) = one(task, seed, team, None, stop, watcher)? else { return Ok(()) };
+            record.add(index, done);
+            watcher.done(record, index)?;
+        }
+    }
+    Ok(())
+}
+
+/// [`run`] of a reproduction that is kept in a folder: seeds that are done there are not trained again, and a training that
+/// was interrupted goes on, with the same bits as if it had not been. One that `stop` ends is kept there.
+///
+/// # Errors
+/// If the watcher fails, or the checkpoints of a training cannot be written or gone on from; what was done before is in the
+/// record.
+pub fn run_kept(
+    record: &mut ReproduceRecord,
+    tasks: &[Task],
+    kept: &Kept,
+    team: &Team,
+    stop: &AtomicBool,
+    watcher: &mut (dyn Watcher + Send),
+) -> Result<()> {
+    for (index, task) in tasks.iter().enumerate() {
+        watcher.recipe(&record.recipes[index]);
+        for &seed in &task.seeds {
+            watcher.seed(&record.recipes[index], seed);
+            let known = kept.record(index, seed).unwrap_or_else(|error| {
+                watcher.damaged(&error);
+                None
+            });
+            if let Some(done) = known {
+                record.add(index, done);
+                watcher.was_done(record, index)?;
+                continue;
+            }
+            let mut checkpoints = kept.checkpoints(index, seed)?;
+            let Some(done) = one(task, seed, team, Some(&mut checkpoints), stop, watcher)? else {
+                return Ok(());
+            };
+            drop(checkpoints);
+            // The training is not lost: its last checkpoint is still there.
+            if let Err(error) = kept.add(index, &done) {
+                watcher.checkpoint(Err(&error));
+            }
             record.add(index, done);
             watcher.done(record, index)?;
         }
@@ -146,6 +219,7 @@ fn one(
     task: &Task,
     seed: u64,
     team: &Team,
+    checkpoints: Option<&mut Checkpoints>,
     stop: &AtomicBool,
     watcher: &mut (dyn Watcher + Send),
 ) -> Result<Option<TrainRecord>> {
@@ -153,8 +227,8 @@ fn one(
     let recipe = seeded(recipe, seed);
     let mut model = build(&recipe, data)?;
     let split = split_of(data, &recipe)?;
-    let mut record =
-        fit(&mut model, &TrainingSet::of(data), split, &recipe, team, Control::new(stop, watcher))?;
+    let control = Control { checkpoints, ..Control::new(stop, watcher) };
+    let mut record = fit(&mut model, &TrainingSet::of(data), split, &recipe, team, control)?;
     if record.stop_reason == Ending::Interrupted.name() {
         return Ok(None);
     }
