@@ -6,6 +6,7 @@ pub mod data;
 mod eval;
 mod generate;
 pub mod images;
+mod import;
 mod kernel;
 mod layers;
 mod losses;
@@ -76,6 +77,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Write text with a saved model of text, token by token.
     Generate(generate::GenerateArguments),
+    /// Make a model of one of another program: an ONNX file, or PyTorch's parameters.
+    Import(import::ImportArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Generate(arguments) => generate::run(arguments).map(done),
+        Command::Import(arguments) => import::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Search(arguments) => search::run(arguments),

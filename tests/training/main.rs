@@ -20,6 +20,7 @@ mod linear;
 mod normalisation;
 mod norms;
 mod one_step;
+mod onnx_import;
 mod own_steps;
 mod probes;
 mod resume;

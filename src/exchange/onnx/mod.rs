@@ -1,3 +1,4 @@
 //! Models as ONNX files.
 
+pub mod import;
 pub mod proto;
