@@ -65,11 +65,21 @@ pub fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     let of_recipe = arguments.recipe.as_deref().and_then(Recipe::path);
     Outputs::files(&arguments.save).check([&*arguments.file].into_iter().chain(of_recipe))?;
     if is_onnx(&arguments.file) {
-        return onnx::run(&arguments);
+        return onnx::run(&onnx::Request {
+            file: &arguments.file,
+            save: arguments.save.as_deref(),
+            recipe: arguments.recipe.as_deref(),
+            map: &arguments.map,
+            set: &arguments.set,
+            data: arguments.data.as_deref(),
+            input: arguments.weights.input.as_deref(),
+            loss: arguments.loss.as_deref(),
+            quiet: arguments.quiet,
+        });
     }
     let file = arguments.file.display();
-    let (Some(recipe), Some(save)) = (&arguments.recipe, &arguments.save) else {
-        bail!("{file}: expected an ONNX file, or --recipe and --save for a state dict, found neither");
+    let (Some(recipe), Some(save), None) = (&arguments.recipe, &arguments.save, &arguments.loss) else {
+        bail!("{file}: expected an ONNX file, or of a state dict --recipe and --save and no --loss");
     };
     weights::run(&weights::Request {
         file: &arguments.file,

@@ -1,10 +1,10 @@
 //! ONNX files.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
 use super::super::shared;
-use super::ImportArguments;
 use crate::Error;
 use crate::exchange::onnx::import::{Contents, Imported, OnnxFile, Wishes};
 use crate::losses::{Loss, LossKind};
@@ -14,32 +14,45 @@ use crate::report::markup::for_terminal;
 use crate::report::numbers::shape;
 use crate::report::{summary, terminal};
 
+/// What is to be imported.
+pub struct Request<'a> {
+    pub file: &'a Path,
+    /// None if the file's contents are only listed.
+    pub save: Option<&'a Path>,
+    pub recipe: Option<&'a OsStr>,
+    pub map: &'a [String],
+    pub set: &'a [String],
+    pub data: Option<&'a Path>,
+    pub input: Option<&'a str>,
+    pub loss: Option<&'a str>,
+    pub quiet: bool,
+}
+
 /// Imports an ONNX file, or lists what is in it.
-pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<()> {
-    if arguments.data.is_some() {
+pub fn run(request: &Request) -> anyhow::Result<()> {
+    if request.data.is_some() {
         let found = "--data, which is for state dicts: `--input HxWxC` says the shape of a sample";
         return Err(refused("options of an ONNX file", found).into());
     }
-    let file = OnnxFile::open(&arguments.file)?;
-    let Some(path) = &arguments.save else {
+    let file = OnnxFile::open(request.file)?;
+    let Some(path) = request.save else {
         return Ok(terminal::stdout().write_all(listed(&file.contents()).as_bytes())?);
     };
-    let imported = imported(arguments, file)?;
+    let imported = imported(request, file)?;
     imported.save(path)?;
-    if arguments.quiet {
+    if request.quiet {
         return Ok(());
     }
     Ok(terminal::stdout().write_all(told(&imported, path).as_bytes())?)
 }
 
-fn imported(arguments: &ImportArguments, file: OnnxFile) -> crate::Result<Imported> {
-    let settings: Vec<Override> = shared::settings(&arguments.set)?;
-    let loss = arguments.loss.as_deref().map(loss).transpose()?;
-    let input = arguments.weights.input.as_deref().map(sides).transpose()?;
-    if let Some(recipe) = &arguments.recipe {
+fn imported(request: &Request, file: OnnxFile) -> crate::Result<Imported> {
+    let settings: Vec<Override> = shared::settings(request.set)?;
+    let loss = request.loss.map(loss).transpose()?;
+    let input = request.input.map(sides).transpose()?;
+    if let Some(recipe) = request.recipe {
         let recipe = Recipe::load(recipe, &settings)?;
-        let renamed: Vec<_> =
-            arguments.map.iter().map(|text| renaming(text)).collect::<crate::Result<_>>()?;
+        let renamed: Vec<_> = request.map.iter().map(|text| renaming(text)).collect::<crate::Result<_>>()?;
         return file.by_recipe(&recipe, &renamed, input);
     }
     let is_own = file.has_recipe();

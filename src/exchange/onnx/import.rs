@@ -180,10 +180,16 @@ fn model_of(path: &Path, input: [usize; 3], assembled: Assembled, wishes: &Wishe
         (None, End::Sigmoid) => build(loss("binary-cross-entropy")?)?,
         (None, End::Softmax) => build(Loss::default())?,
         // One value is not the logit of a class.
-        (None, End::Values) => match build(Loss::MEAN_SQUARED_ERROR)? {
-            single if single.classes() == 1 => single,
-            _ => build(Loss::default())?,
-        },
+        (None, End::Values) => {
+            let model = build(Loss::MEAN_SQUARED_ERROR)?;
+            if model.classes() == 1 {
+                model
+            } else {
+                // One of them at a time is in memory.
+                drop(model);
+                build(Loss::default())?
+            }
+        }
     };
     notes.push(note_of_loss(path, &model, end, wishes.loss.is_some())?);
     let tensors = tensors.into_iter().map(|(name, tensor)| owned(name, tensor));

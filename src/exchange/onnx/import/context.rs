@@ -78,6 +78,9 @@ impl Context {
     }
 }
 
+/// What reads a node: what it gives, or why it does not fit.
+pub type Operation = fn(&mut Context, &Call) -> Fit<Vec<Value>>;
+
 /// A layer of the table with these settings.
 pub fn config<const N: usize>(name: &str, settings: [(&str, HyperValue); N]) -> Fit<LayerConfig> {
     let layer = LayerConfig::named(name)

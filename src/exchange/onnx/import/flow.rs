@@ -101,6 +101,11 @@ impl Flow {
         self.axes.iter().filter(|axis| axis.is_spatial()).filter_map(|axis| axis.size()).collect()
     }
 
+    /// The numbers of a sample, at most as many as can be counted.
+    pub fn numbers(&self) -> usize {
+        product(self.axes.iter().filter_map(|axis| axis.size()))
+    }
+
     /// The index that an operator means by one that may count from the end.
     pub fn axis(&self, axis: i64) -> Fit<usize> {
         index(axis, self.axes.len())
@@ -122,6 +127,11 @@ impl Flow {
         };
         format!("[{}]", self.axes.iter().map(word).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// The product of sizes, at most what can be counted: paddings and windows of a hostile file may make any.
+pub fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
+    sizes.into_iter().fold(1, usize::saturating_mul)
 }
 
 /// The index among so many that a number means which may count from the end.

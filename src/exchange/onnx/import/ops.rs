@@ -14,11 +14,7 @@ mod reshape;
 mod shapes;
 mod windows;
 
-use super::array::Fit;
-use super::context::{Call, Context, Value};
-
-/// What reads a node: what it gives, or why it does not fit.
-pub type Operation = fn(&mut Context, &Call) -> Fit<Vec<Value>>;
+use super::context::Operation;
 
 /// The operation of an operator of the standard domain.
 pub fn named(operator: &str) -> Option<Operation> {

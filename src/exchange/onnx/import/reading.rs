@@ -16,6 +16,9 @@ pub struct Reading {
     pub batch: Option<usize>,
 }
 
+/// The most numbers of a sample.
+const MOST: usize = 1 << 30;
+
 /// What a dimension may be, with its index in height, width and channels; none is the batch.
 type Role = Option<(fn(usize) -> Axis, usize)>;
 
@@ -62,6 +65,7 @@ pub fn readings(
     let expected = match given {
         _ if ways(sizes.len()).is_empty() => "samples of one to three dimensions, and the batch".to_string(),
         Some(sizes) => format!("an input of {}", sizes.map(|size| size.to_string()).join("x")),
+        None if sizes.iter().skip(1).all(Option::is_some) => format!("samples of at most {MOST} numbers"),
         None => "sizes of all dimensions but the batch; `--input HxWxC` says them".into(),
     };
     Err(format_error(path, &place, &expected, shown))
@@ -84,6 +88,10 @@ fn reading(way: &[Role], sizes: &[Option<usize>], given: Option<[usize; 3]>) -> 
         axes.push(axis(size));
         input[index] = size;
     }
+    input
+        .iter()
+        .try_fold(1usize, |product, &size| product.checked_mul(size))
+        .filter(|&numbers| numbers <= MOST)?;
     match given {
         Some(given) if way.len() == 2 => input = given,
         Some(given) if given != input => return None,

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use super::Operation;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Pending, What};
 use crate::kernels::activation::Activation;
 

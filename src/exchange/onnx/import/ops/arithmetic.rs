@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
+use super::attention;
 use super::constants::given;
 use super::fold::folded;
-use super::{Operation, attention};
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{BATCH, Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{BATCH, Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Axis, Flow, Made, Pending, What};
 use crate::kernels::activation::Activation;
 

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use super::Operation;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value};
 
 pub fn named(operator: &str) -> Option<Operation> {
     Some(match operator {

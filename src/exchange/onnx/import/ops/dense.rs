@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Operation, attention};
+use super::attention;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Axis, Flow};
 
 pub fn named(operator: &str) -> Option<Operation> {

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::Operation;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
-use crate::exchange::onnx::import::flow::{Axis, Flow};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
+use crate::exchange::onnx::import::flow::{Axis, Flow, product};
 
 pub fn named(operator: &str) -> Option<Operation> {
     Some(match operator {
@@ -123,8 +122,8 @@ fn normalised<'a>(call: &Call, flow: &'a Flow) -> Fit<&'a [Axis]> {
 fn by_sample(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     let flow = call.flow(0)?.clone();
     let over = normalised(call, &flow)?;
-    let count: usize = over.iter().map(|axis| axis.size().unwrap_or(0)).product();
-    let total: usize = flow.axes.iter().filter_map(|axis| axis.size()).product();
+    let count = product(over.iter().map(|axis| axis.size().unwrap_or(0)));
+    let total = flow.numbers();
     let is_each = matches!(over, [Axis::Channels(_)]) && count < total;
     if !is_each && count != total {
         let expected = "expected all of a sample, or the channels of each position";

@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
-use super::Operation;
 use super::constants::given;
 use super::reshape::settled;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Axis, Flow, index};
 
 pub fn named(operator: &str) -> Option<Operation> {

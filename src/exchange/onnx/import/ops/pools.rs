@@ -1,10 +1,9 @@
 //! Pools, with a window or of all pixels.
 
-use super::Operation;
 use super::reshape::settled;
 use super::windows::{placed, sides, window};
 use crate::exchange::onnx::import::array::{Fit, shape_of};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Axis, Flow};
 
 pub fn named(operator: &str) -> Option<Operation> {

@@ -3,10 +3,9 @@
 
 use std::rc::Rc;
 
-use super::Operation;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
-use crate::exchange::onnx::import::flow::{Axis, Flow};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
+use crate::exchange::onnx::import::flow::{Axis, Flow, product};
 
 pub fn named(operator: &str) -> Option<Operation> {
     Some(match operator {
@@ -43,7 +42,7 @@ fn layer(context: &mut Context, call: &Call, cell: &Cell) -> Fit<Vec<Value>> {
     let batch_first = call.int("layout", 0) == 1;
     let flow = sequence(context, call.flow(0)?, batch_first)?;
     let (_, inputs) = flow.channels()?;
-    let positions: usize = flow.spatial().iter().product();
+    let positions = product(flow.spatial());
     let weight = call.constant(2)?;
     let units = weight.shape.last().copied().unwrap_or(0);
     let tensors = tensors(call, cell, [directions, inputs, units])?;

@@ -3,7 +3,7 @@
 use super::constants::given;
 use crate::exchange::onnx::import::array::{Fit, count_of};
 use crate::exchange::onnx::import::context::{BATCH, Call, Context, Value, config};
-use crate::exchange::onnx::import::flow::{Axis, Flow};
+use crate::exchange::onnx::import::flow::{Axis, Flow, product};
 
 /// A size that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub fn reshape(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     let listed = call.listed(1, "shape")?.ok_or("expected a shape, found none")?;
     if let Value::Constant(array) = call.input(0) {
         let count = array.len();
-        let known: usize = listed.iter().filter_map(|&size| usize::try_from(size).ok()).product();
+        let known = product(listed.iter().filter_map(|&size| usize::try_from(size).ok()));
         let sizes = listed.iter().map(|&size| match size {
             -1 if known > 0 => Ok(count / known),
             size => usize::try_from(size).map_err(|_| format!("expected sizes, found {listed:?}")),
@@ -39,7 +39,7 @@ pub fn reshape(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
 /// The sizes that a shape means, of which 0 stands for that of the input and -1 for what is left.
 fn resolved(context: &Context, flow: &Flow, listed: &[i64], zero_is_zero: bool) -> Fit<Vec<Size>> {
     let refused = || format!("expected a shape of as many numbers as {}, found {listed:?}", flow.described());
-    let total: usize = flow.axes.iter().filter_map(|axis| axis.size()).product();
+    let total = flow.numbers();
     let mut sizes: Vec<Option<Size>> = Vec::new();
     for (index, &size) in listed.iter().enumerate() {
         sizes.push(match size {
@@ -52,7 +52,7 @@ fn resolved(context: &Context, flow: &Flow, listed: &[i64], zero_is_zero: bool) 
             size => Some(Size::Of(usize::try_from(size).map_err(|_| refused())?)),
         });
     }
-    let product = |sizes: &[Option<Size>]| {
+    let counted = |sizes: &[Option<Size>]| {
         sizes.iter().flatten().try_fold(1usize, |product, size| match size {
             Size::Of(size) => product.checked_mul(*size),
             Size::Batch => Some(product),
@@ -60,7 +60,7 @@ fn resolved(context: &Context, flow: &Flow, listed: &[i64], zero_is_zero: bool) 
     };
     let frees = sizes.iter().filter(|size| size.is_none()).count();
     if !sizes.contains(&Some(Size::Batch)) {
-        let free = sizes.iter().position(Option::is_none).filter(|_| product(&sizes) == Some(total));
+        let free = sizes.iter().position(Option::is_none).filter(|_| counted(&sizes) == Some(total));
         let at_batch = flow.axes.iter().position(|axis| *axis == Axis::Batch);
         let is_batch = |index: &usize| match sizes.get(*index) {
             Some(Some(Size::Of(size))) => context.batch == Some(*size),
@@ -72,10 +72,10 @@ fn resolved(context: &Context, flow: &Flow, listed: &[i64], zero_is_zero: bool) 
     if frees > 1 {
         return Err(refused());
     }
-    let given = product(&sizes).filter(|&given| given > 0).ok_or_else(refused)?;
+    let given = counted(&sizes).filter(|&given| given > 0).ok_or_else(refused)?;
     let rest = Size::Of(total / given);
     let whole: Vec<Size> = sizes.into_iter().map(|size| size.unwrap_or(rest)).collect();
-    let count = product(&whole.iter().copied().map(Some).collect::<Vec<_>>());
+    let count = counted(&whole.iter().copied().map(Some).collect::<Vec<_>>());
     if count == Some(total) { Ok(whole) } else { Err(refused()) }
 }
 
@@ -203,8 +203,8 @@ impl Remade {
     /// Dimensions that become one.
     fn merged(&mut self, flow: &Flow, axes: &[Axis], size: usize) -> Option<Axis> {
         // Of all pixels of a sample, but for dimensions of size 1.
-        let is_all = flow.spatial().iter().product::<usize>()
-            == axes.iter().filter(|axis| axis.is_spatial()).filter_map(|axis| axis.size()).product::<usize>();
+        let spatial = axes.iter().filter(|axis| axis.is_spatial()).filter_map(|axis| axis.size());
+        let is_all = product(flow.spatial()) == product(spatial);
         let are_spatial = |axes: &[Axis]| axes.iter().all(|axis| axis.is_spatial());
         match axes {
             [Axis::Directions(_), Axis::Channels(_)] => Some(Axis::Channels(size)),

@@ -1,10 +1,10 @@
 //! Operators that change the shape of a value, or tell it.
 
 use super::constants::given;
+use super::reshape;
 use super::reshape::{Size, reshaped, settled};
-use super::{Operation, reshape};
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{BATCH, Call, Context, Value};
+use crate::exchange::onnx::import::context::{BATCH, Call, Context, Operation, Value};
 use crate::exchange::onnx::import::flow::{Axis, Flow, index};
 
 pub fn named(operator: &str) -> Option<Operation> {
@@ -120,6 +120,6 @@ fn flatten(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     if flow.axes.first() != Some(&Axis::Batch) || flow.axis(call.int("axis", 1))? != 1 {
         return Err(format!("expected all dimensions behind the batch, found {}", flow.described()));
     }
-    let numbers = flow.axes.iter().filter_map(|axis| axis.size()).product();
+    let numbers = flow.numbers();
     Ok(vec![Value::Flow(reshaped(context, call, flow, &[Size::Batch, Size::Of(numbers)])?)])
 }

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::{Operation, dense};
+use super::dense;
 use crate::exchange::onnx::import::array::{Array, Fit};
-use crate::exchange::onnx::import::context::{Call, Context, Value, config};
+use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
 use crate::exchange::onnx::import::flow::{Axis, Flow};
 use crate::kernels::image::{Image, Window};
 
@@ -42,8 +42,12 @@ pub fn window(call: &Call, sides: &[usize], kernel: &[usize]) -> Fit<Window> {
         Some(values) => Err(format!("expected {count} numbers of at least 0 as `{name}`, found {values:?}")),
     };
     let (strides, dilations) = (listed("strides", 1, rank)?, listed("dilations", 1, rank)?);
-    if kernel.len() != rank || [kernel, &strides, &dilations].iter().any(|numbers| numbers.contains(&0)) {
-        return Err(format!("expected a window of {rank} sides of at least 1, found {kernel:?}"));
+    let is_large = kernel.iter().any(|&side| side > MOST as usize);
+    if kernel.len() != rank
+        || is_large
+        || [kernel, &strides, &dilations].iter().any(|numbers| numbers.contains(&0))
+    {
+        return Err(format!("expected a window of {rank} sides from 1 to {MOST}, found {kernel:?}"));
     }
     let padding: Vec<[usize; 2]> = match call.text("auto_pad").as_deref() {
         None | Some("NOTSET") => {
