@@ -9,6 +9,7 @@ mod cli;
 #[cfg(unix)]
 mod interrupted;
 mod kept;
+mod onnx_import;
 mod outputs;
 #[cfg(unix)] // the fakes are shell scripts
 mod peers;

@@ -95,18 +95,18 @@ fn loss(name: &str) -> crate::Result<Loss> {
 fn told(imported: &Imported, path: &Path) -> String {
     let model = &imported.model;
     let data = &imported.recipe.data;
-    let scale = match data.scale {
+    let scaled = match data.scale {
+        Some(1.0) => "x".to_string(),
         Some(scale) => format!("x / {scale}"),
-        None => "x, of bytes x / 255,".into(),
+        None => "x (of bytes x / 255)".into(),
+    };
+    let seen = match (data.mean, data.deviation) {
+        (0.0, 1.0) => scaled,
+        (mean, deviation) => format!("({scaled} - {mean}) / {deviation}"),
     };
     let mut text = summary::table(&model.summary());
-    text += &format!("input: {}, of which the network sees ", shape(model.input()));
-    text += &match (data.mean, data.deviation) {
-        (0.0, 1.0) => format!("{}\n", scale.trim_end_matches(',')),
-        (mean, deviation) => format!("({} - {mean}) / {deviation}\n", scale.trim_end_matches(',')),
-    };
-    let notes = imported.notes.iter().map(|note| format!("{note}\n"));
-    text.extend(notes);
+    text += &format!("input: {}, of which the network sees {seen}\n", shape(model.input()));
+    text.extend(imported.notes.iter().map(|note| format!("{note}\n")));
     for_terminal(&text) + &terminal::wrote(path)
 }
 
