@@ -102,8 +102,12 @@ class Positions(nn.Module):
 
 def cases():
     linear, flatten = nn.Linear, nn.Flatten
-    yield "mlp", nn.Sequential(flatten(), linear(12, 5), nn.ReLU(), nn.Dropout(0.2), linear(5, 3), nn.LogSoftmax(1)), [3, 2, 2]
-    yield "features", nn.Sequential(linear(6, 7, bias=False), nn.BatchNorm1d(7), nn.GELU(), linear(7, 2), nn.Sigmoid()), [6]
+    yield "mlp", nn.Sequential(
+        flatten(), linear(12, 5), nn.ReLU(), nn.Dropout(0.2), linear(5, 3), nn.LogSoftmax(1)
+    ), [3, 2, 2]
+    yield "features", nn.Sequential(
+        linear(6, 7, bias=False), nn.BatchNorm1d(7), nn.GELU(), linear(7, 2), nn.Sigmoid()
+    ), [6]
     yield "selu", nn.Sequential(linear(6, 5), nn.SELU(), linear(5, 1)), [6]
     yield "lenet", nn.Sequential(
         nn.Conv2d(1, 3, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2),

@@ -49,7 +49,7 @@ fn what_goes_together_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write(path, "mlp, old exporter");
-    let import = |more: &[&'static str]| [&["import", "net.onnx", "--save", "m.safetensors"], more].concat();
+    let import = |more: &[&'static str]| [&["import", "net.onnx", "--save", "m.safetensors"][..], more].concat();
     fails(path, &import(&["--set", "train.epochs=3"]), "a setting of `data`");
     fails(path, &import(&["--loss", "cross-entrop"]), "did you mean `cross-entropy`?");
     fails(path, &import(&["--loss", "mean-squared-error"]), "for the graph ends in one");
