@@ -49,13 +49,18 @@ fn what_goes_together_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     write(path, "mlp, old exporter");
-    let import = |more: &[&'static str]| [&["import", "net.onnx", "--save", "m.safetensors"][..], more].concat();
+    let import =
+        |more: &[&'static str]| [&["import", "net.onnx", "--save", "m.safetensors"][..], more].concat();
     fails(path, &import(&["--set", "train.epochs=3"]), "a setting of `data`");
     fails(path, &import(&["--loss", "cross-entrop"]), "did you mean `cross-entropy`?");
     fails(path, &import(&["--loss", "mean-squared-error"]), "for the graph ends in one");
     fails(path, &import(&["--input", "5x5x5"]), "an input of 5x5x5");
     fails(path, &import(&["--data", "."]), "--input HxWxC");
-    fails(path, &import(&["--recipe", "mnist-mlp", "--input", "2x2x3"]), "numbers, as the layers of the recipe have");
+    fails(
+        path,
+        &import(&["--recipe", "mnist-mlp", "--input", "2x2x3"]),
+        "numbers, as the layers of the recipe have",
+    );
     fails(path, &["import", "net.onnx", "--save", "net.onnx"], "which is read");
     assert_eq!(names(path), ["net.onnx"]);
 }

@@ -111,7 +111,7 @@ impl OnnxFile {
         self,
         recipe: &Recipe,
         renamed: &[(String, String)],
-        wishes: &Wishes,
+        input: Option<[usize; 3]>,
     ) -> Result<Imported> {
         let OnnxFile { path, model } = self;
         let mut model = named::by_recipe(&path, model, recipe, renamed, input)?;
