@@ -67,8 +67,8 @@ fn concat(_: &mut Context, call: &Call) -> Fit<Vec<Value>> {
         return Ok(vec![Value::Zeros]);
     }
     let mut joined = Vec::new();
-    for index in 0..call.inputs.len() {
-        let Value::Constant(array) = call.input(index) else {
+    for input in &call.inputs {
+        let Value::Constant(array) = input else {
             return Err(
                 "expected parts of a shape, found values that follow from the graph's input: no layer puts \
                         branches side by side"

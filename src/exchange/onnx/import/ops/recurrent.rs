@@ -172,14 +172,14 @@ fn tensors(
         cell.gates.iter().flat_map(gate).copied().collect::<Vec<f32>>()
     };
     let mut tensors = Vec::new();
-    for direction in 0..directions {
+    for (direction, names) in NAMES.into_iter().enumerate().take(directions) {
         let values = [
             Array::floats(vec![rows, inputs], part(input, direction, inputs)),
             Array::floats(vec![rows, units], part(state, direction, units)),
             Array::floats(vec![rows], part(&bias, 2 * direction, 1)),
             Array::floats(vec![rows], part(&bias, 2 * direction + 1, 1)),
         ];
-        tensors.extend(NAMES[direction].into_iter().zip(values.map(Rc::new)));
+        tensors.extend(names.into_iter().zip(values.map(Rc::new)));
     }
     Ok(tensors)
 }
