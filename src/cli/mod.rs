@@ -7,6 +7,7 @@ mod eval;
 mod export;
 mod generate;
 pub mod images;
+mod import;
 mod kernel;
 mod layers;
 mod losses;
@@ -79,6 +80,8 @@ enum Command {
     Eval(eval::EvalArguments),
     /// Write text with a saved model of text, token by token.
     Generate(generate::GenerateArguments),
+    /// Make a model of one of another program: an ONNX file, or PyTorch's parameters.
+    Import(import::ImportArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
     /// Write a saved model in a format that other programs read.
@@ -128,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(arguments),
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Generate(arguments) => generate::run(arguments).map(done),
+        Command::Import(arguments) => import::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
         Command::Export(arguments) => export::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),

@@ -171,6 +171,12 @@ impl Model {
         })
     }
 
+    /// The name and the shape of each parameter, and of what is not trained, as files have them.
+    #[doc(hidden)]
+    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.specs().map(|(name, spec)| (name, spec.shape)).collect()
+    }
+
     /// The first parameter that holds a number which is not finite, by its name in files, and that
     /// number.
     pub fn first_not_finite(&self) -> Option<(String, f32)> {

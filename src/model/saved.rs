@@ -99,7 +99,11 @@ pub fn metadata(model: &Model, recipe: &Recipe) -> BTreeMap<String, String> {
     entries(model, recipe, model.input(), model.classes(), model.seen().element_type)
 }
 
-fn write(
+/// [`save`] for a model of which it may not be known what type of data it was trained on.
+///
+/// # Errors
+/// Those of [`Model::save_tensors`].
+pub fn write(
     path: &Path,
     model: &Model,
     recipe: &Recipe,
@@ -181,6 +185,22 @@ pub fn recipe_of(path: &Path, overrides: &[Override]) -> Result<Recipe> {
 pub fn load(path: &Path) -> Result<SavedModel> {
     let file = ModelFile::open(path)?;
     let metadata = file.metadata().clone();
+    let mut saved = of_metadata(path, &metadata, file.numbers(), true)?;
+    saved.model.load_file(path, file, |tensor| check_values(path, tensor))?;
+    Ok(saved)
+}
+
+/// The model that metadata describe, freshly initialised; `numbers` are those that the file `path` holds, all of them for the
+/// model if that is `exact`.
+///
+/// # Errors
+/// Those of [`load`] that are not about tensors.
+pub fn of_metadata(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    numbers: usize,
+    exact: bool,
+) -> Result<SavedModel> {
     let get = |key: &str, expected: &str| match metadata.get(key) {
         Some(value) => Ok(value.as_str()),
         None => Err(wrong(path, key, expected, "nothing; was the file saved by fallline?")),
@@ -199,7 +219,7 @@ pub fn load(path: &Path) -> Result<SavedModel> {
         None => None,
         Some(name) => Some(element_type(path, name, get("scale", SCALED)?, &recipe.data)?),
     };
-    check_count(path, &recipe, input, file.numbers())?;
+    check_count(path, &recipe, input, numbers, exact)?;
     // Of a loss without targets what may be known of rows beside is no output.
     let outputs = recipe.model.loss.takes_targets().then_some(classes);
     let encoder = metadata.get("table").map(|text| encoder(path, text, input, outputs)).transpose()?;
@@ -208,7 +228,6 @@ pub fn load(path: &Path) -> Result<SavedModel> {
     }
     let built = Model::build(&recipe.model, input, classes, recipe.train.seed);
     let mut model = built.map_err(|error| within(path, error))?;
-    model.load_file(path, file, |tensor| check_values(path, tensor))?;
     let vocabulary = metadata.get("text").map(|text| vocabulary(path, text, classes)).transpose()?;
     let normalisation = Normalisation::of(&recipe.data);
     model.set_seen(Seen { normalisation, element_type, encoder, vocabulary });
@@ -266,13 +285,13 @@ fn element_type(path: &Path, name: &str, scale: &str, data: &DataConfig) -> Resu
 
 /// Checks that the layers of the recipe have as many numbers as the file holds, before a model of
 /// that size is built: a small file must not ask for a large one.
-fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) -> Result<()> {
+fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize, exact: bool) -> Result<()> {
     let expected = recipe.model.parameters(input).and_then(|trained| {
         let statistics = recipe.model.statistics(input)?;
         Ok(trained + statistics)
     });
     let expected = expected.map_err(|error| within(path, error))?;
-    if expected == found {
+    if expected == found || (!exact && expected < found) {
         return Ok(());
     }
     Err(Error::Format {
@@ -285,7 +304,10 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) ->
 
 /// Checks that every number is one, for a model with others has nothing to say; and that what a normalisation
 /// divides by the root of is not below zero.
-pub(super) fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Format`] with the first number that is not right.
+pub fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
     let is_variance = tensor.name.ends_with(".running_var");
     let checks: [(&str, &dyn Fn(f32) -> bool); 2] = [
         ("finite numbers", &|value| value.is_finite()),

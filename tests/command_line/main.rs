@@ -13,6 +13,7 @@ mod fine_tuning;
 #[cfg(unix)]
 mod interrupted;
 mod kept;
+mod onnx_import;
 mod outputs;
 #[cfg(unix)] // the fakes are shell scripts
 mod peers;

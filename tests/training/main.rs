@@ -22,6 +22,7 @@ mod normalisation;
 mod norms;
 mod one_step;
 mod onnx;
+mod onnx_import;
 mod own_steps;
 mod probes;
 mod prompts;

@@ -1,4 +1,5 @@
 //! Models as ONNX files.
 
 pub mod export;
+pub mod import;
 pub mod proto;
