@@ -4,8 +4,10 @@ mod bench;
 mod calibrate;
 pub mod data;
 mod eval;
+mod export;
 mod generate;
 pub mod images;
+mod import;
 mod kernel;
 mod layers;
 mod losses;
@@ -78,6 +80,10 @@ enum Command {
     Generate(generate::GenerateArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
+    /// Make a model of one from elsewhere: a state dict of PyTorch.
+    Import(import::ImportArguments),
+    /// Write a saved model for other programs: a state dict of PyTorch.
+    Export(export::ExportArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
     Reproduce(reproduce::ReproduceArguments),
     /// Search for the best settings of a recipe: grid, random, Hyperband, Parzen estimators; or a learning-rate test.
@@ -124,6 +130,8 @@ pub fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(arguments).map(done),
         Command::Generate(arguments) => generate::run(arguments).map(done),
         Command::Predict(arguments) => predict::run(arguments).map(done),
+        Command::Import(arguments) => import::run(arguments).map(done),
+        Command::Export(arguments) => export::run(arguments).map(done),
         Command::Reproduce(arguments) => reproduce::run(arguments),
         Command::Search(arguments) => search::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

@@ -93,7 +93,11 @@ pub fn save(
     write(path, model, recipe, input, classes, Some(element_type))
 }
 
-fn write(
+/// [`save`] of a model that need not have been trained on data of a known type.
+///
+/// # Errors
+/// As [`save`].
+pub(crate) fn write(
     path: &Path,
     model: &Model,
     recipe: &Recipe,
@@ -255,7 +259,10 @@ fn check_count(path: &Path, recipe: &Recipe, input: [usize; 3], found: usize) ->
 
 /// Checks that every number is one, for a model with others has nothing to say; and that what a normalisation
 /// divides by the root of is not below zero.
-fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Format`]
+pub(crate) fn check_values(path: &Path, tensor: &NamedTensor) -> Result<()> {
     let is_variance = tensor.name.ends_with(".running_var");
     let checks: [(&str, &dyn Fn(f32) -> bool); 2] = [
         ("finite numbers", &|value| value.is_finite()),
@@ -301,7 +308,8 @@ const INPUT: &str = "height x width x channels such as 28x28x1";
 const CLASSES: &str = "a number of classes";
 const SCALED: &str = "what values are divided by";
 
-fn parse_input(text: &str) -> Option<[usize; 3]> {
+/// Height, width and channels of "28x28x1".
+pub(crate) fn parse_input(text: &str) -> Option<[usize; 3]> {
     let sizes: Vec<usize> = text.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
     let input = sizes.try_into().ok()?;
     check_input(input).ok().map(|()| input)

@@ -6,12 +6,14 @@ mod clock;
 mod full_batch;
 pub(in crate::train) mod live;
 mod norms;
+mod optimizer;
 mod prepare;
 mod search;
 mod state;
 mod stepper;
 pub(in crate::train) mod stop;
 
+pub use optimizer::OptimizerState;
 pub use stepper::{StepRecord, Stepper};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -215,6 +217,14 @@ impl<'a> Session<'a> {
     /// Puts these parameters, in the order of [`Model::storage`], in place of the model's.
     pub(in crate::train) fn set_parameters(&mut self, parameters: &[f32]) {
         self.model.parts_mut().1.copy_from_slice(parameters);
+    }
+
+    /// Lets the training begin with what an optimizer has kept elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if it has begun, or the state is not one of its rule and its model.
+    pub fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        optimizer::put(state, &mut self.prepared, self.model, self.steps)
     }
 
     /// Steps done.

@@ -1,0 +1,35 @@
+//! A state dict becomes a model of a recipe.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::optimizer::STATE;
+use super::pairing::{Options, Pairing, Source, pair};
+use crate::Result;
+use crate::model::{Model, ModelFile, saved};
+
+/// Takes all parameters of a model, and its running statistics, from a safetensors file of a state dict. Types other than
+/// f32 become the nearest f32. Counts of batches, which normalisations of PyTorch keep, are left out, and so is what an optimizer keeps.
+///
+/// # Errors
+/// [`Error::Format`](crate::Error::Format) with all tensors that do not fit, if the file is damaged, or a number is not
+/// finite; [`Error::Setting`](crate::Error::Setting) if an option fits nothing. In the two middle cases some parameters may
+/// have been taken.
+pub fn import(path: &Path, model: &mut Model, options: &Options) -> Result<Pairing> {
+    let file = ModelFile::open_any(path)?;
+    let sources: Vec<Source> = file
+        .tensors()
+        .filter(|tensor| !tensor.name.starts_with(STATE))
+        .map(|tensor| Source {
+            name: tensor.name.into(),
+            shape: tensor.shape.into(),
+            kind: tensor.kind,
+            is_read: tensor.is_read,
+        })
+        .collect();
+    let pairing = pair(path, &sources, &model.shapes(), options, file.metadata())?;
+    let names: BTreeMap<&str, &str> = pairing.pairs.iter().map(|pair| (&*pair.from, &*pair.to)).collect();
+    let file = file.renamed(|name| names.get(name).map(|to| to.to_string()));
+    model.load_file(path, file, |tensor| saved::check_values(path, tensor))?;
+    Ok(pairing)
+}
