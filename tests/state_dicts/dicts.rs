@@ -55,12 +55,13 @@ pub fn raw(case: &Value, kind: Dtype) -> Vec<Raw> {
     tensors(case).into_iter().map(tensor).chain(counts.iter().map(count)).collect()
 }
 
+fn view(raw: &Raw) -> (String, TensorView<'_>) {
+    (raw.name.clone(), TensorView::new(raw.kind, raw.shape.clone(), &raw.bytes).expect("a tensor"))
+}
+
 pub fn write(path: &Path, tensors: &[Raw]) {
-    let view = |raw: &Raw| {
-        (raw.name.clone(), TensorView::new(raw.kind, raw.shape.clone(), &raw.bytes).expect("a tensor"))
-    };
-    let bytes = safetensors::serialize(tensors.iter().map(view).collect::<Vec<_>>(), None).unwrap();
-    std::fs::write(path, bytes).unwrap();
+    let views: Vec<_> = tensors.iter().map(view).collect();
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
 /// Names, shapes and values of a file of f32 numbers.
