@@ -179,7 +179,7 @@ pub mod minimise {
 
 pub mod record {
     //! What a training leaves behind beside its [`TrainRecord`](crate::TrainRecord), what it tells an
-    //! [`Observer`](crate::Observer), what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
+    //! [`Observer`](crate::Observer), what an optimizer keeps, what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
 
     #[doc(inline)]
     pub use crate::model::{InitialFile, NamedTensor, SummaryRow};
@@ -203,7 +203,7 @@ pub mod record {
     #[doc(inline)]
     pub use crate::train::{
         ClusterSizes, CoefficientRecord, Divergence, Ending, ExactRecord, FoldsRecord, LayerNorms,
-        LloydRecord, ModelFacts, NotFinite, Phase, Progress, Resumed, Trouble, Warning,
+        LloydRecord, ModelFacts, NotFinite, OptimizerState, Phase, Progress, Resumed, Trouble, Warning,
     };
 }
 

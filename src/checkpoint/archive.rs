@@ -260,6 +260,26 @@ impl<'a> Archive<'a> {
         }
     }
 
+    /// A value that is noted where it is not the default one: files from before there was such a value have none.
+    ///
+    /// # Errors
+    /// Those of [`value`](Archive::value).
+    pub fn optional<T: Serialize + DeserializeOwned + Default + PartialEq>(
+        &mut self,
+        name: &str,
+        value: &mut T,
+    ) -> Result<()> {
+        let is_there = match &self.pass {
+            Pass::Read { values, .. } => values.contains_key(&format!("{}{name}", self.prefix)),
+            Pass::Measure { .. } | Pass::Write { .. } => *value != T::default(),
+        };
+        if is_there {
+            return self.value(name, value);
+        }
+        *value = T::default();
+        Ok(())
+    }
+
     /// A number that need not be finite.
     ///
     /// # Errors

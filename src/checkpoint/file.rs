@@ -1,7 +1,7 @@
 //! The file of a checkpoint: safetensors, with the values as JSON in its first tensor, and a checksum over all of it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::archive::{Archive, Entry};
+use super::archive::{Archive, Entry, Number};
 use crate::foreign::{self, LARGEST_JSON, shortened};
 use crate::{Error, Result, atomic_file, memory};
 
@@ -262,8 +262,63 @@ fn entries(tensors: BTreeMap<String, Tensor>, bytes: u64) -> Option<Vec<Entry>> 
 }
 
 impl Checkpoint {
+    /// Opens a file that must be whole.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if it is damaged, another program's, or of a later version; [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Checkpoint> {
+        match open(path)? {
+            Opened::Whole(checkpoint) => Ok(checkpoint),
+            Opened::Damaged(error) => Err(error),
+        }
+    }
+
+    /// Whether a file says that it is a checkpoint, whole or not. What is no ordinary file, such as a pipe, is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn is_at(path: &Path) -> Result<bool> {
+        let about = fs::metadata(path).map_err(Error::io(path, "open"))?;
+        if !about.is_file() {
+            return Ok(false);
+        }
+        let mut file = File::open(path).map_err(Error::io(path, "open"))?;
+        let header = read_header(&mut file, about.len()).map_err(Error::io(path, "read"))?;
+        // In the text of any other entry the quotes would be escaped.
+        let says = format!("\"format\":\"{FORMAT}\"");
+        Ok(header.is_some_and(|header| header.windows(says.len()).any(|part| part == says.as_bytes())))
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// An array of f32 by its whole name, and nothing else of the state.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if there is none; [`Error::Io`]; an error if memory is short.
+    pub fn floats(&self, name: &str) -> Result<Vec<f32>> {
+        let mut place = self.start;
+        for entry in &self.entries {
+            if entry.name == name && entry.kind == f32::TYPE {
+                let mut floats: Vec<f32> = memory::filled("an array of a checkpoint", 0.0, entry.len)?;
+                let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
+                file.seek(SeekFrom::Start(place)).map_err(Error::io(&self.path, "read"))?;
+                // The file was found to hold all its arrays.
+                let own = vec![Entry { name: name.into(), kind: entry.kind.clone(), len: entry.len }];
+                Archive::read(&mut BufReader::new(file), &self.path, own, Map::new())
+                    .numbers(name, &mut floats)?;
+                return Ok(floats);
+            }
+            place += (entry.len * size_of_type(&entry.kind).unwrap_or(0)) as u64;
+        }
+        let (path, place, expected) = (self.path.clone(), "tensors".into(), format!("{name} of type F32"));
+        Err(Error::Format { path, place, expected, found: "no such array".into() })
+    }
+
+    /// Whether a value of the state is noted, by its whole name.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// What was said of it when it was written.
@@ -300,7 +355,6 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[derive(Clone, Debug, PartialEq)]
     struct Things {
@@ -370,6 +424,11 @@ mod tests {
         assert_eq!(back, things());
         assert_eq!(found.value::<String>("word").unwrap(), things().word);
         assert!(back.doubles[1].is_sign_negative());
+        assert!(Checkpoint::is_at(&path).unwrap());
+        fs::write(path.with_extension("other"), "{\"format\":\"fallline-checkpoint\"}").unwrap();
+        assert!(!Checkpoint::is_at(&path.with_extension("other")).unwrap());
+        assert_eq!(found.floats("floats").unwrap(), things().floats);
+        assert!(found.floats("doubles").is_err() && found.has("word") && !found.has("words"));
         // The format crate reads it, too.
         let bytes = fs::read(&path).unwrap();
         let other = safetensors::SafeTensors::deserialize(&bytes).unwrap();

@@ -12,7 +12,9 @@ use anyhow::bail;
 use clap::Args;
 
 use super::output::Outputs;
+use crate::exchange::onnx::import::OnnxFile;
 use crate::model::Recipe;
+use crate::report::markup::for_terminal;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -27,15 +29,16 @@ pub struct ImportArguments {
     /// an ONNX file are found in its graph; if fallline wrote it, it holds its recipe].
     #[arg(long, value_name = "RECIPE")]
     recipe: Option<OsString>,
-    /// With --recipe, replace names of the file: of ONNX whole ones, of a state dict their beginning, as in
-    /// `--map encoder.layers.*=*`, where a `*` is any one component. May be given many times; the first that fits is taken.
+    /// With --recipe, replace the beginning of names: `--map encoder.layers.*=*` makes 3.linear1.weight of
+    /// encoder.layers.3.linear1.weight. A `*` is any one component. May be given many times; the first that fits is taken.
     #[arg(long, value_name = "FROM=TO", requires = "recipe")]
     map: Vec<String>,
     /// Change a setting: with --recipe any of it, else one of the data, such as data.mean. May be given many times.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// The folder that holds the data set of the recipe, from which the shape of the input comes of a state dict.
-    #[arg(long, value_name = "DIR")]
+    /// With --recipe, the folder that holds its data set, or a folder named after it, where the model has to know the data, as of
+    /// a text its tokens [default: $FALLLINE_DATA alone, or else datasets/, then the user's cache folder].
+    #[arg(long, value_name = "DIR", requires = "recipe")]
     data: Option<PathBuf>,
     #[command(flatten)]
     weights: weights::WeightsArguments,
@@ -56,41 +59,47 @@ Examples:
   fallline import net.onnx --list
   fallline import net.onnx --save net.safetensors
   fallline import net.onnx --save net.safetensors --set data.mean=0.5 --set data.deviation=0.5
-  fallline import gpt.onnx --recipe gpt.toml --save gpt.safetensors
+  fallline import gpt.onnx --recipe chars-transformer --data texts --save gpt.safetensors
   fallline import state.safetensors --recipe mnist-mlp --save mlp.safetensors
+  fallline import net.safetensors --recipe mnist-mlp --by-order --save mlp.safetensors
+  fallline import encoder.safetensors --recipe chars-transformer --data texts \\
+      --map 'encoder.layers.0=1' --map 'encoder.layers.1=2' --save chars.safetensors
+  fallline import features.safetensors --recipe my-recipe.toml --input 32x32x3 \\
+      --prefix backbone --ignore fc --save features-32.safetensors
 
 Of an ONNX file, operators that no layer stands for are listed, all of them.";
 
 pub fn run(arguments: ImportArguments) -> anyhow::Result<()> {
     let of_recipe = arguments.recipe.as_deref().and_then(Recipe::path);
     Outputs::files(&arguments.save).check([&*arguments.file].into_iter().chain(of_recipe))?;
-    if is_onnx(&arguments.file) {
-        return onnx::run(&onnx::Request {
+    let onnx = is_onnx(&arguments.file).then(|| OnnxFile::open(&arguments.file)).transpose()?;
+    if let (Some(recipe), Some(save)) = (&arguments.recipe, &arguments.save) {
+        return weights::run(weights::Request {
             file: &arguments.file,
-            save: arguments.save.as_deref(),
-            recipe: arguments.recipe.as_deref(),
+            onnx,
+            recipe,
+            save,
             map: &arguments.map,
             set: &arguments.set,
             data: arguments.data.as_deref(),
-            input: arguments.weights.input.as_deref(),
-            loss: arguments.loss.as_deref(),
+            own: &arguments.weights,
             quiet: arguments.quiet,
         });
     }
-    let file = arguments.file.display();
-    let (Some(recipe), Some(save), None) = (&arguments.recipe, &arguments.save, &arguments.loss) else {
-        bail!("{file}: expected an ONNX file, or of a state dict --recipe and --save and no --loss");
+    let Some(file) = onnx else {
+        let file = for_terminal(&arguments.file.display().to_string());
+        bail!("{file}: expected an ONNX file, or --recipe, which says the layers of a state dict");
     };
-    weights::run(&weights::Request {
-        file: &arguments.file,
-        recipe,
-        save,
-        map: &arguments.map,
-        set: &arguments.set,
-        data: arguments.data.as_deref(),
-        own: &arguments.weights,
-        quiet: arguments.quiet,
-    })
+    onnx::run(
+        file,
+        &onnx::Request {
+            save: arguments.save.as_deref(),
+            set: &arguments.set,
+            input: arguments.weights.input.as_deref(),
+            loss: arguments.loss.as_deref(),
+            quiet: arguments.quiet,
+        },
+    )
 }
 
 /// Whether a file is one of ONNX: by its ending, or else by its first bytes, which of safetensors are the length of a header

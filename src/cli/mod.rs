@@ -84,7 +84,7 @@ enum Command {
     Import(import::ImportArguments),
     /// Predict the rows of a table, or the classes of pictures, with a saved model.
     Predict(predict::PredictArguments),
-    /// Write a saved model in a format that other programs read.
+    /// Write a saved model for other programs: ONNX, or a state dict of PyTorch.
     Export(export::ExportArguments),
     /// Train recipes from several seeds and compare their mean accuracy with its target.
     Reproduce(reproduce::ReproduceArguments),

@@ -23,6 +23,7 @@ use super::output::{self, Outputs};
 use super::partial::Growing;
 use super::signals;
 
+use crate::exchange::weights::{Options, optimizer};
 use crate::model::recipe::{Override, check_samples};
 use crate::model::{Model, Recipe};
 use crate::report::metrics::{naive_forecasts, score};
@@ -30,7 +31,7 @@ use crate::report::numbers::{counted, duration, loss, percent};
 use crate::report::tensorboard::EventWriter;
 use crate::report::{json, progress::TerminalObserver, run, terminal};
 use crate::team::Team;
-use crate::train::{self, Ending, Evaluation, TrainRecord, dataset, machine};
+use crate::train::{self, Control, Ending, Evaluation, TrainRecord, dataset, machine};
 use crate::{Error, Result};
 
 /// What is still done after the first signal.
@@ -77,6 +78,10 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     check_samples(&recipe, trained)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let initialised = initial::take(&arguments, &mut model, &recipe, &data)?;
+    let optimizer = arguments.init_optimizer.as_deref();
+    let optimizer =
+        optimizer.map(|path| optimizer::read(path, &model, &recipe.optimizer, &Options::default()));
+    let optimizer = optimizer.transpose()?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
     train::check(&mut model, &data, &recipe, &team)?;
@@ -103,10 +108,9 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
 
     let what = if checkpoints.is_some() { KEEPING } else { STOPPING };
     let stop = signals::listen(watchers.terminal.line(), what);
-    let trained = match &mut checkpoints {
-        Some(kept) => train::train_with(&mut model, &data, &recipe, &team, kept, stop.flag(), &mut watchers),
-        None => train::train(&mut model, &data, &recipe, &team, stop.flag(), &mut watchers),
-    };
+    let (checkpoints, optimizer) = (checkpoints.as_mut(), optimizer.as_ref());
+    let control = Control { checkpoints, optimizer, ..Control::new(stop.flag(), &mut watchers) };
+    let trained = train::train_under(&mut model, &data, &recipe, &team, control);
     let mut outcomes = Outcomes::default();
     let mut record = match trained {
         Ok(record) => record,
@@ -175,7 +179,8 @@ fn check_outputs(arguments: &TrainArguments) -> Result<Outputs> {
         .report(arguments.report.as_ref(), &[run::JSON, run::PAGE]);
     let read = Recipe::path(arguments.recipe()).or_else(|| arguments.table());
     let read = read.filter(|path| path.as_os_str() != "-");
-    outputs.check(read.into_iter().chain(arguments.init.as_deref()))?;
+    let models = [arguments.init.as_deref(), arguments.init_optimizer.as_deref()];
+    outputs.check(read.into_iter().chain(models.into_iter().flatten()))?;
     Ok(outputs)
 }
 

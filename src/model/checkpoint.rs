@@ -129,9 +129,27 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<St
 /// Whether a tensor is the count that PyTorch's batch normalisation keeps beside its running statistics, one
 /// integer, which nothing here needs.
 fn is_batch_count(name: &str, info: &TensorInfo) -> bool {
-    name.ends_with(".num_batches_tracked")
+    name.rsplit('.').next() == Some("num_batches_tracked")
         && info.dtype == Dtype::I64
         && info.shape.iter().all(|&size| size == 1)
+}
+
+/// A tensor of a file that is still to be read.
+struct Stored {
+    name: String,
+    info: TensorInfo,
+    /// Whether it is passed over.
+    is_skipped: bool,
+}
+
+/// What a header says of a tensor.
+pub struct TensorFacts<'a> {
+    pub name: &'a str,
+    pub shape: &'a [usize],
+    /// The type of its numbers, as safetensors calls it: "F32".
+    pub kind: String,
+    /// Whether numbers of this type are read.
+    pub is_read: bool,
 }
 
 /// A model file whose header has been read and no tensor yet: so what is no model costs no memory.
@@ -140,7 +158,7 @@ pub struct ModelFile<R> {
     path: PathBuf,
     metadata: BTreeMap<String, String>,
     /// In the order in which they lie in the file.
-    tensors: Vec<(String, TensorInfo)>,
+    tensors: Vec<Stored>,
     /// Whether the file is known to be as long as its header promises.
     is_whole: bool,
 }
@@ -152,9 +170,20 @@ impl ModelFile<BufReader<pipe::Input>> {
     /// [`Error::Io`]; [`Error::Format`] if it is no safetensors file, or its header does not agree with its
     /// length.
     pub fn open(path: &Path) -> Result<Self> {
+        let file = ModelFile::open_any(path)?;
+        file.check_types()?;
+        Ok(file)
+    }
+
+    /// The same of a file whose tensors may be of any types: such as are not read have to be
+    /// [passed over](ModelFile::renamed).
+    ///
+    /// # Errors
+    /// As [`open`](ModelFile::open), but for types.
+    pub fn open_any(path: &Path) -> Result<Self> {
         let file = pipe::open(path).map_err(Error::io(path, "open"))?;
         let length = file.length().map_err(Error::io(path, "read"))?;
-        ModelFile::from_reader(BufReader::new(file), length, path)
+        ModelFile::of_any(BufReader::new(file), length, path)
     }
 }
 
@@ -163,7 +192,13 @@ impl<R: Read> ModelFile<R> {
     ///
     /// # Errors
     /// As [`ModelFile::open`].
-    pub fn from_reader(mut reader: R, length: Option<u64>, path: &Path) -> Result<Self> {
+    pub fn from_reader(reader: R, length: Option<u64>, path: &Path) -> Result<Self> {
+        let file = ModelFile::of_any(reader, length, path)?;
+        file.check_types()?;
+        Ok(file)
+    }
+
+    fn of_any(mut reader: R, length: Option<u64>, path: &Path) -> Result<Self> {
         if let Some(length) = length.filter(|&length| length < LENGTH_BYTES) {
             return Err(format_error(path, "file".into(), "at least 8 bytes", length.to_string()));
         }
@@ -202,34 +237,67 @@ impl<R: Read> ModelFile<R> {
         }
         let metadata = header.metadata().iter().flatten();
         let metadata = metadata.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let info = |name: String| header.info(&name).cloned().map(|info| (name, info));
-        let mut tensors: Vec<_> = header.offset_keys().into_iter().filter_map(info).collect();
-        tensors.sort_by_key(|(_, info)| info.data_offsets);
-        for (name, info) in &tensors {
-            let is_read = [Dtype::F32, Dtype::F64, Dtype::F16, Dtype::BF16].contains(&info.dtype);
-            if !is_read && !is_batch_count(name, info) {
-                let (expected, found) = ("numbers of type F32, F64, F16 or BF16", info.dtype.to_string());
-                return Err(format_error(path, format!("tensor {name}"), expected, found));
+        let stored = |name: String| {
+            let info = header.info(&name).cloned()?;
+            let is_skipped = is_batch_count(&name, &info);
+            Some(Stored { name, info, is_skipped })
+        };
+        let mut tensors: Vec<_> = header.offset_keys().into_iter().filter_map(stored).collect();
+        tensors.sort_by_key(|stored| stored.info.data_offsets);
+        Ok(ModelFile { reader, path: path.into(), metadata, tensors, is_whole: length.is_some() })
+    }
+
+    /// Checks that the numbers of all tensors can be read.
+    fn check_types(&self) -> Result<()> {
+        match self.tensors().find(|tensor| !tensor.is_read) {
+            None => Ok(()),
+            Some(TensorFacts { name, kind, .. }) => {
+                let expected = "numbers of type F32, F64, F16 or BF16";
+                Err(format_error(&self.path, format!("tensor {name}"), expected, kind))
             }
         }
-        Ok(ModelFile { reader, path: path.into(), metadata, tensors, is_whole: length.is_some() })
     }
 
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
+    /// What is given by [`read`](ModelFile::read).
+    fn given(&self) -> impl Iterator<Item = &Stored> {
+        self.tensors.iter().filter(|stored| !stored.is_skipped)
+    }
+
     /// Numbers of all tensors that [`read`](ModelFile::read) gives.
     pub fn numbers(&self) -> usize {
-        let given = self.tensors.iter().filter(|(name, info)| !is_batch_count(name, info));
-        given.map(|(_, info)| info.shape.iter().product::<usize>()).sum()
+        self.given().map(|stored| stored.info.shape.iter().product::<usize>()).sum()
     }
 
     /// Names and shapes of the tensors that [`read`](ModelFile::read) gives, in the order in which they lie
     /// in the file.
     pub fn shapes(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        let given = self.tensors.iter().filter(|(name, info)| !is_batch_count(name, info));
-        given.map(|(name, info)| (&**name, &*info.shape))
+        self.given().map(|stored| (&*stored.name, &*stored.info.shape))
+    }
+
+    /// The same tensors, with the types of their numbers.
+    pub fn tensors(&self) -> impl Iterator<Item = TensorFacts<'_>> {
+        self.given().map(|Stored { name, info, .. }| TensorFacts {
+            name,
+            shape: &info.shape,
+            kind: info.dtype.to_string(),
+            is_read: [Dtype::F32, Dtype::F64, Dtype::F16, Dtype::BF16].contains(&info.dtype),
+        })
+    }
+
+    /// Gives each tensor another name; where there is none, the tensor is passed over.
+    #[must_use]
+    pub fn renamed(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
+        for stored in self.tensors.iter_mut().filter(|stored| !stored.is_skipped) {
+            match name(&stored.name) {
+                Some(name) => stored.name = name,
+                None => stored.is_skipped = true,
+            }
+        }
+        self
     }
 
     /// Reads the tensors, sorted by name, as f32: those of other types become the nearest.
@@ -253,11 +321,13 @@ impl<R: Read> ModelFile<R> {
     /// # Errors
     /// As [`read`](ModelFile::read), and those of `take`.
     pub fn read_each(mut self, mut take: impl FnMut(NamedTensor) -> Result<()>) -> Result<()> {
-        for (name, info) in std::mem::take(&mut self.tensors) {
-            let values = self.values(&name, &info)?;
-            if !is_batch_count(&name, &info) {
-                take(NamedTensor { name, shape: info.shape, values })?;
+        for Stored { name, info, is_skipped } in std::mem::take(&mut self.tensors) {
+            if is_skipped {
+                self.skip(info.data_offsets.1 - info.data_offsets.0)?;
+                continue;
             }
+            let values = self.values(&name, &info)?;
+            take(NamedTensor { name, shape: info.shape, values })?;
         }
         let more = self.reader.read(&mut [0]).map_err(Error::io(&self.path, "read"))?;
         if more > 0 {
@@ -267,11 +337,21 @@ impl<R: Read> ModelFile<R> {
         Ok(())
     }
 
+    /// Passes over so many bytes.
+    fn skip(&mut self, bytes: usize) -> Result<()> {
+        let passed = io::copy(&mut self.reader.by_ref().take(bytes as u64), &mut io::sink());
+        if passed.map_err(Error::io(&self.path, "read"))? == bytes as u64 {
+            return Ok(());
+        }
+        let expected = "as many bytes as the tensors of its header fill";
+        Err(format_error(&self.path, "file".into(), expected, "the end of the file".into()))
+    }
+
     fn values(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>> {
         /// Bytes that are converted together: a multiple of every size of a number.
         const CHUNK: usize = 1 << 16;
         let mut left = info.data_offsets.1 - info.data_offsets.0;
-        let size = info.dtype.bitsize() / 8;
+        let size = (info.dtype.bitsize() / 8).max(1);
         // Of a pipe nobody knows whether it holds what its header promises, so the values grow with it.
         let mut values = memory::reserved(TENSORS, if self.is_whole { left / size } else { 0 })?;
         let mut chunk = vec![0; CHUNK.min(left)];
@@ -308,8 +388,13 @@ impl<R: Read> ModelFile<R> {
                 Dtype::BF16 => {
                     values.extend(part.chunks_exact(size).map(|b| bf16::from_le_bytes(array(b)).to_f32()))
                 }
-                // Passed over.
-                _ => {}
+                // `check_types` has refused it, or whoever reads such a file passes over it.
+                _ => {
+                    let found = info.dtype.to_string();
+                    let (place, expected) =
+                        (format!("tensor {name}"), "numbers of type F32, F64, F16 or BF16");
+                    return Err(format_error(&self.path, place, expected, found));
+                }
             }
             left -= part.len();
         }
@@ -386,169 +471,4 @@ fn format_error(path: &Path, place: String, expected: &str, found: String) -> Er
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> (Vec<NamedTensor>, BTreeMap<String, String>) {
-        let tensor = |name: &str, shape: &[usize]| {
-            let count = shape.iter().product::<usize>();
-            let values = (0..count).map(|i| (i as f32 - 3.5) * 0.1).collect();
-            NamedTensor { name: name.to_string(), shape: shape.to_vec(), values }
-        };
-        let metadata = ["recipe", "a", "z", "k"].map(|key| (key.to_string(), format!("{key}: \"\u{e9}\n\"")));
-        let tensors = vec![tensor("0.bias", &[3]), tensor("0.weight", &[3, 50]), tensor("1.weight", &[0, 7])];
-        (tensors, BTreeMap::from(metadata))
-    }
-
-    fn saved() -> (tempfile::TempDir, std::path::PathBuf, Vec<u8>) {
-        let (folder, (tensors, metadata)) = (tempfile::tempdir().unwrap(), sample());
-        let path = folder.path().join("model.safetensors");
-        save(&path, &tensors, &metadata).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        (folder, path, bytes)
-    }
-
-    fn refusal(path: &Path, bytes: &[u8]) -> String {
-        std::fs::write(path, bytes).unwrap();
-        let message = load(path).unwrap_err().to_string();
-        assert!(message.contains("model.safetensors: "), "{message}");
-        message.split_once("model.safetensors: ").unwrap().1.to_string()
-    }
-
-    #[test]
-    fn a_model_comes_back_as_it_was_saved() {
-        let (_folder, path, bytes) = saved();
-        assert_eq!(load(&path).unwrap(), sample());
-        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-        assert_eq!((header % 8, bytes.len() as u64), (0, 8 + header + 153 * 4));
-        assert_eq!(saved().2, bytes, "the same model must make the same bytes");
-    }
-
-    #[test]
-    fn a_file_that_the_format_crate_wrote_is_read() {
-        let values: Vec<u8> = [1.0f32, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let view = safetensors::tensor::TensorView::new(Dtype::F32, vec![2, 1], &values).unwrap();
-        let bytes = safetensors::serialize([("w", view)], None).unwrap();
-        let (tensors, metadata) = parse(&bytes, Path::new("x")).unwrap();
-        assert_eq!(tensors, [NamedTensor { name: "w".into(), shape: vec![2, 1], values: vec![1.0, -2.0] }]);
-        assert!(metadata.is_empty());
-    }
-
-    #[test]
-    fn files_that_are_not_models_are_refused() {
-        let (_folder, path, bytes) = saved();
-        assert_eq!(refusal(&path, b"short"), "file: expected at least 8 bytes, found 5");
-        assert_eq!(
-            refusal(&path, &[0xff; 20]),
-            "byte 0: expected a safetensors header of at most 12 bytes, found a length of 18446744073709551615"
-        );
-        let truncated = refusal(&path, &bytes[..bytes.len() - 1]);
-        assert!(truncated.starts_with("file: expected as many bytes as the tensors of its header fill"));
-        let longer = refusal(&path, &[&bytes[..], b"!"].concat());
-        assert!(longer.starts_with("file: expected as many bytes as the tensors of its header fill"));
-        let garbled = refusal(&path, &[&bytes[..8], b"]", &bytes[9..]].concat());
-        assert!(
-            garbled.starts_with("header: expected a safetensors header, found invalid JSON"),
-            "{garbled}"
-        );
-    }
-
-    #[test]
-    fn a_header_that_promises_more_than_there_is_is_refused() {
-        let (_folder, path, _) = saved();
-        for (shape, end, expected) in [
-            ("[4611686018427387904,4]", 8, "header: expected shapes that can be held in memory"),
-            ("[1099511627776]", 8, "header: expected offsets that agree with the shapes"),
-            ("[1099511627776]", 4_398_046_511_104u64, "file: expected as many bytes"),
-        ] {
-            let header =
-                format!("{{\"w\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[0,{end}]}}}}");
-            let bytes = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &[0; 8]].concat();
-            let message = refusal(&path, &bytes);
-            assert!(message.starts_with(expected), "{message}");
-        }
-    }
-
-    #[test]
-    fn numbers_of_another_type_are_refused() {
-        let (_folder, path, _) = saved();
-        let view = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
-        let bytes = safetensors::serialize([("0.weight", view)], None).unwrap();
-        let expected = "tensor 0.weight: expected numbers of type F32, F64, F16 or BF16, found I64";
-        assert_eq!(refusal(&path, &bytes), expected);
-    }
-
-    #[test]
-    fn names_from_a_file_make_no_further_line_and_no_long_message() {
-        let (_folder, path, _) = saved();
-        let name = format!("0.weight\nerror: {}", "x".repeat(5000));
-        let view = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
-        let message = refusal(&path, &safetensors::serialize([(name, view)], None).unwrap());
-        assert!(message.lines().count() == 1 && message.len() < 400, "{message}");
-    }
-
-    /// What PyTorch writes of a network in another precision, with the counters of its batch normalisation.
-    #[test]
-    fn other_floating_point_types_are_converted_and_counters_passed_over() {
-        let tensor = safetensors::tensor::TensorView::new;
-        let view = |dtype, bytes| tensor(dtype, vec![2], bytes).unwrap();
-        let double: Vec<u8> = [0.1f64, -1e-3].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let half: Vec<u8> =
-            [f16::from_f32(0.1), f16::MIN_POSITIVE_SUBNORMAL].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let brain: Vec<u8> = [bf16::from_f32(0.1), bf16::MAX].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let counted = 7i64.to_le_bytes();
-        let tensors = [
-            ("0.weight", view(Dtype::F64, &double)),
-            ("1.num_batches_tracked", tensor(Dtype::I64, vec![], &counted).unwrap()),
-            ("2.weight", view(Dtype::F16, &half)),
-            ("3.weight", view(Dtype::BF16, &brain)),
-        ];
-        let bytes = safetensors::serialize(tensors, None).unwrap();
-        let (read, _) = parse(&bytes, Path::new("m")).unwrap();
-        let values: Vec<_> = read.iter().map(|tensor| (tensor.name.as_str(), &tensor.values[..])).collect();
-        // By hand: 0.1 is 0x2e66 as f16 and 0x3dcd as bf16; the least f16 is 2^-24.
-        let expected: [(&str, &[f32]); 3] = [
-            ("0.weight", &[0.1, -1e-3]),
-            ("2.weight", &[0.099975586, 5.9604645e-8]),
-            ("3.weight", &[0.100097656, 3.3895314e38]),
-        ];
-        assert_eq!(values, expected);
-
-        let refusal = |name: &str, view| {
-            let bytes = safetensors::serialize([(name, view)], None).unwrap();
-            parse(&bytes, Path::new("m")).map(|(tensors, _)| tensors.len()).map_err(|error| error.to_string())
-        };
-        // A name alone makes no count: what has another type or shape is a tensor like others.
-        let counts = view(Dtype::I64, &double);
-        assert!(refusal("1.num_batches_tracked", counts).unwrap_err().ends_with("F16 or BF16, found I64"));
-        assert_eq!(refusal("1.num_batches_tracked", view(Dtype::F64, &double)), Ok(1));
-        let large: Vec<u8> = [1.0, 1e300f64].iter().flat_map(|x| x.to_le_bytes()).collect();
-        let expected = "m: tensor w: expected numbers within the range of f32, found 1e300 at index 1";
-        assert_eq!(refusal("w", view(Dtype::F64, &large)).unwrap_err(), expected);
-    }
-
-    #[test]
-    fn a_pipe_is_read_once_and_to_its_end() {
-        let (_folder, path, bytes) = saved();
-        let from_pipe = |bytes: &[u8]| ModelFile::from_reader(bytes, None, &path).and_then(ModelFile::read);
-        assert_eq!(from_pipe(&bytes).unwrap(), sample().0);
-        for length in [0, 7, 20, bytes.len() - 1] {
-            let message = from_pipe(&bytes[..length]).unwrap_err().to_string();
-            assert!(message.contains("model.safetensors: file: expected"), "{length}: {message}");
-        }
-        let longer = from_pipe(&[&bytes[..], b"!"].concat()).unwrap_err().to_string();
-        assert!(longer.ends_with("as the tensors of its header fill, found more"), "{longer}");
-    }
-
-    #[test]
-    fn tensors_that_contradict_themselves_are_not_saved() {
-        let (folder, (mut tensors, metadata)) = (tempfile::tempdir().unwrap(), sample());
-        let path = folder.path().join("model.safetensors");
-        tensors[0].values.pop();
-        let message = save(&path, &tensors, &metadata).unwrap_err().to_string();
-        assert_eq!(message, "values of tensor 0.bias: expected 3 for shape [3], found 2");
-        let twice = [sample().0[0].clone(), sample().0[0].clone()];
-        assert!(save(&path, &twice, &metadata).unwrap_err().to_string().ends_with("found 0.bias twice"));
-        assert!(!path.exists());
-    }
-}
+mod tests;

@@ -171,12 +171,6 @@ impl Model {
         })
     }
 
-    /// The name and the shape of each parameter, and of what is not trained, as files have them.
-    #[doc(hidden)]
-    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.specs().map(|(name, spec)| (name, spec.shape)).collect()
-    }
-
     /// The first parameter that holds a number which is not finite, by its name in files, and that
     /// number.
     pub fn first_not_finite(&self) -> Option<(String, f32)> {
@@ -196,12 +190,65 @@ impl Model {
 
     /// A copy of all parameters, with PyTorch's names, shapes and layouts.
     pub fn tensors(&self) -> Vec<NamedTensor> {
-        let tensor = |(name, spec): (String, ParameterSpec)| {
-            let mut values = vec![0.0; spec.shape.iter().product()];
-            spec.read(&mut values, &self.parameters);
-            NamedTensor { name, shape: spec.shape, values }
-        };
-        self.specs().map(tensor).collect()
+        self.specs().map(|named| copied(named, &self.parameters)).collect()
+    }
+
+    /// Names and shapes of all parameters, and of what is not trained, as files have them and in the order of the
+    /// layers.
+    #[doc(hidden)]
+    pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.specs().map(|(name, spec)| (name, spec.shape)).collect()
+    }
+
+    /// The same of the trained parameters alone.
+    #[doc(hidden)]
+    pub fn trained_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.trained().map(|(name, spec)| (name, spec.shape)).collect()
+    }
+
+    /// The trained parameters by their names, each with its place in [`storage`](Model::storage).
+    fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
+        let fixed = self.statistics();
+        self.specs().filter(move |(_, spec)| !fixed.contains(&spec.range))
+    }
+
+    /// What stands for each trained parameter in numbers that lie as the parameters do, such as a slot of an update
+    /// rule: with PyTorch's names, shapes and layouts.
+    #[doc(hidden)]
+    pub fn trained_tensors(&self, storage: &[f32]) -> Vec<NamedTensor> {
+        self.trained().map(|named| copied(named, storage)).collect()
+    }
+
+    /// Inverts [`trained_tensors`](Model::trained_tensors): the numbers as the parameters lie, zeros in between.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if these are not one tensor for each trained parameter, of its shape.
+    #[doc(hidden)]
+    pub fn stored(&self, tensors: &[NamedTensor]) -> Result<Vec<f32>> {
+        let mut storage = memory::filled("a slot of the optimizer", 0.0, self.parameters.len())?;
+        let by_name: BTreeMap<&str, &NamedTensor> =
+            tensors.iter().map(|tensor| (&*tensor.name, tensor)).collect();
+        let mut count = 0;
+        for (name, spec) in self.trained() {
+            let expected: usize = spec.shape.iter().product();
+            match by_name.get(&*name) {
+                Some(tensor) if tensor.shape == spec.shape && tensor.values.len() == expected => {
+                    spec.store(&mut storage, &tensor.values);
+                }
+                found => {
+                    let found = found.map_or("none".into(), |tensor| format!("shape {:?}", tensor.shape));
+                    let expected = format!("shape {:?}", spec.shape);
+                    return Err(Error::Mismatch { what: format!("numbers for {name}"), expected, found });
+                }
+            }
+            count += 1;
+        }
+        if count == tensors.len() {
+            return Ok(storage);
+        }
+        let (expected, found) =
+            (format!("{count}, as many as trained parameters"), tensors.len().to_string());
+        Err(Error::Mismatch { what: "tensors for the parameters".into(), expected, found })
     }
 
     /// Writes all parameters and this metadata to a file, with PyTorch's names, shapes and layouts; of the
@@ -211,7 +258,21 @@ impl Model {
     /// Those of [`checkpoint::save`].
     #[doc(hidden)]
     pub fn save_tensors(&self, path: &Path, metadata: &BTreeMap<String, String>) -> Result<()> {
-        let specs: Vec<_> = self.specs().collect();
+        self.save_renamed(path, metadata, str::to_string)
+    }
+
+    /// [`save_tensors`](Model::save_tensors) with other names.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn save_renamed(
+        &self,
+        path: &Path,
+        metadata: &BTreeMap<String, String>,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<()> {
+        let specs: Vec<_> = self.specs().map(|(name, spec)| (rename(&name), spec)).collect();
         let shapes: Vec<_> = specs.iter().map(|(name, spec)| (&**name, &*spec.shape)).collect();
         let largest = shapes.iter().map(|(_, shape)| shape.iter().product()).max().unwrap_or(0);
         let mut values = memory::filled("a copy of a tensor", 0.0, largest)?;
@@ -286,6 +347,13 @@ impl Model {
         }
         Ok(specs)
     }
+}
+
+/// A tensor of this name, out of storage.
+fn copied((name, spec): (String, ParameterSpec), storage: &[f32]) -> NamedTensor {
+    let mut values = vec![0.0; spec.shape.iter().product()];
+    spec.read(&mut values, storage);
+    NamedTensor { name, shape: spec.shape, values }
 }
 
 pub(super) fn wrong_tensor(path: &Path, name: &str, expected: String, found: String) -> Error {

@@ -353,7 +353,8 @@ const INPUT: &str = "height x width x channels such as 28x28x1";
 const CLASSES: &str = "a number of classes";
 const SCALED: &str = "what values are divided by";
 
-fn parse_input(text: &str) -> Option<[usize; 3]> {
+/// Height, width and channels of "28x28x1".
+pub(crate) fn parse_input(text: &str) -> Option<[usize; 3]> {
     let sizes: Vec<usize> = text.split('x').map(|size| size.parse().ok()).collect::<Option<_>>()?;
     let input = sizes.try_into().ok()?;
     check_input(input).ok().map(|()| input)

@@ -149,16 +149,26 @@ impl ModelBuilder {
         let mut recipe = Recipe::of_model(self.config.with_tied_units());
         recipe.train.seed = self.seed;
         recipe.check(PLACE)?;
-        let config = recipe.model;
-        let outputs = match outputs(&config.layers, self.input)? {
+        Model::of_config(&recipe.model, self.input, self.seed)
+    }
+}
+
+impl Model {
+    /// A network of layers that have been checked, with as many outputs as the last of them gives.
+    ///
+    /// # Errors
+    /// Those of [`Model::build`].
+    #[doc(hidden)]
+    pub fn of_config(config: &ModelConfig, input: [usize; 3], seed: u64) -> Result<Model> {
+        let outputs = match outputs(&config.layers, input)? {
             Shape::Features(features) => features,
             // As many as each position of a sequence has.
             Shape::Image(image) if image.height == 1 => image.channels,
             // The error of an image at the end is that of a model from a recipe.
             Shape::Image(_) => 0,
         };
-        config.parameters(self.input)?;
-        Model::build(&config, self.input, outputs, self.seed)
+        config.parameters(input)?;
+        Model::build(config, input, outputs, seed)
     }
 }
 

@@ -28,4 +28,5 @@ pub mod tensorboard;
 pub mod terminal;
 pub mod text_record;
 pub mod tour;
+pub mod weights;
 mod wrap;

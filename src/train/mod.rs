@@ -27,7 +27,7 @@ pub use record::{
     TrainRecord, machine,
 };
 pub use run::{
-    Checkpoints, Every, Trainer, check, checkpoints, cross_validate, dataset, exact, folds, identity, lloyd,
-    reproduce, run, split, split_of, table, test, train, train_with, trial,
+    Checkpoints, Control, Every, Trainer, check, checkpoints, cross_validate, dataset, exact, folds,
+    identity, lloyd, reproduce, run, split, split_of, table, test, train, train_under, train_with, trial,
 };
-pub use session::{Session, StepRecord, Stepper};
+pub use session::{OptimizerState, Session, StepRecord, Stepper};

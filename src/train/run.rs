@@ -25,6 +25,6 @@ pub use checkpoints::Checkpoints;
 pub use clusters::lloyd;
 pub use every::Every;
 pub use exact::exact;
-pub use fit::{check, run, split, split_of, test, train, train_with};
+pub use fit::{Control, check, run, split, split_of, test, train, train_under, train_with};
 pub use folds::cross_validate;
 pub use trainer::Trainer;

@@ -6,12 +6,14 @@ mod clock;
 mod full_batch;
 pub(in crate::train) mod live;
 mod norms;
+mod optimizer;
 mod prepare;
 mod search;
 mod state;
 mod stepper;
 pub(in crate::train) mod stop;
 
+pub use optimizer::OptimizerState;
 pub use stepper::{StepRecord, Stepper};
 
 use std::ops::Range;
@@ -222,6 +224,14 @@ impl<'a> Session<'a> {
     /// Remembers what the model began with, where a checkpoint says so.
     pub(in crate::train) fn set_initial(&mut self, initial: Option<InitialFile>) {
         self.model.set_initial(initial);
+    }
+
+    /// Lets the training begin with what an optimizer has kept elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if it has begun, or the state is not one of its rule and its model.
+    pub fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        optimizer::put(state, &mut self.prepared, self.model, self.steps)
     }
 
     /// Steps done.

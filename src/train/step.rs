@@ -62,6 +62,8 @@ pub struct Step<'a> {
     pub memory: Memory<Shares<'a>>,
     /// The seed of the layers' random numbers.
     pub seed: u64,
+    /// Steps that the rule has done before the first one of the run.
+    pub begun: u64,
 }
 
 /// The values that are the same for all parameters in a step.
@@ -78,7 +80,7 @@ impl Step<'_> {
     /// Trains on a batch. All workers call it with the same arguments; worker 0 gets the batch's score.
     pub fn run(&self, worker: &Worker, batch: Batch, settings: StepSettings) -> Option<BatchScore> {
         let context = StepContext {
-            coefficients: self.rule.coefficients(settings),
+            coefficients: self.coefficients(settings),
             shrinkage: self.shrinkage(settings),
             averaging: self.averages.at(settings.step),
             is_measured: batch.is_last(),
@@ -103,6 +105,11 @@ impl Step<'_> {
             }
         }
         score
+    }
+
+    /// The rule's coefficients: it counts on from the steps that it has done before the run.
+    fn coefficients(&self, settings: StepSettings) -> Coefficients {
+        self.rule.coefficients(StepSettings { step: self.begun + settings.step, ..settings })
     }
 
     /// Makes the layers' derived storage from their parameters, before the first step.

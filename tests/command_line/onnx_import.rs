@@ -55,12 +55,9 @@ fn what_goes_together_is_said() {
     fails(path, &import(&["--loss", "cross-entrop"]), "did you mean `cross-entropy`?");
     fails(path, &import(&["--loss", "mean-squared-error"]), "for the graph ends in one");
     fails(path, &import(&["--input", "5x5x5"]), "an input of 5x5x5");
-    fails(path, &import(&["--data", "."]), "--input HxWxC");
-    fails(
-        path,
-        &import(&["--recipe", "mnist-mlp", "--input", "2x2x3"]),
-        "numbers, as the layers of the recipe have",
-    );
+    fails(path, &import(&["--data", "."]), "--recipe");
+    fails(path, &import(&["--by-order"]), "--recipe");
+    fails(path, &import(&["--recipe", "mnist-mlp", "--input", "2x2x3"]), "that do not fit");
     fails(path, &["import", "net.onnx", "--save", "net.onnx"], "which is read");
     assert_eq!(names(path), ["net.onnx"]);
 }

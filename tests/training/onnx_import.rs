@@ -12,6 +12,7 @@ use fallline::exchange::onnx::proto::{
     OperatorSetIdProto, StringStringEntryProto, TensorProto, TensorShapeProto, TensorType, TypeProto,
     ValueInfoProto,
 };
+use fallline::exchange::weights::{Options, import_tensors};
 use prost::Message;
 
 use crate::common::golden::{cases, numbers, read, text};
@@ -238,7 +239,7 @@ fn bytes_that_are_no_file_are_refused() {
 }
 
 /// The model of digits with the parameters of a file, by their names.
-fn by_recipe(change: impl FnOnce(&mut Vec<TensorProto>)) -> Result<Imported, String> {
+fn by_recipe(change: impl FnOnce(&mut Vec<TensorProto>)) -> Result<(), String> {
     let recipe = Recipe::built_in("mnist-mlp").unwrap();
     let model = fallline::Model::build(&recipe.model, [28, 28, 1], 10, 3).unwrap();
     let dims = |shape: &[usize]| shape.iter().map(|&size| size as i64).collect::<Vec<i64>>();
@@ -255,30 +256,35 @@ fn by_recipe(change: impl FnOnce(&mut Vec<TensorProto>)) -> Result<Imported, Str
     let path = folder.path().join("model.onnx");
     std::fs::write(&path, ModelProto { graph: Some(graph), ..ModelProto::default() }.encode_to_vec())
         .unwrap();
-    let renamed = [("first".to_string(), "0.weight".to_string())];
-    let imported = OnnxFile::open(&path).and_then(|file| file.by_recipe(&recipe, &renamed, None));
-    let imported = imported.map_err(|error| error.to_string())?;
-    assert!(imported.model.tensors() == of_model, "the parameters are those of the file");
-    Ok(imported)
+    let file = OnnxFile::open(&path).unwrap();
+    assert_eq!(file.input().unwrap(), [28, 28, 1]);
+    let mut taken = fallline::Model::build(&recipe.model, [28, 28, 1], 10, 4).unwrap();
+    let options = Options { renames: vec!["first=0".parse().unwrap()], ..Options::default() };
+    let tensors = file.tensors().unwrap();
+    import_tensors(&path, tensors, &mut taken, &options).map_err(|error| error.to_string())?;
+    assert!(taken.tensors() == of_model, "the parameters are those of the file");
+    Ok(())
 }
 
 #[test]
 fn parameters_are_taken_by_their_names() {
-    let imported = by_recipe(|tensors| tensors[0].name = "first".into()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("saved.safetensors");
-    imported.save(&path).unwrap();
-    assert_eq!(fallline::Model::load(&path).unwrap().tensors(), imported.model.tensors());
+    by_recipe(|tensors| tensors[0].name = "first.weight".into()).unwrap();
+    let made = tensor("onnx::MatMul_12", &[2], &[1.0, 2.0]);
+    by_recipe(|tensors| {
+        tensors[0].name = "first.weight".into();
+        tensors.push(made);
+    })
+    .unwrap();
     let said = by_recipe(|tensors| {
-        tensors[0].name = "first".into();
+        tensors[0].name = "first.weight".into();
         tensors[1].name = "other".into();
         let last = tensors.last_mut().unwrap();
         (last.dims, last.float_data) = (vec![11], vec![0.0; 11]);
     });
     let said = said.err().unwrap();
-    assert!(said.contains("expected shape [10], found [11]"), "{said}");
-    assert!(said.contains("other: of shape") && said.contains("found none"), "{said}");
-    assert!(by_recipe(|_| {}).err().unwrap().contains("one called first"));
+    assert!(said.contains("another shape: ") && said.contains("[11] for "), "{said}");
+    assert!(said.contains("superfluous: other") && said.contains("missing: 0.bias"), "{said}");
+    assert!(by_recipe(|_| {}).err().unwrap().contains("first"));
 }
 
 /// What fallline itself writes into a file says all of the model.

@@ -1,6 +1,5 @@
 //! ONNX files.
 
-use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,7 +7,6 @@ use super::super::shared;
 use crate::Error;
 use crate::exchange::onnx::import::{Contents, Imported, OnnxFile, Wishes};
 use crate::losses::{Loss, LossKind};
-use crate::model::Recipe;
 use crate::model::recipe::Override;
 use crate::report::markup::for_terminal;
 use crate::report::numbers::shape;
@@ -16,25 +14,16 @@ use crate::report::{summary, terminal};
 
 /// What is to be imported.
 pub struct Request<'a> {
-    pub file: &'a Path,
     /// None if the file's contents are only listed.
     pub save: Option<&'a Path>,
-    pub recipe: Option<&'a OsStr>,
-    pub map: &'a [String],
     pub set: &'a [String],
-    pub data: Option<&'a Path>,
     pub input: Option<&'a str>,
     pub loss: Option<&'a str>,
     pub quiet: bool,
 }
 
-/// Imports an ONNX file, or lists what is in it.
-pub fn run(request: &Request) -> anyhow::Result<()> {
-    if request.data.is_some() {
-        let found = "--data, which is for state dicts: `--input HxWxC` says the shape of a sample";
-        return Err(refused("options of an ONNX file", found).into());
-    }
-    let file = OnnxFile::open(request.file)?;
+/// Imports an ONNX file by its graph, or lists what is in it.
+pub fn run(file: OnnxFile, request: &Request) -> anyhow::Result<()> {
     let Some(path) = request.save else {
         return Ok(terminal::stdout().write_all(listed(&file.contents()).as_bytes())?);
     };
@@ -50,11 +39,6 @@ fn imported(request: &Request, file: OnnxFile) -> crate::Result<Imported> {
     let settings: Vec<Override> = shared::settings(request.set)?;
     let loss = request.loss.map(loss).transpose()?;
     let input = request.input.map(sides).transpose()?;
-    if let Some(recipe) = request.recipe {
-        let recipe = Recipe::load(recipe, &settings)?;
-        let renamed: Vec<_> = request.map.iter().map(|text| renaming(text)).collect::<crate::Result<_>>()?;
-        return file.by_recipe(&recipe, &renamed, input);
-    }
     let is_own = file.has_recipe();
     if is_own && (loss.is_some() || input.is_some()) {
         return Err(refused("neither --loss nor --input for a file that holds its recipe", "one of them"));
@@ -65,14 +49,6 @@ fn imported(request: &Request, file: OnnxFile) -> crate::Result<Imported> {
 
 fn refused(expected: &str, found: &str) -> Error {
     Error::Mismatch { what: "command line".into(), expected: expected.into(), found: found.into() }
-}
-
-/// Two names of a tensor.
-fn renaming(text: &str) -> crate::Result<(String, String)> {
-    match text.split_once('=') {
-        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.into(), to.into())),
-        _ => Err(refused("two names with `=` between them as --map", text)),
-    }
 }
 
 /// Height, width and channels.
@@ -135,8 +111,6 @@ mod tests {
     fn sizes_and_names_are_read() {
         assert_eq!(sides("28x28x1").unwrap(), [28, 28, 1]);
         assert!(["", "1x2", "0x1x1", "1x1x1x1", "axbxc"].iter().all(|text| sides(text).is_err()));
-        assert_eq!(renaming("a=b").unwrap(), ("a".into(), "b".into()));
-        assert!(["a", "=b", "a="].iter().all(|text| renaming(text).is_err()));
     }
 
     #[test]

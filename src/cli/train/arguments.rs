@@ -118,6 +118,10 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N", requires = "kept", conflicts_with = "folds")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) keep: Option<u16>,
+    /// Begin with what Adam, AdamW or SGD have kept of the parameters in another training, and count its steps on: a state dict
+    /// that has it, of scripts/pt_to_safetensors.py --optimizer or of `fallline export` of a checkpoint.
+    #[arg(long, value_name = "FILE", conflicts_with = "folds")]
+    pub(super) init_optimizer: Option<PathBuf>,
     /// Exit with code 0 from a training that diverges, too. It is said all the same.
     #[arg(long)]
     pub(super) allow_divergence: bool,

@@ -101,35 +101,27 @@ impl OnnxFile {
         model_of(&path, input, assembled, wishes)
     }
 
-    /// The model of the recipe, its parameters the tensors of the file that have their names, PyTorch's. `renamed` has names in
-    /// the file and those that they stand for; `input` the shape of a sample, where the file does not say it.
+    /// The shape of a sample, height, width and channels, as the input of the graph has it.
     ///
     /// # Errors
-    /// [`Error::Format`] that lists all parameters which are missing or have another shape, with the tensors that are left; those
-    /// of [`Model::build`].
-    pub fn by_recipe(
-        self,
-        recipe: &Recipe,
-        renamed: &[(String, String)],
-        input: Option<[usize; 3]>,
-    ) -> Result<Imported> {
-        let OnnxFile { path, model } = self;
-        let mut model = named::by_recipe(&path, model, recipe, renamed, input)?;
-        let normalisation = Normalisation::of(&recipe.data);
-        model.set_seen(Seen { normalisation, ..Seen::default() });
-        let mut notes = Vec::new();
-        if recipe.data.table.is_some() || recipe.data.text.is_some() {
-            let note = "data: what was fitted to the data, such as a vocabulary, is not in the file; `fallline train --init` \
-                        takes the parameters and has the data";
-            notes.push(note.into());
-        }
-        Ok(Imported { model, recipe: recipe.clone(), notes })
+    /// [`Error::Format`] if there is not one input, or its sizes are not known.
+    pub fn input(&self) -> Result<[usize; 3]> {
+        named::input(&self.path, &self.model)
+    }
+
+    /// The parameters by their names: floating-point tensors, but for constants that an exporter has made. They are what a state
+    /// dict is ([`import_tensors`](crate::exchange::weights::import_tensors)).
+    ///
+    /// # Errors
+    /// [`Error::Format`] for tensors that contradict themselves.
+    pub fn tensors(self) -> Result<Vec<NamedTensor>> {
+        named::tensors(&self.path, self.model)
     }
 
     /// The model that fallline wrote, as it was saved, but for what `wishes` say of the data.
     ///
     /// # Errors
-    /// As [`by_recipe`](OnnxFile::by_recipe); [`Error::Format`] for metadata that make no sense.
+    /// [`Error::Format`] that lists all parameters which are missing or have another shape, or for metadata that make no sense.
     pub fn by_own_recipe(self, wishes: &Wishes) -> Result<Imported> {
         let OnnxFile { path, model } = self;
         let SavedModel { model, recipe, .. } = named::own(&path, model)?;

@@ -21,8 +21,8 @@ use crate::train::run::course::Course;
 use crate::train::run::divergence::{Reference, Untrained, last_loss};
 use crate::train::run::leakage;
 use crate::train::run::training_set::TrainingSet;
-use crate::train::session::Session;
 use crate::train::session::stop::Watch;
+use crate::train::session::{OptimizerState, Session};
 use crate::train::targets::check_known;
 use crate::{Error, Result, memory};
 
@@ -130,10 +130,7 @@ pub fn train(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
-    // What is wrong with the test is better known now than after the training.
-    check_test(model, data, recipe, team)?;
-    let split = split_of(data, recipe)?;
-    fit(model, &TrainingSet::of(data), split, recipe, team, Control::new(stop, observer))
+    train_under(model, data, recipe, team, Control::new(stop, observer))
 }
 
 /// [`train`] with checkpoints: it goes on from the newest one, if there is one, and ends with the same bits as if it had
@@ -150,9 +147,29 @@ pub fn train_with(
     stop: &AtomicBool,
     observer: &mut (dyn Observer + Send),
 ) -> Result<TrainRecord> {
+    train_under(
+        model,
+        data,
+        recipe,
+        team,
+        Control { checkpoints: Some(checkpoints), ..Control::new(stop, observer) },
+    )
+}
+
+/// [`train`] with all that there may be beside it.
+///
+/// # Errors
+/// Those of [`train`] and [`train_with`]; [`Error::Mismatch`] if the state of the optimizer is another one's.
+pub fn train_under(
+    model: &mut Model,
+    data: &DataSet,
+    recipe: &Recipe,
+    team: &Team,
+    control: Control,
+) -> Result<TrainRecord> {
+    // What is wrong with the test is better known now than after the training.
     check_test(model, data, recipe, team)?;
     let split = split_of(data, recipe)?;
-    let control = Control { checkpoints: Some(checkpoints), ..Control::new(stop, observer) };
     fit(model, &TrainingSet::of(data), split, recipe, team, control)
 }
 
@@ -249,18 +266,21 @@ fn prepared<'a>(
     Ok(session)
 }
 
-/// Those who look into a training while it is under way.
-pub(in crate::train) struct Control<'a> {
+/// Those who look into a training while it is under way, and what it goes on from.
+pub struct Control<'a> {
+    /// Ends it after the step under way.
     pub stop: &'a AtomicBool,
     pub observer: &'a mut (dyn Observer + Send),
     /// Where its state is kept, if it is.
     pub checkpoints: Option<&'a mut Checkpoints>,
+    /// What the optimizer has of a training before, if it is not to begin anew; a checkpoint goes first.
+    pub optimizer: Option<&'a OptimizerState>,
 }
 
 impl<'a> Control<'a> {
-    /// A training without checkpoints.
+    /// A new training without checkpoints.
     pub fn new(stop: &'a AtomicBool, observer: &'a mut (dyn Observer + Send)) -> Control<'a> {
-        Control { stop, observer, checkpoints: None }
+        Control { stop, observer, checkpoints: None, optimizer: None }
     }
 }
 
@@ -297,7 +317,7 @@ pub(in crate::train) fn fit(
     team: &Team,
     control: Control,
 ) -> Result<TrainRecord> {
-    let Control { stop, observer, mut checkpoints } = control;
+    let Control { stop, observer, mut checkpoints, optimizer } = control;
     let (subset, held) = split.map_or((None, None), |Split { subset, held }| (Some(subset), Some(held)));
     let held = held.map(|indices| Held::of(data.train, indices)).transpose()?;
     let held = held.or(data.validation.map(Held::all));
@@ -312,6 +332,9 @@ pub(in crate::train) fn fit(
     }
     let count = held.as_ref().map_or(0, |held| held.samples.len());
     let mut session = prepared(model, data.train, subset, count, recipe, team)?;
+    if let Some(state) = optimizer.filter(|_| !goes_on) {
+        session.set_optimizer_state(state)?;
+    }
     let watch = Watch::new(&recipe.stop, session.model().storage().len())?;
     let mut course = Course::new(watch, session.searches());
     course.untrained = untrained;

@@ -75,11 +75,16 @@ impl Identity {
         }
     }
 
+    /// Height, width and channels of a sample.
+    pub fn input(&self) -> [usize; 3] {
+        self.train.shape
+    }
+
     /// What the checkpoint at `path` says.
     ///
     /// # Errors
     /// [`Error::Format`] if it says nothing of the kind.
-    pub(super) fn read(text: &str, path: &Path) -> Result<Identity> {
+    pub fn read(text: &str, path: &Path) -> Result<Identity> {
         foreign::json(text.as_bytes()).map_err(|fault| Error::Format {
             path: path.into(),
             place: "what it is of".into(),

@@ -17,6 +17,9 @@ use crate::train::step::augmented::Augmented;
 use crate::train::step::averages::{self, Averages, Due};
 use crate::{Error, Result};
 
+/// The most steps that a rule may have done before a training: no training has done so many, and all can be counted on.
+pub(super) const MOST_BEGUN: u64 = 1 << 53;
+
 /// A training that is to be planned.
 pub(in crate::train) struct Request<'a> {
     pub recipe: &'a Recipe,
@@ -47,6 +50,8 @@ pub(in crate::train) struct Prepared {
     pub loss: LossFunction,
     /// The most samples of a step.
     pub batch: usize,
+    /// Steps that the rule has done before the first one of the run.
+    pub begun: u64,
 }
 
 impl Prepared {
@@ -79,6 +84,7 @@ impl Prepared {
             parameters: Shared::array(parameters),
             memory: self.workspace.share(layers, &self.plan),
             seed: recipe.train.seed,
+            begun: self.begun,
         }
     }
 
@@ -102,7 +108,14 @@ impl Prepared {
 impl State for Prepared {
     fn visit(&mut self, archive: &mut Archive) -> Result<()> {
         archive.state("optimizer", &mut self.workspace)?;
-        archive.state("averages", &mut self.averages)
+        archive.state("averages", &mut self.averages)?;
+        archive.optional("begun", &mut self.begun)?;
+        archive.check(
+            "begun",
+            self.begun <= MOST_BEGUN,
+            "a number of steps that can have been done",
+            self.begun,
+        )
     }
 }
 
@@ -154,7 +167,7 @@ impl Request<'_> {
         let mut workspace = Workspace::new(sizes, layers, &plan)?;
         let averages = Averages::new(recipe, rule.evaluated(), (model, &frozen), &mut workspace);
         let loss = model.loss().function();
-        Ok(Prepared { rule, span, plan, workspace, averages, loss, batch })
+        Ok(Prepared { rule, span, plan, workspace, averages, loss, batch, begun: 0 })
     }
 }
 

@@ -16,6 +16,7 @@ use crate::train::inference::evaluate::evaluate_in;
 use crate::train::inference::order::Order;
 use crate::train::record::epoch::Evaluation;
 use crate::train::session::carry;
+use crate::train::session::optimizer::{self, OptimizerState};
 use crate::train::session::prepare::{Prepared, Request, needs_two_samples};
 use crate::train::source::Source;
 use crate::train::step::averages::Due;
@@ -378,6 +379,25 @@ impl<'a> Stepper<'a> {
         }
         self.learning_rate = rate;
         Ok(())
+    }
+
+    /// What the optimizer has kept of each parameter, such as Adam's moments, with PyTorch's shapes: another training,
+    /// of PyTorch too, goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] of a rule that does not work element by element.
+    pub fn optimizer_state(&self) -> Result<OptimizerState> {
+        optimizer::taken(&self.prepared, self.model, self.steps)
+    }
+
+    /// Lets the optimizer begin with what one of another training has kept, before the first step. Steps count from 1
+    /// all the same, for schedules and random numbers; the rule alone counts on.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there has been a step, or the state is not one of this rule and this model; nothing is
+    /// changed then.
+    pub fn set_optimizer_state(&mut self, state: &OptimizerState) -> Result<()> {
+        optimizer::put(state, &mut self.prepared, self.model, self.steps)
     }
 
     /// Steps done.

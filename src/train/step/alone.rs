@@ -31,7 +31,7 @@ impl Step<'_> {
     ) {
         let context = StepContext {
             shrinkage: self.shrinkage(settings),
-            coefficients: self.rule.coefficients(settings),
+            coefficients: self.coefficients(settings),
             averaging: self.averages.at(settings.step),
             is_measured: false,
         };

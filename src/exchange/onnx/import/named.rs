@@ -5,13 +5,13 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::super::proto::{GraphProto, ModelProto};
-use super::array::Array;
+use super::array::{Array, Values};
 use super::graph::{fault_of_tensor, sizes};
 use super::misfit::{format_error, shown};
 use super::reading::readings;
 use crate::error::Result;
 use crate::model::saved::{self, SavedModel};
-use crate::model::{Model, NamedTensor, Recipe};
+use crate::model::{Model, NamedTensor};
 
 /// Names that an error lists of tensors which are left.
 const MOST_LISTED: usize = 1000;
@@ -19,36 +19,30 @@ const MOST_LISTED: usize = 1000;
 /// What files of fallline's own call an array that is made of parameters for an operator.
 const DERIVED: &str = "/onnx";
 
-/// The model of a recipe with the tensors of a file, some of which have other names there than in the model.
-pub fn by_recipe(
-    path: &Path,
-    model: ModelProto,
-    recipe: &Recipe,
-    renamed: &[(String, String)],
-    input: Option<[usize; 3]>,
-) -> Result<Model> {
-    let graph = model.graph.unwrap_or_default();
-    let input = match input {
-        Some(input) => input,
-        None => input_of(path, &graph)?,
-    };
-    let mut arrays = arrays(path, graph)?;
-    for (from, to) in renamed {
-        let array = arrays.remove(from);
-        let array = array
-            .ok_or_else(|| format_error(path, "tensors", &format!("one called {}", shown(from)), "none"))?;
-        arrays.insert(to.clone(), array);
+/// What exporters call arrays that they have made themselves.
+const MADE: [&str; 2] = ["/", "onnx::"];
+
+/// The floating-point tensors of a file, by name, but for constants that an exporter has made.
+pub fn tensors(path: &Path, model: ModelProto) -> Result<Vec<NamedTensor>> {
+    let arrays = arrays(path, model.graph.unwrap_or_default())?;
+    let is_made = |name: &str| MADE.iter().any(|start| name.starts_with(start)) || name.ends_with(DERIVED);
+    let named = arrays.into_iter().filter(|(name, _)| !is_made(name));
+    let mut tensors: Vec<_> = named.filter_map(|(name, array)| tensor(name, array)).collect();
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(tensors)
+}
+
+/// An array as a tensor, if it holds floats.
+fn tensor(name: String, array: Rc<Array>) -> Option<NamedTensor> {
+    match Rc::unwrap_or_clone(array) {
+        Array { shape, values: Values::Floats(values) } => Some(NamedTensor { name, shape, values }),
+        _ => None,
     }
-    let wanted = recipe.model.parameters(input)?;
-    let found: usize = arrays.values().map(|array| array.len()).sum();
-    if wanted > found {
-        let expected = format!("{wanted} numbers, as the layers of the recipe have");
-        return Err(format_error(path, "tensors", &expected, found.to_string()));
-    }
-    let classes = classes(recipe, input)?;
-    let mut model = Model::build(&recipe.model, input, classes, recipe.train.seed)?;
-    fill(path, &mut model, arrays)?;
-    Ok(model)
+}
+
+/// The shape of a sample, as the one input of a file has it.
+pub fn input(path: &Path, model: &ModelProto) -> Result<[usize; 3]> {
+    model.graph.as_ref().map_or(Ok([1; 3]), |graph| input_of(path, graph))
 }
 
 /// The model that fallline wrote, by the metadata of its own file.
@@ -88,22 +82,13 @@ fn arrays(path: &Path, graph: GraphProto) -> Result<HashMap<String, Rc<Array>>> 
     Ok(arrays)
 }
 
-/// Outputs of the model of a recipe for samples of this shape.
-fn classes(recipe: &Recipe, input: [usize; 3]) -> Result<usize> {
-    let layers = recipe.model.layers.iter();
-    let builder = layers.fold(Model::of_images(input), |builder, layer| builder.layer(layer.clone()));
-    Ok(builder.loss(recipe.model.loss.clone()).build()?.classes())
-}
-
 /// Gives a model the arrays of its parameters' names.
 fn fill(path: &Path, model: &mut Model, mut arrays: HashMap<String, Rc<Array>>) -> Result<()> {
     let (mut tensors, mut faults) = (Vec::new(), Vec::new());
     for (name, shape) in model.shapes() {
         match arrays.remove(&name) {
             Some(array) if array.shape == shape => {
-                let Array { shape, values } = Rc::unwrap_or_clone(array);
-                let super::array::Values::Floats(values) = values else { continue };
-                tensors.push(NamedTensor { name, shape, values });
+                tensors.extend(tensor(name, array));
             }
             Some(array) => faults.push(format!("{name}: expected shape {shape:?}, found {:?}", array.shape)),
             None => faults.push(format!("{name}: expected shape {shape:?}, found none")),
@@ -117,7 +102,7 @@ fn fill(path: &Path, model: &mut Model, mut arrays: HashMap<String, Rc<Array>>) 
             format!("{}: of shape {:?}, and no parameter of this name", shown(name), array.shape)
         });
         faults.extend(left);
-        let found = format!("others (`--map FROM=TO` renames):\n  {}", faults.join("\n  "));
+        let found = format!("others:\n  {}", faults.join("\n  "));
         return Err(format_error(path, "tensors", "those of the recipe's model", found));
     }
     tensors.iter().try_for_each(|tensor| saved::check_values(path, tensor))?;
