@@ -34,6 +34,10 @@ fn a_model_becomes_an_onnx_file() {
     let read = ModelProto::decode(&file[..]).unwrap();
     assert_eq!((read.opset_import[0].version, read.ir_version), (21, 10));
     assert_eq!(read.graph.unwrap().output[0].name, "probabilities");
+    succeeds(folder.path(), &["import", "m.onnx", "--save", "back.safetensors", "--quiet"]);
+    let [own, back] =
+        ["m.safetensors", "back.safetensors"].map(|name| fs::read(folder.path().join(name)).unwrap());
+    assert!(own == back, "the file of the model that was exported");
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod norms;
 mod one_step;
 mod onnx;
 mod onnx_import;
+mod onnx_return;
 mod own_steps;
 mod probes;
 mod prompts;

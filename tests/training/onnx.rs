@@ -87,7 +87,7 @@ fn sizes(info: &ValueInfoProto) -> Vec<i64> {
 }
 
 /// The layer of a name with what must be set.
-fn layer(name: &str) -> LayerConfig {
+pub fn layer(name: &str) -> LayerConfig {
     let layer = LayerConfig::named(name).unwrap();
     let with = |layer: LayerConfig, key: &str, value: usize| layer.with(key, value).unwrap();
     match name {
@@ -105,7 +105,7 @@ fn layer(name: &str) -> LayerConfig {
     }
 }
 
-fn built(input: [usize; 3], layers: &[LayerConfig]) -> Model {
+pub fn built(input: [usize; 3], layers: &[LayerConfig]) -> Model {
     let builder = layers.iter().fold(Model::of_images(input), |builder, layer| builder.layer(layer.clone()));
     builder.loss(Loss::MEAN_SQUARED_ERROR).build().unwrap()
 }

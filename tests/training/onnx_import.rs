@@ -238,6 +238,22 @@ fn bytes_that_are_no_file_are_refused() {
     assert!(OnnxFile::open(Path::new("/nowhere/model.onnx")).is_err());
 }
 
+/// A graph of a few bytes that would fill the memory.
+#[test]
+fn constants_that_grow_are_refused() {
+    let said = refusal(|model| {
+        let graph = graph(model);
+        graph.initializer.push(tensor("c0", &[2], &[1.0, 2.0]));
+        for step in 0..60 {
+            let [before, after] = [step, step + 1].map(|step| format!("c{step}"));
+            graph.node.push(node("Concat", &[&before, &before], &after));
+        }
+        graph.node.push(node("MatMul", &["x", "c60"], "more"));
+        graph.output = vec![value("more", &[None, Some(1)])];
+    });
+    assert!(said.contains("numbers to be made of constants"), "{said}");
+}
+
 /// The model of digits with the parameters of a file, by their names.
 fn by_recipe(change: impl FnOnce(&mut Vec<TensorProto>)) -> Result<(), String> {
     let recipe = Recipe::built_in("mnist-mlp").unwrap();

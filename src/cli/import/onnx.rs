@@ -8,6 +8,7 @@ use crate::Error;
 use crate::exchange::onnx::import::{Contents, Imported, OnnxFile, Wishes};
 use crate::losses::{Loss, LossKind};
 use crate::model::recipe::Override;
+use crate::model::saved;
 use crate::report::markup::for_terminal;
 use crate::report::numbers::shape;
 use crate::report::{summary, terminal};
@@ -53,10 +54,8 @@ fn refused(expected: &str, found: &str) -> Error {
 
 /// Height, width and channels.
 fn sides(text: &str) -> crate::Result<[usize; 3]> {
-    let size = |size: &str| size.parse().ok().filter(|&size: &usize| size > 0);
-    let sizes: Option<Vec<usize>> = text.split('x').map(size).collect();
-    let sizes = sizes.and_then(|sizes| sizes.try_into().ok());
-    sizes.ok_or_else(|| refused("height x width x channels such as 28x28x1 as --input", text))
+    let expected = "height x width x channels such as 28x28x1 as --input";
+    saved::parse_input(text).ok_or_else(|| refused(expected, text))
 }
 
 fn loss(name: &str) -> crate::Result<Loss> {

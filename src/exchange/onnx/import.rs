@@ -253,9 +253,13 @@ fn note_of_loss(path: &Path, model: &Model, end: End, is_wished: bool) -> Result
     Ok(format!("loss: {name}, {why}"))
 }
 
+/// Where settings come from, in messages.
+const PLACE: &str = "command line";
+
 /// Changes what the model sees of its data.
 fn set_data(imported: &mut Imported, settings: &[Override]) -> Result<()> {
-    const PLACE: &str = "command line";
+    // Without settings, what does not go comes from the graph.
+    let place = if settings.is_empty() { "graph" } else { PLACE };
     if let Some(other) = settings.iter().find(|setting| !setting.path().starts_with("data.")) {
         return Err(Error::Setting {
             place: PLACE.into(),
@@ -264,7 +268,7 @@ fn set_data(imported: &mut Imported, settings: &[Override]) -> Result<()> {
             found: "another setting".into(),
         });
     }
-    let recipe = Recipe::parse_with(&imported.recipe.to_toml(), PLACE, settings)?;
+    let recipe = Recipe::parse_with(&imported.recipe.to_toml(), place, settings)?;
     let normalisation = Normalisation::of(&recipe.data);
     imported.model.set_seen(Seen { normalisation, ..imported.model.seen().clone() });
     imported.recipe.data = recipe.data;

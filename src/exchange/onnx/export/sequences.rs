@@ -59,7 +59,9 @@ pub fn positions(graph: &mut Graph, layer: &Layer, x: &Value) -> Value {
 
 /// Rows of an image as positions: of its pixels in order, those of a row together.
 pub fn rows(graph: &mut Graph, layer: &Layer, x: &Value) -> Value {
-    let x = x.to(graph, Layout::Positions);
+    // Pixels of one channel lie as rows already.
+    let is_in_order = x.layout == Layout::Planes && x.image().channels == 1;
+    let x = if is_in_order { x.clone() } else { x.to(graph, Layout::Positions) };
     let name = graph.reshape(&x.name, &super::value::sizes(layer.output, Layout::Positions));
     Value { name, shape: layer.output, layout: Layout::Positions }
 }

@@ -8,6 +8,9 @@ use crate::memory;
 /// What something is, or why it cannot be used, in words for an error.
 pub type Fit<T> = std::result::Result<T, String>;
 
+/// The most dimensions of an array: those of the values of networks are five.
+pub const MOST_DIMENSIONS: usize = 16;
+
 /// What the memory of arrays is for, in messages.
 const TENSORS: &str = "the tensors of an ONNX file";
 
@@ -85,7 +88,8 @@ impl Array {
     pub fn scalar(&self) -> Option<f32> {
         match &self.values {
             Values::Floats(values) if values.len() == 1 => Some(values[0]),
-            Values::Integers(values) if values.len() == 1 => Some(values[0] as f32),
+            // The least of all stands for the size of the batch, which is not known.
+            Values::Integers(values) if values.len() == 1 && values[0] != i64::MIN => Some(values[0] as f32),
             _ => None,
         }
     }
@@ -138,6 +142,9 @@ pub fn count_of(shape: &[usize]) -> Option<usize> {
 
 /// The sizes, none of which may be below 0.
 pub fn shape_of(dims: &[i64]) -> Fit<Vec<usize>> {
+    if dims.len() > MOST_DIMENSIONS {
+        return Err(format!("expected at most {MOST_DIMENSIONS} dimensions, found {}", dims.len()));
+    }
     let sizes: Option<Vec<usize>> = dims.iter().map(|&size| usize::try_from(size).ok()).collect();
     sizes.ok_or_else(|| format!("expected sizes of at least 0, found {dims:?}"))
 }

@@ -1,6 +1,6 @@
 //! What is in a file, for those who want to see it before they take it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::proto::{DataType, DimensionValue, ModelProto, TensorProto, ValueInfoProto};
 use super::misfit::shown;
@@ -24,7 +24,7 @@ pub struct Contents {
 impl Contents {
     pub(super) fn of(model: &ModelProto) -> Contents {
         let Some(graph) = &model.graph else { return Contents::default() };
-        let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
         let mut operators: BTreeMap<String, usize> = BTreeMap::new();
         for node in &graph.node {
             let name = match node.domain.is_empty() {
@@ -34,7 +34,7 @@ impl Contents {
             *operators.entry(name).or_default() += 1;
         }
         let named = |value: &ValueInfoProto| (shown(&value.name), shape_of_value(value));
-        let inputs = graph.input.iter().filter(|input| !is_constant(&input.name));
+        let inputs = graph.input.iter().filter(|input| !constants.contains(&*input.name));
         let producer = format!("{} {}", shown(&model.producer_name), shown(&model.producer_version));
         Contents {
             producer: producer.trim().into(),

@@ -37,11 +37,28 @@ pub struct Context {
     pub batch: Option<usize>,
     /// Whether the samples are codes of an embedding.
     pub takes_codes: bool,
+    /// Numbers of the arrays that nodes have made of constants, and the most that they may make.
+    pub made: usize,
+    pub most: usize,
 }
 
 impl Context {
     pub fn new(input: [usize; 3], batch: Option<usize>) -> Context {
-        Context { steps: Steps::default(), input, batch, takes_codes: false }
+        Context { steps: Steps::default(), input, batch, takes_codes: false, made: 0, most: usize::MAX }
+    }
+
+    /// Makes room for so many more numbers: a small graph could double a constant again and again.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn room(&mut self, numbers: usize) -> Fit<()> {
+        self.made = self.made.saturating_add(numbers);
+        match self.made <= self.most {
+            true => Ok(()),
+            false => {
+                Err(format!("expected at most {} numbers to be made of constants, found more", self.most))
+            }
+        }
     }
 
     /// A step of this node behind a value, whose dimensions stay.
@@ -68,6 +85,7 @@ impl Context {
         tensors: Vec<(&'static str, Rc<Array>)>,
         axes: Vec<Axis>,
     ) -> Flow {
+        self.made = tensors.iter().fold(self.made, |sum, (_, array)| sum.saturating_add(array.len()));
         let what = What::Layer(Rc::new(Made { config, tensors }));
         Flow::new(self.steps.push(flow.step, call.number, what), axes)
     }

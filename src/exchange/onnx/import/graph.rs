@@ -16,6 +16,10 @@ use crate::error::Result;
 /// The most nodes that are read: a model has at most a thousand layers.
 const MOST_NODES: usize = 1 << 16;
 
+/// Nodes may make so many times the numbers of a file, and some more, of its constants.
+const COPIES: usize = 16;
+const FEW_NUMBERS: usize = 1 << 22;
+
 /// The oldest version of the operators that is known: the one from which shapes are those of NumPy.
 const OLDEST_OPSET: i64 = 7;
 
@@ -76,6 +80,8 @@ impl Graph {
     /// Reads the graph, its input taken so.
     pub fn walk(&self, reading: &Reading) -> Walked {
         let mut context = Context::new(reading.input, reading.batch);
+        let own: usize = self.constants.values().map(|array| array.len()).sum();
+        context.most = own.saturating_mul(COPIES).saturating_add(FEW_NUMBERS);
         let mut values: HashMap<&str, Value> = HashMap::new();
         for (name, array) in &self.constants {
             values.insert(name, Value::Constant(array.clone()));
@@ -138,7 +144,17 @@ impl Graph {
         if inputs.iter().any(|input| matches!(input, Value::Unknown)) {
             return Err(None);
         }
-        operation(context, &Call { node, number, opset: self.opset, inputs }).map_err(Some)
+        // What has no room is told once.
+        if context.made > context.most {
+            return Err(None);
+        }
+        let given = operation(context, &Call { node, number, opset: self.opset, inputs }).map_err(Some)?;
+        let new = |value: &Value| match value {
+            Value::Constant(array) if Rc::strong_count(array) == 1 => array.len(),
+            _ => 0,
+        };
+        context.room(given.iter().map(new).fold(0, usize::saturating_add)).map_err(Some)?;
+        Ok(given)
     }
 
     /// A misfit of the node of this number.

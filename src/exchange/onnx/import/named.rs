@@ -1,6 +1,6 @@
 //! Parameters by their names, for the model of a recipe.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -22,12 +22,15 @@ const DERIVED: &str = "/onnx";
 /// What exporters call arrays that they have made themselves.
 const MADE: [&str; 2] = ["/", "onnx::"];
 
+/// Whether an exporter has made an array of this name for an operator.
+fn is_made(name: &str) -> bool {
+    MADE.iter().any(|start| name.starts_with(start)) || name.ends_with(DERIVED)
+}
+
 /// The floating-point tensors of a file, by name, but for constants that an exporter has made.
 pub fn tensors(path: &Path, model: ModelProto) -> Result<Vec<NamedTensor>> {
     let arrays = arrays(path, model.graph.unwrap_or_default())?;
-    let is_made = |name: &str| MADE.iter().any(|start| name.starts_with(start)) || name.ends_with(DERIVED);
-    let named = arrays.into_iter().filter(|(name, _)| !is_made(name));
-    let mut tensors: Vec<_> = named.filter_map(|(name, array)| tensor(name, array)).collect();
+    let mut tensors: Vec<_> = arrays.into_iter().filter_map(|(name, array)| tensor(name, array)).collect();
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tensors)
 }
@@ -58,8 +61,8 @@ pub fn own(path: &Path, model: ModelProto) -> Result<SavedModel> {
 
 /// The shape of a sample as the file has it.
 fn input_of(path: &Path, graph: &GraphProto) -> Result<[usize; 3]> {
-    let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let inputs: Vec<_> = graph.input.iter().filter(|input| !is_constant(&input.name)).collect();
+    let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| &*tensor.name).collect();
+    let inputs: Vec<_> = graph.input.iter().filter(|input| !constants.contains(&*input.name)).collect();
     let [input] = inputs[..] else {
         let expected = "one input; `--input HxWxC` says its shape otherwise";
         return Err(format_error(path, "graph", expected, inputs.len().to_string()));
@@ -74,6 +77,9 @@ fn arrays(path: &Path, graph: GraphProto) -> Result<HashMap<String, Rc<Array>>> 
     let mut arrays = HashMap::new();
     for mut tensor in graph.initializer {
         let name = std::mem::take(&mut tensor.name);
+        if is_made(&name) {
+            continue;
+        }
         let array = Array::of(tensor).map_err(|fault| fault_of_tensor(path, &name, &fault))?;
         if array.as_floats().is_some() {
             arrays.insert(name, Rc::new(array));

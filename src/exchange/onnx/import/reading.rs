@@ -80,7 +80,13 @@ fn reading(way: &[Role], sizes: &[Option<usize>], given: Option<[usize; 3]>) -> 
             continue;
         };
         // A row of features may be said in any form.
-        let said = given.map(|given| if way.len() == 2 { given.iter().product() } else { given[index] });
+        let said = given.map(|given| {
+            if way.len() == 2 {
+                given.iter().fold(1, |product: usize, &size| product.saturating_mul(size))
+            } else {
+                given[index]
+            }
+        });
         if size.zip(said).is_some_and(|(size, said)| size != said) {
             return None;
         }

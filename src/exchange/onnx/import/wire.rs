@@ -14,6 +14,11 @@ enum Message {
     Graph,
     Node,
     Attribute,
+    Tensor,
+    Value,
+    Type,
+    TensorType,
+    Shape,
     Leaf,
 }
 
@@ -24,6 +29,11 @@ impl Message {
             (Message::Model, 7) | (Message::Attribute, 6) => Message::Graph,
             (Message::Graph, 1) => Message::Node,
             (Message::Node, 5) => Message::Attribute,
+            (Message::Graph | Message::Attribute, 5) => Message::Tensor,
+            (Message::Graph, 11..=13) => Message::Value,
+            (Message::Value, 2) => Message::Type,
+            (Message::Type, 1) => Message::TensorType,
+            (Message::TensorType, 2) => Message::Shape,
             _ => Message::Leaf,
         }
     }
@@ -87,7 +97,10 @@ fn taken<'a>(bytes: &mut &'a [u8], length: u64) -> Fit<&'a [u8]> {
 mod tests {
     use prost::Message as _;
 
-    use super::super::super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto};
+    use super::super::super::proto::{
+        AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto,
+        TensorShapeProto, TensorType, TypeProto, ValueInfoProto,
+    };
     use super::*;
 
     #[test]
@@ -98,6 +111,20 @@ mod tests {
         let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
         // The graph, and of each of two nodes itself, its input, its attribute and the name of that.
         assert_eq!(count(&model.encode_to_vec()), Ok(1 + 2 * 4));
+    }
+
+    #[test]
+    fn parts_of_tensors_and_shapes_are_counted() {
+        let outside = StringStringEntryProto::default();
+        let tensor = TensorProto { external_data: vec![outside; 3], ..TensorProto::default() };
+        let shape = TensorShapeProto { dim: vec![Dimension::default(); 5] };
+        let kind = TensorType { shape: Some(shape), ..TensorType::default() };
+        let kind = TypeProto { tensor_type: Some(kind) };
+        let input = ValueInfoProto { r#type: Some(kind), ..ValueInfoProto::default() };
+        let graph = GraphProto { initializer: vec![tensor], input: vec![input], ..GraphProto::default() };
+        let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
+        // The graph; the tensor and its three entries; the input, its type, that of the tensor, the shape, five sizes.
+        assert_eq!(count(&model.encode_to_vec()), Ok(1 + 4 + 4 + 5));
     }
 
     #[test]

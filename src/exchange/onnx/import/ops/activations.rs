@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::exchange::onnx::import::array::{Array, Fit};
 use crate::exchange::onnx::import::context::{Call, Context, Operation, Value, config};
-use crate::exchange::onnx::import::flow::{Pending, What};
+use crate::exchange::onnx::import::flow::{Axis, Pending, What};
 use crate::kernels::activation::Activation;
 
 pub fn named(operator: &str) -> Option<Operation> {
@@ -72,7 +72,12 @@ fn swish(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
 fn softmax(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     let flow = call.flow(0)?.clone();
     let default = if call.opset >= 13 { -1 } else { 1 };
-    let from_end = flow.axes.len() - flow.axis(call.int("axis", default))?;
+    let axis = flow.axis(call.int("axis", default))?;
+    // Before version 13 it went over all dimensions from this one on.
+    if call.opset < 13 && flow.axes[axis + 1..].iter().any(|axis| *axis != Axis::Unit) {
+        return Err("expected a softmax over the last dimension, found one over several".into());
+    }
+    let from_end = flow.axes.len() - axis;
     pending(context, call, Pending::Softmax(from_end))
 }
 

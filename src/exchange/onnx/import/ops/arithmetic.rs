@@ -179,6 +179,8 @@ fn into_last(
     let step = context.steps.get(flow.step);
     let What::Layer(made) = &step.what else { return None };
     let (folded, before, node) = (folded(made, scale, shift)?, step.before, step.node);
+    context.made =
+        folded.tensors.iter().fold(context.made, |sum, (_, array)| sum.saturating_add(array.len()));
     // It is the layer of the node that it was: read before the constant too, it would be there twice.
     let step = context.steps.push(before, node, What::Layer(Rc::new(folded)));
     Some(flow.behind(step))
@@ -231,11 +233,21 @@ fn check_alike(a: &Flow, b: &Flow) -> Fit<()> {
 }
 
 /// A gate: part of an activation, or what squeezes and excites.
+const NO_PRODUCT: &str =
+    "no layer of fallline multiplies two branches but `squeeze-excite` and activations that are made of them";
+
+/// Steps of the longest branch that is multiplied with another.
+const MOST_STEPS: usize = 16;
+
 fn product(context: &mut Context, call: &Call, a: &Flow, b: &Flow) -> Fit<Vec<Value>> {
     let (from, [mut left, mut right]) = context.steps.branches([a.step, b.step])?;
     let (mut whole, mut gate) = (a, b);
     if left.len() > right.len() {
         (left, right, whole, gate) = (right, left, b, a);
+    }
+    // No activation has more steps, nor has the gate of a squeeze-excite block.
+    if left.len() > MOST_STEPS || right.len() > MOST_STEPS {
+        return Err(NO_PRODUCT.into());
     }
     let start = whole.behind(from);
     let of =
@@ -245,9 +257,7 @@ fn product(context: &mut Context, call: &Call, a: &Flow, b: &Flow) -> Fit<Vec<Va
         return squeeze_excite(context, call, whole, &gates, reduction);
     }
     check_alike(whole, gate)?;
-    let what = gated(&whats, &gates).ok_or(
-        "no layer of fallline multiplies two branches but `squeeze-excite` and activations that are made of them",
-    )?;
+    let what = gated(&whats, &gates).ok_or(NO_PRODUCT)?;
     let flow = context.then(call, &start, what);
     Ok(vec![Value::Flow(flow)])
 }

@@ -48,7 +48,7 @@ fn mat_mul(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
 }
 
 fn matrix(array: &Rc<Array>) -> Fit<&Rc<Array>> {
-    match array.as_floats().is_some() && array.shape.len() == 2 {
+    match array.as_floats().is_some() && array.shape.len() == 2 && array.len() > 0 {
         true => Ok(array),
         false => Err(format!("expected a matrix of weights, found shape {:?}", array.shape)),
     }

@@ -52,6 +52,15 @@ fn by_batch(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     Ok(vec![Value::Flow(context.layer(call, &flow, config, tensors, flow.axes.clone()))])
 }
 
+/// The number of channels, which no constant of the file need have.
+fn grouped(channels: usize) -> Fit<usize> {
+    const MOST: usize = 1 << 20;
+    match channels <= MOST {
+        true => Ok(channels),
+        false => Err(format!("expected at most {MOST} channels in groups, found {channels}")),
+    }
+}
+
 /// Of each channel by itself, or of the groups that a shape made of the channels.
 fn by_instance(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     let flow = call.flow(0)?.clone();
@@ -68,7 +77,7 @@ fn by_instance(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
         }
         let whole = flow.whole.as_deref().unwrap_or_default();
         let channels = whole.iter().find(|axis| axis.is_channels()).and_then(|axis| axis.size());
-        let channels = channels.ok_or("expected groups of channels")?;
+        let channels = grouped(channels.ok_or("expected groups of channels")?)?;
         let weights = [vec![1.0; channels], vec![0.0; channels]];
         return of_groups(context, call, &flow, groups, weights);
     }
@@ -79,7 +88,7 @@ fn by_instance(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
 
 fn by_group(context: &mut Context, call: &Call) -> Fit<Vec<Value>> {
     let flow = call.flow(0)?.clone();
-    let channels = second(&flow)?;
+    let channels = grouped(second(&flow)?)?;
     let groups = usize::try_from(call.int("num_groups", 0)).ok();
     let groups = groups.filter(|&groups| groups > 0 && channels.is_multiple_of(groups));
     let groups = groups.ok_or_else(|| format!("expected `num_groups` that divides {channels} channels"))?;

@@ -3,7 +3,7 @@
 use super::constants::given;
 use super::reshape;
 use super::reshape::{Size, reshaped, settled};
-use crate::exchange::onnx::import::array::{Array, Fit};
+use crate::exchange::onnx::import::array::{Array, Fit, MOST_DIMENSIONS};
 use crate::exchange::onnx::import::context::{BATCH, Call, Context, Operation, Value};
 use crate::exchange::onnx::import::flow::{Axis, Flow, index};
 
@@ -97,6 +97,9 @@ fn unsqueeze(_: &mut Context, call: &Call) -> Fit<Vec<Value>> {
         _ => call.flow(0)?.axes.len(),
     };
     let rank = rank + listed.len();
+    if rank > MOST_DIMENSIONS {
+        return Err(format!("expected at most {MOST_DIMENSIONS} dimensions, found {rank}"));
+    }
     let mut added = listed.iter().map(|&axis| index(axis, rank)).collect::<Fit<Vec<usize>>>()?;
     added.sort_unstable();
     added.dedup();
