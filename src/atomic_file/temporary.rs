@@ -1,6 +1,8 @@
 //! Temporary files that are removed even when the program ends in haste.
 
 use std::fs::File;
+#[cfg(unix)]
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,10 +25,10 @@ struct Registry {
 static REGISTRY: Mutex<Registry> =
     Mutex::new(Registry { paths: Vec::new(), tidied: Vec::new(), is_closed: false });
 
-/// How long a temporary file has not been written to before another process may take it for abandoned. Between the making
-/// of a file and its lock lies an instant.
+/// How long a temporary file has not been written to before another process may take it for abandoned. Locks do not reach
+/// every machine that writes to a shared disk, nor do all clocks agree.
 #[cfg(unix)]
-const ABANDONED: std::time::Duration = std::time::Duration::from_secs(60);
+const ABANDONED: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
@@ -44,10 +46,23 @@ pub fn remove_temporaries() {
     }
 }
 
-/// Removes the temporary files that processes which were killed have left in a folder. Whoever calls this knows that no
-/// other process writes there; those of this one stay.
+/// Removes the temporary files that processes which were killed have left in a folder, however new they are. Those of
+/// this process stay, and those that another one has locked, which is at work.
 pub fn remove_leftovers(folder: &Path) {
-    remove_temporaries_in(folder, &registry(), |_| true);
+    remove_temporaries_in(folder, &registry(), |path| !is_in_use(path));
+}
+
+/// Whether another process holds the lock of a file or a folder.
+#[cfg(unix)]
+fn is_in_use(path: &Path) -> bool {
+    let is_ours = |metadata: std::fs::Metadata| metadata.is_file() || metadata.is_dir();
+    std::fs::symlink_metadata(path).is_ok_and(is_ours)
+        && matches!(File::open(path).map(|file| file.try_lock()), Ok(Err(TryLockError::WouldBlock)))
+}
+
+#[cfg(not(unix))]
+fn is_in_use(_path: &Path) -> bool {
+    false
 }
 
 /// Removes those temporary files in a folder that are not this process's and of which `is_abandoned` says so.
@@ -216,15 +231,15 @@ mod tests {
             (path, file)
         };
         std::fs::create_dir(place.path().join("a")).unwrap();
-        let old = write("a", ".fallline-Old123.tmp", 3600).0;
+        let old = write("a", ".fallline-Old123.tmp", 200_000).0;
         let new = write("a", ".fallline-New123.tmp", 0).0;
-        let other = write("a", "fallline-Old123.tmp", 3600).0;
+        let other = write("a", "fallline-Old123.tmp", 200_000).0;
         let staged = place.path().join("a/.fallline-Staged.tmp");
         std::fs::create_dir(&staged).unwrap();
         std::fs::write(staged.join("half"), "").unwrap();
-        let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-        File::open(&staged).unwrap().set_modified(hour_ago).unwrap();
-        let (under_way, at_work) = write("a", ".fallline-Work12.tmp", 3600);
+        let days_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(200_000);
+        File::open(&staged).unwrap().set_modified(days_ago).unwrap();
+        let (under_way, at_work) = write("a", ".fallline-Work12.tmp", 200_000);
         at_work.lock().unwrap();
         let own = Temporary::create_in(&place.path().join("a")).unwrap();
         let exist = [&old, &staged, &new, &other, &under_way].map(|path| path.exists());

@@ -51,11 +51,12 @@ pub fn run(mut arguments: ReproduceArguments) -> anyhow::Result<ExitCode> {
     let outputs = check_outputs(&arguments, &records)?;
 
     let until = arguments.until_accuracy;
+    let folders: Vec<Option<PathBuf>> = recipes.iter().map(|(_, folder)| folder.clone()).collect();
     let tasks = reproduce::tasks_in(recipes, arguments.seeds, until)?;
     tasks.iter().try_for_each(|task| outputs.check_data(&task.data))?;
     let team = Team::new(arguments.threads.unwrap_or_else(machine::usable_cores))?;
     reproduce::check(&tasks, &team)?;
-    let kept = kept::open(&arguments, &tasks)?;
+    let kept = kept::open(&arguments, &tasks, &folders)?;
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
     }
@@ -106,6 +107,7 @@ fn check_outputs(arguments: &ReproduceArguments, records: &[Growing]) -> Result<
     let state = kept::state(arguments);
     let read = arguments.recipes.iter().filter_map(|name| Recipe::path(name));
     outputs.check(read.chain(state.as_deref()))?;
+    kept::check_results(arguments)?;
     Ok(outputs)
 }
 

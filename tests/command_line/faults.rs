@@ -9,6 +9,7 @@ mod whole;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -125,7 +126,10 @@ impl Place {
             Err(refused) => {
                 let required = std::env::var_os("FALLLINE_REQUIRE_FAULTS").is_some_and(|value| value == "1");
                 assert!(!required, "FALLLINE_REQUIRE_FAULTS=1, but programs cannot be traced: {refused}");
-                eprintln!("\n*** SKIPPED: a test of faults: programs cannot be traced here: {refused} ***\n");
+                // What a test prints is shown only where it fails.
+                let said =
+                    format!("*** SKIPPED: a test of faults: programs cannot be traced here: {refused} ***");
+                writeln!(std::io::stderr(), "\n{said}\n").ok();
                 return None;
             }
         };
@@ -138,7 +142,7 @@ impl Place {
     fn age(&self) {
         for name in contents(&self.out()).keys().filter(|name| is_temporary(name)) {
             let file = File::open(self.out().join(name)).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(200_000)).unwrap();
         }
     }
 
@@ -156,7 +160,7 @@ impl Place {
             met += usize::from(ended.traced.first.is_some());
             let place = format!("{:?}: {}, first at {:?}", case.arguments, plan.name, ended.traced.first);
             ended.check(case, plan, &usual, &place);
-            if plan.is_killed || index.is_multiple_of(5) {
+            if plan.is_killed || index.is_multiple_of(10) {
                 self.check_next(case, &usual, &place);
             }
         }
@@ -251,7 +255,7 @@ impl Ended {
 fn sample<T: Copy>(all: &[T], most: usize) -> Vec<T> {
     let last = all.len().saturating_sub(1);
     let ends = most / 3;
-    let between = |index: usize| ends + (index - ends) * (last - 2 * ends) / (most - 2 * ends);
+    let between = |index: usize| ends + (index - ends + 1) * (last - 2 * ends) / (most - 2 * ends + 1);
     let place = |index: usize| match index {
         _ if all.len() <= most || index < ends => index,
         _ if index + ends >= most => last - (most - 1 - index),
@@ -337,7 +341,7 @@ fn plans_for_call(kind: Kind, number: usize, errors: &mut dyn Iterator<Item = &i
 }
 
 fn case(arguments: &[&'static str], old: &'static [&'static str]) -> Case {
-    Case { arguments: arguments.to_vec(), old, goes_on: None, exact: old, errors: ERRORS.len(), most: 12 }
+    Case { arguments: arguments.to_vec(), old, goes_on: None, exact: old, errors: 2, most: 8 }
 }
 
 fn training(more: &[&'static str], old: &'static [&'static str]) -> Case {

@@ -63,7 +63,7 @@ const DONE: [&str; 5] = [
 fn a_reproduction_goes_on_after_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let long = with(&TINY, &["--seeds=3", "--set=train.epochs=800"]);
+    let long = with(&TINY, &["--seeds=3", "--set=train.epochs=400"]);
     succeeds(path, &with(&long, &["--threads=1", "--json=whole.json"]));
     fs::create_dir(path.join("elsewhere")).unwrap();
     let kept = ["--checkpoint=kept", "--checkpoint-every=700steps", "--json=m.json", "--out=page"];

@@ -12,7 +12,7 @@ use crate::model::Recipe;
 use crate::model::recipe::{MOST_SEEDS, Override};
 use crate::team::MAX_THREADS;
 use crate::train::checkpoints::KEPT;
-use crate::train::reproduce::{Keeping, Kept, Reproduction, STATE, Task};
+use crate::train::reproduce::{Keeping, Kept, Reproduction, STATE, Task, is_record};
 use crate::{Error, Result};
 
 /// The options of a command that are no part of its recipes, as its folder holds them. Paths are absolute.
@@ -104,21 +104,40 @@ pub(super) fn state(arguments: &ReproduceArguments) -> Option<PathBuf> {
     arguments.place().map(|folder| folder.join(STATE))
 }
 
-/// The folder in which the trainings are kept, if the options ask for one.
+/// Refuses results that would take the place of the record of a training.
+pub(super) fn check_results(arguments: &ReproduceArguments) -> Result<()> {
+    let (Some(folder), Some(file)) = (arguments.place(), &arguments.json) else { return Ok(()) };
+    let is_there = file.parent().is_some_and(|parent| absolute(parent) == absolute(folder));
+    match is_there && file.file_name().is_some_and(is_record) {
+        false => Ok(()),
+        true => Err(Error::Mismatch {
+            what: format!("--json {}", file.display()),
+            expected: "a file that is no record of a training".into(),
+            found: "the name of one that is kept".into(),
+        }),
+    }
+}
+
+/// The folder in which the trainings are kept, if the options ask for one. `folders`: of each recipe, the folder of its data,
+/// if one was named.
 ///
 /// # Errors
 /// Those of [`Kept::begin`] and [`Kept::resume`].
-pub(super) fn open(arguments: &ReproduceArguments, tasks: &[Task]) -> Result<Option<Kept>> {
+pub(super) fn open(
+    arguments: &ReproduceArguments,
+    tasks: &[Task],
+    folders: &[Option<PathBuf>],
+) -> Result<Option<Kept>> {
     let Some(folder) = arguments.place() else { return Ok(None) };
     let every = arguments.checkpoint_every.unwrap_or_default();
     let keep = arguments.keep.map_or(KEPT, usize::from);
-    let place = |task: &Task| Place {
-        data: found(arguments.data.as_deref(), &task.recipe, &task.data),
+    let place = |(task, named): (&Task, &Option<PathBuf>)| Place {
+        data: found(named.as_deref(), &task.recipe, &task.data),
         folder: Some(beside(&task.recipe)),
     };
     let whole = |path: &Option<PathBuf>| path.as_deref().map(absolute);
     let options = Options {
-        places: tasks.iter().map(place).collect(),
+        places: tasks.iter().zip(folders).map(place).collect(),
         seeds: arguments.seeds,
         json: whole(&arguments.json),
         out: whole(&arguments.out),

@@ -30,6 +30,21 @@ pub struct Checkpoints {
     next: Option<Instant>,
 }
 
+/// The file of a folder that says what is kept in it of a reproduction.
+pub const REPRODUCTION: &str = "reproduction.json";
+
+/// Refuses the folder of a reproduction, whose trainings have folders of their own in it.
+fn refuse_reproduction(folder: &Path) -> Result<()> {
+    if !folder.join(REPRODUCTION).exists() {
+        return Ok(());
+    }
+    Err(Error::Mismatch {
+        what: folder.display().to_string(),
+        expected: "a folder of a single training, or one that is empty or not there yet".into(),
+        found: "the trainings of a reproduction".into(),
+    })
+}
+
 impl Checkpoints {
     /// Checkpoints of a new training.
     ///
@@ -38,6 +53,7 @@ impl Checkpoints {
     /// to it.
     pub fn begin(folder: &Path, every: Every, keep: usize) -> Result<Checkpoints> {
         Checkpoints::check(every)?;
+        refuse_reproduction(folder)?;
         if is_used(folder)? {
             return Err(Error::Mismatch {
                 what: folder.display().to_string(),
@@ -57,6 +73,7 @@ impl Checkpoints {
     /// `every` is 0; [`Error::Io`], also if another process writes to the folder.
     pub fn resume(folder: &Path, every: Every, keep: usize) -> Result<Checkpoints> {
         Checkpoints::check(every)?;
+        refuse_reproduction(folder)?;
         let mut folder = Folder::lock(folder, keep)?;
         let newest = folder.newest()?;
         Checkpoints::of(folder, every, newest)

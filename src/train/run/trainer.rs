@@ -444,7 +444,7 @@ impl Trainer {
 
     /// Mean loss of `model` on samples, which are normalised as the model was trained; and the accuracy, or how close it
     /// comes to values. If states are [carried](Trainer::carry_state), the samples are cut into as many streams as a batch has
-    /// rows, of at least 16 samples each, and in each of them a sample goes on with the states that the one before it has left.
+    /// rows, of at least 16 samples each but for the last, and in each of them a sample goes on with the states that the one before it has left.
     ///
     /// # Errors
     /// [`Error::Mismatch`](crate::Error::Mismatch) if they do not fit the model or its loss, or memory is short.

@@ -1,12 +1,14 @@
 //! What a reproduction keeps in a folder, so that it goes on after an interruption: what was asked for, the record of each
 //! training that is done, and the checkpoints of the one under way.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::task::Task;
 use crate::checkpoint::{Folder, clear, is_used, sealed};
+use crate::foreign;
 use crate::model::Recipe;
 use crate::train::record::TrainRecord;
 use crate::train::run::checkpoints::Checkpoints;
@@ -15,14 +17,16 @@ use crate::train::run::identity::{Identity, Known};
 use crate::train::run::training_set::TrainingSet;
 use crate::{Error, Result};
 
+/// What stands between the name of a recipe and the seed of a training.
+const SEED: &str = "-seed-";
+
 /// The schema of [`STATE`].
 const STATE_SCHEMA: &str = "fallline.reproduction/1";
 
 /// The schema of the record of a training.
 const RUN_SCHEMA: &str = "fallline.reproduction-run/1";
 
-/// The name of the file that says what was asked for.
-pub const STATE: &str = "reproduction.json";
+pub use crate::train::run::checkpoints::REPRODUCTION as STATE;
 
 /// The key that says how many seeds there are, of which there may be more when a reproduction goes on.
 const SEEDS: &str = "reproduce.seeds";
@@ -192,9 +196,20 @@ impl Kept {
         let mut new = Reproduction::of(tasks, until, options);
         let locked = Folder::lock(folder, keep)?;
         let state = folder.join(STATE);
-        if let Some(old) = Reproduction::read(folder)? {
-            old.check(&new, &state.display().to_string())?;
-            new.program = old.program;
+        match Reproduction::read(folder)? {
+            Some(old) => {
+                old.check(&new, &state.display().to_string())?;
+                new.program = old.program;
+            }
+            // Whose they are, no file says any more.
+            None if holds_records(folder) => {
+                return Err(Error::Mismatch {
+                    what: folder.display().to_string(),
+                    expected: format!("{STATE} beside the records of trainings, or none of these"),
+                    found: "records alone".into(),
+                });
+            }
+            None => {}
         }
         sealed::write(&state, STATE_SCHEMA, &new)?;
         Ok(Kept {
@@ -222,11 +237,11 @@ impl Kept {
     }
 
     fn place(&self, recipe: usize, seed: u64) -> PathBuf {
-        self.path.join(format!("{}-seed-{seed}", self.names[recipe][1]))
+        self.path.join(format!("{}{SEED}{seed}", self.names[recipe][1]))
     }
 
     fn record_path(&self, recipe: usize, seed: u64) -> PathBuf {
-        self.path.join(format!("{}-seed-{seed}.json", self.names[recipe][1]))
+        self.path.join(format!("{}{SEED}{seed}.json", self.names[recipe][1]))
     }
 
     /// The record of the training of this recipe from this seed; nothing if it is not done.
@@ -270,6 +285,17 @@ impl Kept {
         clear(&self.place(recipe, run.seed));
         Ok(())
     }
+}
+
+/// Whether a file of this name is the record of a training that is done.
+pub fn is_record(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.contains(SEED) && name.ends_with(".json")
+}
+
+fn holds_records(folder: &Path) -> bool {
+    foreign::read_folder(folder)
+        .is_ok_and(|entries| entries.flatten().any(|entry| is_record(&entry.file_name())))
 }
 
 /// Refuses a folder with the checkpoints of a single training.

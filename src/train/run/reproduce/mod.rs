@@ -8,7 +8,7 @@ mod kept;
 mod record;
 mod task;
 
-pub use kept::{Keeping, Kept, KeptRecipe, Reproduction, STATE};
+pub use kept::{Keeping, Kept, KeptRecipe, Reproduction, STATE, is_record};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
