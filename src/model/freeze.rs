@@ -124,6 +124,20 @@ impl Frozen {
         all.filter(|(index, _)| self.is_frozen(*index)).map(|(_, placed)| placed.storage.clone()).collect()
     }
 
+    /// What is left of so many numbers, the storage of all layers, without the [places](Frozen::places) of frozen ones.
+    pub fn rest(&self, layers: &[PlacedLayer], len: usize) -> Vec<Range<usize>> {
+        let mut places = self.places(layers);
+        places.sort_by_key(|place| place.start);
+        let (mut from, mut rest) = (0, Vec::new());
+        for place in places.into_iter().chain(std::iter::once(len..len)) {
+            if from < place.start {
+                rest.push(from..place.start);
+            }
+            from = from.max(place.end);
+        }
+        rest
+    }
+
     /// Floating-point operations to train the layer of this number on one sample, as far as the training does them.
     pub(super) fn train_flops(&self, index: usize, placed: &PlacedLayer) -> f64 {
         let flops = placed.layer.flops();
@@ -225,6 +239,27 @@ mod tests {
         assert_eq!(of(&[ALL_BUT_LAST]), of(&["0", "3"]));
         assert_eq!(of(&["5"]).0, owned(&["5"]));
         assert_eq!(of(&[]), (owned(&[]), owned(&["0", "2", "3", "5"])));
+    }
+
+    #[test]
+    fn places_and_the_rest_are_all() {
+        let (model, mut recipe) = model(DENSE);
+        let all = model.storage().len();
+        assert_eq!(Frozen::default().rest(&model.layers, all), std::slice::from_ref(&(0..all)));
+        for (names, parts) in [(&["0"][..], 1), (&["3"], 2), (&["0", "5"], 1), (&["0..3"], 1)] {
+            recipe.train.freeze = names.iter().map(|name| name.to_string()).collect();
+            let frozen = model.frozen(&recipe).unwrap();
+            let rest = frozen.rest(&model.layers, all);
+            let mut both = frozen.places(&model.layers);
+            both.extend(rest.clone());
+            both.sort_by_key(|place| place.start);
+            assert_eq!(rest.len(), parts, "{names:?}");
+            assert_eq!(both.iter().map(Range::len).sum::<usize>(), all, "{names:?}");
+            assert!(both.windows(2).all(|pair| pair[0].end == pair[1].start), "{both:?}");
+        }
+        recipe.train.freeze = vec!["3".into()];
+        let names: Vec<String> = model.names_of(&model.frozen(&recipe).unwrap()).into_iter().collect();
+        assert_eq!(names, ["3.bias", "3.weight"]);
     }
 
     #[test]

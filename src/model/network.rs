@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::begun::InitialFile;
 use super::checkpoint::{ModelFile, NamedTensor};
+use super::freeze::Frozen;
 use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
@@ -111,9 +112,15 @@ impl Model {
         self.seen.encoder.as_ref()
     }
 
-    /// The file that its parameters began with, if [`initialise`](Model::initialise) has read one.
+    /// The file that its parameters begin with, if [`initialise`](Model::initialise) has read one: until a training has
+    /// ended, whose record tells it then, or [`steps`](crate::Trainer::steps) have begun.
     pub fn initial(&self) -> Option<&InitialFile> {
         self.initial.as_ref()
+    }
+
+    /// What its parameters began with, which a training has changed.
+    pub(crate) fn take_initial(&mut self) -> Option<InitialFile> {
+        self.initial.take()
     }
 
     /// Remembers what its parameters began with.
@@ -210,6 +217,16 @@ impl Model {
     fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
         let fixed = self.statistics();
         self.specs().filter(move |(_, spec)| !fixed.contains(&spec.range))
+    }
+
+    /// The names of the parameters of frozen layers.
+    #[doc(hidden)]
+    pub fn names_of(&self, frozen: &Frozen) -> BTreeSet<String> {
+        let places = frozen.places(&self.layers);
+        let is_within = |spec: &ParameterSpec| {
+            places.iter().any(|place| place.start <= spec.range.start && spec.range.end <= place.end)
+        };
+        self.trained().filter(|(_, spec)| is_within(spec)).map(|(name, _)| name).collect()
     }
 
     /// What stands for each trained parameter in numbers that lie as the parameters do, such as a slot of an update
