@@ -1,5 +1,6 @@
 //! Which layers a training leaves as they are, and so how far down its backward pass has to go.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::inputs::Origin;
@@ -7,6 +8,7 @@ use super::network::{Model, PlacedLayer};
 use super::recipe::Recipe;
 use super::section::shortened;
 use crate::error::{Error, Result};
+use crate::layers::ParameterSpec;
 
 /// The key of a recipe that names the layers.
 const KEY: &str = "train.freeze";
@@ -38,6 +40,16 @@ impl Model {
     pub fn frozen(&self, recipe: &Recipe) -> Result<Frozen> {
         let place = format!("recipe {}", recipe.name);
         Frozen::of(&recipe.train.freeze, &self.layers, &place)
+    }
+
+    /// The names of the parameters of frozen layers.
+    #[doc(hidden)]
+    pub fn names_of(&self, frozen: &Frozen) -> BTreeSet<String> {
+        let places = frozen.places(&self.layers);
+        let is_within = |spec: &ParameterSpec| {
+            places.iter().any(|place| place.start <= spec.range.start && spec.range.end <= place.end)
+        };
+        self.trained().filter(|(_, spec)| is_within(spec)).map(|(name, _)| name).collect()
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::begun::InitialFile;
 use super::checkpoint::{ModelFile, NamedTensor};
-use super::freeze::Frozen;
 use super::inputs::Inputs;
 use super::normalisation::Seen;
 use super::recipe::ModelConfig;
@@ -214,19 +213,9 @@ impl Model {
     }
 
     /// The trained parameters by their names, each with its place in [`storage`](Model::storage).
-    fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
+    pub(super) fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
         let fixed = self.statistics();
         self.specs().filter(move |(_, spec)| !fixed.contains(&spec.range))
-    }
-
-    /// The names of the parameters of frozen layers.
-    #[doc(hidden)]
-    pub fn names_of(&self, frozen: &Frozen) -> BTreeSet<String> {
-        let places = frozen.places(&self.layers);
-        let is_within = |spec: &ParameterSpec| {
-            places.iter().any(|place| place.start <= spec.range.start && spec.range.end <= place.end)
-        };
-        self.trained().filter(|(_, spec)| is_within(spec)).map(|(name, _)| name).collect()
     }
 
     /// What stands for each trained parameter in numbers that lie as the parameters do, such as a slot of an update

@@ -12,7 +12,7 @@ use crate::checkpoint::{Checkpoint, newest};
 use crate::foreign;
 use crate::model::checkpoint::STATE;
 use crate::model::recipe::Optimizer;
-use crate::model::{Frozen, Model, NamedTensor, Recipe, check_input, checkpoint};
+use crate::model::{Frozen, Model, ModelFile, NamedTensor, Recipe, check_input, checkpoint};
 use crate::train::identity::Identity;
 use crate::train::{OptimizerState, Trainer};
 use crate::{Error, Result};
@@ -107,7 +107,7 @@ impl OptimizerState {
 /// has is passed over.
 ///
 /// # Errors
-/// Those of [`checkpoint::load`]; [`Error::Format`] if the state is missing, of other shapes, or has numbers that cannot be;
+/// Those of [`ModelFile::open`] and [`ModelFile::read`]; [`Error::Format`] if the state is missing, of other shapes, or has numbers that cannot be;
 /// [`Error::Mismatch`] for rules that PyTorch does not have so.
 pub fn read(
     path: &Path,
@@ -117,7 +117,8 @@ pub fn read(
     options: &Options,
 ) -> Result<OptimizerState> {
     let slots = slots_of(optimizer)?;
-    let (tensors, metadata) = checkpoint::load(path)?;
+    let file = ModelFile::open_any(path)?;
+    let metadata = file.metadata().clone();
     let wrong = |place: &str, expected: &str, found: &str| {
         let (path, place, expected, found) = (path.into(), place.into(), expected.into(), found.into());
         Err(Error::Format { path, place, expected, found })
@@ -128,6 +129,10 @@ pub fn read(
     let Some(steps) = steps else {
         return wrong("metadata `optimizer`", expected, &foreign::shortened(text));
     };
+    // The rest of the file is passed over, whatever its numbers are.
+    let file = file.renamed(|name| name.starts_with(STATE).then(|| name.into()));
+    file.check_types()?;
+    let tensors = file.read()?;
     let wanted =
         Wanted { all: model.shapes(), trained: model.trained_shapes(), frozen: model.names_of(frozen) };
     let slots = slots.into_iter().map(|slot| of_slot(path, &wanted, slot, &tensors, options, &metadata));

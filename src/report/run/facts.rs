@@ -100,7 +100,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
 /// What an optimizer began with.
 fn optimizer_state(state: &InitialState) -> String {
     let of = state.path.as_ref().map_or(String::new(), |path| format!(" of {path}"));
-    format!("that{of} after {}", counted(state.steps, "step"))
+    format!("that{of} after {}", counted(state.steps as usize, "step"))
 }
 
 /// How many parameters were trained, and of how many if not of all.
