@@ -182,7 +182,7 @@ pub mod record {
     //! [`Observer`](crate::Observer), what an optimizer keeps, what a [`SearchRecord`](crate::SearchRecord) has, and what a [`Model`](crate::Model) shows of itself.
 
     #[doc(inline)]
-    pub use crate::model::{InitialFile, NamedTensor, SummaryRow};
+    pub use crate::model::{InitialFile, InitialState, NamedTensor, SummaryRow};
     #[doc(inline)]
     pub use crate::search::importance::Importance;
     #[doc(inline)]

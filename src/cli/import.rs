@@ -44,10 +44,14 @@ pub struct ImportArguments {
     weights: weights::WeightsArguments,
     /// The loss of the model, by its name in recipes [default: by the end of the ONNX graph: cross-entropy behind a softmax
     /// or for several outputs, binary-cross-entropy behind a sigmoid, mean-squared-error for one output].
-    #[arg(long, value_name = "LOSS", conflicts_with = "recipe")]
+    // What requires a recipe does so no longer where that conflicts with something else.
+    #[arg(long, value_name = "LOSS")]
+    #[arg(conflicts_with_all = ["recipe", "map", "data", "prefix", "ignore", "by_order"])]
     loss: Option<String>,
     /// Only list what an ONNX file holds: inputs, outputs, operators and tensors.
-    #[arg(long, conflicts_with_all = ["save", "recipe", "map", "set", "data", "input", "loss"])]
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["save", "recipe", "map", "set", "data", "input", "loss"])]
+    #[arg(conflicts_with_all = ["prefix", "ignore", "by_order"])]
     list: bool,
     /// Print nothing of what was made of the file.
     #[arg(long, short, conflicts_with = "list")]

@@ -23,7 +23,6 @@ use super::output::{self, Outputs};
 use super::partial::Growing;
 use super::signals;
 
-use crate::exchange::weights::{Options, optimizer};
 use crate::model::recipe::{Override, check_samples};
 use crate::model::{Model, Recipe};
 use crate::report::metrics::{naive_forecasts, score};
@@ -78,10 +77,7 @@ pub fn run(mut arguments: TrainArguments) -> anyhow::Result<ExitCode> {
     check_samples(&recipe, trained)?;
     let mut model = Model::build(&recipe.model, data.train.shape(), data.classes, recipe.train.seed)?;
     let initialised = initial::take(&arguments, &mut model, &recipe, &data)?;
-    let optimizer = arguments.init_optimizer.as_deref();
-    let optimizer =
-        optimizer.map(|path| optimizer::read(path, &model, &recipe.optimizer, &Options::default()));
-    let optimizer = optimizer.transpose()?;
+    let optimizer = initial::optimizer(&arguments, &model, &recipe)?;
     let team = Team::new(arguments.threads.map_or_else(machine::usable_cores, usize::from))?;
     // Before a word is said or a folder made.
     train::check(&mut model, &data, &recipe, &team)?;
@@ -291,6 +287,7 @@ mod tests {
             machine: machine::Machine::current(),
             model: ModelFacts { parameters: 1, train_flops_per_sample: 1.0, trained: None },
             init: None,
+            init_optimizer: None,
             epochs: Vec::new(),
             epochs_every: None,
             warnings: Vec::new(),

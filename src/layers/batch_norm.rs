@@ -174,7 +174,6 @@ impl BatchNorm {
         for number in 0..self.matrices(x.rows()) {
             let dy = self.matrix_mut(&mut dy, number);
             let (x, y) = (self.matrix(x, number), self.matrix(y, number));
-            let scratch = &mut scratch[..2 * dbias.len()];
             normalise::backward_sums(self.activation, scratch, dy, x, y, mean);
             let (sums, products) = scratch.split_at(dbias.len());
             for (((dweight, dbias), rate), (sum, product)) in
@@ -267,7 +266,7 @@ impl BatchNorm {
     }
 
     pub fn scratch_len(&self) -> usize {
-        4 * self.pitch()
+        2 * self.pitch()
     }
 
     /// The output of rows by the running statistics, as a model is used that is not in training.
@@ -290,15 +289,16 @@ impl BatchNorm {
     /// the gradient in front of the activation.
     pub fn backward_infer(&self, Backward { dx, mut dy, x, y, storage, scratch, .. }: Backward) {
         let Some(mut dx) = dx else { return };
-        let (sums, own) = scratch.split_at_mut(2 * self.pitch());
-        let (scale, zeros) = own.split_at_mut(self.pitch());
-        let mean = self.running_scale(scale, storage);
-        zeros[..self.pitch()].fill(0.0);
-        let zeros = &zeros[..self.pitch()];
+        let scratch = &mut scratch[..2 * self.pitch()];
+        let (means, _) = storage[self.running()].split_at(self.pitch());
         for number in 0..self.matrices(x.rows()) {
             let (x, y) = (self.matrix(x, number), self.matrix(y, number));
-            // The sums are those of gradients that nobody wants; what counts is that dy is inverted in place.
-            normalise::backward_sums(self.activation, sums, self.matrix_mut(&mut dy, number), x, y, mean);
+            // The sums are those of gradients that nobody wants, and are overwritten; what counts is that dy is inverted in
+            // place.
+            normalise::backward_sums(self.activation, scratch, self.matrix_mut(&mut dy, number), x, y, means);
+            let (scale, zeros) = scratch.split_at_mut(self.pitch());
+            let mean = self.running_scale(scale, storage);
+            zeros.fill(0.0);
             let dz = dy.as_ref();
             let slopes = Slopes { mean, scale, slope: zeros, offset: zeros };
             normalise::backward(self.matrix_mut(&mut dx, number), self.matrix(dz, number), x, slopes);

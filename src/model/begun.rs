@@ -1,4 +1,4 @@
-//! What the parameters of a model began with, where that is a file.
+//! What a training began with, where that is a file.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,4 +13,16 @@ pub struct InitialFile {
     /// The tensors of the model that were not taken from it, and are as they were drawn.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drawn: Vec<String>,
+}
+
+/// What an optimizer began with, where it has kept something of another training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InitialState {
+    /// The path of the file, as it was given; absent if a program has handed it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// CRC-32C of all that it has kept.
+    pub checksum: u32,
+    /// The steps that it had done.
+    pub steps: u64,
 }

@@ -207,7 +207,7 @@ fn check_saved(layers: &[PlacedLayer]) -> Result<()> {
     }
 }
 
-pub(super) fn check_input(input: [usize; 3]) -> Result<()> {
+pub(crate) fn check_input(input: [usize; 3]) -> Result<()> {
     let product = input.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if product.is_some_and(|features| (1..=MOST_PARAMETERS).contains(&features)) {
         return Ok(());

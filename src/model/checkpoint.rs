@@ -15,6 +15,9 @@ use super::section::on_one_line;
 use crate::error::{Error, Result};
 use crate::{atomic_file, memory, panics, pipe};
 
+/// What the names of tensors begin with that an optimizer has kept beside the parameters: `optimizer.state.0.weight.exp_avg`.
+pub const STATE: &str = "optimizer.state.";
+
 /// The largest model file that is read, in bytes.
 const LARGEST_FILE: u64 = 16 << 30;
 /// The largest header that is read, in bytes: a recipe is at most one MiB, and a tensor some hundred bytes.
@@ -247,8 +250,11 @@ impl<R: Read> ModelFile<R> {
         Ok(ModelFile { reader, path: path.into(), metadata, tensors, is_whole: length.is_some() })
     }
 
-    /// Checks that the numbers of all tensors can be read.
-    fn check_types(&self) -> Result<()> {
+    /// Checks that the numbers of all tensors can be read that are not passed over.
+    ///
+    /// # Errors
+    /// [`Error::Format`] with the first of another type.
+    pub fn check_types(&self) -> Result<()> {
         match self.tensors().find(|tensor| !tensor.is_read) {
             None => Ok(()),
             Some(TensorFacts { name, kind, .. }) => {

@@ -1,5 +1,6 @@
 //! Which layers a training leaves as they are, and so how far down its backward pass has to go.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::inputs::Origin;
@@ -7,6 +8,7 @@ use super::network::{Model, PlacedLayer};
 use super::recipe::Recipe;
 use super::section::shortened;
 use crate::error::{Error, Result};
+use crate::layers::ParameterSpec;
 
 /// The key of a recipe that names the layers.
 const KEY: &str = "train.freeze";
@@ -38,6 +40,16 @@ impl Model {
     pub fn frozen(&self, recipe: &Recipe) -> Result<Frozen> {
         let place = format!("recipe {}", recipe.name);
         Frozen::of(&recipe.train.freeze, &self.layers, &place)
+    }
+
+    /// The names of the parameters of frozen layers.
+    #[doc(hidden)]
+    pub fn names_of(&self, frozen: &Frozen) -> BTreeSet<String> {
+        let places = frozen.places(&self.layers);
+        let is_within = |spec: &ParameterSpec| {
+            places.iter().any(|place| place.start <= spec.range.start && spec.range.end <= place.end)
+        };
+        self.trained().filter(|(_, spec)| is_within(spec)).map(|(name, _)| name).collect()
     }
 }
 
@@ -122,6 +134,20 @@ impl Frozen {
     pub fn places(&self, layers: &[PlacedLayer]) -> Vec<Range<usize>> {
         let all = layers.iter().enumerate();
         all.filter(|(index, _)| self.is_frozen(*index)).map(|(_, placed)| placed.storage.clone()).collect()
+    }
+
+    /// What is left of so many numbers, the storage of all layers, without the [places](Frozen::places) of frozen ones.
+    pub fn rest(&self, layers: &[PlacedLayer], len: usize) -> Vec<Range<usize>> {
+        let mut places = self.places(layers);
+        places.sort_by_key(|place| place.start);
+        let (mut from, mut rest) = (0, Vec::new());
+        for place in places.into_iter().chain(std::iter::once(len..len)) {
+            if from < place.start {
+                rest.push(from..place.start);
+            }
+            from = from.max(place.end);
+        }
+        rest
     }
 
     /// Floating-point operations to train the layer of this number on one sample, as far as the training does them.
@@ -225,6 +251,27 @@ mod tests {
         assert_eq!(of(&[ALL_BUT_LAST]), of(&["0", "3"]));
         assert_eq!(of(&["5"]).0, owned(&["5"]));
         assert_eq!(of(&[]), (owned(&[]), owned(&["0", "2", "3", "5"])));
+    }
+
+    #[test]
+    fn places_and_the_rest_are_all() {
+        let (model, mut recipe) = model(DENSE);
+        let all = model.storage().len();
+        assert_eq!(Frozen::default().rest(&model.layers, all), std::slice::from_ref(&(0..all)));
+        for (names, parts) in [(&["0"][..], 1), (&["3"], 2), (&["0", "5"], 1), (&["0..3"], 1)] {
+            recipe.train.freeze = names.iter().map(|name| name.to_string()).collect();
+            let frozen = model.frozen(&recipe).unwrap();
+            let rest = frozen.rest(&model.layers, all);
+            let mut both = frozen.places(&model.layers);
+            both.extend(rest.clone());
+            both.sort_by_key(|place| place.start);
+            assert_eq!(rest.len(), parts, "{names:?}");
+            assert_eq!(both.iter().map(Range::len).sum::<usize>(), all, "{names:?}");
+            assert!(both.windows(2).all(|pair| pair[0].end == pair[1].start), "{both:?}");
+        }
+        recipe.train.freeze = vec!["3".into()];
+        let names: Vec<String> = model.names_of(&model.frozen(&recipe).unwrap()).into_iter().collect();
+        assert_eq!(names, ["3.bias", "3.weight"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crc32c::{crc32c, crc32c_append};
 
 use super::begun::InitialFile;
-use super::checkpoint::{ModelFile, NamedTensor};
+use super::checkpoint::{ModelFile, NamedTensor, STATE};
 use super::network::Model;
 use super::normalisation::Normalisation;
 use super::recipe::{DataConfig, Recipe};
@@ -64,7 +64,8 @@ struct Comparison {
 impl Model {
     /// Takes the parameters that training begins with, and running statistics, from a file: of a model that
     /// [`save`](Model::save) or `fallline train --save` has written, or any other in the safetensors format whose tensors
-    /// have the names and shapes of this model's, which are PyTorch's for a `Sequential` of the same layers.
+    /// have the names and shapes of this model's, which are PyTorch's for a `Sequential` of the same layers. What an
+    /// optimizer has kept beside them (`optimizer.state.*`) is passed over.
     ///
     /// ```
     /// use fallline::{Activation, Fit, Model};
@@ -90,8 +91,9 @@ impl Model {
     /// been taken.
     pub fn initialise(&mut self, path: impl AsRef<Path>, fit: Fit) -> Result<Initialised> {
         let path = path.as_ref();
-        let file = ModelFile::open(path)?;
-        let compared = Comparison::of(self, file.shapes());
+        // Numbers that nobody wants may be of any type.
+        let file = ModelFile::open_any(path)?;
+        let compared = Comparison::of(self, file.shapes().filter(|(name, _)| !name.starts_with(STATE)));
         if let Some(found) = compared.misfit(fit) {
             return Err(Error::Format {
                 path: path.into(),
@@ -117,11 +119,11 @@ impl Model {
         let vocabulary = text.map(|text| Vocabulary::from_json(text)).transpose();
         let vocabulary = vocabulary.map_err(|fault| broken("text", "the vocabulary of a text", fault))?;
         let specs: BTreeMap<String, ParameterSpec> = self.specs().collect();
+        let file = file.renamed(|name| compared.taken.contains(name).then(|| name.into()));
+        file.check_types()?;
         let mut checksum = 0u32;
         file.read_each(|tensor| {
-            let Some(spec) = specs.get(&tensor.name).filter(|_| compared.taken.contains(&tensor.name)) else {
-                return Ok(());
-            };
+            let Some(spec) = specs.get(&tensor.name) else { return Ok(()) };
             check_values(path, &tensor)?;
             checksum = checksum.wrapping_add(checksum_of(&tensor));
             spec.store(&mut self.parameters, &tensor.values);
@@ -151,7 +153,7 @@ fn seen(metadata: &BTreeMap<String, String>) -> Option<(DataConfig, ElementType)
 }
 
 /// CRC-32C of a tensor's name and values.
-fn checksum_of(tensor: &NamedTensor) -> u32 {
+pub(crate) fn checksum_of(tensor: &NamedTensor) -> u32 {
     let name = crc32c(tensor.name.as_bytes());
     tensor.values.iter().fold(name, |sum, value| crc32c_append(sum, &value.to_le_bytes()))
 }

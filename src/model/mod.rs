@@ -16,9 +16,11 @@ mod summary;
 
 pub use network::{Model, PlacedLayer, Tied, names_of};
 
-pub use begun::InitialFile;
+pub use begun::{InitialFile, InitialState};
+pub(crate) use build::check_input;
 pub use checkpoint::{ModelFile, NamedTensor};
 pub use freeze::{ALL_BUT_LAST, Frozen};
+pub(crate) use initial::checksum_of;
 pub use initial::{Fit, Initialised};
 pub use inputs::{Inputs, Origin};
 pub use normalisation::{Normalisation, Seen};

@@ -111,9 +111,15 @@ impl Model {
         self.seen.encoder.as_ref()
     }
 
-    /// The file that its parameters began with, if [`initialise`](Model::initialise) has read one.
+    /// The file that its parameters begin with, if [`initialise`](Model::initialise) has read one: until a training has
+    /// ended, whose record tells it then, or [`steps`](crate::Trainer::steps) have begun.
     pub fn initial(&self) -> Option<&InitialFile> {
         self.initial.as_ref()
+    }
+
+    /// What its parameters began with, which a training has changed.
+    pub(crate) fn take_initial(&mut self) -> Option<InitialFile> {
+        self.initial.take()
     }
 
     /// Remembers what its parameters began with.
@@ -207,7 +213,7 @@ impl Model {
     }
 
     /// The trained parameters by their names, each with its place in [`storage`](Model::storage).
-    fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
+    pub(super) fn trained(&self) -> impl Iterator<Item = (String, ParameterSpec)> + '_ {
         let fixed = self.statistics();
         self.specs().filter(move |(_, spec)| !fixed.contains(&spec.range))
     }

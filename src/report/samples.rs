@@ -41,6 +41,7 @@ pub fn train_record() -> TrainRecord {
         },
         model: ModelFacts { parameters: 101_770, train_flops_per_sample: 409_984.0, trained: None },
         init: None,
+        init_optimizer: None,
         epochs: vec![epoch, second],
         epochs_every: None,
         warnings: Vec::new(),

@@ -255,6 +255,36 @@ fn a_missing_data_set_is_replaced_with_a_note() {
     );
 }
 
+/// What is frozen has no gradient, and is no part of the work that is counted.
+#[test]
+fn the_step_of_a_network_that_is_frozen_in_part_is_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |more: &[&str]| {
+        let kernels = ["bench", "digits-mlp", "--batch=64", "--threads=1", "--kernel=list"];
+        printed(fallline(folder.path(), &[&kernels[..], more].concat()))
+    };
+    let (whole, part) = (list(&[]), list(&["--set=train.freeze=all-but-last"]));
+    for (kernel, is_left) in [("0 forward", true), ("0 weight-gradient", false), ("2 weight-gradient", true)]
+    {
+        assert!(whole.contains(kernel), "{kernel}: {whole}");
+        assert_eq!(part.contains(kernel), is_left, "{kernel}: {part}");
+    }
+    let text = |freeze: &str| {
+        format!(
+            "name = 'r'\n[data]\nset = 'digits'\n[optimizer]\nname = 'adam'\n[train]\nbatch = 32\n{freeze}\n[model]\n\
+             layers = [{{ type = 'dense', units = 9, activation = 'relu' }}, {{ type = 'dense', units = 10 }}]\n"
+        )
+    };
+    let flops = |freeze: &str| {
+        fs::write(folder.path().join("r.toml"), text(freeze)).unwrap();
+        let bench = ["bench", "r.toml", "--batch=32", "--threads=1", "--seconds=0.05", "--json=r.json"];
+        printed(fallline(folder.path(), &bench));
+        json(&folder.path().join("r.json"))["cases"][0]["train_flops_per_sample"].as_f64().unwrap()
+    };
+    assert_eq!(flops(""), 2.0 * (2.0 * 784.0 * 9.0 + 3.0 * 90.0));
+    assert_eq!(flops("freeze = ['all-but-last']"), 2.0 * (784.0 * 9.0 + 2.0 * 90.0));
+}
+
 #[test]
 fn what_cannot_be_measured_is_refused_before_anything_is() {
     let folder = tempfile::tempdir().unwrap();

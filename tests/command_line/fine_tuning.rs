@@ -99,7 +99,15 @@ fn what_makes_no_sense_is_refused() {
     refused(&["--freeze=0,1.weight"], "found \"1.weight\"");
     refused(&["--freeze=0..2"], "at least one layer with parameters that is not named");
     refused(&["--set=train.freeze=true"], "`train.freeze`");
-    for wrong in [&["--init-partial"][..], &["--init=m", "--folds=2"]] {
+    for wrong in [
+        &["--init-partial"][..],
+        &["--init=m", "--folds=2"],
+        // What another option would have to be beside, and cannot be.
+        &["--init-partial", "--folds=2"],
+        &["--init-optimizer=m", "--folds=2"],
+        &["--keep=3", "--folds=2"],
+        &["--checkpoint-every=1epoch", "--folds=2"],
+    ] {
         let (code, _, error) = run(path, &[&base[..], wrong].concat());
         assert!(code == Some(2) && error.starts_with("error: "), "{error}");
     }
@@ -111,7 +119,7 @@ fn what_makes_no_sense_is_refused() {
         &["train", "--data=d", "--init=bare"],
         "metadata `recipe`: expected the recipe of the model, or one",
     );
-    // A profile measures the step that is left.
+    // The table says what is left out.
     let out = succeeds(path, &[&base[..], &["--epochs=1", "--freeze=all-but-last"]].concat());
     assert!(out.contains("(frozen)"), "{out}");
 }
@@ -122,6 +130,12 @@ fn the_file_is_not_needed_to_go_on() {
     let path = folder.path();
     let train = ["train", "r.toml", "--data=d", "--epochs=2", "--init=m", "--freeze=0"];
     succeeds(path, &[&train[..], &["--checkpoint=kept", "--json=j"]].concat());
+    // Where it is there, nothing is said of it, whose parameters are not used.
+    let changed = "--set=data.mean=0.5";
+    let said = succeeds(path, &[&train[..], &["--checkpoint=other", changed]].concat());
+    assert!(said.contains("begins with 4 of 4"), "{said}");
+    let (code, out, err) = run(path, &[&train[..], &["--resume=other", changed]].concat());
+    assert!(code == Some(0) && !out.contains("begins with") && !err.contains("network sees"), "{out}{err}");
     fs::rename(path.join("m"), path.join("gone")).unwrap();
     succeeds(path, &[&train[..], &["--resume=kept", "--json=k"]].concat());
     assert_eq!(json(&path.join("j"))["init"], json(&path.join("k"))["init"]);
@@ -136,6 +150,21 @@ fn the_file_is_not_needed_to_go_on() {
     // Where there is nothing to go on from, it is.
     fs::remove_file(path.join("m")).unwrap();
     fails(path, &[&train[..], &["--resume=new"]].concat(), "m");
+}
+
+/// One command begins and goes on, by the recipe in the file.
+#[test]
+fn the_recipe_of_the_file_begins_a_training_that_can_go_on() {
+    let folder = folder();
+    let path = folder.path();
+    let train = ["train", "--data=d", "--init=m", "--resume=kept", "--json=j"];
+    let out = succeeds(path, &train);
+    assert!(out.contains("begins with 4 of 4 tensors of m\n"), "{out}");
+    let first = json(&path.join("j"));
+    assert!(!succeeds(path, &train).contains("begins with"));
+    assert_eq!(json(&path.join("j"))["test"], first["test"]);
+    let none = "expected a checkpoint to go on from, or the recipe to begin with before --resume";
+    fails(path, &["train", "--data=d", "--resume=none"], none);
 }
 
 /// Parameters belong to what inputs mean.

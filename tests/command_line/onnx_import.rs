@@ -59,5 +59,13 @@ fn what_goes_together_is_said() {
     fails(path, &import(&["--by-order"]), "--recipe");
     fails(path, &import(&["--recipe", "mnist-mlp", "--input", "2x2x3"]), "that do not fit");
     fails(path, &["import", "net.onnx", "--save", "net.onnx"], "which is read");
+    // What says how a recipe takes parameters has nothing to say where there is none.
+    for more in
+        [["--map", "a=b"], ["--data", "."], ["--prefix", "a"], ["--ignore", "a"], ["--by-order", "-q"]]
+    {
+        let with_loss = import(&["--loss", "mean-squared-error"]);
+        fails(path, &[&with_loss[..], &more].concat(), "cannot be used with");
+        fails(path, &[&["import", "net.onnx", "--list"][..], &more].concat(), "cannot be used with");
+    }
     assert_eq!(names(path), ["net.onnx"]);
 }

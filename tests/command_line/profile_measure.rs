@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use crate::common::observer::Recorder;
+use crate::common::program::succeeds;
 use fallline::data::{DataSet, source};
 use fallline::engine::bench::profile::check::check;
 use fallline::engine::bench::profile::record::Site;
@@ -185,6 +186,30 @@ fn what_cannot_be_measured_is_said() {
     assert!(large.contains("at most") && large.contains("1000000"), "{large}");
     let interrupted = fails(&request(&[], Length::Steps(100..200)), true);
     assert!(interrupted.contains("interruption"), "{interrupted}");
+}
+
+/// A profile of a network that is frozen in part has the step that is left.
+#[test]
+fn what_is_frozen_has_no_gradient_to_measure() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let layers_of = |more: &[&str]| {
+        let profile =
+            ["profile", "digits-mlp", "--batch=64", "--threads=1", "--seconds=0.05", "--json=p.json"];
+        succeeds(folder.path(), &[&profile[..], more].concat());
+        let record: ProfileRecord =
+            serde_json::from_slice(&std::fs::read(folder.path().join("p.json")).unwrap()).unwrap();
+        assert_eq!(check(&record), Ok(()));
+        let gradients = record.sites.into_iter().filter(|site| site.operation == "weight-gradient");
+        let layers: BTreeSet<String> = gradients.filter_map(|site| site.layer).collect();
+        (layers, record.settings.flops_per_sample)
+    };
+    let (whole, part) = (layers_of(&[]), layers_of(&["--set=train.freeze=all-but-last"]));
+    assert_eq!(whole.0, ["0", "2"].map(String::from).into());
+    assert_eq!(part.0, ["2"].map(String::from).into());
+    // 784 x 128 and 128 x 10: forward, and the gradients of weights; nobody wants that of an input.
+    assert_eq!(part.1, 2.0 * (784.0 * 128.0 + 2.0 * 128.0 * 10.0));
+    assert!(part.1 < whole.1);
 }
 
 /// A program of its own gets the same record.

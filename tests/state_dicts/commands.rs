@@ -94,6 +94,7 @@ fn mistakes_are_refused_and_nothing_is_written() {
     let sized = |more: &[&'static str]| with(&[&["--input=1x5x2"][..], more].concat());
     let [_, error] = fails(path, &sized(&["--map=rnn=0"]), "tensors: expected one for each parameter");
     assert!(error.contains("\n  missing: 1.weight [3, 6]") && error.contains("\n  superfluous: fc.bias [3]"));
+    assert!(error.contains(" (--map gives other names, --ignore leaves some out"), "{error}");
     fails(path, &sized(&["--map=rnn"]), "`--map`: expected FROM=TO");
     fails(path, &sized(&["--map=rn=0"]), "`--map`: expected what names of the file begin with, not rn");
     fails(path, &sized(&["--ignore=*.x"]), "`--ignore`: expected what names of the file begin with");

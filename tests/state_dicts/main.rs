@@ -6,5 +6,6 @@ pub mod common;
 
 mod commands;
 mod dicts;
+mod going_on;
 mod networks;
 mod optimizers;

@@ -15,7 +15,7 @@ use fallline::{Activation, LayerConfig, Loss, Optimizer, Samples, Stepper, Targe
 
 use crate::common::compare::bits;
 use crate::common::observer::Recorder;
-use crate::common::runs::{build, digits, features, trained};
+use crate::common::runs::{build, digits, features, run, trained};
 
 const BATCH: usize = 12;
 const STEPS: usize = 4;
@@ -232,6 +232,36 @@ fn rules_and_averages_leave_what_is_frozen() {
     }
 }
 
+/// A zero keeps its sign, which a sum with another zero would not.
+#[test]
+fn zeros_of_what_is_frozen_keep_their_sign() {
+    for settings in [
+        &["optimizer.name=adam", "average.method=swa", "average.start=1", "train.epochs=3"][..],
+        &[
+            "optimizer.name=adam",
+            "average.method=swa",
+            "average.start=1",
+            "train.epochs=3",
+            "lookahead.steps=3",
+        ],
+        &["optimizer.name=adam", "average.method=ema", "lookahead.steps=3"],
+        &["train.batch=all", "train.epochs=4", "optimizer.name=lbfgs"],
+        &["train.batch=all", "train.epochs=4", "optimizer.name=lbfgs", "lookahead.steps=2"],
+        &["train.batch=all", "train.epochs=4", "optimizer.name=cg", "average.method=ema"],
+        &["train.batch=all", "train.epochs=4", "optimizer.name=cg", "average.method=swa", "average.start=1"],
+        &["train.batch=all", "train.epochs=4", "optimizer.name=rprop"],
+    ] {
+        let recipe = frozen(&recipe(DENSE, settings), &["2"]);
+        let mut model = build(&recipe, data());
+        let mut tensors = model.tensors();
+        let signed = tensors.iter_mut().filter(|tensor| is_of(tensor, &["2"]));
+        signed.for_each(|tensor| tensor.values.iter_mut().step_by(2).for_each(|value| *value = -0.0));
+        model.load_tensors(Path::new("zeros"), tensors.clone()).unwrap();
+        run(&mut model, data(), &recipe, 2).unwrap();
+        only_these_stay(&settings.join(", "), &tensors, &model.tensors(), &["2"]);
+    }
+}
+
 /// Global methods move what is left alone, of which there may be few numbers.
 #[test]
 fn global_methods_leave_what_is_frozen() {
@@ -244,8 +274,11 @@ fn global_methods_leave_what_is_frozen() {
     for name in ["annealing", "genetic", "cma-es"] {
         let mut model = build();
         let trainer = Trainer::new().optimizer(Optimizer::named(name).unwrap()).epochs(60).freeze(["0"]);
+        let mut tensors = model.tensors();
+        tensors[0].values[..3].fill(-0.0);
+        model.load_tensors(Path::new("zeros"), tensors.clone()).unwrap();
         trainer.fit(&mut model, &samples).unwrap();
-        only_these_stay(name, &build().tensors(), &model.tensors(), &["0"]);
+        only_these_stay(name, &tensors, &model.tensors(), &["0"]);
     }
 }
 

@@ -42,6 +42,9 @@ pub struct WeightsArguments {
     pub(super) input: Option<String>,
 }
 
+/// What may help where tensors do not fit.
+const HINT: &str = "--map gives other names, --ignore leaves some out, --by-order goes by order and shape";
+
 /// What is to be imported.
 pub struct Request<'a> {
     pub file: &'a Path,
@@ -71,6 +74,7 @@ pub fn run(mut request: Request) -> anyhow::Result<()> {
         renames: request.map.iter().map(|text| text.parse()).collect::<crate::Result<_>>()?,
         ignored: request.own.ignore.iter().map(|text| text.parse()).collect::<crate::Result<_>>()?,
         by_order: request.own.by_order,
+        hint: HINT,
     };
     let recipe = Recipe::load(request.recipe, &shared::settings(request.set)?)?;
     let save = request.save.to_path_buf();

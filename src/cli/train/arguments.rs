@@ -41,7 +41,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "folds")]
     pub(super) init: Option<PathBuf>,
     /// Take what fits from the file of --init, draw the rest, and say what that is: for other classes, say.
-    #[arg(long, requires = "init")]
+    #[arg(long, requires = "init", conflicts_with = "folds")]
     pub(super) init_partial: bool,
     /// Leave the parameters of these layers as they are, with commas between them: by their names, which are printed
     /// before the training, ranges of their numbers such as 0..3, or all-but-last [default: the recipe's].

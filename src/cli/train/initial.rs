@@ -1,10 +1,12 @@
-//! `--init`: the file that a model's first parameters come from.
+//! `--init` and `--init-optimizer`: the files that a model's first parameters, and what its optimizer has kept, come from.
 
 use super::arguments::TrainArguments;
 use super::kept;
 use crate::data::DataSet;
+use crate::exchange::weights::{Options, optimizer};
 use crate::model::recipe::Override;
 use crate::model::{Fit, Model, Recipe, saved};
+use crate::train::OptimizerState;
 use crate::{Error, Result};
 
 /// What is said of the file before training.
@@ -33,8 +35,8 @@ pub(super) fn recipe(arguments: &TrainArguments, overrides: &[Override]) -> Resu
     saved::recipe_of(path, overrides).map(Some)
 }
 
-/// Takes the first parameters from the file, if there is one. Where a training goes on, all is in its checkpoint: a file
-/// that is gone is not missed then, and another one is refused.
+/// Takes the first parameters from the file, if there is one. Where a training goes on, all is in its checkpoint: nothing is
+/// said of the file then, one that is gone is not missed, and another one is refused.
 ///
 /// # Errors
 /// Those of [`Model::initialise`], and of the check of what its inputs mean.
@@ -45,11 +47,33 @@ pub(super) fn take(
     data: &DataSet,
 ) -> Result<Said> {
     let Some(path) = &arguments.init else { return Ok(Said::default()) };
-    if !path.exists() && kept::goes_on(arguments)? {
+    let goes_on = kept::goes_on(arguments)?;
+    if goes_on && !path.exists() {
         return Ok(Said::default());
     }
     let fit = if arguments.init_partial { Fit::Partial } else { Fit::All };
     let initialised = model.initialise(path, fit)?;
+    if goes_on {
+        // Its parameters are not used, only compared.
+        return Ok(Said::default());
+    }
     let warnings = initialised.check(&data.train, &recipe.data)?;
     Ok(Said { text: initialised.text() + "\n\n", warnings })
+}
+
+/// What the optimizer begins with, if there is a file of that; the same holds for it where a training goes on.
+///
+/// # Errors
+/// Those of [`optimizer::read`].
+pub(super) fn optimizer(
+    arguments: &TrainArguments,
+    model: &Model,
+    recipe: &Recipe,
+) -> Result<Option<OptimizerState>> {
+    let Some(path) = &arguments.init_optimizer else { return Ok(None) };
+    if !path.exists() && kept::goes_on(arguments)? {
+        return Ok(None);
+    }
+    let frozen = model.frozen(recipe)?;
+    optimizer::read(path, model, &frozen, &recipe.optimizer, &Options::default()).map(Some)
 }

@@ -44,9 +44,15 @@ pub(super) fn recorded(arguments: &mut TrainArguments, overrides: &[Override]) -
         return Ok(None);
     };
     let Some(identity) = Checkpoints::recorded(folder)? else {
+        // The file of --init tells how to begin.
+        if arguments.init.is_some() {
+            return Ok(None);
+        }
         return Err(Error::Mismatch {
             what: folder.display().to_string(),
-            expected: "a checkpoint to go on from, or the recipe to begin with before --resume".into(),
+            expected:
+                "a checkpoint to go on from, or the recipe to begin with before --resume, or --init with one"
+                    .into(),
             found: "neither".into(),
         });
     };

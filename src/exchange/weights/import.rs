@@ -1,11 +1,11 @@
 //! A state dict becomes a model of a recipe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::optimizer::STATE;
-use super::pairing::{Options, Pairing, Source, pair};
+use super::pairing::{Options, Pairing, Source, Targets, pair};
 use crate::Result;
+use crate::model::checkpoint::STATE;
 use crate::model::{Model, ModelFile, NamedTensor, saved};
 
 /// Takes all parameters of a model, and its running statistics, from a safetensors file of a state dict. Types other than
@@ -27,7 +27,7 @@ pub fn import(path: &Path, model: &mut Model, options: &Options) -> Result<Pairi
             is_read: tensor.is_read,
         })
         .collect();
-    let pairing = pair(path, &sources, &model.shapes(), options, file.metadata())?;
+    let pairing = paired(path, &sources, model, options, file.metadata())?;
     let names: BTreeMap<&str, &str> = pairing.pairs.iter().map(|pair| (&*pair.from, &*pair.to)).collect();
     let file = file.renamed(|name| names.get(name).map(|to| to.to_string()));
     model.load_file(path, file, |tensor| saved::check_values(path, tensor))?;
@@ -49,7 +49,7 @@ pub fn import_tensors(
         Source { name, shape, kind: "F32".into(), is_read: true }
     };
     let sources: Vec<Source> = tensors.iter().map(source).collect();
-    let pairing = pair(path, &sources, &model.shapes(), options, &BTreeMap::new())?;
+    let pairing = paired(path, &sources, model, options, &BTreeMap::new())?;
     let names: BTreeMap<&str, &str> = pairing.pairs.iter().map(|pair| (&*pair.from, &*pair.to)).collect();
     let renamed = |tensor: NamedTensor| {
         let name = names.get(&*tensor.name)?.to_string();
@@ -59,4 +59,17 @@ pub fn import_tensors(
     tensors.iter().try_for_each(|tensor| saved::check_values(path, tensor))?;
     model.load_tensors(path, tensors)?;
     Ok(pairing)
+}
+
+/// A tensor for each of a model's.
+fn paired(
+    path: &Path,
+    sources: &[Source],
+    model: &Model,
+    options: &Options,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Pairing> {
+    let shapes = model.shapes();
+    let targets = Targets { wanted: &shapes, all: &shapes, optional: &BTreeSet::new() };
+    pair(path, sources, targets, options, metadata)
 }

@@ -42,17 +42,14 @@ impl Misfits {
         self.lines.push(format!("two for one: {} and {} for {to}", shown(first), shown(second)));
     }
 
-    /// The error, if anything is wrong. It has a line for each tensor.
-    pub fn error(self, path: &Path) -> Option<Error> {
+    /// The error, if anything is wrong. It has a line for each tensor, and what is advised, if something is.
+    pub fn error(self, path: &Path, hint: &str) -> Option<Error> {
         if self.lines.is_empty() {
             return None;
         }
         let count = self.lines.len();
-        let found = format!(
-            "{count} that do not fit (--map gives other names, --ignore leaves some out, --by-order goes by order and \
-             shape):\n  {}",
-            self.lines.join("\n  ")
-        );
+        let hint = if hint.is_empty() { String::new() } else { format!(" ({hint})") };
+        let found = format!("{count} that do not fit{hint}:\n  {}", self.lines.join("\n  "));
         Some(Error::Format {
             path: path.into(),
             place: "tensors".into(),

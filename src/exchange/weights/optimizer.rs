@@ -1,23 +1,21 @@
 //! What an optimizer keeps of each parameter, beside the parameters in a state dict: `optimizer.state.NAME.exp_avg` and so on,
 //! with the number of steps and the options of PyTorch's optimizer in the metadata, as JSON under `optimizer`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::export::{self, Exported, Style};
-use super::pairing::{Options, Source, pair};
+use super::pairing::{Options, Source, Targets, pair};
 use crate::checkpoint::{Checkpoint, newest};
 use crate::foreign;
+use crate::model::checkpoint::STATE;
 use crate::model::recipe::Optimizer;
-use crate::model::{Model, NamedTensor, Recipe, checkpoint};
-use crate::train::OptimizerState;
+use crate::model::{Frozen, Model, ModelFile, NamedTensor, Recipe, check_input, checkpoint};
 use crate::train::identity::Identity;
+use crate::train::{OptimizerState, Trainer};
 use crate::{Error, Result};
-
-/// What the names of such tensors begin with.
-pub const STATE: &str = "optimizer.state.";
 
 /// The key of the metadata.
 const ABOUT: &str = "optimizer";
@@ -75,14 +73,52 @@ fn about(optimizer: &Optimizer, steps: u64) -> Value {
     about
 }
 
-/// Reads the state of a rule for a model from a state dict that has it.
+impl OptimizerState {
+    /// Reads what an optimizer has kept from a state dict that has it, such as `scripts/pt_to_safetensors.py --optimizer` or
+    /// `fallline export` of a checkpoint writes: for a training of `model` by `trainer`, which can
+    /// [begin with it](Trainer::optimizer_state). Of the layers that it [freezes](Trainer::freeze) none is needed, and none is
+    /// taken.
+    ///
+    /// ```no_run
+    /// use fallline::record::OptimizerState;
+    /// use fallline::{Activation, Fit, Loss, Model, Optimizer, Samples, Trainer};
+    ///
+    /// # let samples = Samples::from_rows(vec![0.0, 1.0], 1).values(vec![1.0, 3.0])?;
+    /// let mut model =
+    ///     Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
+    /// model.initialise("state.safetensors", Fit::All)?;
+    /// let trainer = Trainer::new().optimizer(Optimizer::adam(0.05));
+    /// let state = OptimizerState::read("state.safetensors", &model, &trainer)?;
+    /// trainer.optimizer_state(state).fit(&mut model, &samples)?;
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Format`] if it is no safetensors file, or the state is missing, of other names or shapes, or has
+    /// numbers that cannot be; [`Error::Mismatch`] of a rule other than PyTorch's Adam, AdamW and SGD; [`Error::Setting`] if a
+    /// setting of the trainer is out of its range.
+    pub fn read(path: impl AsRef<Path>, model: &Model, trainer: &Trainer) -> Result<OptimizerState> {
+        let recipe = trainer.recipe_for(model)?;
+        read(path.as_ref(), model, &model.frozen(&recipe)?, &recipe.optimizer, &Options::default())
+    }
+}
+
+/// Reads the state of a rule for a model from a state dict that has it. Of frozen layers, which have none, what the file
+/// has is passed over.
 ///
 /// # Errors
-/// Those of [`checkpoint::load`]; [`Error::Format`] if the state is missing, of other shapes, or has numbers that cannot be;
+/// Those of [`ModelFile::open`] and [`ModelFile::read`]; [`Error::Format`] if the state is missing, of other shapes, or has numbers that cannot be;
 /// [`Error::Mismatch`] for rules that PyTorch does not have so.
-pub fn read(path: &Path, model: &Model, optimizer: &Optimizer, options: &Options) -> Result<OptimizerState> {
+pub fn read(
+    path: &Path,
+    model: &Model,
+    frozen: &Frozen,
+    optimizer: &Optimizer,
+    options: &Options,
+) -> Result<OptimizerState> {
     let slots = slots_of(optimizer)?;
-    let (tensors, metadata) = checkpoint::load(path)?;
+    let file = ModelFile::open_any(path)?;
+    let metadata = file.metadata().clone();
     let wrong = |place: &str, expected: &str, found: &str| {
         let (path, place, expected, found) = (path.into(), place.into(), expected.into(), found.into());
         Err(Error::Format { path, place, expected, found })
@@ -93,14 +129,29 @@ pub fn read(path: &Path, model: &Model, optimizer: &Optimizer, options: &Options
     let Some(steps) = steps else {
         return wrong("metadata `optimizer`", expected, &foreign::shortened(text));
     };
-    let slots = slots.into_iter().map(|slot| of_slot(path, model, slot, &tensors, options, &metadata));
-    Ok(OptimizerState { steps, slots: slots.collect::<Result<_>>()? })
+    // The rest of the file is passed over, whatever its numbers are.
+    let file = file.renamed(|name| name.starts_with(STATE).then(|| name.into()));
+    file.check_types()?;
+    let tensors = file.read()?;
+    let wanted =
+        Wanted { all: model.shapes(), trained: model.trained_shapes(), frozen: model.names_of(frozen) };
+    let slots = slots.into_iter().map(|slot| of_slot(path, &wanted, slot, &tensors, options, &metadata));
+    let slots = slots.collect::<Result<_>>()?;
+    Ok(OptimizerState { steps, slots, path: Some(path.display().to_string()) })
 }
 
-/// The tensors of a slot, by the names of this model's parameters.
+/// The tensors of a model, by names and shapes.
+struct Wanted {
+    all: Vec<(String, Vec<usize>)>,
+    trained: Vec<(String, Vec<usize>)>,
+    /// The names of those that are frozen.
+    frozen: BTreeSet<String>,
+}
+
+/// The tensors of a slot, by the names of this model's parameters; zeros for what is frozen.
 fn of_slot(
     path: &Path,
-    model: &Model,
+    wanted: &Wanted,
     slot: &str,
     tensors: &[NamedTensor],
     options: &Options,
@@ -125,9 +176,10 @@ fn of_slot(
         is_read: true,
     };
     let sources: Vec<Source> = own.iter().map(source).collect();
-    let pairing = pair(path, &sources, &model.trained_shapes(), options, metadata)?;
+    let targets = Targets { wanted: &wanted.trained, all: &wanted.all, optional: &wanted.frozen };
+    let pairing = pair(path, &sources, targets, options, metadata)?;
     let mut taken = Vec::new();
-    for pair in pairing.pairs {
+    for pair in pairing.pairs.into_iter().filter(|pair| !wanted.frozen.contains(&pair.to)) {
         let values = own.get(&pair.from).map_or(Vec::new(), |tensor| tensor.values.clone());
         // What is a mean of squares, or the largest of these.
         let is_square = slot.ends_with("_sq");
@@ -139,6 +191,11 @@ fn of_slot(
         }
         taken.push(NamedTensor { name: pair.to, shape: pair.shape, values });
     }
+    let frozen = wanted.trained.iter().filter(|(name, _)| wanted.frozen.contains(name)).cloned();
+    taken.extend(frozen.map(|(name, shape)| {
+        let values = vec![0.0; shape.iter().product()];
+        NamedTensor { name, shape, values }
+    }));
     Ok(taken)
 }
 
@@ -159,7 +216,7 @@ pub fn checkpoint_at(path: &Path) -> Result<Option<Checkpoint>> {
 }
 
 /// Writes the parameters of a training and what its optimizer keeps of them, as a checkpoint of it has them, to a state
-/// dict. Says what the parameters are called.
+/// dict; of frozen layers it keeps nothing. Says what the parameters are called.
 ///
 /// # Errors
 /// [`Error::Format`] if it does not hold what its recipe says; [`Error::Mismatch`] for rules that PyTorch does not have so,
@@ -184,6 +241,7 @@ pub fn export_checkpoint(checkpoint: &Checkpoint, to: &Path, style: Style) -> Re
         steps = steps.saturating_add(checkpoint.value("session.begun")?);
     }
 
+    let frozen = model.names_of(&model.frozen(&recipe)?);
     let exported = export::names(&model, style);
     let names: BTreeMap<&str, &str> = exported.iter().map(|tensor| (&*tensor.from, &*tensor.to)).collect();
     let to_torch = |name: &str| names.get(name).map_or(name.to_string(), |to| to.to_string());
@@ -198,7 +256,8 @@ pub fn export_checkpoint(checkpoint: &Checkpoint, to: &Path, style: Style) -> Re
             let name = format!("{STATE}{}.{slot}", to_torch(&tensor.name));
             NamedTensor { name, ..tensor }
         };
-        tensors.extend(model.trained_tensors(&stored).into_iter().map(named));
+        let kept = model.trained_tensors(&stored).into_iter();
+        tensors.extend(kept.filter(|tensor| !frozen.contains(&tensor.name)).map(named));
     }
     let mut metadata = export::metadata(&exported);
     metadata.insert(ABOUT.into(), about(&recipe.optimizer, steps).to_string());
@@ -208,6 +267,8 @@ pub fn export_checkpoint(checkpoint: &Checkpoint, to: &Path, style: Style) -> Re
 
 /// The model of a checkpoint that holds so many numbers of parameters: a small file must not ask for a large model.
 fn model_of(from: &Path, recipe: &Recipe, identity: &Identity, stored: usize) -> Result<Model> {
+    // It is multiplied with what layers have.
+    check_input(identity.input())?;
     let numbers = recipe.model.parameters(identity.input())?;
     if numbers > stored {
         return Err(other_len(from, numbers, stored));

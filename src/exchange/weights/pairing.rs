@@ -23,6 +23,19 @@ pub struct Options {
     pub ignored: Vec<Pattern>,
     /// Whether what no name tells goes by order and shape.
     pub by_order: bool,
+    /// What an error about tensors that do not fit advises, such as the options of a command; empty for nothing.
+    pub hint: &'static str,
+}
+
+/// The tensors of a model that are looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// In the order of the model.
+    pub wanted: &'a Tensors,
+    /// All tensors of the model: what a block is called in PyTorch's modules is told by all that lies in it.
+    pub all: &'a Tensors,
+    /// The names of those that are wanted but may be missing, and that no order tells.
+    pub optional: &'a BTreeSet<String>,
 }
 
 /// What tells that a tensor is a parameter.
@@ -92,7 +105,7 @@ struct Candidate<'a> {
     names: Vec<(String, How)>,
 }
 
-/// Finds a tensor for each parameter; `targets` are those of the model, in its order.
+/// Finds a tensor for each parameter.
 ///
 /// # Errors
 /// [`Error::Format`] with all that is missing, superfluous, or of another shape or type; [`Error::Setting`] if an option
@@ -100,12 +113,13 @@ struct Candidate<'a> {
 pub fn pair(
     path: &Path,
     sources: &[Source],
-    targets: &Tensors,
+    targets: Targets,
     options: &Options,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Pairing> {
     let (candidates, mut pairing) = candidates(sources, options)?;
     let lookup = Lookup::of(targets);
+    let Targets { wanted: targets, optional, .. } = targets;
     let mut misfits = Misfits::default();
     let mut found: Vec<Option<(&Source, How)>> = vec![None; targets.len()];
     let mut left = Vec::new();
@@ -119,11 +133,13 @@ pub fn pair(
         }
     }
     if options.by_order {
-        left = by_order(left, targets, &mut found, metadata);
+        left = by_order(left, (targets, optional), &mut found, metadata);
     }
     for ((to, shape), found) in targets.iter().zip(found) {
         let Some((source, how)) = found else {
-            misfits.missing(to, shape);
+            if !optional.contains(to) {
+                misfits.missing(to, shape);
+            }
             continue;
         };
         if source.shape != *shape {
@@ -135,7 +151,7 @@ pub fn pair(
         pairing.pairs.push(Pair { to, shape: shape.clone(), from, kind, how });
     }
     left.iter().for_each(|source| misfits.superfluous(&source.name, &source.shape));
-    misfits.error(path).map_or(Ok(pairing), Err)
+    misfits.error(path, options.hint).map_or(Ok(pairing), Err)
 }
 
 /// The parameters of a model by all names that they may have.
@@ -145,11 +161,15 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn of(targets: &Tensors) -> Lookup {
-        let places = |names: Vec<String>| names.into_iter().enumerate().map(|(place, name)| (name, place));
-        let own = places(targets.iter().map(|(name, _)| name.clone()).collect()).collect();
-        let mut torch: BTreeMap<_, _> = places(aliases::of_torch(targets)).collect();
-        for (place, (name, _)) in targets.iter().enumerate() {
+    fn of(targets: Targets) -> Lookup {
+        let names = targets.all.iter().map(|(name, _)| &**name);
+        let known: BTreeMap<&str, String> = names.zip(aliases::of_torch(targets.all)).collect();
+        let (mut own, mut torch) = (BTreeMap::new(), BTreeMap::new());
+        for (place, (name, _)) in targets.wanted.iter().enumerate() {
+            own.insert(name.clone(), place);
+            torch.insert(known.get(&**name).unwrap_or(name).clone(), place);
+        }
+        for (place, (name, _)) in targets.wanted.iter().enumerate() {
             torch.extend(aliases::of_older(name).map(|older| (older, place)));
         }
         Lookup { own, torch }
@@ -256,7 +276,7 @@ fn unused(key: &str, text: &str) -> Error {
 /// left then.
 fn by_order<'a>(
     left: Vec<&'a Source>,
-    targets: &Tensors,
+    (targets, optional): (&Tensors, &BTreeSet<String>),
     found: &mut [Option<(&'a Source, How)>],
     metadata: &BTreeMap<String, String>,
 ) -> Vec<&'a Source> {
@@ -265,7 +285,10 @@ fn by_order<'a>(
         .into_iter()
         .filter_map(|name| by_name.get(name).copied())
         .collect();
-    for ((name, shape), found) in targets.iter().zip(found).filter(|(_, found)| found.is_none()) {
+    let is_open = |((name, _), found): &(&(String, Vec<usize>), &mut Option<_>)| {
+        found.is_none() && !optional.contains(name)
+    };
+    for ((name, shape), found) in targets.iter().zip(found).filter(is_open) {
         let is_like = |source: &&Source| source.shape == *shape && last(&source.name) == last(name);
         if let Some(place) = ordered.iter().position(is_like) {
             *found = Some((ordered.remove(place), How::Order));

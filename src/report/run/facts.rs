@@ -2,6 +2,7 @@
 
 use super::values::metric;
 use super::warnings;
+use crate::model::InitialState;
 use crate::report::metrics::part;
 use crate::report::numbers::{counted, duration, loss, percent, rounded, significant, thousands};
 use crate::report::page::{Cell, Column, Part, Section, Table, Tone};
@@ -84,6 +85,7 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("Training time", Some(duration(record.train_seconds))),
         ("Throughput", throughput(record).map(|speed| format!("{} samples/s", rounded(speed)))),
         ("First parameters", record.init.as_ref().map(|init| format!("those of {}", init.path))),
+        ("State of the optimizer", record.init_optimizer.as_ref().map(optimizer_state)),
         ("Trained numbers", Some(trained(&record.model))),
         ("Operations of a step", Some(format!("{} a sample", rounded(record.model.train_flops_per_sample)))),
         ("Threads", Some(thousands(record.threads as u64))),
@@ -93,6 +95,12 @@ fn facts(record: &TrainRecord) -> Vec<(String, String)> {
         ("System", Some(machine.os.clone())),
     ];
     facts.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+}
+
+/// What an optimizer began with.
+fn optimizer_state(state: &InitialState) -> String {
+    let of = state.path.as_ref().map_or(String::new(), |path| format!(" of {path}"));
+    format!("that{of} after {}", counted(state.steps as usize, "step"))
 }
 
 /// How many parameters were trained, and of how many if not of all.

@@ -10,7 +10,7 @@ use super::exact::ExactRecord;
 use super::lloyd::LloydRecord;
 use super::machine::Machine;
 use super::norms::Warning;
-use crate::model::InitialFile;
+use crate::model::{InitialFile, InitialState};
 
 /// The schema that [`TrainRecord`] has as JSON.
 pub const TRAIN_SCHEMA: &str = "fallline.train/1";
@@ -53,6 +53,9 @@ pub struct TrainRecord {
     /// The file that gave the model its first parameters; absent if all were drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<InitialFile>,
+    /// What the optimizer began with; absent if it began anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_optimizer: Option<InitialState>,
     /// The records of all epochs, or of a long run of some: see [`epochs_every`](TrainRecord::epochs_every).
     pub epochs: Vec<EpochRecord>,
     /// Absent if [`epochs`](TrainRecord::epochs) has all of them. Otherwise it has the first, every so many
@@ -163,6 +166,7 @@ mod tests {
             machine,
             model: ModelFacts { parameters: 3, train_flops_per_sample: 12.0, trained: Some(2) },
             init: Some(InitialFile { path: "m".into(), checksum: 7, drawn: vec!["2.bias".into()] }),
+            init_optimizer: Some(InitialState { path: Some("s".into()), checksum: 8, steps: 12 }),
             epochs: vec![epoch, validated],
             epochs_every: None,
             warnings: vec![warning, vanishing, leaking],
@@ -184,7 +188,8 @@ mod tests {
             r#""seed":1,"threads":2,"#,
             r#""machine":{"cpu":"c","cores":2,"instruction_set":"AVX2","os":"linux x86_64"},"#,
             r#""model":{"parameters":3,"train_flops_per_sample":12.0,"trained":2},"#,
-            r#""init":{"path":"m","checksum":7,"drawn":["2.bias"]},"epochs":["#,
+            r#""init":{"path":"m","checksum":7,"drawn":["2.bias"]},"#,
+            r#""init_optimizer":{"path":"s","checksum":8,"steps":12},"epochs":["#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"seconds":2.0,"samples_per_second":30000.0,"#,
             r#""samples":60000,"learning_rate":0.001},"#,
             r#"{"epoch":1,"train_loss":0.5,"train_accuracy":0.75,"validation_loss":0.25,"#,

@@ -129,11 +129,13 @@ impl Checkpoints {
         observer: &mut (dyn Observer + Send),
     ) -> Result<()> {
         let initial = session.model().initial().cloned();
-        let mut identity = Identity::of(recipe, data, initial, std::mem::take(&mut self.options));
+        let begun = (initial, course.optimizer.take());
+        let mut identity = Identity::of(recipe, data, begun, std::mem::take(&mut self.options));
         let Newest { checkpoint, damaged, .. } = std::mem::take(&mut self.newest);
         if let Some(checkpoint) = &checkpoint {
             identity.complete(&Identity::read(checkpoint.about(), checkpoint.path())?);
         }
+        course.optimizer.clone_from(&identity.init_optimizer);
         self.about = serde_json::to_string(&identity).map_err(|error| Error::Mismatch {
             what: "options of a training".into(),
             expected: "what JSON can hold".into(),

@@ -4,6 +4,7 @@ use super::divergence::{Reference, Untrained};
 use super::epochs::Epochs;
 use crate::Result;
 use crate::checkpoint::{Archive, Bits, State};
+use crate::model::InitialState;
 use crate::train::record::Ending;
 use crate::train::record::epoch::Evaluation;
 use crate::train::record::norms::{Health, Warning};
@@ -11,6 +12,8 @@ use crate::train::session::stop::Watch;
 
 /// What a run has come to after some of its epochs.
 pub(super) struct Course<'a> {
+    /// What the optimizer began with, if that was kept elsewhere.
+    pub optimizer: Option<InitialState>,
     /// The loss of the untrained model, where it is wanted.
     pub untrained: Option<Untrained>,
     pub watch: Watch<'a>,
@@ -30,6 +33,7 @@ impl<'a> Course<'a> {
     /// Nothing so far.
     pub fn new(watch: Watch<'a>, searches: bool) -> Course<'a> {
         Course {
+            optimizer: None,
             untrained: None,
             watch,
             epochs: Epochs::new(),

@@ -338,6 +338,7 @@ pub(in crate::train) fn fit(
     let watch = Watch::new(&recipe.stop, session.model().storage().len())?;
     let mut course = Course::new(watch, session.searches());
     course.untrained = untrained;
+    course.optimizer = optimizer.map(OptimizerState::told);
     course.warnings = leakage::warnings(session.model(), data.train);
     course.warnings.iter().for_each(|warning| observer.warning(warning));
     if let Some(checkpoints) = &mut checkpoints {
@@ -397,7 +398,8 @@ pub(in crate::train) fn fit(
     if let Some(early) = course.ended.filter(|_| ending == Ending::Epochs) {
         ending = early;
     }
-    let Course { watch, epochs, train_seconds, mut validation, warnings, last, .. } = course;
+    let Course { watch, epochs, train_seconds, mut validation, warnings, last, optimizer: begun, .. } =
+        course;
     let (steps, batch) = (session.steps(), session.batch());
     let epoch = epochs.last().map_or(0, |last| last.epoch);
     let learning_rate = recipe.optimizer.learning_rate;
@@ -437,7 +439,9 @@ pub(in crate::train) fn fit(
             train_flops_per_sample: model.train_flops_per_sample_with(&frozen),
             trained: (!frozen.is_empty()).then(|| model.trained_parameters(&frozen)),
         },
-        init: model.initial().cloned(),
+        // Whoever trains it further begins with what this training has made of it.
+        init: model.take_initial(),
+        init_optimizer: begun,
         epochs,
         epochs_every,
         warnings,

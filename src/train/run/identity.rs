@@ -8,7 +8,7 @@ use toml::Value;
 use super::training_set::TrainingSet;
 use crate::data::Samples;
 use crate::foreign::{self, shortened};
-use crate::model::{InitialFile, Recipe};
+use crate::model::{InitialFile, InitialState, Recipe};
 use crate::optim::schedule::Span;
 use crate::{Error, Result, panics};
 
@@ -27,6 +27,9 @@ pub struct Identity {
     /// The file that gave the model its first parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<InitialFile>,
+    /// What the optimizer began with, if that was kept elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_optimizer: Option<InitialState>,
     train: Known,
     /// The validation part of a data set that has one.
     validation: Option<Known>,
@@ -61,7 +64,7 @@ impl Identity {
     pub(super) fn of(
         recipe: &Recipe,
         data: &TrainingSet,
-        init: Option<InitialFile>,
+        (init, init_optimizer): (Option<InitialFile>, Option<InitialState>),
         options: serde_json::Value,
     ) -> Identity {
         Identity {
@@ -69,6 +72,7 @@ impl Identity {
             recipe: recipe.to_toml(),
             data: data.name.clone(),
             init,
+            init_optimizer,
             train: Known::of(data.train),
             validation: data.validation.map(Known::of),
             options,
@@ -93,11 +97,14 @@ impl Identity {
         })
     }
 
-    /// Takes from the training that goes on what a new command need not say again: what its parameters began with, which
-    /// have been trained since.
+    /// Takes from the training that goes on what a new command need not say again: what its parameters and its optimizer began
+    /// with, which have changed since.
     pub(super) fn complete(&mut self, old: &Identity) {
         if self.init.is_none() {
             self.init = old.init.clone();
+        }
+        if self.init_optimizer.is_none() {
+            self.init_optimizer = old.init_optimizer.clone();
         }
     }
 
@@ -154,6 +161,15 @@ impl Identity {
                 found: init(new),
             });
         }
+        let state = |of: &Identity| of.init_optimizer.as_ref().map(|state| (state.checksum, state.steps));
+        if state(self) != state(new) {
+            let text = |of: &Identity| of.init_optimizer.as_ref().map_or("none".to_string(), state_text);
+            return Err(Error::Mismatch {
+                what: format!("{place}: what the optimizer begins with"),
+                expected: format!("that of the training that goes on, {}", text(self)),
+                found: text(new),
+            });
+        }
         let all = [
             ("data set", self.data.clone(), new.data.clone()),
             ("training samples", self.train.text(), new.train.text()),
@@ -168,6 +184,11 @@ impl Identity {
             }),
         }
     }
+}
+
+fn state_text(state: &InitialState) -> String {
+    let of = state.path.as_deref().map_or(String::new(), |path| format!("of {path} "));
+    format!("{of}with checksum {:08x} after {} steps", state.checksum, state.steps)
 }
 
 fn parse(recipe: &str, place: &str) -> Result<toml::Table> {

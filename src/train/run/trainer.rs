@@ -25,7 +25,7 @@ use crate::train::run::every::Every;
 use crate::train::run::exact::exact;
 use crate::train::run::fit::{Control, fit, split};
 use crate::train::run::training_set::TrainingSet;
-use crate::train::session::Stepper;
+use crate::train::session::{OptimizerState, Stepper};
 use crate::{Error, Result};
 
 /// The name of a trainer in errors about its settings.
@@ -63,6 +63,8 @@ pub struct Trainer {
     /// The normalisation of the samples, if it is not the one that the model was trained with before.
     normalisation: Option<Normalisation>,
     kept: Option<Kept>,
+    /// What the optimizer begins with, if it is not to begin anew.
+    state: Option<OptimizerState>,
 }
 
 /// Where the state of a training is kept.
@@ -94,7 +96,15 @@ impl Trainer {
     pub fn new() -> Trainer {
         let model = ModelConfig::of_layers(Vec::new(), Loss::default());
         let recipe = Recipe::of_model(model);
-        Trainer { recipe, batch: None, threads: None, steps_per_epoch: None, normalisation: None, kept: None }
+        Trainer {
+            recipe,
+            batch: None,
+            threads: None,
+            steps_per_epoch: None,
+            normalisation: None,
+            kept: None,
+            state: None,
+        }
     }
 
     /// A trainer with the settings of a recipe: all but its model and its data set, which are given to each training.
@@ -295,6 +305,30 @@ impl Trainer {
         self
     }
 
+    /// Lets the optimizer begin with what one of another training has kept, such as Adam's moments, and count its steps on:
+    /// [read](OptimizerState::read) from a file, or taken from [steps](Stepper::optimizer_state) of one's own. Schedules, epochs
+    /// and random numbers begin anew. Frozen layers take nothing of it. It is an error of the training if the state is not one
+    /// of its rule and its model; one that [goes on](Trainer::resume) goes by its checkpoint.
+    ///
+    /// ```
+    /// use fallline::{Activation, Loss, Model, Samples, Trainer};
+    ///
+    /// let samples = Samples::from_rows(vec![0.0, 1.0], 1).values(vec![1.0, 3.0])?;
+    /// let mut model =
+    ///     Model::sequential(1).dense(1, Activation::IDENTITY).loss(Loss::MEAN_SQUARED_ERROR).build()?;
+    /// let trainer = Trainer::new().batch(2);
+    /// let mut steps = trainer.steps(&mut model)?;
+    /// steps.step(&[0.0, 1.0], &[1.0, 3.0])?;
+    /// let state = steps.optimizer_state()?;
+    /// let record = trainer.optimizer_state(state).epochs(1).fit(&mut model, &samples)?;
+    /// assert_eq!(record.init_optimizer.map(|begun| begun.steps), Some(1));
+    /// # Ok::<(), fallline::Error>(())
+    /// ```
+    pub fn optimizer_state(mut self, state: OptimizerState) -> Trainer {
+        self.state = Some(state);
+        self
+    }
+
     /// Changes any other setting that a recipe has: averages, Lookahead, accumulation, penalties, constraints, schedules of
     /// momentum and weight decay. Their types are in [`settings`](crate::settings).
     ///
@@ -345,7 +379,8 @@ impl Trainer {
         let split = split(samples, &recipe)?;
         let training = TrainingSet { name: &recipe.name, train: samples, validation: None };
         let mut checkpoints = self.kept.as_ref().map(Kept::open).transpose()?;
-        let control = Control { checkpoints: checkpoints.as_mut(), ..Control::new(stop, observer) };
+        let (checkpoints, optimizer) = (checkpoints.as_mut(), self.state.as_ref());
+        let control = Control { checkpoints, optimizer, ..Control::new(stop, observer) };
         let record = fit(model, &training, split, &recipe, &team, control)?;
         match record.diverged.as_ref().and_then(Divergence::error) {
             Some(error) => Err(error),
@@ -382,7 +417,11 @@ impl Trainer {
                 found: "0".into(),
             });
         }
-        Stepper::new(model, recipe, self.steps_per_epoch, team)
+        let mut stepper = Stepper::new(model, recipe, self.steps_per_epoch, team)?;
+        if let Some(state) = &self.state {
+            stepper.set_optimizer_state(state)?;
+        }
+        Ok(stepper)
     }
 
     /// A linear fit that was trained on these samples, beside its exact solution; None of any other model, and where
@@ -460,7 +499,10 @@ impl Trainer {
     }
 
     /// The recipe of the training of a model.
-    fn recipe_for(&self, model: &Model) -> Result<Recipe> {
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a setting is out of its range.
+    pub(crate) fn recipe_for(&self, model: &Model) -> Result<Recipe> {
         let mut recipe = self.recipe.clone();
         recipe.model = model.config().clone();
         self.normalisation.unwrap_or(model.seen().normalisation).put_into(&mut recipe.data);

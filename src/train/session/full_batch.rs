@@ -2,6 +2,7 @@
 //! Loss and gradient of all samples come from the step that other rules take, too; here its rule leaves the
 //! parameters alone.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,9 @@ impl Session<'_> {
             run_clock,
             stop_rules: &self.recipe.stop,
         };
+        // A search has the numbers of all, and those of frozen layers may lose the sign of a zero there.
+        let (layers, len) = (self.model.layers(), self.model.storage().len());
+        let open = self.prepared.plan.frozen.rest(layers, len);
         let settings = StepSettings::new(self.steps + 1, self.recipe.optimizer.learning_rate);
         let batch = Batch { order: &self.order, start: 0, size: self.prepared.batch, mixing: None };
         let Some(Search { mover, weight_decay, trained, l2, weights, scores, evaluations: done }) =
@@ -71,8 +75,7 @@ impl Session<'_> {
         // An evaluation is a step to the probes, with what was decided and computed before it.
         let mut searching = probes.as_ref().map(|probes| (probes.now)());
         let mut evaluate = |point: &[f64], gradient: &mut [f64]| {
-            let parameters = self.model.parts_mut().1;
-            parameters.iter_mut().zip(point).for_each(|(p, &x)| *p = x as f32);
+            round(self.model.parts_mut().1, point, &open);
             let source =
                 Source::new(self.samples, self.targets, &self.recipe.data).with_sparse(self.sparse.as_ref());
             let step = self.prepared.step(self.model, self.recipe, source, None, Due::default());
@@ -122,7 +125,7 @@ impl Session<'_> {
         scores.push(after);
         let norm = vector::dot(mover.gradient(), mover.gradient()).sqrt();
         let (layers, parameters) = self.model.parts_mut();
-        parameters.iter_mut().zip(mover.point()).for_each(|(p, &x)| *p = x as f32);
+        round(parameters, mover.point(), &open);
         let norms = norms_of(layers, &self.prepared.plan.frozen, mover, taken > 0, step);
         self.steps += 1;
         let averaging = averages.at(self.steps);
@@ -130,12 +133,16 @@ impl Session<'_> {
         // Where Lookahead has a step to take, the end of a search that has moved is not that of the training.
         let is_end = self.recipe.lookahead.is_none() || parameters == slow;
         if let Some(alpha) = averaging.slow {
-            synchronise(parameters, slow, alpha);
+            for place in &open {
+                synchronise(&mut parameters[place.clone()], &mut slow[place.clone()], alpha);
+            }
             mover.move_to(parameters.iter().map(|&p| f64::from(p)));
             scores.clear();
         }
         if let Some(weight) = averaging.average {
-            blend(average, parameters, weight);
+            for place in &open {
+                blend(&mut average[place.clone()], &parameters[place.clone()], weight);
+            }
         }
         observer.step(self.steps, before.mean_loss());
         let after = BatchScore { gradient_norm: Some(norm), ..after };
@@ -159,6 +166,14 @@ impl Session<'_> {
             Some(norm) if score.mean_loss().is_finite() => self.diverged(self.lost_gradient(), norm),
             _ => self.diverged(self.lost(), score.mean_loss()),
         }
+    }
+}
+
+/// Puts a point in place of the parameters, where these are open to change.
+fn round(parameters: &mut [f32], point: &[f64], open: &[Range<usize>]) {
+    for place in open {
+        let to = parameters[place.clone()].iter_mut();
+        to.zip(&point[place.clone()]).for_each(|(p, &x)| *p = x as f32);
     }
 }
 

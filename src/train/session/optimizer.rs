@@ -1,7 +1,7 @@
 //! What an update rule keeps of each parameter: taken from a training elsewhere, or given to one.
 
 use super::prepare::{MOST_BEGUN, Prepared};
-use crate::model::{Model, NamedTensor};
+use crate::model::{InitialState, Model, NamedTensor, checksum_of};
 use crate::optim::Rule;
 use crate::{Error, Result};
 
@@ -12,6 +12,21 @@ pub struct OptimizerState {
     pub steps: u64,
     /// For each slot of the rule, in its order, a tensor for each trained parameter, of the parameter's name and shape.
     pub slots: Vec<Vec<NamedTensor>>,
+    /// The path of the file that it was read from, if it was.
+    pub path: Option<String>,
+}
+
+impl OptimizerState {
+    /// What a training tells of it that begins with it.
+    pub(in crate::train) fn told(&self) -> InitialState {
+        let of_slot = |slot: &Vec<NamedTensor>| {
+            slot.iter().map(checksum_of).fold(0u32, |sum, one| sum.wrapping_add(one))
+        };
+        // The same tensors in other slots are something else.
+        let checksum =
+            self.slots.iter().fold(0, |sum, slot| crc32c::crc32c_append(sum, &of_slot(slot).to_le_bytes()));
+        InitialState { path: self.path.clone(), checksum, steps: self.steps }
+    }
 }
 
 /// Refuses rules that keep something else beside their slots, or have exchanged one with the parameters.
@@ -53,8 +68,13 @@ pub(super) fn put(state: &OptimizerState, prepared: &mut Prepared, model: &Model
     // All of them are right before one is put.
     let slots: Vec<Vec<f32>> =
         state.slots.iter().map(|tensors| model.stored(tensors)).collect::<Result<_>>()?;
+    // What is frozen has no use for it, and the place that it has in a slot is not touched.
+    let trained = prepared.plan.frozen.rest(model.layers(), model.storage().len());
     for (number, slot) in slots.iter().enumerate() {
-        prepared.workspace.slot_mut(number).copy_from_slice(slot);
+        let to = prepared.workspace.slot_mut(number);
+        for place in &trained {
+            to[place.clone()].copy_from_slice(&slot[place.clone()]);
+        }
     }
     prepared.begun = state.steps;
     Ok(())
@@ -70,5 +90,6 @@ pub(super) fn taken(prepared: &Prepared, model: &Model, steps: u64) -> Result<Op
     Ok(OptimizerState {
         steps: prepared.begun + steps,
         slots: (0..prepared.rule.slots()).map(slot).collect(),
+        path: None,
     })
 }

@@ -92,6 +92,8 @@ impl<'a> Stepper<'a> {
         let mut order = memory::reserved("a batch", batch)?;
         order.extend((0..).take(batch));
         let plateau = recipe.schedule.learning_rate.plateau().map(PlateauState::new);
+        // Whoever takes steps goes on from what the model began with.
+        model.set_initial(None);
         Ok(Stepper {
             normalisation: Normalisation::of(&recipe.data),
             learning_rate: recipe.optimizer.learning_rate,

@@ -79,6 +79,8 @@ pub struct Averages {
     /// The ranges of what is not trained. Running statistics are averaged as the parameters are, but have nothing slow;
     /// what is fixed or frozen is the same everywhere.
     statistics: Vec<Range<usize>>,
+    /// The ranges among them of what is frozen.
+    frozen: Vec<Range<usize>>,
 }
 
 impl Averages {
@@ -97,7 +99,8 @@ impl Averages {
             workspace.averages_mut().0.copy_from_slice(model.storage());
         }
         let mut statistics = model.statistics();
-        statistics.extend(frozen.places(model.layers()));
+        let frozen = frozen.places(model.layers());
+        statistics.extend(frozen.iter().cloned());
         if recipe.average.is_some() {
             // What is fixed or frozen is in no shard, and no average comes by it.
             let average = workspace.averages_mut().1;
@@ -106,7 +109,8 @@ impl Averages {
             }
         }
         let (lookahead, average) = (recipe.lookahead, recipe.average);
-        Averages { lookahead, average, ema_after: None, slot, epochs: 0, shown: Shown::Nothing, statistics }
+        let (ema_after, epochs, shown) = (None, 0, Shown::Nothing);
+        Averages { lookahead, average, ema_after, slot, epochs, shown, statistics, frozen }
     }
 
     /// Puts the trained parameters back into the model, before the epoch of this number, from 1, and after so many
@@ -164,6 +168,10 @@ impl Averages {
             let weight = average::equal_weight(self.epochs);
             let (slow, to) = workspace.averages_mut();
             average::blend(to, if self.lookahead.is_some() { slow } else { parameters }, weight);
+            // The average of the same numbers is the same but for the sign of a zero.
+            for place in &self.frozen {
+                to[place.clone()].copy_from_slice(&parameters[place.clone()]);
+            }
         }
         self.shown = if self.ema_after.is_some() || self.epochs > 0 {
             Shown::Average

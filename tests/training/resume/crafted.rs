@@ -4,6 +4,7 @@ use std::fs;
 
 use crc32c::{crc32c, crc32c_append};
 use fallline::engine::train::Every;
+use fallline::exchange::weights::{Style, optimizer};
 use serde_json::{Value, json};
 
 use super::broken::{data, heard, recipe};
@@ -179,4 +180,31 @@ fn the_version_that_wrote_a_checkpoint_is_told() {
     assert_eq!(heard(&recipe, data(), &mut resumed(folder.path())).unwrap().program, "0.0.1");
     // What was written then is this version's.
     assert_eq!(heard(&recipe, data(), &mut resumed(folder.path())).unwrap().program, own);
+}
+
+/// Of a state dict it is the checkpoint that says how large an input is.
+#[test]
+fn inputs_that_cannot_be_are_refused_where_a_checkpoint_becomes_a_state_dict() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = recipe(&[]);
+    outcome(&recipe, data(), 1, Some(&mut begun(folder.path(), Every::Steps(3))), Some(3));
+    let (place, to) = (path(folder.path(), 3), folder.path().join("state"));
+    let whole = fs::read(&place).unwrap();
+    let exported = |shape: &str| {
+        let change = |about: &mut String, _: &mut Value| {
+            assert!(about.contains("\"shape\":[28,28,1]"), "{about}");
+            *about = about.replace("[28,28,1]", shape);
+        };
+        fs::write(&place, crafted(&whole, change)).unwrap();
+        let checkpoint = optimizer::checkpoint_at(&place).unwrap().unwrap();
+        optimizer::export_checkpoint(&checkpoint, &to, Style::Sequential)
+    };
+    for shape in ["[4294967296,4294967296,4]", "[18446744073709551615,2,1]", "[0,28,1]"] {
+        let error = exported(shape).unwrap_err().to_string();
+        assert!(error.contains("expected at least one feature"), "{shape}: {error}");
+    }
+    let error = exported("[280000,28,1]").unwrap_err().to_string();
+    assert!(error.contains("parameters: expected 78400010 numbers, as its recipe has"), "{error}");
+    assert!(!to.exists());
+    exported("[28,28,1]").unwrap();
 }

@@ -12,8 +12,14 @@ fn targets(names: &[&str]) -> Vec<(String, Vec<usize>)> {
     sources(names).into_iter().map(|source| (source.name, source.shape)).collect()
 }
 
+/// All of a model, and none of them optional.
+fn all(targets: &Tensors) -> Targets<'_> {
+    static NONE: BTreeSet<String> = BTreeSet::new();
+    Targets { wanted: targets, all: targets, optional: &NONE }
+}
+
 fn paired(sources: &[Source], targets: &Tensors, options: &Options) -> Result<Pairing> {
-    pair(Path::new("m"), sources, targets, options, &BTreeMap::new())
+    pair(Path::new("m"), sources, all(targets), options, &BTreeMap::new())
 }
 
 /// What each parameter comes from, and how that is known.
@@ -114,7 +120,7 @@ fn order_and_shape_pair_what_names_do_not_tell() {
     // As the file says.
     let order = r#"["fc10.weight","fc10.bias","fc2.weight","fc2.bias"]"#;
     let metadata = BTreeMap::from([(order::KEY.to_string(), order.to_string())]);
-    let pairing = pair(Path::new("m"), &given, &wanted, &options, &metadata).unwrap();
+    let pairing = pair(Path::new("m"), &given, all(&wanted), &options, &metadata).unwrap();
     assert_eq!(pairing.pairs[0].from, "fc10.weight");
     // Another shape, and another last name, is no pair.
     let error = paired(&sources(&["a.weight", "a.scale"]), &targets(&TWO), &options).unwrap_err().to_string();
@@ -122,4 +128,41 @@ fn order_and_shape_pair_what_names_do_not_tell() {
         error.contains("missing: 0.bias [3]") && error.contains("superfluous: a.scale [3, 5]"),
         "{error}"
     );
+}
+
+#[test]
+fn what_is_optional_may_be_missing_and_is_taken_by_its_name_alone() {
+    let wanted = targets(&["0.weight", "1.weight"]);
+    let optional = BTreeSet::from(["0.weight".to_string()]);
+    let found = |names: &[&str], by_order: bool| {
+        let targets = Targets { wanted: &wanted, all: &wanted, optional: &optional };
+        let options = Options { by_order, ..Options::default() };
+        let pairing = pair(Path::new("m"), &sources(names), targets, &options, &BTreeMap::new())?;
+        Ok::<_, Error>(pairing.pairs.into_iter().map(|pair| [pair.to, pair.from]).collect::<Vec<_>>())
+    };
+    let both = [["0.weight"; 2], ["1.weight"; 2]].map(|pair| pair.map(String::from));
+    assert_eq!(found(&["1.weight"], false).unwrap(), both[1..]);
+    assert_eq!(found(&["1.weight", "0.weight"], false).unwrap(), both);
+    assert_eq!(found(&["fc.weight"], true).unwrap(), [["1.weight".to_string(), "fc.weight".into()]]);
+    let error = found(&["0.weight"], false).unwrap_err().to_string();
+    assert!(error.contains("missing: 1.weight") && error.contains("1 that do not fit:\n"), "{error}");
+}
+
+/// A normalisation by batch is known by its running statistics, which need not be among what is wanted.
+#[test]
+fn blocks_are_known_by_all_that_lies_in_them() {
+    let shaped = |name: &str, shape: &[usize]| (name.to_string(), shape.to_vec());
+    let model = [
+        shaped("1.layers.0.weight", &[3, 3, 1, 1]),
+        shaped("1.layers.1.weight", &[3]),
+        shaped("1.layers.1.running_mean", &[3]),
+    ];
+    let given = [source("1.conv1.weight", &[3, 3, 1, 1]), source("1.bn1.weight", &[3])];
+    let found = |all: &Tensors| {
+        let targets = Targets { wanted: &model[..2], all, optional: &BTreeSet::new() };
+        pair(Path::new("m"), &given, targets, &Options::default(), &BTreeMap::new())
+    };
+    let pairs = found(&model).unwrap().pairs;
+    assert!(pairs.iter().all(|pair| pair.how == How::Torch) && pairs[1].from == "1.bn1.weight", "{pairs:?}");
+    assert!(found(&model[..2]).is_err());
 }

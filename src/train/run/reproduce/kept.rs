@@ -132,7 +132,7 @@ impl KeptRecipe {
         let Task { recipe, data, seeds } = task;
         KeptRecipe {
             name: recipe.name.clone(),
-            training: Identity::of(recipe, &TrainingSet::of(data), None, serde_json::Value::Null),
+            training: Identity::of(recipe, &TrainingSet::of(data), (None, None), serde_json::Value::Null),
             test: Known::of(&data.test),
             seeds: seeds.len(),
         }
