@@ -94,11 +94,12 @@ fn a_model_of_text_is_trained_saved_evaluated_and_writes() {
     for key in ["seconds", "tokens_per_second", "prompt_seconds", "prompt_tokens_per_second"] {
         assert!(record[key].as_f64().unwrap() > 0.0, "{key}: {}", record[key]);
     }
-    let wrote = one.lines().find(|line| line.starts_with("wrote")).unwrap();
-    assert!(
-        wrote.contains("40 tokens in ") && wrote.contains(", behind a prompt of 4 tokens in "),
-        "{wrote}"
-    );
+    // Beside the text, not in it.
+    let beside =
+        fallline(path, &["generate", "--model", "m.safetensors", "--prompt", "the ", "--tokens", "40"]);
+    let beside = String::from_utf8(beside.stderr).unwrap();
+    let is_told = beside.contains("40 tokens in ") && beside.contains(", behind a prompt of 4 tokens in ");
+    assert!(is_told, "{beside}");
     assert_eq!(
         record["text"].as_str().unwrap().trim_end_matches('\n'),
         one.trim_end_matches(['\n'])
