@@ -266,7 +266,7 @@ fn zeros_of_what_is_frozen_keep_their_sign() {
 #[test]
 fn global_methods_leave_what_is_frozen() {
     let x = vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
-    let samples = Samples::from_rows(x, 2).classes(vec![0, 1, 1, 0]).unwrap();
+    let samples = Samples::from_rows(x, 2).values(vec![0.0, 1.0, 1.0, 0.0]).unwrap();
     let build = || {
         let layers = Model::sequential(2).dense(6, Activation::TANH).dense(1, Activation::IDENTITY);
         layers.loss(Loss::BINARY_CROSS_ENTROPY).build().unwrap()
@@ -441,7 +441,7 @@ fn states_that_are_carried_go_through_what_is_frozen() {
     let x = features(96);
     let samples = || {
         let y = x.iter().skip(4).step_by(4).chain([&0.5]).copied().collect();
-        Samples::from_rows(x.clone(), 4).values(y).unwrap()
+        Samples::floats(x.clone(), [1, 4, 1], Targets::Values { values: y, width: 1 }, 1).unwrap()
     };
     let build = || {
         let lstm = LayerConfig::named("lstm").unwrap().with("units", 5).unwrap();

@@ -7,7 +7,7 @@ use fallline::engine::model::{Model, Recipe};
 use fallline::exchange::onnx::export::{DEFAULT_OPSET, OPSETS, OnnxOptions, export};
 use fallline::exchange::onnx::proto::{DimensionValue, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use fallline::extend::{Backward, Forward, Layer, LayerKind};
-use fallline::{Activation, LayerConfig, Loss, Trainer};
+use fallline::{Activation, LayerConfig, Loss, ModelBuilder, Trainer};
 use prost::Message;
 
 use crate::common::runs;
@@ -106,8 +106,11 @@ pub fn layer(name: &str) -> LayerConfig {
 }
 
 pub fn built(input: [usize; 3], layers: &[LayerConfig]) -> Model {
-    let builder = layers.iter().fold(Model::of_images(input), |builder, layer| builder.layer(layer.clone()));
-    builder.loss(Loss::MEAN_SQUARED_ERROR).build().unwrap()
+    // A loss wants features, or a sequence.
+    let plain = layers.iter().fold(Model::of_images(input), |builder, layer| builder.layer(layer.clone()));
+    let flat = plain.clone().layer(layer("flatten"));
+    let build = |builder: ModelBuilder| builder.loss(Loss::MEAN_SQUARED_ERROR).build();
+    build(plain).or_else(|_| build(flat)).unwrap()
 }
 
 #[test]
