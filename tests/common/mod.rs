@@ -2,6 +2,7 @@
 
 pub mod bench_record;
 pub mod compare;
+pub mod crafted;
 pub mod csv;
 pub mod golden;
 pub mod golden_network;

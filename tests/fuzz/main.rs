@@ -73,6 +73,16 @@ fn encoder() {
 }
 
 #[test]
+fn onnx() {
+    harness::run(&targets::onnx::TARGET);
+}
+
+#[test]
+fn checkpoint() {
+    harness::run(&targets::checkpoint::TARGET);
+}
+
+#[test]
 fn calibration() {
     harness::run(&targets::calibration::TARGET);
 }
