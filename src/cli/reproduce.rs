@@ -185,10 +185,7 @@ fn diverged(record: &ReproduceRecord) -> Option<String> {
 }
 
 /// The recipes that were asked for, with what `--set` says, and the folder of their data, if one is named.
-fn recipes(
-    arguments: &ReproduceArguments,
-    overrides: &[Override],
-) -> anyhow::Result<Vec<(Recipe, Option<PathBuf>)>> {
+fn recipes(arguments: &ReproduceArguments, overrides: &[Override]) -> anyhow::Result<kept::Recipes> {
     let built_in = Recipe::built_in_names();
     let names: Vec<&OsStr> = match arguments.all {
         true => built_in.iter().map(OsStr::new).collect(),

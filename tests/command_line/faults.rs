@@ -48,10 +48,13 @@ struct Case {
     most: usize,
 }
 
+/// What becomes of a call; nothing if it is let through.
+type Fault = Box<dyn Fn(&Call) -> Option<Act>>;
+
 /// What is to go wrong.
 struct Plan {
     name: String,
-    fault: Box<dyn Fn(&Call) -> Option<Act>>,
+    fault: Fault,
     /// Whether nothing of it may be noticed.
     is_harmless: bool,
     is_killed: bool,
@@ -321,7 +324,7 @@ fn plans(case: &Case, calls: &[Call]) -> Vec<Plan> {
 /// A call that fails with each of these errors, one after which all of its kind fail, and one that is interrupted.
 fn plans_for_call(kind: Kind, number: usize, errors: &mut dyn Iterator<Item = &i32>, plans: &mut Vec<Plan>) {
     let of = move |call: &Call| call.kind == kind && call.can_fail();
-    let mut push = |name: String, is_harmless, fault: Box<dyn Fn(&Call) -> Option<Act>>| {
+    let mut push = |name: String, is_harmless, fault: Fault| {
         let keeps_folders = [Kind::Open, Kind::List, Kind::Stat].contains(&kind);
         let plan = Plan { is_harmless, keeps_folders, ..Plan::new(name, fault) };
         plans.push(Plan { keeps_files: kind == Kind::Unlink, ..plan });

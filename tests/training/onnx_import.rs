@@ -177,9 +177,12 @@ fn all_nodes_that_do_not_fit_are_listed() {
     assert!(twice.contains("two branches read it that do not meet"), "{twice}");
 }
 
+/// What is expected, and how a model is spoiled.
+type Case = (&'static str, fn(&mut ModelProto));
+
 #[test]
 fn damage_is_refused_with_its_place() {
-    let cases: [(&str, fn(&mut ModelProto)); 14] = [
+    let cases: [Case; 14] = [
         ("tensor w: expected 3 values, as its shape says, found 2", |m| {
             graph(m).initializer[0].dims = vec![3, 1]
         }),

@@ -110,6 +110,7 @@ fn files_without_their_recipe_come_back_by_their_graph() {
     for kind in ["rnn", "lstm", "gru"] {
         for is_double in [false, true] {
             let cell = layer(kind).with("bidirectional", is_double).unwrap().with("returns", "last").unwrap();
+            let cell = cell.with("units", 16usize).unwrap();
             let model = built([1, 6, 3], &[cell, layer("dense")]);
             let recipe = Recipe::of_model(model.config().clone());
             let found = by_graph(kind, &model, &recipe, OnnxOptions::new());

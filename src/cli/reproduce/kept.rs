@@ -39,6 +39,9 @@ struct Place {
     folder: Option<PathBuf>,
 }
 
+/// Recipes, each with the folder of its data, if that is known.
+pub(super) type Recipes = Vec<(Recipe, Option<PathBuf>)>;
+
 /// The recipes of `--resume DIR` alone, each with the folder of its data, and with the options of the command that kept its
 /// trainings there, where the new one says nothing else; nothing of any other command.
 ///
@@ -47,7 +50,7 @@ struct Place {
 pub(super) fn recorded(
     arguments: &mut ReproduceArguments,
     overrides: &[Override],
-) -> Result<Option<Vec<(Recipe, Option<PathBuf>)>>> {
+) -> Result<Option<Recipes>> {
     let is_alone = arguments.recipes.is_empty() && !arguments.all;
     let Some(folder) = arguments.resume.clone().filter(|_| is_alone) else { return Ok(None) };
     let Some(kept) = Reproduction::read(&folder)? else {
