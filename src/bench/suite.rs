@@ -61,8 +61,8 @@ struct Turn<'a> {
 /// the record then holds the runs that were made.
 ///
 /// # Errors
-/// [`Error::Mismatch`] or [`Error::Setting`] with the difference if `previous` is of another plan, machine or version of
-/// the program; those of
+/// [`Error::Mismatch`](crate::Error::Mismatch) or [`Error::Setting`](crate::Error::Setting) with the difference if
+/// `previous` is of another plan, machine or version of the program; those of
 /// [`Session::new`](crate::train::Session::new) and of `watcher`.
 pub fn run(
     plan: &mut BenchPlan,
