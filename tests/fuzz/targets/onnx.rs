@@ -54,7 +54,7 @@ fn seeds() -> Vec<Vec<u8>> {
         ([1, 1, 3], vec![layer("dense", "units", 4), plain("relu"), layer("dense", "units", 2)]),
         ([1, 5, 3], vec![layer("lstm", "units", 2), plain("last-position"), layer("dense", "units", 2)]),
         ([1, 4, 4], vec![layer("position-dense", "units", 4), plain("layer-norm"), plain("flatten")]),
-        ([3, 3, 2], vec![plain("batch-norm"), plain("global-average-pool"), layer("dense", "units", 2)]),
+        ([3, 3, 2], vec![plain("global-average-pool"), plain("batch-norm"), layer("dense", "units", 2)]),
     ];
     let mut seeds = Vec::new();
     for (input, layers) in networks {
