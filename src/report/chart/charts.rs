@@ -209,6 +209,14 @@ impl Coordinate {
             Coordinate::Names { label, .. } => label,
         }
     }
+
+    /// The name, and that the axis is logarithmic where it is.
+    pub(super) fn caption(&self) -> String {
+        match self {
+            Coordinate::Numbers(axis) => axis.caption(),
+            Coordinate::Names { label, .. } => label.clone(),
+        }
+    }
 }
 
 /// A line of a [`ParallelChart`].
