@@ -1,6 +1,5 @@
 //! The axes of charts: the places of values, and the labels.
 
-use super::charts::Point;
 use crate::report::numbers::{percent, significant};
 
 /// Ticks that a linear axis aims at.
@@ -54,16 +53,6 @@ impl Axis {
         match self.unit {
             Unit::Percent => percent(value),
             Unit::Number | Unit::Whole => significant(value),
-        }
-    }
-
-    /// A value with its interval, if it has one.
-    pub(super) fn told_with(&self, point: &Point) -> String {
-        let value = self.told(point.y);
-        if point.low < point.high {
-            format!("{value}, from {} to {}", self.told(point.low), self.told(point.high))
-        } else {
-            value
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) fn draw<B: DrawingBackend>(chart: &BarChart, canvas: &mut Canvas<B>) 
             let ends = (frame.y(value.low), frame.y(value.high));
             frame::draw_whisker(canvas, (left + right) / 2.0, ends, TEXT);
             let first = if series.name.is_empty() { &chart.title } else { &series.name };
-            let told = format!("{} {}", chart.y.label, chart.y.told_with(&value));
+            let told = format!("{} {}", chart.y.label, value.told(&chart.y));
             let lines = [first.clone(), format!("{} {name}", chart.x_label), told];
             let place = Place::Rectangle((left, top.min(foot) - 2.0), (right, top.max(foot)));
             canvas.spots.add(place, &lines, &[], group == 0);

@@ -91,7 +91,7 @@ fn tell<B: DrawingBackend>(chart: &LineChart, series: &Series, places: &[Placed]
     let told = places.iter().rev().step_by(every).rev();
     for (index, (at, point)) in told.enumerate() {
         let x = format!("{} {}", chart.x.label, chart.x.told(point.x));
-        let y = format!("{} {}", chart.y.label, chart.y.told_with(point));
+        let y = format!("{} {}", chart.y.label, point.told(&chart.y));
         // The tabulator stops at each series, arrows go through its points.
         canvas.spots.add(Place::Disc(*at, TOLD_RADIUS), &[name.clone(), x, y], &[], index == 0);
     }

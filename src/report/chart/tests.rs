@@ -247,7 +247,7 @@ fn places_tell_their_numbers() {
     assert_eq!(cells[1], "Fraction of peak: 50 %\noptimizer sgd\nbatch 64");
 
     let percent = Axis::new("accuracy").in_unit(Unit::Percent);
-    assert_eq!(percent.told_with(&Point::new(1.0, 0.97651)), "97.65 %");
+    assert_eq!(Point::new(1.0, 0.97651).told(&percent), "97.65 %");
 }
 
 /// A long series tells its last point and some of the others; the tabulator stops once.

@@ -30,7 +30,7 @@ fn read(input: &Input) -> Result<Accepted, String> {
         // What is shown of it must not fail either.
         match &found {
             Results::Bench(record) => {
-                bench::table(record);
+                bench::table(record, None);
                 Comparison::of(record, record, 0.05);
             }
             Results::Reproduce(record) => drop(reproduce::table(record)),
