@@ -63,7 +63,7 @@ pub fn print(text: &str) -> io::Result<()> {
     stdout().write_all(fit(text).as_bytes())
 }
 
-/// [`print`] of a text of our own with colours, in which names have been made harmless before.
+/// [`print()`] of a text of our own with colours, in which names have been made harmless before.
 ///
 /// # Errors
 /// If standard output takes no more.
